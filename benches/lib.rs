@@ -1,0 +1,1 @@
+//! Measurements of lvs-core: `cargo bench -p lvs-benches`.

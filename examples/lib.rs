@@ -1,0 +1,1 @@
+//! The examples of lvs-core: `cargo run --example nat_cluster`.

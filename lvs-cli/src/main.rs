@@ -1,0 +1,2 @@
+//! `lvsctl`: a thin program on lvs-core.
+fn main() {}

@@ -1,0 +1,73 @@
+//! Counters and rates of a service or destination, and facts about the IPVS instance.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a service or destination has carried since it was made or last zeroed.
+///
+/// The kernel copies these every 2 seconds from its per-CPU counters: what happened within the last
+/// 2 seconds may be missing. Connection *counts* of a destination are live.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Stats {
+    /// Connections scheduled.
+    pub connections: u64,
+    /// Packets from clients.
+    pub packets_in: u64,
+    /// Packets to clients; always 0 with direct routing and tunnels, whose answers bypass the director.
+    pub packets_out: u64,
+    /// Bytes from clients.
+    pub bytes_in: u64,
+    /// Bytes to clients.
+    pub bytes_out: u64,
+    /// The same per second.
+    pub rates: Rates,
+}
+
+/// Averages per second, weighted towards the last few seconds.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Rates {
+    /// Connections per second.
+    pub connections: u64,
+    /// Packets from clients per second.
+    pub packets_in: u64,
+    /// Packets to clients per second.
+    pub packets_out: u64,
+    /// Bytes (not bits) from clients per second.
+    pub bytes_in: u64,
+    /// Bytes (not bits) to clients per second.
+    pub bytes_out: u64,
+}
+
+/// What GET_INFO tells of the kernel's IPVS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Info {
+    /// The version as `major << 16 | minor << 8 | patch`; 1.2.1 since 2003.
+    pub version: u32,
+    /// Buckets of the connection table. From kernel 7.1 on the current size, 0 before the first service.
+    pub connection_table_size: u32,
+}
+
+impl Info {
+    /// The version as `(major, minor, patch)`.
+    #[must_use]
+    pub const fn version_parts(self) -> (u8, u8, u8) {
+        let [_, major, minor, patch] = self.version.to_be_bytes();
+        (major, minor, patch)
+    }
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (major, minor, patch) = self.version_parts();
+        write!(
+            f,
+            "{major}.{minor}.{patch} (size={})",
+            self.connection_table_size
+        )
+    }
+}

@@ -1,0 +1,67 @@
+//! Network interfaces.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::InvalidValue;
+use crate::name::IfName;
+
+/// A hardware address of 6 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MacAddress(pub [u8; 6]);
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl FromStr for MacAddress {
+    type Err = InvalidValue;
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let bytes: Option<Vec<u8>> = text
+            .split(':')
+            .map(|byte| u8::from_str_radix(byte, 16).ok())
+            .collect();
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| InvalidValue::new("MAC address", text, "is not like 02:00:00:00:00:01"))
+    }
+}
+
+impl TryFrom<String> for MacAddress {
+    type Error = InvalidValue;
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl From<MacAddress> for String {
+    fn from(mac: MacAddress) -> Self {
+        mac.to_string()
+    }
+}
+
+/// An interface as the kernel reports it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// The kernel's number of it.
+    pub index: u32,
+    /// Its name.
+    pub name: IfName,
+    /// Whether it is set up (IFF_UP), whatever the cable says.
+    pub up: bool,
+    /// The largest packet in bytes.
+    pub mtu: u32,
+    /// The hardware address of an Ethernet-like interface.
+    pub mac: Option<MacAddress>,
+    /// The kind of a virtual interface: `veth`, `bridge`, `ipip`.
+    pub kind: Option<String>,
+    /// The index of the bridge or bond it belongs to.
+    pub controller: Option<u32>,
+}

@@ -1,0 +1,77 @@
+//! Unicast routes of the main table.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::Scope;
+use crate::name::IfName;
+
+/// What makes two routes the same one in the kernel's main table: destination and metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RouteId {
+    /// The destination network; `0.0.0.0/0` or `::/0` is the default route.
+    pub destination: IpNet,
+    /// The kernel's priority: the lowest wins.
+    pub metric: u32,
+}
+
+impl RouteId {
+    /// Whether it is the default route.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.destination.prefix_len() == 0
+    }
+}
+
+impl fmt::Display for RouteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_default() {
+            f.write_str("default")?;
+        } else {
+            write!(f, "{}", self.destination)?;
+        }
+        if self.metric == 0 {
+            Ok(())
+        } else {
+            write!(f, " metric {}", self.metric)
+        }
+    }
+}
+
+/// A unicast route of the main table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// Destination and metric.
+    pub id: RouteId,
+    /// The next hop; none for a directly connected destination.
+    pub gateway: Option<IpAddr>,
+    /// The interface it leaves by; when adding, `None` lets the kernel find it by the gateway.
+    pub interface: Option<IfName>,
+    /// The source address for packets of this host.
+    pub source: Option<IpAddr>,
+    /// How far the destination is.
+    pub scope: Scope,
+    /// Who added it: 2 the kernel, 3 at boot, 4 an operator, 76 ours.
+    pub protocol: u8,
+}
+
+impl Route {
+    /// A route by a gateway, of metric 0.
+    #[must_use]
+    pub const fn via(destination: IpNet, gateway: IpAddr) -> Self {
+        Self {
+            id: RouteId {
+                destination,
+                metric: 0,
+            },
+            gateway: Some(gateway),
+            interface: None,
+            source: None,
+            scope: Scope::GLOBAL,
+            protocol: 0,
+        }
+    }
+}
