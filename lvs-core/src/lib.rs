@@ -5,6 +5,8 @@ pub mod ipvs;
 mod name;
 #[cfg(feature = "cluster")]
 pub mod net;
+#[cfg(feature = "cluster")]
+pub mod sysctl;
 
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
 pub use name::IfName;
