@@ -1,5 +1,7 @@
 //! Linux Virtual Server as a library.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
 pub mod ipvs;
 mod name;
@@ -8,5 +10,7 @@ pub mod net;
 #[cfg(feature = "cluster")]
 pub mod sysctl;
 
+#[cfg(feature = "cluster")]
+pub use cluster::Cluster;
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
 pub use name::IfName;
