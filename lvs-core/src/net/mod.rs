@@ -2,6 +2,7 @@
 
 mod address;
 mod link;
+mod message;
 mod route;
 
 pub use address::{Address, AddressId, Scope};
