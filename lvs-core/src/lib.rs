@@ -5,6 +5,9 @@ pub mod ipvs;
 mod name;
 #[cfg(feature = "cluster")]
 pub mod net;
+mod netlink;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
 pub use name::IfName;
