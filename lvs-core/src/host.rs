@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use crate::error::Result;
 use crate::net::Net;
+use crate::proc::Proc;
 use crate::sysctl::Sysctl;
 
 /// The kernel as seen from one network namespace: networking, sysctls and IPVS.
@@ -19,6 +20,7 @@ use crate::sysctl::Sysctl;
 pub struct Host {
     net: Net,
     sysctl: Sysctl,
+    proc: Proc,
     /// Neither `Send` nor `Sync`.
     here: PhantomData<*const ()>,
 }
@@ -32,6 +34,7 @@ impl Host {
         Ok(Self {
             net: Net::open()?,
             sysctl: Sysctl::new(),
+            proc: Proc::new(),
             here: PhantomData,
         })
     }
@@ -45,5 +48,17 @@ impl Host {
     #[must_use]
     pub const fn sysctl(&self) -> &Sysctl {
         &self.sysctl
+    }
+
+    /// The table, totals and connections of IPVS as files.
+    #[must_use]
+    pub const fn proc(&self) -> &Proc {
+        &self.proc
+    }
+
+    /// Whether ip_vs is loaded; asking does not load it.
+    #[must_use]
+    pub fn is_ipvs_loaded(&self) -> bool {
+        self.proc.is_ipvs_loaded()
     }
 }

@@ -10,6 +10,7 @@ pub mod net;
 mod netlink;
 #[cfg(feature = "cluster")]
 mod netns;
+pub mod proc;
 #[cfg(feature = "cluster")]
 pub mod sysctl;
 #[cfg(test)]

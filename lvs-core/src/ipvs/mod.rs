@@ -1,5 +1,6 @@
 //! IPVS: services, destinations, and the handle that changes them.
 
+mod connection;
 mod daemon;
 mod destination;
 mod family;
@@ -9,6 +10,7 @@ mod stats;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
+pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
     Destination, DestinationId, DestinationStatus, Encapsulation, Forwarding, Thresholds,

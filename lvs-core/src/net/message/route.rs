@@ -89,7 +89,7 @@ fn next_hop(gateway: IpAddr, is_ipv6: bool) -> RouteAttribute {
 pub(in crate::net) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
     let header = RouteHeader::parse(payload).ok()?;
     let seen = Seen::of(payload, &header);
-    let table = seen.table.unwrap_or(u32::from(header.table));
+    let table = seen.table.unwrap_or_else(|| header.table.into());
     let wanted = header.kind == RouteType::Unicast && table == MAIN;
     if !wanted || header.flags.contains(RouteFlags::Cloned) {
         return None;
