@@ -4,6 +4,7 @@ mod advice;
 mod batch;
 mod check;
 mod command;
+mod connection;
 mod daemon;
 mod destination;
 mod family;
@@ -17,6 +18,7 @@ mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
+pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
     Destination, DestinationId, DestinationStatus, Encapsulation, Forwarding, Thresholds,
