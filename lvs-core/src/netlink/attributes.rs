@@ -113,9 +113,14 @@ impl<'a> Writer<'a> {
         self.end(start);
     }
 
-    /// A list of attributes as the value of one.
+    /// A list of attributes as the value of one, marked as such.
     pub(crate) fn nested(&mut self, kind: u16, inner: impl FnOnce(&mut Writer<'_>)) {
-        let start = self.begin(kind | NESTED);
+        self.plain_nest(kind | NESTED, inner);
+    }
+
+    /// A list of attributes as the value of one, without the mark: how the kernel sends many.
+    pub(crate) fn plain_nest(&mut self, kind: u16, inner: impl FnOnce(&mut Writer<'_>)) {
+        let start = self.begin(kind);
         inner(&mut Writer::new(self.out));
         self.end(start);
     }

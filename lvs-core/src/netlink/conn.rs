@@ -14,6 +14,8 @@ use crate::error::{Cause, Error, Operation, Result};
 
 /// The receive buffer asked for; the kernel doubles it for its own accounting.
 const RECEIVE_BUFFER: usize = 1 << 20;
+/// A send of 64 KiB must fit, whatever the machine's default is.
+const SEND_BUFFER: usize = 128 << 10;
 /// Room for one datagram. Dumps come in datagrams of up to 32 KiB, and a smaller buffer on a later
 /// receive would cut them off.
 const DATAGRAM: usize = 64 << 10;
@@ -50,6 +52,7 @@ impl Conn {
         // Old kernels have neither; answers are understood with and without.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
+        let _ = setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER);
         let receive_buffer = enlarge(&socket);
         Ok(Self {
             socket,

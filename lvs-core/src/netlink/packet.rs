@@ -61,22 +61,6 @@ impl Packet {
         self.starts.clear();
     }
 
-    /// Takes the last message away again.
-    pub(crate) fn pop(&mut self) {
-        if let Some(start) = self.starts.pop() {
-            self.bytes.truncate(start);
-        }
-    }
-
-    /// Asks for an answer to the last message, success included: the end of the exchange.
-    pub(crate) fn acknowledge_last(&mut self) {
-        let flags = self.starts.last().map(|start| start.saturating_add(6));
-        let field = flags.and_then(|at| self.bytes.get_mut(at..)?.first_chunk_mut::<2>());
-        if let Some(field) = field {
-            *field = (u16::from_ne_bytes(*field) | ACK).to_ne_bytes();
-        }
-    }
-
     /// The bytes to send, with sequence numbers counting up from `first` (and wrapping).
     pub(crate) fn numbered(&mut self, first: u32) -> &[u8] {
         let mut sequence = first;
@@ -102,12 +86,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_aligned_numbered_and_only_the_last_is_acknowledged() {
+    fn messages_are_aligned_and_numbered() {
         let mut packet = Packet::single(0x10, 0, &[1, 2, 3]);
-        packet.push(0x11, 0, |out| out.push(9));
-        packet.push(0x12, 0, |out| out.push(9));
-        packet.pop();
-        packet.acknowledge_last();
+        packet.push(0x11, ACK, |out| out.push(9));
         assert_eq!((packet.len(), packet.size()), (2, 40));
 
         let word = |value: u32| value.to_ne_bytes();
@@ -123,5 +104,7 @@ mod tests {
         let second = [&word(17)[..], &half(0x11), &half(5), &word(0), &word(0)].concat();
         let expected = [&first[..], &[1, 2, 3, 0], &second, &[9, 0, 0, 0]].concat();
         assert_eq!(packet.numbered(u32::MAX), expected);
+        packet.clear();
+        assert_eq!((packet.len(), packet.size()), (0, 0));
     }
 }
