@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::error::Result;
+use crate::ipvs::Ipvs;
 use crate::net::Net;
 use crate::proc::Proc;
 use crate::sysctl::Sysctl;
@@ -21,6 +22,7 @@ pub struct Host {
     net: Net,
     sysctl: Sysctl,
     proc: Proc,
+    ipvs: Option<Ipvs>,
     /// Neither `Send` nor `Sync`.
     here: PhantomData<*const ()>,
 }
@@ -35,6 +37,7 @@ impl Host {
             net: Net::open()?,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
+            ipvs: None,
             here: PhantomData,
         })
     }
@@ -48,6 +51,19 @@ impl Host {
     #[must_use]
     pub const fn sysctl(&self) -> &Sysctl {
         &self.sysctl
+    }
+
+    /// Services, destinations and daemons. Opened when first asked for, which may load ip_vs; to look
+    /// whether it is there without loading it see [`is_ipvs_loaded`](Self::is_ipvs_loaded).
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::open`].
+    pub fn ipvs(&mut self) -> Result<&mut Ipvs> {
+        let opened = match self.ipvs.take() {
+            Some(ipvs) => ipvs,
+            None => Ipvs::open()?,
+        };
+        Ok(self.ipvs.insert(opened))
     }
 
     /// The table, totals and connections of IPVS as files.
