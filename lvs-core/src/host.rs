@@ -20,6 +20,8 @@ use crate::sysctl::Sysctl;
 /// ```
 pub struct Host {
     net: Net,
+    /// Opened when it is first asked for, since opening loads the module.
+    ipvs: Option<Ipvs>,
     sysctl: Sysctl,
     proc: Proc,
     ipvs: Option<Ipvs>,
@@ -35,6 +37,7 @@ impl Host {
     pub fn open() -> Result<Self> {
         Ok(Self {
             net: Net::open()?,
+            ipvs: None,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
             ipvs: None,
@@ -45,6 +48,18 @@ impl Host {
     /// Interfaces, addresses and routes.
     pub const fn net(&mut self) -> &mut Net {
         &mut self.net
+    }
+
+    /// The table of services. The first call opens it and thereby loads `ip_vs` where it can: ask
+    /// [`is_ipvs_loaded`](Self::is_ipvs_loaded) before, if there is only something to be read.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::open`].
+    pub fn ipvs(&mut self) -> Result<&mut Ipvs> {
+        match &mut self.ipvs {
+            Some(ipvs) => Ok(ipvs),
+            none => Ok(none.insert(Ipvs::open()?)),
+        }
     }
 
     /// Kernel switches.
