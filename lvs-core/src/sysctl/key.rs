@@ -1,0 +1,218 @@
+//! The name of a kernel switch.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::InvalidValue;
+use crate::name::IfName;
+
+/// Whose copy of a per-interface switch: `net/ipv4/conf/<this>/…`.
+///
+/// The kernel combines `all` and the interface differently for each switch: the greater of both
+/// (`rp_filter`, `arp_ignore`, `arp_announce`), either of both (`send_redirects`), or the interface
+/// alone (`forwarding`). `default` is the template of interfaces that are made later.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Conf {
+    /// The one that is combined with every interface's.
+    All,
+    /// The template of later interfaces.
+    Default,
+    /// One interface.
+    Interface(IfName),
+}
+
+impl fmt::Display for Conf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.pad("all"),
+            Self::Default => f.pad("default"),
+            Self::Interface(name) => fmt::Display::fmt(name, f),
+        }
+    }
+}
+
+/// The name of a kernel switch as its path below `/proc/sys`: `net/ipv4/ip_forward`.
+///
+/// Always with slashes: in `net.ipv4.conf.eth0.10.forwarding` nobody could tell which dot belongs to
+/// the interface's name.
+///
+/// ```
+/// use lvs_core::sysctl::{Conf, SysctlKey};
+/// let key = SysctlKey::arp_ignore(&Conf::Interface("eth0.10".parse()?));
+/// assert_eq!(key.to_string(), "net/ipv4/conf/eth0.10/arp_ignore");
+/// assert!(SysctlKey::new("../../etc/passwd").is_err());
+/// # Ok::<(), lvs_core::InvalidValue>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SysctlKey(Cow<'static, str>);
+
+impl SysctlKey {
+    /// Routing of IPv4 packets between interfaces; the same switch as `conf/all/forwarding`.
+    ///
+    /// A write that *changes* it sets `forwarding` of every interface; rewriting the value that is
+    /// there does not. So 1 here does not prove that a given interface forwards.
+    pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
+
+    /// Checks that the path stays below `/proc/sys`.
+    ///
+    /// # Errors
+    /// A path that is absolute, leaves the directory, has dots where slashes are meant, or has an
+    /// empty part, a blank or a control character.
+    pub fn new(path: impl Into<String>) -> Result<Self, InvalidValue> {
+        let path = path.into();
+        match problem(&path) {
+            Some(problem) => Err(InvalidValue::new("sysctl", path, problem)),
+            None => Ok(Self(Cow::Owned(path))),
+        }
+    }
+
+    /// A switch of IPVS by its name: `conntrack` is `net/ipv4/vs/conntrack`.
+    ///
+    /// # Errors
+    /// A name with a character that no file of `/proc/sys` has.
+    pub fn ipvs(name: &str) -> Result<Self, InvalidValue> {
+        Self::new(format!("net/ipv4/vs/{name}"))
+    }
+
+    /// Which addresses an interface answers ARP requests for: [`ArpIgnore`](super::ArpIgnore).
+    #[must_use]
+    pub fn arp_ignore(conf: &Conf) -> Self {
+        Self::ipv4(conf, "arp_ignore")
+    }
+
+    /// Which address an interface asks with: [`ArpAnnounce`](super::ArpAnnounce).
+    #[must_use]
+    pub fn arp_announce(conf: &Conf) -> Self {
+        Self::ipv4(conf, "arp_announce")
+    }
+
+    /// Whether IPv4 packets that arrive at the interface are routed onwards: 0 or 1. Only the
+    /// interface's own value counts; `all` is [`IP_FORWARD`](Self::IP_FORWARD).
+    #[must_use]
+    pub fn forwarding(conf: &Conf) -> Self {
+        Self::ipv4(conf, "forwarding")
+    }
+
+    /// The check of where packets come from: [`RpFilter`](super::RpFilter).
+    #[must_use]
+    pub fn rp_filter(conf: &Conf) -> Self {
+        Self::ipv4(conf, "rp_filter")
+    }
+
+    /// Whether a router tells senders of a shorter way: 0 or 1, on if *either* `all` or the
+    /// interface is. A NAT director with one interface needs 0 in both, else clients on its network
+    /// learn to go round it.
+    #[must_use]
+    pub fn send_redirects(conf: &Conf) -> Self {
+        Self::ipv4(conf, "send_redirects")
+    }
+
+    /// The path below `/proc/sys`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The interface of a per-interface switch; `all` and `default` are none.
+    pub(super) fn interface(&self) -> Option<&str> {
+        let rest = self
+            .0
+            .strip_prefix("net/ipv4/conf/")
+            .or_else(|| self.0.strip_prefix("net/ipv6/conf/"))?;
+        let (name, _) = rest.split_once('/')?;
+        (!["all", "default"].contains(&name)).then_some(name)
+    }
+
+    fn ipv4(conf: &Conf, switch: &str) -> Self {
+        Self(Cow::Owned(format!("net/ipv4/conf/{conf}/{switch}")))
+    }
+}
+
+fn problem(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        Some("is empty")
+    } else if path.starts_with('/') {
+        Some("is absolute; the part below /proc/sys/ is meant")
+    } else if !path.contains('/') {
+        Some("is not a path like net/ipv4/ip_forward")
+    } else if path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
+        Some("has an empty part, or one that leaves its directory")
+    } else if path.len() > 255 || path.chars().any(|c| !c.is_ascii_graphic()) {
+        Some("is longer or stranger than any kernel switch")
+    } else {
+        None
+    }
+}
+
+impl fmt::Display for SysctlKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for SysctlKey {
+    type Err = InvalidValue;
+    fn from_str(path: &str) -> Result<Self, InvalidValue> {
+        Self::new(path)
+    }
+}
+
+impl TryFrom<String> for SysctlKey {
+    type Error = InvalidValue;
+    fn try_from(path: String) -> Result<Self, InvalidValue> {
+        Self::new(path)
+    }
+}
+
+impl From<SysctlKey> for String {
+    fn from(key: SysctlKey) -> Self {
+        key.0.into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stay_below_their_root() {
+        for bad in [
+            "",
+            "/proc/sys/net/ipv4/ip_forward",
+            "net/../../etc/shadow",
+            "net//ipv4",
+            "net/ipv4/",
+            "net/./x",
+            "net.ipv4.ip_forward",
+            "net/ipv4/a b",
+            "net/ipv4/a\n",
+        ] {
+            assert!(SysctlKey::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(SysctlKey::ipvs("../ip_forward").is_err());
+    }
+
+    #[test]
+    fn constant_and_parsed_are_equal() {
+        assert_eq!(
+            "net/ipv4/ip_forward".parse::<SysctlKey>().unwrap(),
+            SysctlKey::IP_FORWARD
+        );
+        let json = serde_json::to_string(&SysctlKey::IP_FORWARD).unwrap();
+        assert_eq!(json, "\"net/ipv4/ip_forward\"");
+    }
+
+    #[test]
+    fn a_dotted_interface_stays_whole() {
+        let vlan = Conf::Interface("eth0.10".parse().unwrap());
+        let key = SysctlKey::send_redirects(&vlan);
+        assert_eq!(key.as_str(), "net/ipv4/conf/eth0.10/send_redirects");
+        assert_eq!(key.interface(), Some("eth0.10"));
+        assert_eq!(SysctlKey::forwarding(&Conf::All).interface(), None);
+    }
+}
