@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod connection;
 mod daemon;
+mod describe;
 mod destination;
 mod family;
 mod handle;
