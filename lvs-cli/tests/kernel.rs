@@ -10,6 +10,7 @@ lvs_lab::main! {
     plan_apply_list_remove,
     json_reports,
     without_privilege_nothing_is_changed,
+    root_of_a_container_is_told_why_not,
     without_ip_vs_nothing_is_changed,
     without_the_interface_nothing_is_changed,
     the_node_is_found_by_host_name,
@@ -122,6 +123,22 @@ fn without_privilege_nothing_is_changed() -> Outcome {
         );
         let eth0 = host.net().link(&"eth0".parse().unwrap()).unwrap();
         assert!(!eth0.up);
+    })
+}
+
+/// Root of a user namespace of its own, as in a rootless container, may do everything but IPVS.
+fn root_of_a_container_is_told_why_not() -> Outcome {
+    on_a_machine(|_| {
+        let lvsctl = env!("CARGO_BIN_EXE_lvsctl");
+        let contained = |arguments: &[&str]| {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["--user", "--map-root-user", "--net", lvsctl]);
+            unshare.args(arguments).output().unwrap()
+        };
+        let why = "CAP_NET_ADMIN in the initial user namespace";
+        says(&contained(&["list"]), 1, &["EPERM", why]);
+        let apply = contained(&["apply", DR, "--node", "director"]);
+        says(&apply, 1, &["EPERM", why, "nothing was changed"]);
     })
 }
 
