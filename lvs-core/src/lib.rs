@@ -1,6 +1,8 @@
 //! Linux Virtual Server as a library.
 
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "cluster")]
 mod host;
 pub mod ipvs;
