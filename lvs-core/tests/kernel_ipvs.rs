@@ -115,7 +115,7 @@ fn destinations(address: &str) -> Vec<Destination> {
     all.map(|((text, forwarding), number)| {
         let mut destination = destination(&text, forwarding);
         destination.weight = Weight::new(number * 1000).unwrap();
-        destination.thresholds = Thresholds::new(number * 100, number * 50).unwrap();
+        destination.thresholds = Thresholds::new(number * 100, number % 2 * number * 50).unwrap();
         destination
     })
     .collect()
