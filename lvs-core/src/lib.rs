@@ -1,5 +1,7 @@
 //! Linux Virtual Server as a library.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
 #[cfg(feature = "cluster")]
 mod host;
@@ -16,6 +18,8 @@ pub mod sysctl;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "cluster")]
+pub use cluster::Cluster;
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
 #[cfg(feature = "cluster")]
 pub use host::Host;
