@@ -43,6 +43,12 @@ impl From<lvs_core::Error> for Error {
     }
 }
 
+impl From<crate::topology::TopologyError> for Error {
+    fn from(error: crate::topology::TopologyError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl From<lvs_core::InvalidValue> for Error {
     fn from(error: lvs_core::InvalidValue) -> Self {
         Self::Failed(error.to_string())
