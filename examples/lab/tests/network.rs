@@ -12,10 +12,12 @@ use lvs_core::{Cluster, Error, Host, Netns};
 use lvs_lab::Network;
 use lvs_lab::http::{Server, fetch};
 use lvs_lab::topology::Topology;
+use lvs_lab::udp;
 
 lvs_lab::main! {
     a_client_beside_the_director,
     a_client_behind_the_router,
+    datagrams_are_answered_from_where_they_went,
     a_server_ends_when_dropped,
 }
 
@@ -93,6 +95,24 @@ fn a_client_behind_the_router() {
     let names: Vec<_> = network.machines().map(|(name, _)| name).collect();
     let expected = ["director", "realserver1", "realserver2", "client", "router"];
     assert_eq!(names, expected);
+}
+
+fn datagrams_are_answered_from_where_they_went() {
+    let network = build(DR);
+    let director = network.node("director").unwrap();
+    let server = udp::Server::start(director, 53, "director").unwrap();
+    let ask = |address: &str| {
+        let address: SocketAddr = address.parse().unwrap();
+        let timeout = Duration::from_secs(2);
+        let ask = |_: &mut Host| udp::fetch(address, None, timeout);
+        network.client().run(ask).unwrap()
+    };
+    for address in ["172.16.5.11:53", "192.168.1.11:53"] {
+        assert_eq!(ask(address).unwrap(), "director");
+    }
+    drop(server);
+    let refused = ask("172.16.5.11:53").unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
 }
 
 fn a_server_ends_when_dropped() {
