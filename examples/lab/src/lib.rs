@@ -19,6 +19,7 @@
 //! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
 
 mod boot;
+mod command;
 mod error;
 mod fetch;
 mod guest;
@@ -35,6 +36,7 @@ mod tools;
 pub mod topology;
 pub mod udp;
 
+pub use command::run_command;
 pub use error::{Error, Result};
 pub use fetch::prepare;
 pub use harness::{Test, example, run_tests};
