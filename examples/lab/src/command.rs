@@ -69,7 +69,10 @@ pub fn run_command(
     path.push(":");
     path.push(env::var_os("PATH").unwrap_or_default());
     let mut command = Command::new(program);
-    command.args(arguments).env("PATH", &path).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env("PATH", &path)
+        .stdin(Stdio::null());
     let status = machine.run(|_| command.status())?;
     status.map_err(|error| Error::failed(format!("run {}: {error}", program.display())))
 }

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use lvs_core::net::{Address, IpNet, Route};
 use lvs_core::{Cluster, Error, Host, Netns};
-use lvs_lab::Network;
 use lvs_lab::http::{Server, fetch};
 use lvs_lab::topology::Topology;
 use lvs_lab::udp;
+use lvs_lab::{Network, run_command};
 
 lvs_lab::main! {
     a_client_beside_the_director,
     a_client_behind_the_router,
     datagrams_are_answered_from_where_they_went,
+    a_command_finds_every_machine,
     a_server_ends_when_dropped,
 }
 
@@ -113,6 +114,24 @@ fn datagrams_are_answered_from_where_they_went() {
     drop(server);
     let refused = ask("172.16.5.11:53").unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+fn a_command_finds_every_machine() {
+    let network = build(NAT);
+    let director = network.node("director").unwrap();
+    let line = "ip netns exec client ip -o address | grep -q 172.16.5.100 || exit 1
+        ip -o address | grep -q 192.168.1.11 || exit 2
+        ipvsadm -Ln >/run/table || exit 3
+        exit 7";
+    let arguments = ["-c".into(), line.into()];
+    let status = run_command(&network, director, &"sh".into(), &arguments);
+    assert_eq!(status.unwrap().code(), Some(7));
+    assert!(!std::fs::exists("/run/netns/client").unwrap());
+    let error = run_command(&network, director, &"nonsense".into(), &[]).unwrap_err();
+    assert!(
+        error.to_string().starts_with("run nonsense: No such file"),
+        "{error}"
+    );
 }
 
 fn a_server_ends_when_dropped() {
