@@ -19,7 +19,12 @@ pub mod document;
 mod error;
 mod name;
 mod nearest;
+mod node;
+mod observed;
+pub mod plan;
 mod real_server;
+mod rollout;
+mod shell;
 #[cfg(feature = "toml")]
 mod toml_text;
 mod validate;
@@ -33,7 +38,11 @@ pub use director::Director;
 pub use document::Document;
 pub use error::{DocumentError, Position};
 pub use name::{ClusterName, NodeName};
+pub use node::{NodeState, Role, Wanted, WantedService};
+pub use observed::{IpvsState, Observed, ObservedService, Scope};
+pub use plan::{Plan, PlanOptions};
 pub use real_server::RealServer;
+pub use rollout::{Stage, Turn};
 pub use virtual_service::{VirtualDestination, VirtualService};
 
 use crate::ipvs::Timeouts;
