@@ -11,6 +11,7 @@
 //! [`Observed`] (found) and [`Plan`] (the way from one to the other) are three types; all but reading
 //! and applying is pure.
 
+mod apply;
 mod clock;
 mod convert;
 mod convert_service;
@@ -33,6 +34,7 @@ mod virtual_service;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+pub use apply::{Aftermath, ApplyError, Event, Failure};
 pub use clock::Clock;
 pub use director::Director;
 pub use document::Document;

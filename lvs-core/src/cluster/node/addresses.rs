@@ -1,4 +1,4 @@
-//! How addresses and routes are spelled out for the kernel: label, broadcast, scope, metric, protocol.
+//! How addresses and routes are spelled out for the kernel: label, broadcast, scope, protocol.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,9 +6,6 @@ use ipnet::IpNet;
 
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId, Scope};
-
-/// What the kernel makes of metric 0 for IPv6.
-const IPV6_METRIC: u32 = 1024;
 
 /// An address of the file with its defaults spelled out.
 pub(super) fn own(address: &Address, is_virtual: bool) -> Address {
@@ -57,7 +54,7 @@ pub(super) fn host_route(vip: IpAddr) -> Route {
     Route {
         id: RouteId {
             destination: IpNet::from(vip),
-            metric: metric(vip),
+            metric: 0,
         },
         gateway: None,
         interface: Some(IfName::LO),
@@ -79,11 +76,6 @@ pub(super) fn default_route(gateway: IpAddr) -> Route {
         IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
     };
     let mut route = Route::via(everywhere, gateway);
-    route.id.metric = metric(gateway);
     route.protocol = Address::PROTOCOL;
     route
-}
-
-fn metric(address: IpAddr) -> u32 {
-    if address.is_ipv4() { 0 } else { IPV6_METRIC }
 }

@@ -1,6 +1,7 @@
 //! What one machine looks like now, as far as a cluster is concerned.
 
 mod effect;
+mod read;
 mod same;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ use crate::sysctl::{Conf, SysctlKey};
 pub struct Observed {
     /// The interfaces, and whether each is set up.
     pub links: BTreeMap<IfName, bool>,
-    /// The addresses of all interfaces.
+    /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
     /// The unicast routes of the main table, without those that the kernel derives from addresses.
     pub routes: Vec<Route>,
