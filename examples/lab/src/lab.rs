@@ -1,15 +1,16 @@
 //! A cluster in its network, with servers and a client.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use lvs_core::cluster::{VirtualDestination, VirtualService};
+use lvs_core::cluster::{NodeName, Plan, PlanOptions, VirtualDestination, VirtualService};
 use lvs_core::ipvs::{Family, Protocol, ServiceId};
-use lvs_core::{Cluster, Netns};
+use lvs_core::{Cluster, Host, Netns};
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::modules::load_module;
 use crate::network::Network;
 use crate::topology::Topology;
@@ -20,6 +21,9 @@ const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long machines are waited for before the client asks.
 const READY: Duration = Duration::from_secs(10);
+
+/// The table of the namespace a thread is in; the usual `/proc/net` is that of the main thread.
+const TABLE: &str = "/proc/thread-self/net/ip_vs";
 
 /// The port of servers for services of every port.
 const ANY_PORT: u16 = 80;
@@ -92,6 +96,25 @@ impl Lab {
         self.network.node(name)
     }
 
+    /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
+    ///
+    /// # Errors
+    /// It failed on one of them: those after it are untouched.
+    pub fn apply(&self) -> Result<Vec<Plan>> {
+        let turns = self.cluster.rollout(None).into_iter();
+        turns.map(|stage| self.apply_to(&stage.node)).collect()
+    }
+
+    fn apply_to(&self, name: &NodeName) -> Result<Plan> {
+        let state = self
+            .cluster
+            .node(name.as_str())
+            .ok_or_else(|| Error::failed(format!("{name} is not of the cluster")))?;
+        let apply = |host: &mut Host| state.apply(host, PlanOptions::default(), &mut |_| {});
+        let result = self.node(name.as_str())?.run(apply)?;
+        result.map_err(|error| Error::failed(format!("{name}: {error}")))
+    }
+
     /// Waits until the director can reach every server by its real IP; never asks for a virtual IP, so that
     /// the first connection of a scheduler is the client's.
     ///
@@ -130,6 +153,17 @@ impl Lab {
             .real_ip(family)
     }
 
+    /// The kernel's own table on a machine, as it shows it in `/proc`.
+    ///
+    /// # Errors
+    /// There is no such machine, or ip_vs is not loaded.
+    pub fn table(&self, name: &NodeName) -> Result<String> {
+        let read = |_: &mut Host| fs::read_to_string(TABLE);
+        self.node(name.as_str())?
+            .run(read)?
+            .context(format_args!("read {TABLE}"))
+    }
+
     /// The client's request number `number` (from 0) to a service; answers the name of who served it.
     ///
     /// # Errors
@@ -159,8 +193,7 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
             wanted.insert((destination.real_server.clone(), protocol, port));
         }
     }
-    let start = |(name, protocol, port): (_, Protocol, u16)| {
-        let name: lvs_core::cluster::NodeName = name;
+    let start = |(name, protocol, port): (NodeName, Protocol, u16)| {
         let netns = network.node(name.as_str())?;
         match protocol {
             Protocol::TCP => http::Server::start(netns, port, name.as_str())
