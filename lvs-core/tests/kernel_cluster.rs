@@ -20,6 +20,7 @@ lvs_lab::main! {
     what_a_step_does_is_what_was_foretold,
     both_families_are_applied,
     removal_takes_services_and_virtual_ips,
+    removal_does_what_was_foretold,
     a_refused_step_takes_everything_back,
     a_refused_plan_changes_nothing,
     a_service_is_taken_over_only_when_told,
@@ -142,6 +143,19 @@ fn removal_takes_services_and_virtual_ips() -> Outcome {
             "the default route stays: {:?}",
             left.routes
         );
+    })
+}
+
+/// With the director's only address on the clients' side the kernel takes its default route along.
+fn removal_does_what_was_foretold() -> Outcome {
+    let director = node(NAT, "director");
+    machine()?.run(|host| {
+        apply(&director, host).unwrap();
+        let before = observe(&director, host);
+        let plan = director.remove(host, &mut |_| ()).unwrap();
+        assert_eq!(observe(&director, host), plan.outcome(&before));
+        let route = "the route default goes with the last address of its interface";
+        assert!(plan.notes.iter().any(|note| note == route), "{plan}");
     })
 }
 
