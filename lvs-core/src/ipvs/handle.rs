@@ -276,11 +276,7 @@ impl Ipvs {
     }
 
     /// A dump.
-    fn list(
-        &mut self,
-        operation: &Operation,
-        message: &IpvsMessage,
-    ) -> Result<Vec<IpvsMessage>> {
+    fn list(&mut self, operation: &Operation, message: &IpvsMessage) -> Result<Vec<IpvsMessage>> {
         let payload = payload(message);
         let replies = self
             .conn

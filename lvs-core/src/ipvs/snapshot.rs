@@ -142,7 +142,9 @@ impl Ipvs {
         let message = IpvsMessage::GetService(None);
         let (replies, _) = dump(conn, family, &operation, &message)?;
         Ok(Reading::new(
-            decode(&operation, &replies)?.into_iter().filter_map(service),
+            decode(&operation, &replies)?
+                .into_iter()
+                .filter_map(service),
         ))
     }
 
