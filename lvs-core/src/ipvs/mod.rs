@@ -18,6 +18,7 @@ mod family;
 mod handle;
 pub mod message;
 mod protocol;
+mod reading;
 mod service;
 mod snapshot;
 mod stats;
@@ -34,6 +35,7 @@ pub use destination::{
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;
+pub use reading::Table;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
 pub use timeouts::{Seconds, Timeouts};
