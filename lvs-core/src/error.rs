@@ -34,6 +34,12 @@ impl InvalidValue {
         self.what
     }
 
+    /// The value, as text.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
     /// What is wrong with it, without the value.
     #[must_use]
     pub fn problem(&self) -> &str {

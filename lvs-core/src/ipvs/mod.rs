@@ -1,6 +1,8 @@
 //! IPVS: services, destinations, and the handle that changes them.
 
 mod advice;
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 mod check;
 mod command;
@@ -11,9 +13,11 @@ mod family;
 mod handle;
 pub mod message;
 mod protocol;
+pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
+mod table;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
@@ -29,4 +33,5 @@ pub use handle::Ipvs;
 pub use protocol::Protocol;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
+pub use table::{Table, TableEntry};
 pub use timeouts::{Seconds, Timeouts};
