@@ -1,6 +1,10 @@
 //! Linux Virtual Server as a library.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "cluster")]
 mod host;
 pub mod ipvs;
@@ -11,11 +15,14 @@ mod netlink;
 #[cfg(feature = "cluster")]
 mod netns;
 pub mod proc;
+pub mod scheduler;
 #[cfg(feature = "cluster")]
 pub mod sysctl;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "cluster")]
+pub use cluster::Cluster;
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
 #[cfg(feature = "cluster")]
 pub use host::Host;
