@@ -19,6 +19,7 @@ mod family;
 mod handle;
 pub mod message;
 mod protocol;
+mod replace;
 pub mod rules;
 mod service;
 mod snapshot;

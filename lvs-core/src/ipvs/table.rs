@@ -24,8 +24,8 @@ pub struct Table {
     pub services: Vec<TableEntry>,
     /// The timeouts; `None` if they are not looked at, a value of 0 likewise.
     pub timeouts: Option<Timeouts>,
-    /// The synchronisation daemons, at most one of each role.
-    pub daemons: Vec<Daemon>,
+    /// The synchronisation daemons that run, at most one of each role; `None` if they are not looked at.
+    pub daemons: Option<Vec<Daemon>>,
 }
 
 /// A service with its destinations.
@@ -151,20 +151,23 @@ impl Table {
     }
 
     fn start_daemon(&mut self, daemon: &Daemon) -> Result<(), InvalidValue> {
-        if self.daemons.iter().any(|other| other.role == daemon.role) {
+        let daemons = self.daemons.get_or_insert_default();
+        if daemons.iter().any(|other| other.role == daemon.role) {
             let role = daemon.role.to_string();
             return Err(InvalidValue::new("sync daemon", role, "is running already"));
         }
-        self.daemons.push(daemon.clone());
+        daemons.push(daemon.clone());
         Ok(())
     }
 
     fn stop_daemon(&mut self, role: DaemonRole) -> Result<(), InvalidValue> {
-        let before = self.daemons.len();
-        self.daemons.retain(|daemon| daemon.role != role);
-        if self.daemons.len() == before {
+        let daemons = self.daemons.iter_mut().flatten();
+        if !daemons.map(|daemon| daemon.role).any(|other| other == role) {
             let role = role.to_string();
             return Err(InvalidValue::new("sync daemon", role, "is not running"));
+        }
+        if let Some(daemons) = &mut self.daemons {
+            daemons.retain(|daemon| daemon.role != role);
         }
         Ok(())
     }

@@ -86,12 +86,10 @@ impl Problem {
 
     /// A command that does not fit what the lines above have made.
     pub(super) fn misplaced(invalid: &InvalidValue) -> Self {
-        let reason = format!(
-            "as {} {} on the lines above",
-            invalid.what(),
-            invalid.problem()
-        );
-        Self::new(invalid.value(), reason)
+        Self::new(
+            format!("{} {}", invalid.what(), invalid.value()),
+            invalid.problem(),
+        )
     }
 
     /// A value that the types refuse.

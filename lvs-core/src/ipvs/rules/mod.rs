@@ -75,17 +75,3 @@ pub use compatible::save_compatible;
 pub use error::RuleError;
 pub use parse::{Note, Rule, Rules};
 pub use print::save;
-
-/// Reads whatever it is given; what was understood must be the same after writing and reading again.
-/// For the fuzzer, which counts a panic.
-#[doc(hidden)]
-pub fn fuzz(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return;
-    };
-    let Ok(table) = Rules::parse(text).and_then(|rules| rules.table()) else {
-        return;
-    };
-    let again = Rules::parse(&save(&table)).and_then(|rules| rules.table());
-    assert_eq!(again.as_ref().map(save), Ok(save(&table)));
-}

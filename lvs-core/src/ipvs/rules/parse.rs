@@ -92,12 +92,21 @@ impl Rules {
     /// A line that adds what a line above has added, or changes what none has.
     pub fn table(&self) -> Result<Table, RuleError> {
         let mut table = Table::default();
+        self.apply_to(&mut table)?;
+        Ok(table)
+    }
+
+    /// Executes the lines on a table that is there already.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table), for what is there and the lines above. Those are executed then.
+    pub fn apply_to(&self, table: &mut Table) -> Result<(), RuleError> {
         for Rule { line, command } in &self.rules {
             table
                 .apply(command)
                 .map_err(|invalid| RuleError::new(*line, Problem::misplaced(&invalid)))?;
         }
-        Ok(table)
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::ipvs::{
 /// The table as text, without loss; see the [module](super).
 ///
 /// First the timeouts, then the services by identity, each with its destinations, oldest first (so
-/// that adding them in this order gives the kernel's list again), then the daemons.
+/// that adding them in this order gives the kernel's list again), then the daemons. Where none runs, there
+/// is no line: reading that text again leaves daemons alone.
 #[must_use]
 pub fn save(table: &Table) -> String {
     let mut text = String::new();
@@ -36,7 +37,7 @@ fn write_table(out: &mut String, table: &Table) -> fmt::Result {
             write_destination(out, &service.id, destination)?;
         }
     }
-    let mut daemons: Vec<_> = table.daemons.iter().collect();
+    let mut daemons: Vec<_> = table.daemons.iter().flatten().collect();
     daemons.sort_by_key(|daemon| daemon.role);
     daemons
         .into_iter()

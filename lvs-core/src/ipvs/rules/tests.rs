@@ -1,6 +1,7 @@
 //! Against records of the real ipvsadm, and against itself.
 
 use super::*;
+use crate::fuzzing;
 use crate::ipvs::Table;
 use crate::ipvs::arbitrary::{random_table, sorted};
 use crate::testing::Random;
@@ -142,9 +143,9 @@ fn no_text_makes_it_panic() {
             let line = lines[random.below(lines.len())];
             text.extend([line.trim_start_matches("> "), "\n"]);
         }
-        fuzz(text.as_bytes());
+        fuzzing::rules(text.as_bytes());
         if !text.is_empty() {
-            fuzz(&random.damage(text.as_bytes()));
+            fuzzing::rules(&random.damage(text.as_bytes()));
         }
     }
 }
@@ -170,11 +171,11 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             "-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80",
-            "line 2: \"tcp 10.0.0.1:80\" as service exists already on the lines above",
+            "line 2: \"service tcp 10.0.0.1:80\" exists already",
         ),
         (
             "-a -t 10.0.0.1:80 -r 10.0.0.2",
-            "line 1: \"tcp 10.0.0.1:80\" as service does not exist on the lines above",
+            "line 1: \"service tcp 10.0.0.1:80\" does not exist",
         ),
         (
             "-f 1 -A -C",
