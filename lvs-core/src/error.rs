@@ -160,6 +160,13 @@ impl Error {
         self
     }
 
+    /// The same under another name, where the caller knows more about what was attempted.
+    #[must_use]
+    pub(crate) fn renamed(mut self, operation: Operation) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
     /// What was attempted.
     #[must_use]
     pub fn operation(&self) -> &Operation {

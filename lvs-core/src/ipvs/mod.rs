@@ -20,6 +20,7 @@ mod handle;
 pub mod message;
 mod protocol;
 mod replace;
+mod restore;
 pub mod rules;
 mod service;
 mod snapshot;
