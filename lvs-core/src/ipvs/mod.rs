@@ -14,6 +14,7 @@ mod check;
 mod command;
 mod connection;
 mod daemon;
+mod describe;
 mod destination;
 mod family;
 mod handle;
