@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::error::Result;
+use crate::ipvs::Ipvs;
 use crate::net::Net;
 use crate::proc::Proc;
 use crate::sysctl::Sysctl;
@@ -19,6 +20,8 @@ use crate::sysctl::Sysctl;
 /// ```
 pub struct Host {
     net: Net,
+    /// Opened when it is first asked for, since opening loads the module.
+    ipvs: Option<Ipvs>,
     sysctl: Sysctl,
     proc: Proc,
     /// Neither `Send` nor `Sync`.
@@ -33,6 +36,7 @@ impl Host {
     pub fn open() -> Result<Self> {
         Ok(Self {
             net: Net::open()?,
+            ipvs: None,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
             here: PhantomData,
@@ -42,6 +46,18 @@ impl Host {
     /// Interfaces, addresses and routes.
     pub const fn net(&mut self) -> &mut Net {
         &mut self.net
+    }
+
+    /// The table of services. The first call opens it and thereby loads `ip_vs` where it can: ask
+    /// [`is_ipvs_loaded`](Self::is_ipvs_loaded) before, if there is only something to be read.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::open`].
+    pub fn ipvs(&mut self) -> Result<&mut Ipvs> {
+        match &mut self.ipvs {
+            Some(ipvs) => Ok(ipvs),
+            none => Ok(none.insert(Ipvs::open()?)),
+        }
     }
 
     /// Kernel switches.
