@@ -292,13 +292,12 @@ impl ServiceModel {
         let index = match known.filter(|index| self.keeps_clients(*index)) {
             Some(index) => index,
             None => {
+                // A template that did not hold once never will, even if there is nobody else now.
+                self.templates.remove(client);
                 let index = self.scheduler.pick(&self.servers, arrival)?;
                 let server = self.servers.get_mut(index)?;
                 self.generation.template_came(server);
-                let id = server.id();
-                if let Some(before) = self.templates.insert(client, id, persistence) {
-                    self.template_went(before);
-                }
+                self.templates.insert(client, server.id(), persistence);
                 index
             }
         };

@@ -87,6 +87,18 @@ fn templates_end_with_their_time_or_their_server() {
     assert_eq!(pool.model.templates(), 0);
 }
 
+/// Found in the kernel: the template is lost with the first connection it cannot serve.
+#[test]
+fn a_template_without_its_server_is_lost_even_if_the_server_comes_back() {
+    let mut pool = Pool::new("rr", &[1]);
+    pool.persist(300, 32);
+    assert_eq!(pool.tcp(1), "A");
+    pool.remove('A');
+    assert_eq!(pool.tcp(1), "-");
+    pool.add('A', 0);
+    assert_eq!(pool.tcp(1), "-");
+}
+
 #[test]
 fn quiescent_templates_can_be_made_to_expire() {
     let mut pool = Pool::new("rr", &[1, 1]);
