@@ -110,7 +110,6 @@ impl<'a> Run<'a> {
         if accepted == modelled.is_some() && same(&after, self.model.servers()) {
             return Ok(());
         }
-        let show = |id: Option<DestinationId>| id.map_or("nobody".into(), |id| id.to_string());
         let (model, kernel) = (show(modelled), show(picked(&before, &after)));
         Err(format!(
             "model: {model}, kernel: {kernel}\n{}",
@@ -178,6 +177,10 @@ fn same(kernel: &[DestinationStatus], model: &[Server]) -> bool {
         counts && kernel.destination == model.destination
     };
     kernel.len() == model.len() && kernel.iter().zip(model).all(alike)
+}
+
+fn show(id: Option<DestinationId>) -> String {
+    id.map_or_else(|| "nobody".to_owned(), |id| id.to_string())
 }
 
 /// Whose count went up.

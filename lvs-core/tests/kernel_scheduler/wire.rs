@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use lvs_core::ipvs::Protocol;
-use lvs_core::net::{Address, AddressId};
+use lvs_core::net::Address;
 use lvs_core::scheduler::Flow;
 use lvs_core::{Host, IfName};
 use nix::errno::Errno;
