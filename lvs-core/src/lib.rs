@@ -1,6 +1,10 @@
 //! Linux Virtual Server as a library.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "cluster")]
 mod host;
 pub mod ipvs;
@@ -17,6 +21,8 @@ pub mod sysctl;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "cluster")]
+pub use cluster::Cluster;
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
 #[cfg(feature = "cluster")]
 pub use host::Host;
