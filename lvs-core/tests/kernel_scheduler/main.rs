@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `LVS_SCHEDULER_PICKS` | picks for each scheduler, 1600 |
 //! | `LVS_SCHEDULER_SEED` | the first seed, 1; scripts have consecutive ones |
+//! | `LVS_SCHEDULER_TRACE` | print what the kernel did in the script of this seed, for `tests/traces`, and nothing else |
 //!
 //! A million by hand, on the kernel of one suite:
 //! `LVS_LAB_TIMEOUT=7200 LVS_SCHEDULER_PICKS=80000 cargo test -p lvs-core --release --test kernel_scheduler`
@@ -24,6 +25,7 @@ mod random;
 mod run;
 mod script;
 mod shorten;
+mod trace;
 mod wire;
 
 use std::env;
@@ -107,6 +109,9 @@ fn differential(schedulers: &[&str]) {
         load_module(&format!("ip_vs_{name}")).unwrap();
     }
     let generation = generation::of_this_kernel();
+    if let Some(seed) = variable("LVS_SCHEDULER_TRACE") {
+        return trace::print(&Script::random(seed, schedulers), generation);
+    }
     let (wanted, first) = (
         number("LVS_SCHEDULER_PICKS", 1600),
         number("LVS_SCHEDULER_SEED", 1),
@@ -128,12 +133,19 @@ fn differential(schedulers: &[&str]) {
 }
 
 fn compare(script: &Script, generation: Generation) -> u64 {
-    run::run(script, generation).unwrap_or_else(|mismatch| {
-        let (short, mismatch) = shorten::shorten(script, generation, mismatch);
-        panic!("seed {}, {generation:?}: {mismatch}\n{short}", script.seed)
-    })
+    run::run(script, generation)
+        .map(|seen| seen.picks())
+        .unwrap_or_else(|mismatch| {
+            let (short, mismatch) = shorten::shorten(script, generation, mismatch);
+            panic!("seed {}, {generation:?}: {mismatch}\n{short}", script.seed)
+        })
 }
 
-fn number(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| text.parse().expect(variable))
+fn number(name: &str, default: u64) -> u64 {
+    variable(name).unwrap_or(default)
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().expect(name))
 }

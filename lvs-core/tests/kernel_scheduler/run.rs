@@ -26,8 +26,23 @@ const LONG: Timeouts = Timeouts {
 const PATIENCE: Duration = Duration::from_secs(20);
 const OLDEST: Duration = Duration::from_secs(55);
 
-/// Runs the script in a namespace of its own; how many picks there were, or how model and kernel parted.
-pub(crate) fn run(script: &Script, generation: Generation) -> Result<u64, String> {
+/// What the kernel did: the steps that could be made, and whom each connection got.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) steps: Vec<(Step, Option<DestinationId>)>,
+}
+
+impl Seen {
+    pub(crate) fn picks(&self) -> u64 {
+        let picks = self.steps.iter();
+        picks
+            .filter(|(step, _)| matches!(step, Step::Connect(_)))
+            .count() as u64
+    }
+}
+
+/// Runs the script in a namespace of its own; says what the kernel did, or how model and kernel parted.
+pub(crate) fn run(script: &Script, generation: Generation) -> Result<Seen, String> {
     let netns = Netns::create().unwrap();
     let run = |host: &mut Host| Run::new(host, script, generation).steps(&script.steps);
     netns.run(run).unwrap()
@@ -41,7 +56,7 @@ struct Run<'a> {
     /// What has not ended, by its client.
     open: HashMap<Flow, Connection>,
     began: Instant,
-    picks: u64,
+    seen: Seen,
 }
 
 impl<'a> Run<'a> {
@@ -58,20 +73,20 @@ impl<'a> Run<'a> {
             model: ServiceModel::fresh(script.service.clone(), generation).unwrap(),
             open: HashMap::new(),
             began: Instant::now(),
-            picks: 0,
+            seen: Seen::default(),
         }
     }
 
-    fn steps(mut self, steps: &[Step]) -> Result<u64, String> {
+    fn steps(mut self, steps: &[Step]) -> Result<Seen, String> {
         for (number, step) in steps.iter().enumerate() {
             let result = self.step(step);
             if self.began.elapsed() > OLDEST {
                 // Connections have ended by themselves; what was seen before still counts.
-                return Ok(self.picks);
+                break;
             }
             result.map_err(|parted| format!("step {}, {step}{parted}", number + 1))?;
         }
-        Ok(self.picks)
+        Ok(self.seen)
     }
 
     /// A step that cannot be made (its server is there already, or is gone) is left out: so any part of a
@@ -95,6 +110,7 @@ impl<'a> Run<'a> {
             Step::End(flows) => return self.end(flows),
             _ => return Ok(()),
         }
+        self.seen.steps.push((step.clone(), None));
         self.compare()
     }
 
@@ -102,15 +118,19 @@ impl<'a> Run<'a> {
         let before = self.kernel();
         let expected = self.model.connect(*flow);
         let accepted = self.wire.open(flow);
-        self.picks += 1;
-        let modelled = expected.as_ref().map(Connection::destination);
+        let after = self.kernel();
+        let (modelled, seen) = (
+            expected.as_ref().map(Connection::destination),
+            picked(&before, &after),
+        );
         self.open
             .extend(expected.map(|connection| (*flow, connection)));
-        let after = self.kernel();
-        if accepted == modelled.is_some() && same(&after, self.model.servers()) {
+        self.seen.steps.push((Step::Connect(*flow), seen));
+        let agree = modelled == seen && accepted == seen.is_some();
+        if agree && same(&after, self.model.servers()) {
             return Ok(());
         }
-        let (model, kernel) = (show(modelled), show(picked(&before, &after)));
+        let (model, kernel) = (show(modelled), show(seen));
         Err(format!(
             "model: {model}, kernel: {kernel}\n{}",
             self.tables(&after)
@@ -119,24 +139,16 @@ impl<'a> Run<'a> {
 
     /// Ends connections and waits until the kernel has forgotten them.
     fn end(&mut self, flows: &[Flow]) -> Result<(), String> {
-        self.ipvs.set_timeouts(&SHORT).unwrap();
-        let there: Vec<_> = self.model.servers().iter().map(Server::id).collect();
-        let mut ended = Vec::new();
-        for flow in flows {
-            // Packets for a server that is gone are dropped, and end nothing.
-            let gone = |c: &Connection| !there.contains(&c.destination());
-            if self.open.get(flow).is_none_or(gone) {
-                continue;
-            }
-            ended.extend(self.open.remove(flow));
+        let mut ended = self.closing(flows);
+        for (flow, connection) in &mut ended {
             self.wire.close(flow);
-        }
-        for connection in &mut ended {
             self.model.set_active(connection, false);
         }
         self.ipvs.set_timeouts(&LONG).unwrap();
         self.compare()?;
-        for connection in ended {
+        let flows = ended.iter().map(|(flow, _)| *flow).collect();
+        self.seen.steps.push((Step::End(flows), None));
+        for (_, connection) in ended {
             self.model.close(connection);
         }
         let deadline = Instant::now() + PATIENCE;
@@ -144,6 +156,20 @@ impl<'a> Run<'a> {
             thread::sleep(Duration::from_millis(20));
         }
         self.compare()
+    }
+
+    /// Those that can be ended: packets for a server that is gone are dropped, and end nothing.
+    fn closing(&mut self, flows: &[Flow]) -> Vec<(Flow, Connection)> {
+        self.ipvs.set_timeouts(&SHORT).unwrap();
+        let there: Vec<_> = self.model.servers().iter().map(Server::id).collect();
+        let mut closing = Vec::new();
+        for flow in flows {
+            let open = self.open.get(flow).map(Connection::destination);
+            if open.is_some_and(|id| there.contains(&id)) {
+                closing.extend(self.open.remove_entry(flow));
+            }
+        }
+        closing
     }
 
     fn compare(&mut self) -> Result<(), String> {
