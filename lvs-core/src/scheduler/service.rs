@@ -69,6 +69,21 @@ impl ServiceModel {
         Ok(Self::with_scheduler(service, scheduler, generation))
     }
 
+    /// A service as it is when these destinations have been added in this order, one by one. Exact.
+    ///
+    /// # Errors
+    /// Those of [`fresh`](Self::fresh) and [`add`](Self::add).
+    pub fn built(
+        service: Service,
+        destinations: impl IntoIterator<Item = Destination>,
+        generation: Generation,
+    ) -> Result<Self, InvalidValue> {
+        let mut model = Self::fresh(service, generation)?;
+        let mut destinations = destinations.into_iter();
+        destinations.try_for_each(|destination| model.add(destination))?;
+        Ok(model)
+    }
+
     /// A service with a scheduler of one's own, for kernel modules that this crate does not know.
     #[must_use]
     pub fn with_scheduler(
