@@ -13,10 +13,13 @@ type Outcome = lvs_core::Result<()>;
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
+const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
 
 lvs_lab::main! {
     every_node_of_nat_is_applied_and_stays_applied,
     every_node_of_dr_is_applied_and_stays_applied,
+    every_node_of_tunnel_is_applied_and_stays_applied,
+    a_failure_takes_a_tunnel_back,
     what_a_step_does_is_what_was_foretold,
     both_families_are_applied,
     removal_takes_services_and_virtual_ips,
@@ -81,6 +84,27 @@ fn every_node_of_dr_is_applied_and_stays_applied() -> Outcome {
     applied_twice(DR)
 }
 
+fn every_node_of_tunnel_is_applied_and_stays_applied() -> Outcome {
+    lvs_lab::load_module("ipip").unwrap();
+    applied_twice(TUNNEL)
+}
+
+/// The gateway is on no network, so that the very last step is refused.
+fn a_failure_takes_a_tunnel_back() -> Outcome {
+    lvs_lab::load_module("ipip").unwrap();
+    let mut node = node(TUNNEL, "realserver1");
+    for route in &mut node.routes {
+        route.value.gateway = route.value.gateway.map(|_| "10.9.9.9".parse().unwrap());
+    }
+    machine()?.run(|host| {
+        let before = observe(&node, host);
+        let error = apply(&node, host).unwrap_err();
+        assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
+        assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
+        assert_eq!(observe(&node, host), before);
+    })
+}
+
 const DUAL: &str = include_str!("plans/dual-stack-director/cluster.toml");
 
 fn both_families_are_applied() -> Outcome {
@@ -89,11 +113,13 @@ fn both_families_are_applied() -> Outcome {
 
 /// Before each phase, and at the end, the machine is read and compared with what was foretold.
 fn what_a_step_does_is_what_was_foretold() -> Outcome {
+    lvs_lab::load_module("ipip").unwrap();
     for (text, name) in [
         (NAT, "director"),
         (NAT, "realserver1"),
         (DR, "director"),
         (DR, "realserver2"),
+        (TUNNEL, "realserver1"),
         (DUAL, "web1"),
     ] {
         let node = node(text, name);
@@ -263,10 +289,12 @@ fn typed(text: &str, name: &str) -> Outcome {
 }
 
 fn shell_lines_do_the_same() -> Outcome {
+    lvs_lab::load_module("ipip").unwrap();
     typed(NAT, "director")?;
     typed(NAT, "realserver1")?;
     typed(DR, "director")?;
     typed(DR, "realserver2")?;
+    typed(TUNNEL, "realserver2")?;
     typed(DUAL, "director")?;
     typed(DUAL, "web1")
 }

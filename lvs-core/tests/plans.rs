@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use lvs_core::Cluster;
 use lvs_core::cluster::{IpvsState, NodeState, Observed, Plan, PlanOptions};
 use lvs_core::ipvs::{SchedulerName, Weight};
+use lvs_core::sysctl::SysctlKey;
 
 struct Case {
     directory: PathBuf,
@@ -155,6 +156,11 @@ fn disturbed(case: &Case, numbers: &mut Numbers) -> Observed {
             observed = observed.after(step);
         }
     }
+    // A device that is not there has no switches.
+    if !observed.links.keys().any(|link| link.as_str() == "tunl0") {
+        let is_its = |key: &SysctlKey| key.as_str().contains("/tunl0/");
+        observed.sysctls.retain(|key, _| !is_its(key));
+    }
     for value in observed.sysctls.values_mut() {
         if numbers.next(4) == 0 {
             *value = numbers.next(3).to_string();
@@ -198,7 +204,10 @@ fn from_anywhere_a_plan_leads_there_and_back() {
             let restored = plan.revert(&observed, &outcome).outcome(&outcome);
             let left = plan.revert(&observed, &restored);
             assert!(left.is_empty(), "{name} {round}:\n{plan}\n{left}");
-            assert_eq!(restored.sysctls, observed.sysctls, "{name} {round}");
+            // Switches of a device that came with its module stay with it.
+            for (key, value) in &observed.sysctls {
+                assert_eq!(restored.sysctls.get(key), Some(value), "{name} {round}");
+            }
         }
     }
 }

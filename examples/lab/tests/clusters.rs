@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::net::TcpStream;
+
 use lvs_core::Cluster;
 use lvs_core::cluster::PlanOptions;
 use lvs_lab::{Lab, run_command};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::TcpMaxSeg;
 
 lvs_lab::main! {
     nat_alternates,
@@ -14,10 +18,14 @@ lvs_lab::main! {
     a_second_apply_changes_nothing,
     nat_typed_by_hand,
     dr_typed_by_hand,
+    tunnel_alternates,
+    tunnel_leaves_room_for_itself,
+    tunnel_typed_by_hand,
 }
 
 const NAT: &str = include_str!("../../nat.toml");
 const DR: &str = include_str!("../../dr.toml");
+const TUNNEL: &str = include_str!("../../tunnel.toml");
 
 /// By masquerading, over IPv6, one service of datagrams and one that goes to another port.
 const IPV6: &str = r#"
@@ -101,7 +109,7 @@ fn many_clients_take_turns() {
 }
 
 fn a_second_apply_changes_nothing() {
-    for text in [NAT, DR, IPV6] {
+    for text in [NAT, DR, TUNNEL, IPV6] {
         let cluster = Cluster::from_toml(text).unwrap();
         let lab = Lab::new(&cluster, 1).unwrap();
         assert!(lab.apply().unwrap().iter().all(|plan| !plan.is_empty()));
@@ -118,6 +126,27 @@ fn dr_typed_by_hand() {
     let (cluster, lab) = typed(DR);
     let answers = ask(&cluster, &lab, 0, 5);
     assert_eq!(count(&answers, "realserver1"), 2, "{answers:?}");
+}
+
+fn tunnel_alternates() {
+    let (cluster, lab) = applied(TUNNEL, 1);
+    assert_alternates(&ask(&cluster, &lab, 0, 10));
+}
+
+/// 1500 bytes without two IP headers and one of TCP: what the kernel of the client makes of it.
+fn tunnel_leaves_room_for_itself() {
+    let (_, lab) = applied(TUNNEL, 1);
+    let segment = lab.network().client().run(|_| {
+        let stream = TcpStream::connect("172.16.5.11:80").unwrap();
+        getsockopt(&stream, TcpMaxSeg).unwrap()
+    });
+    // Time stamps take 12 bytes of it.
+    assert_eq!(segment.unwrap(), 1500 - 20 - 20 - 20 - 12);
+}
+
+fn tunnel_typed_by_hand() {
+    let (cluster, lab) = typed(TUNNEL);
+    assert_alternates(&ask(&cluster, &lab, 0, 4));
 }
 
 /// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to

@@ -9,7 +9,7 @@ use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
 use crate::ipvs::{
     Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
 };
-use crate::net::{Address, Route, Scope};
+use crate::net::{Address, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
     /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
@@ -32,6 +32,7 @@ impl Action {
     #[must_use]
     pub fn to_shell(&self) -> String {
         match self {
+            Self::Tunnel(change) => tunnel(change),
             Self::Link(change) => change.after().map(link).unwrap_or_default(),
             Self::Sysctl(change) => change.after().map(sysctl).unwrap_or_default(),
             Self::Address(change) => address(change),
@@ -41,6 +42,30 @@ impl Action {
             Self::Destination(change) => destination(change),
         }
     }
+}
+
+/// The kernel's own device comes with its module.
+fn tunnel(change: &Change<Tunnel>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(tunnel)) if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
+        (_, Some(tunnel)) => add_tunnel(tunnel),
+        (Some(tunnel), None) => format!("ip link delete {}", tunnel.name),
+        (None, None) => String::new(),
+    }
+}
+
+fn add_tunnel(tunnel: &Tunnel) -> String {
+    let mut line = format!("ip link add {} type {}", tunnel.name, tunnel.kind);
+    if let Some(local) = tunnel.local {
+        let _ = write!(line, " local {local}");
+    }
+    if tunnel.kind == TunnelKind::Ip6tnl {
+        line.push_str(" mode any");
+    }
+    if tunnel.checksum {
+        line.push_str(" icsum");
+    }
+    line
 }
 
 fn link(link: &LinkState) -> String {
@@ -119,6 +144,9 @@ fn route_line(verb: &str, route: &Route) -> String {
     }
     if metric != 0 {
         let _ = write!(line, " metric {metric}");
+    }
+    if let Some(advmss) = route.advmss {
+        let _ = write!(line, " advmss {advmss}");
     }
     if route.protocol != 0 {
         let _ = write!(line, " proto {}", route.protocol);

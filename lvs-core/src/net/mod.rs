@@ -7,9 +7,11 @@ mod handle;
 mod link;
 mod message;
 mod route;
+mod tunnel;
 
 pub use address::{Address, AddressId, Scope};
 pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
 pub use route::{Route, RouteId};
+pub use tunnel::{Tunnel, TunnelKind};

@@ -7,7 +7,7 @@ use crate::cluster::plan::{
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Command, Service};
-use crate::net::{Address, Route};
+use crate::net::{Address, Route, Tunnel};
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded.
 pub(super) fn execute(
@@ -71,6 +71,7 @@ fn report(
 
 fn step(action: &Action, host: &mut Host) -> Result<()> {
     match action {
+        Action::Tunnel(change) => tunnel(change, host),
         Action::Link(change) => change.after().map_or(Ok(()), |link| set_link(link, host)),
         Action::Sysctl(change) => change
             .after()
@@ -78,6 +79,14 @@ fn step(action: &Action, host: &mut Host) -> Result<()> {
         Action::Address(change) => address(change, host),
         Action::Route(change) => route(change, host),
         Action::Timeouts(_) | Action::Service(_) | Action::Destination(_) => Ok(()),
+    }
+}
+
+fn tunnel(change: &Change<Tunnel>, host: &mut Host) -> Result<()> {
+    match (change.before(), change.after()) {
+        (_, Some(tunnel)) => host.net().add_tunnel(tunnel),
+        (Some(tunnel), None) => host.net().delete_link(&tunnel.name),
+        (None, None) => Ok(()),
     }
 }
 
@@ -113,7 +122,11 @@ fn command(action: &Action) -> Option<Command> {
             .map(|timeouts| Command::SetTimeouts(*timeouts)),
         Action::Service(change) => service(change),
         Action::Destination(change) => destination(change),
-        Action::Link(_) | Action::Sysctl(_) | Action::Address(_) | Action::Route(_) => None,
+        Action::Tunnel(_)
+        | Action::Link(_)
+        | Action::Sysctl(_)
+        | Action::Address(_)
+        | Action::Route(_) => None,
     }
 }
 

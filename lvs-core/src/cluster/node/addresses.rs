@@ -28,17 +28,14 @@ fn default_broadcast(network: &IpNet, is_virtual: bool) -> Option<Ipv4Addr> {
     }
 }
 
-/// A virtual IP on a real server: on lo, where ARP can be kept quiet about it.
-///
-/// `place` is its place among the cluster's IPv4 virtual IPs, from 0.
-pub(super) fn virtual_on_lo(vip: IpAddr, place: usize) -> Address {
+/// A virtual IP on a real server: on an interface where ARP can be kept quiet about it.
+pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
     let address = Address {
         protocol: Address::PROTOCOL,
-        ..Address::new(IfName::LO, IpNet::from(vip))
+        ..Address::new(interface, IpNet::from(vip))
     };
     match vip {
         IpAddr::V4(v4) => Address {
-            label: Some(format!("lo:{place}")),
             broadcast: Some(v4),
             ..address
         },
@@ -49,15 +46,15 @@ pub(super) fn virtual_on_lo(vip: IpAddr, place: usize) -> Address {
     }
 }
 
-/// The host route to a virtual IP by lo.
-pub(super) fn host_route(vip: IpAddr) -> Route {
+/// The host route to a virtual IP by the interface that carries it.
+pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
     Route {
         id: RouteId {
             destination: IpNet::from(vip),
             metric: 0,
         },
         gateway: None,
-        interface: Some(IfName::LO),
+        interface: Some(interface),
         source: None,
         // IPv6 routes have no scope.
         scope: if vip.is_ipv4() {
@@ -66,6 +63,7 @@ pub(super) fn host_route(vip: IpAddr) -> Route {
             Scope::GLOBAL
         },
         protocol: Address::PROTOCOL,
+        advmss: None,
     }
 }
 

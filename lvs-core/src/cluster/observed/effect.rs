@@ -6,10 +6,40 @@ use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
 use crate::ipvs::{Service, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Route};
+use crate::net::{Address, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 impl Observed {
+    pub(in crate::cluster) fn set_tunnel(&mut self, change: &Change<Tunnel>) {
+        if let Some(before) = change.before() {
+            self.forget_link(&before.name);
+        }
+        if let Some(after) = change.after() {
+            self.links.insert(after.name.clone(), false);
+            self.tunnels.insert(after.clone());
+            self.copy_template(&after.name);
+        }
+    }
+
+    /// A new interface has the template's values of what is known of it.
+    fn copy_template(&mut self, name: &IfName) {
+        let templates = self.sysctls.iter();
+        let copied: Vec<_> = templates
+            .filter_map(|(key, value)| Some((key.of_template(name)?, value.clone())))
+            .collect();
+        self.sysctls.extend(copied);
+    }
+
+    /// With an interface goes everything that it carries.
+    fn forget_link(&mut self, name: &IfName) {
+        self.links.remove(name);
+        self.tunnels.retain(|tunnel| tunnel.name != *name);
+        self.addresses
+            .retain(|address| address.id.interface != *name);
+        self.flush_routes(name, |_| true);
+        self.sysctls.retain(|key, _| !key.is_of(name));
+    }
+
     pub(in crate::cluster) fn set_link(&mut self, change: &Change<LinkState>) {
         let Some(link) = change.after() else { return };
         self.links.insert(link.name.clone(), link.up);

@@ -12,7 +12,7 @@ use super::plan::Step;
 use super::{NodeState, Role};
 use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Route, RouteId};
+use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
 /// What was found on a machine: the other side of a [`Plan`](super::Plan).
@@ -24,6 +24,9 @@ use crate::sysctl::{Conf, SysctlKey};
 pub struct Observed {
     /// The interfaces, and whether each is set up.
     pub links: BTreeMap<IfName, bool>,
+    /// The tunnel devices among them, where the plan can need any.
+    #[serde(default)]
+    pub tunnels: BTreeSet<Tunnel>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
     /// The unicast routes of the main table, without those that the kernel derives from addresses.
@@ -85,6 +88,7 @@ impl IpvsState {
 pub struct Scope {
     sysctls: BTreeSet<SysctlKey>,
     forwarding: bool,
+    tunnels: BTreeSet<IfName>,
     ipvs: bool,
 }
 
@@ -98,8 +102,19 @@ impl Scope {
             // be known.
             forwarding: sysctls.contains(&SysctlKey::IP_FORWARD),
             sysctls,
+            tunnels: node
+                .tunnels
+                .iter()
+                .map(|tunnel| tunnel.value.name.clone())
+                .collect(),
             ipvs: node.role == Role::Director,
         }
+    }
+
+    /// Whether tunnel devices are to be read.
+    #[must_use]
+    pub fn reads_tunnels(&self) -> bool {
+        !self.tunnels.is_empty()
     }
 
     /// Whether the kernel's table of services is to be read.
@@ -112,6 +127,11 @@ impl Scope {
     #[must_use]
     pub fn sysctls<'a>(&self, links: impl IntoIterator<Item = &'a IfName>) -> BTreeSet<SysctlKey> {
         let mut keys = self.sysctls.clone();
+        // A device that is still to be made will have the values of the template.
+        keys.extend(self.sysctls.iter().filter_map(|key| {
+            let made = self.tunnels.iter().any(|name| key.is_of(name));
+            made.then(|| key.template()).flatten()
+        }));
         if self.forwarding {
             keys.insert(SysctlKey::forwarding(&Conf::Default));
             let each = links.into_iter().cloned().map(Conf::Interface);

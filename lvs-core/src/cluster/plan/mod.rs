@@ -15,6 +15,7 @@ mod step;
 mod subject;
 mod sysctls;
 mod text;
+mod tunnels;
 
 use serde::Serialize;
 
@@ -74,6 +75,8 @@ impl Plan {
     #[must_use]
     pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
         let mut draft = Draft::new(node, observed);
+        // First, for what they carry, their state and their switches are there only when they are.
+        draft.phase("tunnel devices", |seen| tunnels::made(node, seen));
         draft.phase("links and forwarding", |seen| {
             let mut steps = links::up(node, seen);
             steps.extend(sysctls::ip_forward(node, seen));

@@ -6,12 +6,14 @@ use super::subject::Subject;
 use super::{BoundDestination, Change, Kind, LinkState, Setting};
 use crate::cluster::Observed;
 use crate::ipvs::{Service, Timeouts};
-use crate::net::{Address, Route};
+use crate::net::{Address, Route, Tunnel};
 
 /// What a step changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Action {
+    /// A device that unwraps packets is made.
+    Tunnel(Change<Tunnel>),
     /// An interface is set up.
     Link(Change<LinkState>),
     /// A kernel switch gets another value.
@@ -41,6 +43,7 @@ pub struct Step {
 macro_rules! each {
     ($action:expr, $change:ident => $body:expr) => {
         match $action {
+            Action::Tunnel($change) => $body,
             Action::Link($change) => $body,
             Action::Sysctl($change) => $body,
             Action::Address($change) => $body,
@@ -59,7 +62,7 @@ impl Action {
         each!(self, change => change.kind())
     }
 
-    /// The kind of thing: `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
+    /// The kind of thing: `tunnel`, `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         fn what<T: Subject>(_: &Change<T>) -> &'static str {
@@ -115,6 +118,9 @@ impl Action {
             }
         }
         Some(match self {
+            // The kernel's own device comes with its module and stays until that goes.
+            Self::Tunnel(change) if change.newest()?.is_standing() => return None,
+            Self::Tunnel(change) => Self::Tunnel(back(change, now)?),
             Self::Link(change) => Self::Link(back(change, now)?),
             Self::Sysctl(change) => Self::Sysctl(back(change, now)?),
             Self::Address(change) => Self::Address(back(change, now)?),

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::Change;
+use super::{Change, tunnels};
 use crate::cluster::Observed;
 use crate::ipvs::{Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Route};
+use crate::net::{Address, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// An interface as far as plans go: up or down.
@@ -54,6 +54,31 @@ pub(super) trait Subject: Clone + Serialize {
 
     /// What the kernel does when it is told to.
     fn apply(change: &Change<Self>, observed: &mut Observed);
+}
+
+impl Subject for Tunnel {
+    const WHAT: &'static str = "tunnel";
+
+    fn name(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn detail(&self) -> String {
+        tunnels::describe(self)
+    }
+
+    fn find(&self, observed: &Observed) -> Option<Self> {
+        let mut tunnels = observed.tunnels.iter();
+        tunnels.find(|found| found.name == self.name).cloned()
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn apply(change: &Change<Self>, observed: &mut Observed) {
+        observed.set_tunnel(change);
+    }
 }
 
 impl Subject for LinkState {
@@ -155,10 +180,14 @@ impl Subject for Route {
     }
 
     fn detail(&self) -> String {
-        match (&self.gateway, &self.interface) {
+        let by = match (&self.gateway, &self.interface) {
             (Some(gateway), _) => format!("via {gateway}"),
             (None, Some(interface)) => format!("dev {interface}"),
             (None, None) => "by no interface".to_owned(),
+        };
+        match self.advmss {
+            Some(advmss) => format!("{by} advmss {advmss}"),
+            None => by,
         }
     }
 
@@ -169,7 +198,9 @@ impl Subject for Route {
     /// By whom it was made does not count; an interface that is not named is any.
     fn same(&self, other: &Self) -> bool {
         let interfaces = self.interface.as_ref().zip(other.interface.as_ref());
-        self.gateway == other.gateway && interfaces.is_none_or(|(one, two)| one == two)
+        self.gateway == other.gateway
+            && self.advmss == other.advmss
+            && interfaces.is_none_or(|(one, two)| one == two)
     }
 
     fn apply(change: &Change<Self>, observed: &mut Observed) {

@@ -6,6 +6,7 @@
 pub(super) mod address;
 pub(super) mod link;
 pub(super) mod route;
+pub(super) mod tunnel;
 
 use std::collections::BTreeMap;
 
