@@ -20,6 +20,8 @@ lvs_lab::main! {
     every_node_of_dr_is_applied_and_stays_applied,
     every_node_of_tunnel_is_applied_and_stays_applied,
     a_failure_takes_a_tunnel_back,
+    a_missing_module_is_named,
+    a_device_of_another_make_is_refused,
     what_a_step_does_is_what_was_foretold,
     both_families_are_applied,
     removal_takes_services_and_virtual_ips,
@@ -84,24 +86,76 @@ fn every_node_of_dr_is_applied_and_stays_applied() -> Outcome {
     applied_twice(DR)
 }
 
+/// The tunnel of the example in every wrapping.
+fn tunnels() -> impl Iterator<Item = String> {
+    for module in ["ipip", "fou", "ip_gre"] {
+        lvs_lab::load_module(module).unwrap();
+    }
+    let all = [
+        "{ type = \"ipip\" }",
+        "{ type = \"gue\", port = 5555 }",
+        "{ type = \"gre\", checksum = \"full\" }",
+    ];
+    let wrap = |tunnel| TUNNEL.replace("{ type = \"ipip\" }", tunnel);
+    all.into_iter().map(wrap)
+}
+
 fn every_node_of_tunnel_is_applied_and_stays_applied() -> Outcome {
-    lvs_lab::load_module("ipip").unwrap();
-    applied_twice(TUNNEL)
+    tunnels().try_for_each(|text| applied_twice(&text))
 }
 
 /// The gateway is on no network, so that the very last step is refused.
 fn a_failure_takes_a_tunnel_back() -> Outcome {
-    lvs_lab::load_module("ipip").unwrap();
-    let mut node = node(TUNNEL, "realserver1");
-    for route in &mut node.routes {
-        route.value.gateway = route.value.gateway.map(|_| "10.9.9.9".parse().unwrap());
+    tunnels().try_for_each(|text| {
+        let mut node = node(&text, "realserver1");
+        for route in &mut node.routes {
+            route.value.gateway = route.value.gateway.map(|_| "10.9.9.9".parse().unwrap());
+        }
+        machine()?.run(|host| {
+            let before = observe(&node, host);
+            let error = apply(&node, host).unwrap_err();
+            assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
+            assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
+            assert_eq!(observe(&node, host), before);
+        })
+    })
+}
+
+/// Nobody loads modules here, and the error says which one is missing.
+fn a_missing_module_is_named() -> Outcome {
+    for (tunnel, module) in [
+        ("{ type = \"ipip\" }", "modprobe ipip"),
+        ("{ type = \"gre\" }", "modprobe ip_gre"),
+    ] {
+        let node = node(
+            &TUNNEL.replace("{ type = \"ipip\" }", tunnel),
+            "realserver1",
+        );
+        machine()?.run(|host| {
+            let before = observe(&node, host);
+            let error = apply(&node, host).unwrap_err();
+            assert!(error.to_string().contains(module), "{error}");
+            assert!(matches!(error.aftermath(), Aftermath::Untouched), "{error}");
+            assert_eq!(observe(&node, host), before);
+        })?;
     }
+    Ok(())
+}
+
+/// A device of the name that must be made, but of another make.
+fn a_device_of_another_make_is_refused() -> Outcome {
+    let text = tunnels().nth(2).unwrap();
+    let node = node(&text, "realserver1");
     machine()?.run(|host| {
-        let before = observe(&node, host);
+        let mut other = node.tunnels[0].value.clone();
+        other.checksum = false;
+        host.net().add_tunnel(&other).unwrap();
         let error = apply(&node, host).unwrap_err();
-        assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
-        assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
-        assert_eq!(observe(&node, host), before);
+        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            error.to_string().contains("ip link delete lvs-gre"),
+            "{error}"
+        );
     })
 }
 

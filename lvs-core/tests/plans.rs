@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use lvs_core::Cluster;
 use lvs_core::cluster::{IpvsState, NodeState, Observed, Plan, PlanOptions};
 use lvs_core::ipvs::{SchedulerName, Weight};
-use lvs_core::sysctl::SysctlKey;
 
 struct Case {
     directory: PathBuf,
@@ -157,9 +156,13 @@ fn disturbed(case: &Case, numbers: &mut Numbers) -> Observed {
         }
     }
     // A device that is not there has no switches.
-    if !observed.links.keys().any(|link| link.as_str() == "tunl0") {
-        let is_its = |key: &SysctlKey| key.as_str().contains("/tunl0/");
-        observed.sysctls.retain(|key, _| !is_its(key));
+    for device in ["tunl0", "lvs-gre"] {
+        if !observed.links.keys().any(|link| link.as_str() == device) {
+            let part = format!("/{device}/");
+            observed
+                .sysctls
+                .retain(|key, _| !key.as_str().contains(&part));
+        }
     }
     for value in observed.sysctls.values_mut() {
         if numbers.next(4) == 0 {

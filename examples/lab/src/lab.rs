@@ -189,6 +189,9 @@ fn load_modules(cluster: &Cluster) -> Result<()> {
         for tunnel in &node.tunnels {
             load_module(tunnel.value.kind.module())?;
         }
+        if !node.listeners.is_empty() {
+            load_module("fou")?;
+        }
     }
     Ok(())
 }

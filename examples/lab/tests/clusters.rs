@@ -5,7 +5,7 @@
 use std::net::TcpStream;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::PlanOptions;
+use lvs_core::cluster::{Plan, PlanOptions};
 use lvs_lab::{Lab, run_command};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::TcpMaxSeg;
@@ -21,6 +21,10 @@ lvs_lab::main! {
     tunnel_alternates,
     tunnel_leaves_room_for_itself,
     tunnel_typed_by_hand,
+    gue_alternates,
+    gue_typed_by_hand,
+    gre_alternates,
+    gre_typed_by_hand,
 }
 
 const NAT: &str = include_str!("../../nat.toml");
@@ -147,6 +151,53 @@ fn tunnel_leaves_room_for_itself() {
 fn tunnel_typed_by_hand() {
     let (cluster, lab) = typed(TUNNEL);
     assert_alternates(&ask(&cluster, &lab, 0, 4));
+}
+
+/// The tunnel of the example in other wrappings.
+fn wrapped(all: &[&str]) -> impl Iterator<Item = String> {
+    let wrap = |tunnel: &&str| TUNNEL.replace("{ type = \"ipip\" }", tunnel);
+    all.iter().map(wrap)
+}
+
+const GUE: [&str; 3] = [
+    "{ type = \"gue\", port = 5555 }",
+    "{ type = \"gue\", port = 5555, checksum = \"full\" }",
+    "{ type = \"gue\", port = 5555, checksum = \"remote\" }",
+];
+
+const GRE: [&str; 2] = [
+    "{ type = \"gre\" }",
+    "{ type = \"gre\", checksum = \"full\" }",
+];
+
+fn alternates_in(tunnels: &[&str]) {
+    for text in wrapped(tunnels) {
+        let (cluster, lab) = applied(&text, 1);
+        assert_alternates(&ask(&cluster, &lab, 0, 4));
+        assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
+    }
+}
+
+fn gue_alternates() {
+    alternates_in(&GUE);
+}
+
+fn gre_alternates() {
+    alternates_in(&GRE);
+}
+
+fn typed_in(tunnel: &str) {
+    let text = wrapped(&[tunnel]).next().unwrap();
+    let (cluster, lab) = typed(&text);
+    assert_alternates(&ask(&cluster, &lab, 0, 2));
+}
+
+fn gue_typed_by_hand() {
+    typed_in(GUE[1]);
+}
+
+fn gre_typed_by_hand() {
+    typed_in(GRE[1]);
 }
 
 /// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to

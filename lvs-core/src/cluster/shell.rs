@@ -7,9 +7,10 @@ use std::fmt::Write;
 
 use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
 use crate::ipvs::{
-    Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
+    Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
+    ServiceId, Thresholds, Timeouts, TunnelChecksum,
 };
-use crate::net::{Address, Route, Scope, Tunnel, TunnelKind};
+use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
     /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
@@ -33,6 +34,7 @@ impl Action {
     pub fn to_shell(&self) -> String {
         match self {
             Self::Tunnel(change) => tunnel(change),
+            Self::Listener(change) => listener(change),
             Self::Link(change) => change.after().map(link).unwrap_or_default(),
             Self::Sysctl(change) => change.after().map(sysctl).unwrap_or_default(),
             Self::Address(change) => address(change),
@@ -66,6 +68,21 @@ fn add_tunnel(tunnel: &Tunnel) -> String {
         line.push_str(" icsum");
     }
     line
+}
+
+fn listener(change: &Change<Listener>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(it)) => format!("ip fou add port {} gue{}", it.port, six(it.family)),
+        (Some(it), None) => format!("ip fou del port {}{}", it.port, six(it.family)),
+        (None, None) => String::new(),
+    }
+}
+
+fn six(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "",
+        Family::Ipv6 => " -6",
+    }
 }
 
 fn link(link: &LinkState) -> String {
@@ -176,12 +193,7 @@ fn which(id: &ServiceId) -> String {
             _ => format!("-t {address}"),
         },
         ServiceId::Fwmark { mark, family } => {
-            let six = if *family == crate::ipvs::Family::Ipv6 {
-                " -6"
-            } else {
-                ""
-            };
-            format!("-f {mark}{six}")
+            format!("-f {mark}{}", six(*family))
         }
     }
 }
@@ -234,10 +246,11 @@ fn destination(change: &Change<BoundDestination>) -> String {
         destination,
     } = bound;
     let mut line = format!(
-        "ipvsadm {verb} {} -r {} {} -w {}",
+        "ipvsadm {verb} {} -r {} {}{} -w {}",
         which(service),
         destination.id,
         method(destination.forwarding),
+        encapsulation(destination.forwarding),
         destination.weight
     );
     let thresholds = destination.thresholds;
@@ -253,5 +266,30 @@ const fn method(forwarding: Forwarding) -> &'static str {
         Forwarding::Masquerade => "-m",
         Forwarding::Tunnel(_) => "-i",
         _ => "-g",
+    }
+}
+
+/// ipvsadm's words for what packets are wrapped in; IP in IP is what `-i` means alone.
+fn encapsulation(forwarding: Forwarding) -> String {
+    let Forwarding::Tunnel(encapsulation) = forwarding else {
+        return String::new();
+    };
+    match encapsulation {
+        Encapsulation::Gue { port, checksum } => {
+            format!(
+                " --tun-type gue --tun-port {port}{}",
+                self::checksum(checksum)
+            )
+        }
+        Encapsulation::Gre { checksum } => format!(" --tun-type gre{}", self::checksum(checksum)),
+        Encapsulation::Ipip | Encapsulation::Other { .. } => String::new(),
+    }
+}
+
+const fn checksum(checksum: TunnelChecksum) -> &'static str {
+    match checksum {
+        TunnelChecksum::None => "",
+        TunnelChecksum::Full => " --tun-csum",
+        TunnelChecksum::Remote => " --tun-remcsum",
     }
 }

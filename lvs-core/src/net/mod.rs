@@ -3,6 +3,7 @@
 mod address;
 mod advice;
 pub mod arp;
+mod fou;
 mod handle;
 mod link;
 mod message;
@@ -10,6 +11,7 @@ mod route;
 mod tunnel;
 
 pub use address::{Address, AddressId, Scope};
+pub use fou::{Fou, Listener};
 pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};

@@ -7,7 +7,7 @@ use crate::cluster::plan::{
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Command, Service};
-use crate::net::{Address, Route, Tunnel};
+use crate::net::{Address, Listener, Route, Tunnel};
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded.
 pub(super) fn execute(
@@ -72,6 +72,7 @@ fn report(
 fn step(action: &Action, host: &mut Host) -> Result<()> {
     match action {
         Action::Tunnel(change) => tunnel(change, host),
+        Action::Listener(change) => listener(change, host),
         Action::Link(change) => change.after().map_or(Ok(()), |link| set_link(link, host)),
         Action::Sysctl(change) => change
             .after()
@@ -86,6 +87,14 @@ fn tunnel(change: &Change<Tunnel>, host: &mut Host) -> Result<()> {
     match (change.before(), change.after()) {
         (_, Some(tunnel)) => host.net().add_tunnel(tunnel),
         (Some(tunnel), None) => host.net().delete_link(&tunnel.name),
+        (None, None) => Ok(()),
+    }
+}
+
+fn listener(change: &Change<Listener>, host: &mut Host) -> Result<()> {
+    match (change.before(), change.after()) {
+        (_, Some(listener)) => host.fou()?.add(listener),
+        (Some(listener), None) => host.fou()?.delete(listener),
         (None, None) => Ok(()),
     }
 }
@@ -123,6 +132,7 @@ fn command(action: &Action) -> Option<Command> {
         Action::Service(change) => service(change),
         Action::Destination(change) => destination(change),
         Action::Tunnel(_)
+        | Action::Listener(_)
         | Action::Link(_)
         | Action::Sysctl(_)
         | Action::Address(_)

@@ -18,7 +18,7 @@ use super::real_server::first_of;
 use super::{Cluster, ClusterName, Director, NodeName, RealServer, VirtualService};
 use crate::ipvs::{Destination, DestinationId, Forwarding, Service, Timeouts, Weight};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
+use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// The part a machine plays.
@@ -83,6 +83,8 @@ pub struct NodeState {
     pub role: Role,
     /// The devices that unwrap what a director has wrapped.
     pub tunnels: Vec<Wanted<Tunnel>>,
+    /// The UDP ports whose packets are unwrapped.
+    pub listeners: Vec<Wanted<Listener>>,
     /// The interfaces that must be up.
     pub links: BTreeMap<IfName, Wanted<()>>,
     /// Kernel switches by their exact key.
@@ -114,6 +116,7 @@ impl NodeState {
             name: name.clone(),
             role,
             tunnels: Vec::new(),
+            listeners: Vec::new(),
             links: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             addresses: Vec::new(),
@@ -175,6 +178,12 @@ impl NodeState {
     fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {
         if self.tunnels.iter().all(|wanted| wanted.value != tunnel) {
             self.tunnels.push(Wanted::new(tunnel, why));
+        }
+    }
+
+    fn listener(&mut self, listener: Listener, why: &str) {
+        if self.listeners.iter().all(|wanted| wanted.value != listener) {
+            self.listeners.push(Wanted::new(listener, why));
         }
     }
 

@@ -8,7 +8,7 @@ use super::{NodeState, Wanted, addresses, dr};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::{Encapsulation, Family, Forwarding, TunnelChecksum};
 use crate::name::IfName;
-use crate::net::{Tunnel, TunnelKind};
+use crate::net::{Listener, Tunnel, TunnelKind};
 use crate::sysctl::{Conf, RpFilter, SysctlKey};
 
 /// The largest packet of an Ethernet. A path that takes less is found out as ever; one that takes more
@@ -68,6 +68,10 @@ fn unwrap(state: &mut NodeState, wrapped: &Wrapped) {
             RpFilter::Loose,
             "the way back to clients is another than by the tunnel",
         );
+    }
+    if let Encapsulation::Gue { port, .. } = wrapped.encapsulation {
+        let family = wrapped.rip.into();
+        state.listener(Listener { port, family }, "packets come wrapped in UDP");
     }
     state.tunnel(
         device,

@@ -6,7 +6,7 @@ use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
 use crate::ipvs::{Service, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Route, Tunnel};
+use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 impl Observed {
@@ -19,6 +19,14 @@ impl Observed {
             self.tunnels.insert(after.clone());
             self.copy_template(&after.name);
         }
+    }
+
+    pub(in crate::cluster) fn set_listener(&mut self, change: &Change<Listener>) {
+        match (change.before(), change.after()) {
+            (_, Some(after)) => self.listeners.insert(*after),
+            (Some(before), None) => self.listeners.remove(before),
+            (None, None) => false,
+        };
     }
 
     /// A new interface has the template's values of what is known of it.

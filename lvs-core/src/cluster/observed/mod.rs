@@ -12,7 +12,7 @@ use super::plan::Step;
 use super::{NodeState, Role};
 use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
+use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
 /// What was found on a machine: the other side of a [`Plan`](super::Plan).
@@ -27,6 +27,9 @@ pub struct Observed {
     /// The tunnel devices among them, where the plan can need any.
     #[serde(default)]
     pub tunnels: BTreeSet<Tunnel>,
+    /// The UDP ports whose packets are unwrapped, where the plan can need any.
+    #[serde(default)]
+    pub listeners: BTreeSet<Listener>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
     /// The unicast routes of the main table, without those that the kernel derives from addresses.
@@ -89,6 +92,7 @@ pub struct Scope {
     sysctls: BTreeSet<SysctlKey>,
     forwarding: bool,
     tunnels: BTreeSet<IfName>,
+    listeners: bool,
     ipvs: bool,
 }
 
@@ -107,6 +111,7 @@ impl Scope {
                 .iter()
                 .map(|tunnel| tunnel.value.name.clone())
                 .collect(),
+            listeners: !node.listeners.is_empty(),
             ipvs: node.role == Role::Director,
         }
     }
@@ -115,6 +120,12 @@ impl Scope {
     #[must_use]
     pub fn reads_tunnels(&self) -> bool {
         !self.tunnels.is_empty()
+    }
+
+    /// Whether listeners are to be read.
+    #[must_use]
+    pub const fn reads_listeners(&self) -> bool {
+        self.listeners
     }
 
     /// Whether the kernel's table of services is to be read.

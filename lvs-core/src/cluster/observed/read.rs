@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{IpvsState, Observed, ObservedService, Scope};
 use crate::error::Result;
 use crate::host::Host;
-use crate::net::{Address, Route, Tunnel};
+use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
@@ -31,6 +31,7 @@ impl Observed {
             routes: routes(host)?,
             sysctls: sysctls(host.sysctl(), scope.sysctls(links.keys()))?,
             tunnels: tunnels(host, scope)?,
+            listeners: listeners(host, scope)?,
             ipvs: ipvs(host, scope)?,
             links,
         })
@@ -42,6 +43,13 @@ fn tunnels(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Tunnel>> {
         return Ok(BTreeSet::new());
     }
     Ok(host.net().tunnels()?.into_iter().collect())
+}
+
+fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Listener>> {
+    if !scope.reads_listeners() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(host.fou()?.listeners()?.into_iter().collect())
 }
 
 /// Without those that every interface gets by itself.

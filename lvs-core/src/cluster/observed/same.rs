@@ -14,6 +14,7 @@ impl PartialEq for Observed {
     fn eq(&self, other: &Self) -> bool {
         self.links == other.links
             && self.tunnels == other.tunnels
+            && self.listeners == other.listeners
             && self.sysctls == other.sysctls
             && sorted(&self.addresses, address) == sorted(&other.addresses, address)
             && sorted(&self.routes, Clone::clone) == sorted(&other.routes, Clone::clone)

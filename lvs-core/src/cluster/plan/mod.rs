@@ -76,7 +76,11 @@ impl Plan {
     pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
         let mut draft = Draft::new(node, observed);
         // First, for what they carry, their state and their switches are there only when they are.
-        draft.phase("tunnel devices", |seen| tunnels::made(node, seen));
+        draft.phase("tunnels", |seen| {
+            let mut steps = tunnels::made(node, seen);
+            steps.extend(tunnels::listening(node, seen));
+            steps
+        });
         draft.phase("links and forwarding", |seen| {
             let mut steps = links::up(node, seen);
             steps.extend(sysctls::ip_forward(node, seen));

@@ -6,7 +6,7 @@ use super::subject::Subject;
 use super::{BoundDestination, Change, Kind, LinkState, Setting};
 use crate::cluster::Observed;
 use crate::ipvs::{Service, Timeouts};
-use crate::net::{Address, Route, Tunnel};
+use crate::net::{Address, Listener, Route, Tunnel};
 
 /// What a step changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,8 @@ use crate::net::{Address, Route, Tunnel};
 pub enum Action {
     /// A device that unwraps packets is made.
     Tunnel(Change<Tunnel>),
+    /// A UDP port is opened whose packets are unwrapped.
+    Listener(Change<Listener>),
     /// An interface is set up.
     Link(Change<LinkState>),
     /// A kernel switch gets another value.
@@ -44,6 +46,7 @@ macro_rules! each {
     ($action:expr, $change:ident => $body:expr) => {
         match $action {
             Action::Tunnel($change) => $body,
+            Action::Listener($change) => $body,
             Action::Link($change) => $body,
             Action::Sysctl($change) => $body,
             Action::Address($change) => $body,
@@ -62,7 +65,7 @@ impl Action {
         each!(self, change => change.kind())
     }
 
-    /// The kind of thing: `tunnel`, `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
+    /// The kind of thing: `tunnel`, `listener`, `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         fn what<T: Subject>(_: &Change<T>) -> &'static str {
@@ -117,12 +120,18 @@ impl Action {
                 Change::between(found, change.before().cloned())
             }
         }
+        fn back_if_there<T: Subject>(change: &Change<T>, now: &Observed) -> Option<Change<T>> {
+            change.newest()?.find(now)?;
+            back(change, now)
+        }
         Some(match self {
             // The kernel's own device comes with its module and stays until that goes.
             Self::Tunnel(change) if change.newest()?.is_standing() => return None,
             Self::Tunnel(change) => Self::Tunnel(back(change, now)?),
-            Self::Link(change) => Self::Link(back(change, now)?),
-            Self::Sysctl(change) => Self::Sysctl(back(change, now)?),
+            Self::Listener(change) => Self::Listener(back(change, now)?),
+            // State and switches go with their device: what is not there has none to put back.
+            Self::Link(change) => Self::Link(back_if_there(change, now)?),
+            Self::Sysctl(change) => Self::Sysctl(back_if_there(change, now)?),
             Self::Address(change) => Self::Address(back(change, now)?),
             Self::Route(change) => Self::Route(back(change, now)?),
             Self::Timeouts(change) => Self::Timeouts(back(change, now)?),

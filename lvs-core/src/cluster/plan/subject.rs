@@ -6,7 +6,7 @@ use super::{Change, tunnels};
 use crate::cluster::Observed;
 use crate::ipvs::{Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Route, Tunnel};
+use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// An interface as far as plans go: up or down.
@@ -78,6 +78,30 @@ impl Subject for Tunnel {
 
     fn apply(change: &Change<Self>, observed: &mut Observed) {
         observed.set_tunnel(change);
+    }
+}
+
+impl Subject for Listener {
+    const WHAT: &'static str = "listener";
+
+    fn name(&self) -> String {
+        self.to_string()
+    }
+
+    fn detail(&self) -> String {
+        "gue".to_owned()
+    }
+
+    fn find(&self, observed: &Observed) -> Option<Self> {
+        observed.listeners.get(self).copied()
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn apply(change: &Change<Self>, observed: &mut Observed) {
+        observed.set_listener(change);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tunnel devices that must be there. Equal by name; one that is there is never changed.
+//! Tunnel devices and listeners that must be there. Equal by name; one that is there is never changed.
 
 use super::{Action, Change, Refusal, Step};
 use crate::cluster::{NodeState, Observed};
@@ -14,6 +14,17 @@ pub(super) fn made(node: &NodeState, seen: &Observed) -> Vec<Step> {
             let change = Change::add(wanted.value.clone());
             Step::new(Action::Tunnel(change), &wanted.why)
         })
+        .collect()
+}
+
+/// Ports that must be open.
+pub(super) fn listening(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    let missing = node
+        .listeners
+        .iter()
+        .filter(|wanted| !seen.listeners.contains(&wanted.value));
+    missing
+        .map(|wanted| Step::new(Action::Listener(Change::add(wanted.value)), &wanted.why))
         .collect()
 }
 

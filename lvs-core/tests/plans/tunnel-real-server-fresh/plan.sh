@@ -1,4 +1,4 @@
-# tunnel devices
+# tunnels
 modprobe ipip
 # links and forwarding
 ip link set dev eth0 up
