@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::ipvs::{
     Daemon, Destination, Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol,
-    SchedulerName, Service, ServiceFlags, ServiceId, Table, TableEntry, Thresholds, Timeouts,
+    Service, ServiceFlags, ServiceId, Table, TableEntry, Thresholds, Timeouts,
 };
 
 /// The table as text, without loss; see the [module](super).
@@ -96,34 +96,15 @@ pub(super) fn write_persistence(out: &mut String, persistence: Persistence) -> f
     }
 }
 
-/// The first two flags of a scheduler by its own names.
-pub(super) fn flag_names(scheduler: &SchedulerName) -> Option<[&'static str; 2]> {
-    match scheduler.as_str().as_bytes() {
-        b"sh" => Some(["sh-fallback", "sh-port"]),
-        b"mh" => Some(["mh-fallback", "mh-port"]),
-        _ => None,
-    }
-}
-
 fn write_flags(out: &mut String, service: &Service) -> fmt::Result {
-    let flags = service.flags.difference(ServiceFlags::ONE_PACKET);
-    let [first, second] = flag_names(&service.scheduler).unwrap_or(["flag-1", "flag-2"]);
-    let named = [
-        (ServiceFlags::FLAG_1, first),
-        (ServiceFlags::FLAG_2, second),
-        (ServiceFlags::FLAG_3, "flag-3"),
-    ];
-    let mut words = Vec::new();
-    let mut rest = flags;
-    for (flag, name) in named {
-        if rest.contains(flag) {
-            words.push(name.to_owned());
-            rest.remove(flag);
-        }
-    }
-    if !rest.is_empty() {
-        words.push(format!("{:#x}", rest.bits()));
-    }
+    let named = ServiceFlags::ONE_PACKET
+        | ServiceFlags::FLAG_1
+        | ServiceFlags::FLAG_2
+        | ServiceFlags::FLAG_3;
+    let unnamed = service.flags.difference(named);
+    let unnamed = (!unnamed.is_empty()).then(|| format!("{:#x}", unnamed.bits()));
+    let words = service.scheduler_flags().into_iter().map(str::to_owned);
+    let words: Vec<_> = words.chain(unnamed).collect();
     match words.as_slice() {
         [] => Ok(()),
         words => write!(out, " -b {}", words.join(",")),
