@@ -12,6 +12,7 @@ mod arbitrary;
 mod batch;
 mod check;
 mod command;
+mod configuration;
 mod connection;
 mod daemon;
 mod describe;
@@ -20,17 +21,18 @@ mod family;
 mod handle;
 pub mod message;
 mod protocol;
+mod reading;
 mod replace;
 mod restore;
 pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
-mod table;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
+pub use configuration::{Configuration, ConfiguredService};
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
@@ -40,7 +42,7 @@ pub use destination::{
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;
+pub use reading::Table;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
-pub use table::{Table, TableEntry};
 pub use timeouts::{Seconds, Timeouts};

@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::print::{checksum_option, write_persistence};
 use super::sort;
 use crate::ipvs::{
-    Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName, Service, ServiceFlags,
-    ServiceId, Table,
+    Configuration, Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName,
+    Service, ServiceFlags, ServiceId,
 };
 
 /// The table as `ipvsadm -Sn` prints it, byte for byte, with what it forgets forgotten: thresholds,
@@ -19,7 +19,7 @@ use crate::ipvs::{
 /// for then its comparison contradicts itself: leave the services in the order in which the kernel
 /// dumped them. Where it would crash (tunnel flags of 3 and more) the option is left out.
 #[must_use]
-pub fn save_compatible(table: &Table) -> String {
+pub fn save_compatible(table: &Configuration) -> String {
     let mut text = String::new();
     for entry in sort::services(&table.services) {
         // Writing to a string cannot fail.

@@ -12,7 +12,7 @@
 //! -a -t 172.16.5.11:80 -r 192.168.1.12 -w 2
 //! --add-server --tcp-service=172.16.5.11:80 --real-server=192.168.1.13:80 -gw3 # the new one
 //! ";
-//! let table = Rules::parse(text)?.table()?;
+//! let table = Rules::parse(text)?.configuration()?;
 //! assert_eq!(rules::save(&table), "\
 //! -A -t 172.16.5.11:80 -s wrr
 //! -a -t 172.16.5.11:80 -r 192.168.1.12:80 -g -w 2

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use crate::ipvs::{
-    Daemon, Destination, Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol,
-    Service, ServiceFlags, ServiceId, Table, TableEntry, Thresholds, Timeouts,
+    Configuration, ConfiguredService, Daemon, Destination, Encapsulation, Family, Forwarding,
+    Netmask, Persistence, Protocol, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
 };
 
 /// The table as text, without loss; see the [module](super).
@@ -14,20 +14,20 @@ use crate::ipvs::{
 /// that adding them in this order gives the kernel's list again), then the daemons. Where none runs, there
 /// is no line: reading that text again leaves daemons alone.
 #[must_use]
-pub fn save(table: &Table) -> String {
+pub fn save(table: &Configuration) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_table(&mut text, table);
     text
 }
 
-fn write_table(out: &mut String, table: &Table) -> fmt::Result {
+fn write_table(out: &mut String, table: &Configuration) -> fmt::Result {
     if let Some(Timeouts { tcp, tcp_fin, udp }) = table.timeouts {
         writeln!(out, "--set {} {} {}", tcp.0, tcp_fin.0, udp.0)?;
     }
     let mut services: Vec<_> = table.services.iter().collect();
     services.sort_by_key(|entry| entry.service.id);
-    for TableEntry {
+    for ConfiguredService {
         service,
         destinations,
     } in services
