@@ -20,6 +20,14 @@ impl Ipvs {
         })
     }
 
+    /// Executes one command that a person means, after [checking](Command::check) that it makes sense.
+    ///
+    /// # Errors
+    /// [`is_invalid`](Error::is_invalid), or the kernel's refusal.
+    pub fn execute(&mut self, command: &Command) -> Result<()> {
+        self.all(&[command.clone().checked()?])
+    }
+
     /// Makes the kernel's table equal to `wanted` by [the difference](Configuration::commands_to), and returns
     /// the commands that it took. What is equal keeps its connections and counters.
     ///
@@ -36,7 +44,7 @@ impl Ipvs {
     /// ```
     ///
     /// # Errors
-    /// The first refusal. If taking back failed too, the advice says so.
+    /// The first refusal. If taking back failed too, [`is_partly_done`](Error::is_partly_done).
     pub fn replace(&mut self, wanted: &Configuration) -> Result<Vec<Command>> {
         let before = self.configuration()?;
         self.turn(&before, wanted)
@@ -99,7 +107,7 @@ impl Ipvs {
             "{}not everything could be taken back ({second}): compare the table with what you want",
             first.unwrap_or_default()
         );
-        error.advise(advice)
+        error.advise(advice).partly_done()
     }
 }
 

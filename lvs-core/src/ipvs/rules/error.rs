@@ -27,7 +27,7 @@ impl RuleError {
         Self { line, problem }
     }
 
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 for words that were no line of a text.
     #[must_use]
     pub const fn line(&self) -> usize {
         self.line
@@ -54,7 +54,10 @@ impl RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.problem)
+        match self.line {
+            0 => self.problem.fmt(f),
+            line => write!(f, "line {line}: {}", self.problem),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ impl FromStr for Rules {
     }
 }
 
-fn command(mut line: Line<'_>, notes: &mut Vec<String>) -> Parsed<Command> {
+pub(super) fn command(mut line: Line<'_>, notes: &mut Vec<String>) -> Parsed<Command> {
     let line = &mut line;
     let command = match line.verb {
         Verb::AddService => Command::AddService(service::service(line, notes)?),

@@ -44,7 +44,7 @@ fn write_table(out: &mut String, table: &Configuration) -> fmt::Result {
         .try_for_each(|daemon| write_daemon(out, daemon))
 }
 
-fn write_service(out: &mut String, service: &Service) -> fmt::Result {
+pub(super) fn write_service(out: &mut String, service: &Service) -> fmt::Result {
     out.push_str("-A ");
     write_id(out, &service.id)?;
     write_name(out, "-s", service.scheduler.as_str())?;
@@ -111,7 +111,7 @@ fn write_flags(out: &mut String, service: &Service) -> fmt::Result {
     }
 }
 
-fn write_destination(
+pub(super) fn write_destination(
     out: &mut String,
     service: &ServiceId,
     destination: &Destination,
