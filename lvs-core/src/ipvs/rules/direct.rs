@@ -77,10 +77,9 @@ fn standing(line: &Line<'_>, current: &Configuration) -> Parsed<String> {
     }
     let mut line = line.clone();
     let id = service::needed_id(&mut line)?;
-    let missing = |what: String| Problem::new(what, "does not exist").remedy("add it instead");
     let entry = current
         .service(&id)
-        .ok_or_else(|| missing(format!("service {id}")))?;
+        .ok_or_else(|| Problem::missing(format!("service {id}")))?;
     // Writing to a string cannot fail.
     if line.verb == Verb::EditService {
         let _ = write_service(&mut text, &entry.service);
@@ -89,7 +88,7 @@ fn standing(line: &Line<'_>, current: &Configuration) -> Parsed<String> {
     let wanted = destination::id(&mut line, &id)?;
     let mut destinations = entry.destinations.iter();
     let found = destinations.find(|destination| destination.id == wanted);
-    let found = found.ok_or_else(|| missing(format!("destination {wanted} of {id}")))?;
+    let found = found.ok_or_else(|| Problem::missing(format!("destination {wanted} of {id}")))?;
     let _ = write_destination(&mut text, &id, found);
     Ok(text)
 }
