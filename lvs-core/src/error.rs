@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::ipvs::Table;
+use crate::ipvs::Snapshot;
 
 /// The result of everything here that talks to the kernel.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -116,7 +116,7 @@ pub enum Cause {
         /// Every service and destination of IPVS that was seen in any reading, in the order of
         /// their identities: some have gone, and some that live may be missing. Empty for what is
         /// not IPVS.
-        seen: Table,
+        seen: Snapshot,
     },
 }
 
@@ -263,7 +263,7 @@ impl Error {
 
     /// What was seen of a table that kept changing: see [`Cause::Unsettled`].
     #[must_use]
-    pub fn seen(&self) -> Option<&Table> {
+    pub fn seen(&self) -> Option<&Snapshot> {
         match &self.0.cause {
             Cause::Unsettled { seen } => Some(seen),
             _ => None,
