@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Every row is measured in a guest of its own (lvs-lab), for one would be killed for being late.
-//! In it all contestants take turns, so that a busy machine is as busy for each; times are medians,
-//! and only their ratios mean anything. A row that misses its target says so, and the program fails.
+//! In it all contestants take turns, so that a busy machine is as busy for each, and only ratios mean
+//! anything. They are those of the lower quartiles, which tell what it costs when the machine is not
+//! taken away in the middle of it; the medians stand beside them. A row that misses its target says
+//! so, and the program fails.
 //!
 //! - *lvs-core* is timed around the call, with the handle open and the values made.
 //! - *floor* sends bytes that were encoded before, and throws away what comes: no client can do with
