@@ -16,7 +16,8 @@ const ACK: u16 = 4;
 const DUMP: u16 = 0x300;
 const DONE: u16 = 3;
 const CONTROLLER: u16 = 0x10;
-const SEND: usize = 63 << 10;
+/// As large as those of lvs-core.
+const SEND: usize = 82 << 10;
 
 /// A generic netlink socket and the number of the IPVS family.
 pub(crate) struct Floor {
@@ -31,7 +32,7 @@ impl Floor {
         let protocol = SockProtocol::NetlinkGeneric;
         let socket = socket(AddressFamily::Netlink, kind, flags, protocol)?;
         connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-        setsockopt(&socket, sockopt::SndBuf, &(128 << 10))?;
+        setsockopt(&socket, sockopt::SndBuf, &(192 << 10))?;
         let mut floor = Self {
             socket,
             family: 0,
@@ -57,7 +58,7 @@ impl Floor {
         }
     }
 
-    /// Commands in sends of 63 KiB, of which only the last command is to be answered.
+    /// Commands in sends of 82 KiB, of which only the last command is to be answered.
     pub(crate) fn packets(&self, commands: &[Command]) -> Vec<Vec<u8>> {
         let messages: Vec<_> = commands.iter().map(|c| payload(&c.message())).collect();
         let mut packets = Vec::new();
