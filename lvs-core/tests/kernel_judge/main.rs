@@ -7,5 +7,6 @@ mod random;
 mod steps;
 
 lvs_lab::main! {
-    steps::two_hundred_random_sequences_do_what_was_foretold,
+    steps::a_hundred_random_sequences_do_what_was_foretold,
+    steps::a_hundred_more_do_what_was_foretold,
 }

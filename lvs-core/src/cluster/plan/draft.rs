@@ -1,9 +1,9 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Action, Phase, Plan, Refusal, Step, addresses, foreign};
+use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{NodeState, Role};
-use crate::net::Route;
+use crate::net::{Address, Route};
 
 pub(super) struct Draft<'a> {
     node: &'a NodeState,
@@ -30,7 +30,35 @@ impl<'a> Draft<'a> {
         }
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
+            self.put_back_addresses();
         }
+    }
+
+    /// An IPv4 network's first address takes the later ones along: those are put back at once.
+    fn put_back_addresses(&mut self) {
+        let steps: Vec<_> = self
+            .observed
+            .addresses
+            .iter()
+            .filter(|it| self.seen.address(&it.id).is_none() && !self.deletes(it))
+            .map(|it| Step::new(Action::Address(Change::add(it.clone())), "it went along"))
+            .collect();
+        for step in &steps {
+            step.action.effect(&mut self.seen);
+        }
+        if !steps.is_empty() {
+            let name = "addresses put back";
+            self.phases.push(Phase { name, steps });
+        }
+    }
+
+    fn deletes(&self, address: &Address) -> bool {
+        let steps = self.phases.iter().flat_map(|phase| &phase.steps);
+        let mut deleted = steps.filter_map(|step| match &step.action {
+            Action::Address(change) if change.after().is_none() => change.before(),
+            _ => None,
+        });
+        deleted.any(|it| it.id == address.id)
     }
 
     pub(super) fn finish(self, refusals: Vec<Refusal>) -> Plan {
