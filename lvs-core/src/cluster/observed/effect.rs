@@ -94,8 +94,8 @@ impl Observed {
             .any(|value| value != "0")
     }
 
-    /// Routes that name the address as their source go with its last copy (IPv4), or stay without a
-    /// source (IPv6).
+    /// Routes that name the address as their source go when it is nobody's here any more (IPv4), or
+    /// stay without a source (IPv6).
     fn forget_source(&mut self, gone: &AddressId) {
         let ip = gone.network.addr();
         let is_source = |route: &Route| route.source == Some(ip);
@@ -105,9 +105,18 @@ impl Observed {
             routes
                 .filter(|route| is_source(route) && route.interface.as_ref() == interface)
                 .for_each(|route| route.source = None);
-        } else if !self.addresses.iter().any(|it| it.id.network.addr() == ip) {
+        } else if !self.is_local(ip) {
             self.routes.retain(|route| !is_source(route));
         }
+    }
+
+    /// An address on lo makes its whole network this machine's.
+    fn is_local(&self, ip: IpAddr) -> bool {
+        let mut ids = self.addresses.iter().map(|address| &address.id);
+        ids.any(|id| {
+            let whole = id.interface == IfName::LO && self.links.get(&IfName::LO) == Some(&true);
+            id.network.addr() == ip || whole && id.network.contains(&ip)
+        })
     }
 
     /// With its last IPv4 address an interface loses its IPv4 routes; lo always keeps 127.0.0.1.
