@@ -6,6 +6,7 @@
     reason = "a helper of a test may fail it; clippy knows that of tests only"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,7 @@ fn cases() -> Vec<Case> {
         .map(|entry| entry.unwrap().path())
         .collect();
     directories.sort();
-    assert!(directories.len() > 10, "the cases are gone");
+    assert!(directories.len() >= 40, "the cases are gone");
     directories.into_iter().map(Case::read).collect()
 }
 
@@ -83,6 +84,35 @@ fn plans_are_as_written() {
         case.expect("plan.txt", &plan.to_string());
         case.expect("plan.sh", &plan.to_shell());
     }
+}
+
+#[test]
+fn every_kind_of_step_is_among_them() {
+    let mut found = BTreeSet::new();
+    for case in cases() {
+        let plan = case.plan(&case.observed);
+        found.extend(
+            plan.steps()
+                .map(|step| format!("{} {}", step.action.kind(), step.action.what())),
+        );
+    }
+    let kinds = [
+        "add address",
+        "add destination",
+        "add route",
+        "add service",
+        "delete address",
+        "delete destination",
+        "delete route",
+        "delete service",
+        "edit destination",
+        "edit link",
+        "edit route",
+        "edit service",
+        "edit sysctl",
+        "edit timeouts",
+    ];
+    assert_eq!(found, kinds.map(str::to_owned).into());
 }
 
 #[test]

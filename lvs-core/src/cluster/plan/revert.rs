@@ -20,7 +20,7 @@ impl Plan {
             .phases
             .iter()
             .rev()
-            .map(|phase| back(phase, &mut seen))
+            .map(|phase| back(phase, before, &mut seen))
             .collect();
         for (name, lost) in LOST {
             let steps = lost(before, &seen);
@@ -38,10 +38,10 @@ impl Plan {
     }
 }
 
-fn back(phase: &Phase, seen: &mut Observed) -> Phase {
+fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
     let mut steps = Vec::new();
     for step in phase.steps.iter().rev() {
-        if let Some(action) = step.action.back(seen) {
+        if let Some(action) = step.action.back(before, seen) {
             action.effect(seen);
             steps.push(Step::new(action, WHY));
         }
