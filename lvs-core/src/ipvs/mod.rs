@@ -7,9 +7,12 @@
 //! - [`message`] is the codec below, for those who bring a socket of their own.
 
 mod advice;
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 mod check;
 mod command;
+mod configuration;
 mod connection;
 mod daemon;
 mod describe;
@@ -18,6 +21,10 @@ mod family;
 mod handle;
 pub mod message;
 mod protocol;
+mod reading;
+mod replace;
+mod restore;
+pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
@@ -25,6 +32,7 @@ mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
+pub use configuration::{Configuration, ConfiguredService};
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
@@ -34,6 +42,7 @@ pub use destination::{
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;
+pub use reading::Snapshot;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
 pub use timeouts::{Seconds, Timeouts};
