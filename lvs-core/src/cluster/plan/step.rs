@@ -99,11 +99,15 @@ impl Action {
         each!(self, change => Subject::apply(change, observed));
     }
 
-    /// The way from what is there now back to what was there before the step; `None` if it is there.
-    pub(super) fn back(&self, now: &Observed) -> Option<Self> {
-        fn back<T: Subject>(change: &Change<T>, now: &Observed) -> Option<Change<T>> {
-            let found = change.newest()?.find(now);
-            let same = match (&found, change.before()) {
+    /// The way from what is there now back to what was there before; `None` if it is there.
+    pub(super) fn back(&self, before: &Observed, now: &Observed) -> Option<Self> {
+        fn back<T: Subject>(
+            change: &Change<T>,
+            before: &Observed,
+            now: &Observed,
+        ) -> Option<Change<T>> {
+            let (before, found) = (change.newest()?.find(before), change.newest()?.find(now));
+            let same = match (&found, &before) {
                 (Some(found), Some(before)) => found.same(before),
                 (None, None) => true,
                 _ => false,
@@ -111,17 +115,17 @@ impl Action {
             if same {
                 None
             } else {
-                Change::between(found, change.before().cloned())
+                Change::between(found, before)
             }
         }
         Some(match self {
-            Self::Link(change) => Self::Link(back(change, now)?),
-            Self::Sysctl(change) => Self::Sysctl(back(change, now)?),
-            Self::Address(change) => Self::Address(back(change, now)?),
-            Self::Route(change) => Self::Route(back(change, now)?),
-            Self::Timeouts(change) => Self::Timeouts(back(change, now)?),
-            Self::Service(change) => Self::Service(back(change, now)?),
-            Self::Destination(change) => Self::Destination(back(change, now)?),
+            Self::Link(change) => Self::Link(back(change, before, now)?),
+            Self::Sysctl(change) => Self::Sysctl(back(change, before, now)?),
+            Self::Address(change) => Self::Address(back(change, before, now)?),
+            Self::Route(change) => Self::Route(back(change, before, now)?),
+            Self::Timeouts(change) => Self::Timeouts(back(change, before, now)?),
+            Self::Service(change) => Self::Service(back(change, before, now)?),
+            Self::Destination(change) => Self::Destination(back(change, before, now)?),
         })
     }
 }
