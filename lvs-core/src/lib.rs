@@ -3,14 +3,26 @@
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod error;
+#[cfg(feature = "cluster")]
+mod host;
 pub mod ipvs;
 mod name;
 #[cfg(feature = "cluster")]
 pub mod net;
+mod netlink;
+#[cfg(feature = "cluster")]
+mod netns;
+pub mod proc;
 #[cfg(feature = "cluster")]
 pub mod sysctl;
+#[cfg(test)]
+mod testing;
 
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use error::{Cause, Error, InvalidValue, Operation, Result};
+#[cfg(feature = "cluster")]
+pub use host::Host;
 pub use name::IfName;
+#[cfg(feature = "cluster")]
+pub use netns::Netns;

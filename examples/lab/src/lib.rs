@@ -1,1 +1,39 @@
 //! A real kernel with IPVS, booted as an ordinary process without root.
+//!
+//! The kernel is Debian's user-mode Linux, fetched once into cargo's target directory. A guest boots in half a
+//! second, and its process 1 is the very executable that booted it: so tests and examples are plain Rust
+//! functions that happen to run as root on a kernel of their own.
+//!
+//! - Integration tests have `harness = false` and end in [`main!`].
+//! - Programs call [`example`] in their `main`.
+//!
+//! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
+//! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
+//!
+//! | Variable | Says |
+//! |---|---|
+//! | `LVS_REQUIRE_KERNEL=1` | a test that cannot run fails instead of being skipped |
+//! | `LVS_LAB_SUITE` | the Debian suite of the kernel: `bullseye` (5.10), `bookworm` (6.1, the default), `trixie` (6.12), `sid` |
+//! | `LVS_LAB_KERNEL`, `LVS_LAB_MODULES` | another user-mode Linux executable and its directory with `modules.dep` |
+//! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 120 |
+//! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
+
+mod boot;
+mod error;
+mod fetch;
+mod guest;
+mod harness;
+mod home;
+mod loopback;
+mod modules;
+mod outcome;
+mod signals;
+mod spec;
+mod tools;
+
+pub use error::{Error, Result};
+pub use fetch::prepare;
+pub use harness::{Test, example, run_tests};
+pub use modules::{load_module, loaded_modules, unload_module};
+pub use outcome::{Outcome, skip};
+pub use tools::{run_tool, tool};

@@ -46,11 +46,12 @@ impl Scope {
 pub struct Address {
     /// Interface, address and prefix length.
     pub id: AddressId,
-    /// IPv4 only: the interface's name, or that, a colon and more (`eth0:1`).
+    /// IPv4 only: the interface's name, a colon and more (`eth0:1`), 15 bytes at most. The plain
+    /// interface's name is the kernel's default and is read as `None`.
     pub label: Option<String>,
-    /// IPv4 only.
+    /// IPv4 only; none unless given.
     pub broadcast: Option<Ipv4Addr>,
-    /// How far it is valid.
+    /// How far it is valid. For IPv6 the kernel derives it from the address itself.
     pub scope: Scope,
     /// Who added it (`IFA_PROTO`, from kernel 5.18); ours is [`Address::PROTOCOL`]. 0 is nobody in particular.
     pub protocol: u8,

@@ -1,10 +1,14 @@
 //! Interfaces, addresses and routes of one network namespace.
 
 mod address;
+mod advice;
+mod handle;
 mod link;
+mod message;
 mod route;
 
 pub use address::{Address, AddressId, Scope};
+pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
 pub use route::{Route, RouteId};

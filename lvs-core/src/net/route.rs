@@ -14,7 +14,8 @@ use crate::name::IfName;
 pub struct RouteId {
     /// The destination network; `0.0.0.0/0` or `::/0` is the default route.
     pub destination: IpNet,
-    /// The kernel's priority: the lowest wins.
+    /// The kernel's priority: the lowest wins. 0 is what a route has that was added without one (the
+    /// kernel's 0 for IPv4 and its 1024 for IPv6, so that both families read alike).
     pub metric: u32,
 }
 
@@ -52,7 +53,7 @@ pub struct Route {
     pub interface: Option<IfName>,
     /// The source address for packets of this host.
     pub source: Option<IpAddr>,
-    /// How far the destination is.
+    /// How far the destination is. IPv4 only: to the kernel every IPv6 route is [`Scope::GLOBAL`].
     pub scope: Scope,
     /// Who added it: 2 the kernel, 3 at boot, 4 an operator, 76 ours.
     pub protocol: u8,
@@ -73,5 +74,18 @@ impl Route {
             scope: Scope::GLOBAL,
             protocol: 0,
         }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.id)?;
+        if let Some(gateway) = &self.gateway {
+            write!(f, " via {gateway}")?;
+        }
+        if let Some(interface) = &self.interface {
+            write!(f, " dev {interface}")?;
+        }
+        Ok(())
     }
 }

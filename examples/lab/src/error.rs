@@ -1,0 +1,69 @@
+//! What keeps the lab from running.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// The result of everything the lab does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the lab did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// This machine cannot run the lab: a test is skipped (or fails, with `LVS_REQUIRE_KERNEL=1`).
+    Unavailable(String),
+    /// It should have worked and did not.
+    Failed(String),
+}
+
+impl Error {
+    pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable(reason.into())
+    }
+
+    pub(crate) fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed(reason.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(reason) | Self::Failed(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<lvs_core::Error> for Error {
+    fn from(error: lvs_core::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<lvs_core::InvalidValue> for Error {
+    fn from(error: lvs_core::InvalidValue) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Says which file or system call an errno belongs to.
+pub(crate) trait Context<T> {
+    /// `what` is an infinitive: "mount proc on /proc".
+    fn context(self, what: impl fmt::Display) -> Result<T>;
+
+    /// `verb` and the path: "read /etc/hosts".
+    fn on(self, verb: &str, path: &Path) -> Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
+    fn context(self, what: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| Error::Failed(format!("{what}: {}", error.into())))
+    }
+
+    fn on(self, verb: &str, path: &Path) -> Result<T> {
+        self.context(format_args!("{verb} {}", path.display()))
+    }
+}

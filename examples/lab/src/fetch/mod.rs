@@ -1,0 +1,189 @@
+//! What the lab needs and the machine does not have: a kernel, and Debian's own tools for second opinions.
+//!
+//! They are fetched once, by apt and with its verification, into cargo's target directory; nothing is installed.
+
+mod apt;
+mod kernel;
+mod sources;
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::OnceLock;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::error::{Context, Error, Result};
+use crate::home;
+use apt::Apt;
+
+/// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
+const BOOKWORM: &str = "bookworm";
+
+/// `ipvsadm`, `ip` and `sysctl` with all their libraries but the C library.
+const TOOLS: [&str; 12] = [
+    "ipvsadm",
+    "libnl-3-200",
+    "libnl-genl-3-200",
+    "libpopt0",
+    "iproute2",
+    "libbpf1",
+    "libbsd0",
+    "libcap2",
+    "libelf1",
+    "libmd0",
+    "libmnl0",
+    "procps",
+];
+
+/// Where everything lies.
+#[derive(Clone)]
+pub(crate) struct Installation {
+    /// The lab's directory.
+    pub(crate) home: PathBuf,
+    /// The user-mode Linux executable.
+    pub(crate) linux: PathBuf,
+    /// Its directory with `modules.dep`.
+    pub(crate) modules: PathBuf,
+    /// The root of the unpacked tools, or why there are none.
+    pub(crate) tools: Result<PathBuf, String>,
+}
+
+/// Finds or fetches it; once in a process, and one process at a time.
+pub(crate) fn installation() -> Result<Installation> {
+    static ONCE: OnceLock<Result<Installation>> = OnceLock::new();
+    ONCE.get_or_init(install).clone()
+}
+
+/// Fetches what the lab needs, unless it is there; every guest does so by itself.
+///
+/// # Errors
+/// [`Error::Unavailable`] where the lab cannot run: not x86-64 Linux, no apt, no Debian archive, no network.
+pub fn prepare() -> Result<()> {
+    installation().map(drop)
+}
+
+fn install() -> Result<Installation> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err(Error::unavailable(
+            "user-mode Linux is only there for x86-64 Linux",
+        ));
+    }
+    let home = home::home()?;
+    let tools = home.join("tools");
+    if let Some((linux, modules)) = named_kernel()? {
+        let fetched = fetch(&home, &[Product::Tools]).map_err(|error| error.to_string());
+        return Ok(Installation {
+            linux,
+            modules,
+            tools: fetched.map(|()| tools),
+            home,
+        });
+    }
+    let suite = suite()?;
+    let kernel = home.join(format!("kernel-{suite}"));
+    fetch(&home, &[Product::Kernel(suite), Product::Tools])?;
+    Ok(Installation {
+        linux: kernel.join("linux"),
+        modules: kernel.join("modules"),
+        tools: Ok(tools),
+        home,
+    })
+}
+
+/// A kernel of the user's own: `LVS_LAB_KERNEL` and `LVS_LAB_MODULES`, both or neither.
+fn named_kernel() -> Result<Option<(PathBuf, PathBuf)>> {
+    let path = |name| match env::var_os(name).map(PathBuf::from) {
+        Some(path) => path.canonicalize().on(name, &path).map(Some),
+        None => Ok(None),
+    };
+    match (path("LVS_LAB_KERNEL")?, path("LVS_LAB_MODULES")?) {
+        (Some(linux), Some(modules)) => Ok(Some((linux, modules))),
+        (None, None) => Ok(None),
+        _ => Err(Error::failed(
+            "LVS_LAB_KERNEL (a user-mode Linux executable) and LVS_LAB_MODULES \
+             (its directory with modules.dep) go together",
+        )),
+    }
+}
+
+fn suite() -> Result<String> {
+    let suite = env::var("LVS_LAB_SUITE").unwrap_or_else(|_| BOOKWORM.to_owned());
+    match suite.bytes().all(|byte| byte.is_ascii_lowercase()) && !suite.is_empty() {
+        true => Ok(suite),
+        false => Err(Error::failed(format!(
+            "LVS_LAB_SUITE={suite:?} is not the name of a Debian suite: bullseye, bookworm, trixie, sid"
+        ))),
+    }
+}
+
+/// A directory in the lab's home that is there whole or not at all.
+enum Product {
+    /// The kernel of a suite.
+    Kernel(String),
+    Tools,
+}
+
+impl Product {
+    fn directory(&self) -> String {
+        match self {
+            Self::Kernel(suite) => format!("kernel-{suite}"),
+            Self::Tools => "tools".to_owned(),
+        }
+    }
+
+    fn suite(&self) -> &str {
+        match self {
+            Self::Kernel(suite) => suite,
+            Self::Tools => BOOKWORM,
+        }
+    }
+
+    /// Makes it in `stage`; `place` is where it will lie.
+    fn make(&self, apt: &Apt, stage: &Path, place: &Path) -> Result<()> {
+        match self {
+            Self::Kernel(suite) => kernel::make(apt, suite, stage, place),
+            Self::Tools => apt.unpack(BOOKWORM, &TOOLS, stage),
+        }
+    }
+}
+
+/// Fetches what is missing, under a lock, and puts each product in place by a rename.
+fn fetch(home: &Path, products: &[Product]) -> Result<()> {
+    let complete = |product: &&Product| home.join(product.directory()).is_dir();
+    if products.iter().all(|product| complete(&product)) {
+        return Ok(());
+    }
+    let path = home.join("lock");
+    let file = File::create(&path).on("create", &path)?;
+    let _lock = Flock::lock(file, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| errno)
+        .on("lock", &path)?;
+    let missing: Vec<&Product> = products.iter().filter(|p| !complete(p)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!(
+        "lvs-lab: fetching a kernel and tools from Debian into {}, this once",
+        home.display()
+    );
+    let work = home.join(format!("fetch-{}", process::id()));
+    let result = fetch_missing(home, &work, &missing);
+    // On failure too: a half-fetched product helps nobody.
+    drop(fs::remove_dir_all(&work));
+    result
+}
+
+fn fetch_missing(home: &Path, work: &Path, missing: &[&Product]) -> Result<()> {
+    let suites: Vec<&str> = missing.iter().map(|product| product.suite()).collect();
+    let apt = Apt::new(&work.join("apt"), &suites)?;
+    for product in missing {
+        let name = product.directory();
+        let (stage, place) = (work.join(&name), home.join(&name));
+        fs::create_dir_all(&stage).on("create", &stage)?;
+        product.make(&apt, &stage, &place)?;
+        fs::rename(&stage, &place).on("create", &place)?;
+    }
+    Ok(())
+}

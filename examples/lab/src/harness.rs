@@ -1,0 +1,199 @@
+//! Tests and examples that run in a guest.
+
+use std::env;
+use std::ffi::OsStr;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::thread;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::boot::{Output, Status, boot};
+use crate::error::{Context, Error, Result};
+use crate::guest::{self, status};
+use crate::outcome::{Outcome, Skip};
+use crate::{loopback, signals};
+
+/// Guests at a time, unless `--test-threads` says otherwise: each one needs a processor.
+const GUESTS: usize = 2;
+
+/// The task of a guest that runs an example.
+const EXAMPLE: &str = "an example";
+
+/// A test and its name; made by [`main!`](crate::main!).
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    name: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+impl Test {
+    /// A test that runs in a guest of its own.
+    #[must_use]
+    pub const fn new(name: &'static str, run: fn() -> Result<(), String>) -> Self {
+        Self { name, run }
+    }
+}
+
+/// The `main` of an integration test with `harness = false`, one guest for each test.
+///
+/// A test is a `fn()` that panics when it fails, or one that returns a `Result<(), E>` with a readable `E`.
+/// It runs as root on its own kernel, with `lo` up and `ip_vs` loaded; all else is the machine's, read-only.
+/// `LVS_REQUIRE_KERNEL=1` makes a failure of what otherwise is `SKIPPED name: reason`.
+///
+/// ```no_run
+/// mod weights {
+///     pub fn zero_is_quiet() -> Result<(), std::io::Error> {
+///         Ok(())
+///     }
+/// }
+///
+/// fn ip_vs_is_there() {
+///     assert!(std::fs::exists("/proc/net/ip_vs").unwrap());
+/// }
+///
+/// lvs_lab::main! { ip_vs_is_there, weights::zero_is_quiet }
+/// ```
+#[macro_export]
+macro_rules! main {
+    ($($test:path),* $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            const TESTS: &[$crate::Test] = &[$(
+                $crate::Test::new(stringify!($test), || $crate::Outcome::outcome($test())),
+            )*];
+            $crate::run_tests(TESTS)
+        }
+    };
+}
+
+/// What [`main!`](crate::main!) calls.
+#[must_use]
+pub fn run_tests(tests: &'static [Test]) -> ExitCode {
+    if let Some(task) = guest::task() {
+        guest::run(|| run_one(tests, &task));
+    }
+    signals::kill_guests_on_interrupt();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(GUESTS));
+    let output = match arguments.nocapture {
+        true => Output::Pass,
+        false => Output::Keep,
+    };
+    let trials = tests
+        .iter()
+        .map(|test| Trial::ignorable_test(test.name, move || trial(test, output)))
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn run_one(tests: &[Test], task: &OsStr) -> Result<(), String> {
+    match tests.iter().find(|test| test.name == task) {
+        Some(test) => (test.run)(),
+        None => Err(format!("there is no test {}", task.display())),
+    }
+}
+
+fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
+    if on_this_kernel() {
+        return match run_here(test.run) {
+            Ok(Ended::Done) => Ok(Completion::Completed),
+            Ok(Ended::Skipped(reason)) => skipped(test.name, &reason),
+            Err(error) => Err(error.to_string().into()),
+        };
+    }
+    let end = match boot(test.name, output) {
+        Ok(end) => end,
+        Err(Error::Unavailable(reason)) => return skipped(test.name, &reason),
+        Err(error) => return Err(error.to_string().into()),
+    };
+    let said = || {
+        let text = [&end.stdout[..], &end.stderr[..]].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    match end.status {
+        Status::Exited(0) => Ok(Completion::Completed),
+        Status::Exited(status::SKIPPED) => skipped(test.name, last_line(&said())),
+        Status::Exited(code) => Err(format!("{}(status {code})", said()).into()),
+        Status::Died(ref words) => Err(format!("{}{words}", said()).into()),
+        Status::TimedOut(time) => {
+            Err(format!("{}killed after {} s", said(), time.as_secs()).into())
+        }
+    }
+}
+
+fn last_line(text: &str) -> &str {
+    text.trim_end().lines().next_back().unwrap_or_default()
+}
+
+fn skipped(name: &str, reason: &str) -> Result<Completion, Failed> {
+    if env::var_os("LVS_REQUIRE_KERNEL").is_some_and(|value| value == "1") {
+        return Err(format!("LVS_REQUIRE_KERNEL=1, but it cannot run: {reason}").into());
+    }
+    eprintln!("SKIPPED {name}: {reason}");
+    Ok(Completion::ignored_with(reason))
+}
+
+/// Runs a program's body in a guest; its output and exit status are the program's.
+///
+/// Arguments, variables and current directory are the same there, and it is root on a kernel of its own.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     lvs_lab::example(|| {
+///         println!("{}", std::fs::read_to_string("/proc/version")?);
+///         Ok::<(), std::io::Error>(())
+///     })
+/// }
+/// ```
+#[must_use]
+pub fn example<O: Outcome>(body: impl FnOnce() -> O + Send) -> ExitCode {
+    if guest::task().is_some() {
+        guest::run(|| body().outcome());
+    }
+    signals::kill_guests_on_interrupt();
+    let result = match on_this_kernel() {
+        true => run_here(|| body().outcome()).map(|_| 0),
+        false => boot(EXAMPLE, Output::Pass).and_then(|end| match end.status {
+            Status::Exited(code) => Ok(code),
+            Status::Died(words) => Err(Error::failed(words)),
+            Status::TimedOut(time) => {
+                let reason = format!("killed after {} s", time.as_secs());
+                Err(Error::failed(reason))
+            }
+        }),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether `LVS_LAB=host` asks for the machine's own kernel: as root, in a network namespace of each test's own.
+fn on_this_kernel() -> bool {
+    env::var_os("LVS_LAB").is_some_and(|value| value == "host")
+}
+
+enum Ended {
+    Done,
+    Skipped(String),
+}
+
+fn run_here(body: impl FnOnce() -> Result<(), String> + Send) -> Result<Ended> {
+    let run = || {
+        unshare(CloneFlags::CLONE_NEWNET).context("LVS_LAB=host: make a network namespace")?;
+        loopback::set_up()?;
+        match panic::catch_unwind(AssertUnwindSafe(body)) {
+            Ok(result) => result.map(|()| Ended::Done).map_err(Error::failed),
+            Err(payload) => match payload.downcast::<Skip>() {
+                Ok(skip) => Ok(Ended::Skipped(skip.0)),
+                Err(_) => Err(Error::failed("it panicked")),
+            },
+        }
+    };
+    thread::scope(|scope| scope.spawn(run).join())
+        .unwrap_or_else(|_| Err(Error::failed("it panicked")))
+}

@@ -1,0 +1,97 @@
+//! Where the lab keeps its files: `lvs-lab` in cargo's target directory.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::error::{Context, Result};
+
+/// `<target directory>/lvs-lab`, made if it is not there.
+pub(crate) fn home() -> Result<PathBuf> {
+    let home = target().join("lvs-lab");
+    fs::create_dir_all(&home).on("create", &home)?;
+    home.canonicalize().on("find", &home)
+}
+
+/// The target directory this executable was built in; cargo marks it with a CACHEDIR.TAG.
+fn target() -> PathBuf {
+    env::current_exe()
+        .ok()
+        .and_then(|executable| marked_ancestor(&executable))
+        .or_else(|| env::var_os("CARGO_TARGET_DIR").map(PathBuf::from))
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"))
+}
+
+fn marked_ancestor(path: &Path) -> Option<PathBuf> {
+    path.ancestors()
+        .skip(1)
+        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
+        .map(Path::to_path_buf)
+}
+
+/// A directory of one guest's own, gone when dropped.
+pub(crate) struct RunDirectory(PathBuf);
+
+impl RunDirectory {
+    /// Makes `<home>/run/<pid>-<n>` and sweeps away what dead processes left there.
+    pub(crate) fn new(home: &Path) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let all = home.join("run");
+        sweep(&all);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = all.join(format!("{}-{number}", process::id()));
+        fs::create_dir_all(&directory).on("create", &directory)?;
+        Ok(Self(directory))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        // What stays behind is swept by the next run.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn sweep(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_itself_lies_in_the_target_directory() {
+        let executable = env::current_exe().unwrap();
+        let target = marked_ancestor(&executable).unwrap();
+        assert!(executable.starts_with(target));
+    }
+
+    #[test]
+    fn a_run_directory_is_gone_after_use_and_dead_ones_are_swept() {
+        let home = home().unwrap().join("test-home");
+        let dead = home.join("run/4194305-0");
+        fs::create_dir_all(&dead).unwrap();
+        let first = RunDirectory::new(&home).unwrap();
+        let second = RunDirectory::new(&home).unwrap();
+        assert_ne!(first.path(), second.path());
+        assert!(first.path().is_dir() && !dead.exists());
+        let path = first.path().to_path_buf();
+        drop(first);
+        assert!(!path.exists());
+        drop(second);
+        fs::remove_dir_all(home).unwrap();
+    }
+}

@@ -1,0 +1,51 @@
+//! The traits of `netlink-packet-core` and `netlink-packet-generic`; no other file names them.
+
+use netlink_packet_core::{DecodeError as VendorError, Emitable, ParseableParametrized};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
+
+use super::{DecodeError, FAMILY_NAME, FAMILY_VERSION, IpvsMessage};
+
+impl GenlFamily for IpvsMessage {
+    fn family_name() -> &'static str {
+        FAMILY_NAME
+    }
+
+    fn command(&self) -> u8 {
+        self.command()
+    }
+
+    fn version(&self) -> u8 {
+        FAMILY_VERSION
+    }
+}
+
+/// The attributes, without the generic netlink header. Where many are sent,
+/// [`IpvsMessage::encode`] saves the copy that this trait's shape demands.
+impl Emitable for IpvsMessage {
+    fn buffer_len(&self) -> usize {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        bytes.len()
+    }
+
+    /// Writes as much as `buffer` takes, which is all if it has [`buffer_len`](Self::buffer_len).
+    fn emit(&self, buffer: &mut [u8]) {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        for (to, from) in buffer.iter_mut().zip(bytes) {
+            *to = from;
+        }
+    }
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for IpvsMessage {
+    fn parse_with_param(attributes: &[u8], header: GenlHeader) -> Result<Self, VendorError> {
+        Ok(Self::decode(header.cmd, attributes)?)
+    }
+}
+
+impl From<DecodeError> for VendorError {
+    fn from(error: DecodeError) -> Self {
+        error.to_string().into()
+    }
+}

@@ -1,0 +1,357 @@
+//! The verbs of rtnetlink.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use nix::libc::{
+    ENODEV, ESRCH, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE,
+    RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE, RTM_SETLINK,
+};
+
+use super::message::{self, Names};
+use super::{Address, AddressId, Link, Route, advice};
+use crate::error::{Cause, Error, Operation, Result};
+use crate::name::IfName;
+use crate::netlink::Conn;
+
+/// A new object, and an error where there is one already.
+const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
+/// Interfaces, addresses and routes of the network namespace in which it was opened.
+///
+/// It stays with that namespace wherever it is used from. Changing verbs need `CAP_NET_ADMIN` there;
+/// reading ones need nothing.
+///
+/// ```no_run
+/// use lvs_core::net::{Address, Net};
+/// let mut net = Net::open()?;
+/// let vip = Address::new("eth0".parse()?, "172.16.5.11/16".parse()?);
+/// net.add_address(&vip)?;
+/// for address in net.addresses()? {
+///     println!("{}", address.id);
+/// }
+/// net.delete_address(&vip.id)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Net {
+    conn: Conn,
+}
+
+impl Net {
+    /// Opens the handle of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// The kernel has no rtnetlink to give, or the process no file descriptor left.
+    pub fn open() -> Result<Self> {
+        let conn = Conn::open(NETLINK_ROUTE)?;
+        Ok(Self { conn })
+    }
+
+    /// All interfaces, by number upwards. One whose name is not printable ASCII is left out.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    pub fn links(&mut self) -> Result<Vec<Link>> {
+        let operation = Operation::new("list interfaces", "");
+        let replies = self
+            .conn
+            .dump(&operation, RTM_GETLINK, &message::link::list())?;
+        let links = replies.iter().filter(|reply| reply.kind == RTM_NEWLINK);
+        Ok(links
+            .filter_map(|reply| message::link::decode(&reply.payload))
+            .collect())
+    }
+
+    /// One interface.
+    ///
+    /// # Errors
+    /// There is none of that name ([`Error::is_not_found`]); the advice lists those that there are.
+    pub fn link(&mut self, name: &IfName) -> Result<Link> {
+        self.find(&Operation::new("look up interface", name), name)
+    }
+
+    /// Sets an interface up or down.
+    ///
+    /// # Errors
+    /// No such interface, or no privilege.
+    pub fn set_up(&mut self, name: &IfName, up: bool) -> Result<()> {
+        let verb = if up {
+            "set up interface"
+        } else {
+            "set down interface"
+        };
+        let operation = Operation::new(verb, name);
+        let index = self.index(&operation, name)?;
+        self.change_link(operation, RTM_SETLINK, 0, &message::link::set_up(index, up))
+    }
+
+    /// Sets the largest packet of an interface, in bytes.
+    ///
+    /// # Errors
+    /// No such interface, no privilege, or a size its driver does not take.
+    pub fn set_mtu(&mut self, name: &IfName, mtu: u32) -> Result<()> {
+        let operation = Operation::new("set MTU", format!("{mtu} of interface {name}"));
+        let index = self.index(&operation, name)?;
+        self.change_link(
+            operation,
+            RTM_SETLINK,
+            0,
+            &message::link::set_mtu(index, mtu),
+        )
+    }
+
+    /// Puts an interface into a bridge or bond, or takes it out.
+    ///
+    /// # Errors
+    /// No such interface, no privilege, or the controller is none.
+    #[doc(alias("master", "bridge port"))]
+    pub fn set_controller(&mut self, name: &IfName, controller: Option<&IfName>) -> Result<()> {
+        let object = controller.map_or_else(|| "none".to_owned(), ToString::to_string);
+        let operation = Operation::new("set controller", format!("{object} of interface {name}"));
+        let index = self.index(&operation, name)?;
+        let controller = match controller {
+            Some(controller) => self.index(&operation, controller)?,
+            None => 0,
+        };
+        let payload = message::link::set_controller(index, controller);
+        self.change_link(operation, RTM_SETLINK, 0, &payload)
+    }
+
+    /// Makes a bridge, set down.
+    ///
+    /// # Errors
+    /// The name is taken ([`Error::is_already_exists`]), no privilege, or no bridges in this kernel.
+    pub fn add_bridge(&mut self, name: &IfName) -> Result<()> {
+        let operation = Operation::new("add bridge", name);
+        self.change_link(operation, RTM_NEWLINK, NEW, &message::link::bridge(name))
+    }
+
+    /// Makes a dummy interface, set down: one that carries addresses and drops packets.
+    ///
+    /// # Errors
+    /// The name is taken ([`Error::is_already_exists`]), no privilege, or no dummies in this kernel.
+    pub fn add_dummy(&mut self, name: &IfName) -> Result<()> {
+        let operation = Operation::new("add dummy interface", name);
+        self.change_link(operation, RTM_NEWLINK, NEW, &message::link::dummy(name))
+    }
+
+    /// Makes two interfaces joined by a cable, set down; the peer in another network namespace, if one
+    /// is given.
+    ///
+    /// # Errors
+    /// A name is taken ([`Error::is_already_exists`]), no privilege, or no veth in this kernel.
+    pub fn add_veth(
+        &mut self,
+        name: &IfName,
+        peer: &IfName,
+        peer_netns: Option<BorrowedFd<'_>>,
+    ) -> Result<()> {
+        let operation = Operation::new("add veth", format!("{name} with peer {peer}"));
+        let netns = peer_netns.map(|fd| fd.as_raw_fd());
+        let payload = message::link::veth(name, peer, netns);
+        self.change_link(operation, RTM_NEWLINK, NEW, &payload)
+    }
+
+    /// Deletes a virtual interface, with its peer where it is a veth.
+    ///
+    /// # Errors
+    /// No such interface, no privilege, or the interface is real.
+    pub fn delete_link(&mut self, name: &IfName) -> Result<()> {
+        let operation = Operation::new("delete interface", name);
+        let index = self.index(&operation, name)?;
+        self.change_link(operation, RTM_DELLINK, 0, &message::link::numbered(index))
+    }
+
+    /// All addresses of both families in the kernel's order, those that it made itself included.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    pub fn addresses(&mut self) -> Result<Vec<Address>> {
+        let operation = Operation::new("list addresses", "");
+        let replies = self
+            .conn
+            .dump(&operation, RTM_GETADDR, &message::address::list())?;
+        let names = self.names()?;
+        let addresses = replies.iter().filter(|reply| reply.kind == RTM_NEWADDR);
+        Ok(addresses
+            .filter_map(|reply| message::address::decode(&reply.payload, &names))
+            .collect())
+    }
+
+    /// Adds an address. The kernel adds the route to its network and, for IPv6, checks for duplicates
+    /// unless told not to; no broadcast address is made up.
+    ///
+    /// # Errors
+    /// It is there already ([`Error::is_already_exists`]; label and broadcast cannot be changed in
+    /// place), no such interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
+    pub fn add_address(&mut self, address: &Address) -> Result<()> {
+        let operation = Operation::new("add address", &address.id);
+        if let Some(problem) = advice::problem(address) {
+            return Err(Error::invalid(operation, problem));
+        }
+        let index = self.index(&operation, &address.id.interface)?;
+        let payload = message::address::add(address, index);
+        self.change_address(operation, RTM_NEWADDR, NEW, &payload, &address.id)
+    }
+
+    /// Deletes exactly this address: interface, address and prefix length must agree.
+    ///
+    /// Deleting the first IPv4 address of a network takes those added later to the same network with
+    /// it, unless `promote_secondaries` is on.
+    ///
+    /// # Errors
+    /// It is not there or there is no such interface ([`Error::is_not_found`]), or no privilege.
+    pub fn delete_address(&mut self, id: &AddressId) -> Result<()> {
+        let operation = Operation::new("delete address", id);
+        let index = self.index(&operation, &id.interface)?;
+        let payload = message::address::delete(id, index);
+        self.change_address(operation, RTM_DELADDR, 0, &payload, id)
+    }
+
+    /// The unicast routes of the main table, both families, in the kernel's order, those that it made
+    /// itself included.
+    ///
+    /// A route with several next hops is listed without gateway and interface.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    pub fn routes(&mut self) -> Result<Vec<Route>> {
+        let operation = Operation::new("list routes", "");
+        let replies = self
+            .conn
+            .dump(&operation, RTM_GETROUTE, &message::route::list())?;
+        let names = self.names()?;
+        let routes = replies.iter().filter(|reply| reply.kind == RTM_NEWROUTE);
+        Ok(routes
+            .filter_map(|reply| message::route::decode(&reply.payload, &names))
+            .collect())
+    }
+
+    /// Adds a route. Protocol 0 becomes 4, "by an operator".
+    ///
+    /// # Errors
+    /// There is one to this destination with this metric ([`Error::is_already_exists`]), no address of
+    /// this host makes the gateway reachable (`ENETUNREACH`, `EHOSTUNREACH`), no such interface, the
+    /// interface is down (`ENETDOWN`), or no privilege.
+    pub fn add_route(&mut self, route: &Route) -> Result<()> {
+        self.put_route("add route", NEW, route)
+    }
+
+    /// Adds a route, or puts it in the place of the one to the same destination with the same metric,
+    /// in one step.
+    ///
+    /// # Errors
+    /// Those of [`add_route`](Self::add_route), but for the first.
+    pub fn replace_route(&mut self, route: &Route) -> Result<()> {
+        self.put_route("replace route", NLM_F_CREATE | NLM_F_REPLACE, route)
+    }
+
+    /// Deletes a route. Destination and metric must agree, and gateway, interface and protocol where
+    /// the argument has them.
+    ///
+    /// # Errors
+    /// It is not there ([`Error::is_not_found`]), no such interface, or no privilege.
+    pub fn delete_route(&mut self, route: &Route) -> Result<()> {
+        let operation = Operation::new("delete route", route);
+        // The kernel reads metric 0 of an IPv4 deletion as "any", and would take a neighbour's route.
+        if route.id.metric == 0 && !self.routes()?.iter().any(|found| found.id == route.id) {
+            let error = Error::kernel(operation, ESRCH, None);
+            return Err(advice::route(error, route));
+        }
+        let index = self.route_index(&operation, route)?;
+        let payload = message::route::delete(route, index);
+        self.change_route(operation, RTM_DELROUTE, 0, &payload, route)
+    }
+
+    fn put_route(&mut self, verb: &'static str, flags: u16, route: &Route) -> Result<()> {
+        let operation = Operation::new(verb, route);
+        let index = self.route_index(&operation, route)?;
+        let payload = message::route::add(route, index);
+        self.change_route(operation, RTM_NEWROUTE, flags, &payload, route)
+    }
+
+    fn change_link(
+        &mut self,
+        operation: Operation,
+        kind: u16,
+        flags: u16,
+        payload: &[u8],
+    ) -> Result<()> {
+        let answer = self.conn.request(&operation, kind, flags, payload);
+        answer.map(drop).map_err(advice::link)
+    }
+
+    fn change_address(
+        &mut self,
+        operation: Operation,
+        kind: u16,
+        flags: u16,
+        payload: &[u8],
+        id: &AddressId,
+    ) -> Result<()> {
+        let answer = self.conn.request(&operation, kind, flags, payload);
+        answer.map(drop).map_err(|error| advice::address(error, id))
+    }
+
+    fn change_route(
+        &mut self,
+        operation: Operation,
+        kind: u16,
+        flags: u16,
+        payload: &[u8],
+        route: &Route,
+    ) -> Result<()> {
+        let answer = self.conn.request(&operation, kind, flags, payload);
+        answer
+            .map(drop)
+            .map_err(|error| advice::route(error, route))
+    }
+
+    /// Read *after* addresses or routes, so that an interface made in between is known, and one that
+    /// is missing has taken its addresses with it.
+    fn names(&mut self) -> Result<Names> {
+        Ok(self
+            .links()?
+            .into_iter()
+            .map(|link| (link.index, link.name))
+            .collect())
+    }
+
+    fn route_index(&mut self, operation: &Operation, route: &Route) -> Result<Option<u32>> {
+        let name = route.interface.as_ref();
+        name.map(|name| self.index(operation, name)).transpose()
+    }
+
+    fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {
+        self.find(operation, name).map(|link| link.index)
+    }
+
+    fn find(&mut self, operation: &Operation, name: &IfName) -> Result<Link> {
+        let answer = self
+            .conn
+            .request(operation, RTM_GETLINK, 0, &message::link::named(name));
+        match answer {
+            Ok(replies) => replies
+                .iter()
+                .find_map(|reply| message::link::decode(&reply.payload))
+                .ok_or_else(|| {
+                    Error::new(
+                        operation.clone(),
+                        Cause::Decode("no interface in it".into()),
+                    )
+                }),
+            Err(error) if error.errno() == Some(ENODEV) => {
+                let there = self.links().unwrap_or_default();
+                Err(error.advise(advice::interfaces(name, &there)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for Net {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.conn.as_fd()
+    }
+}

@@ -1,0 +1,200 @@
+//! A netlink socket and the loop around it; the only file here that waits for anything.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use netlink_sys::{Socket, SocketAddr};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
+use nix::sys::time::TimeVal;
+
+use super::exchange::{Broken, Exchange, Refusal, Reply};
+use super::packet::{ACK, DUMP, Packet};
+use crate::error::{Cause, Error, Operation, Result};
+
+/// The receive buffer asked for; the kernel doubles it for its own accounting.
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// A send of 64 KiB must fit, whatever the machine's default is.
+const SEND_BUFFER: usize = 128 << 10;
+/// Room for one datagram. Dumps come in datagrams of up to 32 KiB, and a smaller buffer on a later
+/// receive would cut them off.
+const DATAGRAM: usize = 64 << 10;
+/// What the kernel charges at most for the answer to one request.
+const ANSWER: usize = 1024;
+/// How long an answer may take: the kernel has executed a request when `send` returns, so this only
+/// runs out where an answer was lost.
+const PATIENCE: TimeVal = TimeVal::new(5, 0);
+/// How often an interrupted dump is begun anew.
+const ROUNDS: usize = 8;
+
+/// A conversation with one netlink protocol of the kernel.
+///
+/// Not `Clone`: two owners would read each other's answers, and the vendor's socket closes its
+/// descriptor with the first clone that is dropped.
+pub(crate) struct Conn {
+    socket: Socket,
+    sequence: u32,
+    receive_buffer: usize,
+    buffer: Vec<u8>,
+    /// The last exchange did not end as it should: answers to it may still come.
+    stale: bool,
+}
+
+impl Conn {
+    /// Opens a socket of the calling thread's network namespace.
+    pub(crate) fn open(protocol: isize) -> Result<Self> {
+        let failed = |error| Error::io(Operation::new("open netlink socket", ""), error);
+        let mut socket = Socket::new(protocol).map_err(failed)?;
+        socket.bind_auto().map_err(failed)?;
+        // Connected to the kernel, nobody else's datagrams get in.
+        socket.connect(&SocketAddr::new(0, 0)).map_err(failed)?;
+        setsockopt(&socket, sockopt::ReceiveTimeout, &PATIENCE).map_err(|e| failed(e.into()))?;
+        // Old kernels have neither; answers are understood with and without.
+        let _ = socket.set_ext_ack(true);
+        let _ = socket.set_cap_ack(true);
+        let _ = setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER);
+        let receive_buffer = enlarge(&socket);
+        Ok(Self {
+            socket,
+            sequence: 0,
+            receive_buffer,
+            buffer: vec![0; DATAGRAM],
+            stale: false,
+        })
+    }
+
+    /// One request with ACK; the data answers (may be none) or the kernel's refusal.
+    pub(crate) fn request(
+        &mut self,
+        operation: &Operation,
+        kind: u16,
+        flags: u16,
+        payload: &[u8],
+    ) -> Result<Vec<Reply>> {
+        let exchange = self.exchange(operation, &mut Packet::single(kind, flags | ACK, payload))?;
+        answers(operation, exchange)
+    }
+
+    /// One dump, begun again while the kernel says that the table changed under it.
+    pub(crate) fn dump(
+        &mut self,
+        operation: &Operation,
+        kind: u16,
+        payload: &[u8],
+    ) -> Result<Vec<Reply>> {
+        for _ in 0..ROUNDS {
+            let exchange = self.exchange(operation, &mut Packet::single(kind, DUMP, payload))?;
+            if !exchange.interrupted {
+                return answers(operation, exchange);
+            }
+        }
+        Err(Error::new(operation.clone(), Cause::Unsettled))
+    }
+
+    /// How many requests one send may carry: every one may fail, and the answers must fit the
+    /// receive buffer, or the last one, for which the exchange waits, would be lost.
+    pub(crate) fn most_requests(&self) -> usize {
+        (self.receive_buffer / ANSWER).max(1)
+    }
+
+    /// Sends a packet whose last request is sure to be answered, and collects all answers.
+    ///
+    /// An error means that the outcome is unknown, except where sending itself failed.
+    pub(crate) fn exchange(
+        &mut self,
+        operation: &Operation,
+        packet: &mut Packet,
+    ) -> Result<Exchange> {
+        self.drain();
+        let count = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+        let first = self.sequence.wrapping_add(1);
+        self.sequence = self.sequence.wrapping_add(count);
+        self.send(packet.numbered(first))
+            .map_err(|errno| Error::io(operation.clone(), errno.into()))?;
+        self.stale = true;
+        let mut exchange = Exchange::new(first, count);
+        self.collect(operation, &mut exchange)?;
+        self.stale = false;
+        Ok(exchange)
+    }
+
+    fn collect(&mut self, operation: &Operation, exchange: &mut Exchange) -> Result<()> {
+        let broken = |cause| Error::new(operation.clone(), cause);
+        loop {
+            let datagram = self.receive(MsgFlags::empty()).map_err(broken)?;
+            match exchange.feed(datagram) {
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => {}
+                Err(Broken::Overrun) => return Err(broken(Cause::Overrun)),
+                Err(Broken::Malformed) => {
+                    return Err(broken(Cause::Decode(
+                        "a netlink message has no valid length".into(),
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Throws away what an earlier exchange left behind. This also ends its dump, without which the
+    /// next one would be refused with `EBUSY`.
+    fn drain(&mut self) {
+        while self.stale {
+            self.stale = match self.receive(MsgFlags::MSG_DONTWAIT) {
+                Ok(_) | Err(Cause::Overrun | Cause::Decode(_)) => true,
+                Err(_) => false,
+            };
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> nix::Result<usize> {
+        loop {
+            match send(self.socket.as_raw_fd(), bytes, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn receive(&mut self, flags: MsgFlags) -> Result<&[u8], Cause> {
+        let fd = self.socket.as_raw_fd();
+        let length = loop {
+            match recv(fd, &mut self.buffer, flags | MsgFlags::MSG_TRUNC) {
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Err(Cause::Timeout),
+                Err(Errno::ENOBUFS) => return Err(Cause::Overrun),
+                Err(errno) => return Err(Cause::Io(errno.into())),
+                Ok(length) => break length,
+            }
+        };
+        let cut = || Cause::Decode(format!("a datagram of {length} bytes was cut off"));
+        self.buffer.get(..length).ok_or_else(cut)
+    }
+}
+
+impl AsFd for Conn {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The error of a refused request.
+pub(crate) fn refused(operation: Operation, refusal: Refusal) -> Error {
+    Error::kernel(operation, refusal.errno, refusal.text)
+}
+
+/// The answers to the only request of an exchange.
+fn answers(operation: &Operation, exchange: Exchange) -> Result<Vec<Reply>> {
+    match exchange.refusals.into_iter().next() {
+        Some((_, refusal)) => Err(refused(operation.clone(), refusal)),
+        None => Ok(exchange.replies),
+    }
+}
+
+/// Makes the receive buffer as large as one may, and tells how large it is.
+fn enlarge(socket: &Socket) -> usize {
+    if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        // Without the privilege the kernel grants what net.core.rmem_max allows.
+        let _ = setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER);
+    }
+    nix::sys::socket::getsockopt(socket, sockopt::RcvBuf).unwrap_or(0)
+}

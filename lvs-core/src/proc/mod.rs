@@ -1,0 +1,155 @@
+//! What IPVS tells through `/proc`: the table at a glance, totals, and every connection.
+//!
+//! The files are those of `/proc/thread-self/net`, which is the reading thread's network namespace;
+//! `/proc/net` would be the main thread's. They need no privilege and no netlink, and the table comes
+//! several times faster than by netlink, but it tells less: see [`Listing`].
+
+mod connection;
+mod listing;
+mod text;
+mod totals;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
+
+use nix::libc::ENOENT;
+
+pub use listing::{ListedDestination, ListedId, ListedService, Listing, Method, Sticky};
+
+use crate::error::{Cause, Error, Operation, Result};
+use crate::ipvs::{Connection, Stats};
+
+/// The files that IPVS has in `/proc`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proc {
+    root: PathBuf,
+}
+
+impl Proc {
+    /// Those of the reading thread's network namespace.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::at("/proc/thread-self/net")
+    }
+
+    /// Those in another directory: `/proc/PID/net`.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Whether ip_vs is loaded. Never loads it, as every question by netlink does.
+    #[must_use]
+    pub fn is_ipvs_loaded(&self) -> bool {
+        self.root.join("ip_vs").exists()
+    }
+
+    /// The table: services and destinations in the order of the kernel's walk (`ip_vs`).
+    ///
+    /// # Errors
+    /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
+    pub fn listing(&self) -> Result<Listing> {
+        let mut listing = Listing::default();
+        self.each_line("ip_vs", |line| listing.read_line(line))?;
+        Ok(listing)
+    }
+
+    /// The sums over all services (`ip_vs_stats`), up to 2 seconds late.
+    ///
+    /// # Errors
+    /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
+    pub fn totals(&self) -> Result<Stats> {
+        let mut text = Vec::new();
+        self.each_line("ip_vs_stats", |line| text.push(line.to_owned()))?;
+        let operation = || Operation::new("read", self.root.join("ip_vs_stats").display());
+        totals::parse(text.iter().map(String::as_str)).ok_or_else(|| {
+            Error::new(
+                operation(),
+                Cause::Decode("there are no five sums in it".to_owned()),
+            )
+        })
+    }
+
+    /// The connections and persistence templates (`ip_vs_conn`), in no order.
+    ///
+    /// While the kernel resizes its table, one may be missing or come twice. Connections of one-packet
+    /// services never appear.
+    ///
+    /// # Errors
+    /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
+    pub fn connections(&self) -> Result<Vec<Connection>> {
+        let mut connections = Vec::new();
+        self.each_line("ip_vs_conn", |line| {
+            connections.extend(connection::parse(line))
+        })?;
+        Ok(connections)
+    }
+
+    /// As [`connections`](Self::connections), with where each came from but without persistence
+    /// engines (`ip_vs_conn_sync`).
+    ///
+    /// # Errors
+    /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
+    pub fn sync_connections(&self) -> Result<Vec<Connection>> {
+        let mut connections = Vec::new();
+        self.each_line("ip_vs_conn_sync", |line| {
+            connections.extend(connection::parse_sync(line));
+        })?;
+        Ok(connections)
+    }
+
+    /// Line by line: there may be millions of connections. Data of persistence engines is raw bytes;
+    /// what is not UTF-8 in it is replaced.
+    fn each_line(&self, file: &str, mut read: impl FnMut(&str)) -> Result<()> {
+        let path = self.root.join(file);
+        let failed = |source| unreadable(Operation::new("read", path.display()), source);
+        let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+            read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+            line.clear();
+        }
+        Ok(())
+    }
+}
+
+impl Default for Proc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn unreadable(operation: Operation, source: io::Error) -> Error {
+    if source.raw_os_error() == Some(ENOENT) {
+        return Error::new(operation, Cause::NotLoaded)
+            .advise("load it with `modprobe ip_vs`, or add a service, which does");
+    }
+    Error::io(operation, source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_file_means_not_loaded() {
+        let root = tempfile::tempdir().unwrap();
+        let proc = Proc::at(root.path());
+        assert!(!proc.is_ipvs_loaded());
+        assert!(proc.listing().unwrap_err().is_not_loaded());
+        assert!(proc.connections().unwrap_err().is_not_loaded());
+    }
+
+    #[test]
+    fn files_are_read_whole() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("ip_vs"), listing::CAPTURE_6_1).unwrap();
+        std::fs::write(root.path().join("ip_vs_stats"), "no numbers\n").unwrap();
+        let proc = Proc::at(root.path());
+        assert!(proc.is_ipvs_loaded());
+        assert_eq!(proc.listing().unwrap().services.len(), 6);
+        let error = proc.totals().unwrap_err().to_string();
+        assert!(error.contains("no five sums"), "{error}");
+    }
+}
