@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::error::Result;
+use crate::ipvs::Ipvs;
 use crate::net::Net;
 use crate::proc::Proc;
 use crate::sysctl::Sysctl;
@@ -19,8 +20,11 @@ use crate::sysctl::Sysctl;
 /// ```
 pub struct Host {
     net: Net,
+    /// Opened when it is first asked for, since opening loads the module.
+    ipvs: Option<Ipvs>,
     sysctl: Sysctl,
     proc: Proc,
+    ipvs: Option<Ipvs>,
     /// Neither `Send` nor `Sync`.
     here: PhantomData<*const ()>,
 }
@@ -33,8 +37,10 @@ impl Host {
     pub fn open() -> Result<Self> {
         Ok(Self {
             net: Net::open()?,
+            ipvs: None,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
+            ipvs: None,
             here: PhantomData,
         })
     }
@@ -44,10 +50,35 @@ impl Host {
         &mut self.net
     }
 
+    /// The table of services. The first call opens it and thereby loads `ip_vs` where it can: ask
+    /// [`is_ipvs_loaded`](Self::is_ipvs_loaded) before, if there is only something to be read.
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::open`].
+    pub fn ipvs(&mut self) -> Result<&mut Ipvs> {
+        match &mut self.ipvs {
+            Some(ipvs) => Ok(ipvs),
+            none => Ok(none.insert(Ipvs::open()?)),
+        }
+    }
+
     /// Kernel switches.
     #[must_use]
     pub const fn sysctl(&self) -> &Sysctl {
         &self.sysctl
+    }
+
+    /// Services, destinations and daemons. Opened when first asked for, which may load ip_vs; to look
+    /// whether it is there without loading it see [`is_ipvs_loaded`](Self::is_ipvs_loaded).
+    ///
+    /// # Errors
+    /// Those of [`Ipvs::open`].
+    pub fn ipvs(&mut self) -> Result<&mut Ipvs> {
+        let opened = match self.ipvs.take() {
+            Some(ipvs) => ipvs,
+            None => Ipvs::open()?,
+        };
+        Ok(self.ipvs.insert(opened))
     }
 
     /// The table, totals and connections of IPVS as files.

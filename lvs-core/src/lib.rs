@@ -13,6 +13,7 @@ mod netlink;
 #[cfg(feature = "cluster")]
 mod netns;
 pub mod proc;
+pub mod scheduler;
 #[cfg(feature = "cluster")]
 pub mod sysctl;
 #[cfg(test)]
