@@ -24,7 +24,6 @@ pub struct Host {
     ipvs: Option<Ipvs>,
     sysctl: Sysctl,
     proc: Proc,
-    ipvs: Option<Ipvs>,
     /// Neither `Send` nor `Sync`.
     here: PhantomData<*const ()>,
 }
@@ -40,7 +39,6 @@ impl Host {
             ipvs: None,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
-            ipvs: None,
             here: PhantomData,
         })
     }
@@ -66,19 +64,6 @@ impl Host {
     #[must_use]
     pub const fn sysctl(&self) -> &Sysctl {
         &self.sysctl
-    }
-
-    /// Services, destinations and daemons. Opened when first asked for, which may load ip_vs; to look
-    /// whether it is there without loading it see [`is_ipvs_loaded`](Self::is_ipvs_loaded).
-    ///
-    /// # Errors
-    /// Those of [`Ipvs::open`].
-    pub fn ipvs(&mut self) -> Result<&mut Ipvs> {
-        let opened = match self.ipvs.take() {
-            Some(ipvs) => ipvs,
-            None => Ipvs::open()?,
-        };
-        Ok(self.ipvs.insert(opened))
     }
 
     /// The table, totals and connections of IPVS as files.

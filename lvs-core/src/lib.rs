@@ -3,6 +3,8 @@
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "cluster")]
 mod host;
 pub mod ipvs;

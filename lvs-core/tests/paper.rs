@@ -1,5 +1,9 @@
 //! What is wrong with a cluster file is said with its place, its reason and a remedy.
 #![cfg(feature = "toml")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail it; clippy knows that of tests only"
+)]
 
 use lvs_core::Cluster;
 use lvs_core::cluster::{Document, DocumentError};

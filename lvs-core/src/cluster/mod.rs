@@ -11,6 +11,7 @@
 //! [`Observed`] (found) and [`Plan`] (the way from one to the other) are three types; all but reading
 //! and applying is pure.
 
+mod apply;
 mod clock;
 mod convert;
 mod convert_service;
@@ -19,7 +20,12 @@ pub mod document;
 mod error;
 mod name;
 mod nearest;
+mod node;
+mod observed;
+pub mod plan;
 mod real_server;
+mod rollout;
+mod shell;
 #[cfg(feature = "toml")]
 mod toml_text;
 mod validate;
@@ -28,12 +34,17 @@ mod virtual_service;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+pub use apply::{Aftermath, ApplyError, Event, Failure};
 pub use clock::Clock;
 pub use director::Director;
 pub use document::Document;
 pub use error::{DocumentError, Position};
 pub use name::{ClusterName, NodeName};
+pub use node::{NodeState, Role, Wanted, WantedService};
+pub use observed::{IpvsState, Observed, ObservedService, Scope};
+pub use plan::{Plan, PlanOptions};
 pub use real_server::RealServer;
+pub use rollout::{Stage, Turn};
 pub use virtual_service::{VirtualDestination, VirtualService};
 
 use crate::ipvs::Timeouts;

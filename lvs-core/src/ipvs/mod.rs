@@ -1,4 +1,10 @@
-//! IPVS: services, destinations, and the handle that changes them.
+//! IPVS: services, destinations, and the handle that reads and changes them.
+//!
+//! - [`Ipvs`] is the handle. Every change is a [`Command`]; [`Ipvs::batch`] sends many at once.
+//! - [`Service`] and [`Destination`] are what is configured, [`ServiceStatus`] and
+//!   [`DestinationStatus`] what the kernel reports: the same with counters.
+//! - [`ServiceId`] and [`DestinationId`] name them, also in text: `tcp 172.16.5.11:80`.
+//! - [`message`] is the codec below, for those who bring a socket of their own.
 
 mod advice;
 mod batch;

@@ -119,7 +119,7 @@ impl SysctlKey {
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.
-    pub(super) fn interface(&self) -> Option<&str> {
+    pub(crate) fn interface(&self) -> Option<&str> {
         let rest = self
             .0
             .strip_prefix("net/ipv4/conf/")

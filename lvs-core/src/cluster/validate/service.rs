@@ -94,13 +94,7 @@ fn sense(service: &VirtualService) -> Result<(), DocumentError> {
                 .remedy("leave one of them out"),
         );
     }
-    match (&kernel.engine, kernel.persistence) {
-        (Some(_), None) => Err(DocumentError::new(
-            "persistence",
-            "an engine needs a timeout",
-        )),
-        _ => Ok(()),
-    }
+    Ok(kernel.check()?)
 }
 
 fn destination(
