@@ -1,5 +1,7 @@
 //! Linux Virtual Server as a library.
 
+#[cfg(feature = "check")]
+pub mod check;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod error;

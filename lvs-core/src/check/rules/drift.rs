@@ -1,0 +1,73 @@
+//! The difference between file and machine: the plan that `apply` would carry out.
+
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::plan::Step;
+use crate::cluster::{Cluster, Plan, PlanOptions};
+
+/// More steps than this are only counted.
+const SHOWN: usize = 5;
+
+/// Runs last: a step whose object another finding is about is told by that one.
+pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Option<Finding> {
+    let observed = facts.observed.as_ref()?;
+    let node = cluster.node(facts.node.as_str())?;
+    let plan = Plan::new(&node, observed, PlanOptions::default());
+    let here = others
+        .iter()
+        .filter(|finding| finding.node.as_ref() == Some(&facts.node));
+    let told: Vec<_> = here.collect();
+    let steps: Vec<_> = plan
+        .steps()
+        .filter(|step| !told.iter().any(|finding| covers(finding, step)))
+        .collect();
+    finding(facts, &steps)
+}
+
+/// Whether mending what was found makes the step unnecessary.
+fn covers(finding: &Finding, step: &Step) -> bool {
+    let name = step.action.name();
+    let interface = |key: &str| key.rsplit('/').nth(1).map(str::to_owned);
+    finding.object == name
+        || match finding.code {
+            // Nothing else can be right without it.
+            Code::NOT_LOADED => step.action.is_ipvs(),
+            // The plan sets it on all and lo, the finding names the interface that shows it.
+            Code::ARP_IGNORE => name.ends_with("/arp_ignore"),
+            Code::ARP_ANNOUNCE => name.ends_with("/arp_announce"),
+            // The route to a virtual IP goes with the address.
+            Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC => {
+                let ip = |text: &str| text.split('/').next().map(str::to_owned);
+                ip(&finding.object) == ip(&name)
+            }
+            Code::FORWARDING => {
+                name == "net/ipv4/ip_forward"
+                    || interface(&name).is_some() && name.ends_with("/forwarding")
+            }
+            // A destination that takes nothing, or that should not be there.
+            Code::NOBODY_SERVES | Code::NO_SCHEDULER | Code::PORT_ZERO => {
+                name.ends_with(&finding.object)
+            }
+            _ => false,
+        }
+}
+
+fn finding(facts: &Facts, steps: &[&Step]) -> Option<Finding> {
+    let first = steps.first()?;
+    let told = steps.iter().take(SHOWN).map(|step| {
+        let action = &step.action;
+        format!("{} {} {}", action.kind(), action.what(), action.name())
+    });
+    let mut seen = told.collect::<Vec<_>>().join(", ");
+    if steps.len() > SHOWN {
+        seen.push_str(&format!(" and {} more", steps.len() - SHOWN));
+    }
+    Some(
+        Finding::new(
+            Code::DRIFT,
+            first.action.name(),
+            format!("the plan is not empty: {seen}"),
+        )
+        .on(&facts.node)
+        .mend("lvsctl apply FILE"),
+    )
+}
