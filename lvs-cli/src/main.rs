@@ -1,2 +1,52 @@
-//! `lvsctl`: a thin program on lvs-core.
-fn main() {}
+//! `lvsctl`: plan, apply and inspect Linux Virtual Server clusters. A thin program on lvs-core.
+
+mod apply;
+mod arguments;
+mod exit;
+mod file;
+mod list;
+mod order;
+mod output;
+mod plan;
+mod remove;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Verb};
+use clap::Parser;
+use exit::{Exit, Problem};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error).into(),
+    };
+    match run(arguments.verb) {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            output::complain(&problem.message);
+            problem.exit.into()
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<Exit, Problem> {
+    match verb {
+        Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Apply(arguments) => apply::run(&arguments),
+        Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::List(arguments) => list::run(&arguments),
+        Verb::Order(arguments) => order::run(&arguments),
+    }
+}
+
+/// Help and version were asked for and are no failure.
+fn usage(error: &clap::Error) -> Exit {
+    // Nobody to tell that nobody can be told.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    }
+}

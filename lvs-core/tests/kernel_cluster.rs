@@ -20,10 +20,13 @@ lvs_lab::main! {
     what_a_step_does_is_what_was_foretold,
     both_families_are_applied,
     removal_takes_services_and_virtual_ips,
+    removal_does_what_was_foretold,
     a_refused_step_takes_everything_back,
     a_refused_plan_changes_nothing,
     a_service_is_taken_over_only_when_told,
     reading_does_not_load_ip_vs,
+    shell_lines_do_the_same,
+    shell_lines_say_everything_about_services,
 }
 
 fn name(text: &str) -> IfName {
@@ -143,6 +146,19 @@ fn removal_takes_services_and_virtual_ips() -> Outcome {
     })
 }
 
+/// With the director's only address on the clients' side the kernel takes its default route along.
+fn removal_does_what_was_foretold() -> Outcome {
+    let director = node(NAT, "director");
+    machine()?.run(|host| {
+        apply(&director, host).unwrap();
+        let before = observe(&director, host);
+        let plan = director.remove(host, &mut |_| ()).unwrap();
+        assert_eq!(observe(&director, host), plan.outcome(&before));
+        let route = "the route default goes with the last address of its interface";
+        assert!(plan.notes.iter().any(|note| note == route), "{plan}");
+    })
+}
+
 /// The scheduler does not exist, which only the kernel finds out: everything before it is taken back.
 fn a_refused_step_takes_everything_back() -> Outcome {
     let mut node = node(NAT, "director");
@@ -213,4 +229,51 @@ fn reading_does_not_load_ip_vs() -> Outcome {
     })?;
     lvs_lab::load_module("ip_vs_rr").unwrap();
     Ok(())
+}
+
+/// Types the lines of a plan with Debian's own tools.
+fn type_lines(plan: &Plan) {
+    for line in plan
+        .to_shell()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (tool, arguments) = words.split_first().unwrap();
+        lvs_lab::run_tool(tool, arguments).unwrap();
+    }
+}
+
+/// After typing, nothing is left to plan, and not even a label differs.
+fn typed(text: &str, name: &str) -> Outcome {
+    let node = node(text, name);
+    let options = PlanOptions::default();
+    machine()?.run(|host| {
+        let plan = node.plan(host, options).unwrap();
+        let mut foretold = plan.outcome(&observe(&node, host));
+        // The one thing that `ip` cannot say everywhere.
+        for address in &mut foretold.addresses {
+            address.protocol = 0;
+        }
+        type_lines(&plan);
+        let left = node.plan(host, options).unwrap();
+        assert!(left.is_empty(), "{name}: {left}");
+        assert_eq!(observe(&node, host), foretold, "{name}");
+    })
+}
+
+fn shell_lines_do_the_same() -> Outcome {
+    typed(NAT, "director")?;
+    typed(NAT, "realserver1")?;
+    typed(DR, "director")?;
+    typed(DR, "realserver2")?;
+    typed(DUAL, "director")?;
+    typed(DUAL, "web1")
+}
+
+const SERVICES: &str = include_str!("plans/everything-about-services/cluster.toml");
+
+fn shell_lines_say_everything_about_services() -> Outcome {
+    lvs_lab::load_module("ip_vs_sh").unwrap();
+    typed(SERVICES, "lb")
 }

@@ -282,3 +282,26 @@ fn the_same_checks_without_toml() {
     assert_eq!(error.path(), "director.addresses[0].label");
     assert_eq!(error.position(), None);
 }
+
+/// The examples, cut or disturbed in many places, are clusters or errors; and an error that knows its
+/// path knows its position.
+#[test]
+fn no_text_makes_it_panic() {
+    let check = |text: &str| {
+        if let Err(error) = Cluster::from_toml(text) {
+            assert!(
+                error.path().is_empty() || error.position().is_some(),
+                "{error}"
+            );
+        }
+    };
+    for text in [NAT, DR] {
+        for (at, _) in text.char_indices().step_by(5) {
+            let (before, after) = text.split_at(at);
+            check(before);
+            for disturbance in ["\"", "[", "=", "9", "\n"] {
+                check(&format!("{before}{disturbance}{after}"));
+            }
+        }
+    }
+}

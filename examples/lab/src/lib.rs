@@ -19,21 +19,29 @@
 //! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
 
 mod boot;
+mod command;
 mod error;
 mod fetch;
 mod guest;
 mod harness;
 mod home;
-mod loopback;
+pub mod http;
+mod lab;
 mod modules;
+mod network;
 mod outcome;
 mod signals;
 mod spec;
 mod tools;
+pub mod topology;
+pub mod udp;
 
+pub use command::run_command;
 pub use error::{Error, Result};
 pub use fetch::prepare;
 pub use harness::{Test, example, run_tests};
+pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
+pub use network::Network;
 pub use outcome::{Outcome, skip};
 pub use tools::{run_tool, tool};

@@ -18,35 +18,12 @@ pub(super) fn service(
     method: Forwarding,
     everyone: &[NodeName],
 ) -> Result<VirtualService, DocumentError> {
-    let id = ServiceId::Socket {
-        protocol: protocol(&table.protocol)?,
-        address: parse(
-            &table.address,
-            "address",
-            "ADDRESS:PORT, like \"172.16.5.11:80\"",
-        )?,
-    };
-    let engine = table
-        .persistence
-        .as_ref()
-        .and_then(|table| table.engine.clone());
-    let service = Service {
-        flags: flags(&table)?,
-        persistence: table
-            .persistence
-            .map(|table| persistence(&table, id.family()))
-            .transpose()?,
-        engine: engine
-            .map(EngineName::new)
-            .transpose()
-            .map_err(invalid("persistence.engine"))?,
-        ..Service::new(id, scheduler(&table.scheduler)?)
-    };
+    let service = kernel_service(&table)?;
+    let implied = || everyone.iter().cloned();
     let destinations = match table.destinations {
         Some(tables) => each("destinations", tables, |table| destination(table, method))?,
-        None => everyone
-            .iter()
-            .map(|name| VirtualDestination::new(name.clone(), method))
+        None => implied()
+            .map(|name| VirtualDestination::new(name, method))
             .collect(),
     };
     Ok(VirtualService {
@@ -54,6 +31,22 @@ pub(super) fn service(
         keep_weight: table.keep_weight,
         destinations,
     })
+}
+
+fn kernel_service(table: &ServiceTable) -> Result<Service, DocumentError> {
+    const EXAMPLE: &str = "ADDRESS:PORT, like \"172.16.5.11:80\"";
+    let id = ServiceId::Socket {
+        protocol: protocol(&table.protocol)?,
+        address: parse(&table.address, "address", EXAMPLE)?,
+    };
+    let mut service = Service::new(id, scheduler(&table.scheduler)?);
+    service.flags = flags(table)?;
+    if let Some(table) = &table.persistence {
+        service.persistence = Some(persistence(table, id.family())?);
+        let engine = table.engine.clone().map(EngineName::new).transpose();
+        service.engine = engine.map_err(invalid("persistence.engine"))?;
+    }
+    Ok(service)
 }
 
 fn protocol(text: &str) -> Result<Protocol, DocumentError> {

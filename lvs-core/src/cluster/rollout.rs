@@ -37,14 +37,17 @@ pub struct Stage {
     pub why: &'static str,
 }
 
-impl Stage {
-    fn new(turn: Turn, node: &NodeName, why: &'static str) -> Self {
-        Self {
-            turn,
-            node: node.clone(),
-            why,
-        }
-    }
+fn stages<'a>(
+    turn: Turn,
+    nodes: impl IntoIterator<Item = &'a NodeName>,
+    why: &'static str,
+) -> Vec<Stage> {
+    let stage = |node: &NodeName| Stage {
+        turn,
+        node: node.clone(),
+        why,
+    };
+    nodes.into_iter().map(stage).collect()
 }
 
 impl Cluster {
@@ -53,63 +56,57 @@ impl Cluster {
     /// nobody is sent to any more. With an `old` cluster, machines that stay as they are have no turn.
     #[must_use]
     pub fn rollout(&self, old: Option<&Self>) -> Vec<Stage> {
-        let changed = |name: &&NodeName| {
-            old.is_none_or(|old| old.node(name.as_str()) != self.node(name.as_str()))
-        };
-        let (before, after): (Vec<_>, Vec<_>) = self
-            .real_servers
-            .iter()
-            .map(|server| &server.name)
-            .filter(changed)
+        let servers = self.real_servers.iter().map(|server| &server.name);
+        let (gaining, losing): (Vec<_>, Vec<_>) = servers
+            .filter(|name| self.changes(old, name))
             .partition(|name| self.gains(old, name));
-        let gone: Vec<_> = old.map(|old| self.leaving(old)).unwrap_or_default();
-        let (directors, servers) =
-            gone.split_at(gone.iter().take_while(|(_, director)| *director).count());
-        let apply = |why| move |name: &NodeName| Stage::new(Turn::Apply, name, why);
-        let remove = |why| move |(name, _): &(&NodeName, bool)| Stage::new(Turn::Remove, name, why);
-
-        let mut stages: Vec<_> = before
+        let director = Some(&self.director.name).filter(|name| self.changes(old, name));
+        let (old_director, leaving): (Vec<_>, Vec<_>) = old
+            .map(|old| old.node_names().filter(|name| self.lacks(name)))
             .into_iter()
-            .map(apply("before anybody is sent to it"))
-            .collect();
-        stages.extend(
-            directors
-                .iter()
-                .map(remove("before another director takes its virtual IPs")),
-        );
-        let director = Some(&self.director.name).filter(changed);
-        stages.extend(director.map(apply("its real servers are ready")));
-        stages.extend(
-            after
-                .into_iter()
-                .map(apply("nobody is sent there any more for what it loses")),
-        );
-        stages.extend(servers.iter().map(remove("nobody is sent there any more")));
-        stages
+            .flatten()
+            .partition(|name| old.is_some_and(|old| **name == old.director.name));
+        [
+            stages(Turn::Apply, gaining, "before anybody is sent to it"),
+            stages(
+                Turn::Remove,
+                old_director,
+                "before another takes its virtual IPs",
+            ),
+            stages(Turn::Apply, director, "its real servers are ready"),
+            stages(
+                Turn::Apply,
+                losing,
+                "nobody is sent there for what it loses",
+            ),
+            stages(Turn::Remove, leaving, "nobody is sent there any more"),
+        ]
+        .concat()
     }
 
     /// The order in which the cluster is taken down: the director first, so that nobody is sent to a
     /// real server that is going.
     #[must_use]
     pub fn takedown(&self) -> Vec<Stage> {
-        let director = Stage::new(
-            Turn::Remove,
-            &self.director.name,
-            "so that nobody is sent anywhere",
-        );
-        let servers = self.real_servers.iter();
-        let servers = servers
-            .map(|server| Stage::new(Turn::Remove, &server.name, "nobody is sent there any more"));
-        std::iter::once(director).chain(servers).collect()
+        let servers = self.real_servers.iter().map(|server| &server.name);
+        [
+            stages(
+                Turn::Remove,
+                [&self.director.name],
+                "so that nobody is sent anywhere",
+            ),
+            stages(Turn::Remove, servers, "nobody is sent there any more"),
+        ]
+        .concat()
     }
 
-    /// The machines of an old cluster that are none of this one, directors first and marked.
-    fn leaving<'a>(&self, old: &'a Self) -> Vec<(&'a NodeName, bool)> {
-        let is_new = |name: &NodeName| self.node_names().any(|new| new == name);
-        let all = old
-            .node_names()
-            .map(|name| (name, *name == old.director.name));
-        all.filter(|(name, _)| !is_new(name)).collect()
+    /// Whether a machine has to look different than under the old cluster.
+    fn changes(&self, old: Option<&Self>, name: &NodeName) -> bool {
+        old.is_none_or(|old| old.node(name.as_str()) != self.node(name.as_str()))
+    }
+
+    fn lacks(&self, name: &NodeName) -> bool {
+        !self.node_names().any(|own| own == name)
     }
 
     /// Whether a machine must look like more than the old cluster made of it.
@@ -188,6 +185,17 @@ mod tests {
         assert_eq!(
             order(&new.rollout(Some(&old))),
             ["apply realserver3", "apply director", "remove realserver2"]
+        );
+    }
+
+    #[test]
+    fn a_replaced_director_goes_before_the_new_one_comes() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let named = DR.replace("[director]\n", "[director]\nname = \"lb2\"\n");
+        let new = Cluster::from_toml(&named).unwrap();
+        assert_eq!(
+            order(&new.rollout(Some(&old))),
+            ["remove director", "apply lb2"]
         );
     }
 

@@ -1,10 +1,11 @@
 //! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
 //!
-//! Typing them does the same as applying the plan: afterwards it is empty.
+//! Typing them does the same as applying the plan: afterwards it is empty. One thing differs: the
+//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it.
 
 use std::fmt::Write;
 
-use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting, scheduler_flags};
+use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
 use crate::ipvs::{
     Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
 };
@@ -78,9 +79,6 @@ fn add_address(address: &Address) -> String {
     let _ = write!(line, " dev {}", address.id.interface);
     if let Some(label) = &address.label {
         let _ = write!(line, " label {label}");
-    }
-    if address.protocol != 0 {
-        let _ = write!(line, " proto {}", address.protocol);
     }
     if address.no_dad {
         line.push_str(" nodad");
@@ -162,7 +160,7 @@ fn which(id: &ServiceId) -> String {
 
 fn how(service: &Service) -> String {
     let mut options = format!(" -s {}", service.scheduler);
-    let flags = scheduler_flags(service);
+    let flags = service.scheduler_flags();
     if !flags.is_empty() {
         let _ = write!(options, " -b {}", flags.join(","));
     }

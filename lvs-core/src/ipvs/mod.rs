@@ -12,6 +12,7 @@ mod check;
 mod command;
 mod connection;
 mod daemon;
+mod describe;
 mod destination;
 mod family;
 mod handle;

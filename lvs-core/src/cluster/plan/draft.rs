@@ -1,8 +1,9 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Phase, Plan, Refusal, Step, addresses, foreign};
+use super::{Action, Phase, Plan, Refusal, Step, addresses, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{NodeState, Role};
+use crate::net::Route;
 
 pub(super) struct Draft<'a> {
     node: &'a NodeState,
@@ -55,6 +56,30 @@ impl<'a> Draft<'a> {
             foreign,
             notes,
         }
+    }
+
+    /// Routes that no step deletes, but that the kernel takes along with an interface's last address.
+    pub(super) fn lost_routes(&self) -> Vec<String> {
+        let deleted = |route: &Route| {
+            let steps = self.phases.iter().flat_map(|phase| &phase.steps);
+            let mut actions = steps.map(|step| &step.action);
+            actions.any(
+                |action| matches!(action, Action::Route(change) if change.before() == Some(route)),
+            )
+        };
+        let lost = self
+            .observed
+            .routes
+            .iter()
+            .filter(|route| self.seen.route(&route.id).is_none());
+        lost.filter(|route| !deleted(route))
+            .map(|route| {
+                format!(
+                    "the route {} goes with the last address of its interface",
+                    route.id
+                )
+            })
+            .collect()
     }
 
     /// Only a changing verb may make the kernel load a module, and it says so.

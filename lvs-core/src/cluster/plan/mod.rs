@@ -21,7 +21,6 @@ use serde::Serialize;
 pub use change::{Change, Kind};
 pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
-pub(in crate::cluster) use subject::scheduler_flags;
 pub use subject::{BoundDestination, LinkState, Setting};
 
 use super::{ClusterName, NodeName, NodeState, Observed, Role};

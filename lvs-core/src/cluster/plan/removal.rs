@@ -3,7 +3,8 @@
 //! Only what can be nobody else's goes: the services on the virtual IPs, the virtual IPs on real
 //! servers, and those of the file's addresses and host routes that carry our protocol number. Never
 //! the machine's own addresses, a default route, a link's state or a sysctl: nobody knows whether they
-//! were there before, and the machine may be reached by them.
+//! were there before, and the machine may be reached by them. (Only the kernel itself may take a route
+//! along with an interface's last address; the plan says so.)
 
 use super::draft::Draft;
 use super::{Action, Change, Plan, Step, foreign, services};
@@ -27,11 +28,9 @@ impl Plan {
                 .map(|found| services::delete_service(found, WHY))
                 .collect()
         });
-        draft.plan(
-            Vec::new(),
-            foreign::foreign(node, observed),
-            notes(node, observed),
-        )
+        let mut notes = notes(node, observed);
+        notes.extend(draft.lost_routes());
+        draft.plan(Vec::new(), foreign::foreign(node, observed), notes)
     }
 }
 

@@ -1,12 +1,10 @@
 //! The nouns that steps change: how each is named, described, found and changed.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 
 use super::Change;
 use crate::cluster::Observed;
-use crate::ipvs::{Destination, Service, ServiceFlags, ServiceId, Thresholds, Timeouts};
+use crate::ipvs::{Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, Route};
 use crate::sysctl::SysctlKey;
@@ -211,23 +209,7 @@ impl Subject for Service {
     }
 
     fn detail(&self) -> String {
-        let mut text = self.scheduler.to_string();
-        for flag in flags(self) {
-            text.push(' ');
-            text.push_str(&flag);
-        }
-        if let Some(persistence) = self.persistence {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                " persistent {} {}",
-                persistence.timeout, persistence.netmask
-            );
-        }
-        if let Some(engine) = &self.engine {
-            let _ = write!(text, " engine {engine}");
-        }
-        text
+        self.describe()
     }
 
     fn find(&self, observed: &Observed) -> Option<Self> {
@@ -245,33 +227,6 @@ impl Subject for Service {
     }
 }
 
-/// The words of the cluster file and of `ipvsadm --sched-flags`: what a flag is depends on the scheduler.
-pub(in crate::cluster) fn scheduler_flags(service: &Service) -> Vec<String> {
-    let words = match service.scheduler.as_str() {
-        "sh" => ["sh-fallback", "sh-port", "flag-3"],
-        "mh" => ["mh-fallback", "mh-port", "flag-3"],
-        _ => ["flag-1", "flag-2", "flag-3"],
-    };
-    let bits = [
-        ServiceFlags::FLAG_1,
-        ServiceFlags::FLAG_2,
-        ServiceFlags::FLAG_3,
-    ];
-    let set = bits
-        .iter()
-        .zip(words)
-        .filter(|(bit, _)| service.flags.contains(**bit));
-    set.map(|(_, word)| word.to_owned()).collect()
-}
-
-fn flags(service: &Service) -> Vec<String> {
-    let mut words = scheduler_flags(service);
-    if service.flags.contains(ServiceFlags::ONE_PACKET) {
-        words.push("one-packet".to_owned());
-    }
-    words
-}
-
 impl Subject for BoundDestination {
     const WHAT: &'static str = "destination";
 
@@ -280,23 +235,7 @@ impl Subject for BoundDestination {
     }
 
     fn detail(&self) -> String {
-        let Destination {
-            forwarding,
-            weight,
-            thresholds,
-            ..
-        } = self.destination;
-        let mut text = format!("{forwarding} weight {weight}");
-        if thresholds != Thresholds::OFF {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                " thresholds {} {}",
-                thresholds.upper(),
-                thresholds.lower()
-            );
-        }
-        text
+        self.destination.describe()
     }
 
     fn find(&self, observed: &Observed) -> Option<Self> {

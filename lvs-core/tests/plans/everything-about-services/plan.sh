@@ -8,4 +8,4 @@ ipvsadm -a -u 203.0.113.5:53 -r 10.1.0.12:53 -m -w 0
 # changed destinations
 ipvsadm -e -t 203.0.113.5:25 -r 10.1.0.11:2525 -m -w 3 -x 1000 -y 800
 # virtual IPs
-ip address add 203.0.113.5/28 broadcast 203.0.113.15 dev eth0 proto 76
+ip address add 203.0.113.5/28 broadcast 203.0.113.15 dev eth0
