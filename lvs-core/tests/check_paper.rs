@@ -1,5 +1,9 @@
 //! What a cluster file alone tells, mistake by mistake; and where each known mistake is covered.
 #![cfg(all(feature = "check", feature = "toml"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail it; clippy knows that of tests only"
+)]
 
 use lvs_core::Cluster;
 use lvs_core::check::{self, Code, Severity};

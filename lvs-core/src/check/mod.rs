@@ -33,8 +33,13 @@ mod code;
 mod effective;
 mod facts;
 mod finding;
+mod gather;
+mod probe;
 mod report;
 mod rules;
+mod sntp;
+mod sockets;
+mod surroundings;
 mod table;
 mod view;
 
@@ -42,6 +47,7 @@ pub use code::{Area, Code};
 pub use effective::Effective;
 pub use facts::{ArpAnswers, ClockFact, Entry, Facts, Listener, Reading};
 pub use finding::{Finding, Severity};
+pub use gather::Gather;
 pub use report::Report;
 
 use crate::cluster::Cluster;

@@ -85,7 +85,9 @@ fn probe(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
             .map_or_else(|| "not known there".to_owned(), |mac| mac.to_string()),
     );
     let finding = Finding::new(Code::ARP_PROBE, vip, seen).on(&facts.node);
-    (!strangers.is_empty()).then(|| {
+    // A single answer is the director's, as far as anybody knows.
+    let known = asked.director.is_some() || strangers.len() > 1;
+    (known && !strangers.is_empty()).then(|| {
         finding
             .mend("on the machine of that MAC: sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2")
             .mend(format!("then, on the router: ip neigh flush to {vip}"))

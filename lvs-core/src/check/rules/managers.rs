@@ -6,13 +6,7 @@ use crate::cluster::Cluster;
 use crate::name::IfName;
 
 /// Programs that write the table of IPVS.
-const IPVS: &[&str] = &[
-    "keepalived",
-    "kube-proxy",
-    "kube-router",
-    "ldirectord",
-    "mosctl",
-];
+const IPVS: &[&str] = &["keepalived", "kube-proxy", "kube-router", "ldirectord"];
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
