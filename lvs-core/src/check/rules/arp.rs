@@ -1,5 +1,6 @@
 //! Who speaks for the virtual IP: real servers must not, and nobody else either.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::check::view::direct_vips;
@@ -18,8 +19,8 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
     if vips.iter().any(carried) {
         for interface in hearing(facts) {
-            found.extend(ignore(facts, interface));
-            found.extend(announce(facts, interface));
+            found.extend(ignore(facts, &vips, interface));
+            found.extend(announce(facts, &vips, interface));
         }
     }
     found.extend(facts.arp.iter().filter_map(|answers| probe(facts, answers)));
@@ -38,26 +39,37 @@ fn hearing(facts: &Facts) -> impl Iterator<Item = &IfName> {
 }
 
 /// 1 and 2 hide the virtual IP; 3 does not, and 8 hides the real server too.
-fn ignore(facts: &Facts, interface: &IfName) -> Option<Finding> {
+fn ignore(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
     let level = facts.effective().arp_ignore(interface)?;
     let problem = match level {
         1 | 2 => return None,
-        0 => "it answers ARP for every address of this machine, the virtual IP on lo included",
-        4..=8 => "it answers ARP for no address at all, not even its own",
-        _ => "it answers ARP for all but addresses of scope host, the virtual IP on lo included",
+        3 => "it answers ARP for all but addresses of scope host, the virtual IP on lo included",
+        8 => "it answers ARP for no address at all, not even its own",
+        _ => "it answers ARP for every address of this machine, the virtual IP on lo included",
     };
     let seen = format!("arp_ignore is {level} (the greater of all and {interface}): {problem}");
     let finding = Finding::new(Code::ARP_IGNORE, interface, seen).on(&facts.node);
-    // A greater number in the interface would outweigh all.
-    Some(match level {
-        0 => finding.mend("sysctl -w net/ipv4/conf/all/arp_ignore=1"),
-        _ => finding
-            .mend("sysctl -w net/ipv4/conf/all/arp_ignore=1")
-            .mend(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=1")),
-    })
+    // A greater number on the interface would outweigh the one on all.
+    let finding = match level {
+        0 => finding,
+        _ => finding.mend(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
+    };
+    Some(finding.mend(quiet("arp_ignore", 1)).mend(forget(vips)))
 }
 
-fn announce(facts: &Facts, interface: &IfName) -> Option<Finding> {
+/// On lo too, as every recipe has it and so the plan; it is all that counts.
+fn quiet(switch: &str, level: u8) -> String {
+    format!("sysctl -w net/ipv4/conf/all/{switch}={level} net/ipv4/conf/lo/{switch}={level}")
+}
+
+/// What the router has learnt it keeps for minutes.
+fn forget(vips: &BTreeSet<IpAddr>) -> String {
+    let each = vips.iter().filter(|vip| vip.is_ipv4());
+    let each = each.map(|vip| format!("ip neigh flush to {vip}"));
+    format!("on the router: {}", each.collect::<Vec<_>>().join(" && "))
+}
+
+fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
     let level = facts.effective().arp_announce(interface)?;
     let seen = format!(
         "arp_announce is {level} (the greater of all and {interface}): \
@@ -66,7 +78,8 @@ fn announce(facts: &Facts, interface: &IfName) -> Option<Finding> {
     (level < 2).then(|| {
         Finding::new(Code::ARP_ANNOUNCE, interface, seen)
             .on(&facts.node)
-            .mend("sysctl -w net/ipv4/conf/all/arp_announce=2")
+            .mend(quiet("arp_announce", 2))
+            .mend(forget(vips))
     })
 }
 
@@ -89,7 +102,7 @@ fn probe(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     let known = asked.director.is_some() || strangers.len() > 1;
     (known && !strangers.is_empty()).then(|| {
         finding
-            .mend("on the machine of that MAC: sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2")
-            .mend(format!("then, on the router: ip neigh flush to {vip}"))
+            .mend("lvsctl check FILE --node NAME, on the machine of that MAC")
+            .mend(format!("on the router: ip neigh flush to {vip}"))
     })
 }

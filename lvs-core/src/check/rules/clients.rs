@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::stalled::stalled;
 use crate::check::view::{around, carrier, director_here, is_wide, server};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director, RealServer, VirtualDestination, VirtualService};
-use crate::ipvs::Forwarding;
+use crate::ipvs::{Connection, Forwarding};
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -54,31 +55,47 @@ fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) 
     )
 }
 
+/// Whether the method itself keeps a client from being answered, whatever the state of the machines.
+pub(super) fn is_hopeless(
+    cluster: &Cluster,
+    facts: &Facts,
+    service: &VirtualService,
+    connection: &Connection,
+) -> bool {
+    let client = connection.client.ip();
+    is_own(facts, client) || neighbour(cluster, service, connection).is_some()
+}
+
+fn is_own(facts: &Facts, ip: IpAddr) -> bool {
+    facts.carrying(ip).next().is_some()
+}
+
+/// The masqueraded real server that answers this client directly.
+fn neighbour<'a>(
+    cluster: &'a Cluster,
+    service: &'a VirtualService,
+    connection: &Connection,
+) -> Option<&'a RealServer> {
+    let family = service.service.id.family();
+    let mut servers = masqueraded(cluster, service);
+    servers.find(|server| {
+        server.real_ip(family) == Some(connection.destination.ip())
+            && around(&server.addresses, connection.client.ip())
+                .next()
+                .is_some()
+    })
+}
+
 /// A client that was seen there, and whose connection does not come about.
 fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
-    let Some(now) = facts.now() else {
-        return Vec::new();
-    };
-    let stuck = |service: &VirtualService, server: &RealServer| {
-        let id = service.service.id;
-        let rip = server.real_ip(id.family());
-        now.connections.iter().find(|connection| {
-            connection.state == "SYN_RECV"
-                && Some(connection.service.ip()) == service.vip()
-                && Some(connection.destination.ip()) == rip
-                && around(&server.addresses, connection.client.ip())
-                    .next()
-                    .is_some()
-        })
-    };
     let services = cluster.services().iter();
     let found = services.filter_map(|service| {
-        let mut servers = masqueraded(cluster, service);
-        let (server, connection) =
-            servers.find_map(|server| Some((server, stuck(service, server)?)))?;
+        let stalled = stalled(facts, service.service.id).into_iter();
+        let (client, server) = stalled
+            .filter_map(|it| Some((it.client.ip(), neighbour(cluster, service, it)?)))
+            .next()?;
         let seen = format!(
-            "the client {} is a neighbour of {} and its connection does not come about",
-            connection.client.ip(),
+            "the client {client} is a neighbour of {} and its connections get no answer",
             server.name
         );
         Some(
@@ -91,24 +108,16 @@ fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
     found.collect()
 }
 
-/// The director testing its own service, which only masquerading and local delivery could answer.
+/// The director testing its own service, which direct routing cannot answer.
 fn own_client(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
-    let Some(now) = facts.now() else {
-        return Vec::new();
-    };
-    let is_own = |ip: IpAddr| facts.carrying(ip).next().is_some();
-    let direct = |service: &VirtualService| {
-        let mut methods = service.destinations.iter().map(|it| it.forwarding);
-        methods.any(|method| method == Forwarding::DirectRouting)
-    };
-    let services = cluster.services().iter().filter(|service| direct(service));
+    let services = cluster.services().iter();
     let found = services.filter_map(|service| {
-        let client = now.connections.iter().find(|connection| {
-            Some(connection.service.ip()) == service.vip()
-                && connection.state == "SYN_RECV"
-                && is_own(connection.client.ip())
-        })?;
-        let seen = format!("{} asks from this machine", client.client);
+        let mut stalled = stalled(facts, service.service.id).into_iter();
+        let client = stalled
+            .find(|it| is_own(facts, it.client.ip()))?
+            .client
+            .ip();
+        let seen = format!("the client {client} is this machine, and gets no answer");
         Some(
             Finding::new(Code::DIRECTOR_AS_CLIENT, service.service.id, seen)
                 .on(&facts.node)

@@ -11,7 +11,10 @@ const SHOWN: usize = 5;
 pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Option<Finding> {
     let observed = facts.observed.as_ref()?;
     let node = cluster.node(facts.node.as_str())?;
-    let plan = Plan::new(&node, observed, PlanOptions::default());
+    let plan = Plan::new(&node, observed, PlanOptions { take_over: true });
+    let refused = !Plan::new(&node, observed, PlanOptions::default())
+        .refusals
+        .is_empty();
     let here = others
         .iter()
         .filter(|finding| finding.node.as_ref() == Some(&facts.node));
@@ -20,7 +23,7 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Opt
         .steps()
         .filter(|step| !told.iter().any(|finding| covers(finding, step)))
         .collect();
-    finding(facts, &steps)
+    finding(facts, &steps, refused)
 }
 
 /// Whether mending what was found makes the step unnecessary.
@@ -43,6 +46,11 @@ fn covers(finding: &Finding, step: &Step) -> bool {
                 name == "net/ipv4/ip_forward"
                     || interface(&name).is_some() && name.ends_with("/forwarding")
             }
+            // The destination of the port that is meant takes its place.
+            Code::PORT_WITHOUT_NAT => {
+                let (ip, service) = parts(&finding.object);
+                parts(&name) == (ip, service)
+            }
             // A destination that takes nothing, or that should not be there.
             Code::NOBODY_SERVES | Code::NO_SCHEDULER | Code::PORT_ZERO => {
                 name.ends_with(&finding.object)
@@ -51,7 +59,16 @@ fn covers(finding: &Finding, step: &Step) -> bool {
         }
 }
 
-fn finding(facts: &Facts, steps: &[&Step]) -> Option<Finding> {
+/// `192.168.1.12:80 of tcp 172.16.5.11:80` without the first port.
+fn parts(object: &str) -> (&str, &str) {
+    let (destination, service) = object.split_once(" of ").unwrap_or((object, ""));
+    let address = destination
+        .rsplit_once(':')
+        .map_or(destination, |(address, _)| address);
+    (address, service)
+}
+
+fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
     let first = steps.first()?;
     let told = steps.iter().take(SHOWN).map(|step| {
         let action = &step.action;
@@ -68,6 +85,9 @@ fn finding(facts: &Facts, steps: &[&Step]) -> Option<Finding> {
             format!("the plan is not empty: {seen}"),
         )
         .on(&facts.node)
-        .mend("lvsctl apply FILE"),
+        .mend(match refused {
+            true => "lvsctl apply FILE --take-over",
+            false => "lvsctl apply FILE",
+        }),
     )
 }

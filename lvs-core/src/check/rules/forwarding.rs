@@ -42,7 +42,15 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 
 fn finding(facts: &Facts, key: String) -> Finding {
     let seen = "it is 0, and answers of masqueraded real servers arrive there";
-    let mend = format!("sysctl -w {key}=1");
+    // The one switch sets all interfaces, but only when its value changes.
+    let is_off = facts
+        .sysctls
+        .get(&SysctlKey::IP_FORWARD)
+        .is_some_and(|it| it == "0");
+    let mend = match is_off && key != IPV6 {
+        true => format!("sysctl -w {}=1", SysctlKey::IP_FORWARD),
+        false => format!("sysctl -w {key}=1"),
+    };
     Finding::new(Code::FORWARDING, key, seen)
         .on(&facts.node)
         .mend(mend)

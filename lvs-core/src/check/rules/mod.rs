@@ -28,6 +28,7 @@ mod reuse;
 mod rp_filter;
 mod server_vip;
 mod shared_link;
+mod stalled;
 mod subnet;
 mod thresholds;
 mod traffic;

@@ -1,12 +1,14 @@
 //! What connections tell: whether they come about, whether answers pass, whether all get their share.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use super::clients::is_hopeless;
+use super::stalled::stalled;
 use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding, Reading};
+use crate::check::{Code, Entry, Facts, Finding};
 use crate::cluster::{Cluster, NodeName, VirtualService};
-use crate::ipvs::{Connection, Forwarding, Protocol, ServiceId, Weight};
+use crate::ipvs::{Forwarding, ServiceId, Weight};
 
 /// So many stalled connections are no accident: a client that went away leaves one or two.
 const STALLED: usize = 2;
@@ -37,7 +39,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             after,
         };
         moved |= seen.new_packets().0 > 0 || seen.new_connections() > 0;
-        found.extend(seen.half_open(first, last));
+        found.extend(seen.half_open());
         found.extend(seen.no_answers());
         found.extend(seen.one_gets_all());
     }
@@ -80,37 +82,25 @@ impl Seen<'_> {
         after.connections.saturating_sub(before.connections)
     }
 
-    /// Connections that had not come about in the first reading and still have not in the last.
-    fn half_open(&self, first: &Reading, last: &Reading) -> Vec<Finding> {
-        let earlier = self.stalled(first);
-        let still = self.stalled(last);
-        let both: Vec<_> = still.intersection(&earlier).collect();
-        let destinations: BTreeSet<_> = both.iter().map(|(_, destination)| *destination).collect();
-        let found = destinations.into_iter().filter_map(|destination| {
-            let count = both.iter().filter(|(_, to)| *to == destination).count();
-            (count >= STALLED).then(|| self.half_open_at(destination, count))
-        });
-        found.collect()
-    }
-
-    fn stalled(&self, reading: &Reading) -> BTreeSet<(SocketAddr, SocketAddr)> {
-        let connections = reading.connections.iter();
-        let stalled = connections.filter(|it| it.state == "SYN_RECV" && self.is_of(it));
-        stalled.map(|it| (it.client, it.destination)).collect()
-    }
-
-    fn is_of(&self, connection: &Connection) -> bool {
-        let id = ServiceId::Socket {
-            protocol: connection.protocol,
-            address: connection.service,
-        };
-        connection.protocol == Protocol::TCP && id == self.id()
+    /// The destinations whose connections do not come about. Clients that no real server could answer
+    /// have findings of their own.
+    fn half_open(&self) -> Vec<Finding> {
+        let stalled = stalled(self.facts, self.id()).into_iter();
+        let others = stalled.filter(|it| !is_hopeless(self.cluster, self.facts, self.service, it));
+        let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for connection in others {
+            *counts.entry(connection.destination).or_default() += 1;
+        }
+        let found = counts.into_iter().filter(|(_, count)| *count >= STALLED);
+        found
+            .map(|(destination, count)| self.half_open_at(destination, count))
+            .collect()
     }
 
     fn half_open_at(&self, destination: SocketAddr, count: usize) -> Finding {
         let name = self.name_of(destination.ip());
         let who = name.map_or_else(|| destination.to_string(), ToString::to_string);
-        let seen = format!("{count} connections to {who} stay in SYN_RECV");
+        let seen = format!("{count} connections to {who} get no answer (SYN_RECV)");
         let object = format!("{destination} of {}", self.id());
         let finding = self.finding(Code::HALF_OPEN, object, seen);
         match name {

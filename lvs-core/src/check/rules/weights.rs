@@ -32,7 +32,7 @@ fn here(facts: &Facts, entry: &Entry) -> Option<Finding> {
     nobody.then(|| {
         Finding::new(Code::NOBODY_SERVES, entry.status.service.id, seen)
             .on(&facts.node)
-            .mend("lvsctl apply, which gives the destinations the weights of the file")
+            .mend("lvsctl apply FILE, which gives the destinations the weights of the file")
     })
 }
 
