@@ -18,9 +18,12 @@ pub struct Report {
 impl Report {
     pub(super) fn new(cluster: &Cluster, facts: Option<&Facts>, found: Vec<Finding>) -> Self {
         let mut findings = without_repetitions(found);
-        if findings.iter().any(|finding| is_cause(finding, facts)) {
-            findings.retain(|finding| !is_symptom(finding.code));
-        }
+        let causes: Vec<_> = findings
+            .iter()
+            .filter(|it| is_cause(it, facts))
+            .cloned()
+            .collect();
+        findings.retain(|it| !causes.iter().any(|cause| explains(cause.code, it.code)));
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         Self {
             findings,
@@ -79,6 +82,12 @@ const fn is_symptom(code: Code) -> bool {
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let here = finding.node.as_ref() == facts.map(|facts| &facts.node);
     here && finding.severity == Severity::Error && !is_symptom(finding.code)
+}
+
+/// Clients in the wrong place are no reason for others to wait.
+fn explains(cause: Code, symptom: Code) -> bool {
+    let misplaced = cause == Code::CLIENT_ON_SERVER_NETWORK && symptom == Code::HALF_OPEN;
+    is_symptom(symptom) && !misplaced
 }
 
 fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {

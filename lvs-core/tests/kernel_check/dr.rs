@@ -242,6 +242,9 @@ pub(crate) fn a_real_server_reaches_itself() {
 pub(crate) fn the_director_as_client() {
     let web = Web::new(DR);
     assert_eq!(web.reaches("director", "172.16.5.11:80"), None);
+    web.on("director", |host| {
+        println!("DEBUG {:#?}", host.proc().connections().unwrap())
+    });
     let report = web.check_while("director", |_| {
         web.reaches("director", "172.16.5.11:80");
     });

@@ -196,9 +196,8 @@ pub(crate) fn a_loopback_destination() {
 
 /// A machine to which nothing was applied yet, as after a start.
 pub(crate) fn ip_vs_is_not_there() {
-    for module in ["ip_vs_rr", "ip_vs"] {
-        // What is built in, or was never loaded, cannot be taken out.
-        let _ = lvs_lab::unload_module(module);
+    for module in ["ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "ip_vs"] {
+        lvs_lab::unload_module(module).unwrap();
     }
     let cluster =
         lvs_core::Cluster::from_toml(&format!("{NAT}[time]\nntp-server = \"127.0.0.1\"\n"))

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::stalled::stalled;
 use crate::check::view::{around, carrier, director_here, is_wide, server};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::{Cluster, Director, RealServer, VirtualDestination, VirtualService};
 use crate::ipvs::{Connection, Forwarding};
 
@@ -100,6 +100,7 @@ fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
         );
         Some(
             Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+                .severity(Severity::Error)
                 .on(&facts.node)
                 .mend("move the client to another network")
                 .mend("or in the file: forwarding = \"dr\""),

@@ -27,9 +27,15 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 /// The destinations of living connections that their service does not have.
 fn gone(reading: &Reading) -> BTreeSet<SocketAddr> {
     let connections = reading.connections.iter();
-    let living = connections.filter(|connection| !connection.is_template());
+    let living = connections.filter(|connection| is_living(connection));
     let orphans = living.filter(|connection| is_orphan(reading, connection));
     orphans.map(|connection| connection.destination).collect()
+}
+
+/// What is closing, or never came about, nobody misses.
+fn is_living(connection: &Connection) -> bool {
+    let used = ["ESTABLISHED", "CLOSE_WAIT", "UDP"].contains(&connection.state.as_str());
+    used && !connection.is_template()
 }
 
 /// Only of services that are in the table: without one its connections are nobody's.

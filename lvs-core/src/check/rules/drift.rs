@@ -42,6 +42,13 @@ fn covers(finding: &Finding, step: &Step) -> bool {
                 let ip = |text: &str| text.split('/').next().map(str::to_owned);
                 ip(&finding.object) == ip(&name)
             }
+            Code::VIP_MISSING_ON_DIRECTOR => {
+                let routes = finding
+                    .mend
+                    .iter()
+                    .filter(|line| line.starts_with("ip route"));
+                step.action.what() == "route" && routes.count() > 0
+            }
             Code::FORWARDING => {
                 name == "net/ipv4/ip_forward"
                     || interface(&name).is_some() && name.ends_with("/forwarding")

@@ -9,20 +9,17 @@ use crate::ipvs::{Connection, Protocol, Seconds, ServiceId};
 /// works an answer takes a few milliseconds.
 const WAITED: Seconds = Seconds(58);
 
-/// The TCP connections of a service that do not come about, by what happened between the readings: the
-/// client asked first, or once more, and no answer followed. Entries that nobody asks for any more stay
-/// for a minute and say nothing about now.
+/// The TCP connections of a service that do not come about: begun since the first reading, and without
+/// an answer for a second. Older ones say nothing about now: they stay for a minute after their client
+/// has given up, and are renewed by what the real server repeats meanwhile.
 pub(super) fn stalled(facts: &Facts, service: ServiceId) -> Vec<&Connection> {
     let Some((first, last)) = facts.two_readings() else {
         return Vec::new();
     };
     let connections = last.connections.iter();
     connections
-        .filter(|connection| id(connection) == service && is_half_open(connection))
-        .filter(|now| match before(first, now) {
-            Some(before) if is_half_open(before) => now.expires >= before.expires,
-            _ => now.expires <= WAITED,
-        })
+        .filter(|it| id(it) == service && is_half_open(it) && it.expires <= WAITED)
+        .filter(|now| before(first, now).is_none_or(|before| !is_half_open(before)))
         .collect()
 }
 
