@@ -44,6 +44,9 @@ pub(crate) mod variable {
     pub(crate) const NO_TOOLS: &str = "LVS_LAB_NO_TOOLS";
 }
 
+/// The first thing a guest says, on the console: without it the kernel did not come up.
+pub(crate) const STARTED: &str = "lvs-lab: process 1 has started";
+
 /// Statuses a guest hands back.
 pub(crate) mod status {
     pub(crate) const FAILED: u8 = 1;
@@ -62,6 +65,8 @@ pub(crate) fn task() -> Option<OsString> {
         return Some(task);
     }
     let spec = env::var_os(variable::SPEC)?;
+    // In one piece, so that the kernel cannot speak in between.
+    eprint!("{STARTED}");
     let Err(error) = start(Path::new(&spec));
     eprintln!("the guest did not start: {error}");
     power_off(status::NOT_BOOTED)

@@ -6,6 +6,9 @@
 //!
 //! - Integration tests have `harness = false` and end in [`main!`].
 //! - Programs call [`example`] in their `main`.
+//! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
+//! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
+//! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
 //!
 //! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
 //! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lvs_core::Cluster;
-use lvs_lab::Lab;
+use lvs_core::cluster::PlanOptions;
+use lvs_lab::{Lab, run_command};
 
 lvs_lab::main! {
     nat_alternates,
@@ -11,6 +12,8 @@ lvs_lab::main! {
     ipv6_and_datagrams_are_no_different,
     many_clients_take_turns,
     a_second_apply_changes_nothing,
+    nat_typed_by_hand,
+    dr_typed_by_hand,
 }
 
 const NAT: &str = include_str!("../../nat.toml");
@@ -104,4 +107,37 @@ fn a_second_apply_changes_nothing() {
         assert!(lab.apply().unwrap().iter().all(|plan| !plan.is_empty()));
         assert!(lab.apply().unwrap().iter().all(|plan| plan.is_empty()));
     }
+}
+
+fn nat_typed_by_hand() {
+    let (cluster, lab) = typed(NAT);
+    assert_alternates(&ask(&cluster, &lab, 0, 4));
+}
+
+fn dr_typed_by_hand() {
+    let (cluster, lab) = typed(DR);
+    let answers = ask(&cluster, &lab, 0, 5);
+    assert_eq!(count(&answers, "realserver1"), 2, "{answers:?}");
+}
+
+/// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to
+/// do afterwards.
+fn typed(text: &str) -> (Cluster, Lab) {
+    let cluster = Cluster::from_toml(text).unwrap();
+    let lab = Lab::new(&cluster, 1).unwrap();
+    for stage in cluster.rollout(None) {
+        let state = cluster.node(stage.node.as_str()).unwrap();
+        let machine = lab.node(stage.node.as_str()).unwrap();
+        let plan = || {
+            let plan = machine.run(|host| state.plan(host, PlanOptions::default()));
+            plan.unwrap().unwrap()
+        };
+        let script = plan().to_shell();
+        let arguments = ["-ec".into(), script.clone().into()];
+        let status = run_command(lab.network(), machine, &"sh".into(), &arguments).unwrap();
+        assert!(status.success(), "{status}:\n{script}");
+        assert!(plan().is_empty(), "after\n{script}\nstill\n{}", plan());
+    }
+    lab.wait_for_servers().unwrap();
+    (cluster, lab)
 }

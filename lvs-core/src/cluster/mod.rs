@@ -141,7 +141,7 @@ impl Cluster {
         let document = toml_text::document(text)?;
         Self::try_from(document).map_err(|error| {
             let position = toml_text::position(text, error.path());
-            error.at(position)
+            error.at(Some(position))
         })
     }
 

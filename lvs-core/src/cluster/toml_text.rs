@@ -120,16 +120,18 @@ fn without_indices(path: &str) -> String {
     names.collect::<Vec<_>>().join(".")
 }
 
-/// Where the value of a path stands; of what is not written, its nearest written ancestor.
-pub(super) fn position(text: &str, path: &str) -> Option<Position> {
+/// Where the value of a path stands; of what is not written, its nearest written ancestor, and that of
+/// what has none is the file.
+pub(super) fn position(text: &str, path: &str) -> Position {
     let places = places(text);
-    let mut path = path;
-    loop {
-        if let Some(place) = places.iter().find(|place| place.path == path) {
-            return Some(position_of_offset(text, place.value.start));
+    let mut path = Some(path);
+    while let Some(wanted) = path {
+        if let Some(place) = places.iter().find(|place| place.path == wanted) {
+            return position_of_offset(text, place.value.start);
         }
-        path = path.get(..path.rfind(['.', '['])?)?;
+        path = wanted.rfind(['.', '[']).and_then(|end| wanted.get(..end));
     }
+    position_of_offset(text, 0)
 }
 
 /// The innermost place whose key or value contains a span.
@@ -212,10 +214,11 @@ mod tests {
 
     #[test]
     fn a_path_has_its_line() {
-        let line = |path| position(TEXT, path).map(|p| (p.line, p.column));
-        assert_eq!(line("services[1].address"), Some((5, 11)));
-        assert_eq!(line("services[1].weight").map(|p| p.0), Some(4));
-        assert_eq!(line("name"), Some((1, 8)));
+        let place = |path| position(TEXT, path).to_string();
+        assert_eq!(place("services[1].address"), "5:11");
+        assert_eq!(place("services[1].weight"), "4:1");
+        assert_eq!(place("name"), "1:8");
+        assert_eq!(place("director.name"), "1:1");
     }
 
     #[test]
