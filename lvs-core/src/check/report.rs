@@ -95,7 +95,9 @@ fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
     let Some(facts) = facts else {
         return areas;
     };
-    areas.insert(Area::Upkeep);
+    if facts.observed.is_some() {
+        areas.insert(Area::Upkeep);
+    }
     if facts.two_readings().is_some() {
         areas.insert(Area::Traffic);
     }
