@@ -13,15 +13,21 @@ pub(super) fn facts_of<'a>(facts: Option<&'a Facts>, node: &NodeName) -> Option<
     facts.filter(|facts| facts.node == *node)
 }
 
-/// The director that the facts are of.
+/// The director that the facts are of; none where nothing was looked at.
 pub(super) fn director_here<'a>(cluster: &'a Cluster, facts: &Facts) -> Option<&'a Director> {
     let directors = cluster.directors().iter();
-    directors.into_iter().find(|it| it.name == facts.node)
+    let mut directors = directors.filter(|_| was_looked_at(facts));
+    directors.find(|it| it.name == facts.node)
 }
 
-/// The real server that the facts are of.
+/// The real server that the facts are of; none where nothing was looked at.
 pub(super) fn server_here<'a>(cluster: &'a Cluster, facts: &Facts) -> Option<&'a RealServer> {
-    server(cluster, &facts.node)
+    server(cluster, &facts.node).filter(|_| was_looked_at(facts))
+}
+
+/// Every machine has at least lo.
+const fn was_looked_at(facts: &Facts) -> bool {
+    !facts.links.is_empty()
 }
 
 pub(super) fn server<'a>(cluster: &'a Cluster, name: &NodeName) -> Option<&'a RealServer> {

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+mod clock;
 mod dr;
 mod nat;
+mod probe;
 mod web;
 
 pub(crate) const NAT: &str = include_str!("../../../examples/nat.toml");
@@ -39,4 +41,12 @@ lvs_lab::main! {
     nat::every_port_without_persistence,
     nat::a_loopback_destination,
     nat::ip_vs_is_not_there,
+    probe::only_the_director_answers,
+    probe::a_real_server_answers_too,
+    probe::asking_changes_no_neighbour_table,
+    clock::a_server_of_the_same_time,
+    clock::a_server_that_is_5_seconds_ahead,
+    clock::half_of_a_second_is_the_limit,
+    clock::a_server_that_never_answers,
+    clock::no_server_at_all,
 }

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::direct_vips;
+use crate::check::view::{direct_vips, server_here};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 use crate::name::IfName;
 use crate::net::Address;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts else {
+    let Some(facts) = facts.filter(|facts| server_here(cluster, facts).is_some()) else {
         return Vec::new();
     };
     let vips = direct_vips(cluster, &facts.node);
