@@ -38,10 +38,11 @@
 //! | [`ipvs`] | the kernel's table: services, destinations, daemons, timeouts; [`ipvs::message`] is the codec alone |
 //! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; kernel switches; what IPVS shows as files |
 //! | [`Host`], [`Netns`] | all of these of one network namespace; entering another one |
+//! | `check` | what is wrong with a file or a machine, why it hurts, and how to mend it (feature `check`) |
 //! | [`scheduler`] | native models of the kernel's schedulers: who gets the next connection |
 //!
 //! Without the feature `cluster` (on by default) there are [`ipvs`], [`proc`] and [`scheduler`] only; `toml`
-//! adds [`Cluster::from_toml`](cluster::Cluster).
+//! adds [`Cluster::from_toml`](cluster::Cluster), and `check` the module of that name.
 //!
 //! # What to know
 //!
