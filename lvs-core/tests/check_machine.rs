@@ -9,7 +9,7 @@
 use std::net::SocketAddr;
 
 use lvs_core::Cluster;
-use lvs_core::check::{self, Code, Entry, Facts, Listener, Reading, Severity};
+use lvs_core::check::{self, Code, Entry, Facts, Gather, Listener, Reading, Severity};
 use lvs_core::ipvs::{
     Connection, DestinationStatus, Protocol, SchedulerName, Seconds, Service, ServiceStatus, Stats,
     Thresholds, Weight,
@@ -429,8 +429,22 @@ fn connections_that_came_about_late_are_no_sign() {
     assert_eq!(found(&nat, &facts), [], "they have just begun");
     facts.readings[1].connections = vec![stalled(1, 58), stalled(2, 57)];
     assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);
-    facts.readings[0].connections = vec![stalled(1, 58), stalled(2, 30)];
-    assert_eq!(found(&nat, &facts), [], "their clients have long given up");
+    facts.readings[1].at = Gather::PAUSE;
+    facts.readings[0].connections = vec![stalled(1, 59), stalled(2, 60)];
+    facts.readings[1].connections = vec![stalled(1, 58), stalled(2, 59)];
+    assert_eq!(
+        found(&nat, &facts),
+        [Code::HALF_OPEN],
+        "their clients asked again"
+    );
+    facts.readings[1].connections = vec![stalled(1, 57), stalled(2, 58)];
+    assert_eq!(found(&nat, &facts), [], "their clients have given up");
+    facts.readings[0].connections = vec![stalled(1, 40), stalled(2, 30)];
+    assert_eq!(
+        found(&nat, &facts),
+        [],
+        "it was the real server that repeated"
+    );
 }
 
 #[test]

@@ -29,41 +29,38 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Opt
 /// Whether mending what was found makes the step unnecessary.
 fn covers(finding: &Finding, step: &Step) -> bool {
     let name = step.action.name();
-    let interface = |key: &str| key.rsplit('/').nth(1).map(str::to_owned);
-    finding.object == name
+    let is_same = finding.object == name;
+    is_same
         || match finding.code {
             // Nothing else can be right without it.
             Code::NOT_LOADED => step.action.is_ipvs(),
             // The plan sets it on all and lo, the finding names the interface that shows it.
             Code::ARP_IGNORE => name.ends_with("/arp_ignore"),
             Code::ARP_ANNOUNCE => name.ends_with("/arp_announce"),
+            // One switch sets the others.
+            Code::FORWARDING => name.ends_with("/forwarding") || name.ends_with("/ip_forward"),
             // The route to a virtual IP goes with the address.
             Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC => {
-                let ip = |text: &str| text.split('/').next().map(str::to_owned);
                 ip(&finding.object) == ip(&name)
             }
+            // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
-                let routes = finding
-                    .mend
-                    .iter()
-                    .filter(|line| line.starts_with("ip route"));
-                step.action.what() == "route" && routes.count() > 0
-            }
-            Code::FORWARDING => {
-                name == "net/ipv4/ip_forward"
-                    || interface(&name).is_some() && name.ends_with("/forwarding")
+                let mut lines = finding.mend.iter();
+                step.action.what() == "route" && lines.any(|line| line.starts_with("ip route"))
             }
             // The destination of the port that is meant takes its place.
-            Code::PORT_WITHOUT_NAT => {
-                let (ip, service) = parts(&finding.object);
-                parts(&name) == (ip, service)
-            }
-            // A destination that takes nothing, or that should not be there.
+            Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),
+            // A service, and each of its destinations.
             Code::NOBODY_SERVES | Code::NO_SCHEDULER | Code::PORT_ZERO => {
                 name.ends_with(&finding.object)
             }
             _ => false,
         }
+}
+
+/// `172.16.5.11/32 on lo` without all but the address.
+fn ip(object: &str) -> Option<&str> {
+    object.split('/').next()
 }
 
 /// `192.168.1.12:80 of tcp 172.16.5.11:80` without the first port.

@@ -5,22 +5,34 @@ use std::net::SocketAddr;
 use crate::check::{Facts, Reading};
 use crate::ipvs::{Connection, Protocol, Seconds, ServiceId};
 
-/// What is left of SYN_RECV's 60 s after the client has waited in vain for a second. On a network that
+/// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
 /// works an answer takes a few milliseconds.
 const WAITED: Seconds = Seconds(58);
 
-/// The TCP connections of a service that do not come about: begun since the first reading, and without
-/// an answer for a second. Older ones say nothing about now: they stay for a minute after their client
-/// has given up, and are renewed by what the real server repeats meanwhile.
+/// The TCP connections of a service that do not come about: begun since the first reading and without an
+/// answer for a second, or asked for shortly before it and again since. Other entries say nothing about
+/// now: they stay for a minute after their client has given up, and each may be renewed once more by
+/// what the real server repeats meanwhile.
 pub(super) fn stalled(facts: &Facts, service: ServiceId) -> Vec<&Connection> {
     let Some((first, last)) = facts.two_readings() else {
         return Vec::new();
     };
-    let connections = last.connections.iter();
-    connections
-        .filter(|it| id(it) == service && is_half_open(it) && it.expires <= WAITED)
-        .filter(|now| before(first, now).is_none_or(|before| !is_half_open(before)))
+    let pause = last.at.saturating_sub(first.at).as_secs();
+    let half_open = last.connections.iter();
+    half_open
+        .filter(|now| id(now) == service && is_half_open(now))
+        .filter(|now| match before(first, now) {
+            Some(before) if is_half_open(before) => {
+                before.expires >= WAITED && is_renewed(before, now, pause)
+            }
+            _ => now.expires <= WAITED,
+        })
         .collect()
+}
+
+/// Left alone, an entry would have lost the seconds between the readings, give or take one.
+fn is_renewed(before: &Connection, now: &Connection, pause: u64) -> bool {
+    u64::from(now.expires.0) + pause > u64::from(before.expires.0)
 }
 
 fn is_half_open(connection: &Connection) -> bool {
