@@ -2,6 +2,7 @@
 
 mod apply;
 mod arguments;
+mod check;
 mod columns;
 mod direct;
 mod exit;
@@ -40,6 +41,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Apply(arguments) => apply::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),
