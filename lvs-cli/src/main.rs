@@ -2,13 +2,19 @@
 
 mod apply;
 mod arguments;
+mod check;
+mod columns;
+mod direct;
 mod exit;
 mod file;
+mod grid;
 mod list;
 mod order;
 mod output;
 mod plan;
 mod remove;
+mod restore;
+mod save;
 
 use std::process::ExitCode;
 
@@ -35,8 +41,17 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Apply(arguments) => apply::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
+        Verb::Save(arguments) => save::run(&arguments),
+        Verb::Restore(arguments) => restore::run(&arguments),
+        Verb::Service(change) => direct::service(&change),
+        Verb::Destination(change) => direct::destination(&change),
+        Verb::Zero(rest) => direct::run("-Z", &rest),
+        Verb::Flush => direct::flush(),
+        Verb::Timeouts(rest) => direct::timeouts(&rest),
+        Verb::Daemon(verb) => direct::daemon(&verb),
     }
 }
 

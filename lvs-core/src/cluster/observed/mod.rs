@@ -3,17 +3,18 @@
 mod effect;
 mod read;
 mod same;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::Step;
-use super::{NodeState, Role};
 use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
-use crate::sysctl::{Conf, SysctlKey};
+use crate::sysctl::SysctlKey;
+pub use scope::Scope;
 
 /// What was found on a machine: the other side of a [`Plan`](super::Plan).
 ///
@@ -83,72 +84,6 @@ impl IpvsState {
             timeouts: Self::DEFAULT_TIMEOUTS,
             services: Vec::new(),
         }
-    }
-}
-
-/// What is to be read on a machine: only what its plan can need.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
-    sysctls: BTreeSet<SysctlKey>,
-    forwarding: bool,
-    tunnels: BTreeSet<IfName>,
-    listeners: bool,
-    ipvs: bool,
-}
-
-impl Scope {
-    /// What the plan of a machine can need.
-    #[must_use]
-    pub fn of(node: &NodeState) -> Self {
-        let sysctls: BTreeSet<_> = node.sysctls.keys().cloned().collect();
-        Self {
-            // Changing ip_forward changes `forwarding` of every interface: to take that back, all must
-            // be known.
-            forwarding: sysctls.contains(&SysctlKey::IP_FORWARD),
-            sysctls,
-            tunnels: node
-                .tunnels
-                .iter()
-                .map(|tunnel| tunnel.value.name.clone())
-                .collect(),
-            listeners: !node.listeners.is_empty(),
-            ipvs: node.role == Role::Director,
-        }
-    }
-
-    /// Whether tunnel devices are to be read.
-    #[must_use]
-    pub fn reads_tunnels(&self) -> bool {
-        !self.tunnels.is_empty()
-    }
-
-    /// Whether listeners are to be read.
-    #[must_use]
-    pub const fn reads_listeners(&self) -> bool {
-        self.listeners
-    }
-
-    /// Whether the kernel's table of services is to be read.
-    #[must_use]
-    pub const fn reads_ipvs(&self) -> bool {
-        self.ipvs
-    }
-
-    /// The kernel switches to read on a machine with these interfaces.
-    #[must_use]
-    pub fn sysctls<'a>(&self, links: impl IntoIterator<Item = &'a IfName>) -> BTreeSet<SysctlKey> {
-        let mut keys = self.sysctls.clone();
-        // A device that is still to be made will have the values of the template.
-        keys.extend(self.sysctls.iter().filter_map(|key| {
-            let made = self.tunnels.iter().any(|name| key.is_of(name));
-            made.then(|| key.template()).flatten()
-        }));
-        if self.forwarding {
-            keys.insert(SysctlKey::forwarding(&Conf::Default));
-            let each = links.into_iter().cloned().map(Conf::Interface);
-            keys.extend(each.map(|conf| SysctlKey::forwarding(&conf)));
-        }
-        keys
     }
 }
 

@@ -9,7 +9,7 @@
 use super::draft::Draft;
 use super::{Action, Change, Plan, Step, foreign, services};
 use crate::cluster::{NodeState, Observed, Role};
-use crate::net::Address;
+use crate::net::{Address, AddressId};
 
 impl Plan {
     /// The way to a machine without the cluster: the reverse of the way to it.
@@ -65,16 +65,14 @@ fn virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
         .collect()
 }
 
+/// The later ones of a network first: its first address would take them along.
 fn found_virtual_ips<'a>(
     node: &'a NodeState,
     seen: &'a Observed,
 ) -> impl Iterator<Item = &'a Address> {
-    let wanted = node
-        .addresses
-        .iter()
-        .rev()
-        .filter(|wanted| node.is_virtual(&wanted.value.id));
-    wanted.filter_map(|wanted| seen.address(&wanted.value.id))
+    let is_wanted = |id: &AddressId| node.addresses.iter().any(|wanted| wanted.value.id == *id);
+    let found = seen.addresses.iter().rev();
+    found.filter(move |found| node.is_virtual(&found.id) && is_wanted(&found.id))
 }
 
 /// On a real server a virtual IP has no other use; on a director somebody may have put it there.

@@ -105,11 +105,15 @@ impl Action {
         each!(self, change => Subject::apply(change, observed));
     }
 
-    /// The way from what is there now back to what was there before the step; `None` if it is there.
-    pub(super) fn back(&self, now: &Observed) -> Option<Self> {
-        fn back<T: Subject>(change: &Change<T>, now: &Observed) -> Option<Change<T>> {
-            let found = change.newest()?.find(now);
-            let same = match (&found, change.before()) {
+    /// The way from what is there now back to what was there before; `None` if it is there.
+    pub(super) fn back(&self, before: &Observed, now: &Observed) -> Option<Self> {
+        fn back<T: Subject>(
+            change: &Change<T>,
+            before: &Observed,
+            now: &Observed,
+        ) -> Option<Change<T>> {
+            let (before, found) = (change.newest()?.find(before), change.newest()?.find(now));
+            let same = match (&found, &before) {
                 (Some(found), Some(before)) => found.same(before),
                 (None, None) => true,
                 _ => false,
@@ -117,26 +121,33 @@ impl Action {
             if same {
                 None
             } else {
-                Change::between(found, change.before().cloned())
+                Change::between(found, before)
             }
         }
-        fn back_if_there<T: Subject>(change: &Change<T>, now: &Observed) -> Option<Change<T>> {
-            change.newest()?.find(now)?;
-            back(change, now)
+        /// State and switches come and go with their device: one that was not there had those of a new
+        /// one, and one that is not there any more has none to put back.
+        fn back_on_device<T: Subject>(
+            change: &Change<T>,
+            before: &Observed,
+            now: &Observed,
+        ) -> Option<Change<T>> {
+            let thing = change.newest()?;
+            let found = thing.find(now)?;
+            let was = thing.find(before).or_else(|| change.before().cloned())?;
+            (!found.same(&was)).then(|| Change::edit(found, was))
         }
         Some(match self {
             // The kernel's own device comes with its module and stays until that goes.
             Self::Tunnel(change) if change.newest()?.is_standing() => return None,
-            Self::Tunnel(change) => Self::Tunnel(back(change, now)?),
-            Self::Listener(change) => Self::Listener(back(change, now)?),
-            // State and switches go with their device: what is not there has none to put back.
-            Self::Link(change) => Self::Link(back_if_there(change, now)?),
-            Self::Sysctl(change) => Self::Sysctl(back_if_there(change, now)?),
-            Self::Address(change) => Self::Address(back(change, now)?),
-            Self::Route(change) => Self::Route(back(change, now)?),
-            Self::Timeouts(change) => Self::Timeouts(back(change, now)?),
-            Self::Service(change) => Self::Service(back(change, now)?),
-            Self::Destination(change) => Self::Destination(back(change, now)?),
+            Self::Tunnel(change) => Self::Tunnel(back(change, before, now)?),
+            Self::Listener(change) => Self::Listener(back(change, before, now)?),
+            Self::Link(change) => Self::Link(back_on_device(change, before, now)?),
+            Self::Sysctl(change) => Self::Sysctl(back_on_device(change, before, now)?),
+            Self::Address(change) => Self::Address(back(change, before, now)?),
+            Self::Route(change) => Self::Route(back(change, before, now)?),
+            Self::Timeouts(change) => Self::Timeouts(back(change, before, now)?),
+            Self::Service(change) => Self::Service(back(change, before, now)?),
+            Self::Destination(change) => Self::Destination(back(change, before, now)?),
         })
     }
 }
