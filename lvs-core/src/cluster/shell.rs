@@ -151,7 +151,9 @@ fn route_line(verb: &str, route: &Route) -> String {
     };
     let mut line = format!("{ip} route {verb} {destination}");
     if let Some(gateway) = route.gateway {
-        let _ = write!(line, " via {gateway}");
+        let other = gateway.is_ipv4() != route.id.destination.addr().is_ipv4();
+        let family = if other { "inet6 " } else { "" };
+        let _ = write!(line, " via {family}{gateway}");
     }
     if let Some(interface) = &route.interface {
         let _ = write!(line, " dev {interface}");

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
+use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId, Scope};
 
@@ -69,9 +70,14 @@ pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
 
 /// The default route by a gateway.
 pub(super) fn default_route(gateway: IpAddr) -> Route {
-    let everywhere = match gateway {
-        IpAddr::V4(_) => IpNet::V4(ipnet::Ipv4Net::default()),
-        IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
+    default_route_of(gateway.into(), gateway)
+}
+
+/// The default route of a family by a gateway, which for IPv4 may be of the other one.
+pub(super) fn default_route_of(family: Family, gateway: IpAddr) -> Route {
+    let everywhere = match family {
+        Family::Ipv4 => IpNet::V4(ipnet::Ipv4Net::default()),
+        Family::Ipv6 => IpNet::V6(ipnet::Ipv6Net::default()),
     };
     let mut route = Route::via(everywhere, gateway);
     route.protocol = Address::PROTOCOL;

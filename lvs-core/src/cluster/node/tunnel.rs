@@ -134,11 +134,30 @@ const fn has_gre_checksum(encapsulation: Encapsulation) -> bool {
 /// Answers go the ordinary way, but what clients send is wrapped: they are asked for segments that
 /// leave room for that, or long requests would hang where ICMP is filtered.
 pub(super) fn replies(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
+    if wrapped(cluster, server).any(|it| it.vip.is_ipv4() && it.rip.is_ipv6()) {
+        ipv4_by_ipv6(state, server);
+    }
     for family in [Family::Ipv4, Family::Ipv6] {
         let of_family = wrapped(cluster, server).filter(|it| Family::from(it.vip) == family);
         if let Some(segment) = of_family.map(|wrapped| segment(&wrapped)).min() {
             ask_for_less(state, family, segment);
         }
+    }
+}
+
+/// A machine without an IPv4 address of its own would ask by ARP in the virtual IP's name, whatever
+/// `arp_announce` says, and so draw its traffic. A gateway of the other family is not asked for by ARP.
+fn ipv4_by_ipv6(state: &mut NodeState, server: &RealServer) {
+    match server.gateway {
+        Some(gateway) if gateway.is_ipv6() => state.routes.push(Wanted::new(
+            addresses::default_route_of(Family::Ipv4, gateway),
+            "answers are IPv4, and no ARP may be sent in the virtual IP's name",
+        )),
+        _ => state.notes.push(
+            "this machine has no IPv4 address: with a route by an IPv4 gateway it would ask by ARP in \
+             the virtual IP's name; name its IPv6 gateway in the file, and IPv4 answers go that way"
+                .to_owned(),
+        ),
     }
 }
 
@@ -154,8 +173,8 @@ fn ask_for_less(state: &mut NodeState, family: Family, segment: u32) {
             route.why = format!("{}, with room for the tunnel", route.why);
         }
         None => state.notes.push(format!(
-            "clients send packets that grow in the tunnel: give the {family} route back to them \
-             advmss {segment}, or name the gateway in the file and it will have it"
+            "answers go back to clients by {family}, by a route that the file does not name: give it \
+             advmss {segment}, for what clients send grows in the tunnel"
         )),
     }
 }
