@@ -1,2 +1,67 @@
-//! `lvsctl`: a thin program on lvs-core.
-fn main() {}
+//! `lvsctl`: plan, apply and inspect Linux Virtual Server clusters. A thin program on lvs-core.
+
+mod apply;
+mod arguments;
+mod check;
+mod columns;
+mod direct;
+mod exit;
+mod file;
+mod grid;
+mod list;
+mod order;
+mod output;
+mod plan;
+mod remove;
+mod restore;
+mod save;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Verb};
+use clap::Parser;
+use exit::{Exit, Problem};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error).into(),
+    };
+    match run(arguments.verb) {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            output::complain(&problem.message);
+            problem.exit.into()
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<Exit, Problem> {
+    match verb {
+        Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Apply(arguments) => apply::run(&arguments),
+        Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::List(arguments) => list::run(&arguments),
+        Verb::Order(arguments) => order::run(&arguments),
+        Verb::Save(arguments) => save::run(&arguments),
+        Verb::Restore(arguments) => restore::run(&arguments),
+        Verb::Service(change) => direct::service(&change),
+        Verb::Destination(change) => direct::destination(&change),
+        Verb::Zero(rest) => direct::run("-Z", &rest),
+        Verb::Flush => direct::flush(),
+        Verb::Timeouts(rest) => direct::timeouts(&rest),
+        Verb::Daemon(verb) => direct::daemon(&verb),
+    }
+}
+
+/// Help and version were asked for and are no failure.
+fn usage(error: &clap::Error) -> Exit {
+    // Nobody to tell that nobody can be told.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    }
+}

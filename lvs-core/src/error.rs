@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::ipvs::Table;
+use crate::ipvs::Snapshot;
 
 /// The result of everything here that talks to the kernel.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +34,12 @@ impl InvalidValue {
     #[must_use]
     pub fn what(&self) -> &str {
         self.what
+    }
+
+    /// The value, as text.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
     }
 
     /// What is wrong with it, without the value.
@@ -110,7 +116,7 @@ pub enum Cause {
         /// Every service and destination of IPVS that was seen in any reading, in the order of
         /// their identities: some have gone, and some that live may be missing. Empty for what is
         /// not IPVS.
-        seen: Table,
+        seen: Snapshot,
     },
 }
 
@@ -131,6 +137,7 @@ struct Inner {
     operation: Operation,
     cause: Cause,
     advice: Option<String>,
+    partly_done: bool,
 }
 
 impl Error {
@@ -139,6 +146,7 @@ impl Error {
             operation,
             cause,
             advice: None,
+            partly_done: false,
         }))
     }
 
@@ -158,6 +166,20 @@ impl Error {
     #[must_use]
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.0.advice = Some(advice.into());
+        self
+    }
+
+    /// The same under another name, where the caller knows more about what was attempted.
+    #[must_use]
+    pub(crate) fn renamed(mut self, operation: Operation) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
+    /// Something was done and could not be taken back.
+    #[must_use]
+    pub(crate) fn partly_done(mut self) -> Self {
+        self.0.partly_done = true;
         self
     }
 
@@ -226,6 +248,13 @@ impl Error {
         matches!(self.0.cause, Cause::Timeout | Cause::Overrun)
     }
 
+    /// Of what was to be done all or not at all, something was done and could not be taken back: the
+    /// advice says why.
+    #[must_use]
+    pub fn is_partly_done(&self) -> bool {
+        self.0.partly_done
+    }
+
     /// The table kept changing while it was read.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
@@ -234,7 +263,7 @@ impl Error {
 
     /// What was seen of a table that kept changing: see [`Cause::Unsettled`].
     #[must_use]
-    pub fn seen(&self) -> Option<&Table> {
+    pub fn seen(&self) -> Option<&Snapshot> {
         match &self.0.cause {
             Cause::Unsettled { seen } => Some(seen),
             _ => None,

@@ -20,10 +20,9 @@ const OWN: &str = "/proc/thread-self/ns/net";
 /// which enters it, does the work and ends: no thread ever goes about in a namespace by mistake.
 ///
 /// ```no_run
-/// use lvs_core::Netns;
+/// use lvs_core::{IfName, Netns};
 /// let router = Netns::create()?;
-/// let interfaces = router.run(|host| host.net().links())??;
-/// assert_eq!(interfaces.len(), 1, "a new namespace has only lo, set down");
+/// router.run(|host| host.net().set_up(&IfName::LO, true))??;
 /// # Ok::<(), lvs_core::Error>(())
 /// ```
 #[derive(Debug)]
@@ -55,8 +54,8 @@ impl Netns {
         Ok(Self { file })
     }
 
-    /// A new namespace; it has one interface, `lo`, which is down. It lives as long as this value, an
-    /// interface's peer or a thread is in it.
+    /// A new namespace. Its `lo` is down (set it up, IPVS needs it); where the module for tunnels is
+    /// loaded it has a `tunl0` too. It lives as long as this value or a thread in it.
     ///
     /// # Errors
     /// No privilege (`CAP_SYS_ADMIN`), or too many namespaces.

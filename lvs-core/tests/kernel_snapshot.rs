@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use lvs_core::Error;
 use lvs_core::ipvs::{
-    Command, Destination, DestinationId, Forwarding, Ipvs, SchedulerName, Service, ServiceId, Table,
+    Command, Destination, DestinationId, Forwarding, Ipvs, SchedulerName, Service, ServiceId,
+    Snapshot,
 };
 
 lvs_lab::main! {
@@ -59,7 +60,7 @@ fn run(ipvs: &mut Ipvs, commands: &[Command]) {
     }
 }
 
-fn identities(table: &Table) -> Identities {
+fn identities(table: &Snapshot) -> Identities {
     let entry = |(status, list): &(_, Vec<lvs_core::ipvs::DestinationStatus>)| {
         let status: &lvs_core::ipvs::ServiceStatus = status;
         let ids = list.iter().map(|status| status.destination.id);
@@ -96,7 +97,7 @@ impl Count {
         self.listings_that_missed += usize::from(missing(living, seen) > 0);
     }
 
-    fn snapshot(&mut self, living: &Identities, snapshot: Result<Table, Error>) {
+    fn snapshot(&mut self, living: &Identities, snapshot: Result<Snapshot, Error>) {
         match snapshot {
             Ok(table) => {
                 self.settled += 1;

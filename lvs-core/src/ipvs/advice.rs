@@ -20,6 +20,9 @@ pub(super) fn advise(command: &Command, error: Error) -> Error {
 
 /// Adds what an errno means whatever was asked.
 pub(super) fn general(error: Error) -> Error {
+    if error.is_outcome_unknown() {
+        return error.advise("some of it may have been done: read the table before going on");
+    }
     match error.errno() {
         Some(EPERM) => error.advise(permission()),
         Some(ESRCH) => error.advise("there is no such service"),

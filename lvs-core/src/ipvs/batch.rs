@@ -69,7 +69,10 @@ impl Ipvs {
 
     /// Sends what was packed for these commands.
     fn send(&mut self, commands: &[Command], operation: &Operation) -> Result<Vec<Result<()>>> {
-        let exchange = self.conn.exchange(operation, &mut self.packet)?;
+        let exchange = self
+            .conn
+            .exchange(operation, &mut self.packet)
+            .map_err(advice::general)?;
         let mut results: Vec<_> = commands.iter().map(|_| Ok(())).collect();
         for (place, refusal) in exchange.refusals {
             if let (Some(command), Some(result)) = (commands.get(place), results.get_mut(place)) {

@@ -314,3 +314,14 @@ pub(super) fn decode(operation: &Operation, replies: &[Reply]) -> Result<Vec<Ipv
         .map(|reply| IpvsMessage::decode_with_header(&reply.payload));
     messages.map(|message| message.map_err(broken)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handle_can_move_to_another_thread() {
+        const fn is_send<T: Send>() {}
+        const { is_send::<Ipvs>() };
+    }
+}

@@ -1,17 +1,30 @@
-//! IPVS: services, destinations, and the handle that changes them.
+//! IPVS: services, destinations, and the handle that reads and changes them.
+//!
+//! - [`Ipvs`] is the handle. Every change is a [`Command`]; [`Ipvs::batch`] sends many at once.
+//! - [`Service`] and [`Destination`] are what is configured, [`ServiceStatus`] and
+//!   [`DestinationStatus`] what the kernel reports: the same with counters.
+//! - [`ServiceId`] and [`DestinationId`] name them, also in text: `tcp 172.16.5.11:80`.
+//! - [`message`] is the codec below, for those who bring a socket of their own.
 
 mod advice;
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 mod check;
 mod command;
+mod configuration;
 mod connection;
 mod daemon;
+mod describe;
 mod destination;
 mod family;
 mod handle;
 pub mod message;
 mod protocol;
 mod reading;
+mod replace;
+mod restore;
+pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
@@ -19,6 +32,7 @@ mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
+pub use configuration::{Configuration, ConfiguredService};
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
@@ -28,7 +42,7 @@ pub use destination::{
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;
-pub use reading::Table;
+pub use reading::Snapshot;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
 pub use timeouts::{Seconds, Timeouts};

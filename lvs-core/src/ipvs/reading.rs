@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{DestinationId, DestinationStatus, ServiceId, ServiceStatus};
 
 /// A table as it is read: services, each with its destinations.
-pub type Table = Vec<(ServiceStatus, Vec<DestinationStatus>)>;
+pub type Snapshot = Vec<(ServiceStatus, Vec<DestinationStatus>)>;
 
 /// What a reading is compared by: an entry may change while it is read, but not come or go.
 pub(super) trait Identified {
@@ -76,7 +76,7 @@ impl<T: Identified> Reading<T> {
 }
 
 /// All that was seen in any of the tables, in the order of identities; the values are the latest.
-pub(super) fn union(tables: impl IntoIterator<Item = Table>) -> Table {
+pub(super) fn union(tables: impl IntoIterator<Item = Snapshot>) -> Snapshot {
     let mut services: BTreeMap<_, (_, BTreeMap<_, _>)> = BTreeMap::new();
     for (status, destinations) in tables.into_iter().flatten() {
         let entry = services.entry(status.id());

@@ -14,7 +14,7 @@
 use super::batch::BARRIER;
 use super::handle::decode;
 use super::message::IpvsMessage;
-use super::reading::{Reading, Table, union};
+use super::reading::{Reading, Snapshot, union};
 use super::{DestinationStatus, Ipvs, ServiceId, ServiceStatus, advice};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::netlink::conn::refused;
@@ -44,7 +44,7 @@ impl Ipvs {
     /// # Errors
     /// [`is_unsettled`](Error::is_unsettled) if the readings of 8 rounds do not agree:
     /// [`Error::seen`] has the union of them. Otherwise as [`services`](Self::services).
-    pub fn snapshot(&mut self) -> Result<Table> {
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
         let operation = Operation::new("read the IPVS table", "");
         self.settle(operation, |ipvs, round| {
             let conn = match round % 2 {
@@ -71,7 +71,7 @@ impl Ipvs {
     ///
     /// # Errors
     /// As [`snapshot`](Self::snapshot).
-    pub fn snapshot_of(&mut self, services: &[ServiceId]) -> Result<Table> {
+    pub fn snapshot_of(&mut self, services: &[ServiceId]) -> Result<Snapshot> {
         let object = format!("{} services", services.len());
         let operation = Operation::new("read from the IPVS table", object);
         self.settle(operation, |ipvs, _| ipvs.ask_for_services(services))
@@ -83,7 +83,7 @@ impl Ipvs {
         &mut self,
         operation: Operation,
         mut services: impl FnMut(&mut Self, usize) -> Result<Reading<ServiceStatus>>,
-    ) -> Result<Table> {
+    ) -> Result<Snapshot> {
         let mut seen = Vec::new();
         let mut before = services(self, 0)?;
         for round in 1..=ROUNDS {

@@ -2,6 +2,7 @@
 
 mod address;
 mod advice;
+pub mod arp;
 mod handle;
 mod link;
 mod message;

@@ -246,3 +246,97 @@ fn enlarge(socket: &Socket) -> usize {
     }
     nix::sys::socket::getsockopt(socket, sockopt::RcvBuf).unwrap_or(0)
 }
+
+/// With the family that every kernel has, asked for a command that none has: no privilege is needed.
+#[cfg(test)]
+mod tests {
+    use netlink_sys::protocols::NETLINK_GENERIC;
+    use nix::libc::EOPNOTSUPP;
+
+    use super::*;
+
+    const CONTROLLER: u16 = 0x10;
+    const NO_SUCH_COMMAND: [u8; 4] = [99, 2, 0, 0];
+    /// `CTRL_CMD_GETFAMILY`, which as a dump lists all families.
+    const FAMILIES: [u8; 4] = [3, 2, 0, 0];
+
+    fn refused_packet(count: usize) -> Packet {
+        let mut packet = Packet::default();
+        for _ in 1..count {
+            packet.push(CONTROLLER, 0, |out| out.extend(NO_SUCH_COMMAND));
+        }
+        packet.push(CONTROLLER, ACK, |out| out.extend(NO_SUCH_COMMAND));
+        packet
+    }
+
+    fn operation() -> Operation {
+        Operation::new("test", "conversation")
+    }
+
+    #[test]
+    fn every_failure_of_the_largest_packet_is_told() {
+        let mut conn = Conn::open(NETLINK_GENERIC).unwrap();
+        for _ in 0..3 {
+            let count = conn.most_requests();
+            let exchange = conn
+                .exchange(&operation(), &mut refused_packet(count))
+                .unwrap();
+            assert!(
+                exchange
+                    .refusals
+                    .iter()
+                    .map(|(place, _)| *place)
+                    .eq(0..count)
+            );
+            assert!(
+                exchange
+                    .refusals
+                    .iter()
+                    .all(|(_, no)| no.errno == EOPNOTSUPP)
+            );
+        }
+    }
+
+    #[test]
+    fn lost_answers_are_told_and_the_next_request_is_answered() {
+        let mut conn = Conn::open(NETLINK_GENERIC).unwrap();
+        setsockopt(&conn.socket, sockopt::RcvBuf, &(16 << 10)).unwrap();
+        for _ in 0..3 {
+            let lost = conn
+                .exchange(&operation(), &mut refused_packet(500))
+                .unwrap_err();
+            assert!(matches!(lost.cause(), Cause::Overrun), "{lost}");
+            assert!(lost.is_outcome_unknown());
+            let next = conn.exchange(&operation(), &mut refused_packet(1)).unwrap();
+            assert_eq!(next.refusals.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_dump_that_was_given_up_does_not_hinder_the_next() {
+        let mut conn = Conn::open(NETLINK_GENERIC).unwrap();
+        let all = conn
+            .dump(&operation(), CONTROLLER, &FAMILIES)
+            .unwrap()
+            .len();
+        assert!(all > 1);
+        conn.send(Packet::single(CONTROLLER, DUMP, &FAMILIES).numbered(7))
+            .unwrap();
+        conn.stale = true;
+        assert_eq!(
+            conn.dump(&operation(), CONTROLLER, &FAMILIES)
+                .unwrap()
+                .len(),
+            all
+        );
+    }
+
+    #[test]
+    fn refusal_is_an_error_of_the_operation() {
+        let mut conn = Conn::open(NETLINK_GENERIC).unwrap();
+        let refused = conn.request(&operation(), CONTROLLER, 0, &NO_SUCH_COMMAND);
+        let error = refused.unwrap_err();
+        assert_eq!(error.errno(), Some(EOPNOTSUPP));
+        assert_eq!(error.operation(), &operation());
+    }
+}

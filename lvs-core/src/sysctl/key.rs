@@ -58,6 +58,13 @@ impl SysctlKey {
     /// there does not. So 1 here does not prove that a given interface forwards.
     pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
 
+    /// Routing of IPv6 packets between interfaces. Changing it sets `forwarding` of every interface.
+    pub const IPV6_FORWARDING: Self = Self(Cow::Borrowed("net/ipv6/conf/all/forwarding"));
+
+    /// Whether routers are believed that they know a better way. Changing
+    /// [`IP_FORWARD`](Self::IP_FORWARD) sets this one to the contrary.
+    pub const ACCEPT_REDIRECTS: Self = Self(Cow::Borrowed("net/ipv4/conf/all/accept_redirects"));
+
     /// Checks that the path stays below `/proc/sys`.
     ///
     /// # Errors
@@ -98,6 +105,12 @@ impl SysctlKey {
         Self::ipv4(conf, "forwarding")
     }
 
+    /// The same for IPv6.
+    #[must_use]
+    pub fn ipv6_forwarding(conf: &Conf) -> Self {
+        Self(Cow::Owned(format!("net/ipv6/conf/{conf}/forwarding")))
+    }
+
     /// The check of where packets come from: [`RpFilter`](super::RpFilter).
     #[must_use]
     pub fn rp_filter(conf: &Conf) -> Self {
@@ -112,6 +125,13 @@ impl SysctlKey {
         Self::ipv4(conf, "send_redirects")
     }
 
+    /// Whether a network's other addresses stay when its first one is deleted: 0 or 1, on if *either*
+    /// `all` or the interface is.
+    #[must_use]
+    pub fn promote_secondaries(conf: &Conf) -> Self {
+        Self::ipv4(conf, "promote_secondaries")
+    }
+
     /// The path below `/proc/sys`.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -119,7 +139,7 @@ impl SysctlKey {
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.
-    pub(super) fn interface(&self) -> Option<&str> {
+    pub(crate) fn interface(&self) -> Option<&str> {
         let rest = self
             .0
             .strip_prefix("net/ipv4/conf/")

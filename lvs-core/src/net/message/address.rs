@@ -116,10 +116,7 @@ mod tests {
     use crate::name::IfName;
 
     fn names() -> Names {
-        Names::from([
-            (1, IfName::LO),
-            (2, "eth0".parse().expect("a name of an interface")),
-        ])
+        Names::from([(1, IfName::LO), (2, "eth0".parse().unwrap())])
     }
 
     fn dip() -> Address {

@@ -1,0 +1,88 @@
+//! `lvsctl apply`, and what it has in common with `remove`.
+
+use lvs_core::Host;
+use lvs_core::cluster::{Aftermath, ApplyError, Event, Plan, PlanOptions};
+use serde::Serialize;
+
+use crate::arguments::{ApplyArguments, Format};
+use crate::exit::{Exit, Problem, changed};
+use crate::file;
+use crate::output::{print, print_json};
+use crate::plan::{refused, show};
+
+/// The JSON of something done.
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    plan: Option<&'a Plan>,
+    applied: bool,
+    reverted: bool,
+    error: Option<String>,
+}
+
+pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
+    let node = file::node(&arguments.target)?;
+    let mut host = Host::open()?;
+    let options = PlanOptions {
+        take_over: arguments.take_over,
+    };
+    if arguments.dry_run {
+        let plan = node.plan(&mut host, options)?;
+        return shown(&plan, arguments.json, arguments.exit_code);
+    }
+    let plan = done("lvsctl.apply/1", arguments.json, |events| {
+        node.apply(&mut host, options, events)
+    })?;
+    Ok(changed(!plan.is_empty(), arguments.exit_code))
+}
+
+/// A dry run.
+pub(crate) fn shown(plan: &Plan, json: bool, exit_code: bool) -> Result<Exit, Problem> {
+    show(plan, if json { Format::Json } else { Format::Text })?;
+    refused(plan)?;
+    Ok(changed(!plan.is_empty(), exit_code))
+}
+
+/// Does it and reports: the plan before anything happens, what became of it after.
+pub(crate) fn done(
+    schema: &'static str,
+    json: bool,
+    verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
+) -> Result<Plan, Problem> {
+    let mut planned = None;
+    let result = verb(&mut |event| {
+        if let Event::Planned(plan) = event {
+            planned = Some(plan.clone());
+            // What cannot be shown is done all the same; the exit status tells.
+            let _ = if json {
+                Ok(())
+            } else {
+                print(&plan.to_string())
+            };
+        }
+    });
+    if json {
+        report(schema, planned.as_ref(), &result)?;
+    } else if let Ok(plan) = &result
+        && !plan.is_empty()
+    {
+        print("\nDone, and verified by reading back.\n")?;
+    }
+    Ok(result?)
+}
+
+fn report(
+    schema: &'static str,
+    plan: Option<&Plan>,
+    result: &Result<Plan, ApplyError>,
+) -> Result<(), Problem> {
+    let error = result.as_ref().err();
+    print_json(&Report {
+        schema,
+        plan,
+        applied: error.is_none(),
+        reverted: error.is_some_and(|error| matches!(error.aftermath(), Aftermath::Reverted)),
+        error: error.map(ToString::to_string),
+    })
+}

@@ -1,0 +1,48 @@
+//! `lvsctl order`
+
+use lvs_core::cluster::Stage;
+use serde::Serialize;
+
+use crate::arguments::OrderArguments;
+use crate::exit::{Exit, Problem};
+use crate::file;
+use crate::output::{print, print_json};
+
+/// The JSON of an order.
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    cluster: &'a str,
+    stages: &'a [Stage],
+}
+
+pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
+    let cluster = file::cluster(&arguments.file)?;
+    let old = arguments.from.as_deref().map(file::cluster).transpose()?;
+    let stages = cluster.rollout(old.as_ref());
+    if arguments.json {
+        print_json(&Report {
+            schema: "lvsctl.order/1",
+            cluster: cluster.name().as_str(),
+            stages: &stages,
+        })?;
+    } else {
+        print(&text(&stages))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn text(stages: &[Stage]) -> String {
+    if stages.is_empty() {
+        return "nothing to do\n".to_owned();
+    }
+    let width = stages
+        .iter()
+        .map(|stage| stage.node.as_str().len())
+        .max()
+        .unwrap_or_default();
+    let lines = stages
+        .iter()
+        .map(|stage| format!("{:<6} {:width$}  # {}\n", stage.turn, stage.node, stage.why));
+    lines.collect()
+}

@@ -1,0 +1,172 @@
+//! lvsctl as a program, as far as it needs no kernel: what it says, where, and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const NAT: &str = "../examples/nat.toml";
+const DR: &str = "../examples/dr.toml";
+
+fn lvsctl(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn fed(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may have read enough before it has read all.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// A failure: nothing on standard output, one message on standard error.
+#[track_caller]
+fn fails(output: &Output, status: i32, message: &str) {
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("lvsctl: {message}\n")
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert_eq!(output.status.code(), Some(status));
+}
+
+#[test]
+fn order() {
+    let output = lvsctl(&["order", DR]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "apply  realserver1  # before anybody is sent to it\n\
+         apply  realserver2  # before anybody is sent to it\n\
+         apply  director     # its real servers are ready\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let output = lvsctl(&["order", DR, "--from", DR]);
+    assert_eq!(output.stdout, b"nothing to do\n");
+    let output = lvsctl(&["order", DR, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "lvsctl.order/1");
+    assert_eq!(json["stages"][2]["node"], "director");
+}
+
+#[test]
+fn a_mistake_has_file_line_and_column() {
+    let text = fs::read_to_string(DR)
+        .unwrap()
+        .replace("weight = 2", "wieght = 2");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.toml");
+    fs::write(&path, &text).unwrap();
+    let line = text
+        .lines()
+        .position(|line| line.contains("wieght"))
+        .unwrap()
+        + 1;
+    let problem = "real-servers[0].wieght: unknown key `wieght`; did you mean `weight`?";
+    let path = path.to_str().unwrap();
+    for verb in ["plan", "apply", "remove", "order"] {
+        fails(
+            &lvsctl(&[verb, path]),
+            1,
+            &format!("{path}:{line}:1: {problem}"),
+        );
+    }
+    fails(
+        &fed(&["plan", "-"], text.as_bytes()),
+        1,
+        &format!("standard input:{line}:1: {problem}"),
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    fails(
+        &lvsctl(&["plan", "nosuch.toml"]),
+        1,
+        "nosuch.toml: No such file or directory (os error 2)",
+    );
+}
+
+#[test]
+fn a_file_of_100_mb() {
+    let output = fed(&["plan", "-"], &vec![b'#'; 100_000_000]);
+    fails(
+        &output,
+        1,
+        "standard input: is longer than 16 MiB; is it a cluster file?",
+    );
+}
+
+#[test]
+fn an_empty_file() {
+    let output = fed(&["plan", "-"], b"");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        message.starts_with("lvsctl: standard input: the file is empty; "),
+        "{message}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_file_that_is_no_text() {
+    let output = fed(&["plan", "-"], &[0xff, 0xfe, 0]);
+    fails(
+        &output,
+        1,
+        "standard input: stream did not contain valid UTF-8",
+    );
+}
+
+#[test]
+fn a_node_that_is_not_in_the_file() {
+    fails(
+        &lvsctl(&["plan", NAT, "--node", "director2"]),
+        64,
+        "--node director2: the file has director, realserver1, realserver2",
+    );
+}
+
+#[test]
+fn a_host_that_is_not_in_the_file() {
+    let text = fs::read_to_string(NAT).unwrap();
+    let text = text.replace(
+        "[director]\n",
+        "[director]\nname = \"no-host-is-called-this\"\n",
+    );
+    let output = fed(&["plan", "-"], text.as_bytes());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        message.contains("say --node with one of no-host-is-called-this, realserver1"),
+        "{message}"
+    );
+    assert_eq!(output.status.code(), Some(64));
+}
+
+#[test]
+fn usage() {
+    for wrong in [
+        &["plan"][..],
+        &[],
+        &["paln", NAT],
+        &["plan", NAT, "--format", "yaml"],
+    ] {
+        let output = lvsctl(wrong);
+        assert_eq!(output.status.code(), Some(64), "{wrong:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{wrong:?}"
+        );
+    }
+    let output = lvsctl(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Exit status: 0 done"));
+}

@@ -1,0 +1,203 @@
+//! A whole cluster as one value: what each machine must look like, the difference to how it looks
+//! now, and the safe order of the steps between.
+//!
+//! ```text
+//! file ──▶ Document ──▶ Cluster ──node()──▶ NodeState ─┐
+//!                                                      ├─▶ Plan ──▶ text, shell, JSON, apply
+//! kernel ─────────────────────────────────▶ Observed ──┘
+//! ```
+//!
+//! [`Cluster`] is valid by construction, from a file or from plain Rust. [`NodeState`] (desired),
+//! [`Observed`] (found) and [`Plan`] (the way from one to the other) are three types; all but reading
+//! and applying is pure.
+
+mod apply;
+mod clock;
+mod convert;
+mod convert_service;
+mod director;
+pub mod document;
+mod error;
+mod name;
+mod nearest;
+mod node;
+mod observed;
+pub mod plan;
+mod real_server;
+mod rollout;
+mod shell;
+#[cfg(feature = "toml")]
+mod toml_text;
+mod validate;
+mod virtual_service;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+pub use apply::{Aftermath, ApplyError, Event, Failure};
+pub use clock::Clock;
+pub use director::Director;
+pub use document::Document;
+pub use error::{DocumentError, Position};
+pub use name::{ClusterName, NodeName};
+pub use node::{NodeState, Role, Wanted, WantedService};
+pub use observed::{IpvsState, Observed, ObservedService, Scope};
+pub use plan::{Plan, PlanOptions};
+pub use real_server::RealServer;
+pub use rollout::{Stage, Turn};
+pub use virtual_service::{VirtualDestination, VirtualService};
+
+use crate::ipvs::Timeouts;
+
+/// A Linux Virtual Server cluster: a director, its real servers, the services they offer together.
+///
+/// Valid by construction: every virtual IP is carried by the director, every destination is a machine
+/// of the cluster with an address of the service's family, every gateway can be reached.
+///
+/// ```
+/// use lvs_core::Cluster;
+/// use lvs_core::cluster::{Director, RealServer, VirtualDestination, VirtualService};
+/// use lvs_core::ipvs::{Forwarding, SchedulerName, Service};
+/// use lvs_core::net::Address;
+///
+/// let mut director = Director::new("director".parse()?);
+/// director.addresses = vec![
+///     Address::new("eth0".parse()?, "172.16.5.11/16".parse()?),
+///     Address::new("eth1".parse()?, "192.168.1.11/24".parse()?),
+/// ];
+/// let mut server = RealServer::new("realserver1".parse()?);
+/// server.addresses = vec![Address::new("eth0".parse()?, "192.168.1.12/24".parse()?)];
+///
+/// let mut web = VirtualService::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR));
+/// web.destinations = vec![VirtualDestination::new(server.name.clone(), Forwarding::Masquerade)];
+///
+/// let cluster = Cluster::new("web".parse()?, director, vec![server], vec![web])?;
+/// assert_eq!(cluster.node_names().count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cluster {
+    name: ClusterName,
+    director: Director,
+    real_servers: Vec<RealServer>,
+    services: Vec<VirtualService>,
+    timeouts: Timeouts,
+    clock: Clock,
+}
+
+impl Cluster {
+    /// Puts a cluster together and checks that its parts fit.
+    ///
+    /// Any scheduler is taken here; the file takes only those of Linux's own tree.
+    ///
+    /// # Errors
+    /// What makes no sense, with its path as in the cluster file.
+    pub fn new(
+        name: ClusterName,
+        director: Director,
+        real_servers: Vec<RealServer>,
+        services: Vec<VirtualService>,
+    ) -> Result<Self, DocumentError> {
+        let cluster = Self {
+            name,
+            director,
+            real_servers,
+            services,
+            timeouts: Timeouts::default(),
+            clock: Clock::default(),
+        };
+        validate::cluster(&cluster)?;
+        Ok(cluster)
+    }
+
+    /// The same with timeouts of connections; a 0 leaves that one as it is.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// The same with an agreement about time.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Reads a cluster file in TOML.
+    ///
+    /// ```
+    /// use lvs_core::Cluster;
+    /// let error = Cluster::from_toml("name = \"web\"\nforwardin = \"nat\"\n").unwrap_err();
+    /// assert_eq!(error.position().unwrap().line, 2);
+    /// assert_eq!(error.to_string(), "forwardin: unknown key `forwardin`; did you mean `forwarding`?");
+    /// ```
+    ///
+    /// # Errors
+    /// Text that is not TOML or not a cluster file, or a cluster that makes no sense: each with its
+    /// line and column, what is wrong and what to write instead.
+    #[cfg(feature = "toml")]
+    pub fn from_toml(text: &str) -> Result<Self, DocumentError> {
+        let document = toml_text::document(text)?;
+        Self::try_from(document).map_err(|error| {
+            let position = toml_text::position(text, error.path());
+            error.at(Some(position))
+        })
+    }
+
+    /// The cluster's name.
+    #[must_use]
+    pub fn name(&self) -> &ClusterName {
+        &self.name
+    }
+
+    /// The directors; in this version always one.
+    #[must_use]
+    pub fn directors(&self) -> &[Director] {
+        std::slice::from_ref(&self.director)
+    }
+
+    /// The real servers in the file's order.
+    #[must_use]
+    pub fn real_servers(&self) -> &[RealServer] {
+        &self.real_servers
+    }
+
+    /// The services in the file's order.
+    #[must_use]
+    pub fn services(&self) -> &[VirtualService] {
+        &self.services
+    }
+
+    /// The timeouts that are to be set; 0 is untouched.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// The agreement about time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The addresses of its services, each once, in order.
+    #[doc(alias = "VIP")]
+    #[must_use]
+    pub fn virtual_ips(&self) -> BTreeSet<IpAddr> {
+        self.services
+            .iter()
+            .filter_map(VirtualService::vip)
+            .collect()
+    }
+
+    /// The names of its machines: directors, then real servers.
+    pub fn node_names(&self) -> impl Iterator<Item = &NodeName> {
+        let servers = self.real_servers.iter().map(|server| &server.name);
+        std::iter::once(&self.director.name).chain(servers)
+    }
+
+    fn real_server(&self, name: &NodeName) -> Option<&RealServer> {
+        self.real_servers.iter().find(|server| server.name == *name)
+    }
+}

@@ -1,0 +1,99 @@
+//! Names a person gives: of a cluster and of its machines.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::InvalidValue;
+
+/// Declares a name of limited length and characters; two types, so that neither is taken for the other.
+macro_rules! given_name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $allowed:expr, $problem:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks length and characters.
+            ///
+            /// # Errors
+            /// An empty or too long name, or a character it may not have.
+            pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
+                let name = name.into();
+                if name.is_empty() || name.len() > $max || !name.chars().all($allowed) {
+                    return Err(InvalidValue::new($what, name, $problem));
+                }
+                Ok(Self(name))
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidValue;
+            fn from_str(name: &str) -> Result<Self, InvalidValue> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidValue;
+            fn try_from(name: String) -> Result<Self, InvalidValue> {
+                Self::new(name)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.0 == other
+            }
+        }
+    };
+}
+
+given_name! {
+    /// The name of a cluster: 1 to 32 small letters, digits and hyphens.
+    ClusterName, "cluster name", 32,
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+    "is not 1 to 32 of a-z, 0-9 and -"
+}
+
+given_name! {
+    /// The name of a machine, by custom its host name: 1 to 64 letters, digits, dots, hyphens, underscores.
+    NodeName, "node name", 64,
+    |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'),
+    "is not 1 to 64 letters, digits, dots, hyphens and underscores"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_limited() {
+        assert!(ClusterName::new("web-1").is_ok());
+        for bad in ["", "Web", "a b", "w\u{e9}b", &"a".repeat(33)] {
+            assert!(ClusterName::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(NodeName::new("lb1.example.org").is_ok());
+        assert!(NodeName::new("a/b").is_err());
+    }
+}

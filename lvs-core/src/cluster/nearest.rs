@@ -1,0 +1,52 @@
+//! "Did you mean …?"
+
+/// The candidate that a person most likely meant, if one is near enough to be a slip.
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1) + 1;
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's: insertions, deletions and substitutions of single characters, one row at a time.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((above_left, above), b) in row.iter().zip(row.iter().skip(1)).zip(&to) {
+            let left = next.last().copied().unwrap_or_default();
+            let replaced = above_left + usize::from(a != *b);
+            next.push(replaced.min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("rr", "rr"), 0);
+    }
+
+    #[test]
+    fn slips_are_found_and_other_words_are_not() {
+        let keys = ["weight", "port", "forwarding"];
+        assert_eq!(nearest("wieght", keys), Some("weight"));
+        assert_eq!(nearest("forwardings", keys), Some("forwarding"));
+        assert_eq!(nearest("colour", keys), None);
+        assert_eq!(nearest("wr", ["rr", "wrr"]), Some("rr"));
+    }
+}

@@ -1,0 +1,282 @@
+//! What one machine of a cluster must look like.
+//!
+//! The knowledge of what a forwarding method demands of a machine is in [`nat`] and [`dr`]; this file
+//! is what they have in common.
+
+mod addresses;
+mod dr;
+mod nat;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::real_server::first_of;
+use super::{Cluster, ClusterName, Director, NodeName, RealServer, VirtualService};
+use crate::error::InvalidValue;
+use crate::ipvs::{Destination, DestinationId, Service, Timeouts, Weight};
+use crate::name::IfName;
+use crate::net::{Address, AddressId, Route, RouteId};
+use crate::scheduler::{Generation, ServiceModel};
+use crate::sysctl::SysctlKey;
+
+/// The part a machine plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It carries the virtual IPs and spreads connections.
+    Director,
+    /// It serves them.
+    RealServer,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Director => "director",
+            Self::RealServer => "real server",
+        })
+    }
+}
+
+/// Something a machine must have, and what for: a sentence's end that every plan shows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wanted<T> {
+    /// The thing.
+    pub value: T,
+    /// What it is for.
+    pub why: String,
+}
+
+impl<T> Wanted<T> {
+    fn new(value: T, why: impl Into<String>) -> Self {
+        Self {
+            value,
+            why: why.into(),
+        }
+    }
+}
+
+/// A service with its destinations, as the director's kernel must hold them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WantedService {
+    /// The service.
+    pub service: Service,
+    /// Weights count only when a destination is added.
+    pub keep_weight: bool,
+    /// In the order in which they are to be added; the reason is the real server's name.
+    pub destinations: Vec<Wanted<Destination>>,
+}
+
+impl WantedService {
+    /// The service as it is right after it was applied to a kernel of that generation: who would get
+    /// which connection, without asking any kernel.
+    ///
+    /// # Errors
+    /// A scheduler that is none of the kernel's own.
+    pub fn model(&self, generation: Generation) -> Result<ServiceModel, InvalidValue> {
+        let destinations = self.destinations.iter().map(|wanted| wanted.value);
+        ServiceModel::built(self.service.clone(), destinations, generation)
+    }
+}
+
+/// What one machine must look like: the desired side of a [`Plan`](super::Plan).
+///
+/// Made by [`Cluster::node`]; everything it does not name is left as it is found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct NodeState {
+    /// The cluster it belongs to.
+    pub cluster: ClusterName,
+    /// Its name.
+    pub name: NodeName,
+    /// Its part.
+    pub role: Role,
+    /// The interfaces that must be up.
+    pub links: BTreeMap<IfName, Wanted<()>>,
+    /// Kernel switches by their exact key.
+    pub sysctls: BTreeMap<SysctlKey, Wanted<String>>,
+    /// Addresses in the order in which they are added, virtual IPs among them.
+    pub addresses: Vec<Wanted<Address>>,
+    /// Routes of the main table: host routes, then the default route.
+    pub routes: Vec<Wanted<Route>>,
+    /// Timeouts of connections; 0 is untouched.
+    pub timeouts: Timeouts,
+    /// Services in the file's order; only a director has any.
+    pub services: Vec<WantedService>,
+    /// The cluster's virtual IPs, whether this machine carries them or not.
+    pub virtual_ips: BTreeSet<IpAddr>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+impl NodeState {
+    /// Whether an address is one of the cluster's virtual IPs.
+    #[must_use]
+    pub fn is_virtual(&self, address: &AddressId) -> bool {
+        self.virtual_ips.contains(&address.network.addr())
+    }
+
+    fn new(cluster: &Cluster, name: &NodeName, role: Role) -> Self {
+        Self {
+            cluster: cluster.name.clone(),
+            name: name.clone(),
+            role,
+            links: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            timeouts: Timeouts::default(),
+            services: Vec::new(),
+            virtual_ips: cluster.virtual_ips(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn director(cluster: &Cluster, director: &Director) -> Self {
+        let mut state = Self::new(cluster, &director.name, Role::Director);
+        state.link(
+            IfName::LO,
+            "IPVS asks the local routing table what is a unicast address",
+        );
+        state.own_addresses(&director.addresses);
+        state.gateway(director.gateway, "the director's way out");
+        nat::director(&mut state, cluster, director);
+        state.timeouts = cluster.timeouts;
+        state.services = cluster
+            .services
+            .iter()
+            .map(|service| wanted_service(cluster, service))
+            .collect();
+        state
+    }
+
+    fn real_server(cluster: &Cluster, server: &RealServer) -> Self {
+        let mut state = Self::new(cluster, &server.name, Role::RealServer);
+        state.own_addresses(&server.addresses);
+        dr::real_server(&mut state, cluster, server);
+        state.gateway(server.gateway, "the real server's way out");
+        nat::real_server(&mut state, cluster, server);
+        state
+    }
+
+    fn own_addresses(&mut self, addresses: &[Address]) {
+        for address in addresses {
+            let interface = &address.id.interface;
+            self.link(
+                interface.clone(),
+                format!("it carries {}", address.id.network),
+            );
+            let is_virtual = self.is_virtual(&address.id);
+            let why = if is_virtual {
+                "the virtual IP: clients connect to it"
+            } else {
+                "named in the file"
+            };
+            self.addresses
+                .push(Wanted::new(addresses::own(address, is_virtual), why));
+        }
+    }
+
+    fn link(&mut self, interface: IfName, why: impl Into<String>) {
+        self.links
+            .entry(interface)
+            .or_insert_with(|| Wanted::new((), why));
+    }
+
+    fn sysctl(&mut self, key: SysctlKey, value: impl fmt::Display, why: &str) {
+        self.sysctls
+            .insert(key, Wanted::new(value.to_string(), why));
+    }
+
+    fn gateway(&mut self, gateway: Option<IpAddr>, why: &str) {
+        if let Some(gateway) = gateway {
+            self.routes
+                .push(Wanted::new(addresses::default_route(gateway), why));
+        }
+    }
+
+    fn has_default_route(&self, family: crate::ipvs::Family) -> bool {
+        let is_default = |id: &RouteId| id.is_default() && family == id.destination.addr().into();
+        self.routes.iter().any(|route| is_default(&route.value.id))
+    }
+}
+
+fn wanted_service(cluster: &Cluster, service: &VirtualService) -> WantedService {
+    let destinations = service.destinations.iter();
+    WantedService {
+        service: service.service.clone(),
+        keep_weight: service.keep_weight,
+        destinations: destinations
+            .filter_map(|it| destination(cluster, service, it))
+            .collect(),
+    }
+}
+
+/// A destination with its address; a cluster has none without, for that is checked.
+fn destination(
+    cluster: &Cluster,
+    service: &VirtualService,
+    it: &super::VirtualDestination,
+) -> Option<Wanted<Destination>> {
+    let family = service.service.id.family();
+    let server = cluster.real_server(&it.real_server);
+    let address = match server {
+        Some(server) => server.real_ip(family),
+        None => local_address(cluster, family),
+    }?;
+    let weight = match server {
+        Some(server) if server.drain => Weight::DRAIN,
+        Some(server) => it.weight.unwrap_or(server.weight),
+        None => it.weight.unwrap_or_default(),
+    };
+    let id = DestinationId::new(address, it.port.unwrap_or_else(|| service.port()));
+    let destination = Destination {
+        weight,
+        thresholds: it.thresholds,
+        ..Destination::new(id, it.forwarding)
+    };
+    Some(Wanted::new(destination, it.real_server.as_str()))
+}
+
+/// The director as its own real server answers by an address of its own, not by a virtual one,
+/// where it has any.
+fn local_address(cluster: &Cluster, family: crate::ipvs::Family) -> Option<IpAddr> {
+    let vips = cluster.virtual_ips();
+    let addresses = &cluster.director.addresses;
+    let own = addresses
+        .iter()
+        .filter(|address| !vips.contains(&address.id.network.addr()));
+    let own: Vec<_> = own.cloned().collect();
+    first_of(&own, family).or_else(|| first_of(addresses, family))
+}
+
+impl Cluster {
+    /// What the machine of this name must look like; `None` if the cluster has no such machine.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<NodeState> {
+        if self.director.name == *name {
+            return Some(NodeState::director(self, &self.director));
+        }
+        let server = self
+            .real_servers
+            .iter()
+            .find(|server| server.name == *name)?;
+        Some(NodeState::real_server(self, server))
+    }
+
+    /// The virtual destinations that name a machine, with their services.
+    fn served_by<'a>(
+        &'a self,
+        name: &'a NodeName,
+    ) -> impl Iterator<Item = (&'a VirtualService, &'a super::VirtualDestination)> {
+        self.services.iter().flat_map(move |service| {
+            let destinations = service.destinations.iter();
+            destinations
+                .filter(move |destination| destination.real_server == *name)
+                .map(move |destination| (service, destination))
+        })
+    }
+}

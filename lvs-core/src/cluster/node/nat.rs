@@ -1,0 +1,114 @@
+//! What masquerading demands: answers come back through the director, which must route them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{NodeState, Wanted, addresses};
+use crate::cluster::{Cluster, Director, RealServer};
+use crate::ipvs::{Family, Forwarding};
+use crate::name::IfName;
+use crate::sysctl::{Conf, SysctlKey};
+
+pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Director) {
+    let families = families(cluster);
+    let forward = director
+        .ip_forward
+        .or_else(|| families.contains(&Family::Ipv4).then_some(true));
+    if let Some(forward) = forward {
+        let why = if families.is_empty() {
+            "named in the file"
+        } else {
+            "answers never leave without it"
+        };
+        state.sysctl(SysctlKey::IP_FORWARD, u8::from(forward), why);
+    }
+    if families.contains(&Family::Ipv4) {
+        for interface in facing_real_servers(cluster, director) {
+            let key = SysctlKey::forwarding(&Conf::Interface(interface));
+            state.sysctl(key, 1, "answers of real servers arrive here");
+        }
+    }
+    if families.contains(&Family::Ipv6) {
+        state.sysctl(
+            SysctlKey::IPV6_FORWARDING,
+            1,
+            "answers never leave without it",
+        );
+    }
+}
+
+/// The families in which anything is masqueraded.
+fn families(cluster: &Cluster) -> BTreeSet<Family> {
+    let masqueraded = cluster.services.iter().filter(|service| {
+        let mut destinations = service.destinations.iter();
+        destinations.any(|destination| destination.forwarding == Forwarding::Masquerade)
+    });
+    masqueraded
+        .map(|service| service.service.id.family())
+        .collect()
+}
+
+/// The director's interfaces on a network of a real server that is masqueraded.
+fn facing_real_servers(cluster: &Cluster, director: &Director) -> BTreeSet<IfName> {
+    let rips: Vec<IpAddr> = cluster
+        .real_servers
+        .iter()
+        .filter(|server| masqueraded(cluster, server).contains(&Family::Ipv4))
+        .filter_map(|server| server.real_ip(Family::Ipv4))
+        .collect();
+    let faces = |network: &ipnet::IpNet| rips.iter().any(|rip| network.contains(rip));
+    let addresses = director.addresses.iter();
+    addresses
+        .filter(|address| faces(&address.id.network))
+        .map(|address| address.id.interface.clone())
+        .collect()
+}
+
+/// The families in which a real server is masqueraded.
+fn masqueraded(cluster: &Cluster, server: &RealServer) -> BTreeSet<Family> {
+    cluster
+        .served_by(&server.name)
+        .filter(|(_, destination)| destination.forwarding == Forwarding::Masquerade)
+        .map(|(service, _)| service.service.id.family())
+        .collect()
+}
+
+/// The default gateway of a masqueraded real server is the director, unless the file names another.
+pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
+    for family in masqueraded(cluster, server) {
+        if state.has_default_route(family) {
+            continue;
+        }
+        match director_addresses(state, cluster, server, family).as_slice() {
+            [gateway] => state.routes.push(Wanted::new(
+                addresses::default_route(*gateway),
+                "answers must go back through the director",
+            )),
+            several => state.notes.push(format!(
+                "the default route stays as it is: the director has {} on a network of {}; \
+                 answers must go back through the director, so name the gateway in the file",
+                match several.len() {
+                    0 => format!("no {family} address"),
+                    count => format!("{count} {family} addresses"),
+                },
+                server.name
+            )),
+        }
+    }
+}
+
+/// The director's own (not virtual) addresses on a network of a real server.
+fn director_addresses(
+    state: &NodeState,
+    cluster: &Cluster,
+    server: &RealServer,
+    family: Family,
+) -> Vec<IpAddr> {
+    let networks = || server.addresses.iter().map(|address| &address.id.network);
+    let addresses = cluster.director.addresses.iter();
+    addresses
+        .filter(|address| !state.is_virtual(&address.id))
+        .map(|address| address.id.network.addr())
+        .filter(|ip| Family::from(*ip) == family && networks().any(|network| network.contains(ip)))
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! What one machine looks like now, as far as a cluster is concerned.
+
+mod effect;
+mod read;
+mod same;
+mod scope;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Step;
+use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
+use crate::name::IfName;
+use crate::net::{Address, AddressId, Route, RouteId};
+use crate::sysctl::SysctlKey;
+pub use scope::Scope;
+
+/// What was found on a machine: the other side of a [`Plan`](super::Plan).
+///
+/// A value like any other: it can be written to a file, sent with a bug report, or made up in a test.
+/// Two are equal if nothing that a plan looks at differs: the order of services, destinations,
+/// addresses and routes does not count, and neither does what the kernel fills in by itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Observed {
+    /// The interfaces, and whether each is set up.
+    pub links: BTreeMap<IfName, bool>,
+    /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
+    pub addresses: Vec<Address>,
+    /// The unicast routes of the main table, without those that the kernel derives from addresses.
+    pub routes: Vec<Route>,
+    /// The kernel switches that were asked for and exist.
+    pub sysctls: BTreeMap<SysctlKey, String>,
+    /// The kernel's table of services.
+    #[serde(default)]
+    pub ipvs: IpvsState,
+}
+
+/// What is known of the kernel's IPVS.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IpvsState {
+    /// It was not looked at: this machine is no director.
+    #[default]
+    Unread,
+    /// Its module is not loaded. Another state than an empty table: looking closer would load it.
+    NotLoaded,
+    /// It is there.
+    Loaded {
+        /// The timeouts of connections.
+        timeouts: Timeouts,
+        /// The services, in no order that means anything.
+        services: Vec<ObservedService>,
+    },
+}
+
+/// A service with its destinations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObservedService {
+    /// The service as configured.
+    pub service: Service,
+    /// Its destinations in the kernel's order: the one added last comes first.
+    pub destinations: Vec<Destination>,
+}
+
+impl IpvsState {
+    /// The timeouts a kernel starts with.
+    pub const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
+        tcp: Seconds(900),
+        tcp_fin: Seconds(120),
+        udp: Seconds(300),
+    };
+
+    /// A kernel that has just loaded it.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self::Loaded {
+            timeouts: Self::DEFAULT_TIMEOUTS,
+            services: Vec::new(),
+        }
+    }
+}
+
+impl Observed {
+    /// What the machine looks like after a step, by what is known of the kernel.
+    #[must_use]
+    pub fn after(&self, step: &Step) -> Self {
+        let mut after = self.clone();
+        step.action.effect(&mut after);
+        after
+    }
+
+    /// The services, none where IPVS is not there.
+    #[must_use]
+    pub fn services(&self) -> &[ObservedService] {
+        match &self.ipvs {
+            IpvsState::Loaded { services, .. } => services,
+            IpvsState::Unread | IpvsState::NotLoaded => &[],
+        }
+    }
+
+    /// The timeouts, the kernel's defaults where IPVS is not there yet.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        match &self.ipvs {
+            IpvsState::Loaded { timeouts, .. } => *timeouts,
+            IpvsState::Unread | IpvsState::NotLoaded => IpvsState::DEFAULT_TIMEOUTS,
+        }
+    }
+
+    /// One service.
+    #[must_use]
+    pub fn service(&self, id: &ServiceId) -> Option<&ObservedService> {
+        self.services().iter().find(|found| found.service.id == *id)
+    }
+
+    /// One destination of a service.
+    #[must_use]
+    pub fn destination(&self, service: &ServiceId, id: &DestinationId) -> Option<&Destination> {
+        let destinations = &self.service(service)?.destinations;
+        destinations.iter().find(|found| found.id == *id)
+    }
+
+    /// One address.
+    #[must_use]
+    pub fn address(&self, id: &AddressId) -> Option<&Address> {
+        self.addresses.iter().find(|found| found.id == *id)
+    }
+
+    /// One route.
+    #[must_use]
+    pub fn route(&self, id: &RouteId) -> Option<&Route> {
+        self.routes.iter().find(|found| same::network(found, id))
+    }
+}

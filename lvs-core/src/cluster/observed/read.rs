@@ -1,0 +1,92 @@
+//! Looking at a machine.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{IpvsState, Observed, ObservedService, Scope};
+use crate::error::Result;
+use crate::host::Host;
+use crate::net::{Address, Route};
+use crate::sysctl::{Sysctl, SysctlKey};
+
+/// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
+const BY_KERNEL: u8 = 2;
+
+impl Observed {
+    /// Looks at what a plan can need, and changes nothing: ip_vs is not asked where it is not loaded,
+    /// because asking would load it.
+    ///
+    /// # Errors
+    /// Something could not be read; with IPVS in the scope that needs `CAP_NET_ADMIN` where ip_vs is
+    /// loaded.
+    pub fn read(host: &mut Host, scope: &Scope) -> Result<Self> {
+        let links: BTreeMap<_, _> = host
+            .net()
+            .links()?
+            .into_iter()
+            .map(|link| (link.name, link.up))
+            .collect();
+        Ok(Self {
+            addresses: addresses(host)?,
+            routes: routes(host)?,
+            sysctls: sysctls(host.sysctl(), scope.sysctls(links.keys()))?,
+            ipvs: ipvs(host, scope)?,
+            links,
+        })
+    }
+}
+
+/// Without those that every interface gets by itself.
+fn addresses(host: &mut Host) -> Result<Vec<Address>> {
+    let mut addresses = host.net().addresses()?;
+    addresses.retain(|address| match address.id.network.addr() {
+        IpAddr::V4(ip) => !ip.is_loopback(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
+    });
+    Ok(addresses)
+}
+
+fn routes(host: &mut Host) -> Result<Vec<Route>> {
+    let mut routes = host.net().routes()?;
+    routes.retain(|route| route.protocol != BY_KERNEL);
+    Ok(routes)
+}
+
+/// A switch that does not exist is left out.
+fn sysctls(
+    sysctl: &Sysctl,
+    keys: impl IntoIterator<Item = SysctlKey>,
+) -> Result<BTreeMap<SysctlKey, String>> {
+    let mut found = BTreeMap::new();
+    for key in keys {
+        match sysctl.read(&key) {
+            Ok(value) => found.insert(key, value),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(found)
+}
+
+fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
+    if !scope.reads_ipvs() {
+        return Ok(IpvsState::Unread);
+    }
+    if !host.is_ipvs_loaded() {
+        return Ok(IpvsState::NotLoaded);
+    }
+    let ipvs = host.ipvs()?;
+    let services = ipvs.snapshot()?.into_iter();
+    Ok(IpvsState::Loaded {
+        services: services
+            .map(|(status, destinations)| ObservedService {
+                service: status.service,
+                destinations: destinations
+                    .iter()
+                    .map(|status| status.destination)
+                    .collect(),
+            })
+            .collect(),
+        timeouts: ipvs.timeouts()?,
+    })
+}

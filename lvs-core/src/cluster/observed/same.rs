@@ -1,0 +1,68 @@
+//! When two observations are equal.
+
+use ipnet::IpNet;
+
+use super::{IpvsState, Observed, ObservedService};
+use crate::net::{Address, Route, RouteId};
+
+/// A route's destination is a network: the kernel keeps no host bits.
+pub(super) fn network(route: &Route, id: &RouteId) -> bool {
+    route.id.metric == id.metric && route.id.destination.trunc() == id.destination.trunc()
+}
+
+impl PartialEq for Observed {
+    fn eq(&self, other: &Self) -> bool {
+        self.links == other.links
+            && self.sysctls == other.sysctls
+            && sorted(&self.addresses, address) == sorted(&other.addresses, address)
+            && sorted(&self.routes, Clone::clone) == sorted(&other.routes, Clone::clone)
+            && self.ipvs == other.ipvs
+    }
+}
+
+impl Eq for Observed {}
+
+impl PartialEq for IpvsState {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unread, Self::Unread) | (Self::NotLoaded, Self::NotLoaded) => true,
+            (
+                Self::Loaded { timeouts, services },
+                Self::Loaded {
+                    timeouts: other_timeouts,
+                    services: other_services,
+                },
+            ) => {
+                timeouts == other_timeouts
+                    && sorted(services, service) == sorted(other_services, service)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Eq for IpvsState {}
+
+fn sorted<T: Ord>(values: &[T], canonical: impl Fn(&T) -> T) -> Vec<T> {
+    let mut values: Vec<_> = values.iter().map(canonical).collect();
+    values.sort();
+    values
+}
+
+/// Without a label the kernel uses the interface's name.
+fn address(address: &Address) -> Address {
+    let label = match address.id.network {
+        IpNet::V4(_) => Some(address.id.interface.to_string()),
+        IpNet::V6(_) => None,
+    };
+    Address {
+        label: address.label.clone().or(label),
+        ..address.clone()
+    }
+}
+
+fn service(found: &ObservedService) -> ObservedService {
+    let mut found = found.clone();
+    found.destinations.sort();
+    found
+}

@@ -1,0 +1,59 @@
+//! How much of a machine is looked at.
+
+use std::collections::BTreeSet;
+
+use crate::cluster::{NodeState, Role};
+use crate::name::IfName;
+use crate::sysctl::{Conf, SysctlKey};
+
+/// What is to be read on a machine: only what its plan can need, and what the plan's steps change
+/// besides (see [`Observed::after`](super::Observed::after)), so that it can be taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    sysctls: BTreeSet<SysctlKey>,
+    links: BTreeSet<IfName>,
+    ipvs: bool,
+}
+
+impl Scope {
+    /// What the plan of a machine can need.
+    #[must_use]
+    pub fn of(node: &NodeState) -> Self {
+        Self {
+            sysctls: node.sysctls.keys().cloned().collect(),
+            links: node.links.keys().cloned().collect(),
+            ipvs: node.role == Role::Director,
+        }
+    }
+
+    /// Whether the kernel's table of services is to be read.
+    #[must_use]
+    pub const fn reads_ipvs(&self) -> bool {
+        self.ipvs
+    }
+
+    /// The kernel switches to read on a machine with these interfaces.
+    #[must_use]
+    pub fn sysctls<'a>(&self, links: impl IntoIterator<Item = &'a IfName>) -> BTreeSet<SysctlKey> {
+        let links: Vec<_> = links.into_iter().cloned().collect();
+        let mut keys = self.sysctls.clone();
+        if keys.contains(&SysctlKey::IP_FORWARD) {
+            keys.insert(SysctlKey::ACCEPT_REDIRECTS);
+            keys.extend(pushed(&links, SysctlKey::forwarding));
+        }
+        if keys.contains(&SysctlKey::IPV6_FORWARDING) {
+            keys.extend(pushed(&links, SysctlKey::ipv6_forwarding));
+        }
+        // They decide what else goes with an address.
+        let own = links.into_iter().filter(|name| self.links.contains(name));
+        let confs = own.map(Conf::Interface).chain([Conf::All]);
+        keys.extend(confs.map(|conf| SysctlKey::promote_secondaries(&conf)));
+        keys
+    }
+}
+
+/// The switches that follow the one of `all`.
+fn pushed(links: &[IfName], key: fn(&Conf) -> SysctlKey) -> impl Iterator<Item = SysctlKey> {
+    let each = links.iter().cloned().map(Conf::Interface);
+    each.chain([Conf::Default]).map(move |conf| key(&conf))
+}

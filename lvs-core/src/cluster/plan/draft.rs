@@ -1,0 +1,150 @@
+//! A plan while it is being made: each phase is planned on what the phases before it will leave.
+
+use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, foreign};
+use crate::cluster::observed::{IpvsState, Observed};
+use crate::cluster::{NodeState, Role};
+use crate::net::{Address, Route};
+
+pub(super) struct Draft<'a> {
+    node: &'a NodeState,
+    observed: &'a Observed,
+    seen: Observed,
+    phases: Vec<Phase>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(node: &'a NodeState, observed: &'a Observed) -> Self {
+        Self {
+            node,
+            observed,
+            seen: observed.clone(),
+            phases: Vec::new(),
+        }
+    }
+
+    /// Plans a phase on what the machine will look like by then; one without steps is none.
+    pub(super) fn phase(&mut self, name: &'static str, plan: impl FnOnce(&Observed) -> Vec<Step>) {
+        let steps = plan(&self.seen);
+        for step in &steps {
+            step.action.effect(&mut self.seen);
+        }
+        if !steps.is_empty() {
+            self.phases.push(Phase { name, steps });
+            self.put_back("addresses put back", Self::gone_addresses);
+            self.put_back("routes put back", Self::gone_routes);
+        }
+    }
+
+    /// What the kernel took along with what this plan takes away comes back at once, if it can.
+    fn put_back(&mut self, name: &'static str, gone: fn(&Self) -> Vec<Action>) {
+        let steps: Vec<_> = gone(self)
+            .into_iter()
+            .map(|action| Step::new(action, "it went along"))
+            .collect();
+        for step in &steps {
+            step.action.effect(&mut self.seen);
+        }
+        if !steps.is_empty() {
+            self.phases.push(Phase { name, steps });
+        }
+    }
+
+    /// An IPv4 network's first address takes the later ones along.
+    fn gone_addresses(&self) -> Vec<Action> {
+        let addresses = self.observed.addresses.iter();
+        addresses
+            .filter(|it| self.seen.address(&it.id).is_none() && !self.deletes(it))
+            .map(|it| Action::Address(Change::add(it.clone())))
+            .collect()
+    }
+
+    /// An interface's last IPv4 address takes the routes along; where another one was put back, they
+    /// can be too.
+    fn gone_routes(&self) -> Vec<Action> {
+        let has_address = |route: &Route| {
+            let mut ids = self.seen.addresses.iter().map(|address| &address.id);
+            ids.any(|id| {
+                Some(&id.interface) == route.interface.as_ref() && id.network.addr().is_ipv4()
+            })
+        };
+        let has_source = |route: &Route| {
+            let mut own = self.seen.addresses.iter().map(|it| it.id.network.addr());
+            route.source.is_none_or(|source| own.any(|ip| ip == source))
+        };
+        let routes = self.observed.routes.iter();
+        routes
+            .filter(|it| self.seen.route(&it.id).is_none() && !self.deletes_route(it))
+            .filter(|it| has_address(it) && has_source(it))
+            .map(|it| Action::Route(Change::add(it.clone())))
+            .collect()
+    }
+
+    fn deletes(&self, address: &Address) -> bool {
+        let steps = self.phases.iter().flat_map(|phase| &phase.steps);
+        let mut deleted = steps.filter_map(|step| match &step.action {
+            Action::Address(change) if change.after().is_none() => change.before(),
+            _ => None,
+        });
+        deleted.any(|it| it.id == address.id)
+    }
+
+    pub(super) fn finish(self, refusals: Vec<Refusal>) -> Plan {
+        let mut notes = self.node.notes.clone();
+        notes.extend(addresses::notes(self.node, self.observed));
+        notes.extend(self.loading());
+        let foreign = foreign::foreign(self.node, self.observed);
+        self.plan(refusals, foreign, notes)
+    }
+
+    pub(super) fn plan(
+        self,
+        refusals: Vec<Refusal>,
+        foreign: Vec<foreign::Foreign>,
+        notes: Vec<String>,
+    ) -> Plan {
+        Plan {
+            cluster: self.node.cluster.clone(),
+            node: self.node.name.clone(),
+            role: self.node.role,
+            phases: self.phases,
+            refusals,
+            foreign,
+            notes,
+        }
+    }
+
+    fn deletes_route(&self, route: &Route) -> bool {
+        let steps = self.phases.iter().flat_map(|phase| &phase.steps);
+        let mut changes = steps.filter_map(|step| match &step.action {
+            Action::Route(change) => Some(change),
+            _ => None,
+        });
+        changes.any(|change| change.before().is_some_and(|it| it.id == route.id))
+    }
+
+    /// Routes that no step deletes, but that the kernel takes along with an interface's last address.
+    pub(super) fn lost_routes(&self) -> Vec<String> {
+        let lost = self
+            .observed
+            .routes
+            .iter()
+            .filter(|route| self.seen.route(&route.id).is_none());
+        lost.filter(|route| !self.deletes_route(route))
+            .map(|route| {
+                format!(
+                    "the route {} goes with the last address of its interface",
+                    route.id
+                )
+            })
+            .collect()
+    }
+
+    /// Only a changing verb may make the kernel load a module, and it says so.
+    fn loading(&self) -> Option<String> {
+        let absent = matches!(self.observed.ipvs, IpvsState::NotLoaded);
+        (absent && self.node.role == Role::Director).then(|| {
+            "ip_vs is not loaded yet: the first step that needs it makes the kernel load it"
+                .to_owned()
+        })
+    }
+}

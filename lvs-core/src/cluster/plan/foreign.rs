@@ -1,0 +1,143 @@
+//! What is not the cluster's: never touched, always shown; and what stands in the way.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{PlanOptions, services};
+use crate::cluster::{NodeState, Observed};
+use crate::net::Address;
+
+/// Something that belongs to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Foreign {
+    /// The kind of thing: `service`, `address`, `route`.
+    pub what: &'static str,
+    /// Which one.
+    pub name: String,
+}
+
+/// A reason why a plan must not be carried out, found before anything was changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Refusal {
+    /// The kind of thing: `link`, `sysctl`, `service`.
+    pub what: &'static str,
+    /// Which one.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do next.
+    pub advice: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {}; {}",
+            self.what, self.name, self.problem, self.advice
+        )
+    }
+}
+
+/// Services on other addresses and by firewall mark; addresses and routes that carry our number but
+/// no longer stand in the file.
+pub(super) fn foreign(node: &NodeState, observed: &Observed) -> Vec<Foreign> {
+    let services = observed.services().iter().map(|found| &found.service.id);
+    let services = services
+        .filter(|id| !services::is_on_virtual_ip(node, id))
+        .filter(|id| !node.services.iter().any(|wanted| wanted.service.id == **id))
+        .map(|id| named("service", id));
+    let addresses = observed
+        .addresses
+        .iter()
+        .filter(|found| found.protocol == Address::PROTOCOL);
+    let addresses = addresses
+        .filter(|found| {
+            !node
+                .addresses
+                .iter()
+                .any(|wanted| wanted.value.id == found.id)
+        })
+        .map(|found| named("address", &found.id));
+    let routes = observed
+        .routes
+        .iter()
+        .filter(|found| found.protocol == Address::PROTOCOL);
+    let routes = routes
+        .filter(|found| !node.routes.iter().any(|wanted| wanted.value.id == found.id))
+        .map(|found| named("route", found.id));
+    services.chain(addresses).chain(routes).collect()
+}
+
+fn named(what: &'static str, name: impl fmt::Display) -> Foreign {
+    Foreign {
+        what,
+        name: name.to_string(),
+    }
+}
+
+pub(super) fn refusals(
+    node: &NodeState,
+    observed: &Observed,
+    options: PlanOptions,
+) -> Vec<Refusal> {
+    let mut refusals = missing_links(node, observed);
+    refusals.extend(missing_sysctls(node, observed));
+    if !options.take_over {
+        refusals.extend(services::unnamed(node, observed).map(|found| {
+            Refusal {
+                what: "service",
+                name: found.service.id.to_string(),
+                problem: "is on a virtual IP of the cluster, but not in the file".to_owned(),
+                advice:
+                    "add it to the file, delete it, or take it over (apply --take-over deletes it)"
+                        .to_owned(),
+            }
+        }));
+    }
+    refusals
+}
+
+fn missing_links(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
+    let there: Vec<_> = observed
+        .links
+        .keys()
+        .map(crate::name::IfName::as_str)
+        .collect();
+    let missing = node
+        .links
+        .keys()
+        .filter(|name| !observed.links.contains_key(name));
+    missing
+        .map(|name| Refusal {
+            what: "link",
+            name: name.to_string(),
+            problem: "does not exist on this machine".to_owned(),
+            advice: format!(
+                "it has {}; correct the file, or make the interface first",
+                there.join(" ")
+            ),
+        })
+        .collect()
+}
+
+/// Those of a missing interface are said once, by the interface.
+fn missing_sysctls(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
+    let keys = node
+        .sysctls
+        .keys()
+        .filter(|key| !observed.sysctls.contains_key(key));
+    let known = keys.filter(|key| {
+        key.interface()
+            .is_none_or(|name| observed.links.keys().any(|link| link.as_str() == name))
+    });
+    known
+        .map(|key| Refusal {
+            what: "sysctl",
+            name: key.to_string(),
+            problem: "does not exist in this kernel".to_owned(),
+            advice: "is the protocol switched off?".to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,139 @@
+//! The way from what a machine looks like to what it must look like, in steps and phases.
+//!
+//! Pure: the same two values give the same plan, and nothing here touches a machine.
+
+mod addresses;
+mod change;
+mod draft;
+mod foreign;
+mod links;
+mod removal;
+mod revert;
+mod routes;
+mod services;
+mod step;
+mod subject;
+mod sysctls;
+mod text;
+
+use serde::Serialize;
+
+pub use change::{Change, Kind};
+pub use foreign::{Foreign, Refusal};
+pub use step::{Action, Step};
+pub use subject::{BoundDestination, LinkState, Setting};
+
+use super::{ClusterName, NodeName, NodeState, Observed, Role};
+use draft::Draft;
+
+/// Steps none of which depends on the success of another: the unit of sending, of failure and of
+/// progress. The next phase begins when all of this one is done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Phase {
+    /// What its steps have in common.
+    pub name: &'static str,
+    /// At least one.
+    pub steps: Vec<Step>,
+}
+
+/// What a plan may do besides what the file names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// Take away services that are on a virtual IP of the cluster but not in the file. Without this
+    /// they are a [`Refusal`].
+    pub take_over: bool,
+}
+
+/// Everything that has to change on one machine, in a safe order.
+///
+/// Its `Display` is what `lvsctl plan` prints; serialized it is `lvsctl plan --format json`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The machine.
+    pub node: NodeName,
+    /// Its part.
+    pub role: Role,
+    /// What to do; empty if the machine is as it must be.
+    pub phases: Vec<Phase>,
+    /// Why it must not be done: no step is made while there is one.
+    pub refusals: Vec<Refusal>,
+    /// What was met, belongs to somebody else and is not touched.
+    pub foreign: Vec<Foreign>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// The way to what a machine must look like.
+    ///
+    /// On a director the virtual IPs come last, after the services and destinations behind them: the
+    /// address is the switch. On a real server the ARP switches come before the virtual IP.
+    #[must_use]
+    pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
+        let mut draft = Draft::new(node, observed);
+        draft.phase("links and forwarding", |seen| {
+            let mut steps = links::up(node, seen);
+            steps.extend(sysctls::ip_forward(node, seen));
+            steps
+        });
+        draft.phase("sysctls", |seen| sysctls::others(node, seen));
+        draft.phase("addresses", |seen| addresses::own(node, seen));
+        draft.phase("routes", |seen| routes::own(node, seen));
+        draft.phase("timeouts", |seen| services::timeouts(node, seen));
+        draft.phase("services", |seen| services::services(node, seen));
+        draft.phase("destinations", |seen| {
+            services::destinations_added(node, seen)
+        });
+        draft.phase("changed destinations", |seen| {
+            services::destinations_edited(node, seen)
+        });
+        draft.phase("virtual IPs", |seen| addresses::virtual_ips(node, seen));
+        draft.phase("last routes", |seen| routes::by_virtual_ips(node, seen));
+        draft.phase("deleted destinations", |seen| {
+            services::destinations_deleted(node, seen, options)
+        });
+        draft.phase("deleted services", |seen| {
+            services::services_deleted(node, seen, options)
+        });
+        draft.finish(foreign::refusals(node, observed, options))
+    }
+
+    /// Whether nothing is to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.phases.is_empty()
+    }
+
+    /// All steps in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    /// What the machine looks like when all steps are done.
+    #[must_use]
+    pub fn outcome(&self, observed: &Observed) -> Observed {
+        let mut outcome = observed.clone();
+        self.steps()
+            .for_each(|step| step.action.effect(&mut outcome));
+        outcome
+    }
+}
+
+/// `{cluster, node, changed, phases, refusals, foreign, notes}`.
+impl Serialize for Plan {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut plan = serializer.serialize_struct("Plan", 7)?;
+        plan.serialize_field("cluster", &self.cluster)?;
+        plan.serialize_field("node", &self.node)?;
+        plan.serialize_field("changed", &!self.is_empty())?;
+        plan.serialize_field("phases", &self.phases)?;
+        plan.serialize_field("refusals", &self.refusals)?;
+        plan.serialize_field("foreign", &self.foreign)?;
+        plan.serialize_field("notes", &self.notes)?;
+        plan.end()
+    }
+}

@@ -1,0 +1,96 @@
+//! The way back after a failure: from what is there now to what was there before.
+
+use super::{Action, Change, Phase, Plan, Setting, Step};
+use crate::cluster::Observed;
+
+const WHY: &str = "as it was before";
+
+impl Plan {
+    /// Takes back what of this plan has been done, however far it came.
+    ///
+    /// Each step is judged by what is there `now`: what was never done is not undone, and what somebody
+    /// else has taken back is not taken back twice. What the kernel changed of itself along with it
+    /// comes last: IPv6 addresses of an interface that is down again, routes that went with an
+    /// interface's last address, and switches that went with others (`ip_forward` changes `forwarding`
+    /// of every interface).
+    #[must_use]
+    pub fn revert(&self, before: &Observed, now: &Observed) -> Self {
+        let mut seen = now.clone();
+        let mut phases: Vec<_> = self
+            .phases
+            .iter()
+            .rev()
+            .map(|phase| back(phase, before, &mut seen))
+            .collect();
+        for (name, lost) in LOST {
+            let steps = lost(before, &seen);
+            steps.iter().for_each(|step| step.action.effect(&mut seen));
+            phases.push(Phase { name, steps });
+        }
+        phases.retain(|phase| !phase.steps.is_empty());
+        Self {
+            phases,
+            refusals: Vec::new(),
+            foreign: Vec::new(),
+            notes: Vec::new(),
+            ..self.clone()
+        }
+    }
+}
+
+fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
+    let mut steps = Vec::new();
+    for step in phase.steps.iter().rev() {
+        if let Some(action) = step.action.back(before, seen) {
+            action.effect(seen);
+            steps.push(Step::new(action, WHY));
+        }
+    }
+    Phase {
+        name: phase.name,
+        steps,
+    }
+}
+
+/// What no step has taken, but what is gone or different nevertheless.
+type Lost = fn(&Observed, &Observed) -> Vec<Step>;
+
+const LOST: [(&str, Lost); 3] = [
+    ("lost addresses", lost_addresses),
+    ("lost routes", lost_routes),
+    ("sysctls", switches),
+];
+
+fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {
+    let addresses = before.addresses.iter();
+    addresses
+        .filter(|address| seen.address(&address.id).is_none())
+        .map(|address| Step::new(Action::Address(Change::add(address.clone())), WHY))
+        .collect()
+}
+
+/// Gone with an address or an interface, or without its source.
+fn lost_routes(before: &Observed, seen: &Observed) -> Vec<Step> {
+    let changes = before.routes.iter().filter_map(|route| {
+        let found = seen.route(&route.id);
+        let differs = found != Some(route);
+        differs.then(|| Change::between(found.cloned(), Some(route.clone())))?
+    });
+    changes
+        .map(|change| Step::new(Action::Route(change), WHY))
+        .collect()
+}
+
+fn switches(before: &Observed, seen: &Observed) -> Vec<Step> {
+    let differing = before.sysctls.iter().filter_map(|(key, value)| {
+        let found = seen.sysctls.get(key).filter(|found| *found != value)?;
+        let setting = |value: &String| Setting {
+            key: key.clone(),
+            value: value.clone(),
+        };
+        Some(Change::edit(setting(found), setting(value)))
+    });
+    differing
+        .map(|change| Step::new(Action::Sysctl(change), WHY))
+        .collect()
+}

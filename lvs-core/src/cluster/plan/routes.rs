@@ -1,0 +1,48 @@
+//! Routes of the main table. Equal by destination and metric; another gateway replaces.
+
+use super::subject::Subject;
+use super::{Action, Change, Step};
+use crate::cluster::{NodeState, Observed, Role, Wanted};
+use crate::net::Route;
+
+/// The routes that do not need a virtual IP.
+pub(super) fn own(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    missing(node, seen, false)
+}
+
+/// The routes that come after the virtual IPs: all of a real server, and of a director those whose
+/// gateway is on a virtual IP's network.
+pub(super) fn by_virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    missing(node, seen, true)
+}
+
+fn missing(node: &NodeState, seen: &Observed, after_virtual: bool) -> Vec<Step> {
+    let routes = node.routes.iter();
+    routes
+        .filter(|wanted| needs_virtual_ip(node, &wanted.value) == after_virtual)
+        .filter_map(|wanted| step(wanted, seen))
+        .collect()
+}
+
+fn needs_virtual_ip(node: &NodeState, route: &Route) -> bool {
+    let Some(gateway) = route.gateway else {
+        return true;
+    };
+    let own = node
+        .addresses
+        .iter()
+        .filter(|wanted| !node.is_virtual(&wanted.value.id));
+    node.role == Role::RealServer
+        || !own
+            .map(|wanted| &wanted.value.id.network)
+            .any(|network| network.contains(&gateway))
+}
+
+fn step(wanted: &Wanted<Route>, seen: &Observed) -> Option<Step> {
+    let change = match seen.route(&wanted.value.id) {
+        Some(found) if found.same(&wanted.value) => return None,
+        Some(found) => Change::edit(found.clone(), wanted.value.clone()),
+        None => Change::add(wanted.value.clone()),
+    };
+    Some(Step::new(Action::Route(change), &wanted.why))
+}

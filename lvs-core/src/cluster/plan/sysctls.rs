@@ -1,0 +1,34 @@
+//! Kernel switches, each by its exact key.
+
+use super::{Action, Change, Setting, Step};
+use crate::cluster::{NodeState, Observed, Wanted};
+use crate::sysctl::SysctlKey;
+
+/// `ip_forward` alone, and first: changing it changes `forwarding` of every interface.
+pub(super) fn ip_forward(node: &NodeState, seen: &Observed) -> Option<Step> {
+    let key = SysctlKey::IP_FORWARD;
+    step(&key, node.sysctls.get(&key)?, seen)
+}
+
+pub(super) fn others(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    let others = node
+        .sysctls
+        .iter()
+        .filter(|(key, _)| **key != SysctlKey::IP_FORWARD);
+    others
+        .filter_map(|(key, wanted)| step(key, wanted, seen))
+        .collect()
+}
+
+/// No step for a switch that does not exist: that is a refusal.
+fn step(key: &SysctlKey, wanted: &Wanted<String>, seen: &Observed) -> Option<Step> {
+    let found = seen.sysctls.get(key)?;
+    (*found != wanted.value).then(|| {
+        let setting = |value: &str| Setting {
+            key: key.clone(),
+            value: value.to_owned(),
+        };
+        let change = Change::edit(setting(found), setting(&wanted.value));
+        Step::new(Action::Sysctl(change), &wanted.why)
+    })
+}

@@ -1,0 +1,79 @@
+//! A plan as a person reads it.
+
+use std::fmt;
+
+use super::{Plan, Step};
+
+/// Reasons stand in one column, unless a step is so long that they would run off the screen.
+const WIDEST: usize = 76;
+
+impl fmt::Display for Step {
+    /// `+ address 172.16.5.11/16 on eth0 broadcast 172.16.255.255`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, what) = (self.action.kind(), self.action.what());
+        write!(f, "{} {what} {}", kind.sign(), self.action.name())?;
+        match self.action.detail().as_str() {
+            "" => Ok(()),
+            detail if kind == super::Kind::Edit => write!(f, ": {detail}"),
+            detail => write!(f, " {detail}"),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.steps().count();
+        write!(f, "{} ({} of {}): ", self.node, self.role, self.cluster)?;
+        match count {
+            0 => writeln!(f, "nothing to do")?,
+            1 => writeln!(f, "1 change")?,
+            _ => writeln!(f, "{count} changes")?,
+        }
+        self.phases(f)?;
+        let lists = [
+            (
+                "refused",
+                self.refusals
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>(),
+            ),
+            (
+                "not the cluster's, left alone",
+                self.foreign
+                    .iter()
+                    .map(|it| format!("{} {}", it.what, it.name))
+                    .collect(),
+            ),
+            ("notes", self.notes.clone()),
+        ];
+        lists
+            .iter()
+            .try_for_each(|(title, lines)| list(f, title, lines))
+    }
+}
+
+impl Plan {
+    fn phases(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.steps().map(|step| step.to_string().chars().count());
+        let width = widths
+            .filter(|width| *width <= WIDEST)
+            .max()
+            .unwrap_or_default();
+        for phase in &self.phases {
+            writeln!(f, "\n{}", phase.name)?;
+            for step in &phase.steps {
+                writeln!(f, "  {:width$}  # {}", step.to_string(), step.why)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\n{title}")?;
+    lines.iter().try_for_each(|line| writeln!(f, "  {line}"))
+}

@@ -1,0 +1,219 @@
+//! The order across machines.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::plan::Plan;
+use super::{Cluster, NodeName, NodeState, Observed, PlanOptions};
+
+/// What is done on a machine in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Turn {
+    /// The new cluster is applied there.
+    Apply,
+    /// The old cluster is removed there.
+    Remove,
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Apply => "apply",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+/// One machine's turn.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Stage {
+    /// What is done.
+    pub turn: Turn,
+    /// Where.
+    pub node: NodeName,
+    /// Why then and not earlier.
+    pub why: &'static str,
+}
+
+fn stages<'a>(
+    turn: Turn,
+    nodes: impl IntoIterator<Item = &'a NodeName>,
+    why: &'static str,
+) -> Vec<Stage> {
+    let stage = |node: &NodeName| Stage {
+        turn,
+        node: node.clone(),
+        why,
+    };
+    nodes.into_iter().map(stage).collect()
+}
+
+impl Cluster {
+    /// The machines in the order in which they may be changed without a client noticing: real servers
+    /// first, so that nobody is sent to one that is not ready; then the director; then those that
+    /// nobody is sent to any more. With an `old` cluster, machines that stay as they are have no turn.
+    #[must_use]
+    pub fn rollout(&self, old: Option<&Self>) -> Vec<Stage> {
+        let servers = self.real_servers.iter().map(|server| &server.name);
+        let (gaining, losing): (Vec<_>, Vec<_>) = servers
+            .filter(|name| self.changes(old, name))
+            .partition(|name| self.gains(old, name));
+        let director = Some(&self.director.name).filter(|name| self.changes(old, name));
+        let (old_director, leaving): (Vec<_>, Vec<_>) = old
+            .map(|old| old.node_names().filter(|name| self.lacks(name)))
+            .into_iter()
+            .flatten()
+            .partition(|name| old.is_some_and(|old| **name == old.director.name));
+        [
+            stages(Turn::Apply, gaining, "before anybody is sent to it"),
+            stages(
+                Turn::Remove,
+                old_director,
+                "before another takes its virtual IPs",
+            ),
+            stages(Turn::Apply, director, "its real servers are ready"),
+            stages(
+                Turn::Apply,
+                losing,
+                "nobody is sent there for what it loses",
+            ),
+            stages(Turn::Remove, leaving, "nobody is sent there any more"),
+        ]
+        .concat()
+    }
+
+    /// The order in which the cluster is taken down: the director first, so that nobody is sent to a
+    /// real server that is going.
+    #[must_use]
+    pub fn takedown(&self) -> Vec<Stage> {
+        let servers = self.real_servers.iter().map(|server| &server.name);
+        [
+            stages(
+                Turn::Remove,
+                [&self.director.name],
+                "so that nobody is sent anywhere",
+            ),
+            stages(Turn::Remove, servers, "nobody is sent there any more"),
+        ]
+        .concat()
+    }
+
+    /// Whether a machine has to look different than under the old cluster.
+    fn changes(&self, old: Option<&Self>, name: &NodeName) -> bool {
+        old.is_none_or(|old| old.node(name.as_str()) != self.node(name.as_str()))
+    }
+
+    fn lacks(&self, name: &NodeName) -> bool {
+        !self.node_names().any(|own| own == name)
+    }
+
+    /// Whether a machine must look like more than the old cluster made of it.
+    fn gains(&self, old: Option<&Self>, name: &NodeName) -> bool {
+        let was = old.and_then(|old| old.node(name.as_str()));
+        match (was, self.node(name.as_str())) {
+            (Some(was), Some(is)) => {
+                !Plan::new(&is, &ideal(&was), PlanOptions::default()).is_empty()
+            }
+            _ => true,
+        }
+    }
+}
+
+/// A machine that looks like nothing but what a cluster wants of it.
+fn ideal(node: &NodeState) -> Observed {
+    Observed {
+        links: node.links.keys().map(|name| (name.clone(), true)).collect(),
+        addresses: node
+            .addresses
+            .iter()
+            .map(|wanted| wanted.value.clone())
+            .collect(),
+        routes: node
+            .routes
+            .iter()
+            .map(|wanted| wanted.value.clone())
+            .collect(),
+        sysctls: node
+            .sysctls
+            .iter()
+            .map(|(key, wanted)| (key.clone(), wanted.value.clone()))
+            .collect(),
+        ..Observed::default()
+    }
+}
+
+#[cfg(all(test, feature = "toml"))]
+mod tests {
+    use super::*;
+
+    const DR: &str = include_str!("../../../examples/dr.toml");
+
+    fn order(stages: &[Stage]) -> Vec<String> {
+        stages
+            .iter()
+            .map(|stage| format!("{} {}", stage.turn, stage.node))
+            .collect()
+    }
+
+    #[test]
+    fn real_servers_then_director() {
+        let cluster = Cluster::from_toml(DR).unwrap();
+        assert_eq!(
+            order(&cluster.rollout(None)),
+            ["apply realserver1", "apply realserver2", "apply director"]
+        );
+        assert_eq!(
+            order(&cluster.takedown()),
+            [
+                "remove director",
+                "remove realserver1",
+                "remove realserver2"
+            ]
+        );
+        assert_eq!(cluster.rollout(Some(&cluster)), []);
+    }
+
+    #[test]
+    fn a_replaced_real_server_joins_first_and_leaves_last() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let text = DR
+            .replace("realserver2", "realserver3")
+            .replace("192.168.1.13", "192.168.1.14");
+        let new = Cluster::from_toml(&text).unwrap();
+        assert_eq!(
+            order(&new.rollout(Some(&old))),
+            ["apply realserver3", "apply director", "remove realserver2"]
+        );
+    }
+
+    #[test]
+    fn a_replaced_director_goes_before_the_new_one_comes() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let named = DR.replace("[director]\n", "[director]\nname = \"lb2\"\n");
+        let new = Cluster::from_toml(&named).unwrap();
+        assert_eq!(
+            order(&new.rollout(Some(&old))),
+            ["remove director", "apply lb2"]
+        );
+    }
+
+    #[test]
+    fn a_weight_is_the_directors_business() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let new = Cluster::from_toml(&DR.replace("weight = 2", "weight = 5")).unwrap();
+        assert_eq!(order(&new.rollout(Some(&old))), ["apply director"]);
+    }
+
+    #[test]
+    fn a_real_server_that_loses_its_part_is_last() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let one = "scheduler = \"wrr\"\ndestinations = [{ real-server = \"realserver1\" }]";
+        let new = Cluster::from_toml(&DR.replace("scheduler = \"wrr\"", one)).unwrap();
+        assert_eq!(
+            order(&new.rollout(Some(&old))),
+            ["apply director", "apply realserver2"]
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
+//!
+//! Typing them does the same as applying the plan: afterwards it is empty. One thing differs: the
+//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it.
+
+use std::fmt::Write;
+
+use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
+use crate::ipvs::{
+    Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
+};
+use crate::net::{Address, Route, Scope};
+
+impl Plan {
+    /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
+    #[must_use]
+    pub fn to_shell(&self) -> String {
+        let mut script = String::new();
+        for phase in &self.phases {
+            // Writing to a String cannot fail.
+            let _ = writeln!(script, "# {}", phase.name);
+            for step in &phase.steps {
+                let _ = writeln!(script, "{}", step.action.to_shell());
+            }
+        }
+        script
+    }
+}
+
+impl Action {
+    /// The line that does it.
+    #[must_use]
+    pub fn to_shell(&self) -> String {
+        match self {
+            Self::Link(change) => change.after().map(link).unwrap_or_default(),
+            Self::Sysctl(change) => change.after().map(sysctl).unwrap_or_default(),
+            Self::Address(change) => address(change),
+            Self::Route(change) => route(change),
+            Self::Timeouts(change) => change.after().map(timeouts).unwrap_or_default(),
+            Self::Service(change) => service(change),
+            Self::Destination(change) => destination(change),
+        }
+    }
+}
+
+fn link(link: &LinkState) -> String {
+    format!(
+        "ip link set dev {} {}",
+        link.name,
+        if link.up { "up" } else { "down" }
+    )
+}
+
+/// With slashes, as dots may belong to an interface's name.
+fn sysctl(setting: &Setting) -> String {
+    if setting.value.contains(' ') {
+        format!("sysctl -w {}='{}'", setting.key, setting.value)
+    } else {
+        format!("sysctl -w {}={}", setting.key, setting.value)
+    }
+}
+
+fn address(change: &Change<Address>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(address)) => add_address(address),
+        (Some(address), None) => format!(
+            "ip address delete {} dev {}",
+            address.id.network, address.id.interface
+        ),
+        (None, None) => String::new(),
+    }
+}
+
+fn add_address(address: &Address) -> String {
+    let mut line = format!("ip address add {}", address.id.network);
+    if let Some(broadcast) = address.broadcast {
+        let _ = write!(line, " broadcast {broadcast}");
+    }
+    let _ = write!(line, " dev {}", address.id.interface);
+    if let Some(label) = &address.label {
+        let _ = write!(line, " label {label}");
+    }
+    if address.no_dad {
+        line.push_str(" nodad");
+    }
+    line
+}
+
+fn route(change: &Change<Route>) -> String {
+    match (change.before(), change.after()) {
+        (None, Some(route)) => route_line("add", route),
+        (Some(_), Some(route)) => route_line("replace", route),
+        (Some(route), None) => route_line("delete", route),
+        (None, None) => String::new(),
+    }
+}
+
+fn route_line(verb: &str, route: &Route) -> String {
+    let (destination, metric) = (route.id.destination, route.id.metric);
+    let ip = if destination.addr().is_ipv4() {
+        "ip"
+    } else {
+        "ip -6"
+    };
+    let destination = if route.id.is_default() {
+        "default".to_owned()
+    } else {
+        destination.to_string()
+    };
+    let mut line = format!("{ip} route {verb} {destination}");
+    if let Some(gateway) = route.gateway {
+        let _ = write!(line, " via {gateway}");
+    }
+    if let Some(interface) = &route.interface {
+        let _ = write!(line, " dev {interface}");
+    }
+    if route.scope == Scope::LINK {
+        line.push_str(" scope link");
+    }
+    if metric != 0 {
+        let _ = write!(line, " metric {metric}");
+    }
+    if route.protocol != 0 {
+        let _ = write!(line, " proto {}", route.protocol);
+    }
+    line
+}
+
+fn timeouts(timeouts: &Timeouts) -> String {
+    let Timeouts { tcp, tcp_fin, udp } = timeouts;
+    format!("ipvsadm --set {} {} {}", tcp.0, tcp_fin.0, udp.0)
+}
+
+fn service(change: &Change<Service>) -> String {
+    match (change.before(), change.after()) {
+        (None, Some(service)) => format!("ipvsadm -A {}{}", which(&service.id), how(service)),
+        (Some(_), Some(service)) => format!("ipvsadm -E {}{}", which(&service.id), how(service)),
+        (Some(service), None) => format!("ipvsadm -D {}", which(&service.id)),
+        (None, None) => String::new(),
+    }
+}
+
+fn which(id: &ServiceId) -> String {
+    match id {
+        ServiceId::Socket { protocol, address } => match *protocol {
+            Protocol::UDP => format!("-u {address}"),
+            Protocol::SCTP => format!("--sctp-service {address}"),
+            _ => format!("-t {address}"),
+        },
+        ServiceId::Fwmark { mark, family } => {
+            let six = if *family == crate::ipvs::Family::Ipv6 {
+                " -6"
+            } else {
+                ""
+            };
+            format!("-f {mark}{six}")
+        }
+    }
+}
+
+fn how(service: &Service) -> String {
+    let mut options = format!(" -s {}", service.scheduler);
+    let flags = service.scheduler_flags();
+    if !flags.is_empty() {
+        let _ = write!(options, " -b {}", flags.join(","));
+    }
+    if let Some(persistence) = service.persistence {
+        let Seconds(seconds) = persistence.timeout;
+        let _ = write!(options, " -p {seconds}");
+        if persistence.netmask != Netmask::host(persistence.netmask.family()) {
+            let _ = write!(options, " -M {}", netmask(persistence.netmask));
+        }
+    }
+    if let Some(engine) = &service.engine {
+        let _ = write!(options, " --pe {engine}");
+    }
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        options.push_str(" -o");
+    }
+    options
+}
+
+/// ipvsadm takes an IPv4 mask as an address and an IPv6 mask as a length.
+fn netmask(mask: Netmask) -> String {
+    match mask {
+        Netmask::Ipv4(mask) => mask.to_string(),
+        Netmask::Ipv6(length) => length.to_string(),
+    }
+}
+
+fn destination(change: &Change<BoundDestination>) -> String {
+    let (verb, bound) = match (change.before(), change.after()) {
+        (None, Some(bound)) => ("-a", bound),
+        (Some(_), Some(bound)) => ("-e", bound),
+        (Some(bound), None) => {
+            return format!(
+                "ipvsadm -d {} -r {}",
+                which(&bound.service),
+                bound.destination.id
+            );
+        }
+        (None, None) => return String::new(),
+    };
+    let BoundDestination {
+        service,
+        destination,
+    } = bound;
+    let mut line = format!(
+        "ipvsadm {verb} {} -r {} {} -w {}",
+        which(service),
+        destination.id,
+        method(destination.forwarding),
+        destination.weight
+    );
+    let thresholds = destination.thresholds;
+    if thresholds != Thresholds::OFF {
+        let _ = write!(line, " -x {} -y {}", thresholds.upper(), thresholds.lower());
+    }
+    line
+}
+
+/// What ipvsadm has no word for is what it makes of a local address or an old table: direct routing.
+const fn method(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Masquerade => "-m",
+        Forwarding::Tunnel(_) => "-i",
+        _ => "-g",
+    }
+}

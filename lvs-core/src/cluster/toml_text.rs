@@ -1,0 +1,229 @@
+//! The cluster file as TOML text: parsing, and finding the line a path means.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::nearest;
+use super::{Document, DocumentError, Position};
+
+/// Keys of the cluster file that are promised but not built, without list indices.
+const NOT_YET: &[&str] = &[
+    "tunnel",
+    "directors",
+    "sync",
+    "services.fwmark",
+    "services.family",
+    "services.match",
+    "director.addresses.floating",
+];
+
+/// The table of which every switch of `net.ipv4.vs` will be a key.
+const NOT_YET_TABLE: &str = "ipvs.";
+
+pub(super) fn document(text: &str) -> Result<Document, DocumentError> {
+    if text.len() > Document::MAX_LENGTH {
+        let problem = format!(
+            "the file has {} bytes; {} are read at most",
+            text.len(),
+            Document::MAX_LENGTH
+        );
+        return Err(DocumentError::new("", problem));
+    }
+    if DeTable::parse(text).is_ok_and(|table| table.get_ref().is_empty()) {
+        return Err(DocumentError::new("", "the file is empty").remedy(
+            "a cluster has at least a name, a forwarding method, [director], [[services]] and [[real-servers]]",
+        ));
+    }
+    toml::from_str(text).map_err(|error| explain(text, &error))
+}
+
+/// Says in our words what the parser found, and where.
+fn explain(text: &str, error: &toml::de::Error) -> DocumentError {
+    let span = error.span().unwrap_or_default();
+    let path = path_at(text, &span);
+    let said = if let Some((key, known)) = unknown_field(error.message()) {
+        unknown_key(&path, key, &known)
+    } else if let Some(key) = error.message().strip_prefix("missing field ") {
+        DocumentError::new(path, format!("the key {key} is missing"))
+    } else {
+        DocumentError::new(path, error.message())
+    };
+    said.at(Some(position_of_offset(text, span.start)))
+}
+
+fn unknown_key(path: &str, key: &str, known: &[&str]) -> DocumentError {
+    let pattern = without_indices(path);
+    let switch = pattern.starts_with(NOT_YET_TABLE) && VS_SWITCHES.contains(&key);
+    if switch || NOT_YET.contains(&pattern.as_str()) {
+        return DocumentError::new(
+            path,
+            format!("the key `{key}` is not supported by this version"),
+        )
+        .remedy("leave it out");
+    }
+    let error = DocumentError::new(path, format!("unknown key `{key}`"));
+    error.remedy(match nearest(key, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the keys here are {}", known.join(", ")),
+    })
+}
+
+/// The switches of `net.ipv4.vs`, as they are going to be written.
+const VS_SWITCHES: &[&str] = &[
+    "amemthresh",
+    "am-droprate",
+    "drop-entry",
+    "drop-packet",
+    "secure-tcp",
+    "conntrack",
+    "snat-reroute",
+    "sync-version",
+    "sync-ports",
+    "sync-persist-mode",
+    "sync-qlen-max",
+    "sync-sock-size",
+    "sync-threshold",
+    "sync-refresh-period",
+    "sync-retries",
+    "cache-bypass",
+    "expire-nodest-conn",
+    "expire-quiescent-template",
+    "sloppy-tcp",
+    "sloppy-sctp",
+    "nat-icmp-send",
+    "pmtu-disc",
+    "backup-only",
+    "conn-reuse-mode",
+    "schedule-icmp",
+    "ignore-tunneled",
+    "run-estimation",
+    "lblc-expiration",
+    "lblcr-expiration",
+    "est-cpulist",
+    "est-nice",
+    "conn-lfactor",
+    "svc-lfactor",
+    "conn-max",
+];
+
+/// What serde's words for an unknown field say: the field, and those there are.
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    let (field, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    let known = rest.split('`').skip(1).step_by(2).collect();
+    Some((field, known))
+}
+
+fn without_indices(path: &str) -> String {
+    let names = path.split('.').filter_map(|part| part.split('[').next());
+    names.collect::<Vec<_>>().join(".")
+}
+
+/// Where the value of a path stands; of what is not written, its nearest written ancestor, and that of
+/// what has none is the file.
+pub(super) fn position(text: &str, path: &str) -> Position {
+    let places = places(text);
+    let mut path = Some(path);
+    while let Some(wanted) = path {
+        if let Some(place) = places.iter().find(|place| place.path == wanted) {
+            return position_of_offset(text, place.value.start);
+        }
+        path = wanted.rfind(['.', '[']).and_then(|end| wanted.get(..end));
+    }
+    position_of_offset(text, 0)
+}
+
+/// The innermost place whose key or value contains a span.
+fn path_at(text: &str, span: &Range<usize>) -> String {
+    let inside = |range: &Range<usize>| range.start <= span.start && span.end <= range.end;
+    let places = places(text).into_iter();
+    places
+        .filter(|place| place.key.as_ref().is_some_and(inside) || inside(&place.value))
+        .min_by_key(|place| match &place.key {
+            Some(key) if inside(key) => key.len(),
+            _ => place.value.len(),
+        })
+        .map(|place| place.path)
+        .unwrap_or_default()
+}
+
+/// A key or list element, and where it stands in the text.
+struct Place {
+    path: String,
+    key: Option<Range<usize>>,
+    value: Range<usize>,
+}
+
+fn places(text: &str) -> Vec<Place> {
+    let mut found = Vec::new();
+    if let Ok(table) = DeTable::parse(text) {
+        collect_table("", table.get_ref(), &mut found);
+    }
+    found
+}
+
+fn collect_table(parent: &str, table: &DeTable<'_>, found: &mut Vec<Place>) {
+    for (key, value) in table {
+        let name = key.get_ref();
+        let path = match parent {
+            "" => name.to_string(),
+            _ => format!("{parent}.{name}"),
+        };
+        collect(path, Some(key.span()), value, found);
+    }
+}
+
+fn collect(
+    path: String,
+    key: Option<Range<usize>>,
+    value: &Spanned<DeValue<'_>>,
+    found: &mut Vec<Place>,
+) {
+    match value.get_ref() {
+        DeValue::Table(table) => collect_table(&path, table, found),
+        DeValue::Array(list) => {
+            for (i, element) in list.iter().enumerate() {
+                collect(format!("{path}[{i}]"), None, element, found);
+            }
+        }
+        _ => {}
+    }
+    found.push(Place {
+        path,
+        key,
+        value: value.span(),
+    });
+}
+
+fn position_of_offset(text: &str, offset: usize) -> Position {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Position {
+        line: before.matches('\n').count() + 1,
+        column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str =
+        "name = \"web\"\n[[services]]\naddress = \"a\"\n[[services]]\naddress = \"b\"\n";
+
+    #[test]
+    fn a_path_has_its_line() {
+        let place = |path| position(TEXT, path).to_string();
+        assert_eq!(place("services[1].address"), "5:11");
+        assert_eq!(place("services[1].weight"), "4:1");
+        assert_eq!(place("name"), "1:8");
+        assert_eq!(place("director.name"), "1:1");
+    }
+
+    #[test]
+    fn a_span_has_its_path() {
+        let offset = TEXT.rfind("address").unwrap();
+        assert_eq!(path_at(TEXT, &(offset..offset + 7)), "services[1].address");
+    }
+}

@@ -1,0 +1,171 @@
+//! An ARP message in its Ethernet frame. Pure.
+
+use std::net::Ipv4Addr;
+
+use crate::net::MacAddress;
+
+/// `EtherType` of ARP.
+const ARP: [u8; 2] = [0x08, 0x06];
+/// Hardware type 1 (Ethernet), protocol 0x0800 (IPv4), addresses of 6 and 4 bytes.
+const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
+
+/// What an ARP message does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// "Who has the target address?"
+    Request,
+    /// "The sender address is at the sender's hardware address."
+    Reply,
+}
+
+/// An ARP message for IPv4 over Ethernet.
+///
+/// 42 bytes on the wire, all in network order: destination 6, source 6, type 2; hardware type 2,
+/// protocol type 2, lengths 1 and 1, operation 2; sender hardware 6 and protocol address 4, target
+/// hardware 6 and protocol address 4 (RFC 826).
+///
+/// ```
+/// use lvs_core::net::arp::Frame;
+/// let probe = Frame::probe("02:00:00:00:00:01".parse()?, [172, 16, 5, 11].into());
+/// assert_eq!(Frame::parse(&probe.to_bytes()), Some(probe));
+/// # Ok::<(), lvs_core::InvalidValue>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// Where the Ethernet frame goes.
+    pub destination: MacAddress,
+    /// Question or answer.
+    pub operation: Operation,
+    /// The hardware address of who speaks, also the frame's source.
+    pub sender: MacAddress,
+    /// The address of who speaks; 0.0.0.0 in a probe.
+    pub sender_ip: Ipv4Addr,
+    /// The hardware address of who is spoken to; zero in a question.
+    pub target: MacAddress,
+    /// The address asked for, or that of who asked.
+    pub target_ip: Ipv4Addr,
+}
+
+impl Frame {
+    /// The length in bytes.
+    pub const LENGTH: usize = 42;
+
+    /// "Who has `ip`?", to everybody, from nobody: sender 0.0.0.0 changes no neighbour's table
+    /// (RFC 5227).
+    #[must_use]
+    pub const fn probe(sender: MacAddress, ip: Ipv4Addr) -> Self {
+        Self {
+            destination: MacAddress([0xff; 6]),
+            operation: Operation::Request,
+            sender,
+            sender_ip: Ipv4Addr::UNSPECIFIED,
+            target: MacAddress([0; 6]),
+            target_ip: ip,
+        }
+    }
+
+    /// The frame, without padding: the interface adds it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let operation = match self.operation {
+            Operation::Request => [0, 1],
+            Operation::Reply => [0, 2],
+        };
+        [
+            &self.destination.0[..],
+            &self.sender.0,
+            &ARP,
+            &ETHERNET_IPV4,
+            &operation,
+            &self.sender.0,
+            &self.sender_ip.octets(),
+            &self.target.0,
+            &self.target_ip.octets(),
+        ]
+        .concat()
+    }
+
+    /// The message in a frame; `None` where it is too short or anything else than ARP for IPv4 over
+    /// Ethernet, question or answer. Padding is ignored.
+    ///
+    /// The sender is what the message says, not the frame's source.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (destination, rest) = bytes.split_first_chunk()?;
+        let (_source, rest) = rest.split_first_chunk::<6>()?;
+        let rest = rest.strip_prefix(&ARP)?.strip_prefix(&ETHERNET_IPV4)?;
+        let (operation, rest) = rest.split_first_chunk()?;
+        let (sender, rest) = rest.split_first_chunk()?;
+        let (sender_ip, rest) = rest.split_first_chunk::<4>()?;
+        let (target, rest) = rest.split_first_chunk()?;
+        let (target_ip, _padding) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            destination: MacAddress(*destination),
+            operation: match operation {
+                [0, 1] => Operation::Request,
+                [0, 2] => Operation::Reply,
+                _ => return None,
+            },
+            sender: MacAddress(*sender),
+            sender_ip: (*sender_ip).into(),
+            target: MacAddress(*target),
+            target_ip: (*target_ip).into(),
+        })
+    }
+
+    /// Whether it answers the question who has `ip`.
+    #[must_use]
+    pub fn answers(&self, ip: Ipv4Addr) -> bool {
+        self.operation == Operation::Reply && self.sender_ip == ip
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENDER: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
+    const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 5, 11);
+
+    #[test]
+    fn bytes_of_a_probe() {
+        let bytes = [
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, // Ethernet
+            0, 1, 8, 0, 6, 4, 0, 1, // a question about IPv4
+            2, 0, 0, 0, 0, 1, 0, 0, 0, 0, // from nobody
+            0, 0, 0, 0, 0, 0, 172, 16, 5, 11, // for the VIP
+        ];
+        assert_eq!(Frame::probe(SENDER, VIP).to_bytes(), bytes);
+        assert_eq!(bytes.len(), Frame::LENGTH);
+    }
+
+    #[test]
+    fn an_answer_names_its_sender() {
+        let answer = Frame {
+            destination: SENDER,
+            operation: Operation::Reply,
+            sender: MacAddress([2, 0, 0, 0, 0, 9]),
+            sender_ip: VIP,
+            target: SENDER,
+            target_ip: Ipv4Addr::UNSPECIFIED,
+        };
+        let mut padded = answer.to_bytes();
+        padded.resize(60, 0);
+        assert_eq!(Frame::parse(&padded), Some(answer));
+        assert!(answer.answers(VIP) && !answer.answers(Ipv4Addr::LOCALHOST));
+        assert!(!Frame::probe(SENDER, VIP).answers(Ipv4Addr::UNSPECIFIED));
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        let good = Frame::probe(SENDER, VIP).to_bytes();
+        for end in 0..good.len() {
+            assert_eq!(Frame::parse(&good[..end]), None, "cut at {end}");
+        }
+        for at in 12..22 {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x80;
+            assert_eq!(Frame::parse(&bytes), None, "byte {at} changed");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Shortest expected delay.
+
+use super::least::least_loaded;
+use super::{Arrival, Scheduler, Server};
+use crate::ipvs::SchedulerName;
+
+/// Shortest expected delay, `sed`: the server that, this connection included, has the fewest active
+/// connections for its weight.
+///
+/// Right where servers differ much and connections are few: unlike [`Wlc`](super::Wlc) it sends the
+/// first connection to the strongest server. Wrong for UDP, which is never active: every datagram's
+/// flow goes to the server of the highest weight (the first such from the head).
+///
+/// Inactive connections do not count. Of equals the one nearest to the head of the list is served.
+///
+/// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_sed.c>
+#[doc(alias = "shortest expected delay")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sed;
+
+impl Scheduler for Sed {
+    fn name(&self) -> SchedulerName {
+        SchedulerName::SED
+    }
+
+    fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
+        least_loaded(servers.iter().enumerate(), expected)
+    }
+}
+
+/// The active connections a server would have.
+pub(super) const fn expected(server: &Server) -> i32 {
+    (server.active as i32).wrapping_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Pool;
+
+    #[test]
+    fn the_strongest_server_first() {
+        assert_eq!(
+            Pool::new("sed", &[3, 2, 1]).tcp(12),
+            "A B A C B A A B A C B A"
+        );
+    }
+
+    #[test]
+    fn all_udp_to_the_highest_weight() {
+        assert_eq!(Pool::new("sed", &[3, 2, 1]).udp(4), "A A A A");
+        assert_eq!(Pool::new("sed", &[3, 3, 1]).udp(4), "B B B B");
+    }
+}

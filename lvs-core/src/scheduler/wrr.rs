@@ -1,0 +1,241 @@
+//! Weighted round robin.
+
+use super::{Arrival, Change, Scheduler, Server};
+use crate::ipvs::SchedulerName;
+
+/// Weighted round robin, `wrr`: each server as often as its weight says, interleaved.
+///
+/// Right for servers of different strength with connections that are short and alike; it looks at no
+/// connection count. Where connections are long or unlike each other, [`Wlc`](super::Wlc).
+///
+/// # The cycle
+///
+/// The scheduler counts a **level** down: from the highest weight to 1, in steps of the weights'
+/// greatest common divisor. At each level it goes once through the list and serves every server whose
+/// weight reaches the level. Over one cycle, sum / divisor picks, a server of weight w is picked exactly
+/// w / divisor times, and so over *any* so many picks in a row. With A of weight 2 and B of weight 3,
+/// added in this order (so B is the head of the list):
+///
+/// | level | served |
+/// |---|---|
+/// | 3 | B |
+/// | 2 | B A |
+/// | 1 | B A |
+///
+/// # Where it begins
+///
+/// The textbook begins at the highest level: B B A B A. The kernel does so only when the scheduler is
+/// switched in on a service that already has its servers. Build a service as everybody does, server by
+/// server, and the level is set to 1 when the first server comes, and stays there as others follow. The
+/// first pass is then the *last* level of the cycle, every server once, and the textbook's cycle
+/// begins behind it:
+///
+/// ```
+/// use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Weight};
+/// use lvs_core::scheduler::{Flow, Generation, ServiceModel};
+///
+/// let service = Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::WRR);
+/// let mut model = ServiceModel::fresh(service, Generation::New)?;
+/// let mut a = Destination::new("192.168.1.12:80".parse()?, Forwarding::DirectRouting);
+/// let mut b = Destination::new("192.168.1.13:80".parse()?, Forwarding::DirectRouting);
+/// (a.weight, b.weight) = (Weight::new(2)?, Weight::new(3)?);
+/// model.add(a)?;
+/// model.add(b)?;
+///
+/// let flow = Flow::tcp("10.0.0.1:40000".parse().unwrap(), "172.16.5.11:80".parse().unwrap());
+/// let mut next = || model.connect(flow).map(|c| if c.destination() == a.id { "A" } else { "B" });
+/// let picks: Vec<_> = std::iter::from_fn(|| next()).take(10).collect();
+/// assert_eq!(picks.concat(), "BABBABABBA"); // BA, then BBABA BBA..: a rotation of the textbook's
+/// # Ok::<(), lvs_core::InvalidValue>(())
+/// ```
+///
+/// # What an edit does
+///
+/// Every add, delete and edit, **also one that changes nothing**, sends the scheduler back to the head
+/// of the list but keeps the level (rounded to the new divisor; the highest, if it is now too high).
+/// Servers near the head that were already served at this level are served again. With weights 4, 3, 2
+/// for A, B, C, after C B A A an edit of B to the 3 it has gives A B A C B A ..: A is asked once more.
+///
+/// So an agent that rewrites the weights every second skews wrr towards the head of the list and
+/// the heavy servers. Write a weight only when it differs; `lvs_core` does.
+///
+/// # Full servers and refusals
+///
+/// A full server is passed over in place. If all servers with a weight are full, the pick is refused and
+/// the cycle begins anew at the highest level; only a scheduler that stands within the lowest level stays
+/// where it is.
+///
+/// # Cost
+///
+/// The kernel walks the list at every level, so a pick among 1000 servers may look at all of them,
+/// many times. This model keeps the servers that the level reaches, which change only where a weight
+/// is passed; a pick is amortised constant, and the answers are the same.
+///
+/// Kernels before 3.10 began every cycle at the highest level; that is not modelled.
+///
+/// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_wrr.c>
+#[doc(alias = "weighted round robin")]
+#[derive(Clone, Debug)]
+pub struct Wrr {
+    /// The greatest common divisor of the weights, at least 1: how far a level is below the last.
+    step: u32,
+    /// The highest level: the highest weight, less `step - 1` so that the lowest is 1; 0 without weights.
+    top: u32,
+    /// The level; 0 until there is a weight.
+    level: u32,
+    /// Servers with a weight, the heaviest first, of equals in list order.
+    by_weight: Vec<Rank>,
+    /// How many of `by_weight` the level reaches.
+    reached: usize,
+    /// Those, by their place in the list.
+    serving: Vec<usize>,
+    /// Who of `serving` is asked next; 0 also means that the kernel's cursor is at the head.
+    next: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rank {
+    weight: u32,
+    index: usize,
+}
+
+impl Default for Wrr {
+    fn default() -> Self {
+        Self {
+            step: 1,
+            top: 0,
+            level: 0,
+            by_weight: Vec::new(),
+            reached: 0,
+            serving: Vec::new(),
+            next: 0,
+        }
+    }
+}
+
+/// The greatest common divisor; 0 does not count.
+pub(super) const fn gcd(mut a: u32, mut b: u32) -> u32 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+impl Wrr {
+    /// Takes in the list as it is now.
+    fn measure(&mut self, servers: &[Server]) {
+        let rank = |(index, server): (usize, &Server)| Rank {
+            weight: server.weight(),
+            index,
+        };
+        let weighty = servers.iter().enumerate().filter(|(_, s)| s.weight() > 0);
+        self.by_weight = weighty.map(rank).collect();
+        self.by_weight
+            .sort_by_key(|rank| std::cmp::Reverse(rank.weight));
+        let divisor = self.by_weight.iter().fold(0, |d, rank| gcd(d, rank.weight));
+        self.step = divisor.max(1);
+        self.top = match self.by_weight.first() {
+            Some(heaviest) => heaviest.weight - (self.step - 1),
+            None => 0,
+        };
+    }
+
+    /// Begins the pass of a level; a lower one than before, unless the cycle begins anew.
+    fn enter(&mut self, level: u32) {
+        if level > self.level {
+            self.restart();
+        }
+        self.level = level;
+        self.next = 0;
+        let known = self.reached;
+        let reached = |rank: &&Rank| rank.weight >= level;
+        let joining = self.by_weight.iter().skip(known).take_while(reached);
+        self.serving.extend(joining.map(|rank| rank.index));
+        self.reached = self.serving.len();
+        if self.reached > known {
+            // Two sorted runs, which the stable sort merges in one go.
+            self.serving.sort();
+        }
+    }
+
+    fn restart(&mut self) {
+        self.serving.clear();
+        self.reached = 0;
+    }
+
+    /// The level below; 0 below the lowest. If nobody at this level will be served, on to the first
+    /// level that reaches somebody else.
+    fn below(&self, nobody: bool) -> u32 {
+        if !nobody {
+            return self.level.saturating_sub(self.step);
+        }
+        match self.by_weight.get(self.reached) {
+            Some(rank) => rank.weight - (self.step - 1),
+            None => 0,
+        }
+    }
+
+    /// The next server of this level that is not full.
+    fn serve(&mut self, servers: &[Server]) -> Option<usize> {
+        while let Some(&index) = self.serving.get(self.next) {
+            self.next += 1;
+            if servers.get(index).is_some_and(Server::is_eligible) {
+                return Some(index);
+            }
+        }
+        None
+    }
+}
+
+impl Scheduler for Wrr {
+    fn name(&self) -> SchedulerName {
+        SchedulerName::WRR
+    }
+
+    fn changed(&mut self, servers: &[Server], change: Change) {
+        if matches!(change, Change::Flags(_)) {
+            return;
+        }
+        self.measure(servers);
+        let level = if change == Change::Bound || self.level == 0 || self.level > self.top {
+            self.top
+        } else if self.step > 1 {
+            self.level / self.step * self.step + 1
+        } else {
+            self.level
+        };
+        self.restart();
+        self.enter(level);
+    }
+
+    fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
+        if self.top == 0 {
+            return None;
+        }
+        let begun = self.next;
+        let was_lowest = self.level <= self.step;
+        let mut whole = begun == 0;
+        loop {
+            if let Some(index) = self.serve(servers) {
+                return Some(index);
+            }
+            if whole && self.below(true) == 0 {
+                break;
+            }
+            let below = self.below(whole);
+            self.enter(if below == 0 { self.top } else { below });
+            whole = true;
+        }
+        // Refused. The kernel stops where it began if that was within the lowest level, else at the end of it.
+        if was_lowest && begun > 0 {
+            self.enter(1);
+            self.next = begun;
+        } else {
+            self.enter(self.top);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

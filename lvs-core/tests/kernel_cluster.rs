@@ -1,0 +1,302 @@
+//! Clusters on a real kernel: planned, applied, proven, taken back.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use lvs_core::cluster::{
+    Aftermath, ApplyError, Event, Failure, NodeState, Observed, Plan, PlanOptions, Scope,
+};
+use lvs_core::ipvs::{SchedulerName, Service};
+use lvs_core::net::{Address, Net};
+use lvs_core::sysctl::SysctlKey;
+use lvs_core::{Cluster, Host, IfName, Netns};
+
+type Outcome = lvs_core::Result<()>;
+
+const NAT: &str = include_str!("../../examples/nat.toml");
+const DR: &str = include_str!("../../examples/dr.toml");
+
+lvs_lab::main! {
+    every_node_of_nat_is_applied_and_stays_applied,
+    every_node_of_dr_is_applied_and_stays_applied,
+    what_a_step_does_is_what_was_foretold,
+    both_families_are_applied,
+    removal_takes_services_and_virtual_ips,
+    removal_does_what_was_foretold,
+    removal_puts_back_what_goes_along,
+    a_refused_step_takes_everything_back,
+    a_refused_plan_changes_nothing,
+    a_service_is_taken_over_only_when_told,
+    reading_does_not_load_ip_vs,
+    shell_lines_do_the_same,
+    shell_lines_say_everything_about_services,
+}
+
+fn name(text: &str) -> IfName {
+    text.parse().unwrap()
+}
+
+/// A machine with interfaces that are down, as it comes.
+fn machine() -> lvs_core::Result<Netns> {
+    let netns = Netns::create()?;
+    netns.run(|host| -> Outcome {
+        let net: &mut Net = host.net();
+        net.add_veth(&name("eth0"), &name("port0"), None)?;
+        net.add_veth(&name("eth1"), &name("port1"), None)?;
+        net.set_up(&name("port0"), true)?;
+        net.set_up(&name("port1"), true)
+    })??;
+    Ok(netns)
+}
+
+fn node(text: &str, name: &str) -> NodeState {
+    Cluster::from_toml(text).unwrap().node(name).unwrap()
+}
+
+fn apply(node: &NodeState, host: &mut Host) -> Result<Plan, ApplyError> {
+    node.apply(host, PlanOptions::default(), &mut |_| ())
+}
+
+fn observe(node: &NodeState, host: &mut Host) -> Observed {
+    Observed::read(host, &Scope::of(node)).unwrap()
+}
+
+/// Applies each node on a machine of its own, twice; the second time there is nothing to do.
+fn applied_twice(text: &str) -> Outcome {
+    let cluster = Cluster::from_toml(text).unwrap();
+    for name in cluster.node_names() {
+        let node = cluster.node(name.as_str()).unwrap();
+        machine()?.run(|host| {
+            let done = apply(&node, host).unwrap();
+            assert!(!done.is_empty());
+            let again = apply(&node, host).unwrap();
+            assert!(again.is_empty(), "{again}");
+        })?;
+    }
+    Ok(())
+}
+
+fn every_node_of_nat_is_applied_and_stays_applied() -> Outcome {
+    applied_twice(NAT)
+}
+
+fn every_node_of_dr_is_applied_and_stays_applied() -> Outcome {
+    applied_twice(DR)
+}
+
+const DUAL: &str = include_str!("plans/dual-stack-director/cluster.toml");
+
+fn both_families_are_applied() -> Outcome {
+    applied_twice(DUAL)
+}
+
+/// Before each phase, and at the end, the machine is read and compared with what was foretold.
+fn what_a_step_does_is_what_was_foretold() -> Outcome {
+    for (text, name) in [
+        (NAT, "director"),
+        (NAT, "realserver1"),
+        (DR, "director"),
+        (DR, "realserver2"),
+        (DUAL, "web1"),
+    ] {
+        let node = node(text, name);
+        machine()?.run(|host| {
+            let mut foretold = observe(&node, host);
+            node.apply(host, PlanOptions::default(), &mut |event| match event {
+                Event::Phase(phase) => {
+                    let found = observe(&node, &mut Host::open().unwrap());
+                    assert_eq!(found, foretold, "{name} before {}", phase.name);
+                }
+                Event::Done(step) => foretold = foretold.after(step),
+                _ => {}
+            })
+            .unwrap();
+            assert_eq!(observe(&node, host), foretold, "{name} at the end");
+        })?;
+    }
+    Ok(())
+}
+
+fn removal_takes_services_and_virtual_ips() -> Outcome {
+    let director = node(DR, "director");
+    machine()?.run(|host| {
+        apply(&director, host).unwrap();
+        director.remove(host, &mut |_| ()).unwrap();
+        let left = observe(&director, host);
+        assert!(left.services().is_empty());
+        let addresses: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
+        assert_eq!(addresses, ["192.168.1.11/24 on eth0"]);
+        assert_eq!(
+            left.routes.len(),
+            1,
+            "the default route stays: {:?}",
+            left.routes
+        );
+        assert!(director.remove(host, &mut |_| ()).unwrap().is_empty());
+    })?;
+    let server = node(DR, "realserver1");
+    machine()?.run(|host| {
+        apply(&server, host).unwrap();
+        server.remove(host, &mut |_| ()).unwrap();
+        let left = observe(&server, host);
+        assert!(left.addresses.iter().all(|it| !server.is_virtual(&it.id)));
+        assert_eq!(
+            left.routes.len(),
+            1,
+            "the default route stays: {:?}",
+            left.routes
+        );
+    })
+}
+
+/// With the director's only address on the clients' side the kernel takes its default route along.
+fn removal_does_what_was_foretold() -> Outcome {
+    let director = node(NAT, "director");
+    machine()?.run(|host| {
+        apply(&director, host).unwrap();
+        let before = observe(&director, host);
+        let plan = director.remove(host, &mut |_| ()).unwrap();
+        assert_eq!(observe(&director, host), plan.outcome(&before));
+        let route = "the route default goes with the last address of its interface";
+        assert!(plan.notes.iter().any(|note| note == route), "{plan}");
+    })
+}
+
+/// The virtual IP was there first: the kernel takes the director's own address and the default route along.
+fn removal_puts_back_what_goes_along() -> Outcome {
+    let text = DR.replace("172.16.5.11/32", "192.168.1.10/24");
+    let director = node(&text.replace("172.16.5.11", "192.168.1.10"), "director");
+    machine()?.run(|host| -> Outcome {
+        let vip = Address::new(name("eth0"), "192.168.1.10/24".parse().unwrap());
+        host.net().add_address(&Address {
+            protocol: Address::PROTOCOL,
+            ..vip
+        })?;
+        apply(&director, host).unwrap();
+        let before = observe(&director, host);
+        let plan = director.remove(host, &mut |_| ()).unwrap();
+        let left = observe(&director, host);
+        assert_eq!(left, plan.outcome(&before), "{plan}");
+        let addresses: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
+        assert_eq!(addresses, ["192.168.1.11/24 on eth0"], "{plan}");
+        assert_eq!(left.routes, before.routes, "{plan}");
+        Ok(())
+    })?
+}
+
+/// The scheduler does not exist, which only the kernel finds out: everything before it is taken back.
+fn a_refused_step_takes_everything_back() -> Outcome {
+    let mut node = node(NAT, "director");
+    for service in &mut node.services {
+        service.service.scheduler = SchedulerName::new("nosuch").unwrap();
+    }
+    machine()?.run(|host| {
+        host.ipvs().unwrap().services().unwrap();
+        let before = observe(&node, host);
+        let error = apply(&node, host).unwrap_err();
+        assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
+        assert!(error.to_string().contains("ip_vs_nosuch"), "{error}");
+        assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
+        assert_eq!(observe(&node, host), before);
+    })
+}
+
+fn a_refused_plan_changes_nothing() -> Outcome {
+    let node = node(NAT, "director");
+    Netns::create()?.run(|host| {
+        let before = observe(&node, host);
+        let error = apply(&node, host).unwrap_err();
+        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(error.to_string().contains("eth1 does not exist"), "{error}");
+        assert!(matches!(error.aftermath(), Aftermath::Untouched), "{error}");
+        assert_eq!(observe(&node, host), before);
+    })
+}
+
+fn a_service_is_taken_over_only_when_told() -> Outcome {
+    let node = node(NAT, "director");
+    let other = Service::new("udp 172.16.5.11:53".parse().unwrap(), SchedulerName::RR);
+    machine()?.run(|host| {
+        host.net().set_up(&IfName::LO, true)?;
+        host.ipvs()?.add_service(&other)?;
+        let error = apply(&node, host).unwrap_err();
+        assert!(error.to_string().contains("udp 172.16.5.11:53"), "{error}");
+        assert_eq!(host.ipvs()?.services()?.len(), 1);
+
+        node.apply(host, PlanOptions { take_over: true }, &mut |_| ())
+            .unwrap();
+        let left: Vec<_> = host
+            .ipvs()?
+            .services()?
+            .iter()
+            .map(|it| it.service.id)
+            .collect();
+        assert_eq!(left, ["tcp 172.16.5.11:80".parse().unwrap()]);
+        Ok(())
+    })?
+}
+
+fn reading_does_not_load_ip_vs() -> Outcome {
+    for module in ["ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "ip_vs"] {
+        lvs_lab::unload_module(module).unwrap();
+    }
+    let node = node(NAT, "director");
+    machine()?.run(|host| {
+        let plan = node.plan(host, PlanOptions::default()).unwrap();
+        assert!(
+            plan.notes
+                .iter()
+                .any(|note| note.contains("ip_vs is not loaded")),
+            "{plan}"
+        );
+        assert!(!host.is_ipvs_loaded());
+        assert_eq!(host.sysctl().read(&SysctlKey::IP_FORWARD).unwrap(), "0");
+    })?;
+    lvs_lab::load_module("ip_vs_rr").unwrap();
+    Ok(())
+}
+
+/// Types the lines of a plan with Debian's own tools.
+fn type_lines(plan: &Plan) {
+    for line in plan
+        .to_shell()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (tool, arguments) = words.split_first().unwrap();
+        lvs_lab::run_tool(tool, arguments).unwrap();
+    }
+}
+
+/// After typing, nothing is left to plan, and not even a label differs.
+fn typed(text: &str, name: &str) -> Outcome {
+    let node = node(text, name);
+    let options = PlanOptions::default();
+    machine()?.run(|host| {
+        let plan = node.plan(host, options).unwrap();
+        let mut foretold = plan.outcome(&observe(&node, host));
+        // The one thing that `ip` cannot say everywhere.
+        for address in &mut foretold.addresses {
+            address.protocol = 0;
+        }
+        type_lines(&plan);
+        let left = node.plan(host, options).unwrap();
+        assert!(left.is_empty(), "{name}: {left}");
+        assert_eq!(observe(&node, host), foretold, "{name}");
+    })
+}
+
+fn shell_lines_do_the_same() -> Outcome {
+    typed(NAT, "director")?;
+    typed(NAT, "realserver1")?;
+    typed(DR, "director")?;
+    typed(DR, "realserver2")?;
+    typed(DUAL, "director")?;
+    typed(DUAL, "web1")
+}
+
+const SERVICES: &str = include_str!("plans/everything-about-services/cluster.toml");
+
+fn shell_lines_say_everything_about_services() -> Outcome {
+    lvs_lab::load_module("ip_vs_sh").unwrap();
+    typed(SERVICES, "lb")
+}

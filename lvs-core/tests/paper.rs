@@ -1,0 +1,307 @@
+//! What is wrong with a cluster file is said with its place, its reason and a remedy.
+#![cfg(feature = "toml")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail it; clippy knows that of tests only"
+)]
+
+use lvs_core::Cluster;
+use lvs_core::cluster::{Document, DocumentError};
+
+const NAT: &str = include_str!("../../examples/nat.toml");
+const DR: &str = include_str!("../../examples/dr.toml");
+
+/// An example with one thing changed; that thing must be there.
+#[track_caller]
+fn changed(text: &str, from: &str, to: &str) -> DocumentError {
+    assert!(text.contains(from), "{from:?} is not in the example");
+    Cluster::from_toml(&text.replacen(from, to, 1)).unwrap_err()
+}
+
+/// The whole message; and every refusal of a text has a position.
+#[track_caller]
+fn says(error: &DocumentError, message: &str) {
+    assert_eq!(error.to_string(), message);
+    assert!(error.position().is_some(), "no position: {message}");
+}
+
+fn line_of(text: &str, needle: &str) -> usize {
+    text.lines().position(|line| line.contains(needle)).unwrap() + 1
+}
+
+#[test]
+fn the_examples_are_clusters() {
+    for text in [NAT, DR] {
+        let cluster = Cluster::from_toml(text).unwrap();
+        assert_eq!(cluster.real_servers().len(), 2);
+        assert_eq!(cluster.services()[0].destinations.len(), 2);
+    }
+}
+
+#[test]
+fn unknown_key() {
+    let error = changed(DR, "weight = 2", "wieght = 2");
+    says(
+        &error,
+        "real-servers[0].wieght: unknown key `wieght`; did you mean `weight`?",
+    );
+    let position = error.position().unwrap();
+    assert_eq!(position.line, line_of(DR, "weight = 2"));
+    assert_eq!(position.column, 1);
+}
+
+#[test]
+fn unknown_key_that_is_near_nothing() {
+    says(
+        &changed(NAT, "[director]\n", "[director]\ncolour = 1\n"),
+        "director.colour: unknown key `colour`; \
+         the keys here are name, gateway, ip-forward, addresses",
+    );
+}
+
+#[test]
+fn keys_that_are_not_built_yet() {
+    for (from, to, path) in [
+        (
+            "name = \"web\"",
+            "name = \"web\"\ntunnel = { type = \"ipip\" }",
+            "tunnel",
+        ),
+        ("[director]\n", "[sync]\nid = 1\n\n[director]\n", "sync"),
+        ("scheduler = \"rr\"", "fwmark = 1", "services[0].fwmark"),
+        (
+            "{ interface = \"eth0\"",
+            "{ floating = true, interface = \"eth0\"",
+            "director.addresses[0].floating",
+        ),
+        (
+            "[[services]]",
+            "[ipvs]\nconntrack = 1\n\n[[services]]",
+            "ipvs.conntrack",
+        ),
+    ] {
+        let key = path.rsplit('.').next().unwrap();
+        says(
+            &changed(NAT, from, to),
+            &format!("{path}: the key `{key}` is not supported by this version; leave it out"),
+        );
+    }
+    says(
+        &changed(NAT, "forwarding = \"nat\"", "forwarding = \"tunnel\""),
+        "forwarding: \"tunnel\" is not supported by this version; nat and dr are",
+    );
+}
+
+#[test]
+fn missing_key() {
+    says(
+        &changed(
+            NAT,
+            "interface = \"eth0\", address = \"172.16.5.11/16\"",
+            "interface = \"eth0\"",
+        ),
+        "director.addresses[0]: the key `address` is missing",
+    );
+}
+
+#[test]
+fn unknown_scheduler() {
+    let error = changed(NAT, "\"rr\"", "\"wr\"");
+    says(
+        &error,
+        "services[0].scheduler: unknown scheduler \"wr\": \
+         Linux has no module ip_vs_wr; did you mean \"rr\"?",
+    );
+    assert_eq!(error.position().unwrap().line, line_of(NAT, "scheduler = "));
+}
+
+#[test]
+fn weights_out_of_range() {
+    for bad in ["-1", "2147483648"] {
+        says(
+            &changed(DR, "weight = 2", &format!("weight = {bad}")),
+            &format!("real-servers[0].weight: {bad} is not in 0..2147483647"),
+        );
+    }
+    let destinations = "destinations = [{ real-server = \"realserver1\" }, { real-server = \"realserver2\", weight = -5 }]";
+    says(
+        &changed(DR, "scheduler = \"wrr\"", destinations),
+        "services[0].destinations[1].weight: -5 is not in 0..2147483647",
+    );
+}
+
+#[test]
+fn virtual_ip_that_nobody_carries() {
+    says(
+        &changed(
+            DR,
+            "address = \"172.16.5.11:80\"",
+            "address = \"172.16.5.12:80\"",
+        ),
+        "services[0].address: no interface of the director carries 172.16.5.12; \
+         add { interface = \"eth0\", address = \"172.16.5.12/32\" } to director.addresses",
+    );
+}
+
+#[test]
+fn gateway_on_no_connected_network() {
+    let error = changed(NAT, "gateway = \"172.16.0.1\"", "gateway = \"10.0.0.1\"");
+    says(
+        &error,
+        "director.gateway: 10.0.0.1 is on no network of this machine; \
+         it is connected to 172.16.0.0/16 and 192.168.1.0/24",
+    );
+    assert_eq!(error.position().unwrap().line, line_of(NAT, "gateway = "));
+    says(
+        &changed(NAT, "gateway = \"172.16.0.1\"", "gateway = \"172.16.5.11\""),
+        "director.gateway: 172.16.5.11 is this machine's own address; name the router's",
+    );
+}
+
+#[test]
+fn duplicate_names() {
+    says(
+        &changed(NAT, "name = \"realserver2\"", "name = \"realserver1\""),
+        "real-servers[1].name: \"realserver1\" is the name of real-servers[0] too; \
+         every machine needs a name of its own",
+    );
+}
+
+#[test]
+fn duplicate_addresses() {
+    says(
+        &changed(NAT, "192.168.1.13/24", "192.168.1.12/24"),
+        "real-servers[1].addresses[0].address: 192.168.1.12 is the address of \
+         real-servers[0].addresses[0] too; every address belongs to one machine, once",
+    );
+    let rip = "{ interface = \"eth0\", address = \"192.168.1.12/24\" }";
+    let both = format!("{rip}, {{ interface = \"lo\", address = \"172.16.5.11/32\" }}");
+    says(
+        &changed(DR, rip, &both),
+        "real-servers[0].addresses[1].address: 172.16.5.11 is the address of director.addresses[0] \
+         too; leave it out: where a real server needs the virtual IP, it gets it on lo",
+    );
+}
+
+#[test]
+fn destination_port_with_direct_routing() {
+    let destinations = "destinations = [{ real-server = \"realserver1\", port = 8080 }]";
+    says(
+        &changed(DR, "scheduler = \"wrr\"", destinations),
+        "services[0].destinations[0].port: 8080 cannot be: dr leaves the port as it is, 80; \
+         leave it out, or use forwarding = \"nat\"",
+    );
+}
+
+#[test]
+fn destination_that_is_no_machine_of_the_cluster() {
+    says(
+        &changed(
+            DR,
+            "scheduler = \"wrr\"",
+            "destinations = [{ real-server = \"realserver3\" }]",
+        ),
+        "services[0].destinations[0].real-server: there is no real server \"realserver3\"; \
+         did you mean \"realserver1\"?",
+    );
+}
+
+#[test]
+fn addresses_as_people_forget_them() {
+    says(
+        &changed(NAT, "192.168.1.12/24", "192.168.1.12"),
+        "real-servers[0].addresses[0].address: \"192.168.1.12\" has no prefix length; \
+         write the network's, as in \"192.168.1.12/24\"",
+    );
+    says(
+        &changed(NAT, "172.16.5.11:80", "172.16.5.11"),
+        "services[0].address: \"172.16.5.11\" is not ADDRESS:PORT, like \"172.16.5.11:80\"",
+    );
+    says(
+        &changed(NAT, "172.16.5.11:80", "172.16.5.11:0"),
+        "services[0].address: port 0 means every port, which only works with persistence; \
+         name a port or add persistence",
+    );
+}
+
+#[test]
+fn empty_and_too_large() {
+    for empty in ["", "  \n", "# only a remark\n"] {
+        let error = Cluster::from_toml(empty).unwrap_err();
+        assert_eq!(error.problem(), "the file is empty");
+        assert!(error.advice().unwrap().contains("[[real-servers]]"));
+    }
+    let error = Cluster::from_toml(&"#".repeat(Document::MAX_LENGTH + 1)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the file has 16777217 bytes; 16777216 are read at most"
+    );
+}
+
+#[test]
+fn not_toml() {
+    let error = changed(NAT, "name = \"web\"", "name = web");
+    assert_eq!(
+        error.position().unwrap().line,
+        line_of(NAT, "name = \"web\"")
+    );
+}
+
+#[test]
+fn wrong_type() {
+    says(
+        &changed(DR, "weight = 2", "weight = \"two\""),
+        "real-servers[0].weight: invalid type: string \"two\", expected i64",
+    );
+    let error = changed(DR, "scheduler = \"wrr\"", "persistence = true");
+    assert_eq!(error.path(), "services[0].persistence");
+}
+
+#[test]
+fn nat_needs_routing() {
+    says(
+        &changed(NAT, "[director]\n", "[director]\nip-forward = false\n"),
+        "director.ip-forward: false cannot be with nat: answers would never leave; leave it out",
+    );
+}
+
+#[test]
+fn the_same_checks_without_toml() {
+    let mut json = serde_json::json!({
+        "name": "web", "forwarding": "dr",
+        "director": { "addresses": [{ "interface": "eth0", "address": "172.16.5.11/32" }] },
+        "services": [{ "address": "172.16.5.11:80", "persistence": 300 }],
+    });
+    let cluster = |json: &serde_json::Value| {
+        let document: Document = serde_json::from_value(json.clone()).unwrap();
+        Cluster::try_from(document)
+    };
+    assert!(cluster(&json).is_ok());
+    json["director"]["addresses"][0]["label"] = "eth1:0".into();
+    let error = cluster(&json).unwrap_err();
+    assert_eq!(error.path(), "director.addresses[0].label");
+    assert_eq!(error.position(), None);
+}
+
+/// The examples, cut or disturbed in many places, are clusters or errors; and an error that knows its
+/// path knows its position.
+#[test]
+fn no_text_makes_it_panic() {
+    let check = |text: &str| {
+        if let Err(error) = Cluster::from_toml(text) {
+            assert!(
+                error.path().is_empty() || error.position().is_some(),
+                "{error}"
+            );
+        }
+    };
+    for text in [NAT, DR] {
+        for (at, _) in text.char_indices().step_by(5) {
+            let (before, after) = text.split_at(at);
+            check(before);
+            for disturbance in ["\"", "[", "=", "9", "\n"] {
+                check(&format!("{before}{disturbance}{after}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+# links and forwarding
+ip link set dev eth0 up
+ip link set dev lo up
+# sysctls
+sysctl -w net/ipv4/conf/all/arp_announce=2
+sysctl -w net/ipv4/conf/all/arp_ignore=1
+sysctl -w net/ipv4/conf/lo/arp_announce=2
+sysctl -w net/ipv4/conf/lo/arp_ignore=1
+# addresses
+ip address add 192.168.1.12/24 broadcast 192.168.1.255 dev eth0
+# virtual IPs
+ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev lo label lo:0
+# last routes
+ip route add 172.16.5.11/32 dev lo scope link proto 76
+ip route add default via 192.168.1.254 proto 76

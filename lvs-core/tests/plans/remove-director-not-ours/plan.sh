@@ -1,0 +1,5 @@
+# destinations
+ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.14:80
+ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.12:80
+# services
+ipvsadm -D -t 172.16.5.11:80
