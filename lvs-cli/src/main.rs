@@ -3,13 +3,18 @@
 mod apply;
 mod arguments;
 mod check;
+mod columns;
+mod direct;
 mod exit;
 mod file;
+mod grid;
 mod list;
 mod order;
 mod output;
 mod plan;
 mod remove;
+mod restore;
+mod save;
 
 use std::process::ExitCode;
 
@@ -39,6 +44,14 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
+        Verb::Save(arguments) => save::run(&arguments),
+        Verb::Restore(arguments) => restore::run(&arguments),
+        Verb::Service(change) => direct::service(&change),
+        Verb::Destination(change) => direct::destination(&change),
+        Verb::Zero(rest) => direct::run("-Z", &rest),
+        Verb::Flush => direct::flush(),
+        Verb::Timeouts(rest) => direct::timeouts(&rest),
+        Verb::Daemon(verb) => direct::daemon(&verb),
     }
 }
 
