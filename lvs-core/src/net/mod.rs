@@ -6,6 +6,7 @@ pub mod arp;
 mod handle;
 mod link;
 mod message;
+pub mod ndp;
 mod route;
 
 pub use address::{Address, AddressId, Scope};
