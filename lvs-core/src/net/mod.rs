@@ -5,7 +5,7 @@ mod advice;
 pub mod arp;
 mod handle;
 mod link;
-mod message;
+pub(crate) mod message;
 mod route;
 
 pub use address::{Address, AddressId, Scope};
