@@ -2,6 +2,9 @@
 
 mod apply;
 mod arguments;
+mod confirm;
+mod drain;
+mod duration;
 mod exit;
 mod file;
 mod list;
@@ -9,6 +12,7 @@ mod order;
 mod output;
 mod plan;
 mod remove;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -34,7 +38,10 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
     match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Apply(arguments) => apply::run(&arguments),
+        Verb::Confirm(arguments) => confirm::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Drain(arguments) => drain::run(&arguments),
+        Verb::Undrain(arguments) => drain::undrain(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
     }

@@ -58,6 +58,11 @@ impl SysctlKey {
     /// there does not. So 1 here does not prove that a given interface forwards.
     pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
 
+    /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
+    /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
+    pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
+        Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
+
     /// Checks that the path stays below `/proc/sys`.
     ///
     /// # Errors
@@ -116,6 +121,16 @@ impl SysctlKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is there only while ip_vs is loaded.
+    pub(crate) fn is_ipvs(&self) -> bool {
+        self.0.starts_with("net/ipv4/vs/")
+    }
+
+    /// Whether it is `forwarding` of an interface or of the template of interfaces.
+    pub(crate) fn is_forwarding(&self) -> bool {
+        self.0.starts_with("net/ipv4/conf/") && self.0.ends_with("/forwarding")
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Step;
-use super::{NodeState, Role};
+use super::{NodeState, Record, Role};
 use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId};
@@ -99,6 +99,25 @@ impl Scope {
             forwarding: sysctls.contains(&SysctlKey::IP_FORWARD),
             sysctls,
             ipvs: node.role == Role::Director,
+        }
+    }
+
+    /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
+    /// put back as it was found.
+    #[must_use]
+    pub fn recorded(node: &NodeState, record: &Record) -> Self {
+        let mut scope = Self::of(&record.honoured(node));
+        scope.sysctls.extend(record.sysctls().cloned());
+        scope.forwarding = scope.sysctls.contains(&SysctlKey::IP_FORWARD);
+        scope
+    }
+
+    /// What draining can need.
+    pub(super) fn of_drains() -> Self {
+        Self {
+            sysctls: BTreeSet::from([SysctlKey::EXPIRE_QUIESCENT_TEMPLATE]),
+            forwarding: false,
+            ipvs: true,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Action, Phase, Plan, Refusal, Step, addresses, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
-use crate::cluster::{NodeState, Role};
+use crate::cluster::{NodeState, Record, Role};
 use crate::net::Route;
 
 pub(super) struct Draft<'a> {
@@ -33,11 +33,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn finish(self, refusals: Vec<Refusal>) -> Plan {
+    pub(super) fn finish(self, record: &Record, refusals: Vec<Refusal>) -> Plan {
         let mut notes = self.node.notes.clone();
         notes.extend(addresses::notes(self.node, self.observed));
         notes.extend(self.loading());
-        let foreign = foreign::foreign(self.node, self.observed);
+        notes.extend(self.lost_routes());
+        let foreign = foreign::foreign(self.node, self.observed, record);
         self.plan(refusals, foreign, notes)
     }
 
