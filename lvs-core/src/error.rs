@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::ipvs::Snapshot;
+
 /// The result of everything here that talks to the kernel.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -32,6 +34,12 @@ impl InvalidValue {
     #[must_use]
     pub fn what(&self) -> &str {
         self.what
+    }
+
+    /// The value, as text.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
     }
 
     /// What is wrong with it, without the value.
@@ -104,7 +112,12 @@ pub enum Cause {
     /// Answers were lost (`ENOBUFS`); what happened is unknown: look at the table again.
     Overrun,
     /// The table kept changing while it was read.
-    Unsettled,
+    Unsettled {
+        /// Every service and destination of IPVS that was seen in any reading, in the order of
+        /// their identities: some have gone, and some that live may be missing. Empty for what is
+        /// not IPVS.
+        seen: Snapshot,
+    },
 }
 
 /// An operation on an object that failed, why, and what to do next.
@@ -151,6 +164,13 @@ impl Error {
     #[must_use]
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.0.advice = Some(advice.into());
+        self
+    }
+
+    /// The same under another name, where the caller knows more about what was attempted.
+    #[must_use]
+    pub(crate) fn renamed(mut self, operation: Operation) -> Self {
+        self.0.operation = operation;
         self
     }
 
@@ -222,7 +242,16 @@ impl Error {
     /// The table kept changing while it was read.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
-        matches!(self.0.cause, Cause::Unsettled)
+        matches!(self.0.cause, Cause::Unsettled { .. })
+    }
+
+    /// What was seen of a table that kept changing: see [`Cause::Unsettled`].
+    #[must_use]
+    pub fn seen(&self) -> Option<&Snapshot> {
+        match &self.0.cause {
+            Cause::Unsettled { seen } => Some(seen),
+            _ => None,
+        }
     }
 }
 
@@ -251,7 +280,7 @@ impl fmt::Display for Cause {
             Self::NotLoaded => f.write_str("ip_vs is not loaded in this kernel"),
             Self::Timeout => f.write_str("no answer in time, the outcome is unknown"),
             Self::Overrun => f.write_str("answers were lost (ENOBUFS), the outcome is unknown"),
-            Self::Unsettled => f.write_str("the table kept changing while it was read"),
+            Self::Unsettled { .. } => f.write_str("the table kept changing while it was read"),
         }
     }
 }

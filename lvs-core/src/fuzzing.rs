@@ -6,6 +6,7 @@
 )]
 
 use crate::ipvs::message::IpvsMessage;
+use crate::ipvs::rules::{self, Rules};
 
 /// A generic netlink header and attributes: what can be read is written and read again the same.
 pub fn message(bytes: &[u8]) {
@@ -15,6 +16,17 @@ pub fn message(bytes: &[u8]) {
     let mut again = Vec::new();
     message.encode_with_header(&mut again);
     assert_eq!(IpvsMessage::decode_with_header(&again), Ok(message));
+}
+
+/// The text of ipvsadm: the table that can be read is written and read again the same.
+pub fn rules(bytes: &[u8]) {
+    let read = |text: &str| Rules::parse(text).and_then(|rules| rules.table());
+    let Ok(Ok(table)) = std::str::from_utf8(bytes).map(read) else {
+        return;
+    };
+    let _ = rules::save_compatible(&table);
+    let text = rules::save(&table);
+    assert_eq!(read(&text).as_ref().map(rules::save), Ok(text));
 }
 
 #[cfg(test)]

@@ -20,6 +20,16 @@ impl Random {
         (self.next() >> 16) as usize % end
     }
 
+    /// A number in `0..end`, in 32 bits.
+    pub(crate) fn number(&mut self, end: u32) -> u32 {
+        self.draw() % end
+    }
+
+    /// Any number of 32 bits.
+    pub(crate) fn draw(&mut self) -> u32 {
+        (self.next() >> 16) as u32
+    }
+
     /// Up to `most` bytes of anything.
     pub(crate) fn bytes(&mut self, most: usize) -> Vec<u8> {
         let length = self.below(most + 1);

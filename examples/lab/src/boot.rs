@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Installation};
-use crate::guest::variable;
+use crate::guest::{STARTED, status, variable};
 use crate::home::RunDirectory;
 use crate::signals::{self, Group};
 use crate::spec::Spec;
@@ -174,16 +174,16 @@ fn attend(
         let late = watchdog.join().unwrap_or_default();
         // Helpers that outlived the kernel would keep the pipes open.
         group.kill();
-        let console = console.join().unwrap_or_default();
-        Ok(End {
-            status: if late {
-                Status::TimedOut(timeout)
-            } else {
-                judge(status?, &console)
-            },
+        let mut end = End {
+            status: Status::TimedOut(timeout),
             stdout: stdout.join().unwrap_or_default(),
             stderr: stderr.join().unwrap_or_default(),
-        })
+        };
+        let console = console.join().unwrap_or_default();
+        if !late {
+            end.status = judge(status?, &String::from_utf8_lossy(&console))?;
+        }
+        Ok(end)
     })
 }
 
@@ -211,23 +211,33 @@ fn drain(from: Option<impl Read>, mut to: Option<impl Write>) -> Vec<u8> {
 }
 
 /// Process 1 hands its status to the kernel, which exits with it; a panic ends in SIGABRT.
-fn judge(status: ExitStatus, console: &[u8]) -> Status {
+///
+/// Without a word from process 1 the kernel never came up: it exits with 1 then, or of a signal. What it said
+/// before that word is noise otherwise.
+fn judge(status: ExitStatus, console: &str) -> Result<Status> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
+    let after = console.split_once(STARTED).map(|(_, words)| words);
+    let words = after.unwrap_or(console).trim();
     match code {
-        Some(code) => Status::Exited(code),
+        None | Some(1) if after.is_none() => Err(Error::unavailable(format!(
+            "user-mode Linux does not start here ({status}): {words}"
+        ))),
         None => {
-            let signal = status.signal().unwrap_or_default();
-            let words = String::from_utf8_lossy(console);
-            Status::Died(format!(
-                "the guest's kernel died of signal {signal}:\n{}",
-                words.trim_end()
-            ))
+            let reason = format!("the guest's kernel died ({status}): {words}");
+            Ok(Status::Died(reason))
         }
+        Some(status::NOT_BOOTED) => {
+            let reason = format!("the guest did not start: {words}");
+            Ok(Status::Died(reason))
+        }
+        Some(code) => Ok(Status::Exited(code)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     #[test]
@@ -242,8 +252,16 @@ mod tests {
 
     #[test]
     fn a_signal_is_the_kernels_death() {
-        let status = judge(ExitStatus::from_raw(6), b"Kernel panic - not syncing\n");
-        assert!(matches!(status, Status::Died(words) if words.contains("6:\nKernel panic")));
-        assert_eq!(judge(ExitStatus::from_raw(7 << 8), b""), Status::Exited(7));
+        let console = format!("noise\r\n{STARTED}\r\nKernel panic\n");
+        let died = judge(ExitStatus::from_raw(6), &console).unwrap();
+        assert!(matches!(died, Status::Died(words) if words.ends_with("): Kernel panic")));
+        let exited = judge(ExitStatus::from_raw(7 << 8), &console).unwrap();
+        assert_eq!(exited, Status::Exited(7));
+    }
+
+    #[test]
+    fn a_kernel_that_never_came_up_is_unavailable() {
+        let error = judge(ExitStatus::from_raw(1 << 8), "ptrace: not permitted\n").unwrap_err();
+        assert!(matches!(error, Error::Unavailable(reason) if reason.contains("not permitted")));
     }
 }

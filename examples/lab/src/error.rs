@@ -37,17 +37,23 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<lvs_core::Error> for Error {
-    fn from(error: lvs_core::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
+/// Errors that say all there is to say.
+macro_rules! failed_by {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Failed(error.to_string())
+            }
+        }
+    )*};
 }
 
-impl From<lvs_core::InvalidValue> for Error {
-    fn from(error: lvs_core::InvalidValue) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
+failed_by!(
+    lvs_core::Error,
+    lvs_core::InvalidValue,
+    lvs_core::cluster::DocumentError,
+    crate::topology::TopologyError
+);
 
 /// Says which file or system call an errno belongs to.
 pub(crate) trait Context<T> {

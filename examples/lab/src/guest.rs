@@ -16,6 +16,8 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
+use lvs_core::IfName;
+use lvs_core::net::Net;
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::termios::{self, SetArg};
@@ -42,6 +44,9 @@ pub(crate) mod variable {
     pub(crate) const NO_TOOLS: &str = "LVS_LAB_NO_TOOLS";
 }
 
+/// The first thing a guest says, on the console: without it the kernel did not come up.
+pub(crate) const STARTED: &str = "lvs-lab: process 1 has started";
+
 /// Statuses a guest hands back.
 pub(crate) mod status {
     pub(crate) const FAILED: u8 = 1;
@@ -60,6 +65,8 @@ pub(crate) fn task() -> Option<OsString> {
         return Some(task);
     }
     let spec = env::var_os(variable::SPEC)?;
+    // In one piece, so that the kernel cannot speak in between.
+    eprint!("{STARTED}");
     let Err(error) = start(Path::new(&spec));
     eprintln!("the guest did not start: {error}");
     power_off(status::NOT_BOOTED)
@@ -72,10 +79,15 @@ fn start(spec: &Path) -> Result<Infallible> {
     modules::load_at_boot(&spec)?;
     // No helper of the host's is asked for modules: what is there is the same on every machine.
     fs::write("/proc/sys/kernel/modprobe", "\n").context("write kernel.modprobe")?;
-    crate::loopback::set_up()?;
+    set_loopback_up()?;
     env::set_current_dir(&spec.directory).on("enter", &spec.directory)?;
     let (arguments, environment) = spec.vectors()?;
     execve(c"/proc/self/exe", &arguments, &environment).context("execute anew")
+}
+
+/// Before `lo` is up there is no local routing table, and IPVS refuses every destination.
+pub(crate) fn set_loopback_up() -> Result<()> {
+    Ok(Net::open()?.set_up(&IfName::LO, true)?)
 }
 
 /// The root is the host's, read-only; only these are the guest's own.

@@ -13,7 +13,7 @@ use crate::boot::{Output, Status, boot};
 use crate::error::{Context, Error, Result};
 use crate::guest::{self, status};
 use crate::outcome::{Outcome, Skip};
-use crate::{loopback, signals};
+use crate::signals;
 
 /// Guests at a time, unless `--test-threads` says otherwise: each one needs a processor.
 const GUESTS: usize = 2;
@@ -185,7 +185,7 @@ enum Ended {
 fn run_here(body: impl FnOnce() -> Result<(), String> + Send) -> Result<Ended> {
     let run = || {
         unshare(CloneFlags::CLONE_NEWNET).context("LVS_LAB=host: make a network namespace")?;
-        loopback::set_up()?;
+        guest::set_loopback_up()?;
         match panic::catch_unwind(AssertUnwindSafe(body)) {
             Ok(result) => result.map(|()| Ended::Done).map_err(Error::failed),
             Err(payload) => match payload.downcast::<Skip>() {

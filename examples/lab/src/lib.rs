@@ -6,6 +6,9 @@
 //!
 //! - Integration tests have `harness = false` and end in [`main!`].
 //! - Programs call [`example`] in their `main`.
+//! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
+//! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
+//! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
 //!
 //! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
 //! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
@@ -19,21 +22,29 @@
 //! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
 
 mod boot;
+mod command;
 mod error;
 mod fetch;
 mod guest;
 mod harness;
 mod home;
-mod loopback;
+pub mod http;
+mod lab;
 mod modules;
+mod network;
 mod outcome;
 mod signals;
 mod spec;
 mod tools;
+pub mod topology;
+pub mod udp;
 
+pub use command::run_command;
 pub use error::{Error, Result};
 pub use fetch::prepare;
 pub use harness::{Test, example, run_tests};
+pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
+pub use network::Network;
 pub use outcome::{Outcome, skip};
 pub use tools::{run_tool, tool};

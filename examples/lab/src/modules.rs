@@ -16,7 +16,7 @@ use crate::spec::Spec;
 /// Loaded in every guest: ip_vs with three schedulers, and what joins namespaces.
 ///
 /// The other schedulers stay out so that a test can see what an unknown one looks like.
-const AT_BOOT: [&str; 8] = [
+const AT_BOOT: [&str; 7] = [
     "ip_vs",
     "ip_vs_rr",
     "ip_vs_wrr",
@@ -24,7 +24,6 @@ const AT_BOOT: [&str; 8] = [
     "veth",
     "bridge",
     "dummy",
-    "ipip",
 ];
 
 /// Loads a module and what it depends on: `ip_vs_sh`. Loading it twice is no error, nor one that is built in.

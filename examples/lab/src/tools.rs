@@ -13,22 +13,55 @@ use crate::guest::{guest_variable, variable};
 /// # Errors
 /// The tools could not be fetched, or this is not among them.
 pub fn tool(name: &str) -> Result<Command> {
-    let Ok(root) = guest_variable(variable::TOOLS).map(PathBuf::from) else {
-        return Err(Error::unavailable(
-            match guest_variable(variable::NO_TOOLS) {
+    let tool = Tool::find(name)?;
+    let mut command = Command::new(tool.path);
+    command.env("LD_LIBRARY_PATH", tool.libraries);
+    Ok(command)
+}
+
+/// The same as a shell script that passes its arguments on.
+pub(crate) fn script(name: &str) -> Result<String> {
+    let Tool { path, libraries } = Tool::find(name)?;
+    let path = quoted(&path.display().to_string());
+    let libraries = quoted(&libraries);
+    Ok(format!(
+        "#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {path} \"$@\"\n"
+    ))
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+struct Tool {
+    path: PathBuf,
+    libraries: String,
+}
+
+impl Tool {
+    fn find(name: &str) -> Result<Self> {
+        let root = root()?;
+        let path = ["usr/sbin", "sbin", "usr/bin", "bin"]
+            .iter()
+            .map(|directory| root.join(directory).join(name))
+            .find(|path| path.is_file())
+            .ok_or_else(|| Error::failed(format!("{name} is not among Debian's tools")))?;
+        Ok(Self {
+            path,
+            libraries: libraries(&root),
+        })
+    }
+}
+
+fn root() -> Result<PathBuf> {
+    guest_variable(variable::TOOLS)
+        .map(PathBuf::from)
+        .map_err(|_| {
+            Error::unavailable(match guest_variable(variable::NO_TOOLS) {
                 Ok(reason) => reason.to_string_lossy().into_owned(),
                 Err(_) => "Debian's tools are only there in a guest".to_owned(),
-            },
-        ));
-    };
-    let path = ["usr/sbin", "sbin", "usr/bin", "bin"]
-        .iter()
-        .map(|directory| root.join(directory).join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| Error::failed(format!("{name} is not among Debian's tools")))?;
-    let mut command = Command::new(path);
-    command.env("LD_LIBRARY_PATH", libraries(&root));
-    Ok(command)
+            })
+        })
 }
 
 fn libraries(root: &Path) -> String {
@@ -52,5 +85,16 @@ pub fn run_tool(name: &str, arguments: &[&str]) -> Result<String> {
             output.status,
             String::from_utf8_lossy(&output.stderr).trim()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("/a b"), "'/a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

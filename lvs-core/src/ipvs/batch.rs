@@ -7,7 +7,7 @@ use crate::netlink::packet::ACK;
 
 /// `NLMSG_NOOP`: does nothing and, when asked to, answers. It stands behind the commands of a send,
 /// whose success is silent and of which one (stopping a daemon) may lose its answer altogether.
-const BARRIER: u16 = 1;
+pub(super) const BARRIER: u16 = 1;
 /// A send is closed from here on; no message is longer than a few hundred bytes.
 const ENOUGH: usize = 63 << 10;
 

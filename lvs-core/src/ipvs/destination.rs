@@ -135,6 +135,32 @@ pub enum Encapsulation {
     },
 }
 
+impl Encapsulation {
+    /// The kernel's numbers: type, port, flags.
+    pub(super) fn from_numbers(kind: u8, port: u16, flags: u16) -> Self {
+        match (
+            kind,
+            NonZeroU16::new(port),
+            TunnelChecksum::from_flags(flags),
+        ) {
+            (0, None, Some(TunnelChecksum::None)) => Self::Ipip,
+            (1, Some(port), Some(checksum)) => Self::Gue { port, checksum },
+            (2, None, Some(checksum)) => Self::Gre { checksum },
+            _ => Self::Other { kind, port, flags },
+        }
+    }
+
+    /// The same the other way.
+    pub(super) const fn numbers(self) -> (u8, u16, u16) {
+        match self {
+            Self::Ipip => (0, 0, 0),
+            Self::Gue { port, checksum } => (1, port.get(), checksum.flags()),
+            Self::Gre { checksum } => (2, 0, checksum.flags()),
+            Self::Other { kind, port, flags } => (kind, port, flags),
+        }
+    }
+}
+
 impl fmt::Display for Encapsulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,6 +185,25 @@ pub enum TunnelChecksum {
     Full,
     /// Remote checksum offload, GUE only.
     Remote,
+}
+
+impl TunnelChecksum {
+    const fn from_flags(flags: u16) -> Option<Self> {
+        match flags {
+            0 => Some(Self::None),
+            1 => Some(Self::Full),
+            2 => Some(Self::Remote),
+            _ => None,
+        }
+    }
+
+    const fn flags(self) -> u16 {
+        match self {
+            Self::None => 0,
+            Self::Full => 1,
+            Self::Remote => 2,
+        }
+    }
 }
 
 impl fmt::Display for TunnelChecksum {

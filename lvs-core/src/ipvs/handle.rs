@@ -1,6 +1,5 @@
 //! The handle: one socket, and a verb for everything the kernel's IPVS can be asked.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -9,7 +8,7 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 use super::message::{DecodeError, FAMILY_NAME, IpvsMessage};
 use super::{
     Command, Daemon, DaemonRole, Destination, DestinationId, DestinationStatus, Info, Service,
-    ServiceId, ServiceStatus, Timeouts, advice,
+    ServiceId, ServiceStatus, Timeouts, advice, snapshot,
 };
 use crate::error::{Cause, Error, Operation, Result};
 use crate::netlink::packet::{ACK, Packet};
@@ -37,6 +36,9 @@ use crate::netlink::{Conn, Reply, family};
 /// ```
 pub struct Ipvs {
     pub(super) conn: Conn,
+    /// For second readings, whose dumps must be cut at other places. Opened with the first, because
+    /// later the thread, or the handle, may be in another namespace.
+    pub(super) second: Conn,
     pub(super) family: u16,
     /// Kept from batch to batch for its memory.
     pub(super) packet: Packet,
@@ -57,6 +59,7 @@ impl Ipvs {
         let family = family::resolve(&mut conn, &operation, FAMILY_NAME).map_err(advice::open)?;
         Ok(Self {
             conn,
+            second: Conn::with_room(NETLINK_GENERIC, snapshot::SECOND_ROOM)?,
             family,
             packet: Packet::default(),
         })
@@ -76,19 +79,14 @@ impl Ipvs {
 
     /// All services, in the kernel's hash order, which means nothing and may change.
     ///
+    /// One reading: services that come or go meanwhile hide others. To be sure, take a
+    /// [`snapshot`](Self::snapshot), or ask for the one [`service`](Self::service).
+    ///
     /// # Errors
     /// [`is_permission`](Error::is_permission).
     pub fn services(&mut self) -> Result<Vec<ServiceStatus>> {
-        let operation = Operation::new("list services", "");
-        let replies = self.list(&operation, &IpvsMessage::GetService(None))?;
-        let mut seen = BTreeSet::new();
-        let services = replies.into_iter().filter_map(|reply| match reply {
-            IpvsMessage::Service(status) => Some(status),
-            _ => None,
-        });
-        Ok(services
-            .filter(|status| seen.insert(status.service.id))
-            .collect())
+        let reading = Self::read_services(&mut self.conn, self.family)?;
+        Ok(reading.items)
     }
 
     /// One service.
@@ -278,11 +276,7 @@ impl Ipvs {
     }
 
     /// A dump.
-    pub(super) fn list(
-        &mut self,
-        operation: &Operation,
-        message: &IpvsMessage,
-    ) -> Result<Vec<IpvsMessage>> {
+    fn list(&mut self, operation: &Operation, message: &IpvsMessage) -> Result<Vec<IpvsMessage>> {
         let payload = payload(message);
         let replies = self
             .conn
@@ -312,7 +306,7 @@ fn payload(message: &IpvsMessage) -> Vec<u8> {
     bytes
 }
 
-fn decode(operation: &Operation, replies: &[Reply]) -> Result<Vec<IpvsMessage>> {
+pub(super) fn decode(operation: &Operation, replies: &[Reply]) -> Result<Vec<IpvsMessage>> {
     let broken =
         |error: DecodeError| Error::new(operation.clone(), Cause::Decode(error.to_string()));
     let messages = replies

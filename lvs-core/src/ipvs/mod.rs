@@ -7,6 +7,8 @@
 //! - [`message`] is the codec below, for those who bring a socket of their own.
 
 mod advice;
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 mod check;
 mod command;
@@ -18,9 +20,14 @@ mod family;
 mod handle;
 pub mod message;
 mod protocol;
+mod reading;
+mod replace;
+mod restore;
+pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
+mod table;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
@@ -34,6 +41,8 @@ pub use destination::{
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;
+pub use reading::Snapshot;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
+pub use table::{Table, TableEntry};
 pub use timeouts::{Seconds, Timeouts};

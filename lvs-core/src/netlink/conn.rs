@@ -43,6 +43,12 @@ pub(crate) struct Conn {
 impl Conn {
     /// Opens a socket of the calling thread's network namespace.
     pub(crate) fn open(protocol: isize) -> Result<Self> {
+        Self::with_room(protocol, DATAGRAM)
+    }
+
+    /// A socket with room for datagrams of this size. The kernel fills the room up (to 32 KiB) when
+    /// it dumps, so this also says after which entries a dump is cut; a single message must fit.
+    pub(crate) fn with_room(protocol: isize, room: usize) -> Result<Self> {
         let failed = |error| Error::io(Operation::new("open netlink socket", ""), error);
         let mut socket = Socket::new(protocol).map_err(failed)?;
         socket.bind_auto().map_err(failed)?;
@@ -58,7 +64,7 @@ impl Conn {
             socket,
             sequence: 0,
             receive_buffer,
-            buffer: vec![0; DATAGRAM],
+            buffer: vec![0; room],
             stale: false,
         })
     }
@@ -82,13 +88,31 @@ impl Conn {
         kind: u16,
         payload: &[u8],
     ) -> Result<Vec<Reply>> {
+        let (replies, _) = self.dump_looks(operation, kind, payload)?;
+        Ok(replies)
+    }
+
+    /// As [`dump`](Self::dump), and in how many looks ([`Exchange::looks`]) the kernel took it.
+    pub(crate) fn dump_looks(
+        &mut self,
+        operation: &Operation,
+        kind: u16,
+        payload: &[u8],
+    ) -> Result<(Vec<Reply>, usize)> {
         for _ in 0..ROUNDS {
             let exchange = self.exchange(operation, &mut Packet::single(kind, DUMP, payload))?;
             if !exchange.interrupted {
-                return answers(operation, exchange);
+                let looks = exchange.looks;
+                return Ok((answers(operation, exchange)?, looks));
             }
         }
-        Err(Error::new(operation.clone(), Cause::Unsettled))
+        let seen = Vec::new();
+        Err(Error::new(operation.clone(), Cause::Unsettled { seen }))
+    }
+
+    /// The size of the receive buffer, by the kernel's way of counting.
+    pub(crate) const fn receive_buffer(&self) -> usize {
+        self.receive_buffer
     }
 
     /// How many requests one send may carry: every one may fail, and the answers must fit the

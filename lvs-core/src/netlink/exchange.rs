@@ -60,6 +60,9 @@ pub(crate) struct Exchange {
     pub(crate) refusals: Vec<(usize, Refusal)>,
     /// A dump is to be read again, for the table changed under it.
     pub(crate) interrupted: bool,
+    /// How many datagrams carried data. What came in one is one look at the table; between two
+    /// anything can happen to it.
+    pub(crate) looks: usize,
 }
 
 impl Exchange {
@@ -72,19 +75,21 @@ impl Exchange {
             replies: Vec::new(),
             refusals: Vec::new(),
             interrupted: false,
+            looks: 0,
         }
     }
 
     /// Takes one datagram; `Break` when the last request has its answer.
     pub(crate) fn feed(&mut self, mut datagram: &[u8]) -> Result<ControlFlow<()>, Broken> {
-        while !datagram.is_empty() {
+        let known = self.replies.len();
+        let mut end = ControlFlow::Continue(());
+        while !datagram.is_empty() && end.is_continue() {
             let (message, rest) = Message::split(datagram).ok_or(Broken::Malformed)?;
             datagram = rest;
-            if self.take(&message)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
+            end = self.take(&message)?;
         }
-        Ok(ControlFlow::Continue(()))
+        self.looks += usize::from(self.replies.len() > known);
+        Ok(end)
     }
 
     fn take(&mut self, message: &Message<'_>) -> Result<ControlFlow<()>, Broken> {
@@ -251,8 +256,9 @@ mod tests {
             message(DONE, 2, 1, &(-16i32).to_ne_bytes()),
         ]
         .concat();
+        assert_eq!(exchange.feed(&message(DATA, 2, 1, b"zero")), MORE);
         assert_eq!(exchange.feed(&datagram), END);
-        assert_eq!(exchange.replies.len(), 2);
+        assert_eq!((exchange.replies.len(), exchange.looks), (3, 2));
         assert_eq!(only_refusal(&exchange), (16, None));
         assert!(!exchange.interrupted);
     }

@@ -68,6 +68,7 @@ mod sed;
 mod server;
 mod service;
 mod sh;
+mod simulation;
 #[cfg(test)]
 mod testing;
 mod twos;
@@ -95,6 +96,7 @@ pub use sed::Sed;
 pub use server::Server;
 pub use service::ServiceModel;
 pub use sh::Sh;
+pub use simulation::{Clients, Share, Simulation, Workload};
 pub use twos::Twos;
 pub use wlc::Wlc;
 pub use wrr::Wrr;

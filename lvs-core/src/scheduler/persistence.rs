@@ -69,13 +69,13 @@ impl Templates {
         Some(template.destination)
     }
 
-    /// A template for the client in place of any he had; says where that one pointed.
+    /// A template for the client. It expires when it was last [held](Self::hold) for its timeout.
     pub(super) fn insert(
         &mut self,
         client: IpAddr,
         destination: DestinationId,
         persistence: Persistence,
-    ) -> Option<DestinationId> {
+    ) {
         self.serial += 1;
         let template = Template {
             serial: self.serial,
@@ -84,9 +84,14 @@ impl Templates {
             expires: Duration::MAX,
             connections: 0,
         };
-        let before = self.by_client.insert(client, template)?;
-        self.by_time.remove(&(before.expires, client));
-        Some(before.destination)
+        self.by_client.insert(client, template);
+    }
+
+    /// No template for the client any more.
+    pub(super) fn remove(&mut self, client: IpAddr) {
+        if let Some(template) = self.by_client.remove(&client) {
+            self.by_time.remove(&(template.expires, client));
+        }
     }
 
     /// A new connection of the client by his template, whose time begins anew.
@@ -149,7 +154,7 @@ mod tests {
             netmask: Netmask::host(Family::Ipv4),
         };
         let server = "192.168.1.12:80".parse().unwrap();
-        assert_eq!(templates.insert(CLIENT, server, persistence), None);
+        templates.insert(CLIENT, server, persistence);
         let hold = templates.hold(CLIENT, seconds(0)).unwrap();
         (templates, hold)
     }

@@ -69,6 +69,21 @@ impl ServiceModel {
         Ok(Self::with_scheduler(service, scheduler, generation))
     }
 
+    /// A service as it is when these destinations have been added in this order, one by one. Exact.
+    ///
+    /// # Errors
+    /// Those of [`fresh`](Self::fresh) and [`add`](Self::add).
+    pub fn built(
+        service: Service,
+        destinations: impl IntoIterator<Item = Destination>,
+        generation: Generation,
+    ) -> Result<Self, InvalidValue> {
+        let mut model = Self::fresh(service, generation)?;
+        let mut destinations = destinations.into_iter();
+        destinations.try_for_each(|destination| model.add(destination))?;
+        Ok(model)
+    }
+
     /// A service with a scheduler of one's own, for kernel modules that this crate does not know.
     #[must_use]
     pub fn with_scheduler(
@@ -292,13 +307,12 @@ impl ServiceModel {
         let index = match known.filter(|index| self.keeps_clients(*index)) {
             Some(index) => index,
             None => {
+                // A template that did not hold once never will, even if there is nobody else now.
+                self.templates.remove(client);
                 let index = self.scheduler.pick(&self.servers, arrival)?;
                 let server = self.servers.get_mut(index)?;
                 self.generation.template_came(server);
-                let id = server.id();
-                if let Some(before) = self.templates.insert(client, id, persistence) {
-                    self.template_went(before);
-                }
+                self.templates.insert(client, server.id(), persistence);
                 index
             }
         };

@@ -47,27 +47,6 @@ pub(super) fn arrival() -> Arrival {
     Pool::flow(CLIENTS[0]).into()
 }
 
-/// Repeatable random numbers (SplitMix64).
-pub(super) struct Draws(u64);
-
-impl Draws {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed >> 32) as u32
-    }
-
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
-        self.next() % bound
-    }
-}
-
 /// A service whose servers have letters, and whose picks are written as `C B A`, refusals as `-`.
 pub(super) struct Pool {
     pub(super) model: ServiceModel,

@@ -62,8 +62,9 @@ impl Scheduler for Twos {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Draws, arrival, servers};
+    use super::super::testing::{arrival, servers};
     use super::*;
+    use crate::testing::Random;
 
     /// How often each of the servers is picked, in the order of their weights.
     fn histogram(weights: &[u32], active: &[u32], picks: u32) -> Vec<u32> {
@@ -71,10 +72,10 @@ mod tests {
         for (server, active) in servers.iter_mut().rev().zip(active) {
             server.active = *active;
         }
-        let mut draws = Draws::new(42);
+        let mut draws = Random::new(42);
         let mut counts = vec![0; weights.len()];
         for _ in 0..picks {
-            let arrival = arrival().drawing([draws.next(), draws.next()]);
+            let arrival = arrival().drawing([draws.draw(), draws.draw()]);
             let index = Twos::new(Generation::New).pick(&servers, &arrival).unwrap();
             counts[weights.len() - 1 - index] += 1;
         }

@@ -9,7 +9,6 @@ mod sources;
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::OnceLock;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -168,9 +167,10 @@ fn fetch(home: &Path, products: &[Product]) -> Result<()> {
         "lvs-lab: fetching a kernel and tools from Debian into {}, this once",
         home.display()
     );
-    let work = home.join(format!("fetch-{}", process::id()));
+    // Who has the lock is alone: whatever lies there is what an interrupted one left.
+    let work = home.join("fetching");
+    drop(fs::remove_dir_all(&work));
     let result = fetch_missing(home, &work, &missing);
-    // On failure too: a half-fetched product helps nobody.
     drop(fs::remove_dir_all(&work));
     result
 }

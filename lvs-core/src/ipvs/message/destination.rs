@@ -1,12 +1,10 @@
 //! The DEST nest, `IPVS_DEST_ATTR_*`.
 
-use std::num::NonZeroU16;
-
 use super::fields::{Fields, address_bytes, attributes};
 use super::{DecodeError, stats};
 use crate::ipvs::{
     Destination, DestinationId, DestinationStatus, Encapsulation, Family, Forwarding, Thresholds,
-    TunnelChecksum, Weight,
+    Weight,
 };
 use crate::netlink::attributes::Writer;
 
@@ -86,23 +84,7 @@ fn decode_encapsulation(fields: &Fields<'_>) -> Result<Encapsulation, DecodeErro
     let kind = fields.u8(TUN_TYPE)?.unwrap_or(0);
     let port = fields.be16(TUN_PORT)?.unwrap_or(0);
     let flags = fields.u16(TUN_FLAGS)?.unwrap_or(0);
-    Ok(
-        match (kind, NonZeroU16::new(port), decode_checksum(flags)) {
-            (0, None, Some(TunnelChecksum::None)) => Encapsulation::Ipip,
-            (1, Some(port), Some(checksum)) => Encapsulation::Gue { port, checksum },
-            (2, None, Some(checksum)) => Encapsulation::Gre { checksum },
-            _ => Encapsulation::Other { kind, port, flags },
-        },
-    )
-}
-
-const fn decode_checksum(flags: u16) -> Option<TunnelChecksum> {
-    match flags {
-        0 => Some(TunnelChecksum::None),
-        1 => Some(TunnelChecksum::Full),
-        2 => Some(TunnelChecksum::Remote),
-        _ => None,
-    }
+    Ok(Encapsulation::from_numbers(kind, port, flags))
 }
 
 /// A destination as the kernel reports it.
@@ -155,20 +137,10 @@ fn numbers(forwarding: Forwarding) -> (u32, u8, u16, u16) {
         Forwarding::DirectRouting => (3, 0, 0, 0),
         Forwarding::Bypass => (4, 0, 0, 0),
         Forwarding::Other(method) => (method, 0, 0, 0),
-        Forwarding::Tunnel(Encapsulation::Ipip) => (2, 0, 0, 0),
-        Forwarding::Tunnel(Encapsulation::Gue { port, checksum }) => {
-            (2, 1, port.get(), checksum_flags(checksum))
+        Forwarding::Tunnel(encapsulation) => {
+            let (kind, port, flags) = encapsulation.numbers();
+            (2, kind, port, flags)
         }
-        Forwarding::Tunnel(Encapsulation::Gre { checksum }) => (2, 2, 0, checksum_flags(checksum)),
-        Forwarding::Tunnel(Encapsulation::Other { kind, port, flags }) => (2, kind, port, flags),
-    }
-}
-
-const fn checksum_flags(checksum: TunnelChecksum) -> u16 {
-    match checksum {
-        TunnelChecksum::None => 0,
-        TunnelChecksum::Full => 1,
-        TunnelChecksum::Remote => 2,
     }
 }
 

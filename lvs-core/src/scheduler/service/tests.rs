@@ -1,6 +1,7 @@
-use super::super::testing::{Draws, Pool, destination};
+use super::super::testing::{Pool, destination};
 use super::*;
 use crate::ipvs::{Stats, Weight};
+use crate::testing::Random;
 
 fn flow(client: &str) -> Flow {
     Pool::flow(client)
@@ -86,6 +87,18 @@ fn templates_end_with_their_time_or_their_server() {
     assert_eq!(pool.model.templates(), 0);
 }
 
+/// Found in the kernel: the template is lost with the first connection it cannot serve.
+#[test]
+fn a_template_without_its_server_is_lost_even_if_the_server_comes_back() {
+    let mut pool = Pool::new("rr", &[1]);
+    pool.persist(300, 32);
+    assert_eq!(pool.tcp(1), "A");
+    pool.remove('A');
+    assert_eq!(pool.tcp(1), "-");
+    pool.add('A', 0);
+    assert_eq!(pool.tcp(1), "-");
+}
+
 #[test]
 fn quiescent_templates_can_be_made_to_expire() {
     let mut pool = Pool::new("rr", &[1, 1]);
@@ -146,7 +159,7 @@ fn attached_to_a_table_it_begins_as_if_just_bound() {
 fn no_scheduler_ever_picks_a_drained_server() {
     for name in SchedulerName::KNOWN {
         for generation in [Generation::Old, Generation::New] {
-            let mut draws = Draws::new(generation as u64 + 1);
+            let mut draws = Random::new(generation as u64 + 1);
             let mut service = Pool::new("rr", &[]).model.service().clone();
             service.scheduler = name.clone();
             let mut model = ServiceModel::fresh(service, generation).unwrap();
@@ -155,24 +168,24 @@ fn no_scheduler_ever_picks_a_drained_server() {
     }
 }
 
-fn exercise(model: &mut ServiceModel, draws: &mut Draws) {
+fn exercise(model: &mut ServiceModel, draws: &mut Random) {
     let mut open = Vec::new();
     for second in 0..3000 {
-        let letter = char::from(b'A' + draws.below(8) as u8);
-        let mut wanted = destination(letter, draws.below(4));
-        wanted.thresholds = crate::ipvs::Thresholds::new(draws.below(9), 0).unwrap();
-        match draws.below(20) {
+        let letter = char::from(b'A' + draws.number(8) as u8);
+        let mut wanted = destination(letter, draws.number(4));
+        wanted.thresholds = crate::ipvs::Thresholds::new(draws.number(9), 0).unwrap();
+        match draws.number(20) {
             0 | 1 => drop(model.add(wanted)),
             2 => drop(model.edit(wanted)),
-            3 if draws.below(4) == 0 => drop(model.remove(wanted.id)),
+            3 if draws.number(4) == 0 => drop(model.remove(wanted.id)),
             4..12 if !open.is_empty() => {
-                let index = draws.below(open.len() as u32) as usize;
+                let index = draws.number(open.len() as u32) as usize;
                 model.close(open.swap_remove(index));
             }
             _ => {
                 let before = model.servers().to_vec();
                 let arrival = flow("10.0.0.1").at(Duration::from_secs(second));
-                let Some(connection) = model.connect(arrival.drawing([draws.next(), draws.next()]))
+                let Some(connection) = model.connect(arrival.drawing([draws.draw(), draws.draw()]))
                 else {
                     continue;
                 };

@@ -1,5 +1,6 @@
-use super::super::testing::{Draws, Pool, arrival, destination, servers};
+use super::super::testing::{Pool, arrival, destination, servers};
 use super::*;
+use crate::testing::Random;
 
 /// The kernel's own procedure, level by level and server by server, from the description in
 /// [`Wrr`]: what the model must equal.
@@ -65,11 +66,11 @@ impl Walk {
 /// Random pools under random edits, full servers and refusals.
 #[test]
 fn equals_the_walk_over_every_level() {
-    let mut draws = Draws::new(7);
+    let mut draws = Random::new(7);
     for round in 0..300 {
-        let count = draws.below(12) as usize;
-        let scale = [1, 1, 2, 3, 10][draws.below(5) as usize];
-        let weights: Vec<_> = (0..count).map(|_| draws.below(8) * scale).collect();
+        let count = draws.number(12) as usize;
+        let scale = [1, 1, 2, 3, 10][draws.number(5) as usize];
+        let weights: Vec<_> = (0..count).map(|_| draws.number(8) * scale).collect();
         let mut servers = servers(&weights);
         let (mut model, mut walk) = (Wrr::default(), Walk::default());
         model.changed(&servers, Change::Bound);
@@ -88,21 +89,21 @@ fn equals_the_walk_over_every_level() {
 }
 
 /// Now and then an edit, an add, a removal, or somebody full.
-fn disturb(servers: &mut Vec<Server>, draws: &mut Draws, scale: u32) -> Option<Change> {
+fn disturb(servers: &mut Vec<Server>, draws: &mut Random, scale: u32) -> Option<Change> {
     let count = servers.len() as u32;
-    match draws.below(24) {
+    match draws.number(24) {
         0 => {
-            servers.insert(0, Server::new(destination('Z', draws.below(8) * scale)));
+            servers.insert(0, Server::new(destination('Z', draws.number(8) * scale)));
             Some(Change::Added)
         }
         1 if count > 0 => {
-            let index = draws.below(count) as usize;
+            let index = draws.number(count) as usize;
             servers.remove(index);
             Some(Change::Removed(index))
         }
         2 if count > 0 => {
-            let index = draws.below(count) as usize;
-            servers[index].destination = destination('Z', draws.below(8) * scale);
+            let index = draws.number(count) as usize;
+            servers[index].destination = destination('Z', draws.number(8) * scale);
             Some(Change::Edited(index))
         }
         3 => Some(Change::Bound),
@@ -119,7 +120,7 @@ fn disturb(servers: &mut Vec<Server>, draws: &mut Draws, scale: u32) -> Option<C
             None
         }
         6..10 if count > 0 => {
-            let server = &mut servers[draws.below(count) as usize];
+            let server = &mut servers[draws.number(count) as usize];
             server.overloaded = !server.overloaded;
             None
         }
@@ -197,17 +198,17 @@ fn an_edit_goes_back_to_the_head_and_keeps_the_level() {
 
 #[test]
 fn over_a_cycle_each_server_has_its_weight() {
-    let mut draws = Draws::new(11);
+    let mut draws = Random::new(11);
     for _ in 0..50 {
-        let count = 1 + draws.below(30);
-        let scale = 1 + draws.below(5);
-        let weights: Vec<_> = (0..count).map(|_| draws.below(20) * scale).collect();
+        let count = 1 + draws.number(30);
+        let scale = 1 + draws.number(5);
+        let weights: Vec<_> = (0..count).map(|_| draws.number(20) * scale).collect();
         let divisor = weights.iter().copied().fold(0, gcd).max(1);
         let cycle = weights.iter().sum::<u32>() / divisor;
         let servers = servers(&weights);
         let mut model = Wrr::default();
         model.changed(&servers, Change::Bound);
-        for _ in 0..draws.below(50) {
+        for _ in 0..draws.number(50) {
             model.pick(&servers, &arrival());
         }
         let mut picked = vec![0; servers.len()];

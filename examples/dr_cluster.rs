@@ -1,0 +1,142 @@
+//! LVS by direct routing on a real kernel, without root: `cargo run --example dr_cluster`.
+//!
+//! Builds the machines of `dr.toml` and the router as network namespaces, applies the file to each machine and
+//! lets a client behind the router fetch a page twenty times: eight and twelve, as the weights 2 and 3 say.
+//! Then it shows what the ARP switches on the real servers are for, by taking them away on one of them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lvs_core::cluster::PlanOptions;
+use lvs_core::ipvs::ServiceId;
+use lvs_core::net::{MacAddress, arp};
+use lvs_core::sysctl::{Conf, SysctlKey};
+use lvs_core::{Cluster, Host, IfName};
+use lvs_lab::{Lab, run_tool};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 5, 11);
+const REQUESTS: usize = 20;
+
+/// The one that is going to answer for what is not its own.
+const CARELESS: &str = "realserver2";
+
+fn main() -> ExitCode {
+    lvs_lab::example(run)
+}
+
+fn run() -> Result<()> {
+    let cluster = Cluster::from_toml(include_str!("dr.toml"))?;
+    let lab = Lab::new(&cluster, 1)?;
+    for stage in cluster.rollout(None) {
+        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
+        let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
+        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+        println!("{plan}");
+    }
+    lab.wait_for_servers()?;
+    let owners = owners(&lab, &cluster)?;
+    println!(
+        "who has {VIP}? asks the router; {} answers\n",
+        owners.join(", ")
+    );
+    expect(&owners, &["director"])?;
+
+    let service = &cluster.services().first().ok_or("no service")?.service.id;
+    let shares = ask(&lab, service, REQUESTS)?;
+    println!("\n{}", table(&lab)?);
+    for (name, expected) in [("realserver1", 8), ("realserver2", 12)] {
+        let count = shares.get(name).copied().unwrap_or_default();
+        println!("{name} answered {count} of {REQUESTS}");
+        if count != expected {
+            return Err(format!("its weight says {expected}").into());
+        }
+    }
+    be_careless(&lab, &cluster, service)
+}
+
+/// What happens without the ARP switches: the real server answers for the virtual IP on its `lo` as well, and
+/// whoever is faster gets all connections of a neighbour.
+fn be_careless(lab: &Lab, cluster: &Cluster, service: &ServiceId) -> Result<()> {
+    println!("\nNow {CARELESS} loses arp_ignore and arp_announce.");
+    lab.node(CARELESS)?.run(|host| {
+        for conf in [Conf::All, Conf::Interface(IfName::LO)] {
+            host.sysctl().write(&SysctlKey::arp_ignore(&conf), "0")?;
+            host.sysctl().write(&SysctlKey::arp_announce(&conf), "0")?;
+        }
+        Ok::<(), lvs_core::Error>(())
+    })??;
+    let mut owners = owners(lab, cluster)?;
+    println!(
+        "who has {VIP}? asks the router; {} answer\n",
+        owners.join(", ")
+    );
+    owners.sort();
+    expect(&owners, &["director", CARELESS])?;
+
+    let before = connections(lab, service)?;
+    let forget = |_: &mut Host| run_tool("ip", &["neigh", "flush", "dev", "eth0"]);
+    let router = lab.network().router().ok_or("no router")?;
+    router.run(forget)??;
+    let shares = ask(lab, service, REQUESTS)?;
+    let scheduled = connections(lab, service)? - before;
+    println!("\nof {REQUESTS} requests the director saw {scheduled}");
+    if scheduled == 0 && shares.get(CARELESS) == Some(&REQUESTS) {
+        println!("{CARELESS} was the faster to answer: no balancing, and weights mean nothing");
+    }
+    Ok(())
+}
+
+/// The names of the machines that answer for the virtual IP, the fastest first.
+fn owners(lab: &Lab, cluster: &Cluster) -> Result<Vec<String>> {
+    let lan: IfName = "eth0".parse()?;
+    let mut machines: BTreeMap<MacAddress, String> = BTreeMap::new();
+    for name in cluster.node_names() {
+        let link = lab
+            .node(name.as_str())?
+            .run(|host| host.net().link(&lan))??;
+        machines.extend(link.mac.map(|mac| (mac, name.to_string())));
+    }
+    let router = lab.network().router().ok_or("no router")?;
+    let answers = router.run(|_| arp::probe(&lan, VIP, Duration::from_millis(300)))??;
+    let named = |mac: &MacAddress| {
+        machines
+            .get(mac)
+            .cloned()
+            .unwrap_or_else(|| mac.to_string())
+    };
+    Ok(answers.iter().map(named).collect())
+}
+
+fn ask(lab: &Lab, service: &ServiceId, requests: usize) -> Result<BTreeMap<String, usize>> {
+    let mut shares = BTreeMap::new();
+    for number in 0..requests {
+        let name = lab.request(service, number)?;
+        println!("request {:>2}: {name}", number + 1);
+        *shares.entry(name).or_default() += 1;
+    }
+    Ok(shares)
+}
+
+/// All connections of a service that the director knows of, past ones too: it remembers them for two minutes.
+fn connections(lab: &Lab, service: &ServiceId) -> Result<u32> {
+    let director = lab.node("director")?;
+    let destinations = director.run(|host| host.ipvs()?.destinations(service))??;
+    let counts = destinations.iter().map(|d| d.active + d.inactive);
+    Ok(counts.sum())
+}
+
+fn table(lab: &Lab) -> Result<String> {
+    Ok(lab.table(&"director".parse()?)?)
+}
+
+fn expect(owners: &[String], expected: &[&str]) -> Result<()> {
+    match owners == expected {
+        true => Ok(()),
+        false => Err(format!("{} should have answered", expected.join(" and ")).into()),
+    }
+}

@@ -1,0 +1,154 @@
+//! A small HTTP server, whose one page is the name of its machine, and the client for it.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use lvs_core::Netns;
+use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
+use nix::sys::socket::{
+    AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt,
+    shutdown, socket,
+};
+use nix::sys::time::TimeVal;
+
+use crate::error::{Context, Result};
+
+/// A client that says nothing for this long is not waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server of one page; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    listener: Arc<TcpListener>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Serves `page` on a port of every address, IPv4 and IPv6, that the namespace has or will have.
+    ///
+    /// # Errors
+    /// The port is taken, or the namespace cannot be entered.
+    pub fn start(netns: &Netns, port: u16, page: impl Into<String>) -> Result<Self> {
+        let listener = netns.run(|_| listen(port))?;
+        let listener = Arc::new(listener.context(format_args!("listen on port {port}"))?);
+        let (page, ours) = (page.into(), Arc::clone(&listener));
+        // A socket stays in the namespace in which it was opened; the thread need not go there.
+        let thread = thread::spawn(move || answer_all(&ours, &page));
+        Ok(Self {
+            listener,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It wakes the thread out of accept, with an error that ends it.
+        let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// A kernel without IPv6 has IPv4.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
+}
+
+fn answer_all(listener: &TcpListener, page: &str) {
+    thread::scope(|scope| {
+        while let Ok((client, _)) = listener.accept() {
+            // One that went away before its answer is its own affair.
+            scope.spawn(move || drop(answer(&client, page)));
+        }
+    });
+}
+
+fn answer(client: &TcpStream, page: &str) -> io::Result<()> {
+    client.set_read_timeout(Some(PATIENCE))?;
+    let mut lines = BufReader::new(client).lines();
+    while lines.next().transpose()?.is_some_and(|l| !l.is_empty()) {}
+    let length = page.len() + 1;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let mut client = client;
+    client.write_all(format!("{head}{page}\n").as_bytes())
+}
+
+/// Fetches the page of a server, out of this thread's namespace and from a certain address of it, if one
+/// is given; without the newline at its end.
+///
+/// # Errors
+/// No answer in time ([`io::ErrorKind::TimedOut`]), none at all, or one that is no page.
+pub fn fetch(server: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> io::Result<String> {
+    let mut stream = open(server, source, timeout)?;
+    let host = server.ip();
+    stream.write_all(
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = String::new();
+    match stream.take(1 << 20).read_to_string(&mut answer) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        result => result?,
+    };
+    page(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page"))
+}
+
+fn page(answer: &str) -> Option<String> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let good = head.starts_with("HTTP/1.1 200 ");
+    good.then(|| body.strip_suffix('\n').unwrap_or(body).to_owned())
+}
+
+/// The standard library cannot choose the source of a connection.
+fn open(server: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> io::Result<TcpStream> {
+    let family = match server {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let fd: OwnedFd = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let limit = TimeVal::new(
+        timeout.as_secs().try_into().unwrap_or(i64::MAX),
+        timeout.subsec_micros().into(),
+    );
+    setsockopt(&fd, SendTimeout, &limit)?;
+    setsockopt(&fd, ReceiveTimeout, &limit)?;
+    if let Some(source) = source {
+        let source = SocketAddr::new(source, 0);
+        bind(fd.as_raw_fd(), &SockaddrStorage::from(source))?;
+    }
+    match connect(fd.as_raw_fd(), &SockaddrStorage::from(server)) {
+        // The kernel's word for a connection that was not made in time.
+        Err(nix::errno::Errno::EINPROGRESS) => Err(io::ErrorKind::TimedOut.into()),
+        Err(errno) => Err(errno.into()),
+        Ok(()) => Ok(fd.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_comes_without_head_and_newline() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na\n";
+        assert_eq!(page(answer).as_deref(), Some("a"));
+        assert_eq!(page("HTTP/1.1 404 Not Found\r\n\r\nno\n"), None);
+        assert_eq!(page("SSH-2.0"), None);
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_not_waited_for() {
+        let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = silent.local_addr().unwrap();
+        let error = fetch(address, None, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

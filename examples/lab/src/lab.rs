@@ -1,0 +1,247 @@
+//! A cluster in its network, with servers and a client.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use lvs_core::cluster::{NodeName, Plan, PlanOptions, VirtualDestination, VirtualService};
+use lvs_core::ipvs::{Family, Protocol, ServiceId};
+use lvs_core::{Cluster, Host, Netns};
+
+use crate::error::{Context, Error, Result};
+use crate::modules::load_module;
+use crate::network::Network;
+use crate::topology::Topology;
+use crate::{http, udp};
+
+/// How long the client waits for an answer.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// How long machines are waited for before the client asks.
+const READY: Duration = Duration::from_secs(10);
+
+/// The table of the namespace a thread is in; the usual `/proc/net` is that of the main thread.
+const TABLE: &str = "/proc/thread-self/net/ip_vs";
+
+/// The port of servers for services of every port.
+const ANY_PORT: u16 = 80;
+
+/// A cluster's machines, none of them configured yet, each real server with a server that answers with its
+/// name on the ports of its services.
+///
+/// ```no_run
+/// # fn run() -> lvs_lab::Result<()> {
+/// # let text = "";
+/// let cluster = lvs_core::Cluster::from_toml(text)?;
+/// let lab = lvs_lab::Lab::new(&cluster, 1)?;
+/// for name in cluster.node_names() {
+///     lab.node(name.as_str())?.run(|host| { /* configure it */ })?;
+/// }
+/// lab.wait_for_servers()?;
+/// for service in cluster.services() {
+///     println!("{}", lab.request(&service.service.id, 0)?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Lab {
+    cluster: Cluster,
+    topology: Topology,
+    network: Network,
+    _servers: Vec<Server>,
+}
+
+/// Ends when dropped.
+#[derive(Debug)]
+enum Server {
+    Http { _server: http::Server },
+    Udp { _server: udp::Server },
+}
+
+impl Lab {
+    /// Loads the schedulers' modules, builds the network and starts the servers. `clients` is the number of
+    /// addresses from which the client asks, in turn.
+    ///
+    /// # Errors
+    /// The cluster does not say enough to build it, or has services of a kind for which there is no server.
+    pub fn new(cluster: &Cluster, clients: usize) -> Result<Self> {
+        let topology = Topology::of(cluster, clients)?;
+        for service in cluster.services() {
+            load_module(&format!("ip_vs_{}", service.service.scheduler))?;
+        }
+        let network = Network::build(&topology)?;
+        let servers = start_servers(cluster, &network)?;
+        Ok(Self {
+            cluster: cluster.clone(),
+            topology,
+            network,
+            _servers: servers,
+        })
+    }
+
+    /// The machines around the cluster.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// A machine of the cluster.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn node(&self, name: &str) -> Result<&Netns> {
+        self.network.node(name)
+    }
+
+    /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
+    ///
+    /// # Errors
+    /// It failed on one of them: those after it are untouched.
+    pub fn apply(&self) -> Result<Vec<Plan>> {
+        let turns = self.cluster.rollout(None).into_iter();
+        turns.map(|stage| self.apply_to(&stage.node)).collect()
+    }
+
+    fn apply_to(&self, name: &NodeName) -> Result<Plan> {
+        let state = self
+            .cluster
+            .node(name.as_str())
+            .ok_or_else(|| Error::failed(format!("{name} is not of the cluster")))?;
+        let apply = |host: &mut Host| state.apply(host, PlanOptions::default(), &mut |_| {});
+        let result = self.node(name.as_str())?.run(apply)?;
+        result.map_err(|error| Error::failed(format!("{name}: {error}")))
+    }
+
+    /// Waits until the director can reach every server by its real IP; never asks for a virtual IP, so that
+    /// the first connection of a scheduler is the client's.
+    ///
+    /// # Errors
+    /// One of them does not answer.
+    pub fn wait_for_servers(&self) -> Result<()> {
+        for director in self.cluster.directors() {
+            let netns = self.node(director.name.as_str())?;
+            for (protocol, server) in self.real_servers() {
+                netns.run(|_| wait_for(protocol, server))??;
+            }
+        }
+        Ok(())
+    }
+
+    /// The servers by their real IPs. The director as its own destination has nothing to wait for.
+    fn real_servers(&self) -> BTreeSet<(Protocol, SocketAddr)> {
+        let mut all = BTreeSet::new();
+        for service in self.cluster.services() {
+            let family = service.service.id.family();
+            for destination in &service.destinations {
+                let (protocol, port) = listens(service, destination);
+                all.extend(
+                    self.real_ip(destination, family)
+                        .map(|ip| (protocol, SocketAddr::new(ip, port))),
+                );
+            }
+        }
+        all
+    }
+
+    fn real_ip(&self, destination: &VirtualDestination, family: Family) -> Option<IpAddr> {
+        let mut servers = self.cluster.real_servers().iter();
+        servers
+            .find(|server| server.name == destination.real_server)?
+            .real_ip(family)
+    }
+
+    /// The kernel's own table on a machine, as it shows it in `/proc`.
+    ///
+    /// # Errors
+    /// There is no such machine, or ip_vs is not loaded.
+    pub fn table(&self, name: &NodeName) -> Result<String> {
+        let read = |_: &mut Host| fs::read_to_string(TABLE);
+        self.node(name.as_str())?
+            .run(read)?
+            .context(format_args!("read {TABLE}"))
+    }
+
+    /// The client's request number `number` (from 0) to a service; answers the name of who served it.
+    ///
+    /// # Errors
+    /// No answer; or a service by firewall mark, to which there is no address.
+    pub fn request(&self, service: &ServiceId, number: usize) -> Result<String> {
+        let ServiceId::Socket { protocol, address } = service else {
+            let reason = format!("{service} has no address to which a client could connect");
+            return Err(Error::failed(reason));
+        };
+        let sources = self.topology.sources.get(&address.ip());
+        let source = sources.and_then(|all| all.iter().cycle().nth(number % all.len().max(1)));
+        let port = some_port(address.port());
+        let address = SocketAddr::new(address.ip(), port);
+        let answer = self
+            .network
+            .client()
+            .run(|_| ask(*protocol, address, source.copied(), ANSWER))?;
+        answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
+    }
+}
+
+fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
+    let mut wanted = BTreeSet::new();
+    for service in cluster.services() {
+        for destination in &service.destinations {
+            let (protocol, port) = listens(service, destination);
+            wanted.insert((destination.real_server.clone(), protocol, port));
+        }
+    }
+    let start = |(name, protocol, port): (NodeName, Protocol, u16)| {
+        let netns = network.node(name.as_str())?;
+        match protocol {
+            Protocol::TCP => http::Server::start(netns, port, name.as_str())
+                .map(|server| Server::Http { _server: server }),
+            Protocol::UDP => udp::Server::start(netns, port, name.as_str())
+                .map(|server| Server::Udp { _server: server }),
+            other => Err(Error::failed(format!("the lab has no {other} servers"))),
+        }
+    };
+    wanted.into_iter().map(start).collect()
+}
+
+/// What a destination's server listens to.
+fn listens(service: &VirtualService, destination: &VirtualDestination) -> (Protocol, u16) {
+    let (protocol, port) = match service.service.id {
+        ServiceId::Socket { protocol, address } => (protocol, address.port()),
+        ServiceId::Fwmark { .. } => (Protocol::TCP, ANY_PORT),
+    };
+    (protocol, some_port(destination.port.unwrap_or(port)))
+}
+
+const fn some_port(port: u16) -> u16 {
+    if port == 0 { ANY_PORT } else { port }
+}
+
+fn ask(
+    protocol: Protocol,
+    server: SocketAddr,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> io::Result<String> {
+    match protocol {
+        Protocol::UDP => udp::fetch(server, source, timeout),
+        _ => http::fetch(server, source, timeout),
+    }
+}
+
+fn wait_for(protocol: Protocol, server: SocketAddr) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        match ask(protocol, server, None, Duration::from_secs(1)) {
+            Ok(_) => return Ok(()),
+            Err(error) if started.elapsed() > READY => {
+                let reason = format!("the director cannot reach {server}: {error}");
+                return Err(Error::failed(reason));
+            }
+            // A refusal comes at once; the processor is one, and others have to get on.
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A topology built: machines as network namespaces, links as bridges, cables as veth pairs.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+
+use lvs_core::net::{Address, IpNet, Route, Scope};
+use lvs_core::sysctl::SysctlKey;
+use lvs_core::{Host, IfName, Netns};
+
+use crate::error::{Error, Result};
+use crate::topology::{Link, Outsider, Port, Topology};
+
+/// The machines of a cluster and those around it. They are gone when this is dropped.
+#[derive(Debug)]
+pub struct Network {
+    nodes: BTreeMap<String, Netns>,
+    router: Option<Netns>,
+    client: Netns,
+    /// Holds the bridges.
+    _switch: Netns,
+}
+
+impl Network {
+    /// Builds it: all interfaces plugged in, those of the cluster's machines down and without addresses.
+    ///
+    /// # Errors
+    /// The kernel refuses a part of it.
+    pub fn build(topology: &Topology) -> Result<Self> {
+        let switch = machine()?;
+        switch.run(|host| add_bridges(host, topology.links))??;
+        let mut cables = Cables {
+            switch: &switch,
+            laid: 0,
+        };
+        let mut nodes = BTreeMap::new();
+        for (name, ports) in &topology.nodes {
+            let netns = machine()?;
+            cables.plug_in(&netns, ports)?;
+            nodes.insert(name.clone(), netns);
+        }
+        let client = cables.outsider(&topology.client, false)?;
+        let router = match &topology.router {
+            Some(router) => Some(cables.outsider(router, true)?),
+            None => None,
+        };
+        Ok(Self {
+            nodes,
+            router,
+            client,
+            _switch: switch,
+        })
+    }
+
+    /// A machine of the cluster, by its name.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn node(&self, name: &str) -> Result<&Netns> {
+        self.nodes
+            .get(name)
+            .ok_or_else(|| Error::failed(format!("there is no machine {name}")))
+    }
+
+    /// The client.
+    #[must_use]
+    pub const fn client(&self) -> &Netns {
+        &self.client
+    }
+
+    /// The router, where the cluster has one.
+    #[must_use]
+    pub const fn router(&self) -> Option<&Netns> {
+        self.router.as_ref()
+    }
+
+    /// All machines with their names; also "client" and "router".
+    pub fn machines(&self) -> impl Iterator<Item = (&str, &Netns)> {
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|(name, netns)| (name.as_str(), netns));
+        let router = self.router.iter().map(|netns| ("router", netns));
+        nodes.chain([("client", &self.client)]).chain(router)
+    }
+}
+
+/// A namespace with `lo` up, and with IPv6 addresses usable at once: nobody here could have the same.
+fn machine() -> Result<Netns> {
+    let netns = Netns::create()?;
+    netns.run(|host| {
+        host.net().set_up(&IfName::LO, true)?;
+        let key = SysctlKey::new("net/ipv6/conf/default/accept_dad")?;
+        Ok::<(), Error>(host.sysctl().write(&key, "0")?)
+    })??;
+    Ok(netns)
+}
+
+fn bridge(link: Link) -> Result<IfName> {
+    Ok(IfName::new(format!("link{link}"))?)
+}
+
+fn add_bridges(host: &mut Host, links: usize) -> Result<()> {
+    for link in 0..links {
+        let name = bridge(link)?;
+        host.net().add_bridge(&name)?;
+        host.net().set_up(&name, true)?;
+    }
+    Ok(())
+}
+
+/// Lays cables from machines to the switch.
+struct Cables<'a> {
+    switch: &'a Netns,
+    laid: usize,
+}
+
+impl Cables<'_> {
+    fn plug_in(&mut self, netns: &Netns, ports: &[Port]) -> Result<()> {
+        for port in ports {
+            let end = IfName::new(format!("port{}", self.laid))?;
+            self.laid += 1;
+            let switch = self.switch.as_fd();
+            netns.run(|host| host.net().add_veth(&port.interface, &end, Some(switch)))??;
+            let bridge = bridge(port.link)?;
+            self.switch.run(|host| {
+                host.net().set_controller(&end, Some(&bridge))?;
+                host.net().set_up(&end, true)
+            })??;
+        }
+        Ok(())
+    }
+
+    /// Builds a machine that is not of the cluster, addresses and all.
+    fn outsider(&mut self, outsider: &Outsider, forwards: bool) -> Result<Netns> {
+        let netns = machine()?;
+        self.plug_in(&netns, &outsider.ports)?;
+        netns.run(|host| configure(host, outsider, forwards))??;
+        Ok(netns)
+    }
+}
+
+fn configure(host: &mut Host, outsider: &Outsider, forwards: bool) -> Result<()> {
+    for port in &outsider.ports {
+        host.net().set_up(&port.interface, true)?;
+    }
+    for (interface, network) in &outsider.addresses {
+        let mut address = Address::new(interface.clone(), *network);
+        address.no_dad = network.addr().is_ipv6();
+        host.net().add_address(&address)?;
+    }
+    if forwards {
+        host.sysctl().write(&SysctlKey::IP_FORWARD, "1")?;
+        let ipv6 = SysctlKey::new("net/ipv6/conf/all/forwarding")?;
+        host.sysctl().write(&ipv6, "1")?;
+    }
+    for (ip, interface) in &outsider.hosts {
+        host.net().add_route(&on_link(*ip, interface))?;
+    }
+    for gateway in &outsider.gateways {
+        host.net().add_route(&default_route(*gateway)?)?;
+    }
+    Ok(())
+}
+
+fn default_route(gateway: IpAddr) -> Result<Route> {
+    let everywhere: IpAddr = match gateway {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let everything = IpNet::new(everywhere, 0).map_err(|e| Error::failed(e.to_string()))?;
+    Ok(Route::via(everything, gateway))
+}
+
+/// A route to a host that is on the link itself.
+fn on_link(host: IpAddr, interface: &IfName) -> Route {
+    let mut route = Route::via(host.into(), host);
+    route.gateway = None;
+    route.interface = Some(interface.clone());
+    if host.is_ipv4() {
+        route.scope = Scope::LINK;
+    }
+    route
+}

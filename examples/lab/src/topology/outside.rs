@@ -1,0 +1,200 @@
+//! The router and the client.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use lvs_core::net::IpNet;
+
+use super::link::{self, Shared};
+use super::{Link, Node, Outsider, Result, TopologyError};
+
+/// Networks for measurements (RFC 2544, RFC 5180): nobody's, so no cluster uses them.
+const CLIENTS: [(IpAddr, u8); 2] = [
+    (IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1)), 24),
+    (IpAddr::V6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1)), 64),
+];
+
+/// The part of the topology that is not the cluster.
+#[derive(Default)]
+pub(super) struct Outside {
+    pub(super) router: Option<Outsider>,
+    pub(super) client: Outsider,
+    pub(super) sources: BTreeMap<IpAddr, Vec<IpAddr>>,
+    /// How many links there are, the cluster's among them.
+    pub(super) links: usize,
+}
+
+/// Where a virtual IP is: on which link, and on which network there, if it is on one.
+struct Virtual {
+    ip: IpAddr,
+    link: Link,
+    network: Option<IpNet>,
+}
+
+pub(super) fn derive(
+    nodes: &[Node],
+    links: &[Shared],
+    virtual_ips: &[IpAddr],
+    clients: usize,
+) -> Result<Outside> {
+    let router = router(nodes, links)?;
+    let mut taken: Vec<IpAddr> = nodes.iter().flat_map(addresses).collect();
+    taken.extend(router.iter().flat_map(|r| &r.addresses).map(|a| a.1.addr()));
+    let mut outside = Outside {
+        router,
+        links: links.len(),
+        ..Outside::default()
+    };
+    for ip in virtual_ips {
+        let place = place(nodes, links, *ip)?;
+        let (link, network) = match place.network {
+            Some(network) => (place.link, network),
+            None => outside.put_client_behind(&place, links.len())?,
+        };
+        let sources = free_addresses(network, place.ip, &taken, clients)?;
+        outside.admit(&sources, link, network)?;
+        outside.sources.insert(place.ip, sources);
+    }
+    Ok(outside)
+}
+
+impl Outside {
+    /// Puts the router between a virtual IP and the client; answers the network the two outsiders share.
+    fn put_client_behind(&mut self, place: &Virtual, link: Link) -> Result<(Link, IpNet)> {
+        let router = self.router.as_mut().ok_or_else(|| no_way(place.ip))?;
+        router.add_host(place.link, place.ip)?;
+        let same_family = |(gateway, _): &(IpAddr, u8)| gateway.is_ipv4() == place.ip.is_ipv4();
+        let behind = CLIENTS.into_iter().find(same_family);
+        let (gateway, prefix) = behind.ok_or_else(|| no_way(place.ip))?;
+        let address = network(gateway, prefix)?;
+        router.add_address(link, address)?;
+        if !self.client.gateways.contains(&gateway) {
+            self.client.gateways.push(gateway);
+        }
+        self.links = link + 1;
+        Ok((link, address.trunc()))
+    }
+
+    /// Gives the client its addresses, and the router a way to them: answers of direct routing come by
+    /// the real server's gateway even to a client beside the virtual IP.
+    fn admit(&mut self, sources: &[IpAddr], link: Link, network: IpNet) -> Result<()> {
+        for source in sources {
+            self.client
+                .add_address(link, with_prefix(*source, network)?)?;
+            if let Some(router) = &mut self.router {
+                router.add_host(link, *source)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn no_way(ip: IpAddr) -> TopologyError {
+    TopologyError::new(format!(
+        "the virtual IP {ip} is on no network where a client could stand, \
+         and no gateway says that there is a router to stand behind"
+    ))
+}
+
+fn addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
+    node.addresses.iter().map(|(_, address)| address.addr())
+}
+
+/// One router for all gateways that no machine of the cluster is.
+fn router(nodes: &[Node], links: &[Shared]) -> Result<Option<Outsider>> {
+    let mut router = Outsider::default();
+    for node in nodes {
+        let Some(gateway) = node.gateway else {
+            continue;
+        };
+        if nodes.iter().flat_map(addresses).any(|ip| ip == gateway) {
+            continue;
+        }
+        let (link, network) = connected(node, links, gateway)?;
+        router.add_address(link, with_prefix(gateway, network)?)?;
+    }
+    Ok((!router.ports.is_empty()).then_some(router))
+}
+
+fn connected(node: &Node, links: &[Shared], gateway: IpAddr) -> Result<(Link, IpNet)> {
+    node.addresses
+        .iter()
+        .filter(|(_, address)| link::is_network(address) && address.contains(&gateway))
+        .find_map(|(interface, address)| {
+            Some((link::find(links, &node.name, interface)?, *address))
+        })
+        .ok_or_else(|| {
+            let reason = format!(
+                "the gateway {gateway} of {} is on no network of its",
+                node.name
+            );
+            TopologyError::new(reason)
+        })
+}
+
+fn place(nodes: &[Node], links: &[Shared], ip: IpAddr) -> Result<Virtual> {
+    let found = nodes.iter().find_map(|node| {
+        let (interface, address) = node.addresses.iter().find(|(_, a)| a.addr() == ip)?;
+        let network = link::is_network(address).then(|| address.trunc());
+        let link = link::find(links, &node.name, interface)?;
+        Some(Virtual { ip, link, network })
+    });
+    found.ok_or_else(|| TopologyError::new(format!("no interface carries the virtual IP {ip}")))
+}
+
+/// The first free addresses of a network from `….100` (IPv6: `…:100`) on: beside the virtual IP where it
+/// lies in the network, so that 172.16.5.11/16 gets 172.16.5.100.
+fn free_addresses(
+    network: IpNet,
+    ip: IpAddr,
+    taken: &[IpAddr],
+    count: usize,
+) -> Result<Vec<IpAddr>> {
+    let beside = if network.contains(&ip) {
+        ip
+    } else {
+        network.addr()
+    };
+    let from_100: Vec<IpAddr> = match beside {
+        IpAddr::V4(ip) => {
+            let base = u32::from(ip) & !0xff;
+            (100..255)
+                .map(|n| Ipv4Addr::from(base | n).into())
+                .collect()
+        }
+        IpAddr::V6(ip) => {
+            let base = u128::from(ip) & !0xffff;
+            (0x100..0x1000)
+                .map(|n| Ipv6Addr::from(base | n).into())
+                .collect()
+        }
+    };
+    let usable = |ip: &IpAddr| {
+        network.contains(ip)
+            && !taken.contains(ip)
+            && *ip != network.network()
+            && (*ip != network.broadcast() || network.prefix_len() >= 31)
+    };
+    let mut free: Vec<IpAddr> = from_100.into_iter().filter(usable).collect();
+    let others: Vec<IpAddr> = network
+        .hosts()
+        .take(4096)
+        .filter(|ip| usable(ip) && !free.contains(ip))
+        .collect();
+    free.extend(others);
+    free.truncate(count);
+    match free.len() == count {
+        true => Ok(free),
+        false => Err(TopologyError::new(format!(
+            "{network} has no {count} free addresses for clients"
+        ))),
+    }
+}
+
+fn with_prefix(ip: IpAddr, of: IpNet) -> Result<IpNet> {
+    network(ip, of.prefix_len())
+}
+
+fn network(ip: IpAddr, prefix: u8) -> Result<IpNet> {
+    IpNet::new(ip, prefix).map_err(|error| TopologyError::new(error.to_string()))
+}

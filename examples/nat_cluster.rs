@@ -1,0 +1,54 @@
+//! LVS by masquerading on a real kernel, without root: `cargo run --example nat_cluster`.
+//!
+//! Builds the machines of `nat.toml` as network namespaces, applies the file to each of them, lets a client
+//! fetch a page ten times and shows who answered. Succeeds if both servers answered five times.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use lvs_core::Cluster;
+use lvs_core::cluster::PlanOptions;
+use lvs_lab::Lab;
+
+const REQUESTS: usize = 10;
+
+fn main() -> ExitCode {
+    lvs_lab::example(run)
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let cluster = Cluster::from_toml(include_str!("nat.toml"))?;
+    let lab = Lab::new(&cluster, 1)?;
+
+    for stage in cluster.rollout(None) {
+        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
+        let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
+        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+        println!("{plan}");
+    }
+    lab.wait_for_servers()?;
+
+    let service = cluster.services().first().ok_or("no service")?;
+    let mut answers = Vec::new();
+    for number in 0..REQUESTS {
+        let name = lab.request(&service.service.id, number)?;
+        println!("request {:>2}: {name}", number + 1);
+        answers.push(name);
+    }
+    println!();
+    for director in cluster.directors() {
+        println!("{}", lab.table(&director.name)?);
+    }
+
+    for server in cluster.real_servers() {
+        let count = answers
+            .iter()
+            .filter(|name| server.name == *name.as_str())
+            .count();
+        println!("{} answered {count} of {REQUESTS}", server.name);
+        if count != REQUESTS / 2 {
+            return Err("round robin should have been half and half".into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! What the README shows is what there is.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+const README: &str = include_str!("../../README.md");
+
+/// The content of the code blocks that begin with this line.
+fn blocks(fence: &str) -> Vec<&str> {
+    let mut blocks = Vec::new();
+    let mut rest = README;
+    while let Some((_, behind)) = rest.split_once(&format!("\n{fence}\n")) {
+        let (block, after) = behind.split_once("```").unwrap();
+        blocks.push(block);
+        rest = after;
+    }
+    blocks
+}
+
+/// A file without the comment at its head, which the README says in prose.
+fn body(file: &str) -> &str {
+    &file[file.find("name = ").unwrap()..]
+}
+
+#[test]
+fn the_cluster_files_are_those_of_the_examples() {
+    let nat = include_str!("../../examples/nat.toml");
+    let dr = include_str!("../../examples/dr.toml");
+    assert_eq!(blocks("```toml"), [body(nat), body(dr)]);
+}
+
+#[test]
+fn the_plan_is_what_the_planner_makes() {
+    let plan = include_str!("../../lvs-core/tests/plans/nat-director-links-up/plan.txt");
+    assert_eq!(blocks("```text"), [plan]);
+}

@@ -1,0 +1,218 @@
+//! A script, lived through by a model and by the kernel.
+
+use std::collections::HashMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lvs_core::ipvs::{DestinationId, DestinationStatus, Ipvs, Seconds, ServiceId, Timeouts};
+use lvs_core::scheduler::{Connection, Flow, Generation, Server, ServiceModel};
+use lvs_core::{Host, Netns};
+
+use crate::script::{Script, Step};
+use crate::wire::Wire;
+
+/// So fast do closed connections go.
+const SHORT: Timeouts = Timeouts {
+    tcp: Seconds(0),
+    tcp_fin: Seconds(1),
+    udp: Seconds(1),
+};
+const LONG: Timeouts = Timeouts {
+    tcp: Seconds(0),
+    tcp_fin: Seconds(0),
+    udp: Seconds(900),
+};
+/// And so long may it take; a connection that was never established lives for a minute.
+const PATIENCE: Duration = Duration::from_secs(20);
+const OLDEST: Duration = Duration::from_secs(55);
+
+/// What the kernel did: the steps that could be made, and whom each connection got.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) steps: Vec<(Step, Option<DestinationId>)>,
+}
+
+impl Seen {
+    pub(crate) fn picks(&self) -> u64 {
+        let picks = self.steps.iter();
+        picks
+            .filter(|(step, _)| matches!(step, Step::Connect(_)))
+            .count() as u64
+    }
+}
+
+/// Runs the script in a namespace of its own; says what the kernel did, or how model and kernel parted.
+pub(crate) fn run(script: &Script, generation: Generation) -> Result<Seen, String> {
+    let netns = Netns::create().unwrap();
+    let run = |host: &mut Host| Run::new(host, script, generation).steps(&script.steps);
+    netns.run(run).unwrap()
+}
+
+struct Run<'a> {
+    ipvs: &'a mut Ipvs,
+    wire: Wire,
+    id: ServiceId,
+    model: ServiceModel,
+    /// What has not ended, by its client.
+    open: HashMap<Flow, Connection>,
+    began: Instant,
+    seen: Seen,
+}
+
+impl<'a> Run<'a> {
+    fn new(host: &'a mut Host, script: &Script, generation: Generation) -> Self {
+        let id = script.service.id;
+        let wire = Wire::new(host, matches!(id, ServiceId::Fwmark { .. }));
+        let ipvs = host.ipvs().unwrap();
+        ipvs.set_timeouts(&LONG).unwrap();
+        ipvs.add_service(&script.service).unwrap();
+        Self {
+            ipvs,
+            wire,
+            id,
+            model: ServiceModel::fresh(script.service.clone(), generation).unwrap(),
+            open: HashMap::new(),
+            began: Instant::now(),
+            seen: Seen::default(),
+        }
+    }
+
+    fn steps(mut self, steps: &[Step]) -> Result<Seen, String> {
+        for (number, step) in steps.iter().enumerate() {
+            let result = self.step(step);
+            if self.began.elapsed() > OLDEST {
+                // Connections have ended by themselves; what was seen before still counts.
+                break;
+            }
+            result.map_err(|parted| format!("step {}, {step}{parted}", number + 1))?;
+        }
+        Ok(self.seen)
+    }
+
+    /// A step that cannot be made (its server is there already, or is gone) is left out: so any part of a
+    /// script is a script.
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Add(destination) if self.model.add(*destination).is_ok() => {
+                self.ipvs.add_destination(&self.id, destination).unwrap();
+            }
+            Step::Edit(destination) if self.model.edit(*destination).is_ok() => {
+                self.ipvs.edit_destination(&self.id, destination).unwrap();
+            }
+            Step::Remove(id) if self.model.remove(*id).is_ok() => {
+                self.ipvs.delete_destination(&self.id, id).unwrap();
+            }
+            Step::Service(service) => {
+                self.model.edit_service(service.clone()).unwrap();
+                self.ipvs.edit_service(service).unwrap();
+            }
+            Step::Connect(flow) => return self.connect(flow),
+            Step::End(flows) => return self.end(flows),
+            _ => return Ok(()),
+        }
+        self.seen.steps.push((step.clone(), None));
+        self.compare()
+    }
+
+    fn connect(&mut self, flow: &Flow) -> Result<(), String> {
+        let before = self.kernel();
+        let expected = self.model.connect(*flow);
+        let accepted = self.wire.open(flow);
+        let after = self.kernel();
+        let (modelled, seen) = (
+            expected.as_ref().map(Connection::destination),
+            picked(&before, &after),
+        );
+        self.open
+            .extend(expected.map(|connection| (*flow, connection)));
+        self.seen.steps.push((Step::Connect(*flow), seen));
+        let agree = modelled == seen && accepted == seen.is_some();
+        if agree && same(&after, self.model.servers()) {
+            return Ok(());
+        }
+        let (model, kernel) = (show(modelled), show(seen));
+        Err(format!(
+            "model: {model}, kernel: {kernel}\n{}",
+            self.tables(&after)
+        ))
+    }
+
+    /// Ends connections and waits until the kernel has forgotten them.
+    fn end(&mut self, flows: &[Flow]) -> Result<(), String> {
+        let mut ended = self.closing(flows);
+        for (flow, connection) in &mut ended {
+            self.wire.close(flow);
+            self.model.set_active(connection, false);
+        }
+        self.ipvs.set_timeouts(&LONG).unwrap();
+        self.compare()?;
+        let flows = ended.iter().map(|(flow, _)| *flow).collect();
+        self.seen.steps.push((Step::End(flows), None));
+        for (_, connection) in ended {
+            self.model.close(connection);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while self.compare().is_err() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.compare()
+    }
+
+    /// Those that can be ended: packets for a server that is gone are dropped, and end nothing.
+    fn closing(&mut self, flows: &[Flow]) -> Vec<(Flow, Connection)> {
+        self.ipvs.set_timeouts(&SHORT).unwrap();
+        let there: Vec<_> = self.model.servers().iter().map(Server::id).collect();
+        let mut closing = Vec::new();
+        for flow in flows {
+            let open = self.open.get(flow).map(Connection::destination);
+            if open.is_some_and(|id| there.contains(&id)) {
+                closing.extend(self.open.remove_entry(flow));
+            }
+        }
+        closing
+    }
+
+    fn compare(&mut self) -> Result<(), String> {
+        let kernel = self.kernel();
+        if same(&kernel, self.model.servers()) {
+            return Ok(());
+        }
+        Err(self.tables(&kernel))
+    }
+
+    fn kernel(&mut self) -> Vec<DestinationStatus> {
+        self.ipvs.destinations(&self.id).unwrap()
+    }
+
+    fn tables(&self, kernel: &[DestinationStatus]) -> String {
+        let line = |(model, kernel): (&Server, &DestinationStatus)| {
+            let full = if model.overloaded { ", full" } else { "" };
+            let (id, weight) = (model.id(), model.weight());
+            format!(
+                "    {id} weight {weight}: model {}+{}{full}, kernel {} {}+{}\n",
+                model.active, model.inactive, kernel.destination.id, kernel.active, kernel.inactive
+            )
+        };
+        self.model.servers().iter().zip(kernel).map(line).collect()
+    }
+}
+
+fn same(kernel: &[DestinationStatus], model: &[Server]) -> bool {
+    let alike = |(kernel, model): (&DestinationStatus, &Server)| {
+        let counts = (kernel.active, kernel.inactive) == (model.active, model.inactive);
+        counts && kernel.destination == model.destination
+    };
+    kernel.len() == model.len() && kernel.iter().zip(model).all(alike)
+}
+
+fn show(id: Option<DestinationId>) -> String {
+    id.map_or_else(|| "nobody".to_owned(), |id| id.to_string())
+}
+
+/// Whose count went up.
+fn picked(before: &[DestinationStatus], after: &[DestinationStatus]) -> Option<DestinationId> {
+    let count = |status: &DestinationStatus| status.active + status.inactive;
+    let mut pairs = before.iter().zip(after);
+    let (_, more) = pairs.find(|(before, after)| count(before) < count(after))?;
+    Some(more.destination.id)
+}

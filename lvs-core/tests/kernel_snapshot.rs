@@ -1,0 +1,285 @@
+//! Snapshots on a real kernel while somebody keeps changing the table.
+//!
+//! Half of the services (or destinations) live from the beginning to the end, the others come and
+//! go. A plain listing misses living ones; a snapshot never does: it says so instead.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lvs_core::Error;
+use lvs_core::ipvs::{
+    Command, Destination, DestinationId, Forwarding, Ipvs, SchedulerName, Service, ServiceId,
+    Snapshot,
+};
+
+lvs_lab::main! {
+    nothing_that_lives_is_missed_while_many_come_and_go,
+    nothing_that_lives_is_missed_while_many_come_and_go_now_and_then,
+    nothing_that_lives_is_missed_while_one_comes_and_goes,
+    no_destination_that_lives_is_missed_in_a_long_list,
+    a_scope_is_read_whatever_happens_around_it,
+    a_scope_has_what_there_is_of_it,
+}
+
+/// How long a writer and a reader are at it.
+const DURATION: Duration = Duration::from_secs(5);
+
+/// Enough for a listing in four datagrams.
+const SERVICES: u16 = 250;
+
+type Identities = BTreeMap<ServiceId, BTreeSet<DestinationId>>;
+
+fn service(number: u16) -> ServiceId {
+    ServiceId::tcp(([10, 0, 0, 1], number).into())
+}
+
+fn destination(number: u16) -> Destination {
+    let id = DestinationId::new([10, 1, 0, 1].into(), number);
+    Destination::new(id, Forwarding::Masquerade)
+}
+
+/// A service with destinations from 1 on.
+fn add(number: u16, destinations: u16) -> Vec<Command> {
+    let id = service(number);
+    let added = Command::AddService(Service::new(id, SchedulerName::RR));
+    let behind = (1..=destinations).map(|n| Command::AddDestination(id, destination(n)));
+    [added].into_iter().chain(behind).collect()
+}
+
+fn delete(number: u16) -> Command {
+    Command::DeleteService(service(number))
+}
+
+fn run(ipvs: &mut Ipvs, commands: &[Command]) {
+    for result in ipvs.batch(commands).unwrap() {
+        result.unwrap();
+    }
+}
+
+fn identities(table: &Snapshot) -> Identities {
+    let entry = |(status, list): &(_, Vec<lvs_core::ipvs::DestinationStatus>)| {
+        let status: &lvs_core::ipvs::ServiceStatus = status;
+        let ids = list.iter().map(|status| status.destination.id);
+        (status.service.id, ids.collect())
+    };
+    table.iter().map(entry).collect()
+}
+
+/// Those that live and are not in it, services and destinations together.
+fn missing(living: &Identities, seen: &Identities) -> usize {
+    let nothing = BTreeSet::new();
+    let missed = living.iter().map(|(service, destinations)| {
+        let known = seen.get(service);
+        let gone = destinations.difference(known.unwrap_or(&nothing)).count();
+        gone + usize::from(known.is_none())
+    });
+    missed.sum()
+}
+
+/// What came of reading over and over.
+#[derive(Debug, Default)]
+struct Count {
+    listings: usize,
+    listings_that_missed: usize,
+    settled: usize,
+    settled_that_missed: usize,
+    unsettled: usize,
+    unions_that_missed: usize,
+}
+
+impl Count {
+    fn listing(&mut self, living: &Identities, seen: &Identities) {
+        self.listings += 1;
+        self.listings_that_missed += usize::from(missing(living, seen) > 0);
+    }
+
+    fn snapshot(&mut self, living: &Identities, snapshot: Result<Snapshot, Error>) {
+        match snapshot {
+            Ok(table) => {
+                self.settled += 1;
+                self.settled_that_missed += usize::from(missing(living, &identities(&table)) > 0);
+            }
+            Err(error) if error.is_unsettled() => {
+                let seen = identities(error.seen().unwrap());
+                self.unsettled += 1;
+                self.unions_that_missed += usize::from(missing(living, &seen) > 0);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The promise, and that it was put to the test.
+    fn judge(&self, what: &str) {
+        println!("{what}: {self:?}");
+        assert_eq!(self.settled_that_missed, 0, "{what}: {self:?}");
+        assert!(self.listings_that_missed > 0, "{what}: {self:?}");
+    }
+}
+
+/// There is one processor only. Who wakes up has it at once, in the middle of whatever the reader does.
+fn pause() {
+    thread::sleep(Duration::from_micros(50));
+}
+
+/// Writes and reads at the same time, each as fast as it can.
+fn at_once(write: impl Fn(&mut Ipvs) + Sync, mut read: impl FnMut(&mut Ipvs)) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut ipvs = Ipvs::open().unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                write(&mut ipvs);
+            }
+        });
+        let mut ipvs = Ipvs::open().unwrap();
+        let begin = Instant::now();
+        while begin.elapsed() < DURATION {
+            read(&mut ipvs);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+fn nothing_that_lives_is_missed_while_many_come_and_go() {
+    many_come_and_go("many services, all the time", Duration::ZERO);
+}
+
+fn nothing_that_lives_is_missed_while_many_come_and_go_now_and_then() {
+    many_come_and_go("many services, now and then", Duration::from_millis(40));
+}
+
+/// The guests come and go, and the writer rests for some time after each turn.
+fn many_come_and_go(what: &str, rest: Duration) {
+    let mut ipvs = Ipvs::open().unwrap();
+    let (guests, living) = half_of_them_guests(&mut ipvs);
+    let write = |ipvs: &mut Ipvs| {
+        for some in guests.chunks(10) {
+            run(ipvs, &some.iter().map(|n| delete(*n)).collect::<Vec<_>>());
+            pause();
+            let back: Vec<_> = some.iter().flat_map(|n| add(*n, 2)).collect();
+            run(ipvs, &back);
+            pause();
+        }
+        thread::sleep(rest);
+    };
+    let count = read_meanwhile(write, &living);
+    count.judge(what);
+    let table = ipvs.snapshot().unwrap();
+    assert_eq!(table.len(), usize::from(SERVICES), "nobody writes any more");
+}
+
+/// The numbers of those that come and go, and the identities of those that live.
+fn half_of_them_guests(ipvs: &mut Ipvs) -> (Vec<u16>, Identities) {
+    let all: Vec<_> = (1..=SERVICES).flat_map(|number| add(number, 2)).collect();
+    run(ipvs, &all);
+    let mut living = identities(&ipvs.snapshot().unwrap());
+    assert_eq!(living.len(), usize::from(SERVICES));
+    let guests: Vec<_> = (1..=SERVICES).filter(|number| number % 2 == 1).collect();
+    for number in &guests {
+        living.remove(&service(*number));
+    }
+    (guests, living)
+}
+
+/// Lists services and takes snapshots while somebody writes.
+fn read_meanwhile(write: impl Fn(&mut Ipvs) + Sync, living: &Identities) -> Count {
+    let services = living.keys().map(|id| (*id, BTreeSet::new())).collect();
+    let mut count = Count::default();
+    at_once(write, |ipvs| {
+        for _ in 0..10 {
+            let listed = ipvs.services().unwrap().into_iter();
+            let ids = listed.map(|status| (status.service.id, BTreeSet::new()));
+            count.listing(&services, &ids.collect());
+        }
+        count.snapshot(living, ipvs.snapshot());
+    });
+    count
+}
+
+/// The first service of the kernel's order moves all the others, always by the same: the places at
+/// which a dump is cut are the same every time, and so is the service that is missed.
+fn nothing_that_lives_is_missed_while_one_comes_and_goes() {
+    let mut ipvs = Ipvs::open().unwrap();
+    let all: Vec<_> = (1..=SERVICES).flat_map(|number| add(number, 1)).collect();
+    run(&mut ipvs, &all);
+    let table = ipvs.snapshot().unwrap();
+    let first = table.first().unwrap().0.service.clone();
+    let mut living = identities(&table);
+    living.remove(&first.id);
+
+    let write = |ipvs: &mut Ipvs| {
+        run(ipvs, &[Command::DeleteService(first.id)]);
+        pause();
+        run(ipvs, &[Command::AddService(first.clone())]);
+        pause();
+    };
+    let count = read_meanwhile(write, &living);
+    count.judge("one service");
+    assert!(count.settled > 0, "{count:?}");
+    let table = ipvs.snapshot().unwrap();
+    assert_eq!(table.len(), usize::from(SERVICES), "nobody writes any more");
+}
+
+fn no_destination_that_lives_is_missed_in_a_long_list() {
+    const DESTINATIONS: u16 = 500;
+    let mut ipvs = Ipvs::open().unwrap();
+    run(&mut ipvs, &add(1, DESTINATIONS));
+    let newest = destination(DESTINATIONS);
+    let mut living = identities(&ipvs.snapshot().unwrap());
+    living.get_mut(&service(1)).unwrap().remove(&newest.id);
+
+    let write = |ipvs: &mut Ipvs| {
+        run(ipvs, &[Command::DeleteDestination(service(1), newest.id)]);
+        pause();
+        run(ipvs, &[Command::AddDestination(service(1), newest)]);
+        pause();
+    };
+    let mut count = Count::default();
+    at_once(write, |ipvs| {
+        let listed = ipvs.destinations(&service(1)).unwrap().into_iter();
+        let ids = listed.map(|status| status.destination.id).collect();
+        count.listing(&living, &BTreeMap::from([(service(1), ids)]));
+        count.snapshot(&living, ipvs.snapshot_of(&[service(1)]));
+    });
+    count.judge("one destination");
+    let table = ipvs.snapshot().unwrap();
+    assert_eq!(table[0].1.len(), usize::from(DESTINATIONS));
+}
+
+fn a_scope_is_read_whatever_happens_around_it() {
+    let mut ipvs = Ipvs::open().unwrap();
+    let all: Vec<_> = (1..=300).flat_map(|number| add(number, 2)).collect();
+    run(&mut ipvs, &all);
+    let scope = [service(100), service(200)];
+    let write = |ipvs: &mut Ipvs| {
+        run(ipvs, &(1..100).map(delete).collect::<Vec<_>>());
+        let back: Vec<_> = (1..100).flat_map(|number| add(number, 2)).collect();
+        run(ipvs, &back);
+        pause();
+    };
+    let mut readings = 0;
+    at_once(write, |ipvs| {
+        let table = ipvs.snapshot_of(&scope).unwrap();
+        let counts: Vec<_> = table.iter().map(|(_, list)| list.len()).collect();
+        assert_eq!(counts, [2, 2]);
+        readings += 1;
+    });
+    assert!(readings > 0);
+}
+
+fn a_scope_has_what_there_is_of_it() {
+    let mut ipvs = Ipvs::open().unwrap();
+    let all: Vec<_> = (1..=5).flat_map(|number| add(number, 3)).collect();
+    run(&mut ipvs, &all);
+    let scope = [service(4), service(9), service(2), service(4)];
+    let table = identities(&ipvs.snapshot_of(&scope).unwrap());
+    assert!(table.keys().eq([&service(2), &service(4)]));
+    assert!(table.values().all(|destinations| destinations.len() == 3));
+    assert_eq!(ipvs.snapshot_of(&[]).unwrap(), []);
+    let many: Vec<_> = (1..=2000).map(service).collect();
+    assert_eq!(ipvs.snapshot_of(&many).unwrap().len(), 5);
+}
