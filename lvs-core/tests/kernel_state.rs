@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use lvs_core::cluster::{
@@ -229,13 +228,12 @@ fn without_a_confirmation_everything_is_taken_back() -> Outcome {
             .lock("apply")
             .unwrap()
             .confirm_within(Duration::from_secs(60));
-        let other = state.clone();
-        let says_yes = move || while other.confirm().is_err() {};
-        thread::scope(|scope| {
-            scope.spawn(says_yes);
-            held.apply(&node, host, PlanOptions::default(), &mut |_| ())
-                .unwrap();
-        });
+        held.apply(&node, host, PlanOptions::default(), &mut |event| {
+            if matches!(event, Event::Confirming(_)) {
+                state.confirm().unwrap();
+            }
+        })
+        .unwrap();
         drop(held);
         assert!(apply(&state, &node, host).unwrap().is_empty());
     })

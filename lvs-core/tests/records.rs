@@ -151,9 +151,9 @@ fn forwarding_comes_back_with_all_it_changes() {
     let before = observed("dr-director-fresh");
     let (with, without) = (DR, DR.replace("ip-forward = true\n", ""));
     let node_with = node(with, "director");
-    let mut mixed = before.clone();
-    let eth1: SysctlKey = "net/ipv4/conf/eth0/forwarding".parse().unwrap();
-    mixed.sysctls.insert(eth1.clone(), "1".to_owned());
+    let mut mixed = before;
+    let eth0: SysctlKey = "net/ipv4/conf/eth0/forwarding".parse().unwrap();
+    mixed.sysctls.insert(eth0, "1".to_owned());
     let (record, after) = applied(&node_with, &nothing(&node_with), &mixed);
     assert_eq!(after.sysctls[&SysctlKey::IP_FORWARD], "1");
     let node_without = node(&without, "director");

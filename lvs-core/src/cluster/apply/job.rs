@@ -9,8 +9,9 @@ use crate::cluster::{Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
-/// The time there is to confirm, and who waits for it.
-pub(in crate::cluster) type Confirmation<'a> = (Duration, &'a dyn Fn(Duration) -> Result<bool>);
+/// The time there is to confirm, and who waits for it: it is told what to call when it can be done.
+pub(in crate::cluster) type Confirmation<'a> =
+    (Duration, &'a dyn Fn(&mut dyn FnMut()) -> Result<bool>);
 
 /// What is to be done on a machine, and who has a say in it.
 pub(in crate::cluster) struct Job<'a> {
@@ -69,8 +70,8 @@ impl<'a> Job<'a> {
         events(Event::Verified);
         match self.confirmation {
             Some((time, wait)) if !plan.is_empty() => {
-                events(Event::Confirming(time));
-                match wait(time).map_err(Failure::Unreadable)? {
+                let confirmed = wait(&mut || events(Event::Confirming(time)));
+                match confirmed.map_err(Failure::Unreadable)? {
                     true => Ok(()),
                     false => Err(Failure::Unconfirmed),
                 }

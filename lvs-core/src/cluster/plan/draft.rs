@@ -1,9 +1,13 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Action, Phase, Plan, Refusal, Step, addresses, foreign};
+use std::collections::BTreeMap;
+
+use super::{Action, Change, Kind, Phase, Plan, Refusal, Step, addresses, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{NodeState, Record, Role};
-use crate::net::Route;
+use crate::net::{Address, AddressId, Route};
+
+const WHY_AGAIN: &str = "the kernel takes it along with the first address of its network";
 
 pub(super) struct Draft<'a> {
     node: &'a NodeState,
@@ -57,6 +61,32 @@ impl<'a> Draft<'a> {
             foreign,
             notes,
         }
+    }
+
+    /// Puts back what the kernel takes along with the first address of a network: the others of it, be
+    /// they ours or not.
+    pub(super) fn restore_addresses(&mut self) {
+        let mut kept: BTreeMap<AddressId, Address> = BTreeMap::new();
+        let found = self.observed.addresses.iter();
+        kept.extend(found.map(|it| (it.id.clone(), it.clone())));
+        for step in self.phases.iter().flat_map(|phase| &phase.steps) {
+            match &step.action {
+                Action::Address(change) if change.kind() == Kind::Delete => {
+                    kept.retain(|id, _| change.newest().is_none_or(|it| it.id != *id));
+                }
+                Action::Address(change) => {
+                    kept.extend(change.after().map(|it| (it.id.clone(), it.clone())));
+                }
+                _ => {}
+            }
+        }
+        self.phase("addresses that go along", |seen| {
+            let lost = kept
+                .into_values()
+                .filter(|it| seen.address(&it.id).is_none());
+            lost.map(|it| Step::new(Action::Address(Change::add(it)), WHY_AGAIN))
+                .collect()
+        });
     }
 
     /// Routes that no step deletes, but that the kernel takes along with an interface's last address.

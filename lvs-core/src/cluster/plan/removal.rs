@@ -44,6 +44,7 @@ impl Plan {
         draft.phase("addresses", |seen| {
             removal.undone(seen, |thing| removal.is_address(thing, false))
         });
+        draft.restore_addresses();
         // Alone, and first: changing it changes `forwarding` of every interface.
         draft.phase("forwarding", |seen| removal.undone(seen, is_ip_forward));
         draft.phase("sysctls", |seen| {

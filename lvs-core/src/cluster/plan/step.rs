@@ -142,11 +142,13 @@ impl Action {
         each!(self, change => change.before().is_some())
     }
 
-    /// Whether the thing is neither as it was found nor as we have left it.
+    /// Whether we have changed the thing, and somebody else has changed it again.
     pub(super) fn is_changed_since(&self, now: &Observed) -> bool {
         fn is_changed<T: Subject>(change: &Change<T>, now: &Observed) -> bool {
             let found = change.newest().and_then(|it| it.find(now));
-            !same(found.as_ref(), change.before()) && !same(found.as_ref(), change.after())
+            !same(change.before(), change.after())
+                && !same(found.as_ref(), change.before())
+                && !same(found.as_ref(), change.after())
         }
         each!(self, change => is_changed(change, now))
     }

@@ -40,6 +40,7 @@ pub(super) fn phases(
     draft.phase("addresses as before", |seen| {
         undone(seen, &|thing| matches!(thing, Action::Address(_)))
     });
+    draft.restore_addresses();
     draft.phase("forwarding as before", |seen| undone(seen, &is_ip_forward));
     draft.phase("sysctls as before", |seen| {
         undone(seen, &|thing| {

@@ -37,10 +37,12 @@ impl Files {
 }
 
 /// Waits until somebody confirms; no if the time is over or the change is to be stopped before.
+/// `ready` is called when it can be confirmed.
 pub(super) fn wait(
     directory: &Path,
     time: Duration,
     is_stopped: &dyn Fn() -> bool,
+    ready: &mut dyn FnMut(),
 ) -> Result<bool> {
     let files = Files::of(directory);
     let end = Instant::now() + time;
@@ -49,6 +51,7 @@ pub(super) fn wait(
         let operation = Operation::new("write", files.unconfirmed.display());
         Error::io(operation, source).advise("without that file nobody could confirm anything")
     })?;
+    ready();
     let confirmed = loop {
         if files.confirmed.exists() {
             break true;
@@ -85,27 +88,19 @@ pub(super) fn confirm(directory: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Waits in another thread while `meanwhile` goes on, under a lock.
-    fn waiting(time: Duration, stop: bool, meanwhile: impl FnOnce(&Path)) -> bool {
+    /// Waits for what goes on meanwhile, under a lock.
+    fn waiting(time: Duration, stop: bool, mut meanwhile: impl FnMut(&Path)) -> bool {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         let _lock = Lock::acquire(path, "apply").unwrap();
-        thread::scope(|scope| {
-            let waiter = scope.spawn(move || wait(path, time, &|| stop).unwrap());
-            meanwhile(path);
-            waiter.join().unwrap()
-        })
-    }
-
-    fn confirm_at_last(path: &Path) {
-        while confirm(path).is_err() {
-            thread::yield_now();
-        }
+        wait(path, time, &|| stop, &mut || meanwhile(path)).unwrap()
     }
 
     #[test]
     fn a_confirmation_ends_the_wait() {
-        assert!(waiting(Duration::from_secs(60), false, confirm_at_last));
+        assert!(waiting(Duration::from_secs(60), false, |path| {
+            confirm(path).unwrap();
+        }));
     }
 
     #[test]

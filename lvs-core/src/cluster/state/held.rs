@@ -104,7 +104,10 @@ impl Held {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let is_stopped = || self.stop.load(Ordering::Relaxed);
-        let wait = |time| confirmation::wait(self.state.directory(), time, &is_stopped);
+        let time = self.confirm_within.unwrap_or_default();
+        let wait = |ready: &mut dyn FnMut()| {
+            confirmation::wait(self.state.directory(), time, &is_stopped, ready)
+        };
         let job = Job {
             scope,
             plan,
