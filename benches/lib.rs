@@ -1,1 +1,71 @@
-//! Measurements of lvs-core: `cargo bench -p lvs-benches`.
+//! Measurements of lvs-core.
+//!
+//! ```text
+//! cargo bench -p lvs-benches --bench ipvs_speed           # whole tables, against ipvsadm, in a guest
+//! cargo bench -p lvs-benches --bench codec                # nanoseconds a message
+//! cargo bench -p lvs-benches --bench codec_instructions   # instructions a message, by valgrind
+//! cargo test -p lvs-benches                               # that the codec does not allocate
+//! ```
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use lvs_core::ipvs::message::IpvsMessage;
+use lvs_core::ipvs::{
+    Destination, DestinationId, DestinationStatus, Forwarding, Rates, SchedulerName, Service,
+    ServiceId, ServiceStatus, Stats,
+};
+
+/// The messages that are measured, with their names: requests, and replies with their counters.
+#[must_use]
+pub fn messages() -> Vec<(&'static str, IpvsMessage)> {
+    let address = (Ipv4Addr::new(172, 16, 5, 11), 80);
+    let id = ServiceId::tcp(address.into());
+    let service = Service::new(id, SchedulerName::WRR);
+    let real = DestinationId::new(Ipv4Addr::new(192, 168, 1, 12).into(), 80);
+    let destination = Destination::new(real, Forwarding::DirectRouting);
+    let real = DestinationId::new(Ipv6Addr::LOCALHOST.into(), 80);
+    let wide = Destination::new(real, Forwarding::Masquerade);
+    let stats = stats();
+    let status = |destination| DestinationStatus {
+        destination,
+        active: 7,
+        inactive: 70,
+        persistent: 1,
+        stats,
+    };
+    vec![
+        ("new service", IpvsMessage::NewService(service.clone())),
+        (
+            "service",
+            IpvsMessage::Service(ServiceStatus { service, stats }),
+        ),
+        ("new destination", IpvsMessage::NewDest(id, destination)),
+        ("destination", IpvsMessage::Dest(status(destination))),
+        ("destination, IPv6", IpvsMessage::Dest(status(wide))),
+    ]
+}
+
+fn stats() -> Stats {
+    Stats {
+        connections: 1 << 33,
+        packets_in: 1 << 34,
+        packets_out: 1 << 34,
+        bytes_in: 1 << 40,
+        bytes_out: 1 << 42,
+        rates: Rates {
+            connections: 1000,
+            packets_in: 100_000,
+            packets_out: 100_000,
+            bytes_in: 10_000_000,
+            bytes_out: 100_000_000,
+        },
+    }
+}
+
+/// The bytes of a message: what the decoder is given.
+#[must_use]
+pub fn encoded(message: &IpvsMessage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes);
+    bytes
+}

@@ -37,6 +37,25 @@ pub(crate) enum Verb {
     List(ListArguments),
     /// Show the order in which the machines are to be changed
     Order(OrderArguments),
+    /// Print the kernel's services, timeouts and daemons as text for restore (and for ipvsadm -R)
+    Save(SaveArguments),
+    /// Execute such a text, all of it or nothing; what stays the same is not touched
+    Restore(RestoreArguments),
+    /// Add, edit or delete a service
+    #[command(subcommand)]
+    Service(Change<ServiceWords>),
+    /// Add, edit or delete a destination of a service
+    #[command(subcommand)]
+    Destination(Change<DestinationWords>),
+    /// Zero the counters of one service, or all: zero [-t ADDRESS:PORT]
+    Zero(Words),
+    /// Delete all services
+    Flush,
+    /// Set the timeouts of connections in seconds: timeouts TCP TCPFIN UDP (0 keeps one); or show them
+    Timeouts(Words),
+    /// Start or stop a connection synchronisation daemon
+    #[command(subcommand)]
+    Daemon(DaemonVerb),
 }
 
 /// Which machine of which cluster.
@@ -146,9 +165,38 @@ pub(crate) struct RemoveArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
+    #[command(flatten)]
+    pub(crate) view: View,
     /// Report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What to list; by default services and destinations with weights and connections.
+#[derive(Debug, Default, Args)]
+#[group(multiple = false)]
+pub(crate) struct View {
+    /// Connections, packets and bytes so far, exact; up to 2 seconds late
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Connections, packets and bytes per second
+    #[arg(long)]
+    pub(crate) rates: bool,
+    /// The numbers of connections at which destinations are full, and free again
+    #[arg(long)]
+    pub(crate) thresholds: bool,
+    /// How many clients are bound to each destination
+    #[arg(long)]
+    pub(crate) persistent: bool,
+    /// Every connection
+    #[arg(long)]
+    pub(crate) connections: bool,
+    /// How long idle connections are remembered
+    #[arg(long)]
+    pub(crate) timeouts: bool,
+    /// The connection synchronisation daemons
+    #[arg(long)]
+    pub(crate) daemon: bool,
 }
 
 #[derive(Debug, Args)]
@@ -162,3 +210,100 @@ pub(crate) struct OrderArguments {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveArguments {
+    /// Byte for byte what "ipvsadm -Sn" prints, with what it forgets forgotten
+    #[arg(long)]
+    pub(crate) compatible: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The text; - is standard input
+    #[arg(default_value = "-")]
+    pub(crate) file: String,
+    /// Make the kernel's services those of the text, instead of executing it on what is there
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// What is done to a service or a destination, in the options of ipvsadm(8).
+#[derive(Debug, Subcommand)]
+pub(crate) enum Change<W: Args> {
+    /// Add it
+    Add(W),
+    /// Change what the options name, and keep the rest
+    Edit(W),
+    /// Delete it
+    Delete(W),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DaemonVerb {
+    /// Start one: start master|backup --mcast-interface NAME
+    #[command(after_help = DAEMON)]
+    Start(Words),
+    /// Stop one: stop master|backup
+    Stop(Words),
+}
+
+/// The rest of the line.
+#[derive(Debug, Args)]
+pub(crate) struct Words {
+    /// The options of ipvsadm(8)
+    #[arg(
+        value_name = "OPTION",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) words: Vec<String>,
+}
+
+/// The rest of the line, with what it may be.
+#[derive(Debug, Args)]
+#[command(after_help = SERVICE)]
+pub(crate) struct ServiceWords {
+    #[command(flatten)]
+    pub(crate) rest: Words,
+}
+
+/// The rest of the line, with what it may be.
+#[derive(Debug, Args)]
+#[command(after_help = DESTINATION)]
+pub(crate) struct DestinationWords {
+    #[command(flatten)]
+    pub(crate) rest: Words,
+}
+
+const SERVICE: &str = "\
+The service:
+  -t, --tcp-service ADDRESS:PORT    -u, --udp-service …    --sctp-service …
+  -f, --fwmark-service MARK         -6, --ipv6 with -f: of IPv6
+What it is like:
+  -s, --scheduler NAME              wlc where nothing is said
+  -b, --sched-flags FLAG,…          sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3
+  -p, --persistent [SECONDS]        360 where nothing is said
+  -M, --netmask MASK                which clients count as one: 255.255.255.0, IPv6: 64
+      --pe sip                      persistence by the SIP Call-ID
+  -o, --ops                         every UDP packet on its own
+Edit also takes --no-persistent, --no-pe, --no-ops, --no-sched-flags.";
+
+const DESTINATION: &str = "\
+The service: -t ADDRESS:PORT, -u …, --sctp-service … or -f MARK [-6]
+The destination:
+  -r, --real-server ADDRESS[:PORT]  the service's port where none is said
+What it is like:
+  -g, --gatewaying                  direct routing, where nothing is said
+  -m, --masquerading                NAT
+  -i, --ipip                        tunnel: --tun-type ipip|gue|gre, --tun-port PORT (gue),
+                                    --tun-nocsum, --tun-csum, --tun-remcsum
+  -w, --weight WEIGHT               0 (no new connections) to 2147483647; 1 where nothing is said
+  -x, --u-threshold CONNECTIONS     full from here on; 0 is never
+  -y, --l-threshold CONNECTIONS     free again below";
+
+const DAEMON: &str = "\
+What it is like:
+  --mcast-interface NAME            where it sends or listens; needed
+  --syncid 0..255                   the same on both directors
+  --sync-maxlen BYTES, --mcast-group ADDRESS, --mcast-port PORT, --mcast-ttl TTL";

@@ -50,7 +50,14 @@ impl Problem {
 
 impl From<lvs_core::Error> for Problem {
     fn from(error: lvs_core::Error) -> Self {
-        Self::failed(error.to_string())
+        Self {
+            exit: if error.is_partly_done() {
+                Exit::Stands
+            } else {
+                Exit::Failed
+            },
+            message: error.to_string(),
+        }
     }
 }
 

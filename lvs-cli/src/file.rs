@@ -20,27 +20,32 @@ pub(crate) fn node(target: &Target) -> Result<NodeState, Problem> {
 
 /// Reads and checks a cluster file.
 pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
-    let text = text(file).map_err(|error| Problem::failed(format!("{}: {error}", name(file))))?;
+    let text = text(file, "a cluster file", Document::MAX_LENGTH)?;
     Cluster::from_toml(&text).map_err(|error| Problem::failed(refusal(file, &error)))
 }
 
-/// No more is read than a cluster file can be long, however much there is.
-fn text(file: &str) -> io::Result<String> {
+/// A file, or standard input. No more is read than such a file may be long, however much there is.
+pub(crate) fn text(file: &str, kind: &str, longest: usize) -> Result<String, Problem> {
+    read(file, kind, longest as u64)
+        .map_err(|error| Problem::failed(format!("{}: {error}", name(file))))
+}
+
+fn read(file: &str, kind: &str, longest: u64) -> io::Result<String> {
     let source: Box<dyn Read> = match file {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path)?),
     };
-    let limit = Document::MAX_LENGTH as u64;
     let mut text = String::new();
-    source.take(limit + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > limit {
-        let problem = format!("is longer than {} MiB; is it a cluster file?", limit >> 20);
+    source.take(longest + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > longest {
+        let problem = format!("is longer than {} MiB; is it {kind}?", longest >> 20);
         return Err(io::Error::other(problem));
     }
     Ok(text)
 }
 
-fn name(file: &str) -> &str {
+/// What a file is called in a message.
+pub(crate) fn name(file: &str) -> &str {
     if file == "-" { "standard input" } else { file }
 }
 

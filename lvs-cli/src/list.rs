@@ -1,83 +1,86 @@
 //! `lvsctl list`
 
-use std::fmt::Write;
-
 use lvs_core::Host;
-use lvs_core::ipvs::{DestinationStatus, ServiceStatus};
+use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, ServiceStatus, Timeouts};
 use serde::Serialize;
 
-use crate::arguments::ListArguments;
+use crate::arguments::{ListArguments, View};
+use crate::columns;
 use crate::exit::{Exit, Problem};
 use crate::output::{print, print_json};
 
-/// The JSON of the kernel's table.
-#[derive(Serialize)]
-struct Report {
+/// The JSON of what the kernel has. What was not asked for is null.
+#[derive(Default, Serialize)]
+pub(crate) struct Report {
     schema: &'static str,
     loaded: bool,
-    services: Vec<Entry>,
+    pub(crate) services: Vec<Entry>,
+    connections: Option<Vec<Connection>>,
+    timeouts: Option<Timeouts>,
+    daemons: Option<Vec<Daemon>>,
 }
 
 #[derive(Serialize)]
-struct Entry {
+pub(crate) struct Entry {
     #[serde(flatten)]
-    status: ServiceStatus,
-    destinations: Vec<DestinationStatus>,
+    pub(crate) status: ServiceStatus,
+    pub(crate) destinations: Vec<DestinationStatus>,
 }
 
 pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let mut host = Host::open()?;
-    // Asking the kernel for its table would load the module.
-    let loaded = host.is_ipvs_loaded();
-    let table = if loaded {
-        host.ipvs()?.snapshot()?
-    } else {
-        Vec::new()
-    };
-    let services = table.into_iter().map(|(status, destinations)| Entry {
-        status,
-        destinations,
-    });
-    let report = Report {
+    let mut report = Report {
         schema: "lvsctl.list/1",
-        loaded,
-        services: services.collect(),
+        // Asking the kernel for its table would load the module.
+        loaded: host.is_ipvs_loaded(),
+        ..Report::default()
     };
+    if report.loaded {
+        fill(&mut report, &mut host, &arguments.view)?;
+    }
     if arguments.json {
         print_json(&report)?;
     } else {
-        print(&text(&report))?;
+        print(&text(&report, &arguments.view))?;
     }
     Ok(Exit::Done)
 }
 
-fn text(report: &Report) -> String {
+fn fill(report: &mut Report, host: &mut Host, view: &View) -> Result<(), Problem> {
+    if view.connections {
+        report.connections = Some(host.proc().connections()?);
+    } else if view.timeouts {
+        report.timeouts = Some(host.ipvs()?.timeouts()?);
+    } else if view.daemon {
+        report.daemons = Some(host.ipvs()?.daemons()?);
+    } else {
+        report.services = services(host)?;
+    }
+    Ok(())
+}
+
+fn services(host: &mut Host) -> Result<Vec<Entry>, Problem> {
+    let mut table = host.ipvs()?.snapshot()?;
+    table.sort_by_key(|(status, _)| status.service.id);
+    let entries = table.into_iter().map(|(status, destinations)| Entry {
+        status,
+        destinations,
+    });
+    Ok(entries.collect())
+}
+
+fn text(report: &Report, view: &View) -> String {
     if !report.loaded {
         return "ip_vs is not loaded\n".to_owned();
     }
-    if report.services.is_empty() {
-        return "no services\n".to_owned();
+    if let Some(connections) = &report.connections {
+        return columns::connections(connections);
     }
-    let mut text = String::new();
-    for entry in &report.services {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}", entry.status.service);
-        for destination in &entry.destinations {
-            let _ = writeln!(text, "  {}", line(destination));
-        }
+    if let Some(timeouts) = &report.timeouts {
+        return columns::timeouts(timeouts);
     }
-    text
-}
-
-fn line(status: &DestinationStatus) -> String {
-    let DestinationStatus {
-        destination,
-        active,
-        inactive,
-        ..
-    } = status;
-    format!(
-        "{:<50} active {active:<6} inactive {inactive}",
-        destination.to_string()
-    )
+    if let Some(daemons) = &report.daemons {
+        return columns::daemons(daemons);
+    }
+    columns::services(&report.services, view)
 }

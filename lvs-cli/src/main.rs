@@ -2,16 +2,21 @@
 
 mod apply;
 mod arguments;
+mod columns;
 mod confirm;
+mod direct;
 mod drain;
 mod duration;
 mod exit;
 mod file;
+mod grid;
 mod list;
 mod order;
 mod output;
 mod plan;
 mod remove;
+mod restore;
+mod save;
 mod signals;
 
 use std::process::ExitCode;
@@ -44,6 +49,14 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Undrain(arguments) => drain::undrain(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
+        Verb::Save(arguments) => save::run(&arguments),
+        Verb::Restore(arguments) => restore::run(&arguments),
+        Verb::Service(change) => direct::service(&change),
+        Verb::Destination(change) => direct::destination(&change),
+        Verb::Zero(rest) => direct::run("-Z", &rest),
+        Verb::Flush => direct::flush(),
+        Verb::Timeouts(rest) => direct::timeouts(&rest),
+        Verb::Daemon(verb) => direct::daemon(&verb),
     }
 }
 

@@ -137,6 +137,7 @@ struct Inner {
     operation: Operation,
     cause: Cause,
     advice: Option<String>,
+    partly_done: bool,
 }
 
 impl Error {
@@ -145,6 +146,7 @@ impl Error {
             operation,
             cause,
             advice: None,
+            partly_done: false,
         }))
     }
 
@@ -171,6 +173,13 @@ impl Error {
     #[must_use]
     pub(crate) fn renamed(mut self, operation: Operation) -> Self {
         self.0.operation = operation;
+        self
+    }
+
+    /// Something was done and could not be taken back.
+    #[must_use]
+    pub(crate) fn partly_done(mut self) -> Self {
+        self.0.partly_done = true;
         self
     }
 
@@ -237,6 +246,13 @@ impl Error {
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self.0.cause, Cause::Timeout | Cause::Overrun)
+    }
+
+    /// Of what was to be done all or not at all, something was done and could not be taken back: the
+    /// advice says why.
+    #[must_use]
+    pub fn is_partly_done(&self) -> bool {
+        self.0.partly_done
     }
 
     /// The table kept changing while it was read.

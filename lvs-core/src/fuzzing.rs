@@ -20,7 +20,7 @@ pub fn message(bytes: &[u8]) {
 
 /// The text of ipvsadm: the table that can be read is written and read again the same.
 pub fn rules(bytes: &[u8]) {
-    let read = |text: &str| Rules::parse(text).and_then(|rules| rules.table());
+    let read = |text: &str| Rules::parse(text).and_then(|rules| rules.configuration());
     let Ok(Ok(table)) = std::str::from_utf8(bytes).map(read) else {
         return;
     };

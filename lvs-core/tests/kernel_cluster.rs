@@ -5,7 +5,7 @@ use lvs_core::cluster::{
     Aftermath, ApplyError, Event, Failure, NodeState, Observed, Plan, PlanOptions, Scope,
 };
 use lvs_core::ipvs::{SchedulerName, Service};
-use lvs_core::net::Net;
+use lvs_core::net::{Address, Net};
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Cluster, Host, IfName, Netns};
 
@@ -21,6 +21,7 @@ lvs_lab::main! {
     both_families_are_applied,
     removal_takes_services_and_virtual_ips,
     removal_does_what_was_foretold,
+    removal_puts_back_what_goes_along,
     a_refused_step_takes_everything_back,
     a_refused_plan_changes_nothing,
     a_service_is_taken_over_only_when_told,
@@ -157,6 +158,28 @@ fn removal_does_what_was_foretold() -> Outcome {
         let route = "the route default goes with the last address of its interface";
         assert!(plan.notes.iter().any(|note| note == route), "{plan}");
     })
+}
+
+/// The virtual IP was there first: the kernel takes the director's own address and the default route along.
+fn removal_puts_back_what_goes_along() -> Outcome {
+    let text = DR.replace("172.16.5.11/32", "192.168.1.10/24");
+    let director = node(&text.replace("172.16.5.11", "192.168.1.10"), "director");
+    machine()?.run(|host| -> Outcome {
+        let vip = Address::new(name("eth0"), "192.168.1.10/24".parse().unwrap());
+        host.net().add_address(&Address {
+            protocol: Address::PROTOCOL,
+            ..vip
+        })?;
+        apply(&director, host).unwrap();
+        let before = observe(&director, host);
+        let plan = director.remove(host, &mut |_| ()).unwrap();
+        let left = observe(&director, host);
+        assert_eq!(left, plan.outcome(&before), "{plan}");
+        let addresses: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
+        assert_eq!(addresses, ["192.168.1.11/24 on eth0"], "{plan}");
+        assert_eq!(left.routes, before.routes, "{plan}");
+        Ok(())
+    })?
 }
 
 /// The scheduler does not exist, which only the kernel finds out: everything before it is taken back.

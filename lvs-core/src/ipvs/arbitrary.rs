@@ -4,15 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 
 use super::{
-    Daemon, DaemonRole, Destination, DestinationId, Encapsulation, EngineName, Family, Forwarding,
-    Netmask, Persistence, Protocol, SchedulerName, Seconds, Service, ServiceFlags, ServiceId,
-    Table, TableEntry, Thresholds, Timeouts, Weight,
+    Configuration, ConfiguredService, Daemon, DaemonRole, Destination, DestinationId,
+    Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
+    Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts, Weight,
 };
 use crate::name::IfName;
 use crate::testing::Random;
 
 /// With the services and daemons in one order, for that of the kernel means nothing.
-pub(super) fn sorted(mut table: Table) -> Table {
+pub(super) fn sorted(mut table: Configuration) -> Configuration {
     table.services.sort();
     // No daemons and daemons that are not looked at are the same text.
     table.daemons = table.daemons.filter(|daemons| !daemons.is_empty());
@@ -20,8 +20,8 @@ pub(super) fn sorted(mut table: Table) -> Table {
     table
 }
 
-pub(super) fn random_table(random: &mut Random) -> Table {
-    let mut table = Table::default();
+pub(super) fn random_table(random: &mut Random) -> Configuration {
+    let mut table = Configuration::default();
     for _ in 0..random.below(5) {
         let service = random_service(random);
         let family = service.id.family();
@@ -33,7 +33,7 @@ pub(super) fn random_table(random: &mut Random) -> Table {
             }
         }
         if table.service(&service.id).is_none() {
-            table.services.push(TableEntry {
+            table.services.push(ConfiguredService {
                 service,
                 destinations,
             });

@@ -12,6 +12,7 @@ mod arbitrary;
 mod batch;
 mod check;
 mod command;
+mod configuration;
 mod connection;
 mod daemon;
 mod describe;
@@ -27,11 +28,11 @@ pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
-mod table;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
+pub use configuration::{Configuration, ConfiguredService};
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
@@ -44,5 +45,4 @@ pub use protocol::Protocol;
 pub use reading::Snapshot;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
-pub use table::{Table, TableEntry};
 pub use timeouts::{Seconds, Timeouts};

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Command, Daemon, Destination, DestinationId, ServiceId, Table, TableEntry, Timeouts};
+use super::{
+    Command, Configuration, ConfiguredService, Daemon, Destination, DestinationId, ServiceId,
+    Timeouts,
+};
 
-impl Table {
+impl Configuration {
     /// The fewest commands that make this table equal to `wanted`.
     ///
     /// What is equal is not touched, so its connections and counters go on; nothing is ever flushed.
@@ -18,8 +21,8 @@ impl Table {
     ///
     /// ```
     /// use lvs_core::ipvs::rules::Rules;
-    /// let now = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.1 -m")?.table()?;
-    /// let wanted = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.2 -m")?.table()?;
+    /// let now = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.1 -m")?.configuration()?;
+    /// let wanted = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.2 -m")?.configuration()?;
     /// let commands: Vec<_> = now.commands_to(&wanted).iter().map(|c| c.operation().to_string()).collect();
     /// assert_eq!(commands, [
     ///     "add destination 10.0.0.2:0 to fwmark 1 ipv4",
@@ -45,7 +48,7 @@ impl Table {
     }
 }
 
-fn by_id(entries: &[TableEntry]) -> BTreeMap<ServiceId, &TableEntry> {
+fn by_id(entries: &[ConfiguredService]) -> BTreeMap<ServiceId, &ConfiguredService> {
     entries
         .iter()
         .map(|entry| (entry.service.id, entry))
@@ -106,7 +109,7 @@ impl Difference {
         self.last.extend(starts.cloned().map(Command::StartDaemon));
     }
 
-    fn service(&mut self, current: Option<&TableEntry>, wanted: &TableEntry) {
+    fn service(&mut self, current: Option<&ConfiguredService>, wanted: &ConfiguredService) {
         match current {
             None => self
                 .services
@@ -172,8 +175,8 @@ mod tests {
     use crate::ipvs::rules::Rules;
     use crate::testing::Random;
 
-    fn table(text: &str) -> Table {
-        Rules::parse(text).unwrap().table().unwrap()
+    fn table(text: &str) -> Configuration {
+        Rules::parse(text).unwrap().configuration().unwrap()
     }
 
     fn operations(from: &str, to: &str) -> Vec<String> {
@@ -185,7 +188,7 @@ mod tests {
     }
 
     /// Everything but what is left alone, and the order of destinations.
-    fn comparable(mut table: Table) -> Table {
+    fn comparable(mut table: Configuration) -> Configuration {
         for entry in &mut table.services {
             entry.destinations.sort();
         }
@@ -219,7 +222,11 @@ mod tests {
     }
 
     /// Something of the current table, kept or changed, besides the other.
-    fn mixture(random: &mut Random, current: &Table, mut other: Table) -> Table {
+    fn mixture(
+        random: &mut Random,
+        current: &Configuration,
+        mut other: Configuration,
+    ) -> Configuration {
         for entry in &current.services {
             if random.below(4) == 0 || other.service(&entry.service.id).is_some() {
                 continue;
@@ -241,7 +248,7 @@ mod tests {
         let mut random = Random::new(3);
         for _ in 0..100 {
             let wanted = random_table(&mut random);
-            let mut built = Table::default();
+            let mut built = Configuration::default();
             for command in built.commands_to(&wanted) {
                 built.apply(&command).unwrap();
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::rules::{Rule, Rules};
-use super::{Command, Ipvs, ServiceId, Table};
+use super::{Command, Configuration, Ipvs, ServiceId};
 use crate::error::{Error, Operation, Result};
 
 impl Ipvs {
@@ -11,16 +11,24 @@ impl Ipvs {
     ///
     /// # Errors
     /// As [`snapshot`](Self::snapshot).
-    pub fn table(&mut self) -> Result<Table> {
+    pub fn configuration(&mut self) -> Result<Configuration> {
         let services = self.snapshot()?;
-        Ok(Table {
+        Ok(Configuration {
             services: services.into_iter().map(Into::into).collect(),
             timeouts: Some(self.timeouts()?),
             daemons: Some(self.daemons()?),
         })
     }
 
-    /// Makes the kernel's table equal to `wanted` by [the difference](Table::commands_to), and returns
+    /// Executes one command that a person means, after [checking](Command::check) that it makes sense.
+    ///
+    /// # Errors
+    /// [`is_invalid`](Error::is_invalid), or the kernel's refusal.
+    pub fn execute(&mut self, command: &Command) -> Result<()> {
+        self.all(&[command.clone().checked()?])
+    }
+
+    /// Makes the kernel's table equal to `wanted` by [the difference](Configuration::commands_to), and returns
     /// the commands that it took. What is equal keeps its connections and counters.
     ///
     /// All or nothing: nothing is deleted before everything that had to be added or edited was, and
@@ -29,16 +37,16 @@ impl Ipvs {
     ///
     /// ```no_run
     /// use lvs_core::ipvs::{Ipvs, rules::Rules};
-    /// let wanted = Rules::parse(&std::fs::read_to_string("/etc/ipvsadm.rules")?)?.table()?;
+    /// let wanted = Rules::parse(&std::fs::read_to_string("/etc/ipvsadm.rules")?)?.configuration()?;
     /// let commands = Ipvs::open()?.replace(&wanted)?;
     /// println!("{} changes", commands.len());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// The first refusal. If taking back failed too, the advice says so.
-    pub fn replace(&mut self, wanted: &Table) -> Result<Vec<Command>> {
-        let before = self.table()?;
+    /// The first refusal. If taking back failed too, [`is_partly_done`](Error::is_partly_done).
+    pub fn replace(&mut self, wanted: &Configuration) -> Result<Vec<Command>> {
+        let before = self.configuration()?;
         self.turn(&before, wanted)
     }
 
@@ -51,7 +59,7 @@ impl Ipvs {
     /// [`is_invalid`](Error::is_invalid) for a line that does not fit the table or the lines above
     /// it, before anything was sent; otherwise the first refusal of the kernel. Both name the line.
     pub fn restore(&mut self, rules: &Rules) -> Result<Vec<Command>> {
-        let before = self.table()?;
+        let before = self.configuration()?;
         let mut wanted = before.clone();
         rules
             .apply_to(&mut wanted)
@@ -65,7 +73,7 @@ impl Ipvs {
         Ok(commands)
     }
 
-    fn turn(&mut self, before: &Table, wanted: &Table) -> Result<Vec<Command>> {
+    fn turn(&mut self, before: &Configuration, wanted: &Configuration) -> Result<Vec<Command>> {
         let commands = before.commands_to(wanted);
         // Deletes stand last; they are not worth the risk while something else may fail.
         let deletes = commands
@@ -86,9 +94,9 @@ impl Ipvs {
     }
 
     /// Puts back what these commands may have changed.
-    fn back(&mut self, error: Error, before: &Table, commands: &[Command]) -> Error {
+    fn back(&mut self, error: Error, before: &Configuration, commands: &[Command]) -> Error {
         let touched: BTreeSet<_> = commands.iter().map(subject).collect();
-        let back = self.table().and_then(|now| {
+        let back = self.configuration().and_then(|now| {
             let mut commands = now.commands_to(before);
             commands.retain(|command| touched.contains(&subject(command)));
             self.all(&commands)
@@ -99,7 +107,7 @@ impl Ipvs {
             "{}not everything could be taken back ({second}): compare the table with what you want",
             first.unwrap_or_default()
         );
-        error.advise(advice)
+        error.advise(advice).partly_done()
     }
 }
 
@@ -136,7 +144,7 @@ const fn subject(command: &Command) -> Subject {
 }
 
 /// The lines that zero counters of what is still there at the end.
-fn zeros(rules: &[Rule], wanted: &Table) -> Vec<Command> {
+fn zeros(rules: &[Rule], wanted: &Configuration) -> Vec<Command> {
     let commands = rules.iter().map(|rule| &rule.command);
     commands
         .filter(|command| match command {

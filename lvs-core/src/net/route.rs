@@ -27,9 +27,10 @@ impl RouteId {
     }
 }
 
+/// `default` is that of IPv4; that of IPv6 is `::/0`.
 impl fmt::Display for RouteId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_default() {
+        if self.is_default() && self.destination.addr().is_ipv4() {
             f.write_str("default")?;
         } else {
             write!(f, "{}", self.destination)?;

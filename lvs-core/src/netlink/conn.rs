@@ -1,11 +1,13 @@
 //! A netlink socket and the loop around it; the only file here that waits for anything.
 
+use std::io::IoSliceMut;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
+use nix::libc::MSG_WAITFORONE;
+use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
 use super::exchange::{Broken, Exchange, Refusal, Reply};
@@ -14,8 +16,10 @@ use crate::error::{Cause, Error, Operation, Result};
 
 /// The receive buffer asked for; the kernel doubles it for its own accounting.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// A send of 64 KiB must fit, whatever the machine's default is.
-const SEND_BUFFER: usize = 128 << 10;
+/// A send of 96 KiB must fit, whatever the machine's default is.
+const SEND_BUFFER: usize = 192 << 10;
+/// How many datagrams one receive takes: a dump's data and its end, and of a long one some more.
+const AT_ONCE: usize = 4;
 /// Room for one datagram. Dumps come in datagrams of up to 32 KiB, and a smaller buffer on a later
 /// receive would cut them off.
 const DATAGRAM: usize = 64 << 10;
@@ -35,7 +39,9 @@ pub(crate) struct Conn {
     socket: Socket,
     sequence: u32,
     receive_buffer: usize,
+    /// Room for [`AT_ONCE`] datagrams. Memory that no datagram ever reaches is never real.
     buffer: Vec<u8>,
+    room: usize,
     /// The last exchange did not end as it should: answers to it may still come.
     stale: bool,
 }
@@ -64,7 +70,8 @@ impl Conn {
             socket,
             sequence: 0,
             receive_buffer,
-            buffer: vec![0; room],
+            buffer: vec![0; room.saturating_mul(AT_ONCE)],
+            room,
             stale: false,
         })
     }
@@ -145,15 +152,12 @@ impl Conn {
     fn collect(&mut self, operation: &Operation, exchange: &mut Exchange) -> Result<()> {
         let broken = |cause| Error::new(operation.clone(), cause);
         loop {
-            let datagram = self.receive(MsgFlags::empty()).map_err(broken)?;
-            match exchange.feed(datagram) {
-                Ok(ControlFlow::Break(())) => return Ok(()),
-                Ok(ControlFlow::Continue(())) => {}
-                Err(Broken::Overrun) => return Err(broken(Cause::Overrun)),
-                Err(Broken::Malformed) => {
-                    return Err(broken(Cause::Decode(
-                        "a netlink message has no valid length".into(),
-                    )));
+            let lengths = self.receive(MsgFlags::empty()).map_err(broken)?;
+            for (room, length) in self.buffer.chunks(self.room).zip(lengths) {
+                let datagram = whole(room, length).map_err(broken)?;
+                match exchange.feed(datagram).map_err(|why| broken(why.into()))? {
+                    ControlFlow::Break(()) => return Ok(()),
+                    ControlFlow::Continue(()) => {}
                 }
             }
         }
@@ -164,7 +168,7 @@ impl Conn {
     fn drain(&mut self) {
         while self.stale {
             self.stale = match self.receive(MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Cause::Overrun | Cause::Decode(_)) => true,
+                Ok(_) | Err(Cause::Overrun) => true,
                 Err(_) => false,
             };
         }
@@ -179,19 +183,39 @@ impl Conn {
         }
     }
 
-    fn receive(&mut self, flags: MsgFlags) -> Result<&[u8], Cause> {
+    /// Waits for one datagram and takes those that are there behind it, each into its room; tells
+    /// their lengths. While it takes one the kernel makes the next of a dump.
+    fn receive(&mut self, flags: MsgFlags) -> Result<Vec<usize>, Cause> {
         let fd = self.socket.as_raw_fd();
-        let length = loop {
-            match recv(fd, &mut self.buffer, flags | MsgFlags::MSG_TRUNC) {
+        let flags = flags | MsgFlags::MSG_TRUNC | MsgFlags::from_bits_retain(MSG_WAITFORONE);
+        loop {
+            // Not kept, for their raw pointers would tie this to a thread.
+            let mut headers = MultiHeaders::<()>::preallocate(AT_ONCE, None);
+            let rooms = self.buffer.chunks_mut(self.room);
+            let mut rooms: Vec<_> = rooms.map(|room| [IoSliceMut::new(room)]).collect();
+            match recvmmsg(fd, &mut headers, rooms.iter_mut(), flags, None) {
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Err(Cause::Timeout),
                 Err(Errno::ENOBUFS) => return Err(Cause::Overrun),
                 Err(errno) => return Err(Cause::Io(errno.into())),
-                Ok(length) => break length,
+                Ok(datagrams) => return Ok(datagrams.map(|datagram| datagram.bytes).collect()),
             }
-        };
-        let cut = || Cause::Decode(format!("a datagram of {length} bytes was cut off"));
-        self.buffer.get(..length).ok_or_else(cut)
+        }
+    }
+}
+
+/// A datagram in its room, if it was not too small for it.
+fn whole(room: &[u8], length: usize) -> Result<&[u8], Cause> {
+    let cut = || Cause::Decode(format!("a datagram of {length} bytes was cut off"));
+    room.get(..length).ok_or_else(cut)
+}
+
+impl From<Broken> for Cause {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Overrun => Self::Overrun,
+            Broken::Malformed => Self::Decode("a netlink message has no valid length".to_owned()),
+        }
     }
 }
 

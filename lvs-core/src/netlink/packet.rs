@@ -30,6 +30,13 @@ impl Packet {
         packet
     }
 
+    /// Makes room for so many messages and bytes at once: growing bit by bit costs many times the
+    /// memory, and each page of it, when it is touched for the first time, costs more than a message.
+    pub(crate) fn reserve(&mut self, messages: usize, bytes: usize) {
+        self.starts.reserve(messages);
+        self.bytes.reserve(bytes);
+    }
+
     /// Adds a message; `payload` appends everything behind its netlink header.
     pub(crate) fn push(&mut self, kind: u16, flags: u16, payload: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();

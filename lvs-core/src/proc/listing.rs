@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::text::{hex, protocol, socket};
-use crate::ipvs::{DestinationId, Family, Info, Netmask, Protocol, SchedulerName, Weight};
+use crate::ipvs::{
+    DestinationId, Family, Info, Netmask, Protocol, SchedulerName, ServiceId, Weight,
+};
 
 /// The table as `/proc` tells it.
 ///
@@ -84,7 +86,39 @@ pub enum Method {
     DirectRouting,
 }
 
+impl From<ServiceId> for ListedId {
+    fn from(id: ServiceId) -> Self {
+        match id {
+            ServiceId::Socket { protocol, address } => Self::Socket(protocol, address),
+            ServiceId::Fwmark { mark, .. } => Self::Fwmark(mark.get()),
+        }
+    }
+}
+
 impl Listing {
+    /// Every destination with its service: weights and live connections of a whole director at the
+    /// cost of a few file reads, to be asked for again and again.
+    pub fn destinations(&self) -> impl Iterator<Item = (ListedId, &ListedDestination)> {
+        self.services.iter().flat_map(|service| {
+            let destinations = service.destinations.iter();
+            destinations.map(|destination| (service.id, destination))
+        })
+    }
+
+    /// One destination. Where a firewall mark has a service of each family and both have it, that
+    /// is the first one.
+    #[must_use]
+    pub fn destination(
+        &self,
+        service: &ServiceId,
+        id: &DestinationId,
+    ) -> Option<&ListedDestination> {
+        let service = ListedId::from(*service);
+        let mut all = self.destinations();
+        all.find(|(listed, destination)| *listed == service && destination.id == *id)
+            .map(|(_, destination)| destination)
+    }
+
     /// Takes the next line in; what is not understood is skipped, with its destinations.
     pub(super) fn read_line(&mut self, line: &str) {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -240,6 +274,21 @@ mod tests {
         let weights: Vec<_> = http.destinations.iter().map(|d| d.weight.get()).collect();
         assert_eq!(weights, [1, 3]);
         assert_eq!(http.destinations[0].active, 1);
+    }
+
+    #[test]
+    fn a_destination_is_found_by_the_identities_that_netlink_uses() {
+        let listing = read(CAPTURE_6_1);
+        let find = |service: &str, id: &str| {
+            let found = listing.destination(&service.parse().unwrap(), &id.parse().unwrap());
+            found.map(|destination| (destination.weight.get(), destination.active))
+        };
+        assert_eq!(find("tcp 10.0.0.1:80", "10.0.1.1:8080"), Some((3, 0)));
+        assert_eq!(find("tcp [fd00::1]:443", "[fd00::55]:443"), Some((1, 1)));
+        assert_eq!(find("fwmark 4660 ipv6", "10.0.1.4:0"), Some((1, 0)));
+        assert_eq!(find("udp 10.0.0.1:80", "10.0.1.1:8080"), None);
+        assert_eq!(find("tcp 10.0.0.1:80", "10.0.1.1:80"), None);
+        assert_eq!(listing.destinations().count(), 6);
     }
 
     /// The capture is from a little-endian machine.

@@ -27,10 +27,13 @@ impl Scheduler for Fo {
 
 /// The first server of the highest weight among those that will do.
 pub(super) fn heaviest(servers: &[Server], will_do: impl Fn(&Server) -> bool) -> Option<usize> {
-    let candidates = servers.iter().enumerate().filter(|(_, s)| will_do(s));
-    // From the back, because `max_by_key` keeps the last of equals and the first one is wanted.
-    let (index, _) = candidates.rev().max_by_key(|(_, s)| s.weight())?;
-    Some(index)
+    let mut best: Option<(usize, u32)> = None;
+    for (index, server) in servers.iter().enumerate() {
+        if best.is_none_or(|(_, heaviest)| server.weight() > heaviest) && will_do(server) {
+            best = Some((index, server.weight()));
+        }
+    }
+    best.map(|(index, _)| index)
 }
 
 #[cfg(test)]

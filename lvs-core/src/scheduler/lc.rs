@@ -31,10 +31,15 @@ impl Scheduler for Lc {
     }
 
     fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
-        let eligible = servers.iter().enumerate().filter(|(_, s)| s.is_eligible());
-        // Compared without sign, so that a load which has wrapped is large and not small.
-        let (index, _) = eligible.min_by_key(|(_, s)| self.generation.load(s) as u32)?;
-        Some(index)
+        let mut best: Option<(usize, u32)> = None;
+        for (index, server) in servers.iter().enumerate() {
+            // Compared without sign, so that a load which has wrapped is large and not small.
+            let load = self.generation.load(server) as u32;
+            if server.is_eligible() && best.is_none_or(|(_, least)| load < least) {
+                best = Some((index, load));
+            }
+        }
+        best.map(|(index, _)| index)
     }
 }
 

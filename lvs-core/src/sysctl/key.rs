@@ -63,6 +63,13 @@ impl SysctlKey {
     pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
         Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
 
+    /// Routing of IPv6 packets between interfaces. Changing it sets `forwarding` of every interface.
+    pub const IPV6_FORWARDING: Self = Self(Cow::Borrowed("net/ipv6/conf/all/forwarding"));
+
+    /// Whether routers are believed that they know a better way. Changing
+    /// [`IP_FORWARD`](Self::IP_FORWARD) sets this one to the contrary.
+    pub const ACCEPT_REDIRECTS: Self = Self(Cow::Borrowed("net/ipv4/conf/all/accept_redirects"));
+
     /// Checks that the path stays below `/proc/sys`.
     ///
     /// # Errors
@@ -103,6 +110,12 @@ impl SysctlKey {
         Self::ipv4(conf, "forwarding")
     }
 
+    /// The same for IPv6.
+    #[must_use]
+    pub fn ipv6_forwarding(conf: &Conf) -> Self {
+        Self(Cow::Owned(format!("net/ipv6/conf/{conf}/forwarding")))
+    }
+
     /// The check of where packets come from: [`RpFilter`](super::RpFilter).
     #[must_use]
     pub fn rp_filter(conf: &Conf) -> Self {
@@ -117,6 +130,13 @@ impl SysctlKey {
         Self::ipv4(conf, "send_redirects")
     }
 
+    /// Whether a network's other addresses stay when its first one is deleted: 0 or 1, on if *either*
+    /// `all` or the interface is.
+    #[must_use]
+    pub fn promote_secondaries(conf: &Conf) -> Self {
+        Self::ipv4(conf, "promote_secondaries")
+    }
+
     /// The path below `/proc/sys`.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -128,9 +148,15 @@ impl SysctlKey {
         self.0.starts_with("net/ipv4/vs/")
     }
 
-    /// Whether it is `forwarding` of an interface or of the template of interfaces.
-    pub(crate) fn is_forwarding(&self) -> bool {
-        self.0.starts_with("net/ipv4/conf/") && self.0.ends_with("/forwarding")
+    /// The switch that sets this one whenever it is changed itself.
+    pub(crate) fn follows(&self) -> Option<Self> {
+        let is_forwarding = self.0.ends_with("/forwarding");
+        if *self == Self::ACCEPT_REDIRECTS
+            || (is_forwarding && self.0.starts_with("net/ipv4/conf/"))
+        {
+            return Some(Self::IP_FORWARD);
+        }
+        (is_forwarding && self.0.starts_with("net/ipv6/conf/")).then_some(Self::IPV6_FORWARDING)
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.

@@ -9,7 +9,7 @@ mod save;
 use std::io::Write;
 use std::process::Stdio;
 
-use lvs_core::ipvs::Table;
+use lvs_core::ipvs::Configuration;
 use lvs_core::{Host, IfName, Netns};
 use lvs_lab::{load_module, tool};
 
@@ -63,7 +63,7 @@ fn in_fresh<T: Send>(f: impl FnOnce(&mut Host) -> T + Send) -> T {
 }
 
 /// The kernel's order of services means nothing.
-fn sorted(mut table: Table) -> Table {
+fn sorted(mut table: Configuration) -> Configuration {
     table.services.sort();
     table
 }

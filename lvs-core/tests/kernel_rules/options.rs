@@ -1,7 +1,7 @@
 //! Every option of ipvsadm(8): the same line through it and through lvs-core makes the same table.
 
 use lvs_core::Host;
-use lvs_core::ipvs::Table;
+use lvs_core::ipvs::Configuration;
 use lvs_core::ipvs::rules::Rules;
 use lvs_lab::run_tool;
 
@@ -237,7 +237,7 @@ pub(crate) fn every_option_means_the_same() {
     for (row, (option, text)) in CHANGES.iter().enumerate() {
         let address = format!(" 10.8.{}.1:", row + 1);
         let mark = format!("fwmark {} ", row + 1);
-        let of_row = |table: &Table| -> Vec<_> {
+        let of_row = |table: &Configuration| -> Vec<_> {
             let entries = table.services.iter().cloned();
             entries
                 .filter(|entry| {
@@ -277,7 +277,7 @@ pub(crate) fn stopping_a_daemon_means_the_same() {
                 let stop = Rules::parse("--stop-daemon backup").unwrap();
                 host.ipvs().unwrap().restore(&stop).unwrap();
             }
-            host.ipvs().unwrap().table().unwrap()
+            host.ipvs().unwrap().configuration().unwrap()
         })
     });
     assert_eq!(theirs.daemons, Some(Vec::new()));
@@ -285,7 +285,7 @@ pub(crate) fn stopping_a_daemon_means_the_same() {
 }
 
 /// The tables that ipvsadm and lvs-core make of a text, after ipvsadm has shown the same for both.
-fn both(text: &str) -> (Table, Table) {
+fn both(text: &str) -> (Configuration, Configuration) {
     let (theirs, shown) = in_fresh(|host| {
         ipvsadm_restore(text);
         (read(host), show())
@@ -299,8 +299,8 @@ fn both(text: &str) -> (Table, Table) {
     (theirs, ours)
 }
 
-fn read(host: &mut Host) -> Table {
-    sorted(host.ipvs().unwrap().table().unwrap())
+fn read(host: &mut Host) -> Configuration {
+    sorted(host.ipvs().unwrap().configuration().unwrap())
 }
 
 /// All that ipvsadm can tell of a table.

@@ -1,7 +1,7 @@
 //! Restoring over a table that is there.
 
 use lvs_core::ipvs::rules::{Rules, save};
-use lvs_core::ipvs::{Ipvs, Table};
+use lvs_core::ipvs::{Configuration, Ipvs};
 
 const BEFORE: &str = "\
 --set 800 100 200
@@ -25,11 +25,11 @@ fn begin() -> Ipvs {
 }
 
 fn saved(ipvs: &mut Ipvs) -> String {
-    save(&ipvs.table().unwrap())
+    save(&ipvs.configuration().unwrap())
 }
 
-fn wanted(text: &str) -> Table {
-    rules(text).table().unwrap()
+fn wanted(text: &str) -> Configuration {
+    rules(text).configuration().unwrap()
 }
 
 pub(crate) fn what_stays_is_not_touched() {

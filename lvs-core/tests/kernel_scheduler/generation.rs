@@ -6,7 +6,7 @@ use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Thresholds
 use lvs_core::scheduler::{Flow, Generation};
 use lvs_core::{Host, Netns};
 
-use crate::wire::Wire;
+use crate::wire::{Wire, lead_nowhere};
 
 /// A threshold that is set below the number of connections: older kernels let one more in.
 pub(crate) fn of_this_kernel() -> Generation {
@@ -14,7 +14,8 @@ pub(crate) fn of_this_kernel() -> Generation {
 }
 
 fn probe(host: &mut Host) -> Generation {
-    let wire = Wire::new(host, false);
+    lead_nowhere(host);
+    let wire = Wire::new(false);
     let ipvs = host.ipvs().unwrap();
     let service = Service::new("tcp 10.9.0.1:80".parse().unwrap(), SchedulerName::RR);
     let mut destination =

@@ -20,7 +20,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod clusters;
 mod generation;
+mod one_packet;
 mod random;
 mod run;
 mod script;
@@ -39,6 +41,7 @@ use script::Script;
 
 lvs_lab::main! {
     rr, wrr, lc, wlc, sed, nq, fo, ovf, dh, sh, mh, lblc, lblcr, switched,
+    clusters::simulations_are_the_real_picks, one_packet::datagrams_are_shared_as_modelled,
 }
 
 /// Scripts at a time: most of their time they wait for connections to end.

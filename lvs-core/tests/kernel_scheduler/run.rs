@@ -9,7 +9,7 @@ use lvs_core::scheduler::{Connection, Flow, Generation, Server, ServiceModel};
 use lvs_core::{Host, Netns};
 
 use crate::script::{Script, Step};
-use crate::wire::Wire;
+use crate::wire::{Wire, lead_nowhere};
 
 /// So fast do closed connections go.
 const SHORT: Timeouts = Timeouts {
@@ -62,7 +62,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(host: &'a mut Host, script: &Script, generation: Generation) -> Self {
         let id = script.service.id;
-        let wire = Wire::new(host, matches!(id, ServiceId::Fwmark { .. }));
+        lead_nowhere(host);
+        let wire = Wire::new(matches!(id, ServiceId::Fwmark { .. }));
         let ipvs = host.ipvs().unwrap();
         ipvs.set_timeouts(&LONG).unwrap();
         ipvs.add_service(&script.service).unwrap();
@@ -210,7 +211,10 @@ fn show(id: Option<DestinationId>) -> String {
 }
 
 /// Whose count went up.
-fn picked(before: &[DestinationStatus], after: &[DestinationStatus]) -> Option<DestinationId> {
+pub(crate) fn picked(
+    before: &[DestinationStatus],
+    after: &[DestinationStatus],
+) -> Option<DestinationId> {
     let count = |status: &DestinationStatus| status.active + status.inactive;
     let mut pairs = before.iter().zip(after);
     let (_, more) = pairs.find(|(before, after)| count(before) < count(after))?;

@@ -11,6 +11,7 @@ use lvs_core::ipvs::{
 use lvs_core::scheduler::Flow;
 
 use crate::random::Random;
+use crate::wire::MARK;
 
 #[derive(Clone)]
 pub(crate) struct Script {
@@ -29,9 +30,6 @@ pub(crate) enum Step {
     /// Those connections end, as far as their servers are there.
     End(Vec<Flow>),
 }
-
-/// The firewall mark of marked services.
-pub(crate) const MARK: u32 = 7;
 
 const CONNECTIONS: u32 = 330;
 

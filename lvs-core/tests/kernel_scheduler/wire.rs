@@ -16,30 +16,37 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 
-use crate::script::MARK;
+/// The firewall mark of marked packets.
+pub(crate) const MARK: u32 = 7;
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
+/// Routes all addresses to where nothing is.
+pub(crate) fn lead_nowhere(host: &mut Host) {
+    let dummy: IfName = "dummy0".parse().unwrap();
+    let net = host.net();
+    net.set_up(&IfName::LO, true).unwrap();
+    net.add_dummy(&dummy).unwrap();
+    net.set_up(&dummy, true).unwrap();
+    for network in ["10.255.255.254/8", "fd00:ffff::1/16"] {
+        let network = network.parse().unwrap();
+        let mut address = Address::new(dummy.clone(), network);
+        address.no_dad = network.addr().is_ipv6();
+        net.add_address(&address).unwrap();
+    }
+}
+
+/// Where packets are written.
 pub(crate) struct Wire {
     v4: OwnedFd,
     v6: OwnedFd,
 }
 
 impl Wire {
-    pub(crate) fn new(host: &mut Host, marked: bool) -> Self {
-        let dummy: IfName = "dummy0".parse().unwrap();
-        let net = host.net();
-        net.set_up(&IfName::LO, true).unwrap();
-        net.add_dummy(&dummy).unwrap();
-        net.set_up(&dummy, true).unwrap();
-        for network in ["10.255.255.254/8", "fd00:ffff::1/16"] {
-            let network = network.parse().unwrap();
-            let mut address = Address::new(dummy.clone(), network);
-            address.no_dad = network.addr().is_ipv6();
-            net.add_address(&address).unwrap();
-        }
+    /// Sends from this thread's namespace.
+    pub(crate) fn new(marked: bool) -> Self {
         Self {
             v4: raw(AddressFamily::Inet, marked),
             v6: raw(AddressFamily::Inet6, marked),

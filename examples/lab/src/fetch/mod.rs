@@ -20,8 +20,8 @@ use apt::Apt;
 /// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
 const BOOKWORM: &str = "bookworm";
 
-/// `ipvsadm`, `ip` and `sysctl` with all their libraries but the C library.
-const TOOLS: [&str; 12] = [
+/// `ipvsadm`, `ip`, `sysctl` and `strace` with all their libraries but the C library.
+const TOOLS: [&str; 15] = [
     "ipvsadm",
     "libnl-3-200",
     "libnl-genl-3-200",
@@ -34,7 +34,13 @@ const TOOLS: [&str; 12] = [
     "libmd0",
     "libmnl0",
     "procps",
+    "strace",
+    "libunwind8",
+    "liblzma5",
 ];
+
+/// Their directory. Another list of tools needs another name, for what is there is never fetched again.
+const TOOLS_DIRECTORY: &str = "tools-2";
 
 /// Where everything lies.
 #[derive(Clone)]
@@ -70,7 +76,7 @@ fn install() -> Result<Installation> {
         ));
     }
     let home = home::home()?;
-    let tools = home.join("tools");
+    let tools = home.join(TOOLS_DIRECTORY);
     if let Some((linux, modules)) = named_kernel()? {
         let fetched = fetch(&home, &[Product::Tools]).map_err(|error| error.to_string());
         return Ok(Installation {
@@ -128,7 +134,7 @@ impl Product {
     fn directory(&self) -> String {
         match self {
             Self::Kernel(suite) => format!("kernel-{suite}"),
-            Self::Tools => "tools".to_owned(),
+            Self::Tools => TOOLS_DIRECTORY.to_owned(),
         }
     }
 

@@ -77,6 +77,21 @@ fn report(
     }
 }
 
+impl Step {
+    /// Carries out this step alone, without looking before or after: the tool of whoever orders steps
+    /// in another way. [`Observed::after`](crate::cluster::Observed::after) says what it does.
+    ///
+    /// # Errors
+    /// The kernel refused it, and then nothing has changed; or with `is_unsettled` it is not known what
+    /// it did.
+    pub fn execute(&self, host: &mut Host) -> Result<()> {
+        match command(&self.action) {
+            Some(command) => host.ipvs()?.batch(&[command])?.into_iter().collect(),
+            None => step(&self.action, host),
+        }
+    }
+}
+
 fn step(action: &Action, host: &mut Host) -> Result<()> {
     match action {
         Action::Link(change) => change.after().map_or(Ok(()), |link| set_link(link, host)),

@@ -15,9 +15,11 @@ use serde::Serialize;
 
 use super::real_server::first_of;
 use super::{Cluster, ClusterName, Director, NodeName, RealServer, VirtualService};
+use crate::error::InvalidValue;
 use crate::ipvs::{Destination, DestinationId, Service, Timeouts, Weight};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId};
+use crate::scheduler::{Generation, ServiceModel};
 use crate::sysctl::SysctlKey;
 
 /// The part a machine plays.
@@ -70,6 +72,18 @@ pub struct WantedService {
     /// drains, and by a drain on record, which may even keep them out of `destinations`. Unlike other
     /// weights that 0 is made true with `keep_weight` too.
     pub drained: Vec<Destination>,
+}
+
+impl WantedService {
+    /// The service as it is right after it was applied to a kernel of that generation: who would get
+    /// which connection, without asking any kernel.
+    ///
+    /// # Errors
+    /// A scheduler that is none of the kernel's own.
+    pub fn model(&self, generation: Generation) -> Result<ServiceModel, InvalidValue> {
+        let destinations = self.destinations.iter().map(|wanted| wanted.value);
+        ServiceModel::built(self.service.clone(), destinations, generation)
+    }
 }
 
 /// What one machine must look like: the desired side of a [`Plan`](super::Plan).

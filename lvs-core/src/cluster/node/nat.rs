@@ -9,9 +9,6 @@ use crate::ipvs::{Family, Forwarding};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
-/// Routing of IPv6 packets between interfaces: `all` is the switch that counts.
-const IPV6_FORWARDING: &str = "net/ipv6/conf/all/forwarding";
-
 pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Director) {
     let families = families(cluster);
     let forward = director
@@ -31,10 +28,12 @@ pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Dire
             state.sysctl(key, 1, "answers of real servers arrive here");
         }
     }
-    if families.contains(&Family::Ipv6)
-        && let Ok(key) = SysctlKey::new(IPV6_FORWARDING)
-    {
-        state.sysctl(key, 1, "answers never leave without it");
+    if families.contains(&Family::Ipv6) {
+        state.sysctl(
+            SysctlKey::IPV6_FORWARDING,
+            1,
+            "answers never leave without it",
+        );
     }
 }
 

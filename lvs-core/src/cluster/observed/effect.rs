@@ -6,15 +6,18 @@ use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
 use crate::ipvs::{Service, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Route};
-use crate::sysctl::SysctlKey;
+use crate::net::{Address, AddressId, Route};
+use crate::sysctl::{Conf, SysctlKey};
 
 impl Observed {
+    /// An interface that is set down loses its IPv6 addresses and all its routes; IPv4 addresses stay.
     pub(in crate::cluster) fn set_link(&mut self, change: &Change<LinkState>) {
         let Some(link) = change.after() else { return };
         self.links.insert(link.name.clone(), link.up);
         if !link.up {
             self.flush_routes(&link.name, |_| true);
+            self.addresses
+                .retain(|found| is_ipv4(found) || found.id.interface != link.name);
         }
     }
 
@@ -23,41 +26,107 @@ impl Observed {
             return;
         };
         let old = self.sysctls.insert(key.clone(), value.clone());
-        if *key == SysctlKey::IP_FORWARD && old.as_ref() != Some(value) {
-            self.push_forwarding(value);
+        if old.as_ref() == Some(value) {
+            return;
+        }
+        if *key == SysctlKey::IP_FORWARD {
+            self.push_forwarding("net/ipv4/conf/", value);
+            let contrary = if value == "0" { "1" } else { "0" };
+            if let Some(found) = self.sysctls.get_mut(&SysctlKey::ACCEPT_REDIRECTS) {
+                contrary.clone_into(found);
+            }
+        } else if *key == SysctlKey::IPV6_FORWARDING {
+            self.push_forwarding("net/ipv6/conf/", value);
         }
     }
 
-    /// A write that changes `ip_forward` goes to every interface; one that does not goes nowhere.
-    fn push_forwarding(&mut self, value: &str) {
+    /// A write that changes the switch of `all` goes to every interface; one that does not goes nowhere.
+    fn push_forwarding(&mut self, prefix: &str, value: &str) {
         for (key, current) in &mut self.sysctls {
             let path = key.as_str();
-            if path.starts_with("net/ipv4/conf/") && path.ends_with("/forwarding") {
+            if path.starts_with(prefix) && path.ends_with("/forwarding") {
                 value.clone_into(current);
             }
         }
     }
 
     pub(in crate::cluster) fn set_address(&mut self, change: &Change<Address>) {
-        if let Some(before) = change.before() {
-            self.addresses.retain(|address| address.id != before.id);
-        }
         match (change.before(), change.after()) {
-            (_, Some(after)) => self.addresses.push(after.clone()),
-            (Some(gone), None) => self.flush_after(gone),
+            (Some(before), None) => self.delete_address(before),
+            (before, Some(after)) => {
+                self.addresses
+                    .retain(|found| before.is_none_or(|before| found.id != before.id));
+                self.addresses.push(after.clone());
+            }
             (None, None) => {}
         }
     }
 
-    /// With its last IPv4 address an interface loses its IPv4 routes.
+    fn delete_address(&mut self, gone: &Address) {
+        let secondaries = self.secondaries(gone);
+        self.addresses
+            .retain(|found| found.id != gone.id && !secondaries.contains(&found.id));
+        for id in secondaries.iter().chain([&gone.id]) {
+            self.forget_source(id);
+        }
+        self.flush_after(gone);
+    }
+
+    /// The addresses that go with the first IPv4 address of their network.
+    fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
+        let network = gone.id.network.trunc();
+        let mut same = self
+            .addresses
+            .iter()
+            .map(|found| &found.id)
+            .filter(|id| id.interface == gone.id.interface && id.network.trunc() == network);
+        let is_first = same.next() == Some(&gone.id);
+        if is_first && is_ipv4(gone) && !self.promotes(&gone.id.interface) {
+            return same.cloned().collect();
+        }
+        Vec::new()
+    }
+
+    fn promotes(&self, interface: &IfName) -> bool {
+        [Conf::All, Conf::Interface(interface.clone())]
+            .iter()
+            .filter_map(|conf| self.sysctls.get(&SysctlKey::promote_secondaries(conf)))
+            .any(|value| value != "0")
+    }
+
+    /// Routes that name the address as their source go when it is nobody's here any more (IPv4), or
+    /// stay without a source (IPv6).
+    fn forget_source(&mut self, gone: &AddressId) {
+        let ip = gone.network.addr();
+        let is_source = |route: &Route| route.source == Some(ip);
+        if ip.is_ipv6() {
+            let interface = Some(&gone.interface);
+            let routes = self.routes.iter_mut();
+            routes
+                .filter(|route| is_source(route) && route.interface.as_ref() == interface)
+                .for_each(|route| route.source = None);
+        } else if !self.is_local(ip) {
+            self.routes.retain(|route| !is_source(route));
+        }
+    }
+
+    /// An address on lo makes its whole network this machine's.
+    fn is_local(&self, ip: IpAddr) -> bool {
+        let mut ids = self.addresses.iter().map(|address| &address.id);
+        ids.any(|id| {
+            let whole = id.interface == IfName::LO && self.links.get(&IfName::LO) == Some(&true);
+            id.network.addr() == ip || whole && id.network.contains(&ip)
+        })
+    }
+
+    /// With its last IPv4 address an interface loses its IPv4 routes; lo always keeps 127.0.0.1.
     fn flush_after(&mut self, gone: &Address) {
         let interface = &gone.id.interface;
-        let is_ipv4 = |address: &Address| address.id.network.addr().is_ipv4();
         let mut rest = self
             .addresses
             .iter()
             .filter(|address| address.id.interface == *interface);
-        if is_ipv4(gone) && !rest.any(is_ipv4) {
+        if is_ipv4(gone) && *interface != IfName::LO && !rest.any(is_ipv4) {
             self.flush_routes(interface, |route| route.id.destination.addr().is_ipv4());
         }
     }
@@ -68,26 +137,35 @@ impl Observed {
     }
 
     pub(in crate::cluster) fn set_route(&mut self, change: &Change<Route>) {
+        let towards = change.after().and_then(|after| {
+            let named = after.interface.clone();
+            named.or_else(|| self.interface_towards(after.gateway?))
+        });
         if let Some(before) = change.before() {
             self.routes.retain(|route| route.id != before.id);
         }
         if let Some(after) = change.after() {
-            let interface = after.interface.clone();
             self.routes.push(Route {
-                interface: interface.or_else(|| self.interface_towards(after.gateway?)),
+                interface: towards,
                 ..after.clone()
             });
         }
     }
 
-    /// The interface whose network a neighbour is on, as the kernel finds it.
+    /// The interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
+    /// among connected networks and routes without a gateway. Where two interfaces are on the same
+    /// network it takes the one that was there first, which no list of addresses tells.
     fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
-        let connected = self
-            .addresses
-            .iter()
-            .filter(|address| address.id.network.contains(&gateway));
-        let nearest = connected.max_by_key(|address| address.id.network.prefix_len());
-        nearest.map(|address| address.id.interface.clone())
+        let up = |id: &&AddressId| self.links.get(&id.interface) != Some(&false);
+        let connected = self.addresses.iter().map(|address| &address.id).filter(up);
+        let connected = connected.map(|id| (id.network, &id.interface));
+        let direct = self.routes.iter().filter(|route| route.gateway.is_none());
+        let direct = direct.filter_map(|it| Some((it.id.destination, it.interface.as_ref()?)));
+        let near = connected
+            .chain(direct)
+            .filter(|(network, _)| network.contains(&gateway));
+        let nearest = near.max_by_key(|(network, _)| network.prefix_len());
+        nearest.map(|(_, interface)| interface.clone())
     }
 
     pub(in crate::cluster) fn set_timeouts(&mut self, change: &Change<Timeouts>) {
@@ -149,4 +227,8 @@ impl Observed {
         }
         &mut self.ipvs
     }
+}
+
+fn is_ipv4(address: &Address) -> bool {
+    address.id.network.addr().is_ipv4()
 }

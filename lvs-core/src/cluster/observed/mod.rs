@@ -3,17 +3,18 @@
 mod effect;
 mod read;
 mod same;
+mod scope;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::Step;
-use super::{NodeState, Record, Role};
 use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId};
-use crate::sysctl::{Conf, SysctlKey};
+use crate::sysctl::SysctlKey;
+pub use scope::Scope;
 
 /// What was found on a machine: the other side of a [`Plan`](super::Plan).
 ///
@@ -77,66 +78,6 @@ impl IpvsState {
             timeouts: Self::DEFAULT_TIMEOUTS,
             services: Vec::new(),
         }
-    }
-}
-
-/// What is to be read on a machine: only what its plan can need.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
-    sysctls: BTreeSet<SysctlKey>,
-    forwarding: bool,
-    ipvs: bool,
-}
-
-impl Scope {
-    /// What the plan of a machine can need.
-    #[must_use]
-    pub fn of(node: &NodeState) -> Self {
-        let sysctls: BTreeSet<_> = node.sysctls.keys().cloned().collect();
-        Self {
-            // Changing ip_forward changes `forwarding` of every interface: to take that back, all must
-            // be known.
-            forwarding: sysctls.contains(&SysctlKey::IP_FORWARD),
-            sysctls,
-            ipvs: node.role == Role::Director,
-        }
-    }
-
-    /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
-    /// put back as it was found.
-    #[must_use]
-    pub fn recorded(node: &NodeState, record: &Record) -> Self {
-        let mut scope = Self::of(&record.honoured(node));
-        scope.sysctls.extend(record.sysctls().cloned());
-        scope.forwarding = scope.sysctls.contains(&SysctlKey::IP_FORWARD);
-        scope
-    }
-
-    /// What draining can need.
-    pub(super) fn of_drains() -> Self {
-        Self {
-            sysctls: BTreeSet::from([SysctlKey::EXPIRE_QUIESCENT_TEMPLATE]),
-            forwarding: false,
-            ipvs: true,
-        }
-    }
-
-    /// Whether the kernel's table of services is to be read.
-    #[must_use]
-    pub const fn reads_ipvs(&self) -> bool {
-        self.ipvs
-    }
-
-    /// The kernel switches to read on a machine with these interfaces.
-    #[must_use]
-    pub fn sysctls<'a>(&self, links: impl IntoIterator<Item = &'a IfName>) -> BTreeSet<SysctlKey> {
-        let mut keys = self.sysctls.clone();
-        if self.forwarding {
-            keys.insert(SysctlKey::forwarding(&Conf::Default));
-            let each = links.into_iter().cloned().map(Conf::Interface);
-            keys.extend(each.map(|conf| SysctlKey::forwarding(&conf)));
-        }
-        keys
     }
 }
 

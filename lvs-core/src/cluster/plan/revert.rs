@@ -10,8 +10,9 @@ impl Plan {
     ///
     /// Each step is judged by what is there `now`: what was never done is not undone, and what somebody
     /// else has taken back is not taken back twice. What the kernel changed of itself along with it
-    /// comes last: routes that went with an interface's last address, and switches that went with others
-    /// (`ip_forward` changes `forwarding` of every interface).
+    /// comes last: IPv6 addresses of an interface that is down again, routes that went with an
+    /// interface's last address, and switches that went with others (`ip_forward` changes `forwarding`
+    /// of every interface).
     #[must_use]
     pub fn revert(&self, before: &Observed, now: &Observed) -> Self {
         let mut seen = now.clone();
@@ -19,16 +20,13 @@ impl Plan {
             .phases
             .iter()
             .rev()
-            .map(|phase| back(phase, &mut seen))
+            .map(|phase| back(phase, before, &mut seen))
             .collect();
-        phases.push(Phase {
-            name: "lost routes",
-            steps: lost_routes(before, &seen),
-        });
-        phases.push(Phase {
-            name: "sysctls",
-            steps: switches(before, &seen),
-        });
+        for (name, lost) in LOST {
+            let steps = lost(before, &seen);
+            steps.iter().for_each(|step| step.action.effect(&mut seen));
+            phases.push(Phase { name, steps });
+        }
         phases.retain(|phase| !phase.steps.is_empty());
         Self {
             phases,
@@ -40,10 +38,10 @@ impl Plan {
     }
 }
 
-fn back(phase: &Phase, seen: &mut Observed) -> Phase {
+fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
     let mut steps = Vec::new();
     for step in phase.steps.iter().rev() {
-        if let Some(action) = step.action.back(seen) {
+        if let Some(action) = step.action.back(before, seen) {
             action.effect(seen);
             steps.push(Step::new(action, WHY));
         }
@@ -54,12 +52,32 @@ fn back(phase: &Phase, seen: &mut Observed) -> Phase {
     }
 }
 
+/// What no step has taken, but what is gone or different nevertheless.
+type Lost = fn(&Observed, &Observed) -> Vec<Step>;
+
+const LOST: [(&str, Lost); 3] = [
+    ("lost addresses", lost_addresses),
+    ("lost routes", lost_routes),
+    ("sysctls", switches),
+];
+
+fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {
+    let addresses = before.addresses.iter();
+    addresses
+        .filter(|address| seen.address(&address.id).is_none())
+        .map(|address| Step::new(Action::Address(Change::add(address.clone())), WHY))
+        .collect()
+}
+
+/// Gone with an address or an interface, or without its source.
 fn lost_routes(before: &Observed, seen: &Observed) -> Vec<Step> {
-    let lost = before
-        .routes
-        .iter()
-        .filter(|route| seen.route(&route.id).is_none());
-    lost.map(|route| Step::new(Action::Route(Change::add(route.clone())), WHY))
+    let changes = before.routes.iter().filter_map(|route| {
+        let found = seen.route(&route.id);
+        let differs = found != Some(route);
+        differs.then(|| Change::between(found.cloned(), Some(route.clone())))?
+    });
+    changes
+        .map(|change| Step::new(Action::Route(change), WHY))
         .collect()
 }
 

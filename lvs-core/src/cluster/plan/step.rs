@@ -116,9 +116,12 @@ impl Action {
         each!(self, change => Subject::apply(change, observed));
     }
 
-    /// The way from what is there now back to what was there before the step; `None` if it is there.
-    pub(super) fn back(&self, now: &Observed) -> Option<Self> {
-        Some(map!(self, change => back(change, now)?))
+    /// The way from what is there now back to what was there before; `None` if it is there.
+    pub(super) fn back(&self, before: &Observed, now: &Observed) -> Option<Self> {
+        Some(map!(self, change => {
+            let before = change.newest()?.find(before);
+            back(change, before.as_ref(), now)?
+        }))
     }
 
     /// The way from what will be there by then, `seen`, back to how the thing was found; `None` if
@@ -179,12 +182,12 @@ impl Action {
     }
 }
 
-fn back<T: Subject>(change: &Change<T>, now: &Observed) -> Option<Change<T>> {
+fn back<T: Subject>(change: &Change<T>, before: Option<&T>, now: &Observed) -> Option<Change<T>> {
     let found = change.newest()?.find(now);
-    if same(found.as_ref(), change.before()) {
+    if same(found.as_ref(), before) {
         return None;
     }
-    Change::between(found, change.before().cloned())
+    Change::between(found, before.cloned())
 }
 
 fn undone<T: Subject>(change: &Change<T>, now: &Observed, seen: &Observed) -> Option<Change<T>> {
@@ -192,7 +195,7 @@ fn undone<T: Subject>(change: &Change<T>, now: &Observed, seen: &Observed) -> Op
     if change.before().is_some() && !same(found.as_ref(), change.after()) {
         return None;
     }
-    back(change, seen)
+    back(change, change.before(), seen)
 }
 
 fn same<T: Subject>(one: Option<&T>, two: Option<&T>) -> bool {

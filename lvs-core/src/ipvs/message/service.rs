@@ -62,7 +62,7 @@ const fn unspecified(family: Family) -> IpAddr {
 /// A whole service, without its counters.
 pub(super) fn decode(fields: &Fields<'_>) -> Result<Service, DecodeError> {
     let id = decode_id(fields)?;
-    let scheduler = fields.name(SCHED_NAME, |name| SchedulerName::new(name).ok())?;
+    let scheduler = fields.name(SCHED_NAME, decode_scheduler)?;
     let flags = decode_flags(fields)?;
     let persistent = flags & PERSISTENT != 0;
     Ok(Service {
@@ -74,6 +74,15 @@ pub(super) fn decode(fields: &Fields<'_>) -> Result<Service, DecodeError> {
             .transpose()?,
         engine: decode_engine(fields)?,
     })
+}
+
+/// The kernel's own without a copy, for it is the scheduler of nearly every service.
+fn decode_scheduler(name: &str) -> Option<SchedulerName> {
+    let mut known = SchedulerName::KNOWN.iter();
+    match known.find(|known| known.as_str() == name) {
+        Some(known) => Some(known.clone()),
+        None => SchedulerName::new(name).ok(),
+    }
 }
 
 /// Two words, flags and which of them count; a short attribute is filled up with zeros.
@@ -110,6 +119,7 @@ fn decode_netmask(fields: &Fields<'_>, family: Family) -> Result<Netmask, Decode
 fn decode_engine(fields: &Fields<'_>) -> Result<Option<EngineName>, DecodeError> {
     let engine = fields.name(PE_NAME, |name| match name {
         "" => Some(None),
+        name if name == EngineName::SIP.as_str() => Some(Some(EngineName::SIP)),
         name => EngineName::new(name).ok().map(Some),
     })?;
     Ok(engine.flatten())
@@ -170,8 +180,8 @@ fn flag_bits(service: &Service) -> u32 {
 }
 
 fn put_pair(out: &mut Writer<'_>, attribute: Attribute, first: u32, second: u32) {
-    let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
-    out.put_bytes(attribute.kind, &[first, second].concat());
+    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    out.put_bytes(attribute.kind, &[a, b, c, d, e, f, g, h]);
 }
 
 /// The kernel demands a mask of the service's family, of persistent services or not.

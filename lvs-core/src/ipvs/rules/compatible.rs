@@ -5,11 +5,11 @@
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::print::{checksum_option, flag_names, write_persistence};
+use super::print::{checksum_option, write_persistence};
 use super::sort;
 use crate::ipvs::{
-    Destination, Encapsulation, Family, Forwarding, Protocol, Service, ServiceFlags, ServiceId,
-    Table,
+    Configuration, Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName,
+    Service, ServiceFlags, ServiceId,
 };
 
 /// The table as `ipvsadm -Sn` prints it, byte for byte, with what it forgets forgotten: thresholds,
@@ -19,7 +19,7 @@ use crate::ipvs::{
 /// for then its comparison contradicts itself: leave the services in the order in which the kernel
 /// dumped them. Where it would crash (tunnel flags of 3 and more) the option is left out.
 #[must_use]
-pub fn save_compatible(table: &Table) -> String {
+pub fn save_compatible(table: &Configuration) -> String {
     let mut text = String::new();
     for entry in sort::services(&table.services) {
         // Writing to a string cannot fail.
@@ -48,24 +48,16 @@ fn write_service(out: &mut String, service: &Service) -> fmt::Result {
     writeln!(out)
 }
 
-/// The third flag of sh and mh has no name; alone it leaves a blank behind `-b`.
+/// The third flag of sh and mh has no name there; alone it leaves a blank behind `-b`.
 fn write_flags(out: &mut String, service: &Service) -> fmt::Result {
-    let all = [
-        ServiceFlags::FLAG_1,
-        ServiceFlags::FLAG_2,
-        ServiceFlags::FLAG_3,
-    ];
-    if !all.into_iter().any(|flag| service.flags.contains(flag)) {
+    let flags = service.scheduler_flags();
+    if flags.is_empty() {
         return Ok(());
     }
-    let own = flag_names(&service.scheduler);
-    let names: &[&str] = match &own {
-        Some(names) => names,
-        None => &["flag-1", "flag-2", "flag-3"],
-    };
-    let set = all.into_iter().zip(names);
-    let words: Vec<_> = set
-        .filter_map(|(flag, name)| service.flags.contains(flag).then_some(*name))
+    let own_names = [SchedulerName::SH, SchedulerName::MH].contains(&service.scheduler);
+    let words: Vec<_> = flags
+        .into_iter()
+        .filter(|word| !own_names || *word != "flag-3")
         .collect();
     write!(out, " -b {}", words.join(","))
 }

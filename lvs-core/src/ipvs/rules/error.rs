@@ -27,7 +27,7 @@ impl RuleError {
         Self { line, problem }
     }
 
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 for words that were no line of a text.
     #[must_use]
     pub const fn line(&self) -> usize {
         self.line
@@ -45,6 +45,12 @@ impl RuleError {
         &self.problem.reason
     }
 
+    /// The words can be read, but what they are about does not exist.
+    #[must_use]
+    pub const fn is_not_found(&self) -> bool {
+        self.problem.missing
+    }
+
     /// What to do about it, where that is not obvious.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
@@ -54,7 +60,10 @@ impl RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.problem)
+        match self.line {
+            0 => self.problem.fmt(f),
+            line => write!(f, "line {line}: {}", self.problem),
+        }
     }
 }
 
@@ -68,6 +77,7 @@ pub(super) struct Problem {
     word: String,
     reason: String,
     remedy: Option<String>,
+    missing: bool,
 }
 
 impl Problem {
@@ -76,12 +86,21 @@ impl Problem {
             word: word.into(),
             reason: reason.into(),
             remedy: None,
+            missing: false,
         }
     }
 
     pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
+    }
+
+    /// What was to be edited is not there.
+    pub(super) fn missing(what: String) -> Self {
+        Self {
+            missing: true,
+            ..Self::new(what, "does not exist").remedy("add it instead")
+        }
     }
 
     /// A command that does not fit what the lines above have made.

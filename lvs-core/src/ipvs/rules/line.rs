@@ -20,7 +20,7 @@ impl<'a> Given<'a> {
 }
 
 /// The options of a line that nobody has asked for yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line<'a> {
     pub(super) command: Given<'a>,
     pub(super) verb: Verb,
@@ -37,9 +37,15 @@ impl<'a> Line<'a> {
             .take_while(|word| !word.starts_with('#'))
             .skip_while(|word| *word == "ipvsadm");
         let mut words = words.peekable();
-        if words.peek().is_none() {
-            return Ok(None);
+        match words.peek() {
+            None => Ok(None),
+            Some(_) => Self::from_words(words).map(Some),
         }
+    }
+
+    /// The options that these words are.
+    pub(super) fn from_words(words: impl Iterator<Item = &'a str>) -> Parsed<Self> {
+        let mut words = words.peekable();
         let mut options = Vec::new();
         let mut loose = Vec::new();
         while let Some(word) = words.next() {
@@ -55,7 +61,7 @@ impl<'a> Line<'a> {
                 _ => loose.push(word),
             }
         }
-        Self::find_command(options, loose).map(Some)
+        Self::find_command(options, loose)
     }
 
     fn find_command(mut options: Vec<Given<'a>>, loose: Vec<&'a str>) -> Parsed<Self> {
@@ -81,6 +87,15 @@ impl<'a> Line<'a> {
             options,
             loose,
         })
+    }
+
+    /// Adds what an edit does not name, as it stands.
+    pub(super) fn keep(&mut self, standing: Self) {
+        let mut kept = standing.options;
+        kept.retain(|old| !self.options.iter().any(|new| new.name.replaces(old.name)));
+        self.options.extend(kept);
+        self.options
+            .retain(|given| !matches!(given.name, Name::Without(_)));
     }
 
     /// Takes out the option that `wanted` recognises.

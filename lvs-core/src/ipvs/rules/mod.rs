@@ -12,7 +12,7 @@
 //! -a -t 172.16.5.11:80 -r 192.168.1.12 -w 2
 //! --add-server --tcp-service=172.16.5.11:80 --real-server=192.168.1.13:80 -gw3 # the new one
 //! ";
-//! let table = Rules::parse(text)?.table()?;
+//! let table = Rules::parse(text)?.configuration()?;
 //! assert_eq!(rules::save(&table), "\
 //! -A -t 172.16.5.11:80 -s wrr
 //! -a -t 172.16.5.11:80 -r 192.168.1.12:80 -g -w 2
@@ -56,11 +56,15 @@
 //! | `--tun-type N`, `--tun-flags N` | tunnel types and flags by number |
 //! | `-b flag-3,0x40` | flags without a name |
 //!
+//! [`single`] and [`edit`] read the words of one command that a person has just typed, and are
+//! stricter: what ipvsadm passes over is an error, and an edit keeps what it does not name.
+//!
 //! [`save_compatible`] writes byte for byte what `ipvsadm -Sn` would print, which forgets all this.
 
 mod compatible;
 mod daemon;
 mod destination;
+mod direct;
 mod error;
 mod line;
 mod option;
@@ -72,6 +76,7 @@ mod sort;
 mod tests;
 
 pub use compatible::save_compatible;
+pub use direct::{edit, single};
 pub use error::RuleError;
 pub use parse::{Note, Rule, Rules};
 pub use print::save;

@@ -29,8 +29,43 @@ pub(super) enum Name {
     Group,
     Port,
     Ttl,
+    /// Our own, in an edit: what is to be given up.
+    Without(Removable),
     /// Of ipvsadm's, but nothing that changes a table.
     Useless,
+}
+
+/// What a service can be without, and what no value of its option says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removable {
+    Persistence,
+    Engine,
+    OnePacket,
+    SchedulerFlags,
+}
+
+impl Name {
+    /// Whether an edit that names this no longer keeps the other.
+    pub(super) fn replaces(self, old: Self) -> bool {
+        let tunnel = matches!(
+            old,
+            Self::TunnelPort | Self::TunnelChecksum(_) | Self::TunnelFlags
+        );
+        match (self, old) {
+            (Self::Service(_), Self::Service(_)) | (Self::Method(_), Self::Method(_)) => true,
+            (Self::Method(method), Self::TunnelType) => method != Method::Ipip,
+            (Self::Method(method), _) if tunnel => method != Method::Ipip,
+            (Self::TunnelType, _) if tunnel => true,
+            (Self::TunnelChecksum(_) | Self::TunnelFlags, _) if tunnel => old != Self::TunnelPort,
+            (Self::Without(Removable::Persistence), _) => {
+                matches!(old, Self::Persistent | Self::Netmask)
+            }
+            (Self::Without(Removable::Engine), _) => old == Self::Engine,
+            (Self::Without(Removable::OnePacket), _) => old == Self::OnePacket,
+            (Self::Without(Removable::SchedulerFlags), _) => old == Self::SchedulerFlags,
+            _ => self == old,
+        }
+    }
 }
 
 /// What a line does.
@@ -181,6 +216,14 @@ const OPTIONS: &[Spec] = &[
     long("tun-remcsum", N::TunnelChecksum(2), Nothing),
     long("tun-flags", N::TunnelFlags, Value),
     long("exact-port", N::ExactPort, Nothing),
+    long("no-persistent", N::Without(Removable::Persistence), Nothing),
+    long("no-pe", N::Without(Removable::Engine), Nothing),
+    long("no-ops", N::Without(Removable::OnePacket), Nothing),
+    long(
+        "no-sched-flags",
+        N::Without(Removable::SchedulerFlags),
+        Nothing,
+    ),
     long("syncid", N::SyncId, Value),
     long("sync-maxlen", N::MaxLength, Value),
     long("mcast-interface", N::Interface, Value),

@@ -7,7 +7,7 @@ use super::error::{Parsed, Problem, RuleError};
 use super::line::Line;
 use super::option::Verb;
 use super::{daemon, destination, service};
-use crate::ipvs::{Command, Table};
+use crate::ipvs::{Command, Configuration};
 
 /// A line as the command that it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ impl Rules {
     ///
     /// # Errors
     /// The first line that cannot be read, with the word and the reason. Whether it fits the lines
-    /// above it is not looked at; see [`table`](Self::table).
+    /// above it is not looked at; see [`configuration`](Self::configuration).
     pub fn parse(text: &str) -> Result<Self, RuleError> {
         let mut rules = Self::default();
         for (number, text) in (1..).zip(text.lines()) {
@@ -90,8 +90,8 @@ impl Rules {
     ///
     /// # Errors
     /// A line that adds what a line above has added, or changes what none has.
-    pub fn table(&self) -> Result<Table, RuleError> {
-        let mut table = Table::default();
+    pub fn configuration(&self) -> Result<Configuration, RuleError> {
+        let mut table = Configuration::default();
         self.apply_to(&mut table)?;
         Ok(table)
     }
@@ -99,8 +99,8 @@ impl Rules {
     /// Executes the lines on a table that is there already.
     ///
     /// # Errors
-    /// As [`table`](Self::table), for what is there and the lines above. Those are executed then.
-    pub fn apply_to(&self, table: &mut Table) -> Result<(), RuleError> {
+    /// As [`configuration`](Self::configuration), for what is there and the lines above. Those are executed then.
+    pub fn apply_to(&self, table: &mut Configuration) -> Result<(), RuleError> {
         for Rule { line, command } in &self.rules {
             table
                 .apply(command)
@@ -117,7 +117,7 @@ impl FromStr for Rules {
     }
 }
 
-fn command(mut line: Line<'_>, notes: &mut Vec<String>) -> Parsed<Command> {
+pub(super) fn command(mut line: Line<'_>, notes: &mut Vec<String>) -> Parsed<Command> {
     let line = &mut line;
     let command = match line.verb {
         Verb::AddService => Command::AddService(service::service(line, notes)?),

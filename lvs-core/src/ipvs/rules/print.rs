@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use crate::ipvs::{
-    Daemon, Destination, Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol,
-    SchedulerName, Service, ServiceFlags, ServiceId, Table, TableEntry, Thresholds, Timeouts,
+    Configuration, ConfiguredService, Daemon, Destination, Encapsulation, Family, Forwarding,
+    Netmask, Persistence, Protocol, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
 };
 
 /// The table as text, without loss; see the [module](super).
@@ -14,20 +14,20 @@ use crate::ipvs::{
 /// that adding them in this order gives the kernel's list again), then the daemons. Where none runs, there
 /// is no line: reading that text again leaves daemons alone.
 #[must_use]
-pub fn save(table: &Table) -> String {
+pub fn save(table: &Configuration) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_table(&mut text, table);
     text
 }
 
-fn write_table(out: &mut String, table: &Table) -> fmt::Result {
+fn write_table(out: &mut String, table: &Configuration) -> fmt::Result {
     if let Some(Timeouts { tcp, tcp_fin, udp }) = table.timeouts {
         writeln!(out, "--set {} {} {}", tcp.0, tcp_fin.0, udp.0)?;
     }
     let mut services: Vec<_> = table.services.iter().collect();
     services.sort_by_key(|entry| entry.service.id);
-    for TableEntry {
+    for ConfiguredService {
         service,
         destinations,
     } in services
@@ -44,7 +44,7 @@ fn write_table(out: &mut String, table: &Table) -> fmt::Result {
         .try_for_each(|daemon| write_daemon(out, daemon))
 }
 
-fn write_service(out: &mut String, service: &Service) -> fmt::Result {
+pub(super) fn write_service(out: &mut String, service: &Service) -> fmt::Result {
     out.push_str("-A ");
     write_id(out, &service.id)?;
     write_name(out, "-s", service.scheduler.as_str())?;
@@ -96,41 +96,22 @@ pub(super) fn write_persistence(out: &mut String, persistence: Persistence) -> f
     }
 }
 
-/// The first two flags of a scheduler by its own names.
-pub(super) fn flag_names(scheduler: &SchedulerName) -> Option<[&'static str; 2]> {
-    match scheduler.as_str().as_bytes() {
-        b"sh" => Some(["sh-fallback", "sh-port"]),
-        b"mh" => Some(["mh-fallback", "mh-port"]),
-        _ => None,
-    }
-}
-
 fn write_flags(out: &mut String, service: &Service) -> fmt::Result {
-    let flags = service.flags.difference(ServiceFlags::ONE_PACKET);
-    let [first, second] = flag_names(&service.scheduler).unwrap_or(["flag-1", "flag-2"]);
-    let named = [
-        (ServiceFlags::FLAG_1, first),
-        (ServiceFlags::FLAG_2, second),
-        (ServiceFlags::FLAG_3, "flag-3"),
-    ];
-    let mut words = Vec::new();
-    let mut rest = flags;
-    for (flag, name) in named {
-        if rest.contains(flag) {
-            words.push(name.to_owned());
-            rest.remove(flag);
-        }
-    }
-    if !rest.is_empty() {
-        words.push(format!("{:#x}", rest.bits()));
-    }
+    let named = ServiceFlags::ONE_PACKET
+        | ServiceFlags::FLAG_1
+        | ServiceFlags::FLAG_2
+        | ServiceFlags::FLAG_3;
+    let unnamed = service.flags.difference(named);
+    let unnamed = (!unnamed.is_empty()).then(|| format!("{:#x}", unnamed.bits()));
+    let words = service.scheduler_flags().into_iter().map(str::to_owned);
+    let words: Vec<_> = words.chain(unnamed).collect();
     match words.as_slice() {
         [] => Ok(()),
         words => write!(out, " -b {}", words.join(",")),
     }
 }
 
-fn write_destination(
+pub(super) fn write_destination(
     out: &mut String,
     service: &ServiceId,
     destination: &Destination,

@@ -8,10 +8,10 @@
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use crate::ipvs::{Destination, Protocol, ServiceId, TableEntry};
+use crate::ipvs::{ConfiguredService, Destination, Protocol, ServiceId};
 
 /// The services in the order of `ipvsadm -S`.
-pub(super) fn services(services: &[TableEntry]) -> Vec<&TableEntry> {
+pub(super) fn services(services: &[ConfiguredService]) -> Vec<&ConfiguredService> {
     merge_sort(services.iter().collect(), &|a, b| {
         compare_services(&a.service.id, &b.service.id)
     })

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fuzzing;
-use crate::ipvs::Table;
+use crate::ipvs::Configuration;
 use crate::ipvs::arbitrary::{random_table, sorted};
 use crate::testing::Random;
 
@@ -32,8 +32,8 @@ fn records(text: &str) -> Vec<Record> {
     records
 }
 
-fn table(text: &str) -> Result<Table, RuleError> {
-    Rules::parse(text)?.table()
+fn table(text: &str) -> Result<Configuration, RuleError> {
+    Rules::parse(text)?.configuration()
 }
 
 /// What ipvsadm takes and this parser does not, each for a reason that the error tells.
@@ -118,7 +118,11 @@ fn what_is_saved_is_read_back() {
         let text = save(&table);
         let again = Rules::parse(&text).unwrap();
         assert_eq!(again.notes(), [], "{text}");
-        assert_eq!(sorted(again.table().unwrap()), sorted(table), "{text}");
+        assert_eq!(
+            sorted(again.configuration().unwrap()),
+            sorted(table),
+            "{text}"
+        );
     }
 }
 
@@ -128,7 +132,7 @@ fn random_tables_survive() {
     for round in 0..300 {
         let table = sorted(random_table(&mut random));
         let text = save(&table);
-        let again = Rules::parse(&text).and_then(|rules| rules.table());
+        let again = Rules::parse(&text).and_then(|rules| rules.configuration());
         assert_eq!(again.map(sorted), Ok(table), "round {round}\n{text}");
     }
 }

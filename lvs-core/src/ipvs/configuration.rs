@@ -11,17 +11,17 @@ use crate::error::InvalidValue;
 /// What IPVS is configured to do in one network namespace, without counters and connections.
 ///
 /// ```
-/// use lvs_core::ipvs::{Command, SchedulerName, Service, Table};
+/// use lvs_core::ipvs::{Command, SchedulerName, Service, Configuration};
 /// let service = Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR);
-/// let mut table = Table::default();
-/// table.apply(&Command::AddService(service.clone()))?;
-/// assert!(table.apply(&Command::AddService(service)).is_err(), "it is there already");
+/// let mut wanted = Configuration::default();
+/// wanted.apply(&Command::AddService(service.clone()))?;
+/// assert!(wanted.apply(&Command::AddService(service)).is_err(), "it is there already");
 /// # Ok::<(), lvs_core::InvalidValue>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Table {
+pub struct Configuration {
     /// The services, in an order that means nothing.
-    pub services: Vec<TableEntry>,
+    pub services: Vec<ConfiguredService>,
     /// The timeouts; `None` if they are not looked at, a value of 0 likewise.
     pub timeouts: Option<Timeouts>,
     /// The synchronisation daemons that run, at most one of each role; `None` if they are not looked at.
@@ -30,14 +30,14 @@ pub struct Table {
 
 /// A service with its destinations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TableEntry {
+pub struct ConfiguredService {
     /// The service.
     pub service: Service,
     /// Its destinations, newest first: the order in which schedulers walk them.
     pub destinations: Vec<Destination>,
 }
 
-impl From<(ServiceStatus, Vec<DestinationStatus>)> for TableEntry {
+impl From<(ServiceStatus, Vec<DestinationStatus>)> for ConfiguredService {
     fn from((status, destinations): (ServiceStatus, Vec<DestinationStatus>)) -> Self {
         Self {
             service: status.service,
@@ -49,7 +49,7 @@ impl From<(ServiceStatus, Vec<DestinationStatus>)> for TableEntry {
     }
 }
 
-impl TableEntry {
+impl ConfiguredService {
     fn destination_mut(&mut self, id: &DestinationId) -> Result<&mut Destination, InvalidValue> {
         self.destinations
             .iter_mut()
@@ -61,19 +61,19 @@ impl TableEntry {
 const NOT_THERE: &str = "does not exist";
 const THERE: &str = "exists already";
 
-impl Table {
+impl Configuration {
     /// The service of this identity, with its destinations.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&TableEntry> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ConfiguredService> {
         self.services.iter().find(|entry| entry.service.id == *id)
     }
 
     /// Does what the kernel would do at this command: a destination comes to the head of its list,
-    /// an edited one keeps its place, timeouts of 0 are kept. Counters are not part of a table, so
+    /// an edited one keeps its place, timeouts of 0 are kept. Counters are not part of it, so
     /// [`Command::Zero`] only looks whether the service exists.
     ///
     /// # Errors
-    /// What is to be added exists, or what is to be edited or deleted does not. The table is
+    /// What is to be added exists, or what is to be edited or deleted does not. It is
     /// unchanged then. What the kernel refuses for other reasons (an unknown scheduler) is not
     /// known here.
     pub fn apply(&mut self, command: &Command) -> Result<(), InvalidValue> {
@@ -103,7 +103,7 @@ impl Table {
         Ok(())
     }
 
-    fn entry_mut(&mut self, id: &ServiceId) -> Result<&mut TableEntry, InvalidValue> {
+    fn entry_mut(&mut self, id: &ServiceId) -> Result<&mut ConfiguredService, InvalidValue> {
         // From the end: in a text a destination follows its service.
         self.services
             .iter_mut()
@@ -116,7 +116,7 @@ impl Table {
         if self.service(&service.id).is_some() {
             return Err(InvalidValue::new("service", service.id.to_string(), THERE));
         }
-        self.services.push(TableEntry {
+        self.services.push(ConfiguredService {
             service: service.clone(),
             destinations: Vec::new(),
         });

@@ -1,0 +1,48 @@
+//! Debian's ipvsadm.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use lvs_lab::tool;
+
+use crate::Result;
+use crate::calls::Counted;
+use crate::tables::Size;
+
+/// A file of the guest's own memory.
+const RULES: &str = "/run/rules";
+
+/// `ipvsadm -R` that reads so many rules.
+pub(crate) fn restoring(size: Size) -> Result<Counted> {
+    fs::write(RULES, size.rules())?;
+    ipvsadm("-R", File::open(RULES)?.into())
+}
+
+/// `ipvsadm -Sn`.
+pub(crate) fn saving() -> Result<Counted> {
+    ipvsadm("-Sn", Stdio::null())
+}
+
+/// `ipvsadm -R` that reads no rules: what it takes to start.
+pub(crate) fn starting() -> Result<Counted> {
+    ipvsadm("-R", Stdio::null())
+}
+
+fn ipvsadm(option: &str, input: Stdio) -> Result<Counted> {
+    let mut command = tool("ipvsadm")?;
+    command.arg(option);
+    Ok(Counted { command, input })
+}
+
+/// Runs it to its end.
+pub(crate) fn time(Counted { mut command, input }: Counted) -> Result<Duration> {
+    command.stdin(input).stdout(Stdio::null());
+    let begin = Instant::now();
+    let status = command.status()?;
+    let elapsed = begin.elapsed();
+    match status.success() {
+        true => Ok(elapsed),
+        false => Err(format!("{command:?}: {status}").into()),
+    }
+}

@@ -1,0 +1,83 @@
+//! What IPVS costs through lvs-core, through Debian's ipvsadm, and at the least.
+//!
+//! ```text
+//! cargo bench -p lvs-benches --bench ipvs_speed              # the whole table, some minutes
+//! cargo bench -p lvs-benches --bench ipvs_speed -- snapshot  # the rows of that name
+//! ```
+//!
+//! Every row is measured in a guest of its own (lvs-lab), for one would be killed for being late.
+//! In it all contestants take turns, so that a busy machine is as busy for each, and only ratios mean
+//! anything. They are those of the lower quartiles, which tell what it costs when the machine is not
+//! taken away in the middle of it; the medians stand beside them. A row that misses its target says
+//! so, and the program fails.
+//!
+//! - *lvs-core* is timed around the call, with the handle open and the values made.
+//! - *floor* sends bytes that were encoded before, and throws away what comes: no client can do with
+//!   less but by asking for less.
+//! - *ipvsadm* is timed as a program, less the time it takes to start and do nothing.
+//! - *system calls* are those that strace counts, less those of the same program with nothing to do;
+//!   *talk* are those among them that send or receive (or, for /proc, read).
+
+mod calls;
+mod debian;
+mod floor;
+mod report;
+mod rows;
+mod steps;
+mod tables;
+
+use std::env;
+use std::error;
+use std::process::{self, Command, ExitCode};
+
+/// Whatever goes wrong ends the measurement.
+type Result<T, E = Box<dyn error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Seconds that the guest of a row may take: ipvsadm needs many.
+const PATIENCE: &str = "900";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match *words.as_slice() {
+        ["step", step, part] => code(steps::run(step, part)),
+        ["row", row] => lvs_lab::example(|| rows::run(row)),
+        // The guest's kernel starts this as process 1, without arguments; it comes back with them.
+        _ if process::id() == 1 => lvs_lab::example(|| rows::run("")),
+        ref names => code(run_all(names)),
+    }
+}
+
+fn code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every row, or those whose name contains one of these, in guests of their own.
+fn run_all(names: &[&str]) -> Result<()> {
+    lvs_lab::prepare()?;
+    let wanted = |row: &&str| names.is_empty() || names.iter().any(|name| row.contains(name));
+    report::print_heading();
+    let mut failed = Vec::new();
+    for row in rows::names().filter(wanted) {
+        let mut command = Command::new(env::current_exe()?);
+        if env::var_os("LVS_LAB_TIMEOUT").is_none() {
+            command.env("LVS_LAB_TIMEOUT", PATIENCE);
+        }
+        if !command.args(["row", row]).status()?.success() {
+            failed.push(row);
+        }
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("missed its target: {}", failed.join(", ")).into()),
+    }
+}

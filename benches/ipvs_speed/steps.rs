@@ -1,0 +1,73 @@
+//! What strace counts: one thing done once, or only prepared, in a process of its own.
+
+use lvs_core::ipvs::{Command, Ipvs};
+use lvs_core::proc::Proc;
+
+use crate::Result;
+use crate::floor::Floor;
+use crate::tables::{MANY, ONE, Size};
+
+/// Does the step of this name, or with `prepare` everything up to it.
+pub(crate) fn run(step: &str, part: &str) -> Result<()> {
+    let really = part == "do";
+    match step {
+        "add-one" => add(ONE, really),
+        "add-many" => add(MANY, really),
+        "floor-add-one" => floor_add(ONE, really),
+        "floor-add-many" => floor_add(MANY, really),
+        "snapshot" => snapshot(really),
+        "floor-dump" => floor_dump(really),
+        "counters" => counters(really),
+        _ => Err(format!("there is no step {step}").into()),
+    }
+}
+
+fn add(size: Size, really: bool) -> Result<()> {
+    let commands = size.commands();
+    let mut ipvs = Ipvs::open()?;
+    if really {
+        batch(&mut ipvs, &commands)?;
+    }
+    Ok(())
+}
+
+/// A batch of which nothing may fail.
+pub(crate) fn batch(ipvs: &mut Ipvs, commands: &[Command]) -> Result<()> {
+    for result in ipvs.batch(commands)? {
+        result?;
+    }
+    Ok(())
+}
+
+fn floor_add(size: Size, really: bool) -> Result<()> {
+    let mut floor = Floor::open()?;
+    let packets = floor.packets(&size.commands());
+    match really {
+        true => floor.send(&packets),
+        false => Ok(()),
+    }
+}
+
+fn snapshot(really: bool) -> Result<()> {
+    let mut ipvs = Ipvs::open()?;
+    if really {
+        ipvs.snapshot()?;
+    }
+    Ok(())
+}
+
+fn floor_dump(really: bool) -> Result<()> {
+    let mut floor = Floor::open()?;
+    let questions = floor.questions(MANY.ids());
+    if really {
+        floor.dump(&questions)?;
+    }
+    Ok(())
+}
+
+fn counters(really: bool) -> Result<()> {
+    if really {
+        Proc::new().listing()?;
+    }
+    Ok(())
+}

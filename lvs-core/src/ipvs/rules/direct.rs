@@ -1,0 +1,190 @@
+//! One command that a person has just typed.
+
+use super::error::{Parsed, Problem, RuleError};
+use super::line::Line;
+use super::option::Verb;
+use super::print::{write_destination, write_service};
+use super::{destination, parse, service};
+use crate::ipvs::{Command, Configuration};
+
+/// The command that these words are, in the options of ipvsadm(8).
+///
+/// Unlike in a text, what ipvsadm silently changes or ignores is an error: nobody depends on it yet.
+///
+/// ```
+/// use lvs_core::ipvs::{Command, rules};
+/// let words = ["-A", "-t", "172.16.5.11:80", "-s", "wrr"];
+/// assert!(matches!(rules::single(words)?, Command::AddService(_)));
+/// # Ok::<(), rules::RuleError>(())
+/// ```
+///
+/// # Errors
+/// What cannot be read; its line is 0.
+pub fn single<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Command, RuleError> {
+    Line::from_words(words.into_iter())
+        .and_then(strict)
+        .map_err(|problem| RuleError::new(0, problem))
+}
+
+/// As [`single`], but `-E` and `-e` keep what they do not name, where ipvsadm sets its defaults.
+///
+/// `--no-persistent`, `--no-pe`, `--no-ops` and `--no-sched-flags` take away what a service has.
+///
+/// ```
+/// use lvs_core::ipvs::{Command, rules::{self, Rules}};
+/// let now = Rules::parse("-A -f 1 -s wrr -p 60\n-a -f 1 -r 10.0.0.1 -m -x 9")?.configuration()?;
+/// let words = "-e -f 1 -r 10.0.0.1 -w 7".split(' ');
+/// let Command::EditDestination(_, destination) = rules::edit(words, &now)? else { unreachable!() };
+/// assert_eq!(destination.to_string(), "10.0.0.1:0 nat weight 7 thresholds 9 0");
+/// # Ok::<(), rules::RuleError>(())
+/// ```
+///
+/// # Errors
+/// As [`single`], and if what is to be edited is not in `current`.
+pub fn edit<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    current: &Configuration,
+) -> Result<Command, RuleError> {
+    Line::from_words(words.into_iter())
+        .and_then(|line| merged(line, current))
+        .map_err(|problem| RuleError::new(0, problem))
+}
+
+fn strict(line: Line<'_>) -> Parsed<Command> {
+    let word = line.command.word;
+    let mut notes = Vec::new();
+    let command = parse::command(line, &mut notes)?;
+    match notes.into_iter().next() {
+        Some(note) => Err(Problem::new(word, format!("is refused: {note}"))),
+        None => Ok(command),
+    }
+}
+
+fn merged(line: Line<'_>, current: &Configuration) -> Parsed<Command> {
+    let text = standing(&line, current)?;
+    let mut line = line;
+    if let Some(standing) = Line::split(&text)? {
+        line.keep(standing);
+    }
+    strict(line)
+}
+
+/// What is to be edited, as the line that would add it; empty if nothing is.
+fn standing(line: &Line<'_>, current: &Configuration) -> Parsed<String> {
+    let mut text = String::new();
+    if !matches!(line.verb, Verb::EditService | Verb::EditDestination) {
+        return Ok(text);
+    }
+    let mut line = line.clone();
+    let id = service::needed_id(&mut line)?;
+    let entry = current
+        .service(&id)
+        .ok_or_else(|| Problem::missing(format!("service {id}")))?;
+    // Writing to a string cannot fail.
+    if line.verb == Verb::EditService {
+        let _ = write_service(&mut text, &entry.service);
+        return Ok(text);
+    }
+    let wanted = destination::id(&mut line, &id)?;
+    let mut destinations = entry.destinations.iter();
+    let found = destinations.find(|destination| destination.id == wanted);
+    let found = found.ok_or_else(|| Problem::missing(format!("destination {wanted} of {id}")))?;
+    let _ = write_destination(&mut text, &id, found);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::rules::{Rules, save};
+
+    const NOW: &str = "\
+-A -t 10.0.0.1:80 -s sh -p 60 -M 255.255.255.0 --pe sip -b sh-port
+-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -m -w 3 -x 9 -y 2
+-a -t 10.0.0.1:80 -r 10.1.0.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-csum
+-A -f 7 -6 -s wlc
+";
+
+    fn after(words: &str) -> String {
+        let mut now = Rules::parse(NOW).unwrap().configuration().unwrap();
+        now.apply(&edit(words.split(' '), &now).unwrap()).unwrap();
+        save(&now)
+    }
+
+    #[test]
+    fn an_edit_keeps_what_it_does_not_name() {
+        for (words, from, to) in [
+            ("-E -t 10.0.0.1:80 -p 9", "-p 60", "-p 9"),
+            ("-E -t 10.0.0.1:80 -b sh-fallback", "sh-port", "sh-fallback"),
+            (
+                "-E -t 10.0.0.1:80 -s wrr --no-sched-flags",
+                "-s sh -p 60 -M 255.255.255.0 --pe sip -b sh-port",
+                "-s wrr -p 60 -M 255.255.255.0 --pe sip",
+            ),
+            (
+                "-E -t 10.0.0.1:80 --no-persistent --no-pe",
+                " -p 60 -M 255.255.255.0 --pe sip",
+                "",
+            ),
+            ("-E -f 7 -6 -s rr", "-s wlc", "-s rr"),
+            ("-e -t 10.0.0.1:80 -r 10.1.0.1:8080 -w 0", "-w 3", "-w 0"),
+            ("-e -t 10.0.0.1:80 -r 10.1.0.1:8080 -y 0", " -y 2", ""),
+            (
+                "-e -t 10.0.0.1:80 -r 10.1.0.2 --tun-nocsum",
+                "--tun-csum",
+                "--tun-nocsum",
+            ),
+            ("-e -t 10.0.0.1:80 -r 10.1.0.2 --tun-port 5", "6080", "5"),
+            (
+                "-e -t 10.0.0.1:80 -r 10.1.0.2 --tun-type gre",
+                "gue --tun-port 6080 --tun-csum",
+                "gre --tun-nocsum",
+            ),
+            (
+                "-e -t 10.0.0.1:80 -r 10.1.0.2 -g",
+                "-i -w 1 --tun-type gue --tun-port 6080 --tun-csum",
+                "-g -w 1",
+            ),
+        ] {
+            assert_eq!(after(words), NOW.replacen(from, to, 1), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_is_held_to_more() {
+        let now = Rules::parse(NOW).unwrap().configuration().unwrap();
+        for (words, expected) in [
+            (
+                "-e -t 10.0.0.1:80 -r 10.1.0.1 -w 1",
+                "\"destination 10.1.0.1:80 of tcp 10.0.0.1:80\" does not exist; add it instead",
+            ),
+            (
+                "-E -t 10.0.0.2:80 -s rr",
+                "\"service tcp 10.0.0.2:80\" does not exist; add it instead",
+            ),
+            (
+                "-E -t 10.0.0.1:80 -s rr",
+                "\"sh-port\" is a flag of sh, but the scheduler is rr",
+            ),
+            (
+                "-a -t 10.0.0.1:80 -r 10.1.0.3:8080",
+                "\"-a\" is refused: 10.1.0.3:8080 gets the service's port 80, which only -m can change",
+            ),
+            (
+                "-A -t 10.0.0.3:80 -M 255.0.0.0",
+                "\"-A\" is refused: \"-M\" without -p has no effect",
+            ),
+            (
+                "-A -t 10.0.0.3:80 --no-ops",
+                "\"--no-ops\" does not go with \"-A\"",
+            ),
+            (
+                "",
+                "\"\" belongs to no command; begin the line with -A, -E, -D, -a, -e, -d, -C, -Z, --set or a daemon",
+            ),
+        ] {
+            let error = edit(words.split(' '), &now).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{words}");
+        }
+    }
+}

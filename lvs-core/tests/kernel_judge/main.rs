@@ -1,0 +1,28 @@
+//! What is promised of plans, judged by a real kernel.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod ipvs_steps;
+mod kill;
+#[path = "../random/mod.rs"]
+mod random;
+mod steps;
+
+mod tests {
+    use crate::{kill, steps};
+
+    lvs_lab::main! {
+        steps::a_hundred_random_sequences_do_what_was_foretold,
+        steps::a_hundred_more_do_what_was_foretold,
+        kill::killed_before_every_phase,
+        kill::killed_at_fifty_random_instants,
+    }
+
+    pub(crate) fn run() -> std::process::ExitCode {
+        main()
+    }
+}
+
+/// A child that is to be killed is this executable too.
+fn main() -> std::process::ExitCode {
+    kill::child().unwrap_or_else(tests::run)
+}

@@ -1,0 +1,3 @@
+# changed destinations
+ipvsadm -e -t 172.16.5.11:80 -r 192.168.1.12:80 -g -w 2
+ipvsadm -e -t 172.16.5.11:80 -r 192.168.1.13:80 -g -w 3

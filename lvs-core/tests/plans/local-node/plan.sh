@@ -1,0 +1,4 @@
+# destinations
+ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.11:80 -g -w 1
+# deleted destinations
+ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.13:80

@@ -1,0 +1,2 @@
+# changed destinations
+ipvsadm -e -t 172.16.5.11:80 -r 192.168.1.13:80 -m -w 3

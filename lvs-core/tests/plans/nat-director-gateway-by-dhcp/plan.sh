@@ -1,0 +1,2 @@
+# last routes
+ip route add default via 172.16.0.1 proto 76

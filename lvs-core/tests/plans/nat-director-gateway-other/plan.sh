@@ -1,0 +1,2 @@
+# last routes
+ip route replace default via 172.16.0.1 proto 76

@@ -1,0 +1,2 @@
+# links and forwarding
+sysctl -w net/ipv4/ip_forward=1

@@ -1,0 +1,2 @@
+# links and forwarding
+ip link set dev eth1 up

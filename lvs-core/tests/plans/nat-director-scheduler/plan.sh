@@ -1,0 +1,2 @@
+# services
+ipvsadm -E -t 172.16.5.11:80 -s rr

@@ -1,0 +1,2 @@
+# last routes
+ip route replace default via 192.168.1.11 proto 76

@@ -1,0 +1,2 @@
+# timeouts
+ipvsadm --set 7200 120 60

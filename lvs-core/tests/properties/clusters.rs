@@ -1,0 +1,158 @@
+//! Random clusters, all valid: every forwarding method, both families, every option of a service.
+
+use std::net::IpAddr;
+
+use lvs_core::Cluster;
+use lvs_core::cluster::{Director, NodeName, RealServer, VirtualDestination, VirtualService};
+use lvs_core::ipvs::{
+    Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service, ServiceFlags,
+    ServiceId, Thresholds, Timeouts, Weight,
+};
+use lvs_core::net::Address;
+
+use crate::random::Random;
+
+const VIPS: [&str; 4] = [
+    "172.16.5.11",
+    "172.16.5.12",
+    "192.168.1.10",
+    "2001:db8:5::11",
+];
+
+/// Few enough addresses and names that two clusters have much in common.
+pub(crate) fn cluster(random: &mut Random) -> Cluster {
+    let servers = servers(random);
+    let names: Vec<_> = servers.iter().map(|server| server.name.clone()).collect();
+    let mut services: Vec<VirtualService> = Vec::new();
+    for _ in 0..=random.below(5) {
+        let service = service(&names, random);
+        if services
+            .iter()
+            .all(|there| there.service.id != service.service.id)
+        {
+            services.push(service);
+        }
+    }
+    let vips = services
+        .iter()
+        .filter_map(VirtualService::vip)
+        .collect::<Vec<_>>();
+    let director = director(&vips, &services, random);
+    let cluster = Cluster::new("web".parse().unwrap(), director, servers, services).unwrap();
+    let mut seconds = || Seconds(random.pick(&[0, 0, 60, 900]));
+    let (tcp, tcp_fin, udp) = (seconds(), seconds(), seconds());
+    cluster.with_timeouts(Timeouts { tcp, tcp_fin, udp })
+}
+
+fn name(text: &str) -> NodeName {
+    text.parse().unwrap()
+}
+
+fn address(interface: &str, network: &str) -> Address {
+    Address::new(interface.parse().unwrap(), network.parse().unwrap())
+}
+
+/// With its own addresses on either interface, before or after the virtual ones.
+fn director(vips: &[IpAddr], services: &[VirtualService], random: &mut Random) -> Director {
+    let mut director = Director::new(name("director"));
+    let inside = random.pick(&["eth0", "eth1"]);
+    let own = [
+        address(inside, "192.168.1.11/24"),
+        address(inside, "2001:db8:1::11/64"),
+    ];
+    let own_first = random.once_in(2);
+    if own_first {
+        director.addresses.extend(own.clone());
+    }
+    for vip in vips {
+        let prefix = if vip.is_ipv4() {
+            random.pick(&[16, 24, 32])
+        } else {
+            random.pick(&[64, 128])
+        };
+        let mut vip = address("eth0", &format!("{vip}/{prefix}"));
+        if vip.id.network.addr().is_ipv4() && random.once_in(3) {
+            vip.label = Some("eth0:1".to_owned());
+        }
+        if director
+            .addresses
+            .iter()
+            .all(|there| there.id.network.addr() != vip.id.network.addr())
+        {
+            director.addresses.push(vip);
+        }
+    }
+    if !own_first {
+        director.addresses.extend(own);
+    }
+    director.gateway = random.once_in(2).then(|| "192.168.1.254".parse().unwrap());
+    let nat = services.iter().flat_map(|service| &service.destinations);
+    let nat = nat
+        .filter(|it| it.forwarding == Forwarding::Masquerade)
+        .count()
+        > 0;
+    director.ip_forward = random.pick(&[None, Some(true), if nat { None } else { Some(false) }]);
+    director
+}
+
+fn servers(random: &mut Random) -> Vec<RealServer> {
+    let chosen = (1..=5).filter(|_| !random.once_in(3)).collect::<Vec<_>>();
+    let servers = chosen.into_iter().map(|number| {
+        let mut server = RealServer::new(name(&format!("realserver{number}")));
+        server.addresses = vec![
+            address("eth0", &format!("192.168.1.1{}/24", number + 1)),
+            address("eth0", &format!("2001:db8:1::1{}/64", number + 1)),
+        ];
+        server.gateway = random.once_in(3).then(|| "192.168.1.254".parse().unwrap());
+        server.weight = weight(random);
+        server.drain = random.once_in(6);
+        server
+    });
+    servers.collect()
+}
+
+fn weight(random: &mut Random) -> Weight {
+    Weight::new(random.below(4) as u32).unwrap()
+}
+
+fn service(servers: &[NodeName], random: &mut Random) -> VirtualService {
+    let vip: IpAddr = random.pick(&VIPS).parse().unwrap();
+    let id = ServiceId::Socket {
+        protocol: random.pick(&[Protocol::TCP, Protocol::TCP, Protocol::UDP]),
+        address: (vip, random.pick(&[53, 80, 443])).into(),
+    };
+    let scheduler = random.pick(&[SchedulerName::RR, SchedulerName::WRR, SchedulerName::WLC]);
+    let mut service = VirtualService::new(Service::new(id, scheduler));
+    if random.once_in(4) {
+        let netmask = Netmask::from_prefix(id.family(), random.pick(&[24, 32])).unwrap();
+        let timeout = Seconds(random.pick(&[60, 300]));
+        service.service.persistence = Some(Persistence { timeout, netmask });
+    } else if random.once_in(4) {
+        service.service.flags = random.pick(&[ServiceFlags::FLAG_1, ServiceFlags::FLAG_2]);
+    }
+    service.keep_weight = random.once_in(4);
+    let local = name("director");
+    let method = random.pick(&[Forwarding::Masquerade, Forwarding::DirectRouting]);
+    for server in servers.iter().chain(random.once_in(6).then_some(&local)) {
+        if !random.once_in(4) {
+            service
+                .destinations
+                .push(destination(server, method, random));
+        }
+    }
+    service
+}
+
+fn destination(server: &NodeName, method: Forwarding, random: &mut Random) -> VirtualDestination {
+    let mut destination = VirtualDestination::new(server.clone(), method);
+    if method == Forwarding::Masquerade && random.once_in(4) {
+        destination.port = Some(8080);
+    }
+    if random.once_in(4) {
+        destination.weight = Some(weight(random));
+    }
+    if random.once_in(4) {
+        destination.thresholds = Thresholds::new(100, random.pick(&[0, 80])).unwrap();
+    }
+    destination
+}

@@ -1,0 +1,302 @@
+//! What is true of every plan: over random clusters, on random machines, with fixed seeds.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail it; clippy knows that of tests only"
+)]
+
+mod clusters;
+mod machines;
+#[path = "../random/mod.rs"]
+mod random;
+
+use std::collections::BTreeSet;
+
+use lvs_core::cluster::plan::{Action, Change, Kind};
+use lvs_core::cluster::{IpvsState, NodeState, Observed, Plan, PlanOptions};
+use lvs_core::ipvs::ServiceId;
+use lvs_core::net::RouteId;
+use random::Random;
+
+const SEEDS: u64 = 500;
+
+/// One machine of a random cluster, as it must look and as it does.
+struct Case {
+    seed: u64,
+    node: NodeState,
+    observed: Observed,
+    options: PlanOptions,
+}
+
+impl Case {
+    fn plan(&self, observed: &Observed) -> Plan {
+        Plan::new(&self.node, observed, self.options)
+    }
+
+    /// Whoever wants to know more about a failure has it all here.
+    fn story(&self, plan: &Plan) -> String {
+        let observed = serde_json::to_string(&self.observed).unwrap();
+        format!("seed {}\n{observed}\n{plan}", self.seed)
+    }
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    (0..SEEDS).flat_map(|seed| {
+        let mut random = Random::new(seed);
+        let cluster = clusters::cluster(&mut random);
+        let nodes: Vec<_> = cluster
+            .node_names()
+            .filter_map(|name| cluster.node(name.as_str()))
+            .collect();
+        let cases = nodes.into_iter().map(|node| Case {
+            seed,
+            observed: machines::machine(&node, &mut random),
+            options: PlanOptions {
+                take_over: random.once_in(2),
+            },
+            node,
+        });
+        cases.collect::<Vec<_>>()
+    })
+}
+
+#[test]
+fn whatever_is_planned_leads_there() {
+    for case in cases() {
+        let plan = case.plan(&case.observed);
+        let left = case.plan(&plan.outcome(&case.observed));
+        assert!(left.is_empty(), "{}\nleft {left}", case.story(&plan));
+    }
+}
+
+/// From the end of a plan, and from wherever it stopped.
+#[test]
+fn a_plan_can_be_taken_back() {
+    for case in cases() {
+        can_be_taken_back(&case, &case.plan(&case.observed));
+        can_be_taken_back(&case, &Plan::removal(&case.node, &case.observed));
+    }
+}
+
+fn can_be_taken_back(case: &Case, plan: &Plan) {
+    let mut now = case.observed.clone();
+    for step in plan.steps() {
+        now = now.after(step);
+        let back = plan.revert(&case.observed, &now);
+        let restored = back.outcome(&now);
+        let story = || format!("{}\nafter {step}\nback {back}", case.story(plan));
+        assert!(
+            plan.revert(&case.observed, &restored).is_empty(),
+            "{}",
+            story()
+        );
+        assert_eq!(
+            loaded(restored),
+            loaded(case.observed.clone()),
+            "{}",
+            story()
+        );
+    }
+}
+
+/// Nothing can unload ip_vs again: there, and empty, is as good as not there.
+fn loaded(mut observed: Observed) -> Observed {
+    if matches!(observed.ipvs, IpvsState::NotLoaded) {
+        observed.ipvs = IpvsState::empty();
+    }
+    observed
+}
+
+#[test]
+fn strangers_things_are_not_named() {
+    for case in cases() {
+        let plan = case.plan(&case.observed);
+        for step in plan.steps() {
+            let ours = is_named(&case.node, &step.action)
+                || case.options.take_over && is_on_virtual_ip(&case.node, &step.action);
+            assert!(
+                ours,
+                "{step} is of something foreign\n{}",
+                case.story(&plan)
+            );
+        }
+        let steps: BTreeSet<_> = plan
+            .steps()
+            .map(|step| (step.action.what(), step.action.name()))
+            .collect();
+        let foreign = plan.foreign.iter().map(|it| (it.what, it.name.clone()));
+        assert_eq!(
+            foreign.filter(|it| steps.contains(it)).count(),
+            0,
+            "{}",
+            case.story(&plan)
+        );
+    }
+}
+
+/// Whether the file names it: its exact address, route, switch, interface, or its service.
+fn is_named(node: &NodeState, action: &Action) -> bool {
+    match action {
+        Action::Link(change) => change
+            .after()
+            .is_some_and(|it| it.up && node.links.contains_key(&it.name)),
+        Action::Sysctl(change) => change
+            .after()
+            .is_some_and(|it| node.sysctls.contains_key(&it.key)),
+        Action::Address(change) => {
+            let is = |id| node.addresses.iter().any(|wanted| wanted.value.id == id);
+            change.after().is_some_and(|it| is(it.id.clone()))
+        }
+        Action::Route(change) => change
+            .after()
+            .is_some_and(|it| node.routes.iter().any(|wanted| wanted.value.id == it.id)),
+        Action::Timeouts(_) => node.timeouts != lvs_core::ipvs::Timeouts::default(),
+        _ => service(action)
+            .is_some_and(|id| node.services.iter().any(|wanted| wanted.service.id == id)),
+    }
+}
+
+fn service(action: &Action) -> Option<ServiceId> {
+    match action {
+        Action::Service(change) => Some(newest(change).id),
+        Action::Destination(change) => Some(newest(change).service),
+        _ => None,
+    }
+}
+
+fn is_on_virtual_ip(node: &NodeState, action: &Action) -> bool {
+    matches!(service(action), Some(ServiceId::Socket { address, .. }) if node.virtual_ips.contains(&address.ip()))
+}
+
+/// Each step finds what it is about to change as it expects it.
+#[test]
+fn every_step_fits() {
+    for case in cases() {
+        let plan = case.plan(&case.observed);
+        let removal = Plan::removal(&case.node, &case.observed);
+        let back = plan.revert(&case.observed, &plan.outcome(&case.observed));
+        fits(&case, &plan, case.observed.clone());
+        fits(&case, &removal, case.observed.clone());
+        fits(&case, &back, plan.outcome(&case.observed));
+    }
+}
+
+fn fits(case: &Case, plan: &Plan, mut now: Observed) {
+    for step in plan.steps() {
+        let is_there = match &step.action {
+            Action::Link(change) => {
+                change.before().map(|it| it.up) == now.links.get(&newest(change).name).copied()
+            }
+            Action::Sysctl(change) => {
+                change.before().map(|it| &it.value) == now.sysctls.get(&newest(change).key)
+            }
+            Action::Address(change) => change.before() == now.address(&newest(change).id),
+            Action::Route(change) => change.before() == now.route(&newest(change).id),
+            Action::Timeouts(change) => change.before() == Some(&now.timeouts()),
+            Action::Service(change) => {
+                change.before() == now.service(&newest(change).id).map(|it| &it.service)
+            }
+            Action::Destination(change) => {
+                let bound = newest(change);
+                let found = now.destination(&bound.service, &bound.destination.id);
+                now.service(&bound.service).is_some()
+                    && change.before().map(|it| &it.destination) == found
+            }
+            _ => false,
+        };
+        assert!(is_there, "{step}\n{}", case.story(plan));
+        now = now.after(step);
+    }
+}
+
+fn newest<T>(change: &Change<T>) -> &T {
+    change.after().or_else(|| change.before()).unwrap()
+}
+
+#[test]
+fn every_step_is_needed() {
+    for case in cases() {
+        let plan = case.plan(&case.observed);
+        let steps: Vec<_> = plan.steps().collect();
+        for (place, step) in steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !goes_with_its_service(&plan, &step.action))
+        {
+            let others = steps
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != place);
+            let outcome = others.fold(case.observed.clone(), |now, (_, other)| now.after(other));
+            assert!(
+                !case.plan(&outcome).is_empty(),
+                "without {step}\n{}",
+                case.story(&plan)
+            );
+        }
+    }
+}
+
+/// Such a deletion stands in the plan so that the way back knows the destination.
+fn goes_with_its_service(plan: &Plan, action: &Action) -> bool {
+    let deleted = plan.steps().filter_map(|step| match &step.action {
+        Action::Service(change) if change.kind() == Kind::Delete => service(&step.action),
+        _ => None,
+    });
+    matches!(action, Action::Destination(_))
+        && deleted.into_iter().any(|id| service(action) == Some(id))
+}
+
+#[test]
+fn a_removal_takes_nothing_else_along() {
+    for case in cases() {
+        let removal = Plan::removal(&case.node, &case.observed);
+        let left = removal.outcome(&case.observed);
+        assert!(
+            Plan::removal(&case.node, &left).is_empty(),
+            "{}",
+            case.story(&removal)
+        );
+
+        let gone = case
+            .observed
+            .addresses
+            .iter()
+            .filter(|it| left.address(&it.id).is_none());
+        for address in gone {
+            assert!(
+                case.node.is_virtual(&address.id),
+                "{}\n{}",
+                address.id,
+                case.story(&removal)
+            );
+        }
+        let lost = case
+            .observed
+            .routes
+            .iter()
+            .filter(|it| left.route(&it.id).is_none());
+        for route in lost.filter(|route| !is_noted(&removal, &route.id)) {
+            let named = case
+                .node
+                .routes
+                .iter()
+                .any(|wanted| wanted.value.id == route.id);
+            assert!(
+                named && !route.id.is_default(),
+                "{route}\n{}",
+                case.story(&removal)
+            );
+        }
+        assert_eq!(
+            (&left.links, &left.sysctls),
+            (&case.observed.links, &case.observed.sysctls)
+        );
+    }
+}
+
+/// With its last address an interface loses its routes: that cannot be helped, but is said.
+fn is_noted(plan: &Plan, route: &RouteId) -> bool {
+    plan.notes
+        .iter()
+        .any(|note| note.contains(&route.to_string()))
+}
