@@ -4,7 +4,10 @@ mod apply;
 mod arguments;
 mod check;
 mod columns;
+mod confirm;
 mod direct;
+mod drain;
+mod duration;
 mod exit;
 mod file;
 mod grid;
@@ -15,6 +18,7 @@ mod plan;
 mod remove;
 mod restore;
 mod save;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -40,8 +44,11 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
     match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Apply(arguments) => apply::run(&arguments),
+        Verb::Confirm(arguments) => confirm::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Drain(arguments) => drain::run(&arguments),
+        Verb::Undrain(arguments) => drain::undrain(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),

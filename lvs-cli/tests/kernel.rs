@@ -15,6 +15,8 @@ lvs_lab::main! {
     without_ip_vs_nothing_is_changed,
     without_the_interface_nothing_is_changed,
     the_node_is_found_by_host_name,
+    check_looks_at_this_machine,
+    facts_are_kept_and_judged_alike,
     saved_is_restored,
     direct_verbs,
     every_list,
@@ -115,16 +117,18 @@ fn json_reports() -> Outcome {
 
 fn without_privilege_nothing_is_changed() -> Outcome {
     on_a_machine(|host| {
-        let nobody = |node| {
-            let mut command = command(&["apply", DR, "--node", node]);
+        let nobody = |node, state| {
+            let mut command = command(&["apply", DR, "--node", node, "--state", state]);
             command.uid(65534).gid(65534).output().unwrap()
         };
-        says(&nobody("director"), 1, &["EPERM", "CAP_NET_ADMIN"]);
-        says(
-            &nobody("realserver1"),
-            1,
-            &["CAP_NET_ADMIN", "nothing was changed"],
-        );
+        let lock = "lock /run/lvsctl/lock: Permission denied";
+        says(&nobody("director", "/run/lvsctl"), 1, &[lock, "needs root"]);
+        let own = "/run/nobody";
+        std::fs::create_dir(own).unwrap();
+        std::os::unix::fs::chown(own, Some(65534), Some(65534)).unwrap();
+        says(&nobody("director", own), 1, &["EPERM", "CAP_NET_ADMIN"]);
+        let nothing = ["CAP_NET_ADMIN", "nothing was changed"];
+        says(&nobody("realserver1", own), 1, &nothing);
         let eth0 = host.net().link(&"eth0".parse().unwrap()).unwrap();
         assert!(!eth0.up);
     })
@@ -401,6 +405,38 @@ fn every_list() -> Outcome {
             &lvsctl(&["list", "--stats", "--rates"]),
             64,
             &["cannot be used with"],
+        );
+    })
+}
+
+fn check_looks_at_this_machine() -> Outcome {
+    on_a_machine(|_| {
+        let check = || lvsctl(&["check", DR, "--node", "realserver1"]);
+        says(
+            &check(),
+            1,
+            &["LVS005 error realserver1 172.16.5.11/32 on lo"],
+        );
+        lvsctl(&["apply", DR, "--node", "realserver1"]);
+        // Whatever else is right now, there is no web server here.
+        let nothing_listens = "LVS033 error realserver1 tcp 172.16.5.11:80";
+        says(&check(), 1, &["ok arp: ", "ok upkeep: ", nothing_listens]);
+        let server = std::net::TcpListener::bind("172.16.5.11:80").unwrap();
+        says(&check(), 0, &["ok services: "]);
+        drop(server);
+    })
+}
+
+fn facts_are_kept_and_judged_alike() -> Outcome {
+    on_a_machine(|_| {
+        lvsctl(&["apply", DR, "--node", "director"]);
+        let facts = "/run/facts.json";
+        let here = lvsctl(&["check", DR, "--node", "director", "--save-facts", facts]);
+        says(&here, 0, &["LVS042 note director traffic"]);
+        let elsewhere = lvsctl(&["check", DR, "--facts", facts]);
+        assert_eq!(
+            String::from_utf8_lossy(&elsewhere.stdout),
+            String::from_utf8_lossy(&here.stdout)
         );
     })
 }

@@ -1,7 +1,7 @@
 //! What one machine looks like: everything that rules look at, gathered before any of them runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ pub struct ArpAnswers {
     /// Where it was asked.
     pub interface: IfName,
     /// The virtual IP.
-    pub vip: Ipv4Addr,
+    pub vip: IpAddr,
     /// Everybody who answered, the fastest first; this machine itself is never among them.
     pub answers: Vec<MacAddress>,
     /// The director's hardware address on that link, if it is known.

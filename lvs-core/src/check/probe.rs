@@ -1,6 +1,6 @@
-//! Asking by ARP who has the virtual IPs, from wherever this machine stands.
+//! Asking who has the virtual IPs, by ARP or neighbour solicitation, from wherever this machine stands.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::ArpAnswers;
@@ -8,9 +8,9 @@ use super::view::{around, carrier};
 use crate::cluster::{Cluster, Director};
 use crate::error::Result;
 use crate::name::IfName;
-use crate::net::{Address, Link, MacAddress, arp};
+use crate::net::{Address, Link, MacAddress, arp, ndp};
 
-/// Asks for each IPv4 virtual IP on the link that this machine shares with the director; those on other
+/// Asks for each virtual IP on the link that this machine shares with the director; those on other
 /// links are left out.
 pub(super) fn ask(
     addresses: &[Address],
@@ -21,13 +21,12 @@ pub(super) fn ask(
     let mut found = Vec::new();
     for director in cluster.directors() {
         for vip in cluster.virtual_ips() {
-            let IpAddr::V4(vip) = vip else { continue };
             if let Some(interface) = interface(addresses, director, vip) {
-                let answers = arp::probe(interface, vip, wait)?;
+                let answers = owners(interface, vip, wait)?;
                 let known = own(addresses, links, director, interface);
                 let director = match known {
                     Some(mac) => Some(mac),
-                    None => director_by_arp(addresses, director, interface, wait)?,
+                    None => director_by_asking(addresses, director, (interface, vip), wait)?,
                 };
                 found.push(ArpAnswers {
                     interface: interface.clone(),
@@ -46,14 +45,16 @@ pub(super) fn ask(
 fn interface<'a>(
     addresses: &'a [Address],
     director: &'a Director,
-    vip: Ipv4Addr,
+    vip: IpAddr,
 ) -> Option<&'a IfName> {
-    let carrier = &carrier(director, vip.into())?.id.interface;
+    let carrier = &carrier(director, vip)?.id.interface;
     if is_director(addresses, director) {
         return Some(carrier);
     }
     let there = director.addresses.iter();
-    let there = there.filter(|it| it.id.interface == *carrier && it.id.network.addr().is_ipv4());
+    let there = there.filter(|it| {
+        it.id.interface == *carrier && it.id.network.addr().is_ipv4() == vip.is_ipv4()
+    });
     let here = there.filter_map(|it| around(addresses, it.id.network.addr()).next());
     let mut here = here.map(|address| &address.id.interface);
     here.find(|interface| **interface != IfName::LO)
@@ -82,26 +83,30 @@ fn own(
     links.find(|_| is_director(addresses, director))?.mac
 }
 
-/// Who answers for an address that only the director has.
-fn director_by_arp(
+/// Who answers for an address of the virtual IP's family that only the director has.
+fn director_by_asking(
     addresses: &[Address],
     director: &Director,
-    interface: &IfName,
+    (interface, vip): (&IfName, IpAddr),
     wait: Duration,
 ) -> Result<Option<MacAddress>> {
-    let mut own = director.addresses.iter().filter_map(|address| {
-        let near = around(addresses, address.id.network.addr()).next()?;
-        match address.id.network.addr() {
-            IpAddr::V4(ip) if near.id.interface == *interface => Some(ip),
-            _ => None,
-        }
+    let own = director.addresses.iter().map(|it| it.id.network.addr());
+    let mut own = own.filter(|ip| ip.is_ipv4() == vip.is_ipv4()).filter(|ip| {
+        let near = around(addresses, *ip).next();
+        near.is_some_and(|near| near.id.interface == *interface)
     });
     let Some(dip) = own.next() else {
         return Ok(None);
     };
-    let answers = arp::probe(interface, dip, wait)?;
-    Ok(match answers.as_slice() {
+    Ok(match owners(interface, dip, wait)?.as_slice() {
         [only] => Some(*only),
         _ => None,
     })
+}
+
+fn owners(interface: &IfName, ip: IpAddr, wait: Duration) -> Result<Vec<MacAddress>> {
+    match ip {
+        IpAddr::V4(ip) => arp::probe(interface, ip, wait),
+        IpAddr::V6(ip) => ndp::probe(interface, ip, wait),
+    }
 }

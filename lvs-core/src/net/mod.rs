@@ -6,7 +6,8 @@ pub mod arp;
 mod fou;
 mod handle;
 mod link;
-mod message;
+pub(crate) mod message;
+pub mod ndp;
 mod route;
 mod tunnel;
 

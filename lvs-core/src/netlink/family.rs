@@ -46,7 +46,8 @@ fn is_named(payload: &[u8], name: &str) -> bool {
     attributes.any(|(kind, value)| kind == FAMILY_NAME && read_str(value) == Some(name))
 }
 
-fn number(payload: &[u8]) -> Option<u16> {
+/// The number in an answer, from its generic netlink header on.
+pub(crate) fn number(payload: &[u8]) -> Option<u16> {
     let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..)?);
     let (_, value) = attributes.find(|(kind, _)| *kind == FAMILY_ID)?;
     read_u16(value)

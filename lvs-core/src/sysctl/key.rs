@@ -58,6 +58,11 @@ impl SysctlKey {
     /// there does not. So 1 here does not prove that a given interface forwards.
     pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
 
+    /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
+    /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
+    pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
+        Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
+
     /// Routing of IPv6 packets between interfaces. Changing it sets `forwarding` of every interface.
     pub const IPV6_FORWARDING: Self = Self(Cow::Borrowed("net/ipv6/conf/all/forwarding"));
 
@@ -136,6 +141,22 @@ impl SysctlKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is there only while ip_vs is loaded.
+    pub(crate) fn is_ipvs(&self) -> bool {
+        self.0.starts_with("net/ipv4/vs/")
+    }
+
+    /// The switch that sets this one whenever it is changed itself.
+    pub(crate) fn follows(&self) -> Option<Self> {
+        let is_forwarding = self.0.ends_with("/forwarding");
+        if *self == Self::ACCEPT_REDIRECTS
+            || (is_forwarding && self.0.starts_with("net/ipv4/conf/"))
+        {
+            return Some(Self::IP_FORWARD);
+        }
+        (is_forwarding && self.0.starts_with("net/ipv6/conf/")).then_some(Self::IPV6_FORWARDING)
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lvs_core::check::{self, Code, Facts, Report};
 
 use crate::DR;
-use crate::web::{Web, findings, only, set, sound};
+use crate::web::{Web, address, findings, only, set, sound};
 
 /// Answers come within milliseconds here.
 const WAIT: Duration = Duration::from_millis(300);
@@ -93,4 +93,52 @@ pub(crate) fn asking_changes_no_neighbour_table() {
     assert!(!before.is_empty());
     from_the_router(&web);
     assert_eq!(neighbours(&web), before);
+}
+
+/// `dr.toml` with addresses of IPv6.
+fn ipv6() -> String {
+    [
+        ("172.16.5.11/32", "2001:db8::11/128"),
+        ("172.16.5.11:80", "[2001:db8::11]:80"),
+        (
+            "192.168.1.11/24\", label = \"eth0:1\"",
+            "2001:db8:1::11/64\"",
+        ),
+        ("192.168.1.12/24", "2001:db8:1::12/64"),
+        ("192.168.1.13/24", "2001:db8:1::13/64"),
+        ("192.168.1.254", "2001:db8:1::fe"),
+    ]
+    .iter()
+    .fold(DR.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// On lo nobody answers for it; on a network interface the real server does.
+pub(crate) fn ipv6_is_asked_by_solicitation() {
+    let web = Web::new(&ipv6());
+    sound(&from_the_router(&web));
+    sound(&web.check("director"));
+    sound(&web.check(RS));
+    let vip = |interface| {
+        let mut vip = address(interface, "2001:db8::11/128");
+        vip.no_dad = true;
+        vip
+    };
+    let mac = web.on(RS, |host| {
+        let net = host.net();
+        net.add_address(&vip("eth0")).unwrap();
+        net.delete_address(&vip("lo").id).unwrap();
+        net.link(&"eth0".parse().unwrap()).unwrap().mac.unwrap()
+    });
+    for report in [
+        from_the_router(&web),
+        web.check_alone("director", Some(WAIT)),
+    ] {
+        let found = findings(&report);
+        let probe = found.iter().find(|it| it.code == Code::ARP_PROBE).unwrap();
+        assert!(probe.seen.contains(&mac.to_string()), "{probe}");
+    }
+    let finding = only(&web.check(RS), Code::VIP_ON_NIC);
+    web.mend(&finding);
+    sound(&from_the_router(&web));
+    sound(&web.check(RS));
 }

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
 use lvs_core::cluster::PlanOptions;
-use lvs_core::ipvs::{Command, ServiceId};
+use lvs_core::ipvs::{Command, Seconds, ServiceId};
 use lvs_core::net::{Address, IpNet, Route};
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -170,9 +170,25 @@ impl Web {
         self.mended(node);
     }
 
+    /// Waits until nobody asks any more who had begun before it was mended: what comes of that is
+    /// no sign of how things are now. SYN_RECV lasts 60 s from the last question on.
+    fn let_clients_give_up(&self) {
+        let is_recent = |host: &mut Host| {
+            let connections = host.proc().connections().unwrap();
+            let mut connections = connections.into_iter();
+            connections.any(|it| it.state == "SYN_RECV" && it.expires > Seconds(56))
+        };
+        let started = Instant::now();
+        while self.on("director", is_recent) {
+            assert!(started.elapsed() < Duration::from_secs(20), "they ask on");
+            thread::yield_now();
+        }
+    }
+
     #[track_caller]
     pub(crate) fn mended(&self, node: &str) {
         assert!(self.works(), "the mended cluster works");
+        self.let_clients_give_up();
         sound(&self.check(node));
     }
 }

@@ -1,12 +1,12 @@
 //! What connections tell: whether they come about, whether answers pass, whether all get their share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::clients::is_hopeless;
 use super::stalled::stalled;
 use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding};
+use crate::check::{Code, Entry, Facts, Finding, Reading};
 use crate::cluster::{Cluster, NodeName, VirtualService};
 use crate::ipvs::{Forwarding, ServiceId, Weight};
 
@@ -39,6 +39,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             after,
         };
         moved |= seen.new_packets().0 > 0 || seen.new_connections() > 0;
+        moved |= seen.is_asked(first, last);
         found.extend(seen.half_open());
         found.extend(seen.no_answers());
         found.extend(seen.one_gets_all());
@@ -80,6 +81,16 @@ impl Seen<'_> {
     fn new_connections(&self) -> u64 {
         let (before, after) = (&self.before.status.stats, &self.after.status.stats);
         after.connections.saturating_sub(before.connections)
+    }
+
+    /// Whether a connection began. Counters may be some seconds late, connections are not.
+    fn is_asked(&self, first: &Reading, last: &Reading) -> bool {
+        let clients = |reading: &Reading| -> BTreeSet<SocketAddr> {
+            let connections = reading.connections.iter();
+            let ours = connections.filter(|it| Some(it.service.ip()) == self.service.vip());
+            ours.map(|it| it.client).collect()
+        };
+        !clients(last).is_subset(&clients(first))
     }
 
     /// The destinations whose connections do not come about. Clients that no real server could answer

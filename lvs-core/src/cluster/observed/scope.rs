@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{NodeState, Role};
+use crate::cluster::{NodeState, Record, Role};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -44,6 +44,27 @@ impl Scope {
     #[must_use]
     pub const fn reads_listeners(&self) -> bool {
         self.listeners
+    }
+
+    /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
+    /// put back as it was found.
+    #[must_use]
+    pub fn recorded(node: &NodeState, record: &Record) -> Self {
+        let mut scope = Self::of(&record.honoured(node));
+        scope.sysctls.extend(record.sysctls().cloned());
+        scope.links.extend(record.interfaces().cloned());
+        scope.tunnels.extend(record.tunnels().cloned());
+        scope.listeners |= record.has_listeners();
+        scope
+    }
+
+    /// What draining can need.
+    pub(in crate::cluster) fn of_drains() -> Self {
+        Self {
+            sysctls: BTreeSet::from([SysctlKey::EXPIRE_QUIESCENT_TEMPLATE]),
+            ipvs: true,
+            ..Self::default()
+        }
     }
 
     /// Whether the kernel's table of services is to be read.

@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
-use crate::cluster::{NodeState, Role};
+use crate::cluster::{NodeState, Record, Role};
 use crate::net::{Address, Route};
 
 pub(super) struct Draft<'a> {
@@ -51,9 +51,18 @@ impl<'a> Draft<'a> {
 
     /// An IPv4 network's first address takes the later ones along.
     fn gone_addresses(&self) -> Vec<Action> {
-        let addresses = self.observed.addresses.iter();
-        addresses
-            .filter(|it| self.seen.address(&it.id).is_none() && !self.deletes(it))
+        let added = self.steps().filter_map(|step| match &step.action {
+            Action::Address(change) if change.before().is_none() => change.after(),
+            _ => None,
+        });
+        let mut gone: Vec<&Address> = Vec::new();
+        for it in self.observed.addresses.iter().chain(added) {
+            let is_new = gone.iter().all(|known| known.id != it.id);
+            if is_new && self.seen.address(&it.id).is_none() && !self.deletes(it) {
+                gone.push(it);
+            }
+        }
+        gone.into_iter()
             .map(|it| Action::Address(Change::add(it.clone())))
             .collect()
     }
@@ -79,20 +88,24 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
     fn deletes(&self, address: &Address) -> bool {
-        let steps = self.phases.iter().flat_map(|phase| &phase.steps);
-        let mut deleted = steps.filter_map(|step| match &step.action {
+        let mut deleted = self.steps().filter_map(|step| match &step.action {
             Action::Address(change) if change.after().is_none() => change.before(),
             _ => None,
         });
         deleted.any(|it| it.id == address.id)
     }
 
-    pub(super) fn finish(self, refusals: Vec<Refusal>) -> Plan {
+    pub(super) fn finish(self, record: &Record, refusals: Vec<Refusal>) -> Plan {
         let mut notes = self.node.notes.clone();
         notes.extend(addresses::notes(self.node, self.observed));
         notes.extend(self.loading());
-        let foreign = foreign::foreign(self.node, self.observed);
+        notes.extend(self.lost_routes());
+        let foreign = foreign::foreign(self.node, self.observed, record);
         self.plan(refusals, foreign, notes)
     }
 
@@ -114,8 +127,7 @@ impl<'a> Draft<'a> {
     }
 
     fn deletes_route(&self, route: &Route) -> bool {
-        let steps = self.phases.iter().flat_map(|phase| &phase.steps);
-        let mut changes = steps.filter_map(|step| match &step.action {
+        let mut changes = self.steps().filter_map(|step| match &step.action {
             Action::Route(change) => Some(change),
             _ => None,
         });

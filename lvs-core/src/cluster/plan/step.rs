@@ -1,6 +1,7 @@
 //! One step of a plan, whatever it changes.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::subject::Subject;
 use super::{BoundDestination, Change, Kind, LinkState, Setting};
@@ -8,8 +9,9 @@ use crate::cluster::Observed;
 use crate::ipvs::{Service, Timeouts};
 use crate::net::{Address, Listener, Route, Tunnel};
 
-/// What a step changes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a step changes. Serialized it is `{"address": {"before": …, "after": …}}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Action {
     /// A device that unwraps packets is made.
@@ -54,6 +56,23 @@ macro_rules! each {
             Action::Timeouts($change) => $body,
             Action::Service($change) => $body,
             Action::Destination($change) => $body,
+        }
+    };
+}
+
+/// Makes of whichever change an action holds another one of its kind.
+macro_rules! map {
+    ($action:expr, $change:ident => $body:expr) => {
+        match $action {
+            Action::Tunnel($change) => Action::Tunnel($body),
+            Action::Listener($change) => Action::Listener($body),
+            Action::Link($change) => Action::Link($body),
+            Action::Sysctl($change) => Action::Sysctl($body),
+            Action::Address($change) => Action::Address($body),
+            Action::Route($change) => Action::Route($body),
+            Action::Timeouts($change) => Action::Timeouts($body),
+            Action::Service($change) => Action::Service($body),
+            Action::Destination($change) => Action::Destination($body),
         }
     };
 }
@@ -107,53 +126,104 @@ impl Action {
 
     /// The way from what is there now back to what was there before; `None` if it is there.
     pub(super) fn back(&self, before: &Observed, now: &Observed) -> Option<Self> {
-        fn back<T: Subject>(
-            change: &Change<T>,
-            before: &Observed,
-            now: &Observed,
-        ) -> Option<Change<T>> {
-            let (before, found) = (change.newest()?.find(before), change.newest()?.find(now));
-            let same = match (&found, &before) {
-                (Some(found), Some(before)) => found.same(before),
-                (None, None) => true,
-                _ => false,
-            };
-            if same {
-                None
-            } else {
-                Change::between(found, before)
-            }
+        Some(map!(self, change => {
+            let before = change.newest()?.find(before);
+            back(change, before.as_ref(), now)?
+        }))
+    }
+
+    /// The way from what will be there by then, `seen`, back to how the thing was found; `None` if
+    /// there is none, or if it has been changed `now` by somebody else. What we have made ourselves
+    /// goes however it looks.
+    pub(in crate::cluster) fn undone(&self, now: &Observed, seen: &Observed) -> Option<Self> {
+        Some(map!(self, change => undone(change, now, seen)?))
+    }
+
+    /// As found, and left so; `None` if there was nothing.
+    pub(in crate::cluster) fn as_found(&self) -> Option<Self> {
+        fn same<T: Clone>(change: &Change<T>) -> Option<Change<T>> {
+            let found = change.before()?;
+            Some(Change::edit(found.clone(), found.clone()))
         }
-        /// State and switches come and go with their device: one that was not there had those of a new
-        /// one, and one that is not there any more has none to put back.
-        fn back_on_device<T: Subject>(
-            change: &Change<T>,
-            before: &Observed,
-            now: &Observed,
-        ) -> Option<Change<T>> {
-            let thing = change.newest()?;
-            let found = thing.find(now)?;
-            let was = thing.find(before).or_else(|| change.before().cloned())?;
-            (!found.same(&was)).then(|| Change::edit(found, was))
+        Some(map!(self, change => same(change)?))
+    }
+
+    /// Whether there was something before.
+    pub(in crate::cluster) fn is_found(&self) -> bool {
+        each!(self, change => change.before().is_some())
+    }
+
+    /// Whether we have changed the thing, and somebody else has changed it again.
+    pub(super) fn is_changed_since(&self, now: &Observed) -> bool {
+        fn is_changed<T: Subject>(change: &Change<T>, now: &Observed) -> bool {
+            let found = change.newest().and_then(|it| it.find(now));
+            !same(change.before(), change.after())
+                && !same(found.as_ref(), change.before())
+                && !same(found.as_ref(), change.after())
         }
-        Some(match self {
-            // The kernel's own device comes with its module and stays until that goes.
-            Self::Tunnel(change) if change.newest()?.is_standing() => return None,
-            Self::Tunnel(change) => Self::Tunnel(back(change, before, now)?),
-            Self::Listener(change) => Self::Listener(back(change, before, now)?),
-            Self::Link(change) => Self::Link(back_on_device(change, before, now)?),
-            Self::Sysctl(change) => Self::Sysctl(back_on_device(change, before, now)?),
-            Self::Address(change) => Self::Address(back(change, before, now)?),
-            Self::Route(change) => Self::Route(back(change, before, now)?),
-            Self::Timeouts(change) => Self::Timeouts(back(change, before, now)?),
-            Self::Service(change) => Self::Service(back(change, before, now)?),
-            Self::Destination(change) => Self::Destination(back(change, before, now)?),
+        each!(self, change => is_changed(change, now))
+    }
+
+    /// Whether the thing is there, however it looks.
+    pub(in crate::cluster) fn is_there(&self, observed: &Observed) -> bool {
+        fn is_there<T: Subject>(change: &Change<T>, observed: &Observed) -> bool {
+            change
+                .newest()
+                .is_some_and(|it| it.find(observed).is_some())
+        }
+        each!(self, change => is_there(change, observed))
+    }
+
+    /// Both in a row as one; `None` if nothing is left of them, or if they are not about the same
+    /// kind of thing.
+    pub(in crate::cluster) fn then(self, later: &Self) -> Option<Self> {
+        Some(match (self, later) {
+            (Self::Tunnel(one), Self::Tunnel(two)) => Self::Tunnel(one.then(two)?),
+            (Self::Listener(one), Self::Listener(two)) => Self::Listener(one.then(two)?),
+            (Self::Link(one), Self::Link(two)) => Self::Link(one.then(two)?),
+            (Self::Sysctl(one), Self::Sysctl(two)) => Self::Sysctl(one.then(two)?),
+            (Self::Address(one), Self::Address(two)) => Self::Address(one.then(two)?),
+            (Self::Route(one), Self::Route(two)) => Self::Route(one.then(two)?),
+            (Self::Timeouts(one), Self::Timeouts(two)) => Self::Timeouts(one.then(two)?),
+            (Self::Service(one), Self::Service(two)) => Self::Service(one.then(two)?),
+            (Self::Destination(one), Self::Destination(two)) => Self::Destination(one.then(two)?),
+            _ => return None,
         })
     }
 }
 
+/// State and switches come and go with their device: where it was not there, they had been those of a
+/// new one; and where it is not there any more, it has none to put back.
+fn back<T: Subject>(change: &Change<T>, before: Option<&T>, now: &Observed) -> Option<Change<T>> {
+    let thing = change.newest()?;
+    let found = thing.find(now);
+    let before = before.or_else(|| change.before().filter(|_| T::OF_DEVICE));
+    let gone = T::OF_DEVICE && found.is_none();
+    let stays = before.is_none() && !thing.can_go();
+    if gone || stays || same(found.as_ref(), before) {
+        return None;
+    }
+    Change::between(found, before.cloned())
+}
+
+fn undone<T: Subject>(change: &Change<T>, now: &Observed, seen: &Observed) -> Option<Change<T>> {
+    let found = change.newest()?.find(now);
+    if change.before().is_some() && !same(found.as_ref(), change.after()) {
+        return None;
+    }
+    back(change, change.before(), seen)
+}
+
+fn same<T: Subject>(one: Option<&T>, two: Option<&T>) -> bool {
+    match (one, two) {
+        (Some(one), Some(two)) => one.same(two),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 impl Step {
-    pub(super) fn new(action: Action, why: impl Into<String>) -> Self {
+    pub(in crate::cluster) fn new(action: Action, why: impl Into<String>) -> Self {
         Self {
             action,
             why: why.into(),

@@ -1,6 +1,6 @@
 //! The nouns that steps change: how each is named, described, found and changed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Change, tunnels};
 use crate::cluster::Observed;
@@ -10,7 +10,7 @@ use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// An interface as far as plans go: up or down.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkState {
     /// The interface.
     pub name: IfName,
@@ -19,7 +19,7 @@ pub struct LinkState {
 }
 
 /// A kernel switch and its value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Setting {
     /// The switch.
     pub key: SysctlKey,
@@ -28,7 +28,7 @@ pub struct Setting {
 }
 
 /// A destination with the service it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BoundDestination {
     /// The service.
     pub service: ServiceId,
@@ -39,6 +39,9 @@ pub struct BoundDestination {
 /// A noun that a step can change.
 pub(super) trait Subject: Clone + Serialize {
     const WHAT: &'static str;
+
+    /// Whether it comes and goes with an interface.
+    const OF_DEVICE: bool = false;
 
     /// Which one, in the file's text form.
     fn name(&self) -> String;
@@ -51,6 +54,11 @@ pub(super) trait Subject: Clone + Serialize {
 
     /// Whether there is no difference that could be changed.
     fn same(&self, other: &Self) -> bool;
+
+    /// Whether it can be taken away.
+    fn can_go(&self) -> bool {
+        true
+    }
 
     /// What the kernel does when it is told to.
     fn apply(change: &Change<Self>, observed: &mut Observed);
@@ -74,6 +82,11 @@ impl Subject for Tunnel {
 
     fn same(&self, other: &Self) -> bool {
         self == other
+    }
+
+    /// The kernel's own device comes with its module and stays until that goes.
+    fn can_go(&self) -> bool {
+        !self.is_standing()
     }
 
     fn apply(change: &Change<Self>, observed: &mut Observed) {
@@ -107,6 +120,7 @@ impl Subject for Listener {
 
 impl Subject for LinkState {
     const WHAT: &'static str = "link";
+    const OF_DEVICE: bool = true;
 
     fn name(&self) -> String {
         self.name.to_string()
@@ -134,6 +148,7 @@ impl Subject for LinkState {
 
 impl Subject for Setting {
     const WHAT: &'static str = "sysctl";
+    const OF_DEVICE: bool = true;
 
     fn name(&self) -> String {
         self.key.to_string()

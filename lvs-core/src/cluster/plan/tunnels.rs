@@ -28,6 +28,18 @@ pub(super) fn listening(node: &NodeState, seen: &Observed) -> Vec<Step> {
         .collect()
 }
 
+/// Whether it is a listener, or a device that carries nothing: another cluster may have come to use it.
+pub(super) fn is_idle(thing: &Action, seen: &Observed) -> bool {
+    match thing {
+        Action::Tunnel(change) => change.newest().is_some_and(|tunnel| {
+            let mut addresses = seen.addresses.iter();
+            !addresses.any(|address| address.id.interface == tunnel.name)
+        }),
+        Action::Listener(_) => true,
+        _ => false,
+    }
+}
+
 /// Interfaces of the right name that do not unwrap what must be unwrapped.
 pub(super) fn refusals(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
     let wanted = node.tunnels.iter().map(|wanted| &wanted.value);
