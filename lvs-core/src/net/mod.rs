@@ -3,7 +3,7 @@
 mod address;
 mod advice;
 pub mod arp;
-mod fou;
+pub(crate) mod fou;
 mod handle;
 mod link;
 pub(crate) mod message;

@@ -25,19 +25,19 @@ const fn header(command: u8) -> [u8; 4] {
 }
 
 /// The payload that asks for all.
-pub(super) fn list() -> Vec<u8> {
+pub(crate) fn list() -> Vec<u8> {
     header(GET).to_vec()
 }
 
 /// The payload that opens a port.
-pub(super) fn add(listener: &Listener) -> Vec<u8> {
+pub(crate) fn add(listener: &Listener) -> Vec<u8> {
     let mut payload = identity(ADD, listener);
     Writer::new(&mut payload).put_u8(TYPE, GUE);
     payload
 }
 
 /// The payload that closes one.
-pub(super) fn delete(listener: &Listener) -> Vec<u8> {
+pub(crate) fn delete(listener: &Listener) -> Vec<u8> {
     identity(DELETE, listener)
 }
 
@@ -52,7 +52,7 @@ fn identity(command: u8, listener: &Listener) -> Vec<u8> {
 }
 
 /// The listener of an answer; `None` where it is no GUE.
-pub(super) fn decode(payload: &[u8]) -> Option<Listener> {
+pub(crate) fn decode(payload: &[u8]) -> Option<Listener> {
     let attributes = Attributes::new(payload.get(header(GET).len()..)?);
     let value = |wanted| {
         let mut all = attributes;

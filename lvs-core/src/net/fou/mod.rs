@@ -1,6 +1,6 @@
 //! UDP ports whose packets the kernel unwraps: generic UDP encapsulation (GUE).
 
-mod message;
+pub(crate) mod message;
 
 use std::fmt;
 use std::num::NonZeroU16;

@@ -46,7 +46,7 @@ const fn numbers(kind: TunnelKind) -> Numbers {
 }
 
 /// The payload that makes a tunnel device.
-pub(in crate::net) fn add(tunnel: &Tunnel) -> Vec<u8> {
+pub(crate) fn add(tunnel: &Tunnel) -> Vec<u8> {
     let mut payload = vec![0; HEADER];
     let mut writer = Writer::new(&mut payload);
     writer.put_str(IFLA_IFNAME, tunnel.name.as_str());
@@ -74,7 +74,7 @@ fn parameters(tunnel: &Tunnel, data: &mut Writer<'_>) {
 }
 
 /// The tunnel device of an `RTM_NEWLINK`; `None` where it is none of a kind that is known.
-pub(in crate::net) fn decode(payload: &[u8]) -> Option<Tunnel> {
+pub(crate) fn decode(payload: &[u8]) -> Option<Tunnel> {
     let attributes = Attributes::new(payload.get(HEADER..)?);
     let name = IfName::new(read_str(value(attributes, IFLA_IFNAME)?)?).ok()?;
     let info = Attributes::new(value(attributes, IFLA_LINKINFO)?);
