@@ -64,7 +64,6 @@ fn unknown_key_that_is_near_nothing() {
 fn keys_that_are_not_built_yet() {
     for (from, to, path) in [
         ("[director]\n", "[sync]\nid = 1\n\n[director]\n", "sync"),
-        ("scheduler = \"rr\"", "fwmark = 1", "services[0].fwmark"),
         (
             "{ interface = \"eth0\"",
             "{ floating = true, interface = \"eth0\"",
@@ -81,6 +80,57 @@ fn keys_that_are_not_built_yet() {
             &changed(NAT, from, to),
             &format!("{path}: the key `{key}` is not supported by this version; leave it out"),
         );
+    }
+}
+
+#[test]
+fn marks_that_make_no_sense() {
+    let address = "address = \"172.16.5.11:80\"";
+    let web = "match = [\"tcp 172.16.5.11:80\"]";
+    for (service, message) in [
+        (
+            format!("{address}\nfwmark = 1"),
+            "services[0].fwmark: a service has an address or a mark; \
+             leave one of them out; addresses of what is marked stand in match",
+        ),
+        (
+            format!("{address}\n{web}"),
+            "services[0].match: means nothing with address; leave it out",
+        ),
+        (
+            String::new(),
+            "services[0]: the key `address` is missing; or fwmark, for a service by firewall mark",
+        ),
+        (
+            format!("fwmark = 0\n{web}"),
+            "services[0].fwmark: 0 is not in 1..4294967295",
+        ),
+        (
+            "fwmark = 1".to_owned(),
+            "services[0].match: nothing says which packets are marked; \
+             add match = [\"tcp 172.16.5.11:80\"], say",
+        ),
+        (
+            "fwmark = 1\nmatch = [\"172.16.5.11:80\"]".to_owned(),
+            "services[0].match[0]: \"172.16.5.11:80\" is not like \"tcp 172.16.5.11:80\"",
+        ),
+        (
+            "fwmark = 1\nmatch = [\"tcp 172.16.5.12:80\"]".to_owned(),
+            "services[0].match[0]: no interface of the director carries 172.16.5.12; \
+             add { interface = \"eth0\", address = \"172.16.5.12/32\" } to director.addresses",
+        ),
+        (
+            format!("fwmark = 1\nfamily = \"ipv6\"\n{web}"),
+            "services[0].match[0]: tcp 172.16.5.11:80 is not ipv6; \
+             give the other family a service of its own, with the same mark",
+        ),
+        (
+            format!("fwmark = 1\n{web}\n[[services]]\n{address}"),
+            "services[0].match[0]: tcp 172.16.5.11:80 belongs to another service too; \
+             a packet has one service",
+        ),
+    ] {
+        says(&changed(NAT, address, &service), message);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Context, Error, Result};
 use crate::modules::load_module;
 use crate::network::Network;
 use crate::topology::Topology;
-use crate::{http, udp};
+use crate::{http, marks, udp};
 
 /// How long the client waits for an answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -138,9 +138,11 @@ impl Lab {
         for service in self.cluster.services() {
             let destinations = service.destinations.iter();
             for destination in destinations.filter(|it| !is_director(&it.real_server)) {
-                let (protocol, port) = listens(service, destination);
-                let address = self.cluster.real_ip(service, destination);
-                all.extend(address.map(|ip| (protocol, SocketAddr::new(ip, port))));
+                let Some(ip) = self.cluster.real_ip(service, destination) else {
+                    continue;
+                };
+                let ports = listens(service, destination).into_iter();
+                all.extend(ports.map(|(protocol, port)| (protocol, (ip, port).into())));
             }
         }
         all
@@ -157,14 +159,16 @@ impl Lab {
             .context(format_args!("read {TABLE}"))
     }
 
-    /// The client's request number `number` (from 0) to a service; answers the name of who served it.
+    /// The client's request number `number` (from 0) to a service; answers the name of who served it. What
+    /// is marked for a service by firewall mark is asked for in turn, and can be asked for alone:
+    /// `tcp 172.16.5.11:443`.
     ///
     /// # Errors
-    /// No answer; or a service by firewall mark, to which there is no address.
+    /// No answer; or a service that the cluster has not.
     pub fn request(&self, service: &ServiceId, number: usize) -> Result<String> {
-        let ServiceId::Socket { protocol, address } = service else {
-            let reason = format!("{service} has no address to which a client could connect");
-            return Err(Error::failed(reason));
+        let (protocol, address) = match service {
+            ServiceId::Socket { protocol, address } => (*protocol, *address),
+            ServiceId::Fwmark { .. } => self.marked(service, number)?,
         };
         let sources = self.topology.sources.get(&address.ip());
         let source = sources.and_then(|all| all.iter().cycle().nth(number % all.len().max(1)));
@@ -173,8 +177,34 @@ impl Lab {
         let answer = self
             .network
             .client()
-            .run(|_| ask(*protocol, address, source.copied(), ANSWER))?;
+            .run(|_| ask(protocol, address, source.copied(), ANSWER))?;
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
+    }
+
+    fn marked(&self, service: &ServiceId, number: usize) -> Result<(Protocol, SocketAddr)> {
+        let mut services = self.cluster.services().iter();
+        let found = services.find(|it| it.service.id == *service);
+        let sockets = found.map(sockets).unwrap_or_default();
+        let socket = sockets.get(number % sockets.len().max(1));
+        socket
+            .copied()
+            .ok_or_else(|| Error::failed(format!("the cluster has no {service}")))
+    }
+
+    /// Has packets marked on every machine that needs it, as an operator would: by the rules that its plan
+    /// shows, with Debian's own `nft`.
+    ///
+    /// # Errors
+    /// There is no `nft`, or it or the kernel refuses the rules.
+    pub fn load_rules(&self) -> Result<()> {
+        for name in self.cluster.node_names() {
+            let node = self.cluster.node(name.as_str());
+            if let Some(rules) = node.and_then(|node| node.nftables) {
+                let mark = |host: &mut Host| marks::load(host, &self.cluster, &rules);
+                self.node(name.as_str())?.run(mark)??;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -204,8 +234,9 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
     let mut wanted = BTreeSet::new();
     for service in cluster.services() {
         for destination in &service.destinations {
-            let (protocol, port) = listens(service, destination);
-            wanted.insert((destination.real_server.clone(), protocol, port));
+            let ports = listens(service, destination).into_iter();
+            let server = &destination.real_server;
+            wanted.extend(ports.map(|(protocol, port)| (server.clone(), protocol, port)));
         }
     }
     let start = |(name, protocol, port): (NodeName, Protocol, u16)| {
@@ -223,13 +254,24 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
     wanted.into_iter().map(start).collect()
 }
 
+/// What clients connect to.
+fn sockets(service: &VirtualService) -> Vec<(Protocol, SocketAddr)> {
+    match service.service.id {
+        ServiceId::Socket { protocol, address } => vec![(protocol, address)],
+        ServiceId::Fwmark { .. } => {
+            let matches = service.matches.iter();
+            matches.map(|it| (it.protocol, it.address)).collect()
+        }
+    }
+}
+
 /// What a destination's server listens to.
-fn listens(service: &VirtualService, destination: &VirtualDestination) -> (Protocol, u16) {
-    let (protocol, port) = match service.service.id {
-        ServiceId::Socket { protocol, address } => (protocol, address.port()),
-        ServiceId::Fwmark { .. } => (Protocol::TCP, ANY_PORT),
+fn listens(service: &VirtualService, destination: &VirtualDestination) -> Vec<(Protocol, u16)> {
+    let port = |(protocol, address): (Protocol, SocketAddr)| {
+        let port = destination.port.unwrap_or_else(|| address.port());
+        (protocol, some_port(port))
     };
-    (protocol, some_port(destination.port.unwrap_or(port)))
+    sockets(service).into_iter().map(port).collect()
 }
 
 const fn some_port(port: u16) -> u16 {

@@ -30,6 +30,7 @@ mod harness;
 mod home;
 pub mod http;
 mod lab;
+mod marks;
 mod modules;
 mod network;
 mod outcome;

@@ -40,6 +40,7 @@ fn run(options: &Options) -> Result<()> {
     for plan in lab.apply()? {
         println!("{plan}");
     }
+    lab.load_rules()?;
     lab.wait_for_servers()?;
     for service in cluster.services() {
         ask(&lab, &service.service.id, options.requests)?;

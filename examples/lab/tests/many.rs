@@ -18,6 +18,11 @@ lvs_lab::main! {
     who_is_persistent_comes_back,
     neighbours_come_back_together,
     two_hundred_services_on_twenty_real_servers,
+    marks_keep_a_client_together,
+    marks_by_direct_routing_and_tunnel,
+    marks_over_ipv6,
+    the_director_serves_too_by_nat,
+    the_director_serves_too_by_direct_routing,
 }
 
 /// Two virtual IPs on one network and a third on another, three protocols, two methods, real servers on two
@@ -265,4 +270,83 @@ fn two_hundred_services_on_twenty_real_servers() {
         .unwrap();
     let vip: IpAddr = "172.16.5.10".parse().unwrap();
     assert!(cluster.virtual_ips().contains(&vip));
+}
+
+/// http and https by one mark; persistence makes them one, whichever came first.
+fn marked(text: &str, address: &str, family: &str) -> String {
+    let service = format!(
+        "fwmark = 1\nfamily = \"{family}\"\nmatch = [\"tcp {address}:80\", \"tcp {address}:443\"]\npersistence = 300"
+    );
+    text.replace(&format!("address = \"{address}:80\""), &service)
+}
+
+const HTTP: &str = "tcp 172.16.5.11:80";
+const HTTPS: &str = "tcp 172.16.5.11:443";
+
+/// Four clients: each of them has one server for both, and not all have the same.
+fn sticks_together(text: &str, (http, https): (&str, &str)) {
+    let (_, lab) = applied(text, 4);
+    lab.load_rules().unwrap();
+    let ask = |service: &str| -> Vec<_> {
+        let service = service.parse().unwrap();
+        (0..4).map(|n| lab.request(&service, n).unwrap()).collect()
+    };
+    let plain = ask(http);
+    assert_eq!(plain, ask(https));
+    assert!(plain.iter().any(|name| *name != plain[0]), "{plain:?}");
+}
+
+fn marks_keep_a_client_together() {
+    let text = marked(include_str!("../../nat.toml"), "172.16.5.11", "ipv4");
+    sticks_together(&text, (HTTP, HTTPS));
+}
+
+fn marks_by_direct_routing_and_tunnel() {
+    for text in [
+        include_str!("../../dr.toml"),
+        include_str!("../../tunnel.toml"),
+    ] {
+        sticks_together(&marked(text, "172.16.5.11", "ipv4"), (HTTP, HTTPS));
+    }
+}
+
+fn marks_over_ipv6() {
+    let address = "[2001:db8:5::11]";
+    let text = marked(include_str!("../../ipv6.toml"), address, "ipv6");
+    sticks_together(
+        &text,
+        ("tcp [2001:db8:5::11]:80", "tcp [2001:db8:5::11]:443"),
+    );
+}
+
+/// The director as the third real server of its own.
+fn local_node(text: &str, port: &str) -> String {
+    let destinations = format!(
+        "destinations = [{{ real-server = \"realserver1\" }}, {{ real-server = \"realserver2\" }}, \
+         {{ real-server = \"director\"{port} }}]"
+    );
+    let scheduler = "address = \"172.16.5.11:80\"\n";
+    text.replace(scheduler, &format!("{scheduler}{destinations}\n"))
+}
+
+fn serves_too(text: &str) {
+    let text = text.replace("\"wrr\"", "\"rr\"");
+    let (_, lab) = applied(&text, 1);
+    let shares = shares(&lab, HTTP, 9);
+    says(
+        &shares,
+        &[("realserver1", 3), ("realserver2", 3), ("director", 3)],
+    );
+}
+
+/// By masquerading the director's server may even listen on another port.
+fn the_director_serves_too_by_nat() {
+    let nat = include_str!("../../nat.toml");
+    serves_too(&local_node(nat, ""));
+    serves_too(&local_node(nat, ", port = 8080"));
+}
+
+fn the_director_serves_too_by_direct_routing() {
+    serves_too(&local_node(include_str!("../../dr.toml"), ""));
+    serves_too(&local_node(include_str!("../../tunnel.toml"), ""));
 }

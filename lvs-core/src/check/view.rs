@@ -55,7 +55,7 @@ pub(super) fn direct_vips(cluster: &Cluster, name: &NodeName) -> BTreeSet<IpAddr
     }
     served(cluster, name)
         .filter(|(_, destination)| destination.forwarding == Forwarding::DirectRouting)
-        .filter_map(|(service, _)| service.vip())
+        .flat_map(|(service, _)| service.vips())
         .collect()
 }
 

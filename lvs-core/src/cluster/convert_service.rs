@@ -4,7 +4,7 @@ use super::convert::{destination, each, number, parse};
 use super::document::{PersistenceTable, ServiceTable};
 use super::error::invalid;
 use super::nearest::nearest;
-use super::{DocumentError, NodeName, VirtualDestination, VirtualService};
+use super::{DocumentError, Match, NodeName, VirtualDestination, VirtualService};
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
     Seconds, Service, ServiceFlags, ServiceId,
@@ -20,6 +20,7 @@ pub(super) fn service(
     everyone: &[NodeName],
 ) -> Result<VirtualService, DocumentError> {
     let service = kernel_service(&table)?;
+    let matches = matches(&table)?;
     let implied = || everyone.iter().cloned();
     let destinations = match table.destinations {
         Some(tables) => each("destinations", tables, |table| {
@@ -31,16 +32,26 @@ pub(super) fn service(
     };
     Ok(VirtualService {
         service,
+        matches,
         keep_weight: table.keep_weight,
         destinations,
     })
 }
 
 fn kernel_service(table: &ServiceTable) -> Result<Service, DocumentError> {
-    const EXAMPLE: &str = "ADDRESS:PORT, like \"172.16.5.11:80\"";
-    let id = ServiceId::Socket {
-        protocol: protocol(&table.protocol)?,
-        address: parse(&table.address, "address", EXAMPLE)?,
+    let id = match (&table.address, table.fwmark) {
+        (Some(address), None) => socket(table, address)?,
+        (None, Some(mark)) => fwmark(table, mark)?,
+        (Some(_), Some(_)) => {
+            return Err(
+                DocumentError::new("fwmark", "a service has an address or a mark")
+                    .remedy("leave one of them out; addresses of what is marked stand in match"),
+            );
+        }
+        (None, None) => {
+            return Err(DocumentError::new("", "the key `address` is missing")
+                .remedy("or fwmark, for a service by firewall mark"));
+        }
     };
     let mut service = Service::new(id, scheduler(&table.scheduler)?);
     service.flags = flags(table)?;
@@ -50,6 +61,52 @@ fn kernel_service(table: &ServiceTable) -> Result<Service, DocumentError> {
         service.engine = engine.map_err(invalid("persistence.engine"))?;
     }
     Ok(service)
+}
+
+fn socket(table: &ServiceTable, address: &str) -> Result<ServiceId, DocumentError> {
+    const EXAMPLE: &str = "ADDRESS:PORT, like \"172.16.5.11:80\"";
+    refuse("family", "address", table.family.is_some())?;
+    refuse("match", "address", !table.matches.is_empty())?;
+    Ok(ServiceId::Socket {
+        protocol: table
+            .protocol
+            .as_deref()
+            .map_or(Ok(Protocol::TCP), protocol)?,
+        address: parse(address, "address", EXAMPLE)?,
+    })
+}
+
+fn fwmark(table: &ServiceTable, mark: i64) -> Result<ServiceId, DocumentError> {
+    refuse("protocol", "fwmark", table.protocol.is_some())?;
+    let family = table.family.as_deref();
+    Ok(ServiceId::Fwmark {
+        mark: number(mark, "fwmark", 1..=i64::from(u32::MAX)).and_then(|mark: u32| {
+            mark.try_into()
+                .map_err(|_| DocumentError::new("fwmark", "0"))
+        })?,
+        family: family.map_or(Ok(Family::Ipv4), |text| {
+            text.parse().map_err(invalid("family"))
+        })?,
+    })
+}
+
+fn refuse(key: &str, with: &str, is_there: bool) -> Result<(), DocumentError> {
+    match is_there {
+        true => Err(
+            DocumentError::new(key, format!("means nothing with {with}")).remedy("leave it out"),
+        ),
+        false => Ok(()),
+    }
+}
+
+fn matches(table: &ServiceTable) -> Result<Vec<Match>, DocumentError> {
+    let matches = table.matches.iter().enumerate();
+    matches
+        .map(|(i, text)| {
+            let key = format!("match[{i}]");
+            parse(text, &key, "like \"tcp 172.16.5.11:80\"")
+        })
+        .collect()
 }
 
 fn protocol(text: &str) -> Result<Protocol, DocumentError> {

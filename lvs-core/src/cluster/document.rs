@@ -113,11 +113,21 @@ pub struct AddressTable {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServiceTable {
-    /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`.
-    pub address: String,
-    /// `tcp` (default), `udp` or `sctp`.
-    #[serde(default = "default_protocol")]
-    pub protocol: String,
+    /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`. Either this or `fwmark`.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// With `address`: `tcp` (default), `udp` or `sctp`.
+    #[serde(default)]
+    pub protocol: Option<String>,
+    /// A firewall mark, 1 to 4294967295.
+    #[serde(default)]
+    pub fwmark: Option<i64>,
+    /// With `fwmark`: `ipv4` (default) or `ipv6`.
+    #[serde(default)]
+    pub family: Option<String>,
+    /// With `fwmark`: what has to be marked, `tcp 172.16.5.11:80`.
+    #[serde(default, rename = "match")]
+    pub matches: Vec<String>,
     /// The scheduler; `wlc` if absent, as in ipvsadm.
     #[serde(default = "default_scheduler")]
     pub scheduler: String,
@@ -220,10 +230,6 @@ pub struct IpvsTable {
 
 fn default_director() -> String {
     "director".to_owned()
-}
-
-fn default_protocol() -> String {
-    "tcp".to_owned()
 }
 
 fn default_scheduler() -> String {

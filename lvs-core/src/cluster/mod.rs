@@ -25,6 +25,7 @@ mod name;
 mod nearest;
 mod node;
 mod observed;
+mod packet_match;
 pub mod plan;
 mod real_server;
 mod record;
@@ -49,6 +50,7 @@ pub use left::{Left, Waited};
 pub use name::{ClusterName, NodeName};
 pub use node::{NodeState, Role, Wanted, WantedService};
 pub use observed::{IpvsState, Observed, ObservedService, Scope};
+pub use packet_match::Match;
 pub use plan::{Plan, PlanOptions};
 pub use real_server::RealServer;
 pub use record::Record;
@@ -196,7 +198,7 @@ impl Cluster {
     pub fn virtual_ips(&self) -> BTreeSet<IpAddr> {
         self.services
             .iter()
-            .filter_map(VirtualService::vip)
+            .flat_map(VirtualService::vips)
             .collect()
     }
 

@@ -24,6 +24,9 @@ impl Plan {
                 let _ = writeln!(script, "{}", step.action.to_shell());
             }
         }
+        for rule in self.nftables.iter().flat_map(|rules| rules.lines()) {
+            let _ = writeln!(script, "# nft: {rule}");
+        }
         script
     }
 }

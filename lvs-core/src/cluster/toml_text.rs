@@ -9,14 +9,7 @@ use super::nearest::nearest;
 use super::{Document, DocumentError, Position};
 
 /// Keys of the cluster file that are promised but not built, without list indices.
-const NOT_YET: &[&str] = &[
-    "directors",
-    "sync",
-    "services.fwmark",
-    "services.family",
-    "services.match",
-    "director.addresses.floating",
-];
+const NOT_YET: &[&str] = &["directors", "sync", "director.addresses.floating"];
 
 /// The table of which every switch of `net.ipv4.vs` will be a key.
 const NOT_YET_TABLE: &str = "ipvs.";

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::NodeName;
+use super::{Match, NodeName};
 use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 
 /// A service of the cluster: the kernel's service, and its destinations by the names of machines.
@@ -10,6 +10,8 @@ use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 pub struct VirtualService {
     /// What clients connect to, and how it is scheduled.
     pub service: Service,
+    /// What a firewall marks for a service by firewall mark; empty for any other.
+    pub matches: Vec<Match>,
     /// Weights are used when a destination is added and are then somebody else's, a health
     /// checker's say: never a difference.
     pub keep_weight: bool,
@@ -24,6 +26,7 @@ impl VirtualService {
     pub const fn new(service: Service) -> Self {
         Self {
             service,
+            matches: Vec::new(),
             keep_weight: false,
             destinations: Vec::new(),
         }
@@ -37,6 +40,20 @@ impl VirtualService {
             ServiceId::Socket { address, .. } => Some(address.ip()),
             ServiceId::Fwmark { .. } => None,
         }
+    }
+
+    /// The addresses to which clients connect: its virtual IP, or those of its matches, each once in the
+    /// order of the file.
+    #[must_use]
+    pub fn vips(&self) -> Vec<IpAddr> {
+        let mut vips = Vec::new();
+        let matches = self.matches.iter().map(|it| it.address.ip());
+        for vip in self.vip().into_iter().chain(matches) {
+            if !vips.contains(&vip) {
+                vips.push(vip);
+            }
+        }
+        vips
     }
 
     pub(super) fn port(&self) -> u16 {

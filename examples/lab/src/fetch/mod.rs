@@ -20,8 +20,8 @@ use apt::Apt;
 /// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
 const BOOKWORM: &str = "bookworm";
 
-/// `ipvsadm`, `ip`, `sysctl` and `strace` with all their libraries but the C library.
-const TOOLS: [&str; 15] = [
+/// `ipvsadm`, `ip`, `sysctl`, `strace` and `nft` with all their libraries but the C library.
+const TOOLS: [&str; 24] = [
     "ipvsadm",
     "libnl-3-200",
     "libnl-genl-3-200",
@@ -37,10 +37,19 @@ const TOOLS: [&str; 15] = [
     "strace",
     "libunwind8",
     "liblzma5",
+    "nftables",
+    "libnftables1",
+    "libnftnl11",
+    "libxtables12",
+    "libgmp10",
+    "libjansson4",
+    "libedit2",
+    "libtinfo6",
+    "libreadline8",
 ];
 
 /// Their directory. Another list of tools needs another name, for what is there is never fetched again.
-const TOOLS_DIRECTORY: &str = "tools-2";
+const TOOLS_DIRECTORY: &str = "tools-3";
 
 /// Where everything lies.
 #[derive(Clone)]

@@ -41,7 +41,7 @@ fn direct_routed(cluster: &Cluster, server: &RealServer) -> Vec<IpAddr> {
     cluster
         .served_by(&server.name)
         .filter(|(_, destination)| destination.forwarding == Forwarding::DirectRouting)
-        .filter_map(|(service, _)| service.vip())
+        .flat_map(|(service, _)| service.vips())
         .filter(|vip| seen.insert(*vip))
         .collect()
 }
@@ -70,7 +70,7 @@ fn place(cluster: &Cluster, vip: IpAddr) -> usize {
     for ip in cluster
         .services
         .iter()
-        .filter_map(super::VirtualService::vip)
+        .flat_map(super::VirtualService::vips)
         .filter(IpAddr::is_ipv4)
     {
         if !seen.contains(&ip) {

@@ -115,6 +115,8 @@ pub struct NodeState {
     pub timeouts: Timeouts,
     /// Services in the file's order; only a director has any.
     pub services: Vec<WantedService>,
+    /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
+    pub nftables: Option<String>,
     /// The cluster's virtual IPs, whether this machine carries them or not.
     pub virtual_ips: BTreeSet<IpAddr>,
     /// What a person should know besides.
@@ -141,6 +143,7 @@ impl NodeState {
             routes: Vec::new(),
             timeouts: Timeouts::default(),
             services: Vec::new(),
+            nftables: None,
             virtual_ips: cluster.virtual_ips(),
             notes: Vec::new(),
         }
@@ -155,6 +158,7 @@ impl NodeState {
         state.own_addresses(&director.addresses);
         state.gateway(director.gateway, "the director's way out");
         nat::director(&mut state, cluster, director);
+        state.nftables = super::packet_match::nftables(cluster);
         state.timeouts = cluster.timeouts;
         state.services = cluster
             .services

@@ -45,12 +45,15 @@ fn wrapped<'a>(
             let Forwarding::Tunnel(encapsulation) = destination.forwarding else {
                 return None;
             };
-            Some(Wrapped {
-                vip: service.vip()?,
-                rip: cluster.real_ip(service, destination)?,
+            let rip = cluster.real_ip(service, destination)?;
+            let vips = service.vips().into_iter();
+            Some(vips.map(move |vip| Wrapped {
+                vip,
+                rip,
                 encapsulation,
-            })
+            }))
         })
+        .flatten()
 }
 
 fn unwrap(state: &mut NodeState, wrapped: &Wrapped) {

@@ -123,6 +123,7 @@ impl<'a> Draft<'a> {
             refusals,
             foreign,
             notes,
+            nftables: self.node.nftables.clone(),
         }
     }
 

@@ -66,6 +66,8 @@ pub struct Plan {
     pub foreign: Vec<Foreign>,
     /// What a person should know besides.
     pub notes: Vec<String>,
+    /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
+    pub nftables: Option<String>,
 }
 
 impl Plan {
@@ -148,11 +150,11 @@ impl Plan {
     }
 }
 
-/// `{cluster, node, changed, phases, refusals, foreign, notes}`.
+/// `{cluster, node, changed, phases, refusals, foreign, notes, nftables}`.
 impl Serialize for Plan {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut plan = serializer.serialize_struct("Plan", 7)?;
+        let mut plan = serializer.serialize_struct("Plan", 8)?;
         plan.serialize_field("cluster", &self.cluster)?;
         plan.serialize_field("node", &self.node)?;
         plan.serialize_field("changed", &!self.is_empty())?;
@@ -160,6 +162,7 @@ impl Serialize for Plan {
         plan.serialize_field("refusals", &self.refusals)?;
         plan.serialize_field("foreign", &self.foreign)?;
         plan.serialize_field("notes", &self.notes)?;
+        plan.serialize_field("nftables", &self.nftables)?;
         plan.end()
     }
 }

@@ -70,7 +70,16 @@ impl Plan {
         let mut notes = removal.notes();
         notes.extend(draft.lost_routes());
         let foreign = foreign::foreign(node, observed, record);
-        draft.plan(Vec::new(), foreign, notes)
+        if node.nftables.is_some() {
+            let table = &node.cluster;
+            notes.push(format!(
+                "the nftables rules of the table lvs-{table} stay as they are"
+            ));
+        }
+        Self {
+            nftables: None,
+            ..draft.plan(Vec::new(), foreign, notes)
+        }
     }
 }
 

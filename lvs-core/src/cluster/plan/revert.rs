@@ -33,6 +33,7 @@ impl Plan {
             refusals: Vec::new(),
             foreign: Vec::new(),
             notes: Vec::new(),
+            nftables: None,
             ..self.clone()
         }
     }

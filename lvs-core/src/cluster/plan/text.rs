@@ -46,6 +46,10 @@ impl fmt::Display for Plan {
                     .collect(),
             ),
             ("notes", self.notes.clone()),
+            (
+                "nftables rules that must be there (nft -f; nothing here loads them)",
+                self.marks(),
+            ),
         ];
         lists
             .iter()
@@ -54,6 +58,11 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
+    fn marks(&self) -> Vec<String> {
+        let rules = self.nftables.iter().flat_map(|rules| rules.lines());
+        rules.map(str::to_owned).collect()
+    }
+
     fn phases(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.steps().map(|step| step.to_string().chars().count());
         let width = widths

@@ -199,6 +199,7 @@ impl Record {
             refusals: Vec::new(),
             foreign: Vec::new(),
             notes: Vec::new(),
+            nftables: None,
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::{Cluster, DocumentError, VirtualDestination, VirtualService};
-use crate::ipvs::{Forwarding, Protocol, ServiceFlags, ServiceId};
+use super::super::{Cluster, DocumentError, Match, VirtualDestination, VirtualService};
+use crate::ipvs::{Family, Forwarding, Protocol, ServiceFlags, ServiceId};
 
 pub(super) fn each(cluster: &Cluster) -> Result<(), DocumentError> {
     if cluster.services.is_empty() {
@@ -23,15 +23,10 @@ pub(super) fn each(cluster: &Cluster) -> Result<(), DocumentError> {
 }
 
 fn check(cluster: &Cluster, service: &VirtualService) -> Result<(), DocumentError> {
-    match service.vip() {
-        Some(vip) => vip_is_carried(cluster, vip)?,
-        None => {
-            return Err(DocumentError::new(
-                "fwmark",
-                "is not supported by this version",
-            ));
-        }
+    if let Some(vip) = service.vip() {
+        vip_is_carried(cluster, vip).map_err(|error| error.within("address"))?;
     }
+    matches(cluster, service)?;
     sense(service)?;
     let mut seen = BTreeSet::new();
     for (i, destination) in service.destinations.iter().enumerate() {
@@ -62,9 +57,50 @@ fn vip_is_carried(cluster: &Cluster, vip: IpAddr) -> Result<(), DocumentError> {
         .first()
         .map_or("eth0", |address| address.id.interface.as_str());
     let prefix = if vip.is_ipv4() { 32 } else { 128 };
-    Err(DocumentError::new("address", problem).remedy(format!(
+    Err(DocumentError::new("", problem).remedy(format!(
         "add {{ interface = \"{interface}\", address = \"{vip}/{prefix}\" }} to director.addresses"
     )))
+}
+
+/// A mark alone says nothing about who has to carry which address.
+fn matches(cluster: &Cluster, service: &VirtualService) -> Result<(), DocumentError> {
+    if service.vips().is_empty() {
+        return Err(
+            DocumentError::new("match", "nothing says which packets are marked")
+                .remedy("add match = [\"tcp 172.16.5.11:80\"], say"),
+        );
+    }
+    for (i, it) in service.matches.iter().enumerate() {
+        let place = |error: DocumentError| error.within(format_args!("match[{i}]"));
+        vip_is_carried(cluster, it.address.ip()).map_err(place)?;
+        if Family::from(it.address.ip()) != service.service.id.family() {
+            let family = service.service.id.family();
+            return Err(place(
+                DocumentError::new("", format!("{it} is not {family}"))
+                    .remedy("give the other family a service of its own, with the same mark"),
+            ));
+        }
+        marked_once(cluster, it).map_err(place)?;
+    }
+    Ok(())
+}
+
+/// A mark comes before an address, and the last rule that matches before any other.
+fn marked_once(cluster: &Cluster, it: &Match) -> Result<(), DocumentError> {
+    let same = |service: &&VirtualService| {
+        let socket = ServiceId::Socket {
+            protocol: it.protocol,
+            address: it.address,
+        };
+        service.service.id == socket || service.matches.contains(it)
+    };
+    match cluster.services.iter().filter(same).count() {
+        0 | 1 => Ok(()),
+        _ => Err(
+            DocumentError::new("", format!("{it} belongs to another service too"))
+                .remedy("a packet has one service"),
+        ),
+    }
 }
 
 /// What the kernel would take and then never do.

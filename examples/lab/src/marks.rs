@@ -1,0 +1,75 @@
+//! Packets marked for services by firewall mark.
+
+use std::fs;
+use std::net::IpAddr;
+
+use lvs_core::cluster::{Cluster, Match};
+use lvs_core::ipvs::ServiceId;
+use lvs_core::{Host, IfName};
+
+use crate::error::{Context, Result};
+use crate::modules::load_module;
+use crate::tools::run_tool;
+
+/// Marks what the cluster says on the machine this thread is in.
+///
+/// Debian's user-mode Linux has nftables for bridges only: there nft and the kernel read the rules in a table
+/// for bridges, which proves their words, and the marking is done by tc.
+pub(crate) fn load(host: &mut Host, cluster: &Cluster, rules: &str) -> Result<()> {
+    load_module("nf_tables")?;
+    match nft(rules) {
+        Err(error) if error.to_string().contains("Operation not supported") => {
+            let bridge = rules.replace("table ip6 ", "table bridge ");
+            nft(&bridge.replace("table ip ", "table bridge "))?;
+            by_tc(host, cluster)
+        }
+        result => result,
+    }
+}
+
+fn nft(rules: &str) -> Result<()> {
+    let path = std::env::temp_dir().join("rules.nft");
+    fs::write(&path, rules).on("write", &path)?;
+    run_tool("nft", &["-f", &path.display().to_string()]).map(drop)
+}
+
+fn by_tc(host: &mut Host, cluster: &Cluster) -> Result<()> {
+    for module in ["sch_ingress", "cls_flower", "act_skbedit"] {
+        load_module(module)?;
+    }
+    let links = host
+        .net()
+        .links()?
+        .into_iter()
+        .filter(|link| link.mac.is_some());
+    for link in links.filter(|link| link.name != IfName::LO) {
+        let device = link.name.as_str();
+        run_tool("tc", &["qdisc", "add", "dev", device, "ingress"])?;
+        for service in cluster.services() {
+            let ServiceId::Fwmark { mark, .. } = service.service.id else {
+                continue;
+            };
+            for it in &service.matches {
+                let line = filter(device, it, mark.get());
+                run_tool("tc", &line.split(' ').collect::<Vec<_>>())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn filter(device: &str, it: &Match, mark: u32) -> String {
+    let (protocol, ip) = (it.protocol, it.address.ip());
+    let family = match ip {
+        IpAddr::V4(_) => "ip",
+        IpAddr::V6(_) => "ipv6",
+    };
+    let port = match it.address.port() {
+        0 => String::new(),
+        port => format!(" dst_port {port}"),
+    };
+    format!(
+        "filter add dev {device} parent ffff: protocol {family} flower dst_ip {ip} ip_proto {protocol}{port} \
+         action skbedit mark {mark}"
+    )
+}
