@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use lvs_benches::{encoded, messages};
 use lvs_core::ipvs::message::IpvsMessage;
 
@@ -31,5 +31,9 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(codec, encode, decode);
-criterion_main!(codec);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    encode(&mut criterion);
+    decode(&mut criterion);
+    criterion.final_summary();
+}

@@ -29,6 +29,8 @@ pub(crate) enum Verb {
     Confirm(StateArguments),
     /// Take the cluster off this machine: everything as it was found
     Remove(RemoveArguments),
+    /// Say what is wrong, why it hurts, and how to mend it
+    Check(CheckArguments),
     /// Send nobody new to a real server and wait until nobody is left there; lasts until undrain
     Drain(DrainArguments),
     /// Give a drained real server its weight back
@@ -161,6 +163,37 @@ pub(crate) struct RemoveArguments {
     /// Report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The cluster file; - is standard input
+    #[arg(required_unless_present = "explain")]
+    pub(crate) file: Option<String>,
+    /// The machine of the file that this one is; without it the file alone is checked
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// Ask by ARP who has the virtual IPs; works on a router or client too, then without --node
+    #[arg(long)]
+    pub(crate) arp: bool,
+    /// The cluster as it is now: check the way from there as well
+    #[arg(long, value_name = "OLD")]
+    pub(crate) from: Option<String>,
+    /// Keep what was seen on this machine, with addresses of clients, for a bug report
+    #[arg(long, value_name = "JSON")]
+    pub(crate) save_facts: Option<PathBuf>,
+    /// Judge what --save-facts has kept, and look at no machine
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["node", "arp", "save_facts"])]
+    pub(crate) facts: Option<PathBuf>,
+    /// Exit with 1 for warnings too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Explain a finding by its code, LVS001, and check nothing
+    #[arg(long, value_name = "CODE")]
+    pub(crate) explain: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -56,7 +56,8 @@ fn refusal(file: &str, error: &DocumentError) -> String {
     }
 }
 
-fn named(cluster: &Cluster, name: &str) -> Result<NodeState, Problem> {
+/// The machine of that name.
+pub(crate) fn named(cluster: &Cluster, name: &str) -> Result<NodeState, Problem> {
     let unknown = || Problem::usage(format!("--node {name}: the file has {}", names(cluster)));
     cluster.node(name).ok_or_else(unknown)
 }

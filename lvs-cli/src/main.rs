@@ -2,6 +2,7 @@
 
 mod apply;
 mod arguments;
+mod check;
 mod columns;
 mod confirm;
 mod direct;
@@ -45,6 +46,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Apply(arguments) => apply::run(&arguments),
         Verb::Confirm(arguments) => confirm::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::Drain(arguments) => drain::run(&arguments),
         Verb::Undrain(arguments) => drain::undrain(&arguments),
         Verb::List(arguments) => list::run(&arguments),

@@ -15,6 +15,8 @@ lvs_lab::main! {
     without_ip_vs_nothing_is_changed,
     without_the_interface_nothing_is_changed,
     the_node_is_found_by_host_name,
+    check_looks_at_this_machine,
+    facts_are_kept_and_judged_alike,
     saved_is_restored,
     direct_verbs,
     every_list,
@@ -403,6 +405,38 @@ fn every_list() -> Outcome {
             &lvsctl(&["list", "--stats", "--rates"]),
             64,
             &["cannot be used with"],
+        );
+    })
+}
+
+fn check_looks_at_this_machine() -> Outcome {
+    on_a_machine(|_| {
+        let check = || lvsctl(&["check", DR, "--node", "realserver1"]);
+        says(
+            &check(),
+            1,
+            &["LVS005 error realserver1 172.16.5.11/32 on lo"],
+        );
+        lvsctl(&["apply", DR, "--node", "realserver1"]);
+        // Whatever else is right now, there is no web server here.
+        let nothing_listens = "LVS033 error realserver1 tcp 172.16.5.11:80";
+        says(&check(), 1, &["ok arp: ", "ok upkeep: ", nothing_listens]);
+        let server = std::net::TcpListener::bind("172.16.5.11:80").unwrap();
+        says(&check(), 0, &["ok services: "]);
+        drop(server);
+    })
+}
+
+fn facts_are_kept_and_judged_alike() -> Outcome {
+    on_a_machine(|_| {
+        lvsctl(&["apply", DR, "--node", "director"]);
+        let facts = "/run/facts.json";
+        let here = lvsctl(&["check", DR, "--node", "director", "--save-facts", facts]);
+        says(&here, 0, &["LVS042 note director traffic"]);
+        let elsewhere = lvsctl(&["check", DR, "--facts", facts]);
+        assert_eq!(
+            String::from_utf8_lossy(&elsewhere.stdout),
+            String::from_utf8_lossy(&here.stdout)
         );
     })
 }

@@ -38,10 +38,11 @@
 //! | [`ipvs`] | the kernel's table: services, destinations, daemons, timeouts; [`ipvs::message`] is the codec alone |
 //! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; kernel switches; what IPVS shows as files |
 //! | [`Host`], [`Netns`] | all of these of one network namespace; entering another one |
+//! | `check` | what is wrong with a file or a machine, why it hurts, and how to mend it (feature `check`) |
 //! | [`scheduler`] | native models of the kernel's schedulers: who gets the next connection |
 //!
 //! Without the feature `cluster` (on by default) there are [`ipvs`], [`proc`] and [`scheduler`] only; `toml`
-//! adds [`Cluster::from_toml`](cluster::Cluster).
+//! adds [`Cluster::from_toml`](cluster::Cluster), and `check` the module of that name.
 //!
 //! # What to know
 //!
@@ -52,6 +53,8 @@
 //! - What the kernel reports and this version does not know is kept or skipped, never an error.
 //! - It does not watch servers, does not fail over, and starts no other program.
 
+#[cfg(feature = "check")]
+pub mod check;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod error;

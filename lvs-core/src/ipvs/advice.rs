@@ -7,11 +7,20 @@ use nix::libc::{
     EAFNOSUPPORT, EEXIST, EINVAL, ENETUNREACH, ENODEV, ENOENT, EOPNOTSUPP, EPERM, ERANGE, ESRCH,
 };
 
-use super::{Command, Destination, Forwarding, Service, ServiceId};
+use super::{Command, Destination, Encapsulation, Forwarding, Netmask, Service, ServiceId};
 use crate::error::{Cause, Error};
+use crate::proc::Proc;
 
 /// Adds what is known about this errno for this command.
 pub(super) fn advise(command: &Command, error: Error) -> Error {
+    // The same errno as that of a scheduler that is not there.
+    if error.errno() == Some(ENOENT) && !Proc::new().is_ipvs_loaded() {
+        return general(error);
+    }
+    explain(command, error)
+}
+
+fn explain(command: &Command, error: Error) -> Error {
     match error.errno().and_then(|errno| reason(command, errno)) {
         Some(advice) => error.advise(advice),
         None => general(error),
@@ -74,10 +83,16 @@ fn service_reason(service: &Service, errno: i32) -> Option<String> {
         EEXIST => "it is there already; edit it instead",
         ESRCH => "there is no such service; add it instead",
         EAFNOSUPPORT => "this kernel's ip_vs has no IPv6, or IPv6 was switched off at boot",
+        EINVAL if has_bad_netmask(service) => "its IPv6 netmask is not in 1..128",
         EINVAL => "its scheduler refuses it (mh: more destinations than its table has places)",
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+fn has_bad_netmask(service: &Service) -> bool {
+    let netmask = service.persistence.map(|persistence| persistence.netmask);
+    matches!(netmask, Some(Netmask::Ipv6(bits)) if bits == 0 || bits > 128)
 }
 
 /// The kernel looks for the scheduler first, and loads the modules itself where it can.
@@ -110,12 +125,29 @@ fn destination_reason(
         EINVAL if mixed && tunnel => {
             "while a sync daemon runs there can be no destination of another family than its service"
         }
+        EINVAL if mixed => "it is of another family than the service, which only tunnels can do",
+        EINVAL if destination.thresholds.upper() > i32::MAX as u32 => {
+            "this kernel takes no upper threshold above 2147483647"
+        }
+        EINVAL if lacks_port(destination.forwarding) => "a tunnel by GUE needs a port",
         EINVAL => {
             "the kernel takes the address for none of a single machine: any, multicast or \
              broadcast; or this network namespace has no routes yet, then bring lo up first"
         }
         _ => return None,
     })
+}
+
+/// What cannot be written, but read from a kernel that does not look.
+const fn lacks_port(forwarding: Forwarding) -> bool {
+    matches!(
+        forwarding,
+        Forwarding::Tunnel(Encapsulation::Other {
+            kind: 1,
+            port: 0,
+            ..
+        })
+    )
 }
 
 const fn daemon_reason(errno: i32) -> Option<&'static str> {
@@ -154,7 +186,7 @@ mod tests {
 
     fn advised(command: &Command, errno: i32) -> String {
         let error = Error::kernel(command.operation(), errno, None);
-        advise(command, error).to_string()
+        explain(command, error).to_string()
     }
 
     #[test]
@@ -183,6 +215,13 @@ mod tests {
             text.contains("broadcast") && text.contains("lo up"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn unknown_commands_are_the_kernels_age() {
+        let text = advised(&Command::Flush, EOPNOTSUPP);
+        assert!(text.starts_with("delete all services: "), "{text}");
+        assert!(text.contains("does not know the command"), "{text}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ mod advice;
 pub mod arp;
 mod handle;
 mod link;
-mod message;
+pub(crate) mod message;
+pub mod ndp;
 mod route;
 
 pub use address::{Address, AddressId, Scope};

@@ -79,10 +79,17 @@ impl<'a> Writer<'a> {
     }
 
     /// One attribute; the value must be shorter than 64 KiB, as every value here is.
+    #[inline]
     pub(crate) fn put_bytes(&mut self, kind: u16, value: &[u8]) {
-        let start = self.begin(kind);
+        let length = HEADER.saturating_add(value.len());
+        debug_assert!(length <= usize::from(u16::MAX), "attribute too long");
+        let [a, b] = u16::try_from(length).unwrap_or(u16::MAX).to_ne_bytes();
+        let [c, d] = kind.to_ne_bytes();
+        let padding = [0; 3];
+        let padding = padding.get(..align(length).saturating_sub(length));
+        self.out.extend_from_slice(&[a, b, c, d]);
         self.out.extend_from_slice(value);
-        self.end(start);
+        self.out.extend_from_slice(padding.unwrap_or_default());
     }
 
     pub(crate) fn put_u8(&mut self, kind: u16, value: u8) {

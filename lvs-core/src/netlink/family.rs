@@ -32,7 +32,8 @@ pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Res
         .ok_or_else(unknown)
 }
 
-fn number(payload: &[u8]) -> Option<u16> {
+/// The number in an answer, from its generic netlink header on.
+pub(crate) fn number(payload: &[u8]) -> Option<u16> {
     let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..)?);
     let (_, value) = attributes.find(|(kind, _)| *kind == FAMILY_ID)?;
     read_u16(value)

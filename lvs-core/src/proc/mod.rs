@@ -50,9 +50,7 @@ impl Proc {
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
     pub fn listing(&self) -> Result<Listing> {
-        let mut listing = Listing::default();
-        self.each_line("ip_vs", |line| listing.read_line(line))?;
-        Ok(listing)
+        self.read("ip_vs", read_listing)
     }
 
     /// The sums over all services (`ip_vs_stats`), up to 2 seconds late.
@@ -60,14 +58,11 @@ impl Proc {
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
     pub fn totals(&self) -> Result<Stats> {
-        let mut text = Vec::new();
-        self.each_line("ip_vs_stats", |line| text.push(line.to_owned()))?;
-        let operation = || Operation::new("read", self.root.join("ip_vs_stats").display());
-        totals::parse(text.iter().map(String::as_str)).ok_or_else(|| {
-            Error::new(
-                operation(),
-                Cause::Decode("there are no five sums in it".to_owned()),
-            )
+        let totals = self.read("ip_vs_stats", read_totals)?;
+        totals.ok_or_else(|| {
+            let operation = Operation::new("read", self.root.join("ip_vs_stats").display());
+            let problem = "there are no five sums in it".to_owned();
+            Error::new(operation, Cause::Decode(problem))
         })
     }
 
@@ -79,11 +74,7 @@ impl Proc {
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
     pub fn connections(&self) -> Result<Vec<Connection>> {
-        let mut connections = Vec::new();
-        self.each_line("ip_vs_conn", |line| {
-            connections.extend(connection::parse(line))
-        })?;
-        Ok(connections)
+        self.read("ip_vs_conn", read_connections)
     }
 
     /// As [`connections`](Self::connections), with where each came from but without persistence
@@ -92,26 +83,57 @@ impl Proc {
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
     pub fn sync_connections(&self) -> Result<Vec<Connection>> {
-        let mut connections = Vec::new();
-        self.each_line("ip_vs_conn_sync", |line| {
-            connections.extend(connection::parse_sync(line));
-        })?;
-        Ok(connections)
+        self.read("ip_vs_conn_sync", read_sync_connections)
     }
 
-    /// Line by line: there may be millions of connections. Data of persistence engines is raw bytes;
-    /// what is not UTF-8 in it is replaced.
-    fn each_line(&self, file: &str, mut read: impl FnMut(&str)) -> Result<()> {
+    fn read<T>(
+        &self,
+        file: &str,
+        read: impl FnOnce(BufReader<File>) -> io::Result<T>,
+    ) -> Result<T> {
         let path = self.root.join(file);
-        let failed = |source| unreadable(Operation::new("read", path.display()), source);
-        let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
-            read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
-            line.clear();
-        }
-        Ok(())
+        let file = File::open(&path).map(BufReader::new);
+        file.and_then(read)
+            .map_err(|source| unreadable(Operation::new("read", path.display()), source))
     }
+}
+
+pub(crate) fn read_listing(reader: impl BufRead) -> io::Result<Listing> {
+    let mut listing = Listing::default();
+    each_line(reader, |line| listing.read_line(line))?;
+    Ok(listing)
+}
+
+/// `None` unless there are five sums.
+pub(crate) fn read_totals(reader: impl BufRead) -> io::Result<Option<Stats>> {
+    let mut lines = Vec::new();
+    each_line(reader, |line| lines.push(line.to_owned()))?;
+    Ok(totals::parse(lines.iter().map(String::as_str)))
+}
+
+pub(crate) fn read_connections(reader: impl BufRead) -> io::Result<Vec<Connection>> {
+    let mut connections = Vec::new();
+    each_line(reader, |line| connections.extend(connection::parse(line)))?;
+    Ok(connections)
+}
+
+pub(crate) fn read_sync_connections(reader: impl BufRead) -> io::Result<Vec<Connection>> {
+    let mut connections = Vec::new();
+    each_line(reader, |line| {
+        connections.extend(connection::parse_sync(line));
+    })?;
+    Ok(connections)
+}
+
+/// Line by line: there may be millions of connections. Data of persistence engines is raw bytes; what
+/// is not UTF-8 in it is replaced.
+fn each_line(mut reader: impl BufRead, mut read: impl FnMut(&str)) -> io::Result<()> {
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        line.clear();
+    }
+    Ok(())
 }
 
 impl Default for Proc {

@@ -8,6 +8,7 @@
 
 mod batches;
 mod destinations;
+mod errno_table;
 mod errors;
 mod services;
 mod settings;
@@ -39,6 +40,9 @@ lvs_lab::main! {
     settings::timeouts_are_set_one_by_one,
     settings::daemons_start_and_stop,
     services::zero_and_flush,
+    errno_table::every_refusal_of_the_kernel_is_explained,
+    errno_table::senseless_values_are_refused_although_the_kernel_takes_them,
+    errno_table::upper_threshold_is_taken_or_explained,
     errors::without_ip_vs_it_is_not_loaded,
     errors::without_privilege_nothing_can_be_asked,
 }

@@ -139,17 +139,18 @@ impl<'a> Run<'a> {
     }
 
     /// Ends connections and waits until the kernel has forgotten them.
+    ///
+    /// What is between is not looked at: on a busy machine the first may be gone before the last is closed.
     fn end(&mut self, flows: &[Flow]) -> Result<(), String> {
-        let mut ended = self.closing(flows);
-        for (flow, connection) in &mut ended {
+        let ended = self.closing(flows);
+        for (flow, _) in &ended {
             self.wire.close(flow);
-            self.model.set_active(connection, false);
         }
         self.ipvs.set_timeouts(&LONG).unwrap();
-        self.compare()?;
         let flows = ended.iter().map(|(flow, _)| *flow).collect();
         self.seen.steps.push((Step::End(flows), None));
-        for (_, connection) in ended {
+        for (_, mut connection) in ended {
+            self.model.set_active(&mut connection, false);
             self.model.close(connection);
         }
         let deadline = Instant::now() + PATIENCE;

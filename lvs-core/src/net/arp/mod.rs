@@ -26,7 +26,9 @@ use crate::error::{Error, Operation, Result};
 use crate::name::IfName;
 
 /// How often the question is put: one frame may be lost (RFC 5227 asks three times too).
-const QUESTIONS: u32 = 3;
+pub(super) const QUESTIONS: u32 = 3;
+/// No answer that is looked for is longer; what is, is cut off.
+const LONGEST: usize = 128;
 /// The socket hears all traffic of the interface, so its buffer must outlast a burst.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
@@ -59,13 +61,18 @@ pub fn probe(interface: &IfName, ip: Ipv4Addr, wait: Duration) -> Result<Vec<Mac
     for _ in 0..QUESTIONS {
         ask(&socket, &question).map_err(failed)?;
         let until = Instant::now() + wait / QUESTIONS;
-        listen(&socket, ip, until, &mut owners).map_err(failed)?;
+        let answer = |bytes: &[u8]| {
+            // Behind it is padding.
+            let frame = bytes.get(..Frame::LENGTH).and_then(Frame::parse)?;
+            frame.answers(ip).then_some(frame.sender)
+        };
+        listen(&socket, until, answer, &mut owners).map_err(failed)?;
     }
     Ok(owners)
 }
 
 /// The interface's number and hardware address in the form that sockets are bound with.
-fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
+pub(super) fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
     let failed = |errno: Errno| Error::io(operation.clone(), errno.into());
     let link = getifaddrs()
         .map_err(failed)?
@@ -79,7 +86,8 @@ fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
         );
     };
     if link.hatype() != ARPHRD_ETHER {
-        let problem = format!("{interface} is not an Ethernet interface, nobody speaks ARP there");
+        let problem =
+            format!("{interface} is not an Ethernet interface, nobody can be asked there");
         return Err(Error::invalid(operation.clone(), problem));
     }
     Ok(link)
@@ -89,7 +97,7 @@ fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
 ///
 /// It must be opened for all protocols, for nix knows none of ARP; the address from the kernel's list
 /// of interfaces has protocol 0, with which `bind` leaves that as it is.
-fn open(link: &LinkAddr) -> nix::Result<OwnedFd> {
+pub(super) fn open(link: &LinkAddr) -> nix::Result<OwnedFd> {
     let socket = socket(
         AddressFamily::Packet,
         SockType::Raw,
@@ -102,7 +110,7 @@ fn open(link: &LinkAddr) -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn ask(socket: &OwnedFd, question: &[u8]) -> nix::Result<()> {
+pub(super) fn ask(socket: &OwnedFd, question: &[u8]) -> nix::Result<()> {
     loop {
         match send(socket.as_raw_fd(), question, MsgFlags::empty()) {
             Err(Errno::EINTR) => {}
@@ -111,13 +119,14 @@ fn ask(socket: &OwnedFd, question: &[u8]) -> nix::Result<()> {
     }
 }
 
-fn listen(
+/// Collects the hardware addresses that `answer` finds in frames of others, each once.
+pub(super) fn listen(
     socket: &OwnedFd,
-    ip: Ipv4Addr,
     until: Instant,
+    answer: impl Fn(&[u8]) -> Option<MacAddress>,
     owners: &mut Vec<MacAddress>,
 ) -> nix::Result<()> {
-    let mut bytes = [0; Frame::LENGTH];
+    let mut bytes = [0; LONGEST];
     while let Some(left) = time_left(until) {
         setsockopt(socket, sockopt::ReceiveTimeout, &left)?;
         let (length, from) = match recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut bytes) {
@@ -127,10 +136,7 @@ fn listen(
         if from.is_some_and(|from| from.pkttype() == PACKET_OUTGOING) {
             continue;
         }
-        let frame = bytes.get(..length).and_then(Frame::parse);
-        let owner = frame
-            .filter(|frame| frame.answers(ip))
-            .map(|frame| frame.sender);
+        let owner = bytes.get(..length).and_then(&answer);
         owners.extend(owner.filter(|owner| !owners.contains(owner)));
     }
     Ok(())
@@ -144,7 +150,7 @@ fn time_left(until: Instant) -> Option<TimeVal> {
     (!left.is_zero()).then(|| TimeVal::new(seconds, micros.max(1).into()))
 }
 
-fn refused(operation: Operation, errno: Errno, interface: &IfName) -> Error {
+pub(super) fn refused(operation: Operation, errno: Errno, interface: &IfName) -> Error {
     let error = Error::io(operation, io::Error::from(errno));
     match errno as i32 {
         EPERM => error.advise("packet sockets need CAP_NET_RAW; run it as root"),

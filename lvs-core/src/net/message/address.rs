@@ -15,7 +15,7 @@ use super::{Names, attributes, emitted, family};
 const HEADER: usize = 8;
 
 /// The payload that asks for all addresses of both families.
-pub(in crate::net) fn list() -> Vec<u8> {
+pub(crate) fn list() -> Vec<u8> {
     emitted(&AddressMessage::default())
 }
 
@@ -23,7 +23,7 @@ pub(in crate::net) fn list() -> Vec<u8> {
 ///
 /// `IFA_LOCAL` and `IFA_ADDRESS` are the same but on point-to-point links; IPv4 needs the first to be
 /// there, and the kernel takes the second for the subnet.
-pub(in crate::net) fn add(address: &Address, index: u32) -> Vec<u8> {
+pub(crate) fn add(address: &Address, index: u32) -> Vec<u8> {
     let mut message = identity(&address.id, index);
     message.header.scope = address.scope.0.into();
     let more = &mut message.attributes;
@@ -40,7 +40,7 @@ pub(in crate::net) fn add(address: &Address, index: u32) -> Vec<u8> {
 }
 
 /// The payload that deletes exactly this address: interface, address and prefix length are compared.
-pub(in crate::net) fn delete(id: &AddressId, index: u32) -> Vec<u8> {
+pub(crate) fn delete(id: &AddressId, index: u32) -> Vec<u8> {
     emitted(&identity(id, index))
 }
 
@@ -59,7 +59,7 @@ fn identity(id: &AddressId, index: u32) -> AddressMessage {
 
 /// The address of an `RTM_NEWADDR`; `None` where it is of another family, cannot be read, or belongs
 /// to an interface that is gone.
-pub(in crate::net) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
+pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
     let header = AddressHeader::parse(payload).ok()?;
     let interface = names.get(&header.index)?.clone();
     let seen = Seen::of(payload);

@@ -18,24 +18,24 @@ use crate::name::IfName;
 const HEADER: usize = 16;
 
 /// The payload that asks for all interfaces.
-pub(in crate::net) fn list() -> Vec<u8> {
+pub(crate) fn list() -> Vec<u8> {
     emitted(&LinkMessage::default())
 }
 
 /// The payload that asks for one interface.
-pub(in crate::net) fn named(name: &IfName) -> Vec<u8> {
+pub(crate) fn named(name: &IfName) -> Vec<u8> {
     let mut message = LinkMessage::default();
     message.attributes = vec![ifname(name)];
     emitted(&message)
 }
 
 /// The payload that names an interface by its number and nothing else: what `RTM_DELLINK` takes.
-pub(in crate::net) fn numbered(index: u32) -> Vec<u8> {
+pub(crate) fn numbered(index: u32) -> Vec<u8> {
     emitted(&change(index, None))
 }
 
 /// The payload that sets an interface up or down.
-pub(in crate::net) fn set_up(index: u32, up: bool) -> Vec<u8> {
+pub(crate) fn set_up(index: u32, up: bool) -> Vec<u8> {
     let mut message = change(index, None);
     message.header.change_mask = LinkFlags::Up;
     if up {
@@ -45,28 +45,28 @@ pub(in crate::net) fn set_up(index: u32, up: bool) -> Vec<u8> {
 }
 
 /// The payload that sets the largest packet, in bytes.
-pub(in crate::net) fn set_mtu(index: u32, mtu: u32) -> Vec<u8> {
+pub(crate) fn set_mtu(index: u32, mtu: u32) -> Vec<u8> {
     emitted(&change(index, Some(LinkAttribute::Mtu(mtu))))
 }
 
 /// The payload that puts an interface into a bridge or bond, by its number, or (0) takes it out.
-pub(in crate::net) fn set_controller(index: u32, controller: u32) -> Vec<u8> {
+pub(crate) fn set_controller(index: u32, controller: u32) -> Vec<u8> {
     emitted(&change(index, Some(LinkAttribute::Controller(controller))))
 }
 
 /// The payload that makes a bridge.
-pub(in crate::net) fn bridge(name: &IfName) -> Vec<u8> {
+pub(crate) fn bridge(name: &IfName) -> Vec<u8> {
     make(name, vec![LinkInfo::Kind(InfoKind::Bridge)])
 }
 
 /// The payload that makes a dummy interface.
-pub(in crate::net) fn dummy(name: &IfName) -> Vec<u8> {
+pub(crate) fn dummy(name: &IfName) -> Vec<u8> {
     make(name, vec![LinkInfo::Kind(InfoKind::Dummy)])
 }
 
 /// The payload that makes a pair of interfaces joined by a cable, the second one in the namespace of a
 /// file descriptor or in the same one.
-pub(in crate::net) fn veth(name: &IfName, peer: &IfName, netns: Option<RawFd>) -> Vec<u8> {
+pub(crate) fn veth(name: &IfName, peer: &IfName, netns: Option<RawFd>) -> Vec<u8> {
     let mut other = LinkMessage::default();
     other.attributes = vec![ifname(peer)];
     other.attributes.extend(netns.map(LinkAttribute::NetNsFd));
@@ -95,7 +95,7 @@ fn ifname(name: &IfName) -> LinkAttribute {
 }
 
 /// The interface of an `RTM_NEWLINK`; `None` where its name cannot be read.
-pub(in crate::net) fn decode(payload: &[u8]) -> Option<Link> {
+pub(crate) fn decode(payload: &[u8]) -> Option<Link> {
     let header = LinkHeader::parse(payload).ok()?;
     let seen = Seen::of(payload);
     let ethernet = header.link_layer_type == LinkLayerType::Ether;

@@ -3,9 +3,9 @@
 //! The only folder that names netlink-packet-route. Messages are taken apart attribute by attribute:
 //! the crate's own parsers of whole messages refuse them all for one attribute they do not know.
 
-pub(super) mod address;
-pub(super) mod link;
-pub(super) mod route;
+pub(crate) mod address;
+pub(crate) mod link;
+pub(crate) mod route;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use netlink_packet_route::AddressFamily;
 use crate::name::IfName;
 
 /// The names of the interfaces by the kernel's number of them.
-pub(super) type Names = BTreeMap<u32, IfName>;
+pub(crate) type Names = BTreeMap<u32, IfName>;
 
 /// The bytes of a message.
 fn emitted(message: &impl Emitable) -> Vec<u8> {

@@ -20,12 +20,12 @@ const MAIN: u32 = RouteHeader::RT_TABLE_MAIN as u32;
 const IPV6_METRIC: u32 = 1024;
 
 /// The payload that asks for all routes of all tables and both families.
-pub(in crate::net) fn list() -> Vec<u8> {
+pub(crate) fn list() -> Vec<u8> {
     emitted(&RouteMessage::default())
 }
 
 /// The payload that adds or replaces a route. `index` is that of [`Route::interface`].
-pub(in crate::net) fn add(route: &Route, index: Option<u32>) -> Vec<u8> {
+pub(crate) fn add(route: &Route, index: Option<u32>) -> Vec<u8> {
     let mut message = identity(route, index);
     message.header.scope = route.scope.0.into();
     message.header.protocol = match route.protocol {
@@ -39,7 +39,7 @@ pub(in crate::net) fn add(route: &Route, index: Option<u32>) -> Vec<u8> {
 
 /// The payload that deletes a route: destination, metric, gateway and interface are compared, and the
 /// protocol unless it is 0; the scope is not.
-pub(in crate::net) fn delete(route: &Route, index: Option<u32>) -> Vec<u8> {
+pub(crate) fn delete(route: &Route, index: Option<u32>) -> Vec<u8> {
     let mut message = identity(route, index);
     message.header.scope = RouteScope::NoWhere;
     message.header.protocol = route.protocol.into();
@@ -86,7 +86,7 @@ fn next_hop(gateway: IpAddr, is_ipv6: bool) -> RouteAttribute {
 
 /// The route of an `RTM_NEWROUTE`; `None` where it is not a unicast route of the main table, or only a
 /// cached one.
-pub(in crate::net) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
+pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
     let header = RouteHeader::parse(payload).ok()?;
     let seen = Seen::of(payload, &header);
     let table = seen.table.unwrap_or_else(|| header.table.into());

@@ -1,0 +1,133 @@
+//! `lvsctl check` as a program, on paper: what it prints and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+const NAT: &str = "../examples/nat.toml";
+const DR: &str = "../examples/dr.toml";
+
+fn lvsctl(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// An example with one thing changed, as a file.
+fn changed(base: &str, from: &str, to: &str) -> (tempfile::TempDir, String) {
+    let text = fs::read_to_string(base).unwrap();
+    assert!(text.contains(from), "{from:?} is not in {base}");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("web.toml");
+    fs::write(&path, text.replace(from, to)).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+#[test]
+fn a_sound_file_has_a_line_for_each_area() {
+    let (_directory, file) = changed(
+        NAT,
+        "\n[director]\n",
+        "\n[time]\nntp-server = \"ntp.example.org\"\n\n[director]\n",
+    );
+    let output = lvsctl(&["check", &file, "--deny-warnings"]);
+    assert_eq!(
+        text(&output),
+        "ok addresses: every address is where it belongs\n\
+         ok routing: requests and answers find their way\n\
+         ok services: every service has somebody who takes connections\n\
+         ok clock: the time is agreed on\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_mistake_is_an_error_with_reason_and_remedy() {
+    let (_directory, file) = changed(
+        NAT,
+        "name = \"realserver2\"",
+        "name = \"realserver2\"\ngateway = \"192.168.1.254\"",
+    );
+    let output = lvsctl(&["check", &file]);
+    let said = text(&output);
+    for line in [
+        "LVS013 error realserver2 default: its gateway is 192.168.1.254, which is not the director",
+        "  why it hurts: clients get answers from an address they never spoke to, and drop them",
+        "  to mend it: ip route replace default via 192.168.1.11",
+    ] {
+        assert!(
+            said.lines().any(|it| it == line),
+            "{line:?} is not in\n{said}"
+        );
+    }
+    assert!(!said.contains("ok routing"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn warnings_fail_only_when_told() {
+    assert_eq!(lvsctl(&["check", DR]).status.code(), Some(0));
+    let output = lvsctl(&["check", DR, "--deny-warnings"]);
+    assert_eq!(output.status.code(), Some(1), "no time server is named");
+}
+
+#[test]
+fn json_has_what_is_promised() {
+    let output = lvsctl(&["check", DR, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "lvsctl.check/1");
+    let finding = &json["findings"][0];
+    assert_eq!(finding["code"], "LVS047");
+    assert_eq!(finding["severity"], "warning");
+    assert_eq!(finding["node"], serde_json::Value::Null);
+    for key in ["object", "seen", "hurts"] {
+        assert!(finding[key].is_string(), "{key}");
+    }
+    assert!(finding["mend"].is_array());
+}
+
+#[test]
+fn codes_are_explained_without_a_file() {
+    let output = lvsctl(&["check", "--explain", "LVS001"]);
+    let said = text(&output);
+    assert!(said.starts_with("LVS001 error: "), "{said}");
+    assert!(said.contains("arp_ignore"), "{said}");
+    assert_eq!(output.status.code(), Some(0));
+    let output = lvsctl(&["check", "--explain", "LVS999"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("is not one of LVS001 to LVS049"), "{said}");
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(lvsctl(&["check"]).status.code(), Some(64));
+}
+
+#[test]
+fn the_way_from_another_state_is_checked() {
+    let (_directory, file) = changed(DR, "forwarding = \"dr\"", "forwarding = \"nat\"");
+    let output = lvsctl(&["check", &file, "--from", DR]);
+    let said = text(&output);
+    assert!(said.contains("LVS035 warning realserver1"), "{said}");
+    assert!(said.contains("changes from dr to nat"), "{said}");
+}
+
+#[test]
+fn facts_that_are_none_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("facts.json");
+    fs::write(&path, "{}").unwrap();
+    let path = path.to_str().unwrap();
+    let output = lvsctl(&["check", NAT, "--facts", path]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.starts_with(&format!("lvsctl: {path}: missing field")),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let output = lvsctl(&["check", NAT, "--node", "nobody"]);
+    assert_eq!(output.status.code(), Some(64));
+}

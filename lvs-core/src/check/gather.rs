@@ -1,0 +1,214 @@
+//! Gathering facts: the only part of a check that touches the machine. It changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Entry, Facts, Listener, Reading, probe, sntp, sockets, surroundings};
+use crate::cluster::{Cluster, NodeState, Observed, Role, Scope};
+use crate::error::Result;
+use crate::host::Host;
+use crate::ipvs::Protocol;
+use crate::net::Link;
+use crate::sysctl::{Conf, Sysctl, SysctlKey};
+
+/// The files of the reading thread's network namespace.
+const NET: &str = "/proc/thread-self/net";
+
+/// Switches of each interface, and of `all` and `default`, below `net/ipv4/conf`.
+const OF_INTERFACES: &[&str] = &[
+    "accept_redirects",
+    "arp_announce",
+    "arp_ignore",
+    "forwarding",
+    "promote_secondaries",
+    "rp_filter",
+    "send_redirects",
+];
+
+/// Switches below `net/ipv4/vs`.
+const OF_IPVS: &[&str] = &[
+    "backup_only",
+    "conn_reuse_mode",
+    "conntrack",
+    "expire_nodest_conn",
+    "expire_quiescent_template",
+    "snat_reroute",
+];
+
+/// Everything else.
+const OTHERS: &[&str] = &["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
+
+/// What to look at besides what only has to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gather {
+    /// How long to wait between two readings of IPVS; zero reads it once, and traffic is not judged.
+    pub pause: Duration,
+    /// Ask by ARP who has the virtual IPs, and listen for so long to the answers to each.
+    pub arp: Option<Duration>,
+    /// Compare the clock with the file's time server.
+    pub clock: bool,
+}
+
+impl Gather {
+    /// The kernel updates its counters every 2 s: less between two readings could show nothing.
+    pub const PAUSE: Duration = Duration::from_millis(2500);
+}
+
+impl Default for Gather {
+    /// Traffic and clock, but no question by ARP.
+    fn default() -> Self {
+        Self {
+            pause: Self::PAUSE,
+            arp: None,
+            clock: true,
+        }
+    }
+}
+
+impl Facts {
+    /// Reads what there is to know about a machine of the cluster; changes nothing, and does not load
+    /// ip_vs. Takes at least the pause between the readings of IPVS, on a director.
+    ///
+    /// # Errors
+    /// The network cannot be read; on a director no privilege for IPVS (`CAP_NET_ADMIN`); for the
+    /// question by ARP no privilege (`CAP_NET_RAW`).
+    pub fn gather(
+        host: &mut Host,
+        cluster: &Cluster,
+        node: &NodeState,
+        gather: &Gather,
+    ) -> Result<Self> {
+        let mut facts = Self::unknown(node.name.clone());
+        let started = Instant::now();
+        let balances = node.role == Role::Director && host.is_ipvs_loaded();
+        if balances {
+            facts.readings.push(reading(host, Duration::ZERO)?);
+        }
+        facts.network(host)?;
+        facts.surroundings();
+        facts.ipvs_loaded = Some(host.is_ipvs_loaded());
+        facts.observed = Some(Observed::read(host, &Scope::of(node))?);
+        if let Some(wait) = gather.arp {
+            facts.arp = probe::ask(&facts.addresses, &facts.links, cluster, wait)?;
+        }
+        if gather.clock {
+            facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
+        }
+        if balances && !gather.pause.is_zero() {
+            thread::sleep(gather.pause.saturating_sub(started.elapsed()));
+            facts.readings.push(reading(host, started.elapsed())?);
+        }
+        Ok(facts)
+    }
+
+    /// Asks by ARP who has the cluster's virtual IPs, from a machine that is none of the cluster's: a
+    /// router or client in front of it. Each virtual IP on whose link this machine is gets `wait`.
+    ///
+    /// # Errors
+    /// The network cannot be read, or no privilege (`CAP_NET_RAW`).
+    pub fn gather_arp(&mut self, host: &mut Host, cluster: &Cluster, wait: Duration) -> Result<()> {
+        self.network(host)?;
+        self.arp = probe::ask(&self.addresses, &self.links, cluster, wait)?;
+        Ok(())
+    }
+
+    fn network(&mut self, host: &mut Host) -> Result<()> {
+        self.links = host.net().links()?;
+        self.addresses = host.net().addresses()?;
+        self.routes = host.net().routes()?;
+        self.sysctls = sysctls(host.sysctl(), &self.links);
+        self.listeners = listeners();
+        Ok(())
+    }
+
+    fn surroundings(&mut self) {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        self.kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
+        self.uptime = uptime(&read("/proc/uptime")).unwrap_or_default();
+        self.modules = surroundings::modules(&read("/proc/modules"));
+        self.duplicates = surroundings::duplicates(&read(&format!("{NET}/if_inet6")));
+        self.managers = surroundings::managers();
+        self.managed = surroundings::managed(&self.links, &self.managers);
+    }
+}
+
+/// Whole seconds are enough.
+fn uptime(text: &str) -> Option<Duration> {
+    let seconds = text.split(['.', ' ']).next()?;
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
+/// Switches that do not exist, or may not be read, are left out.
+fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
+    let interfaces = links.iter().map(|link| Conf::Interface(link.name.clone()));
+    let confs = [Conf::All, Conf::Default].into_iter().chain(interfaces);
+    let of_interfaces = confs.flat_map(|conf| {
+        let names = OF_INTERFACES.iter();
+        names.map(move |name| format!("net/ipv4/conf/{conf}/{name}"))
+    });
+    let of_ipvs = OF_IPVS.iter().map(|name| format!("net/ipv4/vs/{name}"));
+    let others = OTHERS.iter().map(|path| (*path).to_owned());
+    of_interfaces
+        .chain(of_ipvs)
+        .chain(others)
+        .filter_map(|path| SysctlKey::new(path).ok())
+        .filter_map(|key| Some((key.clone(), sysctl.read(&key).ok()?)))
+        .collect()
+}
+
+fn listeners() -> BTreeSet<Listener> {
+    let files = [
+        (Protocol::TCP, "tcp"),
+        (Protocol::TCP, "tcp6"),
+        (Protocol::UDP, "udp"),
+        (Protocol::UDP, "udp6"),
+    ];
+    let mut found = BTreeSet::new();
+    for (protocol, file) in files {
+        let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
+        found.extend(sockets::parse(protocol, &text));
+    }
+    found
+}
+
+fn reading(host: &mut Host, at: Duration) -> Result<Reading> {
+    let services = host.ipvs()?.snapshot()?.into_iter();
+    let mut connections = host.proc().connections()?;
+    connections.truncate(Reading::MOST_CONNECTIONS);
+    Ok(Reading {
+        at,
+        services: services
+            .map(|(status, destinations)| Entry {
+                status,
+                destinations,
+            })
+            .collect(),
+        connections,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_is_the_first_number() {
+        assert_eq!(
+            uptime("350735.47 234388.90\n"),
+            Some(Duration::from_secs(350_735))
+        );
+        assert_eq!(uptime(""), None);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("net/ipv4/conf/all")).unwrap();
+        fs::write(root.path().join("net/ipv4/conf/all/rp_filter"), "2\n").unwrap();
+        let found = sysctls(&Sysctl::at(root.path()), &[]);
+        let key = SysctlKey::rp_filter(&Conf::All);
+        assert_eq!(found, BTreeMap::from([(key, "2".to_owned())]));
+    }
+}

@@ -1,0 +1,112 @@
+//! Asking who has the virtual IPs, by ARP or neighbour solicitation, from wherever this machine stands.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::ArpAnswers;
+use super::view::{around, carrier};
+use crate::cluster::{Cluster, Director};
+use crate::error::Result;
+use crate::name::IfName;
+use crate::net::{Address, Link, MacAddress, arp, ndp};
+
+/// Asks for each virtual IP on the link that this machine shares with the director; those on other
+/// links are left out.
+pub(super) fn ask(
+    addresses: &[Address],
+    links: &[Link],
+    cluster: &Cluster,
+    wait: Duration,
+) -> Result<Vec<ArpAnswers>> {
+    let mut found = Vec::new();
+    for director in cluster.directors() {
+        for vip in cluster.virtual_ips() {
+            if let Some(interface) = interface(addresses, director, vip) {
+                let answers = owners(interface, vip, wait)?;
+                let known = own(addresses, links, director, interface);
+                let director = match known {
+                    Some(mac) => Some(mac),
+                    None => director_by_asking(addresses, director, (interface, vip), wait)?,
+                };
+                found.push(ArpAnswers {
+                    interface: interface.clone(),
+                    vip,
+                    answers,
+                    director,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The director's interface on the director itself; elsewhere the one on a network of the director's
+/// interface that carries the virtual IP.
+fn interface<'a>(
+    addresses: &'a [Address],
+    director: &'a Director,
+    vip: IpAddr,
+) -> Option<&'a IfName> {
+    let carrier = &carrier(director, vip)?.id.interface;
+    if is_director(addresses, director) {
+        return Some(carrier);
+    }
+    let there = director.addresses.iter();
+    let there = there.filter(|it| {
+        it.id.interface == *carrier && it.id.network.addr().is_ipv4() == vip.is_ipv4()
+    });
+    let here = there.filter_map(|it| around(addresses, it.id.network.addr()).next());
+    let mut here = here.map(|address| &address.id.interface);
+    here.find(|interface| **interface != IfName::LO)
+}
+
+/// Real servers carry virtual IPs too, so another address tells: one that is on a network.
+fn is_director(addresses: &[Address], director: &Director) -> bool {
+    let mut own = director
+        .addresses
+        .iter()
+        .filter(|it| super::view::is_wide(&it.id.network));
+    own.any(|it| {
+        addresses
+            .iter()
+            .any(|here| here.id.network.addr() == it.id.network.addr())
+    })
+}
+
+fn own(
+    addresses: &[Address],
+    links: &[Link],
+    director: &Director,
+    interface: &IfName,
+) -> Option<MacAddress> {
+    let mut links = links.iter().filter(|link| link.name == *interface);
+    links.find(|_| is_director(addresses, director))?.mac
+}
+
+/// Who answers for an address of the virtual IP's family that only the director has.
+fn director_by_asking(
+    addresses: &[Address],
+    director: &Director,
+    (interface, vip): (&IfName, IpAddr),
+    wait: Duration,
+) -> Result<Option<MacAddress>> {
+    let own = director.addresses.iter().map(|it| it.id.network.addr());
+    let mut own = own.filter(|ip| ip.is_ipv4() == vip.is_ipv4()).filter(|ip| {
+        let near = around(addresses, *ip).next();
+        near.is_some_and(|near| near.id.interface == *interface)
+    });
+    let Some(dip) = own.next() else {
+        return Ok(None);
+    };
+    Ok(match owners(interface, dip, wait)?.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    })
+}
+
+fn owners(interface: &IfName, ip: IpAddr, wait: Duration) -> Result<Vec<MacAddress>> {
+    match ip {
+        IpAddr::V4(ip) => arp::probe(interface, ip, wait),
+        IpAddr::V6(ip) => ndp::probe(interface, ip, wait),
+    }
+}

@@ -1,0 +1,108 @@
+//! Who speaks for the virtual IP: real servers must not, and nobody else either.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::check::view::direct_vips;
+use crate::check::{ArpAnswers, Code, Facts, Finding};
+use crate::cluster::Cluster;
+use crate::name::IfName;
+use crate::net::Link;
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(facts) = facts else {
+        return Vec::new();
+    };
+    let vips = direct_vips(cluster, &facts.node);
+    // A virtual IP that is not there yet cannot be answered for.
+    let carried = |vip: &IpAddr| vip.is_ipv4() && facts.carrying(*vip).next().is_some();
+    let mut found = Vec::new();
+    if vips.iter().any(carried) {
+        for interface in hearing(facts) {
+            found.extend(ignore(facts, &vips, interface));
+            found.extend(announce(facts, &vips, interface));
+        }
+    }
+    found.extend(facts.arp.iter().filter_map(|answers| probe(facts, answers)));
+    found
+}
+
+/// The interfaces on which questions by ARP can arrive: those with a hardware address that are up and
+/// no part of a bridge or bond, which answers for them.
+fn hearing(facts: &Facts) -> impl Iterator<Item = &IfName> {
+    let hears = |link: &&Link| link.up && link.controller.is_none() && link.mac.is_some();
+    let links = facts.links.iter().filter(hears);
+    let silent = |link: &&Link| link.name == IfName::LO || link.kind.as_deref() == Some("dummy");
+    links
+        .filter(move |link| !silent(link))
+        .map(|link| &link.name)
+}
+
+/// 1 and 2 hide the virtual IP; 3 does not, and 8 hides the real server too.
+fn ignore(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
+    let level = facts.effective().arp_ignore(interface)?;
+    let problem = match level {
+        1 | 2 => return None,
+        3 => "it answers ARP for all but addresses of scope host, the virtual IP on lo included",
+        8 => "it answers ARP for no address at all, not even its own",
+        _ => "it answers ARP for every address of this machine, the virtual IP on lo included",
+    };
+    let seen = format!("arp_ignore is {level} (the greater of all and {interface}): {problem}");
+    let finding = Finding::new(Code::ARP_IGNORE, interface, seen).on(&facts.node);
+    // A greater number on the interface would outweigh the one on all.
+    let finding = match level {
+        0 => finding,
+        _ => finding.mend(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
+    };
+    Some(finding.mend(quiet("arp_ignore", 1)).mend(forget(vips)))
+}
+
+/// On lo too, as every recipe has it and so the plan; it is all that counts.
+fn quiet(switch: &str, level: u8) -> String {
+    format!("sysctl -w net/ipv4/conf/all/{switch}={level} net/ipv4/conf/lo/{switch}={level}")
+}
+
+/// What the router has learnt it keeps for minutes.
+fn forget(vips: &BTreeSet<IpAddr>) -> String {
+    let each = vips.iter().filter(|vip| vip.is_ipv4());
+    let each = each.map(|vip| format!("ip neigh flush to {vip}"));
+    format!("on the router: {}", each.collect::<Vec<_>>().join(" && "))
+}
+
+fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
+    let level = facts.effective().arp_announce(interface)?;
+    let seen = format!(
+        "arp_announce is {level} (the greater of all and {interface}): \
+         questions sent there may name the virtual IP as the asker"
+    );
+    (level < 2).then(|| {
+        Finding::new(Code::ARP_ANNOUNCE, interface, seen)
+            .on(&facts.node)
+            .mend(quiet("arp_announce", 2))
+            .mend(forget(vips))
+    })
+}
+
+fn probe(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+    let answers = asked.answers.iter();
+    let strangers: Vec<_> = answers
+        .filter(|mac| Some(**mac) != asked.director)
+        .map(ToString::to_string)
+        .collect();
+    let (vip, interface) = (asked.vip, &asked.interface);
+    let seen = format!(
+        "on {interface} {} answered for {vip}, but the director is {}",
+        strangers.join(" and "),
+        asked
+            .director
+            .map_or_else(|| "not known there".to_owned(), |mac| mac.to_string()),
+    );
+    let finding = Finding::new(Code::ARP_PROBE, vip, seen).on(&facts.node);
+    // A single answer is the director's, as far as anybody knows.
+    let known = asked.director.is_some() || strangers.len() > 1;
+    (known && !strangers.is_empty()).then(|| {
+        finding
+            .mend("lvsctl check FILE --node NAME, on the machine of that MAC")
+            .mend(format!("on the router: ip neigh flush to {vip}"))
+    })
+}

@@ -1,0 +1,129 @@
+//! Clients whom the forwarding method cannot serve.
+
+use std::net::IpAddr;
+
+use super::stalled::stalled;
+use crate::check::view::{around, carrier, director_here, is_wide, server};
+use crate::check::{Code, Facts, Finding, Severity};
+use crate::cluster::{Cluster, Director, RealServer, VirtualDestination, VirtualService};
+use crate::ipvs::{Connection, Forwarding};
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for service in cluster.services() {
+        for director in cluster.directors() {
+            found.extend(neighbours(cluster, director, service));
+        }
+    }
+    if let Some(facts) = facts
+        && director_here(cluster, facts).is_some()
+    {
+        found.extend(stuck_neighbours(cluster, facts));
+        found.extend(own_client(cluster, facts));
+    }
+    found
+}
+
+/// The real servers that a service masquerades.
+fn masqueraded<'a>(
+    cluster: &'a Cluster,
+    service: &'a VirtualService,
+) -> impl Iterator<Item = &'a RealServer> {
+    let nat = |it: &&VirtualDestination| it.forwarding == Forwarding::Masquerade;
+    let destinations = service.destinations.iter().filter(nat);
+    destinations.filter_map(|it| server(cluster, &it.real_server))
+}
+
+/// Clients on the virtual IP's own network, which is also that of real servers.
+fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) -> Option<Finding> {
+    let vip = service.vip()?;
+    let own = carrier(director, vip)?.id.network;
+    let shared = masqueraded(cluster, service).find_map(|server| {
+        let rip = server.real_ip(service.service.id.family())?;
+        let near = || around(&server.addresses, vip).next().is_some();
+        (is_wide(&own) && own.contains(&rip) || near()).then_some(server)
+    })?;
+    let seen = format!(
+        "{vip} is on a network of {}, and so may its clients be",
+        shared.name
+    );
+    Some(
+        Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+            .on(&director.name)
+            .mend("give the virtual IP a network without real servers")
+            .mend("or in the file: forwarding = \"dr\""),
+    )
+}
+
+/// Whether the method itself keeps a client from being answered, whatever the state of the machines.
+pub(super) fn is_hopeless(
+    cluster: &Cluster,
+    facts: &Facts,
+    service: &VirtualService,
+    connection: &Connection,
+) -> bool {
+    let client = connection.client.ip();
+    is_own(facts, client) || neighbour(cluster, service, connection).is_some()
+}
+
+fn is_own(facts: &Facts, ip: IpAddr) -> bool {
+    facts.carrying(ip).next().is_some()
+}
+
+/// The masqueraded real server that answers this client directly.
+fn neighbour<'a>(
+    cluster: &'a Cluster,
+    service: &'a VirtualService,
+    connection: &Connection,
+) -> Option<&'a RealServer> {
+    let family = service.service.id.family();
+    let mut servers = masqueraded(cluster, service);
+    servers.find(|server| {
+        server.real_ip(family) == Some(connection.destination.ip())
+            && around(&server.addresses, connection.client.ip())
+                .next()
+                .is_some()
+    })
+}
+
+/// A client that was seen there, and whose connection does not come about.
+fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
+    let services = cluster.services().iter();
+    let found = services.filter_map(|service| {
+        let stalled = stalled(facts, service.service.id).into_iter();
+        let (client, server) = stalled
+            .filter_map(|it| Some((it.client.ip(), neighbour(cluster, service, it)?)))
+            .next()?;
+        let seen = format!(
+            "the client {client} is a neighbour of {} and its connections get no answer",
+            server.name
+        );
+        Some(
+            Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+                .severity(Severity::Error)
+                .on(&facts.node)
+                .mend("move the client to another network")
+                .mend("or in the file: forwarding = \"dr\""),
+        )
+    });
+    found.collect()
+}
+
+/// The director testing its own service, which direct routing cannot answer.
+fn own_client(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
+    let services = cluster.services().iter();
+    let found = services.filter_map(|service| {
+        let mut stalled = stalled(facts, service.service.id).into_iter();
+        let client = stalled
+            .find(|it| is_own(facts, it.client.ip()))?
+            .client
+            .ip();
+        let seen = format!("the client {client} is this machine, and gets no answer");
+        Some(
+            Finding::new(Code::DIRECTOR_AS_CLIENT, service.service.id, seen)
+                .on(&facts.node)
+                .mend("test the service from a client"),
+        )
+    });
+    found.collect()
+}

@@ -1,0 +1,97 @@
+//! The difference between file and machine: the plan that `apply` would carry out.
+
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::plan::Step;
+use crate::cluster::{Cluster, Plan, PlanOptions};
+
+/// More steps than this are only counted.
+const SHOWN: usize = 5;
+
+/// Runs last: a step whose object another finding is about is told by that one.
+pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Option<Finding> {
+    let observed = facts.observed.as_ref()?;
+    let node = cluster.node(facts.node.as_str())?;
+    let plan = Plan::new(&node, observed, PlanOptions { take_over: true });
+    let refused = !Plan::new(&node, observed, PlanOptions::default())
+        .refusals
+        .is_empty();
+    let here = others
+        .iter()
+        .filter(|finding| finding.node.as_ref() == Some(&facts.node));
+    let told: Vec<_> = here.collect();
+    let steps: Vec<_> = plan
+        .steps()
+        .filter(|step| !told.iter().any(|finding| covers(finding, step)))
+        .collect();
+    finding(facts, &steps, refused)
+}
+
+/// Whether mending what was found makes the step unnecessary.
+fn covers(finding: &Finding, step: &Step) -> bool {
+    let name = step.action.name();
+    let is_same = finding.object == name;
+    is_same
+        || match finding.code {
+            // Nothing else can be right without it.
+            Code::NOT_LOADED => step.action.is_ipvs(),
+            // The plan sets it on all and lo, the finding names the interface that shows it.
+            Code::ARP_IGNORE => name.ends_with("/arp_ignore"),
+            Code::ARP_ANNOUNCE => name.ends_with("/arp_announce"),
+            // One switch sets the others.
+            Code::FORWARDING => name.ends_with("/forwarding") || name.ends_with("/ip_forward"),
+            // The route to a virtual IP goes with the address.
+            Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC => {
+                ip(&finding.object) == ip(&name)
+            }
+            // So do the routes whose gateway was reached by its network.
+            Code::VIP_MISSING_ON_DIRECTOR => {
+                let mut lines = finding.mend.iter();
+                step.action.what() == "route" && lines.any(|line| line.starts_with("ip route"))
+            }
+            // The destination of the port that is meant takes its place.
+            Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),
+            // A service, and each of its destinations.
+            Code::NOBODY_SERVES | Code::NO_SCHEDULER | Code::PORT_ZERO => {
+                name.ends_with(&finding.object)
+            }
+            _ => false,
+        }
+}
+
+/// `172.16.5.11/32 on lo` without all but the address.
+fn ip(object: &str) -> Option<&str> {
+    object.split('/').next()
+}
+
+/// `192.168.1.12:80 of tcp 172.16.5.11:80` without the first port.
+fn parts(object: &str) -> (&str, &str) {
+    let (destination, service) = object.split_once(" of ").unwrap_or((object, ""));
+    let address = destination
+        .rsplit_once(':')
+        .map_or(destination, |(address, _)| address);
+    (address, service)
+}
+
+fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
+    let first = steps.first()?;
+    let told = steps.iter().take(SHOWN).map(|step| {
+        let action = &step.action;
+        format!("{} {} {}", action.kind(), action.what(), action.name())
+    });
+    let mut seen = told.collect::<Vec<_>>().join(", ");
+    if steps.len() > SHOWN {
+        seen.push_str(&format!(" and {} more", steps.len() - SHOWN));
+    }
+    Some(
+        Finding::new(
+            Code::DRIFT,
+            first.action.name(),
+            format!("the plan is not empty: {seen}"),
+        )
+        .on(&facts.node)
+        .mend(match refused {
+            true => "lvsctl apply FILE --take-over",
+            false => "lvsctl apply FILE",
+        }),
+    )
+}

@@ -1,0 +1,47 @@
+//! FTP, which opens a second connection.
+
+use crate::check::view::director_here;
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::{Cluster, VirtualService};
+use crate::ipvs::{Forwarding, Protocol, ServiceId};
+
+/// The module that understands it, for masquerading only.
+const MODULE: &str = "ip_vs_ftp";
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let director = facts.filter(|facts| director_here(cluster, facts).is_some());
+    let has_module = director.is_some_and(|facts| facts.modules.contains(MODULE));
+    let services = cluster.services().iter().filter(|service| is_ftp(service));
+    let found = services.filter_map(|service| {
+        let masquerades = has_method(service, Forwarding::Masquerade);
+        let (seen, mend) = if masquerades && !has_module {
+            (
+                "masquerading FTP needs the module ip_vs_ftp",
+                "modprobe ip_vs_ftp",
+            )
+        } else if !masquerades && service.service.persistence.is_none() {
+            (
+                "FTP without persistence",
+                "in the file, in this service: persistence = 300",
+            )
+        } else {
+            return None;
+        };
+        Some(Finding::new(Code::FTP, service.service.id, seen).mend(mend))
+    });
+    found.collect()
+}
+
+fn is_ftp(service: &VirtualService) -> bool {
+    match service.service.id {
+        ServiceId::Socket { protocol, address } => {
+            protocol == Protocol::TCP && address.port() == 21
+        }
+        ServiceId::Fwmark { .. } => false,
+    }
+}
+
+fn has_method(service: &VirtualService, method: Forwarding) -> bool {
+    let mut destinations = service.destinations.iter();
+    destinations.any(|destination| destination.forwarding == method)
+}

@@ -1,0 +1,154 @@
+//! The way back: by the director with masquerading, past it with direct routing.
+
+use std::net::IpAddr;
+
+use crate::check::view::{director_addresses_near, families, server_here};
+use crate::check::{Code, Facts, Finding, Severity};
+use crate::cluster::{Cluster, RealServer};
+use crate::ipvs::{Family, Forwarding};
+use crate::net::Route;
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(facts) = facts
+        && let Some(server) = server_here(cluster, facts)
+    {
+        found.extend(here(cluster, server, facts));
+    }
+    for server in cluster.real_servers() {
+        found.extend(written(cluster, server));
+    }
+    found
+}
+
+/// What the file says. (A gateway of the other family says nothing about this one.)
+fn written(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for family in families(cluster, &server.name, Forwarding::Masquerade) {
+        let named = server.gateway.filter(|ip| Family::from(*ip) == family);
+        found.extend(match named {
+            Some(gateway) => masqueraded_by(cluster, server, gateway, family),
+            None => undecided(cluster, server, family),
+        });
+    }
+    if let Some(gateway) = server.gateway {
+        found.extend(direct_by(cluster, server, gateway));
+    }
+    found
+}
+
+/// What the machine has.
+fn here(cluster: &Cluster, server: &RealServer, facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for method in [Forwarding::Masquerade, Forwarding::DirectRouting] {
+        for family in families(cluster, &server.name, method) {
+            found.extend(match default_route(facts, family) {
+                None => Some(no_way_back(cluster, server, family, method)),
+                Some(route) => route.gateway.and_then(|gateway| match method {
+                    Forwarding::Masquerade => masqueraded_by(cluster, server, gateway, family),
+                    _ => direct_by(cluster, server, gateway),
+                }),
+            });
+        }
+    }
+    found
+}
+
+/// The default route that counts: that of the lowest metric.
+fn default_route(facts: &Facts, family: Family) -> Option<&Route> {
+    let of_family = |route: &&Route| {
+        Family::from(route.id.destination.addr()) == family && route.id.is_default()
+    };
+    let routes = facts.routes.iter().filter(of_family);
+    routes.min_by_key(|route| route.id.metric)
+}
+
+fn is_director(cluster: &Cluster, ip: IpAddr) -> bool {
+    let mut addresses = cluster.directors().iter().flat_map(|it| &it.addresses);
+    addresses.any(|address| address.id.network.addr() == ip)
+}
+
+/// The director's addresses that can be the gateway: its own, not virtual ones, as in the plan.
+fn near(cluster: &Cluster, server: &RealServer, family: Family) -> Vec<IpAddr> {
+    let vips = cluster.virtual_ips();
+    let directors = cluster.directors().iter();
+    directors
+        .flat_map(|director| director_addresses_near(director, server, family))
+        .filter(|ip| !vips.contains(ip))
+        .collect()
+}
+
+fn masqueraded_by(
+    cluster: &Cluster,
+    server: &RealServer,
+    gateway: IpAddr,
+    family: Family,
+) -> Option<Finding> {
+    let seen = format!("its gateway is {gateway}, which is not the director");
+    let finding = Finding::new(Code::NAT_GATEWAY, "default", seen).on(&server.name);
+    (!is_director(cluster, gateway)).then(|| with_gateway(cluster, server, family, finding))
+}
+
+fn with_gateway(
+    cluster: &Cluster,
+    server: &RealServer,
+    family: Family,
+    finding: Finding,
+) -> Finding {
+    match near(cluster, server, family).first() {
+        Some(director) => finding
+            .mend(format!("ip route replace default via {director}"))
+            .mend(format!(
+                "in the file: gateway = \"{director}\", or leave it out"
+            )),
+        None => finding.mend("give the director an address on a network of this machine"),
+    }
+}
+
+/// The file leaves it to us, and it is not clear what should be done.
+fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<Finding> {
+    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, "default", seen).on(&server.name);
+    match near(cluster, server, family).as_slice() {
+        [_] => None,
+        [] => Some(
+            finding(format!(
+                "the director has no {family} address on a network of this machine"
+            ))
+            .mend("give the director an address there"),
+        ),
+        [first, ..] => Some(
+            finding("the director has several addresses here, and none is named as gateway".into())
+                .severity(Severity::Warning)
+                .mend(format!("in the file: gateway = \"{first}\"")),
+        ),
+    }
+}
+
+fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<Finding> {
+    let direct = families(cluster, &server.name, Forwarding::DirectRouting);
+    let wrong = direct.contains(&Family::from(gateway)) && is_director(cluster, gateway);
+    let router = cluster.directors().iter().find_map(|it| it.gateway);
+    let router = router.map_or_else(|| "ROUTER".to_owned(), |ip| ip.to_string());
+    let seen = format!("its gateway is {gateway}, the director");
+    wrong.then(|| {
+        Finding::new(Code::DR_GATEWAY, "default", seen)
+            .on(&server.name)
+            .mend(format!("ip route replace default via {router}"))
+            .mend(format!("in the file: gateway = \"{router}\""))
+    })
+}
+
+fn no_way_back(
+    cluster: &Cluster,
+    server: &RealServer,
+    family: Family,
+    method: Forwarding,
+) -> Finding {
+    let seen = format!("there is no default route of {family}");
+    let finding = Finding::new(Code::NO_WAY_BACK, "default", seen).on(&server.name);
+    match (method, server.gateway) {
+        (_, Some(gateway)) => finding.mend(format!("ip route replace default via {gateway}")),
+        (Forwarding::Masquerade, None) => with_gateway(cluster, server, family, finding),
+        _ => finding.mend("ip route replace default via ROUTER, and gateway in the file"),
+    }
+}

@@ -1,0 +1,39 @@
+//! Schedulers that compute who serves whom.
+
+use crate::check::view::weight;
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::{Cluster, VirtualService};
+use crate::ipvs::{SchedulerName, ServiceFlags, Weight};
+
+pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
+    let services = cluster.services().iter();
+    services
+        .filter_map(|service| judge(cluster, service))
+        .collect()
+}
+
+fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
+    let scheduler = &service.service.scheduler;
+    let mend = if *scheduler == SchedulerName::MH {
+        "in the file: scheduler-flags = [\"mh-fallback\"]"
+    } else if *scheduler == SchedulerName::SH {
+        "in the file: scheduler-flags = [\"sh-fallback\"]"
+    } else if *scheduler == SchedulerName::DH {
+        "in the file: take the real server out of this service's destinations"
+    } else {
+        return None;
+    };
+    let falls_back = service.service.flags.contains(ServiceFlags::SH_FALLBACK);
+    if falls_back && *scheduler != SchedulerName::DH {
+        return None;
+    }
+    let destinations = service.destinations.iter();
+    let (drained, others): (Vec<_>, Vec<_>) =
+        destinations.partition(|it| weight(cluster, it) == Weight::DRAIN);
+    let first = drained.first().filter(|_| !others.is_empty())?;
+    let seen = format!(
+        "{scheduler} keeps choosing {}, which is drained",
+        first.real_server
+    );
+    Some(Finding::new(Code::HASH_WITHOUT_FALLBACK, service.service.id, seen).mend(mend))
+}

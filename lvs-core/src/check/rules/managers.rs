@@ -1,0 +1,57 @@
+//! Other programs that hold the machine to other files.
+
+use crate::check::view::director_here;
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::Cluster;
+use crate::name::IfName;
+
+/// Programs that write the table of IPVS.
+const IPVS: &[&str] = &["keepalived", "kube-proxy", "kube-router", "ldirectord"];
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(facts) = facts else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if director_here(cluster, facts).is_some() {
+        let running = facts
+            .managers
+            .iter()
+            .filter(|name| IPVS.contains(&name.as_str()));
+        found.extend(running.map(|name| other(facts, name)));
+    }
+    found.extend(carrying_vip(cluster, facts).filter_map(|interface| {
+        let manager = facts.managed.get(interface)?;
+        let seen = format!("{manager} manages {interface}, which carries addresses of the cluster");
+        Some(
+            Finding::new(Code::TAKEN_BACK, interface, seen)
+                .on(&facts.node)
+                .mend(format!(
+                    "give the addresses to {manager} too, or leave {interface} to the cluster"
+                )),
+        )
+    }));
+    found
+}
+
+fn other(facts: &Facts, name: &str) -> Finding {
+    Finding::new(Code::OTHER_MANAGER, name, format!("{name} runs here"))
+        .on(&facts.node)
+        .mend(format!(
+            "stop {name}, or see that it has no service on the virtual IPs of the file"
+        ))
+}
+
+/// The interfaces on which this machine has a virtual IP.
+fn carrying_vip<'a>(cluster: &Cluster, facts: &'a Facts) -> impl Iterator<Item = &'a IfName> {
+    let vips = cluster.virtual_ips();
+    let has_vip = move |name: &IfName| {
+        let mut addresses = facts.addresses.iter();
+        addresses.any(|it| it.id.interface == *name && vips.contains(&it.id.network.addr()))
+    };
+    facts
+        .links
+        .iter()
+        .map(|link| &link.name)
+        .filter(move |name| has_vip(name))
+}

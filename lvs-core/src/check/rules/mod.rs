@@ -1,0 +1,81 @@
+//! The rules: one noun a file, each a pure function of the cluster and the facts of one machine.
+//!
+//! A rule that needs facts says nothing without them, and nothing about other machines than theirs.
+//! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
+
+mod arp;
+mod broadcast;
+mod clients;
+mod clock;
+mod connections;
+mod director_vip;
+mod drift;
+mod duplicate;
+mod forwarding;
+mod ftp;
+mod gateway;
+mod hashing;
+mod kernel_table;
+mod listener;
+mod lo;
+mod managers;
+pub(super) mod method;
+mod persistence;
+mod real_ip;
+mod redirects;
+mod redundancy;
+mod reuse;
+mod rp_filter;
+mod server_vip;
+mod shared_link;
+mod stalled;
+mod subnet;
+mod thresholds;
+mod traffic;
+mod udp;
+mod upstream;
+mod weights;
+
+use super::{Facts, Finding};
+use crate::cluster::Cluster;
+
+type Rule = fn(&Cluster, Option<&Facts>) -> Vec<Finding>;
+
+const RULES: &[Rule] = &[
+    arp::check,
+    broadcast::check,
+    clients::check,
+    clock::check,
+    connections::check,
+    director_vip::check,
+    duplicate::check,
+    forwarding::check,
+    ftp::check,
+    gateway::check,
+    hashing::check,
+    kernel_table::check,
+    listener::check,
+    lo::check,
+    managers::check,
+    persistence::check,
+    real_ip::check,
+    redirects::check,
+    redundancy::check,
+    reuse::check,
+    rp_filter::check,
+    server_vip::check,
+    shared_link::check,
+    subnet::check,
+    thresholds::check,
+    traffic::check,
+    udp::check,
+    upstream::check,
+    weights::check,
+];
+
+pub(super) fn all(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let rules = RULES.iter();
+    let mut found: Vec<_> = rules.flat_map(|rule| rule(cluster, facts)).collect();
+    found.extend(facts.and_then(|facts| drift::check(cluster, facts, &found)));
+    found
+}

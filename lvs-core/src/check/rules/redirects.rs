@@ -1,0 +1,63 @@
+//! Masquerading over a single interface.
+
+use std::net::IpAddr;
+
+use crate::check::view::{around, carrier, facts_of, server};
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::{Cluster, Director, VirtualService};
+use crate::ipvs::Forwarding;
+use crate::name::IfName;
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let directors = cluster.directors().iter();
+    let found = directors.flat_map(|director| {
+        let facts = facts_of(facts, &director.name);
+        let services = cluster.services().iter();
+        services.filter_map(move |service| judge(cluster, director, service, facts))
+    });
+    found.collect()
+}
+
+fn judge(
+    cluster: &Cluster,
+    director: &Director,
+    service: &VirtualService,
+    facts: Option<&Facts>,
+) -> Option<Finding> {
+    let interface = &carrier(director, service.vip()?)?.id.interface;
+    if !rips(cluster, service).any(|rip| faces(director, interface, rip)) {
+        return None;
+    }
+    let state = match facts.and_then(|facts| facts.effective().send_redirects(interface)) {
+        Some(0) => return None,
+        Some(_) => "and it sends redirects",
+        None => "which is sound only with redirects off",
+    };
+    let seen = format!("clients and real servers are both on {interface}, {state}");
+    Some(
+        Finding::new(Code::REDIRECTS, interface, seen)
+            .on(&director.name)
+            .mend(format!(
+                "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/{interface}/send_redirects=0"
+            ))
+            .mend("or give the director a second interface for the real servers"),
+    )
+}
+
+/// The addresses of the real servers that a service masquerades, of IPv4: IPv6 has no such switch.
+fn rips<'a>(
+    cluster: &'a Cluster,
+    service: &'a VirtualService,
+) -> impl Iterator<Item = IpAddr> + 'a {
+    let destinations = service.destinations.iter();
+    destinations
+        .filter(|it| it.forwarding == Forwarding::Masquerade)
+        .filter_map(|it| server(cluster, &it.real_server))
+        .filter_map(|server| server.real_ip(service.service.id.family()))
+        .filter(IpAddr::is_ipv4)
+}
+
+fn faces(director: &Director, interface: &IfName, rip: IpAddr) -> bool {
+    let mut near = around(&director.addresses, rip);
+    near.any(|address| address.id.interface == *interface)
+}

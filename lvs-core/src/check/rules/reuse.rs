@@ -1,0 +1,27 @@
+//! Client ports that are used again soon, on old kernels.
+
+use crate::check::view::director_here;
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::Cluster;
+
+/// From here on, reuse with conntrack no longer drops a SYN.
+const MENDED: (u32, u32) = (5, 9);
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let director = facts.filter(|facts| director_here(cluster, facts).is_some());
+    let found = director.filter(|facts| {
+        facts.kernel_version().is_some_and(|it| it < MENDED)
+            && facts.ipvs_switch("conn_reuse_mode") == Some(1)
+            && facts.ipvs_switch("conntrack").is_some_and(|it| it != 0)
+    });
+    let found = found.map(|facts| {
+        let seen = format!(
+            "kernel {} with conn_reuse_mode=1 and conntrack=1",
+            facts.kernel
+        );
+        Finding::new(Code::REUSE_STALLS, "net/ipv4/vs/conn_reuse_mode", seen)
+            .on(&facts.node)
+            .mend("sysctl -w net/ipv4/vs/conn_reuse_mode=0")
+    });
+    found.into_iter().collect()
+}

@@ -1,0 +1,56 @@
+//! The check of where packets come from, which dislikes answers that take another way.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::check::view::{around, direct_vips, server_here};
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::Cluster;
+use crate::name::IfName;
+
+/// The level that drops.
+const STRICT: i64 = 1;
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(facts) = facts else {
+        return Vec::new();
+    };
+    if !direct_vips(cluster, &facts.node)
+        .iter()
+        .any(IpAddr::is_ipv4)
+    {
+        return Vec::new();
+    }
+    let Some(leaving) = way_out(facts) else {
+        return Vec::new();
+    };
+    let arriving = arriving(cluster, facts).into_iter();
+    let dropping = arriving.filter(|interface| {
+        *interface != leaving && facts.effective().rp_filter(interface) == Some(STRICT)
+    });
+    let found = dropping.map(|interface| {
+        let seen = format!(
+            "rp_filter is 1 (the greater of all and {interface}), and clients are answered by {leaving}"
+        );
+        Finding::new(Code::RP_FILTER, interface, seen)
+            .on(&facts.node)
+            .mend(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
+    });
+    found.collect()
+}
+
+/// The interface by which clients are answered.
+fn way_out(facts: &Facts) -> Option<&IfName> {
+    let defaults = facts.routes.iter().filter(|route| route.id.is_default());
+    let ipv4 = defaults.filter(|route| route.id.destination.addr().is_ipv4());
+    ipv4.min_by_key(|route| route.id.metric)?.interface.as_ref()
+}
+
+/// The interfaces where the director's packets arrive: those on a network of the director.
+fn arriving<'a>(cluster: &Cluster, facts: &'a Facts) -> BTreeSet<&'a IfName> {
+    let rip = server_here(cluster, facts).and_then(|it| it.real_ip(crate::ipvs::Family::Ipv4));
+    let networks = rip
+        .into_iter()
+        .flat_map(|rip| around(&facts.addresses, rip));
+    networks.map(|address| &address.id.interface).collect()
+}

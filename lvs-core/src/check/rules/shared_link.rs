@@ -1,0 +1,36 @@
+//! The link that direct routing needs between director and real server.
+
+use super::real_ip;
+use crate::check::view::{around, families};
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::{Cluster, Director, RealServer};
+use crate::ipvs::{Family, Forwarding};
+
+pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for director in cluster.directors() {
+        for server in cluster.real_servers() {
+            let families = families(cluster, &server.name, Forwarding::DirectRouting);
+            let families = families.into_iter();
+            found.extend(families.filter_map(|family| judge(director, server, family)));
+        }
+    }
+    found
+}
+
+fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Finding> {
+    let rip = server.real_ip(family)?;
+    if around(&director.addresses, rip).next().is_some() || real_ip::problem(rip).is_some() {
+        return None;
+    }
+    let seen = format!("{} has no address on the network of {rip}", director.name);
+    Some(
+        Finding::new(Code::SHARED_LINK, rip, seen)
+            .on(&server.name)
+            .mend(format!(
+                "in the file: give {} an address on that network, if it is on that link",
+                director.name
+            ))
+            .mend("or forwarding = \"nat\""),
+    )
+}

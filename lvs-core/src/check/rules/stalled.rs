@@ -1,0 +1,53 @@
+//! Connections that ask and get no answer.
+
+use std::net::SocketAddr;
+
+use crate::check::{Facts, Reading};
+use crate::ipvs::{Connection, Protocol, Seconds, ServiceId};
+
+/// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
+/// works an answer takes a few milliseconds.
+const WAITED: Seconds = Seconds(58);
+
+/// The TCP connections of a service that do not come about: begun since the first reading and without an
+/// answer for a second, or asked for shortly before it and again since. Other entries say nothing about
+/// now: they stay for a minute after their client has given up, and each may be renewed once more by
+/// what the real server repeats meanwhile.
+pub(super) fn stalled(facts: &Facts, service: ServiceId) -> Vec<&Connection> {
+    let Some((first, last)) = facts.two_readings() else {
+        return Vec::new();
+    };
+    let pause = last.at.saturating_sub(first.at).as_secs();
+    let half_open = last.connections.iter();
+    half_open
+        .filter(|now| id(now) == service && is_half_open(now))
+        .filter(|now| match before(first, now) {
+            Some(before) if is_half_open(before) => {
+                before.expires >= WAITED && is_renewed(before, now, pause)
+            }
+            _ => now.expires <= WAITED,
+        })
+        .collect()
+}
+
+/// Left alone, an entry would have lost the seconds between the readings, give or take one.
+fn is_renewed(before: &Connection, now: &Connection, pause: u64) -> bool {
+    u64::from(now.expires.0) + pause > u64::from(before.expires.0)
+}
+
+fn is_half_open(connection: &Connection) -> bool {
+    connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
+}
+
+fn before<'a>(first: &'a Reading, now: &Connection) -> Option<&'a Connection> {
+    let ends = |it: &Connection| -> (SocketAddr, SocketAddr) { (it.client, it.destination) };
+    let mut connections = first.connections.iter();
+    connections.find(|it| ends(it) == ends(now) && it.service == now.service)
+}
+
+fn id(connection: &Connection) -> ServiceId {
+    ServiceId::Socket {
+        protocol: connection.protocol,
+        address: connection.service,
+    }
+}

@@ -1,0 +1,71 @@
+//! Addresses that hang on another one.
+
+use crate::check::view::{director_here, facts_of, is_wide};
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::Cluster;
+use crate::net::{Address, IpNet};
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(facts) = facts
+        && director_here(cluster, facts).is_some()
+    {
+        found.extend(on(cluster, &facts.addresses).filter_map(|pair| here(facts, pair)));
+        return found;
+    }
+    for director in cluster.directors() {
+        if facts_of(facts, &director.name).is_none() {
+            let pairs = on(cluster, &director.addresses);
+            found.extend(pairs.map(|pair| finding(pair).on(&director.name)));
+        }
+    }
+    found
+}
+
+/// Pairs of addresses in one network on one interface, of which one is a virtual IP: the one that was
+/// added first, and the other.
+fn on<'a>(
+    cluster: &'a Cluster,
+    addresses: &'a [Address],
+) -> impl Iterator<Item = (&'a Address, &'a Address)> {
+    let vips = cluster.virtual_ips();
+    let later = move |i: usize| addresses.iter().skip(i + 1);
+    let pairs = addresses
+        .iter()
+        .enumerate()
+        .flat_map(move |(i, first)| later(i).map(move |second| (first, second)));
+    pairs
+        .filter(|(first, second)| hangs_on(first, second))
+        .filter(move |(first, second)| {
+            let mut ips = [first, second].into_iter().map(|it| it.id.network.addr());
+            ips.any(|ip| vips.contains(&ip))
+        })
+}
+
+/// Only IPv4 knows primary and secondary addresses.
+fn hangs_on(first: &Address, second: &Address) -> bool {
+    let (one, other) = (&first.id.network, &second.id.network);
+    matches!(one, IpNet::V4(_))
+        && is_wide(one)
+        && first.id.interface == second.id.interface
+        && one.trunc() == other.trunc()
+}
+
+fn here(facts: &Facts, pair: (&Address, &Address)) -> Option<Finding> {
+    let interface = &pair.0.id.interface;
+    let lost = facts.effective().promote_secondaries(interface)? == 0;
+    lost.then(|| finding(pair).on(&facts.node))
+}
+
+fn finding((first, second): (&Address, &Address)) -> Finding {
+    let interface = &first.id.interface;
+    let ip = second.id.network.addr();
+    let seen = format!("{} hangs on {}", second.id.network, first.id.network);
+    Finding::new(Code::SECONDARY_VIP, &second.id, seen)
+        .mend(format!(
+            "sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"
+        ))
+        .mend(format!(
+            "or in the file: give the virtual IP as /32 ({ip}/32)"
+        ))
+}

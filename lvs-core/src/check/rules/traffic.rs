@@ -1,0 +1,179 @@
+//! What connections tell: whether they come about, whether answers pass, whether all get their share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use super::clients::is_hopeless;
+use super::stalled::stalled;
+use crate::check::view::director_here;
+use crate::check::{Code, Entry, Facts, Finding, Reading};
+use crate::cluster::{Cluster, NodeName, VirtualService};
+use crate::ipvs::{Forwarding, ServiceId, Weight};
+
+/// So many stalled connections are no accident: a client that went away leaves one or two.
+const STALLED: usize = 2;
+/// From so many new connections on, all of them at one of several servers is no accident.
+const ONE_SIDED: u64 = 8;
+/// A request without an answer is repeated a few times before anybody can say that none is coming.
+const UNANSWERED: u64 = 3;
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
+        return Vec::new();
+    };
+    let Some((first, last)) = facts.two_readings() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut moved = false;
+    for service in cluster.services() {
+        let id = service.service.id;
+        let (Some(before), Some(after)) = (first.service(&id), last.service(&id)) else {
+            continue;
+        };
+        let seen = Seen {
+            cluster,
+            facts,
+            service,
+            before,
+            after,
+        };
+        moved |= seen.new_packets().0 > 0 || seen.new_connections() > 0;
+        moved |= seen.is_asked(first, last);
+        found.extend(seen.half_open());
+        found.extend(seen.no_answers());
+        found.extend(seen.one_gets_all());
+    }
+    if !moved && facts.ipvs_loaded != Some(false) {
+        let seen = "nothing moved between two readings of the table";
+        found.push(Finding::new(Code::NO_TRAFFIC, "traffic", seen).on(&facts.node));
+    }
+    found
+}
+
+/// A service in two readings.
+struct Seen<'a> {
+    cluster: &'a Cluster,
+    facts: &'a Facts,
+    service: &'a VirtualService,
+    before: &'a Entry,
+    after: &'a Entry,
+}
+
+impl Seen<'_> {
+    fn id(&self) -> ServiceId {
+        self.service.service.id
+    }
+
+    fn finding(&self, code: Code, object: impl std::fmt::Display, seen: String) -> Finding {
+        Finding::new(code, object, seen).on(&self.facts.node)
+    }
+
+    /// Packets in and out between the readings. Counters that were zeroed meanwhile count nothing.
+    fn new_packets(&self) -> (u64, u64) {
+        let (before, after) = (&self.before.status.stats, &self.after.status.stats);
+        (
+            after.packets_in.saturating_sub(before.packets_in),
+            after.packets_out.saturating_sub(before.packets_out),
+        )
+    }
+
+    fn new_connections(&self) -> u64 {
+        let (before, after) = (&self.before.status.stats, &self.after.status.stats);
+        after.connections.saturating_sub(before.connections)
+    }
+
+    /// Whether a connection began. Counters may be some seconds late, connections are not.
+    fn is_asked(&self, first: &Reading, last: &Reading) -> bool {
+        let clients = |reading: &Reading| -> BTreeSet<SocketAddr> {
+            let connections = reading.connections.iter();
+            let ours = connections.filter(|it| Some(it.service.ip()) == self.service.vip());
+            ours.map(|it| it.client).collect()
+        };
+        !clients(last).is_subset(&clients(first))
+    }
+
+    /// The destinations whose connections do not come about. Clients that no real server could answer
+    /// have findings of their own.
+    fn half_open(&self) -> Vec<Finding> {
+        let stalled = stalled(self.facts, self.id()).into_iter();
+        let others = stalled.filter(|it| !is_hopeless(self.cluster, self.facts, self.service, it));
+        let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for connection in others {
+            *counts.entry(connection.destination).or_default() += 1;
+        }
+        let found = counts.into_iter().filter(|(_, count)| *count >= STALLED);
+        found
+            .map(|(destination, count)| self.half_open_at(destination, count))
+            .collect()
+    }
+
+    fn half_open_at(&self, destination: SocketAddr, count: usize) -> Finding {
+        let name = self.name_of(destination.ip());
+        let who = name.map_or_else(|| destination.to_string(), ToString::to_string);
+        let seen = format!("{count} connections to {who} get no answer (SYN_RECV)");
+        let object = format!("{destination} of {}", self.id());
+        let finding = self.finding(Code::HALF_OPEN, object, seen);
+        match name {
+            Some(name) => finding.mend(format!("lvsctl check FILE --node {name}, on {name}")),
+            None => finding.mend("lvsctl apply, which removes destinations the file does not name"),
+        }
+    }
+
+    fn name_of(&self, rip: IpAddr) -> Option<&NodeName> {
+        let family = self.id().family();
+        let mut servers = self.cluster.real_servers().iter();
+        let server = servers.find(|server| server.real_ip(family) == Some(rip))?;
+        Some(&server.name)
+    }
+
+    /// Only where everything is masqueraded: other answers do not pass here.
+    fn no_answers(&self) -> Option<Finding> {
+        let mut methods = self
+            .after
+            .destinations
+            .iter()
+            .map(|it| it.destination.forwarding);
+        let masquerades = methods.all(|method| method == Forwarding::Masquerade);
+        let taking = self
+            .after
+            .destinations
+            .iter()
+            .any(|it| it.destination.weight != Weight::DRAIN);
+        let (packets_in, packets_out) = self.new_packets();
+        let silent = packets_in >= UNANSWERED && packets_out == 0;
+        let seen = format!("{packets_in} packets came in, none went out");
+        (masquerades && taking && silent).then(|| {
+            self.finding(Code::NO_ANSWERS, self.id(), seen)
+                .mend("lvsctl check FILE --node REAL-SERVER, on each real server")
+        })
+    }
+
+    fn one_gets_all(&self) -> Option<Finding> {
+        let before = |id| {
+            self.before
+                .destinations
+                .iter()
+                .find(move |it| it.destination.id == id)
+        };
+        let grown: Vec<_> = self
+            .after
+            .destinations
+            .iter()
+            .filter(|it| it.destination.weight != Weight::DRAIN)
+            .map(|it| {
+                let old = before(it.destination.id).map_or(0, |old| old.stats.connections);
+                (it.destination.id, it.stats.connections.saturating_sub(old))
+            })
+            .collect();
+        let total: u64 = grown.iter().map(|(_, count)| count).sum();
+        let (winner, count) = grown.iter().max_by_key(|(_, count)| *count)?;
+        let one_sided = grown.len() > 1 && *count == total && total >= ONE_SIDED;
+        let meant = matches!(self.service.service.scheduler.as_str(), "fo" | "ovf");
+        let seen = format!("all {total} connections went to {winner}");
+        (one_sided && !meant).then(|| {
+            self.finding(Code::ONE_GETS_ALL, self.id(), seen)
+                .mend("in the file: another scheduler, or a narrower persistence netmask")
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! UDP clients that a drain does not reach.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::check::view::director_here;
+use crate::check::{Code, Entry, Facts, Finding, Reading};
+use crate::cluster::Cluster;
+use crate::ipvs::{Connection, Protocol, ServiceId, Weight};
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
+        return Vec::new();
+    };
+    let Some((first, last)) = facts.two_readings() else {
+        return Vec::new();
+    };
+    let entries = last.services.iter().filter(|entry| is_udp(entry));
+    let found = entries.flat_map(|entry| {
+        let drained = drained(entry);
+        stuck(first, last, drained)
+            .into_iter()
+            .map(|destination| finding(facts, entry, destination))
+    });
+    found.collect()
+}
+
+fn is_udp(entry: &Entry) -> bool {
+    matches!(entry.status.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP)
+}
+
+fn drained(entry: &Entry) -> BTreeSet<SocketAddr> {
+    let destinations = entry.destinations.iter().map(|it| &it.destination);
+    let drained = destinations.filter(|it| it.weight == Weight::DRAIN);
+    drained
+        .map(|it| SocketAddr::new(it.id.address, it.id.port))
+        .collect()
+}
+
+/// The drained destinations of connections that were renewed between the readings: left alone, an
+/// entry's time runs out.
+fn stuck(first: &Reading, last: &Reading, drained: BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
+    let same = |a: &Connection, b: &Connection| {
+        (a.client, a.service, a.destination) == (b.client, b.service, b.destination)
+    };
+    let renewed = |now: &&Connection| {
+        let mut earlier = first.connections.iter();
+        earlier.any(|before| same(before, now) && now.expires >= before.expires)
+    };
+    let udp = last
+        .connections
+        .iter()
+        .filter(|it| it.protocol == Protocol::UDP);
+    let living = udp.filter(|it| !it.is_template() && drained.contains(&it.destination));
+    living.filter(renewed).map(|it| it.destination).collect()
+}
+
+fn finding(facts: &Facts, entry: &Entry, destination: SocketAddr) -> Finding {
+    let id = entry.status.service.id;
+    let seen = "it is drained, and its clients keep sending".to_owned();
+    Finding::new(Code::STUCK_UDP, format!("{destination} of {id}"), seen)
+        .on(&facts.node)
+        .mend(format!(
+            "sysctl -w net/ipv4/vs/expire_nodest_conn=1, and then lvsctl destination delete {id} {destination}"
+        ))
+}

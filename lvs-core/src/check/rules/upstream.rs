@@ -1,0 +1,62 @@
+//! Virtual IPs that no network of the director contains.
+
+use std::net::IpAddr;
+
+use crate::check::view::{around, carrier, facts_of, is_wide};
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::{Cluster, Director};
+use crate::net::Address;
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let directors = cluster.directors().iter();
+    let found = directors.flat_map(|director| {
+        let facts = facts_of(facts, &director.name);
+        let vips = cluster.virtual_ips().into_iter();
+        vips.filter(move |vip| !facts.is_some_and(|facts| is_reached(facts, *vip)))
+            .filter_map(|vip| judge(director, vip))
+    });
+    found.collect()
+}
+
+/// Somebody was counted who connected to it.
+fn is_reached(facts: &Facts, vip: IpAddr) -> bool {
+    let mut entries = facts.now().into_iter().flat_map(|now| &now.services);
+    entries.any(|entry| {
+        let service = &entry.status.service;
+        let at = matches!(service.id, crate::ipvs::ServiceId::Socket { address, .. } if address.ip() == vip);
+        at && entry.status.stats.connections > 0
+    })
+}
+
+fn judge(director: &Director, vip: IpAddr) -> Option<Finding> {
+    if around(&director.addresses, vip).next().is_some() {
+        return None;
+    }
+    let interface = &carrier(director, vip)?.id.interface;
+    let seen = format!("{vip} is on no network of {}", director.name);
+    let finding = Finding::new(Code::VIP_UPSTREAM, vip, seen).on(&director.name);
+    Some(match gateway(director, interface, vip) {
+        Some(via) => finding.mend(format!(
+            "on the router in front: a route to {vip} via {}, or a host route on that link",
+            via.id.network.addr()
+        )),
+        None => finding.mend(format!(
+            "on the router in front: a host route to {vip} on the link of {interface}"
+        )),
+    })
+}
+
+/// The director's own address on the virtual IP's interface, which a router can use as next hop.
+fn gateway<'a>(
+    director: &'a Director,
+    interface: &crate::name::IfName,
+    vip: IpAddr,
+) -> Option<&'a Address> {
+    let mut addresses = director.addresses.iter();
+    addresses.find(|it| {
+        let network = &it.id.network;
+        it.id.interface == *interface
+            && is_wide(network)
+            && network.addr().is_ipv4() == vip.is_ipv4()
+    })
+}

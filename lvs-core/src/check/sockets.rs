@@ -1,0 +1,104 @@
+//! Who listens: `tcp`, `tcp6`, `udp` and `udp6` of `/proc/thread-self/net`.
+//!
+//! A line of headings, then a line a socket: number, local address and port, remote ones, state, and
+//! more that is of no use here. An address is printed as 32-bit words in the machine's own byte order.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::Listener;
+use crate::ipvs::Protocol;
+
+/// `TCP_LISTEN`.
+const LISTENING: &str = "0A";
+/// A UDP socket that is connected to nobody is in `TCP_CLOSE`.
+const UNCONNECTED: &str = "07";
+
+/// The sockets of a file that take whatever comes; what is not understood is skipped.
+pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = Listener> {
+    let wanted = if protocol == Protocol::TCP {
+        LISTENING
+    } else {
+        UNCONNECTED
+    };
+    text.lines().filter_map(move |line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, _, state) = (words.next()?, words.next()?, words.next()?);
+        let address = socket(local).filter(|_| state == wanted)?;
+        Some(Listener { protocol, address })
+    })
+}
+
+fn socket(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some(SocketAddr::new(ip(address)?, port))
+}
+
+fn ip(hex: &str) -> Option<IpAddr> {
+    let words: Option<Vec<[u8; 4]>> = hex.as_bytes().chunks(8).map(word).collect();
+    match words?.as_slice() {
+        [bytes] => Some(Ipv4Addr::from(*bytes).into()),
+        words => {
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            Some(Ipv6Addr::from(bytes).into())
+        }
+    }
+}
+
+fn word(hex: &[u8]) -> Option<[u8; 4]> {
+    let hex = std::str::from_utf8(hex).ok().filter(|hex| hex.len() == 8)?;
+    u32::from_str_radix(hex, 16).ok().map(u32::to_ne_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From a little-endian machine: one listening on 127.0.0.1:80, one on every address, one connected.
+    const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt
+   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
+   1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1
+   2: 0B01A8C0:0016 0C01A8C0:D431 01 00000000:00000000 00:00000000 00000000     0        0 3 1
+";
+    const TCP6: &str = "  sl  local_address                         remote_address st
+   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0
+   1: B80D0120000000000000000001000000:01BB 00000000000000000000000000000000:0000 0A 0
+";
+    const UDP: &str = "  sl  local_address rem_address   st
+  12: 00000000:0035 00000000:0000 07 0
+  13: 0100007F:8000 0100007F:0035 01 0
+";
+
+    fn addresses(protocol: Protocol, text: &str) -> Vec<String> {
+        parse(protocol, text)
+            .map(|it| it.address.to_string())
+            .collect()
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn those_that_take_whatever_comes_are_found() {
+        assert_eq!(
+            addresses(Protocol::TCP, TCP),
+            ["127.0.0.1:80", "0.0.0.0:22"]
+        );
+        assert_eq!(
+            addresses(Protocol::TCP, TCP6),
+            ["[::]:80", "[2001:db8::1]:443"]
+        );
+        assert_eq!(addresses(Protocol::UDP, UDP), ["0.0.0.0:53"]);
+    }
+
+    #[test]
+    fn every_cut_of_it_is_read_without_harm() {
+        for text in [TCP, TCP6, UDP] {
+            for end in 0..text.len() {
+                assert!(parse(Protocol::TCP, &text[..end]).count() <= 2);
+            }
+        }
+        assert_eq!(
+            addresses(Protocol::TCP, "0: \u{e9}\u{e9}\u{e9}\u{e9}:0050 x 0A"),
+            [""; 0]
+        );
+    }
+}

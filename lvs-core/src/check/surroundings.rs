@@ -1,0 +1,114 @@
+//! What the kernel and other programs say of themselves in files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::name::IfName;
+use crate::net::Link;
+
+/// Flag of an address that another machine has too (`IFA_F_DADFAILED`).
+const DAD_FAILED: u8 = 0x08;
+
+/// Programs worth knowing of, by the 15 bytes the kernel keeps of a name.
+const MANAGERS: &[&str] = &[
+    "NetworkManager",
+    "keepalived",
+    "kube-proxy",
+    "kube-router",
+    "ldirectord",
+    "systemd-network",
+];
+
+/// The first word of each line of `/proc/modules`.
+pub(super) fn modules(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| line.split(' ').next());
+    lines.map(str::to_owned).collect()
+}
+
+/// The addresses in `if_inet6` that failed duplicate address detection: a line is the address in 32
+/// hexadecimal digits, then the interface's number, the prefix length, the scope and the flags.
+pub(super) fn duplicates(text: &str) -> BTreeSet<IpAddr> {
+    let failed = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = u128::from_str_radix(words.next()?, 16).ok()?;
+        let flags = u8::from_str_radix(words.nth(3)?, 16).ok()?;
+        (flags & DAD_FAILED != 0).then(|| IpAddr::V6(Ipv6Addr::from(address)))
+    });
+    failed.collect()
+}
+
+/// The programs that run and manage networks or IPVS. A process that ended meanwhile is none.
+pub(super) fn managers() -> BTreeSet<String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = processes.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
+    names
+        .map(|name| name.trim_end().to_owned())
+        .filter(|name| MANAGERS.contains(&name.as_str()))
+        .collect()
+}
+
+/// The interfaces that a running network manager says it manages.
+pub(super) fn managed(links: &[Link], managers: &BTreeSet<String>) -> BTreeMap<IfName, String> {
+    let mut managed = BTreeMap::new();
+    for link in links {
+        let state = |directory: &str| {
+            fs::read_to_string(format!("{directory}/{}", link.index)).unwrap_or_default()
+        };
+        let networkd =
+            managers.contains("systemd-network") && by_networkd(&state("/run/systemd/netif/links"));
+        let network_manager = managers.contains("NetworkManager")
+            && by_network_manager(&state("/run/NetworkManager/devices"));
+        if networkd {
+            managed.insert(link.name.clone(), "systemd-networkd".to_owned());
+        } else if network_manager {
+            managed.insert(link.name.clone(), "NetworkManager".to_owned());
+        }
+    }
+    managed
+}
+
+fn by_networkd(state: &str) -> bool {
+    let mut lines = state.lines();
+    let admin = lines.find_map(|line| line.strip_prefix("ADMIN_STATE="));
+    admin.is_some_and(|state| !["unmanaged", "linger"].contains(&state))
+}
+
+fn by_network_manager(state: &str) -> bool {
+    let mut lines = state.lines();
+    lines.any(|line| ["managed=true", "managed=1"].contains(&line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_first_words() {
+        let text =
+            "ip_vs_rr 16384 1 - Live 0x0000000000000000\nip_vs 200704 3 ip_vs_rr, Live 0x0\n";
+        let found: Vec<_> = modules(text).into_iter().collect();
+        assert_eq!(found, ["ip_vs", "ip_vs_rr"]);
+    }
+
+    #[test]
+    fn failed_addresses_are_marked() {
+        let text = "20010db8000000000000000000000001 02 80 00 88     eth0
+fe80000000000000000000fffe000001 02 40 20 80     eth0
+00000000000000000000000000000001 01 80 10 80       lo
+garbage\n";
+        let found: Vec<_> = duplicates(text).into_iter().collect();
+        assert_eq!(found, ["2001:db8::1".parse::<IpAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn managers_say_what_they_manage() {
+        assert!(by_networkd(
+            "# private\nADMIN_STATE=configured\nOPER_STATE=routable\n"
+        ));
+        assert!(!by_networkd("ADMIN_STATE=unmanaged\n"));
+        assert!(!by_networkd(""));
+        assert!(by_network_manager("[device]\nmanaged=true\n"));
+        assert!(!by_network_manager("[device]\nmanaged=false\n"));
+    }
+}

@@ -1,0 +1,108 @@
+//! The seeds of the fuzz targets, replayed as they are and damaged, without a fuzzer.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::testing::Random;
+
+/// The corpus from which the fuzzer starts.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let files = fs::read_dir(corpus.join(target)).unwrap();
+    files
+        .map(|file| fs::read(file.unwrap().path()).unwrap())
+        .collect()
+}
+
+/// Replays all seeds of a target, all of which must mean something, and so many damaged ones, of which
+/// some must and some must not: or the damage would show nothing.
+#[track_caller]
+fn replay(target: &str, run: fn(&[u8]), means_something: fn(&[u8]) -> bool, damaged: usize) {
+    let seeds = seeds(target);
+    for seed in &seeds {
+        assert!(means_something(seed), "{:?}", String::from_utf8_lossy(seed));
+        run(seed);
+    }
+    let mut random = Random::new(0x1b5);
+    let mut meant = 0;
+    for _ in 0..damaged {
+        let at = random.below(seeds.len());
+        let bytes = random.damage(&seeds[at]);
+        run(&bytes);
+        meant += usize::from(means_something(&bytes));
+    }
+    assert!((1..damaged).contains(&meant), "{meant} of {damaged}");
+}
+
+#[test]
+fn messages() {
+    let reads = |bytes: &[u8]| IpvsMessage::decode_with_header(bytes).is_ok();
+    replay("message", message, reads, 200_000);
+}
+
+#[test]
+fn random_messages() {
+    let mut random = Random::new(17);
+    for _ in 0..100_000 {
+        let mut bytes = random.bytes(160);
+        // A command that exists, so that not all end there.
+        if let Some(command) = bytes.first_mut() {
+            *command = *command % 17 + 1;
+        }
+        message(&bytes);
+    }
+}
+
+#[test]
+fn exchanges() {
+    let ends = |bytes: &[u8]| {
+        let (count, rest) = bytes.split_first().unwrap_or((&0, &[]));
+        let mut exchange = Exchange::new(1, u32::from(*count) + 1);
+        let mut fed = datagrams(rest).into_iter().map(|one| exchange.feed(one));
+        fed.any(|step| step.is_ok_and(|step| step.is_break()))
+    };
+    replay("exchange", exchange, ends, 20_000);
+}
+
+#[test]
+#[cfg(feature = "cluster")]
+fn rtnetlinks() {
+    let is_one = |bytes: &[u8]| bytes.first().is_some_and(|kind| *kind <= 2);
+    replay("rtnetlink", rtnetlink, is_one, 100_000);
+}
+
+#[test]
+fn proc_tables() {
+    let has_services = |bytes: &[u8]| {
+        let listing = proc::read_listing(bytes).unwrap();
+        listing.services.len() > 3 && listing.info.is_some()
+    };
+    replay("proc_table", proc_table, has_services, 20_000);
+}
+
+#[test]
+fn proc_connection_tables() {
+    let has_some = |bytes: &[u8]| {
+        let ordinary = proc::read_connections(bytes).unwrap();
+        !ordinary.is_empty() || !proc::read_sync_connections(bytes).unwrap().is_empty()
+    };
+    replay("proc_connections", proc_connections, has_some, 20_000);
+}
+
+/// Many of them are lines that ipvsadm refuses.
+#[test]
+fn all_rules() {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
+    replay("rules", rules, text, 20_000);
+}
+
+#[test]
+#[cfg(feature = "toml")]
+fn cluster_files() {
+    let reads = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        crate::Cluster::from_toml(text).is_ok()
+    };
+    replay("cluster_file", cluster_file, reads, 2000);
+}

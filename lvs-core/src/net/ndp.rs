@@ -1,0 +1,168 @@
+//! Who answers for an IPv6 address on a network: what [`arp`](super::arp) is for IPv4.
+//!
+//! For IPv6 there is no `arp_ignore`, and none is needed: an interface answers only for its own
+//! addresses, so a virtual IP on `lo` is nobody's answer. One on a network interface is.
+
+use std::net::Ipv6Addr;
+use std::time::{Duration, Instant};
+
+use super::MacAddress;
+use super::arp::{QUESTIONS, ask, link_address, listen, open, refused};
+use crate::error::{Operation, Result};
+use crate::name::IfName;
+
+/// `EtherType` of IPv6.
+const IPV6: [u8; 2] = [0x86, 0xdd];
+/// `IPPROTO_ICMPV6`.
+const ICMPV6: u8 = 58;
+/// The hop limit that proves that no router sent it on.
+const HERE: u8 = 255;
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+/// The option that names the target's hardware address, and its length in units of 8 bytes.
+const TARGET_ADDRESS: [u8; 2] = [2, 1];
+/// The length of the ICMPv6 message: type, code, checksum 2, reserved 4, target 16.
+const MESSAGE: u8 = 24;
+
+/// Asks on an interface who has `ip`, and returns the hardware address of everybody who answers within
+/// `wait`, each once, the fastest first.
+///
+/// It asks as nobody (source `::`, as duplicate address detection does), so no neighbour's table
+/// changes. In the calling thread's network namespace; needs `CAP_NET_RAW`.
+///
+/// # Errors
+/// Those of [`arp::probe`](super::arp::probe).
+pub fn probe(interface: &IfName, ip: Ipv6Addr, wait: Duration) -> Result<Vec<MacAddress>> {
+    let operation = Operation::new("ask who has", format!("{ip} on {interface}"));
+    let link = link_address(&operation, interface)?;
+    let mac = link.addr().map(MacAddress).unwrap_or(MacAddress([0; 6]));
+    let failed = |errno| refused(operation.clone(), errno, interface);
+    let socket = open(&link).map_err(failed)?;
+    let question = solicitation(mac, ip);
+    let mut owners = Vec::new();
+    for _ in 0..QUESTIONS {
+        ask(&socket, &question).map_err(failed)?;
+        let until = Instant::now() + wait / QUESTIONS;
+        let answer = |bytes: &[u8]| advertised(bytes, ip);
+        listen(&socket, until, answer, &mut owners).map_err(failed)?;
+    }
+    Ok(owners)
+}
+
+/// A neighbour solicitation in its frame (RFC 4861): Ethernet 14 bytes, IPv6 40, ICMPv6 24.
+///
+/// It goes to the group of all who have an address that ends like this one.
+fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
+    let [.., a, b, c] = ip.octets();
+    let group = Ipv6Addr::new(
+        0xff02,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0xff00 | u16::from(a),
+        u16::from_be_bytes([b, c]),
+    );
+    let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
+    message.extend(ip.octets());
+    let sum = checksum(Ipv6Addr::UNSPECIFIED, group, &message).to_be_bytes();
+    message.splice(2..4, sum);
+    let mut frame = vec![0x33, 0x33, 0xff, a, b, c];
+    frame.extend(mac.0);
+    frame.extend(IPV6);
+    frame.extend([0x60, 0, 0, 0, 0, MESSAGE, ICMPV6, HERE]);
+    frame.extend(Ipv6Addr::UNSPECIFIED.octets());
+    frame.extend(group.octets());
+    frame.extend(message);
+    frame
+}
+
+/// The Internet checksum over addresses, length, protocol and message.
+fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
+    let mut bytes = [source.octets(), destination.octets()].concat();
+    bytes.extend([0, 0, 0, MESSAGE, 0, 0, 0, ICMPV6]);
+    bytes.extend(message);
+    let words = bytes.chunks(2).map(|word| match word {
+        [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
+        _ => 0,
+    });
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// Whose hardware address a neighbour advertisement for `ip` names; where it names none, its sender's.
+fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
+    let (ethernet, rest) = frame.split_first_chunk::<14>()?;
+    let [_, _, _, _, _, _, source @ .., _, _] = ethernet;
+    let (header, rest) = rest.split_first_chunk::<40>()?;
+    let (message, options) = rest.split_first_chunk::<24>()?;
+    let target = message.last_chunk::<16>()?;
+    let is_answer = ethernet.ends_with(&IPV6)
+        && header.get(6..8) == Some(&[ICMPV6, HERE])
+        && message.starts_with(&[ADVERTISEMENT, 0])
+        && *target == ip.octets();
+    if !is_answer {
+        return None;
+    }
+    let named = options.strip_prefix(&TARGET_ADDRESS);
+    let named = named.and_then(|rest| rest.first_chunk::<6>());
+    Some(MacAddress(*named.unwrap_or(source.first_chunk()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
+
+    fn ip() -> Ipv6Addr {
+        "2001:db8::11:22".parse().unwrap()
+    }
+
+    /// The answer of another machine, made of the question.
+    fn advertisement() -> Vec<u8> {
+        let mut frame = solicitation(MAC, ip());
+        frame[54] = ADVERTISEMENT;
+        frame.extend([2, 1, 2, 0, 0, 0, 0, 9]);
+        frame
+    }
+
+    #[test]
+    fn the_question_is_whole() {
+        let frame = solicitation(MAC, ip());
+        assert_eq!(frame.len(), 78);
+        assert_eq!(frame[..6], [0x33, 0x33, 0xff, 0x11, 0, 0x22]);
+        assert_eq!(
+            frame[38..54],
+            "ff02::1:ff11:22".parse::<Ipv6Addr>().unwrap().octets()
+        );
+        let group = Ipv6Addr::from(<[u8; 16]>::try_from(&frame[38..54]).unwrap());
+        // With its checksum in place a message sums up to nothing.
+        assert_eq!(checksum(Ipv6Addr::UNSPECIFIED, group, &frame[54..]), 0);
+    }
+
+    #[test]
+    fn an_answer_names_a_hardware_address() {
+        let named = Some(MacAddress([2, 0, 0, 0, 0, 9]));
+        assert_eq!(advertised(&advertisement(), ip()), named);
+        assert_eq!(advertised(&advertisement()[..78], ip()), Some(MAC));
+        assert_eq!(advertised(&advertisement(), Ipv6Addr::LOCALHOST), None);
+        assert_eq!(
+            advertised(&solicitation(MAC, ip()), ip()),
+            None,
+            "a question"
+        );
+    }
+
+    #[test]
+    fn every_cut_of_it_is_read_without_harm() {
+        let frame = advertisement();
+        for end in 0..78 {
+            assert_eq!(advertised(&frame[..end], ip()), None);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Healthy clusters that are broken in one way each: what it does to clients, whether the check finds
+//! exactly that and nothing else, and whether what it says mends it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+mod clock;
+mod dr;
+mod nat;
+mod probe;
+mod web;
+
+pub(crate) const NAT: &str = include_str!("../../../examples/nat.toml");
+pub(crate) const DR: &str = include_str!("../../../examples/dr.toml");
+
+lvs_lab::main! {
+    dr::a_healthy_one_is_sound,
+    dr::no_arp_switches,
+    dr::arp_switches_only_on_lo,
+    dr::arp_switches_only_in_default,
+    dr::arp_ignore_without_arp_announce,
+    dr::arp_ignore_of_3,
+    dr::virtual_ip_with_its_network_on_lo,
+    dr::virtual_ip_on_a_network_interface,
+    dr::virtual_ip_missing_on_a_real_server,
+    dr::virtual_ip_missing_on_the_director,
+    dr::another_port,
+    dr::no_forwarding_is_no_mistake,
+    dr::a_real_server_reaches_itself,
+    dr::the_director_as_client,
+    dr::an_interface_with_a_dot,
+    dr::a_gateway_that_is_the_director,
+    nat::a_healthy_one_is_sound,
+    nat::no_forwarding,
+    nat::no_forwarding_on_the_interface,
+    nat::another_gateway,
+    nat::no_gateway,
+    nat::a_client_beside_the_real_servers,
+    nat::virtual_ip_missing_on_the_director,
+    nat::all_weights_zero,
+    nat::virtual_ip_that_hangs_on_another,
+    nat::every_port_without_persistence,
+    nat::a_loopback_destination,
+    nat::ip_vs_is_not_there,
+    probe::only_the_director_answers,
+    probe::a_real_server_answers_too,
+    probe::asking_changes_no_neighbour_table,
+    probe::ipv6_is_asked_by_solicitation,
+    clock::a_server_of_the_same_time,
+    clock::a_server_that_is_5_seconds_ahead,
+    clock::half_of_a_second_is_the_limit,
+    clock::a_server_that_never_answers,
+    clock::no_server_at_all,
+}

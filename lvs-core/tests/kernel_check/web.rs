@@ -1,0 +1,259 @@
+//! A cluster that works, to be broken, checked and mended.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
+use lvs_core::cluster::PlanOptions;
+use lvs_core::ipvs::{Command, Seconds, ServiceId};
+use lvs_core::net::{Address, IpNet, Route};
+use lvs_core::sysctl::SysctlKey;
+use lvs_core::{Cluster, Host, IfName, Netns};
+use lvs_lab::{Lab, http, run_tool};
+
+/// Clients that keep asking while a machine is checked.
+const CLIENTS: usize = 8;
+/// So many requests meet every real server.
+const REQUESTS: usize = 6;
+
+pub(crate) struct Web {
+    pub(crate) lab: Lab,
+    pub(crate) cluster: Cluster,
+    pub(crate) service: ServiceId,
+}
+
+impl Web {
+    /// Applies the file and sees that it works. The time server has tests of its own.
+    pub(crate) fn new(text: &str) -> Self {
+        let text = format!("{text}\n[time]\nntp-server = \"127.0.0.1\"\n");
+        let cluster = Cluster::from_toml(&text).unwrap();
+        let lab = Lab::new(&cluster, CLIENTS).unwrap();
+        lab.apply().unwrap();
+        lab.wait_for_servers().unwrap();
+        let service = cluster.services()[0].service.id;
+        let web = Self {
+            lab,
+            cluster,
+            service,
+        };
+        assert!(web.works(), "the healthy cluster works");
+        web
+    }
+
+    /// A machine of the cluster, "client" or "router".
+    fn machine(&self, name: &str) -> &Netns {
+        let mut machines = self.lab.network().machines();
+        machines.find(|(it, _)| *it == name).unwrap().1
+    }
+
+    pub(crate) fn on<T: Send>(&self, machine: &str, f: impl FnOnce(&mut Host) -> T + Send) -> T {
+        self.machine(machine).run(f).unwrap()
+    }
+
+    /// Who answers a few requests; `None` where nobody does.
+    pub(crate) fn answers(&self) -> Vec<Option<String>> {
+        let requests = 0..REQUESTS;
+        requests
+            .map(|number| self.lab.request(&self.service, number).ok())
+            .collect()
+    }
+
+    /// Whether every one of a few requests is answered.
+    pub(crate) fn works(&self) -> bool {
+        (0..REQUESTS).all(|number| self.lab.request(&self.service, number).is_ok())
+    }
+
+    /// Whether a machine gets an answer from an address, asking itself.
+    pub(crate) fn reaches(&self, machine: &str, address: &str) -> Option<String> {
+        let address: SocketAddr = address.parse().unwrap();
+        self.on(machine, |_| {
+            http::fetch(address, None, Duration::from_secs(2)).ok()
+        })
+    }
+
+    /// The connections that the director has counted for the service, live.
+    pub(crate) fn counted(&self) -> u32 {
+        self.on("director", |host| {
+            let destinations = host.ipvs().unwrap().destinations(&self.service).unwrap();
+            destinations.iter().map(|it| it.active + it.inactive).sum()
+        })
+    }
+
+    /// Checks a machine while clients keep asking.
+    pub(crate) fn check(&self, node: &str) -> Report {
+        self.check_while(node, |number| {
+            // What becomes of it is what the check is to find out.
+            let _ = self.lab.request(&self.service, number);
+        })
+    }
+
+    /// Checks a machine while `ask` is called again and again by several clients.
+    pub(crate) fn check_while(&self, node: &str, ask: impl Fn(usize) + Sync) -> Report {
+        let done = AtomicBool::new(false);
+        let number = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        ask(number.fetch_add(1, Ordering::Relaxed));
+                    }
+                });
+            }
+            let report = self.check_alone(node, None);
+            done.store(true, Ordering::Relaxed);
+            report
+        })
+    }
+
+    pub(crate) fn check_alone(&self, node: &str, arp: Option<Duration>) -> Report {
+        let state = self.cluster.node(node).unwrap();
+        let gather = Gather {
+            clock: false,
+            arp,
+            ..Gather::default()
+        };
+        let gathered = self.on(node, |host| {
+            Facts::gather(host, &self.cluster, &state, &gather)
+        });
+        check::on_machine(&self.cluster, &gathered.unwrap())
+    }
+
+    /// Does what the finding says, to the letter.
+    pub(crate) fn mend(&self, finding: &Finding) {
+        let node = finding.node.as_ref().unwrap().as_str();
+        for line in &finding.mend {
+            if line.starts_with("or ") || line.starts_with("in the file") {
+                continue;
+            }
+            let (machine, line) = match line.strip_prefix("on the router: ") {
+                Some(line) => ("router", line),
+                None => (node, line.as_str()),
+            };
+            line.split(" && ")
+                .for_each(|command| self.run(machine, command));
+        }
+    }
+
+    fn run(&self, machine: &str, command: &str) {
+        let words: Vec<_> = command.split_whitespace().collect();
+        match words.as_slice() {
+            ["lvsctl", "apply", ..] => {
+                let state = self.cluster.node(machine).unwrap();
+                let take_over = command.contains("--take-over");
+                self.on(machine, |host| {
+                    let options = PlanOptions { take_over };
+                    state.apply(host, options, &mut |_| ()).map(drop).unwrap();
+                });
+            }
+            [tool @ ("ip" | "sysctl"), arguments @ ..] => {
+                self.on(machine, |_| run_tool(tool, arguments).map(drop).unwrap());
+            }
+            _ => panic!("no command: {command}"),
+        }
+    }
+
+    /// Breaks it on a machine, sees whether that hurts, finds exactly that, mends it, sees it work.
+    #[track_caller]
+    pub(crate) fn broken(
+        &self,
+        node: &str,
+        code: Code,
+        hurts: Hurts,
+        how: impl FnOnce(&mut Host) + Send,
+    ) {
+        self.on(node, how);
+        assert_eq!(self.works(), hurts == Hurts::Nobody, "whether it hurts");
+        let finding = only(&self.check(node), code);
+        self.mend(&finding);
+        self.mended(node);
+    }
+
+    /// Waits until nobody asks any more who had begun before it was mended: what comes of that is
+    /// no sign of how things are now. SYN_RECV lasts 60 s from the last question on.
+    fn let_clients_give_up(&self) {
+        let is_recent = |host: &mut Host| {
+            let connections = host.proc().connections().unwrap();
+            let mut connections = connections.into_iter();
+            connections.any(|it| it.state == "SYN_RECV" && it.expires > Seconds(56))
+        };
+        let started = Instant::now();
+        while self.on("director", is_recent) {
+            assert!(started.elapsed() < Duration::from_secs(20), "they ask on");
+            thread::yield_now();
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn mended(&self, node: &str) {
+        assert!(self.works(), "the mended cluster works");
+        self.let_clients_give_up();
+        sound(&self.check(node));
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hurts {
+    /// Some or all clients.
+    Clients,
+    /// Traffic goes on as before.
+    Nobody,
+}
+
+/// The findings, without the note that the router needs a route, which only the director can judge.
+pub(crate) fn findings(report: &Report) -> Vec<&Finding> {
+    let findings = report.findings().iter();
+    findings
+        .filter(|it| it.code != Code::VIP_UPSTREAM)
+        .collect()
+}
+
+#[track_caller]
+pub(crate) fn sound(report: &Report) {
+    assert!(findings(report).is_empty(), "{}", text(report));
+}
+
+/// Exactly one finding, of this code.
+#[track_caller]
+pub(crate) fn only(report: &Report, code: Code) -> Finding {
+    match findings(report).as_slice() {
+        [finding] if finding.code == code => (*finding).clone(),
+        _ => panic!("{code} alone was expected:\n{}", text(report)),
+    }
+}
+
+pub(crate) fn codes(report: &Report) -> Vec<Code> {
+    findings(report).iter().map(|it| it.code).collect()
+}
+
+pub(crate) fn text(report: &Report) -> String {
+    let findings = report.findings().iter().map(Finding::to_string);
+    findings.collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn set(host: &Host, key: &str, value: &str) {
+    host.sysctl()
+        .write(&SysctlKey::new(key).unwrap(), value)
+        .unwrap();
+}
+
+pub(crate) fn address(interface: &str, network: &str) -> Address {
+    Address::new(
+        interface.parse::<IfName>().unwrap(),
+        network.parse::<IpNet>().unwrap(),
+    )
+}
+
+pub(crate) fn default_via(gateway: &str) -> Route {
+    Route::via(
+        "0.0.0.0/0".parse().unwrap(),
+        gateway.parse::<IpAddr>().unwrap(),
+    )
+}
+
+/// Straight into the table, sense or not.
+pub(crate) fn put(host: &mut Host, commands: &[Command]) {
+    let results = host.ipvs().unwrap().batch(commands).unwrap();
+    results.into_iter().for_each(|result| result.unwrap());
+}
