@@ -165,6 +165,25 @@ pub(crate) struct RemoveArguments {
     pub(crate) json: bool,
 }
 
+const LISTED: &str = "\
+Destinations stand in the kernel's order, newest first, which is that in which schedulers look at
+them. A table is as wide as the terminal, or COLUMNS; into a pipe, every row is one line.
+
+JSON: one object. Within /1 fields are only ever added; counters are exact integers, times are whole
+seconds, and what was not asked for is null (services: empty).
+  {schema: \"lvsctl.list/1\", loaded, services, connections, timeouts, daemons}
+  services     [{service, stats, destinations: [{destination, active, inactive, persistent, stats}]}]
+  service      {id: \"tcp 172.16.5.11:80\" | \"fwmark 1 ipv4\", scheduler, flags: bits, engine,
+                persistence: null | {timeout, netmask: {ipv4: \"255.255.255.0\"} | {ipv6: 64}}}
+  destination  {id: \"192.168.1.12:80\", weight, thresholds: {upper, lower},
+                forwarding: \"masquerade\" | \"direct-routing\" | \"local\" | \"bypass\" |
+                {tunnel: \"ipip\" | {gue: {port, checksum}} | {gre: {checksum}}}}
+  stats        {connections, packets_in, packets_out, bytes_in, bytes_out, rates: the same a second}
+  connections  [{protocol: \"tcp\", client, service, destination: \"ADDRESS:PORT\", state, expires,
+                engine, engine_data, origin: null | \"local\" | \"sync\"}]
+  timeouts     {tcp, tcp_fin, udp}
+  daemons      [{role: \"master\" | \"backup\", interface, sync_id, max_length, group, port, ttl}]";
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// The cluster file; - is standard input
@@ -197,6 +216,7 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = LISTED)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
     pub(crate) view: View,

@@ -17,6 +17,7 @@ mod connection;
 mod daemon;
 mod describe;
 mod destination;
+mod editor;
 mod family;
 mod handle;
 pub mod message;
