@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::arguments::{ApplyArguments, Format};
 use crate::exit::{Exit, Problem, changed};
-use crate::file;
-use crate::output::{print, print_json};
+use crate::output::{complain, print, print_json};
 use crate::plan::{refused, show};
+use crate::{file, signals};
 
 /// The JSON of something done.
 #[derive(Serialize)]
@@ -24,15 +24,20 @@ struct Report<'a> {
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
     let node = file::node(&arguments.target)?;
     let mut host = Host::open()?;
+    let state = arguments.target.state.state();
     let options = PlanOptions {
         take_over: arguments.take_over,
     };
     if arguments.dry_run {
-        let plan = node.plan(&mut host, options)?;
+        let plan = state.plan(&node, &mut host, options)?;
         return shown(&plan, arguments.json, arguments.exit_code);
     }
+    let mut held = state.lock("apply")?.stop_by(signals::stop_flag()?);
+    if let Some(time) = arguments.confirm {
+        held = held.confirm_within(time);
+    }
     let plan = done("lvsctl.apply/1", arguments.json, |events| {
-        node.apply(&mut host, options, events)
+        held.apply(&node, &mut host, options, events)
     })?;
     Ok(changed(!plan.is_empty(), arguments.exit_code))
 }
@@ -51,8 +56,8 @@ pub(crate) fn done(
     verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
 ) -> Result<Plan, Problem> {
     let mut planned = None;
-    let result = verb(&mut |event| {
-        if let Event::Planned(plan) = event {
+    let result = verb(&mut |event| match event {
+        Event::Planned(plan) => {
             planned = Some(plan.clone());
             // What cannot be shown is done all the same; the exit status tells.
             let _ = if json {
@@ -61,6 +66,11 @@ pub(crate) fn done(
                 print(&plan.to_string())
             };
         }
+        Event::Confirming(time) => complain(&format!(
+            "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
+            time.as_secs()
+        )),
+        _ => {}
     });
     if json {
         report(schema, planned.as_ref(), &result)?;

@@ -1,6 +1,12 @@
 //! The command line.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lvs_core::cluster::{Drain, State};
+
+use crate::duration;
 
 /// Plans, applies and inspects Linux Virtual Server clusters.
 #[derive(Debug, Parser)]
@@ -19,8 +25,14 @@ pub(crate) enum Verb {
     Plan(PlanArguments),
     /// Make this machine look as the file says, verify it, and take it back if it fails
     Apply(ApplyArguments),
-    /// Take the cluster off this machine; its own addresses, default route and sysctls stay
+    /// Say in time that a change made with apply --confirm is to stay
+    Confirm(StateArguments),
+    /// Take the cluster off this machine: everything as it was found
     Remove(RemoveArguments),
+    /// Send nobody new to a real server and wait until nobody is left there; lasts until undrain
+    Drain(DrainArguments),
+    /// Give a drained real server its weight back
+    Undrain(UndrainArguments),
     /// Show the kernel's table of services and destinations
     List(ListArguments),
     /// Show the order in which the machines are to be changed
@@ -54,6 +66,21 @@ pub(crate) struct Target {
     /// The machine of the file that this one is [default: the one with this host name]
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArguments {
+    /// Where is remembered what was found and made here
+    #[arg(long, value_name = "DIR", default_value = State::DEFAULT)]
+    pub(crate) state: PathBuf,
+}
+
+impl StateArguments {
+    pub(crate) fn state(&self) -> State {
+        State::at(&self.state)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +112,10 @@ pub(crate) struct ApplyArguments {
     /// Only show what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Take everything back unless `lvsctl confirm` is given within this time, whatever becomes of
+    /// this terminal: for changes that may cut the connection they are made by
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) confirm: Option<Duration>,
     /// Delete services on a virtual IP that the file does not name
     #[arg(long)]
     pub(crate) take_over: bool,
@@ -94,6 +125,30 @@ pub(crate) struct ApplyArguments {
     /// Report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrainArguments {
+    /// The real server's address, on one port or on all: 192.168.1.12, 192.168.1.12:80, [fd00::12]:80
+    #[arg(value_name = "ADDRESS[:PORT]")]
+    pub(crate) drain: Drain,
+    /// How long to wait for connections to end
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+    /// Then take it out of the table, until undrain
+    #[arg(long)]
+    pub(crate) remove: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndrainArguments {
+    /// As it was given to drain
+    #[arg(value_name = "ADDRESS[:PORT]")]
+    pub(crate) drain: Drain,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,10 @@
 mod apply;
 mod arguments;
 mod columns;
+mod confirm;
 mod direct;
+mod drain;
+mod duration;
 mod exit;
 mod file;
 mod grid;
@@ -14,6 +17,7 @@ mod plan;
 mod remove;
 mod restore;
 mod save;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -39,7 +43,10 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
     match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Apply(arguments) => apply::run(&arguments),
+        Verb::Confirm(arguments) => confirm::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Drain(arguments) => drain::run(&arguments),
+        Verb::Undrain(arguments) => drain::undrain(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),

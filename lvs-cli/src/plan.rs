@@ -20,7 +20,8 @@ pub(crate) struct Report<'a> {
 pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
     let node = file::node(&arguments.target)?;
     let take_over = arguments.take_over;
-    let plan = node.plan(&mut Host::open()?, PlanOptions { take_over })?;
+    let state = arguments.target.state.state();
+    let plan = state.plan(&node, &mut Host::open()?, PlanOptions { take_over })?;
     show(&plan, arguments.format)?;
     refused(&plan)?;
     Ok(changed(!plan.is_empty(), arguments.exit_code))

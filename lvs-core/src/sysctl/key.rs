@@ -64,6 +64,10 @@ impl SysctlKey {
     /// Whether routers are believed that they know a better way. Changing
     /// [`IP_FORWARD`](Self::IP_FORWARD) sets this one to the contrary.
     pub const ACCEPT_REDIRECTS: Self = Self(Cow::Borrowed("net/ipv4/conf/all/accept_redirects"));
+    /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
+    /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
+    pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
+        Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
 
     /// Checks that the path stays below `/proc/sys`.
     ///
@@ -136,6 +140,21 @@ impl SysctlKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is there only while ip_vs is loaded.
+    pub(crate) fn is_ipvs(&self) -> bool {
+        self.0.starts_with("net/ipv4/vs/")
+    }
+
+    /// The switch whose changes change this one too.
+    pub(crate) fn follows(&self) -> Option<Self> {
+        let is_forwarding = |prefix| self.0.starts_with(prefix) && self.0.ends_with("/forwarding");
+        if *self == Self::ACCEPT_REDIRECTS || is_forwarding("net/ipv4/conf/") {
+            return Some(Self::IP_FORWARD);
+        }
+        let follows = is_forwarding("net/ipv6/conf/") && *self != Self::IPV6_FORWARDING;
+        follows.then_some(Self::IPV6_FORWARDING)
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.

@@ -17,6 +17,10 @@ pub enum Failure {
     Step(Box<Step>, Error),
     /// The kernel took every step, but the machine does not look right: this is left to do.
     Unverified(Box<Plan>),
+    /// Somebody said stop.
+    Stopped,
+    /// All was well, but nobody confirmed it in time.
+    Unconfirmed,
 }
 
 /// What became of the steps that were done before the failure.
@@ -42,7 +46,7 @@ impl ApplyError {
         Self(Box::new((failure, aftermath)))
     }
 
-    pub(super) fn untouched(error: Error) -> Self {
+    pub(in crate::cluster) fn untouched(error: Error) -> Self {
         Self::new(Failure::Unreadable(error), Aftermath::Untouched)
     }
 
@@ -77,6 +81,8 @@ impl fmt::Display for Failure {
                 f.write_str(&said.join("\n"))
             }
             Self::Unreadable(error) | Self::Step(_, error) => write!(f, "{error}"),
+            Self::Stopped => f.write_str("stopped before the end"),
+            Self::Unconfirmed => f.write_str("not confirmed in time"),
             Self::Unverified(left) => {
                 f.write_str("the kernel took every step, but when read back this is left to do:")?;
                 left.steps().try_for_each(|step| write!(f, "\n  {step}"))
@@ -110,7 +116,10 @@ impl std::error::Error for ApplyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.failure() {
             Failure::Unreadable(error) | Failure::Step(_, error) => Some(error),
-            Failure::Refused(_) | Failure::Unverified(_) => None,
+            Failure::Refused(_)
+            | Failure::Unverified(_)
+            | Failure::Stopped
+            | Failure::Unconfirmed => None,
         }
     }
 }

@@ -9,15 +9,23 @@ use crate::host::Host;
 use crate::ipvs::{Command, Service};
 use crate::net::{Address, Route};
 
-/// Carries out phase by phase; the next begins when everything in the last has succeeded.
+/// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
+/// has said stop.
 pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
+    is_stopped: &dyn Fn() -> bool,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    plan.phases
-        .iter()
-        .try_for_each(|phase| self::phase(phase, host, events))
+    let go_on = || match is_stopped() {
+        true => Err(Failure::Stopped),
+        false => Ok(()),
+    };
+    for phase in &plan.phases {
+        go_on()?;
+        self::phase(phase, host, events)?;
+    }
+    go_on()
 }
 
 /// One phase: its IPVS steps in one batch, the others one by one.

@@ -2,9 +2,12 @@
 
 mod error;
 mod execute;
+mod job;
 
 pub use error::{Aftermath, ApplyError, Failure};
-use execute::execute;
+pub(in crate::cluster) use job::Job;
+
+use std::time::Duration;
 
 use super::plan::{Phase, Plan, PlanOptions, Step};
 use super::{NodeState, Observed, Scope};
@@ -25,6 +28,8 @@ pub enum Event<'a> {
     Failed(&'a Step, &'a Error),
     /// Everything has been read back, and nothing is left to do.
     Verified,
+    /// It is taken back unless it is confirmed within this time.
+    Confirming(Duration),
     /// This is going to be taken back.
     Reverting(&'a Plan),
 }
@@ -52,6 +57,9 @@ impl NodeState {
     /// What was done before a failure is taken back. Returns what was done: an empty plan if the
     /// machine looked right already.
     ///
+    /// Nothing is remembered: what the file no longer names stays, and a removal does not know what was
+    /// there before. See [`State::lock`](super::State::lock) for the verbs that do.
+    ///
     /// ```no_run
     /// use lvs_core::cluster::PlanOptions;
     /// use lvs_core::{Cluster, Host};
@@ -74,7 +82,8 @@ impl NodeState {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        self.carry_out(host, &|observed| Plan::new(self, observed, options), events)
+        let plan = |observed: &Observed| Plan::new(self, observed, options);
+        Job::plain(Scope::of(self), &plan).run(host, events)
     }
 
     /// Takes the cluster off this machine: see [`Plan::removal`] for what goes and what stays.
@@ -86,72 +95,7 @@ impl NodeState {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        self.carry_out(host, &|observed| Plan::removal(self, observed), events)
-    }
-
-    fn carry_out(
-        &self,
-        host: &mut Host,
-        plan: &dyn Fn(&Observed) -> Plan,
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Plan, ApplyError> {
-        let scope = Scope::of(self);
-        let before = Observed::read(host, &scope).map_err(ApplyError::untouched)?;
-        let planned = plan(&before);
-        events(Event::Planned(&planned));
-        if !planned.refusals.is_empty() {
-            return Err(ApplyError::refused(planned.refusals));
-        }
-        probe(&planned, host).map_err(ApplyError::untouched)?;
-        let done = execute(&planned, host, events).and_then(|()| verify(host, &scope, plan));
-        if let Err(failure) = done {
-            let aftermath = revert(&planned, &before, host, &scope, events);
-            return Err(ApplyError::new(failure, aftermath));
-        }
-        events(Event::Verified);
-        Ok(planned)
-    }
-}
-
-/// Finds out that IPVS cannot be used before anything has been changed.
-fn probe(plan: &Plan, host: &mut Host) -> Result<()> {
-    if plan.steps().any(|step| step.action.is_ipvs()) {
-        host.ipvs()?.info()?;
-    }
-    Ok(())
-}
-
-/// Reads back: whatever the kernel has quietly not done would have to be planned again.
-fn verify(host: &mut Host, scope: &Scope, plan: &dyn Fn(&Observed) -> Plan) -> Result<(), Failure> {
-    let left = plan(&Observed::read(host, scope).map_err(Failure::Unreadable)?);
-    if left.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Unverified(Box::new(left)))
-}
-
-/// Takes back what is there of a plan, goes on where a step fails, and looks what is left.
-fn revert(
-    plan: &Plan,
-    before: &Observed,
-    host: &mut Host,
-    scope: &Scope,
-    events: &mut dyn FnMut(Event<'_>),
-) -> Aftermath {
-    let left = |host: &mut Host| Observed::read(host, scope).map(|now| plan.revert(before, &now));
-    let back = match left(host) {
-        Ok(back) if back.is_empty() => return Aftermath::Untouched,
-        Ok(back) => back,
-        Err(error) => return Aftermath::Unknown(error),
-    };
-    events(Event::Reverting(&back));
-    for phase in &back.phases {
-        // Whatever fails here is found by the next look.
-        let _ = execute::phase(phase, host, events);
-    }
-    match left(host) {
-        Ok(left) if left.is_empty() => Aftermath::Reverted,
-        Ok(left) => Aftermath::Stands(Box::new(left)),
-        Err(error) => Aftermath::Unknown(error),
+        let plan = |observed: &Observed| Plan::removal(self, observed);
+        Job::plain(Scope::of(self), &plan).run(host, events)
     }
 }

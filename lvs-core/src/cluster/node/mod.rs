@@ -68,6 +68,10 @@ pub struct WantedService {
     pub keep_weight: bool,
     /// In the order in which they are to be added; the reason is the real server's name.
     pub destinations: Vec<Wanted<Destination>>,
+    /// Those that get no new connections, with the weight they get back: of real servers that the file
+    /// drains, and by a drain on record, which may even keep them out of `destinations`. Unlike other
+    /// weights that 0 is made true with `keep_weight` too.
+    pub drained: Vec<Destination>,
 }
 
 impl WantedService {
@@ -150,6 +154,7 @@ impl NodeState {
             .iter()
             .map(|service| wanted_service(cluster, service))
             .collect();
+        state.expire_templates();
         state
     }
 
@@ -186,7 +191,7 @@ impl NodeState {
             .or_insert_with(|| Wanted::new((), why));
     }
 
-    fn sysctl(&mut self, key: SysctlKey, value: impl fmt::Display, why: &str) {
+    pub(super) fn sysctl(&mut self, key: SysctlKey, value: impl fmt::Display, why: &str) {
         self.sysctls
             .insert(key, Wanted::new(value.to_string(), why));
     }
@@ -205,14 +210,24 @@ impl NodeState {
 }
 
 fn wanted_service(cluster: &Cluster, service: &VirtualService) -> WantedService {
-    let destinations = service.destinations.iter();
-    WantedService {
+    let mut wanted = WantedService {
         service: service.service.clone(),
         keep_weight: service.keep_weight,
-        destinations: destinations
-            .filter_map(|it| destination(cluster, service, it))
-            .collect(),
+        destinations: Vec::new(),
+        drained: Vec::new(),
+    };
+    for it in &service.destinations {
+        let Some(mut destination) = destination(cluster, service, it) else {
+            continue;
+        };
+        let server = cluster.real_server(&it.real_server);
+        if server.is_some_and(|server| server.drain) {
+            wanted.drained.push(destination.value);
+            destination.value.weight = Weight::DRAIN;
+        }
+        wanted.destinations.push(destination);
     }
+    wanted
 }
 
 /// A destination with its address; a cluster has none without, for that is checked.
@@ -227,14 +242,10 @@ fn destination(
         Some(server) => server.real_ip(family),
         None => local_address(cluster, family),
     }?;
-    let weight = match server {
-        Some(server) if server.drain => Weight::DRAIN,
-        Some(server) => it.weight.unwrap_or(server.weight),
-        None => it.weight.unwrap_or_default(),
-    };
+    let weight = server.map(|server| server.weight).unwrap_or_default();
     let id = DestinationId::new(address, it.port.unwrap_or_else(|| service.port()));
     let destination = Destination {
-        weight,
+        weight: it.weight.unwrap_or(weight),
         thresholds: it.thresholds,
         ..Destination::new(id, it.forwarding)
     };

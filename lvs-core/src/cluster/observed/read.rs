@@ -59,13 +59,19 @@ fn sysctls(
 ) -> Result<BTreeMap<SysctlKey, String>> {
     let mut found = BTreeMap::new();
     for key in keys {
-        match sysctl.read(&key) {
-            Ok(value) => found.insert(key, value),
-            Err(error) if error.is_not_found() => None,
+        let value = match sysctl.read(&key) {
+            Ok(value) => Some(value),
+            Err(error) if error.is_not_found() => before_loading(&key),
             Err(error) => return Err(error),
         };
+        found.extend(value.map(|value| (key, value)));
     }
     Ok(found)
+}
+
+/// What a switch of ip_vs will be when the kernel loads it.
+fn before_loading(key: &SysctlKey) -> Option<String> {
+    (*key == SysctlKey::EXPIRE_QUIESCENT_TEMPLATE).then(|| "0".to_owned())
 }
 
 fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{NodeState, Role};
+use crate::cluster::{NodeState, Record, Role};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -23,6 +23,24 @@ impl Scope {
             sysctls: node.sysctls.keys().cloned().collect(),
             links: node.links.keys().cloned().collect(),
             ipvs: node.role == Role::Director,
+        }
+    }
+
+    /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
+    /// put back as it was found.
+    #[must_use]
+    pub fn recorded(node: &NodeState, record: &Record) -> Self {
+        let mut scope = Self::of(&record.honoured(node));
+        scope.sysctls.extend(record.sysctls().cloned());
+        scope
+    }
+
+    /// What draining can need.
+    pub(in crate::cluster) fn of_drains() -> Self {
+        Self {
+            sysctls: BTreeSet::from([SysctlKey::EXPIRE_QUIESCENT_TEMPLATE]),
+            links: BTreeSet::new(),
+            ipvs: true,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a change does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -40,7 +40,7 @@ impl fmt::Display for Kind {
 
 /// One thing before and after. Everything else about a step follows from the pair: what to send, how
 /// to say it, how to take it back.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Change<T> {
     before: Option<T>,
     after: Option<T>,
@@ -89,6 +89,14 @@ impl<T> Change<T> {
     #[must_use]
     pub const fn after(&self) -> Option<&T> {
         self.after.as_ref()
+    }
+
+    /// This and then another one of the same thing; `None` if there is nothing before and after both.
+    pub(super) fn then(self, later: &Self) -> Option<Self>
+    where
+        T: Clone,
+    {
+        Self::between(self.before, later.after.clone())
     }
 
     /// What it does.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{PlanOptions, services};
-use crate::cluster::{NodeState, Observed};
+use super::{Action, Change, PlanOptions, services};
+use crate::cluster::{NodeState, Observed, Record};
 use crate::net::Address;
 
 /// Something that belongs to somebody else.
@@ -41,33 +41,44 @@ impl fmt::Display for Refusal {
 }
 
 /// Services on other addresses and by firewall mark; addresses and routes that carry our number but
-/// no longer stand in the file.
-pub(super) fn foreign(node: &NodeState, observed: &Observed) -> Vec<Foreign> {
+/// no longer stand in the file, and of which no record knows.
+pub(super) fn foreign(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
     let services = observed.services().iter().map(|found| &found.service.id);
     let services = services
         .filter(|id| !services::is_on_virtual_ip(node, id))
         .filter(|id| !node.services.iter().any(|wanted| wanted.service.id == **id))
+        .filter(|id| !record.made_service(id))
         .map(|id| named("service", id));
-    let addresses = observed
-        .addresses
-        .iter()
-        .filter(|found| found.protocol == Address::PROTOCOL);
-    let addresses = addresses
-        .filter(|found| {
-            !node
-                .addresses
-                .iter()
-                .any(|wanted| wanted.value.id == found.id)
-        })
-        .map(|found| named("address", &found.id));
-    let routes = observed
-        .routes
-        .iter()
-        .filter(|found| found.protocol == Address::PROTOCOL);
-    let routes = routes
-        .filter(|found| !node.routes.iter().any(|wanted| wanted.value.id == found.id))
-        .map(|found| named("route", found.id));
-    services.chain(addresses).chain(routes).collect()
+    services
+        .chain(addresses(node, observed, record))
+        .chain(routes(node, observed, record))
+        .collect()
+}
+
+fn addresses(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
+    let ours = observed.addresses.iter();
+    let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
+    let unnamed = ours.filter(|found| {
+        !node
+            .addresses
+            .iter()
+            .any(|wanted| wanted.value.id == found.id)
+    });
+    unnamed
+        .filter(|found| !record.knows(&Action::Address(Change::add((*found).clone()))))
+        .map(|found| named("address", &found.id))
+        .collect()
+}
+
+fn routes(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
+    let ours = observed.routes.iter();
+    let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
+    let unnamed =
+        ours.filter(|found| !node.routes.iter().any(|wanted| wanted.value.id == found.id));
+    unnamed
+        .filter(|found| !record.knows(&Action::Route(Change::add((*found).clone()))))
+        .map(|found| named("route", found.id))
+        .collect()
 }
 
 fn named(what: &'static str, name: impl fmt::Display) -> Foreign {
@@ -122,12 +133,13 @@ fn missing_links(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
         .collect()
 }
 
-/// Those of a missing interface are said once, by the interface.
+/// Those of a missing interface are said once, by the interface; those of ip_vs come with it.
 fn missing_sysctls(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
     let keys = node
         .sysctls
         .keys()
         .filter(|key| !observed.sysctls.contains_key(key));
+    let keys = keys.filter(|key| !key.is_ipvs());
     let known = keys.filter(|key| {
         key.interface()
             .is_none_or(|name| observed.links.keys().any(|link| link.as_str() == name))

@@ -15,6 +15,7 @@ mod step;
 mod subject;
 mod sysctls;
 mod text;
+mod unnamed;
 
 use serde::Serialize;
 
@@ -23,7 +24,7 @@ pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
-use super::{ClusterName, NodeName, NodeState, Observed, Role};
+use super::{ClusterName, NodeName, NodeState, Observed, Record, Role};
 use draft::Draft;
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
@@ -39,8 +40,8 @@ pub struct Phase {
 /// What a plan may do besides what the file names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
-    /// Take away services that are on a virtual IP of the cluster but not in the file. Without this
-    /// they are a [`Refusal`].
+    /// Take away services that are on a virtual IP of the cluster but not in the file, though no
+    /// record says that the cluster has been here before. Without this they are a [`Refusal`].
     pub take_over: bool,
 }
 
@@ -73,6 +74,23 @@ impl Plan {
     /// address is the switch. On a real server the ARP switches come before the virtual IP.
     #[must_use]
     pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
+        let nobody = Record::new(node.cluster.clone(), node.name.clone());
+        Self::with_record(node, observed, &nobody, options)
+    }
+
+    /// The same where it is known what was made here before: that is taken away where the file no
+    /// longer names it, and who is drained stays so.
+    #[must_use]
+    pub fn with_record(
+        node: &NodeState,
+        observed: &Observed,
+        record: &Record,
+        options: PlanOptions,
+    ) -> Self {
+        let node = &*record.honoured(node);
+        let options = PlanOptions {
+            take_over: options.take_over || record.is_applied(),
+        };
         let mut draft = Draft::new(node, observed);
         draft.phase("links and forwarding", |seen| {
             let mut steps = links::up(node, seen);
@@ -88,17 +106,18 @@ impl Plan {
             services::destinations_added(node, seen)
         });
         draft.phase("changed destinations", |seen| {
-            services::destinations_edited(node, seen)
+            services::destinations_edited(node, seen, record)
         });
         draft.phase("virtual IPs", |seen| addresses::virtual_ips(node, seen));
         draft.phase("last routes", |seen| routes::by_virtual_ips(node, seen));
         draft.phase("deleted destinations", |seen| {
-            services::destinations_deleted(node, seen, options)
+            services::destinations_deleted(node, seen, record, options)
         });
         draft.phase("deleted services", |seen| {
-            services::services_deleted(node, seen, options)
+            services::services_deleted(node, seen, record, options)
         });
-        draft.finish(foreign::refusals(node, observed, options))
+        unnamed::phases(&mut draft, node, observed, record);
+        draft.finish(record, foreign::refusals(node, observed, options))
     }
 
     /// Whether nothing is to be done.

@@ -1,99 +1,215 @@
-//! Taking a cluster off a machine without a record of what was there before.
+//! Taking a cluster off a machine: the exact reverse of putting it there.
 //!
-//! Only what can be nobody else's goes: the services on the virtual IPs, the virtual IPs on real
-//! servers, and those of the file's addresses and host routes that carry our protocol number. Never
-//! the machine's own addresses, a default route, a link's state or a sysctl: nobody knows whether they
-//! were there before, and the machine may be reached by them. (Only the kernel itself may take a route
-//! along with an interface's last address; the plan says so.)
+//! What the record knows goes back to how it was found; what it does not know goes only if it can be
+//! nobody else's: the services on the virtual IPs, the virtual IPs on real servers, and those of the
+//! file's virtual IPs and host routes that carry our protocol number. Without a record that is all, and
+//! never the machine's own addresses, a default route, a link's state or a sysctl: nobody knows whether
+//! they were there before, and the machine may be reached by them. (Only the kernel itself may take a
+//! route along with an interface's last address; the plan says so.)
 
 use super::draft::Draft;
+use super::unnamed::is_ip_forward;
 use super::{Action, Change, Plan, Step, foreign, services};
-use crate::cluster::{NodeState, Observed, Role};
-use crate::net::{Address, AddressId};
+use crate::cluster::{NodeState, Observed, ObservedService, Record, Role};
+use crate::net::Address;
 
 impl Plan {
-    /// The way to a machine without the cluster: the reverse of the way to it.
+    /// The way to a machine without the cluster, where nobody knows what was there before.
     #[must_use]
     pub fn removal(node: &NodeState, observed: &Observed) -> Self {
+        let nobody = Record::new(node.cluster.clone(), node.name.clone());
+        Self::removal_with_record(node, observed, &nobody)
+    }
+
+    /// The way to the machine as it was found.
+    #[must_use]
+    pub fn removal_with_record(node: &NodeState, observed: &Observed, record: &Record) -> Self {
+        let removal = Removal {
+            node,
+            observed,
+            record,
+        };
         let mut draft = Draft::new(node, observed);
-        draft.phase("routes", |seen| host_routes(node, seen));
-        draft.phase("virtual IPs", |seen| virtual_ips(node, seen));
-        draft.phase("destinations", |seen| {
-            on_virtual_ips(node, seen)
-                .flat_map(services::delete_destinations)
-                .collect()
+        draft.phase("routes", |seen| {
+            let mut steps = removal.undone(seen, |thing| matches!(thing, Action::Route(_)));
+            steps.extend(removal.host_routes(seen));
+            steps
         });
-        draft.phase("services", |seen| {
-            on_virtual_ips(node, seen)
-                .map(|found| services::delete_service(found, WHY))
-                .collect()
+        draft.phase("virtual IPs", |seen| {
+            let mut steps = removal.undone(seen, |thing| removal.is_address(thing, true));
+            steps.extend(removal.virtual_ips(seen));
+            steps
         });
-        let mut notes = notes(node, observed);
+        removal.ipvs(&mut draft);
+        draft.phase("addresses", |seen| {
+            removal.undone(seen, |thing| removal.is_address(thing, false))
+        });
+        draft.restore_addresses();
+        // Alone, and first: changing it changes `forwarding` of every interface.
+        draft.phase("forwarding", |seen| removal.undone(seen, is_ip_forward));
+        draft.phase("sysctls", |seen| {
+            removal.undone(seen, |thing| {
+                matches!(thing, Action::Sysctl(_)) && !is_ip_forward(thing)
+            })
+        });
+        draft.phase("links", |seen| {
+            removal.undone(seen, |thing| is_idle_link(thing, seen))
+        });
+        let mut notes = removal.notes();
         notes.extend(draft.lost_routes());
-        draft.plan(Vec::new(), foreign::foreign(node, observed), notes)
+        let foreign = foreign::foreign(node, observed, record);
+        draft.plan(Vec::new(), foreign, notes)
     }
 }
 
 const WHY: &str = "it is the cluster's";
+const WHY_FOUND: &str = "as it was found";
 
-fn on_virtual_ips<'a>(
+struct Removal<'a> {
     node: &'a NodeState,
-    seen: &'a Observed,
-) -> impl Iterator<Item = &'a crate::cluster::ObservedService> {
-    let services = seen.services().iter();
-    services.filter(|found| services::is_on_virtual_ip(node, &found.service.id))
+    observed: &'a Observed,
+    record: &'a Record,
 }
 
-fn host_routes(node: &NodeState, seen: &Observed) -> Vec<Step> {
-    let wanted = node
-        .routes
-        .iter()
-        .rev()
-        .filter(|wanted| !wanted.value.id.is_default());
-    wanted
-        .filter_map(|wanted| seen.route(&wanted.value.id))
-        .filter(|found| found.protocol == Address::PROTOCOL)
-        .map(|found| Step::new(Action::Route(Change::delete(found.clone())), WHY))
-        .collect()
-}
+impl Removal<'_> {
+    /// What the record knows, the last thing first.
+    fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
+        let things = self.record.things().rev().filter(|thing| which(thing));
+        let actions = things.filter_map(|thing| Some((thing, thing.undone(self.observed, seen)?)));
+        actions
+            .map(|(thing, action)| {
+                let why = if thing.is_found() { WHY_FOUND } else { WHY };
+                Step::new(action, why)
+            })
+            .collect()
+    }
 
-fn virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
-    let found = found_virtual_ips(node, seen);
-    found
-        .filter(|found| is_ours(node, found))
-        .map(|found| Step::new(Action::Address(Change::delete(found.clone())), WHY))
-        .collect()
-}
+    fn ipvs(&self, draft: &mut Draft<'_>) {
+        draft.phase("destinations", |seen| {
+            self.own_services(seen)
+                .flat_map(services::delete_destinations)
+                .collect()
+        });
+        draft.phase("services", |seen| {
+            self.own_services(seen)
+                .map(|found| services::delete_service(found, WHY))
+                .collect()
+        });
+        draft.phase("services as before", |seen| {
+            self.undone(seen, |thing| {
+                matches!(thing, Action::Service(_)) && thing.is_found()
+            })
+        });
+        draft.phase("destinations as before", |seen| {
+            self.undone(seen, |thing| is_of_present_service(thing, seen))
+        });
+        draft.phase("timeouts", |seen| {
+            self.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
+        });
+    }
 
-/// The later ones of a network first: its first address would take them along.
-fn found_virtual_ips<'a>(
-    node: &'a NodeState,
-    seen: &'a Observed,
-) -> impl Iterator<Item = &'a Address> {
-    let is_wanted = |id: &AddressId| node.addresses.iter().any(|wanted| wanted.value.id == *id);
-    let found = seen.addresses.iter().rev();
-    found.filter(move |found| node.is_virtual(&found.id) && is_wanted(&found.id))
-}
-
-/// On a real server a virtual IP has no other use; on a director somebody may have put it there.
-fn is_ours(node: &NodeState, found: &Address) -> bool {
-    node.role == Role::RealServer || found.protocol == Address::PROTOCOL
-}
-
-fn notes(node: &NodeState, observed: &Observed) -> Vec<String> {
-    let unknown = found_virtual_ips(node, observed).filter(|found| !is_ours(node, found));
-    let mut notes: Vec<_> = unknown
-        .map(|found| {
-            format!(
-                "{} stays: nothing says that it was not there before",
-                found.id
-            )
+    /// Those we have made, and those on virtual IPs that were not found there.
+    fn own_services<'a>(
+        &'a self,
+        seen: &'a Observed,
+    ) -> impl Iterator<Item = &'a ObservedService> + 'a {
+        seen.services().iter().filter(|found| {
+            let id = &found.service.id;
+            self.record.made_service(id)
+                || (services::is_on_virtual_ip(self.node, id) && !self.record.knows_service(id))
         })
-        .collect();
-    notes.push(
-        "without a record of what was there before, the machine's own addresses, its default route, \
-         link states and sysctls stay as they are"
-            .to_owned(),
-    );
-    notes
+    }
+
+    fn is_address(&self, thing: &Action, virtual_ones: bool) -> bool {
+        match thing {
+            Action::Address(change) => change.newest().is_some_and(|it| {
+                let is_virtual = self.node.is_virtual(&it.id) || self.record.is_virtual(&it.id);
+                is_virtual == virtual_ones
+            }),
+            _ => false,
+        }
+    }
+
+    fn host_routes(&self, seen: &Observed) -> Vec<Step> {
+        let wanted = self.node.routes.iter().rev();
+        let wanted = wanted.filter(|wanted| !wanted.value.id.is_default());
+        wanted
+            .filter_map(|wanted| seen.route(&wanted.value.id))
+            .filter(|found| found.protocol == Address::PROTOCOL)
+            .map(|found| Action::Route(Change::delete(found.clone())))
+            .filter(|action| !self.record.knows(action))
+            .map(|action| Step::new(action, WHY))
+            .collect()
+    }
+
+    fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
+        self.found_virtual_ips(seen)
+            .filter(|found| self.is_ours(found))
+            .map(|found| Step::new(Action::Address(Change::delete(found.clone())), WHY))
+            .collect()
+    }
+
+    fn found_virtual_ips<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Address> {
+        let wanted = self.node.addresses.iter().rev();
+        let wanted = wanted.filter(|wanted| self.node.is_virtual(&wanted.value.id));
+        let found = wanted.filter_map(|wanted| seen.address(&wanted.value.id));
+        found.filter(|found| {
+            !self
+                .record
+                .knows(&Action::Address(Change::delete((*found).clone())))
+        })
+    }
+
+    /// On a real server a virtual IP has no other use; on a director somebody may have put it there.
+    fn is_ours(&self, found: &Address) -> bool {
+        self.node.role == Role::RealServer || found.protocol == Address::PROTOCOL
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let unknown = self
+            .found_virtual_ips(self.observed)
+            .filter(|found| !self.is_ours(found));
+        let mut notes: Vec<_> = unknown
+            .map(|found| {
+                format!(
+                    "{} stays: nothing says that it was not there before",
+                    found.id
+                )
+            })
+            .collect();
+        if !self.record.is_applied() {
+            notes.push(
+                "without a record of what was there before, the machine's own addresses, its default \
+                 route, link states and sysctls stay as they are"
+                    .to_owned(),
+            );
+        }
+        let changed = self.record.things().filter(|thing| thing.is_found());
+        let changed = changed.filter(|thing| thing.is_changed_since(self.observed));
+        notes.extend(changed.map(|thing| {
+            let (what, name) = (thing.what(), thing.name());
+            format!("{what} {name} stays as it is: somebody has changed it since")
+        }));
+        notes
+    }
+}
+
+fn is_of_present_service(thing: &Action, seen: &Observed) -> bool {
+    match thing {
+        Action::Destination(change) => change
+            .newest()
+            .is_some_and(|bound| seen.service(&bound.service).is_some()),
+        _ => false,
+    }
+}
+
+/// A link that was down is set down again, unless it has come to carry somebody else's address.
+fn is_idle_link(thing: &Action, seen: &Observed) -> bool {
+    match thing {
+        Action::Link(change) => change.newest().is_some_and(|link| {
+            let mut addresses = seen.addresses.iter();
+            !addresses.any(|address| address.id.interface == link.name)
+        }),
+        _ => false,
+    }
 }

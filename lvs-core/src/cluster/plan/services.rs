@@ -1,10 +1,12 @@
 //! The kernel's table of services. Order is used when adding and is never a difference; an edit that
 //! would change nothing is never made, for the kernel restarts some schedulers at each.
 
+use std::collections::HashSet;
+
 use super::{Action, BoundDestination, Change, PlanOptions, Step};
 use crate::cluster::observed::ObservedService;
-use crate::cluster::{NodeState, Observed, Wanted, WantedService};
-use crate::ipvs::{Destination, Seconds, ServiceId, Timeouts};
+use crate::cluster::{NodeState, Observed, Record, Wanted, WantedService};
+use crate::ipvs::{Destination, Seconds, ServiceId, Timeouts, Weight};
 
 pub(super) fn timeouts(node: &NodeState, seen: &Observed) -> Vec<Step> {
     let found = seen.timeouts();
@@ -45,16 +47,24 @@ pub(super) fn destinations_added(node: &NodeState, seen: &Observed) -> Vec<Step>
     })
 }
 
-pub(super) fn destinations_edited(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn destinations_edited(node: &NodeState, seen: &Observed, record: &Record) -> Vec<Step> {
     each(node, |service, wanted| {
         let id = service.service.id;
         let found = *seen.destination(&id, &wanted.value.id)?;
         let mut destination = wanted.value;
-        if service.keep_weight {
-            destination.weight = found.weight;
+        if service.keep_weight && !service.is_drained(&destination.id) {
+            destination.weight = kept_weight(record, &id, &found);
         }
         (found != destination).then(|| Change::edit(bound(id, found), bound(id, destination)))
     })
+}
+
+/// Somebody else's weight stays; but a 0 that a drain has left is nobody's.
+fn kept_weight(record: &Record, service: &ServiceId, found: &Destination) -> Weight {
+    let later = record.weight_for_later(service, &found.id);
+    later
+        .filter(|_| found.weight == Weight::DRAIN)
+        .unwrap_or(found.weight)
 }
 
 /// Asks for a change of each wanted destination; its reason is the real server's name.
@@ -77,37 +87,61 @@ fn each(
 pub(super) fn destinations_deleted(
     node: &NodeState,
     seen: &Observed,
+    record: &Record,
     options: PlanOptions,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     for found in seen.services() {
         if let Some(wanted) = wanted(node, &found.service.id) {
-            let named = |it: &&Destination| {
-                wanted
-                    .destinations
-                    .iter()
-                    .any(|wanted| wanted.value.id == it.id)
-            };
-            let unnamed = found.destinations.iter().filter(|it| !named(it));
-            steps.extend(unnamed.map(|it| delete(&found.service.id, it, "not in the file")));
-        } else if options.take_over && is_on_virtual_ip(node, &found.service.id) {
+            steps.extend(destinations_unnamed(wanted, found));
+        } else if is_to_go(node, &found.service.id, record, options) {
             steps.extend(delete_destinations(found));
         }
     }
     steps
 }
 
+fn destinations_unnamed(
+    wanted: &WantedService,
+    found: &ObservedService,
+) -> impl Iterator<Item = Step> {
+    let named: HashSet<_> = wanted.destinations.iter().map(|it| it.value.id).collect();
+    let unnamed = found
+        .destinations
+        .iter()
+        .filter(move |it| !named.contains(&it.id));
+    unnamed.map(|it| {
+        let why = match wanted.is_drained(&it.id) {
+            true => "drained, and to be gone",
+            false => "not in the file",
+        };
+        delete(&found.service.id, it, why)
+    })
+}
+
 pub(super) fn services_deleted(
     node: &NodeState,
     seen: &Observed,
+    record: &Record,
     options: PlanOptions,
 ) -> Vec<Step> {
-    if !options.take_over {
-        return Vec::new();
-    }
-    unnamed(node, seen)
-        .map(|found| delete_service(found, "on a virtual IP, but not in the file"))
+    let unnamed = seen
+        .services()
+        .iter()
+        .filter(|found| wanted(node, &found.service.id).is_none());
+    unnamed
+        .filter(|found| is_to_go(node, &found.service.id, record, options))
+        .map(|found| match is_on_virtual_ip(node, &found.service.id) {
+            true => delete_service(found, "on a virtual IP, but not in the file"),
+            false => delete_service(found, "no longer in the file"),
+        })
         .collect()
+}
+
+/// Whether a service that the file does not name is the cluster's all the same: by its virtual IP, or
+/// by the record.
+fn is_to_go(node: &NodeState, id: &ServiceId, record: &Record, options: PlanOptions) -> bool {
+    (options.take_over && is_on_virtual_ip(node, id)) || record.made_service(id)
 }
 
 /// Services on a virtual IP of the cluster that the file does not name.

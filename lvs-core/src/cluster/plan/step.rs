@@ -1,6 +1,7 @@
 //! One step of a plan, whatever it changes.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::subject::Subject;
 use super::{BoundDestination, Change, Kind, LinkState, Setting};
@@ -8,8 +9,9 @@ use crate::cluster::Observed;
 use crate::ipvs::{Service, Timeouts};
 use crate::net::{Address, Route};
 
-/// What a step changes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a step changes. Serialized it is `{"address": {"before": …, "after": …}}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Action {
     /// An interface is set up.
@@ -48,6 +50,21 @@ macro_rules! each {
             Action::Timeouts($change) => $body,
             Action::Service($change) => $body,
             Action::Destination($change) => $body,
+        }
+    };
+}
+
+/// Makes of whichever change an action holds another one of its kind.
+macro_rules! map {
+    ($action:expr, $change:ident => $body:expr) => {
+        match $action {
+            Action::Link($change) => Action::Link($body),
+            Action::Sysctl($change) => Action::Sysctl($body),
+            Action::Address($change) => Action::Address($body),
+            Action::Route($change) => Action::Route($body),
+            Action::Timeouts($change) => Action::Timeouts($body),
+            Action::Service($change) => Action::Service($body),
+            Action::Destination($change) => Action::Destination($body),
         }
     };
 }
@@ -106,32 +123,96 @@ impl Action {
             before: &Observed,
             now: &Observed,
         ) -> Option<Change<T>> {
-            let (before, found) = (change.newest()?.find(before), change.newest()?.find(now));
-            let same = match (&found, &before) {
-                (Some(found), Some(before)) => found.same(before),
-                (None, None) => true,
-                _ => false,
-            };
-            if same {
-                None
-            } else {
-                Change::between(found, before)
-            }
+            let thing = change.newest()?;
+            to(thing.find(now), thing.find(before).as_ref())
         }
-        Some(match self {
-            Self::Link(change) => Self::Link(back(change, before, now)?),
-            Self::Sysctl(change) => Self::Sysctl(back(change, before, now)?),
-            Self::Address(change) => Self::Address(back(change, before, now)?),
-            Self::Route(change) => Self::Route(back(change, before, now)?),
-            Self::Timeouts(change) => Self::Timeouts(back(change, before, now)?),
-            Self::Service(change) => Self::Service(back(change, before, now)?),
-            Self::Destination(change) => Self::Destination(back(change, before, now)?),
+        Some(map!(self, change => back(change, before, now)?))
+    }
+
+    /// The way from what will be there by then, `seen`, back to how the thing was found; `None` if
+    /// there is none, or if it has been changed `now` by somebody else. What we have made ourselves
+    /// goes however it looks.
+    pub(in crate::cluster) fn undone(&self, now: &Observed, seen: &Observed) -> Option<Self> {
+        Some(map!(self, change => undone(change, now, seen)?))
+    }
+
+    /// As found, and left so; `None` if there was nothing.
+    pub(in crate::cluster) fn as_found(&self) -> Option<Self> {
+        fn same<T: Clone>(change: &Change<T>) -> Option<Change<T>> {
+            let found = change.before()?;
+            Some(Change::edit(found.clone(), found.clone()))
+        }
+        Some(map!(self, change => same(change)?))
+    }
+
+    /// Whether there was something before.
+    pub(in crate::cluster) fn is_found(&self) -> bool {
+        each!(self, change => change.before().is_some())
+    }
+
+    /// Whether we have changed the thing, and somebody else has changed it again.
+    pub(super) fn is_changed_since(&self, now: &Observed) -> bool {
+        fn is_changed<T: Subject>(change: &Change<T>, now: &Observed) -> bool {
+            let found = change.newest().and_then(|it| it.find(now));
+            !same(change.before(), change.after())
+                && !same(found.as_ref(), change.before())
+                && !same(found.as_ref(), change.after())
+        }
+        each!(self, change => is_changed(change, now))
+    }
+
+    /// Whether the thing is there, however it looks.
+    pub(in crate::cluster) fn is_there(&self, observed: &Observed) -> bool {
+        fn is_there<T: Subject>(change: &Change<T>, observed: &Observed) -> bool {
+            change
+                .newest()
+                .is_some_and(|it| it.find(observed).is_some())
+        }
+        each!(self, change => is_there(change, observed))
+    }
+
+    /// Both in a row as one; `None` if nothing is left of them, or if they are not about the same
+    /// kind of thing.
+    pub(in crate::cluster) fn then(self, later: &Self) -> Option<Self> {
+        Some(match (self, later) {
+            (Self::Link(one), Self::Link(two)) => Self::Link(one.then(two)?),
+            (Self::Sysctl(one), Self::Sysctl(two)) => Self::Sysctl(one.then(two)?),
+            (Self::Address(one), Self::Address(two)) => Self::Address(one.then(two)?),
+            (Self::Route(one), Self::Route(two)) => Self::Route(one.then(two)?),
+            (Self::Timeouts(one), Self::Timeouts(two)) => Self::Timeouts(one.then(two)?),
+            (Self::Service(one), Self::Service(two)) => Self::Service(one.then(two)?),
+            (Self::Destination(one), Self::Destination(two)) => Self::Destination(one.then(two)?),
+            _ => return None,
         })
     }
 }
 
+/// From what is found to what is wanted; `None` if that is the same.
+fn to<T: Subject>(found: Option<T>, wanted: Option<&T>) -> Option<Change<T>> {
+    if same(found.as_ref(), wanted) {
+        return None;
+    }
+    Change::between(found, wanted.cloned())
+}
+
+fn undone<T: Subject>(change: &Change<T>, now: &Observed, seen: &Observed) -> Option<Change<T>> {
+    let found = change.newest()?.find(now);
+    if change.before().is_some() && !same(found.as_ref(), change.after()) {
+        return None;
+    }
+    to(change.newest()?.find(seen), change.before())
+}
+
+fn same<T: Subject>(one: Option<&T>, two: Option<&T>) -> bool {
+    match (one, two) {
+        (Some(one), Some(two)) => one.same(two),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 impl Step {
-    pub(super) fn new(action: Action, why: impl Into<String>) -> Self {
+    pub(in crate::cluster) fn new(action: Action, why: impl Into<String>) -> Self {
         Self {
             action,
             why: why.into(),

@@ -1,6 +1,6 @@
 //! The nouns that steps change: how each is named, described, found and changed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Change;
 use crate::cluster::Observed;
@@ -10,7 +10,7 @@ use crate::net::{Address, Route};
 use crate::sysctl::SysctlKey;
 
 /// An interface as far as plans go: up or down.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkState {
     /// The interface.
     pub name: IfName,
@@ -19,7 +19,7 @@ pub struct LinkState {
 }
 
 /// A kernel switch and its value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Setting {
     /// The switch.
     pub key: SysctlKey,
@@ -28,7 +28,7 @@ pub struct Setting {
 }
 
 /// A destination with the service it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BoundDestination {
     /// The service.
     pub service: ServiceId,

@@ -1,0 +1,89 @@
+//! `lvsctl drain` and `lvsctl undrain`
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use lvs_core::Host;
+use lvs_core::cluster::{Drain, Draining, Left, Plan, Waited};
+
+use crate::arguments::{DrainArguments, UndrainArguments};
+use crate::exit::{Exit, Problem};
+use crate::output::{complain, print};
+use crate::signals;
+
+pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
+    let stop = signals::stop_flag()?;
+    let mut host = Host::open()?;
+    drain(arguments, Draining::Quiet, &stop, &mut host)?;
+    let waited = arguments.state.state().wait(
+        arguments.drain,
+        host.proc(),
+        arguments.timeout,
+        &stop,
+        &mut |left| tell(left),
+    )?;
+    match waited {
+        Waited::Over => {}
+        // Who gives no time wants no waiting.
+        Waited::Late(_) if arguments.remove && arguments.timeout.is_zero() => {}
+        Waited::Late(left) => return Err(unfinished("time is over", arguments.drain, &left)),
+        Waited::Stopped(left) => return Err(unfinished("interrupted", arguments.drain, &left)),
+        _ => {
+            return Err(Problem::failed(
+                "the wait ended in a way unknown to this program",
+            ));
+        }
+    }
+    if arguments.remove {
+        drain(arguments, Draining::Removed, &stop, &mut host)?;
+    }
+    print(&format!("{}: nobody is left there.\n", arguments.drain))?;
+    Ok(Exit::Done)
+}
+
+/// Only the change itself is made under the lock; the wait is not.
+fn drain(
+    arguments: &DrainArguments,
+    how: Draining,
+    stop: &Arc<AtomicBool>,
+    host: &mut Host,
+) -> Result<(), Problem> {
+    let mut held = arguments.state.state().lock("drain")?;
+    if how == Draining::Quiet {
+        held = held.stop_by(Arc::clone(stop));
+    }
+    let done = held.drain(arguments.drain, how, host, &mut |_| ())?;
+    show(&done)
+}
+
+pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
+    let stop = signals::stop_flag()?;
+    let mut held = arguments.state.state().lock("undrain")?.stop_by(stop);
+    let done = held.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?;
+    show(&done)?;
+    Ok(Exit::Done)
+}
+
+fn show(done: &[Plan]) -> Result<(), Problem> {
+    done.iter().try_for_each(|plan| print(&plan.to_string()))
+}
+
+fn tell(left: &[Left]) {
+    for it in left.iter().filter(|it| !it.is_over()) {
+        complain(&format!("waiting: {it}"));
+    }
+}
+
+fn unfinished(why: &str, drain: Drain, left: &[Left]) -> Problem {
+    let left: Vec<_> = left
+        .iter()
+        .filter(|it| !it.is_over())
+        .map(|it| format!("\n  {it}"))
+        .collect();
+    Problem::failed(format!(
+        "drain {drain}: {why}; nobody new is sent there, but left are:{}\n\
+         it stays drained: wait on with the same command (--timeout 0s --remove waits for nobody), \
+         or give the weight back with `lvsctl undrain {drain}`",
+        left.concat()
+    ))
+}

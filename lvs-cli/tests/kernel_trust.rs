@@ -1,0 +1,374 @@
+//! What an operator trusts lvsctl with, on a real kernel: confirmation, interrupts, drains, traffic.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use lvs_core::{Cluster, Netns};
+use lvs_lab::Lab;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+lvs_lab::main! {
+    a_plan_that_cuts_the_control_connection_heals_itself,
+    a_confirmed_change_stays,
+    an_interrupt_takes_everything_back,
+    a_killed_apply_is_no_obstacle,
+    remove_and_apply_leave_a_living_connection_alive,
+    a_drain_waits_for_the_last_connection,
+    an_interrupted_drain_stays_drained,
+    datagrams_count_until_they_are_silent,
+}
+
+const NAT: &str = include_str!("../../examples/nat.toml");
+const DR: &str = include_str!("../../examples/dr.toml");
+
+/// Where the state is, in the guest.
+const STATE: &str = "/run/state";
+
+/// Longer than anything here takes; the processor is one.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn command(file: &Path, verb: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+    let (verb, rest) = verb.split_first().unwrap();
+    command.arg(verb);
+    if ["plan", "apply", "remove"].contains(verb) {
+        command.arg(file).args(["--node", "director"]);
+    }
+    command.args(rest);
+    if *verb != "list" {
+        command.args(["--state", STATE]);
+    }
+    command
+}
+
+/// Runs lvsctl on the director, as a program inherits the namespace of the thread that starts it.
+fn run(lab: &Lab, file: &Path, verb: &[&str]) -> Output {
+    let director = lab.node("director").unwrap();
+    director
+        .run(|_| command(file, verb).output().unwrap())
+        .unwrap()
+}
+
+fn start(lab: &Lab, file: &Path, verb: &[&str]) -> Child {
+    let director = lab.node("director").unwrap();
+    let spawn = |_: &mut lvs_core::Host| {
+        let mut command = command(file, verb);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    director.run(spawn).unwrap()
+}
+
+#[track_caller]
+fn says(output: &Output, status: i32, parts: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+    assert_eq!(output.status.code(), Some(status), "{text}");
+}
+
+/// Reads a program's messages until one contains a text.
+#[track_caller]
+fn wait_until_it_says(child: &mut Child, part: &str) {
+    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
+    let mut read = Vec::new();
+    let found = lines.any(|line| {
+        read.push(line.unwrap());
+        read.last().is_some_and(|line| line.contains(part))
+    });
+    assert!(found, "{part:?} is not in {read:#?}");
+}
+
+fn send(signal: Signal, child: &Child) {
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    kill(pid, signal).unwrap();
+}
+
+fn in_file(name: &str, text: &str) -> std::path::PathBuf {
+    let path = Path::new("/run").join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn lab(text: &str) -> Lab {
+    let cluster = Cluster::from_toml(text).unwrap();
+    let lab = Lab::new(&cluster, 1).unwrap();
+    for name in cluster
+        .node_names()
+        .filter(|name| name.as_str() != "director")
+    {
+        let node = cluster.node(name.as_str()).unwrap();
+        let apply = |host: &mut lvs_core::Host| {
+            node.apply(host, lvs_core::cluster::PlanOptions::default(), &mut |_| ())
+                .unwrap();
+        };
+        lab.node(name.as_str()).unwrap().run(apply).unwrap();
+    }
+    lab
+}
+
+/// A server that sends back every byte, until its clients are gone.
+fn echo(netns: &Netns, port: u16) {
+    let listener = netns
+        .run(|_| TcpListener::bind(("0.0.0.0", port)).unwrap())
+        .unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                let mut byte = [0];
+                while client.read_exact(&mut byte).is_ok() && client.write_all(&byte).is_ok() {}
+            });
+        }
+    });
+}
+
+fn connect(netns: &Netns, address: &str) -> TcpStream {
+    let address: SocketAddr = address.parse().unwrap();
+    let connect = |_: &mut lvs_core::Host| TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    let stream = netns.run(connect).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Whether a byte comes back in time.
+fn is_alive(stream: &mut TcpStream, patience: Duration) -> bool {
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut byte = [0];
+    stream.write_all(b"x").is_ok() && stream.read_exact(&mut byte).is_ok()
+}
+
+/// The director moves to another network: who controls it by the old one is cut off, and everything with
+/// it; its terminal hangs up.
+fn a_plan_that_cuts_the_control_connection_heals_itself() {
+    let moved = DR.replace(
+        "address = \"192.168.1.11/24\"",
+        "address = \"192.168.9.11/24\"",
+    );
+    let moved = moved.replacen(
+        "gateway = \"192.168.1.254\"",
+        "gateway = \"192.168.9.254\"",
+        1,
+    );
+    let (old, new) = (in_file("old.toml", DR), in_file("new.toml", &moved));
+    let lab = lab(DR);
+    says(&run(&lab, &old, &["apply"]), 0, &["Done"]);
+    echo(lab.node("director").unwrap(), 22);
+    let mut control = connect(lab.node("realserver1").unwrap(), "192.168.1.11:22");
+    assert!(is_alive(&mut control, PATIENCE));
+
+    let mut apply = start(&lab, &new, &["apply", "--confirm", "3s"]);
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    send(Signal::SIGHUP, &apply);
+    assert!(
+        !is_alive(&mut control, Duration::from_millis(500)),
+        "it is not cut at all"
+    );
+    let output = apply.wait_with_output().unwrap();
+    says(&output, 1, &["not confirmed in time", "taken back"]);
+    let mut byte = [0];
+    control.set_read_timeout(Some(PATIENCE)).unwrap();
+    control.read_exact(&mut byte).unwrap();
+    assert!(is_alive(&mut control, PATIENCE));
+    says(
+        &run(&lab, &old, &["plan", "--exit-code"]),
+        0,
+        &["nothing to do"],
+    );
+}
+
+fn a_confirmed_change_stays() {
+    let file = in_file("nat.toml", NAT);
+    let lab = lab(NAT);
+    says(
+        &run(&lab, &file, &["confirm"]),
+        1,
+        &["nothing waits for a confirmation"],
+    );
+    let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    says(&run(&lab, &file, &["confirm"]), 0, &["Confirmed"]);
+    assert_eq!(apply.wait().unwrap().code(), Some(0));
+    says(
+        &run(&lab, &file, &["plan", "--exit-code"]),
+        0,
+        &["nothing to do"],
+    );
+}
+
+fn an_interrupt_takes_everything_back() {
+    let file = in_file("nat.toml", NAT);
+    let lab = lab(NAT);
+    let before = run(&lab, &file, &["plan"]).stdout;
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
+        wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+        send(signal, &apply);
+        let output = apply.wait_with_output().unwrap();
+        says(&output, 1, &["taken back"]);
+        assert_eq!(run(&lab, &file, &["plan"]).stdout, before);
+    }
+}
+
+/// What it has done stands, and is known: the next removal takes it away.
+fn a_killed_apply_is_no_obstacle() {
+    let file = in_file("nat.toml", NAT);
+    let lab = lab(NAT);
+    let before = run(&lab, &file, &["plan"]).stdout;
+    let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    send(Signal::SIGKILL, &apply);
+    apply.wait().unwrap();
+    says(
+        &run(&lab, &file, &["confirm"]),
+        1,
+        &["whoever waited for it is gone"],
+    );
+    says(
+        &run(&lab, &file, &["remove"]),
+        0,
+        &["- address 172.16.5.11/16 on eth0"],
+    );
+    assert_eq!(run(&lab, &file, &["plan"]).stdout, before);
+}
+
+/// A deleted destination is kept by the kernel for two minutes, with its connections.
+fn remove_and_apply_leave_a_living_connection_alive() {
+    let file = in_file("nat.toml", &with_echo());
+    let (lab, mut client) = with_client(&file);
+    says(
+        &run(&lab, &file, &["remove"]),
+        0,
+        &["- service tcp 172.16.5.11:7"],
+    );
+    assert!(
+        !is_alive(&mut client, Duration::from_millis(100)),
+        "it is not removed at all"
+    );
+    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    assert!(is_alive(&mut client, PATIENCE));
+}
+
+/// NAT with one more service, which is no web server.
+fn with_echo() -> String {
+    NAT.to_owned()
+        + "\n[[services]]\naddress = \"172.16.5.11:7\"\nscheduler = \"rr\"\n\
+           destinations = [{ real-server = \"realserver1\", port = 7777 }]\n"
+}
+
+/// A client with a living connection to realserver1.
+fn with_client(file: &Path) -> (Lab, TcpStream) {
+    let lab = lab(NAT);
+    says(&run(&lab, file, &["apply"]), 0, &["Done"]);
+    echo(lab.node("realserver1").unwrap(), 7777);
+    lab.wait_for_servers().unwrap();
+    let mut client = connect(lab.network().client(), "172.16.5.11:7");
+    assert!(is_alive(&mut client, PATIENCE));
+    (lab, client)
+}
+
+fn a_drain_waits_for_the_last_connection() {
+    let file = in_file("nat.toml", &with_echo());
+    let (lab, mut client) = with_client(&file);
+    let late = run(&lab, &file, &["drain", "192.168.1.12", "--timeout", "1s"]);
+    let who = "192.168.1.12:7777 of tcp 172.16.5.11:7: 1 active";
+    says(&late, 1, &["time is over", who, "it stays drained"]);
+    says(
+        &run(&lab, &file, &["plan", "--exit-code"]),
+        0,
+        &["nothing to do"],
+    );
+    says(
+        &run(&lab, &file, &["apply", "--exit-code"]),
+        0,
+        &["nothing to do"],
+    );
+    assert!(is_alive(&mut client, PATIENCE), "who is there stays");
+    let service = "tcp 172.16.5.11:80".parse().unwrap();
+    for number in 0..4 {
+        assert_eq!(lab.request(&service, number).unwrap(), "realserver2");
+    }
+
+    let mut drain = start(
+        &lab,
+        &file,
+        &["drain", "192.168.1.12", "--remove", "--timeout", "1h"],
+    );
+    wait_until_it_says(&mut drain, who);
+    drop(client);
+    assert!(drain.wait().unwrap().success());
+    let table = run(&lab, &file, &["list"]);
+    says(&table, 0, &["192.168.1.13:80 nat weight 1"]);
+    assert!(!String::from_utf8_lossy(&table.stdout).contains("192.168.1.12"));
+    says(
+        &run(&lab, &file, &["apply", "--exit-code"]),
+        0,
+        &["nothing to do"],
+    );
+
+    says(
+        &run(&lab, &file, &["undrain", "192.168.1.13"]),
+        1,
+        &["these are: 192.168.1.12"],
+    );
+    says(
+        &run(&lab, &file, &["undrain", "192.168.1.12"]),
+        0,
+        &["192.168.1.12:80"],
+    );
+    says(
+        &run(&lab, &file, &["plan", "--exit-code"]),
+        0,
+        &["nothing to do"],
+    );
+    let answers: Vec<_> = (0..2)
+        .map(|it| lab.request(&service, it).unwrap())
+        .collect();
+    assert!(answers.contains(&"realserver1".to_owned()), "{answers:?}");
+}
+
+fn an_interrupted_drain_stays_drained() {
+    let file = in_file("nat.toml", &with_echo());
+    let (lab, mut client) = with_client(&file);
+    let mut drain = start(&lab, &file, &["drain", "192.168.1.12:7777"]);
+    wait_until_it_says(&mut drain, "1 active");
+    send(Signal::SIGINT, &drain);
+    let output = drain.wait_with_output().unwrap();
+    says(&output, 1, &["interrupted", "it stays drained", "undrain"]);
+    says(
+        &run(&lab, &file, &["list"]),
+        0,
+        &["192.168.1.12:7777 nat weight 0"],
+    );
+    assert!(is_alive(&mut client, PATIENCE));
+}
+
+/// Of datagrams the kernel cannot tell whether more will come: a client counts until the timeout.
+fn datagrams_count_until_they_are_silent() {
+    let text = NAT.replace(
+        "scheduler = \"rr\"",
+        "protocol = \"udp\"\nscheduler = \"rr\"",
+    ) + "\n[ipvs]\nudp-timeout = 3\n";
+    let file = in_file("udp.toml", &text);
+    let lab = lab(&text);
+    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    lab.wait_for_servers().unwrap();
+    let service = "udp 172.16.5.11:80".parse().unwrap();
+    for number in 0..2 {
+        lab.request(&service, number).unwrap();
+    }
+    let mut drain = start(&lab, &file, &["drain", "192.168.1.12", "--timeout", "1h"]);
+    wait_until_it_says(&mut drain, "0 active, 1 remembered");
+    assert!(drain.wait().unwrap().success());
+}

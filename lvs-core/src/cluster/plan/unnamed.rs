@@ -1,0 +1,105 @@
+//! What the cluster has made or changed here before and the file no longer names: it goes, or goes back
+//! to how it was found. Links stay up: nobody knows who has come to need them.
+
+use super::draft::Draft;
+use super::{Action, Step};
+use crate::cluster::{NodeState, Observed, Record};
+use crate::ipvs::Timeouts;
+use crate::sysctl::SysctlKey;
+
+const WHY: &str = "no longer in the file";
+
+pub(super) fn phases(
+    draft: &mut Draft<'_>,
+    node: &NodeState,
+    observed: &Observed,
+    record: &Record,
+) {
+    if !record.is_applied() {
+        return;
+    }
+    let undone = |seen: &Observed, which: &dyn Fn(&Action) -> bool| -> Vec<Step> {
+        let unnamed = record
+            .things()
+            .rev()
+            .filter(|thing| which(thing) && !is_named(node, thing));
+        unnamed
+            .filter_map(|thing| thing.undone(observed, seen))
+            .map(|action| Step::new(action, WHY))
+            .collect()
+    };
+    draft.phase("services as before", |seen| {
+        undone(seen, &|thing| is_other_service(node, thing))
+    });
+    draft.phase("timeouts as before", |seen| {
+        undone(seen, &|thing| matches!(thing, Action::Timeouts(_)))
+    });
+    draft.phase("routes as before", |seen| {
+        undone(seen, &|thing| matches!(thing, Action::Route(_)))
+    });
+    draft.phase("addresses as before", |seen| {
+        undone(seen, &|thing| matches!(thing, Action::Address(_)))
+    });
+    draft.restore_addresses();
+    draft.phase("forwarding as before", |seen| undone(seen, &is_ip_forward));
+    draft.phase("sysctls as before", |seen| {
+        undone(seen, &|thing| {
+            matches!(thing, Action::Sysctl(_)) && !is_ip_forward(thing)
+        })
+    });
+}
+
+/// A service that stood there before the cluster, and not on one of its virtual IPs (any more).
+fn is_other_service(node: &NodeState, thing: &Action) -> bool {
+    match thing {
+        Action::Service(change) => {
+            thing.is_found()
+                && change
+                    .newest()
+                    .is_some_and(|it| !super::services::is_on_virtual_ip(node, &it.id))
+        }
+        _ => false,
+    }
+}
+
+/// A switch that others follow goes first.
+pub(super) fn is_ip_forward(thing: &Action) -> bool {
+    let leaders = [SysctlKey::IP_FORWARD, SysctlKey::IPV6_FORWARDING];
+    matches!(thing, Action::Sysctl(change)
+        if change.newest().is_some_and(|setting| leaders.contains(&setting.key)))
+}
+
+/// Whether the file has something to say about a thing: with `ip_forward` it has about the switches
+/// that follow it.
+fn is_named(node: &NodeState, thing: &Action) -> bool {
+    match thing {
+        Action::Sysctl(change) => change
+            .newest()
+            .is_none_or(|setting| names_sysctl(node, &setting.key)),
+        Action::Address(change) => change
+            .newest()
+            .is_none_or(|it| node.addresses.iter().any(|wanted| wanted.value.id == it.id)),
+        Action::Route(change) => change.newest().is_none_or(|it| names_route(node, it)),
+        Action::Timeouts(_) => node.timeouts != Timeouts::default(),
+        Action::Service(change) => change.newest().is_none_or(|it| {
+            node.services
+                .iter()
+                .any(|wanted| wanted.service.id == it.id)
+        }),
+        Action::Link(_) | Action::Destination(_) => true,
+    }
+}
+
+fn names_sysctl(node: &NodeState, key: &SysctlKey) -> bool {
+    node.sysctls.contains_key(key)
+        || key
+            .follows()
+            .is_some_and(|leader| node.sysctls.contains_key(&leader))
+}
+
+fn names_route(node: &NodeState, route: &crate::net::Route) -> bool {
+    let mut wanted = node.routes.iter().map(|wanted| &wanted.value.id);
+    wanted.any(|id| {
+        id.metric == route.id.metric && id.destination.trunc() == route.id.destination.trunc()
+    })
+}

@@ -1,0 +1,187 @@
+//! What a cluster has to do with one machine: each thing as it was found, and as we have made it.
+
+mod drained;
+mod made;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::drain::{Drain, Draining};
+use super::plan::{Action, Change, Refusal};
+use super::{ClusterName, NodeName, NodeState};
+use crate::ipvs::{Destination, DestinationId, Service, ServiceId, Weight};
+use crate::net::AddressId;
+use crate::sysctl::SysctlKey;
+
+/// The memory of a cluster on one machine.
+///
+/// It is written before anything is changed, so it may name a thing that was then never made; it never
+/// lacks one that was. What *must* be there is the file's business alone: the record only says what may
+/// be taken away, and what has to come back when it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    schema: Schema,
+    cluster: ClusterName,
+    node: NodeName,
+    /// Whether the cluster is on this machine. After a removal the record stays, with what was found.
+    applied: bool,
+    virtual_ips: BTreeSet<IpAddr>,
+    /// A pair for each thing: as found before the first change (`null`: it was not there), and as last
+    /// made; in the order in which they were first met.
+    things: Vec<Action>,
+    /// What gets no new connections, whatever the file says.
+    drains: BTreeMap<Drain, Draining>,
+    /// The destinations that have weight 0 for now, with the weight they get back.
+    drained: Vec<Drained>,
+}
+
+fn is_of(change: &Change<Service>, id: &ServiceId) -> bool {
+    change.newest().is_some_and(|it| it.id == *id)
+}
+
+/// The form of the file; another number would be read by no version that does not know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Schema {
+    #[serde(rename = "lvsctl.record/1")]
+    V1,
+}
+
+/// A destination that gets no new connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Drained {
+    service: ServiceId,
+    /// With the weight it gets back.
+    destination: Destination,
+    /// Whether the file wants it so, whoever else does.
+    by_file: bool,
+}
+
+impl Record {
+    /// The memory of a machine that nothing has been done on.
+    #[must_use]
+    pub fn new(cluster: ClusterName, node: NodeName) -> Self {
+        Self {
+            schema: Schema::V1,
+            cluster,
+            node,
+            applied: false,
+            virtual_ips: BTreeSet::new(),
+            things: Vec::new(),
+            drains: BTreeMap::new(),
+            drained: Vec::new(),
+        }
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterName {
+        &self.cluster
+    }
+
+    /// Its machine that this one is.
+    #[must_use]
+    pub fn node(&self) -> &NodeName {
+        &self.node
+    }
+
+    /// Whether the cluster is on this machine: it was applied and not removed since.
+    #[must_use]
+    pub fn is_applied(&self) -> bool {
+        self.applied
+    }
+
+    /// What gets no new connections, whatever the file says.
+    #[must_use]
+    pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
+        &self.drains
+    }
+
+    /// Each thing as it was found and as it was last made, in the order in which they were first met.
+    pub fn things(&self) -> impl DoubleEndedIterator<Item = &Action> {
+        self.things.iter()
+    }
+
+    /// Whether it has an entry for a thing.
+    pub(super) fn knows(&self, action: &Action) -> bool {
+        let name = (action.what(), action.name());
+        self.things()
+            .any(|thing| (thing.what(), thing.name()) == name)
+    }
+
+    pub(super) fn knows_service(&self, id: &ServiceId) -> bool {
+        self.services().any(|change| is_of(change, id))
+    }
+
+    /// Whether a service was not there before the cluster was.
+    pub(super) fn made_service(&self, id: &ServiceId) -> bool {
+        self.services()
+            .any(|change| is_of(change, id) && change.before().is_none())
+    }
+
+    fn services(&self) -> impl Iterator<Item = &Change<Service>> {
+        self.things().filter_map(|thing| match thing {
+            Action::Service(change) => Some(change),
+            _ => None,
+        })
+    }
+
+    /// Whether an address was one of the cluster's virtual IPs when it was last applied.
+    pub(super) fn is_virtual(&self, id: &AddressId) -> bool {
+        self.virtual_ips.contains(&id.network.addr())
+    }
+
+    /// Whether it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::new(self.cluster.clone(), self.node.clone())
+    }
+
+    /// What is left of a record that was made on another kernel: who is to be drained.
+    pub(super) fn elsewhere(self) -> Self {
+        Self {
+            drains: self.drains,
+            ..Self::new(self.cluster, self.node)
+        }
+    }
+
+    /// The switches it may have to put back.
+    pub(super) fn sysctls(&self) -> impl Iterator<Item = &SysctlKey> {
+        self.things().filter_map(|thing| match thing {
+            Action::Sysctl(change) => change.newest().map(|setting| &setting.key),
+            _ => None,
+        })
+    }
+
+    /// The weight a drained destination gets back.
+    pub(super) fn weight_for_later(
+        &self,
+        service: &ServiceId,
+        id: &DestinationId,
+    ) -> Option<Weight> {
+        let mut drained = self.drained.iter();
+        let found = drained.find(|it| it.service == *service && it.destination.id == *id);
+        found.map(|it| it.destination.weight)
+    }
+
+    /// Why another cluster must not come to this machine beside this one: a virtual IP can be one
+    /// cluster's only, else each would take away the other's services.
+    pub(super) fn claims(&self, node: &NodeState) -> Vec<Refusal> {
+        if !self.applied || self.cluster == node.cluster {
+            return Vec::new();
+        }
+        let shared = self.virtual_ips.intersection(&node.virtual_ips);
+        shared
+            .map(|vip| Refusal {
+                what: "virtual IP",
+                name: vip.to_string(),
+                problem: format!("is the cluster {}'s on this machine", self.cluster),
+                advice: format!(
+                    "remove {} first (lvsctl remove its file), or take another address",
+                    self.cluster
+                ),
+            })
+            .collect()
+    }
+}

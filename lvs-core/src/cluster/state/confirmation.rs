@@ -1,0 +1,121 @@
+//! A change that is taken back unless somebody says in time that all is well.
+//!
+//! Who has applied waits for a file to be renamed. It needs no terminal and no connection for that: a
+//! change that cuts both is exactly what this is for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::lock::Lock;
+use crate::error::{Cause, Error, Operation, Result};
+
+/// How often is looked whether somebody has.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The two names of the file.
+struct Files {
+    unconfirmed: PathBuf,
+    confirmed: PathBuf,
+}
+
+impl Files {
+    fn of(directory: &Path) -> Self {
+        Self {
+            unconfirmed: directory.join("unconfirmed"),
+            confirmed: directory.join("confirmed"),
+        }
+    }
+
+    /// What is not there is as good as deleted.
+    fn delete(&self) {
+        let _ = fs::remove_file(&self.unconfirmed);
+        let _ = fs::remove_file(&self.confirmed);
+    }
+}
+
+/// Waits until somebody confirms; no if the time is over or the change is to be stopped before.
+/// `ready` is called when it can be confirmed.
+pub(super) fn wait(
+    directory: &Path,
+    time: Duration,
+    is_stopped: &dyn Fn() -> bool,
+    ready: &mut dyn FnMut(),
+) -> Result<bool> {
+    let files = Files::of(directory);
+    let end = Instant::now() + time;
+    files.delete();
+    fs::write(&files.unconfirmed, format!("{} s\n", time.as_secs())).map_err(|source| {
+        let operation = Operation::new("write", files.unconfirmed.display());
+        Error::io(operation, source).advise("without that file nobody could confirm anything")
+    })?;
+    ready();
+    let confirmed = loop {
+        if files.confirmed.exists() {
+            break true;
+        }
+        if is_stopped() || Instant::now() >= end {
+            // Whoever comes in this very instant wins: only one of the two can take the file away.
+            break fs::remove_file(&files.unconfirmed).is_err() && files.confirmed.exists();
+        }
+        thread::sleep(INTERVAL);
+    };
+    files.delete();
+    Ok(confirmed)
+}
+
+/// Says that all is well.
+pub(super) fn confirm(directory: &Path) -> Result<()> {
+    let files = Files::of(directory);
+    let operation = || Operation::new("confirm", directory.display());
+    let nothing = |problem: &str| Error::new(operation(), Cause::Invalid(problem.to_owned()));
+    if !Lock::is_held(directory) && files.unconfirmed.exists() {
+        files.delete();
+        return Err(nothing("whoever waited for it is gone").advise(
+            "nothing was taken back: `lvsctl plan` shows how the machine differs from a file",
+        ));
+    }
+    fs::rename(&files.unconfirmed, &files.confirmed).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => nothing("nothing waits for a confirmation")
+            .advise("it was confirmed already, or it came too late and was taken back"),
+        _ => Error::io(operation(), source),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits for what goes on meanwhile, under a lock.
+    fn waiting(time: Duration, stop: bool, mut meanwhile: impl FnMut(&Path)) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let _lock = Lock::acquire(path, "apply").unwrap();
+        wait(path, time, &|| stop, &mut || meanwhile(path)).unwrap()
+    }
+
+    #[test]
+    fn a_confirmation_ends_the_wait() {
+        assert!(waiting(Duration::from_secs(60), false, |path| {
+            confirm(path).unwrap();
+        }));
+    }
+
+    #[test]
+    fn no_confirmation_in_time_is_a_no() {
+        assert!(!waiting(Duration::ZERO, false, |_| ()));
+        assert!(!waiting(Duration::from_secs(60), true, |_| ()));
+    }
+
+    #[test]
+    fn too_late_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = confirm(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("nothing waits"), "{error}");
+        fs::write(directory.path().join("unconfirmed"), "").unwrap();
+        let error = confirm(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("whoever waited for it is gone"), "{error}");
+    }
+}

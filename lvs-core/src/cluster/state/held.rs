@@ -1,0 +1,142 @@
+//! The verbs that change something and remember it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::lock::Lock;
+use super::{State, confirmation, file};
+use crate::cluster::apply::Job;
+use crate::cluster::plan::{Plan, PlanOptions};
+use crate::cluster::{ApplyError, Event, NodeState, Observed, Record, Scope};
+use crate::error::Result;
+use crate::host::Host;
+
+/// A state directory that is locked: nobody else changes anything until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    pub(super) state: State,
+    _lock: Lock,
+    stop: Arc<AtomicBool>,
+    confirm_within: Option<Duration>,
+}
+
+impl Held {
+    pub(super) fn new(state: State, lock: Lock) -> Self {
+        Self {
+            state,
+            _lock: lock,
+            stop: Arc::default(),
+            confirm_within: None,
+        }
+    }
+
+    /// Takes everything back as soon as the flag is raised, between two phases: for a handler of
+    /// signals, or another thread. What is taken back is taken back to the end.
+    #[must_use]
+    pub fn stop_by(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = flag;
+        self
+    }
+
+    /// Takes everything back unless [`State::confirm`] is called in time, by whatever process.
+    #[must_use]
+    pub const fn confirm_within(mut self, time: Duration) -> Self {
+        self.confirm_within = Some(time);
+        self
+    }
+
+    /// Makes a machine look as it must, as [`NodeState::apply`] does, and remembers: how everything was
+    /// found, before anything is changed; what was made. What was made before and is no longer in the
+    /// file is taken away.
+    ///
+    /// # Errors
+    /// What failed, and what stands now: see [`ApplyError`].
+    pub fn apply(
+        &mut self,
+        node: &NodeState,
+        host: &mut Host,
+        options: PlanOptions,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let record = self.state.record(node).map_err(ApplyError::untouched)?;
+        let claims = self.state.claims(node).map_err(ApplyError::untouched)?;
+        let plan = |observed: &Observed| {
+            let mut plan = Plan::with_record(node, observed, &record, options);
+            plan.refusals.extend(claims.iter().cloned());
+            plan
+        };
+        let remember = |observed: &Observed, plan: &Plan| {
+            self.write(&record, &record.before_applying(node, observed, plan))
+        };
+        let scope = Scope::recorded(node, &record);
+        let done = self.run(scope, &plan, &remember, host, events);
+        self.settle(&record, &done);
+        done
+    }
+
+    /// Takes the cluster off a machine: everything as it was found, except what somebody has changed
+    /// since. See [`Plan::removal_with_record`].
+    ///
+    /// # Errors
+    /// What failed, and what stands now: see [`ApplyError`].
+    pub fn remove(
+        &mut self,
+        node: &NodeState,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let record = self.state.record(node).map_err(ApplyError::untouched)?;
+        let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
+        let scope = Scope::recorded(node, &record);
+        let done = self.run(scope, &plan, &|_, _| Ok(()), host, events)?;
+        // Where it cannot be written, what it says of things that are gone does no harm.
+        let _ = self.write(&record, &record.after_removal());
+        Ok(done)
+    }
+
+    pub(super) fn run(
+        &self,
+        scope: Scope,
+        plan: &dyn Fn(&Observed) -> Plan,
+        remember: &dyn Fn(&Observed, &Plan) -> Result<()>,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let is_stopped = || self.stop.load(Ordering::Relaxed);
+        let time = self.confirm_within.unwrap_or_default();
+        let wait = |ready: &mut dyn FnMut()| {
+            confirmation::wait(self.state.directory(), time, &is_stopped, ready)
+        };
+        let job = Job {
+            scope,
+            plan,
+            remember,
+            is_stopped: &is_stopped,
+            confirmation: self.confirm_within.map(|time| (time, &wait as _)),
+        };
+        job.run(host, events)
+    }
+
+    /// Nothing is written where nothing is new.
+    pub(super) fn write(&self, old: &Record, new: &Record) -> Result<()> {
+        if old == new {
+            return Ok(());
+        }
+        file::write(&self.state.path(new.cluster(), new.node()), new)
+    }
+
+    /// Where all was taken back the record is what it was, too. If that cannot be written, it names
+    /// things that were never made, which does no harm.
+    pub(super) fn settle(&self, old: &Record, done: &Result<Plan, ApplyError>) {
+        if done.is_ok() || done.as_ref().is_err_and(|error| !error.is_clean()) {
+            return;
+        }
+        let path = self.state.path(old.cluster(), old.node());
+        let _ = match file::read(&path) {
+            Ok(Some(written)) if written != *old && old.is_empty() => file::delete(&path),
+            Ok(Some(written)) => self.write(&written, old),
+            _ => Ok(()),
+        };
+    }
+}

@@ -1,0 +1,372 @@
+//! Records and locks on a real kernel: what is remembered, through failures and crashes too.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lvs_core::cluster::{
+    Aftermath, ApplyError, Event, Failure, NodeState, Observed, Plan, PlanOptions, Scope, State,
+};
+use lvs_core::ipvs::SchedulerName;
+use lvs_core::net::{Address, Net};
+use lvs_core::sysctl::{Conf, SysctlKey};
+use lvs_core::{Cluster, Host, IfName, Netns};
+
+type Outcome = lvs_core::Result<()>;
+
+const NAT: &str = include_str!("../../examples/nat.toml");
+const DR: &str = include_str!("../../examples/dr.toml");
+
+lvs_lab::main! {
+    a_removal_brings_every_machine_back,
+    what_the_file_no_longer_names_goes,
+    one_virtual_ip_is_one_clusters,
+    a_failure_leaves_machine_and_record_as_they_were,
+    a_stop_takes_everything_back,
+    without_a_confirmation_everything_is_taken_back,
+    a_full_disk_changes_nothing,
+    a_record_that_is_none_changes_nothing,
+    a_lost_record_takes_nothing_away_that_was_found,
+    who_waits_for_the_lock_is_told_by_whom,
+    an_apply_can_die_at_any_phase,
+}
+
+fn name(text: &str) -> IfName {
+    text.parse().unwrap()
+}
+
+/// A machine with interfaces that are down, as it comes.
+fn on_a_machine(test: impl FnOnce(&mut Host, State) + Send) -> Outcome {
+    Netns::create()?.run(|host| {
+        let net: &mut Net = host.net();
+        net.add_veth(&name("eth0"), &name("port0"), None)?;
+        net.add_veth(&name("eth1"), &name("port1"), None)?;
+        net.set_up(&name("port0"), true)?;
+        net.set_up(&name("port1"), true)?;
+        host.ipvs()?;
+        let directory = tempfile::tempdir().unwrap();
+        test(host, State::at(directory.path().join("state")));
+        Ok(())
+    })?
+}
+
+fn node(text: &str, name: &str) -> NodeState {
+    Cluster::from_toml(text).unwrap().node(name).unwrap()
+}
+
+fn apply(state: &State, node: &NodeState, host: &mut Host) -> Result<Plan, ApplyError> {
+    let mut held = state.lock("apply").unwrap();
+    held.apply(node, host, PlanOptions::default(), &mut |_| ())
+}
+
+fn remove(state: &State, node: &NodeState, host: &mut Host) -> Result<Plan, ApplyError> {
+    state
+        .lock("remove")
+        .unwrap()
+        .remove(node, host, &mut |_| ())
+}
+
+/// With `forwarding` of every interface, whatever the file says.
+fn look(node: &NodeState, host: &mut Host) -> Observed {
+    let mut observed = Observed::read(host, &Scope::of(node)).unwrap();
+    for interface in ["lo", "eth0", "eth1", "port0"] {
+        let key = SysctlKey::forwarding(&Conf::Interface(name(interface)));
+        let value = host.sysctl().read(&key).unwrap();
+        observed.sysctls.insert(key, value);
+    }
+    observed
+}
+
+fn record_of(state: &State, node: &NodeState) -> PathBuf {
+    let file = format!("{}@{}.json", node.cluster, node.name);
+    state.directory().join(file)
+}
+
+/// A director's own address was there before, and one interface forwarded.
+fn disturb(host: &mut Host) {
+    host.net().set_up(&name("eth0"), true).unwrap();
+    let own = Address::new(name("eth0"), "192.168.1.11/24".parse().unwrap());
+    host.net().add_address(&own).unwrap();
+    let port = SysctlKey::forwarding(&Conf::Interface(name("port0")));
+    host.sysctl().write(&port, "1").unwrap();
+}
+
+fn a_removal_brings_every_machine_back() -> Outcome {
+    for text in [NAT, DR] {
+        let cluster = Cluster::from_toml(text).unwrap();
+        for name in cluster.node_names() {
+            let node = cluster.node(name.as_str()).unwrap();
+            for disturbed in [false, true] {
+                on_a_machine(|host, state| {
+                    if disturbed {
+                        disturb(host);
+                    }
+                    let before = look(&node, host);
+                    assert!(!apply(&state, &node, host).unwrap().is_empty());
+                    assert!(apply(&state, &node, host).unwrap().is_empty());
+                    remove(&state, &node, host).unwrap();
+                    assert_eq!(look(&node, host), before, "{name}, disturbed: {disturbed}");
+                    assert!(remove(&state, &node, host).unwrap().is_empty());
+                    assert!(
+                        !apply(&state, &node, host).unwrap().is_empty(),
+                        "and once more"
+                    );
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn what_the_file_no_longer_names_goes() -> Outcome {
+    let more = DR.replace(
+        "{ interface = \"eth0\", address = \"172.16.5.11/32\" },",
+        "{ interface = \"eth0\", address = \"172.16.5.11/32\" },\n  { interface = \"eth0\", address = \"172.16.5.12/32\" },",
+    ) + "\n[[services]]\naddress = \"172.16.5.12:443\"\nscheduler = \"rr\"\n";
+    for name in ["director", "realserver1"] {
+        let (one, two) = (node(DR, name), node(&more, name));
+        on_a_machine(|host, state| {
+            apply(&state, &one, host).unwrap();
+            let wanted = look(&one, host);
+            apply(&state, &two, host).unwrap();
+            assert_ne!(look(&one, host), wanted);
+            apply(&state, &one, host).unwrap();
+            assert_eq!(look(&one, host), wanted);
+        })?;
+    }
+    Ok(())
+}
+
+fn one_virtual_ip_is_one_clusters() -> Outcome {
+    let web = node(NAT, "director");
+    let mail = node(
+        &NAT.replace("name = \"web\"", "name = \"mail\""),
+        "director",
+    );
+    on_a_machine(|host, state| {
+        apply(&state, &web, host).unwrap();
+        let error = apply(&state, &mail, host).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("172.16.5.11 is the cluster web's"),
+            "{error}"
+        );
+        remove(&state, &web, host).unwrap();
+        apply(&state, &mail, host).unwrap();
+    })
+}
+
+/// The scheduler does not exist, which only the kernel finds out.
+fn unknown_scheduler(mut node: NodeState) -> NodeState {
+    for service in &mut node.services {
+        service.service.scheduler = SchedulerName::new("nosuch").unwrap();
+    }
+    node
+}
+
+fn a_failure_leaves_machine_and_record_as_they_were() -> Outcome {
+    let good = node(NAT, "director");
+    let bad = unknown_scheduler(good.clone());
+    on_a_machine(|host, state| {
+        let before = look(&good, host);
+        let error = apply(&state, &bad, host).unwrap_err();
+        assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
+        assert_eq!(look(&good, host), before);
+        assert!(!record_of(&state, &good).exists());
+
+        apply(&state, &good, host).unwrap();
+        let (made, record) = (
+            look(&good, host),
+            fs::read(record_of(&state, &good)).unwrap(),
+        );
+        let error = apply(&state, &bad, host).unwrap_err();
+        assert!(error.is_clean(), "{error}");
+        assert_eq!(look(&good, host), made);
+        assert_eq!(fs::read(record_of(&state, &good)).unwrap(), record);
+    })
+}
+
+fn a_stop_takes_everything_back() -> Outcome {
+    let node = node(NAT, "director");
+    on_a_machine(|host, state| {
+        let before = look(&node, host);
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut held = state.lock("apply").unwrap().stop_by(Arc::clone(&stop));
+        let error = held.apply(&node, host, PlanOptions::default(), &mut |event| {
+            let is_last = matches!(event, Event::Phase(phase) if phase.name == "virtual IPs");
+            stop.fetch_or(is_last, Ordering::Relaxed);
+        });
+        let error = error.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Stopped), "{error}");
+        assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
+        assert_eq!(look(&node, host), before);
+    })
+}
+
+fn without_a_confirmation_everything_is_taken_back() -> Outcome {
+    let node = node(NAT, "director");
+    on_a_machine(|host, state| {
+        let before = look(&node, host);
+        let mut held = state
+            .lock("apply")
+            .unwrap()
+            .confirm_within(Duration::from_millis(1));
+        let error = held
+            .apply(&node, host, PlanOptions::default(), &mut |_| ())
+            .unwrap_err();
+        assert!(matches!(error.failure(), Failure::Unconfirmed), "{error}");
+        assert!(error.is_clean());
+        assert_eq!(look(&node, host), before);
+        drop(held);
+
+        let mut held = state
+            .lock("apply")
+            .unwrap()
+            .confirm_within(Duration::from_secs(60));
+        held.apply(&node, host, PlanOptions::default(), &mut |event| {
+            if matches!(event, Event::Confirming(_)) {
+                state.confirm().unwrap();
+            }
+        })
+        .unwrap();
+        drop(held);
+        assert!(apply(&state, &node, host).unwrap().is_empty());
+    })
+}
+
+/// A file system of 16 KiB takes the lock and nothing else.
+fn a_full_disk_changes_nothing() -> Outcome {
+    let node = node(NAT, "director");
+    on_a_machine(|host, state| {
+        fs::create_dir(state.directory()).unwrap();
+        nix::mount::mount(
+            Some("tmpfs"),
+            state.directory(),
+            Some("tmpfs"),
+            nix::mount::MsFlags::empty(),
+            Some("size=16k"),
+        )
+        .unwrap();
+        drop(state.lock("fill").unwrap());
+        // Whatever fits, until nothing does.
+        let _ = fs::write(state.directory().join("filler"), [0; 65536]);
+        let before = look(&node, host);
+        let error = apply(&state, &node, host).unwrap_err();
+        assert!(error.to_string().contains("write record"), "{error}");
+        assert!(matches!(error.aftermath(), Aftermath::Untouched), "{error}");
+        assert_eq!(look(&node, host), before);
+        assert!(!record_of(&state, &node).exists());
+        fs::remove_file(state.directory().join("filler")).unwrap();
+        apply(&state, &node, host).unwrap();
+        let record = fs::read(record_of(&state, &node)).unwrap();
+        let _ = fs::write(state.directory().join("filler"), [0; 65536]);
+        remove(&state, &node, host).unwrap();
+        assert_eq!(look(&node, host), before, "it needs no room");
+        assert_eq!(fs::read(record_of(&state, &node)).unwrap(), record);
+        assert!(remove(&state, &node, host).unwrap().is_empty());
+        nix::mount::umount(state.directory()).unwrap();
+    })
+}
+
+fn a_record_that_is_none_changes_nothing() -> Outcome {
+    let node = node(DR, "director");
+    on_a_machine(|host, state| {
+        apply(&state, &node, host).unwrap();
+        let path = record_of(&state, &node);
+        let whole = fs::read(&path).unwrap();
+        let made = look(&node, host);
+        for bytes in [&[][..], &whole[..whole.len() / 2], b"{}", b"\xff\xff"] {
+            fs::write(&path, bytes).unwrap();
+            for error in [apply(&state, &node, host), remove(&state, &node, host)] {
+                let error = error.unwrap_err().to_string();
+                assert!(
+                    error.contains("web@director.json") && error.contains("delete it"),
+                    "{error}"
+                );
+            }
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(remove(&state, &node, host).is_err());
+        assert_eq!(look(&node, host), made);
+        let mode = fs::metadata(state.directory())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o022, 0, "nobody else may write records: {mode:o}");
+    })
+}
+
+fn a_lost_record_takes_nothing_away_that_was_found() -> Outcome {
+    let node = node(DR, "director");
+    on_a_machine(|host, state| {
+        disturb(host);
+        apply(&state, &node, host).unwrap();
+        fs::remove_file(record_of(&state, &node)).unwrap();
+        assert!(apply(&state, &node, host).unwrap().is_empty());
+        remove(&state, &node, host).unwrap();
+        let left = look(&node, host);
+        assert!(
+            left.services().is_empty(),
+            "they are on a virtual IP that bears our mark"
+        );
+        let left: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
+        assert_eq!(left, ["192.168.1.11/24 on eth0"]);
+    })
+}
+
+fn who_waits_for_the_lock_is_told_by_whom() -> Outcome {
+    let directory = tempfile::tempdir().unwrap();
+    let state = State::at(directory.path());
+    let held = state.lock("apply").unwrap();
+    let error = state.lock("remove").unwrap_err().to_string();
+    let holder = format!("apply (process {}) has held it for", std::process::id());
+    assert!(error.contains(&holder), "{error}");
+    drop(held);
+    state.lock("remove").unwrap();
+    Ok(())
+}
+
+/// A thread that panics is as dead as a process: nothing is taken back, and the lock is free.
+fn an_apply_can_die_at_any_phase() -> Outcome {
+    for node in [
+        node(DR, "director"),
+        node(DR, "realserver2"),
+        node(NAT, "director"),
+    ] {
+        for fatal in 1..=9 {
+            on_a_machine(|host, state| {
+                disturb(host);
+                let before = look(&node, host);
+                die_at_phase(fatal, &state, &node);
+                if fatal % 2 == 0 {
+                    apply(&state, &node, host).unwrap();
+                    assert!(apply(&state, &node, host).unwrap().is_empty());
+                }
+                remove(&state, &node, host).unwrap();
+                assert_eq!(look(&node, host), before, "{} at {fatal}", node.name);
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn die_at_phase(fatal: usize, state: &State, node: &NodeState) {
+    let mut phases = 0;
+    let mut body = || {
+        let mut held = state.lock("apply").unwrap();
+        let mut host = Host::open().unwrap();
+        let _ = held.apply(node, &mut host, PlanOptions::default(), &mut |event| {
+            phases += usize::from(matches!(event, Event::Phase(_)));
+            if phases == fatal {
+                std::panic::resume_unwind(Box::new(()));
+            }
+        });
+    };
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut body));
+}

@@ -1,0 +1,347 @@
+//! The record, on paper: what a removal brings back, what is taken away when a file changes, who stays
+//! drained. The machines are those of `plans/`.
+#![cfg(feature = "toml")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail it; clippy knows that of tests only"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use lvs_core::Cluster;
+use lvs_core::cluster::{Drain, Draining, NodeState, Observed, Plan, PlanOptions, Record};
+use lvs_core::ipvs::Weight;
+use lvs_core::sysctl::SysctlKey;
+
+const DR: &str = include_str!("../../examples/dr.toml");
+const NAT: &str = include_str!("../../examples/nat.toml");
+
+const TAKE_OVER: PlanOptions = PlanOptions { take_over: true };
+
+fn node(text: &str, name: &str) -> NodeState {
+    Cluster::from_toml(text).unwrap().node(name).unwrap()
+}
+
+fn nothing(node: &NodeState) -> Record {
+    Record::new(node.cluster.clone(), node.name.clone())
+}
+
+fn observed(case: &str) -> Observed {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let text = fs::read_to_string(root.join(case).join("observed.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A machine and its record after an apply.
+fn applied(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
+    let plan = Plan::with_record(node, before, record, TAKE_OVER);
+    let record = record.before_applying(node, before, &plan);
+    let after = plan.outcome(before);
+    let again = Plan::with_record(node, &after, &record, PlanOptions::default());
+    assert!(again.is_empty() && again.refusals.is_empty(), "{again}");
+    assert_eq!(record.before_applying(node, &after, &again), record);
+    (record, after)
+}
+
+fn removed(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
+    let plan = Plan::removal_with_record(node, before, record);
+    let after = plan.outcome(before);
+    let again = Plan::removal_with_record(node, &after, record);
+    assert!(again.is_empty(), "{plan}\n{again}");
+    (record.after_removal(), after)
+}
+
+/// Equal but for a module that has been loaded meanwhile.
+#[track_caller]
+fn same(one: &Observed, two: &Observed) {
+    assert_eq!(one.services().len(), two.services().len());
+    assert_eq!(one.timeouts(), two.timeouts());
+    let without = |it: &Observed| Observed {
+        ipvs: lvs_core::cluster::IpvsState::Unread,
+        ..it.clone()
+    };
+    assert_eq!(without(one), without(two));
+    for service in one.services() {
+        let other = two.service(&service.service.id).unwrap();
+        assert_eq!(service.service, other.service);
+        let ids = |it: &lvs_core::cluster::ObservedService| -> Vec<_> {
+            let mut ids = it.destinations.clone();
+            ids.sort();
+            ids
+        };
+        assert_eq!(ids(service), ids(other));
+    }
+}
+
+/// Names and machines of every case that is not refused.
+fn cases() -> Vec<(String, NodeState, Observed)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let directories = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let read = |directory: std::path::PathBuf| {
+        let text = |file: &str| fs::read_to_string(directory.join(file)).unwrap();
+        let first = text("node");
+        let name = first.split_whitespace().next().unwrap();
+        let case = directory
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        (
+            case.clone(),
+            node(&text("cluster.toml"), name),
+            observed(&case),
+        )
+    };
+    let mut cases: Vec<_> = directories.map(read).collect();
+    // On the others nothing is ever done.
+    cases.retain(|(_, node, observed)| Plan::new(node, observed, TAKE_OVER).refusals.is_empty());
+    assert!(cases.len() > 10, "the cases are gone");
+    cases
+}
+
+#[test]
+fn a_removal_brings_everything_back() {
+    for (case, node, before) in cases() {
+        // There nothing bears a mark of ours from a time that no record knows.
+        let is_marked = before.addresses.iter().any(|it| it.protocol == 76)
+            || before.routes.iter().any(|it| it.protocol == 76);
+        if is_marked {
+            continue;
+        }
+        let (record, after) = applied(&node, &nothing(&node), &before);
+        let (left, back) = removed(&node, &record, &after);
+        println!("{case}");
+        same(&back, &before);
+        let (_, still) = removed(&node, &left, &back);
+        same(&still, &back);
+    }
+}
+
+#[test]
+fn what_the_file_no_longer_names_goes() {
+    let both = format!(
+        "{}\n[[services]]\naddress = \"172.16.5.12:443\"\n",
+        DR.replace(
+            "{ interface = \"eth0\", address = \"172.16.5.11/32\" },",
+            "{ interface = \"eth0\", address = \"172.16.5.11/32\" },\n  { interface = \"eth0\", address = \"172.16.5.12/32\" },"
+        )
+    );
+    for name in ["director", "realserver1"] {
+        let case = if name == "director" {
+            "dr-director-fresh"
+        } else {
+            "dr-real-server-fresh"
+        };
+        let before = observed(case);
+        let one = node(DR, name);
+        let (_, wanted) = applied(&one, &nothing(&one), &before);
+        let two = node(&both, name);
+        let (record, more) = applied(&two, &nothing(&two), &before);
+        assert_ne!(more, wanted);
+        let (record, less) = applied(&one, &record, &more);
+        same(&less, &wanted);
+        let (_, back) = removed(&one, &record, &less);
+        same(&back, &before);
+    }
+}
+
+#[test]
+fn forwarding_comes_back_with_all_it_changes() {
+    let before = observed("dr-director-fresh");
+    let (with, without) = (DR, DR.replace("ip-forward = true\n", ""));
+    let node_with = node(with, "director");
+    let mut mixed = before;
+    let eth0: SysctlKey = "net/ipv4/conf/eth0/forwarding".parse().unwrap();
+    mixed.sysctls.insert(eth0, "1".to_owned());
+    let (record, after) = applied(&node_with, &nothing(&node_with), &mixed);
+    assert_eq!(after.sysctls[&SysctlKey::IP_FORWARD], "1");
+    let node_without = node(&without, "director");
+    let (_, less) = applied(&node_without, &record, &after);
+    assert_eq!(less.sysctls, mixed.sysctls, "by a changed file");
+    let (_, back) = removed(&node_with, &record, &after);
+    assert_eq!(back.sysctls, mixed.sysctls, "by a removal");
+}
+
+#[test]
+fn what_somebody_has_changed_since_stays() {
+    let node = node(DR, "realserver1");
+    let before = observed("dr-real-server-fresh");
+    let (record, mut after) = applied(&node, &nothing(&node), &before);
+    let key: SysctlKey = "net/ipv4/conf/all/arp_announce".parse().unwrap();
+    after.sysctls.insert(key.clone(), "1".to_owned());
+    let plan = Plan::removal_with_record(&node, &after, &record);
+    let note = format!("sysctl {key} stays as it is: somebody has changed it since");
+    assert!(plan.notes.contains(&note), "{plan}");
+    assert_eq!(plan.outcome(&after).sysctls[&key], "1");
+}
+
+#[test]
+fn an_address_that_was_found_is_never_removed() {
+    let node = node(DR, "director");
+    let mut before = observed("dr-director-fresh");
+    let own = &node.addresses[1].value;
+    let theirs = lvs_core::net::Address::new(own.id.interface.clone(), own.id.network);
+    before.addresses.push(theirs.clone());
+    let (record, mut after) = applied(&node, &nothing(&node), &before);
+    // Somebody deletes it, the next apply puts it back: it is still not ours.
+    after.addresses.retain(|it| it.id != theirs.id);
+    let (record, again) = applied(&node, &record, &after);
+    let (_, back) = removed(&node, &record, &again);
+    assert!(back.address(&theirs.id).is_some());
+}
+
+#[test]
+fn strangers_are_taken_over_once_and_come_back_at_the_end() {
+    let (_, node, before) = cases()
+        .into_iter()
+        .find(|(case, ..)| case == "take-over")
+        .unwrap();
+    let refused = Plan::with_record(&node, &before, &nothing(&node), PlanOptions::default());
+    assert!(!refused.refusals.is_empty());
+    let (record, after) = applied(&node, &nothing(&node), &before);
+    let stranger = before
+        .services()
+        .iter()
+        .find(|it| after.service(&it.service.id).is_none())
+        .unwrap();
+    let (_, back) = removed(&node, &record, &after);
+    assert!(back.service(&stranger.service.id).is_some());
+
+    // Who comes later goes for good.
+    let mut later = after.clone();
+    let lvs_core::cluster::IpvsState::Loaded { services, .. } = &mut later.ipvs else {
+        unreachable!("a director has IPVS");
+    };
+    let mut other = stranger.clone();
+    other.service.id = "udp 172.16.5.11:5353".parse().unwrap();
+    services.push(other.clone());
+    let (record, after) = applied(&node, &record, &later);
+    assert!(after.service(&other.service.id).is_none());
+    let (_, back) = removed(&node, &record, &after);
+    assert!(back.service(&other.service.id).is_none());
+}
+
+fn weights(observed: &Observed) -> Vec<u32> {
+    let services = observed.services().iter();
+    let mut all: Vec<_> = services
+        .flat_map(|it| &it.destinations)
+        .map(|it| (it.id, it.weight.get()))
+        .collect();
+    all.sort();
+    all.into_iter().map(|(_, weight)| weight).collect()
+}
+
+#[test]
+fn who_is_drained_stays_so_until_undrained() {
+    let node = node(DR, "director");
+    let before = observed("dr-director-fresh");
+    let (record, after) = applied(&node, &nothing(&node), &before);
+    assert_eq!(weights(&after), [2, 3]);
+    let drain: Drain = "192.168.1.12".parse().unwrap();
+    assert!(
+        record
+            .before_draining("192.0.2.1".parse().unwrap(), Draining::Quiet, &after)
+            .is_none()
+    );
+
+    let record = record
+        .before_draining(drain, Draining::Quiet, &after)
+        .unwrap();
+    let drained = record.plan_drains(&after).outcome(&after);
+    assert_eq!(weights(&drained), [0, 3]);
+    let (record, applied_again) = applied(&node, &record, &drained);
+    assert_eq!(weights(&applied_again), [0, 3]);
+
+    let (stopped, gone) = removed(&node, &record, &applied_again);
+    let (record, started) = applied(&node, &stopped, &gone);
+    assert_eq!(weights(&started), [0, 3], "also after a removal");
+
+    let record = record
+        .before_draining(drain, Draining::Removed, &started)
+        .unwrap();
+    let without = record.plan_drains(&started).outcome(&started);
+    assert_eq!(weights(&without), [3]);
+    let (record, without) = applied(&node, &record, &without);
+    assert_eq!(weights(&without), [3]);
+
+    let (record, back) = record.without_drain(drain).unwrap();
+    let full = record.plan_back(&back, &without).outcome(&without);
+    assert_eq!(weights(&full), [2, 3]);
+    let (record, _) = applied(&node, &record, &full);
+    assert!(record.without_drain(drain).is_none());
+}
+
+#[test]
+fn a_kept_weight_comes_back_after_a_drain() {
+    let kept = DR.replace(
+        "scheduler = \"wrr\"",
+        "scheduler = \"wrr\"\nkeep-weight = true",
+    );
+    let plain = node(&kept, "director");
+    let (record, mut after) = applied(&plain, &nothing(&plain), &observed("dr-director-fresh"));
+    let lvs_core::cluster::IpvsState::Loaded { services, .. } = &mut after.ipvs else {
+        unreachable!("a director has IPVS");
+    };
+    for it in &mut services[0].destinations {
+        it.weight = Weight::new(70).unwrap();
+    }
+    let (record, after) = applied(&plain, &record, &after);
+    assert_eq!(weights(&after), [70, 70], "somebody else's");
+    let drained = node(
+        &kept.replace("weight = 2", "weight = 2\ndrain = true"),
+        "director",
+    );
+    let (record, after) = applied(&drained, &record, &after);
+    assert_eq!(weights(&after), [0, 70]);
+    let (record, after) = applied(&drained, &record, &after);
+    let (_, after) = applied(&plain, &record, &after);
+    assert_eq!(weights(&after), [70, 70]);
+}
+
+#[test]
+fn persistence_does_not_bring_clients_back() {
+    let sticky = DR.replace(
+        "scheduler = \"wrr\"",
+        "scheduler = \"wrr\"\npersistence = 300",
+    );
+    let node = node(&sticky, "director");
+    let mut before = observed("dr-director-fresh");
+    let key = SysctlKey::EXPIRE_QUIESCENT_TEMPLATE;
+    before.sysctls.insert(key.clone(), "0".to_owned());
+    let (record, after) = applied(&node, &nothing(&node), &before);
+    assert_eq!(after.sysctls[&key], "0");
+    let drain: Drain = "192.168.1.12:80".parse().unwrap();
+    let record = record
+        .before_draining(drain, Draining::Quiet, &after)
+        .unwrap();
+    let drained = record.plan_drains(&after).outcome(&after);
+    assert_eq!(drained.sysctls[&key], "1");
+    let (record, drained) = applied(&node, &record, &drained);
+    assert_eq!(drained.sysctls[&key], "1");
+    let (record, back) = record.without_drain(drain).unwrap();
+    let full = record.plan_back(&back, &drained).outcome(&drained);
+    assert_eq!(full.sysctls[&key], "0");
+    let (record, full) = applied(&node, &record, &full);
+    let (_, gone) = removed(&node, &record, &full);
+    assert_eq!(gone.sysctls[&key], "0");
+}
+
+#[test]
+fn a_record_is_the_same_after_a_file() {
+    for (case, node, before) in cases() {
+        let (record, _) = applied(&node, &nothing(&node), &before);
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Record>(&text).unwrap(),
+            record,
+            "{case}"
+        );
+    }
+    let node = node(NAT, "director");
+    let text = serde_json::to_string(&nothing(&node)).unwrap();
+    let newer = text.replace("lvsctl.record/1", "lvsctl.record/2");
+    assert!(serde_json::from_str::<Record>(&newer).is_err());
+}
