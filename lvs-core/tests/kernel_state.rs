@@ -24,6 +24,7 @@ const DR: &str = include_str!("../../examples/dr.toml");
 lvs_lab::main! {
     a_removal_brings_every_machine_back,
     what_the_file_no_longer_names_goes,
+    an_address_moves_within_its_network,
     one_virtual_ip_is_one_clusters,
     a_failure_leaves_machine_and_record_as_they_were,
     a_stop_takes_everything_back,
@@ -139,6 +140,36 @@ fn what_the_file_no_longer_names_goes() -> Outcome {
         })?;
     }
     Ok(())
+}
+
+/// Its first address takes the later ones of a network along, the new one and strangers' too.
+fn an_address_moves_within_its_network() -> Outcome {
+    let moved = DR.replace("192.168.1.11/24", "192.168.1.21/24");
+    let (old, new) = (node(DR, "director"), node(&moved, "director"));
+    on_a_machine(|host, state| {
+        apply(&state, &old, host).unwrap();
+        let theirs = Address::new(name("eth0"), "192.168.1.77/24".parse().unwrap());
+        host.net().add_address(&theirs).unwrap();
+        apply(&state, &new, host).unwrap();
+        assert!(apply(&state, &new, host).unwrap().is_empty());
+        let addresses = look(&new, host).addresses;
+        let mut left: Vec<_> = addresses
+            .iter()
+            .map(|it| it.id.network.to_string())
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            ["172.16.5.11/32", "192.168.1.21/24", "192.168.1.77/24"]
+        );
+        remove(&state, &new, host).unwrap();
+        let addresses = look(&new, host).addresses;
+        let left: Vec<_> = addresses
+            .iter()
+            .map(|it| it.id.network.to_string())
+            .collect();
+        assert_eq!(left, ["192.168.1.77/24"]);
+    })
 }
 
 fn one_virtual_ip_is_one_clusters() -> Outcome {

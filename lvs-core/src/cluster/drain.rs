@@ -1,4 +1,12 @@
 //! Taking a real server out of service without its users noticing.
+//!
+//! A drained destination has weight 0: nobody new is sent there, who is there stays. That alone does
+//! not hold clients off that a persistence template leads there, so where a drained destination's
+//! service is persistent `net.ipv4.vs.expire_quiescent_template` is 1 for as long; it drops templates,
+//! never connections.
+//!
+//! A file drains with `drain = true`, a person with [`Held::drain`](super::Held::drain), by record. Both
+//! keep the weight for later, and win over `keep-weight`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

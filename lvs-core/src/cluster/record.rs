@@ -12,6 +12,7 @@ use super::drain::{Drain, Draining};
 use super::plan::{Action, Change, Refusal};
 use super::{ClusterName, NodeName, NodeState};
 use crate::ipvs::{Destination, DestinationId, Service, ServiceId, Weight};
+use crate::name::IfName;
 use crate::net::AddressId;
 use crate::sysctl::SysctlKey;
 
@@ -144,6 +145,14 @@ impl Record {
             drains: self.drains,
             ..Self::new(self.cluster, self.node)
         }
+    }
+
+    /// The interfaces that carry addresses which it may have to take away.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &IfName> {
+        self.things().filter_map(|thing| match thing {
+            Action::Address(change) => change.newest().map(|address| &address.id.interface),
+            _ => None,
+        })
     }
 
     /// The switches it may have to put back.

@@ -58,16 +58,17 @@ impl SysctlKey {
     /// there does not. So 1 here does not prove that a given interface forwards.
     pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
 
+    /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
+    /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
+    pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
+        Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
+
     /// Routing of IPv6 packets between interfaces. Changing it sets `forwarding` of every interface.
     pub const IPV6_FORWARDING: Self = Self(Cow::Borrowed("net/ipv6/conf/all/forwarding"));
 
     /// Whether routers are believed that they know a better way. Changing
     /// [`IP_FORWARD`](Self::IP_FORWARD) sets this one to the contrary.
     pub const ACCEPT_REDIRECTS: Self = Self(Cow::Borrowed("net/ipv4/conf/all/accept_redirects"));
-    /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
-    /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
-    pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
-        Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
 
     /// Checks that the path stays below `/proc/sys`.
     ///
@@ -147,14 +148,15 @@ impl SysctlKey {
         self.0.starts_with("net/ipv4/vs/")
     }
 
-    /// The switch whose changes change this one too.
+    /// The switch that sets this one whenever it is changed itself.
     pub(crate) fn follows(&self) -> Option<Self> {
-        let is_forwarding = |prefix| self.0.starts_with(prefix) && self.0.ends_with("/forwarding");
-        if *self == Self::ACCEPT_REDIRECTS || is_forwarding("net/ipv4/conf/") {
+        let is_forwarding = self.0.ends_with("/forwarding");
+        if *self == Self::ACCEPT_REDIRECTS
+            || (is_forwarding && self.0.starts_with("net/ipv4/conf/"))
+        {
             return Some(Self::IP_FORWARD);
         }
-        let follows = is_forwarding("net/ipv6/conf/") && *self != Self::IPV6_FORWARDING;
-        follows.then_some(Self::IPV6_FORWARDING)
+        (is_forwarding && self.0.starts_with("net/ipv6/conf/")).then_some(Self::IPV6_FORWARDING)
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.

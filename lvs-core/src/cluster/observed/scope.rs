@@ -32,6 +32,7 @@ impl Scope {
     pub fn recorded(node: &NodeState, record: &Record) -> Self {
         let mut scope = Self::of(&record.honoured(node));
         scope.sysctls.extend(record.sysctls().cloned());
+        scope.links.extend(record.interfaces().cloned());
         scope
     }
 

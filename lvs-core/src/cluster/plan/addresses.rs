@@ -1,5 +1,7 @@
 //! Addresses that must be there. Equal by interface, address and prefix length.
 
+use std::cmp::Reverse;
+
 use super::subject::Subject;
 use super::{Action, Change, Step};
 use crate::cluster::{NodeState, Observed};
@@ -25,6 +27,19 @@ fn missing(node: &NodeState, seen: &Observed, virtual_ones: bool) -> Vec<Step> {
             )
         })
         .collect()
+}
+
+/// Deletions, the later ones of a network first: its first address would take them along.
+pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
+    let place = |step: &Step| match &step.action {
+        Action::Address(change) => {
+            let id = change.newest().map(|address| &address.id);
+            seen.addresses.iter().position(|it| Some(&it.id) == id)
+        }
+        _ => None,
+    };
+    steps.sort_by_key(|step| Reverse(place(step)));
+    steps
 }
 
 /// Differences that the kernel cannot change in place, and addresses that stand elsewhere too.

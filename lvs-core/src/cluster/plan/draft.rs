@@ -1,14 +1,9 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
-use super::{Action, Change, Kind, Phase, Plan, Refusal, Step, addresses, foreign};
+use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{NodeState, Record, Role};
-use crate::net::{Address, AddressId, Route};
-
-const WHY_AGAIN: &str = "the kernel takes it along with the first address of its network";
+use crate::net::{Address, Route};
 
 pub(super) struct Draft<'a> {
     node: &'a NodeState,
@@ -29,14 +24,80 @@ impl<'a> Draft<'a> {
 
     /// Plans a phase on what the machine will look like by then; one without steps is none.
     pub(super) fn phase(&mut self, name: &'static str, plan: impl FnOnce(&Observed) -> Vec<Step>) {
-        let mut steps = plan(&self.seen);
-        steps.sort_by_key(|step| deletion(step, &self.seen));
+        let steps = plan(&self.seen);
+        for step in &steps {
+            step.action.effect(&mut self.seen);
+        }
+        if !steps.is_empty() {
+            self.phases.push(Phase { name, steps });
+            self.put_back("addresses put back", Self::gone_addresses);
+            self.put_back("routes put back", Self::gone_routes);
+        }
+    }
+
+    /// What the kernel took along with what this plan takes away comes back at once, if it can.
+    fn put_back(&mut self, name: &'static str, gone: fn(&Self) -> Vec<Action>) {
+        let steps: Vec<_> = gone(self)
+            .into_iter()
+            .map(|action| Step::new(action, "it went along"))
+            .collect();
         for step in &steps {
             step.action.effect(&mut self.seen);
         }
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
         }
+    }
+
+    /// An IPv4 network's first address takes the later ones along.
+    fn gone_addresses(&self) -> Vec<Action> {
+        let added = self.steps().filter_map(|step| match &step.action {
+            Action::Address(change) if change.before().is_none() => change.after(),
+            _ => None,
+        });
+        let mut gone: Vec<&Address> = Vec::new();
+        for it in self.observed.addresses.iter().chain(added) {
+            let is_new = gone.iter().all(|known| known.id != it.id);
+            if is_new && self.seen.address(&it.id).is_none() && !self.deletes(it) {
+                gone.push(it);
+            }
+        }
+        gone.into_iter()
+            .map(|it| Action::Address(Change::add(it.clone())))
+            .collect()
+    }
+
+    /// An interface's last IPv4 address takes the routes along; where another one was put back, they
+    /// can be too.
+    fn gone_routes(&self) -> Vec<Action> {
+        let has_address = |route: &Route| {
+            let mut ids = self.seen.addresses.iter().map(|address| &address.id);
+            ids.any(|id| {
+                Some(&id.interface) == route.interface.as_ref() && id.network.addr().is_ipv4()
+            })
+        };
+        let has_source = |route: &Route| {
+            let mut own = self.seen.addresses.iter().map(|it| it.id.network.addr());
+            route.source.is_none_or(|source| own.any(|ip| ip == source))
+        };
+        let routes = self.observed.routes.iter();
+        routes
+            .filter(|it| self.seen.route(&it.id).is_none() && !self.deletes_route(it))
+            .filter(|it| has_address(it) && has_source(it))
+            .map(|it| Action::Route(Change::add(it.clone())))
+            .collect()
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    fn deletes(&self, address: &Address) -> bool {
+        let mut deleted = self.steps().filter_map(|step| match &step.action {
+            Action::Address(change) if change.after().is_none() => change.before(),
+            _ => None,
+        });
+        deleted.any(|it| it.id == address.id)
     }
 
     pub(super) fn finish(self, record: &Record, refusals: Vec<Refusal>) -> Plan {
@@ -65,55 +126,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Puts back what the kernel takes along with the first address of a network: the others of it, be
-    /// they ours or not.
-    pub(super) fn restore_addresses(&mut self) {
-        let mut kept: BTreeMap<AddressId, Address> = BTreeMap::new();
-        let found = self.observed.addresses.iter();
-        kept.extend(found.map(|it| (it.id.clone(), it.clone())));
-        for step in self.phases.iter().flat_map(|phase| &phase.steps) {
-            match &step.action {
-                Action::Address(change) if change.kind() == Kind::Delete => {
-                    kept.retain(|id, _| change.newest().is_none_or(|it| it.id != *id));
-                }
-                Action::Address(change) => {
-                    kept.extend(change.after().map(|it| (it.id.clone(), it.clone())));
-                }
-                _ => {}
-            }
-        }
-        self.phase("addresses that go along", |seen| {
-            let lost = kept
-                .into_values()
-                .filter(|it| seen.address(&it.id).is_none());
-            lost.map(|it| Step::new(Action::Address(Change::add(it)), WHY_AGAIN))
-                .collect()
-        });
-        self.restore_routes();
-    }
-
-    /// Puts back the routes that went with an interface's last IPv4 address, where it has one again.
-    fn restore_routes(&mut self) {
-        let routes = self.observed.routes.iter();
-        let lost: Vec<_> = routes
-            .filter(|it| self.seen.route(&it.id).is_none() && !self.deletes(it))
-            .filter(|it| can_return(it, &self.seen))
-            .cloned()
-            .collect();
-        self.phase("routes that go along", |_| {
-            let lost = lost.into_iter().map(Change::add).map(Action::Route);
-            lost.map(|action| Step::new(action, "it went with an address"))
-                .collect()
-        });
-    }
-
-    fn deletes(&self, route: &Route) -> bool {
-        let steps = self.phases.iter().flat_map(|phase| &phase.steps);
-        let mut changes = steps.filter_map(|step| match &step.action {
-            Action::Route(change) => change.before(),
+    fn deletes_route(&self, route: &Route) -> bool {
+        let mut changes = self.steps().filter_map(|step| match &step.action {
+            Action::Route(change) => Some(change),
             _ => None,
         });
-        changes.any(|before| before.id == route.id)
+        changes.any(|change| change.before().is_some_and(|it| it.id == route.id))
     }
 
     /// Routes that no step deletes, but that the kernel takes along with an interface's last address.
@@ -123,7 +141,7 @@ impl<'a> Draft<'a> {
             .routes
             .iter()
             .filter(|route| self.seen.route(&route.id).is_none());
-        lost.filter(|route| !self.deletes(route))
+        lost.filter(|route| !self.deletes_route(route))
             .map(|route| {
                 format!(
                     "the route {} goes with the last address of its interface",
@@ -141,25 +159,4 @@ impl<'a> Draft<'a> {
                 .to_owned()
         })
     }
-}
-
-/// A network's later addresses are deleted before its first one, which would take them along.
-fn deletion(step: &Step, seen: &Observed) -> Option<Reverse<usize>> {
-    let Action::Address(change) = &step.action else {
-        return None;
-    };
-    let gone = change.before().filter(|_| change.after().is_none())?;
-    let place = seen.addresses.iter().position(|it| it.id == gone.id);
-    place.map(Reverse)
-}
-
-/// Whether the interface of a route, and its source, have an address.
-fn can_return(route: &Route, seen: &Observed) -> bool {
-    let ids = || seen.addresses.iter().map(|address| &address.id);
-    let is_ipv4 = |id: &&AddressId| id.network.addr().is_ipv4();
-    let source = route.source;
-    ids()
-        .filter(is_ipv4)
-        .any(|id| Some(&id.interface) == route.interface.as_ref())
-        && source.is_none_or(|ip| ids().any(|id| id.network.addr() == ip))
 }

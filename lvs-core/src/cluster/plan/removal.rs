@@ -8,8 +8,8 @@
 //! route along with an interface's last address; the plan says so.)
 
 use super::draft::Draft;
-use super::unnamed::is_ip_forward;
-use super::{Action, Change, Plan, Step, foreign, services};
+use super::unnamed::is_leader;
+use super::{Action, Change, Plan, Step, addresses, foreign, services};
 use crate::cluster::{NodeState, Observed, ObservedService, Record, Role};
 use crate::net::Address;
 
@@ -38,18 +38,18 @@ impl Plan {
         draft.phase("virtual IPs", |seen| {
             let mut steps = removal.undone(seen, |thing| removal.is_address(thing, true));
             steps.extend(removal.virtual_ips(seen));
-            steps
+            addresses::later_first(steps, seen)
         });
         removal.ipvs(&mut draft);
         draft.phase("addresses", |seen| {
-            removal.undone(seen, |thing| removal.is_address(thing, false))
+            let steps = removal.undone(seen, |thing| removal.is_address(thing, false));
+            addresses::later_first(steps, seen)
         });
-        draft.restore_addresses();
         // Alone, and first: changing it changes `forwarding` of every interface.
-        draft.phase("forwarding", |seen| removal.undone(seen, is_ip_forward));
+        draft.phase("forwarding", |seen| removal.undone(seen, is_leader));
         draft.phase("sysctls", |seen| {
             removal.undone(seen, |thing| {
-                matches!(thing, Action::Sysctl(_)) && !is_ip_forward(thing)
+                matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
             })
         });
         draft.phase("links", |seen| {

@@ -118,15 +118,10 @@ impl Action {
 
     /// The way from what is there now back to what was there before; `None` if it is there.
     pub(super) fn back(&self, before: &Observed, now: &Observed) -> Option<Self> {
-        fn back<T: Subject>(
-            change: &Change<T>,
-            before: &Observed,
-            now: &Observed,
-        ) -> Option<Change<T>> {
-            let thing = change.newest()?;
-            to(thing.find(now), thing.find(before).as_ref())
-        }
-        Some(map!(self, change => back(change, before, now)?))
+        Some(map!(self, change => {
+            let before = change.newest()?.find(before);
+            back(change, before.as_ref(), now)?
+        }))
     }
 
     /// The way from what will be there by then, `seen`, back to how the thing was found; `None` if
@@ -187,12 +182,12 @@ impl Action {
     }
 }
 
-/// From what is found to what is wanted; `None` if that is the same.
-fn to<T: Subject>(found: Option<T>, wanted: Option<&T>) -> Option<Change<T>> {
-    if same(found.as_ref(), wanted) {
+fn back<T: Subject>(change: &Change<T>, before: Option<&T>, now: &Observed) -> Option<Change<T>> {
+    let found = change.newest()?.find(now);
+    if same(found.as_ref(), before) {
         return None;
     }
-    Change::between(found, wanted.cloned())
+    Change::between(found, before.cloned())
 }
 
 fn undone<T: Subject>(change: &Change<T>, now: &Observed, seen: &Observed) -> Option<Change<T>> {
@@ -200,7 +195,7 @@ fn undone<T: Subject>(change: &Change<T>, now: &Observed, seen: &Observed) -> Op
     if change.before().is_some() && !same(found.as_ref(), change.after()) {
         return None;
     }
-    to(change.newest()?.find(seen), change.before())
+    back(change, change.before(), seen)
 }
 
 fn same<T: Subject>(one: Option<&T>, two: Option<&T>) -> bool {

@@ -2,7 +2,7 @@
 //! to how it was found. Links stay up: nobody knows who has come to need them.
 
 use super::draft::Draft;
-use super::{Action, Step};
+use super::{Action, Step, addresses};
 use crate::cluster::{NodeState, Observed, Record};
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
@@ -38,13 +38,13 @@ pub(super) fn phases(
         undone(seen, &|thing| matches!(thing, Action::Route(_)))
     });
     draft.phase("addresses as before", |seen| {
-        undone(seen, &|thing| matches!(thing, Action::Address(_)))
+        let steps = undone(seen, &|thing| matches!(thing, Action::Address(_)));
+        addresses::later_first(steps, seen)
     });
-    draft.restore_addresses();
-    draft.phase("forwarding as before", |seen| undone(seen, &is_ip_forward));
+    draft.phase("forwarding as before", |seen| undone(seen, &is_leader));
     draft.phase("sysctls as before", |seen| {
         undone(seen, &|thing| {
-            matches!(thing, Action::Sysctl(_)) && !is_ip_forward(thing)
+            matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
         })
     });
 }
@@ -62,15 +62,15 @@ fn is_other_service(node: &NodeState, thing: &Action) -> bool {
     }
 }
 
-/// A switch that others follow goes first.
-pub(super) fn is_ip_forward(thing: &Action) -> bool {
+/// Whether it is a switch that changes others, and so comes before them.
+pub(super) fn is_leader(thing: &Action) -> bool {
     let leaders = [SysctlKey::IP_FORWARD, SysctlKey::IPV6_FORWARDING];
     matches!(thing, Action::Sysctl(change)
         if change.newest().is_some_and(|setting| leaders.contains(&setting.key)))
 }
 
-/// Whether the file has something to say about a thing: with `ip_forward` it has about the switches
-/// that follow it.
+/// Whether the file has something to say about a thing. With `ip_forward` it has about every
+/// interface's `forwarding` too, which follows it.
 fn is_named(node: &NodeState, thing: &Action) -> bool {
     match thing {
         Action::Sysctl(change) => change

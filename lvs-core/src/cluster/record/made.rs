@@ -12,7 +12,8 @@ impl Record {
     /// The record as it must be written before a plan is carried out.
     ///
     /// What the file names and stands there already is found, once and for all; what the plan makes is
-    /// made. What had been made and is gone is forgotten.
+    /// made. What had been made and is gone is forgotten; what goes along with something else and is put
+    /// back stays whose it was.
     #[must_use]
     pub fn before_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {
         let file = node;
@@ -21,8 +22,10 @@ impl Record {
         for thing in named(node, observed) {
             ledger.found(thing);
         }
-        for step in plan.steps() {
-            ledger.made(&step.action, self.applied);
+        let puts_back = |action: &Action| action.kind() == Kind::Add && action.is_there(observed);
+        let actions = plan.steps().map(|step| &step.action);
+        for action in actions.filter(|action| !puts_back(action)) {
+            ledger.made(action, self.applied);
         }
         // Not by the steps alone: one switch changes others.
         let outcome = plan.outcome(observed);

@@ -9,6 +9,15 @@
 //! | `unconfirmed`, `confirmed` | a change that is taken back unless somebody renames the one to the other |
 //!
 //! Nothing else in this library writes files.
+//!
+//! # Removing and applying again
+//!
+//! The kernel does not forget a deleted destination at once: it keeps it aside until nobody has used it
+//! for about two minutes. Added again within that time, to a service of the same protocol, address and
+//! port, it is the same destination as before, with its connections and their counts. So a removal
+//! followed by an apply, as a restart of the systemd unit is, breaks no connection that can wait for
+//! so long. In between, packets of living connections are dropped, unless the sysctl
+//! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
 mod confirmation;
 mod drains;
