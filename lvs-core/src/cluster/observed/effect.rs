@@ -26,25 +26,20 @@ impl Observed {
             return;
         };
         let old = self.sysctls.insert(key.clone(), value.clone());
-        if old.as_ref() == Some(value) {
-            return;
-        }
-        if *key == SysctlKey::IP_FORWARD {
-            self.push_forwarding("net/ipv4/conf/", value);
-            let contrary = if value == "0" { "1" } else { "0" };
-            if let Some(found) = self.sysctls.get_mut(&SysctlKey::ACCEPT_REDIRECTS) {
-                contrary.clone_into(found);
-            }
-        } else if *key == SysctlKey::IPV6_FORWARDING {
-            self.push_forwarding("net/ipv6/conf/", value);
+        if old.as_ref() != Some(value) {
+            self.push(key, value);
         }
     }
 
-    /// A write that changes the switch of `all` goes to every interface; one that does not goes nowhere.
-    fn push_forwarding(&mut self, prefix: &str, value: &str) {
-        for (key, current) in &mut self.sysctls {
-            let path = key.as_str();
-            if path.starts_with(prefix) && path.ends_with("/forwarding") {
+    /// A write that changes a switch of all interfaces goes to every one; one that does not goes nowhere.
+    fn push(&mut self, key: &SysctlKey, value: &str) {
+        let contrary = if value == "0" { "1" } else { "0" };
+        for (follower, current) in &mut self.sysctls {
+            if follower.follows().as_ref() == Some(key) {
+                let value = match *follower == SysctlKey::ACCEPT_REDIRECTS {
+                    true => contrary,
+                    false => value,
+                };
                 value.clone_into(current);
             }
         }
