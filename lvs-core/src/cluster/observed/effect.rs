@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::many::set_destinations;
 use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
 use crate::ipvs::{Service, Timeouts};
@@ -190,7 +191,6 @@ impl Observed {
         }
     }
 
-    /// A new destination goes to the head of the list, an edited one stays where it is.
     pub(in crate::cluster) fn set_destination(&mut self, change: &Change<BoundDestination>) {
         let Some(bound) = change.newest() else {
             return;
@@ -198,20 +198,9 @@ impl Observed {
         let IpvsState::Loaded { services, .. } = self.loaded() else {
             return;
         };
-        let Some(found) = services
-            .iter_mut()
-            .find(|found| found.service.id == bound.service)
-        else {
-            return;
-        };
-        let list = &mut found.destinations;
-        let mut same = list
-            .iter_mut()
-            .filter(|destination| destination.id == bound.destination.id);
-        match (same.next(), change.after()) {
-            (Some(destination), Some(after)) => *destination = after.destination,
-            (None, Some(after)) => list.insert(0, after.destination),
-            (_, None) => list.retain(|destination| destination.id != bound.destination.id),
+        let mut services = services.iter_mut();
+        if let Some(found) = services.find(|found| found.service.id == bound.service) {
+            set_destinations(&mut found.destinations, &[change]);
         }
     }
 
