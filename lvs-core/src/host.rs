@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::error::Result;
 use crate::ipvs::Ipvs;
-use crate::net::Net;
+use crate::net::{Fou, Net};
 use crate::proc::Proc;
 use crate::sysctl::Sysctl;
 
@@ -22,6 +22,7 @@ pub struct Host {
     net: Net,
     /// Opened when it is first asked for, since opening loads the module.
     ipvs: Option<Ipvs>,
+    fou: Option<Fou>,
     sysctl: Sysctl,
     proc: Proc,
     /// Neither `Send` nor `Sync`.
@@ -37,6 +38,7 @@ impl Host {
         Ok(Self {
             net: Net::open()?,
             ipvs: None,
+            fou: None,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
             here: PhantomData,
@@ -57,6 +59,17 @@ impl Host {
         match &mut self.ipvs {
             Some(ipvs) => Ok(ipvs),
             none => Ok(none.insert(Ipvs::open()?)),
+        }
+    }
+
+    /// The UDP ports whose packets are unwrapped, opened when it is first asked for.
+    ///
+    /// # Errors
+    /// Those of [`Fou::open`].
+    pub fn fou(&mut self) -> Result<&mut Fou> {
+        match &mut self.fou {
+            Some(fou) => Ok(fou),
+            none => Ok(none.insert(Fou::open()?)),
         }
     }
 

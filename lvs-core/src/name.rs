@@ -94,6 +94,11 @@ kernel_name! {
 impl IfName {
     /// The loopback interface.
     pub const LO: Self = Self(Cow::Borrowed("lo"));
+
+    /// A name that is known to be one.
+    pub(crate) const fn fixed(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
 }
 
 impl EngineName {

@@ -13,10 +13,15 @@ type Outcome = lvs_core::Result<()>;
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
+const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
 
 lvs_lab::main! {
     every_node_of_nat_is_applied_and_stays_applied,
     every_node_of_dr_is_applied_and_stays_applied,
+    every_node_of_tunnel_is_applied_and_stays_applied,
+    a_failure_takes_a_tunnel_back,
+    a_missing_module_is_named,
+    a_device_of_another_make_is_refused,
     what_a_step_does_is_what_was_foretold,
     both_families_are_applied,
     removal_takes_services_and_virtual_ips,
@@ -82,6 +87,79 @@ fn every_node_of_dr_is_applied_and_stays_applied() -> Outcome {
     applied_twice(DR)
 }
 
+/// The tunnel of the example in every wrapping.
+fn tunnels() -> impl Iterator<Item = String> {
+    for module in ["ipip", "fou", "ip_gre"] {
+        lvs_lab::load_module(module).unwrap();
+    }
+    let all = [
+        "{ type = \"ipip\" }",
+        "{ type = \"gue\", port = 5555 }",
+        "{ type = \"gre\", checksum = \"full\" }",
+    ];
+    let wrap = |tunnel| TUNNEL.replace("{ type = \"ipip\" }", tunnel);
+    all.into_iter().map(wrap)
+}
+
+fn every_node_of_tunnel_is_applied_and_stays_applied() -> Outcome {
+    tunnels().try_for_each(|text| applied_twice(&text))
+}
+
+/// The gateway is on no network, so that the very last step is refused.
+fn a_failure_takes_a_tunnel_back() -> Outcome {
+    tunnels().try_for_each(|text| {
+        let mut node = node(&text, "realserver1");
+        for route in &mut node.routes {
+            route.value.gateway = route.value.gateway.map(|_| "10.9.9.9".parse().unwrap());
+        }
+        machine()?.run(|host| {
+            let before = observe(&node, host);
+            let error = apply(&node, host).unwrap_err();
+            assert!(matches!(error.failure(), Failure::Step(..)), "{error}");
+            assert!(matches!(error.aftermath(), Aftermath::Reverted), "{error}");
+            assert_eq!(observe(&node, host), before);
+        })
+    })
+}
+
+/// Nobody loads modules here, and the error says which one is missing.
+fn a_missing_module_is_named() -> Outcome {
+    for (tunnel, module) in [
+        ("{ type = \"ipip\" }", "modprobe ipip"),
+        ("{ type = \"gre\" }", "modprobe ip_gre"),
+    ] {
+        let node = node(
+            &TUNNEL.replace("{ type = \"ipip\" }", tunnel),
+            "realserver1",
+        );
+        machine()?.run(|host| {
+            let before = observe(&node, host);
+            let error = apply(&node, host).unwrap_err();
+            assert!(error.to_string().contains(module), "{error}");
+            assert!(matches!(error.aftermath(), Aftermath::Untouched), "{error}");
+            assert_eq!(observe(&node, host), before);
+        })?;
+    }
+    Ok(())
+}
+
+/// A device of the name that must be made, but of another make.
+fn a_device_of_another_make_is_refused() -> Outcome {
+    let text = tunnels().nth(2).unwrap();
+    let node = node(&text, "realserver1");
+    machine()?.run(|host| {
+        let mut other = node.tunnels[0].value.clone();
+        other.checksum = false;
+        host.net().add_tunnel(&other).unwrap();
+        let error = apply(&node, host).unwrap_err();
+        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            error.to_string().contains("ip link delete lvs-gre"),
+            "{error}"
+        );
+    })
+}
+
 const DUAL: &str = include_str!("plans/dual-stack-director/cluster.toml");
 
 fn both_families_are_applied() -> Outcome {
@@ -90,11 +168,13 @@ fn both_families_are_applied() -> Outcome {
 
 /// Before each phase, and at the end, the machine is read and compared with what was foretold.
 fn what_a_step_does_is_what_was_foretold() -> Outcome {
+    lvs_lab::load_module("ipip").unwrap();
     for (text, name) in [
         (NAT, "director"),
         (NAT, "realserver1"),
         (DR, "director"),
         (DR, "realserver2"),
+        (TUNNEL, "realserver1"),
         (DUAL, "web1"),
     ] {
         let node = node(text, name);
@@ -286,10 +366,12 @@ fn typed(text: &str, name: &str) -> Outcome {
 }
 
 fn shell_lines_do_the_same() -> Outcome {
+    lvs_lab::load_module("ipip").unwrap();
     typed(NAT, "director")?;
     typed(NAT, "realserver1")?;
     typed(DR, "director")?;
     typed(DR, "realserver2")?;
+    typed(TUNNEL, "realserver2")?;
     typed(DUAL, "director")?;
     typed(DUAL, "web1")
 }

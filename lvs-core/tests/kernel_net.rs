@@ -176,6 +176,7 @@ fn host_route(destination: &str, scope: Scope) -> Route {
         interface: Some(IfName::LO),
         source: None,
         scope,
+        advmss: None,
         protocol: Address::PROTOCOL,
     }
 }

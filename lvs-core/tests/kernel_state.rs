@@ -23,6 +23,8 @@ const DR: &str = include_str!("../../examples/dr.toml");
 
 lvs_lab::main! {
     a_removal_brings_every_machine_back,
+    a_removal_takes_devices_and_ports_of_tunnels,
+    another_wrapping_takes_the_place_of_the_last,
     what_the_file_no_longer_names_goes,
     an_address_moves_within_its_network,
     one_virtual_ip_is_one_clusters,
@@ -121,6 +123,60 @@ fn a_removal_brings_every_machine_back() -> Outcome {
         }
     }
     Ok(())
+}
+
+const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
+
+/// A real server of the tunnel example in another wrapping.
+fn wrapped(tunnel: &str) -> NodeState {
+    for module in ["ipip", "fou", "ip_gre"] {
+        lvs_lab::load_module(module).unwrap();
+    }
+    node(
+        &TUNNEL.replace("{ type = \"ipip\" }", tunnel),
+        "realserver1",
+    )
+}
+
+const WRAPPINGS: [&str; 3] = [
+    "{ type = \"ipip\" }",
+    "{ type = \"gue\", port = 5555 }",
+    "{ type = \"gre\", checksum = \"full\" }",
+];
+
+fn a_removal_takes_devices_and_ports_of_tunnels() -> Outcome {
+    for tunnel in WRAPPINGS {
+        let node = wrapped(tunnel);
+        on_a_machine(|host, state| {
+            let before = look(&node, host);
+            apply(&state, &node, host).unwrap();
+            remove(&state, &node, host).unwrap();
+            assert_eq!(look(&node, host), before, "{tunnel}");
+            assert!(remove(&state, &node, host).unwrap().is_empty());
+        })?;
+    }
+    Ok(())
+}
+
+fn another_wrapping_takes_the_place_of_the_last() -> Outcome {
+    let devices = |host: &mut Host| {
+        let listeners = host.fou().unwrap().listeners().unwrap();
+        let tunnels = host.net().tunnels().unwrap();
+        let made = tunnels.iter().filter(|it| it.name.as_str() == "lvs-gre");
+        (made.count(), listeners.len())
+    };
+    on_a_machine(|host, state| {
+        for (tunnel, expected) in [
+            (WRAPPINGS[2], (1, 0)),
+            (WRAPPINGS[1], (0, 1)),
+            (WRAPPINGS[0], (0, 0)),
+        ] {
+            let node = wrapped(tunnel);
+            apply(&state, &node, host).unwrap();
+            assert_eq!(devices(host), expected, "{tunnel}");
+            assert!(apply(&state, &node, host).unwrap().is_empty(), "{tunnel}");
+        }
+    })
 }
 
 fn what_the_file_no_longer_names_goes() -> Outcome {

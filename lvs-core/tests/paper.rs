@@ -10,6 +10,7 @@ use lvs_core::cluster::{Document, DocumentError};
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
+const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
 
 /// An example with one thing changed; that thing must be there.
 #[track_caller]
@@ -31,7 +32,7 @@ fn line_of(text: &str, needle: &str) -> usize {
 
 #[test]
 fn the_examples_are_clusters() {
-    for text in [NAT, DR] {
+    for text in [NAT, DR, TUNNEL] {
         let cluster = Cluster::from_toml(text).unwrap();
         assert_eq!(cluster.real_servers().len(), 2);
         assert_eq!(cluster.services()[0].destinations.len(), 2);
@@ -62,11 +63,6 @@ fn unknown_key_that_is_near_nothing() {
 #[test]
 fn keys_that_are_not_built_yet() {
     for (from, to, path) in [
-        (
-            "name = \"web\"",
-            "name = \"web\"\ntunnel = { type = \"ipip\" }",
-            "tunnel",
-        ),
         ("[director]\n", "[sync]\nid = 1\n\n[director]\n", "sync"),
         ("scheduler = \"rr\"", "fwmark = 1", "services[0].fwmark"),
         (
@@ -86,10 +82,41 @@ fn keys_that_are_not_built_yet() {
             &format!("{path}: the key `{key}` is not supported by this version; leave it out"),
         );
     }
+}
+
+#[test]
+fn tunnels_that_make_no_sense() {
+    let ipip = "{ type = \"ipip\" }";
+    for (tunnel, message) in [
+        (
+            "{ type = \"vxlan\" }",
+            "tunnel.type: unknown tunnel type \"vxlan\"; the types are ipip, gue and gre",
+        ),
+        (
+            "{ type = \"gue\" }",
+            "tunnel.port: gue needs the port on which real servers listen; add port = 5555, say",
+        ),
+        (
+            "{ type = \"gue\", port = 70000 }",
+            "tunnel.port: 70000 is not in 1..65535",
+        ),
+        (
+            "{ type = \"ipip\", port = 5555 }",
+            "tunnel.port: ipip has no port; leave it out",
+        ),
+        (
+            "{ type = \"gre\", checksum = \"remote\" }",
+            "tunnel.checksum: gre has no remote checksums; it has none and full",
+        ),
+    ] {
+        says(&changed(TUNNEL, ipip, tunnel), message);
+    }
+    let error = changed(TUNNEL, "forwarding = \"tunnel\"", "forwarding = \"dr\"");
     says(
-        &changed(NAT, "forwarding = \"nat\"", "forwarding = \"tunnel\""),
-        "forwarding: \"tunnel\" is not supported by this version; nat and dr are",
+        &error,
+        "tunnel: nothing is forwarded by tunnel; leave it out, or write forwarding = \"tunnel\"",
     );
+    assert_eq!(error.position().unwrap().line, line_of(TUNNEL, "tunnel = "));
 }
 
 #[test]
@@ -295,7 +322,7 @@ fn no_text_makes_it_panic() {
             );
         }
     };
-    for text in [NAT, DR] {
+    for text in [NAT, DR, TUNNEL] {
         for (at, _) in text.char_indices().step_by(5) {
             let (before, after) = text.split_at(at);
             check(before);

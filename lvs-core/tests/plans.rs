@@ -99,8 +99,10 @@ fn every_kind_of_step_is_among_them() {
     let kinds = [
         "add address",
         "add destination",
+        "add listener",
         "add route",
         "add service",
+        "add tunnel",
         "delete address",
         "delete destination",
         "delete route",

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use lvs_core::cluster::{NodeName, Plan, PlanOptions, VirtualDestination, VirtualService};
-use lvs_core::ipvs::{Family, Protocol, ServiceId};
+use lvs_core::ipvs::{Protocol, ServiceId};
 use lvs_core::{Cluster, Host, Netns};
 
 use crate::error::{Context, Error, Result};
@@ -69,9 +69,7 @@ impl Lab {
     /// The cluster does not say enough to build it, or has services of a kind for which there is no server.
     pub fn new(cluster: &Cluster, clients: usize) -> Result<Self> {
         let topology = Topology::of(cluster, clients)?;
-        for service in cluster.services() {
-            load_module(&format!("ip_vs_{}", service.service.scheduler))?;
-        }
+        load_modules(cluster)?;
         let network = Network::build(&topology)?;
         let servers = start_servers(cluster, &network)?;
         Ok(Self {
@@ -133,24 +131,19 @@ impl Lab {
     /// The servers by their real IPs. The director as its own destination has nothing to wait for.
     fn real_servers(&self) -> BTreeSet<(Protocol, SocketAddr)> {
         let mut all = BTreeSet::new();
+        let is_director = |name: &NodeName| {
+            let mut directors = self.cluster.directors().iter();
+            directors.any(|director| director.name == *name)
+        };
         for service in self.cluster.services() {
-            let family = service.service.id.family();
-            for destination in &service.destinations {
+            let destinations = service.destinations.iter();
+            for destination in destinations.filter(|it| !is_director(&it.real_server)) {
                 let (protocol, port) = listens(service, destination);
-                all.extend(
-                    self.real_ip(destination, family)
-                        .map(|ip| (protocol, SocketAddr::new(ip, port))),
-                );
+                let address = self.cluster.real_ip(service, destination);
+                all.extend(address.map(|ip| (protocol, SocketAddr::new(ip, port))));
             }
         }
         all
-    }
-
-    fn real_ip(&self, destination: &VirtualDestination, family: Family) -> Option<IpAddr> {
-        let mut servers = self.cluster.real_servers().iter();
-        servers
-            .find(|server| server.name == destination.real_server)?
-            .real_ip(family)
     }
 
     /// The kernel's own table on a machine, as it shows it in `/proc`.
@@ -183,6 +176,24 @@ impl Lab {
             .run(|_| ask(*protocol, address, source.copied(), ANSWER))?;
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
     }
+}
+
+/// Schedulers and tunnels: the guest has nobody who would load them when the kernel asks. And an interface
+/// that comes with a module comes in all namespaces that are made later.
+fn load_modules(cluster: &Cluster) -> Result<()> {
+    for service in cluster.services() {
+        load_module(&format!("ip_vs_{}", service.service.scheduler))?;
+    }
+    let nodes = cluster.node_names();
+    for node in nodes.filter_map(|name| cluster.node(name.as_str())) {
+        for tunnel in &node.tunnels {
+            load_module(tunnel.value.kind.module())?;
+        }
+        if !node.listeners.is_empty() {
+            load_module("fou")?;
+        }
+    }
+    Ok(())
 }
 
 fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::net::TcpStream;
+
 use lvs_core::Cluster;
-use lvs_core::cluster::PlanOptions;
-use lvs_lab::{Lab, run_command};
+use lvs_core::cluster::{Plan, PlanOptions};
+use lvs_lab::{Lab, run_command, run_tool};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::TcpMaxSeg;
 
 lvs_lab::main! {
     nat_alternates,
@@ -14,10 +18,24 @@ lvs_lab::main! {
     a_second_apply_changes_nothing,
     nat_typed_by_hand,
     dr_typed_by_hand,
+    tunnel_alternates,
+    tunnel_leaves_room_for_itself,
+    tunnel_typed_by_hand,
+    ipv6_by_direct_routing_and_tunnel,
+    ipv6_typed_by_hand,
+    ipv6_in_every_wrapping,
+    ipv4_behind_ipv6,
+    ipv6_behind_ipv4,
+    gue_alternates,
+    gue_typed_by_hand,
+    gre_alternates,
+    gre_typed_by_hand,
 }
 
 const NAT: &str = include_str!("../../nat.toml");
 const DR: &str = include_str!("../../dr.toml");
+const SIX: &str = include_str!("../../ipv6.toml");
+const TUNNEL: &str = include_str!("../../tunnel.toml");
 
 /// By masquerading, over IPv6, one service of datagrams and one that goes to another port.
 const IPV6: &str = r#"
@@ -101,7 +119,7 @@ fn many_clients_take_turns() {
 }
 
 fn a_second_apply_changes_nothing() {
-    for text in [NAT, DR, IPV6] {
+    for text in [NAT, DR, TUNNEL, IPV6, SIX] {
         let cluster = Cluster::from_toml(text).unwrap();
         let lab = Lab::new(&cluster, 1).unwrap();
         assert!(lab.apply().unwrap().iter().all(|plan| !plan.is_empty()));
@@ -118,6 +136,173 @@ fn dr_typed_by_hand() {
     let (cluster, lab) = typed(DR);
     let answers = ask(&cluster, &lab, 0, 5);
     assert_eq!(count(&answers, "realserver1"), 2, "{answers:?}");
+}
+
+fn tunnel_alternates() {
+    let (cluster, lab) = applied(TUNNEL, 1);
+    assert_alternates(&ask(&cluster, &lab, 0, 10));
+}
+
+/// 1500 bytes without two IP headers and one of TCP: what the kernel of the client makes of it.
+fn tunnel_leaves_room_for_itself() {
+    let (_, lab) = applied(TUNNEL, 1);
+    let segment = lab.network().client().run(|_| {
+        let stream = TcpStream::connect("172.16.5.11:80").unwrap();
+        getsockopt(&stream, TcpMaxSeg).unwrap()
+    });
+    // Time stamps take 12 bytes of it.
+    assert_eq!(segment.unwrap(), 1500 - 20 - 20 - 20 - 12);
+}
+
+fn tunnel_typed_by_hand() {
+    let (cluster, lab) = typed(TUNNEL);
+    assert_alternates(&ask(&cluster, &lab, 0, 4));
+}
+
+/// The tunnel of the example in other wrappings.
+fn wrapped(all: &[&str]) -> impl Iterator<Item = String> {
+    let wrap = |tunnel: &&str| TUNNEL.replace("{ type = \"ipip\" }", tunnel);
+    all.iter().map(wrap)
+}
+
+const GUE: [&str; 3] = [
+    "{ type = \"gue\", port = 5555 }",
+    "{ type = \"gue\", port = 5555, checksum = \"full\" }",
+    "{ type = \"gue\", port = 5555, checksum = \"remote\" }",
+];
+
+const GRE: [&str; 2] = [
+    "{ type = \"gre\" }",
+    "{ type = \"gre\", checksum = \"full\" }",
+];
+
+fn alternates_in(tunnels: &[&str]) {
+    for text in wrapped(tunnels) {
+        let (cluster, lab) = applied(&text, 1);
+        assert_alternates(&ask(&cluster, &lab, 0, 4));
+        assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
+    }
+}
+
+fn gue_alternates() {
+    alternates_in(&GUE);
+}
+
+fn gre_alternates() {
+    alternates_in(&GRE);
+}
+
+fn typed_in(tunnel: &str) {
+    let text = wrapped(&[tunnel]).next().unwrap();
+    let (cluster, lab) = typed(&text);
+    assert_alternates(&ask(&cluster, &lab, 0, 2));
+}
+
+fn gue_typed_by_hand() {
+    typed_in(GUE[1]);
+}
+
+fn gre_typed_by_hand() {
+    typed_in(GRE[1]);
+}
+
+fn assert_thirds(answers: &[String]) {
+    for round in answers.chunks(3) {
+        assert_eq!(round, ["realserver3", "realserver2", "realserver1"]);
+    }
+}
+
+fn ipv6_by_direct_routing_and_tunnel() {
+    let (cluster, lab) = applied(SIX, 1);
+    assert_thirds(&ask(&cluster, &lab, 0, 12));
+}
+
+fn ipv6_typed_by_hand() {
+    let (cluster, lab) = typed(SIX);
+    assert_thirds(&ask(&cluster, &lab, 0, 3));
+}
+
+fn ipv6_in_every_wrapping() {
+    for tunnel in GUE.iter().chain(&GRE) {
+        let text = SIX.replace(
+            "forwarding = \"dr\"",
+            &format!("forwarding = \"dr\"\ntunnel = {tunnel}"),
+        );
+        let (cluster, lab) = applied(&text, 1);
+        assert_thirds(&ask(&cluster, &lab, 0, 3));
+        assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
+    }
+}
+
+/// Real servers of the other family than their service, which only tunnels can reach.
+const MIXED: &str = r#"
+    name = "mixed"
+    forwarding = "tunnel"
+    [director]
+    gateway = "ROUTER"
+    addresses = [
+        { interface = "eth0", address = "VIP" },
+        { interface = "eth0", address = "192.168.1.11/24" },
+        { interface = "eth0", address = "2001:db8:1::11/64" },
+    ]
+    [[services]]
+    address = "SERVICE"
+    scheduler = "rr"
+    [[real-servers]]
+    name = "realserver1"
+    addresses = [{ interface = "eth0", address = "RIP2/LENGTH" }]
+    gateway = "WAY"
+    [[real-servers]]
+    name = "realserver2"
+    addresses = [{ interface = "eth0", address = "RIP3/LENGTH" }]
+    gateway = "WAY"
+"#;
+
+/// Answers are of the service's family.
+fn answers_in_mixed(words: [(&str, &str); 7], routes: &[&[&str]]) {
+    let text = words.iter().fold(MIXED.to_owned(), |text, (word, value)| {
+        text.replace(word, value)
+    });
+    let (cluster, lab) = applied(&text, 1);
+    for server in cluster.real_servers() {
+        let machine = lab.node(server.name.as_str()).unwrap();
+        for route in routes {
+            machine.run(|_| run_tool("ip", route)).unwrap().unwrap();
+        }
+    }
+    assert_alternates(&ask(&cluster, &lab, 0, 4));
+    assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
+}
+
+/// By an IPv6 gateway: asking for an IPv4 one by ARP, these machines would do it in the virtual IP's name.
+fn ipv4_behind_ipv6() {
+    let words = [
+        ("ROUTER", "192.168.1.254"),
+        ("WAY", "2001:db8:1::fe"),
+        ("VIP", "172.16.5.11/32"),
+        ("SERVICE", "172.16.5.11:80"),
+        ("RIP2", "2001:db8:1::12"),
+        ("RIP3", "2001:db8:1::13"),
+        ("LENGTH", "64"),
+    ];
+    answers_in_mixed(words, &[]);
+}
+
+/// The file cannot say how IPv6 answers leave a machine that is only on IPv4 networks: here they find a
+/// neighbour.
+fn ipv6_behind_ipv4() {
+    let words = [
+        ("ROUTER", "2001:db8:1::fe"),
+        ("WAY", "192.168.1.254"),
+        ("VIP", "2001:db8:5::11/128"),
+        ("SERVICE", "[2001:db8:5::11]:80"),
+        ("RIP2", "192.168.1.12"),
+        ("RIP3", "192.168.1.13"),
+        ("LENGTH", "24"),
+    ];
+    let neighbour = ["-6", "route", "add", "2001:db8:1::fe/128", "dev", "eth0"];
+    let way = ["-6", "route", "add", "default", "via", "2001:db8:1::fe"];
+    answers_in_mixed(words, &[&neighbour, &way]);
 }
 
 /// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to

@@ -15,7 +15,7 @@ use super::error::invalid;
 use super::{
     Clock, Cluster, ClusterName, Director, DocumentError, NodeName, RealServer, VirtualDestination,
 };
-use crate::ipvs::{Forwarding, Seconds, Thresholds, Timeouts, Weight};
+use crate::ipvs::{Encapsulation, Forwarding, Seconds, Thresholds, Timeouts, Weight};
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -27,13 +27,19 @@ impl TryFrom<Document> for Cluster {
 
     fn try_from(document: Document) -> Result<Self, DocumentError> {
         let name = ClusterName::new(document.name).map_err(invalid("name"))?;
-        let method = forwarding(&document.forwarding, "forwarding")?;
+        let tunnel = super::convert_tunnel::encapsulation(document.tunnel)?;
+        let method = forwarding(
+            &document.forwarding,
+            "forwarding",
+            tunnel.unwrap_or_default(),
+        )?;
         let director = director(document.director).map_err(|error| error.within("director"))?;
         let real_servers = each("real-servers", document.real_servers, real_server)?;
         let everyone: Vec<_> = real_servers.iter().map(|rs| rs.name.clone()).collect();
         let services = each("services", document.services, |table| {
-            super::convert_service::service(table, method, &everyone)
+            super::convert_service::service(table, method, tunnel.unwrap_or_default(), &everyone)
         })?;
+        super::convert_tunnel::is_used(tunnel, &services)?;
         let timeouts = timeouts(&document.ipvs).map_err(|error| error.within("ipvs"))?;
         let clock = document.time.map(clock).transpose()?;
         Ok(Self::new(name, director, real_servers, services)?
@@ -110,29 +116,27 @@ pub(super) fn parse<T: FromStr>(text: &str, key: &str, what: &str) -> Result<T, 
         .map_err(|_| DocumentError::new(key, format!("{text:?} is not {what}")))
 }
 
-pub(super) fn forwarding(text: &str, key: &str) -> Result<Forwarding, DocumentError> {
+fn forwarding(text: &str, key: &str, tunnel: Encapsulation) -> Result<Forwarding, DocumentError> {
     match text {
         "nat" | "masquerade" => Ok(Forwarding::Masquerade),
         "dr" | "direct-routing" => Ok(Forwarding::DirectRouting),
-        "tunnel" | "ipip" => Err(unsupported(key, text).remedy("nat and dr are")),
+        "tunnel" => Ok(Forwarding::Tunnel(tunnel)),
+        "ipip" => Ok(Forwarding::Tunnel(Encapsulation::Ipip)),
         _ => Err(
             DocumentError::new(key, format!("unknown forwarding method {text:?}"))
-                .remedy("the methods are nat and dr"),
+                .remedy("the methods are nat, dr and tunnel"),
         ),
     }
-}
-
-fn unsupported(key: &str, value: &str) -> DocumentError {
-    DocumentError::new(key, format!("{value:?} is not supported by this version"))
 }
 
 pub(super) fn destination(
     table: DestinationTable,
     default: Forwarding,
+    tunnel: Encapsulation,
 ) -> Result<VirtualDestination, DocumentError> {
     let method = table.forwarding.as_deref();
     let method = method
-        .map(|text| forwarding(text, "forwarding"))
+        .map(|text| forwarding(text, "forwarding", tunnel))
         .transpose()?;
     Ok(VirtualDestination {
         real_server: NodeName::new(table.real_server).map_err(invalid("real-server"))?,

@@ -6,8 +6,8 @@ use super::error::invalid;
 use super::nearest::nearest;
 use super::{DocumentError, NodeName, VirtualDestination, VirtualService};
 use crate::ipvs::{
-    EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds,
-    Service, ServiceFlags, ServiceId,
+    Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
+    Seconds, Service, ServiceFlags, ServiceId,
 };
 
 /// The kernel multiplies by its ticks per second, up to 1000, in 32 bits, and wraps.
@@ -16,12 +16,15 @@ const MAX_PERSISTENCE: i64 = 4_294_967;
 pub(super) fn service(
     table: ServiceTable,
     method: Forwarding,
+    tunnel: Encapsulation,
     everyone: &[NodeName],
 ) -> Result<VirtualService, DocumentError> {
     let service = kernel_service(&table)?;
     let implied = || everyone.iter().cloned();
     let destinations = match table.destinations {
-        Some(tables) => each("destinations", tables, |table| destination(table, method))?,
+        Some(tables) => each("destinations", tables, |table| {
+            destination(table, method, tunnel)
+        })?,
         None => implied()
             .map(|name| VirtualDestination::new(name, method))
             .collect(),

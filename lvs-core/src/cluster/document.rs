@@ -35,8 +35,11 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 pub struct Document {
     /// The cluster's name: 1 to 32 of a-z, 0-9 and hyphen.
     pub name: String,
-    /// `nat` or `dr` (`masquerade`, `direct-routing`); a destination may override it.
+    /// `nat`, `dr` or `tunnel` (`masquerade`, `direct-routing`, `ipip`); a destination may override it.
     pub forwarding: String,
+    /// `tunnel = { type = "ipip" }`: what `tunnel` means here; IP in IP if absent.
+    #[serde(default)]
+    pub tunnel: Option<TunnelTable>,
     /// `[director]`.
     pub director: DirectorTable,
     /// `[[services]]`, at least one.
@@ -56,6 +59,21 @@ pub struct Document {
 impl Document {
     /// The longest text that is read at all, in bytes: 16 MiB.
     pub const MAX_LENGTH: usize = 16 << 20;
+}
+
+/// `tunnel = { type = "gue", port = 5555, checksum = "full" }`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TunnelTable {
+    /// `ipip`, `gue` or `gre`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The UDP port on which real servers listen; for gue, which must have it.
+    #[serde(default)]
+    pub port: Option<i64>,
+    /// `none` (default), `full`, or for gue `remote`.
+    #[serde(default)]
+    pub checksum: Option<String>,
 }
 
 /// `[director]`

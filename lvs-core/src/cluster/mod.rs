@@ -15,6 +15,7 @@ mod apply;
 mod clock;
 mod convert;
 mod convert_service;
+mod convert_tunnel;
 mod director;
 pub mod document;
 mod drain;

@@ -155,6 +155,20 @@ impl Record {
         })
     }
 
+    /// The tunnel devices it may have to take away.
+    pub(super) fn tunnels(&self) -> impl Iterator<Item = &IfName> {
+        self.things().filter_map(|thing| match thing {
+            Action::Tunnel(change) => change.newest().map(|tunnel| &tunnel.name),
+            _ => None,
+        })
+    }
+
+    /// Whether there are listeners it may have to take away.
+    pub(super) fn has_listeners(&self) -> bool {
+        self.things()
+            .any(|thing| matches!(thing, Action::Listener(_)))
+    }
+
     /// The switches it may have to put back.
     pub(super) fn sysctls(&self) -> impl Iterator<Item = &SysctlKey> {
         self.things().filter_map(|thing| match thing {

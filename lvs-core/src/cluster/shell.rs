@@ -7,9 +7,10 @@ use std::fmt::Write;
 
 use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
 use crate::ipvs::{
-    Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
+    Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
+    ServiceId, Thresholds, Timeouts, TunnelChecksum,
 };
-use crate::net::{Address, Route, Scope};
+use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
     /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
@@ -32,6 +33,8 @@ impl Action {
     #[must_use]
     pub fn to_shell(&self) -> String {
         match self {
+            Self::Tunnel(change) => tunnel(change),
+            Self::Listener(change) => listener(change),
             Self::Link(change) => change.after().map(link).unwrap_or_default(),
             Self::Sysctl(change) => change.after().map(sysctl).unwrap_or_default(),
             Self::Address(change) => address(change),
@@ -40,6 +43,45 @@ impl Action {
             Self::Service(change) => service(change),
             Self::Destination(change) => destination(change),
         }
+    }
+}
+
+/// The kernel's own device comes with its module.
+fn tunnel(change: &Change<Tunnel>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(tunnel)) if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
+        (_, Some(tunnel)) => add_tunnel(tunnel),
+        (Some(tunnel), None) => format!("ip link delete {}", tunnel.name),
+        (None, None) => String::new(),
+    }
+}
+
+fn add_tunnel(tunnel: &Tunnel) -> String {
+    let mut line = format!("ip link add {} type {}", tunnel.name, tunnel.kind);
+    if let Some(local) = tunnel.local {
+        let _ = write!(line, " local {local}");
+    }
+    if tunnel.kind == TunnelKind::Ip6tnl {
+        line.push_str(" mode any");
+    }
+    if tunnel.checksum {
+        line.push_str(" icsum");
+    }
+    line
+}
+
+fn listener(change: &Change<Listener>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(it)) => format!("ip fou add port {} gue{}", it.port, six(it.family)),
+        (Some(it), None) => format!("ip fou del port {}{}", it.port, six(it.family)),
+        (None, None) => String::new(),
+    }
+}
+
+fn six(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "",
+        Family::Ipv6 => " -6",
     }
 }
 
@@ -109,7 +151,9 @@ fn route_line(verb: &str, route: &Route) -> String {
     };
     let mut line = format!("{ip} route {verb} {destination}");
     if let Some(gateway) = route.gateway {
-        let _ = write!(line, " via {gateway}");
+        let other = gateway.is_ipv4() != route.id.destination.addr().is_ipv4();
+        let family = if other { "inet6 " } else { "" };
+        let _ = write!(line, " via {family}{gateway}");
     }
     if let Some(interface) = &route.interface {
         let _ = write!(line, " dev {interface}");
@@ -119,6 +163,9 @@ fn route_line(verb: &str, route: &Route) -> String {
     }
     if metric != 0 {
         let _ = write!(line, " metric {metric}");
+    }
+    if let Some(advmss) = route.advmss {
+        let _ = write!(line, " advmss {advmss}");
     }
     if route.protocol != 0 {
         let _ = write!(line, " proto {}", route.protocol);
@@ -148,12 +195,7 @@ fn which(id: &ServiceId) -> String {
             _ => format!("-t {address}"),
         },
         ServiceId::Fwmark { mark, family } => {
-            let six = if *family == crate::ipvs::Family::Ipv6 {
-                " -6"
-            } else {
-                ""
-            };
-            format!("-f {mark}{six}")
+            format!("-f {mark}{}", six(*family))
         }
     }
 }
@@ -206,10 +248,11 @@ fn destination(change: &Change<BoundDestination>) -> String {
         destination,
     } = bound;
     let mut line = format!(
-        "ipvsadm {verb} {} -r {} {} -w {}",
+        "ipvsadm {verb} {} -r {} {}{} -w {}",
         which(service),
         destination.id,
         method(destination.forwarding),
+        encapsulation(destination.forwarding),
         destination.weight
     );
     let thresholds = destination.thresholds;
@@ -225,5 +268,30 @@ const fn method(forwarding: Forwarding) -> &'static str {
         Forwarding::Masquerade => "-m",
         Forwarding::Tunnel(_) => "-i",
         _ => "-g",
+    }
+}
+
+/// ipvsadm's words for what packets are wrapped in; IP in IP is what `-i` means alone.
+fn encapsulation(forwarding: Forwarding) -> String {
+    let Forwarding::Tunnel(encapsulation) = forwarding else {
+        return String::new();
+    };
+    match encapsulation {
+        Encapsulation::Gue { port, checksum } => {
+            format!(
+                " --tun-type gue --tun-port {port}{}",
+                self::checksum(checksum)
+            )
+        }
+        Encapsulation::Gre { checksum } => format!(" --tun-type gre{}", self::checksum(checksum)),
+        Encapsulation::Ipip | Encapsulation::Other { .. } => String::new(),
+    }
+}
+
+const fn checksum(checksum: TunnelChecksum) -> &'static str {
+    match checksum {
+        TunnelChecksum::None => "",
+        TunnelChecksum::Full => " --tun-csum",
+        TunnelChecksum::Remote => " --tun-remcsum",
     }
 }

@@ -10,7 +10,6 @@ use super::{Document, DocumentError, Position};
 
 /// Keys of the cluster file that are promised but not built, without list indices.
 const NOT_YET: &[&str] = &[
-    "tunnel",
     "directors",
     "sync",
     "services.fwmark",

@@ -1,11 +1,13 @@
-//! rtnetlink messages.
+//! rtnetlink messages, and those of fou beside them.
 
 use crate::name::IfName;
-use crate::net::message::{Names, address, link, route};
+use crate::net::fou::message as fou;
+use crate::net::message::{Names, address, link, route, tunnel};
 
-/// What follows the netlink header of a link (0), address (1) or route (2), which the first byte says.
+/// What follows the netlink header of a link (0), address (1), route (2), tunnel (3) or GUE listener (4),
+/// which the first byte says.
 ///
-/// An address or route that can be read is written, and after that reads the same for ever. (The first
+/// What but a link can be read is written, and after that reads the same for ever. (The first
 /// reading may hold what cannot be added, as a gateway that the family of the route does not have.)
 pub fn rtnetlink(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else {
@@ -25,6 +27,10 @@ pub fn rtnetlink(bytes: &[u8]) {
             let _ = route::delete(&route, index);
             Some(route::add(&route, index))
         }),
+        3 => settles(payload, |payload| {
+            Some(tunnel::add(&tunnel::decode(payload)?))
+        }),
+        4 => settles(payload, |payload| Some(fou::add(&fou::decode(payload)?))),
         _ => {}
     }
 }

@@ -28,6 +28,15 @@ impl Family {
         }
     }
 
+    /// The one that this is not.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Ipv4 => Self::Ipv6,
+            Self::Ipv6 => Self::Ipv4,
+        }
+    }
+
     /// The kernel's number: 2 or 10.
     #[must_use]
     pub const fn number(self) -> u16 {

@@ -5,7 +5,7 @@ use nix::libc::{
     EOPNOTSUPP, EPERM, ESRCH,
 };
 
-use super::{Address, AddressId, Link, Route};
+use super::{Address, AddressId, Link, Route, Tunnel};
 use crate::error::Error;
 use crate::name::IfName;
 
@@ -44,6 +44,22 @@ pub(super) fn link(error: Error) -> Error {
         Some(EOPNOTSUPP) => error.advise(
             "this kernel cannot do that with such an interface, or lacks the module for it",
         ),
+        _ => error,
+    }
+}
+
+/// A refusal of a tunnel device.
+pub(super) fn tunnel(error: Error, tunnel: &Tunnel) -> Error {
+    match error.errno() {
+        Some(EPERM) => error.advise(PRIVILEGE),
+        Some(EEXIST) => error.advise(format!(
+            "a device of this name, or another {} device for the same packets, is there already",
+            tunnel.kind
+        )),
+        Some(EOPNOTSUPP) => error.advise(format!(
+            "this kernel could not load the module for such tunnels: modprobe {}",
+            tunnel.kind.module()
+        )),
         _ => error,
     }
 }

@@ -10,7 +10,7 @@ use nix::libc::{
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, advice};
+use super::{Address, AddressId, Link, Route, Tunnel, advice};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
@@ -151,6 +151,41 @@ impl Net {
         let netns = peer_netns.map(|fd| fd.as_raw_fd());
         let payload = message::link::veth(name, peer, netns);
         self.change_link(operation, RTM_NEWLINK, NEW, &payload)
+    }
+
+    /// Makes a tunnel device, set down. Of a [standing](Tunnel::is_standing) one the kernel loads the
+    /// module if it can, and the device comes of itself: it being there is no error.
+    ///
+    /// # Errors
+    /// The name is taken, or another device takes the same packets ([`Error::is_already_exists`]); no
+    /// privilege; or no module for such tunnels in this kernel.
+    pub fn add_tunnel(&mut self, tunnel: &Tunnel) -> Result<()> {
+        let operation = Operation::new("add tunnel", format!("{} ({})", tunnel.name, tunnel.kind));
+        let payload = message::tunnel::add(tunnel);
+        let answer = self.conn.request(&operation, RTM_NEWLINK, NEW, &payload);
+        match answer {
+            Err(error) if error.is_already_exists() && tunnel.is_standing() => {
+                self.link(&tunnel.name).map(drop)
+            }
+            answer => answer
+                .map(drop)
+                .map_err(|error| advice::tunnel(error, tunnel)),
+        }
+    }
+
+    /// The tunnel devices of kinds that are known, by number upwards.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    pub fn tunnels(&mut self) -> Result<Vec<Tunnel>> {
+        let operation = Operation::new("list tunnels", "");
+        let replies = self
+            .conn
+            .dump(&operation, RTM_GETLINK, &message::link::list())?;
+        let links = replies.iter().filter(|reply| reply.kind == RTM_NEWLINK);
+        Ok(links
+            .filter_map(|reply| message::tunnel::decode(&reply.payload))
+            .collect())
     }
 
     /// Deletes a virtual interface, with its peer where it is a veth.

@@ -3,14 +3,18 @@
 mod address;
 mod advice;
 pub mod arp;
+pub(crate) mod fou;
 mod handle;
 mod link;
 pub(crate) mod message;
 pub mod ndp;
 mod route;
+mod tunnel;
 
 pub use address::{Address, AddressId, Scope};
+pub use fou::{Fou, Listener};
 pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
 pub use route::{Route, RouteId};
+pub use tunnel::{Tunnel, TunnelKind};

@@ -58,6 +58,11 @@ pub struct Route {
     pub scope: Scope,
     /// Who added it: 2 the kernel, 3 at boot, 4 an operator, 76 ours.
     pub protocol: u8,
+    /// The largest TCP segment in bytes that this machine asks of whom it reaches by this route; `None`
+    /// follows from the interface's MTU.
+    #[doc(alias = "MSS")]
+    #[serde(default)]
+    pub advmss: Option<u32>,
 }
 
 impl Route {
@@ -74,6 +79,7 @@ impl Route {
             source: None,
             scope: Scope::GLOBAL,
             protocol: 0,
+            advmss: None,
         }
     }
 }

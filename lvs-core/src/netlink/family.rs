@@ -3,7 +3,7 @@
 //! Own few lines, because the vendor's parser of these answers fails at the first attribute it
 //! does not know and panics on some.
 
-use super::attributes::{Attributes, Writer, read_u16};
+use super::attributes::{Attributes, Writer, read_str, read_u16};
 use super::conn::Conn;
 use crate::error::{Cause, Error, Operation, Result};
 
@@ -30,6 +30,20 @@ pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Res
         .iter()
         .find_map(|reply| number(&reply.payload))
         .ok_or_else(unknown)
+}
+
+/// As [`resolve`], but never makes the kernel load a module: asks for all families there are.
+pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result<Option<u16>> {
+    let replies = conn.dump(operation, CONTROLLER, &GET_FAMILY)?;
+    let mut named = replies
+        .iter()
+        .filter(|reply| is_named(&reply.payload, name));
+    Ok(named.find_map(|reply| number(&reply.payload)))
+}
+
+fn is_named(payload: &[u8], name: &str) -> bool {
+    let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..).unwrap_or_default());
+    attributes.any(|(kind, value)| kind == FAMILY_NAME && read_str(value) == Some(name))
 }
 
 /// The number in an answer, from its generic netlink header on.
@@ -66,6 +80,9 @@ mod tests {
             resolve(&mut conn, &operation, "nlctrl").unwrap(),
             CONTROLLER
         );
+        let found = |conn: &mut Conn, name| find(conn, &operation, name).unwrap();
+        assert_eq!(found(&mut conn, "nlctrl"), Some(CONTROLLER));
+        assert_eq!(found(&mut conn, "no-such-family"), None);
         let error = resolve(&mut conn, &operation, "no-such-family").unwrap_err();
         assert_eq!(error.errno(), Some(nix::libc::ENOENT));
     }

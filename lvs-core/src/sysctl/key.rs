@@ -169,6 +169,31 @@ impl SysctlKey {
         (!["all", "default"].contains(&name)).then_some(name)
     }
 
+    /// Whether it is a switch of this interface.
+    pub(crate) fn is_of(&self, interface: &IfName) -> bool {
+        self.interface() == Some(interface.as_str())
+    }
+
+    /// The switch of the same name in the template of later interfaces.
+    pub(crate) fn template(&self) -> Option<Self> {
+        let (family, _, switch) = self.parts()?;
+        Self::new(format!("{family}/conf/default/{switch}")).ok()
+    }
+
+    /// Of a switch in the template the same one of an interface.
+    pub(crate) fn of_template(&self, interface: &IfName) -> Option<Self> {
+        let (family, conf, switch) = self.parts()?;
+        let key = || Self::new(format!("{family}/conf/{interface}/{switch}")).ok();
+        (conf == "default").then(key).flatten()
+    }
+
+    /// `net/ipv4`, the name after `conf/`, and the switch.
+    fn parts(&self) -> Option<(&str, &str, &str)> {
+        let (family, rest) = self.0.split_once("/conf/")?;
+        let (conf, switch) = rest.split_once('/')?;
+        Some((family, conf, switch))
+    }
+
     fn ipv4(conf: &Conf, switch: &str) -> Self {
         Self(Cow::Owned(format!("net/ipv4/conf/{conf}/{switch}")))
     }
@@ -255,5 +280,17 @@ mod tests {
         assert_eq!(key.as_str(), "net/ipv4/conf/eth0.10/send_redirects");
         assert_eq!(key.interface(), Some("eth0.10"));
         assert_eq!(SysctlKey::forwarding(&Conf::All).interface(), None);
+    }
+
+    #[test]
+    fn an_interface_and_the_template_have_the_same_switches() {
+        let tunl0: IfName = "tunl0".parse().unwrap();
+        let template = SysctlKey::rp_filter(&Conf::Default);
+        let key = SysctlKey::rp_filter(&Conf::Interface(tunl0.clone()));
+        assert_eq!(key.template(), Some(template.clone()));
+        assert_eq!(template.of_template(&tunl0), Some(key.clone()));
+        assert_eq!(key.of_template(&tunl0), None);
+        assert!(key.is_of(&tunl0) && !template.is_of(&tunl0));
+        assert_eq!(SysctlKey::IP_FORWARD.template(), None);
     }
 }

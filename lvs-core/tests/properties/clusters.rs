@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use lvs_core::Cluster;
 use lvs_core::cluster::{Director, NodeName, RealServer, VirtualDestination, VirtualService};
 use lvs_core::ipvs::{
-    Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service, ServiceFlags,
-    ServiceId, Thresholds, Timeouts, Weight,
+    Encapsulation, Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service,
+    ServiceFlags, ServiceId, Thresholds, Timeouts, TunnelChecksum, Weight,
 };
 use lvs_core::net::Address;
 
@@ -132,7 +132,14 @@ fn service(servers: &[NodeName], random: &mut Random) -> VirtualService {
     }
     service.keep_weight = random.once_in(4);
     let local = name("director");
-    let method = random.pick(&[Forwarding::Masquerade, Forwarding::DirectRouting]);
+    let method = random.pick(&[
+        Forwarding::Masquerade,
+        Forwarding::DirectRouting,
+        Forwarding::Tunnel(Encapsulation::Ipip),
+        Forwarding::Tunnel(Encapsulation::Gre {
+            checksum: TunnelChecksum::Full,
+        }),
+    ]);
     for server in servers.iter().chain(random.once_in(6).then_some(&local)) {
         if !random.once_in(4) {
             service

@@ -33,6 +33,15 @@ pub(crate) fn machine(node: &NodeState, random: &mut Random) -> Observed {
     observed
 }
 
+/// Those that are still to be made have no switches.
+const DEVICES: [&str; 5] = [
+    "/tunl0/",
+    "/sit0/",
+    "/ip6tnl0/",
+    "/lvs-gre/",
+    "/lvs-ip6gre/",
+];
+
 fn fresh(node: &NodeState, random: &mut Random) -> Observed {
     let links: Vec<IfName> = ["lo", "eth0", "eth1"]
         .map(|name| name.parse().unwrap())
@@ -41,6 +50,7 @@ fn fresh(node: &NodeState, random: &mut Random) -> Observed {
     Observed {
         sysctls: keys
             .into_iter()
+            .filter(|key| DEVICES.iter().all(|name| !key.as_str().contains(name)))
             .map(|key| (key, random.pick(&["0", "1"]).to_owned()))
             .collect(),
         links: links
@@ -71,6 +81,8 @@ fn do_some(plan: &Plan, observed: &mut Observed, random: &mut Random) {
             || observed
                 .sysctls
                 .contains_key(&SysctlKey::new(step.action.name()).unwrap());
+        // Without its device neither state nor switch nor address can be.
+        let all = all || step.action.what() == "tunnel";
         if is_there && (all || !random.once_in(3)) {
             *observed = observed.after(step);
         }

@@ -7,7 +7,7 @@ use crate::cluster::plan::{
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Command, Service};
-use crate::net::{Address, Route};
+use crate::net::{Address, Listener, Route, Tunnel};
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
 /// has said stop.
@@ -94,6 +94,8 @@ impl Step {
 
 fn step(action: &Action, host: &mut Host) -> Result<()> {
     match action {
+        Action::Tunnel(change) => tunnel(change, host),
+        Action::Listener(change) => listener(change, host),
         Action::Link(change) => change.after().map_or(Ok(()), |link| set_link(link, host)),
         Action::Sysctl(change) => change
             .after()
@@ -101,6 +103,22 @@ fn step(action: &Action, host: &mut Host) -> Result<()> {
         Action::Address(change) => address(change, host),
         Action::Route(change) => route(change, host),
         Action::Timeouts(_) | Action::Service(_) | Action::Destination(_) => Ok(()),
+    }
+}
+
+fn tunnel(change: &Change<Tunnel>, host: &mut Host) -> Result<()> {
+    match (change.before(), change.after()) {
+        (_, Some(tunnel)) => host.net().add_tunnel(tunnel),
+        (Some(tunnel), None) => host.net().delete_link(&tunnel.name),
+        (None, None) => Ok(()),
+    }
+}
+
+fn listener(change: &Change<Listener>, host: &mut Host) -> Result<()> {
+    match (change.before(), change.after()) {
+        (_, Some(listener)) => host.fou()?.add(listener),
+        (Some(listener), None) => host.fou()?.delete(listener),
+        (None, None) => Ok(()),
     }
 }
 
@@ -136,7 +154,12 @@ fn command(action: &Action) -> Option<Command> {
             .map(|timeouts| Command::SetTimeouts(*timeouts)),
         Action::Service(change) => service(change),
         Action::Destination(change) => destination(change),
-        Action::Link(_) | Action::Sysctl(_) | Action::Address(_) | Action::Route(_) => None,
+        Action::Tunnel(_)
+        | Action::Listener(_)
+        | Action::Link(_)
+        | Action::Sysctl(_)
+        | Action::Address(_)
+        | Action::Route(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
+use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId, Scope};
 
@@ -28,17 +29,14 @@ fn default_broadcast(network: &IpNet, is_virtual: bool) -> Option<Ipv4Addr> {
     }
 }
 
-/// A virtual IP on a real server: on lo, where ARP can be kept quiet about it.
-///
-/// `place` is its place among the cluster's IPv4 virtual IPs, from 0.
-pub(super) fn virtual_on_lo(vip: IpAddr, place: usize) -> Address {
+/// A virtual IP on a real server: on an interface where ARP can be kept quiet about it.
+pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
     let address = Address {
         protocol: Address::PROTOCOL,
-        ..Address::new(IfName::LO, IpNet::from(vip))
+        ..Address::new(interface, IpNet::from(vip))
     };
     match vip {
         IpAddr::V4(v4) => Address {
-            label: Some(format!("lo:{place}")),
             broadcast: Some(v4),
             ..address
         },
@@ -49,15 +47,15 @@ pub(super) fn virtual_on_lo(vip: IpAddr, place: usize) -> Address {
     }
 }
 
-/// The host route to a virtual IP by lo.
-pub(super) fn host_route(vip: IpAddr) -> Route {
+/// The host route to a virtual IP by the interface that carries it.
+pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
     Route {
         id: RouteId {
             destination: IpNet::from(vip),
             metric: 0,
         },
         gateway: None,
-        interface: Some(IfName::LO),
+        interface: Some(interface),
         source: None,
         // IPv6 routes have no scope.
         scope: if vip.is_ipv4() {
@@ -66,14 +64,20 @@ pub(super) fn host_route(vip: IpAddr) -> Route {
             Scope::GLOBAL
         },
         protocol: Address::PROTOCOL,
+        advmss: None,
     }
 }
 
 /// The default route by a gateway.
 pub(super) fn default_route(gateway: IpAddr) -> Route {
-    let everywhere = match gateway {
-        IpAddr::V4(_) => IpNet::V4(ipnet::Ipv4Net::default()),
-        IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
+    default_route_of(gateway.into(), gateway)
+}
+
+/// The default route of a family by a gateway, which for IPv4 may be of the other one.
+pub(super) fn default_route_of(family: Family, gateway: IpAddr) -> Route {
+    let everywhere = match family {
+        Family::Ipv4 => IpNet::V4(ipnet::Ipv4Net::default()),
+        Family::Ipv6 => IpNet::V6(ipnet::Ipv6Net::default()),
     };
     let mut route = Route::via(everywhere, gateway);
     route.protocol = Address::PROTOCOL;

@@ -7,6 +7,7 @@ use super::{NodeState, Wanted, addresses};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
+use crate::net::Address;
 use crate::sysctl::{ArpAnnounce, ArpIgnore, Conf, SysctlKey};
 
 pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
@@ -18,13 +19,17 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &Rea
         state.link(IfName::LO, "it carries the virtual IP");
     }
     for vip in vips {
-        let address = addresses::virtual_on_lo(vip, place(cluster, vip));
+        let label = vip.is_ipv4().then(|| place(cluster, vip));
+        let address = Address {
+            label: label.map(|place| format!("lo:{place}")),
+            ..addresses::virtual_on(IfName::LO, vip)
+        };
         state.addresses.push(Wanted::new(
             address,
             "packets arrive with the virtual IP as their destination",
         ));
         state.routes.push(Wanted::new(
-            addresses::host_route(vip),
+            addresses::host_route(vip, IfName::LO),
             "the virtual IP is reached by lo",
         ));
     }
@@ -43,7 +48,7 @@ fn direct_routed(cluster: &Cluster, server: &RealServer) -> Vec<IpAddr> {
 
 /// On `lo` and on `all`: the kernel takes the greater of `all` and the interface where a request
 /// arrives, so `all` is what silences it; `lo` is the recipe's other half.
-fn keep_quiet(state: &mut NodeState) {
+pub(super) fn keep_quiet(state: &mut NodeState) {
     for conf in [Conf::All, Conf::Interface(IfName::LO)] {
         state.sysctl(
             SysctlKey::arp_ignore(&conf),

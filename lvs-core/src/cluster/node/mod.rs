@@ -1,11 +1,12 @@
 //! What one machine of a cluster must look like.
 //!
-//! The knowledge of what a forwarding method demands of a machine is in [`nat`] and [`dr`]; this file
-//! is what they have in common.
+//! The knowledge of what a forwarding method demands of a machine is in [`nat`], [`dr`] and [`tunnel`];
+//! this file is what they have in common.
 
 mod addresses;
 mod dr;
 mod nat;
+mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,9 +17,9 @@ use serde::Serialize;
 use super::real_server::first_of;
 use super::{Cluster, ClusterName, Director, NodeName, RealServer, VirtualService};
 use crate::error::InvalidValue;
-use crate::ipvs::{Destination, DestinationId, Service, Timeouts, Weight};
+use crate::ipvs::{Destination, DestinationId, Forwarding, Service, Timeouts, Weight};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Route, RouteId};
+use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::scheduler::{Generation, ServiceModel};
 use crate::sysctl::SysctlKey;
 
@@ -98,6 +99,10 @@ pub struct NodeState {
     pub name: NodeName,
     /// Its part.
     pub role: Role,
+    /// The devices that unwrap what a director has wrapped.
+    pub tunnels: Vec<Wanted<Tunnel>>,
+    /// The UDP ports whose packets are unwrapped.
+    pub listeners: Vec<Wanted<Listener>>,
     /// The interfaces that must be up.
     pub links: BTreeMap<IfName, Wanted<()>>,
     /// Kernel switches by their exact key.
@@ -128,6 +133,8 @@ impl NodeState {
             cluster: cluster.name.clone(),
             name: name.clone(),
             role,
+            tunnels: Vec::new(),
+            listeners: Vec::new(),
             links: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             addresses: Vec::new(),
@@ -162,8 +169,10 @@ impl NodeState {
         let mut state = Self::new(cluster, &server.name, Role::RealServer);
         state.own_addresses(&server.addresses);
         dr::real_server(&mut state, cluster, server);
+        tunnel::real_server(&mut state, cluster, server);
         state.gateway(server.gateway, "the real server's way out");
         nat::real_server(&mut state, cluster, server);
+        tunnel::replies(&mut state, cluster, server);
         state
     }
 
@@ -182,6 +191,18 @@ impl NodeState {
             };
             self.addresses
                 .push(Wanted::new(addresses::own(address, is_virtual), why));
+        }
+    }
+
+    fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {
+        if self.tunnels.iter().all(|wanted| wanted.value != tunnel) {
+            self.tunnels.push(Wanted::new(tunnel, why));
+        }
+    }
+
+    fn listener(&mut self, listener: Listener, why: &str) {
+        if self.listeners.iter().all(|wanted| wanted.value != listener) {
+            self.listeners.push(Wanted::new(listener, why));
         }
     }
 
@@ -236,12 +257,8 @@ fn destination(
     service: &VirtualService,
     it: &super::VirtualDestination,
 ) -> Option<Wanted<Destination>> {
-    let family = service.service.id.family();
+    let address = cluster.real_ip(service, it)?;
     let server = cluster.real_server(&it.real_server);
-    let address = match server {
-        Some(server) => server.real_ip(family),
-        None => local_address(cluster, family),
-    }?;
     let weight = server.map(|server| server.weight).unwrap_or_default();
     let id = DestinationId::new(address, it.port.unwrap_or_else(|| service.port()));
     let destination = Destination {
@@ -276,6 +293,27 @@ impl Cluster {
             .iter()
             .find(|server| server.name == *name)?;
         Some(NodeState::real_server(self, server))
+    }
+
+    /// The address by which the director reaches a destination of a service (RIP): the first one of the
+    /// service's family that its machine has. Only in a tunnel it may be one of the other family, where
+    /// the machine has no other. `None` for a machine that has neither.
+    #[doc(alias = "RIP")]
+    #[must_use]
+    pub fn real_ip(
+        &self,
+        service: &VirtualService,
+        destination: &super::VirtualDestination,
+    ) -> Option<IpAddr> {
+        let server = self.real_server(&destination.real_server);
+        let address = |family| match server {
+            Some(server) => server.real_ip(family),
+            None => local_address(self, family),
+        };
+        let family = service.service.id.family();
+        let tunnelled = matches!(destination.forwarding, Forwarding::Tunnel(_));
+        let other = || tunnelled.then(|| address(family.other())).flatten();
+        address(family).or_else(other)
     }
 
     /// The virtual destinations that name a machine, with their services.

@@ -34,8 +34,16 @@ pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Dire
             1,
             "answers never leave without it",
         );
+        if !director.gateway.is_some_and(|gateway| gateway.is_ipv6()) {
+            state.notes.push(ADVERTISEMENTS.to_owned());
+        }
     }
 }
+
+/// `accept_ra` 1, the kernel's default, means: only while the machine does not route.
+const ADVERTISEMENTS: &str = "a machine that routes IPv6 takes no router advertisements any more: \
+    if its IPv6 default route comes from them, set accept_ra of that interface to 2, or name the \
+    gateway in the file";
 
 /// The families in which anything is masqueraded.
 fn families(cluster: &Cluster) -> BTreeSet<Family> {

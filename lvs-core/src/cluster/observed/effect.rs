@@ -7,14 +7,55 @@ use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
 use crate::ipvs::{Service, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Route};
+use crate::net::{Address, AddressId, Listener, Route, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
 impl Observed {
+    pub(in crate::cluster) fn set_tunnel(&mut self, change: &Change<Tunnel>) {
+        if let Some(before) = change.before() {
+            self.forget_link(&before.name);
+        }
+        if let Some(after) = change.after() {
+            self.links.insert(after.name.clone(), false);
+            self.tunnels.insert(after.clone());
+            self.copy_template(&after.name);
+        }
+    }
+
+    pub(in crate::cluster) fn set_listener(&mut self, change: &Change<Listener>) {
+        match (change.before(), change.after()) {
+            (_, Some(after)) => self.listeners.insert(*after),
+            (Some(before), None) => self.listeners.remove(before),
+            (None, None) => false,
+        };
+    }
+
+    /// A new interface has the template's values of what is known of it.
+    fn copy_template(&mut self, name: &IfName) {
+        let templates = self.sysctls.iter();
+        let copied: Vec<_> = templates
+            .filter_map(|(key, value)| Some((key.of_template(name)?, value.clone())))
+            .collect();
+        self.sysctls.extend(copied);
+    }
+
+    /// With an interface goes everything that it carries.
+    fn forget_link(&mut self, name: &IfName) {
+        self.links.remove(name);
+        self.tunnels.retain(|tunnel| tunnel.name != *name);
+        self.addresses
+            .retain(|address| address.id.interface != *name);
+        self.flush_routes(name, |_| true);
+        self.sysctls.retain(|key, _| !key.is_of(name));
+    }
+
     /// An interface that is set down loses its IPv6 addresses and all its routes; IPv4 addresses stay.
     pub(in crate::cluster) fn set_link(&mut self, change: &Change<LinkState>) {
         let Some(link) = change.after() else { return };
-        self.links.insert(link.name.clone(), link.up);
+        let Some(up) = self.links.get_mut(&link.name) else {
+            return;
+        };
+        *up = link.up;
         if !link.up {
             self.flush_routes(&link.name, |_| true);
             self.addresses

@@ -6,14 +6,14 @@ mod read;
 mod same;
 mod scope;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::Step;
 use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Route, RouteId};
+use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 pub use scope::Scope;
 
@@ -26,6 +26,12 @@ pub use scope::Scope;
 pub struct Observed {
     /// The interfaces, and whether each is set up.
     pub links: BTreeMap<IfName, bool>,
+    /// The tunnel devices among them, where the plan can need any.
+    #[serde(default)]
+    pub tunnels: BTreeSet<Tunnel>,
+    /// The UDP ports whose packets are unwrapped, where the plan can need any.
+    #[serde(default)]
+    pub listeners: BTreeSet<Listener>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
     /// The unicast routes of the main table, without those that the kernel derives from addresses.

@@ -1,12 +1,12 @@
 //! Looking at a machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{IpvsState, Observed, ObservedService, Scope};
 use crate::error::Result;
 use crate::host::Host;
-use crate::net::{Address, Route};
+use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
@@ -30,10 +30,26 @@ impl Observed {
             addresses: addresses(host)?,
             routes: routes(host)?,
             sysctls: sysctls(host.sysctl(), scope.sysctls(links.keys()))?,
+            tunnels: tunnels(host, scope)?,
+            listeners: listeners(host, scope)?,
             ipvs: ipvs(host, scope)?,
             links,
         })
     }
+}
+
+fn tunnels(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Tunnel>> {
+    if !scope.reads_tunnels() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(host.net().tunnels()?.into_iter().collect())
+}
+
+fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Listener>> {
+    if !scope.reads_listeners() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(host.fou()?.listeners()?.into_iter().collect())
 }
 
 /// Without those that every interface gets by itself.

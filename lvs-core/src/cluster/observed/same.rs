@@ -13,6 +13,8 @@ pub(super) fn network(route: &Route, id: &RouteId) -> bool {
 impl PartialEq for Observed {
     fn eq(&self, other: &Self) -> bool {
         self.links == other.links
+            && self.tunnels == other.tunnels
+            && self.listeners == other.listeners
             && self.sysctls == other.sysctls
             && sorted(&self.addresses, address) == sorted(&other.addresses, address)
             && sorted(&self.routes, Clone::clone) == sorted(&other.routes, Clone::clone)

@@ -12,6 +12,8 @@ use crate::sysctl::{Conf, SysctlKey};
 pub struct Scope {
     sysctls: BTreeSet<SysctlKey>,
     links: BTreeSet<IfName>,
+    tunnels: BTreeSet<IfName>,
+    listeners: bool,
     ipvs: bool,
 }
 
@@ -22,8 +24,26 @@ impl Scope {
         Self {
             sysctls: node.sysctls.keys().cloned().collect(),
             links: node.links.keys().cloned().collect(),
+            tunnels: node
+                .tunnels
+                .iter()
+                .map(|tunnel| tunnel.value.name.clone())
+                .collect(),
+            listeners: !node.listeners.is_empty(),
             ipvs: node.role == Role::Director,
         }
+    }
+
+    /// Whether tunnel devices are to be read.
+    #[must_use]
+    pub fn reads_tunnels(&self) -> bool {
+        !self.tunnels.is_empty()
+    }
+
+    /// Whether listeners are to be read.
+    #[must_use]
+    pub const fn reads_listeners(&self) -> bool {
+        self.listeners
     }
 
     /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
@@ -33,6 +53,8 @@ impl Scope {
         let mut scope = Self::of(&record.honoured(node));
         scope.sysctls.extend(record.sysctls().cloned());
         scope.links.extend(record.interfaces().cloned());
+        scope.tunnels.extend(record.tunnels().cloned());
+        scope.listeners |= record.has_listeners();
         scope
     }
 
@@ -40,8 +62,8 @@ impl Scope {
     pub(in crate::cluster) fn of_drains() -> Self {
         Self {
             sysctls: BTreeSet::from([SysctlKey::EXPIRE_QUIESCENT_TEMPLATE]),
-            links: BTreeSet::new(),
             ipvs: true,
+            ..Self::default()
         }
     }
 
@@ -67,7 +89,19 @@ impl Scope {
         let own = links.into_iter().filter(|name| self.links.contains(name));
         let confs = own.map(Conf::Interface).chain([Conf::All]);
         keys.extend(confs.map(|conf| SysctlKey::promote_secondaries(&conf)));
+        keys.extend(self.templates());
         keys
+    }
+
+    /// A device that is still to be made will have the values of the template.
+    fn templates(&self) -> BTreeSet<SysctlKey> {
+        let made = |key: &&SysctlKey| self.tunnels.iter().any(|name| key.is_of(name));
+        let keys = self.sysctls.iter().filter(made);
+        let mut templates: BTreeSet<_> = keys.filter_map(SysctlKey::template).collect();
+        if !self.tunnels.is_empty() {
+            templates.insert(SysctlKey::promote_secondaries(&Conf::Default));
+        }
+        templates
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Action, Change, PlanOptions, services};
+use super::{Action, Change, PlanOptions, services, tunnels};
 use crate::cluster::{NodeState, Observed, Record};
 use crate::net::Address;
 
@@ -96,6 +96,7 @@ pub(super) fn refusals(
 ) -> Vec<Refusal> {
     let mut refusals = missing_links(node, observed);
     refusals.extend(missing_sysctls(node, observed));
+    refusals.extend(tunnels::refusals(node, observed));
     if !options.take_over {
         refusals.extend(services::unnamed(node, observed).map(|found| {
             Refusal {
@@ -120,7 +121,8 @@ fn missing_links(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
     let missing = node
         .links
         .keys()
-        .filter(|name| !observed.links.contains_key(name));
+        .filter(|name| !observed.links.contains_key(name))
+        .filter(|name| !node.tunnels.iter().any(|made| made.value.name == **name));
     missing
         .map(|name| Refusal {
             what: "link",

@@ -1,7 +1,8 @@
-//! Interfaces that must be up. None is ever set down.
+//! Interfaces that must be up. None is ever set down, but to be deleted.
 
 use super::{Action, Change, LinkState, Step};
 use crate::cluster::{NodeState, Observed};
+use crate::name::IfName;
 
 pub(super) fn up(node: &NodeState, seen: &Observed) -> Vec<Step> {
     let down = node
@@ -19,4 +20,15 @@ pub(super) fn up(node: &NodeState, seen: &Observed) -> Vec<Step> {
         )
     })
     .collect()
+}
+
+/// Sets an interface down that is up.
+pub(super) fn down(name: &IfName, seen: &Observed, why: &str) -> Option<Step> {
+    let is_up = seen.links.get(name) == Some(&true);
+    let link = |up| LinkState {
+        name: name.clone(),
+        up,
+    };
+    let change = || Change::edit(link(true), link(false));
+    is_up.then(|| Step::new(Action::Link(change()), why))
 }

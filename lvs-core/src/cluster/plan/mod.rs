@@ -15,6 +15,7 @@ mod step;
 mod subject;
 mod sysctls;
 mod text;
+mod tunnels;
 mod unnamed;
 
 use serde::Serialize;
@@ -92,6 +93,12 @@ impl Plan {
             take_over: options.take_over || record.is_applied(),
         };
         let mut draft = Draft::new(node, observed);
+        // First, for what they carry, their state and their switches are there only when they are.
+        draft.phase("tunnels", |seen| {
+            let mut steps = tunnels::made(node, seen);
+            steps.extend(tunnels::listening(node, seen));
+            steps
+        });
         draft.phase("links and forwarding", |seen| {
             let mut steps = links::up(node, seen);
             steps.extend(sysctls::ip_forward(node, seen));

@@ -9,9 +9,9 @@
 
 use super::draft::Draft;
 use super::unnamed::is_leader;
-use super::{Action, Change, Plan, Step, addresses, foreign, services};
+use super::{Action, Change, Plan, Step, addresses, foreign, links, services, tunnels};
 use crate::cluster::{NodeState, Observed, ObservedService, Record, Role};
-use crate::net::Address;
+use crate::net::{Address, Tunnel};
 
 impl Plan {
     /// The way to a machine without the cluster, where nobody knows what was there before.
@@ -53,7 +53,19 @@ impl Plan {
             })
         });
         draft.phase("links", |seen| {
-            removal.undone(seen, |thing| is_idle_link(thing, seen))
+            let mut steps = removal.undone(seen, |thing| is_idle_link(thing, seen));
+            steps.extend(
+                removal
+                    .tunnels(seen)
+                    .filter_map(|it| links::down(&it.name, seen, WHY)),
+            );
+            steps
+        });
+        draft.phase("tunnels", |seen| {
+            let mut steps = removal.undone(seen, |thing| tunnels::is_idle(thing, seen));
+            let delete = |it: &Tunnel| Action::Tunnel(Change::delete(it.clone()));
+            steps.extend(removal.tunnels(seen).map(|it| Step::new(delete(it), WHY)));
+            steps
         });
         let mut notes = removal.notes();
         notes.extend(draft.lost_routes());
@@ -128,6 +140,18 @@ impl Removal<'_> {
             }),
             _ => false,
         }
+    }
+
+    /// Devices that no record knows, but whose names say whose they are. They go down first, so that
+    /// the way back sets them up again.
+    fn tunnels<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Tunnel> {
+        let wanted = self.node.tunnels.iter().map(|wanted| &wanted.value);
+        wanted
+            .filter(|it| !it.is_standing() && seen.tunnels.contains(it))
+            .filter(|it| {
+                let action = Action::Tunnel(Change::delete((*it).clone()));
+                tunnels::is_idle(&action, seen) && !self.record.knows(&action)
+            })
     }
 
     fn host_routes(&self, seen: &Observed) -> Vec<Step> {

@@ -38,10 +38,17 @@ fn needs_virtual_ip(node: &NodeState, route: &Route) -> bool {
             .any(|network| network.contains(&gateway))
 }
 
+/// A segment size that nothing demands is left as it is found.
 fn step(wanted: &Wanted<Route>, seen: &Observed) -> Option<Step> {
     let change = match seen.route(&wanted.value.id) {
-        Some(found) if found.same(&wanted.value) => return None,
-        Some(found) => Change::edit(found.clone(), wanted.value.clone()),
+        Some(found) => {
+            let mut route = wanted.value.clone();
+            route.advmss = route.advmss.or(found.advmss);
+            if found.same(&route) {
+                return None;
+            }
+            Change::edit(found.clone(), route)
+        }
         None => Change::add(wanted.value.clone()),
     };
     Some(Step::new(Action::Route(change), &wanted.why))

@@ -7,13 +7,17 @@ use super::subject::Subject;
 use super::{BoundDestination, Change, Kind, LinkState, Setting};
 use crate::cluster::Observed;
 use crate::ipvs::{Service, Timeouts};
-use crate::net::{Address, Route};
+use crate::net::{Address, Listener, Route, Tunnel};
 
 /// What a step changes. Serialized it is `{"address": {"before": …, "after": …}}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Action {
+    /// A device that unwraps packets is made.
+    Tunnel(Change<Tunnel>),
+    /// A UDP port is opened whose packets are unwrapped.
+    Listener(Change<Listener>),
     /// An interface is set up.
     Link(Change<LinkState>),
     /// A kernel switch gets another value.
@@ -43,6 +47,8 @@ pub struct Step {
 macro_rules! each {
     ($action:expr, $change:ident => $body:expr) => {
         match $action {
+            Action::Tunnel($change) => $body,
+            Action::Listener($change) => $body,
             Action::Link($change) => $body,
             Action::Sysctl($change) => $body,
             Action::Address($change) => $body,
@@ -58,6 +64,8 @@ macro_rules! each {
 macro_rules! map {
     ($action:expr, $change:ident => $body:expr) => {
         match $action {
+            Action::Tunnel($change) => Action::Tunnel($body),
+            Action::Listener($change) => Action::Listener($body),
             Action::Link($change) => Action::Link($body),
             Action::Sysctl($change) => Action::Sysctl($body),
             Action::Address($change) => Action::Address($body),
@@ -76,7 +84,7 @@ impl Action {
         each!(self, change => change.kind())
     }
 
-    /// The kind of thing: `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
+    /// The kind of thing: `tunnel`, `listener`, `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         fn what<T: Subject>(_: &Change<T>) -> &'static str {
@@ -170,6 +178,8 @@ impl Action {
     /// kind of thing.
     pub(in crate::cluster) fn then(self, later: &Self) -> Option<Self> {
         Some(match (self, later) {
+            (Self::Tunnel(one), Self::Tunnel(two)) => Self::Tunnel(one.then(two)?),
+            (Self::Listener(one), Self::Listener(two)) => Self::Listener(one.then(two)?),
             (Self::Link(one), Self::Link(two)) => Self::Link(one.then(two)?),
             (Self::Sysctl(one), Self::Sysctl(two)) => Self::Sysctl(one.then(two)?),
             (Self::Address(one), Self::Address(two)) => Self::Address(one.then(two)?),
@@ -182,9 +192,15 @@ impl Action {
     }
 }
 
+/// State and switches come and go with their device: where it was not there, they had been those of a
+/// new one; and where it is not there any more, it has none to put back.
 fn back<T: Subject>(change: &Change<T>, before: Option<&T>, now: &Observed) -> Option<Change<T>> {
-    let found = change.newest()?.find(now);
-    if same(found.as_ref(), before) {
+    let thing = change.newest()?;
+    let found = thing.find(now);
+    let before = before.or_else(|| change.before().filter(|_| T::OF_DEVICE));
+    let gone = T::OF_DEVICE && found.is_none();
+    let stays = before.is_none() && !thing.can_go();
+    if gone || stays || same(found.as_ref(), before) {
         return None;
     }
     Change::between(found, before.cloned())

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Change;
+use super::{Change, tunnels};
 use crate::cluster::Observed;
 use crate::ipvs::{Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Route};
+use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// An interface as far as plans go: up or down.
@@ -40,6 +40,9 @@ pub struct BoundDestination {
 pub(super) trait Subject: Clone + Serialize {
     const WHAT: &'static str;
 
+    /// Whether it comes and goes with an interface.
+    const OF_DEVICE: bool = false;
+
     /// Which one, in the file's text form.
     fn name(&self) -> String;
 
@@ -52,12 +55,72 @@ pub(super) trait Subject: Clone + Serialize {
     /// Whether there is no difference that could be changed.
     fn same(&self, other: &Self) -> bool;
 
+    /// Whether it can be taken away.
+    fn can_go(&self) -> bool {
+        true
+    }
+
     /// What the kernel does when it is told to.
     fn apply(change: &Change<Self>, observed: &mut Observed);
 }
 
+impl Subject for Tunnel {
+    const WHAT: &'static str = "tunnel";
+
+    fn name(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn detail(&self) -> String {
+        tunnels::describe(self)
+    }
+
+    fn find(&self, observed: &Observed) -> Option<Self> {
+        let mut tunnels = observed.tunnels.iter();
+        tunnels.find(|found| found.name == self.name).cloned()
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    /// The kernel's own device comes with its module and stays until that goes.
+    fn can_go(&self) -> bool {
+        !self.is_standing()
+    }
+
+    fn apply(change: &Change<Self>, observed: &mut Observed) {
+        observed.set_tunnel(change);
+    }
+}
+
+impl Subject for Listener {
+    const WHAT: &'static str = "listener";
+
+    fn name(&self) -> String {
+        self.to_string()
+    }
+
+    fn detail(&self) -> String {
+        "gue".to_owned()
+    }
+
+    fn find(&self, observed: &Observed) -> Option<Self> {
+        observed.listeners.get(self).copied()
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn apply(change: &Change<Self>, observed: &mut Observed) {
+        observed.set_listener(change);
+    }
+}
+
 impl Subject for LinkState {
     const WHAT: &'static str = "link";
+    const OF_DEVICE: bool = true;
 
     fn name(&self) -> String {
         self.name.to_string()
@@ -85,6 +148,7 @@ impl Subject for LinkState {
 
 impl Subject for Setting {
     const WHAT: &'static str = "sysctl";
+    const OF_DEVICE: bool = true;
 
     fn name(&self) -> String {
         self.key.to_string()
@@ -155,10 +219,14 @@ impl Subject for Route {
     }
 
     fn detail(&self) -> String {
-        match (&self.gateway, &self.interface) {
+        let by = match (&self.gateway, &self.interface) {
             (Some(gateway), _) => format!("via {gateway}"),
             (None, Some(interface)) => format!("dev {interface}"),
             (None, None) => "by no interface".to_owned(),
+        };
+        match self.advmss {
+            Some(advmss) => format!("{by} advmss {advmss}"),
+            None => by,
         }
     }
 
@@ -169,7 +237,9 @@ impl Subject for Route {
     /// By whom it was made does not count; an interface that is not named is any.
     fn same(&self, other: &Self) -> bool {
         let interfaces = self.interface.as_ref().zip(other.interface.as_ref());
-        self.gateway == other.gateway && interfaces.is_none_or(|(one, two)| one == two)
+        self.gateway == other.gateway
+            && self.advmss == other.advmss
+            && interfaces.is_none_or(|(one, two)| one == two)
     }
 
     fn apply(change: &Change<Self>, observed: &mut Observed) {

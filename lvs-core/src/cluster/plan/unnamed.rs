@@ -2,7 +2,7 @@
 //! to how it was found. Links stay up: nobody knows who has come to need them.
 
 use super::draft::Draft;
-use super::{Action, Step, addresses};
+use super::{Action, Step, addresses, tunnels};
 use crate::cluster::{NodeState, Observed, Record};
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
@@ -47,6 +47,9 @@ pub(super) fn phases(
             matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
         })
     });
+    draft.phase("tunnels as before", |seen| {
+        undone(seen, &|thing| tunnels::is_idle(thing, seen))
+    });
 }
 
 /// A service that stood there before the cluster, and not on one of its virtual IPs (any more).
@@ -86,6 +89,13 @@ fn is_named(node: &NodeState, thing: &Action) -> bool {
                 .iter()
                 .any(|wanted| wanted.service.id == it.id)
         }),
+        Action::Tunnel(change) => change.newest().is_none_or(|it| {
+            let mut wanted = node.tunnels.iter();
+            wanted.any(|wanted| wanted.value.name == it.name)
+        }),
+        Action::Listener(change) => change
+            .newest()
+            .is_none_or(|it| node.listeners.iter().any(|wanted| wanted.value == *it)),
         Action::Link(_) | Action::Destination(_) => true,
     }
 }

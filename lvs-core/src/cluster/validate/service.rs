@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::super::real_server::first_of;
 use super::super::{Cluster, DocumentError, VirtualDestination, VirtualService};
 use crate::ipvs::{Forwarding, Protocol, ServiceFlags, ServiceId};
 
@@ -105,13 +104,11 @@ fn destination(
     forwarding(destination)?;
     port(service, destination)?;
     let name = &destination.real_server;
-    let addresses = match cluster.real_server(name) {
-        Some(server) => &server.addresses,
-        None if *name == cluster.director.name => &cluster.director.addresses,
-        None => return Err(unknown(cluster, destination)),
-    };
+    if cluster.real_server(name).is_none() && *name != cluster.director.name {
+        return Err(unknown(cluster, destination));
+    }
     let family = service.service.id.family();
-    if first_of(addresses, family).is_none() {
+    if cluster.real_ip(service, destination).is_none() {
         let problem = format!(
             "{name} has no {family} address, which {} needs",
             service.service.id
@@ -138,16 +135,12 @@ fn unknown(cluster: &Cluster, destination: &VirtualDestination) -> DocumentError
 
 fn forwarding(destination: &VirtualDestination) -> Result<(), DocumentError> {
     match destination.forwarding {
-        Forwarding::Masquerade | Forwarding::DirectRouting => Ok(()),
-        Forwarding::Tunnel(_) => Err(DocumentError::new(
-            "forwarding",
-            "tunnels are not supported by this version",
-        )),
+        Forwarding::Masquerade | Forwarding::DirectRouting | Forwarding::Tunnel(_) => Ok(()),
         other => Err(DocumentError::new(
             "forwarding",
             format!("{other} is not a method of a cluster"),
         )
-        .remedy("the methods are nat and dr")),
+        .remedy("the methods are nat, dr and tunnel")),
     }
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod address;
 pub(crate) mod link;
 pub(crate) mod route;
+pub(crate) mod tunnel;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use netlink_packet_core::ParseableParametrized;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteLwEnCapType, RouteMessage,
-    RouteProtocol, RouteScope, RouteType, RouteVia,
+    RouteMetric, RouteProtocol, RouteScope, RouteType, RouteVia,
 };
 
 use super::super::{Route, RouteId, Scope};
@@ -34,6 +34,9 @@ pub(crate) fn add(route: &Route, index: Option<u32>) -> Vec<u8> {
     };
     let source = route.source.map(|ip| RouteAttribute::PrefSource(ip.into()));
     message.attributes.extend(source);
+    let advmss = route.advmss.map(RouteMetric::Advmss);
+    let metrics = advmss.map(|advmss| RouteAttribute::Metrics(vec![advmss]));
+    message.attributes.extend(metrics);
     emitted(&message)
 }
 
@@ -110,6 +113,7 @@ pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
         source: seen.source,
         scope: Scope(header.scope.into()),
         protocol: header.protocol.into(),
+        advmss: seen.advmss,
     })
 }
 
@@ -132,6 +136,7 @@ struct Seen {
     interface: Option<u32>,
     metric: u32,
     table: Option<u32>,
+    advmss: Option<u32>,
 }
 
 impl Seen {
@@ -155,8 +160,16 @@ impl Seen {
             RouteAttribute::Oif(index) => self.interface = Some(index),
             RouteAttribute::Priority(metric) => self.metric = metric,
             RouteAttribute::Table(table) => self.table = Some(table),
+            RouteAttribute::Metrics(metrics) => self.advmss = metrics.iter().find_map(advmss),
             _ => {}
         }
+    }
+}
+
+const fn advmss(metric: &RouteMetric) -> Option<u32> {
+    match metric {
+        RouteMetric::Advmss(bytes) => Some(*bytes),
+        _ => None,
     }
 }
 
@@ -190,6 +203,7 @@ mod tests {
             source: None,
             scope: Scope::LINK,
             protocol: Address::PROTOCOL,
+            advmss: None,
         }
     }
 
@@ -205,6 +219,7 @@ mod tests {
         elaborate.id.metric = 50;
         elaborate.source = Some("192.168.1.11".parse().unwrap());
         elaborate.gateway = Some("fe80::1".parse().unwrap());
+        elaborate.advmss = Some(1440);
         for route in [
             host_route("172.16.5.11/32"),
             host_route("2001:db8::1/128"),

@@ -1,0 +1,65 @@
+//! LVS by tunnelling on a real kernel, without root: `cargo run --example tunnel_cluster`.
+//!
+//! Builds the machines of `tunnel.toml` and the router between their three networks, applies the file to each
+//! machine and lets a client fetch a page ten times. Succeeds if both servers answered five times, and if they
+//! ask for segments that leave room for the tunnel.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use lvs_core::Cluster;
+use lvs_core::cluster::PlanOptions;
+use lvs_lab::Lab;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const REQUESTS: usize = 10;
+
+fn main() -> ExitCode {
+    lvs_lab::example(run)
+}
+
+fn run() -> Result<()> {
+    let cluster = Cluster::from_toml(include_str!("tunnel.toml"))?;
+    let lab = Lab::new(&cluster, 1)?;
+    for stage in cluster.rollout(None) {
+        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
+        let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
+        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+        println!("{plan}");
+    }
+    lab.wait_for_servers()?;
+
+    let service = &cluster.services().first().ok_or("no service")?.service.id;
+    let mut answers = Vec::new();
+    for number in 0..REQUESTS {
+        let name = lab.request(service, number)?;
+        println!("request {:>2}: {name}", number + 1);
+        answers.push(name);
+    }
+    println!("\n{}", lab.table(&"director".parse()?)?);
+    for server in cluster.real_servers() {
+        let count = answers
+            .iter()
+            .filter(|name| server.name == *name.as_str())
+            .count();
+        println!("{} answered {count} of {REQUESTS}", server.name);
+        if count != REQUESTS / 2 {
+            return Err("round robin should have been half and half".into());
+        }
+        let segment = segment(&lab, server.name.as_str())?;
+        println!(
+            "{} asks clients for segments of {segment} bytes",
+            server.name
+        );
+    }
+    Ok(())
+}
+
+/// What a real server asks of its clients: 1500 bytes without two IP headers and the one of TCP.
+fn segment(lab: &Lab, name: &str) -> Result<u32> {
+    let routes = lab.node(name)?.run(|host| host.net().routes())??;
+    let default = routes.iter().find(|route| route.id.is_default());
+    let advmss = default.and_then(|route| route.advmss);
+    Ok(advmss.ok_or("no room for the tunnel")?)
+}
