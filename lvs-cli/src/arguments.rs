@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lvs_core::cluster::{Drain, State};
+use lvs_core::ipvs::ServiceId;
+use lvs_core::net::IpNet;
+use lvs_core::scheduler::Generation;
+use serde::Serialize;
 
 use crate::duration;
 
@@ -39,6 +43,8 @@ pub(crate) enum Verb {
     List(ListArguments),
     /// Show the order in which the machines are to be changed
     Order(OrderArguments),
+    /// Tell who would get which connection of a service just applied, without asking any kernel
+    Simulate(SimulateArguments),
     /// Print the kernel's services, timeouts and daemons as text for restore (and for ipvsadm -R)
     Save(SaveArguments),
     /// Execute such a text, all of it or nothing; what stays the same is not touched
@@ -165,6 +171,25 @@ pub(crate) struct RemoveArguments {
     pub(crate) json: bool,
 }
 
+const LISTED: &str = "\
+Destinations stand in the kernel's order, newest first, which is that in which schedulers look at
+them. A table is as wide as the terminal, or COLUMNS; into a pipe, every row is one line.
+
+JSON: one object. Within /1 fields are only ever added; counters are exact integers, times are whole
+seconds, and what was not asked for is null (services: empty).
+  {schema: \"lvsctl.list/1\", loaded, services, connections, timeouts, daemons}
+  services     [{service, stats, destinations: [{destination, active, inactive, persistent, stats}]}]
+  service      {id: \"tcp 172.16.5.11:80\" | \"fwmark 1 ipv4\", scheduler, flags: bits, engine,
+                persistence: null | {timeout, netmask: {ipv4: \"255.255.255.0\"} | {ipv6: 64}}}
+  destination  {id: \"192.168.1.12:80\", weight, thresholds: {upper, lower},
+                forwarding: \"masquerade\" | \"direct-routing\" | \"local\" | \"bypass\" |
+                {tunnel: \"ipip\" | {gue: {port, checksum}} | {gre: {checksum}}}}
+  stats        {connections, packets_in, packets_out, bytes_in, bytes_out, rates: the same a second}
+  connections  [{protocol: \"tcp\", client, service, destination: \"ADDRESS:PORT\", state, expires,
+                engine, engine_data, origin: null | \"local\" | \"sync\"}]
+  timeouts     {tcp, tcp_fin, udp}
+  daemons      [{role: \"master\" | \"backup\", interface, sync_id, max_length, group, port, ttl}]";
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// The cluster file; - is standard input
@@ -197,6 +222,7 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = LISTED)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
     pub(crate) view: View,
@@ -242,6 +268,50 @@ pub(crate) struct OrderArguments {
     /// Report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// The cluster file; - is standard input
+    pub(crate) file: String,
+    /// Which service, "tcp 172.16.5.11:80", where there are several
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<ServiceId>,
+    /// How many connections, one a second, each from the next client
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) connections: u64,
+    /// Where clients come from, one address after the other [default: 10.0.0.0/8, 2001:db8::/32]
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) clients: Option<IpNet>,
+    /// How long each connection lasts: 0, 30, 60s, 5m; without it none ever ends
+    #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
+    pub(crate) hold: Option<Duration>,
+    /// How the kernel counts connections: as before autumn 2026, or since
+    #[arg(long, value_enum, default_value_t = Kernel::New)]
+    pub(crate) kernel: Kernel,
+    /// Another cluster file: which part of the clients would get another server there
+    #[arg(long, value_name = "OTHER")]
+    pub(crate) against: Option<String>,
+    /// Report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A generation of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kernel {
+    Old,
+    New,
+}
+
+impl From<Kernel> for Generation {
+    fn from(kernel: Kernel) -> Self {
+        match kernel {
+            Kernel::Old => Self::Old,
+            Kernel::New => Self::New,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -112,7 +112,7 @@ const fn columns(view: &View) -> Columns {
 }
 
 /// Services by identity, each with its destinations in the kernel's order.
-pub(crate) fn services(entries: &[Entry], view: &View) -> String {
+pub(crate) fn services(entries: &[Entry], view: &View, width: Option<usize>) -> String {
     if entries.is_empty() {
         return "no services\n".to_owned();
     }
@@ -130,7 +130,7 @@ pub(crate) fn services(entries: &[Entry], view: &View) -> String {
         }
     }
     total(&mut grid, entries, &columns);
-    grid.to_string()
+    grid.text(width)
 }
 
 /// The sums, where there is something to add up.
@@ -158,7 +158,7 @@ fn add<const COUNT: usize>(mut sums: [u64; COUNT], numbers: [u64; COUNT]) -> [u6
     sums
 }
 
-pub(crate) fn connections(connections: &[Connection]) -> String {
+pub(crate) fn connections(connections: &[Connection], width: Option<usize>) -> String {
     if connections.is_empty() {
         return "no connections\n".to_owned();
     }
@@ -168,17 +168,27 @@ pub(crate) fn connections(connections: &[Connection]) -> String {
             Some(mark) => format!("fwmark {mark}"),
             None => format!("{} {}", connection.protocol, connection.service),
         };
-        let engine = connection.engine_data.iter();
-        let state = std::iter::once(&connection.state).chain(engine);
+        let engine = connection.engine_data.as_deref().map(printable);
+        let state = std::iter::once(connection.state.clone()).chain(engine);
         let values = vec![
             service,
             connection.destination.to_string(),
-            state.map(String::as_str).collect::<Vec<_>>().join(" "),
+            state.collect::<Vec<_>>().join(" "),
             connection.expires.to_string(),
         ];
         grid.row(connection.client.to_string(), values);
     }
-    grid.to_string()
+    grid.text(width)
+}
+
+/// A client chose these bytes (a Call-ID of SIP): a terminal must not obey them.
+fn printable(data: &str) -> String {
+    data.chars()
+        .map(|letter| match letter {
+            ' '..='~' => letter.to_string(),
+            other => other.escape_default().to_string(),
+        })
+        .collect()
 }
 
 pub(crate) fn timeouts(timeouts: &Timeouts) -> String {
@@ -186,7 +196,7 @@ pub(crate) fn timeouts(timeouts: &Timeouts) -> String {
     format!("tcp      {tcp}\ntcp-fin  {tcp_fin}\nudp      {udp}\n")
 }
 
-pub(crate) fn daemons(daemons: &[Daemon]) -> String {
+pub(crate) fn daemons(daemons: &[Daemon], width: Option<usize>) -> String {
     if daemons.is_empty() {
         return "no sync daemon is running\n".to_owned();
     }
@@ -203,7 +213,7 @@ pub(crate) fn daemons(daemons: &[Daemon]) -> String {
         ];
         grid.row(daemon.role.to_string(), values);
     }
-    grid.to_string()
+    grid.text(width)
 }
 
 /// Kernels before 4.3 do not tell.
@@ -243,7 +253,7 @@ mod tests {
     }
 
     fn lines(view: &View) -> Vec<String> {
-        let text = services(&[entry()], view);
+        let text = services(&[entry()], view, Some(80));
         text.lines().map(str::to_owned).collect()
     }
 
@@ -286,5 +296,24 @@ mod tests {
         let lines = lines(&view);
         let first: Vec<_> = lines[1].split_whitespace().collect();
         assert_eq!(first, ["tcp", "172.16.5.11:80", "3", "0", "0", "0", "0"]);
+    }
+
+    #[test]
+    fn ordinary_servers_keep_to_one_line_in_sixty_columns() {
+        let text = services(&[entry()], &View::default(), Some(60));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[2],
+            "  192.168.1.13:80       dr               1       5         7"
+        );
+        assert!(lines.iter().all(|line| line.len() <= 60), "{text}");
+    }
+
+    #[test]
+    fn what_a_client_wrote_does_not_reach_the_terminal() {
+        assert_eq!(
+            printable("a84b@host \x1b[2J\u{9b}é"),
+            "a84b@host \\u{1b}[2J\\u{9b}\\u{e9}"
+        );
     }
 }

@@ -12,6 +12,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     parsed.ok_or_else(|| "is not a duration like 60s, 5m or 1h".to_owned())
 }
 
+/// The same, or a bare number of seconds.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds.into())),
+        Err(_) => parse(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,10 @@
-//! Rows and columns for people: aligned, and within 80 columns unless the numbers are wider.
+//! Rows and columns for people: aligned, and within the width that there is.
 
-use std::fmt::{self, Display};
+use std::ops::Range;
 
-const WIDTH: usize = 80;
 const GAP: usize = 2;
+/// How far columns stand in that have found no room beside the ones before.
+const INDENT: usize = 4;
 
 /// A row is a name and its values; one without values is a heading.
 pub(crate) struct Grid {
@@ -46,59 +47,144 @@ fn is_number(cell: &str) -> bool {
     cell.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-impl Display for Grid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Grid {
+    /// The table for a terminal of so many columns; without, every row is one line.
+    ///
+    /// Nothing is ever cut off. Where it is narrow, a long name has a line of its own, and where not
+    /// even the values fit beside each other, the last ones follow below in every row.
+    pub(crate) fn text(&self, width: Option<usize>) -> String {
         let columns = self.columns();
-        let values: usize = columns.iter().map(|(width, _)| width + GAP).sum();
-        let with_values = self.lines().filter(|(_, values)| !values.is_empty());
-        let longest = with_values.map(|(name, _)| name.len()).max().unwrap_or(0);
-        let width = longest.min(WIDTH.saturating_sub(values).max(24));
+        let layout = Layout::new(self.longest_name(), &columns, width);
+        let mut text = String::new();
         for (name, values) in self.lines() {
-            // A longer name has a line of its own.
-            let name = match values.is_empty() || name.len() > width {
-                true => writeln!(f, "{name}").map(|()| "")?,
-                false => name,
-            };
-            if !values.is_empty() {
-                writeln!(f, "{}", line(name, width, values, &columns).trim_end())?;
+            let mut start = name.clone();
+            if !values.is_empty() && name.len() > layout.name {
+                push_line(&mut text, &start);
+                start.clear();
+            }
+            start = format!("{start:<indent$}", indent = layout.name);
+            for range in &layout.lines {
+                let values = values.iter().zip(&columns).take(range.end);
+                let cells = values.skip(range.start).map(cell);
+                push_line(&mut text, &cells.fold(start, |line, cell| line + &cell));
+                start = " ".repeat(INDENT - GAP);
             }
         }
-        Ok(())
+        text
+    }
+
+    /// Of the rows with values.
+    fn longest_name(&self) -> usize {
+        let with_values = self.lines().filter(|(_, values)| !values.is_empty());
+        with_values.map(|(name, _)| name.len()).max().unwrap_or(0)
     }
 }
 
-fn line(name: &str, width: usize, values: &[String], columns: &[(usize, bool)]) -> String {
-    let mut line = format!("{name:<width$}");
-    for (value, (width, number)) in values.iter().zip(columns) {
-        line += &match number {
-            true => format!("  {value:>width$}"),
-            false => format!("  {value:<width$}"),
+/// Which columns stand on which line of a row.
+struct Layout {
+    /// The width of the name.
+    name: usize,
+    /// At least one.
+    lines: Vec<Range<usize>>,
+}
+
+impl Layout {
+    fn new(longest: usize, columns: &[(usize, bool)], width: Option<usize>) -> Self {
+        let all: usize = columns.iter().map(|(width, _)| width + GAP).sum();
+        let width = width.unwrap_or(usize::MAX);
+        let name = match width.checked_sub(all) {
+            Some(rest) if rest >= INDENT - GAP => longest.min(rest),
+            _ => longest.min(width / 2),
         };
+        let (mut lines, mut first, mut used) = (Vec::new(), 0, name);
+        for (place, (column, _)) in columns.iter().enumerate() {
+            if used + GAP + column > width && place > first {
+                lines.push(first..place);
+                (first, used) = (place, INDENT - GAP);
+            }
+            used += GAP + column;
+        }
+        lines.push(first..columns.len());
+        Self { name, lines }
     }
-    line
+}
+
+fn cell((value, (width, number)): (&String, &(usize, bool))) -> String {
+    match number {
+        true => format!("  {value:>width$}"),
+        false => format!("  {value:<width$}"),
+    }
+}
+
+/// A line that is not blank, without blanks at its end.
+fn push_line(text: &mut String, line: &str) {
+    let line = line.trim_end();
+    if !line.is_empty() {
+        text.push_str(line);
+        text.push('\n');
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_to_the_right_and_long_names_on_their_own_line() {
+    fn grid() -> Grid {
         let mut grid = Grid::new("SERVER", &["METHOD", "WEIGHT"]);
         let values = |method: &str, weight: &str| vec![method.to_owned(), weight.to_owned()];
         grid.row("tcp 172.16.5.11:80 wrr persistent", Vec::new());
         grid.row("  192.168.1.12:80", values("dr", "2"));
-        let long = format!("  [{}]:80", "2001:db8::".repeat(7));
-        grid.row(long.clone(), values("tunnel", "100"));
-        let expected = format!(
-            "SERVER{:58}  METHOD  WEIGHT\n\
-             tcp 172.16.5.11:80 wrr persistent\n\
-             \x20 192.168.1.12:80{:47}  dr           2\n\
-             {long}\n\
-             {:64}  tunnel     100\n",
-            "", "", ""
-        );
-        assert_eq!(grid.to_string(), expected);
-        assert!(expected.lines().all(|line| line.len() <= WIDTH));
+        grid.row("  [2001:db8:1:2::12]:80", values("tunnel", "100"));
+        grid.row("  192.168.1.13:80", values("", ""));
+        grid
+    }
+
+    #[test]
+    fn numbers_to_the_right_and_every_row_a_line_where_there_is_room() {
+        let expected = "\
+SERVER                   METHOD  WEIGHT
+tcp 172.16.5.11:80 wrr persistent
+  192.168.1.12:80        dr           2
+  [2001:db8:1:2::12]:80  tunnel     100
+  192.168.1.13:80
+";
+        assert_eq!(grid().text(None), expected);
+        assert_eq!(grid().text(Some(39)), expected);
+    }
+
+    #[test]
+    fn long_names_have_their_own_line_where_it_is_narrow() {
+        let expected = "\
+SERVER                  METHOD  WEIGHT
+tcp 172.16.5.11:80 wrr persistent
+  192.168.1.12:80       dr           2
+  [2001:db8:1:2::12]:80
+                        tunnel     100
+  192.168.1.13:80
+";
+        assert_eq!(grid().text(Some(38)), expected);
+    }
+
+    #[test]
+    fn values_go_below_where_it_is_narrower_than_they_are() {
+        let expected = "\
+SERVER    METHOD
+    WEIGHT
+tcp 172.16.5.11:80 wrr persistent
+  192.168.1.12:80
+          dr
+         2
+  [2001:db8:1:2::12]:80
+          tunnel
+       100
+  192.168.1.13:80
+";
+        assert_eq!(grid().text(Some(16)), expected);
+        let words = |text: String| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(grid().text(Some(0))), words(grid().text(None)));
     }
 }

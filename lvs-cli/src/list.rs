@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::arguments::{ListArguments, View};
 use crate::columns;
 use crate::exit::{Exit, Problem};
-use crate::output::{print, print_json};
+use crate::output::{output_width, print, print_json};
 
 /// The JSON of what the kernel has. What was not asked for is null.
 #[derive(Default, Serialize)]
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     if arguments.json {
         print_json(&report)?;
     } else {
-        print(&text(&report, &arguments.view))?;
+        print(&text(&report, &arguments.view, output_width()))?;
     }
     Ok(Exit::Done)
 }
@@ -69,18 +69,18 @@ fn services(host: &mut Host) -> Result<Vec<Entry>, Problem> {
     Ok(entries.collect())
 }
 
-fn text(report: &Report, view: &View) -> String {
+fn text(report: &Report, view: &View, width: Option<usize>) -> String {
     if !report.loaded {
         return "ip_vs is not loaded\n".to_owned();
     }
     if let Some(connections) = &report.connections {
-        return columns::connections(connections);
+        return columns::connections(connections, width);
     }
     if let Some(timeouts) = &report.timeouts {
         return columns::timeouts(timeouts);
     }
     if let Some(daemons) = &report.daemons {
-        return columns::daemons(daemons);
+        return columns::daemons(daemons, width);
     }
-    columns::services(&report.services, view)
+    columns::services(&report.services, view, width)
 }

@@ -19,6 +19,7 @@ mod remove;
 mod restore;
 mod save;
 mod signals;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Undrain(arguments) => drain::undrain(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
+        Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),
         Verb::Service(change) => direct::service(&change),

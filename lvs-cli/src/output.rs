@@ -1,8 +1,10 @@
 //! Results on standard output, messages on standard error.
 
+use std::env;
 use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
+use terminal_size::{Width, terminal_size_of};
 
 use crate::exit::Problem;
 
@@ -21,6 +23,13 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(value);
     print(&(text.map_err(|error| Problem::failed(error.to_string()))? + "\n"))
+}
+
+/// How many columns a table may have: `COLUMNS`, or those of the terminal; a file or pipe has no end.
+pub(crate) fn output_width() -> Option<usize> {
+    let asked = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let terminal = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into());
+    asked.filter(|columns| *columns > 0).or_else(terminal)
 }
 
 pub(crate) fn complain(message: &str) {

@@ -170,3 +170,40 @@ fn usage() {
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("Exit status: 0 done"));
 }
+
+#[test]
+fn simulate() {
+    let output = lvsctl(&["simulate", DR, "--connections", "20"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let picks = "realserver2 realserver1 realserver2 realserver2 realserver1 ".repeat(4);
+    assert!(text.contains(picks.trim_end()), "{text}");
+    assert!(
+        text.contains("realserver1        8   40.0 %  weight 2 (40.0 %)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("realserver2       12   60.0 %  weight 3 (60.0 %)"),
+        "{text}"
+    );
+
+    let output = lvsctl(&["simulate", NAT, "--json", "--hold", "0", "--against", NAT]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "lvsctl.simulate/1");
+    assert_eq!(json["picks"].as_array().unwrap().len(), 1000);
+    assert_eq!(json["picks"][0], "realserver2");
+    assert_eq!(json["shares"][0]["real_server"], "realserver1");
+    assert_eq!(json["shares"][0]["picked"], 500);
+    assert_eq!((&json["refused"], &json["moved"]), (&0.into(), &0.0.into()));
+}
+
+#[test]
+fn simulate_of_what_is_not_there() {
+    let missing = lvsctl(&["simulate", NAT, "--service", "udp 172.16.5.11:80"]);
+    fails(
+        &missing,
+        64,
+        "say --service with one of: tcp 172.16.5.11:80",
+    );
+    let six = lvsctl(&["simulate", NAT, "--clients", "2001:db8::/64"]);
+    fails(&six, 64, "--clients 2001:db8::/64: the service is of ipv4");
+}

@@ -389,19 +389,27 @@ fn a_record_that_is_none_changes_nothing() -> Outcome {
     })
 }
 
+/// From kernel 5.18 on the virtual IP bears our mark, so what is on it is known as ours again; before,
+/// nobody could tell.
 fn a_lost_record_takes_nothing_away_that_was_found() -> Outcome {
     let node = node(DR, "director");
     on_a_machine(|host, state| {
         disturb(host);
         apply(&state, &node, host).unwrap();
+        let made = look(&node, host);
         fs::remove_file(record_of(&state, &node)).unwrap();
         assert!(apply(&state, &node, host).unwrap().is_empty());
         remove(&state, &node, host).unwrap();
         let left = look(&node, host);
-        assert!(
-            left.services().is_empty(),
-            "they are on a virtual IP that bears our mark"
-        );
+        if made
+            .addresses
+            .iter()
+            .all(|it| it.protocol != Address::PROTOCOL)
+        {
+            assert_eq!(left, made);
+            return;
+        }
+        assert!(left.services().is_empty());
         let left: Vec<_> = left.addresses.iter().map(|it| it.id.to_string()).collect();
         assert_eq!(left, ["192.168.1.11/24 on eth0"]);
     })

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::editor::Editor;
 use super::{
-    Command, Daemon, DaemonRole, Destination, DestinationId, DestinationStatus, Service, ServiceId,
-    ServiceStatus, Timeouts,
+    Command, Daemon, Destination, DestinationStatus, Service, ServiceId, ServiceStatus, Timeouts,
 };
 use crate::error::InvalidValue;
 
@@ -49,18 +49,6 @@ impl From<(ServiceStatus, Vec<DestinationStatus>)> for ConfiguredService {
     }
 }
 
-impl ConfiguredService {
-    fn destination_mut(&mut self, id: &DestinationId) -> Result<&mut Destination, InvalidValue> {
-        self.destinations
-            .iter_mut()
-            .find(|destination| destination.id == *id)
-            .ok_or_else(|| InvalidValue::new("destination", id.to_string(), NOT_THERE))
-    }
-}
-
-const NOT_THERE: &str = "does not exist";
-const THERE: &str = "exists already";
-
 impl Configuration {
     /// The service of this identity, with its destinations.
     #[must_use]
@@ -77,98 +65,6 @@ impl Configuration {
     /// unchanged then. What the kernel refuses for other reasons (an unknown scheduler) is not
     /// known here.
     pub fn apply(&mut self, command: &Command) -> Result<(), InvalidValue> {
-        match command {
-            Command::AddService(service) => self.add_service(service)?,
-            Command::EditService(service) => self.entry_mut(&service.id)?.service = service.clone(),
-            Command::DeleteService(id) => {
-                self.entry_mut(id)?;
-                self.services.retain(|entry| entry.service.id != *id);
-            }
-            Command::AddDestination(id, destination) => self.add_destination(id, destination)?,
-            Command::EditDestination(id, destination) => {
-                *self.entry_mut(id)?.destination_mut(&destination.id)? = *destination;
-            }
-            Command::DeleteDestination(id, destination) => {
-                let entry = self.entry_mut(id)?;
-                entry.destination_mut(destination)?;
-                entry.destinations.retain(|other| other.id != *destination);
-            }
-            Command::SetTimeouts(timeouts) => self.set_timeouts(*timeouts),
-            Command::StartDaemon(daemon) => self.start_daemon(daemon)?,
-            Command::StopDaemon(role) => self.stop_daemon(*role)?,
-            Command::Zero(Some(id)) => self.entry_mut(id).map(|_| ())?,
-            Command::Zero(None) => {}
-            Command::Flush => self.services.clear(),
-        }
-        Ok(())
-    }
-
-    fn entry_mut(&mut self, id: &ServiceId) -> Result<&mut ConfiguredService, InvalidValue> {
-        // From the end: in a text a destination follows its service.
-        self.services
-            .iter_mut()
-            .rev()
-            .find(|entry| entry.service.id == *id)
-            .ok_or_else(|| InvalidValue::new("service", id.to_string(), NOT_THERE))
-    }
-
-    fn add_service(&mut self, service: &Service) -> Result<(), InvalidValue> {
-        if self.service(&service.id).is_some() {
-            return Err(InvalidValue::new("service", service.id.to_string(), THERE));
-        }
-        self.services.push(ConfiguredService {
-            service: service.clone(),
-            destinations: Vec::new(),
-        });
-        Ok(())
-    }
-
-    fn add_destination(
-        &mut self,
-        id: &ServiceId,
-        destination: &Destination,
-    ) -> Result<(), InvalidValue> {
-        let entry = self.entry_mut(id)?;
-        if entry.destination_mut(&destination.id).is_ok() {
-            let name = destination.id.to_string();
-            return Err(InvalidValue::new("destination", name, THERE));
-        }
-        entry.destinations.insert(0, *destination);
-        Ok(())
-    }
-
-    fn set_timeouts(&mut self, new: Timeouts) {
-        let timeouts = self.timeouts.get_or_insert_default();
-        for (kept, new) in [
-            (&mut timeouts.tcp, new.tcp),
-            (&mut timeouts.tcp_fin, new.tcp_fin),
-            (&mut timeouts.udp, new.udp),
-        ] {
-            if new.0 != 0 {
-                *kept = new;
-            }
-        }
-    }
-
-    fn start_daemon(&mut self, daemon: &Daemon) -> Result<(), InvalidValue> {
-        let daemons = self.daemons.get_or_insert_default();
-        if daemons.iter().any(|other| other.role == daemon.role) {
-            let role = daemon.role.to_string();
-            return Err(InvalidValue::new("sync daemon", role, "is running already"));
-        }
-        daemons.push(daemon.clone());
-        Ok(())
-    }
-
-    fn stop_daemon(&mut self, role: DaemonRole) -> Result<(), InvalidValue> {
-        let daemons = self.daemons.iter_mut().flatten();
-        if !daemons.map(|daemon| daemon.role).any(|other| other == role) {
-            let role = role.to_string();
-            return Err(InvalidValue::new("sync daemon", role, "is not running"));
-        }
-        if let Some(daemons) = &mut self.daemons {
-            daemons.retain(|daemon| daemon.role != role);
-        }
-        Ok(())
+        Editor::new(self).apply(command)
     }
 }

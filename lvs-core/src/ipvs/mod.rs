@@ -17,6 +17,8 @@ mod connection;
 mod daemon;
 mod describe;
 mod destination;
+mod editor;
+mod ensure;
 mod family;
 mod handle;
 pub mod message;

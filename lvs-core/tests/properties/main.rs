@@ -96,6 +96,8 @@ fn can_be_taken_back(case: &Case, plan: &Plan) {
             story()
         );
     }
+    // All at once is the same as one by one.
+    assert_eq!(plan.outcome(&case.observed), now, "{}", case.story(plan));
 }
 
 /// Nothing can unload ip_vs again: there, and empty, is as good as not there.

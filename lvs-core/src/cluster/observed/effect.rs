@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::many::set_destinations;
 use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
 use crate::ipvs::{Service, Timeouts};
@@ -67,25 +68,20 @@ impl Observed {
             return;
         };
         let old = self.sysctls.insert(key.clone(), value.clone());
-        if old.as_ref() == Some(value) {
-            return;
-        }
-        if *key == SysctlKey::IP_FORWARD {
-            self.push_forwarding("net/ipv4/conf/", value);
-            let contrary = if value == "0" { "1" } else { "0" };
-            if let Some(found) = self.sysctls.get_mut(&SysctlKey::ACCEPT_REDIRECTS) {
-                contrary.clone_into(found);
-            }
-        } else if *key == SysctlKey::IPV6_FORWARDING {
-            self.push_forwarding("net/ipv6/conf/", value);
+        if old.as_ref() != Some(value) {
+            self.push(key, value);
         }
     }
 
-    /// A write that changes the switch of `all` goes to every interface; one that does not goes nowhere.
-    fn push_forwarding(&mut self, prefix: &str, value: &str) {
-        for (key, current) in &mut self.sysctls {
-            let path = key.as_str();
-            if path.starts_with(prefix) && path.ends_with("/forwarding") {
+    /// A write that changes a switch of all interfaces goes to every one; one that does not goes nowhere.
+    fn push(&mut self, key: &SysctlKey, value: &str) {
+        let contrary = if value == "0" { "1" } else { "0" };
+        for (follower, current) in &mut self.sysctls {
+            if follower.follows().as_ref() == Some(key) {
+                let value = match *follower == SysctlKey::ACCEPT_REDIRECTS {
+                    true => contrary,
+                    false => value,
+                };
                 value.clone_into(current);
             }
         }
@@ -236,7 +232,6 @@ impl Observed {
         }
     }
 
-    /// A new destination goes to the head of the list, an edited one stays where it is.
     pub(in crate::cluster) fn set_destination(&mut self, change: &Change<BoundDestination>) {
         let Some(bound) = change.newest() else {
             return;
@@ -244,20 +239,9 @@ impl Observed {
         let IpvsState::Loaded { services, .. } = self.loaded() else {
             return;
         };
-        let Some(found) = services
-            .iter_mut()
-            .find(|found| found.service.id == bound.service)
-        else {
-            return;
-        };
-        let list = &mut found.destinations;
-        let mut same = list
-            .iter_mut()
-            .filter(|destination| destination.id == bound.destination.id);
-        match (same.next(), change.after()) {
-            (Some(destination), Some(after)) => *destination = after.destination,
-            (None, Some(after)) => list.insert(0, after.destination),
-            (_, None) => list.retain(|destination| destination.id != bound.destination.id),
+        let mut services = services.iter_mut();
+        if let Some(found) = services.find(|found| found.service.id == bound.service) {
+            set_destinations(&mut found.destinations, &[change]);
         }
     }
 

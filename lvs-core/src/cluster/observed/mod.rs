@@ -1,6 +1,7 @@
 //! What one machine looks like now, as far as a cluster is concerned.
 
 mod effect;
+mod many;
 mod read;
 mod same;
 mod scope;

@@ -25,9 +25,7 @@ impl<'a> Draft<'a> {
     /// Plans a phase on what the machine will look like by then; one without steps is none.
     pub(super) fn phase(&mut self, name: &'static str, plan: impl FnOnce(&Observed) -> Vec<Step>) {
         let steps = plan(&self.seen);
-        for step in &steps {
-            step.action.effect(&mut self.seen);
-        }
+        self.seen.apply(steps.iter().map(|step| &step.action));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
             self.put_back("addresses put back", Self::gone_addresses);
@@ -41,9 +39,7 @@ impl<'a> Draft<'a> {
             .into_iter()
             .map(|action| Step::new(action, "it went along"))
             .collect();
-        for step in &steps {
-            step.action.effect(&mut self.seen);
-        }
+        self.seen.apply(steps.iter().map(|step| &step.action));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
         }

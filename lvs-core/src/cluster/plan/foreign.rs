@@ -43,10 +43,11 @@ impl fmt::Display for Refusal {
 /// Services on other addresses and by firewall mark; addresses and routes that carry our number but
 /// no longer stand in the file, and of which no record knows.
 pub(super) fn foreign(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
+    let wanted = services::wanted(node);
     let services = observed.services().iter().map(|found| &found.service.id);
     let services = services
         .filter(|id| !services::is_on_virtual_ip(node, id))
-        .filter(|id| !node.services.iter().any(|wanted| wanted.service.id == **id))
+        .filter(|id| !wanted.contains_key(id))
         .filter(|id| !record.made_service(id))
         .map(|id| named("service", id));
     services

@@ -144,8 +144,7 @@ impl Plan {
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {
         let mut outcome = observed.clone();
-        self.steps()
-            .for_each(|step| step.action.effect(&mut outcome));
+        outcome.apply(self.steps().map(|step| &step.action));
         outcome
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel's table of services. Order is used when adding and is never a difference; an edit that
 //! would change nothing is never made, for the kernel restarts some schedulers at each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Action, BoundDestination, Change, PlanOptions, Step};
 use crate::cluster::observed::ObservedService;
@@ -23,12 +23,13 @@ pub(super) fn timeouts(node: &NodeState, seen: &Observed) -> Vec<Step> {
 }
 
 pub(super) fn services(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    let found = found(seen);
     let changes = node.services.iter().filter_map(|wanted| {
-        let service = wanted.service.clone();
-        match seen.service(&service.id) {
-            Some(found) if found.service == service => None,
-            Some(found) => Some(Change::edit(found.service.clone(), service)),
-            None => Some(Change::add(service)),
+        let service = &wanted.service;
+        match found.get(&service.id) {
+            Some(found) if found.service == *service => None,
+            Some(found) => Some(Change::edit(found.service.clone(), service.clone())),
+            None => Some(Change::add(service.clone())),
         }
     });
     changes
@@ -38,19 +39,15 @@ pub(super) fn services(node: &NodeState, seen: &Observed) -> Vec<Step> {
 
 /// In the file's order, as a person would type them.
 pub(super) fn destinations_added(node: &NodeState, seen: &Observed) -> Vec<Step> {
-    each(node, |service, wanted| {
-        let id = service.service.id;
-        if seen.destination(&id, &wanted.value.id).is_some() {
-            return None;
-        }
-        Some(Change::add(bound(id, wanted.value)))
+    each(node, seen, |service, wanted, found| match found {
+        Some(_) => None,
+        None => Some(Change::add(bound(service.service.id, wanted.value))),
     })
 }
 
 pub(super) fn destinations_edited(node: &NodeState, seen: &Observed, record: &Record) -> Vec<Step> {
-    each(node, |service, wanted| {
-        let id = service.service.id;
-        let found = *seen.destination(&id, &wanted.value.id)?;
+    each(node, seen, |service, wanted, found| {
+        let (id, found) = (service.service.id, *found?);
         let mut destination = wanted.value;
         if service.keep_weight && !service.is_drained(&destination.id) {
             destination.weight = kept_weight(record, &id, &found);
@@ -67,15 +64,26 @@ fn kept_weight(record: &Record, service: &ServiceId, found: &Destination) -> Wei
         .unwrap_or(found.weight)
 }
 
-/// Asks for a change of each wanted destination; its reason is the real server's name.
+/// Asks for a change of each wanted destination, beside the one that is found; its reason is the real
+/// server's name.
 fn each(
     node: &NodeState,
-    change: impl Fn(&WantedService, &Wanted<Destination>) -> Option<Change<BoundDestination>>,
+    seen: &Observed,
+    change: impl Fn(
+        &WantedService,
+        &Wanted<Destination>,
+        Option<&Destination>,
+    ) -> Option<Change<BoundDestination>>,
 ) -> Vec<Step> {
+    let services = found(seen);
     let mut steps = Vec::new();
     for service in &node.services {
+        let found = services.get(&service.service.id);
+        let found = found.into_iter().flat_map(|found| &found.destinations);
+        let found: HashMap<_, _> = found.map(|it| (it.id, it)).collect();
         for wanted in &service.destinations {
-            let change = change(service, wanted).map(Action::Destination);
+            let found = found.get(&wanted.value.id).copied();
+            let change = change(service, wanted, found).map(Action::Destination);
             steps.extend(change.map(|action| Step::new(action, &wanted.why)));
         }
     }
@@ -90,9 +98,10 @@ pub(super) fn destinations_deleted(
     record: &Record,
     options: PlanOptions,
 ) -> Vec<Step> {
+    let services = wanted(node);
     let mut steps = Vec::new();
     for found in seen.services() {
-        if let Some(wanted) = wanted(node, &found.service.id) {
+        if let Some(wanted) = services.get(&found.service.id) {
             steps.extend(destinations_unnamed(wanted, found));
         } else if is_to_go(node, &found.service.id, record, options) {
             steps.extend(delete_destinations(found));
@@ -125,10 +134,11 @@ pub(super) fn services_deleted(
     record: &Record,
     options: PlanOptions,
 ) -> Vec<Step> {
+    let wanted = wanted(node);
     let unnamed = seen
         .services()
         .iter()
-        .filter(|found| wanted(node, &found.service.id).is_none());
+        .filter(|found| !wanted.contains_key(&found.service.id));
     unnamed
         .filter(|found| is_to_go(node, &found.service.id, record, options))
         .map(|found| match is_on_virtual_ip(node, &found.service.id) {
@@ -149,10 +159,11 @@ pub(super) fn unnamed<'a>(
     node: &'a NodeState,
     seen: &'a Observed,
 ) -> impl Iterator<Item = &'a ObservedService> {
+    let wanted = wanted(node);
     let services = seen.services().iter();
-    services.filter(|found| {
+    services.filter(move |found| {
         let id = &found.service.id;
-        is_on_virtual_ip(node, id) && wanted(node, id).is_none()
+        is_on_virtual_ip(node, id) && !wanted.contains_key(id)
     })
 }
 
@@ -174,8 +185,16 @@ fn delete(service: &ServiceId, destination: &Destination, why: &str) -> Step {
     Step::new(Action::Destination(change), why)
 }
 
-fn wanted<'a>(node: &'a NodeState, id: &ServiceId) -> Option<&'a WantedService> {
-    node.services.iter().find(|wanted| wanted.service.id == *id)
+/// The services of the file, to be asked for many.
+pub(super) fn wanted(node: &NodeState) -> HashMap<ServiceId, &WantedService> {
+    let services = node.services.iter();
+    services.map(|wanted| (wanted.service.id, wanted)).collect()
+}
+
+/// The services that are there, to be asked for many.
+fn found(seen: &Observed) -> HashMap<ServiceId, &ObservedService> {
+    let services = seen.services().iter();
+    services.map(|found| (found.service.id, found)).collect()
 }
 
 pub(super) fn is_on_virtual_ip(node: &NodeState, id: &ServiceId) -> bool {

@@ -7,6 +7,7 @@ use super::error::{Parsed, Problem, RuleError};
 use super::line::Line;
 use super::option::Verb;
 use super::{daemon, destination, service};
+use crate::ipvs::editor::Editor;
 use crate::ipvs::{Command, Configuration};
 
 /// A line as the command that it is.
@@ -101,8 +102,9 @@ impl Rules {
     /// # Errors
     /// As [`configuration`](Self::configuration), for what is there and the lines above. Those are executed then.
     pub fn apply_to(&self, table: &mut Configuration) -> Result<(), RuleError> {
+        let mut editor = Editor::new(table);
         for Rule { line, command } in &self.rules {
-            table
+            editor
                 .apply(command)
                 .map_err(|invalid| RuleError::new(*line, Problem::misplaced(&invalid)))?;
         }
