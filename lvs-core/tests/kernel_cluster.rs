@@ -4,7 +4,7 @@
 use lvs_core::cluster::{
     Aftermath, ApplyError, Event, Failure, NodeState, Observed, Plan, PlanOptions, Scope,
 };
-use lvs_core::ipvs::{SchedulerName, Service};
+use lvs_core::ipvs::{Daemon, DaemonRole, SchedulerName, Service};
 use lvs_core::net::{Address, Net};
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -20,6 +20,8 @@ lvs_lab::main! {
     every_node_of_dr_is_applied_and_stays_applied,
     every_node_of_tunnel_is_applied_and_stays_applied,
     a_failure_takes_a_tunnel_back,
+    switches_and_daemons_are_applied_and_stay_applied,
+    daemons_and_mixed_families_exclude_each_other,
     a_missing_module_is_named,
     a_device_of_another_make_is_refused,
     what_a_step_does_is_what_was_foretold,
@@ -85,6 +87,42 @@ fn every_node_of_nat_is_applied_and_stays_applied() -> Outcome {
 
 fn every_node_of_dr_is_applied_and_stays_applied() -> Outcome {
     applied_twice(DR)
+}
+
+const SYNC: &str = include_str!("plans/sync-director-fresh/cluster.toml");
+
+fn switches_and_daemons_are_applied_and_stay_applied() -> Outcome {
+    applied_twice(SYNC)?;
+    // The words of a line are told apart by blanks there.
+    typed(&SYNC.replace("sync-threshold = \"3 10\"", ""), "director")?;
+    let node = node(&SYNC.replace("id = 7", "id = 8"), "director");
+    machine()?.run(|host| {
+        apply(&self::node(SYNC, "director"), host).unwrap();
+        let plan = apply(&node, host).unwrap();
+        assert_eq!(plan.steps().count(), 2, "{plan}");
+        let ids = host.ipvs().unwrap().daemons().unwrap();
+        assert_eq!(ids.iter().map(|it| it.sync_id).collect::<Vec<_>>(), [8, 8]);
+        let key = SysctlKey::ipvs("sync_threshold").unwrap();
+        assert_eq!(host.sysctl().read(&key).unwrap(), "3 10");
+    })
+}
+
+const MIXED: &str = include_str!("plans/mixed-director/cluster.toml");
+
+/// A stranger's daemon stands in the way, which is said before anything is done.
+fn daemons_and_mixed_families_exclude_each_other() -> Outcome {
+    let node = node(MIXED, "director");
+    machine()?.run(|host| {
+        host.net().set_up(&name("eth0"), true).unwrap();
+        let daemon = Daemon::new(DaemonRole::Backup, name("eth0"), 1);
+        host.ipvs().unwrap().start_daemon(&daemon).unwrap();
+        let error = apply(&node, host).unwrap_err();
+        assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
+        assert!(
+            error.to_string().contains("--stop-daemon backup"),
+            "{error}"
+        );
+    })
 }
 
 /// The tunnel of the example in every wrapping.

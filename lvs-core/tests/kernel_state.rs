@@ -25,6 +25,8 @@ lvs_lab::main! {
     a_removal_brings_every_machine_back,
     a_removal_takes_devices_and_ports_of_tunnels,
     another_wrapping_takes_the_place_of_the_last,
+    a_removal_stops_daemons_and_puts_switches_back,
+    mixed_families_take_the_place_of_daemons_and_back,
     what_the_file_no_longer_names_goes,
     an_address_moves_within_its_network,
     one_virtual_ip_is_one_clusters,
@@ -176,6 +178,45 @@ fn another_wrapping_takes_the_place_of_the_last() -> Outcome {
             assert_eq!(devices(host), expected, "{tunnel}");
             assert!(apply(&state, &node, host).unwrap().is_empty(), "{tunnel}");
         }
+    })
+}
+
+const SYNC: &str = include_str!("plans/sync-director-fresh/cluster.toml");
+
+fn a_removal_stops_daemons_and_puts_switches_back() -> Outcome {
+    let node = node(SYNC, "director");
+    on_a_machine(|host, state| {
+        let before = look(&node, host);
+        apply(&state, &node, host).unwrap();
+        assert_eq!(host.ipvs().unwrap().daemons().unwrap().len(), 2);
+        remove(&state, &node, host).unwrap();
+        assert_eq!(look(&node, host), before);
+    })
+}
+
+/// The kernel has not both: whichever goes is deleted first, and the plan says so.
+fn mixed_families_take_the_place_of_daemons_and_back() -> Outcome {
+    const MIXED: &str = include_str!("plans/mixed-director/cluster.toml");
+    let same = MIXED.replace(
+        "{ interface = \"eth0\", address = \"2001:db8:1::12/64\" }",
+        "{ interface = \"eth0\", address = \"192.168.1.12/24\" }",
+    );
+    let same = same.replace("gateway = \"2001:db8:1::fe\"\n", "");
+    let synchronised = format!("{same}\n[sync]\nid = 1\ninterface = \"eth0\"\n");
+    let (mixed, synchronised) = (node(MIXED, "director"), node(&synchronised, "director"));
+    on_a_machine(|host, state| {
+        apply(&state, &synchronised, host).unwrap();
+        let plan = apply(&state, &mixed, host).unwrap();
+        let told = |plan: &Plan, word: &str| plan.notes.iter().any(|note| note.contains(word));
+        assert!(
+            told(&plan, "connections are not synchronised any more"),
+            "{plan}"
+        );
+        assert!(host.ipvs().unwrap().daemons().unwrap().is_empty());
+        let plan = apply(&state, &synchronised, host).unwrap();
+        assert!(told(&plan, "go before the sync daemons start"), "{plan}");
+        assert_eq!(host.ipvs().unwrap().daemons().unwrap().len(), 2);
+        assert!(apply(&state, &synchronised, host).unwrap().is_empty());
     })
 }
 

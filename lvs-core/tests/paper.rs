@@ -63,17 +63,12 @@ fn unknown_key_that_is_near_nothing() {
 #[test]
 fn keys_that_are_not_built_yet() {
     for (from, to, path) in [
-        ("[director]\n", "[sync]\nid = 1\n\n[director]\n", "sync"),
         (
             "{ interface = \"eth0\"",
             "{ floating = true, interface = \"eth0\"",
             "director.addresses[0].floating",
         ),
-        (
-            "[[services]]",
-            "[ipvs]\nconntrack = 1\n\n[[services]]",
-            "ipvs.conntrack",
-        ),
+        ("[director]\n", "[[directors]]\n", "directors"),
     ] {
         let key = path.rsplit('.').next().unwrap();
         says(
@@ -132,6 +127,65 @@ fn marks_that_make_no_sense() {
     ] {
         says(&changed(NAT, address, &service), message);
     }
+}
+
+#[test]
+fn switches_and_synchronisation_that_make_no_sense() {
+    let sync = "[sync]\nid = 1\ninterface = \"eth1\"\n";
+    for (more, message) in [
+        (
+            "[ipvs]\nconntrac = 1".to_owned(),
+            "ipvs.conntrac: unknown key `conntrac`; did you mean `conntrack`?",
+        ),
+        (
+            "[ipvs]\nsecure-tcp = 5".to_owned(),
+            "ipvs.secure-tcp: 5 is not in 0..3",
+        ),
+        (
+            "[ipvs]\nlblc-expiration = 60".to_owned(),
+            "ipvs.lblc-expiration: no service has the scheduler lblc; leave it out",
+        ),
+        (
+            format!("{sync}[ipvs]\nbackup-only = true"),
+            "ipvs.backup-only: with [sync] the director would forward nothing: \
+             it hears another's connections; leave it out",
+        ),
+        (
+            "[sync]\ninterface = \"eth1\"".to_owned(),
+            "sync: the key `id` is missing",
+        ),
+        (
+            sync.replace("id = 1", "id = 256"),
+            "sync.id: 256 is not in 0..255",
+        ),
+        (
+            format!("{sync}group = \"192.168.1.1\""),
+            "sync.group: 192.168.1.1 is no group; a group is like 224.0.0.81; leave it out",
+        ),
+        (
+            format!("{sync}max-length = 500"),
+            "sync.max-length: 500 is below 1024, for which a receiver makes room at least",
+        ),
+    ] {
+        says(
+            &changed(NAT, "[[services]]", &format!("{more}\n[[services]]")),
+            message,
+        );
+    }
+}
+
+/// The kernel has not both, and says so only when it is too late.
+#[test]
+fn synchronisation_beside_mixed_families() {
+    let mixed = include_str!("plans/mixed-director/cluster.toml");
+    let sync = "[sync]\nid = 1\ninterface = \"eth0\"\n\n[[services]]";
+    let error = changed(mixed, "[[services]]", sync);
+    says(
+        &error,
+        "sync: the kernel synchronises no connections beside services[0].destinations[0], which is of \
+         another family than its service; leave [sync] out, or give the real server an address of the \
+         service's family",
+    );
 }
 
 #[test]

@@ -98,6 +98,7 @@ fn every_kind_of_step_is_among_them() {
     }
     let kinds = [
         "add address",
+        "add daemon",
         "add destination",
         "add listener",
         "add route",
@@ -107,6 +108,7 @@ fn every_kind_of_step_is_among_them() {
         "delete destination",
         "delete route",
         "delete service",
+        "edit daemon",
         "edit destination",
         "edit link",
         "edit route",

@@ -9,11 +9,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::document::{
-    AddressTable, DestinationTable, DirectorTable, Document, IpvsTable, RealServerTable, TimeTable,
+    AddressTable, DestinationTable, DirectorTable, Document, IpvsTable, RealServerTable, SyncTable,
+    TimeTable,
 };
 use super::error::invalid;
 use super::{
-    Clock, Cluster, ClusterName, Director, DocumentError, NodeName, RealServer, VirtualDestination,
+    Clock, Cluster, ClusterName, Director, DocumentError, NodeName, RealServer, Sync,
+    VirtualDestination,
 };
 use crate::ipvs::{Encapsulation, Forwarding, Seconds, Thresholds, Timeouts, Weight};
 use crate::name::IfName;
@@ -42,9 +44,18 @@ impl TryFrom<Document> for Cluster {
         super::convert_tunnel::is_used(tunnel, &services)?;
         let timeouts = timeouts(&document.ipvs).map_err(|error| error.within("ipvs"))?;
         let clock = document.time.map(clock).transpose()?;
-        Ok(Self::new(name, director, real_servers, services)?
+        let switches = super::ipvs_table::switches(&document.ipvs);
+        let switches = switches.map_err(|error| error.within("ipvs"))?;
+        let sync = document.sync.map(sync).transpose();
+        let sync = sync.map_err(|error| error.within("sync"))?;
+        let cluster = Self::new(name, director, real_servers, services)?
             .with_timeouts(timeouts)
-            .with_clock(clock.unwrap_or_default()))
+            .with_clock(clock.unwrap_or_default())
+            .with_switches(switches)?;
+        match sync {
+            Some(sync) => cluster.with_sync(sync),
+            None => Ok(cluster),
+        }
     }
 }
 
@@ -66,6 +77,22 @@ fn director(table: DirectorTable) -> Result<Director, DocumentError> {
         addresses: each("addresses", table.addresses, address)?,
         gateway: table.gateway.as_deref().map(gateway).transpose()?,
         ip_forward: table.ip_forward,
+    })
+}
+
+fn sync(table: SyncTable) -> Result<Sync, DocumentError> {
+    let group = table.group.as_deref();
+    let group = group.map(|text| parse(text, "group", "a multicast address"));
+    let group = group.transpose()?.unwrap_or(Sync::GROUP);
+    let or = |value: Option<i64>, default: u16| value.unwrap_or_else(|| default.into());
+    let length = or(table.max_length, Sync::default_length(group));
+    Ok(Sync {
+        id: number(table.id, "id", 0..=255)?,
+        interface: IfName::new(table.interface).map_err(invalid("interface"))?,
+        group,
+        port: number(or(table.port, Sync::PORT), "port", 1..=65535)?,
+        ttl: number(or(table.ttl, 1), "ttl", 1..=255)?,
+        max_length: number(length, "max-length", 1..=65000)?,
     })
 }
 

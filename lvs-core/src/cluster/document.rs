@@ -1,9 +1,12 @@
 //! The cluster file as a person writes it, in whatever format serde reads.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+pub use super::ipvs_table::SwitchValue;
 
 /// A cluster file as written: nothing here is checked beyond its shape.
 ///
@@ -51,6 +54,9 @@ pub struct Document {
     /// `[time]`.
     #[serde(default)]
     pub time: Option<TimeTable>,
+    /// `[sync]`.
+    #[serde(default)]
+    pub sync: Option<SyncTable>,
     /// `[ipvs]`.
     #[serde(default)]
     pub ipvs: IpvsTable,
@@ -213,19 +219,39 @@ pub struct TimeTable {
     pub max_offset: Option<f64>,
 }
 
-/// `[ipvs]`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// `[sync]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SyncTable {
+    /// By which directors that belong together know each other, 0 to 255.
+    pub id: i64,
+    /// The director's interface towards the other one.
+    pub interface: String,
+    /// The multicast group; 224.0.0.81 if absent.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The first UDP port; 8848 if absent.
+    #[serde(default)]
+    pub port: Option<i64>,
+    /// Over how many routers; 1 if absent.
+    #[serde(default)]
+    pub ttl: Option<i64>,
+    /// Bytes of a datagram's payload; 1472 if absent (1452 for an IPv6 group).
+    #[serde(default)]
+    pub max_length: Option<i64>,
+}
+
+/// `[ipvs]`
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IpvsTable {
-    /// Seconds an idle established TCP connection is remembered; absent: untouched.
-    #[serde(default)]
+    /// `tcp-timeout`: seconds an idle established TCP connection is remembered; absent: untouched.
     pub tcp_timeout: Option<i64>,
-    /// The same after a FIN.
-    #[serde(default)]
+    /// `tcp-fin-timeout`: the same after a FIN.
     pub tcp_fin_timeout: Option<i64>,
-    /// The same for UDP.
-    #[serde(default)]
+    /// `udp-timeout`: the same for UDP.
     pub udp_timeout: Option<i64>,
+    /// Switches of `net.ipv4.vs` by their names with hyphens: `conntrack`, `expire-nodest-conn`.
+    pub switches: BTreeMap<String, SwitchValue>,
 }
 
 fn default_director() -> String {

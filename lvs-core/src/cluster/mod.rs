@@ -20,6 +20,7 @@ mod director;
 pub mod document;
 mod drain;
 mod error;
+mod ipvs_table;
 mod left;
 mod name;
 mod nearest;
@@ -32,12 +33,13 @@ mod record;
 mod rollout;
 mod shell;
 mod state;
+mod sync;
 #[cfg(feature = "toml")]
 mod toml_text;
 mod validate;
 mod virtual_service;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use apply::{Aftermath, ApplyError, Event, Failure};
@@ -56,9 +58,11 @@ pub use real_server::RealServer;
 pub use record::Record;
 pub use rollout::{Stage, Turn};
 pub use state::{Held, State};
+pub use sync::Sync;
 pub use virtual_service::{VirtualDestination, VirtualService};
 
 use crate::ipvs::Timeouts;
+use crate::sysctl::SysctlKey;
 
 /// A Linux Virtual Server cluster: a director, its real servers, the services they offer together.
 ///
@@ -93,6 +97,8 @@ pub struct Cluster {
     real_servers: Vec<RealServer>,
     services: Vec<VirtualService>,
     timeouts: Timeouts,
+    switches: BTreeMap<SysctlKey, String>,
+    sync: Option<Sync>,
     clock: Clock,
 }
 
@@ -115,6 +121,8 @@ impl Cluster {
             real_servers,
             services,
             timeouts: Timeouts::default(),
+            switches: BTreeMap::new(),
+            sync: None,
             clock: Clock::default(),
         };
         validate::cluster(&cluster)?;
@@ -126,6 +134,32 @@ impl Cluster {
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
+    }
+
+    /// The same with switches of `net.ipv4.vs` on the director; those that are not named are left as they
+    /// are.
+    ///
+    /// # Errors
+    /// `backup_only` where connections are synchronised, or the switch of a scheduler that no service has.
+    pub fn with_switches(
+        mut self,
+        switches: BTreeMap<SysctlKey, String>,
+    ) -> Result<Self, DocumentError> {
+        self.switches = switches;
+        validate::switches(&self)?;
+        Ok(self)
+    }
+
+    /// The same with connections that another director is told of.
+    ///
+    /// # Errors
+    /// A group that is none, a payload too short for a receiver, or a destination of another family than its
+    /// service, beside which the kernel synchronises nothing.
+    pub fn with_sync(mut self, sync: Sync) -> Result<Self, DocumentError> {
+        validate::sync(&self, &sync).map_err(|error| error.within("sync"))?;
+        self.sync = Some(sync);
+        validate::switches(&self)?;
+        Ok(self)
     }
 
     /// The same with an agreement about time.
@@ -184,6 +218,18 @@ impl Cluster {
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
+    }
+
+    /// The switches of `net.ipv4.vs` that are to be set.
+    #[must_use]
+    pub fn switches(&self) -> &BTreeMap<SysctlKey, String> {
+        &self.switches
+    }
+
+    /// How another director is told of connections, if it is.
+    #[must_use]
+    pub fn sync(&self) -> Option<&Sync> {
+        self.sync.as_ref()
     }
 
     /// The agreement about time.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::drain::{Drain, Draining};
 use super::plan::{Action, Change, Refusal};
 use super::{ClusterName, NodeName, NodeState};
-use crate::ipvs::{Destination, DestinationId, Service, ServiceId, Weight};
+use crate::ipvs::{Daemon, DaemonRole, Destination, DestinationId, Service, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::AddressId;
 use crate::sysctl::SysctlKey;
@@ -126,6 +126,14 @@ impl Record {
         self.things().filter_map(|thing| match thing {
             Action::Service(change) => Some(change),
             _ => None,
+        })
+    }
+
+    /// Whether no sync daemon of a role ran before the cluster's did.
+    pub(super) fn made_daemon(&self, role: DaemonRole) -> bool {
+        let is_it = |change: &Change<Daemon>| change.newest().is_some_and(|it| it.role == role);
+        self.things().any(|thing| {
+            matches!(thing, Action::Daemon(change) if is_it(change) && change.before().is_none())
         })
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
 use crate::ipvs::{
-    Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
+    Daemon, Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
     ServiceId, Thresholds, Timeouts, TunnelChecksum,
 };
 use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
@@ -43,6 +43,7 @@ impl Action {
             Self::Address(change) => address(change),
             Self::Route(change) => route(change),
             Self::Timeouts(change) => change.after().map(timeouts).unwrap_or_default(),
+            Self::Daemon(change) => daemon(change),
             Self::Service(change) => service(change),
             Self::Destination(change) => destination(change),
         }
@@ -179,6 +180,36 @@ fn route_line(verb: &str, route: &Route) -> String {
 fn timeouts(timeouts: &Timeouts) -> String {
     let Timeouts { tcp, tcp_fin, udp } = timeouts;
     format!("ipvsadm --set {} {} {}", tcp.0, tcp_fin.0, udp.0)
+}
+
+/// The kernel cannot change one that runs.
+fn daemon(change: &Change<Daemon>) -> String {
+    let stop = change
+        .before()
+        .map(|it| format!("ipvsadm --stop-daemon {}", it.role));
+    let start = change.after().map(start_daemon);
+    let lines: Vec<_> = stop.into_iter().chain(start).collect();
+    lines.join("\n")
+}
+
+fn start_daemon(daemon: &Daemon) -> String {
+    let mut line = format!(
+        "ipvsadm --start-daemon {} --mcast-interface {} --syncid {}",
+        daemon.role, daemon.interface, daemon.sync_id
+    );
+    if let Some(length) = daemon.max_length {
+        let _ = write!(line, " --sync-maxlen {length}");
+    }
+    if let Some(group) = daemon.group {
+        let _ = write!(line, " --mcast-group {group}");
+    }
+    if let Some(port) = daemon.port {
+        let _ = write!(line, " --mcast-port {port}");
+    }
+    if let Some(ttl) = daemon.ttl {
+        let _ = write!(line, " --mcast-ttl {ttl}");
+    }
+    line
 }
 
 fn service(change: &Change<Service>) -> String {

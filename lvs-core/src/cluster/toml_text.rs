@@ -11,9 +11,6 @@ use super::{Document, DocumentError, Position};
 /// Keys of the cluster file that are promised but not built, without list indices.
 const NOT_YET: &[&str] = &["directors", "sync", "director.addresses.floating"];
 
-/// The table of which every switch of `net.ipv4.vs` will be a key.
-const NOT_YET_TABLE: &str = "ipvs.";
-
 pub(super) fn document(text: &str) -> Result<Document, DocumentError> {
     if text.len() > Document::MAX_LENGTH {
         let problem = format!(
@@ -47,8 +44,7 @@ fn explain(text: &str, error: &toml::de::Error) -> DocumentError {
 
 fn unknown_key(path: &str, key: &str, known: &[&str]) -> DocumentError {
     let pattern = without_indices(path);
-    let switch = pattern.starts_with(NOT_YET_TABLE) && VS_SWITCHES.contains(&key);
-    if switch || NOT_YET.contains(&pattern.as_str()) {
+    if NOT_YET.contains(&pattern.as_str()) {
         return DocumentError::new(
             path,
             format!("the key `{key}` is not supported by this version"),
@@ -61,44 +57,6 @@ fn unknown_key(path: &str, key: &str, known: &[&str]) -> DocumentError {
         None => format!("the keys here are {}", known.join(", ")),
     })
 }
-
-/// The switches of `net.ipv4.vs`, as they are going to be written.
-const VS_SWITCHES: &[&str] = &[
-    "amemthresh",
-    "am-droprate",
-    "drop-entry",
-    "drop-packet",
-    "secure-tcp",
-    "conntrack",
-    "snat-reroute",
-    "sync-version",
-    "sync-ports",
-    "sync-persist-mode",
-    "sync-qlen-max",
-    "sync-sock-size",
-    "sync-threshold",
-    "sync-refresh-period",
-    "sync-retries",
-    "cache-bypass",
-    "expire-nodest-conn",
-    "expire-quiescent-template",
-    "sloppy-tcp",
-    "sloppy-sctp",
-    "nat-icmp-send",
-    "pmtu-disc",
-    "backup-only",
-    "conn-reuse-mode",
-    "schedule-icmp",
-    "ignore-tunneled",
-    "run-estimation",
-    "lblc-expiration",
-    "lblcr-expiration",
-    "est-cpulist",
-    "est-nice",
-    "conn-lfactor",
-    "svc-lfactor",
-    "conn-max",
-];
 
 /// What serde's words for an unknown field say: the field, and those there are.
 fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {

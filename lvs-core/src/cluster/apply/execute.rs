@@ -6,7 +6,7 @@ use crate::cluster::plan::{
 };
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Command, Service};
+use crate::ipvs::{Command, Daemon, Service};
 use crate::net::{Address, Listener, Route, Tunnel};
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
@@ -35,8 +35,10 @@ pub(super) fn phase(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
     events(Event::Phase(phase));
-    let (ipvs, others): (Vec<_>, Vec<_>) =
-        phase.steps.iter().partition(|step| step.action.is_ipvs());
+    let (ipvs, others): (Vec<_>, Vec<_>) = phase
+        .steps
+        .iter()
+        .partition(|step| is_batched(&step.action));
     for step in others {
         report(step, self::step(&step.action, host), events)?;
     }
@@ -92,6 +94,11 @@ impl Step {
     }
 }
 
+/// Daemons are stopped one by one: the kernel may forget to answer that.
+const fn is_batched(action: &Action) -> bool {
+    action.is_ipvs() && !matches!(action, Action::Daemon(_))
+}
+
 fn step(action: &Action, host: &mut Host) -> Result<()> {
     match action {
         Action::Tunnel(change) => tunnel(change, host),
@@ -102,6 +109,7 @@ fn step(action: &Action, host: &mut Host) -> Result<()> {
             .map_or(Ok(()), |setting| set_sysctl(setting, host)),
         Action::Address(change) => address(change, host),
         Action::Route(change) => route(change, host),
+        Action::Daemon(change) => daemon(change, host),
         Action::Timeouts(_) | Action::Service(_) | Action::Destination(_) => Ok(()),
     }
 }
@@ -120,6 +128,17 @@ fn listener(change: &Change<Listener>, host: &mut Host) -> Result<()> {
         (Some(listener), None) => host.fou()?.delete(listener),
         (None, None) => Ok(()),
     }
+}
+
+/// The kernel cannot change one that runs.
+fn daemon(change: &Change<Daemon>, host: &mut Host) -> Result<()> {
+    let ipvs = host.ipvs()?;
+    if let Some(daemon) = change.before() {
+        ipvs.stop_daemon(daemon.role)?;
+    }
+    change
+        .after()
+        .map_or(Ok(()), |daemon| ipvs.start_daemon(daemon))
 }
 
 fn set_link(link: &LinkState, host: &mut Host) -> Result<()> {
@@ -159,7 +178,8 @@ fn command(action: &Action) -> Option<Command> {
         | Action::Link(_)
         | Action::Sysctl(_)
         | Action::Address(_)
-        | Action::Route(_) => None,
+        | Action::Route(_)
+        | Action::Daemon(_) => None,
     }
 }
 

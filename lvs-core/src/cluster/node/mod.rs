@@ -15,9 +15,11 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::real_server::first_of;
-use super::{Cluster, ClusterName, Director, NodeName, RealServer, VirtualService};
+use super::{Cluster, ClusterName, Director, NodeName, RealServer, Sync, VirtualService};
 use crate::error::InvalidValue;
-use crate::ipvs::{Destination, DestinationId, Forwarding, Service, Timeouts, Weight};
+use crate::ipvs::{
+    Daemon, DaemonRole, Destination, DestinationId, Forwarding, Service, Timeouts, Weight,
+};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::scheduler::{Generation, ServiceModel};
@@ -113,6 +115,8 @@ pub struct NodeState {
     pub routes: Vec<Wanted<Route>>,
     /// Timeouts of connections; 0 is untouched.
     pub timeouts: Timeouts,
+    /// The daemons that tell another director of connections, and hear of its.
+    pub daemons: Vec<Wanted<Daemon>>,
     /// Services in the file's order; only a director has any.
     pub services: Vec<WantedService>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
@@ -143,6 +147,7 @@ impl NodeState {
             routes: Vec::new(),
             timeouts: Timeouts::default(),
             services: Vec::new(),
+            daemons: Vec::new(),
             nftables: None,
             virtual_ips: cluster.virtual_ips(),
             notes: Vec::new(),
@@ -160,6 +165,12 @@ impl NodeState {
         nat::director(&mut state, cluster, director);
         state.nftables = super::packet_match::nftables(cluster);
         state.timeouts = cluster.timeouts;
+        for (key, value) in &cluster.switches {
+            state.sysctl(key.clone(), value, "named in the file");
+        }
+        if let Some(sync) = &cluster.sync {
+            state.synchronise(sync);
+        }
         state.services = cluster
             .services
             .iter()
@@ -196,6 +207,21 @@ impl NodeState {
             self.addresses
                 .push(Wanted::new(addresses::own(address, is_virtual), why));
         }
+    }
+
+    fn synchronise(&mut self, sync: &Sync) {
+        self.link(
+            sync.interface.clone(),
+            "another director is told of connections there",
+        );
+        let why = |daemon: &Daemon| match daemon.role {
+            DaemonRole::Master => "another director is told of connections",
+            DaemonRole::Backup => "connections of another director are known here too",
+        };
+        let daemons = sync.daemons().into_iter();
+        self.daemons = daemons
+            .map(|daemon| Wanted::new(daemon.clone(), why(&daemon)))
+            .collect();
     }
 
     fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {

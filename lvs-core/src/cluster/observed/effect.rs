@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::many::set_destinations;
 use super::{IpvsState, Observed, ObservedService};
 use crate::cluster::plan::{BoundDestination, Change, LinkState, Setting};
-use crate::ipvs::{Service, Timeouts};
+use crate::ipvs::{Daemon, Service, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
@@ -28,6 +28,13 @@ impl Observed {
             (Some(before), None) => self.listeners.remove(before),
             (None, None) => false,
         };
+    }
+
+    pub(in crate::cluster) fn set_daemon(&mut self, change: &Change<Daemon>) {
+        self.loaded();
+        let role = change.newest().map(|daemon| daemon.role);
+        self.daemons.retain(|daemon| Some(daemon.role) != role);
+        self.daemons.extend(change.after().cloned());
     }
 
     /// A new interface has the template's values of what is known of it.

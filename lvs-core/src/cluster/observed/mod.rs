@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Step;
-use crate::ipvs::{Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
+use crate::ipvs::{Daemon, Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
@@ -38,6 +38,9 @@ pub struct Observed {
     pub routes: Vec<Route>,
     /// The kernel switches that were asked for and exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
+    /// The sync daemons that run, where the kernel's table of services was read.
+    #[serde(default)]
+    pub daemons: BTreeSet<Daemon>,
     /// The kernel's table of services.
     #[serde(default)]
     pub ipvs: IpvsState,

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{IpvsState, Observed, ObservedService, Scope};
+use crate::cluster::ipvs_table::before_loading;
 use crate::error::Result;
 use crate::host::Host;
+use crate::ipvs::Daemon;
 use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
@@ -32,6 +34,7 @@ impl Observed {
             sysctls: sysctls(host.sysctl(), scope.sysctls(links.keys()))?,
             tunnels: tunnels(host, scope)?,
             listeners: listeners(host, scope)?,
+            daemons: daemons(host, scope)?,
             ipvs: ipvs(host, scope)?,
             links,
         })
@@ -77,7 +80,7 @@ fn sysctls(
     for key in keys {
         let value = match sysctl.read(&key) {
             Ok(value) => Some(value),
-            Err(error) if error.is_not_found() => before_loading(&key),
+            Err(error) if error.is_not_found() => before_loading(&key).map(str::to_owned),
             Err(error) => return Err(error),
         };
         found.extend(value.map(|value| (key, value)));
@@ -85,9 +88,11 @@ fn sysctls(
     Ok(found)
 }
 
-/// What a switch of ip_vs will be when the kernel loads it.
-fn before_loading(key: &SysctlKey) -> Option<String> {
-    (*key == SysctlKey::EXPIRE_QUIESCENT_TEMPLATE).then(|| "0".to_owned())
+fn daemons(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Daemon>> {
+    if !scope.reads_ipvs() || !host.is_ipvs_loaded() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(host.ipvs()?.daemons()?.into_iter().collect())
 }
 
 fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {

@@ -15,6 +15,7 @@ impl PartialEq for Observed {
         self.links == other.links
             && self.tunnels == other.tunnels
             && self.listeners == other.listeners
+            && self.daemons == other.daemons
             && self.sysctls == other.sysctls
             && sorted(&self.addresses, address) == sorted(&other.addresses, address)
             && sorted(&self.routes, Clone::clone) == sorted(&other.routes, Clone::clone)

@@ -1,6 +1,6 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, foreign};
+use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, daemons, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{NodeState, Record, Role};
 use crate::net::{Address, Route};
@@ -99,6 +99,7 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(self, record: &Record, refusals: Vec<Refusal>) -> Plan {
         let mut notes = self.node.notes.clone();
         notes.extend(addresses::notes(self.node, self.observed));
+        notes.extend(daemons::notes(self.node, self.observed, record));
         notes.extend(self.loading());
         notes.extend(self.lost_routes());
         let foreign = foreign::foreign(self.node, self.observed, record);

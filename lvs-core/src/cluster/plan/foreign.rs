@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Action, Change, PlanOptions, services, tunnels};
+use super::{Action, Change, PlanOptions, daemons, services, tunnels};
 use crate::cluster::{NodeState, Observed, Record};
 use crate::net::Address;
 
@@ -92,11 +92,13 @@ fn named(what: &'static str, name: impl fmt::Display) -> Foreign {
 pub(super) fn refusals(
     node: &NodeState,
     observed: &Observed,
+    record: &Record,
     options: PlanOptions,
 ) -> Vec<Refusal> {
     let mut refusals = missing_links(node, observed);
     refusals.extend(missing_sysctls(node, observed));
     refusals.extend(tunnels::refusals(node, observed));
+    refusals.extend(daemons::refusals(node, observed, record));
     if !options.take_over {
         refusals.extend(services::unnamed(node, observed).map(|found| {
             Refusal {
@@ -152,7 +154,11 @@ fn missing_sysctls(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
             what: "sysctl",
             name: key.to_string(),
             problem: "does not exist in this kernel".to_owned(),
-            advice: "is the protocol switched off?".to_owned(),
+            advice: if key.as_str().starts_with("net/ipv4/vs/") {
+                "leave it out, or take a kernel that has it".to_owned()
+            } else {
+                "is the protocol switched off?".to_owned()
+            },
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod change;
+mod daemons;
 mod draft;
 mod foreign;
 mod links;
@@ -109,8 +110,12 @@ impl Plan {
         draft.phase("sysctls", |seen| sysctls::others(node, seen));
         draft.phase("addresses", |seen| addresses::own(node, seen));
         draft.phase("routes", |seen| routes::own(node, seen));
+        draft.phase("stopped sync daemons", |seen| {
+            daemons::stopped(node, seen, record)
+        });
         draft.phase("timeouts", |seen| services::timeouts(node, seen));
         draft.phase("services", |seen| services::services(node, seen));
+        draft.phase("switches of IPVS", |seen| sysctls::of_ipvs(node, seen));
         draft.phase("destinations", |seen| {
             services::destinations_added(node, seen)
         });
@@ -125,8 +130,9 @@ impl Plan {
         draft.phase("deleted services", |seen| {
             services::services_deleted(node, seen, record, options)
         });
+        draft.phase("sync daemons", |seen| daemons::running(node, seen));
         unnamed::phases(&mut draft, node, observed, record);
-        draft.finish(record, foreign::refusals(node, observed, options))
+        draft.finish(record, foreign::refusals(node, observed, record, options))
     }
 
     /// Whether nothing is to be done.

@@ -30,6 +30,9 @@ impl Plan {
             record,
         };
         let mut draft = Draft::new(node, observed);
+        draft.phase("sync daemons", |seen| {
+            removal.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
+        });
         draft.phase("routes", |seen| {
             let mut steps = removal.undone(seen, |thing| matches!(thing, Action::Route(_)));
             steps.extend(removal.host_routes(seen));

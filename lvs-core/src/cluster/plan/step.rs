@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::subject::Subject;
 use super::{BoundDestination, Change, Kind, LinkState, Setting};
 use crate::cluster::Observed;
-use crate::ipvs::{Service, Timeouts};
+use crate::ipvs::{Daemon, Service, Timeouts};
 use crate::net::{Address, Listener, Route, Tunnel};
 
 /// What a step changes. Serialized it is `{"address": {"before": …, "after": …}}`.
@@ -28,6 +28,8 @@ pub enum Action {
     Route(Change<Route>),
     /// Connections are remembered longer or shorter.
     Timeouts(Change<Timeouts>),
+    /// A sync daemon starts, starts anew or stops.
+    Daemon(Change<Daemon>),
     /// A service comes, changes or goes.
     Service(Change<Service>),
     /// A destination of a service comes, changes or goes.
@@ -54,6 +56,7 @@ macro_rules! each {
             Action::Address($change) => $body,
             Action::Route($change) => $body,
             Action::Timeouts($change) => $body,
+            Action::Daemon($change) => $body,
             Action::Service($change) => $body,
             Action::Destination($change) => $body,
         }
@@ -71,6 +74,7 @@ macro_rules! map {
             Action::Address($change) => Action::Address($body),
             Action::Route($change) => Action::Route($body),
             Action::Timeouts($change) => Action::Timeouts($body),
+            Action::Daemon($change) => Action::Daemon($body),
             Action::Service($change) => Action::Service($body),
             Action::Destination($change) => Action::Destination($body),
         }
@@ -84,7 +88,8 @@ impl Action {
         each!(self, change => change.kind())
     }
 
-    /// The kind of thing: `tunnel`, `listener`, `link`, `sysctl`, `address`, `route`, `timeouts`, `service`, `destination`.
+    /// The kind of thing: `tunnel`, `listener`, `link`, `sysctl`, `address`, `route`, `timeouts`, `daemon`,
+    /// `service`, `destination`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         fn what<T: Subject>(_: &Change<T>) -> &'static str {
@@ -116,7 +121,7 @@ impl Action {
     pub const fn is_ipvs(&self) -> bool {
         matches!(
             self,
-            Self::Timeouts(_) | Self::Service(_) | Self::Destination(_)
+            Self::Timeouts(_) | Self::Daemon(_) | Self::Service(_) | Self::Destination(_)
         )
     }
 
@@ -185,6 +190,7 @@ impl Action {
             (Self::Address(one), Self::Address(two)) => Self::Address(one.then(two)?),
             (Self::Route(one), Self::Route(two)) => Self::Route(one.then(two)?),
             (Self::Timeouts(one), Self::Timeouts(two)) => Self::Timeouts(one.then(two)?),
+            (Self::Daemon(one), Self::Daemon(two)) => Self::Daemon(one.then(two)?),
             (Self::Service(one), Self::Service(two)) => Self::Service(one.then(two)?),
             (Self::Destination(one), Self::Destination(two)) => Self::Destination(one.then(two)?),
             _ => return None,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Change, tunnels};
 use crate::cluster::Observed;
-use crate::ipvs::{Destination, Service, ServiceId, Timeouts};
+use crate::ipvs::{Daemon, Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
@@ -268,6 +268,40 @@ impl Subject for Timeouts {
 
     fn apply(change: &Change<Self>, observed: &mut Observed) {
         observed.set_timeouts(change);
+    }
+}
+
+impl Subject for Daemon {
+    const WHAT: &'static str = "daemon";
+
+    fn name(&self) -> String {
+        self.role.to_string()
+    }
+
+    fn detail(&self) -> String {
+        let or = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
+        format!(
+            "id {} on {} group {} port {} ttl {} max-length {}",
+            self.sync_id,
+            self.interface,
+            or(self.group.map(|it| it.to_string())),
+            or(self.port.map(|it| it.to_string())),
+            or(self.ttl.map(|it| it.to_string())),
+            or(self.max_length.map(|it| it.to_string())),
+        )
+    }
+
+    fn find(&self, observed: &Observed) -> Option<Self> {
+        let mut daemons = observed.daemons.iter();
+        daemons.find(|found| found.role == self.role).cloned()
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn apply(change: &Change<Self>, observed: &mut Observed) {
+        observed.set_daemon(change);
     }
 }
 

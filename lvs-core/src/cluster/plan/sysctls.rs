@@ -11,11 +11,23 @@ pub(super) fn ip_forward(node: &NodeState, seen: &Observed) -> Option<Step> {
 }
 
 pub(super) fn others(node: &NodeState, seen: &Observed) -> Vec<Step> {
-    let others = node
-        .sysctls
-        .iter()
-        .filter(|(key, _)| **key != SysctlKey::IP_FORWARD);
-    others
+    these(node, seen, |key| {
+        *key != SysctlKey::IP_FORWARD && !is_of_ipvs(key)
+    })
+}
+
+/// Those that are there only when the first service has loaded ip_vs, and its scheduler's module.
+pub(super) fn of_ipvs(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    these(node, seen, is_of_ipvs)
+}
+
+fn is_of_ipvs(key: &SysctlKey) -> bool {
+    key.as_str().starts_with("net/ipv4/vs/")
+}
+
+fn these(node: &NodeState, seen: &Observed, which: impl Fn(&SysctlKey) -> bool) -> Vec<Step> {
+    let these = node.sysctls.iter().filter(|(key, _)| which(key));
+    these
         .filter_map(|(key, wanted)| step(key, wanted, seen))
         .collect()
 }

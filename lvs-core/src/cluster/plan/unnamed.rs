@@ -47,6 +47,9 @@ pub(super) fn phases(
             matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
         })
     });
+    draft.phase("sync daemons as before", |seen| {
+        undone(seen, &|thing| matches!(thing, Action::Daemon(_)))
+    });
     draft.phase("tunnels as before", |seen| {
         undone(seen, &|thing| tunnels::is_idle(thing, seen))
     });
@@ -96,6 +99,11 @@ fn is_named(node: &NodeState, thing: &Action) -> bool {
         Action::Listener(change) => change
             .newest()
             .is_none_or(|it| node.listeners.iter().any(|wanted| wanted.value == *it)),
+        Action::Daemon(change) => change.newest().is_none_or(|it| {
+            node.daemons
+                .iter()
+                .any(|wanted| wanted.value.role == it.role)
+        }),
         Action::Link(_) | Action::Destination(_) => true,
     }
 }

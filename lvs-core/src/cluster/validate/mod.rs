@@ -3,12 +3,22 @@
 mod address;
 mod node;
 mod service;
+mod switches;
+mod sync;
 
-use super::{Cluster, DocumentError};
+use super::{Cluster, DocumentError, Sync};
 
 pub(super) fn cluster(cluster: &Cluster) -> Result<(), DocumentError> {
     node::names(cluster)?;
     node::each(cluster)?;
     node::addresses_once(cluster)?;
     service::each(cluster)
+}
+
+pub(super) fn sync(cluster: &Cluster, sync: &Sync) -> Result<(), DocumentError> {
+    sync::check(cluster, sync)
+}
+
+pub(super) fn switches(cluster: &Cluster) -> Result<(), DocumentError> {
+    switches::check(cluster)
 }

@@ -1,0 +1,128 @@
+//! Sync daemons. Equal by everything: all that the kernel would make up is said.
+//!
+//! The kernel has no sync daemon beside a destination of another family than its service, and says so of
+//! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
+
+use super::{Action, Change, Refusal, Step};
+use crate::cluster::{NodeState, Observed, Record};
+use crate::ipvs::{Daemon, Destination, ServiceId};
+
+pub(super) const ABSENT: &str = "no longer in the file";
+
+/// Those that the cluster has started and the file no longer names.
+pub(super) fn stopped(node: &NodeState, seen: &Observed, record: &Record) -> Vec<Step> {
+    let gone = seen.daemons.iter().filter(|it| is_gone(node, it, record));
+    gone.map(|it| Step::new(Action::Daemon(Change::delete(it.clone())), ABSENT))
+        .collect()
+}
+
+fn is_gone(node: &NodeState, daemon: &Daemon, record: &Record) -> bool {
+    let named = node.daemons.iter().any(|it| it.value.role == daemon.role);
+    !named && record.is_applied() && record.made_daemon(daemon.role)
+}
+
+/// Those that must run, and as they must.
+pub(super) fn running(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    let steps = node.daemons.iter().filter_map(|wanted| {
+        let daemon = &wanted.value;
+        let found = seen.daemons.iter().find(|it| it.role == daemon.role);
+        let change = match found {
+            Some(found) if found == daemon => return None,
+            Some(found) => Change::edit(found.clone(), daemon.clone()),
+            None => Change::add(daemon.clone()),
+        };
+        Some(Step::new(Action::Daemon(change), &wanted.why))
+    });
+    steps.collect()
+}
+
+/// Of the two that exclude each other one is a stranger's.
+pub(super) fn refusals(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Refusal> {
+    let strangers = observed
+        .daemons
+        .iter()
+        .filter(|it| !is_gone(node, it, record));
+    let mut refusals = Vec::new();
+    if node.daemons.is_empty() && wants_mixed(node) {
+        refusals.extend(strangers.map(|daemon| {
+            Refusal {
+                what: "daemon",
+                name: daemon.role.to_string(),
+                problem:
+                    "runs, and the kernel has no destination of another family than its service \
+                      beside a sync daemon"
+                        .to_owned(),
+                advice: format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
+            }
+        }));
+    }
+    if !node.daemons.is_empty() {
+        refusals.extend(foreign_mixed(node, observed).map(|(service, it)| {
+            Refusal {
+                what: "destination",
+                name: format!("{} of {service}", it.id),
+                problem:
+                    "is of another family than its service, beside which the kernel starts no sync \
+                      daemon"
+                        .to_owned(),
+                advice: format!(
+                    "delete it, or leave [sync] out (the service {service} is not in the file)"
+                ),
+            }
+        }));
+    }
+    refusals
+}
+
+fn wants_mixed(node: &NodeState) -> bool {
+    let mut services = node.services.iter();
+    services.any(|wanted| {
+        let family = wanted.service.id.family();
+        let mut destinations = wanted.destinations.iter();
+        destinations.any(|it| it.value.id.family() != family)
+    })
+}
+
+fn foreign_mixed<'a>(
+    node: &'a NodeState,
+    observed: &'a Observed,
+) -> impl Iterator<Item = (ServiceId, &'a Destination)> {
+    let foreign = observed.services().iter().filter(|found| {
+        let id = &found.service.id;
+        !super::services::is_on_virtual_ip(node, id)
+            && !node.services.iter().any(|it| it.service.id == *id)
+    });
+    foreign.flat_map(|found| {
+        let id = found.service.id;
+        let mixed = found.destinations.iter();
+        mixed
+            .filter(move |it| it.id.family() != id.family())
+            .map(move |it| (id, it))
+    })
+}
+
+/// One takes the place of the other.
+pub(super) fn notes(node: &NodeState, observed: &Observed, record: &Record) -> Vec<String> {
+    let stops = observed.daemons.iter().any(|it| is_gone(node, it, record));
+    let mut notes = Vec::new();
+    if stops && wants_mixed(node) {
+        notes.push(
+            "connections are not synchronised any more: the kernel has no sync daemon beside a \
+             destination of another family than its service"
+                .to_owned(),
+        );
+    }
+    let starts = !running(node, observed).is_empty();
+    let goes = observed.services().iter().any(|found| {
+        let family = found.service.id.family();
+        found.destinations.iter().any(|it| it.id.family() != family)
+    });
+    if starts && goes {
+        notes.push(
+            "destinations of another family than their service go before the sync daemons start: the \
+             kernel has not both"
+                .to_owned(),
+        );
+    }
+    notes
+}
