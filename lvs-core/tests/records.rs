@@ -36,12 +36,25 @@ fn observed(case: &str) -> Observed {
 /// A machine and its record after an apply.
 fn applied(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
     let plan = Plan::with_record(node, before, record, TAKE_OVER);
-    let record = record.before_applying(node, before, &plan);
     let after = plan.outcome(before);
+    let cautious = record.before_applying(node, before, &plan);
+    cut_short(node, &cautious, before, &plan);
+    let record = record.after_applying(node, before, &plan);
     let again = Plan::with_record(node, &after, &record, PlanOptions::default());
     assert!(again.is_empty() && again.refusals.is_empty(), "{again}");
     assert_eq!(record.before_applying(node, &after, &again), record);
+    assert_eq!(record.after_applying(node, &after, &again), record);
     (record, after)
+}
+
+/// Wherever an apply is killed, the next one gets to the same end.
+fn cut_short(node: &NodeState, record: &Record, before: &Observed, plan: &Plan) {
+    let mut now = before.clone();
+    for step in plan.steps() {
+        let retry = Plan::with_record(node, &now, record, TAKE_OVER);
+        same(&retry.outcome(&now), &plan.outcome(before));
+        now = now.after(step);
+    }
 }
 
 fn removed(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
