@@ -4,18 +4,20 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use lvs_core::Netns;
+use lvs_core::sysctl::SysctlKey;
+use lvs_core::{Host, Netns};
 use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
 use nix::sys::socket::{
-    AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt,
-    shutdown, socket,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
+    connect, setsockopt, shutdown, socket,
 };
 use nix::sys::time::TimeVal;
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// A client that says nothing for this long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Server {
     listener: Arc<TcpListener>,
+    over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,13 +36,33 @@ impl Server {
     /// # Errors
     /// The port is taken, or the namespace cannot be entered.
     pub fn start(netns: &Netns, port: u16, page: impl Into<String>) -> Result<Self> {
-        let listener = netns.run(|_| listen(port))?;
+        Self::serve(netns.run(|_| listen(port))?, port, page.into())
+    }
+
+    /// The same over SCTP, on IPv4 only: an association is told of all addresses of both sides, and those
+    /// behind a director are best one.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), or the kernel has no SCTP.
+    pub fn start_sctp(netns: &Netns, port: u16, page: impl Into<String>) -> Result<Self> {
+        let listen = |host: &mut Host| {
+            // Cookies of the lab need no signature, and so the guest no modules to sign them.
+            let key = SysctlKey::new("net/sctp/cookie_hmac_alg")?;
+            host.sysctl().write(&key, "none")?;
+            Ok::<_, Error>(listen_sctp(port))
+        };
+        Self::serve(netns.run(listen)??, port, page.into())
+    }
+
+    fn serve(listener: io::Result<TcpListener>, port: u16, page: String) -> Result<Self> {
         let listener = Arc::new(listener.context(format_args!("listen on port {port}"))?);
-        let (page, ours) = (page.into(), Arc::clone(&listener));
+        let over = Arc::new(AtomicBool::new(false));
+        let (ours, is_over) = (Arc::clone(&listener), Arc::clone(&over));
         // A socket stays in the namespace in which it was opened; the thread need not go there.
-        let thread = thread::spawn(move || answer_all(&ours, &page));
+        let thread = thread::spawn(move || answer_all(&ours, &is_over, &page));
         Ok(Self {
             listener,
+            over,
             thread: Some(thread),
         })
     }
@@ -47,6 +70,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
         // It wakes the thread out of accept, with an error that ends it.
         let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
         if let Some(thread) = self.thread.take() {
@@ -61,11 +85,31 @@ fn listen(port: u16) -> io::Result<TcpListener> {
         .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
-fn answer_all(listener: &TcpListener, page: &str) {
+/// One-to-one: to a program it is a stream like any other.
+fn listen_sctp(port: u16) -> io::Result<TcpListener> {
+    let fd = sctp(AddressFamily::Inet)?;
+    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(any))?;
+    // Nothing wakes a thread out of such an accept: it looks up now and then.
+    setsockopt(&fd, ReceiveTimeout, &TimeVal::new(0, 200_000))?;
+    nix::sys::socket::listen(&fd, Backlog::MAXCONN)?;
+    Ok(fd.into())
+}
+
+fn sctp(family: AddressFamily) -> nix::Result<OwnedFd> {
+    let protocol = SockProtocol::Sctp;
+    socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, protocol)
+}
+
+fn answer_all(listener: &TcpListener, over: &AtomicBool, page: &str) {
     thread::scope(|scope| {
-        while let Ok((client, _)) = listener.accept() {
-            // One that went away before its answer is its own affair.
-            scope.spawn(move || drop(answer(&client, page)));
+        while !over.load(Ordering::Relaxed) {
+            match listener.accept() {
+                // One that went away before its answer is its own affair.
+                Ok((client, _)) => drop(scope.spawn(move || drop(answer(&client, page)))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
         }
     });
 }
@@ -86,7 +130,23 @@ fn answer(client: &TcpStream, page: &str) -> io::Result<()> {
 /// # Errors
 /// No answer in time ([`io::ErrorKind::TimedOut`]), none at all, or one that is no page.
 pub fn fetch(server: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> io::Result<String> {
-    let mut stream = open(server, source, timeout)?;
+    let tcp = |family| socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+    ask(open(tcp, server, source, timeout)?, server)
+}
+
+/// The same over SCTP.
+///
+/// # Errors
+/// Those of [`fetch`], or the kernel has no SCTP.
+pub fn fetch_sctp(
+    server: SocketAddr,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> io::Result<String> {
+    ask(open(sctp, server, source, timeout)?, server)
+}
+
+fn ask(mut stream: TcpStream, server: SocketAddr) -> io::Result<String> {
     let host = server.ip();
     stream.write_all(
         format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
@@ -108,12 +168,17 @@ fn page(answer: &str) -> Option<String> {
 }
 
 /// The standard library cannot choose the source of a connection.
-fn open(server: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> io::Result<TcpStream> {
+fn open(
+    socket: impl FnOnce(AddressFamily) -> nix::Result<OwnedFd>,
+    server: SocketAddr,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> io::Result<TcpStream> {
     let family = match server {
         SocketAddr::V4(_) => AddressFamily::Inet,
         SocketAddr::V6(_) => AddressFamily::Inet6,
     };
-    let fd: OwnedFd = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let fd = socket(family)?;
     let limit = TimeVal::new(
         timeout.as_secs().try_into().unwrap_or(i64::MAX),
         timeout.subsec_micros().into(),

@@ -183,6 +183,10 @@ impl Lab {
 fn load_modules(cluster: &Cluster) -> Result<()> {
     for service in cluster.services() {
         load_module(&format!("ip_vs_{}", service.service.scheduler))?;
+        if matches!(service.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::SCTP)
+        {
+            load_module("sctp")?;
+        }
     }
     let nodes = cluster.node_names();
     for node in nodes.filter_map(|name| cluster.node(name.as_str())) {
@@ -211,6 +215,8 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
                 .map(|server| Server::Http { _server: server }),
             Protocol::UDP => udp::Server::start(netns, port, name.as_str())
                 .map(|server| Server::Udp { _server: server }),
+            Protocol::SCTP => http::Server::start_sctp(netns, port, name.as_str())
+                .map(|server| Server::Http { _server: server }),
             other => Err(Error::failed(format!("the lab has no {other} servers"))),
         }
     };
@@ -238,6 +244,7 @@ fn ask(
 ) -> io::Result<String> {
     match protocol {
         Protocol::UDP => udp::fetch(server, source, timeout),
+        Protocol::SCTP => http::fetch_sctp(server, source, timeout),
         _ => http::fetch(server, source, timeout),
     }
 }

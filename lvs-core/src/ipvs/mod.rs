@@ -18,6 +18,7 @@ mod daemon;
 mod describe;
 mod destination;
 mod editor;
+mod ensure;
 mod family;
 mod handle;
 pub mod message;

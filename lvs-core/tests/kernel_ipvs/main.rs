@@ -8,6 +8,7 @@
 
 mod batches;
 mod destinations;
+mod ensured;
 mod errno_table;
 mod errors;
 mod services;
@@ -29,6 +30,8 @@ lvs_lab::main! {
     destinations::destinations_read_back_equal,
     destinations::destinations_are_edited_and_deleted,
     destinations::order_is_newest_first_and_survives_edits,
+    ensured::what_is_right_is_left_alone,
+    ensured::edits_keep_what_they_do_not_name,
     ipvsadm_sees_the_same,
     services::what_ipvsadm_made_is_read,
     errors::errors_name_object_reason_and_remedy,

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::NodeState;
-use crate::cluster::{Cluster, Director, RealServer};
-use crate::ipvs::{Family, Forwarding};
+use crate::cluster::{Cluster, Director, RealServer, VirtualService};
+use crate::ipvs::{Family, Forwarding, ServiceFlags};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
 pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Director) {
     let families = families(cluster);
+    unanswered(state, cluster);
     let forward = director
         .ip_forward
         .or_else(|| families.contains(&Family::Ipv4).then_some(true));
@@ -40,6 +41,27 @@ pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Dire
     }
 }
 
+/// A connection that is over with its first packet is not there any more for the answer.
+fn unanswered(state: &mut NodeState, cluster: &Cluster) {
+    let one_packet = cluster.services.iter().filter(|service| {
+        let flags = service.service.flags;
+        flags.contains(ServiceFlags::ONE_PACKET) && is_masqueraded(service)
+    });
+    let notes = one_packet.map(|service| {
+        format!(
+            "{} is one-packet and nat: answers leave with the real server's address, so clients that \
+             await one need dr or tunnel",
+            service.service.id
+        )
+    });
+    state.notes.extend(notes);
+}
+
+fn is_masqueraded(service: &VirtualService) -> bool {
+    let mut destinations = service.destinations.iter();
+    destinations.any(|destination| destination.forwarding == Forwarding::Masquerade)
+}
+
 /// `accept_ra` 1, the kernel's default, means: only while the machine does not route.
 const ADVERTISEMENTS: &str = "a machine that routes IPv6 takes no router advertisements any more: \
     if its IPv6 default route comes from them, set accept_ra of that interface to 2, or name the \
@@ -47,10 +69,10 @@ const ADVERTISEMENTS: &str = "a machine that routes IPv6 takes no router adverti
 
 /// The families in which anything is masqueraded.
 fn families(cluster: &Cluster) -> BTreeSet<Family> {
-    let masqueraded = cluster.services.iter().filter(|service| {
-        let mut destinations = service.destinations.iter();
-        destinations.any(|destination| destination.forwarding == Forwarding::Masquerade)
-    });
+    let masqueraded = cluster
+        .services
+        .iter()
+        .filter(|service| is_masqueraded(service));
     masqueraded
         .map(|service| service.service.id.family())
         .collect()

@@ -1,0 +1,268 @@
+//! Clusters of many services, networks and methods on a real kernel.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use lvs_core::Cluster;
+use lvs_core::cluster::{Observed, Plan, PlanOptions, Scope};
+use lvs_lab::Lab;
+
+lvs_lab::main! {
+    every_service_has_its_own_ways,
+    one_datagram_is_one_decision,
+    one_datagram_by_nat_is_not_answered,
+    who_is_persistent_comes_back,
+    neighbours_come_back_together,
+    two_hundred_services_on_twenty_real_servers,
+}
+
+/// Two virtual IPs on one network and a third on another, three protocols, two methods, real servers on two
+/// networks, and what a destination can have of its own.
+const MANY: &str = r#"
+    name = "many"
+    forwarding = "nat"
+    [director]
+    gateway = "192.168.2.254"
+    addresses = [
+        { interface = "eth0", address = "172.16.5.11/16" },
+        { interface = "eth0", address = "172.16.5.12/16" },
+        { interface = "eth1", address = "192.168.1.11/24" },
+        { interface = "eth2", address = "192.168.2.11/24" },
+        { interface = "eth2", address = "10.20.0.1/32" },
+    ]
+    [[services]]
+    address = "172.16.5.11:80"
+    scheduler = "wrr"
+    destinations = [
+        { real-server = "nat1", port = 8080, weight = 1, upper-threshold = 1000, lower-threshold = 800 },
+        { real-server = "nat2", port = 8081, weight = 3 },
+    ]
+    [[services]]
+    address = "10.20.0.1:53"
+    protocol = "udp"
+    one-packet = true
+    scheduler = "rr"
+    destinations = [
+        { real-server = "dr1", forwarding = "dr" },
+        { real-server = "tun1", forwarding = "tunnel" },
+    ]
+    [[services]]
+    address = "172.16.5.11:9"
+    protocol = "sctp"
+    scheduler = "rr"
+    destinations = [{ real-server = "nat1" }, { real-server = "nat2" }]
+    [[services]]
+    address = "172.16.5.12:80"
+    scheduler = "rr"
+    destinations = [{ real-server = "nat2" }, { real-server = "nat3" }]
+    [[services]]
+    address = "10.20.0.1:80"
+    scheduler = "rr"
+    destinations = [
+        { real-server = "dr1", forwarding = "dr" },
+        { real-server = "tun1", forwarding = "tunnel" },
+    ]
+    [[real-servers]]
+    name = "nat1"
+    addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+    [[real-servers]]
+    name = "nat2"
+    addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
+    [[real-servers]]
+    name = "nat3"
+    addresses = [{ interface = "eth0", address = "192.168.2.14/24" }]
+    [[real-servers]]
+    name = "dr1"
+    addresses = [{ interface = "eth0", address = "192.168.2.15/24" }]
+    gateway = "192.168.2.254"
+    [[real-servers]]
+    name = "tun1"
+    addresses = [{ interface = "eth0", address = "192.168.2.16/24" }]
+    gateway = "192.168.2.254"
+"#;
+
+fn applied(text: &str, clients: usize) -> (Cluster, Lab) {
+    let cluster = Cluster::from_toml(text).unwrap();
+    let lab = Lab::new(&cluster, clients).unwrap();
+    lab.apply().unwrap();
+    lab.wait_for_servers().unwrap();
+    assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
+    (cluster, lab)
+}
+
+/// Who answered how often.
+fn shares(lab: &Lab, service: &str, requests: usize) -> BTreeMap<String, usize> {
+    let service = service.parse().unwrap();
+    let mut shares = BTreeMap::new();
+    for number in 0..requests {
+        let name = lab.request(&service, number).unwrap();
+        *shares.entry(name).or_default() += 1;
+    }
+    shares
+}
+
+#[track_caller]
+fn says(shares: &BTreeMap<String, usize>, expected: &[(&str, usize)]) {
+    let expected: BTreeMap<_, _> = expected
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect();
+    assert_eq!(*shares, expected);
+}
+
+fn every_service_has_its_own_ways() {
+    let (_, lab) = applied(MANY, 1);
+    says(
+        &shares(&lab, "tcp 172.16.5.11:80", 8),
+        &[("nat1", 2), ("nat2", 6)],
+    );
+    says(
+        &shares(&lab, "udp 10.20.0.1:53", 4),
+        &[("dr1", 2), ("tun1", 2)],
+    );
+    says(
+        &shares(&lab, "sctp 172.16.5.11:9", 4),
+        &[("nat1", 2), ("nat2", 2)],
+    );
+    says(
+        &shares(&lab, "tcp 172.16.5.12:80", 4),
+        &[("nat2", 2), ("nat3", 2)],
+    );
+    says(
+        &shares(&lab, "tcp 10.20.0.1:80", 4),
+        &[("dr1", 2), ("tun1", 2)],
+    );
+}
+
+/// Without one-packet scheduling a client's port would be a connection, and its datagrams stay together.
+fn one_datagram_is_one_decision() {
+    for (text, names) in [
+        (MANY.to_owned(), ["tun1", "dr1", "tun1", "dr1"]),
+        (MANY.replace("one-packet = true", ""), ["tun1"; 4]),
+    ] {
+        let (_, lab) = applied(&text, 1);
+        let answers = lab.network().client().run(|_| four_datagrams()).unwrap();
+        assert_eq!(answers, names);
+    }
+}
+
+fn four_datagrams() -> Vec<String> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("10.20.0.1:53").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .unwrap();
+    let ask = |_| {
+        socket.send(b"who?").unwrap();
+        let mut answer = [0; 64];
+        let length = socket.recv(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    (0..4).map(ask).collect()
+}
+
+/// The plan says so; the lab shows that it is so.
+fn one_datagram_by_nat_is_not_answered() {
+    let address = "address = \"172.16.5.11:80\"";
+    let udp = format!("{address}\nprotocol = \"udp\"\none-packet = true");
+    let (cluster, lab) = applied(&include_str!("../../nat.toml").replace(address, &udp), 1);
+    let notes = cluster.node("director").unwrap().notes;
+    assert!(notes[0].contains("is one-packet and nat"), "{notes:?}");
+    let service = &cluster.services()[0].service.id;
+    let error = lab.request(service, 0).unwrap_err();
+    assert!(error.to_string().contains("does not answer"), "{error}");
+}
+
+fn persistent(netmask: u8) -> String {
+    let persistence = format!("persistence = {{ timeout = 300, netmask = {netmask} }}");
+    include_str!("../../nat.toml").replace(
+        "scheduler = \"rr\"",
+        &format!("scheduler = \"rr\"\n{persistence}"),
+    )
+}
+
+fn who_is_persistent_comes_back() {
+    let (cluster, lab) = applied(&persistent(32), 4);
+    let service = &cluster.services()[0].service.id;
+    let answers: Vec<_> = (0..8).map(|n| lab.request(service, n).unwrap()).collect();
+    let (first, second) = answers.split_at(4);
+    assert_eq!(first, second, "every client comes back to its server");
+    assert_eq!(first[0], first[2]);
+    assert_ne!(first[0], first[1], "each client is one of its own");
+}
+
+fn neighbours_come_back_together() {
+    let (cluster, lab) = applied(&persistent(24), 4);
+    let service = &cluster.services()[0].service.id;
+    let answers: Vec<_> = (0..8).map(|n| lab.request(service, n).unwrap()).collect();
+    assert!(
+        answers.iter().all(|name| *name == answers[0]),
+        "{answers:?}"
+    );
+}
+
+/// 200 services on 10 virtual IPs, each with all of 20 real servers.
+fn large() -> String {
+    let mut text =
+        String::from("name = \"large\"\nforwarding = \"nat\"\n[director]\naddresses = [\n");
+    for vip in 1..=10 {
+        writeln!(
+            text,
+            "{{ interface = \"eth0\", address = \"172.16.5.{vip}/16\" }},"
+        )
+        .unwrap();
+    }
+    text += "{ interface = \"eth1\", address = \"192.168.1.1/24\" },\n]\n";
+    for service in 0..200 {
+        let (vip, port) = (service % 10 + 1, 8000 + service / 10);
+        let address = format!("172.16.5.{vip}:{port}");
+        writeln!(
+            text,
+            "[[services]]\naddress = \"{address}\"\nscheduler = \"rr\""
+        )
+        .unwrap();
+    }
+    for server in 1..=20 {
+        let address = format!("192.168.1.{}/24", server + 10);
+        writeln!(text, "[[real-servers]]\nname = \"rs{server}\"").unwrap();
+        writeln!(
+            text,
+            "addresses = [{{ interface = \"eth0\", address = \"{address}\" }}]"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// The director alone: twenty machines with twenty servers each would only be waited for.
+fn two_hundred_services_on_twenty_real_servers() {
+    let cluster = Cluster::from_toml(&large()).unwrap();
+    let topology = lvs_lab::topology::Topology::of(&cluster, 1).unwrap();
+    let network = lvs_lab::Network::build(&topology).unwrap();
+    let node = cluster.node("director").unwrap();
+    let options = PlanOptions::default();
+    let director = network.node("director").unwrap();
+    director
+        .run(|host| {
+            let plan = node.apply(host, options, &mut |_| ()).unwrap();
+            assert_eq!(
+                plan.steps().filter(|step| step.action.is_ipvs()).count(),
+                200 + 4000
+            );
+            assert!(node.apply(host, options, &mut |_| ()).unwrap().is_empty());
+            let observed = Observed::read(host, &Scope::of(&node)).unwrap();
+            assert_eq!(observed.services().len(), 200);
+            let destinations = observed.services().iter().map(|it| it.destinations.len());
+            assert_eq!(destinations.sum::<usize>(), 4000);
+            node.remove(host, &mut |_| ()).unwrap();
+            let observed = Observed::read(host, &Scope::of(&node)).unwrap();
+            assert!(observed.services().is_empty());
+        })
+        .unwrap();
+    let vip: IpAddr = "172.16.5.10".parse().unwrap();
+    assert!(cluster.virtual_ips().contains(&vip));
+}
