@@ -17,8 +17,18 @@ impl Record {
     /// else and is put back stays whose it was.
     #[must_use]
     pub fn before_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {
+        if plan.is_empty() {
+            return self.after_applying(node, observed, plan);
+        }
         let mut record = self.applied_with(node, observed, plan, Gone::IsKnown);
+        record.under_way = true;
         record.virtual_ips.extend(&self.virtual_ips);
+        let known: Vec<_> = record.drained.iter().map(Drained::place).collect();
+        let others = self
+            .drained
+            .iter()
+            .filter(|it| !known.contains(&it.place()));
+        record.drained.extend(others.cloned());
         record
     }
 
@@ -47,9 +57,19 @@ impl Record {
         }
         Self {
             applied: true,
+            under_way: false,
             virtual_ips: node.virtual_ips.clone(),
             drained: drained(file, node, observed, self),
             things: ledger.things(),
+            ..self.clone()
+        }
+    }
+
+    /// The record as it must be written before a removal.
+    #[must_use]
+    pub fn before_removal(&self) -> Self {
+        Self {
+            under_way: true,
             ..self.clone()
         }
     }
@@ -61,6 +81,7 @@ impl Record {
         let found = self.things.iter().filter_map(Action::as_found);
         Self {
             applied: false,
+            under_way: false,
             things: found.collect(),
             drained: Vec::new(),
             ..self.clone()

@@ -99,9 +99,15 @@ impl Held {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
         let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
         let scope = Scope::recorded(node, &record);
-        let done = self.run(scope, &plan, &|_, _| Ok(()), host, events)?;
+        let remember = |_: &Observed, plan: &Plan| match plan.is_empty() {
+            true => Ok(()),
+            false => self.write(&record, &record.before_removal()),
+        };
+        let done = self.run(scope, &plan, &remember, host, events);
+        self.settle(&record, &done);
+        let done = done?;
         // Where it cannot be written, what it says of things that are gone does no harm.
-        let _ = self.write(&record, &record.after_removal());
+        let _ = self.write(&record.before_removal(), &record.after_removal());
         Ok(done)
     }
 
