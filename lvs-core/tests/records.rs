@@ -36,16 +36,32 @@ fn observed(case: &str) -> Observed {
 /// A machine and its record after an apply.
 fn applied(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
     let plan = Plan::with_record(node, before, record, TAKE_OVER);
-    let record = record.before_applying(node, before, &plan);
     let after = plan.outcome(before);
+    let cautious = record.before_applying(node, before, &plan);
+    let retried = |now: &Observed| Plan::with_record(node, now, &cautious, TAKE_OVER);
+    cut_short(before, &plan, &retried);
+    let record = record.after_applying(node, before, &plan);
     let again = Plan::with_record(node, &after, &record, PlanOptions::default());
     assert!(again.is_empty() && again.refusals.is_empty(), "{again}");
     assert_eq!(record.before_applying(node, &after, &again), record);
+    assert_eq!(record.after_applying(node, &after, &again), record);
     (record, after)
+}
+
+/// Wherever somebody is killed, the next one gets to the same end.
+fn cut_short(before: &Observed, plan: &Plan, retried: &dyn Fn(&Observed) -> Plan) {
+    let mut now = before.clone();
+    for step in plan.steps() {
+        now = now.after(step);
+        same(&retried(&now).outcome(&now), &plan.outcome(before));
+    }
 }
 
 fn removed(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
     let plan = Plan::removal_with_record(node, before, record);
+    let cautious = record.before_removal();
+    let retried = |now: &Observed| Plan::removal_with_record(node, now, &cautious);
+    cut_short(before, &plan, &retried);
     let after = plan.outcome(before);
     let again = Plan::removal_with_record(node, &after, record);
     assert!(again.is_empty(), "{plan}\n{again}");

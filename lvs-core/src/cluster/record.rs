@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drain::{Drain, Draining};
 use super::plan::{Action, Change, Refusal};
-use super::{ClusterName, NodeName, NodeState};
+use super::{ClusterName, NodeName, NodeState, Observed};
 use crate::ipvs::{Daemon, DaemonRole, Destination, DestinationId, Service, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::AddressId;
@@ -29,6 +29,10 @@ pub struct Record {
     node: NodeName,
     /// Whether the cluster is on this machine. After a removal the record stays, with what was found.
     applied: bool,
+    /// Whether something is being changed. Whoever reads it so comes after a change that was cut short:
+    /// what looks as nobody has made it may be half of what we were doing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    under_way: bool,
     virtual_ips: BTreeSet<IpAddr>,
     /// A pair for each thing: as found before the first change (`null`: it was not there), and as last
     /// made; in the order in which they were first met.
@@ -60,6 +64,12 @@ pub(super) struct Drained {
     by_file: bool,
 }
 
+impl Drained {
+    fn place(&self) -> (ServiceId, DestinationId) {
+        (self.service, self.destination.id)
+    }
+}
+
 impl Record {
     /// The memory of a machine that nothing has been done on.
     #[must_use]
@@ -69,6 +79,7 @@ impl Record {
             cluster,
             node,
             applied: false,
+            under_way: false,
             virtual_ips: BTreeSet::new(),
             things: Vec::new(),
             drains: BTreeMap::new(),
@@ -94,6 +105,11 @@ impl Record {
         self.applied
     }
 
+    /// Whether a change was cut short.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
     /// What gets no new connections, whatever the file says.
     #[must_use]
     pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
@@ -103,6 +119,15 @@ impl Record {
     /// Each thing as it was found and as it was last made, in the order in which they were first met.
     pub fn things(&self) -> impl DoubleEndedIterator<Item = &Action> {
         self.things.iter()
+    }
+
+    /// The way back to how a thing was found; `None` if there is none, or if somebody else has changed it
+    /// since. After a change that was cut short nobody can tell by whom.
+    pub(super) fn undone(&self, thing: &Action, now: &Observed, seen: &Observed) -> Option<Action> {
+        match self.under_way && thing.is_touched() {
+            true => thing.to_found(seen),
+            false => thing.undone(now, seen),
+        }
     }
 
     /// Whether it has an entry for a thing.

@@ -1,12 +1,15 @@
-//! A program that is killed while it applies: whoever applies again gets there, and leaves nothing behind.
+//! A program that is killed while it applies: whoever applies again gets there, and leaves nothing behind;
+//! and whoever removes then finds the way back to how everything was.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use lvs_core::cluster::{Event, NodeState, Observed, PlanOptions, Scope};
+use lvs_core::cluster::{Event, NodeState, Observed, PlanOptions, Scope, State};
 use lvs_core::{Cluster, Host, IfName, Netns};
+use tempfile::TempDir;
 
 use crate::random::Random;
 
@@ -38,6 +41,9 @@ fn jobs() -> Vec<Job> {
     let other_server = NAT
         .replace("192.168.1.13", "192.168.1.14")
         .replace("\"rr\"", "\"wlc\"");
+    let vip = "{ interface = \"eth0\", address = \"172.16.5.11/32\" },";
+    let two = DR.replace(vip, &format!("{vip} {}", vip.replace("5.11", "5.12")))
+        + "[[services]]\naddress = \"172.16.5.12:443\"\n";
     // The scheduler's module is not there; what is asked for is.
     let many = MANY.replace("\"sh\"\nscheduler-flags = [\"sh-port\"]", "\"wlc\"");
     vec![
@@ -54,7 +60,22 @@ fn jobs() -> Vec<Job> {
             &other_server,
         ),
         job("from NAT to DR", "director", Some(NAT), DR),
+        job("a dropped virtual IP", "director", Some(&two), DR),
+        job("a dropped virtual IP", "realserver1", Some(&two), DR),
     ]
+}
+
+/// A machine, and the memory of what was done there.
+struct Machine {
+    netns: Netns,
+    directory: TempDir,
+}
+
+/// What a machine looks like on which nobody was killed.
+struct Undisturbed {
+    applied: Observed,
+    removed: Observed,
+    time: Duration,
 }
 
 impl Job {
@@ -63,55 +84,77 @@ impl Job {
     }
 
     /// A machine that looks as the old file wants it.
-    fn machine(&self) -> lvs_core::Result<Netns> {
-        let netns = Netns::create()?;
+    fn machine(&self) -> lvs_core::Result<Machine> {
+        let (netns, directory) = (Netns::create()?, tempfile::tempdir().unwrap());
         netns.run(|host| -> lvs_core::Result<()> {
             for (end, other) in [("eth0", "port0"), ("eth1", "port1")] {
                 host.net().add_veth(&name(end), &name(other), None)?;
                 host.net().set_up(&name(other), true)?;
             }
+            host.ipvs()?;
             if let Some(old) = &self.old {
-                apply(&self.node(old), host);
+                apply(&State::at(directory.path()), &self.node(old), host);
             }
             Ok(())
         })??;
-        Ok(netns)
+        Ok(Machine { netns, directory })
     }
 
-    /// What a machine looks like on which nobody was killed, and how long that took.
-    fn undisturbed(&self) -> lvs_core::Result<(Observed, Duration)> {
-        let new = self.node(&self.new);
-        self.machine()?.run(|host| {
+    fn undisturbed(&self) -> lvs_core::Result<Undisturbed> {
+        let (new, machine) = (self.node(&self.new), self.machine()?);
+        let state = State::at(machine.directory.path());
+        machine.netns.run(|host| {
             let began = Instant::now();
-            apply(&new, host);
-            (observe(&new, host), began.elapsed())
+            apply(&state, &new, host);
+            let time = began.elapsed();
+            let applied = observe(&new, host);
+            remove(&state, &new, host);
+            let removed = observe(&new, host);
+            Undisturbed {
+                applied,
+                removed,
+                time,
+            }
         })
     }
 
     /// Applies again after the accident.
-    fn recovers(&self, netns: &Netns, wanted: &Observed, when: &str) -> lvs_core::Result<()> {
+    fn recovers(
+        &self,
+        machine: &Machine,
+        wanted: &Undisturbed,
+        when: &str,
+    ) -> lvs_core::Result<()> {
         let new = self.node(&self.new);
-        netns.run(|host| {
-            apply(&new, host);
-            assert_eq!(observe(&new, host), *wanted, "{}, killed {when}", self.name);
+        let state = State::at(machine.directory.path());
+        let when = format!("{}, killed {when}", self.name);
+        machine.netns.run(|host| {
+            apply(&state, &new, host);
+            assert_eq!(observe(&new, host), wanted.applied, "{when}");
             assert!(
-                new.plan(host, OPTIONS).unwrap().is_empty(),
-                "{}, killed {when}",
-                self.name
+                state.plan(&new, host, OPTIONS).unwrap().is_empty(),
+                "{when}"
             );
+            remove(&state, &new, host);
+            assert_eq!(observe(&new, host), wanted.removed, "{when}, and removed");
         })
     }
 }
 
-/// The virtual IP is the cluster's alone: what an older file has left on it may go.
-const OPTIONS: PlanOptions = PlanOptions { take_over: true };
+const OPTIONS: PlanOptions = PlanOptions { take_over: false };
 
 fn name(text: &str) -> IfName {
     text.parse().unwrap()
 }
 
-fn apply(node: &NodeState, host: &mut Host) {
-    node.apply(host, OPTIONS, &mut |_| ()).unwrap();
+fn apply(state: &State, node: &NodeState, host: &mut Host) {
+    let mut held = state.lock("apply").unwrap();
+    held.apply(node, host, OPTIONS, &mut |_| ()).unwrap();
+}
+
+fn remove(state: &State, node: &NodeState, host: &mut Host) {
+    let mut held = state.lock("remove").unwrap();
+    held.remove(node, host, &mut |_| ()).unwrap();
 }
 
 fn observe(node: &NodeState, host: &mut Host) -> Observed {
@@ -122,21 +165,22 @@ fn observe(node: &NodeState, host: &mut Host) -> Observed {
 /// input, and stops before a phase until it is killed.
 pub(crate) fn child() -> Option<ExitCode> {
     let task = env::var(JOB).ok()?;
-    let (place, stop) = task.split_once(' ').unwrap();
+    let [place, stop, directory] = task.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
     let job = jobs().swap_remove(place.parse().unwrap());
-    let stop: usize = stop.parse().unwrap();
-    let node = job.node(&job.new);
-    Netns::open("/proc/self/fd/0")
-        .unwrap()
-        .run(|host| apply_until(&node, stop, host))
+    let (node, state) = (job.node(&job.new), State::at(directory));
+    let stop = stop.parse().unwrap();
+    let netns = Netns::open("/proc/self/fd/0").unwrap();
+    netns
+        .run(|host| apply_until(&state, &node, stop, host))
         .unwrap();
     Some(ExitCode::SUCCESS)
 }
 
-fn apply_until(node: &NodeState, stop: usize, host: &mut Host) {
+fn apply_until(state: &State, node: &NodeState, stop: usize, host: &mut Host) {
     let mut phases = 0;
     say("ready");
-    node.apply(host, OPTIONS, &mut |event| {
+    let mut held = state.lock("apply").unwrap();
+    let mut count = |event: Event<'_>| {
         if matches!(event, Event::Phase(_) | Event::Verified) {
             if phases == stop {
                 say("stopped");
@@ -146,8 +190,8 @@ fn apply_until(node: &NodeState, stop: usize, host: &mut Host) {
             }
             phases += 1;
         }
-    })
-    .unwrap();
+    };
+    held.apply(node, host, OPTIONS, &mut count).unwrap();
 }
 
 fn say(word: &str) {
@@ -156,12 +200,11 @@ fn say(word: &str) {
 }
 
 /// This very executable once more, in another network namespace.
-fn start(netns: &Netns, place: usize, stop: usize) -> Child {
-    let namespace = std::os::fd::AsFd::as_fd(netns)
-        .try_clone_to_owned()
-        .unwrap();
+fn start(machine: &Machine, place: usize, stop: usize) -> Child {
+    let namespace = machine.netns.as_fd().try_clone_to_owned().unwrap();
+    let directory = machine.directory.path().display();
     Command::new(env::current_exe().unwrap())
-        .env(JOB, format!("{place} {stop}"))
+        .env(JOB, format!("{place} {stop} {directory}"))
         .stdin(namespace)
         .stdout(Stdio::piped())
         .spawn()
@@ -178,15 +221,15 @@ fn hears(output: &mut impl BufRead, word: &str) -> bool {
 
 pub(crate) fn killed_before_every_phase() -> lvs_core::Result<()> {
     for (place, job) in jobs().iter().enumerate() {
-        let (wanted, _) = job.undisturbed()?;
+        let wanted = job.undisturbed()?;
         let mut phases = 0;
         loop {
-            let netns = job.machine()?;
-            let mut child = start(&netns, place, phases);
+            let machine = job.machine()?;
+            let mut child = start(&machine, place, phases);
             let stopped = hears(&mut BufReader::new(child.stdout.take().unwrap()), "stopped");
             child.kill().unwrap();
             child.wait().unwrap();
-            job.recovers(&netns, &wanted, &format!("before phase {phases}"))?;
+            job.recovers(&machine, &wanted, &format!("before phase {phases}"))?;
             if !stopped {
                 break;
             }
@@ -204,15 +247,15 @@ pub(crate) fn killed_at_fifty_random_instants() -> lvs_core::Result<()> {
     let results: Vec<_> = all.iter().map(Job::undisturbed).collect::<Result<_, _>>()?;
     for round in 0..INSTANTS {
         let place = round % all.len();
-        let (job, (wanted, time)) = (&all[place], &results[place]);
-        let netns = job.machine()?;
-        let mut child = start(&netns, place, NEVER);
+        let (job, wanted) = (&all[place], &results[place]);
+        let machine = job.machine()?;
+        let mut child = start(&machine, place, NEVER);
         let mut output = BufReader::new(child.stdout.take().unwrap());
         assert!(hears(&mut output, "ready"));
-        thread::sleep(time.mul_f64(random.below(1000) as f64 / 1000.0));
+        thread::sleep(wanted.time.mul_f64(random.below(1000) as f64 / 1000.0));
         child.kill().unwrap();
         interrupted += usize::from(!child.wait().unwrap().success());
-        job.recovers(&netns, wanted, &format!("in round {round}"))?;
+        job.recovers(&machine, wanted, &format!("in round {round}"))?;
     }
     assert!(
         interrupted > INSTANTS / 2,

@@ -1,14 +1,20 @@
 //! Clients that open connections all the time, and such that hold theirs.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use lvs_core::Netns;
-use lvs_lab::http;
+use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrStorage, bind, connect, setsockopt,
+    socket,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 pub(crate) const WEB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(VIP), 80);
 pub(crate) const ECHO: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(VIP), 7);
@@ -41,7 +47,7 @@ impl Visitors {
 
     fn visit(&self, done: &AtomicUsize) {
         while !self.stop.load(Ordering::Relaxed) {
-            match http::fetch(WEB, None, ANSWER) {
+            match fetch() {
                 Ok(name) => self.answers.lock().unwrap().push(name),
                 Err(error) => self.failures.lock().unwrap().push(error.to_string()),
             }
@@ -71,6 +77,37 @@ impl Visitors {
     }
 }
 
+/// The name of whoever serves the page.
+fn fetch() -> io::Result<String> {
+    let mut stream = open(WEB)?;
+    stream.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, page) = answer
+        .split_once("\r\n\r\n")
+        .ok_or(io::ErrorKind::InvalidData)?;
+    Ok(page.trim_end().to_owned())
+}
+
+/// A connection from a port that none had before. For two minutes after a connection has ended the
+/// kernel sends whatever comes from the same port to the same server: into nowhere, if that is gone.
+fn open(server: SocketAddr) -> io::Result<TcpStream> {
+    static NEXT: AtomicU16 = AtomicU16::new(2000);
+    let fd = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    let limit = TimeVal::seconds(ANSWER.as_secs().try_into().unwrap());
+    setsockopt(&fd, SendTimeout, &limit)?;
+    setsockopt(&fd, ReceiveTimeout, &limit)?;
+    let own = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, NEXT.fetch_add(1, Ordering::Relaxed));
+    bind(fd.as_raw_fd(), &SockaddrIn::from(own))?;
+    connect(fd.as_raw_fd(), &SockaddrStorage::from(server))?;
+    Ok(fd.into())
+}
+
 pub(crate) struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -87,10 +124,7 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn open(client: &Netns) -> io::Result<Self> {
-        let stream = client
-            .run(|_| TcpStream::connect_timeout(&ECHO, ANSWER))
-            .unwrap()?;
-        stream.set_read_timeout(Some(ANSWER))?;
+        let stream = client.run(|_| open(ECHO)).unwrap()?;
         let mut held = Self {
             server: String::new(),
             stream: BufReader::new(stream),

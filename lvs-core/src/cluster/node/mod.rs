@@ -249,9 +249,21 @@ impl NodeState {
 
     fn gateway(&mut self, gateway: Option<IpAddr>, why: &str) {
         if let Some(gateway) = gateway {
-            self.routes
-                .push(Wanted::new(addresses::default_route(gateway), why));
+            self.default_route(gateway, why);
         }
+    }
+
+    /// By the interface that the file has on the gateway's network: left alone, the kernel would take
+    /// another that is still on it, and the route would go with that one's address.
+    fn default_route(&mut self, gateway: IpAddr, why: &str) {
+        let ids = self.addresses.iter().map(|wanted| &wanted.value.id);
+        let near = ids.filter(|id| id.network.contains(&gateway));
+        let nearest = near.rev().max_by_key(|id| id.network.prefix_len());
+        let route = Route {
+            interface: nearest.map(|id| id.interface.clone()),
+            ..addresses::default_route(gateway)
+        };
+        self.routes.push(Wanted::new(route, why));
     }
 
     fn has_default_route(&self, family: crate::ipvs::Family) -> bool {

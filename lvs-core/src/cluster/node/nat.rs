@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{NodeState, Wanted, addresses};
+use super::NodeState;
 use crate::cluster::{Cluster, Director, RealServer, VirtualService};
 use crate::ipvs::{Family, Forwarding, ServiceFlags};
 use crate::name::IfName;
@@ -110,10 +110,9 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &Rea
             continue;
         }
         match director_addresses(state, cluster, server, family).as_slice() {
-            [gateway] => state.routes.push(Wanted::new(
-                addresses::default_route(*gateway),
-                "answers must go back through the director",
-            )),
+            [gateway] => {
+                state.default_route(*gateway, "answers must go back through the director");
+            }
             several => state.notes.push(format!(
                 "the default route stays as it is: the director has {} on a network of {}; \
                  answers must go back through the director, so name the gateway in the file",

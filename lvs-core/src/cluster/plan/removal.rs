@@ -99,7 +99,8 @@ impl Removal<'_> {
     /// What the record knows, the last thing first.
     fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
         let things = self.record.things().rev().filter(|thing| which(thing));
-        let actions = things.filter_map(|thing| Some((thing, thing.undone(self.observed, seen)?)));
+        let actions = things
+            .filter_map(|thing| Some((thing, self.record.undone(thing, self.observed, seen)?)));
         actions
             .map(|(thing, action)| {
                 let why = if thing.is_found() { WHY_FOUND } else { WHY };
@@ -221,7 +222,8 @@ impl Removal<'_> {
             );
         }
         let changed = self.record.things().filter(|thing| thing.is_found());
-        let changed = changed.filter(|thing| thing.is_changed_since(self.observed));
+        let changed = changed
+            .filter(|thing| !self.record.is_under_way() && thing.is_changed_since(self.observed));
         notes.extend(changed.map(|thing| {
             let (what, name) = (thing.what(), thing.name());
             format!("{what} {name} stays as it is: somebody has changed it since")

@@ -144,6 +144,18 @@ impl Action {
         Some(map!(self, change => undone(change, now, seen)?))
     }
 
+    /// The same, whoever has changed it.
+    pub(in crate::cluster) fn to_found(&self, seen: &Observed) -> Option<Self> {
+        Some(map!(self, change => back(change, change.before(), seen)?))
+    }
+
+    /// Whether we have had a hand in how the thing looks. Of switches we always may have, for some
+    /// follow others.
+    pub(in crate::cluster) fn is_touched(&self) -> bool {
+        matches!(self, Self::Sysctl(_))
+            || each!(self, change => !same(change.before(), change.after()))
+    }
+
     /// As found, and left so; `None` if there was nothing.
     pub(in crate::cluster) fn as_found(&self) -> Option<Self> {
         fn same<T: Clone>(change: &Change<T>) -> Option<Change<T>> {

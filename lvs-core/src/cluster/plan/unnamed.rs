@@ -24,7 +24,7 @@ pub(super) fn phases(
             .rev()
             .filter(|thing| which(thing) && !is_named(node, thing));
         unnamed
-            .filter_map(|thing| thing.undone(observed, seen))
+            .filter_map(|thing| record.undone(thing, observed, seen))
             .map(|action| Step::new(action, WHY))
             .collect()
     };

@@ -184,7 +184,7 @@ impl Record {
                 .is_some_and(|setting| setting.key == SysctlKey::EXPIRE_QUIESCENT_TEMPLATE))
         });
         things
-            .filter_map(|thing| thing.undone(observed, observed))
+            .filter_map(|thing| self.undone(thing, observed, observed))
             .map(|action| Step::new(action, "as it was found"))
             .collect()
     }

@@ -9,16 +9,39 @@ use crate::ipvs::{Service, ServiceId, Timeouts, Weight};
 use crate::net::{Address, Route};
 
 impl Record {
-    /// The record as it must be written before a plan is carried out.
+    /// The record as it must be written before a plan is carried out: whenever that is cut short, it
+    /// knows everything that may have to be taken away.
     ///
     /// What the file names and stands there already is found, once and for all; what the plan makes is
-    /// made. What had been made and is gone is forgotten; what goes along with something else and is put
-    /// back stays whose it was.
+    /// made. What the plan takes away is still known, for it may stay; what goes along with something
+    /// else and is put back stays whose it was.
     #[must_use]
     pub fn before_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {
+        if plan.is_empty() {
+            return self.after_applying(node, observed, plan);
+        }
+        let mut record = self.applied_with(node, observed, plan, Gone::IsKnown);
+        record.under_way = true;
+        record.virtual_ips.extend(&self.virtual_ips);
+        let known: Vec<_> = record.drained.iter().map(Drained::place).collect();
+        let others = self
+            .drained
+            .iter()
+            .filter(|it| !known.contains(&it.place()));
+        record.drained.extend(others.cloned());
+        record
+    }
+
+    /// The record when the plan has been carried out: what it has taken away is forgotten.
+    #[must_use]
+    pub fn after_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {
+        self.applied_with(node, observed, plan, Gone::IsForgotten)
+    }
+
+    fn applied_with(&self, node: &NodeState, observed: &Observed, plan: &Plan, gone: Gone) -> Self {
         let file = node;
         let node = &*self.honoured(node);
-        let mut ledger = Ledger::of(self, observed);
+        let mut ledger = Ledger::of(self, observed, gone);
         for thing in named(node, observed) {
             ledger.found(thing);
         }
@@ -34,9 +57,19 @@ impl Record {
         }
         Self {
             applied: true,
+            under_way: false,
             virtual_ips: node.virtual_ips.clone(),
             drained: drained(file, node, observed, self),
             things: ledger.things(),
+            ..self.clone()
+        }
+    }
+
+    /// The record as it must be written before a removal.
+    #[must_use]
+    pub fn before_removal(&self) -> Self {
+        Self {
+            under_way: true,
             ..self.clone()
         }
     }
@@ -48,6 +81,7 @@ impl Record {
         let found = self.things.iter().filter_map(Action::as_found);
         Self {
             applied: false,
+            under_way: false,
             things: found.collect(),
             drained: Vec::new(),
             ..self.clone()
@@ -55,15 +89,24 @@ impl Record {
     }
 }
 
+/// What becomes of things that were made here and are to be taken away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    IsKnown,
+    IsForgotten,
+}
+
 /// Things by their names, each once.
 struct Ledger {
+    gone: Gone,
     things: Vec<Option<Action>>,
     places: HashMap<(&'static str, String), usize>,
 }
 
 impl Ledger {
-    fn of(record: &Record, observed: &Observed) -> Self {
+    fn of(record: &Record, observed: &Observed, gone: Gone) -> Self {
         let mut ledger = Self {
+            gone,
             things: Vec::new(),
             places: HashMap::new(),
         };
@@ -103,7 +146,10 @@ impl Ledger {
             return;
         };
         match slot.take() {
-            Some(thing) => *slot = thing.then(action),
+            Some(thing) => {
+                let known = (self.gone == Gone::IsKnown).then(|| thing.clone());
+                *slot = thing.then(action).or(known);
+            }
             None if applied && action.kind() == Kind::Delete => {}
             None => *slot = Some(action.clone()),
         }

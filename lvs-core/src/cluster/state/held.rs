@@ -1,5 +1,6 @@
 //! The verbs that change something and remember it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -66,12 +67,21 @@ impl Held {
             plan.refusals.extend(claims.iter().cloned());
             plan
         };
+        let written = RefCell::new(None);
         let remember = |observed: &Observed, plan: &Plan| {
-            self.write(&record, &record.before_applying(node, observed, plan))
+            let before = record.before_applying(node, observed, plan);
+            self.write(&record, &before)?;
+            let after = record.after_applying(node, observed, plan);
+            written.replace(Some((before, after)));
+            Ok(())
         };
         let scope = Scope::recorded(node, &record);
         let done = self.run(scope, &plan, &remember, host, events);
         self.settle(&record, &done);
+        if let (Ok(_), Some((before, after))) = (&done, written.take()) {
+            // Where it cannot be written, what it says of things that are gone does no harm.
+            let _ = self.write(&before, &after);
+        }
         done
     }
 
@@ -89,9 +99,15 @@ impl Held {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
         let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
         let scope = Scope::recorded(node, &record);
-        let done = self.run(scope, &plan, &|_, _| Ok(()), host, events)?;
+        let remember = |_: &Observed, plan: &Plan| match plan.is_empty() {
+            true => Ok(()),
+            false => self.write(&record, &record.before_removal()),
+        };
+        let done = self.run(scope, &plan, &remember, host, events);
+        self.settle(&record, &done);
+        let done = done?;
         // Where it cannot be written, what it says of things that are gone does no harm.
-        let _ = self.write(&record, &record.after_removal());
+        let _ = self.write(&record.before_removal(), &record.after_removal());
         Ok(done)
     }
 

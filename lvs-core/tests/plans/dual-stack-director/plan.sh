@@ -4,7 +4,7 @@ sysctl -w net/ipv4/ip_forward=1
 ip address add 2001:db8:1::11/64 dev eth0
 ip address add 10.0.0.1/24 broadcast 10.0.0.255 dev eth1
 # routes
-ip -6 route add default via 2001:db8:1::1 proto 76
+ip -6 route add default via 2001:db8:1::1 dev eth0 proto 76
 # services
 ipvsadm -A -t [2001:db8:1::80]:80 -s wlc
 ipvsadm -A -t 198.51.100.80:80 -s wlc

@@ -16,4 +16,4 @@ ip address add 10.1.2.13/24 broadcast 10.1.2.255 dev eth0
 ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev tunl0
 # last routes
 ip route add 172.16.5.11/32 dev tunl0 scope link proto 76
-ip route add default via 10.1.2.254 advmss 1428 proto 76
+ip route add default via 10.1.2.254 dev eth0 advmss 1428 proto 76

@@ -15,5 +15,5 @@ ip address add 2001:db8:1::12/64 dev eth0
 ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev lvs-ip6tnl
 # last routes
 ip route add 172.16.5.11/32 dev lvs-ip6tnl scope link proto 76
-ip -6 route add default via 2001:db8:1::fe proto 76
+ip -6 route add default via 2001:db8:1::fe dev eth0 proto 76
 ip route add default via inet6 2001:db8:1::fe advmss 1420 proto 76

@@ -1,4 +1,4 @@
 # virtual IPs
 ip address add 172.16.5.11/16 broadcast 172.16.255.255 dev eth0
 # last routes
-ip route add default via 172.16.0.1 proto 76
+ip route add default via 172.16.0.1 dev eth0 proto 76

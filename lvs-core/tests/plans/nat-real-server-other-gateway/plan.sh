@@ -1,2 +1,2 @@
 # last routes
-ip route replace default via 192.168.1.11 proto 76
+ip route replace default via 192.168.1.11 dev eth0 proto 76

@@ -3,4 +3,4 @@ ip link set dev eth0 up
 # addresses
 ip address add 192.168.1.13/24 broadcast 192.168.1.255 dev eth0
 # last routes
-ip route add default via 192.168.1.254 proto 76
+ip route add default via 192.168.1.254 dev eth0 proto 76

@@ -4,7 +4,7 @@ ip link set dev lo up
 # addresses
 ip address add 192.168.1.11/24 broadcast 192.168.1.255 dev eth0
 # routes
-ip route add default via 192.168.1.254 proto 76
+ip route add default via 192.168.1.254 dev eth0 proto 76
 # services
 ipvsadm -A -t 172.16.5.11:80 -s rr
 # destinations

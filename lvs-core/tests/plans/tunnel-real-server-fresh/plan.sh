@@ -15,4 +15,4 @@ ip address add 10.1.1.12/24 broadcast 10.1.1.255 dev eth0
 ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev tunl0
 # last routes
 ip route add 172.16.5.11/32 dev tunl0 scope link proto 76
-ip route add default via 10.1.1.254 advmss 1440 proto 76
+ip route add default via 10.1.1.254 dev eth0 advmss 1440 proto 76
