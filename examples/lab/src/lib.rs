@@ -9,6 +9,7 @@
 //! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
 //! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
+//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server.
 //!
 //! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
 //! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
@@ -22,7 +23,9 @@
 //! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
 
 mod boot;
+mod chrony;
 mod command;
+mod daemon;
 mod error;
 mod fetch;
 mod guest;
@@ -40,7 +43,9 @@ mod tools;
 pub mod topology;
 pub mod udp;
 
+pub use chrony::chrony;
 pub use command::run_command;
+pub use daemon::Daemon;
 pub use error::{Error, Result};
 pub use fetch::prepare;
 pub use harness::{Test, example, run_tests};
