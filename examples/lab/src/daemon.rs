@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -23,9 +23,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// ```no_run
 /// # fn run(machine: &lvs_core::Netns) -> lvs_lab::Result<()> {
-/// let options = ["--dont-fork", "--log-console", "--vrrp", "-f", "/run/keepalived.conf"];
-/// let keepalived = lvs_lab::Daemon::start(machine, "keepalived", &options)?;
-/// keepalived.wait_for("Entering MASTER STATE")?;
+/// let options = ["-d", "-x", "-u", "root", "local stratum 8"];
+/// let chrony = lvs_lab::Daemon::start(machine, "chronyd", &options)?;
+/// chrony.wait_for("starting")?;
 /// # Ok(())
 /// # }
 /// ```
@@ -58,14 +58,26 @@ impl Daemon {
     /// # Errors
     /// It is not among Debian's tools, or cannot be started.
     pub fn start(machine: &Netns, name: &str, arguments: &[&str]) -> Result<Self> {
+        Self::start_after(machine, name, arguments, |_| Ok(()))
+    }
+
+    /// Starts it on a thread that has been prepared: what that has of its own, the daemon inherits.
+    pub(crate) fn start_after(
+        machine: &Netns,
+        name: &str,
+        arguments: &[&str],
+        prepare: impl FnOnce(&mut Command) -> Result<()> + Send,
+    ) -> Result<Self> {
         let (output, writer) = io::pipe().context("make a pipe")?;
         let mut command = tool(name)?;
         command.args(arguments).process_group(0);
         command.stdin(Stdio::null());
         command.stdout(writer.try_clone().context("share a pipe")?);
         command.stderr(writer);
-        let child = machine.run(|_| signals::spawn(&mut command))?;
-        let child = child.context(format_args!("start {name}"))?;
+        let child = machine.run(|_| {
+            prepare(&mut command)?;
+            signals::spawn(&mut command).context(format_args!("start {name}"))
+        })??;
         // It holds our copy of what the daemon writes to: the output would never end.
         drop(command);
         let said = Arc::new(Said::default());

@@ -9,7 +9,8 @@
 //! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
 //! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
-//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server.
+//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server and
+//!   [`keepalived`] chooses the active director.
 //!
 //! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
 //! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
@@ -32,6 +33,7 @@ mod guest;
 mod harness;
 mod home;
 pub mod http;
+mod keepalived;
 mod lab;
 mod marks;
 mod modules;
@@ -49,6 +51,7 @@ pub use daemon::Daemon;
 pub use error::{Error, Result};
 pub use fetch::prepare;
 pub use harness::{Test, example, run_tests};
+pub use keepalived::{Machine, keepalived};
 pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
 pub use network::Network;
