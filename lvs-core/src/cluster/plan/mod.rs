@@ -26,7 +26,7 @@ pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
-use super::{ClusterName, NodeName, NodeState, Observed, Record, Role};
+use super::{ClusterName, NodeName, NodeState, Observed, Part, Record, Role};
 use draft::Draft;
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
@@ -58,7 +58,9 @@ pub struct Plan {
     /// The machine.
     pub node: NodeName,
     /// Its part.
-    pub role: Role,
+    pub part: Part,
+    /// Of two directors: which one it is going to be.
+    pub role: Option<Role>,
     /// What to do; empty if the machine is as it must be.
     pub phases: Vec<Phase>,
     /// Why it must not be done: no step is made while there is one.
@@ -75,7 +77,8 @@ impl Plan {
     /// The way to what a machine must look like.
     ///
     /// On a director the virtual IPs come last, after the services and destinations behind them: the
-    /// address is the switch. On a real server the ARP switches come before the virtual IP.
+    /// address is the switch. So do the other floating addresses of two directors, and the one that is to
+    /// stand by lets go of them first of all. On a real server the ARP switches come before the virtual IP.
     #[must_use]
     pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
         let nobody = Record::new(node.cluster.clone(), node.name.clone());
@@ -96,6 +99,7 @@ impl Plan {
             take_over: options.take_over || record.is_applied(),
         };
         let mut draft = Draft::new(node, observed);
+        draft.phase("released addresses", |seen| addresses::released(node, seen));
         // First, for what they carry, their state and their switches are there only when they are.
         draft.phase("tunnels", |seen| {
             let mut steps = tunnels::made(node, seen);
@@ -122,7 +126,11 @@ impl Plan {
         draft.phase("changed destinations", |seen| {
             services::destinations_edited(node, seen, record)
         });
-        draft.phase("virtual IPs", |seen| addresses::virtual_ips(node, seen));
+        let switches = match node.role {
+            Some(_) => "floating addresses",
+            None => "virtual IPs",
+        };
+        draft.phase(switches, |seen| addresses::switches(node, seen));
         draft.phase("last routes", |seen| routes::by_virtual_ips(node, seen));
         draft.phase("deleted destinations", |seen| {
             services::destinations_deleted(node, seen, record, options)
@@ -155,13 +163,14 @@ impl Plan {
     }
 }
 
-/// `{cluster, node, changed, phases, refusals, foreign, notes, nftables}`.
+/// `{cluster, node, role, changed, phases, refusals, foreign, notes, nftables}`.
 impl Serialize for Plan {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut plan = serializer.serialize_struct("Plan", 8)?;
+        let mut plan = serializer.serialize_struct("Plan", 9)?;
         plan.serialize_field("cluster", &self.cluster)?;
         plan.serialize_field("node", &self.node)?;
+        plan.serialize_field("role", &self.role)?;
         plan.serialize_field("changed", &!self.is_empty())?;
         plan.serialize_field("phases", &self.phases)?;
         plan.serialize_field("refusals", &self.refusals)?;
