@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Daemon {
     /// # Errors
     /// It is not among Debian's tools, or cannot be started.
     pub fn start(machine: &Netns, name: &str, arguments: &[&str]) -> Result<Self> {
-        Self::start_after(machine, name, arguments, |_| Ok(()))
+        Self::start_after(machine, name, arguments, || Ok(()))
     }
 
     /// Starts it on a thread that has been prepared: what that has of its own, the daemon inherits.
@@ -66,7 +66,7 @@ impl Daemon {
         machine: &Netns,
         name: &str,
         arguments: &[&str],
-        prepare: impl FnOnce(&mut Command) -> Result<()> + Send,
+        prepare: impl FnOnce() -> Result<()> + Send,
     ) -> Result<Self> {
         let (output, writer) = io::pipe().context("make a pipe")?;
         let mut command = tool(name)?;
@@ -75,7 +75,7 @@ impl Daemon {
         command.stdout(writer.try_clone().context("share a pipe")?);
         command.stderr(writer);
         let child = machine.run(|_| {
-            prepare(&mut command)?;
+            prepare()?;
             signals::spawn(&mut command).context(format_args!("start {name}"))
         })??;
         // It holds our copy of what the daemon writes to: the output would never end.

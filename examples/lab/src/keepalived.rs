@@ -1,9 +1,8 @@
 //! Who is to be active: Debian's keepalived, which speaks VRRP.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use lvs_core::Netns;
 use nix::mount::{MsFlags, mount};
@@ -29,8 +28,8 @@ pub struct Machine<'a> {
     pub name: &'a str,
     /// All its files in `/etc`, by their whole names; its `/run` is empty.
     pub files: &'a [(&'a str, &'a str)],
-    /// A directory of programs, to be looked into first.
-    pub programs: &'a Path,
+    /// Programs by links to where they lie: a directory of `/run` is the place for those.
+    pub programs: &'a [(&'a str, &'a Path)],
 }
 
 /// Starts keepalived on a machine, by the `/etc/keepalived/keepalived.conf` that it has. keepalived and the
@@ -39,11 +38,7 @@ pub struct Machine<'a> {
 /// # Errors
 /// keepalived could not be fetched, or the kernel refuses.
 pub fn keepalived(netns: &Netns, machine: Machine<'_>) -> Result<Daemon> {
-    Daemon::start_after(netns, "keepalived", &OPTIONS, |command| {
-        machine.enter()?;
-        command.env("PATH", machine.path());
-        Ok(())
-    })
+    Daemon::start_after(netns, "keepalived", &OPTIONS, || machine.enter())
 }
 
 impl Machine<'_> {
@@ -59,21 +54,21 @@ impl Machine<'_> {
             mount(kind, directory, kind, MsFlags::empty(), Some("mode=0755"))
                 .context(format_args!("mount {directory}"))?;
         }
-        USERS.iter().chain(self.files).try_for_each(write)
-    }
-
-    fn path(&self) -> OsString {
-        let mut path = self.programs.as_os_str().to_owned();
-        path.push(":");
-        path.push(env::var_os("PATH").unwrap_or_default());
-        path
+        for (path, text) in USERS.iter().chain(self.files) {
+            fs::write(in_directory(path)?, text).on("write", path.as_ref())?;
+        }
+        for (path, program) in self.programs {
+            symlink(program, in_directory(path)?).on("link", path.as_ref())?;
+        }
+        Ok(())
     }
 }
 
-fn write((path, text): &(&str, &str)) -> Result<()> {
-    let path = PathBuf::from(path);
+/// Makes the directory that a file is to be in.
+fn in_directory(path: &str) -> Result<&Path> {
+    let path = Path::new(path);
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).on("create", directory)?;
     }
-    fs::write(&path, text).on("write", &path)
+    Ok(path)
 }

@@ -9,8 +9,9 @@
 //! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
 //! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
-//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server and
-//!   [`keepalived`] chooses the active director.
+//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server.
+//! - [`Pair`] has two directors, of which [`keepalived`] chooses the active one; [`requests_during`] has a
+//!   client that sees what happens to them.
 //!
 //! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
 //! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
@@ -25,6 +26,7 @@
 
 mod boot;
 mod chrony;
+mod clients;
 mod command;
 mod daemon;
 mod error;
@@ -39,6 +41,7 @@ mod marks;
 mod modules;
 mod network;
 mod outcome;
+mod pair;
 mod signals;
 mod spec;
 mod tools;
@@ -46,6 +49,7 @@ pub mod topology;
 pub mod udp;
 
 pub use chrony::chrony;
+pub use clients::{Request, requests_during};
 pub use command::run_command;
 pub use daemon::Daemon;
 pub use error::{Error, Result};
@@ -56,4 +60,5 @@ pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
 pub use network::Network;
 pub use outcome::{Outcome, skip};
+pub use pair::Pair;
 pub use tools::{run_tool, tool};
