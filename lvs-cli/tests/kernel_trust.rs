@@ -60,7 +60,7 @@ fn start(lab: &Lab, file: &Path, verb: &[&str]) -> Child {
     let director = lab.node("director").unwrap();
     let spawn = |_: &mut lvs_core::Host| {
         let mut command = command(file, verb);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
     director.run(spawn).unwrap()
@@ -310,7 +310,8 @@ fn a_drain_waits_for_the_last_connection() {
     );
     wait_until_it_says(&mut drain, who);
     drop(client);
-    assert!(drain.wait().unwrap().success());
+    let output = drain.wait_with_output().unwrap();
+    says(&output, 0, &["192.168.1.12: nobody is left there; 1 closing"]);
     let table = run(&lab, &file, &["list"]);
     says(&table, 0, &["192.168.1.13:80 nat 1"]);
     assert!(!String::from_utf8_lossy(&table.stdout).contains("192.168.1.12"));
