@@ -70,6 +70,7 @@ pub(crate) fn done(
             "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
             time.as_secs()
         )),
+        Event::Unrecorded(error) => complain(&format!("all is done, but: {error}")),
         _ => {}
     });
     if json {

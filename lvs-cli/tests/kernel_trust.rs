@@ -311,7 +311,11 @@ fn a_drain_waits_for_the_last_connection() {
     wait_until_it_says(&mut drain, who);
     drop(client);
     let output = drain.wait_with_output().unwrap();
-    says(&output, 0, &["192.168.1.12: nobody is left there; 1 closing"]);
+    says(
+        &output,
+        0,
+        &["192.168.1.12: nobody is left there; 1 closing"],
+    );
     let table = run(&lab, &file, &["list"]);
     says(&table, 0, &["192.168.1.13:80 nat 1"]);
     assert!(!String::from_utf8_lossy(&table.stdout).contains("192.168.1.12"));
