@@ -23,6 +23,7 @@ lvs_lab::main! {
     a_drain_waits_for_the_last_connection,
     an_interrupted_drain_stays_drained,
     datagrams_count_until_they_are_silent,
+    persistence_does_not_bring_a_client_back,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");
@@ -379,4 +380,27 @@ fn datagrams_count_until_they_are_silent() {
     let mut drain = start(&lab, &file, &["drain", "192.168.1.12", "--timeout", "1h"]);
     wait_until_it_says(&mut drain, "0 active, 1 remembered");
     assert!(drain.wait().unwrap().success());
+}
+
+/// A client's template outlives its connections, and weight 0 alone does not stop it.
+fn persistence_does_not_bring_a_client_back() {
+    let text = NAT.replace("scheduler = \"rr\"", "scheduler = \"rr\"\npersistence = 300");
+    let file = in_file("sticky.toml", &text);
+    let lab = lab(&text);
+    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    lab.wait_for_servers().unwrap();
+    let service = "tcp 172.16.5.11:80".parse().unwrap();
+    let ask = || lab.request(&service, 0).unwrap();
+    let first = ask();
+    assert_eq!(ask(), first, "it comes back");
+    let (drained, other) = match first.as_str() {
+        "realserver1" => ("192.168.1.12", "realserver2"),
+        _ => ("192.168.1.13", "realserver1"),
+    };
+    let switch = "net/ipv4/vs/expire_quiescent_template: 0 -> 1";
+    says(&run(&lab, &file, &["drain", drained]), 0, &[switch]);
+    assert_eq!(ask(), other);
+    let switch = "net/ipv4/vs/expire_quiescent_template: 1 -> 0";
+    says(&run(&lab, &file, &["undrain", drained]), 0, &[switch]);
+    assert_eq!(ask(), other, "and has a new template now");
 }
