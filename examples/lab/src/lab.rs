@@ -10,6 +10,7 @@ use lvs_core::cluster::{NodeName, Plan, PlanOptions, VirtualDestination, Virtual
 use lvs_core::ipvs::{Protocol, ServiceId};
 use lvs_core::{Cluster, Host, Netns};
 
+use crate::answers::Answers;
 use crate::error::{Context, Error, Result};
 use crate::modules::load_module;
 use crate::network::Network;
@@ -41,7 +42,7 @@ const ANY_PORT: u16 = 80;
 /// }
 /// lab.wait_for_servers()?;
 /// for service in cluster.services() {
-///     println!("{}", lab.request(&service.service.id, 0)?);
+///     println!("{}", lab.ask(&service.service.id, 10)?);
 /// }
 /// # Ok(())
 /// # }
@@ -179,6 +180,16 @@ impl Lab {
             .client()
             .run(|_| ask(protocol, address, source.copied(), ANSWER))?;
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
+    }
+
+    /// The client's first requests to a service, one after the other.
+    ///
+    /// # Errors
+    /// One of them has no answer.
+    pub fn ask(&self, service: &ServiceId, requests: usize) -> Result<Answers> {
+        (0..requests)
+            .map(|number| self.request(service, number))
+            .collect()
     }
 
     fn marked(&self, service: &ServiceId, number: usize) -> Result<(Protocol, SocketAddr)> {
