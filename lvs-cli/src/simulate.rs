@@ -160,7 +160,7 @@ fn report<'a>(
     arguments: &SimulateArguments,
 ) -> Report<'a> {
     let name = |id: &DestinationId| names.get(id).map(String::as_str).unwrap_or_default();
-    let share = |it| Share::new(name(&it.destination), it);
+    let share = |it: &lvs_core::scheduler::Share| Share::new(name(&it.destination), it);
     let picks = simulation.picks.iter();
     Report {
         schema: "lvsctl.simulate/1",
