@@ -22,7 +22,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
-    let node = file::node(&arguments.target)?;
+    let node = file::node_as(&arguments.target, arguments.role.role)?;
     let mut host = Host::open()?;
     let state = arguments.target.state.state();
     let options = PlanOptions {

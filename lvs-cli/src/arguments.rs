@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lvs_core::cluster::{Drain, State};
+use lvs_core::cluster::{Drain, Role, State};
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::IpNet;
 use lvs_core::scheduler::Generation;
@@ -91,10 +91,21 @@ impl StateArguments {
     }
 }
 
+/// Which one of two directors.
+#[derive(Debug, Args)]
+pub(crate) struct RoleArguments {
+    /// Of two directors: active (with the floating addresses) or standby (without them)
+    /// [default: as it was last applied here]
+    #[arg(long, value_name = "active|standby")]
+    pub(crate) role: Option<Role>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
     /// As text, as the commands an operator would type, or as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -117,6 +128,8 @@ pub(crate) enum Format {
 pub(crate) struct ApplyArguments {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
     /// Only show what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,

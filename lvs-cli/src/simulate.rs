@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use lvs_core::cluster::{Role, WantedService};
+use lvs_core::cluster::WantedService;
 use lvs_core::ipvs::{DestinationId, Family, Protocol, ServiceId};
 use lvs_core::scheduler::{Clients, Simulation, Workload};
 use lvs_core::{Cluster, InvalidValue};
@@ -79,13 +79,10 @@ pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
 
 /// The service that is meant: the only one, unless it is named.
 fn wanted(cluster: &Cluster, arguments: &SimulateArguments) -> Result<WantedService, Problem> {
-    let directors = cluster
-        .node_names()
-        .filter_map(|name| cluster.node(name.as_str()));
-    let services: Vec<_> = directors
-        .filter(|node| node.role == Role::Director)
-        .flat_map(|node| node.services)
-        .collect();
+    // Of two directors either would do: both have the same services.
+    let director = cluster.directors().first();
+    let node = director.and_then(|director| cluster.node(director.name.as_str()));
+    let services = node.map(|node| node.services).unwrap_or_default();
     let ids: Vec<_> = services
         .iter()
         .map(|wanted| wanted.service.id.to_string())

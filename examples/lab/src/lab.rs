@@ -6,7 +6,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use lvs_core::cluster::{NodeName, Plan, PlanOptions, VirtualDestination, VirtualService};
+use lvs_core::cluster::{
+    NodeName, NodeState, Plan, PlanOptions, Role, VirtualDestination, VirtualService,
+};
 use lvs_core::ipvs::{Protocol, ServiceId};
 use lvs_core::{Cluster, Host, Netns};
 
@@ -96,19 +98,30 @@ impl Lab {
     }
 
     /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
+    /// Of two directors the file's first one is the active one.
     ///
     /// # Errors
     /// It failed on one of them: those after it are untouched.
     pub fn apply(&self) -> Result<Vec<Plan>> {
         let turns = self.cluster.rollout(None).into_iter();
-        turns.map(|stage| self.apply_to(&stage.node)).collect()
+        let apply = |name: NodeName| {
+            let state = self.cluster.node(name.as_str());
+            self.apply_to(state.ok_or_else(|| unknown(name.as_str()))?)
+        };
+        turns.map(|stage| apply(stage.node)).collect()
     }
 
-    fn apply_to(&self, name: &NodeName) -> Result<Plan> {
-        let state = self
-            .cluster
-            .node(name.as_str())
-            .ok_or_else(|| Error::failed(format!("{name} is not of the cluster")))?;
+    /// Applies the cluster to one of two directors, in a role; answers what was done.
+    ///
+    /// # Errors
+    /// It is none of two directors, or it failed.
+    pub fn apply_as(&self, name: &str, role: Role) -> Result<Plan> {
+        let state = self.cluster.node_as(name, role);
+        self.apply_to(state.ok_or_else(|| unknown(name))?)
+    }
+
+    fn apply_to(&self, state: NodeState) -> Result<Plan> {
+        let name = state.name.clone();
         let apply = |host: &mut Host| state.apply(host, PlanOptions::default(), &mut |_| {});
         let result = self.node(name.as_str())?.run(apply)?;
         result.map_err(|error| Error::failed(format!("{name}: {error}")))
@@ -217,6 +230,10 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+fn unknown(name: &str) -> Error {
+    Error::failed(format!("{name} is not of the cluster"))
 }
 
 /// Schedulers and tunnels: the guest has nobody who would load them when the kernel asks. And an interface

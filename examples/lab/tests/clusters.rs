@@ -30,11 +30,14 @@ lvs_lab::main! {
     gue_typed_by_hand,
     gre_alternates,
     gre_typed_by_hand,
+    two_directors_alternate,
+    two_directors_typed_by_hand,
 }
 
 const NAT: &str = include_str!("../../nat.toml");
 const DR: &str = include_str!("../../dr.toml");
 const SIX: &str = include_str!("../../ipv6.toml");
+const TWO: &str = include_str!("../../two_directors.toml");
 const TUNNEL: &str = include_str!("../../tunnel.toml");
 
 /// By masquerading, over IPv6, one service of datagrams and one that goes to another port.
@@ -114,7 +117,7 @@ fn many_clients_take_turns() {
 }
 
 fn a_second_apply_changes_nothing() {
-    for text in [NAT, DR, TUNNEL, IPV6, SIX] {
+    for text in [NAT, DR, TUNNEL, IPV6, SIX, TWO] {
         let cluster = Cluster::from_toml(text).unwrap();
         let lab = Lab::new(&cluster, 1).unwrap();
         assert!(lab.apply().unwrap().iter().all(|plan| !plan.is_empty()));
@@ -298,6 +301,17 @@ fn ipv6_behind_ipv4() {
     let neighbour = ["-6", "route", "add", "2001:db8:1::fe/128", "dev", "eth0"];
     let way = ["-6", "route", "add", "default", "via", "2001:db8:1::fe"];
     answers_in_mixed(words, &[&neighbour, &way]);
+}
+
+/// The first of them is the active one.
+fn two_directors_alternate() {
+    let (cluster, lab) = applied(TWO, 1);
+    assert_alternates(&ask(&cluster, &lab, 0, 10));
+}
+
+fn two_directors_typed_by_hand() {
+    let (cluster, lab) = typed(TWO);
+    assert_alternates(&ask(&cluster, &lab, 0, 4));
 }
 
 /// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{NodeState, Wanted, addresses, dr};
-use crate::cluster::{Cluster, RealServer};
+use crate::cluster::{Cluster, NodeName};
 use crate::ipvs::{Encapsulation, Family, Forwarding, TunnelChecksum};
 use crate::name::IfName;
 use crate::net::{Listener, Tunnel, TunnelKind};
@@ -25,9 +25,9 @@ struct Wrapped {
     encapsulation: Encapsulation,
 }
 
-pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
+pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, name: &NodeName) {
     let mut seen = BTreeSet::new();
-    for wrapped in wrapped(cluster, server) {
+    for wrapped in wrapped(cluster, name) {
         if seen.insert(wrapped) {
             unwrap(state, &wrapped);
         }
@@ -37,10 +37,10 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &Rea
 /// In the order of the file.
 fn wrapped<'a>(
     cluster: &'a Cluster,
-    server: &'a RealServer,
+    name: &'a NodeName,
 ) -> impl Iterator<Item = Wrapped> + use<'a> {
     cluster
-        .served_by(&server.name)
+        .served_by(name)
         .filter_map(|(service, destination)| {
             let Forwarding::Tunnel(encapsulation) = destination.forwarding else {
                 return None;
@@ -136,12 +136,17 @@ const fn has_gre_checksum(encapsulation: Encapsulation) -> bool {
 
 /// Answers go the ordinary way, but what clients send is wrapped: they are asked for segments that
 /// leave room for that, or long requests would hang where ICMP is filtered.
-pub(super) fn replies(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
-    if wrapped(cluster, server).any(|it| it.vip.is_ipv4() && it.rip.is_ipv6()) {
-        ipv4_by_ipv6(state, server);
+pub(super) fn replies(
+    state: &mut NodeState,
+    cluster: &Cluster,
+    name: &NodeName,
+    gateway: Option<IpAddr>,
+) {
+    if wrapped(cluster, name).any(|it| it.vip.is_ipv4() && it.rip.is_ipv6()) {
+        ipv4_by_ipv6(state, gateway);
     }
     for family in [Family::Ipv4, Family::Ipv6] {
-        let of_family = wrapped(cluster, server).filter(|it| Family::from(it.vip) == family);
+        let of_family = wrapped(cluster, name).filter(|it| Family::from(it.vip) == family);
         if let Some(segment) = of_family.map(|wrapped| segment(&wrapped)).min() {
             ask_for_less(state, family, segment);
         }
@@ -150,8 +155,8 @@ pub(super) fn replies(state: &mut NodeState, cluster: &Cluster, server: &RealSer
 
 /// A machine without an IPv4 address of its own would ask by ARP in the virtual IP's name, whatever
 /// `arp_announce` says, and so draw its traffic. A gateway of the other family is not asked for by ARP.
-fn ipv4_by_ipv6(state: &mut NodeState, server: &RealServer) {
-    match server.gateway {
+fn ipv4_by_ipv6(state: &mut NodeState, gateway: Option<IpAddr>) {
+    match gateway {
         Some(gateway) if gateway.is_ipv6() => state.routes.push(Wanted::new(
             addresses::default_route_of(Family::Ipv4, gateway),
             "answers are IPv4, and no ARP may be sent in the virtual IP's name",

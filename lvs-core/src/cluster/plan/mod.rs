@@ -26,7 +26,7 @@ pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
-use super::{ClusterName, NodeName, NodeState, Observed, Record, Role};
+use super::{ClusterName, NodeName, NodeState, Observed, Part, Record, Role};
 use draft::{Draft, Planned};
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
@@ -58,7 +58,9 @@ pub struct Plan {
     /// The machine.
     pub node: NodeName,
     /// Its part.
-    pub role: Role,
+    pub part: Part,
+    /// Of two directors: which one it is going to be.
+    pub role: Option<Role>,
     /// What to do; empty if the machine is as it must be.
     pub phases: Vec<Phase>,
     /// Why it must not be done: no step is made while there is one.
@@ -75,7 +77,8 @@ impl Plan {
     /// The way to what a machine must look like.
     ///
     /// On a director the virtual IPs come last, after the services and destinations behind them: the
-    /// address is the switch. On a real server the ARP switches come before the virtual IP.
+    /// address is the switch. So do the other floating addresses of two directors, and the one that is to
+    /// stand by lets go of them first of all. On a real server the ARP switches come before the virtual IP.
     #[must_use]
     pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
         let nobody = Record::new(node.cluster.clone(), node.name.clone());
@@ -136,7 +139,10 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 16] = [
+    const PHASES: [Planned<Self>; 18] = [
+        ("released addresses", |it, seen| {
+            addresses::released(it.node, seen)
+        }),
         // First, for what they carry, their state and their switches are there only when they are.
         ("tunnels", |it, seen| {
             let mut steps = tunnels::made(it.node, seen);
@@ -168,8 +174,13 @@ impl Wanted<'_> {
             services::destinations_edited(it.node, seen, it.record)
         }),
         // Clients come with them: something must be behind them by now.
-        ("virtual IPs", |it, seen| {
-            addresses::virtual_ips(it.node, seen)
+        ("virtual IPs", |it, seen| match it.node.role {
+            None => addresses::switches(it.node, seen),
+            Some(_) => Vec::new(),
+        }),
+        ("floating addresses", |it, seen| match it.node.role {
+            Some(_) => addresses::switches(it.node, seen),
+            None => Vec::new(),
         }),
         ("last routes", |it, seen| {
             routes::by_virtual_ips(it.node, seen)
@@ -184,13 +195,14 @@ impl Wanted<'_> {
     ];
 }
 
-/// `{cluster, node, changed, phases, refusals, foreign, notes, nftables}`.
+/// `{cluster, node, role, changed, phases, refusals, foreign, notes, nftables}`.
 impl Serialize for Plan {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut plan = serializer.serialize_struct("Plan", 8)?;
+        let mut plan = serializer.serialize_struct("Plan", 9)?;
         plan.serialize_field("cluster", &self.cluster)?;
         plan.serialize_field("node", &self.node)?;
+        plan.serialize_field("role", &self.role)?;
         plan.serialize_field("changed", &!self.is_empty())?;
         plan.serialize_field("phases", &self.phases)?;
         plan.serialize_field("refusals", &self.refusals)?;

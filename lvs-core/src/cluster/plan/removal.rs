@@ -10,7 +10,7 @@
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
 use super::{Action, Change, Plan, Step, addresses, foreign, links, services, tunnels};
-use crate::cluster::{NodeState, Observed, ObservedService, Record, Role};
+use crate::cluster::{NodeState, Observed, ObservedService, Part, Record};
 use crate::net::{Address, Tunnel};
 
 impl Plan {
@@ -138,7 +138,7 @@ impl Removal<'_> {
     fn is_address(&self, thing: &Action, virtual_ones: bool) -> bool {
         match thing {
             Action::Address(change) => change.newest().is_some_and(|it| {
-                let is_virtual = self.node.is_virtual(&it.id) || self.record.is_virtual(&it.id);
+                let is_virtual = self.node.is_switch(&it.id) || self.record.is_virtual(&it.id);
                 is_virtual == virtual_ones
             }),
             _ => false,
@@ -177,8 +177,8 @@ impl Removal<'_> {
     }
 
     fn found_virtual_ips<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Address> {
-        let wanted = self.node.addresses.iter().rev();
-        let wanted = wanted.filter(|wanted| self.node.is_virtual(&wanted.value.id));
+        let wanted = self.node.addresses.iter().chain(&self.node.absent).rev();
+        let wanted = wanted.filter(|wanted| self.node.is_switch(&wanted.value.id));
         let found = wanted.filter_map(|wanted| seen.address(&wanted.value.id));
         found.filter(|found| {
             !self
@@ -189,7 +189,7 @@ impl Removal<'_> {
 
     /// On a real server a virtual IP has no other use; on a director somebody may have put it there.
     fn is_ours(&self, found: &Address) -> bool {
-        self.node.role == Role::RealServer || found.protocol == Address::PROTOCOL
+        self.node.part == Part::RealServer || found.protocol == Address::PROTOCOL
     }
 
     fn notes(&self) -> Vec<String> {

@@ -103,9 +103,7 @@ fn is_named(node: &NodeState, thing: &Action) -> bool {
         Action::Sysctl(change) => change
             .newest()
             .is_none_or(|setting| names_sysctl(node, &setting.key)),
-        Action::Address(change) => change
-            .newest()
-            .is_none_or(|it| node.addresses.iter().any(|wanted| wanted.value.id == it.id)),
+        Action::Address(change) => change.newest().is_none_or(|it| node.names_address(&it.id)),
         Action::Route(change) => change.newest().is_none_or(|it| names_route(node, it)),
         Action::Timeouts(_) => node.timeouts != Timeouts::default(),
         Action::Service(change) => change.newest().is_none_or(|it| {
