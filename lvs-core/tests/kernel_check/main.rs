@@ -5,14 +5,27 @@
 
 mod clock;
 mod dr;
+mod kinds;
 mod nat;
 mod probe;
 mod web;
 
 pub(crate) const NAT: &str = include_str!("../../../examples/nat.toml");
 pub(crate) const DR: &str = include_str!("../../../examples/dr.toml");
+pub(crate) const TUNNEL: &str = include_str!("../../../examples/tunnel.toml");
+pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 
 lvs_lab::main! {
+    kinds::tunnel_of_ip_in_ip,
+    kinds::tunnel_of_gue,
+    kinds::tunnel_of_gre,
+    kinds::ipv6,
+    kinds::masquerading_of_ipv6,
+    kinds::ipv4_behind_ipv6,
+    kinds::marks,
+    kinds::the_director_serves_too,
+    kinds::synchronised,
+    kinds::many_services,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,

@@ -31,6 +31,7 @@ impl Web {
         let cluster = Cluster::from_toml(&text).unwrap();
         let lab = Lab::new(&cluster, CLIENTS).unwrap();
         lab.apply().unwrap();
+        lab.load_rules().unwrap();
         lab.wait_for_servers().unwrap();
         let service = cluster.services()[0].service.id;
         let web = Self {
