@@ -8,6 +8,7 @@ mod dr;
 mod kinds;
 mod nat;
 mod probe;
+mod tunnel;
 mod web;
 
 pub(crate) const NAT: &str = include_str!("../../../examples/nat.toml");
@@ -26,6 +27,19 @@ lvs_lab::main! {
     kinds::the_director_serves_too,
     kinds::synchronised,
     kinds::many_services,
+    tunnel::strict_rp_filter,
+    tunnel::strict_rp_filter_of_all,
+    tunnel::a_device_that_is_down,
+    tunnel::a_device_that_is_not_there,
+    tunnel::a_device_of_another_kind,
+    tunnel::a_port_that_nobody_unwraps,
+    tunnel::another_port_of_the_real_server,
+    tunnel::another_wrapping_of_the_director,
+    tunnel::virtual_ip_missing_on_a_real_server,
+    tunnel::virtual_ip_of_ipv6_missing,
+    tunnel::a_device_of_ipv6_that_is_down,
+    tunnel::no_way_back,
+    tunnel::no_room_for_the_tunnel,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,
