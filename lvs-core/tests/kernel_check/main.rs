@@ -6,8 +6,10 @@
 mod clock;
 mod dr;
 mod kinds;
+mod marks;
 mod nat;
 mod probe;
+mod six;
 mod tunnel;
 mod web;
 
@@ -40,6 +42,20 @@ lvs_lab::main! {
     tunnel::a_device_of_ipv6_that_is_down,
     tunnel::no_way_back,
     tunnel::no_room_for_the_tunnel,
+    six::no_forwarding,
+    six::masquerading_without_gateway,
+    six::direct_routing_without_gateway,
+    six::a_tunnel_without_gateway,
+    six::virtual_ip_missing_on_a_real_server,
+    six::virtual_ip_missing_on_the_director,
+    six::a_real_server_answers_for_the_virtual_ip,
+    six::a_real_server_finds_a_duplicate,
+    six::the_director_finds_a_duplicate,
+    marks::no_rule_that_marks,
+    marks::virtual_ip_missing_on_the_director,
+    marks::virtual_ip_missing_on_a_real_server,
+    marks::another_gateway,
+    marks::a_mark_that_takes_everything,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,

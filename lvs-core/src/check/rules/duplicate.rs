@@ -6,6 +6,7 @@ use super::server_vip::has_neighbours;
 use crate::check::view::server_here;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
+use crate::net::AddressId;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
@@ -22,12 +23,16 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let duplicates = duplicates.filter(|ip| !misplaced(ip));
     let found = duplicates.map(|ip| {
         let seen = format!("{ip} failed duplicate address detection");
-        Finding::new(Code::DUPLICATE_ADDRESS, ip, seen)
-            .on(&facts.node)
-            .mend(format!(
-                "on a real server: delete it and ip address add {ip}/128 dev lo nodad; \
-                 on the director: find the machine that has it"
-            ))
+        let finding = Finding::new(Code::DUPLICATE_ADDRESS, ip, seen).on(&facts.node);
+        let finding = finding.mend("first, take it off the other machine, whose MAC --arp names");
+        let again = facts.carrying(*ip).map(|address| again(&address.id));
+        again.fold(finding, Finding::mend)
     });
     found.collect()
+}
+
+/// The kernel asks once, when an address is added.
+fn again(id: &AddressId) -> String {
+    let line = |verb| format!("ip address {verb} {} dev {}", id.network, id.interface);
+    format!("{} && {}", line("del"), line("add"))
 }

@@ -82,7 +82,7 @@ fn masqueraded_by(
     family: Family,
 ) -> Option<Finding> {
     let seen = format!("its gateway is {gateway}, which is not the director");
-    let finding = Finding::new(Code::NAT_GATEWAY, "default", seen).on(&server.name);
+    let finding = Finding::new(Code::NAT_GATEWAY, default(family), seen).on(&server.name);
     (!is_director(cluster, gateway)).then(|| with_gateway(cluster, server, family, finding))
 }
 
@@ -104,7 +104,8 @@ fn with_gateway(
 
 /// The file leaves it to us, and it is not clear what should be done.
 fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<Finding> {
-    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, "default", seen).on(&server.name);
+    let object = default(family);
+    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, object, seen).on(&server.name);
     match near(cluster, server, family).as_slice() {
         [_] => None,
         [] => Some(
@@ -129,7 +130,7 @@ fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<
     let room = room(cluster, server, gateway.into());
     let seen = format!("its gateway is {gateway}, the director");
     wrong.then(|| {
-        Finding::new(Code::DR_GATEWAY, "default", seen)
+        Finding::new(Code::DR_GATEWAY, default(gateway.into()), seen)
             .on(&server.name)
             .mend(format!("ip route replace default via {router}{room}"))
             .mend(format!("in the file: gateway = \"{router}\""))
@@ -138,7 +139,7 @@ fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<
 
 fn no_way_back(cluster: &Cluster, server: &RealServer, family: Family) -> Finding {
     let seen = format!("there is no default route of {family}");
-    let finding = Finding::new(Code::NO_WAY_BACK, "default", seen).on(&server.name);
+    let finding = Finding::new(Code::NO_WAY_BACK, default(family), seen).on(&server.name);
     let room = room(cluster, server, family);
     match server.gateway {
         Some(gateway) => finding.mend(format!("ip route replace default via {gateway}{room}")),
@@ -148,6 +149,14 @@ fn no_way_back(cluster: &Cluster, server: &RealServer, family: Family) -> Findin
         None => finding.mend(format!(
             "ip route replace default via ROUTER{room}, and gateway in the file"
         )),
+    }
+}
+
+/// The default route as the plan names it.
+const fn default(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "default",
+        Family::Ipv6 => "::/0",
     }
 }
 
