@@ -54,7 +54,7 @@ pub struct Lab {
     cluster: Cluster,
     topology: Topology,
     network: Network,
-    _servers: Vec<Server>,
+    servers: Vec<(NodeName, Server)>,
 }
 
 /// Ends when dropped.
@@ -79,7 +79,7 @@ impl Lab {
             cluster: cluster.clone(),
             topology,
             network,
-            _servers: servers,
+            servers,
         })
     }
 
@@ -95,6 +95,11 @@ impl Lab {
     /// There is none of that name.
     pub fn node(&self, name: &str) -> Result<&Netns> {
         self.network.node(name)
+    }
+
+    /// Ends the servers of a machine, so that a test can start its own.
+    pub fn stop_servers(&mut self, name: &str) {
+        self.servers.retain(|(machine, _)| machine.as_str() != name);
     }
 
     /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
@@ -258,7 +263,7 @@ fn load_modules(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
+fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<(NodeName, Server)>> {
     let mut wanted = BTreeSet::new();
     for service in cluster.services() {
         for destination in &service.destinations {
@@ -269,7 +274,7 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
     }
     let start = |(name, protocol, port): (NodeName, Protocol, u16)| {
         let netns = network.node(name.as_str())?;
-        match protocol {
+        let server = match protocol {
             Protocol::TCP => http::Server::start(netns, port, name.as_str())
                 .map(|server| Server::Http { _server: server }),
             Protocol::UDP => udp::Server::start(netns, port, name.as_str())
@@ -277,7 +282,8 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
             Protocol::SCTP => http::Server::start_sctp(netns, port, name.as_str())
                 .map(|server| Server::Http { _server: server }),
             other => Err(Error::failed(format!("the lab has no {other} servers"))),
-        }
+        };
+        Ok((name, server?))
     };
     wanted.into_iter().map(start).collect()
 }
