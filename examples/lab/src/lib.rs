@@ -24,6 +24,7 @@
 //! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 120 |
 //! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
 
+mod answers;
 mod boot;
 mod chrony;
 mod clients;
@@ -48,6 +49,7 @@ mod tools;
 pub mod topology;
 pub mod udp;
 
+pub use answers::Answers;
 pub use chrony::chrony;
 pub use clients::{Request, requests_during};
 pub use command::run_command;
