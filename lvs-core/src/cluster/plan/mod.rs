@@ -99,6 +99,7 @@ impl Plan {
             take_over: options.take_over || record.is_applied(),
         };
         let mut draft = Draft::new(node, observed);
+        draft.phase("released routes", |seen| routes::released(node, seen));
         draft.phase("released addresses", |seen| addresses::released(node, seen));
         // First, for what they carry, their state and their switches are there only when they are.
         draft.phase("tunnels", |seen| {
