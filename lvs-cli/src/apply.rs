@@ -19,6 +19,15 @@ struct Report<'a> {
     applied: bool,
     reverted: bool,
     error: Option<String>,
+    announced: Vec<String>,
+    not_announced: Vec<String>,
+}
+
+/// Of whose addresses neighbours were told, and what kept others from being told.
+#[derive(Default)]
+struct Said {
+    announced: Vec<String>,
+    not_announced: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
@@ -56,6 +65,7 @@ pub(crate) fn done(
     verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
 ) -> Result<Plan, Problem> {
     let mut planned = None;
+    let mut said = Said::default();
     let result = verb(&mut |event| match event {
         Event::Planned(plan) => {
             planned = Some(plan.clone());
@@ -70,14 +80,20 @@ pub(crate) fn done(
             "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
             time.as_secs()
         )),
+        Event::Announced(addresses) => {
+            let addresses = addresses.iter().map(|address| address.id.to_string());
+            said.announced.extend(addresses);
+        }
+        Event::NotAnnounced(error) => {
+            complain(&format!("done, but neighbours were not told: {error}"));
+            said.not_announced.push(error.to_string());
+        }
         _ => {}
     });
     if json {
-        report(schema, planned.as_ref(), &result)?;
-    } else if let Ok(plan) = &result
-        && !plan.is_empty()
-    {
-        print("\nDone, and verified by reading back.\n")?;
+        report(schema, planned.as_ref(), &result, said)?;
+    } else if let Ok(plan) = &result {
+        print(&outcome(plan, &said))?;
     }
     Ok(result?)
 }
@@ -86,6 +102,7 @@ fn report(
     schema: &'static str,
     plan: Option<&Plan>,
     result: &Result<Plan, ApplyError>,
+    said: Said,
 ) -> Result<(), Problem> {
     let error = result.as_ref().err();
     print_json(&Report {
@@ -94,5 +111,19 @@ fn report(
         applied: error.is_none(),
         reverted: error.is_some_and(|error| matches!(error.aftermath(), Aftermath::Reverted)),
         error: error.map(ToString::to_string),
+        announced: said.announced,
+        not_announced: said.not_announced,
     })
+}
+
+fn outcome(plan: &Plan, said: &Said) -> String {
+    let mut text = String::new();
+    if !plan.is_empty() {
+        text.push_str("\nDone, and verified by reading back.\n");
+    }
+    if !said.announced.is_empty() {
+        let all = said.announced.join(", ");
+        text.push_str(&format!("Neighbours were told of {all}.\n"));
+    }
+    text
 }

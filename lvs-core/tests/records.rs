@@ -216,7 +216,7 @@ fn an_address_that_was_found_is_never_removed() {
     let node = node(DR, "director");
     let mut before = observed("dr-director-fresh");
     let own = &node.addresses[1].value;
-    let theirs = lvs_core::net::Address::new(own.id.interface.clone(), own.id.network);
+    let theirs = Address::new(own.id.interface.clone(), own.id.network);
     before.addresses.push(theirs.clone());
     let (record, mut after) = applied(&node, &nothing(&node), &before);
     // Somebody deletes it, the next apply puts it back: it is still not ours.

@@ -76,7 +76,7 @@ impl Held {
             Ok(())
         };
         let scope = Scope::recorded(node, &record);
-        let done = self.run(scope, &plan, &remember, host, events);
+        let done = self.run(scope, &plan, &remember, Some(node), host, events);
         self.settle(&record, &done);
         if let (Ok(_), Some((before, after))) = (&done, written.take()) {
             // Where it cannot be written, what it says of things that are gone does no harm.
@@ -103,7 +103,7 @@ impl Held {
             true => Ok(()),
             false => self.write(&record, &record.before_removal()),
         };
-        let done = self.run(scope, &plan, &remember, host, events);
+        let done = self.run(scope, &plan, &remember, None, host, events);
         self.settle(&record, &done);
         let done = done?;
         // Where it cannot be written, what it says of things that are gone does no harm.
@@ -116,6 +116,7 @@ impl Held {
         scope: Scope,
         plan: &dyn Fn(&Observed) -> Plan,
         remember: &dyn Fn(&Observed, &Plan) -> Result<()>,
+        announced: Option<&NodeState>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
@@ -129,6 +130,7 @@ impl Held {
             plan,
             remember,
             is_stopped: &is_stopped,
+            announced,
             confirmation: self.confirm_within.map(|time| (time, &wait as _)),
         };
         job.run(host, events)
