@@ -67,35 +67,58 @@ pub(crate) fn done(
     let mut planned = None;
     let mut said = Said::default();
     let result = verb(&mut |event| match event {
-        Event::Planned(plan) => {
-            planned = Some(plan.clone());
-            // What cannot be shown is done all the same; the exit status tells.
-            let _ = if json {
-                Ok(())
-            } else {
-                print(&plan.to_string())
-            };
-        }
-        Event::Confirming(time) => complain(&format!(
-            "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
-            time.as_secs()
-        )),
-        Event::Announced(addresses) => {
-            let addresses = addresses.iter().map(|address| address.id.to_string());
-            said.announced.extend(addresses);
-        }
-        Event::NotAnnounced(error) => {
-            complain(&format!("done, but neighbours were not told: {error}"));
-            said.not_announced.push(error.to_string());
-        }
-        _ => {}
+        Event::Planned(plan) => planned = Some(told(plan, json)),
+        event => said.hear(event),
     });
     if json {
         report(schema, planned.as_ref(), &result, said)?;
     } else if let Ok(plan) = &result {
-        print(&outcome(plan, &said))?;
+        print(&said.summary(plan))?;
     }
     Ok(result?)
+}
+
+/// What cannot be shown is done all the same; the exit status tells.
+fn told(plan: &Plan, json: bool) -> Plan {
+    if !json {
+        let _ = print(&plan.to_string());
+    }
+    plan.clone()
+}
+
+impl Said {
+    /// What a person has to know at once is said at once.
+    fn hear(&mut self, event: Event<'_>) {
+        match event {
+            Event::Confirming(time) => complain(&format!(
+                "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
+                time.as_secs()
+            )),
+            Event::Unrecorded(error) => complain(&format!("all is done, but: {error}")),
+            Event::Announced(addresses) => {
+                let addresses = addresses.iter().map(|address| address.id.to_string());
+                self.announced.extend(addresses);
+            }
+            Event::NotAnnounced(error) => {
+                complain(&format!("all is done, but: {error}"));
+                self.not_announced.push(error.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// What was done, in a line or two.
+    fn summary(&self, plan: &Plan) -> String {
+        let mut text = String::new();
+        if !plan.is_empty() {
+            text.push_str("\nDone, and verified by reading back.\n");
+        }
+        if !self.announced.is_empty() {
+            let all = self.announced.join(", ");
+            text.push_str(&format!("Neighbours were told of {all}.\n"));
+        }
+        text
+    }
 }
 
 fn report(
@@ -114,16 +137,4 @@ fn report(
         announced: said.announced,
         not_announced: said.not_announced,
     })
-}
-
-fn outcome(plan: &Plan, said: &Said) -> String {
-    let mut text = String::new();
-    if !plan.is_empty() {
-        text.push_str("\nDone, and verified by reading back.\n");
-    }
-    if !said.announced.is_empty() {
-        let all = said.announced.join(", ");
-        text.push_str(&format!("Neighbours were told of {all}.\n"));
-    }
-    text
 }

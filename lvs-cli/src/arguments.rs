@@ -58,7 +58,7 @@ pub(crate) enum Verb {
     /// Zero the counters of one service, or all: zero [-t ADDRESS:PORT]
     Zero(Words),
     /// Delete all services
-    Flush,
+    Flush(StateArguments),
     /// Set the timeouts of connections in seconds: timeouts TCP TCPFIN UDP (0 keeps one); or show them
     Timeouts(Words),
     /// Start or stop a connection synchronisation daemon
@@ -80,7 +80,7 @@ pub(crate) struct Target {
 
 #[derive(Debug, Args)]
 pub(crate) struct StateArguments {
-    /// Where is remembered what was found and made here
+    /// Where is remembered what was found and made here, and where one change waits for another
     #[arg(long, value_name = "DIR", default_value = State::DEFAULT)]
     pub(crate) state: PathBuf,
 }
@@ -342,6 +342,8 @@ pub(crate) struct RestoreArguments {
     /// Make the kernel's services those of the text, instead of executing it on what is there
     #[arg(long)]
     pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
 }
 
 /// What is done to a service or a destination, in the options of ipvsadm(8).
@@ -367,6 +369,8 @@ pub(crate) enum DaemonVerb {
 /// The rest of the line.
 #[derive(Debug, Args)]
 pub(crate) struct Words {
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
     /// The options of ipvsadm(8)
     #[arg(
         value_name = "OPTION",

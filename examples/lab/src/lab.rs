@@ -12,6 +12,7 @@ use lvs_core::cluster::{
 use lvs_core::ipvs::{Protocol, ServiceId};
 use lvs_core::{Cluster, Host, Netns};
 
+use crate::answers::Answers;
 use crate::error::{Context, Error, Result};
 use crate::modules::load_module;
 use crate::network::Network;
@@ -43,7 +44,7 @@ const ANY_PORT: u16 = 80;
 /// }
 /// lab.wait_for_servers()?;
 /// for service in cluster.services() {
-///     println!("{}", lab.request(&service.service.id, 0)?);
+///     println!("{}", lab.ask(&service.service.id, 10)?);
 /// }
 /// # Ok(())
 /// # }
@@ -53,7 +54,7 @@ pub struct Lab {
     cluster: Cluster,
     topology: Topology,
     network: Network,
-    _servers: Vec<Server>,
+    servers: Vec<(NodeName, Server)>,
 }
 
 /// Ends when dropped.
@@ -78,7 +79,7 @@ impl Lab {
             cluster: cluster.clone(),
             topology,
             network,
-            _servers: servers,
+            servers,
         })
     }
 
@@ -94,6 +95,11 @@ impl Lab {
     /// There is none of that name.
     pub fn node(&self, name: &str) -> Result<&Netns> {
         self.network.node(name)
+    }
+
+    /// Ends the servers of a machine, so that a test can start its own.
+    pub fn stop_servers(&mut self, name: &str) {
+        self.servers.retain(|(machine, _)| machine.as_str() != name);
     }
 
     /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
@@ -194,6 +200,16 @@ impl Lab {
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
     }
 
+    /// The client's first requests to a service, one after the other.
+    ///
+    /// # Errors
+    /// One of them has no answer.
+    pub fn ask(&self, service: &ServiceId, requests: usize) -> Result<Answers> {
+        (0..requests)
+            .map(|number| self.request(service, number))
+            .collect()
+    }
+
     fn marked(&self, service: &ServiceId, number: usize) -> Result<(Protocol, SocketAddr)> {
         let mut services = self.cluster.services().iter();
         let found = services.find(|it| it.service.id == *service);
@@ -247,7 +263,7 @@ fn load_modules(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
+fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<(NodeName, Server)>> {
     let mut wanted = BTreeSet::new();
     for service in cluster.services() {
         for destination in &service.destinations {
@@ -258,7 +274,7 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
     }
     let start = |(name, protocol, port): (NodeName, Protocol, u16)| {
         let netns = network.node(name.as_str())?;
-        match protocol {
+        let server = match protocol {
             Protocol::TCP => http::Server::start(netns, port, name.as_str())
                 .map(|server| Server::Http { _server: server }),
             Protocol::UDP => udp::Server::start(netns, port, name.as_str())
@@ -266,7 +282,8 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<Server>> {
             Protocol::SCTP => http::Server::start_sctp(netns, port, name.as_str())
                 .map(|server| Server::Http { _server: server }),
             other => Err(Error::failed(format!("the lab has no {other} servers"))),
-        }
+        };
+        Ok((name, server?))
     };
     wanted.into_iter().map(start).collect()
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use lvs_core::Cluster;
 use lvs_core::cluster::{Plan, PlanOptions};
-use lvs_lab::{Lab, run_command, run_tool};
+use lvs_lab::{Answers, Lab, run_command, run_tool};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::TcpMaxSeg;
 
@@ -76,14 +76,9 @@ fn applied(text: &str, clients: usize) -> (Cluster, Lab) {
     (cluster, lab)
 }
 
-fn ask(cluster: &Cluster, lab: &Lab, service: usize, requests: usize) -> Vec<String> {
+fn ask(cluster: &Cluster, lab: &Lab, service: usize, requests: usize) -> Answers {
     let service = &cluster.services()[service].service.id;
-    let ask = |number| lab.request(service, number).unwrap();
-    (0..requests).map(ask).collect()
-}
-
-fn count(answers: &[String], name: &str) -> usize {
-    answers.iter().filter(|answer| *answer == name).count()
+    lab.ask(service, requests).unwrap()
 }
 
 /// The last destination added is the first one asked.
@@ -101,8 +96,8 @@ fn nat_alternates() {
 fn dr_keeps_to_its_weights() {
     let (cluster, lab) = applied(DR, 1);
     let answers = ask(&cluster, &lab, 0, 20);
-    assert_eq!(count(&answers, "realserver1"), 8, "{answers:?}");
-    assert_eq!(count(&answers, "realserver2"), 12, "{answers:?}");
+    assert_eq!(answers.of("realserver1"), 8, "{answers:?}");
+    assert_eq!(answers.of("realserver2"), 12, "{answers:?}");
 }
 
 fn ipv6_and_datagrams_are_no_different() {
@@ -138,7 +133,7 @@ fn nat_typed_by_hand() {
 fn dr_typed_by_hand() {
     let (cluster, lab) = typed(DR);
     let answers = ask(&cluster, &lab, 0, 5);
-    assert_eq!(count(&answers, "realserver1"), 2, "{answers:?}");
+    assert_eq!(answers.of("realserver1"), 2, "{answers:?}");
 }
 
 fn tunnel_alternates() {

@@ -141,7 +141,9 @@ impl Pair {
     /// The clients whose connections a director has balanced itself.
     fn balanced(&self, name: &str) -> BTreeSet<SocketAddr> {
         let connections = self.on(name, |host| host.proc().sync_connections().unwrap());
-        let own = connections.iter().filter(|it| it.origin == Some(Origin::Local));
+        let own = connections
+            .iter()
+            .filter(|it| it.origin == Some(Origin::Local));
         own.map(|it| it.client).collect()
     }
 

@@ -81,13 +81,15 @@ const fn is_symptom(code: Code) -> bool {
 
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let here = finding.node.as_ref() == facts.map(|facts| &facts.node);
-    here && finding.severity == Severity::Error && !is_symptom(finding.code)
+    let bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
+    here && bad && !is_symptom(finding.code)
 }
 
-/// Clients in the wrong place are no reason for others to wait.
+/// Clients in the wrong place are no reason for others to wait, nor is what never came.
 fn explains(cause: Code, symptom: Code) -> bool {
     let misplaced = cause == Code::CLIENT_ON_SERVER_NETWORK && symptom == Code::HALF_OPEN;
-    is_symptom(symptom) && !misplaced
+    let unmarked = cause == Code::NEVER_MARKED && symptom != Code::NO_TRAFFIC;
+    is_symptom(symptom) && !misplaced && !unmarked
 }
 
 fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
@@ -101,7 +103,7 @@ fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
     if facts.two_readings().is_some() {
         areas.insert(Area::Traffic);
     }
-    let quiet = !super::view::direct_vips(cluster, &facts.node).is_empty();
+    let quiet = !super::view::carried_vips(cluster, &facts.node).is_empty();
     if quiet || !facts.arp.is_empty() {
         areas.insert(Area::Arp);
     }

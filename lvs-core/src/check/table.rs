@@ -50,7 +50,7 @@ advertises the address or finds a duplicate. Delete it there and add it to lo.";
 
 VIP_MISSING_ON_SERVER = 5, Error, Addresses, "A real server lacks the virtual IP",
 hurts: "packets arrive with the virtual IP as destination and are dropped or sent on as somebody else's",
-"Direct routing changes nothing in the packet but the MAC address: the real server must own the virtual IP, as /32 on lo. \
+"Direct routing changes nothing in the packet but the MAC address, and a tunnel nothing inside: the real server must own the virtual IP, as /32 on lo or the tunnel device. \
 Without it, connections to this server stay in SYN_RECV on the director and the client waits until it gives up, while a health check of the real IP is green. \
 Set the ARP switches first, then add the address.";
 
@@ -102,9 +102,9 @@ hurts: "clients get answers from an address they never spoke to, and drop them",
 an address of the director on its network. Otherwise connections stay in SYN_RECV, and the service counts packets in and none out. \
 Set the gateway to the director's address.";
 
-DR_GATEWAY = 14, Error, Routing, "A real server of direct routing answers through the director",
+DR_GATEWAY = 14, Error, Routing, "A real server answers through the director, which it should bypass",
 hurts: "the director drops packets that claim to come from its own virtual IP",
-"In direct routing answers carry the virtual IP as their source and go straight to the client. Sent through the director, they arrive there with a source \
+"In direct routing and tunnels answers carry the virtual IP as their source and go straight to the client. Sent through the director, they arrive there with a source \
 that is its own address, which the kernel takes for a forgery. Let the real server use the router as gateway.";
 
 SHARED_LINK = 15, Error, Routing, "Director and real server share no network",
@@ -292,4 +292,40 @@ TIME_SERVER_SILENT = 49, Warning, Clock, "The time server does not answer",
 hurts: "whether this machine's clock is right is not known",
 "The NTP server of the file gave no usable answer in time. The name may be wrong, UDP port 123 closed on the way, or the server not synchronised itself. \
 Ask it by hand, for instance with chronyd -Q 'server NAME iburst'.";
+
+TUNNEL_DEVICE = 50, Error, Routing, "A real server cannot unwrap what the director wraps",
+hurts: "its kernel answers \"protocol unreachable\" or nothing at all, and clients are refused or wait",
+"A tunnelled packet is for the virtual IP, inside another one for the real IP. The real server needs the device that unwraps it: tunl0 for IP in IP and GUE, \
+a gre device for GRE, their like for IPv6. The kernel's own appear when the module is loaded, and all of them are down at first. \
+It shows on the director as packets out where a tunnel should have none. lvsctl apply makes the device, sets it up and puts the virtual IP on it.";
+
+TUNNEL_PORT = 51, Error, Routing, "Nothing on a real server unwraps the UDP port of the tunnel",
+hurts: "the director's packets arrive at a port where nobody listens, and clients wait until they give up",
+"With GUE the director sends each packet inside a UDP datagram, and the kernel of the real server unwraps only what comes to a port that it was told of. \
+A port that was never opened, or another number on one of the two sides, loses everything without a word. \
+The listeners of a machine are shown by ip fou show.";
+
+ENCAPSULATION = 52, Error, Routing, "The director wraps packets in something else than the file says",
+hurts: "the real server waits for another kind of packet, and drops these",
+"Both ends of a tunnel have to agree on how packets are wrapped: IP in IP, GUE with its port, or GRE with or without checksum. The file says it once for both, \
+but the kernel's table was changed by hand or by another program, ipvsadm without --tun-type for instance, which means IP in IP. \
+lvsctl apply gives the destination the encapsulation of the file.";
+
+TUNNEL_ROOM = 53, Warning, Routing, "Nothing leaves room for the tunnel",
+hurts: "small requests work, and long ones hang wherever a router or firewall between swallows ICMP",
+"A packet of 1500 bytes does not fit any more when it is wrapped. The director tells the client so by ICMP, but much of the Internet drops that, \
+and then uploads hang while pages load. It is safer to ask for less: a real server whose route to its clients has advmss tells every one of them \
+how large a segment may be. The plan sets it where the file names the gateway. Larger packets between director and real servers (an MTU of 1600, say) do as well.";
+
+NEVER_MARKED = 54, Note, Traffic, "Nothing was ever marked for a service by firewall mark",
+hurts: "packets without the mark meet the director's own ports, and clients are refused",
+"A service by firewall mark takes what a firewall has marked before routing, in prerouting or by tc on the interface; a mark set later, or by no rule at all, is none. \
+Rules cannot be read here, but the service counts connections, and it has counted none since it was added or zeroed. \
+If clients did ask, the rules are missing: lvsctl plan shows them. Otherwise this note goes away with the first client.";
+
+SHADOWED_BY_MARK = 55, Warning, Services, "A mark takes the packets of another service",
+hurts: "the service never gets a connection: a mark comes before an address, and the last rule before others",
+"The kernel looks at the firewall mark first, and only then at address and port. A match of every port (port 0) marks what a service of one port waits for as well; \
+among rules that match the same packet the last one in the file sets the mark. \
+Name the ports in match one by one, or put the service that should win last.";
 }

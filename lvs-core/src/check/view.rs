@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Facts;
-use crate::cluster::{Cluster, Director, NodeName, RealServer, VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Forwarding, Weight};
-use crate::net::{Address, IpNet};
+use crate::cluster::{
+    Cluster, Director, Match, NodeName, RealServer, VirtualDestination, VirtualService,
+};
+use crate::ipvs::{Connection, Family, Forwarding, ServiceId, Weight};
+use crate::net::{Address, IpNet, Route};
 
 /// The facts, if they are of this machine.
 pub(super) fn facts_of<'a>(facts: Option<&'a Facts>, node: &NodeName) -> Option<&'a Facts> {
@@ -48,21 +50,35 @@ pub(super) fn served<'a>(
     })
 }
 
-/// The virtual IPs whose packets a real server receives unchanged.
-pub(super) fn direct_vips(cluster: &Cluster, name: &NodeName) -> BTreeSet<IpAddr> {
+/// The virtual IPs that a real server has to carry: packets arrive with them as their destination.
+pub(super) fn carried_vips(cluster: &Cluster, name: &NodeName) -> BTreeSet<IpAddr> {
     if server(cluster, name).is_none() {
         return BTreeSet::new();
     }
     served(cluster, name)
-        .filter(|(_, destination)| destination.forwarding == Forwarding::DirectRouting)
+        .filter(|(_, destination)| bypasses(destination.forwarding))
         .flat_map(|(service, _)| service.vips())
         .collect()
 }
 
-/// The families in which a machine is reached by a method.
-pub(super) fn families(cluster: &Cluster, name: &NodeName, method: Forwarding) -> BTreeSet<Family> {
+/// Whether answers go straight to the client, past the director.
+pub(super) const fn bypasses(method: Forwarding) -> bool {
+    matches!(method, Forwarding::DirectRouting | Forwarding::Tunnel(_))
+}
+
+/// Whether answers come back through the director.
+pub(super) const fn masquerades(method: Forwarding) -> bool {
+    matches!(method, Forwarding::Masquerade)
+}
+
+/// The families of services for which a machine is reached by certain methods.
+pub(super) fn families(
+    cluster: &Cluster,
+    name: &NodeName,
+    is_one: fn(Forwarding) -> bool,
+) -> BTreeSet<Family> {
     served(cluster, name)
-        .filter(|(_, destination)| destination.forwarding == method)
+        .filter(|(_, destination)| is_one(destination.forwarding))
         .map(|(service, _)| service.service.id.family())
         .collect()
 }
@@ -106,4 +122,67 @@ pub(super) fn director_addresses_near(
 pub(super) fn carrier(director: &Director, vip: IpAddr) -> Option<&Address> {
     let mut addresses = director.addresses.iter();
     addresses.find(|address| address.id.network.addr() == vip)
+}
+
+/// The default route that counts: that of the lowest metric.
+pub(super) fn default_route(facts: &Facts, family: Family) -> Option<&Route> {
+    let of_family = |route: &&Route| {
+        Family::from(route.id.destination.addr()) == family && route.id.is_default()
+    };
+    let routes = facts.routes.iter().filter(of_family);
+    routes.min_by_key(|route| route.id.metric)
+}
+
+/// What clients connect to, where a service has them connect.
+pub(super) fn sockets(service: &VirtualService) -> Vec<Match> {
+    match service.service.id {
+        ServiceId::Socket { protocol, address } => vec![Match { protocol, address }],
+        ServiceId::Fwmark { .. } => service.matches.clone(),
+    }
+}
+
+/// Whether `wide` contains `narrow`: it is the same, or every port of the same address.
+pub(super) fn contains(wide: &Match, narrow: &Match) -> bool {
+    let port = wide.address.port();
+    wide.protocol == narrow.protocol
+        && wide.address.ip() == narrow.address.ip()
+        && (port == 0 || port == narrow.address.port())
+}
+
+/// Whether a connection belongs to a service.
+pub(super) fn is_of(cluster: &Cluster, service: &VirtualService, connection: &Connection) -> bool {
+    let to = Match {
+        protocol: connection.protocol,
+        address: connection.service,
+    };
+    let possible = sockets(service).iter().any(|it| contains(it, &to));
+    possible && taker(cluster, &to).is_some_and(|it| it.service.id == service.service.id)
+}
+
+/// The service that gets what clients send somewhere. A mark comes before an address, and of several
+/// rules that mark the last one counts; an address with its port comes before one of every port.
+pub(super) fn taker<'a>(cluster: &'a Cluster, to: &Match) -> Option<&'a VirtualService> {
+    let services = cluster.services().iter();
+    let rank = |service: &VirtualService, it: &Match| match service.service.id {
+        ServiceId::Fwmark { .. } => 2,
+        ServiceId::Socket { .. } => u8::from(it.address.port() != 0),
+    };
+    let takers = services.flat_map(|service| {
+        let sockets = sockets(service).into_iter();
+        let fitting = sockets.filter(|it| contains(it, to));
+        fitting.map(move |it| (rank(service, &it), service))
+    });
+    let best = takers.max_by_key(|(rank, _)| *rank);
+    best.map(|(_, service)| service)
+}
+
+/// The machine of a destination's address.
+pub(super) fn machine<'a>(
+    cluster: &'a Cluster,
+    service: &'a VirtualService,
+    rip: IpAddr,
+) -> Option<&'a NodeName> {
+    let mut destinations = service.destinations.iter();
+    let found = destinations.find(|it| cluster.real_ip(service, it) == Some(rip))?;
+    Some(&found.real_server)
 }

@@ -232,18 +232,7 @@ impl FromStr for SysctlKey {
     }
 }
 
-impl TryFrom<String> for SysctlKey {
-    type Error = InvalidValue;
-    fn try_from(path: String) -> Result<Self, InvalidValue> {
-        Self::new(path)
-    }
-}
-
-impl From<SysctlKey> for String {
-    fn from(key: SysctlKey) -> Self {
-        key.0.into_owned()
-    }
-}
+crate::text::serde_as_text!(SysctlKey);
 
 #[cfg(test)]
 mod tests {

@@ -5,14 +5,57 @@
 
 mod clock;
 mod dr;
+mod kinds;
+mod marks;
 mod nat;
 mod probe;
+mod six;
+mod tunnel;
 mod web;
 
 pub(crate) const NAT: &str = include_str!("../../../examples/nat.toml");
 pub(crate) const DR: &str = include_str!("../../../examples/dr.toml");
+pub(crate) const TUNNEL: &str = include_str!("../../../examples/tunnel.toml");
+pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 
 lvs_lab::main! {
+    kinds::tunnel_of_ip_in_ip,
+    kinds::tunnel_of_gue,
+    kinds::tunnel_of_gre,
+    kinds::ipv6,
+    kinds::masquerading_of_ipv6,
+    kinds::ipv4_behind_ipv6,
+    kinds::marks,
+    kinds::the_director_serves_too,
+    kinds::synchronised,
+    kinds::many_services,
+    tunnel::strict_rp_filter,
+    tunnel::strict_rp_filter_of_all,
+    tunnel::a_device_that_is_down,
+    tunnel::a_device_that_is_not_there,
+    tunnel::a_device_of_another_kind,
+    tunnel::a_port_that_nobody_unwraps,
+    tunnel::another_port_of_the_real_server,
+    tunnel::another_wrapping_of_the_director,
+    tunnel::virtual_ip_missing_on_a_real_server,
+    tunnel::virtual_ip_of_ipv6_missing,
+    tunnel::a_device_of_ipv6_that_is_down,
+    tunnel::no_way_back,
+    tunnel::no_room_for_the_tunnel,
+    six::no_forwarding,
+    six::masquerading_without_gateway,
+    six::direct_routing_without_gateway,
+    six::a_tunnel_without_gateway,
+    six::virtual_ip_missing_on_a_real_server,
+    six::virtual_ip_missing_on_the_director,
+    six::a_real_server_answers_for_the_virtual_ip,
+    six::a_real_server_finds_a_duplicate,
+    six::the_director_finds_a_duplicate,
+    marks::no_rule_that_marks,
+    marks::virtual_ip_missing_on_the_director,
+    marks::virtual_ip_missing_on_a_real_server,
+    marks::another_gateway,
+    marks::a_mark_that_takes_everything,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,

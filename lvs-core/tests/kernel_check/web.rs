@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
 use lvs_core::cluster::PlanOptions;
-use lvs_core::ipvs::{Command, Seconds, ServiceId};
+use lvs_core::ipvs::{Command, DestinationId, Seconds, ServiceId};
 use lvs_core::net::{Address, IpNet, Route};
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -31,6 +31,7 @@ impl Web {
         let cluster = Cluster::from_toml(&text).unwrap();
         let lab = Lab::new(&cluster, CLIENTS).unwrap();
         lab.apply().unwrap();
+        lab.load_rules().unwrap();
         lab.wait_for_servers().unwrap();
         let service = cluster.services()[0].service.id;
         let web = Self {
@@ -75,8 +76,12 @@ impl Web {
 
     /// The connections that the director has counted for the service, live.
     pub(crate) fn counted(&self) -> u32 {
+        self.counted_by(&self.service)
+    }
+
+    pub(crate) fn counted_by(&self, service: &ServiceId) -> u32 {
         self.on("director", |host| {
-            let destinations = host.ipvs().unwrap().destinations(&self.service).unwrap();
+            let destinations = host.ipvs().unwrap().destinations(service).unwrap();
             destinations.iter().map(|it| it.active + it.inactive).sum()
         })
     }
@@ -124,7 +129,8 @@ impl Web {
     pub(crate) fn mend(&self, finding: &Finding) {
         let node = finding.node.as_ref().unwrap().as_str();
         for line in &finding.mend {
-            if line.starts_with("or ") || line.starts_with("in the file") {
+            let words = ["or ", "in the file", "first, "];
+            if words.iter().any(|word| line.starts_with(word)) {
                 continue;
             }
             let (machine, line) = match line.strip_prefix("on the router: ") {
@@ -136,6 +142,7 @@ impl Web {
         }
     }
 
+    /// What a person would type: a command of Debian's, or one of ours.
     fn run(&self, machine: &str, command: &str) {
         let words: Vec<_> = command.split_whitespace().collect();
         match words.as_slice() {
@@ -145,6 +152,21 @@ impl Web {
                 self.on(machine, |host| {
                     let options = PlanOptions { take_over };
                     state.apply(host, options, &mut |_| ()).map(drop).unwrap();
+                });
+            }
+            [
+                "lvsctl",
+                "destination",
+                "delete",
+                protocol,
+                service,
+                destination,
+            ] => {
+                let service = format!("{protocol} {service}").parse().unwrap();
+                let destination: SocketAddr = destination.parse().unwrap();
+                let id = DestinationId::new(destination.ip(), destination.port());
+                self.on(machine, |host| {
+                    put(host, &[Command::DeleteDestination(service, id)]);
                 });
             }
             [tool @ ("ip" | "sysctl"), arguments @ ..] => {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::direct_vips;
-use crate::check::{ArpAnswers, Code, Facts, Finding};
+use crate::check::view::{around, carried_vips};
+use crate::check::{ArpAnswers, Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::name::IfName;
 use crate::net::Link;
@@ -13,14 +13,18 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
         return Vec::new();
     };
-    let vips = direct_vips(cluster, &facts.node);
+    let vips = carried_vips(cluster, &facts.node);
     // A virtual IP that is not there yet cannot be answered for.
     let carried = |vip: &IpAddr| vip.is_ipv4() && facts.carrying(*vip).next().is_some();
     let mut found = Vec::new();
     if vips.iter().any(carried) {
         for interface in hearing(facts) {
-            found.extend(ignore(facts, &vips, interface));
-            found.extend(announce(facts, &vips, interface));
+            let heard = [
+                ignore(facts, &vips, interface),
+                announce(facts, &vips, interface),
+            ];
+            let severity = severity(cluster, facts, interface);
+            found.extend(heard.into_iter().flatten().map(|it| it.severity(severity)));
         }
     }
     found.extend(facts.arp.iter().filter_map(|answers| probe(facts, answers)));
@@ -36,6 +40,19 @@ fn hearing(facts: &Facts) -> impl Iterator<Item = &IfName> {
     links
         .filter(move |link| !silent(link))
         .map(|link| &link.name)
+}
+
+/// Who is elsewhere, behind a tunnel say, is not asked for the virtual IP today.
+fn severity(cluster: &Cluster, facts: &Facts, interface: &IfName) -> Severity {
+    let here = facts.addresses.iter();
+    let here = here.filter(|address| address.id.interface == *interface);
+    let here: Vec<_> = here.cloned().collect();
+    let directors = cluster.directors().iter().flat_map(|it| &it.addresses);
+    let mut directors = directors.map(|address| address.id.network.addr());
+    match directors.any(|ip| around(&here, ip).next().is_some()) {
+        true => Severity::Error,
+        false => Severity::Warning,
+    }
 }
 
 /// 1 and 2 hide the virtual IP; 3 does not, and 8 hides the real server too.

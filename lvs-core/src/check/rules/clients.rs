@@ -36,13 +36,10 @@ fn masqueraded<'a>(
 
 /// Clients on the virtual IP's own network, which is also that of real servers.
 fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) -> Option<Finding> {
-    let vip = service.vip()?;
-    let own = carrier(director, vip)?.id.network;
-    let shared = masqueraded(cluster, service).find_map(|server| {
-        let rip = server.real_ip(service.service.id.family())?;
-        let near = || around(&server.addresses, vip).next().is_some();
-        (is_wide(&own) && own.contains(&rip) || near()).then_some(server)
-    })?;
+    let vips = service.vips().into_iter();
+    let (vip, shared) = vips
+        .filter_map(|vip| Some((vip, shared(cluster, director, service, vip)?)))
+        .next()?;
     let seen = format!(
         "{vip} is on a network of {}, and so may its clients be",
         shared.name
@@ -53,6 +50,21 @@ fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) 
             .mend("give the virtual IP a network without real servers")
             .mend("or in the file: forwarding = \"dr\""),
     )
+}
+
+/// A real server on the network of a virtual IP.
+fn shared<'a>(
+    cluster: &'a Cluster,
+    director: &Director,
+    service: &'a VirtualService,
+    vip: IpAddr,
+) -> Option<&'a RealServer> {
+    let own = carrier(director, vip)?.id.network;
+    masqueraded(cluster, service).find(|server| {
+        let rip = server.real_ip(service.service.id.family());
+        let near = || around(&server.addresses, vip).next().is_some();
+        rip.is_some_and(|rip| is_wide(&own) && own.contains(&rip) || near())
+    })
 }
 
 /// Whether the method itself keeps a client from being answered, whatever the state of the machines.
@@ -90,7 +102,7 @@ fn neighbour<'a>(
 fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
     let services = cluster.services().iter();
     let found = services.filter_map(|service| {
-        let stalled = stalled(facts, service.service.id).into_iter();
+        let stalled = stalled(cluster, facts, service).into_iter();
         let (client, server) = stalled
             .filter_map(|it| Some((it.client.ip(), neighbour(cluster, service, it)?)))
             .next()?;
@@ -113,7 +125,7 @@ fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
 fn own_client(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
     let services = cluster.services().iter();
     let found = services.filter_map(|service| {
-        let mut stalled = stalled(facts, service.service.id).into_iter();
+        let mut stalled = stalled(cluster, facts, service).into_iter();
         let client = stalled
             .find(|it| is_own(facts, it.client.ip()))?
             .client

@@ -43,6 +43,13 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC => {
                 ip(&finding.object) == ip(&name)
             }
+            // So does everything on the device, and the address that could not be added.
+            Code::TUNNEL_DEVICE => {
+                name.contains(finding.object.as_str()) || step.action.what() == "route"
+            }
+            Code::RP_FILTER => name.ends_with("/rp_filter"),
+            // What the file asks of clients stands on the route.
+            Code::TUNNEL_ROOM => step.action.what() == "route" && !name.contains('.'),
             // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
                 let mut lines = finding.mend.iter();

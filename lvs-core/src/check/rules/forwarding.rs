@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::view::{director_here, families};
+use crate::check::view::{director_here, families, masquerades};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director};
-use crate::ipvs::{Family, Forwarding};
+use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
 
@@ -63,7 +63,7 @@ fn answering<'a>(
 ) -> impl Iterator<Item = (&'a IfName, Family)> {
     let servers = cluster.real_servers().iter();
     servers.flat_map(move |server| {
-        let families = families(cluster, &server.name, Forwarding::Masquerade);
+        let families = families(cluster, &server.name, masquerades);
         let rips = families
             .into_iter()
             .filter_map(|family| Some((server.real_ip(family)?, family)));

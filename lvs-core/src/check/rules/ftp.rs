@@ -1,9 +1,9 @@
 //! FTP, which opens a second connection.
 
-use crate::check::view::director_here;
+use crate::check::view::{director_here, sockets};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
-use crate::ipvs::{Forwarding, Protocol, ServiceId};
+use crate::ipvs::{Forwarding, Protocol};
 
 /// The module that understands it, for masquerading only.
 const MODULE: &str = "ip_vs_ftp";
@@ -33,12 +33,9 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 }
 
 fn is_ftp(service: &VirtualService) -> bool {
-    match service.service.id {
-        ServiceId::Socket { protocol, address } => {
-            protocol == Protocol::TCP && address.port() == 21
-        }
-        ServiceId::Fwmark { .. } => false,
-    }
+    let sockets = sockets(service);
+    let mut sockets = sockets.iter();
+    sockets.any(|it| it.protocol == Protocol::TCP && it.address.port() == 21)
 }
 
 fn has_method(service: &VirtualService, method: Forwarding) -> bool {

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{director_addresses_near, families, server_here};
+use crate::check::view::{
+    bypasses, default_route, director_addresses_near, families, masquerades, server_here,
+};
 use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::{Cluster, RealServer};
-use crate::ipvs::{Family, Forwarding};
-use crate::net::Route;
+use crate::ipvs::Family;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -24,7 +25,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 /// What the file says. (A gateway of the other family says nothing about this one.)
 fn written(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
     let mut found = Vec::new();
-    for family in families(cluster, &server.name, Forwarding::Masquerade) {
+    for family in families(cluster, &server.name, masquerades) {
         let named = server.gateway.filter(|ip| Family::from(*ip) == family);
         found.extend(match named {
             Some(gateway) => masqueraded_by(cluster, server, gateway, family),
@@ -40,27 +41,23 @@ fn written(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
 /// What the machine has.
 fn here(cluster: &Cluster, server: &RealServer, facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
-    for method in [Forwarding::Masquerade, Forwarding::DirectRouting] {
-        for family in families(cluster, &server.name, method) {
-            found.extend(match default_route(facts, family) {
-                None => Some(no_way_back(cluster, server, family, method)),
-                Some(route) => route.gateway.and_then(|gateway| match method {
-                    Forwarding::Masquerade => masqueraded_by(cluster, server, gateway, family),
-                    _ => direct_by(cluster, server, gateway),
-                }),
-            });
-        }
+    for family in families(cluster, &server.name, masquerades) {
+        found.extend(match default_route(facts, family) {
+            None => Some(no_way_back(cluster, server, family)),
+            Some(route) => route
+                .gateway
+                .and_then(|gateway| masqueraded_by(cluster, server, gateway, family)),
+        });
+    }
+    for family in families(cluster, &server.name, bypasses) {
+        found.extend(match default_route(facts, family) {
+            None => Some(no_way_back(cluster, server, family)),
+            Some(route) => route
+                .gateway
+                .and_then(|gateway| direct_by(cluster, server, gateway)),
+        });
     }
     found
-}
-
-/// The default route that counts: that of the lowest metric.
-fn default_route(facts: &Facts, family: Family) -> Option<&Route> {
-    let of_family = |route: &&Route| {
-        Family::from(route.id.destination.addr()) == family && route.id.is_default()
-    };
-    let routes = facts.routes.iter().filter(of_family);
-    routes.min_by_key(|route| route.id.metric)
 }
 
 fn is_director(cluster: &Cluster, ip: IpAddr) -> bool {
@@ -85,7 +82,7 @@ fn masqueraded_by(
     family: Family,
 ) -> Option<Finding> {
     let seen = format!("its gateway is {gateway}, which is not the director");
-    let finding = Finding::new(Code::NAT_GATEWAY, "default", seen).on(&server.name);
+    let finding = Finding::new(Code::NAT_GATEWAY, default(family), seen).on(&server.name);
     (!is_director(cluster, gateway)).then(|| with_gateway(cluster, server, family, finding))
 }
 
@@ -107,7 +104,8 @@ fn with_gateway(
 
 /// The file leaves it to us, and it is not clear what should be done.
 fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<Finding> {
-    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, "default", seen).on(&server.name);
+    let object = default(family);
+    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, object, seen).on(&server.name);
     match near(cluster, server, family).as_slice() {
         [_] => None,
         [] => Some(
@@ -125,30 +123,45 @@ fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<F
 }
 
 fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<Finding> {
-    let direct = families(cluster, &server.name, Forwarding::DirectRouting);
+    let direct = families(cluster, &server.name, bypasses);
     let wrong = direct.contains(&Family::from(gateway)) && is_director(cluster, gateway);
     let router = cluster.directors().iter().find_map(|it| it.gateway);
     let router = router.map_or_else(|| "ROUTER".to_owned(), |ip| ip.to_string());
+    let room = room(cluster, server, gateway.into());
     let seen = format!("its gateway is {gateway}, the director");
     wrong.then(|| {
-        Finding::new(Code::DR_GATEWAY, "default", seen)
+        Finding::new(Code::DR_GATEWAY, default(gateway.into()), seen)
             .on(&server.name)
-            .mend(format!("ip route replace default via {router}"))
+            .mend(format!("ip route replace default via {router}{room}"))
             .mend(format!("in the file: gateway = \"{router}\""))
     })
 }
 
-fn no_way_back(
-    cluster: &Cluster,
-    server: &RealServer,
-    family: Family,
-    method: Forwarding,
-) -> Finding {
+fn no_way_back(cluster: &Cluster, server: &RealServer, family: Family) -> Finding {
     let seen = format!("there is no default route of {family}");
-    let finding = Finding::new(Code::NO_WAY_BACK, "default", seen).on(&server.name);
-    match (method, server.gateway) {
-        (_, Some(gateway)) => finding.mend(format!("ip route replace default via {gateway}")),
-        (Forwarding::Masquerade, None) => with_gateway(cluster, server, family, finding),
-        _ => finding.mend("ip route replace default via ROUTER, and gateway in the file"),
+    let finding = Finding::new(Code::NO_WAY_BACK, default(family), seen).on(&server.name);
+    let room = room(cluster, server, family);
+    match server.gateway {
+        Some(gateway) => finding.mend(format!("ip route replace default via {gateway}{room}")),
+        None if families(cluster, &server.name, masquerades).contains(&family) => {
+            with_gateway(cluster, server, family, finding)
+        }
+        None => finding.mend(format!(
+            "ip route replace default via ROUTER{room}, and gateway in the file"
+        )),
     }
+}
+
+/// The default route as the plan names it.
+const fn default(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "default",
+        Family::Ipv6 => "::/0",
+    }
+}
+
+/// What clients send to a tunnel has to leave room for it.
+fn room(cluster: &Cluster, server: &RealServer, family: Family) -> String {
+    let segment = cluster.segment(&server.name, family);
+    segment.map_or_else(String::new, |segment| format!(" advmss {segment}"))
 }

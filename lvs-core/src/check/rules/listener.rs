@@ -2,30 +2,32 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::check::view::{served, server_here};
+use crate::check::view::{director_here, served, server_here, sockets};
 use crate::check::{Code, Facts, Finding, Listener};
-use crate::cluster::{Cluster, RealServer, VirtualDestination, VirtualService};
-use crate::ipvs::{Forwarding, Protocol, ServiceId};
+use crate::cluster::{Cluster, VirtualDestination, VirtualService};
+use crate::ipvs::{Forwarding, Protocol};
 
+/// A director can be a real server of its own, too.
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
         return Vec::new();
     };
-    let Some(server) = server_here(cluster, facts) else {
+    if server_here(cluster, facts).is_none() && director_here(cluster, facts).is_none() {
         return Vec::new();
-    };
+    }
     served(cluster, &facts.node)
-        .filter_map(|(service, destination)| judge(facts, server, service, destination))
+        .flat_map(|(service, destination)| {
+            let arriving = arriving(cluster, service, destination).into_iter();
+            arriving.filter_map(|it| judge(facts, service, it))
+        })
         .collect()
 }
 
 fn judge(
     facts: &Facts,
-    server: &RealServer,
     service: &VirtualService,
-    destination: &VirtualDestination,
+    (protocol, wanted): (Protocol, SocketAddr),
 ) -> Option<Finding> {
-    let (protocol, wanted) = arrives(server, service, destination)?;
     if facts.listeners.iter().any(|it| hears(it, protocol, wanted)) {
         return None;
     }
@@ -52,26 +54,25 @@ fn judge(
 
 /// Where packets of a service arrive on the real server. Port 0, every port, cannot be judged; nor can
 /// SCTP, whose sockets `/proc` lists elsewhere.
-fn arrives(
-    server: &RealServer,
+fn arriving(
+    cluster: &Cluster,
     service: &VirtualService,
     destination: &VirtualDestination,
-) -> Option<(Protocol, SocketAddr)> {
-    let ServiceId::Socket { protocol, address } = service.service.id else {
-        return None;
-    };
-    let known = [Protocol::TCP, Protocol::UDP].contains(&protocol);
-    if !known || address.port() == 0 {
-        return None;
-    }
-    let wanted = match destination.forwarding {
-        Forwarding::Masquerade => {
-            let rip = server.real_ip(service.service.id.family())?;
-            SocketAddr::new(rip, destination.port.unwrap_or_else(|| address.port()))
-        }
-        _ => address,
-    };
-    Some((protocol, wanted))
+) -> Vec<(Protocol, SocketAddr)> {
+    let sockets = sockets(service).into_iter();
+    let known = sockets.filter(|it| [Protocol::TCP, Protocol::UDP].contains(&it.protocol));
+    let one_port = known.filter(|it| it.address.port() != 0);
+    let arriving = one_port.filter_map(|it| {
+        let wanted = match destination.forwarding {
+            Forwarding::Masquerade => {
+                let rip = cluster.real_ip(service, destination)?;
+                SocketAddr::new(rip, destination.port.unwrap_or_else(|| it.address.port()))
+            }
+            _ => it.address,
+        };
+        Some((it.protocol, wanted))
+    });
+    arriving.collect()
 }
 
 /// Whether a socket gets the packets. One on `[::]` gets IPv4 too unless it is told not to, which

@@ -19,12 +19,14 @@ mod kernel_table;
 mod listener;
 mod lo;
 mod managers;
+mod marks;
 pub(super) mod method;
 mod persistence;
 mod real_ip;
 mod redirects;
 mod redundancy;
 mod reuse;
+mod room;
 mod rp_filter;
 mod server_vip;
 mod shared_link;
@@ -32,6 +34,7 @@ mod stalled;
 mod subnet;
 mod thresholds;
 mod traffic;
+mod tunnel;
 mod udp;
 mod upstream;
 mod weights;
@@ -57,17 +60,20 @@ const RULES: &[Rule] = &[
     listener::check,
     lo::check,
     managers::check,
+    marks::check,
     persistence::check,
     real_ip::check,
     redirects::check,
     redundancy::check,
     reuse::check,
+    room::check,
     rp_filter::check,
     server_vip::check,
     shared_link::check,
     subnet::check,
     thresholds::check,
     traffic::check,
+    tunnel::check,
     udp::check,
     upstream::check,
     weights::check,

@@ -7,6 +7,7 @@ use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director, VirtualService};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
+use crate::net::Address;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let directors = cluster.directors().iter();
@@ -24,10 +25,13 @@ fn judge(
     service: &VirtualService,
     facts: Option<&Facts>,
 ) -> Option<Finding> {
-    let interface = &carrier(director, service.vip()?)?.id.interface;
-    if !rips(cluster, service).any(|rip| faces(director, interface, rip)) {
-        return None;
-    }
+    let vips = service.vips().into_iter();
+    let mut carriers = vips.filter_map(|vip| carrier(director, vip));
+    let is_shared = |it: &&Address| {
+        let interface = &it.id.interface;
+        rips(cluster, service).any(|rip| faces(director, interface, rip))
+    };
+    let interface = &carriers.find(is_shared)?.id.interface;
     let state = match facts.and_then(|facts| facts.effective().send_redirects(interface)) {
         Some(0) => return None,
         Some(_) => "and it sends redirects",

@@ -1,12 +1,13 @@
 //! The check of where packets come from, which dislikes answers that take another way.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
-use crate::check::view::{around, direct_vips, server_here};
-use crate::check::{Code, Facts, Finding};
+use crate::check::view::{around, families, server_here};
+use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
+use crate::ipvs::{Family, Forwarding};
 use crate::name::IfName;
+use crate::sysctl::{Conf, SysctlKey};
 
 /// The level that drops.
 const STRICT: i64 = 1;
@@ -15,10 +16,35 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
         return Vec::new();
     };
-    if !direct_vips(cluster, &facts.node)
-        .iter()
-        .any(IpAddr::is_ipv4)
-    {
+    let mut found = unwrapped(cluster, facts);
+    found.extend(direct(cluster, facts));
+    found
+}
+
+/// Where packets are unwrapped: no answer ever leaves by such a device.
+fn unwrapped(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
+    let Some(node) = server_here(cluster, facts).and_then(|it| cluster.node(it.name.as_str()))
+    else {
+        return Vec::new();
+    };
+    let devices = node.tunnels.iter().map(|wanted| &wanted.value.name);
+    let found = devices.filter(|name| {
+        let key = SysctlKey::rp_filter(&Conf::Interface((*name).clone()));
+        node.sysctls.contains_key(&key) && facts.effective().rp_filter(name) == Some(STRICT)
+    });
+    found
+        .map(|name| {
+            let seen = format!(
+                "rp_filter is 1 (the greater of all and {name}): every packet that is unwrapped is dropped"
+            );
+            finding(facts, name, seen).severity(Severity::Error)
+        })
+        .collect()
+}
+
+fn direct(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
+    let is_direct = |it| it == Forwarding::DirectRouting;
+    if !families(cluster, &facts.node, is_direct).contains(&Family::Ipv4) {
         return Vec::new();
     }
     let Some(leaving) = way_out(facts) else {
@@ -32,11 +58,15 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         let seen = format!(
             "rp_filter is 1 (the greater of all and {interface}), and clients are answered by {leaving}"
         );
-        Finding::new(Code::RP_FILTER, interface, seen)
-            .on(&facts.node)
-            .mend(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
+        finding(facts, interface, seen)
     });
     found.collect()
+}
+
+fn finding(facts: &Facts, interface: &IfName, seen: String) -> Finding {
+    Finding::new(Code::RP_FILTER, interface, seen)
+        .on(&facts.node)
+        .mend(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
 }
 
 /// The interface by which clients are answered.
@@ -48,7 +78,7 @@ fn way_out(facts: &Facts) -> Option<&IfName> {
 
 /// The interfaces where the director's packets arrive: those on a network of the director.
 fn arriving<'a>(cluster: &Cluster, facts: &'a Facts) -> BTreeSet<&'a IfName> {
-    let rip = server_here(cluster, facts).and_then(|it| it.real_ip(crate::ipvs::Family::Ipv4));
+    let rip = server_here(cluster, facts).and_then(|it| it.real_ip(Family::Ipv4));
     let networks = rip
         .into_iter()
         .flat_map(|rip| around(&facts.addresses, rip));

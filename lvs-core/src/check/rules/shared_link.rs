@@ -10,7 +10,7 @@ pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
     for director in cluster.directors() {
         for server in cluster.real_servers() {
-            let families = families(cluster, &server.name, Forwarding::DirectRouting);
+            let families = families(cluster, &server.name, |it| it == Forwarding::DirectRouting);
             let families = families.into_iter();
             found.extend(families.filter_map(|family| judge(director, server, family)));
         }

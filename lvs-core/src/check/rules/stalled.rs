@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use crate::check::view::is_of;
 use crate::check::{Facts, Reading};
-use crate::ipvs::{Connection, Protocol, Seconds, ServiceId};
+use crate::cluster::{Cluster, VirtualService};
+use crate::ipvs::{Connection, Protocol, Seconds};
 
 /// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
 /// works an answer takes a few milliseconds.
@@ -13,14 +15,18 @@ const WAITED: Seconds = Seconds(58);
 /// answer for a second, or asked for shortly before it and again since. Other entries say nothing about
 /// now: they stay for a minute after their client has given up, and each may be renewed once more by
 /// what the real server repeats meanwhile.
-pub(super) fn stalled(facts: &Facts, service: ServiceId) -> Vec<&Connection> {
+pub(super) fn stalled<'a>(
+    cluster: &Cluster,
+    facts: &'a Facts,
+    service: &VirtualService,
+) -> Vec<&'a Connection> {
     let Some((first, last)) = facts.two_readings() else {
         return Vec::new();
     };
     let pause = last.at.saturating_sub(first.at).as_secs();
     let half_open = last.connections.iter();
     half_open
-        .filter(|now| id(now) == service && is_half_open(now))
+        .filter(|now| is_half_open(now) && is_of(cluster, service, now))
         .filter(|now| match before(first, now) {
             Some(before) if is_half_open(before) => {
                 before.expires >= WAITED && is_renewed(before, now, pause)
@@ -43,11 +49,4 @@ fn before<'a>(first: &'a Reading, now: &Connection) -> Option<&'a Connection> {
     let ends = |it: &Connection| -> (SocketAddr, SocketAddr) { (it.client, it.destination) };
     let mut connections = first.connections.iter();
     connections.find(|it| ends(it) == ends(now) && it.service == now.service)
-}
-
-fn id(connection: &Connection) -> ServiceId {
-    ServiceId::Socket {
-        protocol: connection.protocol,
-        address: connection.service,
-    }
 }

@@ -1,13 +1,13 @@
 //! What connections tell: whether they come about, whether answers pass, whether all get their share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::clients::is_hopeless;
 use super::stalled::stalled;
-use crate::check::view::director_here;
+use crate::check::view::{director_here, is_of, machine};
 use crate::check::{Code, Entry, Facts, Finding, Reading};
-use crate::cluster::{Cluster, NodeName, VirtualService};
+use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Forwarding, ServiceId, Weight};
 
 /// So many stalled connections are no accident: a client that went away leaves one or two.
@@ -87,7 +87,7 @@ impl Seen<'_> {
     fn is_asked(&self, first: &Reading, last: &Reading) -> bool {
         let clients = |reading: &Reading| -> BTreeSet<SocketAddr> {
             let connections = reading.connections.iter();
-            let ours = connections.filter(|it| Some(it.service.ip()) == self.service.vip());
+            let ours = connections.filter(|it| is_of(self.cluster, self.service, it));
             ours.map(|it| it.client).collect()
         };
         !clients(last).is_subset(&clients(first))
@@ -96,7 +96,7 @@ impl Seen<'_> {
     /// The destinations whose connections do not come about. Clients that no real server could answer
     /// have findings of their own.
     fn half_open(&self) -> Vec<Finding> {
-        let stalled = stalled(self.facts, self.id()).into_iter();
+        let stalled = stalled(self.cluster, self.facts, self.service).into_iter();
         let others = stalled.filter(|it| !is_hopeless(self.cluster, self.facts, self.service, it));
         let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
         for connection in others {
@@ -109,7 +109,7 @@ impl Seen<'_> {
     }
 
     fn half_open_at(&self, destination: SocketAddr, count: usize) -> Finding {
-        let name = self.name_of(destination.ip());
+        let name = machine(self.cluster, self.service, destination.ip());
         let who = name.map_or_else(|| destination.to_string(), ToString::to_string);
         let seen = format!("{count} connections to {who} get no answer (SYN_RECV)");
         let object = format!("{destination} of {}", self.id());
@@ -118,13 +118,6 @@ impl Seen<'_> {
             Some(name) => finding.mend(format!("lvsctl check FILE --node {name}, on {name}")),
             None => finding.mend("lvsctl apply, which removes destinations the file does not name"),
         }
-    }
-
-    fn name_of(&self, rip: IpAddr) -> Option<&NodeName> {
-        let family = self.id().family();
-        let mut servers = self.cluster.real_servers().iter();
-        let server = servers.find(|server| server.real_ip(family) == Some(rip))?;
-        Some(&server.name)
     }
 
     /// Only where everything is masqueraded: other answers do not pass here.

@@ -12,19 +12,19 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let found = directors.flat_map(|director| {
         let facts = facts_of(facts, &director.name);
         let vips = cluster.virtual_ips().into_iter();
-        vips.filter(move |vip| !facts.is_some_and(|facts| is_reached(facts, *vip)))
+        vips.filter(move |vip| !facts.is_some_and(|facts| is_reached(cluster, facts, *vip)))
             .filter_map(|vip| judge(director, vip))
     });
     found.collect()
 }
 
 /// Somebody was counted who connected to it.
-fn is_reached(facts: &Facts, vip: IpAddr) -> bool {
-    let mut entries = facts.now().into_iter().flat_map(|now| &now.services);
-    entries.any(|entry| {
-        let service = &entry.status.service;
-        let at = matches!(service.id, crate::ipvs::ServiceId::Socket { address, .. } if address.ip() == vip);
-        at && entry.status.stats.connections > 0
+fn is_reached(cluster: &Cluster, facts: &Facts, vip: IpAddr) -> bool {
+    let services = cluster.services().iter();
+    let mut ours = services.filter(|service| service.vips().contains(&vip));
+    ours.any(|service| {
+        let entry = facts.now().and_then(|now| now.service(&service.service.id));
+        entry.is_some_and(|entry| entry.status.stats.connections > 0)
     })
 }
 

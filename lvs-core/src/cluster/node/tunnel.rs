@@ -146,10 +146,18 @@ pub(super) fn replies(
         ipv4_by_ipv6(state, gateway);
     }
     for family in [Family::Ipv4, Family::Ipv6] {
-        let of_family = wrapped(cluster, name).filter(|it| Family::from(it.vip) == family);
-        if let Some(segment) = of_family.map(|wrapped| segment(&wrapped)).min() {
+        if let Some(segment) = cluster.segment(name, family) {
             ask_for_less(state, family, segment);
         }
+    }
+}
+
+impl Cluster {
+    /// The largest TCP segment that clients of a family may send to a machine that serves, so that it still fits
+    /// into a packet of 1500 bytes when it is wrapped; `None` where nothing is.
+    pub(crate) fn segment(&self, name: &NodeName, family: Family) -> Option<u32> {
+        let wrapped = wrapped(self, name).filter(|it| Family::from(it.vip) == family);
+        wrapped.map(|wrapped| segment(&wrapped)).min()
     }
 }
 

@@ -77,10 +77,13 @@ fn unlike(wanted: &Address, found: &Address) -> Option<String> {
     let label = wanted.label.is_some() && wanted.label != found.label;
     let broadcast = wanted.broadcast.is_some() && wanted.broadcast != found.broadcast;
     (label || broadcast).then(|| {
+        let has = match found.detail() {
+            nothing if nothing.is_empty() => "nothing".to_owned(),
+            detail => detail,
+        };
         format!(
-            "{} has {:?}, not {:?}; the kernel cannot change that in place, and nothing depends on it",
+            "{} has {has} instead of {}; the kernel cannot change that in place, and nothing depends on it",
             found.id,
-            found.detail(),
             wanted.detail()
         )
     })

@@ -12,6 +12,9 @@ pub(super) struct Draft<'a> {
     phases: Vec<Phase>,
 }
 
+/// A phase's name, and its plan by what is known (`C`) and what the machine will look like by then.
+pub(super) type Planned<C> = (&'static str, fn(&C, &Observed) -> Vec<Step>);
+
 impl<'a> Draft<'a> {
     pub(super) fn new(node: &'a NodeState, observed: &'a Observed) -> Self {
         Self {
@@ -22,9 +25,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Plans a phase on what the machine will look like by then; one without steps is none.
-    pub(super) fn phase(&mut self, name: &'static str, plan: impl FnOnce(&Observed) -> Vec<Step>) {
-        let steps = plan(&self.seen);
+    /// Plans one phase after the other; one without steps is none.
+    pub(super) fn phases<C>(&mut self, context: &C, phases: &[Planned<C>]) {
+        for (name, plan) in phases {
+            self.phase(name, plan(context, &self.seen));
+        }
+    }
+
+    fn phase(&mut self, name: &'static str, steps: Vec<Step>) {
         self.seen.apply(steps.iter().map(|step| &step.action));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });

@@ -27,7 +27,7 @@ pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
 use super::{ClusterName, NodeName, NodeState, Observed, Part, Record, Role};
-use draft::Draft;
+use draft::{Draft, Planned};
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
 /// progress. The next phase begins when all of this one is done.
@@ -94,52 +94,18 @@ impl Plan {
         record: &Record,
         options: PlanOptions,
     ) -> Self {
-        let node = &*record.honoured(node);
+        let node = record.honoured(node);
         let options = PlanOptions {
             take_over: options.take_over || record.is_applied(),
         };
-        let mut draft = Draft::new(node, observed);
-        draft.phase("released routes", |seen| routes::released(node, seen));
-        draft.phase("released addresses", |seen| addresses::released(node, seen));
-        // First, for what they carry, their state and their switches are there only when they are.
-        draft.phase("tunnels", |seen| {
-            let mut steps = tunnels::made(node, seen);
-            steps.extend(tunnels::listening(node, seen));
-            steps
-        });
-        draft.phase("links and forwarding", |seen| {
-            let mut steps = links::up(node, seen);
-            steps.extend(sysctls::ip_forward(node, seen));
-            steps
-        });
-        draft.phase("sysctls", |seen| sysctls::others(node, seen));
-        draft.phase("addresses", |seen| addresses::own(node, seen));
-        draft.phase("routes", |seen| routes::own(node, seen));
-        draft.phase("stopped sync daemons", |seen| {
-            daemons::stopped(node, seen, record)
-        });
-        draft.phase("timeouts", |seen| services::timeouts(node, seen));
-        draft.phase("services", |seen| services::services(node, seen));
-        draft.phase("switches of IPVS", |seen| sysctls::of_ipvs(node, seen));
-        draft.phase("destinations", |seen| {
-            services::destinations_added(node, seen)
-        });
-        draft.phase("changed destinations", |seen| {
-            services::destinations_edited(node, seen, record)
-        });
-        let switches = match node.role {
-            Some(_) => "floating addresses",
-            None => "virtual IPs",
+        let node = &*node;
+        let wanted = Wanted {
+            node,
+            record,
+            options,
         };
-        draft.phase(switches, |seen| addresses::switches(node, seen));
-        draft.phase("last routes", |seen| routes::by_virtual_ips(node, seen));
-        draft.phase("deleted destinations", |seen| {
-            services::destinations_deleted(node, seen, record, options)
-        });
-        draft.phase("deleted services", |seen| {
-            services::services_deleted(node, seen, record, options)
-        });
-        draft.phase("sync daemons", |seen| daemons::running(node, seen));
+        let mut draft = Draft::new(node, observed);
+        draft.phases(&wanted, &Wanted::PHASES);
         unnamed::phases(&mut draft, node, observed, record);
         draft.finish(record, foreign::refusals(node, observed, record, options))
     }
@@ -162,6 +128,74 @@ impl Plan {
         outcome.apply(self.steps().map(|step| &step.action));
         outcome
     }
+}
+
+/// What a plan goes by.
+struct Wanted<'a> {
+    node: &'a NodeState,
+    record: &'a Record,
+    options: PlanOptions,
+}
+
+impl Wanted<'_> {
+    /// The order is half of what a plan is worth.
+    const PHASES: [Planned<Self>; 19] = [
+        ("released routes", |it, seen| {
+            routes::released(it.node, seen)
+        }),
+        ("released addresses", |it, seen| {
+            addresses::released(it.node, seen)
+        }),
+        // First, for what they carry, their state and their switches are there only when they are.
+        ("tunnels", |it, seen| {
+            let mut steps = tunnels::made(it.node, seen);
+            steps.extend(tunnels::listening(it.node, seen));
+            steps
+        }),
+        // `ip_forward` before all switches that it changes.
+        ("links and forwarding", |it, seen| {
+            let mut steps = links::up(it.node, seen);
+            steps.extend(sysctls::ip_forward(it.node, seen));
+            steps
+        }),
+        ("sysctls", |it, seen| sysctls::others(it.node, seen)),
+        ("addresses", |it, seen| addresses::own(it.node, seen)),
+        ("routes", |it, seen| routes::own(it.node, seen)),
+        ("stopped sync daemons", |it, seen| {
+            daemons::stopped(it.node, seen, it.record)
+        }),
+        ("timeouts", |it, seen| services::timeouts(it.node, seen)),
+        ("services", |it, seen| services::services(it.node, seen)),
+        // Their module, which has them, may come with the first service.
+        ("switches of IPVS", |it, seen| {
+            sysctls::of_ipvs(it.node, seen)
+        }),
+        ("destinations", |it, seen| {
+            services::destinations_added(it.node, seen)
+        }),
+        ("changed destinations", |it, seen| {
+            services::destinations_edited(it.node, seen, it.record)
+        }),
+        // Clients come with them: something must be behind them by now.
+        ("virtual IPs", |it, seen| match it.node.role {
+            None => addresses::switches(it.node, seen),
+            Some(_) => Vec::new(),
+        }),
+        ("floating addresses", |it, seen| match it.node.role {
+            Some(_) => addresses::switches(it.node, seen),
+            None => Vec::new(),
+        }),
+        ("last routes", |it, seen| {
+            routes::by_virtual_ips(it.node, seen)
+        }),
+        ("deleted destinations", |it, seen| {
+            services::destinations_deleted(it.node, seen, it.record, it.options)
+        }),
+        ("deleted services", |it, seen| {
+            services::services_deleted(it.node, seen, it.record, it.options)
+        }),
+        ("sync daemons", |it, seen| daemons::running(it.node, seen)),
+    ];
 }
 
 /// `{cluster, node, role, changed, phases, refusals, foreign, notes, nftables}`.

@@ -1,0 +1,116 @@
+//! The devices and ports of a real server that unwrap what a director has wrapped, and what the director
+//! wraps it in.
+
+use crate::check::view::{director_here, server_here};
+use crate::check::{Code, Facts, Finding};
+use crate::cluster::{Cluster, NodeState, Observed};
+use crate::ipvs::{Destination, Forwarding, ServiceId};
+use crate::name::IfName;
+use crate::net::{Listener, Tunnel};
+
+/// The module comes with the first packet that the kernel is to wrap or unwrap.
+const APPLY: &str = "lvsctl apply FILE";
+
+pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    let Some(facts) = facts else {
+        return Vec::new();
+    };
+    let (Some(node), Some(observed)) = (cluster.node(facts.node.as_str()), &facts.observed) else {
+        return Vec::new();
+    };
+    if director_here(cluster, facts).is_some() {
+        return wrapped(facts, &node, observed);
+    }
+    if server_here(cluster, facts).is_none() {
+        return Vec::new();
+    }
+    let tunnels = node.tunnels.iter().map(|wanted| &wanted.value);
+    let listeners = node.listeners.iter().map(|wanted| &wanted.value);
+    tunnels
+        .filter_map(|tunnel| device(facts, observed, tunnel))
+        .chain(listeners.filter_map(|it| port(facts, observed, it)))
+        .collect()
+}
+
+/// Whether an interface is none of a tunnel's, or there as the tunnel wants it.
+pub(super) fn is_fit(facts: &Facts, node: &NodeState, name: &IfName) -> bool {
+    let mut wanted = node.tunnels.iter().map(|wanted| &wanted.value);
+    let tunnel = wanted.find(|it| it.name == *name);
+    let observed = facts.observed.as_ref();
+    tunnel
+        .zip(observed)
+        .is_none_or(|(tunnel, observed)| device(facts, observed, tunnel).is_none())
+}
+
+/// Whether an interface is there and up.
+fn is_in_use(facts: &Facts, name: &IfName) -> bool {
+    let mut links = facts.links.iter();
+    links.any(|link| link.name == *name && link.up)
+}
+
+fn device(facts: &Facts, observed: &Observed, wanted: &Tunnel) -> Option<Finding> {
+    let name = &wanted.name;
+    let finding = |seen: String| Finding::new(Code::TUNNEL_DEVICE, name, seen).on(&facts.node);
+    if !facts.links.iter().any(|link| link.name == *name) {
+        return Some(finding(format!("there is no {name}")).mend(APPLY));
+    }
+    if !observed.tunnels.contains(wanted) {
+        let seen = format!("{name} does not unwrap what the file says");
+        let finding = finding(seen).mend(format!("ip link delete {name}"));
+        return Some(finding.mend(APPLY));
+    }
+    // Its routes went with it, and addresses of IPv6: one command is not enough.
+    let is_up = is_in_use(facts, name);
+    (!is_up).then(|| finding(format!("{name} is down")).mend(APPLY))
+}
+
+fn port(facts: &Facts, observed: &Observed, wanted: &Listener) -> Option<Finding> {
+    if observed.listeners.contains(wanted) {
+        return None;
+    }
+    let others: Vec<_> = observed.listeners.iter().map(ToString::to_string).collect();
+    let seen = match others.as_slice() {
+        [] => format!("nothing unwraps {wanted}"),
+        _ => format!("nothing unwraps {wanted}, only {}", others.join(" and ")),
+    };
+    let six = match wanted.family {
+        crate::ipvs::Family::Ipv4 => "",
+        crate::ipvs::Family::Ipv6 => " -6",
+    };
+    Some(
+        Finding::new(Code::TUNNEL_PORT, wanted, seen)
+            .on(&facts.node)
+            .mend(format!("ip fou add port {} gue{six}", wanted.port)),
+    )
+}
+
+/// Destinations that the director's table wraps in something else than the file says.
+fn wrapped(facts: &Facts, node: &NodeState, observed: &Observed) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for service in &node.services {
+        let id = service.service.id;
+        let wanted = service.destinations.iter().map(|it| &it.value);
+        found.extend(wanted.filter_map(|it| judge(facts, observed, id, it)));
+    }
+    found
+}
+
+fn judge(
+    facts: &Facts,
+    observed: &Observed,
+    service: ServiceId,
+    wanted: &Destination,
+) -> Option<Finding> {
+    let seen = observed.destination(&service, &wanted.id)?;
+    let (Forwarding::Tunnel(should), Forwarding::Tunnel(is)) = (wanted.forwarding, seen.forwarding)
+    else {
+        return None;
+    };
+    let object = format!("{} of {service}", wanted.id);
+    let seen = format!("packets are wrapped in {is}, and unwrapped as {should}");
+    (is != should).then(|| {
+        Finding::new(Code::ENCAPSULATION, object, seen)
+            .on(&facts.node)
+            .mend(APPLY)
+    })
+}

@@ -1,0 +1,164 @@
+//! IPv6, broken.
+
+use std::time::{Duration, Instant};
+
+use lvs_core::check::Code;
+use lvs_core::net::Address;
+use lvs_core::{Host, Netns};
+use lvs_lab::run_tool;
+
+use crate::SIX;
+use crate::kinds::NAT_OF_IPV6;
+use crate::web::{Hurts, Web, address, findings, only, set, text};
+
+const RS: &str = "realserver2";
+const VIP: &str = "2001:db8:5::11/128";
+
+/// Row 11.
+pub(crate) fn no_forwarding() {
+    let web = Web::new(NAT_OF_IPV6);
+    web.broken("director", Code::FORWARDING, Hurts::Clients, |host| {
+        set(host, "net/ipv6/conf/all/forwarding", "0");
+    });
+}
+
+/// Row 13.
+pub(crate) fn masquerading_without_gateway() {
+    let web = Web::new(NAT_OF_IPV6);
+    // The client is on another network than the real servers, but no router is between.
+    web.broken(RS, Code::NO_WAY_BACK, Hurts::Clients, no_default_route);
+}
+
+/// Row 28.
+pub(crate) fn direct_routing_without_gateway() {
+    let web = Web::new(SIX);
+    web.broken(RS, Code::NO_WAY_BACK, Hurts::Clients, no_default_route);
+}
+
+/// Row 28: the remedy leaves room for the tunnel.
+pub(crate) fn a_tunnel_without_gateway() {
+    let web = Web::new(SIX);
+    web.broken(
+        "realserver3",
+        Code::NO_WAY_BACK,
+        Hurts::Clients,
+        no_default_route,
+    );
+}
+
+fn no_default_route(_: &mut Host) {
+    run_tool("ip", &["-6", "route", "del", "default"]).unwrap();
+}
+
+/// Row 7.
+pub(crate) fn virtual_ip_missing_on_a_real_server() {
+    let web = Web::new(SIX);
+    web.broken(RS, Code::VIP_MISSING_ON_SERVER, Hurts::Clients, |host| {
+        host.net().delete_address(&vip("lo").id).unwrap()
+    });
+}
+
+/// Row 8.
+pub(crate) fn virtual_ip_missing_on_the_director() {
+    let web = Web::new(SIX);
+    web.broken(
+        "director",
+        Code::VIP_MISSING_ON_DIRECTOR,
+        Hurts::Clients,
+        |host| host.net().delete_address(&vip("eth0").id).unwrap(),
+    );
+}
+
+fn vip(interface: &str) -> Address {
+    address(interface, VIP)
+}
+
+fn without_detection(interface: &str) -> Address {
+    Address {
+        no_dad: true,
+        ..vip(interface)
+    }
+}
+
+/// From lo to the network interface.
+fn exposed(host: &mut Host, address: &Address) {
+    detect_duplicates(host);
+    let net = host.net();
+    net.delete_address(&vip("lo").id).unwrap();
+    net.add_address(address).unwrap();
+}
+
+/// Row 44: IPv6 has no arp_ignore, so that both answer.
+pub(crate) fn a_real_server_answers_for_the_virtual_ip() {
+    // The router believes who answers last: here that is who was plugged in first.
+    let culprit = "backup";
+    let web = Web::new(&SIX.replace(RS, culprit));
+    web.on(culprit, |host| exposed(host, &without_detection("eth0")));
+    web.on("router", forget);
+    let answers = web.answers();
+    let stolen = |it: &Option<String>| it.as_deref() == Some(culprit);
+    // The first one may have met both.
+    assert!(answers.iter().skip(1).all(stolen), "{answers:?}");
+    let finding = only(&web.check(culprit), Code::VIP_ON_NIC);
+    web.mend(&finding);
+    web.on("router", forget);
+    web.mended(culprit);
+    web.mended("director");
+}
+
+/// As every other machine does; those of the lab have no time for it.
+fn detect_duplicates(host: &Host) {
+    set(host, "net/ipv6/conf/eth0/accept_dad", "1");
+}
+
+fn forget(_: &mut Host) {
+    let line = ["-6", "neigh", "flush", "to", "2001:db8:5::11"];
+    run_tool("ip", &line).unwrap();
+}
+
+/// Row 44: with detection of duplicates the kernel does not use it, and who uses none drops packets.
+pub(crate) fn a_real_server_finds_a_duplicate() {
+    let web = Web::new(SIX);
+    web.on(RS, |host| exposed(host, &vip("eth0")));
+    wait_for_duplicate(web.lab.node(RS).unwrap());
+    assert!(!web.works());
+    let finding = only(&web.check(RS), Code::VIP_ON_NIC);
+    assert!(finding.seen.contains("does not use it"), "{finding}");
+    web.mend(&finding);
+    web.mended(RS);
+}
+
+/// Row 44, the other way round: the real server had it first.
+pub(crate) fn the_director_finds_a_duplicate() {
+    let web = Web::new(SIX);
+    web.on(RS, |host| exposed(host, &without_detection("eth0")));
+    web.on("director", |host| {
+        detect_duplicates(host);
+        let net = host.net();
+        net.delete_address(&vip("eth0").id).unwrap();
+        net.add_address(&vip("eth0")).unwrap();
+    });
+    wait_for_duplicate(web.lab.node("director").unwrap());
+    let report = web.check("director");
+    let found = findings(&report);
+    let [finding] = found.as_slice() else {
+        panic!("{}", text(&report));
+    };
+    assert_eq!(finding.code, Code::DUPLICATE_ADDRESS);
+    web.mend(&only(&web.check(RS), Code::VIP_ON_NIC));
+    web.mend(finding);
+    web.on("router", forget);
+    web.mended("director");
+}
+
+/// The kernel asks for a second.
+fn wait_for_duplicate(machine: &Netns) {
+    let started = Instant::now();
+    let failed = |_: &mut Host| {
+        let line = ["-6", "address", "show", "dadfailed"];
+        run_tool("ip", &line).unwrap().contains(VIP)
+    };
+    while !machine.run(failed).unwrap() {
+        assert!(started.elapsed() < Duration::from_secs(20), "no duplicate");
+    }
+}
