@@ -139,7 +139,10 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 18] = [
+    const PHASES: [Planned<Self>; 19] = [
+        ("released routes", |it, seen| {
+            routes::released(it.node, seen)
+        }),
         ("released addresses", |it, seen| {
             addresses::released(it.node, seen)
         }),
