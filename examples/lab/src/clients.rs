@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,35 +15,33 @@ use crate::http;
 const EVERY: Duration = Duration::from_millis(50);
 
 /// How long an answer is awaited.
-const ANSWER: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A request and what became of it.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// When the client began to connect.
-    pub begun: Instant,
+    pub(crate) begun: Instant,
     /// When it had its answer, or gave up.
-    pub ended: Instant,
+    pub(crate) ended: Instant,
     /// The name of the machine that answered.
-    pub answer: io::Result<String>,
+    pub(crate) answer: io::Result<String>,
 }
 
 /// Has the client begin a request every 50 ms, whatever becomes of those before, until `happening` has
-/// returned; answers what that returned, and all requests in the order of their beginnings.
-///
-/// # Errors
-/// The client's namespace cannot be entered.
-pub fn requests_during<T>(
+/// returned, which is told how many have begun; answers what that returned, and all requests in the order of
+/// their beginnings.
+pub(crate) fn requests_during<T>(
     client: &Netns,
     server: SocketAddr,
-    happening: impl FnOnce() -> T,
+    happening: impl FnOnce(&AtomicUsize) -> T,
 ) -> Result<(T, Vec<Request>)> {
-    let over = AtomicBool::new(false);
+    let (begun, over) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
-        let requests = scope.spawn(|| client.run(|_| begin_until(&over, server)));
+        let requests = scope.spawn(|| client.run(|_| begin_until(&over, &begun, server)));
         let result = {
             let _over = Over(&over);
-            happening()
+            happening(&begun)
         };
         let requests = requests.join();
         let requests = requests.map_err(|_| Error::failed("the client panicked"))??;
@@ -61,12 +59,15 @@ impl Drop for Over<'_> {
 }
 
 /// A thread's threads are in its namespace.
-fn begin_until(over: &AtomicBool, server: SocketAddr) -> Vec<Request> {
+fn begin_until(over: &AtomicBool, begun: &AtomicUsize, server: SocketAddr) -> Vec<Request> {
     thread::scope(|scope| {
-        let mut requests = Vec::new();
+        let (mut requests, mut next) = (Vec::new(), Instant::now());
         while !over.load(Ordering::Relaxed) {
             requests.push(scope.spawn(move || request(server)));
-            thread::sleep(EVERY);
+            begun.store(requests.len(), Ordering::Relaxed);
+            // Steady, but what was missed is not made up for.
+            next = (next + EVERY).max(Instant::now());
+            thread::sleep(next.saturating_duration_since(Instant::now()));
         }
         let ended = requests.into_iter().map(|request| request.join());
         ended.filter_map(std::result::Result::ok).collect()

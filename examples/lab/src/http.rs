@@ -22,6 +22,9 @@ use crate::error::{Context, Error, Result};
 /// A client that says nothing for this long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same for one that has been answered and keeps its connection.
+const KEPT: Duration = Duration::from_secs(20);
+
 /// Says that no further request comes on this connection.
 const CLOSE: &str = "Connection: close";
 
@@ -133,6 +136,7 @@ fn answer(client: &TcpStream, page: &str) -> io::Result<()> {
         if last {
             break;
         }
+        client.set_read_timeout(Some(KEPT))?;
     }
     Ok(())
 }

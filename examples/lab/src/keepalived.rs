@@ -23,21 +23,18 @@ const USERS: [(&str, &str); 2] = [
 
 /// What a machine has of its own besides its network.
 #[derive(Clone, Copy, Debug)]
-pub struct Machine<'a> {
+pub(crate) struct Machine<'a> {
     /// Its host name.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// All its files in `/etc`, by their whole names; its `/run` is empty.
-    pub files: &'a [(&'a str, &'a str)],
+    pub(crate) files: &'a [(&'a str, &'a str)],
     /// Programs by links to where they lie: a directory of `/run` is the place for those.
-    pub programs: &'a [(&'a str, &'a Path)],
+    pub(crate) programs: &'a [(&'a str, &'a Path)],
 }
 
 /// Starts keepalived on a machine, by the `/etc/keepalived/keepalived.conf` that it has. keepalived and the
 /// programs it calls see the machine's own host name, `/etc` and `/run`, as if it were a real one.
-///
-/// # Errors
-/// keepalived could not be fetched, or the kernel refuses.
-pub fn keepalived(netns: &Netns, machine: Machine<'_>) -> Result<Daemon> {
+pub(crate) fn keepalived(netns: &Netns, machine: Machine<'_>) -> Result<Daemon> {
     Daemon::start_after(netns, "keepalived", &OPTIONS, || machine.enter())
 }
 

@@ -1,10 +1,12 @@
 //! Two directors of which keepalived chooses the active one.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lvs_core::ipvs::ServiceId;
 use lvs_core::net::Address;
 use lvs_core::{Cluster, Host};
 
@@ -67,6 +69,7 @@ impl Pair {
             pair.start(&name)?;
             pair.wait_for_active()?;
         }
+        pair.lab.wait_for_servers()?;
         Ok(pair)
     }
 
@@ -74,6 +77,18 @@ impl Pair {
     #[must_use]
     pub const fn lab(&self) -> &Lab {
         &self.lab
+    }
+
+    /// Where clients find the cluster's first service.
+    ///
+    /// # Errors
+    /// It has no address.
+    pub fn service(&self) -> Result<SocketAddr> {
+        let service = self.cluster.services().first().map(|it| &it.service.id);
+        match service {
+            Some(ServiceId::Socket { address, .. }) => Ok(*address),
+            _ => Err(Error::failed("the first service has no address")),
+        }
     }
 
     /// The names of both directors.
@@ -121,13 +136,6 @@ impl Pair {
         daemon.end().map(drop)
     }
 
-    /// What keepalived on a director has said; nothing where it does not run.
-    #[must_use]
-    pub fn said(&self, director: &str) -> String {
-        let daemon = self.running.get(director);
-        daemon.map(Daemon::said).unwrap_or_default()
-    }
-
     /// Waits until exactly one of the directors that run has the floating addresses, and the other has all
     /// but those; answers the name of the active one.
     ///
@@ -159,11 +167,8 @@ impl Pair {
         })
     }
 
-    /// Waits for a condition.
-    ///
-    /// # Errors
-    /// It is not met in time: then what the daemons have said.
-    pub fn wait(&self, what: &str, mut met: impl FnMut() -> Result<bool>) -> Result<()> {
+    /// Waits for a condition; where it is not met in time, the error says what the daemons have said.
+    pub(crate) fn wait(&self, what: &str, mut met: impl FnMut() -> Result<bool>) -> Result<()> {
         let started = Instant::now();
         while !met()? {
             if started.elapsed() > PATIENCE {
