@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use lvs_core::cluster::{PlanOptions, Role};
 use lvs_core::ipvs::Origin;
 use lvs_core::{Cluster, Host, IfName};
-use lvs_lab::{Lab, http};
+use lvs_lab::{Lab, http, run_command};
 
 lvs_lab::main! {
     a_takeover_by_nat_is_found_at_once,
     a_takeover_by_direct_routing_is_found_at_once,
     a_takeover_over_ipv6_is_found_at_once,
     a_takeover_that_nobody_is_told_of_is_not_found,
+    a_takeover_by_tunnel_is_found_at_once,
     roles_change_while_clients_ask,
+    roles_typed_by_hand,
     a_connection_by_nat_lives_on,
     a_connection_by_direct_routing_lives_on,
     a_connection_lives_on_when_its_director_dies,
@@ -173,6 +175,10 @@ fn a_takeover_by_direct_routing_is_found_at_once() {
     is_found_at_once(DR);
 }
 
+fn a_takeover_by_tunnel_is_found_at_once() {
+    is_found_at_once(&DR.replace("forwarding = \"dr\"", "forwarding = \"tunnel\""));
+}
+
 fn a_takeover_over_ipv6_is_found_at_once() {
     is_found_at_once(IPV6);
 }
@@ -220,6 +226,27 @@ fn roles_change_while_clients_ask() {
                 };
                 assert!(pair.lab.apply_as(name, role).unwrap().is_empty());
             }
+        }
+    }
+}
+
+/// By the lines that its plan prints, with Debian's own tools: what was done by them is as it must be.
+fn roles_typed_by_hand() {
+    for text in [NAT, DR, IPV6] {
+        let pair = pair(text);
+        for (name, role) in [("lb1", Role::Standby), ("lb2", Role::Active)] {
+            let state = pair.cluster.node_as(name, role).unwrap();
+            let plan = || {
+                let plan = |host: &mut Host| state.plan(host, PlanOptions::default());
+                pair.on(name, plan).unwrap()
+            };
+            let script = plan().to_shell();
+            let machine = pair.lab.node(name).unwrap();
+            let arguments = ["-ec".into(), script.clone().into()];
+            let network = pair.lab.network();
+            let status = run_command(network, machine, &"sh".into(), &arguments).unwrap();
+            assert!(status.success(), "{status}:\n{script}");
+            assert!(plan().is_empty(), "after\n{script}\nstill\n{}", plan());
         }
     }
 }
