@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lvs_core::check::Code;
+use lvs_core::check::{Code, Severity};
 use lvs_core::ipvs::{Command as Change, Destination, Weight};
 use lvs_lab::{http, load_module, run_tool};
 
-use crate::web::{Hurts, Web, codes, findings, only, put, set, sound};
+use crate::web::{Hurts, Web, codes, only, put, set, sound};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -186,19 +186,27 @@ pub(crate) fn the_virtual_ip_as_source() {
     web.mended("director");
 }
 
-/// Row 32.
+/// Row 32. Here it is FTP by masquerading that has the kernel track connections.
 pub(crate) fn a_full_connection_tracker() {
-    load_module("nf_conntrack").unwrap();
-    let web = Web::new(&format!("{NAT}\n[ipvs]\nconntrack = true\n"));
-    // The limit is that of the whole kernel, which its first namespace sets.
-    let limit = "/proc/sys/net/netfilter/nf_conntrack_max";
-    fs::write(limit, "4").unwrap();
-    let count = web.on("director", |_| {
-        fs::read_to_string("/proc/thread-self/net/../../sys/net/netfilter/nf_conntrack_count")
-    });
-    println!("EXP count {count:?} works {:?}", web.answers());
-    let report = web.check("director");
-    println!("EXP {:?} {}", codes(&report), findings(&report).len());
-    fs::write(limit, "65536").unwrap();
+    load_module("ip_vs_ftp").unwrap();
+    let ftp = NAT.replace("172.16.5.11:80", "172.16.5.11:21");
+    let web = Web::new(&format!("{ftp}\n[ipvs]\nconntrack = true\n"));
+    let before = limit_tracker("4");
+    assert!(!web.works());
+    let finding = only(&web.check("director"), Code::CONNTRACK_FULL);
+    assert_eq!(finding.severity, Severity::Error);
+    assert_eq!(
+        finding.mend,
+        ["sysctl -w net/netfilter/nf_conntrack_max=32"]
+    );
+    limit_tracker(&before);
     web.mended("director");
+}
+
+/// The limit is that of the whole kernel, and only its first namespace can set it.
+fn limit_tracker(most: &str) -> String {
+    let file = "/proc/sys/net/netfilter/nf_conntrack_max";
+    let before = fs::read_to_string(file).unwrap();
+    fs::write(file, most).unwrap();
+    before
 }

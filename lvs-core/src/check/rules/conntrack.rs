@@ -1,6 +1,6 @@
 //! The table of the kernel's connection tracker.
 
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::sysctl::SysctlKey;
 
@@ -19,8 +19,14 @@ fn judge(facts: &Facts) -> Option<Finding> {
     let (count, most) = (number(facts, COUNT)?, number(facts, MOST)?);
     let full = most > 0 && count.saturating_mul(10) >= most.saturating_mul(NEARLY);
     let seen = format!("it has {count} entries, and takes {most}");
+    let severity = if count >= most {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
     full.then(|| {
         Finding::new(Code::CONNTRACK_FULL, MOST, seen)
+            .severity(severity)
             .on(&facts.node)
             .mend(format!("sysctl -w {MOST}={}", count.saturating_mul(4)))
     })
