@@ -10,7 +10,6 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lvs_core::cluster::PlanOptions;
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::{MacAddress, arp};
 use lvs_core::sysctl::{Conf, SysctlKey};
@@ -32,10 +31,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let cluster = Cluster::from_toml(include_str!("dr.toml"))?;
     let lab = Lab::new(&cluster, 1)?;
-    for stage in cluster.rollout(None) {
-        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
-        let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
-        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+    for plan in lab.apply()? {
         println!("{plan}");
     }
     lab.wait_for_servers()?;
@@ -47,10 +43,10 @@ fn run() -> Result<()> {
     expect(&owners, &["director"])?;
 
     let service = &cluster.services().first().ok_or("no service")?.service.id;
-    let shares = ask(&lab, service, REQUESTS)?;
-    println!("\n{}", table(&lab)?);
+    let answers = lab.ask(service, REQUESTS)?;
+    println!("{answers}\n{}", table(&lab)?);
     for (name, expected) in [("realserver1", 8), ("realserver2", 12)] {
-        let count = shares.get(name).copied().unwrap_or_default();
+        let count = answers.of(name);
         println!("{name} answered {count} of {REQUESTS}");
         if count != expected {
             return Err(format!("its weight says {expected}").into());
@@ -82,10 +78,10 @@ fn be_careless(lab: &Lab, cluster: &Cluster, service: &ServiceId) -> Result<()> 
     let forget = |_: &mut Host| run_tool("ip", &["neigh", "flush", "dev", "eth0"]);
     let router = lab.network().router().ok_or("no router")?;
     router.run(forget)??;
-    let shares = ask(lab, service, REQUESTS)?;
+    let answers = lab.ask(service, REQUESTS)?;
     let scheduled = connections(lab, service)? - before;
-    println!("\nof {REQUESTS} requests the director saw {scheduled}");
-    if scheduled == 0 && shares.get(CARELESS) == Some(&REQUESTS) {
+    println!("{answers}\nof {REQUESTS} requests the director saw {scheduled}");
+    if scheduled == 0 && answers.of(CARELESS) == REQUESTS {
         println!("{CARELESS} was the faster to answer: no balancing, and weights mean nothing");
     }
     Ok(())
@@ -110,16 +106,6 @@ fn owners(lab: &Lab, cluster: &Cluster) -> Result<Vec<String>> {
             .unwrap_or_else(|| mac.to_string())
     };
     Ok(answers.iter().map(named).collect())
-}
-
-fn ask(lab: &Lab, service: &ServiceId, requests: usize) -> Result<BTreeMap<String, usize>> {
-    let mut shares = BTreeMap::new();
-    for number in 0..requests {
-        let name = lab.request(service, number)?;
-        println!("request {:>2}: {name}", number + 1);
-        *shares.entry(name).or_default() += 1;
-    }
-    Ok(shares)
 }
 
 /// All connections of a service that the director knows of, past ones too: it remembers them for two minutes.

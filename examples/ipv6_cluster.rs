@@ -8,7 +8,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::PlanOptions;
 use lvs_lab::Lab;
 
 const REQUESTS: usize = 12;
@@ -20,25 +19,16 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let cluster = Cluster::from_toml(include_str!("ipv6.toml"))?;
     let lab = Lab::new(&cluster, 1)?;
-    for stage in cluster.rollout(None) {
-        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
-        let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
-        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+    for plan in lab.apply()? {
         println!("{plan}");
     }
     lab.wait_for_servers()?;
 
-    let service = cluster.services().first().ok_or("no service")?;
-    let mut answers = Vec::new();
-    for number in 0..REQUESTS {
-        let name = lab.request(&service.service.id, number)?;
-        println!("request {:>2}: {name}", number + 1);
-        answers.push(name);
-    }
-    println!("\n{}", lab.table(&"director".parse()?)?);
+    let service = &cluster.services().first().ok_or("no service")?.service.id;
+    let answers = lab.ask(service, REQUESTS)?;
+    println!("{answers}\n{}", lab.table(&"director".parse()?)?);
     for server in cluster.real_servers() {
-        let is_its = |name: &&String| server.name == *name.as_str();
-        let count = answers.iter().filter(is_its).count();
+        let count = answers.of(server.name.as_str());
         println!("{} answered {count} of {REQUESTS}", server.name);
         if count != REQUESTS / 3 {
             return Err("round robin should have been one third each".into());

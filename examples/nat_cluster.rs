@@ -28,23 +28,15 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     lab.wait_for_servers()?;
 
-    let service = cluster.services().first().ok_or("no service")?;
-    let mut answers = Vec::new();
-    for number in 0..REQUESTS {
-        let name = lab.request(&service.service.id, number)?;
-        println!("request {:>2}: {name}", number + 1);
-        answers.push(name);
-    }
-    println!();
+    let service = &cluster.services().first().ok_or("no service")?.service.id;
+    let answers = lab.ask(service, REQUESTS)?;
+    println!("{answers}");
     for director in cluster.directors() {
         println!("{}", lab.table(&director.name)?);
     }
 
     for server in cluster.real_servers() {
-        let count = answers
-            .iter()
-            .filter(|name| server.name == *name.as_str())
-            .count();
+        let count = answers.of(server.name.as_str());
         println!("{} answered {count} of {REQUESTS}", server.name);
         if count != REQUESTS / 2 {
             return Err("round robin should have been half and half".into());

@@ -8,7 +8,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::PlanOptions;
 use lvs_lab::Lab;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -22,27 +21,16 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let cluster = Cluster::from_toml(include_str!("tunnel.toml"))?;
     let lab = Lab::new(&cluster, 1)?;
-    for stage in cluster.rollout(None) {
-        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
-        let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
-        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+    for plan in lab.apply()? {
         println!("{plan}");
     }
     lab.wait_for_servers()?;
 
     let service = &cluster.services().first().ok_or("no service")?.service.id;
-    let mut answers = Vec::new();
-    for number in 0..REQUESTS {
-        let name = lab.request(service, number)?;
-        println!("request {:>2}: {name}", number + 1);
-        answers.push(name);
-    }
-    println!("\n{}", lab.table(&"director".parse()?)?);
+    let answers = lab.ask(service, REQUESTS)?;
+    println!("{answers}\n{}", lab.table(&"director".parse()?)?);
     for server in cluster.real_servers() {
-        let count = answers
-            .iter()
-            .filter(|name| server.name == *name.as_str())
-            .count();
+        let count = answers.of(server.name.as_str());
         println!("{} answered {count} of {REQUESTS}", server.name);
         if count != REQUESTS / 2 {
             return Err("round robin should have been half and half".into());

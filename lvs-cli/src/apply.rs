@@ -22,7 +22,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
-    let node = file::node(&arguments.target)?;
+    let node = file::node_as(&arguments.target, arguments.role.role)?;
     let mut host = Host::open()?;
     let state = arguments.target.state.state();
     let options = PlanOptions {
@@ -57,20 +57,8 @@ pub(crate) fn done(
 ) -> Result<Plan, Problem> {
     let mut planned = None;
     let result = verb(&mut |event| match event {
-        Event::Planned(plan) => {
-            planned = Some(plan.clone());
-            // What cannot be shown is done all the same; the exit status tells.
-            let _ = if json {
-                Ok(())
-            } else {
-                print(&plan.to_string())
-            };
-        }
-        Event::Confirming(time) => complain(&format!(
-            "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
-            time.as_secs()
-        )),
-        _ => {}
+        Event::Planned(plan) => planned = Some(announced(plan, json)),
+        event => tell(event),
     });
     if json {
         report(schema, planned.as_ref(), &result)?;
@@ -80,6 +68,26 @@ pub(crate) fn done(
         print("\nDone, and verified by reading back.\n")?;
     }
     Ok(result?)
+}
+
+/// What cannot be shown is done all the same; the exit status tells.
+fn announced(plan: &Plan, json: bool) -> Plan {
+    if !json {
+        let _ = print(&plan.to_string());
+    }
+    plan.clone()
+}
+
+/// What a person has to know at once.
+fn tell(event: Event<'_>) {
+    match event {
+        Event::Confirming(time) => complain(&format!(
+            "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
+            time.as_secs()
+        )),
+        Event::Unrecorded(error) => complain(&format!("all is done, but: {error}")),
+        _ => {}
+    }
 }
 
 fn report(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lvs_core::cluster::{Drain, State};
+use lvs_core::cluster::{Drain, Role, State};
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::IpNet;
 use lvs_core::scheduler::Generation;
@@ -58,7 +58,7 @@ pub(crate) enum Verb {
     /// Zero the counters of one service, or all: zero [-t ADDRESS:PORT]
     Zero(Words),
     /// Delete all services
-    Flush,
+    Flush(StateArguments),
     /// Set the timeouts of connections in seconds: timeouts TCP TCPFIN UDP (0 keeps one); or show them
     Timeouts(Words),
     /// Start or stop a connection synchronisation daemon
@@ -80,7 +80,7 @@ pub(crate) struct Target {
 
 #[derive(Debug, Args)]
 pub(crate) struct StateArguments {
-    /// Where is remembered what was found and made here
+    /// Where is remembered what was found and made here, and where one change waits for another
     #[arg(long, value_name = "DIR", default_value = State::DEFAULT)]
     pub(crate) state: PathBuf,
 }
@@ -91,10 +91,21 @@ impl StateArguments {
     }
 }
 
+/// Which one of two directors.
+#[derive(Debug, Args)]
+pub(crate) struct RoleArguments {
+    /// Of two directors: active (with the floating addresses) or standby (without them)
+    /// [default: as it was last applied here]
+    #[arg(long, value_name = "active|standby")]
+    pub(crate) role: Option<Role>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
     /// As text, as the commands an operator would type, or as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -117,6 +128,8 @@ pub(crate) enum Format {
 pub(crate) struct ApplyArguments {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
     /// Only show what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -329,6 +342,8 @@ pub(crate) struct RestoreArguments {
     /// Make the kernel's services those of the text, instead of executing it on what is there
     #[arg(long)]
     pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
 }
 
 /// What is done to a service or a destination, in the options of ipvsadm(8).
@@ -354,6 +369,8 @@ pub(crate) enum DaemonVerb {
 /// The rest of the line.
 #[derive(Debug, Args)]
 pub(crate) struct Words {
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
     /// The options of ipvsadm(8)
     #[arg(
         value_name = "OPTION",

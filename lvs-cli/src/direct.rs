@@ -4,56 +4,64 @@ use lvs_core::Host;
 use lvs_core::ipvs::Command;
 use lvs_core::ipvs::rules::{self, RuleError};
 
-use crate::arguments::{Change, DaemonVerb, DestinationWords, ServiceWords, Words};
+use crate::arguments::{Change, DaemonVerb, DestinationWords, ServiceWords, StateArguments, Words};
 use crate::columns;
 use crate::exit::{Exit, Problem};
 use crate::output::print;
 
 pub(crate) fn service(change: &Change<ServiceWords>) -> Result<Exit, Problem> {
     match change {
-        Change::Add(words) => run("-A", &words.rest),
-        Change::Edit(words) => edit("-E", &words.rest),
-        Change::Delete(words) => run("-D", &words.rest),
+        Change::Add(words) => run("service add", "-A", &words.rest),
+        Change::Edit(words) => edit("service edit", "-E", &words.rest),
+        Change::Delete(words) => run("service delete", "-D", &words.rest),
     }
 }
 
 pub(crate) fn destination(change: &Change<DestinationWords>) -> Result<Exit, Problem> {
     match change {
-        Change::Add(words) => run("-a", &words.rest),
-        Change::Edit(words) => edit("-e", &words.rest),
-        Change::Delete(words) => run("-d", &words.rest),
+        Change::Add(words) => run("destination add", "-a", &words.rest),
+        Change::Edit(words) => edit("destination edit", "-e", &words.rest),
+        Change::Delete(words) => run("destination delete", "-d", &words.rest),
     }
 }
 
 pub(crate) fn daemon(verb: &DaemonVerb) -> Result<Exit, Problem> {
     match verb {
-        DaemonVerb::Start(rest) => run("--start-daemon", rest),
-        DaemonVerb::Stop(rest) => run("--stop-daemon", rest),
+        DaemonVerb::Start(rest) => run("daemon start", "--start-daemon", rest),
+        DaemonVerb::Stop(rest) => run("daemon stop", "--stop-daemon", rest),
     }
 }
 
 /// Sets them, or shows them if nothing is said.
 pub(crate) fn timeouts(rest: &Words) -> Result<Exit, Problem> {
     if !rest.words.is_empty() {
-        return run("--set", rest);
+        return run("timeouts", "--set", rest);
     }
     let timeouts = Host::open()?.ipvs()?.timeouts()?;
     print(&columns::timeouts(&timeouts))?;
     Ok(Exit::Done)
 }
 
-pub(crate) fn flush() -> Result<Exit, Problem> {
+pub(crate) fn flush(state: &StateArguments) -> Result<Exit, Problem> {
+    let _held = state.state().lock("flush")?;
     execute(&Command::Flush)
 }
 
-pub(crate) fn run(verb: &str, rest: &Words) -> Result<Exit, Problem> {
-    let command = rules::single(words(verb, rest)).map_err(refused)?;
+pub(crate) fn zero(rest: &Words) -> Result<Exit, Problem> {
+    run("zero", "-Z", rest)
+}
+
+fn run(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
+    let command = rules::single(words(option, rest)).map_err(refused)?;
+    let _held = rest.state.state().lock(verb)?;
     execute(&command)
 }
 
-fn edit(verb: &str, rest: &Words) -> Result<Exit, Problem> {
+/// Nobody else changes anything between the reading and the change.
+fn edit(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
+    let _held = rest.state.state().lock(verb)?;
     let standing = Host::open()?.ipvs()?.configuration()?;
-    let command = rules::edit(words(verb, rest), &standing).map_err(refused)?;
+    let command = rules::edit(words(option, rest), &standing).map_err(refused)?;
     execute(&command)
 }
 
@@ -69,7 +77,7 @@ fn execute(command: &Command) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn words<'a>(verb: &'a str, rest: &'a Words) -> impl Iterator<Item = &'a str> {
+fn words<'a>(option: &'a str, rest: &'a Words) -> impl Iterator<Item = &'a str> {
     let rest = rest.words.iter().map(String::as_str);
-    std::iter::once(verb).chain(rest)
+    std::iter::once(option).chain(rest)
 }

@@ -22,10 +22,10 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
         &stop,
         &mut |left| tell(left),
     )?;
-    match waited {
-        Waited::Over => {}
+    let left = match waited {
+        Waited::Over(left) => left,
         // Who gives no time wants no waiting.
-        Waited::Late(_) if arguments.remove && arguments.timeout.is_zero() => {}
+        Waited::Late(left) if arguments.remove && arguments.timeout.is_zero() => left,
         Waited::Late(left) => return Err(unfinished("time is over", arguments.drain, &left)),
         Waited::Stopped(left) => return Err(unfinished("interrupted", arguments.drain, &left)),
         _ => {
@@ -33,12 +33,22 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
                 "the wait ended in a way unknown to this program",
             ));
         }
-    }
+    };
     if arguments.remove {
         drain(arguments, Draining::Removed, &stop, &mut host)?;
     }
-    print(&format!("{}: nobody is left there.\n", arguments.drain))?;
+    print(&format!("{}: {}\n", arguments.drain, outcome(&left)))?;
     Ok(Exit::Done)
+}
+
+/// Closing connections are told, for whoever still listens on one notices when the server goes.
+fn outcome(left: &[Left]) -> String {
+    let sum = |count: fn(&Left) -> u32| left.iter().map(|it| u64::from(count(it))).sum::<u64>();
+    match (sum(|it| it.active), sum(|it| it.inactive)) {
+        (0, 0) => "nobody is left there".to_owned(),
+        (0, closing) => format!("nobody is left there; {closing} closing"),
+        (active, _) => format!("{active} connections were left there"),
+    }
 }
 
 /// Only the change itself is made under the lock; the wait is not.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{Document, DocumentError, NodeState};
+use lvs_core::cluster::{Document, DocumentError, NodeState, Role};
 
 use crate::arguments::Target;
 use crate::exit::Problem;
@@ -16,6 +16,47 @@ pub(crate) fn node(target: &Target) -> Result<NodeState, Problem> {
         Some(name) => named(&cluster, name),
         None => this_machine(&cluster),
     }
+}
+
+/// The same, and if it is one of two directors, in that role; where none is said, in the one it was last
+/// applied in: who changes the file need not know who is active, and must not change it by the way.
+pub(crate) fn node_as(target: &Target, role: Option<Role>) -> Result<NodeState, Problem> {
+    let cluster = cluster(&target.file)?;
+    let node = match &target.node {
+        Some(name) => named(&cluster, name),
+        None => this_machine(&cluster),
+    }?;
+    match (node.role, role) {
+        (None, None) => return Ok(node),
+        (None, Some(_)) => return Err(roleless(&node)),
+        (Some(_), _) => {}
+    }
+    let last = target.state.state().record(&node)?.role();
+    let role = role.or(last).ok_or_else(|| undecided(&cluster, &node))?;
+    let node_as = cluster.node_as(node.name.as_str(), role);
+    node_as.ok_or_else(|| roleless(&node))
+}
+
+fn roleless(node: &NodeState) -> Problem {
+    let (name, cluster) = (&node.name, &node.cluster);
+    Problem::usage(format!(
+        "--role: {name} is not one of two directors of {cluster}"
+    ))
+}
+
+/// Both active would be worse than an error.
+fn undecided(cluster: &Cluster, node: &NodeState) -> Problem {
+    let directors: Vec<_> = cluster
+        .directors()
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    Problem::usage(format!(
+        "{} are two directors, and nothing says which one is active: say --role active or --role \
+         standby for {}",
+        directors.join(" and "),
+        node.name
+    ))
 }
 
 /// Reads and checks a cluster file.

@@ -57,8 +57,8 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Restore(arguments) => restore::run(&arguments),
         Verb::Service(change) => direct::service(&change),
         Verb::Destination(change) => direct::destination(&change),
-        Verb::Zero(rest) => direct::run("-Z", &rest),
-        Verb::Flush => direct::flush(),
+        Verb::Zero(rest) => direct::zero(&rest),
+        Verb::Flush(state) => direct::flush(&state),
         Verb::Timeouts(rest) => direct::timeouts(&rest),
         Verb::Daemon(verb) => direct::daemon(&verb),
     }

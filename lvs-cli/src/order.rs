@@ -36,13 +36,19 @@ fn text(stages: &[Stage]) -> String {
     if stages.is_empty() {
         return "nothing to do\n".to_owned();
     }
-    let width = stages
-        .iter()
-        .map(|stage| stage.node.as_str().len())
-        .max()
-        .unwrap_or_default();
-    let lines = stages
-        .iter()
-        .map(|stage| format!("{:<6} {:width$}  # {}\n", stage.turn, stage.node, stage.why));
+    let widths = stages.iter().map(|stage| machine(stage).len());
+    let width = widths.max().unwrap_or_default();
+    let lines = stages.iter().map(|stage| {
+        let machine = machine(stage);
+        format!("{:<6} {machine:width$}  # {}\n", stage.turn, stage.why)
+    });
     lines.collect()
+}
+
+/// With the role in which one of two directors begins.
+fn machine(stage: &Stage) -> String {
+    match stage.role {
+        Some(role) => format!("{} --role {role}", stage.node),
+        None => stage.node.to_string(),
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Report<'a> {
 }
 
 pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
-    let node = file::node(&arguments.target)?;
+    let node = file::node_as(&arguments.target, arguments.role.role)?;
     let take_over = arguments.take_over;
     let state = arguments.target.state.state();
     let plan = state.plan(&node, &mut Host::open()?, PlanOptions { take_over })?;

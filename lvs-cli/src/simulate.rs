@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use lvs_core::cluster::{Role, WantedService};
+use lvs_core::cluster::WantedService;
 use lvs_core::ipvs::{DestinationId, Family, Protocol, ServiceId};
 use lvs_core::scheduler::{Clients, Simulation, Workload};
 use lvs_core::{Cluster, InvalidValue};
@@ -46,6 +46,19 @@ struct Share<'a> {
     expected: f64,
 }
 
+impl<'a> Share<'a> {
+    fn new(real_server: &'a str, share: &lvs_core::scheduler::Share) -> Self {
+        Self {
+            real_server,
+            address: share.destination.to_string(),
+            weight: share.weight.get(),
+            picked: share.picked,
+            share: share.share,
+            expected: share.expected,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
     let service = wanted(&file::cluster(&arguments.file)?, arguments)?;
     let simulation = simulate(&service, arguments)?;
@@ -66,13 +79,10 @@ pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
 
 /// The service that is meant: the only one, unless it is named.
 fn wanted(cluster: &Cluster, arguments: &SimulateArguments) -> Result<WantedService, Problem> {
-    let directors = cluster
-        .node_names()
-        .filter_map(|name| cluster.node(name.as_str()));
-    let services: Vec<_> = directors
-        .filter(|node| node.role == Role::Director)
-        .flat_map(|node| node.services)
-        .collect();
+    // Of two directors either would do: both have the same services.
+    let director = cluster.directors().first();
+    let node = director.and_then(|director| cluster.node(director.name.as_str()));
+    let services = node.map(|node| node.services).unwrap_or_default();
     let ids: Vec<_> = services
         .iter()
         .map(|wanted| wanted.service.id.to_string())
@@ -147,25 +157,15 @@ fn report<'a>(
     arguments: &SimulateArguments,
 ) -> Report<'a> {
     let name = |id: &DestinationId| names.get(id).map(String::as_str).unwrap_or_default();
-    let share = |share: &lvs_core::scheduler::Share| Share {
-        real_server: name(&share.destination),
-        address: share.destination.to_string(),
-        weight: share.weight.get(),
-        picked: share.picked,
-        share: share.share,
-        expected: share.expected,
-    };
+    let share = |it: &lvs_core::scheduler::Share| Share::new(name(&it.destination), it);
+    let picks = simulation.picks.iter();
     Report {
         schema: "lvsctl.simulate/1",
         service: service.service.id.to_string(),
         scheduler: service.service.scheduler.as_str(),
         kernel: arguments.kernel,
         connections: arguments.connections,
-        picks: simulation
-            .picks
-            .iter()
-            .map(|pick| pick.as_ref().map(name))
-            .collect(),
+        picks: picks.map(|pick| pick.as_ref().map(name)).collect(),
         refused: simulation.refused(),
         shares: simulation.shares.iter().map(share).collect(),
         moved,
@@ -180,21 +180,34 @@ fn text(report: &Report<'_>) -> String {
         ..
     } = report;
     let mut text = format!("{service} {scheduler}, {connections} connections\n\n");
-    let picks = report.picks.iter().take(SHOWN);
-    let picks: Vec<_> = picks.map(|pick| pick.unwrap_or("(refused)")).collect();
-    let more = if report.picks.len() > SHOWN {
-        " ..."
-    } else {
-        ""
-    };
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}{more}\n", picks.join(" "));
-    let width = report
-        .shares
-        .iter()
-        .map(|share| share.real_server.len())
-        .max()
-        .unwrap_or(0);
+    let _ = writeln!(text, "{}\n", picks(report));
+    text += &shares(report);
+    if report.refused > 0 {
+        let _ = writeln!(text, "\nrefused: {}", report.refused);
+    }
+    if let Some(moved) = report.moved {
+        let percent = moved * 100.0;
+        let _ = writeln!(text, "\n{percent:.1} % of the clients get another server");
+    }
+    text
+}
+
+/// The first ones.
+fn picks(report: &Report<'_>) -> String {
+    let picks = report.picks.iter().take(SHOWN);
+    let mut picks: Vec<_> = picks.map(|pick| pick.unwrap_or("(refused)")).collect();
+    if report.picks.len() > SHOWN {
+        picks.push("...");
+    }
+    picks.join(" ")
+}
+
+/// A line with a bar for each real server.
+fn shares(report: &Report<'_>) -> String {
+    let lengths = report.shares.iter().map(|share| share.real_server.len());
+    let width = lengths.max().unwrap_or(0);
+    let mut text = String::new();
     for share in &report.shares {
         let (got, meant) = (share.share * 100.0, share.expected * 100.0);
         let bar = "#".repeat((share.share * BAR).round() as usize);
@@ -202,16 +215,6 @@ fn text(report: &Report<'_>) -> String {
             text,
             "{:width$}  {:>7}  {got:5.1} %  weight {} ({meant:.1} %)  {bar}",
             share.real_server, share.picked, share.weight,
-        );
-    }
-    if report.refused > 0 {
-        let _ = writeln!(text, "\nrefused: {}", report.refused);
-    }
-    if let Some(moved) = report.moved {
-        let _ = writeln!(
-            text,
-            "\n{:.1} % of the clients get another server",
-            moved * 100.0
         );
     }
     text

@@ -9,7 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use lvs_core::{Cluster, Netns};
+use lvs_core::net::Address;
+use lvs_core::{Cluster, IfName, Netns};
 use lvs_lab::Lab;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,11 +19,13 @@ lvs_lab::main! {
     a_plan_that_cuts_the_control_connection_heals_itself,
     a_confirmed_change_stays,
     an_interrupt_takes_everything_back,
+    what_cannot_be_taken_back_is_told,
     a_killed_apply_is_no_obstacle,
     remove_and_apply_leave_a_living_connection_alive,
     a_drain_waits_for_the_last_connection,
     an_interrupted_drain_stays_drained,
     datagrams_count_until_they_are_silent,
+    persistence_does_not_bring_a_client_back,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");
@@ -60,7 +63,7 @@ fn start(lab: &Lab, file: &Path, verb: &[&str]) -> Child {
     let director = lab.node("director").unwrap();
     let spawn = |_: &mut lvs_core::Host| {
         let mut command = command(file, verb);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
     director.run(spawn).unwrap()
@@ -222,6 +225,35 @@ fn an_interrupt_takes_everything_back() {
     }
 }
 
+/// An interface that has an address before the change is gone when it is to be taken back.
+fn what_cannot_be_taken_back_is_told() {
+    let file = in_file("nat.toml", NAT);
+    let lab = lab(NAT);
+    let director = lab.node("director").unwrap();
+    let network = "192.168.1.11/24".parse().unwrap();
+    let eth1: IfName = "eth1".parse().unwrap();
+    let address = Address::new(eth1.clone(), network);
+    let found = director.run(|host| host.net().add_address(&address));
+    found.unwrap().unwrap();
+    let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    let gone = director.run(|host| host.net().delete_link(&eth1));
+    gone.unwrap().unwrap();
+    send(Signal::SIGINT, &apply);
+    let output = apply.wait_with_output().unwrap();
+    let command = "ip address add 192.168.1.11/24 dev eth1";
+    says(
+        &output,
+        3,
+        &[
+            "not everything could be taken back; to be done by hand:",
+            command,
+        ],
+    );
+    let table = run(&lab, &file, &["list"]);
+    assert!(!String::from_utf8_lossy(&table.stdout).contains("172.16.5.11"));
+}
+
 /// What it has done stands, and is known: the next removal takes it away.
 fn a_killed_apply_is_no_obstacle() {
     let file = in_file("nat.toml", NAT);
@@ -310,7 +342,12 @@ fn a_drain_waits_for_the_last_connection() {
     );
     wait_until_it_says(&mut drain, who);
     drop(client);
-    assert!(drain.wait().unwrap().success());
+    let output = drain.wait_with_output().unwrap();
+    says(
+        &output,
+        0,
+        &["192.168.1.12: nobody is left there; 1 closing"],
+    );
     let table = run(&lab, &file, &["list"]);
     says(&table, 0, &["192.168.1.13:80 nat 1"]);
     assert!(!String::from_utf8_lossy(&table.stdout).contains("192.168.1.12"));
@@ -374,4 +411,30 @@ fn datagrams_count_until_they_are_silent() {
     let mut drain = start(&lab, &file, &["drain", "192.168.1.12", "--timeout", "1h"]);
     wait_until_it_says(&mut drain, "0 active, 1 remembered");
     assert!(drain.wait().unwrap().success());
+}
+
+/// A client's template outlives its connections, and weight 0 alone does not stop it.
+fn persistence_does_not_bring_a_client_back() {
+    let text = NAT.replace(
+        "scheduler = \"rr\"",
+        "scheduler = \"rr\"\npersistence = 300",
+    );
+    let file = in_file("sticky.toml", &text);
+    let lab = lab(&text);
+    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    lab.wait_for_servers().unwrap();
+    let service = "tcp 172.16.5.11:80".parse().unwrap();
+    let ask = || lab.request(&service, 0).unwrap();
+    let first = ask();
+    assert_eq!(ask(), first, "it comes back");
+    let (drained, other) = match first.as_str() {
+        "realserver1" => ("192.168.1.12", "realserver2"),
+        _ => ("192.168.1.13", "realserver1"),
+    };
+    let switch = "net/ipv4/vs/expire_quiescent_template: 0 -> 1";
+    says(&run(&lab, &file, &["drain", drained]), 0, &[switch]);
+    assert_eq!(ask(), other);
+    let switch = "net/ipv4/vs/expire_quiescent_template: 1 -> 0";
+    says(&run(&lab, &file, &["undrain", drained]), 0, &[switch]);
+    assert_eq!(ask(), other, "and has a new template now");
 }

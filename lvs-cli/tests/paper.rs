@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{self, Command, Output, Stdio};
 
 const NAT: &str = "../examples/nat.toml";
 const DR: &str = "../examples/dr.toml";
@@ -206,4 +206,44 @@ fn simulate_of_what_is_not_there() {
     );
     let six = lvsctl(&["simulate", NAT, "--clients", "2001:db8::/64"]);
     fails(&six, 64, "--clients 2001:db8::/64: the service is of ipv4");
+}
+
+/// Whoever changes anything by hand waits for a running `apply`, and is told for whom.
+#[test]
+fn hands_wait_for_their_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().to_str().unwrap();
+    let _held = lvs_core::cluster::State::at(state).lock("apply").unwrap();
+    let verbs: [&[&str]; 8] = [
+        &["service", "add", "--state", state, "-t", "192.0.2.1:80"],
+        &["service", "edit", "--state", state, "-t", "192.0.2.1:80"],
+        &[
+            "destination",
+            "delete",
+            "--state",
+            state,
+            "-t",
+            "192.0.2.1:80",
+            "-r",
+            "192.0.2.2",
+        ],
+        &["zero", "--state", state],
+        &["flush", "--state", state],
+        &["timeouts", "--state", state, "1", "2", "3"],
+        &["daemon", "stop", "--state", state, "master"],
+        &["restore", "--state", state, "/dev/null"],
+    ];
+    let waiting = verbs.map(|verb| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+        command.args(verb).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for child in waiting {
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            message.contains(&format!("apply (process {}) has held it", process::id())),
+            "{message}"
+        );
+        assert_eq!(output.status.code(), Some(1));
+    }
 }

@@ -75,6 +75,7 @@ pub mod scheduler;
 pub mod sysctl;
 #[cfg(test)]
 mod testing;
+mod text;
 
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;

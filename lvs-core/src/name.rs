@@ -1,8 +1,6 @@
 //! Names the kernel stores in fixed arrays: interfaces, schedulers, persistence engines.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,39 +29,9 @@ macro_rules! kernel_name {
                 check($what, &name, Self::MAX_LENGTH)?;
                 Ok(Self(Cow::Owned(name)))
             }
-
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-            fn from_str(name: &str) -> Result<Self, InvalidValue> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidValue;
-            fn try_from(name: String) -> Result<Self, InvalidValue> {
-                Self::new(name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0.into_owned()
-            }
-        }
+        crate::text::name_as_text!($name);
     };
 }
 

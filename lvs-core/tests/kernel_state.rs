@@ -377,7 +377,7 @@ fn a_full_disk_changes_nothing() -> Outcome {
             state.directory(),
             Some("tmpfs"),
             nix::mount::MsFlags::empty(),
-            Some("size=16k"),
+            Some("size=32k"),
         )
         .unwrap();
         drop(state.lock("fill").unwrap());
@@ -392,8 +392,15 @@ fn a_full_disk_changes_nothing() -> Outcome {
         fs::remove_file(state.directory().join("filler")).unwrap();
         apply(&state, &node, host).unwrap();
         let record = fs::read(record_of(&state, &node)).unwrap();
+        assert!(!String::from_utf8_lossy(&record).contains("under_way"));
         let _ = fs::write(state.directory().join("filler"), [0; 65536]);
-        remove(&state, &node, host).unwrap();
+        let mut unrecorded = 0;
+        let mut tell =
+            |event: Event<'_>| unrecorded += usize::from(matches!(event, Event::Unrecorded(_)));
+        let mut held = state.lock("remove").unwrap();
+        held.remove(&node, host, &mut tell).unwrap();
+        drop(held);
+        assert_eq!(unrecorded, 1);
         assert_eq!(look(&node, host), before, "it needs no room");
         assert_eq!(fs::read(record_of(&state, &node)).unwrap(), record);
         assert!(remove(&state, &node, host).unwrap().is_empty());

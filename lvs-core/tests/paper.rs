@@ -11,6 +11,7 @@ use lvs_core::cluster::{Document, DocumentError};
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
 const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
+const TWO: &str = include_str!("../../examples/two_directors.toml");
 
 /// An example with one thing changed; that thing must be there.
 #[track_caller]
@@ -32,7 +33,7 @@ fn line_of(text: &str, needle: &str) -> usize {
 
 #[test]
 fn the_examples_are_clusters() {
-    for text in [NAT, DR, TUNNEL] {
+    for text in [NAT, DR, TUNNEL, TWO] {
         let cluster = Cluster::from_toml(text).unwrap();
         assert_eq!(cluster.real_servers().len(), 2);
         assert_eq!(cluster.services()[0].destinations.len(), 2);
@@ -58,24 +59,6 @@ fn unknown_key_that_is_near_nothing() {
         "director.colour: unknown key `colour`; \
          the keys here are name, gateway, ip-forward, addresses",
     );
-}
-
-#[test]
-fn keys_that_are_not_built_yet() {
-    for (from, to, path) in [
-        (
-            "{ interface = \"eth0\"",
-            "{ floating = true, interface = \"eth0\"",
-            "director.addresses[0].floating",
-        ),
-        ("[director]\n", "[[directors]]\n", "directors"),
-    ] {
-        let key = path.rsplit('.').next().unwrap();
-        says(
-            &changed(NAT, from, to),
-            &format!("{path}: the key `{key}` is not supported by this version; leave it out"),
-        );
-    }
 }
 
 #[test]
@@ -426,7 +409,7 @@ fn no_text_makes_it_panic() {
             );
         }
     };
-    for text in [NAT, DR, TUNNEL] {
+    for text in [NAT, DR, TUNNEL, TWO] {
         for (at, _) in text.char_indices().step_by(5) {
             let (before, after) = text.split_at(at);
             check(before);
@@ -435,4 +418,147 @@ fn no_text_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn two_directors_that_make_no_sense() {
+    let (vip, dip) = (
+        "address = \"172.16.5.11/16\", floating = true",
+        "address = \"192.168.1.11/24\", floating = true",
+    );
+    let both = "on both directors";
+    for (from, to, message) in [
+        (
+            vip,
+            "address = \"172.16.5.11/16\"",
+            format!(
+                "directors[0].addresses[0]: 172.16.5.11 is a virtual IP, which only the active director \
+                 may carry; add floating = true to it, {both}"
+            ),
+        ),
+        (
+            dip,
+            "address = \"192.168.1.11/24\"",
+            format!(
+                "directors[0].addresses[1]: 192.168.1.11 floats on lb2, but not here; \
+                 add floating = true to it, {both}"
+            ),
+        ),
+        (
+            dip,
+            "address = \"192.168.1.10/24\", floating = true",
+            "directors[0].addresses[1]: lb2 has no 192.168.1.10, so it cannot move there; add { \
+             interface = \"eth1\", address = \"192.168.1.10/24\", floating = true } to the addresses of lb2"
+                .to_owned(),
+        ),
+        (
+            vip,
+            "address = \"172.16.5.11/32\", floating = true",
+            format!(
+                "directors[0].addresses[0].address: it is 172.16.5.11/16 on lb2; \
+                 give it the same prefix length {both}"
+            ),
+        ),
+        (
+            "192.168.1.22/24",
+            "192.168.1.21/24",
+            "directors[1].addresses[3].address: 192.168.1.21 is the address of directors[0].addresses[3] \
+             too; every address belongs to one machine, once"
+                .to_owned(),
+        ),
+        (
+            "name = \"lb2\"",
+            "name = \"lb1\"",
+            "directors[1].name: \"lb1\" is the name of directors[0] too; \
+             every machine needs a name of its own"
+                .to_owned(),
+        ),
+        (
+            "{ interface = \"eth0\", address = \"192.168.1.12/24\" }]",
+            "{ interface = \"eth0\", address = \"192.168.1.12/24\" }]\ngateway = \"192.168.1.22\"",
+            "real-servers[0].gateway: 192.168.1.22 stays with lb2: answers would be lost while the other \
+             director is active; name a floating address"
+                .to_owned(),
+        ),
+        (
+            "{ interface = \"eth0\", address = \"192.168.1.13/24\" }",
+            "{ interface = \"eth0\", address = \"192.168.1.13/24\", floating = true }",
+            "real-servers[1].addresses[0].floating: only addresses of directors move from one machine to \
+             another; leave it out"
+                .to_owned(),
+        ),
+        (
+            "scheduler = \"rr\"",
+            "scheduler = \"rr\"\ndestinations = [{ real-server = \"lb2\" }]",
+            "services[0].destinations[0].real-server: lb2 would answer clients past the other director, \
+             when that one is active; use forwarding = \"dr\", or leave it out"
+                .to_owned(),
+        ),
+        (
+            "address = \"172.16.5.11:80\"",
+            "address = \"172.16.5.12:80\"",
+            "services[0].address: no interface of the directors carries 172.16.5.12; add { interface = \
+             \"eth0\", address = \"172.16.5.12/32\", floating = true } to the addresses of both directors"
+                .to_owned(),
+        ),
+    ] {
+        says(&changed(TWO, from, to), &message);
+    }
+    let error = changed(TWO, "192.168.1.22/24", "192.168.1.21/24");
+    let line = line_of(TWO, "192.168.1.22/24\" }");
+    assert_eq!(error.position().unwrap().line, line);
+}
+
+/// In NAT the servers' gateway is an address that moves.
+#[test]
+fn masqueraded_servers_need_a_floating_gateway() {
+    let text = TWO
+        .lines()
+        .filter(|line| !line.contains("192.168.1.11/24"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let error = Cluster::from_toml(&text).unwrap_err();
+    says(
+        &error,
+        "real-servers[0]: answers go back through whichever director is active, but no floating address \
+         of theirs is on a network of this machine; give both directors one there, with floating = true",
+    );
+    let line = line_of(&text, "name = \"realserver1\"");
+    assert!(error.position().unwrap().line <= line);
+}
+
+#[test]
+fn one_director_or_two() {
+    says(
+        &changed(NAT, "[director]\n", "[[directors]]\n"),
+        "directors: there is only one; write it as [director], or add the one that takes over",
+    );
+    says(
+        &changed(
+            TWO,
+            "[[directors]]\nname = \"lb1\"",
+            "[director]\nname = \"lb1\"",
+        ),
+        "directors: there is a [director] too; one director is [director], two are two [[directors]]: \
+         leave one of them out",
+    );
+    let third = "[[directors]]\nname = \"lb3\"\naddresses = []\n\n[sync]";
+    says(
+        &changed(TWO, "[sync]", third),
+        "directors[2]: there are 3, but only two can take over from each other; leave out all but two",
+    );
+    says(
+        &changed(
+            NAT,
+            "address = \"192.168.1.11/24\"",
+            "address = \"192.168.1.11/24\", floating = true",
+        ),
+        "director.addresses[1].floating: 192.168.1.11 cannot move: there is only one director; \
+         leave it out, or write two [[directors]]",
+    );
+    let none = "name = \"web\"\nforwarding = \"nat\"\n";
+    says(
+        &Cluster::from_toml(none).unwrap_err(),
+        "the key `director` is missing; or two [[directors]]",
+    );
 }

@@ -6,10 +6,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use lvs_core::cluster::{NodeName, Plan, PlanOptions, VirtualDestination, VirtualService};
+use lvs_core::cluster::{
+    NodeName, NodeState, Plan, PlanOptions, Role, VirtualDestination, VirtualService,
+};
 use lvs_core::ipvs::{Protocol, ServiceId};
 use lvs_core::{Cluster, Host, Netns};
 
+use crate::answers::Answers;
 use crate::error::{Context, Error, Result};
 use crate::modules::load_module;
 use crate::network::Network;
@@ -41,7 +44,7 @@ const ANY_PORT: u16 = 80;
 /// }
 /// lab.wait_for_servers()?;
 /// for service in cluster.services() {
-///     println!("{}", lab.request(&service.service.id, 0)?);
+///     println!("{}", lab.ask(&service.service.id, 10)?);
 /// }
 /// # Ok(())
 /// # }
@@ -100,19 +103,30 @@ impl Lab {
     }
 
     /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
+    /// Of two directors the file's first one is the active one.
     ///
     /// # Errors
     /// It failed on one of them: those after it are untouched.
     pub fn apply(&self) -> Result<Vec<Plan>> {
         let turns = self.cluster.rollout(None).into_iter();
-        turns.map(|stage| self.apply_to(&stage.node)).collect()
+        let apply = |name: NodeName| {
+            let state = self.cluster.node(name.as_str());
+            self.apply_to(state.ok_or_else(|| unknown(name.as_str()))?)
+        };
+        turns.map(|stage| apply(stage.node)).collect()
     }
 
-    fn apply_to(&self, name: &NodeName) -> Result<Plan> {
-        let state = self
-            .cluster
-            .node(name.as_str())
-            .ok_or_else(|| Error::failed(format!("{name} is not of the cluster")))?;
+    /// Applies the cluster to one of two directors, in a role; answers what was done.
+    ///
+    /// # Errors
+    /// It is none of two directors, or it failed.
+    pub fn apply_as(&self, name: &str, role: Role) -> Result<Plan> {
+        let state = self.cluster.node_as(name, role);
+        self.apply_to(state.ok_or_else(|| unknown(name))?)
+    }
+
+    fn apply_to(&self, state: NodeState) -> Result<Plan> {
+        let name = state.name.clone();
         let apply = |host: &mut Host| state.apply(host, PlanOptions::default(), &mut |_| {});
         let result = self.node(name.as_str())?.run(apply)?;
         result.map_err(|error| Error::failed(format!("{name}: {error}")))
@@ -186,6 +200,16 @@ impl Lab {
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
     }
 
+    /// The client's first requests to a service, one after the other.
+    ///
+    /// # Errors
+    /// One of them has no answer.
+    pub fn ask(&self, service: &ServiceId, requests: usize) -> Result<Answers> {
+        (0..requests)
+            .map(|number| self.request(service, number))
+            .collect()
+    }
+
     fn marked(&self, service: &ServiceId, number: usize) -> Result<(Protocol, SocketAddr)> {
         let mut services = self.cluster.services().iter();
         let found = services.find(|it| it.service.id == *service);
@@ -211,6 +235,10 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+fn unknown(name: &str) -> Error {
+    Error::failed(format!("{name} is not of the cluster"))
 }
 
 /// Schedulers and tunnels: the guest has nobody who would load them when the kernel asks. And an interface

@@ -21,6 +21,7 @@
 //! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 120 |
 //! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
 
+mod answers;
 mod boot;
 mod command;
 mod error;
@@ -40,6 +41,7 @@ mod tools;
 pub mod topology;
 pub mod udp;
 
+pub use answers::Answers;
 pub use command::run_command;
 pub use error::{Error, Result};
 pub use fetch::prepare;

@@ -2,7 +2,6 @@
 
 mod options;
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs::File;
 use std::io::Read;
@@ -69,14 +68,10 @@ fn read(file: &Path) -> Result<Cluster> {
 
 /// Prints who answered each request, and how often each server did.
 fn ask(lab: &Lab, service: &ServiceId, requests: usize) -> Result<()> {
-    let mut shares: BTreeMap<String, usize> = BTreeMap::new();
-    for number in 0..requests {
-        let name = lab.request(service, number)?;
-        println!("{service} request {}: {name}", number + 1);
-        *shares.entry(name).or_default() += 1;
-    }
-    for (name, count) in shares {
-        println!("{service} {name} answered {count} of {requests}");
+    let answers = lab.ask(service, requests)?;
+    println!("{service}\n{answers}");
+    for (name, count) in answers.shares() {
+        println!("{name} answered {count} of {requests}");
     }
     println!();
     Ok(())

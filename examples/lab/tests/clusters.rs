@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use lvs_core::Cluster;
 use lvs_core::cluster::{Plan, PlanOptions};
-use lvs_lab::{Lab, run_command, run_tool};
+use lvs_lab::{Answers, Lab, run_command, run_tool};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::TcpMaxSeg;
 
@@ -30,11 +30,14 @@ lvs_lab::main! {
     gue_typed_by_hand,
     gre_alternates,
     gre_typed_by_hand,
+    two_directors_alternate,
+    two_directors_typed_by_hand,
 }
 
 const NAT: &str = include_str!("../../nat.toml");
 const DR: &str = include_str!("../../dr.toml");
 const SIX: &str = include_str!("../../ipv6.toml");
+const TWO: &str = include_str!("../../two_directors.toml");
 const TUNNEL: &str = include_str!("../../tunnel.toml");
 
 /// By masquerading, over IPv6, one service of datagrams and one that goes to another port.
@@ -73,14 +76,9 @@ fn applied(text: &str, clients: usize) -> (Cluster, Lab) {
     (cluster, lab)
 }
 
-fn ask(cluster: &Cluster, lab: &Lab, service: usize, requests: usize) -> Vec<String> {
+fn ask(cluster: &Cluster, lab: &Lab, service: usize, requests: usize) -> Answers {
     let service = &cluster.services()[service].service.id;
-    let ask = |number| lab.request(service, number).unwrap();
-    (0..requests).map(ask).collect()
-}
-
-fn count(answers: &[String], name: &str) -> usize {
-    answers.iter().filter(|answer| *answer == name).count()
+    lab.ask(service, requests).unwrap()
 }
 
 /// The last destination added is the first one asked.
@@ -98,8 +96,8 @@ fn nat_alternates() {
 fn dr_keeps_to_its_weights() {
     let (cluster, lab) = applied(DR, 1);
     let answers = ask(&cluster, &lab, 0, 20);
-    assert_eq!(count(&answers, "realserver1"), 8, "{answers:?}");
-    assert_eq!(count(&answers, "realserver2"), 12, "{answers:?}");
+    assert_eq!(answers.of("realserver1"), 8, "{answers:?}");
+    assert_eq!(answers.of("realserver2"), 12, "{answers:?}");
 }
 
 fn ipv6_and_datagrams_are_no_different() {
@@ -119,7 +117,7 @@ fn many_clients_take_turns() {
 }
 
 fn a_second_apply_changes_nothing() {
-    for text in [NAT, DR, TUNNEL, IPV6, SIX] {
+    for text in [NAT, DR, TUNNEL, IPV6, SIX, TWO] {
         let cluster = Cluster::from_toml(text).unwrap();
         let lab = Lab::new(&cluster, 1).unwrap();
         assert!(lab.apply().unwrap().iter().all(|plan| !plan.is_empty()));
@@ -135,7 +133,7 @@ fn nat_typed_by_hand() {
 fn dr_typed_by_hand() {
     let (cluster, lab) = typed(DR);
     let answers = ask(&cluster, &lab, 0, 5);
-    assert_eq!(count(&answers, "realserver1"), 2, "{answers:?}");
+    assert_eq!(answers.of("realserver1"), 2, "{answers:?}");
 }
 
 fn tunnel_alternates() {
@@ -303,6 +301,17 @@ fn ipv6_behind_ipv4() {
     let neighbour = ["-6", "route", "add", "2001:db8:1::fe/128", "dev", "eth0"];
     let way = ["-6", "route", "add", "default", "via", "2001:db8:1::fe"];
     answers_in_mixed(words, &[&neighbour, &way]);
+}
+
+/// The first of them is the active one.
+fn two_directors_alternate() {
+    let (cluster, lab) = applied(TWO, 1);
+    assert_alternates(&ask(&cluster, &lab, 0, 10));
+}
+
+fn two_directors_typed_by_hand() {
+    let (cluster, lab) = typed(TWO);
+    assert_alternates(&ask(&cluster, &lab, 0, 4));
 }
 
 /// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to

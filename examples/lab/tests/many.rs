@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
@@ -99,48 +98,21 @@ fn applied(text: &str, clients: usize) -> (Cluster, Lab) {
     (cluster, lab)
 }
 
-/// Who answered how often.
-fn shares(lab: &Lab, service: &str, requests: usize) -> BTreeMap<String, usize> {
-    let service = service.parse().unwrap();
-    let mut shares = BTreeMap::new();
-    for number in 0..requests {
-        let name = lab.request(&service, number).unwrap();
-        *shares.entry(name).or_default() += 1;
-    }
-    shares
-}
-
+/// Who answers how often, by name.
 #[track_caller]
-fn says(shares: &BTreeMap<String, usize>, expected: &[(&str, usize)]) {
-    let expected: BTreeMap<_, _> = expected
-        .iter()
-        .map(|(name, count)| ((*name).to_owned(), *count))
-        .collect();
-    assert_eq!(*shares, expected);
+fn says(lab: &Lab, service: &str, expected: &[(&str, usize)]) {
+    let requests = expected.iter().map(|(_, count)| count).sum();
+    let answers = lab.ask(&service.parse().unwrap(), requests).unwrap();
+    assert_eq!(answers.shares(), expected, "{answers}");
 }
 
 fn every_service_has_its_own_ways() {
     let (_, lab) = applied(MANY, 1);
-    says(
-        &shares(&lab, "tcp 172.16.5.11:80", 8),
-        &[("nat1", 2), ("nat2", 6)],
-    );
-    says(
-        &shares(&lab, "udp 10.20.0.1:53", 4),
-        &[("dr1", 2), ("tun1", 2)],
-    );
-    says(
-        &shares(&lab, "sctp 172.16.5.11:9", 4),
-        &[("nat1", 2), ("nat2", 2)],
-    );
-    says(
-        &shares(&lab, "tcp 172.16.5.12:80", 4),
-        &[("nat2", 2), ("nat3", 2)],
-    );
-    says(
-        &shares(&lab, "tcp 10.20.0.1:80", 4),
-        &[("dr1", 2), ("tun1", 2)],
-    );
+    says(&lab, "tcp 172.16.5.11:80", &[("nat1", 2), ("nat2", 6)]);
+    says(&lab, "udp 10.20.0.1:53", &[("dr1", 2), ("tun1", 2)]);
+    says(&lab, "sctp 172.16.5.11:9", &[("nat1", 2), ("nat2", 2)]);
+    says(&lab, "tcp 172.16.5.12:80", &[("nat2", 2), ("nat3", 2)]);
+    says(&lab, "tcp 10.20.0.1:80", &[("dr1", 2), ("tun1", 2)]);
 }
 
 /// Without one-packet scheduling a client's port would be a connection, and its datagrams stay together.
@@ -193,7 +165,7 @@ fn persistent(netmask: u8) -> String {
 fn who_is_persistent_comes_back() {
     let (cluster, lab) = applied(&persistent(32), 4);
     let service = &cluster.services()[0].service.id;
-    let answers: Vec<_> = (0..8).map(|n| lab.request(service, n).unwrap()).collect();
+    let answers = lab.ask(service, 8).unwrap();
     let (first, second) = answers.split_at(4);
     assert_eq!(first, second, "every client comes back to its server");
     assert_eq!(first[0], first[2]);
@@ -203,7 +175,7 @@ fn who_is_persistent_comes_back() {
 fn neighbours_come_back_together() {
     let (cluster, lab) = applied(&persistent(24), 4);
     let service = &cluster.services()[0].service.id;
-    let answers: Vec<_> = (0..8).map(|n| lab.request(service, n).unwrap()).collect();
+    let answers = lab.ask(service, 8).unwrap();
     assert!(
         answers.iter().all(|name| *name == answers[0]),
         "{answers:?}"
@@ -287,10 +259,7 @@ const HTTPS: &str = "tcp 172.16.5.11:443";
 fn sticks_together(text: &str, (http, https): (&str, &str)) {
     let (_, lab) = applied(text, 4);
     lab.load_rules().unwrap();
-    let ask = |service: &str| -> Vec<_> {
-        let service = service.parse().unwrap();
-        (0..4).map(|n| lab.request(&service, n).unwrap()).collect()
-    };
+    let ask = |service: &str| lab.ask(&service.parse().unwrap(), 4).unwrap();
     let plain = ask(http);
     assert_eq!(plain, ask(https));
     assert!(plain.iter().any(|name| *name != plain[0]), "{plain:?}");
@@ -332,10 +301,10 @@ fn local_node(text: &str, port: &str) -> String {
 fn serves_too(text: &str) {
     let text = text.replace("\"wrr\"", "\"rr\"");
     let (_, lab) = applied(&text, 1);
-    let shares = shares(&lab, HTTP, 9);
     says(
-        &shares,
-        &[("realserver1", 3), ("realserver2", 3), ("director", 3)],
+        &lab,
+        HTTP,
+        &[("director", 3), ("realserver1", 3), ("realserver2", 3)],
     );
 }
 

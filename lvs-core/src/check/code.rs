@@ -106,18 +106,7 @@ impl FromStr for Code {
     }
 }
 
-impl TryFrom<String> for Code {
-    type Error = InvalidValue;
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<Code> for String {
-    fn from(code: Code) -> Self {
-        code.to_string()
-    }
-}
+crate::text::serde_as_text!(Code);
 
 /// What a check looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Entry, Facts, Listener, Reading, probe, sntp, sockets, surroundings};
-use crate::cluster::{Cluster, NodeState, Observed, Role, Scope};
+use crate::cluster::{Cluster, NodeState, Observed, Part, Scope};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
@@ -87,7 +87,7 @@ impl Facts {
     ) -> Result<Self> {
         let mut facts = Self::unknown(node.name.clone());
         let started = Instant::now();
-        let balances = node.role == Role::Director && host.is_ipvs_loaded();
+        let balances = node.part == Part::Director && host.is_ipvs_loaded();
         if balances {
             facts.readings.push(reading(host, Duration::ZERO)?);
         }

@@ -9,13 +9,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::document::{
-    AddressTable, DestinationTable, DirectorTable, Document, IpvsTable, RealServerTable, SyncTable,
-    TimeTable,
+    AddressTable, DestinationTable, Document, IpvsTable, RealServerTable, SyncTable, TimeTable,
 };
 use super::error::invalid;
 use super::{
-    Clock, Cluster, ClusterName, Director, DocumentError, NodeName, RealServer, Sync,
-    VirtualDestination,
+    Clock, Cluster, ClusterName, DocumentError, NodeName, RealServer, Sync, VirtualDestination,
 };
 use crate::ipvs::{Encapsulation, Forwarding, Seconds, Thresholds, Timeouts, Weight};
 use crate::name::IfName;
@@ -35,7 +33,7 @@ impl TryFrom<Document> for Cluster {
             "forwarding",
             tunnel.unwrap_or_default(),
         )?;
-        let director = director(document.director).map_err(|error| error.within("director"))?;
+        let directors = super::convert_director::directors(document.director, document.directors)?;
         let real_servers = each("real-servers", document.real_servers, real_server)?;
         let everyone: Vec<_> = real_servers.iter().map(|rs| rs.name.clone()).collect();
         let services = each("services", document.services, |table| {
@@ -48,7 +46,7 @@ impl TryFrom<Document> for Cluster {
         let switches = switches.map_err(|error| error.within("ipvs"))?;
         let sync = document.sync.map(sync).transpose();
         let sync = sync.map_err(|error| error.within("sync"))?;
-        let cluster = Self::new(name, director, real_servers, services)?
+        let cluster = Self::checked(name, directors, real_servers, services)?
             .with_timeouts(timeouts)
             .with_clock(clock.unwrap_or_default())
             .with_switches(switches)?;
@@ -71,15 +69,6 @@ pub(super) fn each<T, U>(
         .collect()
 }
 
-fn director(table: DirectorTable) -> Result<Director, DocumentError> {
-    Ok(Director {
-        name: NodeName::new(table.name).map_err(invalid("name"))?,
-        addresses: each("addresses", table.addresses, address)?,
-        gateway: table.gateway.as_deref().map(gateway).transpose()?,
-        ip_forward: table.ip_forward,
-    })
-}
-
 fn sync(table: SyncTable) -> Result<Sync, DocumentError> {
     let group = table.group.as_deref();
     let group = group.map(|text| parse(text, "group", "a multicast address"));
@@ -99,14 +88,23 @@ fn sync(table: SyncTable) -> Result<Sync, DocumentError> {
 fn real_server(table: RealServerTable) -> Result<RealServer, DocumentError> {
     Ok(RealServer {
         name: NodeName::new(table.name).map_err(invalid("name"))?,
-        addresses: each("addresses", table.addresses, address)?,
+        addresses: each("addresses", table.addresses, staying)?,
         gateway: table.gateway.as_deref().map(gateway).transpose()?,
         weight: weight(table.weight)?,
         drain: table.drain,
     })
 }
 
-fn address(table: AddressTable) -> Result<Address, DocumentError> {
+/// An address of a real server, which has no other to hand it to.
+fn staying(table: AddressTable) -> Result<Address, DocumentError> {
+    if table.floating {
+        let problem = "only addresses of directors move from one machine to another";
+        return Err(DocumentError::new("floating", problem).remedy("leave it out"));
+    }
+    address(table)
+}
+
+pub(super) fn address(table: AddressTable) -> Result<Address, DocumentError> {
     let interface = IfName::new(table.interface).map_err(invalid("interface"))?;
     let broadcast = table.broadcast.as_deref();
     Ok(Address {
@@ -133,7 +131,7 @@ fn network(text: &str) -> Result<IpNet, DocumentError> {
     )
 }
 
-fn gateway(text: &str) -> Result<IpAddr, DocumentError> {
+pub(super) fn gateway(text: &str) -> Result<IpAddr, DocumentError> {
     parse(text, "gateway", "an IP address")
 }
 

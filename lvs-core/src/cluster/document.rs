@@ -43,8 +43,12 @@ pub struct Document {
     /// `tunnel = { type = "ipip" }`: what `tunnel` means here; IP in IP if absent.
     #[serde(default)]
     pub tunnel: Option<TunnelTable>,
-    /// `[director]`.
-    pub director: DirectorTable,
+    /// `[director]`; or `[[directors]]`, never both.
+    #[serde(default)]
+    pub director: Option<DirectorTable>,
+    /// `[[directors]]`, exactly two.
+    #[serde(default)]
+    pub directors: Vec<DirectorTable>,
     /// `[[services]]`, at least one.
     #[serde(default)]
     pub services: Vec<ServiceTable>,
@@ -82,7 +86,7 @@ pub struct TunnelTable {
     pub checksum: Option<String>,
 }
 
-/// `[director]`
+/// `[director]`, or one of two `[[directors]]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DirectorTable {
@@ -113,6 +117,9 @@ pub struct AddressTable {
     /// IPv4: absent is the network's own; for a /32 virtual IP the address itself.
     #[serde(default)]
     pub broadcast: Option<String>,
+    /// Of two directors only the active one carries it; it is an address of both.
+    #[serde(default)]
+    pub floating: bool,
 }
 
 /// `[[services]]`

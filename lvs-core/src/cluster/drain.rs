@@ -77,18 +77,7 @@ impl FromStr for Drain {
     }
 }
 
-impl TryFrom<String> for Drain {
-    type Error = InvalidValue;
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<Drain> for String {
-    fn from(drain: Drain) -> Self {
-        drain.to_string()
-    }
-}
+crate::text::serde_as_text!(Drain);
 
 /// How far a drain goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -29,8 +29,10 @@ pub struct Left {
 impl Left {
     /// Whether nobody uses it any more.
     ///
-    /// With TCP and SCTP that is when no connection is active: closing ones are through. Of UDP the
-    /// kernel cannot tell: a client counts as there until it has been silent for the UDP timeout.
+    /// With TCP and SCTP that is when no connection is active. One counts as closing from the first FIN
+    /// on and for up to two minutes after the last, and the kernel's table does not tell which is which:
+    /// a client that has said all and still listens is closing, too. Of UDP the kernel cannot tell
+    /// anything: a client counts as there until it has been silent for the UDP timeout.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.active == 0 && (self.inactive == 0 || self.is_closing())
@@ -67,8 +69,8 @@ impl fmt::Display for Left {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Waited {
-    /// Nobody is left.
-    Over,
+    /// Nobody is left, but for connections that are closing.
+    Over(Vec<Left>),
     /// Time was over; these are left.
     Late(Vec<Left>),
     /// Somebody said stop; these are left.
@@ -111,7 +113,7 @@ impl State {
         loop {
             let left = self.left(drain, proc)?;
             if left.iter().all(Left::is_over) {
-                return Ok(Waited::Over);
+                return Ok(Waited::Over(left));
             }
             if stop.load(Ordering::Relaxed) {
                 return Ok(Waited::Stopped(left));

@@ -14,6 +14,7 @@
 mod apply;
 mod clock;
 mod convert;
+mod convert_director;
 mod convert_service;
 mod convert_tunnel;
 mod director;
@@ -30,6 +31,7 @@ mod packet_match;
 pub mod plan;
 mod real_server;
 mod record;
+mod role;
 mod rollout;
 mod shell;
 mod state;
@@ -50,12 +52,13 @@ pub use drain::{Drain, Draining};
 pub use error::{DocumentError, Position};
 pub use left::{Left, Waited};
 pub use name::{ClusterName, NodeName};
-pub use node::{NodeState, Role, Wanted, WantedService};
+pub use node::{NodeState, Part, Wanted, WantedService};
 pub use observed::{IpvsState, Observed, ObservedService, Scope};
 pub use packet_match::Match;
 pub use plan::{Plan, PlanOptions};
 pub use real_server::RealServer;
 pub use record::Record;
+pub use role::Role;
 pub use rollout::{Stage, Turn};
 pub use state::{Held, State};
 pub use sync::Sync;
@@ -64,7 +67,7 @@ pub use virtual_service::{VirtualDestination, VirtualService};
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
 
-/// A Linux Virtual Server cluster: a director, its real servers, the services they offer together.
+/// A Linux Virtual Server cluster: a director or two, the real servers, the services they offer together.
 ///
 /// Valid by construction: every virtual IP is carried by the director, every destination is a machine
 /// of the cluster with an address of the service's family, every gateway can be reached.
@@ -93,7 +96,7 @@ use crate::sysctl::SysctlKey;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cluster {
     name: ClusterName,
-    director: Director,
+    directors: Vec<Director>,
     real_servers: Vec<RealServer>,
     services: Vec<VirtualService>,
     timeouts: Timeouts,
@@ -103,7 +106,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Puts a cluster together and checks that its parts fit.
+    /// Puts a cluster of one director together and checks that its parts fit.
     ///
     /// Any scheduler is taken here; the file takes only those of Linux's own tree.
     ///
@@ -115,9 +118,36 @@ impl Cluster {
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
     ) -> Result<Self, DocumentError> {
+        Self::checked(name, vec![director], real_servers, services)
+    }
+
+    /// Puts a cluster of two directors together, of which one takes over from the other, and checks that
+    /// its parts fit.
+    ///
+    /// Every virtual IP is an address of both, [floating](Director::floating); where there is
+    /// masquerading, so is the gateway of the real servers.
+    ///
+    /// # Errors
+    /// What makes no sense, with its path as in the cluster file.
+    pub fn with_two_directors(
+        name: ClusterName,
+        directors: [Director; 2],
+        real_servers: Vec<RealServer>,
+        services: Vec<VirtualService>,
+    ) -> Result<Self, DocumentError> {
+        Self::checked(name, directors.into(), real_servers, services)
+    }
+
+    /// With one director, or two.
+    fn checked(
+        name: ClusterName,
+        directors: Vec<Director>,
+        real_servers: Vec<RealServer>,
+        services: Vec<VirtualService>,
+    ) -> Result<Self, DocumentError> {
         let cluster = Self {
             name,
-            director,
+            directors,
             real_servers,
             services,
             timeouts: Timeouts::default(),
@@ -196,10 +226,21 @@ impl Cluster {
         &self.name
     }
 
-    /// The directors; in this version always one.
+    /// The director; or the two of which one takes over from the other, in the file's order.
     #[must_use]
     pub fn directors(&self) -> &[Director] {
-        std::slice::from_ref(&self.director)
+        &self.directors
+    }
+
+    fn director(&self, name: &str) -> Option<&Director> {
+        self.directors
+            .iter()
+            .find(|director| director.name == *name)
+    }
+
+    /// Whether there are two directors.
+    fn is_paired(&self) -> bool {
+        self.directors.len() > 1
     }
 
     /// The real servers in the file's order.
@@ -251,7 +292,8 @@ impl Cluster {
     /// The names of its machines: directors, then real servers.
     pub fn node_names(&self) -> impl Iterator<Item = &NodeName> {
         let servers = self.real_servers.iter().map(|server| &server.name);
-        std::iter::once(&self.director.name).chain(servers)
+        let directors = self.directors.iter().map(|director| &director.name);
+        directors.chain(servers)
     }
 
     fn real_server(&self, name: &NodeName) -> Option<&RealServer> {

@@ -1,8 +1,5 @@
 //! Names a person gives: of a cluster and of its machines.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
@@ -27,39 +24,9 @@ macro_rules! given_name {
                 }
                 Ok(Self(name))
             }
-
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidValue;
-            fn from_str(name: &str) -> Result<Self, InvalidValue> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidValue;
-            fn try_from(name: String) -> Result<Self, InvalidValue> {
-                Self::new(name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
+        crate::text::name_as_text!($name);
 
         impl PartialEq<str> for $name {
             fn eq(&self, other: &str) -> bool {

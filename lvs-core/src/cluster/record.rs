@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drain::{Drain, Draining};
 use super::plan::{Action, Change, Refusal};
-use super::{ClusterName, NodeName, NodeState, Observed};
+use super::{ClusterName, NodeName, NodeState, Observed, Role};
 use crate::ipvs::{Daemon, DaemonRole, Destination, DestinationId, Service, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::AddressId;
@@ -33,6 +33,9 @@ pub struct Record {
     /// what looks as nobody has made it may be half of what we were doing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     under_way: bool,
+    /// Of two directors: which one the last apply made of it, or was going to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
     virtual_ips: BTreeSet<IpAddr>,
     /// A pair for each thing: as found before the first change (`null`: it was not there), and as last
     /// made; in the order in which they were first met.
@@ -80,6 +83,7 @@ impl Record {
             node,
             applied: false,
             under_way: false,
+            role: None,
             virtual_ips: BTreeSet::new(),
             things: Vec::new(),
             drains: BTreeMap::new(),
@@ -103,6 +107,13 @@ impl Record {
     #[must_use]
     pub fn is_applied(&self) -> bool {
         self.applied
+    }
+
+    /// Of two directors: which one the last apply made of it, or was making of it when it was cut short.
+    /// `None` once the cluster was removed.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        self.role
     }
 
     /// Whether a change was cut short.

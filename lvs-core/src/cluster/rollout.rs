@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::plan::Plan;
-use super::{Cluster, NodeName, NodeState, Observed, PlanOptions};
+use super::{Cluster, Director, NodeName, NodeState, Observed, PlanOptions, Role};
 
 /// What is done on a machine in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -33,6 +33,8 @@ pub struct Stage {
     pub turn: Turn,
     /// Where.
     pub node: NodeName,
+    /// Of two directors: as which one it begins. One that has begun keeps its role, which no file knows.
+    pub role: Option<Role>,
     /// Why then and not earlier.
     pub why: &'static str,
 }
@@ -45,6 +47,7 @@ fn stages<'a>(
     let stage = |node: &NodeName| Stage {
         turn,
         node: node.clone(),
+        role: None,
         why,
     };
     nodes.into_iter().map(stage).collect()
@@ -54,18 +57,20 @@ impl Cluster {
     /// The machines in the order in which they may be changed without a client noticing: real servers
     /// first, so that nobody is sent to one that is not ready; then the director; then those that
     /// nobody is sent to any more. With an `old` cluster, machines that stay as they are have no turn.
+    ///
+    /// Of two directors the file's second one goes first: it begins as standby. When both have begun,
+    /// whichever stands by goes first, and that no file knows.
     #[must_use]
     pub fn rollout(&self, old: Option<&Self>) -> Vec<Stage> {
         let servers = self.real_servers.iter().map(|server| &server.name);
         let (gaining, losing): (Vec<_>, Vec<_>) = servers
             .filter(|name| self.changes(old, name))
             .partition(|name| self.gains(old, name));
-        let director = Some(&self.director.name).filter(|name| self.changes(old, name));
         let (old_director, leaving): (Vec<_>, Vec<_>) = old
             .map(|old| old.node_names().filter(|name| self.lacks(name)))
             .into_iter()
             .flatten()
-            .partition(|name| old.is_some_and(|old| **name == old.director.name));
+            .partition(|name| old.is_some_and(|old| old.director(name.as_str()).is_some()));
         [
             stages(Turn::Apply, gaining, "before anybody is sent to it"),
             stages(
@@ -73,7 +78,7 @@ impl Cluster {
                 old_director,
                 "before another takes its virtual IPs",
             ),
-            stages(Turn::Apply, director, "its real servers are ready"),
+            self.directors_turns(old),
             stages(
                 Turn::Apply,
                 losing,
@@ -89,10 +94,11 @@ impl Cluster {
     #[must_use]
     pub fn takedown(&self) -> Vec<Stage> {
         let servers = self.real_servers.iter().map(|server| &server.name);
+        let directors = self.directors.iter().rev();
         [
             stages(
                 Turn::Remove,
-                [&self.director.name],
+                directors.map(|director| &director.name),
                 "so that nobody is sent anywhere",
             ),
             stages(Turn::Remove, servers, "nobody is sent there any more"),
@@ -100,9 +106,42 @@ impl Cluster {
         .concat()
     }
 
+    /// The second one first: nobody is sent to a standby that is not ready, nor by it.
+    fn directors_turns(&self, old: Option<&Self>) -> Vec<Stage> {
+        let begins = |name: &NodeName| {
+            let was = old.and_then(|old| old.director(name.as_str()));
+            was.is_none_or(|_| old.is_some_and(|old| old.is_paired() != self.is_paired()))
+        };
+        let both_begin = self.directors.iter().all(|it| begins(&it.name));
+        let changing = self.directors.iter().rev();
+        let changing = changing.filter(|director| self.changes(old, &director.name));
+        let turn = |director: &Director| {
+            let role = match both_begin {
+                true => self.first_role(director),
+                false => (self.is_paired() && begins(&director.name)).then_some(Role::Standby),
+            };
+            let why = match role {
+                Some(Role::Standby) => "ready to take over before anybody is sent anywhere",
+                _ => "its real servers are ready",
+            };
+            Stage {
+                turn: Turn::Apply,
+                node: director.name.clone(),
+                role,
+                why,
+            }
+        };
+        changing.map(turn).collect()
+    }
+
     /// Whether a machine has to look different than under the old cluster.
     fn changes(&self, old: Option<&Self>, name: &NodeName) -> bool {
-        old.is_none_or(|old| old.node(name.as_str()) != self.node(name.as_str()))
+        let name = name.as_str();
+        let look = |cluster: &Self| {
+            let active = cluster.node_as(name, Role::Active);
+            active.or_else(|| cluster.node(name))
+        };
+        old.is_none_or(|old| look(old) != look(self))
     }
 
     fn lacks(&self, name: &NodeName) -> bool {

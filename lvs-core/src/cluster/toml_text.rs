@@ -8,9 +8,6 @@ use toml::de::{DeTable, DeValue};
 use super::nearest::nearest;
 use super::{Document, DocumentError, Position};
 
-/// Keys of the cluster file that are promised but not built, without list indices.
-const NOT_YET: &[&str] = &["directors", "sync", "director.addresses.floating"];
-
 pub(super) fn document(text: &str) -> Result<Document, DocumentError> {
     if text.len() > Document::MAX_LENGTH {
         let problem = format!(
@@ -43,14 +40,6 @@ fn explain(text: &str, error: &toml::de::Error) -> DocumentError {
 }
 
 fn unknown_key(path: &str, key: &str, known: &[&str]) -> DocumentError {
-    let pattern = without_indices(path);
-    if NOT_YET.contains(&pattern.as_str()) {
-        return DocumentError::new(
-            path,
-            format!("the key `{key}` is not supported by this version"),
-        )
-        .remedy("leave it out");
-    }
     let error = DocumentError::new(path, format!("unknown key `{key}`"));
     error.remedy(match nearest(key, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -63,11 +52,6 @@ fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     let (field, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
     let known = rest.split('`').skip(1).step_by(2).collect();
     Some((field, known))
-}
-
-fn without_indices(path: &str) -> String {
-    let names = path.split('.').filter_map(|part| part.split('[').next());
-    names.collect::<Vec<_>>().join(".")
 }
 
 /// Where the value of a path stands; of what is not written, its nearest written ancestor, and that of

@@ -52,18 +52,7 @@ impl FromStr for DestinationId {
     }
 }
 
-impl TryFrom<String> for DestinationId {
-    type Error = InvalidValue;
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<DestinationId> for String {
-    fn from(id: DestinationId) -> Self {
-        id.to_string()
-    }
-}
+crate::text::serde_as_text!(DestinationId);
 
 /// How packets reach the real server.
 #[doc(alias("gatewaying", "DSR", "packet forwarding method"))]

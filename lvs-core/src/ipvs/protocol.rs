@@ -56,15 +56,4 @@ impl FromStr for Protocol {
     }
 }
 
-impl TryFrom<String> for Protocol {
-    type Error = InvalidValue;
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<Protocol> for String {
-    fn from(protocol: Protocol) -> Self {
-        protocol.to_string()
-    }
-}
+crate::text::serde_as_text!(Protocol);

@@ -109,18 +109,7 @@ fn parse_mark(text: &str) -> Result<NonZeroU32, InvalidValue> {
         .map_err(|_| InvalidValue::new("firewall mark", text, "is not in 1..4294967295"))
 }
 
-impl TryFrom<String> for ServiceId {
-    type Error = InvalidValue;
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<ServiceId> for String {
-    fn from(id: ServiceId) -> Self {
-        id.to_string()
-    }
-}
+crate::text::serde_as_text!(ServiceId);
 
 bitflags! {
     /// What a service does besides: the bits of the kernel's flags word that a user may set.

@@ -34,18 +34,7 @@ impl FromStr for MacAddress {
     }
 }
 
-impl TryFrom<String> for MacAddress {
-    type Error = InvalidValue;
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<MacAddress> for String {
-    fn from(mac: MacAddress) -> Self {
-        mac.to_string()
-    }
-}
+crate::text::serde_as_text!(MacAddress);
 
 /// An interface as the kernel reports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

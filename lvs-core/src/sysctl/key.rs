@@ -58,6 +58,10 @@ impl SysctlKey {
     /// there does not. So 1 here does not prove that a given interface forwards.
     pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
 
+    /// Whether a director balances nothing while it hears of another one's connections: 0 or 1. There while
+    /// ip_vs is loaded; the kernel's own is 0.
+    pub const BACKUP_ONLY: Self = Self(Cow::Borrowed("net/ipv4/vs/backup_only"));
+
     /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
     /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
     pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
@@ -228,18 +232,7 @@ impl FromStr for SysctlKey {
     }
 }
 
-impl TryFrom<String> for SysctlKey {
-    type Error = InvalidValue;
-    fn try_from(path: String) -> Result<Self, InvalidValue> {
-        Self::new(path)
-    }
-}
-
-impl From<SysctlKey> for String {
-    fn from(key: SysctlKey) -> Self {
-        key.0.into_owned()
-    }
-}
+crate::text::serde_as_text!(SysctlKey);
 
 #[cfg(test)]
 mod tests {

@@ -162,6 +162,6 @@ const fn default(family: Family) -> &'static str {
 
 /// What clients send to a tunnel has to leave room for it.
 fn room(cluster: &Cluster, server: &RealServer, family: Family) -> String {
-    let segment = cluster.segment(server, family);
+    let segment = cluster.segment(&server.name, family);
     segment.map_or_else(String::new, |segment| format!(" advmss {segment}"))
 }

@@ -16,7 +16,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
     for server in cluster.real_servers() {
         for family in [Family::Ipv4, Family::Ipv6] {
-            let Some(segment) = cluster.segment(server, family) else {
+            let Some(segment) = cluster.segment(&server.name, family) else {
                 continue;
             };
             found.extend(match facts_of(facts, &server.name) {

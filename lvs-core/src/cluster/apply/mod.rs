@@ -32,6 +32,9 @@ pub enum Event<'a> {
     Confirming(Duration),
     /// This is going to be taken back.
     Reverting(&'a Plan),
+    /// All is done, but the record could not be brought up to date. It still knows all that may have to
+    /// be taken away, and takes it for a change that was cut short.
+    Unrecorded(&'a Error),
 }
 
 impl NodeState {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{NodeState, Wanted, addresses};
-use crate::cluster::{Cluster, RealServer};
+use crate::cluster::{Cluster, NodeName};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
 use crate::net::Address;
 use crate::sysctl::{ArpAnnounce, ArpIgnore, Conf, SysctlKey};
 
-pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
-    let vips = direct_routed(cluster, server);
+pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, name: &NodeName) {
+    let vips = direct_routed(cluster, name);
     if vips.iter().any(IpAddr::is_ipv4) {
         keep_quiet(state);
     }
@@ -36,10 +36,10 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &Rea
 }
 
 /// The virtual IPs whose packets reach a machine unchanged, in the order of the file.
-fn direct_routed(cluster: &Cluster, server: &RealServer) -> Vec<IpAddr> {
+fn direct_routed(cluster: &Cluster, name: &NodeName) -> Vec<IpAddr> {
     let mut seen = BTreeSet::new();
     cluster
-        .served_by(&server.name)
+        .served_by(name)
         .filter(|(_, destination)| destination.forwarding == Forwarding::DirectRouting)
         .flat_map(|(service, _)| service.vips())
         .filter(|vip| seen.insert(*vip))

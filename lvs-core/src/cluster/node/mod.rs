@@ -4,45 +4,25 @@
 //! this file is what they have in common.
 
 mod addresses;
+mod director;
 mod dr;
 mod nat;
+mod part;
 mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::Serialize;
+pub use part::Part;
 
-use super::real_server::first_of;
-use super::{Cluster, ClusterName, Director, NodeName, RealServer, Sync, VirtualService};
+use super::{Cluster, ClusterName, NodeName, RealServer, Role, VirtualService};
 use crate::error::InvalidValue;
-use crate::ipvs::{
-    Daemon, DaemonRole, Destination, DestinationId, Forwarding, Service, Timeouts, Weight,
-};
+use crate::ipvs::{Daemon, Destination, Forwarding, Service, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::scheduler::{Generation, ServiceModel};
 use crate::sysctl::SysctlKey;
-
-/// The part a machine plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// It carries the virtual IPs and spreads connections.
-    Director,
-    /// It serves them.
-    RealServer,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Director => "director",
-            Self::RealServer => "real server",
-        })
-    }
-}
 
 /// Something a machine must have, and what for: a sentence's end that every plan shows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,7 +80,9 @@ pub struct NodeState {
     /// Its name.
     pub name: NodeName,
     /// Its part.
-    pub role: Role,
+    pub part: Part,
+    /// Of two directors: which one it is.
+    pub role: Option<Role>,
     /// The devices that unwrap what a director has wrapped.
     pub tunnels: Vec<Wanted<Tunnel>>,
     /// The UDP ports whose packets are unwrapped.
@@ -111,6 +93,8 @@ pub struct NodeState {
     pub sysctls: BTreeMap<SysctlKey, Wanted<String>>,
     /// Addresses in the order in which they are added, virtual IPs among them.
     pub addresses: Vec<Wanted<Address>>,
+    /// Addresses that must not be there: those that the other director carries while this one stands by.
+    pub absent: Vec<Wanted<Address>>,
     /// Routes of the main table: host routes, then the default route.
     pub routes: Vec<Wanted<Route>>,
     /// Timeouts of connections; 0 is untouched.
@@ -123,6 +107,8 @@ pub struct NodeState {
     pub nftables: Option<String>,
     /// The cluster's virtual IPs, whether this machine carries them or not.
     pub virtual_ips: BTreeSet<IpAddr>,
+    /// Of two directors: the addresses that move with the active one, virtual IPs among them.
+    pub floating: BTreeSet<IpAddr>,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -134,60 +120,50 @@ impl NodeState {
         self.virtual_ips.contains(&address.network.addr())
     }
 
-    fn new(cluster: &Cluster, name: &NodeName, role: Role) -> Self {
+    /// Whether an address is what draws traffic: virtual, or floating. Such a one comes when all behind it
+    /// is there, and goes first.
+    #[must_use]
+    pub fn is_switch(&self, address: &AddressId) -> bool {
+        self.is_virtual(address) || self.floating.contains(&address.network.addr())
+    }
+
+    /// Whether an address must be there, or must not.
+    pub(super) fn names_address(&self, id: &AddressId) -> bool {
+        let mut named = self.addresses.iter().chain(&self.absent);
+        named.any(|wanted| wanted.value.id == *id)
+    }
+
+    fn new(cluster: &Cluster, name: &NodeName, part: Part) -> Self {
         Self {
             cluster: cluster.name.clone(),
             name: name.clone(),
-            role,
+            part,
+            role: None,
             tunnels: Vec::new(),
             listeners: Vec::new(),
             links: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             addresses: Vec::new(),
+            absent: Vec::new(),
             routes: Vec::new(),
             timeouts: Timeouts::default(),
             services: Vec::new(),
             daemons: Vec::new(),
             nftables: None,
             virtual_ips: cluster.virtual_ips(),
+            floating: BTreeSet::new(),
             notes: Vec::new(),
         }
     }
 
-    fn director(cluster: &Cluster, director: &Director) -> Self {
-        let mut state = Self::new(cluster, &director.name, Role::Director);
-        state.link(
-            IfName::LO,
-            "IPVS asks the local routing table what is a unicast address",
-        );
-        state.own_addresses(&director.addresses);
-        state.gateway(director.gateway, "the director's way out");
-        nat::director(&mut state, cluster, director);
-        state.nftables = super::packet_match::nftables(cluster);
-        state.timeouts = cluster.timeouts;
-        for (key, value) in &cluster.switches {
-            state.sysctl(key.clone(), value, "named in the file");
-        }
-        if let Some(sync) = &cluster.sync {
-            state.synchronise(sync);
-        }
-        state.services = cluster
-            .services
-            .iter()
-            .map(|service| wanted_service(cluster, service))
-            .collect();
-        state.expire_templates();
-        state
-    }
-
     fn real_server(cluster: &Cluster, server: &RealServer) -> Self {
-        let mut state = Self::new(cluster, &server.name, Role::RealServer);
+        let mut state = Self::new(cluster, &server.name, Part::RealServer);
         state.own_addresses(&server.addresses);
-        dr::real_server(&mut state, cluster, server);
-        tunnel::real_server(&mut state, cluster, server);
+        dr::real_server(&mut state, cluster, &server.name);
+        tunnel::real_server(&mut state, cluster, &server.name);
         state.gateway(server.gateway, "the real server's way out");
         nat::real_server(&mut state, cluster, server);
-        tunnel::replies(&mut state, cluster, server);
+        tunnel::replies(&mut state, cluster, &server.name, server.gateway);
         state
     }
 
@@ -199,29 +175,18 @@ impl NodeState {
                 format!("it carries {}", address.id.network),
             );
             let is_virtual = self.is_virtual(&address.id);
-            let why = if is_virtual {
-                "the virtual IP: clients connect to it"
-            } else {
-                "named in the file"
+            let floats = self.floating.contains(&address.id.network.addr());
+            let own = addresses::own(address, is_virtual);
+            let why = match (is_virtual, floats) {
+                (true, _) => "the virtual IP: clients connect to it",
+                (false, true) => "it moves with the active director",
+                (false, false) => "named in the file",
             };
-            self.addresses
-                .push(Wanted::new(addresses::own(address, is_virtual), why));
+            match floats {
+                true => self.floating_address(own, why),
+                false => self.addresses.push(Wanted::new(own, why)),
+            }
         }
-    }
-
-    fn synchronise(&mut self, sync: &Sync) {
-        self.link(
-            sync.interface.clone(),
-            "another director is told of connections there",
-        );
-        let why = |daemon: &Daemon| match daemon.role {
-            DaemonRole::Master => "another director is told of connections",
-            DaemonRole::Backup => "connections of another director are known here too",
-        };
-        let daemons = sync.daemons().into_iter();
-        self.daemons = daemons
-            .map(|daemon| Wanted::new(daemon.clone(), why(&daemon)))
-            .collect();
     }
 
     fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {
@@ -248,8 +213,16 @@ impl NodeState {
     }
 
     fn gateway(&mut self, gateway: Option<IpAddr>, why: &str) {
-        if let Some(gateway) = gateway {
-            self.default_route(gateway, why);
+        let Some(gateway) = gateway else {
+            return;
+        };
+        let mut carried = self.addresses.iter();
+        let is_near = carried.any(|wanted| wanted.value.id.network.contains(&gateway));
+        match is_near || self.absent.is_empty() {
+            true => self.default_route(gateway, why),
+            false => self.notes.push(format!(
+                "the default route by {gateway} comes with the floating addresses"
+            )),
         }
     }
 
@@ -272,69 +245,32 @@ impl NodeState {
     }
 }
 
-fn wanted_service(cluster: &Cluster, service: &VirtualService) -> WantedService {
-    let mut wanted = WantedService {
-        service: service.service.clone(),
-        keep_weight: service.keep_weight,
-        destinations: Vec::new(),
-        drained: Vec::new(),
-    };
-    for it in &service.destinations {
-        let Some(mut destination) = destination(cluster, service, it) else {
-            continue;
-        };
-        let server = cluster.real_server(&it.real_server);
-        if server.is_some_and(|server| server.drain) {
-            wanted.drained.push(destination.value);
-            destination.value.weight = Weight::DRAIN;
-        }
-        wanted.destinations.push(destination);
-    }
-    wanted
-}
-
-/// A destination with its address; a cluster has none without, for that is checked.
-fn destination(
-    cluster: &Cluster,
-    service: &VirtualService,
-    it: &super::VirtualDestination,
-) -> Option<Wanted<Destination>> {
-    let address = cluster.real_ip(service, it)?;
-    let server = cluster.real_server(&it.real_server);
-    let weight = server.map(|server| server.weight).unwrap_or_default();
-    let id = DestinationId::new(address, it.port.unwrap_or_else(|| service.port()));
-    let destination = Destination {
-        weight: it.weight.unwrap_or(weight),
-        thresholds: it.thresholds,
-        ..Destination::new(id, it.forwarding)
-    };
-    Some(Wanted::new(destination, it.real_server.as_str()))
-}
-
-/// The director as its own real server answers by an address of its own, not by a virtual one,
-/// where it has any.
-fn local_address(cluster: &Cluster, family: crate::ipvs::Family) -> Option<IpAddr> {
-    let vips = cluster.virtual_ips();
-    let addresses = &cluster.director.addresses;
-    let own = addresses
-        .iter()
-        .filter(|address| !vips.contains(&address.id.network.addr()));
-    let own: Vec<_> = own.cloned().collect();
-    first_of(&own, family).or_else(|| first_of(addresses, family))
-}
-
 impl Cluster {
     /// What the machine of this name must look like; `None` if the cluster has no such machine.
+    ///
+    /// Of two directors the first of the file is taken for the active one: a choice for a beginning, as
+    /// nobody knows here which one it is by now. [`node_as`](Self::node_as) says it.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<NodeState> {
-        if self.director.name == *name {
-            return Some(NodeState::director(self, &self.director));
+        if let Some(director) = self.director(name) {
+            return Some(NodeState::director(
+                self,
+                director,
+                self.first_role(director),
+            ));
         }
         let server = self
             .real_servers
             .iter()
             .find(|server| server.name == *name)?;
         Some(NodeState::real_server(self, server))
+    }
+
+    /// What one of two directors must look like in a role; `None` for any other machine, which has none.
+    #[must_use]
+    pub fn node_as(&self, name: &str, role: Role) -> Option<NodeState> {
+        let director = self.director(name).filter(|_| self.is_paired())?;
+        Some(NodeState::director(self, director, Some(role)))
     }
 
     /// The address by which the director reaches a destination of a service (RIP): the first one of the
@@ -350,7 +286,7 @@ impl Cluster {
         let server = self.real_server(&destination.real_server);
         let address = |family| match server {
             Some(server) => server.real_ip(family),
-            None => local_address(self, family),
+            None => director::local_address(self, &destination.real_server, family),
         };
         let family = service.service.id.family();
         let tunnelled = matches!(destination.forwarding, Forwarding::Tunnel(_));

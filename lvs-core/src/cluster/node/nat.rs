@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::NodeState;
-use crate::cluster::{Cluster, Director, RealServer, VirtualService};
+use crate::cluster::{Cluster, Director, NodeName, RealServer, VirtualService};
 use crate::ipvs::{Family, Forwarding, ServiceFlags};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
@@ -83,7 +83,7 @@ fn facing_real_servers(cluster: &Cluster, director: &Director) -> BTreeSet<IfNam
     let rips: Vec<IpAddr> = cluster
         .real_servers
         .iter()
-        .filter(|server| masqueraded(cluster, server).contains(&Family::Ipv4))
+        .filter(|server| cluster.masqueraded(&server.name).contains(&Family::Ipv4))
         .filter_map(|server| server.real_ip(Family::Ipv4))
         .collect();
     let faces = |network: &ipnet::IpNet| rips.iter().any(|rip| network.contains(rip));
@@ -94,22 +94,13 @@ fn facing_real_servers(cluster: &Cluster, director: &Director) -> BTreeSet<IfNam
         .collect()
 }
 
-/// The families in which a real server is masqueraded.
-fn masqueraded(cluster: &Cluster, server: &RealServer) -> BTreeSet<Family> {
-    cluster
-        .served_by(&server.name)
-        .filter(|(_, destination)| destination.forwarding == Forwarding::Masquerade)
-        .map(|(service, _)| service.service.id.family())
-        .collect()
-}
-
 /// The default gateway of a masqueraded real server is the director, unless the file names another.
 pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
-    for family in masqueraded(cluster, server) {
+    for family in cluster.masqueraded(&server.name) {
         if state.has_default_route(family) {
             continue;
         }
-        match director_addresses(state, cluster, server, family).as_slice() {
+        match cluster.gateways(server, family).as_slice() {
             [gateway] => {
                 state.default_route(*gateway, "answers must go back through the director");
             }
@@ -126,18 +117,29 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &Rea
     }
 }
 
-/// The director's own (not virtual) addresses on a network of a real server.
-fn director_addresses(
-    state: &NodeState,
-    cluster: &Cluster,
-    server: &RealServer,
-    family: Family,
-) -> Vec<IpAddr> {
-    let networks = || server.addresses.iter().map(|address| &address.id.network);
-    let addresses = cluster.director.addresses.iter();
-    addresses
-        .filter(|address| !state.is_virtual(&address.id))
-        .map(|address| address.id.network.addr())
-        .filter(|ip| Family::from(*ip) == family && networks().any(|network| network.contains(ip)))
-        .collect()
+impl Cluster {
+    /// The families in which a machine is masqueraded.
+    pub(in crate::cluster) fn masqueraded(&self, name: &NodeName) -> BTreeSet<Family> {
+        self.served_by(name)
+            .filter(|(_, destination)| destination.forwarding == Forwarding::Masquerade)
+            .map(|(service, _)| service.service.id.family())
+            .collect()
+    }
+
+    /// What may be a masqueraded real server's gateway: the director's own (not virtual) addresses on its
+    /// networks; of two directors those that move with the active one.
+    pub(in crate::cluster) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
+        let networks = || server.addresses.iter().map(|address| &address.id.network);
+        let vips = self.virtual_ips();
+        let addresses = self.directors.iter().flat_map(|director| {
+            let addresses = director.addresses.iter();
+            addresses.filter(|address| !self.is_paired() || director.is_floating(address))
+        });
+        let ips: BTreeSet<IpAddr> = addresses
+            .map(|address| address.id.network.addr())
+            .filter(|ip| !vips.contains(ip) && Family::from(*ip) == family)
+            .filter(|ip| networks().any(|network| network.contains(ip)))
+            .collect();
+        ips.into_iter().collect()
+    }
 }

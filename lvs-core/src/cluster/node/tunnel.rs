@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{NodeState, Wanted, addresses, dr};
-use crate::cluster::{Cluster, RealServer};
+use crate::cluster::{Cluster, NodeName};
 use crate::ipvs::{Encapsulation, Family, Forwarding, TunnelChecksum};
 use crate::name::IfName;
 use crate::net::{Listener, Tunnel, TunnelKind};
@@ -25,9 +25,9 @@ struct Wrapped {
     encapsulation: Encapsulation,
 }
 
-pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
+pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, name: &NodeName) {
     let mut seen = BTreeSet::new();
-    for wrapped in wrapped(cluster, server) {
+    for wrapped in wrapped(cluster, name) {
         if seen.insert(wrapped) {
             unwrap(state, &wrapped);
         }
@@ -37,10 +37,10 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &Rea
 /// In the order of the file.
 fn wrapped<'a>(
     cluster: &'a Cluster,
-    server: &'a RealServer,
+    name: &'a NodeName,
 ) -> impl Iterator<Item = Wrapped> + use<'a> {
     cluster
-        .served_by(&server.name)
+        .served_by(name)
         .filter_map(|(service, destination)| {
             let Forwarding::Tunnel(encapsulation) = destination.forwarding else {
                 return None;
@@ -136,30 +136,35 @@ const fn has_gre_checksum(encapsulation: Encapsulation) -> bool {
 
 /// Answers go the ordinary way, but what clients send is wrapped: they are asked for segments that
 /// leave room for that, or long requests would hang where ICMP is filtered.
-pub(super) fn replies(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
-    if wrapped(cluster, server).any(|it| it.vip.is_ipv4() && it.rip.is_ipv6()) {
-        ipv4_by_ipv6(state, server);
+pub(super) fn replies(
+    state: &mut NodeState,
+    cluster: &Cluster,
+    name: &NodeName,
+    gateway: Option<IpAddr>,
+) {
+    if wrapped(cluster, name).any(|it| it.vip.is_ipv4() && it.rip.is_ipv6()) {
+        ipv4_by_ipv6(state, gateway);
     }
     for family in [Family::Ipv4, Family::Ipv6] {
-        if let Some(segment) = cluster.segment(server, family) {
+        if let Some(segment) = cluster.segment(name, family) {
             ask_for_less(state, family, segment);
         }
     }
 }
 
 impl Cluster {
-    /// The largest TCP segment that clients of a family may send to a real server, so that it still fits
+    /// The largest TCP segment that clients of a family may send to a machine that serves, so that it still fits
     /// into a packet of 1500 bytes when it is wrapped; `None` where nothing is.
-    pub(crate) fn segment(&self, server: &RealServer, family: Family) -> Option<u32> {
-        let wrapped = wrapped(self, server).filter(|it| Family::from(it.vip) == family);
+    pub(crate) fn segment(&self, name: &NodeName, family: Family) -> Option<u32> {
+        let wrapped = wrapped(self, name).filter(|it| Family::from(it.vip) == family);
         wrapped.map(|wrapped| segment(&wrapped)).min()
     }
 }
 
 /// A machine without an IPv4 address of its own would ask by ARP in the virtual IP's name, whatever
 /// `arp_announce` says, and so draw its traffic. A gateway of the other family is not asked for by ARP.
-fn ipv4_by_ipv6(state: &mut NodeState, server: &RealServer) {
-    match server.gateway {
+fn ipv4_by_ipv6(state: &mut NodeState, gateway: Option<IpAddr>) {
+    match gateway {
         Some(gateway) if gateway.is_ipv6() => state.routes.push(Wanted::new(
             addresses::default_route_of(Family::Ipv4, gateway),
             "answers are IPv4, and no ARP may be sent in the virtual IP's name",

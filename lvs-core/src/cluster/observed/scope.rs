@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{NodeState, Record, Role};
+use crate::cluster::{NodeState, Part, Record};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -30,7 +30,7 @@ impl Scope {
                 .map(|tunnel| tunnel.value.name.clone())
                 .collect(),
             listeners: !node.listeners.is_empty(),
-            ipvs: node.role == Role::Director,
+            ipvs: node.part == Part::Director,
         }
     }
 

@@ -11,14 +11,25 @@ pub(super) fn own(node: &NodeState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, false)
 }
 
-pub(super) fn virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
+/// Those that draw traffic.
+pub(super) fn switches(node: &NodeState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, true)
 }
 
-fn missing(node: &NodeState, seen: &Observed, virtual_ones: bool) -> Vec<Step> {
+/// Those that the other director is to carry.
+pub(super) fn released(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    let there = node.absent.iter().filter_map(|absent| {
+        let found = seen.address(&absent.value.id)?;
+        let action = Action::Address(Change::delete(found.clone()));
+        Some(Step::new(action, &absent.why))
+    });
+    later_first(there.collect(), seen)
+}
+
+fn missing(node: &NodeState, seen: &Observed, switches: bool) -> Vec<Step> {
     node.addresses
         .iter()
-        .filter(|wanted| node.is_virtual(&wanted.value.id) == virtual_ones)
+        .filter(|wanted| node.is_switch(&wanted.value.id) == switches)
         .filter(|wanted| seen.address(&wanted.value.id).is_none())
         .map(|wanted| {
             Step::new(
@@ -45,10 +56,12 @@ pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
 /// Differences that the kernel cannot change in place, and addresses that stand elsewhere too.
 pub(super) fn notes(node: &NodeState, observed: &Observed) -> Vec<String> {
     let wanted = || node.addresses.iter().map(|wanted| &wanted.value);
+    let named = || wanted().chain(node.absent.iter().map(|absent| &absent.value));
+    let is_named = |found: &Address| named().any(|it| it.id == found.id);
     let unlike = wanted().filter_map(|wanted| unlike(wanted, observed.address(&wanted.id)?));
-    let elsewhere = wanted().flat_map(|wanted| {
+    let elsewhere = named().flat_map(|wanted| {
         let is_elsewhere = |found: &&Address| {
-            found.id != wanted.id && found.id.network.addr() == wanted.id.network.addr()
+            !is_named(found) && found.id.network.addr() == wanted.id.network.addr()
         };
         observed.addresses.iter().filter(is_elsewhere).map(|found| {
             format!(
@@ -64,10 +77,13 @@ fn unlike(wanted: &Address, found: &Address) -> Option<String> {
     let label = wanted.label.is_some() && wanted.label != found.label;
     let broadcast = wanted.broadcast.is_some() && wanted.broadcast != found.broadcast;
     (label || broadcast).then(|| {
+        let has = match found.detail() {
+            nothing if nothing.is_empty() => "nothing".to_owned(),
+            detail => detail,
+        };
         format!(
-            "{} has {:?}, not {:?}; the kernel cannot change that in place, and nothing depends on it",
+            "{} has {has} instead of {}; the kernel cannot change that in place, and nothing depends on it",
             found.id,
-            found.detail(),
             wanted.detail()
         )
     })

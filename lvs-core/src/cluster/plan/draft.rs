@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, daemons, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
-use crate::cluster::{NodeState, Record, Role};
+use crate::cluster::{NodeState, Part, Record};
 use crate::net::{Address, Route};
 
 pub(super) struct Draft<'a> {
@@ -11,6 +11,9 @@ pub(super) struct Draft<'a> {
     seen: Observed,
     phases: Vec<Phase>,
 }
+
+/// A phase's name, and its plan by what is known (`C`) and what the machine will look like by then.
+pub(super) type Planned<C> = (&'static str, fn(&C, &Observed) -> Vec<Step>);
 
 impl<'a> Draft<'a> {
     pub(super) fn new(node: &'a NodeState, observed: &'a Observed) -> Self {
@@ -22,9 +25,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Plans a phase on what the machine will look like by then; one without steps is none.
-    pub(super) fn phase(&mut self, name: &'static str, plan: impl FnOnce(&Observed) -> Vec<Step>) {
-        let steps = plan(&self.seen);
+    /// Plans one phase after the other; one without steps is none.
+    pub(super) fn phases<C>(&mut self, context: &C, phases: &[Planned<C>]) {
+        for (name, plan) in phases {
+            self.phase(name, plan(context, &self.seen));
+        }
+    }
+
+    fn phase(&mut self, name: &'static str, steps: Vec<Step>) {
         self.seen.apply(steps.iter().map(|step| &step.action));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
@@ -115,6 +123,7 @@ impl<'a> Draft<'a> {
         Plan {
             cluster: self.node.cluster.clone(),
             node: self.node.name.clone(),
+            part: self.node.part,
             role: self.node.role,
             phases: self.phases,
             refusals,
@@ -152,7 +161,7 @@ impl<'a> Draft<'a> {
     /// Only a changing verb may make the kernel load a module, and it says so.
     fn loading(&self) -> Option<String> {
         let absent = matches!(self.observed.ipvs, IpvsState::NotLoaded);
-        (absent && self.node.role == Role::Director).then(|| {
+        (absent && self.node.part == Part::Director).then(|| {
             "ip_vs is not loaded yet: the first step that needs it makes the kernel load it"
                 .to_owned()
         })

@@ -59,12 +59,7 @@ pub(super) fn foreign(node: &NodeState, observed: &Observed, record: &Record) ->
 fn addresses(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
     let ours = observed.addresses.iter();
     let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
-    let unnamed = ours.filter(|found| {
-        !node
-            .addresses
-            .iter()
-            .any(|wanted| wanted.value.id == found.id)
-    });
+    let unnamed = ours.filter(|found| !node.names_address(&found.id));
     unnamed
         .filter(|found| !record.knows(&Action::Address(Change::add((*found).clone()))))
         .map(|found| named("address", &found.id))

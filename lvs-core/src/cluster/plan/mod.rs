@@ -26,8 +26,8 @@ pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
-use super::{ClusterName, NodeName, NodeState, Observed, Record, Role};
-use draft::Draft;
+use super::{ClusterName, NodeName, NodeState, Observed, Part, Record, Role};
+use draft::{Draft, Planned};
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
 /// progress. The next phase begins when all of this one is done.
@@ -58,7 +58,9 @@ pub struct Plan {
     /// The machine.
     pub node: NodeName,
     /// Its part.
-    pub role: Role,
+    pub part: Part,
+    /// Of two directors: which one it is going to be.
+    pub role: Option<Role>,
     /// What to do; empty if the machine is as it must be.
     pub phases: Vec<Phase>,
     /// Why it must not be done: no step is made while there is one.
@@ -75,7 +77,8 @@ impl Plan {
     /// The way to what a machine must look like.
     ///
     /// On a director the virtual IPs come last, after the services and destinations behind them: the
-    /// address is the switch. On a real server the ARP switches come before the virtual IP.
+    /// address is the switch. So do the other floating addresses of two directors, and the one that is to
+    /// stand by lets go of them first of all. On a real server the ARP switches come before the virtual IP.
     #[must_use]
     pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
         let nobody = Record::new(node.cluster.clone(), node.name.clone());
@@ -91,46 +94,18 @@ impl Plan {
         record: &Record,
         options: PlanOptions,
     ) -> Self {
-        let node = &*record.honoured(node);
+        let node = record.honoured(node);
         let options = PlanOptions {
             take_over: options.take_over || record.is_applied(),
         };
+        let node = &*node;
+        let wanted = Wanted {
+            node,
+            record,
+            options,
+        };
         let mut draft = Draft::new(node, observed);
-        // First, for what they carry, their state and their switches are there only when they are.
-        draft.phase("tunnels", |seen| {
-            let mut steps = tunnels::made(node, seen);
-            steps.extend(tunnels::listening(node, seen));
-            steps
-        });
-        draft.phase("links and forwarding", |seen| {
-            let mut steps = links::up(node, seen);
-            steps.extend(sysctls::ip_forward(node, seen));
-            steps
-        });
-        draft.phase("sysctls", |seen| sysctls::others(node, seen));
-        draft.phase("addresses", |seen| addresses::own(node, seen));
-        draft.phase("routes", |seen| routes::own(node, seen));
-        draft.phase("stopped sync daemons", |seen| {
-            daemons::stopped(node, seen, record)
-        });
-        draft.phase("timeouts", |seen| services::timeouts(node, seen));
-        draft.phase("services", |seen| services::services(node, seen));
-        draft.phase("switches of IPVS", |seen| sysctls::of_ipvs(node, seen));
-        draft.phase("destinations", |seen| {
-            services::destinations_added(node, seen)
-        });
-        draft.phase("changed destinations", |seen| {
-            services::destinations_edited(node, seen, record)
-        });
-        draft.phase("virtual IPs", |seen| addresses::virtual_ips(node, seen));
-        draft.phase("last routes", |seen| routes::by_virtual_ips(node, seen));
-        draft.phase("deleted destinations", |seen| {
-            services::destinations_deleted(node, seen, record, options)
-        });
-        draft.phase("deleted services", |seen| {
-            services::services_deleted(node, seen, record, options)
-        });
-        draft.phase("sync daemons", |seen| daemons::running(node, seen));
+        draft.phases(&wanted, &Wanted::PHASES);
         unnamed::phases(&mut draft, node, observed, record);
         draft.finish(record, foreign::refusals(node, observed, record, options))
     }
@@ -155,13 +130,79 @@ impl Plan {
     }
 }
 
-/// `{cluster, node, changed, phases, refusals, foreign, notes, nftables}`.
+/// What a plan goes by.
+struct Wanted<'a> {
+    node: &'a NodeState,
+    record: &'a Record,
+    options: PlanOptions,
+}
+
+impl Wanted<'_> {
+    /// The order is half of what a plan is worth.
+    const PHASES: [Planned<Self>; 18] = [
+        ("released addresses", |it, seen| {
+            addresses::released(it.node, seen)
+        }),
+        // First, for what they carry, their state and their switches are there only when they are.
+        ("tunnels", |it, seen| {
+            let mut steps = tunnels::made(it.node, seen);
+            steps.extend(tunnels::listening(it.node, seen));
+            steps
+        }),
+        // `ip_forward` before all switches that it changes.
+        ("links and forwarding", |it, seen| {
+            let mut steps = links::up(it.node, seen);
+            steps.extend(sysctls::ip_forward(it.node, seen));
+            steps
+        }),
+        ("sysctls", |it, seen| sysctls::others(it.node, seen)),
+        ("addresses", |it, seen| addresses::own(it.node, seen)),
+        ("routes", |it, seen| routes::own(it.node, seen)),
+        ("stopped sync daemons", |it, seen| {
+            daemons::stopped(it.node, seen, it.record)
+        }),
+        ("timeouts", |it, seen| services::timeouts(it.node, seen)),
+        ("services", |it, seen| services::services(it.node, seen)),
+        // Their module, which has them, may come with the first service.
+        ("switches of IPVS", |it, seen| {
+            sysctls::of_ipvs(it.node, seen)
+        }),
+        ("destinations", |it, seen| {
+            services::destinations_added(it.node, seen)
+        }),
+        ("changed destinations", |it, seen| {
+            services::destinations_edited(it.node, seen, it.record)
+        }),
+        // Clients come with them: something must be behind them by now.
+        ("virtual IPs", |it, seen| match it.node.role {
+            None => addresses::switches(it.node, seen),
+            Some(_) => Vec::new(),
+        }),
+        ("floating addresses", |it, seen| match it.node.role {
+            Some(_) => addresses::switches(it.node, seen),
+            None => Vec::new(),
+        }),
+        ("last routes", |it, seen| {
+            routes::by_virtual_ips(it.node, seen)
+        }),
+        ("deleted destinations", |it, seen| {
+            services::destinations_deleted(it.node, seen, it.record, it.options)
+        }),
+        ("deleted services", |it, seen| {
+            services::services_deleted(it.node, seen, it.record, it.options)
+        }),
+        ("sync daemons", |it, seen| daemons::running(it.node, seen)),
+    ];
+}
+
+/// `{cluster, node, role, changed, phases, refusals, foreign, notes, nftables}`.
 impl Serialize for Plan {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut plan = serializer.serialize_struct("Plan", 8)?;
+        let mut plan = serializer.serialize_struct("Plan", 9)?;
         plan.serialize_field("cluster", &self.cluster)?;
         plan.serialize_field("node", &self.node)?;
+        plan.serialize_field("role", &self.role)?;
         plan.serialize_field("changed", &!self.is_empty())?;
         plan.serialize_field("phases", &self.phases)?;
         plan.serialize_field("refusals", &self.refusals)?;

@@ -7,10 +7,10 @@
 //! they were there before, and the machine may be reached by them. (Only the kernel itself may take a
 //! route along with an interface's last address; the plan says so.)
 
-use super::draft::Draft;
-use super::unnamed::is_leader;
+use super::draft::{Draft, Planned};
+use super::unnamed::{is_follower, is_leader};
 use super::{Action, Change, Plan, Step, addresses, foreign, links, services, tunnels};
-use crate::cluster::{NodeState, Observed, ObservedService, Record, Role};
+use crate::cluster::{NodeState, Observed, ObservedService, Part, Record};
 use crate::net::{Address, Tunnel};
 
 impl Plan {
@@ -30,55 +30,10 @@ impl Plan {
             record,
         };
         let mut draft = Draft::new(node, observed);
-        draft.phase("sync daemons", |seen| {
-            removal.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
-        });
-        draft.phase("routes", |seen| {
-            let mut steps = removal.undone(seen, |thing| matches!(thing, Action::Route(_)));
-            steps.extend(removal.host_routes(seen));
-            steps
-        });
-        draft.phase("virtual IPs", |seen| {
-            let mut steps = removal.undone(seen, |thing| removal.is_address(thing, true));
-            steps.extend(removal.virtual_ips(seen));
-            addresses::later_first(steps, seen)
-        });
-        removal.ipvs(&mut draft);
-        draft.phase("addresses", |seen| {
-            let steps = removal.undone(seen, |thing| removal.is_address(thing, false));
-            addresses::later_first(steps, seen)
-        });
-        // Alone, and first: changing it changes `forwarding` of every interface.
-        draft.phase("forwarding", |seen| removal.undone(seen, is_leader));
-        draft.phase("sysctls", |seen| {
-            removal.undone(seen, |thing| {
-                matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
-            })
-        });
-        draft.phase("links", |seen| {
-            let mut steps = removal.undone(seen, |thing| is_idle_link(thing, seen));
-            steps.extend(
-                removal
-                    .tunnels(seen)
-                    .filter_map(|it| links::down(&it.name, seen, WHY)),
-            );
-            steps
-        });
-        draft.phase("tunnels", |seen| {
-            let mut steps = removal.undone(seen, |thing| tunnels::is_idle(thing, seen));
-            let delete = |it: &Tunnel| Action::Tunnel(Change::delete(it.clone()));
-            steps.extend(removal.tunnels(seen).map(|it| Step::new(delete(it), WHY)));
-            steps
-        });
+        draft.phases(&removal, &Removal::PHASES);
         let mut notes = removal.notes();
         notes.extend(draft.lost_routes());
         let foreign = foreign::foreign(node, observed, record);
-        if node.nftables.is_some() {
-            let table = &node.cluster;
-            notes.push(format!(
-                "the nftables rules of the table lvs-{table} stay as they are"
-            ));
-        }
         Self {
             nftables: None,
             ..draft.plan(Vec::new(), foreign, notes)
@@ -96,6 +51,65 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
+    const PHASES: [Planned<Self>; 13] = [
+        ("sync daemons", |it, seen| {
+            it.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
+        }),
+        ("routes", |it, seen| {
+            let mut steps = it.undone(seen, |thing| matches!(thing, Action::Route(_)));
+            steps.extend(it.host_routes(seen));
+            steps
+        }),
+        ("virtual IPs", |it, seen| {
+            let mut steps = it.undone(seen, |thing| it.is_address(thing, true));
+            steps.extend(it.virtual_ips(seen));
+            addresses::later_first(steps, seen)
+        }),
+        ("destinations", |it, seen| {
+            let services = it.own_services(seen);
+            services.flat_map(services::delete_destinations).collect()
+        }),
+        ("services", |it, seen| {
+            let services = it.own_services(seen);
+            services
+                .map(|found| services::delete_service(found, WHY))
+                .collect()
+        }),
+        ("services as before", |it, seen| {
+            it.undone(seen, is_found_service)
+        }),
+        ("destinations as before", |it, seen| {
+            it.undone(seen, |thing| is_of_present_service(thing, seen))
+        }),
+        ("timeouts", |it, seen| {
+            it.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
+        }),
+        ("addresses", |it, seen| {
+            let steps = it.undone(seen, |thing| it.is_address(thing, false));
+            addresses::later_first(steps, seen)
+        }),
+        // Alone, and first: changing it changes `forwarding` of every interface.
+        ("forwarding", |it, seen| it.undone(seen, is_leader)),
+        ("sysctls", |it, seen| it.undone(seen, is_follower)),
+        ("links", |it, seen| {
+            let mut steps = it.undone(seen, |thing| is_idle_link(thing, seen));
+            let tunnels = it.tunnels(seen);
+            steps.extend(tunnels.filter_map(|tunnel| links::down(&tunnel.name, seen, WHY)));
+            steps
+        }),
+        ("tunnels", |it, seen| {
+            let mut steps = it.undone(seen, |thing| tunnels::is_idle(thing, seen));
+            let delete = |tunnel: &Tunnel| Action::Tunnel(Change::delete(tunnel.clone()));
+            steps.extend(
+                it.tunnels(seen)
+                    .map(|tunnel| Step::new(delete(tunnel), WHY)),
+            );
+            steps
+        }),
+    ];
+}
+
+impl Removal<'_> {
     /// What the record knows, the last thing first.
     fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
         let things = self.record.things().rev().filter(|thing| which(thing));
@@ -107,30 +121,6 @@ impl Removal<'_> {
                 Step::new(action, why)
             })
             .collect()
-    }
-
-    fn ipvs(&self, draft: &mut Draft<'_>) {
-        draft.phase("destinations", |seen| {
-            self.own_services(seen)
-                .flat_map(services::delete_destinations)
-                .collect()
-        });
-        draft.phase("services", |seen| {
-            self.own_services(seen)
-                .map(|found| services::delete_service(found, WHY))
-                .collect()
-        });
-        draft.phase("services as before", |seen| {
-            self.undone(seen, |thing| {
-                matches!(thing, Action::Service(_)) && thing.is_found()
-            })
-        });
-        draft.phase("destinations as before", |seen| {
-            self.undone(seen, |thing| is_of_present_service(thing, seen))
-        });
-        draft.phase("timeouts", |seen| {
-            self.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
-        });
     }
 
     /// Those we have made, and those on virtual IPs that were not found there.
@@ -148,7 +138,7 @@ impl Removal<'_> {
     fn is_address(&self, thing: &Action, virtual_ones: bool) -> bool {
         match thing {
             Action::Address(change) => change.newest().is_some_and(|it| {
-                let is_virtual = self.node.is_virtual(&it.id) || self.record.is_virtual(&it.id);
+                let is_virtual = self.node.is_switch(&it.id) || self.record.is_virtual(&it.id);
                 is_virtual == virtual_ones
             }),
             _ => false,
@@ -187,8 +177,8 @@ impl Removal<'_> {
     }
 
     fn found_virtual_ips<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Address> {
-        let wanted = self.node.addresses.iter().rev();
-        let wanted = wanted.filter(|wanted| self.node.is_virtual(&wanted.value.id));
+        let wanted = self.node.addresses.iter().chain(&self.node.absent).rev();
+        let wanted = wanted.filter(|wanted| self.node.is_switch(&wanted.value.id));
         let found = wanted.filter_map(|wanted| seen.address(&wanted.value.id));
         found.filter(|found| {
             !self
@@ -199,7 +189,7 @@ impl Removal<'_> {
 
     /// On a real server a virtual IP has no other use; on a director somebody may have put it there.
     fn is_ours(&self, found: &Address) -> bool {
-        self.node.role == Role::RealServer || found.protocol == Address::PROTOCOL
+        self.node.part == Part::RealServer || found.protocol == Address::PROTOCOL
     }
 
     fn notes(&self) -> Vec<String> {
@@ -228,8 +218,17 @@ impl Removal<'_> {
             let (what, name) = (thing.what(), thing.name());
             format!("{what} {name} stays as it is: somebody has changed it since")
         }));
+        let table = &self.node.cluster;
+        let rules = self.node.nftables.as_ref();
+        notes.extend(
+            rules.map(|_| format!("the nftables rules of the table lvs-{table} stay as they are")),
+        );
         notes
     }
+}
+
+fn is_found_service(thing: &Action) -> bool {
+    matches!(thing, Action::Service(_)) && thing.is_found()
 }
 
 fn is_of_present_service(thing: &Action, seen: &Observed) -> bool {

@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use super::{Action, Change, Step};
-use crate::cluster::{NodeState, Observed, Role, Wanted};
+use crate::cluster::{NodeState, Observed, Part, Wanted};
 use crate::net::Route;
 
 /// The routes that do not need a virtual IP.
@@ -11,7 +11,7 @@ pub(super) fn own(node: &NodeState, seen: &Observed) -> Vec<Step> {
 }
 
 /// The routes that come after the virtual IPs: all of a real server, and of a director those whose
-/// gateway is on a virtual IP's network.
+/// gateway is on a virtual or floating address's network.
 pub(super) fn by_virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, true)
 }
@@ -19,20 +19,20 @@ pub(super) fn by_virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
 fn missing(node: &NodeState, seen: &Observed, after_virtual: bool) -> Vec<Step> {
     let routes = node.routes.iter();
     routes
-        .filter(|wanted| needs_virtual_ip(node, &wanted.value) == after_virtual)
+        .filter(|wanted| needs_switch(node, &wanted.value) == after_virtual)
         .filter_map(|wanted| step(wanted, seen))
         .collect()
 }
 
-fn needs_virtual_ip(node: &NodeState, route: &Route) -> bool {
+fn needs_switch(node: &NodeState, route: &Route) -> bool {
     let Some(gateway) = route.gateway else {
         return true;
     };
     let own = node
         .addresses
         .iter()
-        .filter(|wanted| !node.is_virtual(&wanted.value.id));
-    node.role == Role::RealServer
+        .filter(|wanted| !node.is_switch(&wanted.value.id));
+    node.part == Part::RealServer
         || !own
             .map(|wanted| &wanted.value.id.network)
             .any(|network| network.contains(&gateway))

@@ -23,7 +23,13 @@ impl fmt::Display for Step {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.steps().count();
-        write!(f, "{} ({} of {}): ", self.node, self.role, self.cluster)?;
+        let role = self.role.map(|role| format!("{role} "));
+        let role = role.unwrap_or_default();
+        write!(
+            f,
+            "{} ({role}{} of {}): ",
+            self.node, self.part, self.cluster
+        )?;
         match count {
             0 => writeln!(f, "nothing to do")?,
             1 => writeln!(f, "1 change")?,

@@ -1,7 +1,7 @@
 //! What the cluster has made or changed here before and the file no longer names: it goes, or goes back
 //! to how it was found. Links stay up: nobody knows who has come to need them.
 
-use super::draft::Draft;
+use super::draft::{Draft, Planned};
 use super::{Action, Step, addresses, tunnels};
 use crate::cluster::{NodeState, Observed, Record};
 use crate::ipvs::Timeouts;
@@ -15,44 +15,60 @@ pub(super) fn phases(
     observed: &Observed,
     record: &Record,
 ) {
-    if !record.is_applied() {
-        return;
+    let unnamed = Unnamed {
+        node,
+        observed,
+        record,
+    };
+    if record.is_applied() {
+        draft.phases(&unnamed, &Unnamed::PHASES);
     }
-    let undone = |seen: &Observed, which: &dyn Fn(&Action) -> bool| -> Vec<Step> {
-        let unnamed = record
-            .things()
-            .rev()
-            .filter(|thing| which(thing) && !is_named(node, thing));
-        unnamed
-            .filter_map(|thing| record.undone(thing, observed, seen))
+}
+
+struct Unnamed<'a> {
+    node: &'a NodeState,
+    observed: &'a Observed,
+    record: &'a Record,
+}
+
+impl Unnamed<'_> {
+    const PHASES: [Planned<Self>; 8] = [
+        ("services as before", |it, seen| {
+            it.undone(seen, |thing| is_other_service(it.node, thing))
+        }),
+        ("timeouts as before", |it, seen| {
+            it.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
+        }),
+        ("routes as before", |it, seen| {
+            it.undone(seen, |thing| matches!(thing, Action::Route(_)))
+        }),
+        ("addresses as before", |it, seen| {
+            let steps = it.undone(seen, |thing| matches!(thing, Action::Address(_)));
+            addresses::later_first(steps, seen)
+        }),
+        ("forwarding as before", |it, seen| {
+            it.undone(seen, is_leader)
+        }),
+        ("sysctls as before", |it, seen| it.undone(seen, is_follower)),
+        ("sync daemons as before", |it, seen| {
+            it.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
+        }),
+        ("tunnels as before", |it, seen| {
+            it.undone(seen, |thing| tunnels::is_idle(thing, seen))
+        }),
+    ];
+}
+
+impl Unnamed<'_> {
+    /// The last thing first.
+    fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
+        let things = self.record.things().rev();
+        things
+            .filter(|thing| which(thing) && !is_named(self.node, thing))
+            .filter_map(|thing| self.record.undone(thing, self.observed, seen))
             .map(|action| Step::new(action, WHY))
             .collect()
-    };
-    draft.phase("services as before", |seen| {
-        undone(seen, &|thing| is_other_service(node, thing))
-    });
-    draft.phase("timeouts as before", |seen| {
-        undone(seen, &|thing| matches!(thing, Action::Timeouts(_)))
-    });
-    draft.phase("routes as before", |seen| {
-        undone(seen, &|thing| matches!(thing, Action::Route(_)))
-    });
-    draft.phase("addresses as before", |seen| {
-        let steps = undone(seen, &|thing| matches!(thing, Action::Address(_)));
-        addresses::later_first(steps, seen)
-    });
-    draft.phase("forwarding as before", |seen| undone(seen, &is_leader));
-    draft.phase("sysctls as before", |seen| {
-        undone(seen, &|thing| {
-            matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
-        })
-    });
-    draft.phase("sync daemons as before", |seen| {
-        undone(seen, &|thing| matches!(thing, Action::Daemon(_)))
-    });
-    draft.phase("tunnels as before", |seen| {
-        undone(seen, &|thing| tunnels::is_idle(thing, seen))
-    });
+    }
 }
 
 /// A service that stood there before the cluster, and not on one of its virtual IPs (any more).
@@ -75,6 +91,11 @@ pub(super) fn is_leader(thing: &Action) -> bool {
         if change.newest().is_some_and(|setting| leaders.contains(&setting.key)))
 }
 
+/// Whether it is any other switch.
+pub(super) fn is_follower(thing: &Action) -> bool {
+    matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
+}
+
 /// Whether the file has something to say about a thing. With `ip_forward` it has about every
 /// interface's `forwarding` too, which follows it.
 fn is_named(node: &NodeState, thing: &Action) -> bool {
@@ -82,9 +103,7 @@ fn is_named(node: &NodeState, thing: &Action) -> bool {
         Action::Sysctl(change) => change
             .newest()
             .is_none_or(|setting| names_sysctl(node, &setting.key)),
-        Action::Address(change) => change
-            .newest()
-            .is_none_or(|it| node.addresses.iter().any(|wanted| wanted.value.id == it.id)),
+        Action::Address(change) => change.newest().is_none_or(|it| node.names_address(&it.id)),
         Action::Route(change) => change.newest().is_none_or(|it| names_route(node, it)),
         Action::Timeouts(_) => node.timeouts != Timeouts::default(),
         Action::Service(change) => change.newest().is_none_or(|it| {

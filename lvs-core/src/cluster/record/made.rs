@@ -58,6 +58,7 @@ impl Record {
         Self {
             applied: true,
             under_way: false,
+            role: node.role,
             virtual_ips: node.virtual_ips.clone(),
             drained: drained(file, node, observed, self),
             things: ledger.things(),
@@ -82,6 +83,7 @@ impl Record {
         Self {
             applied: false,
             under_way: false,
+            role: None,
             things: found.collect(),
             drained: Vec::new(),
             ..self.clone()
@@ -188,7 +190,7 @@ fn named(node: &NodeState, observed: &Observed) -> Vec<Action> {
     });
     let addresses = node.addresses.iter().filter_map(|wanted| {
         let address: &Address = observed.address(&wanted.value.id)?;
-        let ours = node.is_virtual(&address.id) && address.protocol == Address::PROTOCOL;
+        let ours = node.is_switch(&address.id) && address.protocol == Address::PROTOCOL;
         Some(Action::Address(found(address.clone(), ours)))
     });
     let routes = node.routes.iter().filter_map(|wanted| {

@@ -75,7 +75,7 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         let _ = fs::remove_file(&new);
         let operation = Operation::new("write record", path.display());
         Error::io(operation, source)
-            .advise("nothing is changed without a record of how it was; make room, or name another directory (--state)")
+            .advise("the record of how everything was is kept there: make room, or name another directory (--state)")
     })
 }
 

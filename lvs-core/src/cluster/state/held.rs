@@ -79,8 +79,7 @@ impl Held {
         let done = self.run(scope, &plan, &remember, host, events);
         self.settle(&record, &done);
         if let (Ok(_), Some((before, after))) = (&done, written.take()) {
-            // Where it cannot be written, what it says of things that are gone does no harm.
-            let _ = self.write(&before, &after);
+            self.write_late(&before, &after, events);
         }
         done
     }
@@ -99,15 +98,17 @@ impl Held {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
         let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
         let scope = Scope::recorded(node, &record);
-        let remember = |_: &Observed, plan: &Plan| match plan.is_empty() {
-            true => Ok(()),
-            false => self.write(&record, &record.before_removal()),
+        let remember = |_: &Observed, plan: &Plan| {
+            if !plan.is_empty() {
+                // Already known is all that matters: a full disk is no reason to stay.
+                let _ = self.write(&record, &record.before_removal());
+            }
+            Ok(())
         };
         let done = self.run(scope, &plan, &remember, host, events);
         self.settle(&record, &done);
         let done = done?;
-        // Where it cannot be written, what it says of things that are gone does no harm.
-        let _ = self.write(&record.before_removal(), &record.after_removal());
+        self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)
     }
 
@@ -140,6 +141,13 @@ impl Held {
             return Ok(());
         }
         file::write(&self.state.path(new.cluster(), new.node()), new)
+    }
+
+    /// When all is done there is no way back: what the record says of things that are gone does no harm.
+    fn write_late(&self, old: &Record, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
+        if let Err(error) = self.write(old, new) {
+            events(Event::Unrecorded(&error));
+        }
     }
 
     /// Where all was taken back the record is what it was, too. If that cannot be written, it names

@@ -1,6 +1,7 @@
 //! Whether the parts of a cluster fit together. One path, one problem, one remedy for each refusal.
 
 mod address;
+mod directors;
 mod node;
 mod service;
 mod switches;
@@ -11,8 +12,10 @@ use super::{Cluster, DocumentError, Sync};
 pub(super) fn cluster(cluster: &Cluster) -> Result<(), DocumentError> {
     node::names(cluster)?;
     node::each(cluster)?;
+    directors::check(cluster)?;
     node::addresses_once(cluster)?;
-    service::each(cluster)
+    service::each(cluster)?;
+    directors::services(cluster)
 }
 
 pub(super) fn sync(cluster: &Cluster, sync: &Sync) -> Result<(), DocumentError> {

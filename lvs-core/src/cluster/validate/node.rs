@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::super::{Cluster, DocumentError, NodeName};
-use super::address;
+use super::{address, directors};
 use crate::net::Address;
 
 /// A machine as this file needs it, whichever part it plays.
@@ -16,12 +16,13 @@ struct Node<'a> {
 }
 
 fn nodes(cluster: &Cluster) -> impl Iterator<Item = Node<'_>> {
-    let director = Node {
-        path: "director".to_owned(),
-        name: &cluster.director.name,
-        addresses: &cluster.director.addresses,
-        gateway: cluster.director.gateway,
-    };
+    let directors = cluster.directors.iter().enumerate();
+    let directors = directors.map(|(i, director)| Node {
+        path: directors::path(cluster, i),
+        name: &director.name,
+        addresses: &director.addresses,
+        gateway: director.gateway,
+    });
     let servers = cluster
         .real_servers
         .iter()
@@ -32,7 +33,7 @@ fn nodes(cluster: &Cluster) -> impl Iterator<Item = Node<'_>> {
             addresses: &server.addresses,
             gateway: server.gateway,
         });
-    std::iter::once(director).chain(servers)
+    directors.chain(servers)
 }
 
 pub(super) fn names(cluster: &Cluster) -> Result<(), DocumentError> {
@@ -89,21 +90,25 @@ fn gateway(gateway: IpAddr, addresses: &[Address]) -> Result<(), DocumentError> 
     )
 }
 
-/// An address belongs to one machine, once. What all real servers carry alike, the virtual IP of
-/// direct routing, is not written down but follows.
+/// An address belongs to one machine, once, unless it floats. What all real servers carry alike, the
+/// virtual IP of direct routing, is not written down but follows.
 pub(super) fn addresses_once(cluster: &Cluster) -> Result<(), DocumentError> {
     let vips = cluster.virtual_ips();
-    let mut seen: BTreeMap<IpAddr, String> = BTreeMap::new();
+    let mut seen: BTreeMap<IpAddr, (&NodeName, String)> = BTreeMap::new();
     for node in nodes(cluster) {
         for (i, address) in node.addresses.iter().enumerate() {
             let (ip, path) = (
                 address.id.network.addr(),
                 format!("{}.addresses[{i}]", node.path),
             );
-            if let Some(first) = seen.insert(ip, path.clone()) {
-                let on_server = node.path != "director" && vips.contains(&ip);
-                return Err(twice(ip, &first, on_server).within(path));
+            let Some((owner, first)) = seen.insert(ip, (node.name, path.clone())) else {
+                continue;
+            };
+            if owner != node.name && directors::floats_between(cluster, ip, owner, node.name) {
+                continue;
             }
+            let on_server = cluster.director(node.name.as_str()).is_none() && vips.contains(&ip);
+            return Err(twice(ip, &first, on_server).within(path));
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::super::{Cluster, DocumentError, Match, VirtualDestination, VirtualService};
+use super::directors;
 use crate::ipvs::{Family, Forwarding, Protocol, ServiceFlags, ServiceId};
 
 pub(super) fn each(cluster: &Cluster) -> Result<(), DocumentError> {
@@ -45,21 +46,24 @@ fn check(cluster: &Cluster, service: &VirtualService) -> Result<(), DocumentErro
 
 /// Without an interface nobody would know where the address goes, nor with which prefix length.
 fn vip_is_carried(cluster: &Cluster, vip: IpAddr) -> Result<(), DocumentError> {
-    let addresses = &cluster.director.addresses;
-    if addresses
-        .iter()
-        .any(|address| address.id.network.addr() == vip)
-    {
+    let addresses = || cluster.directors.iter().flat_map(|it| &it.addresses);
+    if addresses().any(|address| address.id.network.addr() == vip) {
         return Ok(());
     }
-    let problem = format!("no interface of the director carries {vip}");
-    let interface = addresses
-        .first()
+    let problem = format!("no interface of {} carries {vip}", directors::all(cluster));
+    let interface = addresses()
+        .next()
         .map_or("eth0", |address| address.id.interface.as_str());
     let prefix = if vip.is_ipv4() { 32 } else { 128 };
-    Err(DocumentError::new("", problem).remedy(format!(
-        "add {{ interface = \"{interface}\", address = \"{vip}/{prefix}\" }} to director.addresses"
-    )))
+    let entry = format!("interface = \"{interface}\", address = \"{vip}/{prefix}\"");
+    Err(
+        DocumentError::new("", problem).remedy(match cluster.is_paired() {
+            false => format!("add {{ {entry} }} to director.addresses"),
+            true => {
+                format!("add {{ {entry}, floating = true }} to the addresses of both directors")
+            }
+        }),
+    )
 }
 
 /// A mark alone says nothing about who has to carry which address.
@@ -140,7 +144,7 @@ fn destination(
     forwarding(destination)?;
     port(service, destination)?;
     let name = &destination.real_server;
-    if cluster.real_server(name).is_none() && *name != cluster.director.name {
+    if cluster.real_server(name).is_none() && cluster.director(name.as_str()).is_none() {
         return Err(unknown(cluster, destination));
     }
     let family = service.service.id.family();
@@ -207,12 +211,14 @@ fn ip_forward(cluster: &Cluster) -> Result<(), DocumentError> {
             .flat_map(|service| &service.destinations)
     };
     let needed = masquerades().any(|destination| destination.forwarding == Forwarding::Masquerade);
-    if needed && cluster.director.ip_forward == Some(false) {
-        return Err(DocumentError::new(
-            "director.ip-forward",
+    let mut directors = cluster.directors.iter();
+    let off = directors.position(|director| director.ip_forward == Some(false));
+    match off.filter(|_| needed) {
+        Some(i) => Err(DocumentError::new(
+            format!("{}.ip-forward", directors::path(cluster, i)),
             "false cannot be with nat: answers would never leave",
         )
-        .remedy("leave it out"));
+        .remedy("leave it out")),
+        None => Ok(()),
     }
-    Ok(())
 }

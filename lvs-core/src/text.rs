@@ -1,0 +1,50 @@
+//! What all values have in common that people write as text.
+
+/// A type with `Display` and `FromStr` is a string wherever serde writes or reads it: it needs
+/// `#[serde(try_from = "String", into = "String")]`, and these conversions.
+macro_rules! serde_as_text {
+    ($type:ident) => {
+        impl TryFrom<String> for $type {
+            type Error = $crate::error::InvalidValue;
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+
+/// What every name can do: a type that holds text, and whose `new` checks it.
+macro_rules! name_as_text {
+    ($type:ident) => {
+        impl $type {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::error::InvalidValue;
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                Self::new(name)
+            }
+        }
+
+        $crate::text::serde_as_text!($type);
+    };
+}
+
+pub(crate) use {name_as_text, serde_as_text};
