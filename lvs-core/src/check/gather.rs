@@ -38,7 +38,12 @@ const OF_IPVS: &[&str] = &[
 ];
 
 /// Everything else.
-const OTHERS: &[&str] = &["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
+const OTHERS: &[&str] = &[
+    "net/ipv4/ip_forward",
+    "net/ipv6/conf/all/forwarding",
+    "net/netfilter/nf_conntrack_count",
+    "net/netfilter/nf_conntrack_max",
+];
 
 /// What to look at besides what only has to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

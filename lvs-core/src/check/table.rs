@@ -328,4 +328,26 @@ hurts: "the service never gets a connection: a mark comes before an address, and
 "The kernel looks at the firewall mark first, and only then at address and port. A match of every port (port 0) marks what a service of one port waits for as well; \
 among rules that match the same packet the last one in the file sets the mark. \
 Name the ports in match one by one, or put the service that should win last.";
+
+SYNC_LENGTH = 56, Note, Upkeep, "Synchronisation sends larger datagrams than the interface takes",
+hurts: "they go out in pieces, and where one piece is lost all the connections in the datagram are",
+"A director tells the other one of many connections in one datagram, of max-length bytes and headers. What does not fit into a packet of the interface is sent in pieces, \
+which works on a network that loses nothing; but nothing is sent again. Let max-length be the interface's MTU without 28 bytes (IPv6 48), and the same on both directors.";
+
+VIP_AS_SOURCE = 57, Warning, Routing, "The director speaks to real servers in the virtual IP's name",
+hurts: "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served",
+"For its own connections, health checks among them, the director takes the source of the route: of several addresses in one network the one that was added first. \
+Is that the virtual IP, a real server of direct routing or a tunnel sees packets from its own address and drops them as forged. \
+Masquerading does not mind. Give the virtual IP as /32, or add the director's own address first.";
+
+EXPOSED = 58, Note, Upkeep, "Daemons of the director can be reached by the virtual IP",
+hurts: "what was meant for administrators is open to clients",
+"A daemon that listens on every address listens on the virtual IP, too. Packets to a port that belongs to no service are the director's own as on any other address. \
+Firewalls that were written before the virtual IP often do not name it. Bind such daemons to an address of the director's own, or close the ports.";
+
+CONNTRACK_FULL = 59, Warning, Routing, "The connection tracker's table is nearly full",
+hurts: "when it is, the kernel drops packets of new connections at random",
+"Where a firewall keeps state, or net/ipv4/vs/conntrack is on, each connection has an entry in nf_conntrack as well, and stays there for minutes after its end. \
+A full table drops what is new, and the kernel logs \"table full, dropping packet\". Raise net/netfilter/nf_conntrack_max, shorten its timeouts, \
+or leave the traffic of services untracked (notrack).";
 }

@@ -1,6 +1,6 @@
 //! A cluster that works, to be broken, checked and mended.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -71,6 +71,14 @@ impl Web {
         let address: SocketAddr = address.parse().unwrap();
         self.on(machine, |_| {
             http::fetch(address, None, Duration::from_secs(2)).ok()
+        })
+    }
+
+    /// Whether a machine gets a TCP connection to an address at all.
+    pub(crate) fn connects(&self, machine: &str, address: &str) -> bool {
+        let address: SocketAddr = address.parse().unwrap();
+        self.on(machine, |_| {
+            TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok()
         })
     }
 

@@ -8,9 +8,11 @@ mod broadcast;
 mod clients;
 mod clock;
 mod connections;
+mod conntrack;
 mod director_vip;
 mod drift;
 mod duplicate;
+mod exposed;
 mod forwarding;
 mod ftp;
 mod gateway;
@@ -30,8 +32,10 @@ mod room;
 mod rp_filter;
 mod server_vip;
 mod shared_link;
+mod source;
 mod stalled;
 mod subnet;
+mod sync;
 mod thresholds;
 mod traffic;
 mod tunnel;
@@ -50,8 +54,10 @@ const RULES: &[Rule] = &[
     clients::check,
     clock::check,
     connections::check,
+    conntrack::check,
     director_vip::check,
     duplicate::check,
+    exposed::check,
     forwarding::check,
     ftp::check,
     gateway::check,
@@ -70,7 +76,9 @@ const RULES: &[Rule] = &[
     rp_filter::check,
     server_vip::check,
     shared_link::check,
+    source::check,
     subnet::check,
+    sync::check,
     thresholds::check,
     traffic::check,
     tunnel::check,
