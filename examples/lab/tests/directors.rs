@@ -22,6 +22,7 @@ lvs_lab::main! {
     roles_typed_by_hand,
     a_connection_by_nat_lives_on,
     a_connection_by_direct_routing_lives_on,
+    a_connection_over_ipv6_lives_on,
     a_connection_lives_on_when_its_director_dies,
     directors_that_serve_balance_once,
     directors_that_serve_and_synchronise_balance_once,
@@ -290,6 +291,12 @@ fn a_connection_by_nat_lives_on() {
 
 fn a_connection_by_direct_routing_lives_on() {
     lives_on(DR);
+}
+
+/// Both the connection and what is told of it.
+fn a_connection_over_ipv6_lives_on() {
+    let sync = "\n[sync]\nid = 1\ninterface = \"eth1\"\ngroup = \"ff02::81\"\n";
+    lives_on(&[IPV6, sync].concat());
 }
 
 fn a_connection_lives_on_when_its_director_dies() {
