@@ -20,7 +20,7 @@ use nix::sys::time::TimeVal;
 use crate::error::{Context, Error, Result};
 
 /// A client that says nothing for this long is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server of one page; it ends when this is dropped.
 #[derive(Debug)]
