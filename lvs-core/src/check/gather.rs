@@ -86,6 +86,7 @@ impl Facts {
         gather: &Gather,
     ) -> Result<Self> {
         let mut facts = Self::unknown(node.name.clone());
+        facts.role = node.role;
         let started = Instant::now();
         let balances = node.part == Part::Director && host.is_ipvs_loaded();
         if balances {
