@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 const NAT: &str = "../examples/nat.toml";
+const TWO: &str = "../examples/two_directors.toml";
 const DR: &str = "../examples/dr.toml";
 
 fn lvsctl(arguments: &[&str]) -> Output {
@@ -128,6 +129,11 @@ fn facts_that_are_none_are_refused() {
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
+    let state = directory.path().to_str().unwrap();
+    let output = lvsctl(&["check", TWO, "--node", "lb1", "--state", state]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("say --role active"), "{said}");
+    assert_eq!(output.status.code(), Some(64));
     let output = lvsctl(&["check", NAT, "--node", "nobody"]);
     assert_eq!(output.status.code(), Some(64));
 }
