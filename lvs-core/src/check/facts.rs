@@ -48,8 +48,8 @@ pub struct Facts {
     pub listeners: BTreeSet<Listener>,
     /// Whether ip_vs is loaded; `None` where `/proc` does not tell.
     pub ipvs_loaded: Option<bool>,
-    /// IPVS, twice with a pause between; empty on a machine without it, one where it could not be
-    /// read again.
+    /// IPVS, three times with pauses between; empty on a machine without it, one where it was not read
+    /// again.
     pub readings: Vec<Reading>,
     /// What a plan looks at.
     pub observed: Option<Observed>,
