@@ -19,6 +19,15 @@ struct Report<'a> {
     applied: bool,
     reverted: bool,
     error: Option<String>,
+    announced: Vec<String>,
+    not_announced: Vec<String>,
+}
+
+/// Of whose addresses neighbours were told, and what kept others from being told.
+#[derive(Default)]
+struct Said {
+    announced: Vec<String>,
+    not_announced: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
@@ -56,37 +65,59 @@ pub(crate) fn done(
     verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
 ) -> Result<Plan, Problem> {
     let mut planned = None;
+    let mut said = Said::default();
     let result = verb(&mut |event| match event {
-        Event::Planned(plan) => planned = Some(announced(plan, json)),
-        event => tell(event),
+        Event::Planned(plan) => planned = Some(told(plan, json)),
+        event => said.hear(event),
     });
     if json {
-        report(schema, planned.as_ref(), &result)?;
-    } else if let Ok(plan) = &result
-        && !plan.is_empty()
-    {
-        print("\nDone, and verified by reading back.\n")?;
+        report(schema, planned.as_ref(), &result, said)?;
+    } else if let Ok(plan) = &result {
+        print(&said.summary(plan))?;
     }
     Ok(result?)
 }
 
 /// What cannot be shown is done all the same; the exit status tells.
-fn announced(plan: &Plan, json: bool) -> Plan {
+fn told(plan: &Plan, json: bool) -> Plan {
     if !json {
         let _ = print(&plan.to_string());
     }
     plan.clone()
 }
 
-/// What a person has to know at once.
-fn tell(event: Event<'_>) {
-    match event {
-        Event::Confirming(time) => complain(&format!(
-            "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
-            time.as_secs()
-        )),
-        Event::Unrecorded(error) => complain(&format!("all is done, but: {error}")),
-        _ => {}
+impl Said {
+    /// What a person has to know at once is said at once.
+    fn hear(&mut self, event: Event<'_>) {
+        match event {
+            Event::Confirming(time) => complain(&format!(
+                "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
+                time.as_secs()
+            )),
+            Event::Unrecorded(error) => complain(&format!("all is done, but: {error}")),
+            Event::Announced(addresses) => {
+                let addresses = addresses.iter().map(|address| address.id.to_string());
+                self.announced.extend(addresses);
+            }
+            Event::NotAnnounced(error) => {
+                complain(&format!("all is done, but: {error}"));
+                self.not_announced.push(error.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// What was done, in a line or two.
+    fn summary(&self, plan: &Plan) -> String {
+        let mut text = String::new();
+        if !plan.is_empty() {
+            text.push_str("\nDone, and verified by reading back.\n");
+        }
+        if !self.announced.is_empty() {
+            let all = self.announced.join(", ");
+            text.push_str(&format!("Neighbours were told of {all}.\n"));
+        }
+        text
     }
 }
 
@@ -94,6 +125,7 @@ fn report(
     schema: &'static str,
     plan: Option<&Plan>,
     result: &Result<Plan, ApplyError>,
+    said: Said,
 ) -> Result<(), Problem> {
     let error = result.as_ref().err();
     print_json(&Report {
@@ -102,5 +134,7 @@ fn report(
         applied: error.is_none(),
         reverted: error.is_some_and(|error| matches!(error.aftermath(), Aftermath::Reverted)),
         error: error.map(ToString::to_string),
+        announced: said.announced,
+        not_announced: said.not_announced,
     })
 }

@@ -7,6 +7,7 @@ use std::process::{self, Command, Output, Stdio};
 
 const NAT: &str = "../examples/nat.toml";
 const DR: &str = "../examples/dr.toml";
+const TWO: &str = "../examples/two_directors.toml";
 
 fn lvsctl(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lvsctl"))
@@ -55,6 +56,56 @@ fn order() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["schema"], "lvsctl.order/1");
     assert_eq!(json["stages"][2]["node"], "director");
+}
+
+#[test]
+fn two_directors_begin_in_a_role() {
+    let output = lvsctl(&["order", TWO]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "apply  realserver1         # before anybody is sent to it\n\
+         apply  realserver2         # before anybody is sent to it\n\
+         apply  lb2 --role standby  # ready to take over before anybody is sent anywhere\n\
+         apply  lb1 --role active   # its real servers are ready\n"
+    );
+    let output = lvsctl(&["order", TWO, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["stages"][0]["role"], serde_json::Value::Null);
+    assert_eq!(json["stages"][2]["role"], "standby");
+}
+
+#[test]
+fn a_role_is_said_where_there_is_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = ["--state", directory.path().to_str().unwrap()];
+    for verb in ["plan", "apply"] {
+        fails(
+            &lvsctl(&[&[verb, TWO, "--node", "lb2"], &state[..]].concat()),
+            64,
+            "lb1 and lb2 are two directors, and nothing says which one is active: \
+             say --role active or --role standby for lb2",
+        );
+        for (file, node) in [(TWO, "realserver1"), (DR, "director")] {
+            fails(
+                &lvsctl(
+                    &[
+                        &[verb, file, "--node", node, "--role", "active"],
+                        &state[..],
+                    ]
+                    .concat(),
+                ),
+                64,
+                &format!("--role: {node} is not one of two directors of web"),
+            );
+        }
+        let output = lvsctl(&[verb, TWO, "--node", "lb1", "--role", "master"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("\"master\" is not active or standby"),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(64));
+    }
 }
 
 #[test]

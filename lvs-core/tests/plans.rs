@@ -1,4 +1,5 @@
-//! Plans, one directory a case: `cluster.toml`, `node` (a name, perhaps `--take-over` or `--remove`),
+//! Plans, one directory a case: `cluster.toml`, `node` (a name, perhaps `--active`, `--standby`,
+//! `--take-over` or `--remove`),
 //! `observed.json`; and what comes out, `plan.txt` and `plan.sh`. `UPDATE=1` writes those two anew.
 #![cfg(feature = "toml")]
 #![allow(
@@ -11,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{NodeState, Observed, Plan, PlanOptions};
+use lvs_core::cluster::{NodeState, Observed, Plan, PlanOptions, Role};
 
 struct Case {
     directory: PathBuf,
@@ -26,11 +27,14 @@ impl Case {
         let text = |file: &str| fs::read_to_string(directory.join(file)).unwrap();
         let node = text("node");
         let name = node.split_whitespace().next().unwrap();
+        let cluster = Cluster::from_toml(&text("cluster.toml")).unwrap();
+        let state = match (node.contains("--active"), node.contains("--standby")) {
+            (true, _) => cluster.node_as(name, Role::Active),
+            (_, true) => cluster.node_as(name, Role::Standby),
+            _ => cluster.node(name),
+        };
         Self {
-            node: Cluster::from_toml(&text("cluster.toml"))
-                .unwrap()
-                .node(name)
-                .unwrap(),
+            node: state.unwrap(),
             observed: serde_json::from_str(&text("observed.json")).unwrap(),
             options: PlanOptions {
                 take_over: node.contains("--take-over"),

@@ -238,6 +238,74 @@ mod tests {
         );
     }
 
+    const TWO: &str = include_str!("../../../examples/two_directors.toml");
+
+    fn with_roles(stages: &[Stage]) -> Vec<String> {
+        let role = |stage: &Stage| stage.role.map(|role| format!(" {role}"));
+        let said = |stage: &Stage| role(stage).unwrap_or_default();
+        let line = |stage: &Stage| format!("{} {}{}", stage.turn, stage.node, said(stage));
+        stages.iter().map(line).collect()
+    }
+
+    #[test]
+    fn of_two_directors_the_standby_begins() {
+        let cluster = Cluster::from_toml(TWO).unwrap();
+        assert_eq!(
+            with_roles(&cluster.rollout(None)),
+            [
+                "apply realserver1",
+                "apply realserver2",
+                "apply lb2 standby",
+                "apply lb1 active"
+            ]
+        );
+        assert_eq!(
+            order(&cluster.takedown())[..2],
+            ["remove lb2", "remove lb1"]
+        );
+        assert_eq!(cluster.rollout(Some(&cluster)), []);
+    }
+
+    #[test]
+    fn directors_that_have_begun_keep_their_roles() {
+        let old = Cluster::from_toml(TWO).unwrap();
+        let changed = TWO.replace("\"rr\"", "\"wrr\"");
+        let new = Cluster::from_toml(&changed).unwrap();
+        assert_eq!(
+            with_roles(&new.rollout(Some(&old))),
+            ["apply lb2", "apply lb1"]
+        );
+        let replaced = TWO.replace("\"lb1\"", "\"lb3\"");
+        let new = Cluster::from_toml(&replaced).unwrap();
+        let turns = ["remove lb1", "apply lb3 standby"];
+        assert_eq!(with_roles(&new.rollout(Some(&old))), turns);
+    }
+
+    #[test]
+    fn a_second_director_joins_before_the_first_one_changes() {
+        let lines = || {
+            TWO.lines()
+                .filter(|line| !line.contains("floating = true }"))
+        };
+        let one: String = lines().map(|line| format!("{line}\n")).collect();
+        let (first, rest) = one.split_once("[[directors]]\nname = \"lb2\"").unwrap();
+        let (_, rest) = rest.split_once("[sync]").unwrap();
+        let vip = "addresses = [\n{ interface = \"eth0\", address = \"172.16.5.11/16\" },";
+        let one = format!("{first}[sync]{rest}")
+            .replace("[[directors]]", "[director]")
+            .replacen("addresses = [", vip, 1);
+        let (old, new) = (Cluster::from_toml(&one), Cluster::from_toml(TWO));
+        assert_eq!(
+            with_roles(&new.unwrap().rollout(Some(&old.unwrap()))),
+            [
+                "apply realserver1",
+                "apply realserver2",
+                "apply lb2 standby",
+                "apply lb1 active"
+            ]
+        );
+    }
+
     #[test]
     fn a_weight_is_the_directors_business() {
         let old = Cluster::from_toml(DR).unwrap();

@@ -2,6 +2,7 @@
 
 mod address;
 mod advice;
+mod announce;
 pub mod arp;
 pub(crate) mod fou;
 mod handle;
@@ -12,6 +13,7 @@ mod route;
 mod tunnel;
 
 pub use address::{Address, AddressId, Scope};
+pub use announce::announce;
 pub use fou::{Fou, Listener};
 pub use handle::Net;
 pub use ipnet::IpNet;

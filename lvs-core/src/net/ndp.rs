@@ -21,8 +21,11 @@ const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 /// The option that names the target's hardware address, and its length in units of 8 bytes.
 const TARGET_ADDRESS: [u8; 2] = [2, 1];
-/// The length of the ICMPv6 message: type, code, checksum 2, reserved 4, target 16.
-const MESSAGE: u8 = 24;
+/// All nodes of a network.
+const EVERYBODY: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// What an advertisement says of itself: its sender is a router; it replaces what is known.
+const ROUTER: u8 = 0x80;
+const OVERRIDE: u8 = 0x20;
 
 /// Asks on an interface who has `ip`, and returns the hardware address of everybody who answers within
 /// `wait`, each once, the fastest first.
@@ -66,13 +69,31 @@ fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
     );
     let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
     message.extend(ip.octets());
-    let sum = checksum(Ipv6Addr::UNSPECIFIED, group, &message).to_be_bytes();
+    frame(mac, Ipv6Addr::UNSPECIFIED, group, message)
+}
+
+/// An unsolicited neighbour advertisement in its frame: "`ip` is here", to everybody; the hardware
+/// address is in an option of 8 bytes.
+pub(super) fn advertisement(mac: MacAddress, ip: Ipv6Addr, is_router: bool) -> Vec<u8> {
+    let router = if is_router { ROUTER } else { 0 };
+    let mut message = vec![ADVERTISEMENT, 0, 0, 0, router | OVERRIDE, 0, 0, 0];
+    message.extend(ip.octets());
+    message.extend(TARGET_ADDRESS);
+    message.extend(mac.0);
+    frame(mac, ip, EVERYBODY, message)
+}
+
+/// An ICMPv6 message to a group, with its checksum, in its frame.
+fn frame(mac: MacAddress, source: Ipv6Addr, group: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(source, group, &message).to_be_bytes();
     message.splice(2..4, sum);
-    let mut frame = vec![0x33, 0x33, 0xff, a, b, c];
+    let [.., a, b, c, d] = group.octets();
+    let mut frame = vec![0x33, 0x33, a, b, c, d];
     frame.extend(mac.0);
     frame.extend(IPV6);
-    frame.extend([0x60, 0, 0, 0, 0, MESSAGE, ICMPV6, HERE]);
-    frame.extend(Ipv6Addr::UNSPECIFIED.octets());
+    // A message is a few dozen bytes.
+    frame.extend([0x60, 0, 0, 0, 0, message.len() as u8, ICMPV6, HERE]);
+    frame.extend(source.octets());
     frame.extend(group.octets());
     frame.extend(message);
     frame
@@ -81,7 +102,7 @@ fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
 /// The Internet checksum over addresses, length, protocol and message.
 fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let mut bytes = [source.octets(), destination.octets()].concat();
-    bytes.extend([0, 0, 0, MESSAGE, 0, 0, 0, ICMPV6]);
+    bytes.extend([0, 0, 0, message.len() as u8, 0, 0, 0, ICMPV6]);
     bytes.extend(message);
     let words = bytes.chunks(2).map(|word| match word {
         [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
@@ -121,6 +142,20 @@ mod tests {
 
     fn ip() -> Ipv6Addr {
         "2001:db8::11:22".parse().unwrap()
+    }
+
+    #[test]
+    fn an_announcement_is_whole() {
+        let frame = super::advertisement(MAC, ip(), true);
+        assert_eq!(frame.len(), 14 + 40 + 32);
+        assert_eq!(frame[..6], [0x33, 0x33, 0, 0, 0, 1]);
+        assert_eq!(frame[22..38], ip().octets());
+        assert_eq!(frame[54..56], [136, 0]);
+        assert_eq!(frame[58], 0xa0);
+        assert_eq!(frame[78..], [2, 1, 2, 0, 0, 0, 0, 1]);
+        assert_eq!(checksum(ip(), EVERYBODY, &frame[54..]), 0);
+        assert_eq!(advertised(&frame, ip()), Some(MAC));
+        assert_eq!(super::advertisement(MAC, ip(), false)[58], 0x20);
     }
 
     /// The answer of another machine, made of the question.

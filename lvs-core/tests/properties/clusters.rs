@@ -38,10 +38,42 @@ pub(crate) fn cluster(random: &mut Random) -> Cluster {
         .filter_map(VirtualService::vip)
         .collect::<Vec<_>>();
     let director = director(&vips, &services, random);
-    let cluster = Cluster::new("web".parse().unwrap(), director, servers, services).unwrap();
+    let cluster = match random.once_in(4) {
+        true => paired(director, servers, services),
+        false => Cluster::new("web".parse().unwrap(), director, servers, services).unwrap(),
+    };
     let mut seconds = || Seconds(random.pick(&[0, 0, 60, 900]));
     let (tcp, tcp_fin, udp) = (seconds(), seconds(), seconds());
     cluster.with_timeouts(Timeouts { tcp, tcp_fin, udp })
+}
+
+/// The same with another director, to which all virtual IPs move, and the servers' gateway.
+fn paired(
+    mut first: Director,
+    servers: Vec<RealServer>,
+    mut services: Vec<VirtualService>,
+) -> Cluster {
+    let is_virtual = |ip: &IpAddr| VIPS.iter().any(|vip| vip.parse() == Ok(*ip));
+    let ips = first.addresses.iter().map(|it| it.id.network.addr());
+    first.floating = ips.filter(is_virtual).collect();
+    first = first.with_floating(address("eth0", "192.168.1.9/24"));
+    first = first.with_floating(address("eth1", "2001:db8:1::9/64"));
+    let mut second = first.clone();
+    second.name = name("director2");
+    let floating = second.floating.clone();
+    let own = |it: &Address| floating.contains(&it.id.network.addr());
+    second.addresses.retain(own);
+    second.addresses.push(address("eth0", "192.168.1.21/24"));
+    second.addresses.push(address("eth1", "2001:db8:1::21/64"));
+    for service in &mut services {
+        let masquerades = |it: &VirtualDestination| it.forwarding == Forwarding::Masquerade;
+        let is_local = |it: &VirtualDestination| it.real_server == first.name;
+        service
+            .destinations
+            .retain(|it| !masquerades(it) || !is_local(it));
+    }
+    let directors = [first, second];
+    Cluster::with_two_directors("web".parse().unwrap(), directors, servers, services).unwrap()
 }
 
 fn name(text: &str) -> NodeName {

@@ -1,5 +1,6 @@
 //! Steps become verbs of the handles.
 
+use super::announce::Announcer;
 use super::{Event, Failure};
 use crate::cluster::plan::{
     Action, BoundDestination, Change, LinkState, Phase, Plan, Setting, Step,
@@ -15,6 +16,7 @@ pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
     is_stopped: &dyn Fn() -> bool,
+    announcer: &mut Announcer<'_>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
     let go_on = || match is_stopped() {
@@ -24,6 +26,7 @@ pub(super) fn execute(
     for phase in &plan.phases {
         go_on()?;
         self::phase(phase, host, events)?;
+        announcer.phase_is_done(phase, host);
     }
     go_on()
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::announce::Announcer;
 use super::execute::{self, execute};
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::plan::Plan;
-use crate::cluster::{Observed, Scope};
+use crate::cluster::{NodeState, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -23,6 +24,8 @@ pub(in crate::cluster) struct Job<'a> {
     pub(in crate::cluster) remember: &'a dyn Fn(&Observed, &Plan) -> Result<()>,
     /// Asked before each phase; once it says yes, everything is taken back.
     pub(in crate::cluster) is_stopped: &'a dyn Fn() -> bool,
+    /// Whose addresses neighbours are told of.
+    pub(in crate::cluster) announced: Option<&'a NodeState>,
     /// Asked when something is done and proven; where it says no, everything is taken back.
     pub(in crate::cluster) confirmation: Option<Confirmation<'a>>,
 }
@@ -35,6 +38,7 @@ impl<'a> Job<'a> {
             plan,
             remember: &|_, _| Ok(()),
             is_stopped: &|| false,
+            announced: None,
             confirmation: None,
         }
     }
@@ -65,9 +69,11 @@ impl<'a> Job<'a> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        execute(plan, host, self.is_stopped, events)?;
+        let mut announcer = Announcer::new(self.announced);
+        execute(plan, host, self.is_stopped, &mut announcer, events)?;
         self.verify(host)?;
         events(Event::Verified);
+        announcer.all_is_done(host, events);
         match self.confirmation {
             Some((time, wait)) if !plan.is_empty() => {
                 let confirmed = wait(&mut || events(Event::Confirming(time)));

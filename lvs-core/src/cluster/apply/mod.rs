@@ -1,5 +1,6 @@
 //! Making a machine look as it must, proving that it does, and taking it back where it failed.
 
+mod announce;
 mod error;
 mod execute;
 mod job;
@@ -13,6 +14,7 @@ use super::plan::{Phase, Plan, PlanOptions, Step};
 use super::{NodeState, Observed, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::net::Address;
 
 /// What happens while a plan is carried out, in order.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,12 @@ pub enum Event<'a> {
     Failed(&'a Step, &'a Error),
     /// Everything has been read back, and nothing is left to do.
     Verified,
+    /// Neighbours have been told that these addresses are here now: an active director's floating ones,
+    /// several times; a lone director's virtual IPs that were added.
+    Announced(&'a [Address]),
+    /// Neighbours could not be told; what was done stays. They may look for an address at another machine
+    /// until they ask again.
+    NotAnnounced(&'a Error),
     /// It is taken back unless it is confirmed within this time.
     Confirming(Duration),
     /// This is going to be taken back.
@@ -86,7 +94,11 @@ impl NodeState {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::new(self, observed, options);
-        Job::plain(Scope::of(self), &plan).run(host, events)
+        let job = Job {
+            announced: Some(self),
+            ..Job::plain(Scope::of(self), &plan)
+        };
+        job.run(host, events)
     }
 
     /// Takes the cluster off this machine: see [`Plan::removal`] for what goes and what stays.

@@ -98,6 +98,7 @@ impl NodeState {
             (Some(Role::Standby), true) => {
                 self.services
                     .retain(|wanted| !served.contains(&wanted.service.id));
+                self.absent_services = served;
             }
             (Some(Role::Standby), false) => {
                 let why = "what the active director sends here is balanced already";

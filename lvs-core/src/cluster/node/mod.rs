@@ -18,7 +18,7 @@ pub use part::Part;
 
 use super::{Cluster, ClusterName, NodeName, RealServer, Role, VirtualService};
 use crate::error::InvalidValue;
-use crate::ipvs::{Daemon, Destination, Forwarding, Service, Timeouts};
+use crate::ipvs::{Daemon, Destination, Forwarding, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::scheduler::{Generation, ServiceModel};
@@ -97,12 +97,16 @@ pub struct NodeState {
     pub absent: Vec<Wanted<Address>>,
     /// Routes of the main table: host routes, then the default route.
     pub routes: Vec<Wanted<Route>>,
+    /// Routes that must not be there, by the same gateway: those that need absent addresses.
+    pub absent_routes: Vec<Wanted<Route>>,
     /// Timeouts of connections; 0 is untouched.
     pub timeouts: Timeouts,
     /// The daemons that tell another director of connections, and hear of its.
     pub daemons: Vec<Wanted<Daemon>>,
     /// Services in the file's order; only a director has any.
     pub services: Vec<WantedService>,
+    /// Services of the file that must not be there, because the other director balances them already.
+    pub absent_services: BTreeSet<ServiceId>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
     pub nftables: Option<String>,
     /// The cluster's virtual IPs, whether this machine carries them or not.
@@ -133,6 +137,18 @@ impl NodeState {
         named.any(|wanted| wanted.value.id == *id)
     }
 
+    /// Whether a route must be there, or must not.
+    pub(super) fn names_route(&self, id: &RouteId) -> bool {
+        let mut named = self.routes.iter().chain(&self.absent_routes);
+        named.any(|wanted| wanted.value.id == *id)
+    }
+
+    /// Whether a service must be there, or must not.
+    pub(super) fn names_service(&self, id: &ServiceId) -> bool {
+        let mut services = self.services.iter();
+        services.any(|wanted| wanted.service.id == *id) || self.absent_services.contains(id)
+    }
+
     fn new(cluster: &Cluster, name: &NodeName, part: Part) -> Self {
         Self {
             cluster: cluster.name.clone(),
@@ -146,8 +162,10 @@ impl NodeState {
             addresses: Vec::new(),
             absent: Vec::new(),
             routes: Vec::new(),
+            absent_routes: Vec::new(),
             timeouts: Timeouts::default(),
             services: Vec::new(),
+            absent_services: BTreeSet::new(),
             daemons: Vec::new(),
             nftables: None,
             virtual_ips: cluster.virtual_ips(),
@@ -220,8 +238,9 @@ impl NodeState {
         let is_near = carried.any(|wanted| wanted.value.id.network.contains(&gateway));
         match is_near || self.absent.is_empty() {
             true => self.default_route(gateway, why),
-            false => self.notes.push(format!(
-                "the default route by {gateway} comes with the floating addresses"
+            false => self.absent_routes.push(Wanted::new(
+                addresses::default_route(gateway),
+                "it comes with the floating addresses",
             )),
         }
     }

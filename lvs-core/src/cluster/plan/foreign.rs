@@ -47,7 +47,7 @@ pub(super) fn foreign(node: &NodeState, observed: &Observed, record: &Record) ->
     let services = observed.services().iter().map(|found| &found.service.id);
     let services = services
         .filter(|id| !services::is_on_virtual_ip(node, id))
-        .filter(|id| !wanted.contains_key(id))
+        .filter(|id| !wanted.contains_key(id) && !node.absent_services.contains(id))
         .filter(|id| !record.made_service(id))
         .map(|id| named("service", id));
     services
@@ -69,8 +69,7 @@ fn addresses(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Fore
 fn routes(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
     let ours = observed.routes.iter();
     let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
-    let unnamed =
-        ours.filter(|found| !node.routes.iter().any(|wanted| wanted.value.id == found.id));
+    let unnamed = ours.filter(|found| !node.names_route(&found.id));
     unnamed
         .filter(|found| !record.knows(&Action::Route(Change::add((*found).clone()))))
         .map(|found| named("route", found.id))

@@ -39,6 +39,11 @@ pub struct Phase {
     pub steps: Vec<Step>,
 }
 
+impl Phase {
+    /// The one in which a director becomes the active one of two: neighbours are told of its addresses.
+    pub(super) const FLOATING: &'static str = "floating addresses";
+}
+
 /// What a plan may do besides what the file names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -139,7 +144,10 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 18] = [
+    const PHASES: [Planned<Self>; 19] = [
+        ("released routes", |it, seen| {
+            routes::released(it.node, seen)
+        }),
         ("released addresses", |it, seen| {
             addresses::released(it.node, seen)
         }),
@@ -178,7 +186,7 @@ impl Wanted<'_> {
             None => addresses::switches(it.node, seen),
             Some(_) => Vec::new(),
         }),
-        ("floating addresses", |it, seen| match it.node.role {
+        (Phase::FLOATING, |it, seen| match it.node.role {
             Some(_) => addresses::switches(it.node, seen),
             None => Vec::new(),
         }),

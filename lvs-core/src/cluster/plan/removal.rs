@@ -2,7 +2,7 @@
 //!
 //! What the record knows goes back to how it was found; what it does not know goes only if it can be
 //! nobody else's: the services on the virtual IPs, the virtual IPs on real servers, and those of the
-//! file's virtual IPs and host routes that carry our protocol number. Without a record that is all, and
+//! file's virtual or floating addresses and host routes that carry our protocol number. Without a record that is all, and
 //! never the machine's own addresses, a default route, a link's state or a sysctl: nobody knows whether
 //! they were there before, and the machine may be reached by them. (Only the kernel itself may take a
 //! route along with an interface's last address; the plan says so.)
@@ -35,6 +35,7 @@ impl Plan {
         notes.extend(draft.lost_routes());
         let foreign = foreign::foreign(node, observed, record);
         Self {
+            role: None,
             nftables: None,
             ..draft.plan(Vec::new(), foreign, notes)
         }

@@ -16,6 +16,18 @@ pub(super) fn by_virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, true)
 }
 
+/// Those that need addresses which the other director is to carry: they would go with these, or stay
+/// without use.
+pub(super) fn released(node: &NodeState, seen: &Observed) -> Vec<Step> {
+    let there = node.absent_routes.iter().filter_map(|absent| {
+        let found = seen.route(&absent.value.id)?;
+        let is_it = found.gateway == absent.value.gateway;
+        let delete = || Action::Route(Change::delete(found.clone()));
+        is_it.then(|| Step::new(delete(), &absent.why))
+    });
+    there.collect()
+}
+
 fn missing(node: &NodeState, seen: &Observed, after_virtual: bool) -> Vec<Step> {
     let routes = node.routes.iter();
     routes

@@ -141,9 +141,16 @@ pub(super) fn services_deleted(
         .filter(|found| !wanted.contains_key(&found.service.id));
     unnamed
         .filter(|found| is_to_go(node, &found.service.id, record, options))
-        .map(|found| match is_on_virtual_ip(node, &found.service.id) {
-            true => delete_service(found, "on a virtual IP, but not in the file"),
-            false => delete_service(found, "no longer in the file"),
+        .map(|found| {
+            let id = &found.service.id;
+            let why = if node.absent_services.contains(id) {
+                "what arrives for it is balanced already"
+            } else if is_on_virtual_ip(node, id) {
+                "on a virtual IP, but not in the file"
+            } else {
+                "no longer in the file"
+            };
+            delete_service(found, why)
         })
         .collect()
 }
@@ -151,7 +158,9 @@ pub(super) fn services_deleted(
 /// Whether a service that the file does not name is the cluster's all the same: by its virtual IP, or
 /// by the record.
 fn is_to_go(node: &NodeState, id: &ServiceId, record: &Record, options: PlanOptions) -> bool {
-    (options.take_over && is_on_virtual_ip(node, id)) || record.made_service(id)
+    (options.take_over && is_on_virtual_ip(node, id))
+        || record.made_service(id)
+        || node.absent_services.contains(id)
 }
 
 /// Services on a virtual IP of the cluster that the file does not name.
@@ -163,7 +172,7 @@ pub(super) fn unnamed<'a>(
     let services = seen.services().iter();
     services.filter(move |found| {
         let id = &found.service.id;
-        is_on_virtual_ip(node, id) && !wanted.contains_key(id)
+        is_on_virtual_ip(node, id) && !wanted.contains_key(id) && !node.absent_services.contains(id)
     })
 }
 

@@ -106,11 +106,7 @@ fn is_named(node: &NodeState, thing: &Action) -> bool {
         Action::Address(change) => change.newest().is_none_or(|it| node.names_address(&it.id)),
         Action::Route(change) => change.newest().is_none_or(|it| names_route(node, it)),
         Action::Timeouts(_) => node.timeouts != Timeouts::default(),
-        Action::Service(change) => change.newest().is_none_or(|it| {
-            node.services
-                .iter()
-                .any(|wanted| wanted.service.id == it.id)
-        }),
+        Action::Service(change) => change.newest().is_none_or(|it| node.names_service(&it.id)),
         Action::Tunnel(change) => change.newest().is_none_or(|it| {
             let mut wanted = node.tunnels.iter();
             wanted.any(|wanted| wanted.value.name == it.name)

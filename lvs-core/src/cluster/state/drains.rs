@@ -81,7 +81,7 @@ impl Held {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let remember = |_: &Observed, _: &Plan| self.write(old, new);
-        let done = self.run(Scope::of_drains(), plan, &remember, host, events);
+        let done = self.run(Scope::of_drains(), plan, &remember, None, host, events);
         self.settle(old, &done);
         done
     }

@@ -76,7 +76,7 @@ impl Held {
             Ok(())
         };
         let scope = Scope::recorded(node, &record);
-        let done = self.run(scope, &plan, &remember, host, events);
+        let done = self.run(scope, &plan, &remember, Some(node), host, events);
         self.settle(&record, &done);
         if let (Ok(_), Some((before, after))) = (&done, written.take()) {
             self.write_late(&before, &after, events);
@@ -105,7 +105,7 @@ impl Held {
             }
             Ok(())
         };
-        let done = self.run(scope, &plan, &remember, host, events);
+        let done = self.run(scope, &plan, &remember, None, host, events);
         self.settle(&record, &done);
         let done = done?;
         self.write_late(&record.before_removal(), &record.after_removal(), events);
@@ -117,6 +117,7 @@ impl Held {
         scope: Scope,
         plan: &dyn Fn(&Observed) -> Plan,
         remember: &dyn Fn(&Observed, &Plan) -> Result<()>,
+        announced: Option<&NodeState>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
@@ -130,6 +131,7 @@ impl Held {
             plan,
             remember,
             is_stopped: &is_stopped,
+            announced,
             confirmation: self.confirm_within.map(|time| (time, &wait as _)),
         };
         job.run(host, events)

@@ -64,6 +64,16 @@ impl Frame {
         }
     }
 
+    /// "`ip` is here", to everybody, unasked: a question about oneself, which every neighbour that knows
+    /// the address takes note of (RFC 5227).
+    #[must_use]
+    pub const fn announcement(sender: MacAddress, ip: Ipv4Addr) -> Self {
+        Self {
+            sender_ip: ip,
+            ..Self::probe(sender, ip)
+        }
+    }
+
     /// The frame, without padding: the interface adds it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -137,6 +147,19 @@ mod tests {
         ];
         assert_eq!(Frame::probe(SENDER, VIP).to_bytes(), bytes);
         assert_eq!(bytes.len(), Frame::LENGTH);
+    }
+
+    #[test]
+    fn bytes_of_an_announcement() {
+        let bytes = [
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, // Ethernet
+            0, 1, 8, 0, 6, 4, 0, 1, // a question about IPv4
+            2, 0, 0, 0, 0, 1, 172, 16, 5, 11, // from the VIP
+            0, 0, 0, 0, 0, 0, 172, 16, 5, 11, // for the VIP
+        ];
+        let frame = Frame::announcement(SENDER, VIP);
+        assert_eq!(frame.to_bytes(), bytes);
+        assert!(!frame.answers(VIP), "nobody has asked");
     }
 
     #[test]

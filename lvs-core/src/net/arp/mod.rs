@@ -86,8 +86,9 @@ pub(super) fn link_address(operation: &Operation, interface: &IfName) -> Result<
         );
     };
     if link.hatype() != ARPHRD_ETHER {
-        let problem =
-            format!("{interface} is not an Ethernet interface, nobody can be asked there");
+        let problem = format!(
+            "{interface} is not an Ethernet interface, nobody there goes by hardware addresses"
+        );
         return Err(Error::invalid(operation.clone(), problem));
     }
     Ok(link)
@@ -106,13 +107,17 @@ pub(super) fn open(link: &LinkAddr) -> nix::Result<OwnedFd> {
     )?;
     // Only a privilege beyond CAP_NET_RAW grants it; the questions are repeated, so go on without.
     let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER);
+    bound(socket, link)
+}
+
+pub(super) fn bound(socket: OwnedFd, link: &LinkAddr) -> nix::Result<OwnedFd> {
     bind(socket.as_raw_fd(), link)?;
     Ok(socket)
 }
 
-pub(super) fn ask(socket: &OwnedFd, question: &[u8]) -> nix::Result<()> {
+pub(super) fn ask(socket: &OwnedFd, frame: &[u8]) -> nix::Result<()> {
     loop {
-        match send(socket.as_raw_fd(), question, MsgFlags::empty()) {
+        match send(socket.as_raw_fd(), frame, MsgFlags::empty()) {
             Err(Errno::EINTR) => {}
             other => return other.map(drop),
         }

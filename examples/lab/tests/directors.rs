@@ -1,0 +1,335 @@
+//! Two directors on a real kernel: who takes over is found at once, and connections live on.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use lvs_core::cluster::{PlanOptions, Role};
+use lvs_core::ipvs::Origin;
+use lvs_core::{Cluster, Host, IfName};
+use lvs_lab::{Lab, http, run_command};
+
+lvs_lab::main! {
+    a_takeover_by_nat_is_found_at_once,
+    a_takeover_by_direct_routing_is_found_at_once,
+    a_takeover_over_ipv6_is_found_at_once,
+    a_takeover_that_nobody_is_told_of_is_not_found,
+    a_takeover_by_tunnel_is_found_at_once,
+    roles_change_while_clients_ask,
+    roles_typed_by_hand,
+    a_connection_by_nat_lives_on,
+    a_connection_by_direct_routing_lives_on,
+    a_connection_lives_on_when_its_director_dies,
+    directors_that_serve_balance_once,
+    directors_that_serve_and_synchronise_balance_once,
+}
+
+const NAT: &str = include_str!("../../two_directors.toml");
+
+const DR: &str = r#"
+    name = "web"
+    forwarding = "dr"
+    [[directors]]
+    name = "lb1"
+    gateway = "192.168.1.254"
+    addresses = [
+        { interface = "eth0", address = "172.16.5.11/32", floating = true },
+        { interface = "eth0", address = "192.168.1.21/24" },
+    ]
+    [[directors]]
+    name = "lb2"
+    gateway = "192.168.1.254"
+    addresses = [
+        { interface = "eth0", address = "172.16.5.11/32", floating = true },
+        { interface = "eth0", address = "192.168.1.22/24" },
+    ]
+    [sync]
+    id = 1
+    interface = "eth0"
+    [[services]]
+    address = "172.16.5.11:80"
+    scheduler = "rr"
+    [[real-servers]]
+    name = "realserver1"
+    addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+    gateway = "192.168.1.254"
+    [[real-servers]]
+    name = "realserver2"
+    addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
+    gateway = "192.168.1.254"
+"#;
+
+const IPV6: &str = r#"
+    name = "six"
+    forwarding = "nat"
+    [[directors]]
+    name = "lb1"
+    addresses = [
+        { interface = "eth0", address = "2001:db8:1::11/64", floating = true },
+        { interface = "eth1", address = "2001:db8:2::11/64", floating = true },
+        { interface = "eth1", address = "2001:db8:2::21/64" },
+    ]
+    [[directors]]
+    name = "lb2"
+    addresses = [
+        { interface = "eth0", address = "2001:db8:1::11/64", floating = true },
+        { interface = "eth1", address = "2001:db8:2::11/64", floating = true },
+        { interface = "eth1", address = "2001:db8:2::22/64" },
+    ]
+    [[services]]
+    address = "[2001:db8:1::11]:80"
+    scheduler = "rr"
+    [[real-servers]]
+    name = "realserver1"
+    addresses = [{ interface = "eth0", address = "2001:db8:2::12/64" }]
+    [[real-servers]]
+    name = "realserver2"
+    addresses = [{ interface = "eth0", address = "2001:db8:2::13/64" }]
+"#;
+
+/// Long on the busiest machine, and far below what a neighbour takes to find out by itself.
+const SOON: Duration = Duration::from_secs(4);
+
+/// How long the kernel may take to tell the other director of a connection.
+const TOLD: Duration = Duration::from_secs(30);
+
+struct Pair {
+    cluster: Cluster,
+    lab: Lab,
+}
+
+/// With `lb1` active, and a client and servers that have just spoken to it.
+fn pair(text: &str) -> Pair {
+    let cluster = Cluster::from_toml(text).unwrap();
+    let lab = Lab::new(&cluster, 1).unwrap();
+    lab.apply().unwrap();
+    lab.wait_for_servers().unwrap();
+    let pair = Pair { cluster, lab };
+    for _ in 0..4 {
+        pair.ask().unwrap();
+    }
+    pair
+}
+
+impl Pair {
+    fn vip(&self) -> SocketAddr {
+        let id = self.cluster.services()[0].service.id;
+        id.to_string().trim_start_matches("tcp ").parse().unwrap()
+    }
+
+    fn ask(&self) -> std::io::Result<String> {
+        let ask = |_: &mut Host| http::fetch(self.vip(), None, SOON);
+        self.lab.network().client().run(ask).unwrap()
+    }
+
+    fn on<T: Send>(&self, name: &str, what: impl FnOnce(&mut Host) -> T + Send) -> T {
+        self.lab.node(name).unwrap().run(what).unwrap()
+    }
+
+    /// It is gone in the middle of everything, and says nothing any more.
+    fn kill(&self, name: &str) {
+        self.on(name, |host| {
+            for link in host.net().links().unwrap() {
+                if link.name != IfName::LO && link.name.as_str().starts_with("eth") {
+                    host.net().set_up(&link.name, false).unwrap();
+                }
+            }
+        });
+    }
+
+    /// The clients whose connections a director has balanced itself.
+    fn balanced(&self, name: &str) -> BTreeSet<SocketAddr> {
+        let connections = self.on(name, |host| host.proc().sync_connections().unwrap());
+        let own = connections
+            .iter()
+            .filter(|it| it.origin == Some(Origin::Local));
+        own.map(|it| it.client).collect()
+    }
+
+    /// Whether a director knows of an established connection by the other one.
+    fn was_told(&self, name: &str) -> bool {
+        let connections = self.on(name, |host| host.proc().sync_connections().unwrap());
+        let mut connections = connections.iter();
+        connections.any(|it| it.origin == Some(Origin::Sync) && it.state == "ESTABLISHED")
+    }
+}
+
+/// The first request after it is answered, and soon.
+fn is_found_at_once(text: &str) {
+    let pair = pair(text);
+    pair.kill("lb1");
+    pair.lab.apply_as("lb2", Role::Active).unwrap();
+    let answers = [pair.ask().unwrap(), pair.ask().unwrap()];
+    assert_ne!(answers[0], answers[1], "both servers answer");
+    assert!(pair.lab.apply_as("lb2", Role::Active).unwrap().is_empty());
+}
+
+fn a_takeover_by_nat_is_found_at_once() {
+    is_found_at_once(NAT);
+}
+
+fn a_takeover_by_direct_routing_is_found_at_once() {
+    is_found_at_once(DR);
+}
+
+fn a_takeover_by_tunnel_is_found_at_once() {
+    is_found_at_once(&DR.replace("forwarding = \"dr\"", "forwarding = \"tunnel\""));
+}
+
+fn a_takeover_over_ipv6_is_found_at_once() {
+    is_found_at_once(IPV6);
+}
+
+/// The same steps without a word to the neighbours: the proof that the others prove anything.
+fn a_takeover_that_nobody_is_told_of_is_not_found() {
+    for text in [NAT, DR] {
+        let pair = pair(text);
+        pair.kill("lb1");
+        let state = pair.cluster.node_as("lb2", Role::Active).unwrap();
+        pair.on("lb2", |host| {
+            let plan = state.plan(host, PlanOptions::default()).unwrap();
+            plan.steps().for_each(|step| step.execute(host).unwrap());
+        });
+        let error = pair.ask().unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        // Nothing else was wrong: once they are told, all is well.
+        pair.lab.apply_as("lb2", Role::Active).unwrap();
+        pair.ask().unwrap();
+    }
+}
+
+/// A planned change: the one lets go, the other takes.
+fn roles_change_while_clients_ask() {
+    for text in [NAT, DR, IPV6] {
+        let pair = pair(text);
+        for (from, to) in [("lb1", "lb2"), ("lb2", "lb1"), ("lb1", "lb2")] {
+            let released = pair.lab.apply_as(from, Role::Standby).unwrap();
+            assert!(released.steps().count() <= 2, "{released}");
+            let taken = pair.lab.apply_as(to, Role::Active).unwrap();
+            assert!(taken.steps().count() <= 2, "{taken}");
+            for _ in 0..4 {
+                pair.ask().unwrap();
+            }
+            let is_balancing = |name: &str| {
+                let totals = pair.on(name, |host| host.proc().listing().unwrap());
+                totals.destinations().any(|(_, it)| it.inactive > 0)
+            };
+            assert!(is_balancing(to));
+            for name in [from, to] {
+                let role = if name == to {
+                    Role::Active
+                } else {
+                    Role::Standby
+                };
+                assert!(pair.lab.apply_as(name, role).unwrap().is_empty());
+            }
+        }
+    }
+}
+
+/// By the lines that its plan prints, with Debian's own tools: what was done by them is as it must be.
+fn roles_typed_by_hand() {
+    for text in [NAT, DR, IPV6] {
+        let pair = pair(text);
+        for (name, role) in [("lb1", Role::Standby), ("lb2", Role::Active)] {
+            let state = pair.cluster.node_as(name, role).unwrap();
+            let plan = || {
+                let plan = |host: &mut Host| state.plan(host, PlanOptions::default());
+                pair.on(name, plan).unwrap()
+            };
+            let script = plan().to_shell();
+            let machine = pair.lab.node(name).unwrap();
+            let arguments = ["-ec".into(), script.clone().into()];
+            let network = pair.lab.network();
+            let status = run_command(network, machine, &"sh".into(), &arguments).unwrap();
+            assert!(status.success(), "{status}:\n{script}");
+            assert!(plan().is_empty(), "after\n{script}\nstill\n{}", plan());
+        }
+    }
+}
+
+/// A request half said, of which the other director is told while more and more of it is said.
+fn begun(pair: &Pair) -> TcpStream {
+    let connect = |_: &mut Host| TcpStream::connect(pair.vip()).unwrap();
+    let mut client = pair.lab.network().client().run(connect).unwrap();
+    client.set_read_timeout(Some(SOON)).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let started = Instant::now();
+    while !pair.was_told("lb2") {
+        assert!(
+            started.elapsed() < TOLD,
+            "lb2 was not told of the connection"
+        );
+        client.write_all(b"More: and more\r\n").unwrap();
+    }
+    client
+}
+
+/// The rest of it is said to the same server by the other director.
+fn ends_well(mut client: TcpStream) {
+    client.write_all(b"\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("realserver"), "{answer:?}");
+}
+
+fn lives_on(text: &str) {
+    let pair = pair(text);
+    let client = begun(&pair);
+    pair.lab.apply_as("lb1", Role::Standby).unwrap();
+    pair.lab.apply_as("lb2", Role::Active).unwrap();
+    ends_well(client);
+}
+
+fn a_connection_by_nat_lives_on() {
+    lives_on(NAT);
+}
+
+fn a_connection_by_direct_routing_lives_on() {
+    lives_on(DR);
+}
+
+fn a_connection_lives_on_when_its_director_dies() {
+    for text in [NAT, DR] {
+        let pair = pair(text);
+        let client = begun(&pair);
+        pair.kill("lb1");
+        pair.lab.apply_as("lb2", Role::Active).unwrap();
+        ends_well(client);
+    }
+}
+
+/// Both directors are all the servers there are.
+fn serving(sync: &str) -> String {
+    let (directors, _) = DR.split_once("[sync]").unwrap();
+    let service = "[[services]]\naddress = \"172.16.5.11:80\"\nscheduler = \"rr\"\n";
+    let servers = "destinations = [{ real-server = \"lb1\" }, { real-server = \"lb2\" }]\n";
+    [directors, sync, service, servers].concat()
+}
+
+fn balance_once(text: &str) {
+    let pair = pair(text);
+    for (standby, active) in [("lb1", "lb2"), ("lb2", "lb1")] {
+        pair.lab.apply_as(standby, Role::Standby).unwrap();
+        pair.lab.apply_as(active, Role::Active).unwrap();
+        let before = pair.balanced(standby);
+        let answers: Vec<_> = (0..8).map(|_| pair.ask().unwrap()).collect();
+        for name in ["lb1", "lb2"] {
+            let count = answers.iter().filter(|answer| *answer == name).count();
+            assert_eq!(count, 4, "{answers:?}");
+        }
+        let again = &pair.balanced(standby) - &before;
+        assert!(again.is_empty(), "{standby} has balanced again: {again:?}");
+    }
+}
+
+fn directors_that_serve_balance_once() {
+    balance_once(&serving(""));
+}
+
+fn directors_that_serve_and_synchronise_balance_once() {
+    balance_once(&serving("[sync]\nid = 1\ninterface = \"eth0\"\n"));
+}

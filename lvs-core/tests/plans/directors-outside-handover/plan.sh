@@ -1,0 +1,6 @@
+# released routes
+ip route delete default via 172.16.0.1 dev eth0 proto 76
+# released addresses
+ip address delete 192.168.1.11/24 dev eth1
+ip address delete 172.16.5.12/16 dev eth0
+ip address delete 172.16.5.11/16 dev eth0
