@@ -7,6 +7,7 @@
 )]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use lvs_core::Cluster;
 use lvs_core::check::{self, Code, Entry, Facts, Gather, Listener, Reading, Severity};
@@ -19,6 +20,7 @@ use lvs_core::sysctl::SysctlKey;
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
+const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
 
 fn cluster(text: &str) -> Cluster {
     Cluster::from_toml(&format!(
@@ -261,6 +263,148 @@ fn strict_rp_filter_hurts_where_answers_take_another_way() {
     }
 }
 
+/// A sound real server of `tunnel.toml`.
+fn tunnelled() -> Facts {
+    let mut facts = server();
+    facts.addresses[1] = address("tunl0", "172.16.5.11/32");
+    facts.addresses[2] = address("eth0", "10.1.1.12/24");
+    let mut tunl0 = link(4, "tunl0");
+    tunl0.mac = None;
+    tunl0.kind = Some("ipip".to_owned());
+    facts.links.push(tunl0);
+    facts.routes = vec![default_route("10.1.1.254", "eth0")];
+    facts.routes[0].advmss = Some(1440);
+    set(&mut facts, "net/ipv4/conf/tunl0/rp_filter", "2");
+    facts
+}
+
+#[test]
+fn room_for_the_tunnel_can_be_made_in_two_ways() {
+    let tunnel = cluster(TUNNEL);
+    for (advmss, mtu, fits) in [
+        (Some(1440), 1500, true),
+        (Some(1400), 1500, true),
+        (Some(1460), 1500, false),
+        (None, 1500, false),
+        (None, 1519, false),
+        (None, 1520, true),
+        (None, 9000, true),
+    ] {
+        let mut facts = tunnelled();
+        facts.routes[0].advmss = advmss;
+        facts.links[1].mtu = mtu;
+        let expected: &[Code] = if fits { &[] } else { &[Code::TUNNEL_ROOM] };
+        assert_eq!(found(&tunnel, &facts), expected, "{advmss:?} {mtu}");
+    }
+    // The file names no gateway, but the machine has a route that leaves room.
+    let unnamed = cluster(&TUNNEL.replace("gateway = \"10.1.1.254\"\n", ""));
+    assert_eq!(found(&unnamed, &tunnelled()), []);
+    let report = check::on_paper(&unnamed);
+    let mut findings = report.findings().iter();
+    assert!(findings.any(|it| it.code == Code::TUNNEL_ROOM));
+}
+
+/// Elsewhere nobody asks for the virtual IP, so that nothing hurts yet.
+#[test]
+fn arp_switches_matter_most_on_the_directors_link() {
+    for (text, mut facts, severity) in [
+        (TUNNEL, tunnelled(), Severity::Warning),
+        (DR, server(), Severity::Error),
+    ] {
+        facts.links[2].up = false;
+        set(&mut facts, "net/ipv4/conf/all/arp_ignore", "0");
+        let report = check::on_machine(&cluster(text), &facts);
+        let mut findings = report.findings().iter();
+        let arp = findings.find(|it| it.code == Code::ARP_IGNORE).unwrap();
+        assert_eq!(arp.severity, severity);
+    }
+}
+
+#[test]
+fn the_directors_own_packets_leave_from_its_own_address() {
+    let dr = cluster(DR);
+    let via = |text: &str, source: Option<&str>| {
+        let mut route = default_route("192.168.1.254", "eth0");
+        route.id.destination = text.parse().unwrap();
+        route.gateway = None;
+        route.source = source.map(|it| it.parse().unwrap());
+        route
+    };
+    let mut facts = director(&dr);
+    facts.addresses = vec![
+        address("eth0", "172.16.5.11/32"),
+        address("eth0", "192.168.1.11/24"),
+    ];
+    let vip = Some("172.16.5.11");
+    for (routes, codes) in [
+        (vec![via("192.168.1.0/24", Some("192.168.1.11"))], vec![]),
+        (vec![via("192.168.1.0/24", vip)], vec![Code::VIP_AS_SOURCE]),
+        // A wider route does not count, and a narrower one does.
+        (
+            vec![
+                via("0.0.0.0/0", vip),
+                via("192.168.1.0/24", Some("192.168.1.11")),
+            ],
+            vec![],
+        ),
+        (
+            vec![
+                via("192.168.1.12/32", vip),
+                via("192.168.1.0/24", Some("192.168.1.11")),
+            ],
+            vec![Code::VIP_AS_SOURCE],
+        ),
+    ] {
+        facts.routes = routes;
+        assert_eq!(found(&dr, &facts), codes, "{:?}", facts.routes);
+    }
+    // Masquerading does not mind.
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    facts.routes = vec![via("192.168.1.0/24", vip)];
+    assert_eq!(found(&nat, &facts), []);
+}
+
+#[test]
+fn daemons_on_every_address_are_on_the_virtual_ip() {
+    let nat = cluster(NAT);
+    for (bound, is_open) in [
+        ("0.0.0.0:22", true),
+        ("[::]:22", true),
+        ("172.16.5.11:22", true),
+        ("192.168.1.11:22", false),
+        ("127.0.0.1:22", false),
+        ("[::1]:22", false),
+        // That is the service's.
+        ("0.0.0.0:80", false),
+    ] {
+        let mut facts = director(&nat);
+        facts.listeners = [listener(Protocol::TCP, bound)].into();
+        let expected: &[Code] = if is_open { &[Code::EXPOSED] } else { &[] };
+        assert_eq!(found(&nat, &facts), expected, "{bound}");
+        // Questions of its own to name and time servers look like this.
+        facts.listeners = [listener(Protocol::UDP, bound)].into();
+        assert_eq!(found(&nat, &facts), [], "udp {bound}");
+    }
+}
+
+#[test]
+fn a_full_connection_tracker_is_named() {
+    let nat = cluster(NAT);
+    for (count, most, full) in [
+        ("89", "100", false),
+        ("90", "100", true),
+        ("90", "0", false),
+        ("", "100", false),
+    ] {
+        let mut facts = director(&nat);
+        set(&mut facts, "net/netfilter/nf_conntrack_count", count);
+        set(&mut facts, "net/netfilter/nf_conntrack_max", most);
+        let expected: &[Code] = if full { &[Code::CONNTRACK_FULL] } else { &[] };
+        assert_eq!(found(&nat, &facts), expected, "{count} {most}");
+    }
+}
+
 /// As the kernel combines them, on every interface that can hear.
 #[test]
 fn arp_levels_as_they_count() {
@@ -445,6 +589,32 @@ fn connections_that_came_about_late_are_no_sign() {
         [],
         "it was the real server that repeated"
     );
+}
+
+/// Clients that ask every second renew their entries: a reading between shows that they wait.
+#[test]
+fn connections_that_were_there_a_second_ago_have_waited() {
+    let nat = cluster(NAT);
+    let entry = |port: u16, state: &'static str| {
+        let client = format!("198.51.100.7:{port}");
+        connection(Protocol::TCP, &client, "192.168.1.12:80", state, 59)
+    };
+    let facts = |middle: u64, states: [&'static str; 2]| {
+        let mut facts = director(&nat);
+        let mut between = facts.readings[0].clone();
+        between.at = Duration::from_millis(middle);
+        facts.readings.insert(1, between);
+        facts.readings[2].at = Gather::PAUSE;
+        for (place, state) in [(1, states[0]), (2, states[1])] {
+            facts.readings[place].connections = vec![entry(1, state), entry(2, state)];
+        }
+        facts
+    };
+    let asked = ["SYN_RECV"; 2];
+    assert_eq!(found(&nat, &facts(1250, asked)), [Code::HALF_OPEN]);
+    assert_eq!(found(&nat, &facts(2000, asked)), [], "they have just begun");
+    let answered = ["SYN_RECV", "ESTABLISHED"];
+    assert_eq!(found(&nat, &facts(1250, answered)), []);
 }
 
 #[test]

@@ -57,6 +57,29 @@ weight = 3
 ntp-server = "192.168.1.254"
 "#;
 
+const TUNNEL: &str = r#"
+name = "web"
+forwarding = "tunnel"
+[director]
+gateway = "192.168.1.254"
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/32" },
+  { interface = "eth0", address = "192.168.1.11/24" },
+]
+[[services]]
+address = "172.16.5.11:80"
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "10.1.1.12/24" }]
+gateway = "10.1.1.254"
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "10.1.2.13/24" }]
+gateway = "10.1.2.254"
+[time]
+ntp-server = "192.168.1.254"
+"#;
+
 /// A mistake, and what looks much like it but is none: each as replacements in a sound file.
 struct Case {
     code: Code,
@@ -117,6 +140,30 @@ const CASES: &[Case] = &[
         code: Code::SECONDARY_VIP,
         base: DR,
         mistake: &[
+            (
+                "  { interface = \"eth0\", address = \"172.16.5.11/32\" },\n",
+                "",
+            ),
+            ("172.16.5.11:80", "192.168.1.100:80"),
+            (
+                "label = \"eth0:1\" }",
+                "label = \"eth0:1\" }, { interface = \"eth0\", address = \"192.168.1.100/24\" }",
+            ),
+        ],
+        near_miss: &[
+            ("172.16.5.11/32", "192.168.1.100/32"),
+            ("172.16.5.11:80", "192.168.1.100:80"),
+        ],
+    },
+    // Without an address of its own the director has no other.
+    Case {
+        code: Code::VIP_AS_SOURCE,
+        base: DR,
+        mistake: &[
+            (
+                "  { interface = \"eth0\", address = \"192.168.1.11/24\", label = \"eth0:1\" },\n",
+                "",
+            ),
             ("172.16.5.11/32", "192.168.1.100/24"),
             ("172.16.5.11:80", "192.168.1.100:80"),
         ],
@@ -124,6 +171,49 @@ const CASES: &[Case] = &[
             ("172.16.5.11/32", "192.168.1.100/32"),
             ("172.16.5.11:80", "192.168.1.100:80"),
         ],
+    },
+    Case {
+        code: Code::TUNNEL_ROOM,
+        base: TUNNEL,
+        mistake: &[("gateway = \"10.1.2.254\"\n", "")],
+        near_miss: &[("10.1.2.254", "10.1.2.1")],
+    },
+    Case {
+        code: Code::SHADOWED_BY_MARK,
+        base: DR,
+        mistake: &[(
+            "address = \"172.16.5.11:80\"",
+            "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:0\"]\n[[services]]\naddress = \"172.16.5.11:80\"",
+        )],
+        near_miss: &[(
+            "address = \"172.16.5.11:80\"",
+            "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:443\"]\n[[services]]\naddress = \"172.16.5.11:80\"",
+        )],
+    },
+    // The last rule that matches sets the mark.
+    Case {
+        code: Code::SHADOWED_BY_MARK,
+        base: DR,
+        mistake: &[(
+            "address = \"172.16.5.11:80\"",
+            "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:80\"]\n[[services]]\nfwmark = 2\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:0\"]",
+        )],
+        near_miss: &[(
+            "address = \"172.16.5.11:80\"",
+            "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:0\"]\n[[services]]\nfwmark = 2\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:80\"]",
+        )],
+    },
+    Case {
+        code: Code::FTP,
+        base: DR,
+        mistake: &[(
+            "address = \"172.16.5.11:80\"",
+            "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:21\"]\n[[services]]\naddress = \"172.16.5.11:80\"",
+        )],
+        near_miss: &[(
+            "address = \"172.16.5.11:80\"",
+            "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.11:2121\"]\n[[services]]\naddress = \"172.16.5.11:80\"",
+        )],
     },
     Case {
         code: Code::VIP_UPSTREAM,
@@ -388,6 +478,9 @@ fn the_examples_lack_nothing_but_a_time_server() {
     for text in [
         include_str!("../../examples/nat.toml"),
         include_str!("../../examples/dr.toml"),
+        include_str!("../../examples/tunnel.toml"),
+        include_str!("../../examples/ipv6.toml"),
+        include_str!("../../examples/two_directors.toml"),
     ] {
         let report = check::on_paper(&Cluster::from_toml(text).unwrap());
         let bad = report

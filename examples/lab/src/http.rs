@@ -20,7 +20,7 @@ use nix::sys::time::TimeVal;
 use crate::error::{Context, Error, Result};
 
 /// A client that says nothing for this long is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same for one that has been answered and keeps its connection.
 const KEPT: Duration = Duration::from_secs(20);

@@ -1,15 +1,18 @@
 //! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
 //!
-//! Typing them does the same as applying the plan: afterwards it is empty. One thing differs: the
-//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it.
+//! Typing them does the same as applying the plan: afterwards it is empty. Two things differ: the
+//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it; and
+//! telling neighbours of floating addresses is a comment, for few machines have the programs.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
-use super::plan::{Action, BoundDestination, Change, LinkState, Plan, Setting};
+use super::plan::{Action, BoundDestination, Change, LinkState, Phase, Plan, Setting};
 use crate::ipvs::{
     Daemon, Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
     ServiceId, Thresholds, Timeouts, TunnelChecksum,
 };
+use crate::name::IfName;
 use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
@@ -23,12 +26,29 @@ impl Plan {
             for step in &phase.steps {
                 let _ = writeln!(script, "{}", step.action.to_shell());
             }
+            for line in announcements(phase) {
+                let _ = writeln!(script, "# {line}");
+            }
         }
         for rule in self.nftables.iter().flat_map(|rules| rules.lines()) {
             let _ = writeln!(script, "# nft: {rule}");
         }
         script
     }
+}
+
+/// How neighbours are told by hand of addresses that have come from another director.
+fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
+    let is_told = phase.name == Phase::FLOATING;
+    let added = phase.steps.iter().filter_map(|step| match &step.action {
+        Action::Address(change) => change.after().map(|address| &address.id),
+        _ => None,
+    });
+    let told = added.filter(move |id| is_told && id.interface != IfName::LO);
+    told.map(|id| match id.network.addr() {
+        IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
+        IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+    })
 }
 
 impl Action {

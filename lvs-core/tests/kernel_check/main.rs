@@ -6,10 +6,13 @@
 mod clock;
 mod dr;
 mod kinds;
+mod machines;
 mod marks;
 mod nat;
+mod pair;
 mod probe;
 mod six;
+mod sync;
 mod tunnel;
 mod web;
 
@@ -56,6 +59,28 @@ lvs_lab::main! {
     marks::virtual_ip_missing_on_a_real_server,
     marks::another_gateway,
     marks::a_mark_that_takes_everything,
+    sync::a_daemon_that_does_not_run,
+    sync::another_id,
+    sync::an_interface_without_multicast_is_no_mistake,
+    sync::datagrams_larger_than_the_interface_takes,
+    machines::a_daemon_of_the_real_ip_only,
+    machines::no_daemon_on_the_director,
+    machines::a_daemon_that_the_virtual_ip_exposes,
+    machines::strict_rp_filter_with_answers_another_way,
+    machines::datagrams_to_a_drained_real_server,
+    machines::another_program_that_manages_ipvs,
+    machines::an_interface_that_networkd_configures,
+    machines::the_virtual_ip_as_source,
+    machines::a_full_connection_tracker,
+    pair::healthy_by_masquerading,
+    pair::healthy_by_direct_routing,
+    pair::a_floating_address_on_the_standby,
+    pair::neither_is_active,
+    pair::a_floating_gateway_that_is_missing,
+    pair::a_gateway_that_stays,
+    pair::an_own_address_that_hangs_on_a_floating_one,
+    pair::the_standby_balances_too,
+    pair::the_other_one_knows_of_connections,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,

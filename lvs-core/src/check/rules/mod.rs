@@ -4,13 +4,16 @@
 //! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
 
 mod arp;
+mod balanced_twice;
 mod broadcast;
 mod clients;
 mod clock;
 mod connections;
+mod conntrack;
 mod director_vip;
 mod drift;
 mod duplicate;
+mod exposed;
 mod forwarding;
 mod ftp;
 mod gateway;
@@ -30,8 +33,10 @@ mod room;
 mod rp_filter;
 mod server_vip;
 mod shared_link;
+mod source;
 mod stalled;
 mod subnet;
+mod sync;
 mod thresholds;
 mod traffic;
 mod tunnel;
@@ -46,12 +51,15 @@ type Rule = fn(&Cluster, Option<&Facts>) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
     arp::check,
+    balanced_twice::check,
     broadcast::check,
     clients::check,
     clock::check,
     connections::check,
+    conntrack::check,
     director_vip::check,
     duplicate::check,
+    exposed::check,
     forwarding::check,
     ftp::check,
     gateway::check,
@@ -70,7 +78,9 @@ const RULES: &[Rule] = &[
     rp_filter::check,
     server_vip::check,
     shared_link::check,
+    source::check,
     subnet::check,
+    sync::check,
     thresholds::check,
     traffic::check,
     tunnel::check,

@@ -39,6 +39,11 @@ pub struct Phase {
     pub steps: Vec<Step>,
 }
 
+impl Phase {
+    /// The one in which a director becomes the active one of two: neighbours are told of its addresses.
+    pub(super) const FLOATING: &'static str = "floating addresses";
+}
+
 /// What a plan may do besides what the file names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -181,7 +186,7 @@ impl Wanted<'_> {
             None => addresses::switches(it.node, seen),
             Some(_) => Vec::new(),
         }),
-        ("floating addresses", |it, seen| match it.node.role {
+        (Phase::FLOATING, |it, seen| match it.node.role {
             Some(_) => addresses::switches(it.node, seen),
             None => Vec::new(),
         }),

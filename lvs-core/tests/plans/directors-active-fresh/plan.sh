@@ -16,6 +16,8 @@ ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.13:80 -m -w 1
 # floating addresses
 ip address add 172.16.5.11/16 broadcast 172.16.255.255 dev eth0
 ip address add 192.168.1.11/24 broadcast 192.168.1.255 dev eth1
+# arping -c 5 -U -I eth0 172.16.5.11
+# arping -c 5 -U -I eth1 192.168.1.11
 # sync daemons
 ipvsadm --start-daemon master --mcast-interface eth1 --syncid 1 --sync-maxlen 1472 --mcast-group 224.0.0.81 --mcast-port 8848 --mcast-ttl 1
 ipvsadm --start-daemon backup --mcast-interface eth1 --syncid 1 --sync-maxlen 1472 --mcast-group 224.0.0.81 --mcast-port 8848 --mcast-ttl 1

@@ -15,5 +15,6 @@ ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.22:80 -g -w 1
 # floating addresses
 ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev eth0
 ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev lo label lo:0
+# arping -c 5 -U -I eth0 172.16.5.11
 # last routes
 ip route add 172.16.5.11/32 dev lo scope link proto 76
