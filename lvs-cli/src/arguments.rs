@@ -211,6 +211,10 @@ pub(crate) struct CheckArguments {
     /// The machine of the file that this one is; without it the file alone is checked
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
     /// Ask by ARP who has the virtual IPs; works on a router or client too, then without --node
     #[arg(long)]
     pub(crate) arp: bool,

@@ -73,6 +73,7 @@ fn facts(arguments: &CheckArguments, cluster: &Cluster) -> Result<Option<Facts>,
         (Some(path), ..) => load(path).map(Some),
         (None, Some(name), arp) => {
             let node = file::named(cluster, name)?;
+            let node = file::in_role(cluster, node, &arguments.state, arguments.role.role)?;
             let gather = Gather {
                 arp,
                 ..Gather::default()

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use lvs_core::Cluster;
 use lvs_core::cluster::{Document, DocumentError, NodeState, Role};
 
-use crate::arguments::Target;
+use crate::arguments::{StateArguments, Target};
 use crate::exit::Problem;
 
 /// The machine of the cluster file that this one is.
@@ -26,13 +26,23 @@ pub(crate) fn node_as(target: &Target, role: Option<Role>) -> Result<NodeState, 
         Some(name) => named(&cluster, name),
         None => this_machine(&cluster),
     }?;
+    in_role(&cluster, node, &target.state, role)
+}
+
+/// A machine in its role, if it has any.
+pub(crate) fn in_role(
+    cluster: &Cluster,
+    node: NodeState,
+    state: &StateArguments,
+    role: Option<Role>,
+) -> Result<NodeState, Problem> {
     match (node.role, role) {
         (None, None) => return Ok(node),
         (None, Some(_)) => return Err(roleless(&node)),
         (Some(_), _) => {}
     }
-    let last = target.state.state().record(&node)?.role();
-    let role = role.or(last).ok_or_else(|| undecided(&cluster, &node))?;
+    let last = state.state().record(&node)?.role();
+    let role = role.or(last).ok_or_else(|| undecided(cluster, &node))?;
     let node_as = cluster.node_as(node.name.as_str(), role);
     node_as.ok_or_else(|| roleless(&node))
 }

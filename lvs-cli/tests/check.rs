@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 const NAT: &str = "../examples/nat.toml";
+const TWO: &str = "../examples/two_directors.toml";
 const DR: &str = "../examples/dr.toml";
 
 fn lvsctl(arguments: &[&str]) -> Output {
@@ -101,7 +102,7 @@ fn codes_are_explained_without_a_file() {
     assert_eq!(output.status.code(), Some(0));
     let output = lvsctl(&["check", "--explain", "LVS999"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("is not one of LVS001 to LVS059"), "{said}");
+    assert!(said.contains("is not one of LVS001 to LVS063"), "{said}");
     assert_eq!(output.status.code(), Some(64));
     assert_eq!(lvsctl(&["check"]).status.code(), Some(64));
 }
@@ -128,6 +129,11 @@ fn facts_that_are_none_are_refused() {
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
+    let state = directory.path().to_str().unwrap();
+    let output = lvsctl(&["check", TWO, "--node", "lb1", "--state", state]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("say --role active"), "{said}");
+    assert_eq!(output.status.code(), Some(64));
     let output = lvsctl(&["check", NAT, "--node", "nobody"]);
     assert_eq!(output.status.code(), Some(64));
 }

@@ -7,6 +7,7 @@
 )]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use lvs_core::Cluster;
 use lvs_core::check::{self, Code, Entry, Facts, Gather, Listener, Reading, Severity};
@@ -588,6 +589,32 @@ fn connections_that_came_about_late_are_no_sign() {
         [],
         "it was the real server that repeated"
     );
+}
+
+/// Clients that ask every second renew their entries: a reading between shows that they wait.
+#[test]
+fn connections_that_were_there_a_second_ago_have_waited() {
+    let nat = cluster(NAT);
+    let entry = |port: u16, state: &'static str| {
+        let client = format!("198.51.100.7:{port}");
+        connection(Protocol::TCP, &client, "192.168.1.12:80", state, 59)
+    };
+    let facts = |middle: u64, states: [&'static str; 2]| {
+        let mut facts = director(&nat);
+        let mut between = facts.readings[0].clone();
+        between.at = Duration::from_millis(middle);
+        facts.readings.insert(1, between);
+        facts.readings[2].at = Gather::PAUSE;
+        for (place, state) in [(1, states[0]), (2, states[1])] {
+            facts.readings[place].connections = vec![entry(1, state), entry(2, state)];
+        }
+        facts
+    };
+    let asked = ["SYN_RECV"; 2];
+    assert_eq!(found(&nat, &facts(1250, asked)), [Code::HALF_OPEN]);
+    assert_eq!(found(&nat, &facts(2000, asked)), [], "they have just begun");
+    let answered = ["SYN_RECV", "ESTABLISHED"];
+    assert_eq!(found(&nat, &facts(1250, answered)), []);
 }
 
 #[test]

@@ -480,6 +480,7 @@ fn the_examples_lack_nothing_but_a_time_server() {
         include_str!("../../examples/dr.toml"),
         include_str!("../../examples/tunnel.toml"),
         include_str!("../../examples/ipv6.toml"),
+        include_str!("../../examples/two_directors.toml"),
     ] {
         let report = check::on_paper(&Cluster::from_toml(text).unwrap());
         let bad = report

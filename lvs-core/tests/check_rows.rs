@@ -6,6 +6,7 @@ use lvs_core::Cluster;
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
+const TWO: &str = include_str!("../../examples/two_directors.toml");
 const KERNEL_TESTS: &str = include_str!("kernel_check/main.rs");
 const PAPER_TESTS: &str = include_str!("check_paper.rs");
 const MACHINE_TESTS: &str = include_str!("check_machine.rs");
@@ -26,10 +27,6 @@ enum Where {
 }
 use Where::{Follows, Kernel, Machine, Not, Paper, Refused};
 
-const TUNNEL: &str = "tunnels are not supported yet";
-const TWO: &str = "two directors are not supported yet";
-const MARK: &str = "services by firewall mark are not supported yet";
-
 const ROWS: &[(u8, &str, &[Where])] = &[
     (
         1,
@@ -48,7 +45,10 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         3,
         "arp_ignore without arp_announce",
-        &[Kernel("dr::arp_ignore_without_arp_announce")],
+        &[
+            Kernel("dr::arp_ignore_without_arp_announce"),
+            Not("waiting for a real server's question by ARP: its switches tell at once"),
+        ],
     ),
     (
         4,
@@ -74,7 +74,12 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         7,
         "virtual IP missing on a real server",
-        &[Kernel("dr::virtual_ip_missing_on_a_real_server")],
+        &[
+            Kernel("dr::virtual_ip_missing_on_a_real_server"),
+            Kernel("tunnel::virtual_ip_missing_on_a_real_server"),
+            Kernel("six::virtual_ip_missing_on_a_real_server"),
+            Kernel("marks::virtual_ip_missing_on_a_real_server"),
+        ],
     ),
     (
         8,
@@ -83,12 +88,17 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             Refused(DR, "172.16.5.11:80", "172.16.5.12:80"),
             Kernel("dr::virtual_ip_missing_on_the_director"),
             Kernel("nat::virtual_ip_missing_on_the_director"),
+            Kernel("six::virtual_ip_missing_on_the_director"),
+            Kernel("pair::neither_is_active"),
         ],
     ),
     (
         9,
         "daemon bound to the real IP only",
-        &[Machine("listeners_must_hear_the_virtual_ip")],
+        &[
+            Machine("listeners_must_hear_the_virtual_ip"),
+            Kernel("machines::a_daemon_of_the_real_ip_only"),
+        ],
     ),
     (
         10,
@@ -108,6 +118,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         &[
             Refused(NAT, "[director]\n", "[director]\nip-forward = false\n"),
             Kernel("nat::no_forwarding"),
+            Kernel("six::no_forwarding"),
         ],
     ),
     (
@@ -122,6 +133,15 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             Paper("NAT_GATEWAY"),
             Kernel("nat::another_gateway"),
             Kernel("nat::no_gateway"),
+            Kernel("six::masquerading_without_gateway"),
+            Kernel("marks::another_gateway"),
+            Refused(
+                TWO,
+                "192.168.1.12/24\" }]",
+                "192.168.1.12/24\" }]\ngateway = \"192.168.1.21\"",
+            ),
+            Kernel("pair::a_gateway_that_stays"),
+            Kernel("pair::a_floating_gateway_that_is_missing"),
         ],
     ),
     (
@@ -154,14 +174,53 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         18,
         "strict rp_filter",
         &[
+            Follows("the plan has 2 on the device of every tunnel"),
             Machine("strict_rp_filter_hurts_where_answers_take_another_way"),
-            Not(TUNNEL),
+            Kernel("machines::strict_rp_filter_with_answers_another_way"),
+            Kernel("tunnel::strict_rp_filter"),
+            Kernel("tunnel::strict_rp_filter_of_all"),
         ],
     ),
-    (19, "no tunnel device", &[Not(TUNNEL)]),
-    (20, "encapsulations that differ", &[Not(TUNNEL)]),
-    (21, "packets too large for the tunnel", &[Not(TUNNEL)]),
-    (22, "packets merged on receipt", &[Not(TUNNEL)]),
+    (
+        19,
+        "no tunnel device",
+        &[
+            Follows("the plan has the device of every tunnel"),
+            Kernel("tunnel::a_device_that_is_down"),
+            Kernel("tunnel::a_device_that_is_not_there"),
+            Kernel("tunnel::a_device_of_ipv6_that_is_down"),
+        ],
+    ),
+    (
+        20,
+        "encapsulations that differ",
+        &[
+            Follows("the file says it once for both sides"),
+            Kernel("tunnel::a_device_of_another_kind"),
+            Kernel("tunnel::a_port_that_nobody_unwraps"),
+            Kernel("tunnel::another_port_of_the_real_server"),
+            Kernel("tunnel::another_wrapping_of_the_director"),
+        ],
+    ),
+    (
+        21,
+        "packets too large for the tunnel",
+        &[
+            Paper("TUNNEL_ROOM"),
+            Machine("room_for_the_tunnel_can_be_made_in_two_ways"),
+            Kernel("tunnel::no_room_for_the_tunnel"),
+        ],
+    ),
+    (
+        22,
+        "packets merged on receipt",
+        &[
+            Kernel("tunnel::no_room_for_the_tunnel"),
+            Not(
+                "the kernel cuts them again, as that upload shows; a driver that does not is no fact of /proc",
+            ),
+        ],
+    ),
     (
         23,
         "all weights 0",
@@ -172,13 +231,24 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         "hashing without fallback while draining",
         &[Paper("HASH_WITHOUT_FALLBACK")],
     ),
-    (25, "failover without gratuitous ARP", &[Not(TWO)]),
+    (
+        25,
+        "failover without gratuitous ARP",
+        &[
+            Not(
+                "it is over before anybody could look; who takes over by lvsctl need not think of it",
+            ),
+            Kernel("pair::a_floating_address_on_the_standby"),
+            Kernel("pair::neither_is_active"),
+        ],
+    ),
     (
         26,
         "virtual IP that hangs on another address",
         &[
             Paper("SECONDARY_VIP"),
             Kernel("nat::virtual_ip_that_hangs_on_another"),
+            Kernel("pair::an_own_address_that_hangs_on_a_floating_one"),
         ],
     ),
     (
@@ -195,6 +265,9 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         &[
             Paper("DR_GATEWAY"),
             Kernel("dr::a_gateway_that_is_the_director"),
+            Kernel("tunnel::no_way_back"),
+            Kernel("six::direct_routing_without_gateway"),
+            Kernel("six::a_tunnel_without_gateway"),
         ],
     ),
     (
@@ -208,20 +281,51 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         30,
         "a firewall that takes the traffic for invalid",
-        &[Not("firewall rules are not read")],
+        &[Not(
+            "firewall rules are not read; connections that do not come about show it",
+        )],
     ),
     (
         31,
         "source NAT without conntrack",
-        &[Not("the file cannot ask for source NAT")],
+        &[Not(
+            "nothing says that source NAT is wanted; who knows it sets [ipvs] conntrack",
+        )],
     ),
     (
         32,
         "conntrack table full",
-        &[Not("the connection tracker is not looked at")],
+        &[
+            Machine("a_full_connection_tracker_is_named"),
+            Kernel("machines::a_full_connection_tracker"),
+        ],
     ),
-    (33, "a mark that no rule sets", &[Not(MARK)]),
-    (34, "a mark without local delivery", &[Not(MARK)]),
+    (
+        33,
+        "a mark that no rule sets",
+        &[
+            Refused(
+                NAT,
+                "address = \"172.16.5.11:80\"",
+                "fwmark = 1\nfamily = \"ipv4\"",
+            ),
+            Kernel("marks::no_rule_that_marks"),
+            Paper("SHADOWED_BY_MARK"),
+            Kernel("marks::a_mark_that_takes_everything"),
+        ],
+    ),
+    (
+        34,
+        "a mark without local delivery",
+        &[
+            Refused(
+                NAT,
+                "address = \"172.16.5.11:80\"",
+                "fwmark = 1\nfamily = \"ipv4\"\nmatch = [\"tcp 172.16.5.12:80\"]",
+            ),
+            Kernel("marks::virtual_ip_missing_on_the_director"),
+        ],
+    ),
     (
         35,
         "port 0 or FTP without persistence",
@@ -234,13 +338,31 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         36,
         "directors that are each other's real servers",
-        &[Not(TWO)],
+        &[
+            Follows("the plan of the standby has backup_only, or none of these services"),
+            Kernel("pair::the_standby_balances_too"),
+            Kernel("pair::healthy_by_direct_routing"),
+        ],
     ),
-    (37, "synchronisation that does not match", &[Not(TWO)]),
+    (
+        37,
+        "synchronisation that does not match",
+        &[
+            Follows("the file says it once for both directors"),
+            Kernel("sync::a_daemon_that_does_not_run"),
+            Kernel("sync::another_id"),
+            Kernel("sync::an_interface_without_multicast_is_no_mistake"),
+            Kernel("sync::datagrams_larger_than_the_interface_takes"),
+            Kernel("pair::the_other_one_knows_of_connections"),
+        ],
+    ),
     (
         38,
         "stalls of reused ports on old kernels",
-        &[Machine("reuse_stalls_on_old_kernels")],
+        &[
+            Machine("reuse_stalls_on_old_kernels"),
+            Not("on a kernel: the oldest one of the lab is younger"),
+        ],
     ),
     (
         39,
@@ -265,7 +387,8 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         "a health check of something else",
         &[
             Not("health checks are another program's; what it misses is seen"),
-            Machine("listeners_must_hear_the_virtual_ip"),
+            Kernel("machines::a_daemon_of_the_real_ip_only"),
+            Kernel("machines::no_daemon_on_the_director"),
         ],
     ),
     (
@@ -288,19 +411,28 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             Follows("virtual IPs of real servers are added to lo, with nodad"),
             Machine("an_ipv6_address_that_another_has_is_not_in_use"),
             Kernel("dr::virtual_ip_on_a_network_interface"),
+            Kernel("six::a_real_server_answers_for_the_virtual_ip"),
+            Kernel("six::a_real_server_finds_a_duplicate"),
+            Kernel("six::the_director_finds_a_duplicate"),
+            Kernel("probe::ipv6_is_asked_by_solicitation"),
         ],
     ),
     (
         45,
         "virtual IP as source of the director's own packets",
-        &[Not("which source the kernel chooses is not asked")],
+        &[
+            Paper("VIP_AS_SOURCE"),
+            Machine("the_directors_own_packets_leave_from_its_own_address"),
+            Kernel("machines::the_virtual_ip_as_source"),
+        ],
     ),
     (
         46,
         "daemons that the virtual IP exposes",
-        &[Not(
-            "every machine has some; it would be found on each sound cluster",
-        )],
+        &[
+            Machine("daemons_on_every_address_are_on_the_virtual_ip"),
+            Kernel("machines::a_daemon_that_the_virtual_ip_exposes"),
+        ],
     ),
     (
         47,
@@ -332,7 +464,11 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         51,
         "another program that manages the same table",
-        &[Machine("other_managers_are_named")],
+        &[
+            Machine("other_managers_are_named"),
+            Kernel("machines::another_program_that_manages_ipvs"),
+            Kernel("machines::an_interface_that_networkd_configures"),
+        ],
     ),
 ];
 

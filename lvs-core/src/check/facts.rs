@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
-use crate::cluster::{NodeName, Observed};
+use crate::cluster::{NodeName, Observed, Role};
 use crate::ipvs::{Connection, DestinationStatus, Protocol, ServiceId, ServiceStatus};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
@@ -21,6 +21,9 @@ use crate::sysctl::SysctlKey;
 pub struct Facts {
     /// Which machine of the cluster it is.
     pub node: NodeName,
+    /// Of two directors: which one it is meant to be.
+    #[serde(default)]
+    pub role: Option<Role>,
     /// The kernel's release: `6.1.176`.
     pub kernel: String,
     /// How long the machine has been up.
@@ -45,8 +48,8 @@ pub struct Facts {
     pub listeners: BTreeSet<Listener>,
     /// Whether ip_vs is loaded; `None` where `/proc` does not tell.
     pub ipvs_loaded: Option<bool>,
-    /// IPVS, twice with a pause between; empty on a machine without it, one where it could not be
-    /// read again.
+    /// IPVS, three times with pauses between; empty on a machine without it, one where it was not read
+    /// again.
     pub readings: Vec<Reading>,
     /// What a plan looks at.
     pub observed: Option<Observed>,
@@ -109,6 +112,9 @@ pub struct ArpAnswers {
     pub answers: Vec<MacAddress>,
     /// The director's hardware address on that link, if it is known.
     pub director: Option<MacAddress>,
+    /// That of the second one of two directors.
+    #[serde(default)]
+    pub partner: Option<MacAddress>,
 }
 
 /// What comparing the clock with the time server gave.
@@ -128,6 +134,7 @@ impl Facts {
     pub const fn unknown(node: NodeName) -> Self {
         Self {
             node,
+            role: None,
             kernel: String::new(),
             uptime: Duration::ZERO,
             links: Vec::new(),
@@ -171,6 +178,12 @@ impl Facts {
     pub fn carrying(&self, ip: IpAddr) -> impl Iterator<Item = &Address> {
         let addresses = self.addresses.iter();
         addresses.filter(move |address| address.id.network.addr() == ip)
+    }
+
+    /// Whether it is that one of two directors that only waits.
+    #[must_use]
+    pub fn is_standby(&self) -> bool {
+        self.role == Some(Role::Standby)
     }
 
     /// The last reading of IPVS.

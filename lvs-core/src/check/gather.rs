@@ -48,7 +48,8 @@ const OTHERS: &[&str] = &[
 /// What to look at besides what only has to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
-    /// How long to wait between two readings of IPVS; zero reads it once, and traffic is not judged.
+    /// How long to wait between the first and the last reading of IPVS, with one in the middle; zero reads
+    /// it once, and traffic is not judged.
     pub pause: Duration,
     /// Ask by ARP who has the virtual IPs, and listen for so long to the answers to each.
     pub arp: Option<Duration>,
@@ -86,6 +87,7 @@ impl Facts {
         gather: &Gather,
     ) -> Result<Self> {
         let mut facts = Self::unknown(node.name.clone());
+        facts.role = node.role;
         let started = Instant::now();
         let balances = node.part == Part::Director && host.is_ipvs_loaded();
         if balances {
@@ -102,8 +104,10 @@ impl Facts {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
         }
         if balances && !gather.pause.is_zero() {
-            thread::sleep(gather.pause.saturating_sub(started.elapsed()));
-            facts.readings.push(reading(host, started.elapsed())?);
+            for until in [gather.pause / 2, gather.pause] {
+                thread::sleep(until.saturating_sub(started.elapsed()));
+                facts.readings.push(reading(host, started.elapsed())?);
+            }
         }
         Ok(facts)
     }

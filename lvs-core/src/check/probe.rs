@@ -19,25 +19,41 @@ pub(super) fn ask(
     wait: Duration,
 ) -> Result<Vec<ArpAnswers>> {
     let mut found = Vec::new();
-    for director in cluster.directors() {
-        for vip in cluster.virtual_ips() {
-            if let Some(interface) = interface(addresses, director, vip) {
-                let answers = owners(interface, vip, wait)?;
-                let known = own(addresses, links, director, interface);
-                let director = match known {
-                    Some(mac) => Some(mac),
-                    None => director_by_asking(addresses, director, (interface, vip), wait)?,
-                };
-                found.push(ArpAnswers {
-                    interface: interface.clone(),
-                    vip,
-                    answers,
-                    director,
-                });
-            }
-        }
+    for vip in cluster.virtual_ips() {
+        let mut directors = cluster.directors().iter();
+        // The machine's own interface, if it is one of two directors.
+        let own = directors.clone().filter(|it| is_director(addresses, it));
+        let mut places = own.chain(directors.clone());
+        let Some(interface) = places.find_map(|it| interface(addresses, it, vip)) else {
+            continue;
+        };
+        let answers = owners(interface, vip, wait)?;
+        let mac = |director: Option<&Director>| match director {
+            Some(director) => known(addresses, links, director, (interface, vip), wait),
+            None => Ok(None),
+        };
+        found.push(ArpAnswers {
+            interface: interface.clone(),
+            vip,
+            answers,
+            director: mac(directors.next())?,
+            partner: mac(directors.next())?,
+        });
     }
     Ok(found)
+}
+
+fn known(
+    addresses: &[Address],
+    links: &[Link],
+    director: &Director,
+    (interface, vip): (&IfName, IpAddr),
+    wait: Duration,
+) -> Result<Option<MacAddress>> {
+    match own(addresses, links, director, interface) {
+        Some(mac) => Ok(Some(mac)),
+        None => director_by_asking(addresses, director, (interface, vip), wait),
+    }
 }
 
 /// The director's interface on the director itself; elsewhere the one on a network of the director's
@@ -60,12 +76,13 @@ fn interface<'a>(
     here.find(|interface| **interface != IfName::LO)
 }
 
-/// Real servers carry virtual IPs too, so another address tells: one that is on a network.
+/// Real servers carry virtual IPs too, and both of two directors floating ones, so another address tells:
+/// one that is on a network and stays.
 fn is_director(addresses: &[Address], director: &Director) -> bool {
     let mut own = director
         .addresses
         .iter()
-        .filter(|it| super::view::is_wide(&it.id.network));
+        .filter(|it| super::view::is_wide(&it.id.network) && !director.is_floating(it));
     own.any(|it| {
         addresses
             .iter()
@@ -90,7 +107,9 @@ fn director_by_asking(
     (interface, vip): (&IfName, IpAddr),
     wait: Duration,
 ) -> Result<Option<MacAddress>> {
-    let own = director.addresses.iter().map(|it| it.id.network.addr());
+    let own = director.addresses.iter();
+    let own = own.filter(|it| !director.is_floating(it));
+    let own = own.map(|it| it.id.network.addr());
     let mut own = own.filter(|ip| ip.is_ipv4() == vip.is_ipv4()).filter(|ip| {
         let near = around(addresses, *ip).next();
         near.is_some_and(|near| near.id.interface == *interface)

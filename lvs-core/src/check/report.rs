@@ -100,7 +100,7 @@ fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
     if facts.observed.is_some() {
         areas.insert(Area::Upkeep);
     }
-    if facts.two_readings().is_some() {
+    if facts.two_readings().is_some() && !facts.is_standby() {
         areas.insert(Area::Traffic);
     }
     let quiet = !super::view::carried_vips(cluster, &facts.node).is_empty();

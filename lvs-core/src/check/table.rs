@@ -338,7 +338,7 @@ VIP_AS_SOURCE = 57, Warning, Routing, "The director speaks to real servers in th
 hurts: "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served",
 "For its own connections, health checks among them, the director takes the source of the route: of several addresses in one network the one that was added first. \
 Is that the virtual IP, a real server of direct routing or a tunnel sees packets from its own address and drops them as forged. \
-Masquerading does not mind. Give the virtual IP as /32, or add the director's own address first.";
+Masquerading does not mind. Give the virtual IP as /32, or let the director have an address of its own there, added first as the plan does.";
 
 EXPOSED = 58, Note, Upkeep, "Daemons of the director can be reached by the virtual IP",
 hurts: "what was meant for administrators is open to clients",
@@ -350,4 +350,25 @@ hurts: "when it is, the kernel drops packets of new connections at random",
 "Where a firewall keeps state, or net/ipv4/vs/conntrack is on, each connection has an entry in nf_conntrack as well, and stays there for minutes after its end. \
 A full table drops what is new, and the kernel logs \"table full, dropping packet\". Raise net/netfilter/nf_conntrack_max, shorten its timeouts, \
 or leave the traffic of services untracked (notrack).";
+
+FLOATING_ON_STANDBY = 60, Error, Arp, "A standby director carries an address of the active one",
+hurts: "both directors answer for it, and neighbours go to the one they heard last",
+"Of two directors only the active one may carry the floating addresses: virtual IPs, and the gateway of masqueraded real servers. \
+A standby that has one as well was never told that it is standby, or somebody added the address by hand. \
+Take it away there, or make that one active and the other one standby; who decides that is a VRRP daemon like keepalived.";
+
+TWO_ACTIVE = 61, Error, Arp, "Both directors are active",
+hurts: "half of the packets of one connection may reach the one director and half the other",
+"Both answered for the virtual IP. Each believes that the other one is gone: their VRRP daemons do not hear each other (a firewall, another id or password), \
+or a role was applied by hand. Make one of them standby, and let neighbours forget what they have learnt.";
+
+VIP_UNANSWERED = 62, Warning, Arp, "Nobody answers for the virtual IP",
+hurts: "neighbours cannot send to it: clients see no route to host",
+"On the link of the virtual IP the question who has it got no answer in time. The director does not carry it, is down or is on another link than it should be; \
+of two directors neither is active. Check the director itself.";
+
+BALANCED_TWICE = 63, Error, Services, "A standby director balances what the active one sent it",
+hurts: "packets are sent on again, in the worst case to and fro between the two until they have lived long enough",
+"Two directors that are each other's real servers have the same table. What the active one sends to the standby as a real server must be delivered there, not balanced once more. \
+With a sync daemon net/ipv4/vs/backup_only=1 on the standby sees to that; without one its services must go while it is standby. The plan of each role does it.";
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Facts;
 use crate::cluster::{
-    Cluster, Director, Match, NodeName, RealServer, VirtualDestination, VirtualService,
+    Cluster, Director, Match, NodeName, NodeState, RealServer, VirtualDestination, VirtualService,
 };
 use crate::ipvs::{Connection, Family, Forwarding, ServiceId, Weight};
 use crate::net::{Address, IpNet, Route};
@@ -20,6 +20,26 @@ pub(super) fn director_here<'a>(cluster: &'a Cluster, facts: &Facts) -> Option<&
     let directors = cluster.directors().iter();
     let mut directors = directors.filter(|_| was_looked_at(facts));
     directors.find(|it| it.name == facts.node)
+}
+
+/// What the machine of the facts must look like, in the role that it has; nothing where nothing was
+/// looked at.
+pub(super) fn state(cluster: &Cluster, facts: &Facts) -> Option<NodeState> {
+    let name = facts.node.as_str();
+    let role = facts.role.filter(|_| cluster.is_paired());
+    let state = match role {
+        Some(role) => cluster.node_as(name, role),
+        None => None,
+    };
+    let state = state.or_else(|| cluster.node(name));
+    state.filter(|_| was_looked_at(facts))
+}
+
+/// Whether the machine of the facts gets packets that a director sends on: it is a real server, or that
+/// one of two directors that is not active.
+pub(super) fn receives(cluster: &Cluster, facts: &Facts) -> bool {
+    let is_server = server_here(cluster, facts).is_some();
+    is_server || facts.is_standby() && director_here(cluster, facts).is_some()
 }
 
 /// The real server that the facts are of; none where nothing was looked at.
@@ -50,9 +70,10 @@ pub(super) fn served<'a>(
     })
 }
 
-/// The virtual IPs that a real server has to carry: packets arrive with them as their destination.
+/// The virtual IPs that a real server has to carry: packets arrive with them as their destination. Of two
+/// directors each can be a real server of the other one.
 pub(super) fn carried_vips(cluster: &Cluster, name: &NodeName) -> BTreeSet<IpAddr> {
-    if server(cluster, name).is_none() {
+    if server(cluster, name).is_none() && !cluster.is_paired() {
         return BTreeSet::new();
     }
     served(cluster, name)
@@ -102,20 +123,6 @@ pub(super) fn around(addresses: &[Address], ip: IpAddr) -> impl Iterator<Item = 
     addresses
         .iter()
         .filter(move |address| is_wide(&address.id.network) && address.id.network.contains(&ip))
-}
-
-/// The director's addresses on a network of a real server.
-pub(super) fn director_addresses_near(
-    director: &Director,
-    server: &RealServer,
-    family: Family,
-) -> Vec<IpAddr> {
-    let addresses = director.addresses.iter();
-    addresses
-        .map(|address| address.id.network.addr())
-        .filter(|ip| Family::from(*ip) == family)
-        .filter(|ip| around(&server.addresses, *ip).next().is_some())
-        .collect()
 }
 
 /// The address of the director that carries a virtual IP.

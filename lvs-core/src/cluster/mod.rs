@@ -266,7 +266,7 @@ impl Cluster {
     }
 
     /// Whether there are two directors.
-    fn is_paired(&self) -> bool {
+    pub(crate) fn is_paired(&self) -> bool {
         self.directors.len() > 1
     }
 

@@ -6,10 +6,13 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use lvs_core::Host;
 use lvs_core::check::{Code, Severity};
-use lvs_core::ipvs::{Command as Change, Destination, Weight};
+use lvs_core::ipvs::{
+    Command as Change, Destination, DestinationId, Forwarding, ServiceId, Weight,
+};
 use lvs_lab::{http, load_module, run_tool};
 
 use crate::web::{Hurts, Web, codes, only, put, set, sound};
@@ -82,22 +85,8 @@ pub(crate) fn datagrams_to_a_drained_real_server() {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let client = scope.spawn(|| web.on("client", |_| ask_until(&done)));
-        let service = web.service;
-        let drained = web.on("director", |host| {
-            let ipvs = host.ipvs().unwrap();
-            let connections = || fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap();
-            while !connections().contains("UDP") {
-                thread::yield_now();
-            }
-            let before = ipvs.destinations(&service).unwrap();
-            let asked = before.iter().find(|it| it.inactive > 0).unwrap();
-            let drained = Destination {
-                weight: Weight::DRAIN,
-                ..asked.destination
-            };
-            put(host, &[Change::EditDestination(service, drained)]);
-            drained.id
-        });
+        let _until_the_end = Stop(&done);
+        let drained = web.on("director", |host| drain_its_server(host, web.service));
         let finding = only(&web.check_alone("director", None), Code::STUCK_UDP);
         assert!(
             finding.object.starts_with(&drained.to_string()),
@@ -113,9 +102,40 @@ pub(crate) fn datagrams_to_a_drained_real_server() {
     });
 }
 
+/// Sets a flag when it goes, also by a test that fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// That by which the client knows its own entry.
+const PORT: u16 = 7777;
+
+/// Drains whoever serves the client.
+fn drain_its_server(host: &mut Host, service: ServiceId) -> DestinationId {
+    let started = Instant::now();
+    let server = loop {
+        let connections = host.proc().connections().unwrap();
+        let mut its = connections.iter().filter(|it| it.client.port() == PORT);
+        match its.next() {
+            Some(found) => break found.destination,
+            None => assert!(started.elapsed() < Duration::from_secs(20), "not there"),
+        }
+        thread::yield_now();
+    };
+    let id = DestinationId::new(server.ip(), server.port());
+    let mut drained = Destination::new(id, Forwarding::Masquerade);
+    drained.weight = Weight::DRAIN;
+    put(host, &[Change::EditDestination(service, drained)]);
+    id
+}
+
 /// Out of one port; answers who answered.
 fn ask_until(done: &AtomicBool) -> Vec<String> {
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let socket = UdpSocket::bind(("0.0.0.0", PORT)).unwrap();
     socket.connect("172.16.5.11:80").unwrap();
     let limit = Some(Duration::from_millis(200));
     socket.set_read_timeout(limit).unwrap();

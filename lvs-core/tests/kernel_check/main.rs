@@ -9,6 +9,7 @@ mod kinds;
 mod machines;
 mod marks;
 mod nat;
+mod pair;
 mod probe;
 mod six;
 mod sync;
@@ -71,6 +72,15 @@ lvs_lab::main! {
     machines::an_interface_that_networkd_configures,
     machines::the_virtual_ip_as_source,
     machines::a_full_connection_tracker,
+    pair::healthy_by_masquerading,
+    pair::healthy_by_direct_routing,
+    pair::a_floating_address_on_the_standby,
+    pair::neither_is_active,
+    pair::a_floating_gateway_that_is_missing,
+    pair::a_gateway_that_stays,
+    pair::an_own_address_that_hangs_on_a_floating_one,
+    pair::the_standby_balances_too,
+    pair::the_other_one_knows_of_connections,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,

@@ -74,8 +74,9 @@ pub(crate) fn no_gateway() {
         web.on(node, delete);
     }
     assert!(!web.works());
-    let director = codes(&web.check("director"));
-    assert!(director.contains(&Code::NO_ANSWERS), "{director:?}");
+    // Counters are some seconds late, and later where the machine has much to do.
+    let is_told = || codes(&web.check("director")).contains(&Code::NO_ANSWERS);
+    assert!((0..4).any(|_| is_told()));
     for node in ["realserver1", "realserver2"] {
         web.mend(&only(&web.check(node), Code::NO_WAY_BACK));
     }

@@ -32,7 +32,7 @@ fn is_told(web: &Web) -> bool {
     let known = || web.on(OTHER, |host| host.proc().connections().unwrap().len());
     let (before, started) = (known(), Instant::now());
     while started.elapsed() < SOON {
-        assert!(web.works());
+        web.answers();
         if known() > before {
             return true;
         }

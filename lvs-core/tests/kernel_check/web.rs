@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
-use lvs_core::cluster::PlanOptions;
+use lvs_core::cluster::{NodeState, PlanOptions, Role};
 use lvs_core::ipvs::{Command, DestinationId, Seconds, ServiceId};
 use lvs_core::net::{Address, IpNet, Route};
 use lvs_core::sysctl::SysctlKey;
@@ -22,6 +22,8 @@ pub(crate) struct Web {
     pub(crate) lab: Lab,
     pub(crate) cluster: Cluster,
     pub(crate) service: ServiceId,
+    /// Of two directors the one that is active.
+    active: &'static str,
 }
 
 impl Web {
@@ -38,9 +40,28 @@ impl Web {
             lab,
             cluster,
             service,
+            active: "director",
         };
         assert!(web.works(), "the healthy cluster works");
         web
+    }
+
+    /// The other one of two directors becomes active, as a VRRP daemon would have it.
+    pub(crate) fn take_over(&mut self, active: &'static str) {
+        let before = std::mem::replace(&mut self.active, active);
+        for name in [before, active] {
+            self.run(name, "lvsctl apply FILE --take-over");
+        }
+    }
+
+    /// What a machine must look like now.
+    fn state(&self, node: &str) -> NodeState {
+        let role = match node == self.active {
+            true => Role::Active,
+            false => Role::Standby,
+        };
+        let state = self.cluster.node_as(node, role);
+        state.unwrap_or_else(|| self.cluster.node(node).unwrap())
     }
 
     /// A machine of the cluster, "client" or "router".
@@ -88,7 +109,7 @@ impl Web {
     }
 
     pub(crate) fn counted_by(&self, service: &ServiceId) -> u32 {
-        self.on("director", |host| {
+        self.on(self.active, |host| {
             let destinations = host.ipvs().unwrap().destinations(service).unwrap();
             destinations.iter().map(|it| it.active + it.inactive).sum()
         })
@@ -121,7 +142,7 @@ impl Web {
     }
 
     pub(crate) fn check_alone(&self, node: &str, arp: Option<Duration>) -> Report {
-        let state = self.cluster.node(node).unwrap();
+        let state = self.state(node);
         let gather = Gather {
             clock: false,
             arp,
@@ -155,7 +176,7 @@ impl Web {
         let words: Vec<_> = command.split_whitespace().collect();
         match words.as_slice() {
             ["lvsctl", "apply", ..] => {
-                let state = self.cluster.node(machine).unwrap();
+                let state = self.state(machine);
                 let take_over = command.contains("--take-over");
                 self.on(machine, |host| {
                     let options = PlanOptions { take_over };
@@ -209,7 +230,7 @@ impl Web {
             connections.any(|it| it.state == "SYN_RECV" && it.expires > Seconds(56))
         };
         let started = Instant::now();
-        while self.on("director", is_recent) {
+        while self.on(self.active, is_recent) {
             assert!(started.elapsed() < Duration::from_secs(20), "they ask on");
             thread::yield_now();
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::{around, carried_vips};
+use crate::check::view::{around, carried_vips, receives};
 use crate::check::{ArpAnswers, Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::name::IfName;
@@ -13,7 +13,10 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
         return Vec::new();
     };
-    let vips = carried_vips(cluster, &facts.node);
+    let vips = match receives(cluster, facts) {
+        true => carried_vips(cluster, &facts.node),
+        false => BTreeSet::new(),
+    };
     // A virtual IP that is not there yet cannot be answered for.
     let carried = |vip: &IpAddr| vip.is_ipv4() && facts.carrying(*vip).next().is_some();
     let mut found = Vec::new();
@@ -101,9 +104,51 @@ fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Optio
 }
 
 fn probe(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+    both(facts, asked)
+        .or_else(|| nobody(facts, asked))
+        .or_else(|| strangers(facts, asked))
+}
+
+/// Whether this machine would answer itself, if it were asked.
+fn answers(facts: &Facts, asked: &ArpAnswers) -> bool {
+    let mut carried = facts.carrying(asked.vip);
+    carried.any(|address| address.id.interface == asked.interface)
+}
+
+/// Two directors who both believe that they are active.
+fn both(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+    let (one, other) = (asked.director?, asked.partner?);
+    let active = [one, other].map(|mac| asked.answers.contains(&mac));
+    let here = answers(facts, asked) && active.contains(&true);
+    let (vip, interface) = (asked.vip, &asked.interface);
+    let seen = match here {
+        true => format!("on {interface} the other director answered for {vip} too"),
+        false => format!("on {interface} both directors answered for {vip}: {one} and {other}"),
+    };
+    (here || active == [true, true]).then(|| {
+        Finding::new(Code::TWO_ACTIVE, vip, seen)
+            .on(&facts.node)
+            .mend("lvsctl apply FILE --role standby, on the one that is not to be active")
+            .mend(format!("on the router: ip neigh flush to {vip}"))
+    })
+}
+
+fn nobody(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+    let (vip, interface) = (asked.vip, &asked.interface);
+    let silent = asked.answers.is_empty() && !answers(facts, asked);
+    let seen = format!("on {interface} nobody answered for {vip}");
+    silent.then(|| {
+        Finding::new(Code::VIP_UNANSWERED, vip, seen)
+            .on(&facts.node)
+            .mend("lvsctl check FILE --node NAME, on the director")
+    })
+}
+
+fn strangers(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+    let directors = [asked.director, asked.partner];
     let answers = asked.answers.iter();
     let strangers: Vec<_> = answers
-        .filter(|mac| Some(**mac) != asked.director)
+        .filter(|mac| !directors.contains(&Some(**mac)))
         .map(ToString::to_string)
         .collect();
     let (vip, interface) = (asked.vip, &asked.interface);

@@ -1,5 +1,6 @@
 //! The difference between file and machine: the plan that `apply` would carry out.
 
+use crate::check::view::state;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::plan::Step;
 use crate::cluster::{Cluster, Plan, PlanOptions};
@@ -10,7 +11,7 @@ const SHOWN: usize = 5;
 /// Runs last: a step whose object another finding is about is told by that one.
 pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Option<Finding> {
     let observed = facts.observed.as_ref()?;
-    let node = cluster.node(facts.node.as_str())?;
+    let node = state(cluster, facts)?;
     let plan = Plan::new(&node, observed, PlanOptions { take_over: true });
     let refused = !Plan::new(&node, observed, PlanOptions::default())
         .refusals
@@ -47,6 +48,8 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             Code::TUNNEL_DEVICE => {
                 name.contains(finding.object.as_str()) || step.action.what() == "route"
             }
+            // A service with its destinations, or the daemon that makes the switch work.
+            Code::BALANCED_TWICE => step.action.is_ipvs() && name.ends_with(&finding.object),
             Code::RP_FILTER => name.ends_with("/rp_filter"),
             // What the file asks of clients stands on the route.
             Code::TUNNEL_ROOM => step.action.what() == "route" && !name.contains('.'),

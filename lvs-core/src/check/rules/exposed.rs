@@ -9,7 +9,9 @@ use crate::cluster::{Cluster, Match};
 use crate::ipvs::Protocol;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
+    let Some(facts) =
+        facts.filter(|facts| !facts.is_standby() && director_here(cluster, facts).is_some())
+    else {
         return Vec::new();
     };
     let found = cluster.virtual_ips().into_iter().filter_map(|vip| {

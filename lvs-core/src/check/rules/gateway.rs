@@ -2,11 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{
-    bypasses, default_route, director_addresses_near, families, masquerades, server_here,
-};
+use crate::check::view::{bypasses, default_route, families, masquerades, server_here};
 use crate::check::{Code, Facts, Finding, Severity};
-use crate::cluster::{Cluster, RealServer};
+use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
@@ -65,14 +63,15 @@ fn is_director(cluster: &Cluster, ip: IpAddr) -> bool {
     addresses.any(|address| address.id.network.addr() == ip)
 }
 
-/// The director's addresses that can be the gateway: its own, not virtual ones, as in the plan.
-fn near(cluster: &Cluster, server: &RealServer, family: Family) -> Vec<IpAddr> {
-    let vips = cluster.virtual_ips();
-    let directors = cluster.directors().iter();
-    directors
-        .flat_map(|director| director_addresses_near(director, server, family))
-        .filter(|ip| !vips.contains(ip))
-        .collect()
+/// The director at whom answers would stay when the other one becomes active.
+fn keeper(cluster: &Cluster, ip: IpAddr) -> Option<&Director> {
+    let carries = |it: &&Director| {
+        let mut addresses = it.addresses.iter();
+        addresses.any(|address| address.id.network.addr() == ip)
+    };
+    let mut directors = cluster.directors().iter().filter(carries);
+    let keeper = directors.find(|it| !it.floating.contains(&ip));
+    keeper.filter(|_| cluster.is_paired())
 }
 
 fn masqueraded_by(
@@ -81,9 +80,14 @@ fn masqueraded_by(
     gateway: IpAddr,
     family: Family,
 ) -> Option<Finding> {
-    let seen = format!("its gateway is {gateway}, which is not the director");
+    let problem = match keeper(cluster, gateway) {
+        Some(keeper) => format!("stays with {} when the other one is active", keeper.name),
+        None if is_director(cluster, gateway) => return None,
+        None => "is not the director".to_owned(),
+    };
+    let seen = format!("its gateway is {gateway}, which {problem}");
     let finding = Finding::new(Code::NAT_GATEWAY, default(family), seen).on(&server.name);
-    (!is_director(cluster, gateway)).then(|| with_gateway(cluster, server, family, finding))
+    Some(with_gateway(cluster, server, family, finding))
 }
 
 fn with_gateway(
@@ -92,7 +96,7 @@ fn with_gateway(
     family: Family,
     finding: Finding,
 ) -> Finding {
-    match near(cluster, server, family).first() {
+    match cluster.gateways(server, family).first() {
         Some(director) => finding
             .mend(format!("ip route replace default via {director}"))
             .mend(format!(
@@ -106,7 +110,7 @@ fn with_gateway(
 fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<Finding> {
     let object = default(family);
     let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, object, seen).on(&server.name);
-    match near(cluster, server, family).as_slice() {
+    match cluster.gateways(server, family).as_slice() {
         [_] => None,
         [] => Some(
             finding(format!(

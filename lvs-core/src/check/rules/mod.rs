@@ -4,6 +4,7 @@
 //! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
 
 mod arp;
+mod balanced_twice;
 mod broadcast;
 mod clients;
 mod clock;
@@ -50,6 +51,7 @@ type Rule = fn(&Cluster, Option<&Facts>) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
     arp::check,
+    balanced_twice::check,
     broadcast::check,
     clients::check,
     clock::check,

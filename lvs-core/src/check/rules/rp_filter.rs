@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::view::{around, families, server_here};
+use crate::check::view::{around, families, server_here, state};
 use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::ipvs::{Family, Forwarding};
@@ -23,8 +23,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 
 /// Where packets are unwrapped: no answer ever leaves by such a device.
 fn unwrapped(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
-    let Some(node) = server_here(cluster, facts).and_then(|it| cluster.node(it.name.as_str()))
-    else {
+    let Some(node) = state(cluster, facts) else {
         return Vec::new();
     };
     let devices = node.tunnels.iter().map(|wanted| &wanted.value.name);

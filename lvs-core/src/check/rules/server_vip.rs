@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::tunnel::is_fit;
-use crate::check::view::{carried_vips, server_here};
+use crate::check::view::{carried_vips, receives, state};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::plan::{Action, Change};
 use crate::cluster::{Cluster, NodeState};
@@ -11,10 +11,10 @@ use crate::name::IfName;
 use crate::net::Address;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts.filter(|facts| server_here(cluster, facts).is_some()) else {
+    let Some(facts) = facts.filter(|facts| receives(cluster, facts)) else {
         return Vec::new();
     };
-    let Some(node) = cluster.node(facts.node.as_str()) else {
+    let Some(node) = state(cluster, facts) else {
         return Vec::new();
     };
     let mut found = Vec::new();

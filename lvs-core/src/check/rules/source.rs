@@ -20,27 +20,26 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             let here = here.filter(|facts| director_here(cluster, facts).is_some());
             found.extend(match here {
                 Some(facts) => by_route(cluster, director, server, (facts, rip)),
-                None => by_order(cluster, director, server, rip),
+                None => on_paper(cluster, director, server, rip),
             });
         }
     }
     found
 }
 
-/// The first address of a network is that by which the machine speaks there.
-fn by_order(
+/// The first address of a network is that by which the machine speaks there, and the plan adds virtual
+/// IPs last: it takes one only where there is no other.
+fn on_paper(
     cluster: &Cluster,
     director: &Director,
     server: &RealServer,
     rip: IpAddr,
 ) -> Option<Finding> {
-    let source = around(&director.addresses, rip).next()?;
-    let source = source.id.network.addr();
-    carries(cluster, server, source).then(|| {
-        finding(director, server, source)
-            .mend("in the file: put the director's own address before the virtual IP")
-            .mend(format!("or give the virtual IP as /32 ({source}/32)"))
-    })
+    let near = around(&director.addresses, rip).map(|it| it.id.network.addr());
+    let (virtual_ips, own): (Vec<_>, Vec<_>) = near.partition(|ip| carries(cluster, server, *ip));
+    let source = virtual_ips.first().filter(|_| own.is_empty())?;
+    let mend = "in the file: give the director an address of its own on that network";
+    Some(finding(director, server, *source).mend(mend))
 }
 
 fn by_route(

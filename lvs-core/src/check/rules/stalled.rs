@@ -1,6 +1,7 @@
 //! Connections that ask and get no answer.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::check::view::is_of;
 use crate::check::{Facts, Reading};
@@ -10,11 +11,14 @@ use crate::ipvs::{Connection, Protocol, Seconds};
 /// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
 /// works an answer takes a few milliseconds.
 const WAITED: Seconds = Seconds(58);
+/// The same, between two readings.
+const A_SECOND: Duration = Duration::from_secs(1);
 
 /// The TCP connections of a service that do not come about: begun since the first reading and without an
-/// answer for a second, or asked for shortly before it and again since. Other entries say nothing about
-/// now: they stay for a minute after their client has given up, and each may be renewed once more by
-/// what the real server repeats meanwhile.
+/// answer for a second, or asked for shortly before it and again since. (Whoever asks every second, as
+/// Linux does since 6.5, renews the entry each time: there a reading between tells.) Other entries say
+/// nothing about now: they stay for a minute after their client has given up, and each may be renewed once
+/// more by what the real server repeats meanwhile.
 pub(super) fn stalled<'a>(
     cluster: &Cluster,
     facts: &'a Facts,
@@ -31,9 +35,16 @@ pub(super) fn stalled<'a>(
             Some(before) if is_half_open(before) => {
                 before.expires >= WAITED && is_renewed(before, now, pause)
             }
-            _ => now.expires <= WAITED,
+            _ => now.expires <= WAITED || has_waited(&facts.readings, last, now),
         })
         .collect()
+}
+
+fn has_waited(readings: &[Reading], last: &Reading, now: &Connection) -> bool {
+    let mut earlier = readings
+        .iter()
+        .filter(|it| last.at.saturating_sub(it.at) >= A_SECOND);
+    earlier.any(|reading| before(reading, now).is_some_and(is_half_open))
 }
 
 /// Left alone, an entry would have lost the seconds between the readings, give or take one.

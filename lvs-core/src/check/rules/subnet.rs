@@ -15,7 +15,12 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     }
     for director in cluster.directors() {
         if facts_of(facts, &director.name).is_none() {
-            let pairs = on(cluster, &director.addresses);
+            // The plan adds what stays first.
+            let mut addresses = director.addresses.clone();
+            let vips = cluster.virtual_ips();
+            addresses
+                .sort_by_key(|it| vips.contains(&it.id.network.addr()) || director.is_floating(it));
+            let pairs = on(cluster, &addresses);
             found.extend(pairs.map(|pair| finding(pair).on(&director.name)));
         }
     }
@@ -36,6 +41,7 @@ fn on<'a>(
         .flat_map(move |(i, first)| later(i).map(move |second| (first, second)));
     pairs
         .filter(|(first, second)| hangs_on(first, second))
+        .filter(move |(_, second)| !cluster.is_paired() || !comes_and_goes(cluster, second))
         .filter(move |(first, second)| {
             let mut ips = [first, second].into_iter().map(|it| it.id.network.addr());
             ips.any(|ip| vips.contains(&ip))
@@ -68,4 +74,10 @@ fn finding((first, second): (&Address, &Address)) -> Finding {
         .mend(format!(
             "or in the file: give the virtual IP as /32 ({ip}/32)"
         ))
+}
+
+/// A floating address is meant to go, and nobody else with it: it may hang on one that stays.
+fn comes_and_goes(cluster: &Cluster, address: &Address) -> bool {
+    let mut directors = cluster.directors().iter();
+    directors.any(|director| director.is_floating(address))
 }

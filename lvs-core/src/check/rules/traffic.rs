@@ -21,7 +21,9 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
         return Vec::new();
     };
-    let Some((first, last)) = facts.two_readings() else {
+    // Clients do not come to that one of two directors that waits.
+    let readings = facts.two_readings().filter(|_| !facts.is_standby());
+    let Some((first, last)) = readings else {
         return Vec::new();
     };
     let mut found = Vec::new();

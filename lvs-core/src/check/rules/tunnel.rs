@@ -1,7 +1,7 @@
 //! The devices and ports of a real server that unwrap what a director has wrapped, and what the director
 //! wraps it in.
 
-use crate::check::view::{director_here, server_here};
+use crate::check::view::state;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, NodeState, Observed};
 use crate::ipvs::{Destination, Forwarding, ServiceId};
@@ -15,21 +15,15 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
         return Vec::new();
     };
-    let (Some(node), Some(observed)) = (cluster.node(facts.node.as_str()), &facts.observed) else {
+    let (Some(node), Some(observed)) = (state(cluster, facts), &facts.observed) else {
         return Vec::new();
     };
-    if director_here(cluster, facts).is_some() {
-        return wrapped(facts, &node, observed);
-    }
-    if server_here(cluster, facts).is_none() {
-        return Vec::new();
-    }
+    let mut found = wrapped(facts, &node, observed);
     let tunnels = node.tunnels.iter().map(|wanted| &wanted.value);
     let listeners = node.listeners.iter().map(|wanted| &wanted.value);
-    tunnels
-        .filter_map(|tunnel| device(facts, observed, tunnel))
-        .chain(listeners.filter_map(|it| port(facts, observed, it)))
-        .collect()
+    found.extend(tunnels.filter_map(|tunnel| device(facts, observed, tunnel)));
+    found.extend(listeners.filter_map(|it| port(facts, observed, it)));
+    found
 }
 
 /// Whether an interface is none of a tunnel's, or there as the tunnel wants it.

@@ -128,7 +128,7 @@ impl Cluster {
 
     /// What may be a masqueraded real server's gateway: the director's own (not virtual) addresses on its
     /// networks; of two directors those that move with the active one.
-    pub(in crate::cluster) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
+    pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
         let networks = || server.addresses.iter().map(|address| &address.id.network);
         let vips = self.virtual_ips();
         let addresses = self.directors.iter().flat_map(|director| {
