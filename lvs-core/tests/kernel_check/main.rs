@@ -48,6 +48,7 @@ lvs_lab::main! {
     tunnel::no_way_back,
     tunnel::no_room_for_the_tunnel,
     six::no_forwarding,
+    six::a_default_route_that_is_not_renewed,
     six::masquerading_without_gateway,
     six::direct_routing_without_gateway,
     six::a_tunnel_without_gateway,
