@@ -11,6 +11,9 @@ use lvs_lab::Lab;
 lvs_lab::main! {
     a_role_is_kept_until_another_is_said,
     a_takeover_needs_nothing_of_the_other_one,
+    a_standby_lets_go_whatever_else_fails,
+    a_standby_lets_go_whatever_is_refused,
+    a_role_that_nobody_confirms_is_taken_back,
     roles_are_reported,
     who_may_not_announce_is_told,
 }
@@ -31,7 +34,11 @@ fn lab() -> Lab {
 fn command(node: &str, verb: &str, options: &[&str]) -> Vec<String> {
     let state = format!("/run/state-{node}");
     let program = env!("CARGO_BIN_EXE_lvsctl");
-    let words = [program, verb, FILE, "--node", node, "--state", &state];
+    let on_file = [program, verb, FILE, "--node", node, "--state", &state];
+    let words = match verb {
+        "list" => &[program, verb],
+        _ => &on_file[..],
+    };
     let words = words.iter().chain(options);
     words.map(ToString::to_string).collect()
 }
@@ -133,6 +140,71 @@ fn a_takeover_needs_nothing_of_the_other_one() {
     lab.node("lb1").unwrap().run(die).unwrap();
     says(&role("lb2", "active"), 0, &["2 changes", TOLD]);
     lab.request(&service, 0).unwrap();
+}
+
+const LET_GO: &str = "the floating addresses were let go all the same";
+
+/// Two that carry the same address would be worse than one that is half of what it should be.
+fn a_standby_lets_go_whatever_else_fails() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
+    // The guest has nobody who would load its module.
+    fs::write(FILE, TWO.replace("\"rr\"", "\"lblcr\"")).unwrap();
+    let failed = lvsctl("apply", &["--role", "standby"]);
+    says(&failed, 3, &["lblcr", LET_GO]);
+    assert!(!carries(&lab, "lb1", "172.16.5.11") && carries(&lab, "lb1", "172.16.5.21"));
+    fs::write(FILE, TWO).unwrap();
+    says(
+        &lvsctl("apply", &[]),
+        0,
+        &["lb1 (standby director of web): nothing to do"],
+    );
+    says(&lvsctl("list", &[]), 0, &["tcp 172.16.5.11:80 rr"]);
+}
+
+fn a_standby_lets_go_whatever_is_refused() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    let program = env!("CARGO_BIN_EXE_lvsctl").to_owned();
+    let words = "service add -t 172.16.5.11:22"
+        .split(' ')
+        .map(str::to_owned);
+    let words: Vec<_> = [program].into_iter().chain(words).collect();
+    says(&start(&lab, "lb1", &words), 0, &[]);
+    let carry = |host: &mut Host| {
+        let network = "172.16.5.11/16".parse().unwrap();
+        let address = Address::new("eth0".parse().unwrap(), network);
+        host.net().add_address(&address).unwrap();
+    };
+    lab.node("lb1").unwrap().run(carry).unwrap();
+    let refused = "tcp 172.16.5.11:22 is on a virtual IP of the cluster, but not in the file";
+    says(
+        &lvsctl("apply", &["--role", "standby"]),
+        3,
+        &[refused, LET_GO],
+    );
+    assert!(!carries(&lab, "lb1", "172.16.5.11"));
+    says(
+        &lvsctl("apply", &[]),
+        1,
+        &["lb1 (standby", refused, "nothing was changed"],
+    );
+}
+
+/// Whoever has to confirm and does not has not meant it.
+fn a_role_that_nobody_confirms_is_taken_back() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
+    let unconfirmed = lvsctl("apply", &["--role", "standby", "--confirm", "1s"]);
+    says(&unconfirmed, 1, &["not confirmed in time", "taken back"]);
+    assert!(carries(&lab, "lb1", "172.16.5.11"));
+    says(
+        &lvsctl("apply", &[]),
+        0,
+        &["lb1 (active director of web): nothing to do"],
+    );
 }
 
 fn roles_are_reported() {

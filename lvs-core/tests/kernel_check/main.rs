@@ -116,7 +116,7 @@ lvs_lab::main! {
     probe::a_real_server_answers_too,
     probe::asking_changes_no_neighbour_table,
     probe::ipv6_is_asked_by_solicitation,
-    clock::a_server_of_the_same_time,
+    clock::chrony_has_the_same_time,
     clock::a_server_that_is_5_seconds_ahead,
     clock::half_of_a_second_is_the_limit,
     clock::a_server_that_never_answers,
