@@ -22,6 +22,25 @@ const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
 const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
 
+/// By masquerading over IPv6.
+const SIX: &str = r#"
+name = "six"
+forwarding = "nat"
+[director]
+addresses = [
+  { interface = "eth0", address = "2001:db8:1::11/64" },
+  { interface = "eth1", address = "2001:db8:2::11/64" },
+]
+[[services]]
+address = "[2001:db8:1::11]:80"
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "2001:db8:2::12/64" }]
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "2001:db8:2::13/64" }]
+"#;
+
 fn cluster(text: &str) -> Cluster {
     Cluster::from_toml(&format!(
         "{text}\n[time]\nntp-server = \"ntp.example.org\"\n"
@@ -385,6 +404,32 @@ fn daemons_on_every_address_are_on_the_virtual_ip() {
         // Questions of its own to name and time servers look like this.
         facts.listeners = [listener(Protocol::UDP, bound)].into();
         assert_eq!(found(&nat, &facts), [], "udp {bound}");
+    }
+}
+
+#[test]
+fn advertised_routes_end_on_a_machine_that_routes() {
+    let six = cluster(SIX);
+    for (protocol, accept_ra, ends) in [
+        (9, "1", true),
+        (9, "2", false),
+        // systemd-networkd listens itself.
+        (9, "0", false),
+        // Somebody added it by hand.
+        (3, "1", false),
+    ] {
+        let mut facts = director(&six);
+        facts.addresses = vec![
+            address("eth0", "2001:db8:1::11/64"),
+            address("eth1", "2001:db8:2::11/64"),
+        ];
+        let mut route = Route::via("::/0".parse().unwrap(), "fe80::1".parse().unwrap());
+        route.interface = Some("eth0".parse().unwrap());
+        route.protocol = protocol;
+        facts.routes = vec![route];
+        set(&mut facts, "net/ipv6/conf/eth0/accept_ra", accept_ra);
+        let expected: &[Code] = if ends { &[Code::ADVERTISED_ROUTE] } else { &[] };
+        assert_eq!(found(&six, &facts), expected, "{protocol} {accept_ra}");
     }
 }
 

@@ -235,9 +235,9 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         25,
         "failover without gratuitous ARP",
         &[
-            Not(
-                "it is over before anybody could look; who takes over by lvsctl need not think of it",
-            ),
+            Follows("who becomes active by the plan tells its neighbours"),
+            Kernel("pair::healthy_by_masquerading"),
+            Not("by another program: it is the neighbours' tables that are wrong, not the cluster"),
             Kernel("pair::a_floating_address_on_the_standby"),
             Kernel("pair::neither_is_active"),
         ],

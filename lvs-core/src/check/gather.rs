@@ -27,6 +27,9 @@ const OF_INTERFACES: &[&str] = &[
     "send_redirects",
 ];
 
+/// The same, below `net/ipv6/conf`.
+const OF_INTERFACES_6: &[&str] = &["accept_ra"];
+
 /// Switches below `net/ipv4/vs`.
 const OF_IPVS: &[&str] = &[
     "backup_only",
@@ -154,8 +157,9 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
     let interfaces = links.iter().map(|link| Conf::Interface(link.name.clone()));
     let confs = [Conf::All, Conf::Default].into_iter().chain(interfaces);
     let of_interfaces = confs.flat_map(|conf| {
-        let names = OF_INTERFACES.iter();
-        names.map(move |name| format!("net/ipv4/conf/{conf}/{name}"))
+        let ipv4 = OF_INTERFACES.iter().map(|name| (4, name));
+        let both = ipv4.chain(OF_INTERFACES_6.iter().map(|name| (6, name)));
+        both.map(move |(ip, name)| format!("net/ipv{ip}/conf/{conf}/{name}"))
     });
     let of_ipvs = OF_IPVS.iter().map(|name| format!("net/ipv4/vs/{name}"));
     let others = OTHERS.iter().map(|path| (*path).to_owned());

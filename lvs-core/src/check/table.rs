@@ -371,4 +371,10 @@ BALANCED_TWICE = 63, Error, Services, "A standby director balances what the acti
 hurts: "packets are sent on again, in the worst case to and fro between the two until they have lived long enough",
 "Two directors that are each other's real servers have the same table. What the active one sends to the standby as a real server must be delivered there, not balanced once more. \
 With a sync daemon net/ipv4/vs/backup_only=1 on the standby sees to that; without one its services must go while it is standby. The plan of each role does it.";
+
+ADVERTISED_ROUTE = 64, Warning, Routing, "The director's IPv6 default route is not renewed",
+hurts: "it goes when its lifetime ends or forwarding is switched on, and with it all answers to distant clients",
+"accept_ra=1 means that advertisements of routers are heeded only while the machine does not route itself, and masquerading of IPv6 makes it route. \
+The default route that was there already stays until its lifetime, half an hour mostly, is over; then clients beyond the router get no answer. \
+Set accept_ra=2 on that interface, or name the gateway in the file. (With 0 systemd-networkd or the like listens, and goes on.)";
 }

@@ -22,6 +22,8 @@ pub(crate) const TUNNEL: &str = include_str!("../../../examples/tunnel.toml");
 pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 
 lvs_lab::main! {
+    // They wait for clients that wait for answers.
+    guests = 4;
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
@@ -46,6 +48,7 @@ lvs_lab::main! {
     tunnel::no_way_back,
     tunnel::no_room_for_the_tunnel,
     six::no_forwarding,
+    six::a_default_route_that_is_not_renewed,
     six::masquerading_without_gateway,
     six::direct_routing_without_gateway,
     six::a_tunnel_without_gateway,

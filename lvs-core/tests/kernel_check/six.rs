@@ -1,11 +1,18 @@
 //! IPv6, broken.
 
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use lvs_core::check::Code;
 use lvs_core::net::Address;
 use lvs_core::{Host, Netns};
-use lvs_lab::run_tool;
+use lvs_lab::{http, run_tool};
+use nix::sys::socket::sockopt::Ipv6Ttl;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto, setsockopt,
+    socket,
+};
 
 use crate::SIX;
 use crate::kinds::NAT_OF_IPV6;
@@ -20,6 +27,81 @@ pub(crate) fn no_forwarding() {
     web.broken("director", Code::FORWARDING, Hurts::Clients, |host| {
         set(host, "net/ipv6/conf/all/forwarding", "0");
     });
+}
+
+/// A client beyond the router, whom only the default route reaches.
+const FAR: &str = "2001:db8:99::1";
+
+/// Advertisements are heeded on a machine that routes only if it is told so twice.
+pub(crate) fn a_default_route_that_is_not_renewed() {
+    let web = Web::new(NAT_OF_IPV6);
+    let accept_ra = "net/ipv6/conf/eth0/accept_ra";
+    web.on("client", |_| {
+        let line = [
+            "address",
+            "add",
+            &format!("{FAR}/128"),
+            "dev",
+            "lo",
+            "nodad",
+        ];
+        run_tool("ip", &line).unwrap();
+    });
+    assert!(!far_client_is_answered(&web));
+    web.on("director", |host| set(host, accept_ra, "2"));
+    let is_answered = || {
+        advertise(&web, 8);
+        far_client_is_answered(&web)
+    };
+    wait_until("the advertised route", is_answered);
+    web.on("director", |host| set(host, accept_ra, "1"));
+    let finding = only(&web.check("director"), Code::ADVERTISED_ROUTE);
+    wait_until("it is not renewed", || !is_answered());
+    web.mend(&finding);
+    wait_until("the advertised route", is_answered);
+    web.mended("director");
+}
+
+fn far_client_is_answered(web: &Web) -> bool {
+    let (vip, far) = ("[2001:db8:1::11]:80".parse().unwrap(), FAR.parse().ok());
+    web.on("client", |_| {
+        http::fetch(vip, far, Duration::from_secs(1)).is_ok()
+    })
+}
+
+/// The client's machine says that it is a router, for so many seconds.
+fn advertise(web: &Web, seconds: u8) {
+    let link_local = web.on("director", |_| {
+        let line = [
+            "-6", "-o", "address", "show", "dev", "eth0", "scope", "link",
+        ];
+        let shown = run_tool("ip", &line).unwrap();
+        let words: Vec<_> = shown.split(['/', ' ']).collect();
+        let ip = words.iter().find(|word| word.starts_with("fe80:"));
+        ip.unwrap().parse::<Ipv6Addr>().unwrap()
+    });
+    web.on("client", |host| {
+        let link = host.net().link(&"eth0".parse().unwrap()).unwrap();
+        let icmp = socket(
+            AddressFamily::Inet6,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::IcmpV6,
+        );
+        let icmp = icmp.unwrap();
+        setsockopt(&icmp, Ipv6Ttl, &255).unwrap();
+        let mut message = [0; 16];
+        (message[0], message[7]) = (134, seconds);
+        let to = SockaddrIn6::from(SocketAddrV6::new(link_local, 0, 0, link.index));
+        sendto(icmp.as_raw_fd(), &message, &to, MsgFlags::empty()).unwrap();
+    });
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(40), "{what}");
+    }
 }
 
 /// Row 13.

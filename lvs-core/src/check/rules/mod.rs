@@ -3,6 +3,7 @@
 //! A rule that needs facts says nothing without them, and nothing about other machines than theirs.
 //! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
 
+mod advertised;
 mod arp;
 mod balanced_twice;
 mod broadcast;
@@ -50,6 +51,7 @@ use crate::cluster::Cluster;
 type Rule = fn(&Cluster, Option<&Facts>) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
+    advertised::check,
     arp::check,
     balanced_twice::check,
     broadcast::check,
