@@ -168,7 +168,10 @@ pub fn example<O: Outcome>(body: impl FnOnce() -> O + Send) -> ExitCode {
     }
     signals::kill_guests_on_interrupt();
     let result = match on_this_kernel() {
-        true => run_here(|| body().outcome()).map(|_| 0),
+        true => run_here(|| body().outcome()).and_then(|ended| match ended {
+            Ended::Done => Ok(0),
+            Ended::Skipped(reason) => Err(Error::unavailable(reason)),
+        }),
         false => boot(EXAMPLE, Output::Pass).and_then(|end| match end.status {
             Status::Exited(code) => Ok(code),
             Status::Died(words) => Err(Error::failed(words)),

@@ -1,7 +1,10 @@
 //! How a test or an example ended.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::panic;
+
+use crate::error::Error;
 
 /// What a test or an example may return: nothing (it panics when it fails), or a result.
 pub trait Outcome {
@@ -18,9 +21,13 @@ impl Outcome for () {
     }
 }
 
-impl<E: Display> Outcome for Result<(), E> {
+/// One that the lab itself cannot run, [`Error::Unavailable`], is skipped.
+impl<E: Display + 'static> Outcome for Result<(), E> {
     fn outcome(self) -> Result<(), String> {
-        self.map_err(|error| error.to_string())
+        self.map_err(|error| match (&error as &dyn Any).downcast_ref() {
+            Some(Error::Unavailable(reason)) => skip(reason),
+            _ => error.to_string(),
+        })
     }
 }
 
@@ -33,4 +40,18 @@ pub(crate) struct Skip(pub(crate) String);
 pub fn skip(reason: impl Into<String>) -> ! {
     // Without the hook: a skip is not to look like a panic.
     panic::resume_unwind(Box::new(Skip(reason.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_lab_cannot_run_is_skipped() {
+        let failed: Result<(), _> = Err(Error::failed("broken"));
+        assert_eq!(failed.outcome().unwrap_err(), "broken");
+        let unavailable: Result<(), _> = Err(Error::unavailable("no apt"));
+        let payload = panic::catch_unwind(|| unavailable.outcome()).unwrap_err();
+        assert_eq!(payload.downcast::<Skip>().unwrap().0, "no apt");
+    }
 }
