@@ -16,6 +16,7 @@ lvs_lab::main! {
     without_the_interface_nothing_is_changed,
     the_node_is_found_by_host_name,
     check_looks_at_this_machine,
+    check_asks_for_the_time,
     facts_are_kept_and_judged_alike,
     saved_is_restored,
     direct_verbs,
@@ -425,6 +426,25 @@ fn check_looks_at_this_machine() -> Outcome {
         says(&check(), 0, &["ok services: "]);
         drop(server);
     })
+}
+
+/// Debian's chrony is right, here on the machine itself; what answers nothing says nothing of the clock.
+fn check_asks_for_the_time() -> Outcome {
+    let file = "/run/web.toml";
+    let text = std::fs::read_to_string(DR).unwrap() + "\n[time]\nntp-server = \"127.0.0.1\"\n";
+    std::fs::write(file, text).unwrap();
+    let check = |status, parts: &[&str]| {
+        let output = lvsctl(&["check", file, "--node", "director"]);
+        says(&output, status, parts);
+    };
+    Netns::create()?.run(|host| {
+        host.net().set_up(&IfName::LO, true)?;
+        let chrony = lvs_lab::chrony(&Netns::current()?).unwrap();
+        check(1, &["ok clock: "]);
+        drop(chrony);
+        check(1, &["LVS049 warning director 127.0.0.1"]);
+        Ok(())
+    })?
 }
 
 fn facts_are_kept_and_judged_alike() -> Outcome {

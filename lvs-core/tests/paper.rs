@@ -509,6 +509,25 @@ fn two_directors_that_make_no_sense() {
     assert_eq!(error.position().unwrap().line, line);
 }
 
+/// From plain Rust, where it is not an address that is marked.
+#[test]
+fn only_own_addresses_float() {
+    let cluster = Cluster::from_toml(TWO).unwrap();
+    let [first, second] = cluster.directors() else {
+        panic!("{:?}", cluster.directors())
+    };
+    let mut second = second.clone();
+    second.floating.insert([10, 0, 0, 1].into());
+    let error = Cluster::with_two_directors(
+        cluster.name().clone(),
+        [first.clone(), second],
+        cluster.real_servers().to_vec(),
+        cluster.services().to_vec(),
+    );
+    let message = "directors[1].floating: 10.0.0.1 is none of its addresses";
+    assert_eq!(error.unwrap_err().to_string(), message);
+}
+
 /// In NAT the servers' gateway is an address that moves.
 #[test]
 fn masqueraded_servers_need_a_floating_gateway() {

@@ -15,9 +15,6 @@ use crate::guest::{self, status};
 use crate::outcome::{Outcome, Skip};
 use crate::signals;
 
-/// Guests at a time, unless `--test-threads` says otherwise: each one needs a processor.
-const GUESTS: usize = 2;
-
 /// The task of a guest that runs an example.
 const EXAMPLE: &str = "an example";
 
@@ -55,27 +52,32 @@ impl Test {
 ///
 /// lvs_lab::main! { ip_vs_is_there, weights::zero_is_quiet }
 /// ```
+///
+/// Two guests run at a time; `guests = 1;` in front is for tests that measure time, and more are for those
+/// that mostly wait.
 #[macro_export]
 macro_rules! main {
-    ($($test:path),* $(,)?) => {
+    (guests = $guests:literal; $($test:path),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             const TESTS: &[$crate::Test] = &[$(
                 $crate::Test::new(stringify!($test), || $crate::Outcome::outcome($test())),
             )*];
-            $crate::run_tests(TESTS)
+            $crate::run_tests(TESTS, $guests)
         }
     };
+    // Each one needs a processor.
+    ($($test:path),* $(,)?) => { $crate::main! { guests = 2; $($test),* } };
 }
 
-/// What [`main!`](crate::main!) calls.
+/// What [`main!`](crate::main!) calls: so many guests at a time, unless `--test-threads` says otherwise.
 #[must_use]
-pub fn run_tests(tests: &'static [Test]) -> ExitCode {
+pub fn run_tests(tests: &'static [Test], guests: usize) -> ExitCode {
     if let Some(task) = guest::task() {
         guest::run(|| run_one(tests, &task));
     }
     signals::kill_guests_on_interrupt();
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(GUESTS));
+    arguments.test_threads = arguments.test_threads.or(Some(guests));
     let output = match arguments.nocapture {
         true => Output::Pass,
         false => Output::Keep,

@@ -1,4 +1,4 @@
-//! A small HTTP server, whose one page is the name of its machine, and the client for it.
+//! A small HTTP server, whose one page is the name of its machine, and the clients for it.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -20,7 +20,13 @@ use nix::sys::time::TimeVal;
 use crate::error::{Context, Error, Result};
 
 /// A client that says nothing for this long is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same for one that has been answered and keeps its connection.
+const KEPT: Duration = Duration::from_secs(20);
+
+/// Says that no further request comes on this connection.
+const CLOSE: &str = "Connection: close";
 
 /// A server of one page; it ends when this is dropped.
 #[derive(Debug)]
@@ -114,14 +120,37 @@ fn answer_all(listener: &TcpListener, over: &AtomicBool, page: &str) {
     });
 }
 
+/// Answers until the client wants no more.
 fn answer(client: &TcpStream, page: &str) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     let mut lines = BufReader::new(client).lines();
-    while lines.next().transpose()?.is_some_and(|l| !l.is_empty()) {}
-    let length = page.len() + 1;
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    let mut client = client;
-    client.write_all(format!("{head}{page}\n").as_bytes())
+    let (length, mut client) = (page.len() + 1, client);
+    while let Some(last) = question(&mut lines)? {
+        let close = if last {
+            format!("{CLOSE}\r\n")
+        } else {
+            String::new()
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{close}\r\n");
+        client.write_all(format!("{head}{page}\n").as_bytes())?;
+        if last {
+            break;
+        }
+        client.set_read_timeout(Some(KEPT))?;
+    }
+    Ok(())
+}
+
+/// Reads a request; answers whether it is the last one, or `None` where none came.
+fn question(lines: &mut impl Iterator<Item = io::Result<String>>) -> io::Result<Option<bool>> {
+    let mut last = false;
+    for line in lines {
+        match line? {
+            line if line.is_empty() => return Ok(Some(last)),
+            line => last |= line.eq_ignore_ascii_case(CLOSE),
+        }
+    }
+    Ok(None)
 }
 
 /// Fetches the page of a server, out of this thread's namespace and from a certain address of it, if one
@@ -148,9 +177,7 @@ pub fn fetch_sctp(
 
 fn ask(mut stream: TcpStream, server: SocketAddr) -> io::Result<String> {
     let host = server.ip();
-    stream.write_all(
-        format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
-    )?;
+    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n{CLOSE}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     match stream.take(1 << 20).read_to_string(&mut answer) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -159,6 +186,52 @@ fn ask(mut stream: TcpStream, server: SocketAddr) -> io::Result<String> {
         result => result?,
     };
     page(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page"))
+}
+
+/// A connection that is kept: many requests, one after the other, which all meet the same server.
+#[derive(Debug)]
+pub struct Kept {
+    stream: BufReader<TcpStream>,
+    server: SocketAddr,
+}
+
+impl Kept {
+    /// Connects to a server, out of this thread's namespace; `timeout` is for every single answer, too.
+    ///
+    /// # Errors
+    /// No answer in time ([`io::ErrorKind::TimedOut`]), or a refusal.
+    pub fn open(server: SocketAddr, timeout: Duration) -> io::Result<Self> {
+        let tcp = |family| socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+        let stream = BufReader::new(open(tcp, server, None, timeout)?);
+        Ok(Self { stream, server })
+    }
+
+    /// Fetches the page once more.
+    ///
+    /// # Errors
+    /// No answer in time, the connection is gone, or what came is no page.
+    pub fn fetch(&mut self) -> io::Result<String> {
+        let host = self.server.ip();
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        // The head, and the one line of the page.
+        while !answer.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut answer)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.stream.read_line(&mut answer)?;
+        page(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page"))
+    }
+
+    /// The client's own end.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn client(&self) -> io::Result<SocketAddr> {
+        self.stream.get_ref().local_addr()
+    }
 }
 
 fn page(answer: &str) -> Option<String> {
@@ -207,6 +280,18 @@ mod tests {
         assert_eq!(page(answer).as_deref(), Some("a"));
         assert_eq!(page("HTTP/1.1 404 Not Found\r\n\r\nno\n"), None);
         assert_eq!(page("SSH-2.0"), None);
+    }
+
+    #[test]
+    fn a_kept_connection_asks_again_and_again() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| answer(&listener.accept().unwrap().0, "a").unwrap());
+            let mut kept = Kept::open(address, PATIENCE).unwrap();
+            assert_eq!(kept.fetch().unwrap(), "a");
+            assert_eq!(kept.fetch().unwrap(), "a");
+        });
     }
 
     #[test]

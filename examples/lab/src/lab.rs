@@ -109,11 +109,18 @@ impl Lab {
     /// It failed on one of them: those after it are untouched.
     pub fn apply(&self) -> Result<Vec<Plan>> {
         let turns = self.cluster.rollout(None).into_iter();
-        let apply = |name: NodeName| {
-            let state = self.cluster.node(name.as_str());
-            self.apply_to(state.ok_or_else(|| unknown(name.as_str()))?)
-        };
-        turns.map(|stage| apply(stage.node)).collect()
+        turns
+            .map(|stage| self.apply_to(stage.node.as_str()))
+            .collect()
+    }
+
+    /// Applies the cluster to one machine; answers what was done.
+    ///
+    /// # Errors
+    /// There is no such machine, or it failed.
+    pub fn apply_to(&self, name: &str) -> Result<Plan> {
+        let state = self.cluster.node(name);
+        self.apply_state(state.ok_or_else(|| unknown(name))?)
     }
 
     /// Applies the cluster to one of two directors, in a role; answers what was done.
@@ -122,10 +129,10 @@ impl Lab {
     /// It is none of two directors, or it failed.
     pub fn apply_as(&self, name: &str, role: Role) -> Result<Plan> {
         let state = self.cluster.node_as(name, role);
-        self.apply_to(state.ok_or_else(|| unknown(name))?)
+        self.apply_state(state.ok_or_else(|| unknown(name))?)
     }
 
-    fn apply_to(&self, state: NodeState) -> Result<Plan> {
+    fn apply_state(&self, state: NodeState) -> Result<Plan> {
         let name = state.name.clone();
         let apply = |host: &mut Host| state.apply(host, PlanOptions::default(), &mut |_| {});
         let result = self.node(name.as_str())?.run(apply)?;

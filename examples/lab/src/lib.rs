@@ -9,6 +9,9 @@
 //! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
 //! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
+//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server.
+//! - [`Pair`] has two directors, of which Debian's keepalived chooses the active one; [`Takeover`] is what
+//!   clients see of it.
 //!
 //! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
 //! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
@@ -23,26 +26,34 @@
 
 mod answers;
 mod boot;
+mod chrony;
+mod clients;
 mod command;
+mod daemon;
 mod error;
 mod fetch;
 mod guest;
 mod harness;
 mod home;
 pub mod http;
+mod keepalived;
 mod lab;
 mod marks;
 mod modules;
 mod network;
 mod outcome;
+mod pair;
 mod signals;
 mod spec;
+mod takeover;
 mod tools;
 pub mod topology;
 pub mod udp;
 
 pub use answers::Answers;
+pub use chrony::chrony;
 pub use command::run_command;
+pub use daemon::Daemon;
 pub use error::{Error, Result};
 pub use fetch::prepare;
 pub use harness::{Test, example, run_tests};
@@ -50,4 +61,6 @@ pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
 pub use network::Network;
 pub use outcome::{Outcome, skip};
+pub use pair::Pair;
+pub use takeover::{Count, Takeover};
 pub use tools::{run_tool, tool};

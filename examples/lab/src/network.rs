@@ -18,7 +18,9 @@ pub struct Network {
     router: Option<Netns>,
     client: Netns,
     /// Holds the bridges.
-    _switch: Netns,
+    switch: Netns,
+    /// The ends of the nodes' cables in the switch.
+    cables: BTreeMap<String, Vec<IfName>>,
 }
 
 impl Network {
@@ -33,10 +35,10 @@ impl Network {
             switch: &switch,
             laid: 0,
         };
-        let mut nodes = BTreeMap::new();
+        let (mut nodes, mut ends) = (BTreeMap::new(), BTreeMap::new());
         for (name, ports) in &topology.nodes {
             let netns = machine()?;
-            cables.plug_in(&netns, ports)?;
+            ends.insert(name.clone(), cables.lay(&netns, ports)?);
             nodes.insert(name.clone(), netns);
         }
         let client = cables.outsider(&topology.client, false)?;
@@ -48,8 +50,24 @@ impl Network {
             nodes,
             router,
             client,
-            _switch: switch,
+            switch,
+            cables: ends,
         })
+    }
+
+    /// Pulls all cables of a machine of the cluster, or plugs them in again: nothing that it says is heard,
+    /// nothing reaches it, and its own interfaces see that.
+    ///
+    /// # Errors
+    /// There is no machine of that name, or the kernel refuses.
+    pub fn plug_in(&self, name: &str, plugged: bool) -> Result<()> {
+        let cables = self.cables.get(name);
+        let cables = cables.ok_or_else(|| Error::failed(format!("there is no machine {name}")))?;
+        self.switch.run(|host| {
+            let mut cables = cables.iter();
+            cables.try_for_each(|end| host.net().set_up(end, plugged))
+        })??;
+        Ok(())
     }
 
     /// A machine of the cluster, by its name.
@@ -116,7 +134,9 @@ struct Cables<'a> {
 }
 
 impl Cables<'_> {
-    fn plug_in(&mut self, netns: &Netns, ports: &[Port]) -> Result<()> {
+    /// Answers their ends in the switch.
+    fn lay(&mut self, netns: &Netns, ports: &[Port]) -> Result<Vec<IfName>> {
+        let mut ends = Vec::new();
         for port in ports {
             let end = IfName::new(format!("port{}", self.laid))?;
             self.laid += 1;
@@ -127,14 +147,15 @@ impl Cables<'_> {
                 host.net().set_controller(&end, Some(&bridge))?;
                 host.net().set_up(&end, true)
             })??;
+            ends.push(end);
         }
-        Ok(())
+        Ok(ends)
     }
 
     /// Builds a machine that is not of the cluster, addresses and all.
     fn outsider(&mut self, outsider: &Outsider, forwards: bool) -> Result<Netns> {
         let netns = machine()?;
-        self.plug_in(&netns, &outsider.ports)?;
+        self.lay(&netns, &outsider.ports)?;
         netns.run(|host| configure(host, outsider, forwards))??;
         Ok(netns)
     }

@@ -58,6 +58,7 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
 /// A process group that is killed as a whole, at the latest when this is dropped.
 ///
 /// User-mode Linux runs the guest's processes as processes of the host; killing the main one alone leaves them.
+#[derive(Debug)]
 pub(crate) struct Group(Pid);
 
 impl Group {

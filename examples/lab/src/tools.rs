@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::error::{Context, Error, Result};
 use crate::guest::{guest_variable, variable};
 
-/// A command of Debian bookworm: `ipvsadm`, `ip`, `sysctl`, `strace`.
+/// A command of Debian bookworm: `ipvsadm`, `ip`, `tc`, `sysctl`, `strace`, `nft`.
 ///
 /// They are dear in the guest: starting a program costs some 50 ms there.
 ///

@@ -69,8 +69,9 @@ use crate::sysctl::SysctlKey;
 
 /// A Linux Virtual Server cluster: a director or two, the real servers, the services they offer together.
 ///
-/// Valid by construction: every virtual IP is carried by the director, every destination is a machine
-/// of the cluster with an address of the service's family, every gateway can be reached.
+/// Valid by construction: every virtual IP is carried by the director or floats between the two, every
+/// destination is a machine of the cluster with an address of the service's family, every gateway can be
+/// reached.
 ///
 /// ```
 /// use lvs_core::Cluster;
@@ -126,6 +127,32 @@ impl Cluster {
     ///
     /// Every virtual IP is an address of both, [floating](Director::floating); where there is
     /// masquerading, so is the gateway of the real servers.
+    ///
+    /// ```
+    /// use lvs_core::Cluster;
+    /// use lvs_core::cluster::{Director, RealServer, Role, VirtualDestination, VirtualService};
+    /// use lvs_core::ipvs::{Forwarding, SchedulerName, Service};
+    /// use lvs_core::net::Address;
+    ///
+    /// let vip = Address::new("eth0".parse()?, "172.16.5.11/32".parse()?);
+    /// let directors = [("lb1", "192.168.1.21/24"), ("lb2", "192.168.1.22/24")];
+    /// let directors = directors.map(|(name, own)| {
+    ///     let mut director = Director::new(name.parse().unwrap()).with_floating(vip.clone());
+    ///     let own = own.parse().unwrap();
+    ///     director.addresses.push(Address::new("eth0".parse().unwrap(), own));
+    ///     director
+    /// });
+    /// let mut server = RealServer::new("realserver1".parse()?);
+    /// server.addresses = vec![Address::new("eth0".parse()?, "192.168.1.12/24".parse()?)];
+    /// let mut web = VirtualService::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR));
+    /// web.destinations = vec![VirtualDestination::new(server.name.clone(), Forwarding::DirectRouting)];
+    ///
+    /// let cluster =
+    ///     Cluster::with_two_directors("web".parse()?, directors, vec![server], vec![web])?;
+    /// let standby = cluster.node_as("lb2", Role::Standby).ok_or("no such director")?;
+    /// assert_eq!((standby.addresses.len(), standby.absent.len()), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What makes no sense, with its path as in the cluster file.

@@ -9,8 +9,17 @@ use crate::error::InvalidValue;
 
 /// The role of one of two directors, which changes; `lvsctl --role`.
 ///
+/// | | active | standby |
+/// |---|---|---|
+/// | floating addresses, and routes that need them | there; neighbours are told when they come | not there |
+/// | own addresses, switches, services, sync daemons | there | there |
+///
+/// So a takeover is two or three addresses and nothing else, and needs nothing of the other director: it
+/// may be dead. Where the directors are each other's real servers too, a standby does not balance once more
+/// what the active one sends it: with sync daemons by `backup_only`, without them it has no such services.
+///
 /// Which one is active is not the file's business and not this library's: a VRRP daemon like keepalived
-/// decides, and has the role applied.
+/// decides, and has the role applied. The [`Record`](super::Record) remembers it.
 ///
 /// ```
 /// use lvs_core::cluster::Role;

@@ -2,21 +2,49 @@
 
 use std::io;
 use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lvs_core::check::{self, Area, Code, Facts, Gather, Report};
-use lvs_core::{Cluster, Host, Netns};
+use lvs_core::{Cluster, Host, IfName, Netns};
 
 use crate::NAT;
+use crate::web::address;
 
 /// From NTP's beginning, 1900, to that of Unix.
 const EPOCHS: Duration = Duration::from_secs(2_208_988_800);
 
-pub(crate) fn a_server_of_the_same_time() {
-    let report = against(Some(Duration::ZERO));
+/// Debian's own, on a machine of its own, as a cluster has it; once it is gone, nobody answers.
+pub(crate) fn chrony_has_the_same_time() {
+    let text = format!("{NAT}\n[time]\nntp-server = \"192.0.2.1\"\n");
+    let (server, node) = (Netns::create().unwrap(), Netns::create().unwrap());
+    let (eth0, port) = (IfName::new("eth0").unwrap(), IfName::new("port0").unwrap());
+    server
+        .run(|host| {
+            host.net().set_up(&IfName::LO, true).unwrap();
+            host.net()
+                .add_veth(&port, &eth0, Some(node.as_fd()))
+                .unwrap();
+            host.net().set_up(&port, true).unwrap();
+            host.net()
+                .add_address(&address("port0", "192.0.2.1/24"))
+                .unwrap();
+        })
+        .unwrap();
+    let prepare = |host: &mut Host| {
+        host.net().set_up(&eth0, true).unwrap();
+        host.net()
+            .add_address(&address("eth0", "192.0.2.2/24"))
+            .unwrap();
+    };
+    let chrony = lvs_lab::chrony(&server).unwrap();
+    let report = check_on(&node, &text, prepare);
     assert_eq!(clock(&report), []);
     assert!(report.sound().any(|area| area == Area::Clock));
+    assert!(chrony.end().unwrap().success());
+    let report = check_on(&node, &text, |_| {});
+    assert_eq!(clock(&report), [Code::TIME_SERVER_SILENT]);
 }
 
 pub(crate) fn a_server_that_is_5_seconds_ahead() {
@@ -65,10 +93,14 @@ fn against(ahead: Option<Duration>) -> Report {
 }
 
 fn on_a_machine(text: &str, prepare: impl FnOnce(&mut Host) + Send) -> Report {
+    check_on(&Netns::create().unwrap(), text, prepare)
+}
+
+fn check_on(machine: &Netns, text: &str, prepare: impl FnOnce(&mut Host) + Send) -> Report {
     let cluster = Cluster::from_toml(text).unwrap();
     let node = cluster.node("realserver1").unwrap();
-    let facts = Netns::create().unwrap().run(|host| {
-        host.net().set_up(&lvs_core::IfName::LO, true).unwrap();
+    let facts = machine.run(|host| {
+        host.net().set_up(&IfName::LO, true).unwrap();
         prepare(host);
         Facts::gather(host, &cluster, &node, &Gather::default()).unwrap()
     });

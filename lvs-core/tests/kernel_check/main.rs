@@ -23,6 +23,8 @@ pub(crate) const TUNNEL: &str = include_str!("../../../examples/tunnel.toml");
 pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 
 lvs_lab::main! {
+    // They wait for clients that wait for answers.
+    guests = 4;
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
@@ -121,7 +123,7 @@ lvs_lab::main! {
     probe::a_real_server_answers_too,
     probe::asking_changes_no_neighbour_table,
     probe::ipv6_is_asked_by_solicitation,
-    clock::a_server_of_the_same_time,
+    clock::chrony_has_the_same_time,
     clock::a_server_that_is_5_seconds_ahead,
     clock::half_of_a_second_is_the_limit,
     clock::a_server_that_never_answers,

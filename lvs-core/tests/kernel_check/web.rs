@@ -15,6 +15,8 @@ use lvs_lab::{Lab, http, run_tool};
 
 /// Clients that keep asking while a machine is checked.
 const CLIENTS: usize = 8;
+/// Between two questions of one of them: other guests want the processor, too.
+const PACE: Duration = Duration::from_millis(100);
 /// So many requests meet every real server.
 const REQUESTS: usize = 6;
 
@@ -132,6 +134,7 @@ impl Web {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
                         ask(number.fetch_add(1, Ordering::Relaxed));
+                        thread::sleep(PACE);
                     }
                 });
             }
@@ -232,7 +235,7 @@ impl Web {
         let started = Instant::now();
         while self.on(self.active, is_recent) {
             assert!(started.elapsed() < Duration::from_secs(20), "they ask on");
-            thread::yield_now();
+            thread::sleep(PACE);
         }
     }
 

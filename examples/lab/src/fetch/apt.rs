@@ -1,5 +1,6 @@
 //! apt and dpkg-deb, used by an ordinary user with a state of their own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,10 +37,31 @@ impl Apt {
         Ok(apt)
     }
 
+    /// Packages of a suite and all libraries that they need, but for the C library: the guest has the machine's.
+    pub(super) fn with_libraries(&self, suite: &str, packages: &[&str]) -> Result<Vec<String>> {
+        let mut all: BTreeSet<String> = packages.iter().map(|&name| name.to_owned()).collect();
+        let mut new: Vec<String> = all.iter().cloned().collect();
+        while !new.is_empty() {
+            let mut depends = self.command("apt-cache");
+            depends
+                .arg("-o")
+                .arg(format!("APT::Default-Release={suite}"));
+            let text = run(depends.args(["depends", "--important"]).args(&new))?;
+            new = libraries(&text).map(str::to_owned).collect();
+            new.retain(|name| all.insert(name.clone()));
+        }
+        Ok(all.into_iter().collect())
+    }
+
     /// Downloads packages of a suite, verified, and unpacks them into one directory.
-    pub(super) fn unpack(&self, suite: &str, packages: &[&str], into: &Path) -> Result<()> {
+    pub(super) fn unpack(
+        &self,
+        suite: &str,
+        packages: &[impl AsRef<str>],
+        into: &Path,
+    ) -> Result<()> {
         let debs = self.directory.join("debs");
-        let names = packages.iter().map(|package| format!("{package}/{suite}"));
+        let names = packages.iter().map(|it| format!("{}/{suite}", it.as_ref()));
         let mut download = self.command("apt-get");
         run(download.arg("download").args(names).current_dir(&debs))?;
         for entry in fs::read_dir(&debs).on("read", &debs)? {
@@ -88,20 +110,30 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).on("write", path)
 }
 
-/// Runs a command to its end; what it complained of is the reason why the lab cannot run.
-pub(super) fn run(command: &mut Command) -> Result<()> {
+/// The libraries among the dependencies that `apt-cache depends` lists, alternatives and all.
+fn libraries(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.lines().filter_map(|line| line.split_once("epends: "));
+    names.map(|(_, name)| name.trim()).filter(|name| {
+        let is_library = name.starts_with("lib") || name.starts_with("zlib");
+        is_library && !["libc6", "libgcc-s1"].contains(name)
+    })
+}
+
+/// Runs a command to its end and returns what it printed; what it complained of is the reason why the lab
+/// cannot run.
+pub(super) fn run(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let child = signals::spawn(command.stderr(Stdio::piped()));
     let output = child
         .and_then(|child| child.wait_with_output())
         .map_err(|error| not_started(&program, &error))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let words = String::from_utf8_lossy(&output.stderr);
     Err(Error::unavailable(format!(
-        "{program} failed while fetching a kernel from Debian: {}",
+        "{program} failed while fetching from Debian: {}",
         words.trim()
     )))
 }
@@ -111,4 +143,19 @@ fn not_started(program: &str, error: &io::Error) -> Error {
         "cannot run {program} ({error}): the lab fetches its kernel from Debian, on Debian; \
          elsewhere name one by LVS_LAB_KERNEL and LVS_LAB_MODULES"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_taken_but_not_the_c_library() {
+        let text = "ipvsadm\n  Depends: libc6\n  PreDepends: libnl-3-200\n |Depends: debconf\n\
+            zlib1g\n |Depends: libone\n  Depends: <libvirtual>\n";
+        assert_eq!(
+            libraries(text).collect::<Vec<_>>(),
+            ["libnl-3-200", "libone"]
+        );
+    }
 }

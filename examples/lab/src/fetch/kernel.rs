@@ -42,7 +42,7 @@ fn with_own_c_library(apt: &Apt, suite: &str, stage: &Path, place: &Path) -> Res
     patch.arg("--set-interpreter");
     patch.arg(library.join("ld-linux-x86-64.so.2"));
     patch.arg("--set-rpath").arg(library);
-    run(patch.arg(stage.join("linux")))
+    run(patch.arg(stage.join("linux"))).map(drop)
 }
 
 fn starts(linux: &Path) -> bool {

@@ -20,36 +20,19 @@ use apt::Apt;
 /// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
 const BOOKWORM: &str = "bookworm";
 
-/// `ipvsadm`, `ip`, `sysctl`, `strace` and `nft` with all their libraries but the C library.
-const TOOLS: [&str; 24] = [
+/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, and the daemons `chronyd` and `keepalived`.
+const TOOLS: [&str; 7] = [
     "ipvsadm",
-    "libnl-3-200",
-    "libnl-genl-3-200",
-    "libpopt0",
     "iproute2",
-    "libbpf1",
-    "libbsd0",
-    "libcap2",
-    "libelf1",
-    "libmd0",
-    "libmnl0",
     "procps",
     "strace",
-    "libunwind8",
-    "liblzma5",
     "nftables",
-    "libnftables1",
-    "libnftnl11",
-    "libxtables12",
-    "libgmp10",
-    "libjansson4",
-    "libedit2",
-    "libtinfo6",
-    "libreadline8",
+    "chrony",
+    "keepalived",
 ];
 
 /// Their directory. Another list of tools needs another name, for what is there is never fetched again.
-const TOOLS_DIRECTORY: &str = "tools-3";
+const TOOLS_DIRECTORY: &str = "tools-4";
 
 /// Where everything lies.
 #[derive(Clone)]
@@ -158,7 +141,10 @@ impl Product {
     fn make(&self, apt: &Apt, stage: &Path, place: &Path) -> Result<()> {
         match self {
             Self::Kernel(suite) => kernel::make(apt, suite, stage, place),
-            Self::Tools => apt.unpack(BOOKWORM, &TOOLS, stage),
+            Self::Tools => {
+                let packages = apt.with_libraries(BOOKWORM, &TOOLS)?;
+                apt.unpack(BOOKWORM, &packages, stage)
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! - Interfaces whose networks overlap share a link. `lo` has none.
 //! - A gateway that no machine of the cluster is becomes an address of the router.
-//! - The client stands on a virtual IP's network, if that is a real one; otherwise behind the router,
-//!   which has a host route to the virtual IP by the director's link.
+//! - The client stands on a virtual IP's network, if that is a real one, or another network of the link
+//!   that contains it; otherwise behind the router, which has a host route to the virtual IP by the director's link.
 //!
 //! What does not follow from the cluster is an error, not a guess.
 
@@ -261,6 +261,28 @@ mod tests {
         assert_eq!(router.addresses[0].1.to_string(), "172.16.0.1/16");
         assert_eq!(router.ports[0].link, front.link);
         assert!(router.hosts.is_empty());
+    }
+
+    #[test]
+    fn a_host_address_is_on_the_network_around_it() {
+        let mut nodes = nat();
+        nodes[0].addresses[0].1 = "172.16.5.11/32".parse().unwrap();
+        let own = ("eth0".parse().unwrap(), "172.16.5.21/16".parse().unwrap());
+        nodes[0].addresses.push(own);
+        let topology = Topology::derive(&nodes, &[vip("172.16.5.11")], 1).unwrap();
+        let address = topology.client.addresses[0].1;
+        assert_eq!(address.to_string(), "172.16.5.100/16");
+    }
+
+    #[test]
+    fn two_directors_share_their_links() {
+        let cluster = Cluster::from_toml(include_str!("../../../two_directors.toml")).unwrap();
+        let topology = Topology::of(&cluster, 1).unwrap();
+        assert_eq!(topology.links, 2);
+        assert_eq!(topology.nodes["lb1"], topology.nodes["lb2"]);
+        let address = topology.client.addresses[0].1;
+        assert_eq!(address.to_string(), "172.16.5.100/16");
+        assert_eq!(topology.client.ports[0].link, topology.nodes["lb1"][0].link);
     }
 
     #[test]

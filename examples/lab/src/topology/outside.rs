@@ -135,8 +135,10 @@ fn connected(node: &Node, links: &[Shared], gateway: IpAddr) -> Result<(Link, Ip
 fn place(nodes: &[Node], links: &[Shared], ip: IpAddr) -> Result<Virtual> {
     let found = nodes.iter().find_map(|node| {
         let (interface, address) = node.addresses.iter().find(|(_, a)| a.addr() == ip)?;
-        let network = link::is_network(address).then(|| address.trunc());
+        let own = link::is_network(address).then(|| address.trunc());
         let link = link::find(links, &node.name, interface)?;
+        let around = || links.get(link)?.networks.iter().find(|it| it.contains(&ip));
+        let network = own.or_else(|| around().copied());
         Some(Virtual { ip, link, network })
     });
     found.ok_or_else(|| TopologyError::new(format!("no interface carries the virtual IP {ip}")))

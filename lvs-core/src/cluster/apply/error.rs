@@ -31,6 +31,9 @@ pub enum Aftermath {
     Untouched,
     /// All were taken back.
     Reverted,
+    /// All were taken back but these: the addresses that only the active one of two directors may carry
+    /// were let go and stay so, or two would carry them.
+    Released,
     /// Not all could be taken back: this is what is left to take back.
     Stands(Box<Plan>),
     /// What stands could not be read.
@@ -48,10 +51,6 @@ impl ApplyError {
 
     pub(in crate::cluster) fn untouched(error: Error) -> Self {
         Self::new(Failure::Unreadable(error), Aftermath::Untouched)
-    }
-
-    pub(super) fn refused(refusals: Vec<Refusal>) -> Self {
-        Self::new(Failure::Refused(refusals), Aftermath::Untouched)
     }
 
     /// What failed.
@@ -96,6 +95,9 @@ impl fmt::Display for Aftermath {
         match self {
             Self::Untouched => f.write_str("nothing was changed"),
             Self::Reverted => f.write_str("what had been changed was taken back"),
+            Self::Released => f.write_str(
+                "the floating addresses were let go all the same; everything else is as it was before",
+            ),
             Self::Stands(left) => {
                 f.write_str("not everything could be taken back; to be done by hand:")?;
                 left.steps()

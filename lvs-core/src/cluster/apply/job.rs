@@ -20,7 +20,8 @@ pub(in crate::cluster) struct Job<'a> {
     pub(in crate::cluster) scope: Scope,
     /// What to do about it; asked again afterwards, it must have nothing left to say.
     pub(in crate::cluster) plan: &'a dyn Fn(&Observed) -> Plan,
-    /// Told before the first change; where it fails there is none.
+    /// Told before the first change; where it fails there is none. Of a refused plan no more is done than
+    /// that a standby lets go of floating addresses.
     pub(in crate::cluster) remember: &'a dyn Fn(&Observed, &Plan) -> Result<()>,
     /// Asked before each phase; once it says yes, everything is taken back.
     pub(in crate::cluster) is_stopped: &'a dyn Fn() -> bool,
@@ -51,38 +52,59 @@ impl<'a> Job<'a> {
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let planned = (self.plan)(&before);
         events(Event::Planned(&planned));
+        let (release, rest) = planned.released_first();
+        let ready = self.ready(&planned, &before, host);
+        // Who stands by lets go of what the active director carries, whatever stands in the way of the rest.
+        let mut announcer = Announcer::new(self.announced);
+        let released = execute(&release, host, self.is_stopped, &mut announcer, events);
+        let is_begun = ready.is_ok() || !release.is_empty();
+        let done = ready
+            .and(released)
+            .and_then(|()| self.carry_out(&rest, announcer, host, events))
+            .and_then(|()| self.confirmed(&planned, events));
+        let Err(failure) = done else {
+            return Ok(planned);
+        };
+        let aftermath = match is_begun {
+            true => self.aftermath(&failure, &planned, &before, host, events),
+            false => Aftermath::Untouched,
+        };
+        Err(ApplyError::new(failure, aftermath))
+    }
+
+    /// Whether it may begin.
+    fn ready(&self, planned: &Plan, before: &Observed, host: &mut Host) -> Result<(), Failure> {
         if !planned.refusals.is_empty() {
-            return Err(ApplyError::refused(planned.refusals));
+            // What is let go all the same is remembered all the same, if it can be.
+            let _ = (self.remember)(before, planned);
+            return Err(Failure::Refused(planned.refusals.clone()));
         }
-        probe(&planned, host).map_err(ApplyError::untouched)?;
-        (self.remember)(&before, &planned).map_err(ApplyError::untouched)?;
-        if let Err(failure) = self.carry_out(&planned, host, events) {
-            let aftermath = self.revert(&planned, &before, host, events);
-            return Err(ApplyError::new(failure, aftermath));
-        }
-        Ok(planned)
+        probe(planned, host).map_err(Failure::Unreadable)?;
+        (self.remember)(before, planned).map_err(Failure::Unreadable)
     }
 
     fn carry_out(
         &self,
         plan: &Plan,
+        mut announcer: Announcer<'_>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        let mut announcer = Announcer::new(self.announced);
         execute(plan, host, self.is_stopped, &mut announcer, events)?;
         self.verify(host)?;
         events(Event::Verified);
         announcer.all_is_done(host, events);
-        match self.confirmation {
-            Some((time, wait)) if !plan.is_empty() => {
-                let confirmed = wait(&mut || events(Event::Confirming(time)));
-                match confirmed.map_err(Failure::Unreadable)? {
-                    true => Ok(()),
-                    false => Err(Failure::Unconfirmed),
-                }
-            }
-            _ => Ok(()),
+        Ok(())
+    }
+
+    fn confirmed(&self, plan: &Plan, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
+        let Some((time, wait)) = self.confirmation.filter(|_| !plan.is_empty()) else {
+            return Ok(());
+        };
+        let confirmed = wait(&mut || events(Event::Confirming(time)));
+        match confirmed.map_err(Failure::Unreadable)? {
+            true => Ok(()),
+            false => Err(Failure::Unconfirmed),
         }
     }
 
@@ -94,6 +116,26 @@ impl<'a> Job<'a> {
             return Ok(());
         }
         Err(Failure::Unverified(Box::new(left)))
+    }
+
+    /// What stands after a failure: nothing but what a standby has let go of. Only who says so, or says
+    /// nothing when asked to, gets that back too.
+    fn aftermath(
+        &self,
+        failure: &Failure,
+        planned: &Plan,
+        before: &Observed,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Aftermath {
+        let (release, _) = planned.released_first();
+        if release.is_empty() || matches!(failure, Failure::Stopped | Failure::Unconfirmed) {
+            return self.revert(planned, before, host, events);
+        }
+        match self.revert(planned, &release.outcome(before), host, events) {
+            Aftermath::Untouched | Aftermath::Reverted => Aftermath::Released,
+            other => other,
+        }
     }
 
     /// Takes back what is there of a plan, goes on where a step fails, and looks what is left.

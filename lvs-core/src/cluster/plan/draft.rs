@@ -36,8 +36,8 @@ impl<'a> Draft<'a> {
         self.seen.apply(steps.iter().map(|step| &step.action));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
-            self.put_back("addresses put back", Self::gone_addresses);
-            self.put_back("routes put back", Self::gone_routes);
+            self.put_back(Phase::PUT_BACK[0], Self::gone_addresses);
+            self.put_back(Phase::PUT_BACK[1], Self::gone_routes);
         }
     }
 

@@ -42,6 +42,10 @@ pub struct Phase {
 impl Phase {
     /// The one in which a director becomes the active one of two: neighbours are told of its addresses.
     pub(super) const FLOATING: &'static str = "floating addresses";
+    /// Those in which the other one makes room for it.
+    const RELEASED: [&'static str; 2] = ["released routes", "released addresses"];
+    /// What the kernel took along with something else.
+    const PUT_BACK: [&'static str; 2] = ["addresses put back", "routes put back"];
 }
 
 /// What a plan may do besides what the file names.
@@ -126,6 +130,21 @@ impl Plan {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
+    /// The beginning, which must be done whatever becomes of the rest, as room is made for an active
+    /// director; and the rest.
+    pub(super) fn released_first(&self) -> (Self, Self) {
+        let of_release = |phase: &&Phase| {
+            Phase::RELEASED.contains(&phase.name) || Phase::PUT_BACK.contains(&phase.name)
+        };
+        let count = self.phases.iter().take_while(of_release).count();
+        let (release, rest) = self.phases.split_at(count);
+        let part = |phases: &[Phase]| Self {
+            phases: phases.to_vec(),
+            ..self.clone()
+        };
+        (part(release), part(rest))
+    }
+
     /// What the machine looks like when all steps are done.
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {
@@ -145,10 +164,10 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     /// The order is half of what a plan is worth.
     const PHASES: [Planned<Self>; 19] = [
-        ("released routes", |it, seen| {
+        (Phase::RELEASED[0], |it, seen| {
             routes::released(it.node, seen)
         }),
-        ("released addresses", |it, seen| {
+        (Phase::RELEASED[1], |it, seen| {
             addresses::released(it.node, seen)
         }),
         // First, for what they carry, their state and their switches are there only when they are.

@@ -32,6 +32,19 @@ impl Record {
         record
     }
 
+    /// The record beside a plan that is refused: but for the role, if that begins with letting go of
+    /// addresses, nothing is done.
+    pub(in crate::cluster) fn refused(&self, node: &NodeState, plan: &Plan) -> Self {
+        let (release, _) = plan.released_first();
+        Self {
+            role: match release.is_empty() {
+                true => self.role,
+                false => node.role,
+            },
+            ..self.clone()
+        }
+    }
+
     /// The record when the plan has been carried out: what it has taken away is forgotten.
     #[must_use]
     pub fn after_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {

@@ -69,6 +69,9 @@ impl Held {
         };
         let written = RefCell::new(None);
         let remember = |observed: &Observed, plan: &Plan| {
+            if !plan.refusals.is_empty() {
+                return self.write(&record, &record.refused(node, plan));
+            }
             let before = record.before_applying(node, observed, plan);
             self.write(&record, &before)?;
             let after = record.after_applying(node, observed, plan);

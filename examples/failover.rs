@@ -1,0 +1,85 @@
+//! A director dies on a real kernel, without root: `cargo run --example failover`.
+//!
+//! Builds the machines of `two_directors.toml`. Debian's keepalived runs on both directors by `keepalived.conf`,
+//! which has it call lvsctl: nothing else configures them. A client begins requests all the time and another one
+//! keeps its connection; then the active director dies as by a power failure, comes back to stand by, and
+//! keepalived is ended on the other one, as before maintenance. Succeeds if both times no request failed that
+//! began 2 s later or more, and if the connection lived on.
+
+use std::env;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, ExitCode};
+
+use lvs_lab::{Pair, Takeover};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    // Process 1 is the one in the guest, where nothing is built.
+    if process::id() != 1
+        && let Err(error) = build_lvsctl()
+    {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    lvs_lab::example(run)
+}
+
+fn run() -> Result<()> {
+    let file = include_str!("two_directors.toml");
+    let mut pair = Pair::new(file, include_str!("keepalived.conf"), &lvsctl()?)?;
+    println!("{} is active, and dies", pair.wait_for_active()?);
+    let seen = Takeover::watch(&mut pair, Pair::kill)?;
+    judge(&seen)?;
+
+    pair.start(&seen.before)?;
+    let active = pair.wait_for_active()?;
+    println!("{} is back; keepalived on {active} is ended", seen.before);
+    judge(&Takeover::watch(&mut pair, Pair::end)?)
+}
+
+fn judge(seen: &Takeover) -> Result<()> {
+    println!("{seen}");
+    match seen.late.failed {
+        0 => Ok(()),
+        failed => Err(format!("{failed} requests failed that began 2 s later or more").into()),
+    }
+}
+
+/// Cargo builds what an example is made of, and no programs of other packages.
+fn build_lvsctl() -> Result<()> {
+    let lvsctl = lvsctl()?;
+    let profile = lvsctl.parent().ok_or("no directory of this program")?;
+    let target = profile.parent().ok_or("no target directory")?;
+    let profile = match profile.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args([
+        "build",
+        "--quiet",
+        "--package",
+        "lvs-cli",
+        "--profile",
+        profile,
+    ]);
+    cargo
+        .arg("--manifest-path")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
+    match cargo.arg("--target-dir").arg(target).status()?.success() && lvsctl.is_file() {
+        true => Ok(()),
+        false => Err(format!("{} was not built", lvsctl.display()).into()),
+    }
+}
+
+/// `target/debug/lvsctl`, seen from `target/debug/examples/failover`.
+fn lvsctl() -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    let directory = own
+        .ancestors()
+        .nth(2)
+        .ok_or("no directory of this program")?;
+    Ok(directory.join("lvsctl"))
+}

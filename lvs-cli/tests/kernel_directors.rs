@@ -1,0 +1,244 @@
+//! lvsctl on two directors, on a real kernel: roles, who is told of them, and what is left of them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+use lvs_core::net::{Address, Route};
+use lvs_core::{Cluster, Host};
+use lvs_lab::Lab;
+
+lvs_lab::main! {
+    a_role_is_kept_until_another_is_said,
+    a_takeover_needs_nothing_of_the_other_one,
+    a_standby_lets_go_whatever_else_fails,
+    a_standby_lets_go_whatever_is_refused,
+    a_role_that_nobody_confirms_is_taken_back,
+    roles_are_reported,
+    who_may_not_announce_is_told,
+}
+
+const TWO: &str = include_str!("../../examples/two_directors.toml");
+/// Where it is, in the guest.
+const FILE: &str = "/run/web.toml";
+
+fn lab() -> Lab {
+    fs::write(FILE, TWO).unwrap();
+    let lab = Lab::new(&Cluster::from_toml(TWO).unwrap(), 1).unwrap();
+    for server in ["realserver1", "realserver2"] {
+        says(&run(&lab, server, "apply", &[]), 0, &["Done"]);
+    }
+    lab
+}
+
+fn command(node: &str, verb: &str, options: &[&str]) -> Vec<String> {
+    let state = format!("/run/state-{node}");
+    let program = env!("CARGO_BIN_EXE_lvsctl");
+    let on_file = [program, verb, FILE, "--node", node, "--state", &state];
+    let words = match verb {
+        "list" => &[program, verb],
+        _ => &on_file[..],
+    };
+    let words = words.iter().chain(options);
+    words.map(ToString::to_string).collect()
+}
+
+/// A program inherits the namespace of the thread that starts it.
+fn start(lab: &Lab, node: &str, words: &[String]) -> Output {
+    let (program, arguments) = words.split_first().unwrap();
+    let run = |_: &mut Host| Command::new(program).args(arguments).output().unwrap();
+    lab.node(node).unwrap().run(run).unwrap()
+}
+
+fn run(lab: &Lab, node: &str, verb: &str, options: &[&str]) -> Output {
+    start(lab, node, &command(node, verb, options))
+}
+
+#[track_caller]
+fn says(output: &Output, status: i32, parts: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+    assert_eq!(output.status.code(), Some(status), "{text}");
+}
+
+fn looks(lab: &Lab, node: &str) -> (Vec<Address>, Vec<Route>) {
+    let look = |host: &mut Host| {
+        (
+            host.net().addresses().unwrap(),
+            host.net().routes().unwrap(),
+        )
+    };
+    lab.node(node).unwrap().run(look).unwrap()
+}
+
+fn carries(lab: &Lab, node: &str, ip: &str) -> bool {
+    let (addresses, _) = looks(lab, node);
+    let mut ips = addresses.iter().map(|it| it.id.network.addr().to_string());
+    ips.any(|it| it == ip)
+}
+
+const TOLD: &str = "Neighbours were told of 172.16.5.11/16 on eth0, 192.168.1.11/24 on eth1.";
+
+fn a_role_is_kept_until_another_is_said() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    let before = looks(&lab, "lb1");
+    let undecided = "lb1 and lb2 are two directors, and nothing says which one is active";
+    says(&lvsctl("apply", &[]), 64, &[undecided]);
+    let (active, standby) = (
+        "lb1 (active director of web)",
+        "lb1 (standby director of web)",
+    );
+    says(
+        &lvsctl("apply", &["--role", "active"]),
+        0,
+        &[active, "Done", TOLD],
+    );
+    says(&lvsctl("apply", &[]), 0, &[active, "nothing to do"]);
+    says(
+        &lvsctl("apply", &["--role", "standby"]),
+        0,
+        &[standby, "2 changes"],
+    );
+    says(&lvsctl("apply", &[]), 0, &[standby, "nothing to do"]);
+    let ahead = lvsctl("plan", &["--role", "active", "--exit-code"]);
+    says(&ahead, 2, &[active, "2 changes"]);
+
+    // Another file does not change it either.
+    fs::write(FILE, TWO.replace("\"rr\"", "\"wlc\"")).unwrap();
+    says(&lvsctl("apply", &[]), 0, &[standby, "1 change\n"]);
+    assert!(!carries(&lab, "lb1", "172.16.5.11"));
+    says(
+        &lvsctl("apply", &["--role", "active"]),
+        0,
+        &[active, "2 changes"],
+    );
+    assert!(carries(&lab, "lb1", "172.16.5.11"));
+
+    says(&lvsctl("remove", &[]), 0, &["lb1 (director of web)"]);
+    assert_eq!(looks(&lab, "lb1"), before);
+    says(&lvsctl("plan", &[]), 64, &[undecided]);
+}
+
+/// The other one is dead before it could stand by.
+fn a_takeover_needs_nothing_of_the_other_one() {
+    let lab = lab();
+    let role = |node, role| run(&lab, node, "apply", &["--role", role]);
+    says(&role("lb2", "standby"), 0, &["Done"]);
+    says(&role("lb1", "active"), 0, &["Done"]);
+    lab.wait_for_servers().unwrap();
+    let service = "tcp 172.16.5.11:80".parse().unwrap();
+    lab.request(&service, 0).unwrap();
+    let die = |host: &mut Host| {
+        for name in ["eth0", "eth1"] {
+            host.net().set_up(&name.parse().unwrap(), false).unwrap();
+        }
+    };
+    lab.node("lb1").unwrap().run(die).unwrap();
+    says(&role("lb2", "active"), 0, &["2 changes", TOLD]);
+    lab.request(&service, 0).unwrap();
+}
+
+const LET_GO: &str = "the floating addresses were let go all the same";
+
+/// Two that carry the same address would be worse than one that is half of what it should be.
+fn a_standby_lets_go_whatever_else_fails() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
+    // The guest has nobody who would load its module.
+    fs::write(FILE, TWO.replace("\"rr\"", "\"lblcr\"")).unwrap();
+    let failed = lvsctl("apply", &["--role", "standby"]);
+    says(&failed, 3, &["lblcr", LET_GO]);
+    assert!(!carries(&lab, "lb1", "172.16.5.11") && carries(&lab, "lb1", "172.16.5.21"));
+    fs::write(FILE, TWO).unwrap();
+    says(
+        &lvsctl("apply", &[]),
+        0,
+        &["lb1 (standby director of web): nothing to do"],
+    );
+    says(&lvsctl("list", &[]), 0, &["tcp 172.16.5.11:80 rr"]);
+}
+
+fn a_standby_lets_go_whatever_is_refused() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    let program = env!("CARGO_BIN_EXE_lvsctl").to_owned();
+    let words = "service add -t 172.16.5.11:22"
+        .split(' ')
+        .map(str::to_owned);
+    let words: Vec<_> = [program].into_iter().chain(words).collect();
+    says(&start(&lab, "lb1", &words), 0, &[]);
+    let carry = |host: &mut Host| {
+        let network = "172.16.5.11/16".parse().unwrap();
+        let address = Address::new("eth0".parse().unwrap(), network);
+        host.net().add_address(&address).unwrap();
+    };
+    lab.node("lb1").unwrap().run(carry).unwrap();
+    let refused = "tcp 172.16.5.11:22 is on a virtual IP of the cluster, but not in the file";
+    says(
+        &lvsctl("apply", &["--role", "standby"]),
+        3,
+        &[refused, LET_GO],
+    );
+    assert!(!carries(&lab, "lb1", "172.16.5.11"));
+    says(
+        &lvsctl("apply", &[]),
+        1,
+        &["lb1 (standby", refused, "nothing was changed"],
+    );
+}
+
+/// Whoever has to confirm and does not has not meant it.
+fn a_role_that_nobody_confirms_is_taken_back() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
+    let unconfirmed = lvsctl("apply", &["--role", "standby", "--confirm", "1s"]);
+    says(&unconfirmed, 1, &["not confirmed in time", "taken back"]);
+    assert!(carries(&lab, "lb1", "172.16.5.11"));
+    says(
+        &lvsctl("apply", &[]),
+        0,
+        &["lb1 (active director of web): nothing to do"],
+    );
+}
+
+fn roles_are_reported() {
+    let lab = lab();
+    let output = run(&lab, "lb2", "apply", &["--role", "active", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["role"], "active");
+    assert_eq!(json["announced"][1], "192.168.1.11/24 on eth1");
+    assert_eq!(json["not_announced"], serde_json::json!([]));
+    let output = run(
+        &lab,
+        "lb2",
+        "plan",
+        &["--role", "standby", "--format", "json"],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["role"], "standby");
+    assert_eq!(json["phases"][0]["name"], "released addresses");
+}
+
+/// Taking over is worth more than being found at once: it is done all the same.
+fn who_may_not_announce_is_told() {
+    let lab = lab();
+    let mut words = vec![
+        "setpriv".to_owned(),
+        "--bounding-set".to_owned(),
+        "-net_raw".to_owned(),
+    ];
+    words.extend(command("lb2", "apply", &["--role", "active"]));
+    let problem = "lvsctl: all is done, but: announce 172.16.5.11 on eth0";
+    says(
+        &start(&lab, "lb2", &words),
+        0,
+        &["Done", problem, "CAP_NET_RAW"],
+    );
+    assert!(carries(&lab, "lb2", "172.16.5.11"));
+}

@@ -1,0 +1,94 @@
+//! One of two directors goes: Debian's keepalived notices and calls lvsctl, and clients notice little.
+
+use std::path::Path;
+
+use lvs_lab::{Pair, Takeover};
+
+lvs_lab::main! {
+    nat_the_active_one_dies,
+    nat_the_active_one_is_ended,
+    dr_the_active_one_dies,
+}
+
+type Outcome = lvs_lab::Result<()>;
+
+const NAT: &str = include_str!("../../examples/two_directors.toml");
+
+/// The very file that users copy.
+const KEEPALIVED: &str = include_str!("../../examples/keepalived.conf");
+
+const DR: &str = r#"
+name = "web"
+forwarding = "dr"
+
+[[directors]]
+name = "lb1"
+gateway = "192.168.1.254"
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/32", floating = true },
+  { interface = "eth0", address = "192.168.1.21/24" },
+]
+
+[[directors]]
+name = "lb2"
+gateway = "192.168.1.254"
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/32", floating = true },
+  { interface = "eth0", address = "192.168.1.22/24" },
+]
+
+[sync]
+id = 1
+interface = "eth0"
+
+[[services]]
+address = "172.16.5.11:80"
+scheduler = "rr"
+
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+gateway = "192.168.1.254"
+
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
+gateway = "192.168.1.254"
+"#;
+
+fn nat_the_active_one_dies() -> Outcome {
+    let mut pair = pair(NAT, KEEPALIVED)?;
+    let seen = hardly_noticed(&mut pair, Pair::kill)?;
+    // Back again it stands by, and takes over when it is its turn.
+    pair.start(&seen.before)?;
+    pair.wait_for_active()?;
+    hardly_noticed(&mut pair, Pair::kill).map(drop)
+}
+
+fn nat_the_active_one_is_ended() -> Outcome {
+    let mut pair = pair(NAT, KEEPALIVED)?;
+    let seen = hardly_noticed(&mut pair, Pair::end)?;
+    pair.wait_for_standby(&seen.before)
+}
+
+fn dr_the_active_one_dies() -> Outcome {
+    let one_interface = KEEPALIVED.replace("interface eth1", "interface eth0");
+    let mut pair = pair(DR, &one_interface)?;
+    hardly_noticed(&mut pair, Pair::kill).map(drop)
+}
+
+fn pair(file: &str, keepalived: &str) -> lvs_lab::Result<Pair> {
+    Pair::new(file, keepalived, Path::new(env!("CARGO_BIN_EXE_lvsctl")))
+}
+
+/// No request that begins 2 s later or more fails, and the connection that is kept lives on.
+fn hardly_noticed(
+    pair: &mut Pair,
+    change: impl FnOnce(&mut Pair, &str) -> Outcome,
+) -> lvs_lab::Result<Takeover> {
+    let seen = Takeover::watch(pair, change)?;
+    println!("{seen}");
+    assert_eq!(seen.undisturbed.failed, 0, "{seen}");
+    assert!(seen.late.begun > 10 && seen.late.failed == 0, "{seen}");
+    Ok(seen)
+}
