@@ -177,6 +177,20 @@ gateway = "192.168.2.254"
 name = "tun1"
 addresses = [{ interface = "eth0", address = "192.168.2.16/24" }]
 gateway = "192.168.2.254"
+"#,
+    );
+    // The first one is that which clients ask: only then is it known that the router has a route.
+    for port in 8080..8090 {
+        writeln!(
+            text,
+            "[[services]]\naddress = \"10.20.0.1:{port}\"\nscheduler = \"rr\"\ndestinations = [\
+             {{ real-server = \"dr1\", forwarding = \"dr\" }}, \
+             {{ real-server = \"tun1\", forwarding = \"tunnel\" }}]"
+        )
+        .unwrap();
+    }
+    text.push_str(
+        r#"
 [[services]]
 address = "172.16.5.11:0"
 scheduler = "rr"
@@ -195,14 +209,5 @@ scheduler = "rr"
 destinations = [{ real-server = "dr1", forwarding = "dr" }, { real-server = "tun1", forwarding = "tunnel" }]
 "#,
     );
-    for port in 8080..8090 {
-        writeln!(
-            text,
-            "[[services]]\naddress = \"10.20.0.1:{port}\"\nscheduler = \"rr\"\ndestinations = [\
-             {{ real-server = \"dr1\", forwarding = \"dr\" }}, \
-             {{ real-server = \"tun1\", forwarding = \"tunnel\" }}]"
-        )
-        .unwrap();
-    }
     is_sound(&text);
 }
