@@ -374,9 +374,13 @@ const CASES: &[Case] = &[
         base: DR,
         mistake: &[
             ("\"wrr\"", "\"wrr\"\npersistence = 300"),
+            ("weight = 3", "weight = 0"),
+        ],
+        // A drain brings along what it needs.
+        near_miss: &[
+            ("\"wrr\"", "\"wrr\"\npersistence = 300"),
             ("weight = 3", "weight = 3\ndrain = true"),
         ],
-        near_miss: &[("\"wrr\"", "\"wrr\"\npersistence = 300")],
     },
     Case {
         code: Code::THRESHOLD_RULE,

@@ -69,6 +69,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         &[
             Paper("BROADCAST"),
             Machine("broadcasts_of_the_machine_are_looked_at"),
+            Kernel("shares::a_broadcast_of_a_network_on_lo"),
         ],
     ),
     (
@@ -158,6 +159,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         &[
             Paper("REDIRECTS"),
             Machine("what_is_taken_care_of_is_no_finding"),
+            Kernel("shares::masquerading_over_one_interface"),
         ],
     ),
     (
@@ -367,12 +369,18 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         39,
         "connections to a removed real server",
-        &[Machine("living_connections_to_what_is_gone_are_counted")],
+        &[
+            Machine("living_connections_to_what_is_gone_are_counted"),
+            Kernel("shares::a_connection_to_what_is_gone"),
+        ],
     ),
     (
         40,
         "a drain that persistence defeats",
-        &[Paper("STICKY_DRAIN")],
+        &[
+            Paper("STICKY_DRAIN"),
+            Kernel("shares::a_drain_that_persistence_defeats"),
+        ],
     ),
     (
         41,
@@ -380,6 +388,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         &[
             Paper("WIDE_PERSISTENCE"),
             Machine("one_that_gets_everything_is_named"),
+            Kernel("shares::persistence_of_a_whole_network"),
         ],
     ),
     (
@@ -402,6 +411,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             ),
             Paper("THRESHOLD_RULE"),
             Machine("a_full_destination_is_named"),
+            Kernel("shares::a_threshold_that_is_reached"),
         ],
     ),
     (

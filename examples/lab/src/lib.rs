@@ -48,6 +48,7 @@ mod spec;
 mod takeover;
 mod tools;
 pub mod topology;
+mod typed;
 pub mod udp;
 
 pub use answers::Answers;

@@ -376,5 +376,5 @@ ADVERTISED_ROUTE = 64, Warning, Routing, "The director's IPv6 default route is n
 hurts: "it goes when its lifetime ends or forwarding is switched on, and with it all answers to distant clients",
 "accept_ra=1 means that advertisements of routers are heeded only while the machine does not route itself, and masquerading of IPv6 makes it route. \
 The default route that was there already stays until its lifetime, half an hour mostly, is over; then clients beyond the router get no answer. \
-Set accept_ra=2 on that interface, or name the gateway in the file. (With 0 systemd-networkd or the like listens, and goes on.)";
+Set accept_ra=2 on that interface, or name the gateway in the file. With 0 systemd-networkd or the like listens, and goes on.";
 }

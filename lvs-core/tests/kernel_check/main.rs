@@ -11,6 +11,7 @@ mod marks;
 mod nat;
 mod pair;
 mod probe;
+mod shares;
 mod six;
 mod sync;
 mod tunnel;
@@ -84,6 +85,12 @@ lvs_lab::main! {
     pair::an_own_address_that_hangs_on_a_floating_one,
     pair::the_standby_balances_too,
     pair::the_other_one_knows_of_connections,
+    shares::persistence_of_a_whole_network,
+    shares::a_threshold_that_is_reached,
+    shares::a_connection_to_what_is_gone,
+    shares::a_drain_that_persistence_defeats,
+    shares::a_broadcast_of_a_network_on_lo,
+    shares::masquerading_over_one_interface,
     dr::a_healthy_one_is_sound,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,

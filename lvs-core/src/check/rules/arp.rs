@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::{around, carried_vips, receives};
+use crate::check::view::{around, carried_vips, director_here, receives};
 use crate::check::{ArpAnswers, Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::name::IfName;
@@ -30,7 +30,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             found.extend(heard.into_iter().flatten().map(|it| it.severity(severity)));
         }
     }
-    found.extend(facts.arp.iter().filter_map(|answers| probe(facts, answers)));
+    found.extend(facts.arp.iter().filter_map(|it| probe(cluster, facts, it)));
     found
 }
 
@@ -103,9 +103,9 @@ fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Optio
     })
 }
 
-fn probe(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+fn probe(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     both(facts, asked)
-        .or_else(|| nobody(facts, asked))
+        .or_else(|| nobody(cluster, facts, asked))
         .or_else(|| strangers(facts, asked))
 }
 
@@ -133,9 +133,11 @@ fn both(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     })
 }
 
-fn nobody(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
+/// What the director itself lacks it knows better.
+fn nobody(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     let (vip, interface) = (asked.vip, &asked.interface);
-    let silent = asked.answers.is_empty() && !answers(facts, asked);
+    let should = !facts.is_standby() && director_here(cluster, facts).is_some();
+    let silent = asked.answers.is_empty() && !answers(facts, asked) && !should;
     let seen = format!("on {interface} nobody answered for {vip}");
     silent.then(|| {
         Finding::new(Code::VIP_UNANSWERED, vip, seen)

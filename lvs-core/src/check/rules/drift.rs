@@ -50,9 +50,10 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             }
             // A service with its destinations, or the daemon that makes the switch work.
             Code::BALANCED_TWICE => step.action.is_ipvs() && name.ends_with(&finding.object),
+            Code::STICKY_DRAIN => name.ends_with("/expire_quiescent_template"),
             Code::RP_FILTER => name.ends_with("/rp_filter"),
             // What the file asks of clients stands on the route.
-            Code::TUNNEL_ROOM => step.action.what() == "route" && !name.contains('.'),
+            Code::TUNNEL_ROOM => ["default", "::/0"].contains(&name.as_str()),
             // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
                 let mut lines = finding.mend.iter();

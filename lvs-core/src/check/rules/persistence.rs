@@ -4,20 +4,36 @@ use crate::check::view::{director_here, weight};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Family, Weight};
+use crate::sysctl::SysctlKey;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let director = facts.filter(|facts| director_here(cluster, facts).is_some());
-    let expires = director.is_some_and(|facts| {
-        facts
-            .ipvs_switch("expire_quiescent_template")
-            .is_some_and(|value| value != 0)
-    });
     let services = cluster.services().iter();
     let mut found: Vec<_> = services.clone().filter_map(wide).collect();
-    if !expires {
-        found.extend(services.filter_map(|service| sticky_drain(cluster, service)));
-    }
+    let sticky = services.filter_map(|service| sticky_drain(cluster, service));
+    found.extend(match director {
+        Some(facts) if facts.ipvs_switch("expire_quiescent_template") == Some(0) => {
+            let line = format!("sysctl -w {}=1", SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
+            let here = sticky.map(|it| it.on(&facts.node).mend(line.clone()));
+            here.collect::<Vec<_>>()
+        }
+        None if !is_planned(cluster) => {
+            let line = "in the file: [ipvs] expire-quiescent-template = true";
+            sticky.map(|it| it.mend(line)).collect()
+        }
+        Some(_) | None => Vec::new(),
+    });
     found
+}
+
+/// A drain of the file brings the switch along, a weight of 0 does not.
+fn is_planned(cluster: &Cluster) -> bool {
+    let names = cluster.directors().iter().map(|it| it.name.as_str());
+    let mut nodes = names.filter_map(|name| cluster.node(name));
+    nodes.all(|node| {
+        let switch = node.sysctls.get(&SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
+        switch.is_some_and(|wanted| wanted.value != "0")
+    })
 }
 
 fn wide(service: &VirtualService) -> Option<Finding> {
@@ -43,8 +59,5 @@ fn sticky_drain(cluster: &Cluster, service: &VirtualService) -> Option<Finding> 
         "{} is drained, and the service is persistent",
         drained.real_server
     );
-    Some(
-        Finding::new(Code::STICKY_DRAIN, service.service.id, seen)
-            .mend("on the director: sysctl -w net/ipv4/vs/expire_quiescent_template=1"),
-    )
+    Some(Finding::new(Code::STICKY_DRAIN, service.service.id, seen))
 }

@@ -1,9 +1,9 @@
 //! Thresholds: what they mean, and destinations that reached theirs.
 
-use crate::check::view::director_here;
+use crate::check::view::{director_here, state};
 use crate::check::{Code, Facts, Finding};
-use crate::cluster::{Cluster, VirtualDestination, VirtualService};
-use crate::ipvs::{DestinationStatus, Weight};
+use crate::cluster::{Cluster, NodeState, VirtualDestination, VirtualService};
+use crate::ipvs::{Destination, DestinationStatus, ServiceId, Weight};
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let services = cluster.services().iter();
@@ -16,7 +16,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     if let Some(facts) = facts
         && director_here(cluster, facts).is_some()
     {
-        found.extend(full(facts));
+        found.extend(full(cluster, facts));
     }
     found
 }
@@ -37,28 +37,42 @@ fn rule(service: &VirtualService, destination: &VirtualDestination) -> Option<Fi
     })
 }
 
-fn full(facts: &Facts) -> Vec<Finding> {
-    let entries = facts.now().into_iter().flat_map(|now| &now.services);
-    let found = entries.flat_map(|entry| {
+fn full(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
+    let node = state(cluster, facts);
+    let mut found = Vec::new();
+    for entry in facts.now().into_iter().flat_map(|now| &now.services) {
         let id = entry.status.service.id;
-        let destinations = entry.destinations.iter().filter(|it| is_full(it));
-        destinations.map(move |it| {
+        for it in entry.destinations.iter().filter(|it| is_full(it)) {
             let (upper, count) = (it.destination.thresholds.upper(), connections(it));
             let seen = format!("it has {count} connections, and its upper threshold is {upper}");
             let object = format!("{} of {id}", it.destination.id);
-            Finding::new(Code::OVERLOADED, object, seen)
-                .on(&facts.node)
-                .mend("in the file: a higher upper-threshold, or none")
-        })
-    });
-    found.collect()
+            let finding = Finding::new(Code::OVERLOADED, object, seen).on(&facts.node);
+            found.push(
+                finding.mend(match is_meant(node.as_ref(), id, &it.destination) {
+                    true => "in the file: a higher upper-threshold, or none",
+                    false => "lvsctl apply FILE",
+                }),
+            );
+        }
+    }
+    found
+}
+
+/// Whether it is the file that says so.
+fn is_meant(node: Option<&NodeState>, service: ServiceId, it: &Destination) -> bool {
+    let services = node.into_iter().flat_map(|node| &node.services);
+    let ours = services.filter(|wanted| wanted.service.id == service);
+    let destinations = ours.flat_map(|wanted| &wanted.destinations);
+    let mut destinations = destinations.map(|wanted| &wanted.value);
+    destinations.any(|wanted| wanted.id == it.id && wanted.thresholds == it.thresholds)
 }
 
 const fn connections(status: &DestinationStatus) -> u64 {
     status.active as u64 + status.inactive as u64
 }
 
-fn is_full(status: &DestinationStatus) -> bool {
+/// Whether it takes no connections although it has a weight.
+pub(super) fn is_full(status: &DestinationStatus) -> bool {
     let upper = status.destination.thresholds.upper();
     let takes = status.destination.weight != Weight::DRAIN;
     takes && upper > 0 && connections(status) >= u64::from(upper)

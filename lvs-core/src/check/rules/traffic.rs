@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::clients::is_hopeless;
 use super::stalled::stalled;
+use super::thresholds::is_full;
 use crate::check::view::{director_here, is_of, machine};
 use crate::check::{Code, Entry, Facts, Finding, Reading};
 use crate::cluster::{Cluster, VirtualService};
@@ -155,7 +156,7 @@ impl Seen<'_> {
             .after
             .destinations
             .iter()
-            .filter(|it| it.destination.weight != Weight::DRAIN)
+            .filter(|it| it.destination.weight != Weight::DRAIN && !is_full(it))
             .map(|it| {
                 let old = before(it.destination.id).map_or(0, |old| old.stats.connections);
                 (it.destination.id, it.stats.connections.saturating_sub(old))

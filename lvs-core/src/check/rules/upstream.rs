@@ -8,7 +8,13 @@ use crate::cluster::{Cluster, Director};
 use crate::net::Address;
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+    // Another machine of the cluster has nothing to do with it, nor has a director that waits.
+    let elsewhere = |director: &Director| {
+        let ours = facts.filter(|facts| cluster.node_names().any(|name| *name == facts.node));
+        ours.is_some_and(|facts| facts.node != director.name || facts.is_standby())
+    };
     let directors = cluster.directors().iter();
+    let directors = directors.filter(|director| !elsewhere(director));
     let found = directors.flat_map(|director| {
         let facts = facts_of(facts, &director.name);
         let vips = cluster.virtual_ips().into_iter();
