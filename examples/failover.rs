@@ -1,7 +1,7 @@
 //! A director dies on a real kernel, without root: `cargo run --example failover`.
 //!
-//! Builds the machines of `two_directors.toml`. Debian's keepalived runs on both directors by `keepalived.conf`,
-//! which has it call lvsctl: nothing else configures them. A client begins requests all the time and another one
+//! Builds the machines of `two_directors.toml`. Debian's keepalived runs on both directors by `keepalived.conf`
+//! and calls lvsctl by `keepalived-notify.sh`: nothing else configures them. A client begins requests all the time and another one
 //! keeps its connection; then the active director dies as by a power failure, comes back to stand by, and
 //! keepalived is ended on the other one, as before maintenance. Succeeds if both times no request failed that
 //! began 2 s later or more, and if the connection lived on.
@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, ExitCode};
 
-use lvs_lab::{Pair, Takeover};
+use lvs_lab::{Files, Pair, Takeover};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -27,8 +27,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let file = include_str!("two_directors.toml");
-    let mut pair = Pair::new(file, include_str!("keepalived.conf"), &lvsctl()?)?;
+    let files = Files {
+        cluster: include_str!("two_directors.toml"),
+        keepalived: include_str!("keepalived.conf"),
+        notify: include_str!("keepalived-notify.sh"),
+    };
+    let mut pair = Pair::new(files, &lvsctl()?)?;
     println!("{} is active, and dies", pair.wait_for_active()?);
     let seen = Takeover::watch(&mut pair, Pair::kill)?;
     judge(&seen)?;

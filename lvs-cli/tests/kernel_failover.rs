@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lvs_lab::{Pair, Takeover};
+use lvs_lab::{Files, Pair, Takeover};
 
 lvs_lab::main! {
     nat_the_active_one_dies,
@@ -14,8 +14,12 @@ type Outcome = lvs_lab::Result<()>;
 
 const NAT: &str = include_str!("../../examples/two_directors.toml");
 
-/// The very file that users copy.
-const KEEPALIVED: &str = include_str!("../../examples/keepalived.conf");
+/// The very files that users copy.
+const FILES: Files<'_> = Files {
+    cluster: NAT,
+    keepalived: include_str!("../../examples/keepalived.conf"),
+    notify: include_str!("../../examples/keepalived-notify.sh"),
+};
 
 const DR: &str = r#"
 name = "web"
@@ -57,7 +61,7 @@ gateway = "192.168.1.254"
 "#;
 
 fn nat_the_active_one_dies() -> Outcome {
-    let mut pair = pair(NAT, KEEPALIVED)?;
+    let mut pair = pair(FILES)?;
     let seen = hardly_noticed(&mut pair, Pair::kill)?;
     // Back again it stands by, and takes over when it is its turn.
     pair.start(&seen.before)?;
@@ -66,19 +70,22 @@ fn nat_the_active_one_dies() -> Outcome {
 }
 
 fn nat_the_active_one_is_ended() -> Outcome {
-    let mut pair = pair(NAT, KEEPALIVED)?;
+    let mut pair = pair(FILES)?;
     let seen = hardly_noticed(&mut pair, Pair::end)?;
     pair.wait_for_standby(&seen.before)
 }
 
 fn dr_the_active_one_dies() -> Outcome {
-    let one_interface = KEEPALIVED.replace("interface eth1", "interface eth0");
-    let mut pair = pair(DR, &one_interface)?;
+    let mut pair = pair(Files {
+        cluster: DR,
+        keepalived: &FILES.keepalived.replace("interface eth1", "interface eth0"),
+        ..FILES
+    })?;
     hardly_noticed(&mut pair, Pair::kill).map(drop)
 }
 
-fn pair(file: &str, keepalived: &str) -> lvs_lab::Result<Pair> {
-    Pair::new(file, keepalived, Path::new(env!("CARGO_BIN_EXE_lvsctl")))
+fn pair(files: Files<'_>) -> lvs_lab::Result<Pair> {
+    Pair::new(files, Path::new(env!("CARGO_BIN_EXE_lvsctl")))
 }
 
 /// No request that begins 2 s later or more fails, and the connection that is kept lives on.

@@ -27,7 +27,7 @@ pub(crate) struct Machine<'a> {
     /// Its host name.
     pub(crate) name: &'a str,
     /// All its files in `/etc`, by their whole names; its `/run` is empty.
-    pub(crate) files: &'a [(&'a str, &'a str)],
+    pub(crate) files: &'a [(&'static str, String)],
     /// Programs by links to where they lie: a directory of `/run` is the place for those.
     pub(crate) programs: &'a [(&'a str, &'a Path)],
 }
@@ -51,7 +51,8 @@ impl Machine<'_> {
             mount(kind, directory, kind, MsFlags::empty(), Some("mode=0755"))
                 .context(format_args!("mount {directory}"))?;
         }
-        for (path, text) in USERS.iter().chain(self.files) {
+        let files = self.files.iter().map(|(path, text)| (*path, text.as_str()));
+        for (path, text) in USERS.into_iter().chain(files) {
             fs::write(in_directory(path)?, text).on("write", path.as_ref())?;
         }
         for (path, program) in self.programs {

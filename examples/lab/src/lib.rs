@@ -48,6 +48,7 @@ mod spec;
 mod takeover;
 mod tools;
 pub mod topology;
+mod typed;
 pub mod udp;
 
 pub use answers::Answers;
@@ -61,6 +62,6 @@ pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
 pub use network::Network;
 pub use outcome::{Outcome, skip};
-pub use pair::Pair;
+pub use pair::{Files, Pair};
 pub use takeover::{Count, Takeover};
 pub use tools::{run_tool, tool};

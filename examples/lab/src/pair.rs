@@ -15,8 +15,16 @@ use crate::error::{Error, Result};
 use crate::keepalived::{Machine, keepalived};
 use crate::lab::Lab;
 
-/// Where keepalived and lvsctl look for their files.
-const FILES: [&str; 2] = ["/etc/keepalived/keepalived.conf", "/etc/lvsctl/web.toml"];
+/// The files of a director, each a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Files<'a> {
+    /// The cluster, `/etc/lvsctl/web.toml`.
+    pub cluster: &'a str,
+    /// `/etc/keepalived/keepalived.conf`.
+    pub keepalived: &'a str,
+    /// The script for its FIFO, `/etc/keepalived/lvsctl-notify`.
+    pub notify: &'a str,
+}
 
 /// Where lvsctl lies here.
 const LVSCTL: &str = "/run/bin/lvsctl";
@@ -27,8 +35,8 @@ const EVERY: Duration = Duration::from_millis(20);
 /// A cluster with two directors, each with a keepalived that calls lvsctl.
 ///
 /// ```no_run
-/// # fn run(file: &str, configuration: &str, lvsctl: &std::path::Path) -> lvs_lab::Result<()> {
-/// let mut pair = lvs_lab::Pair::new(file, configuration, lvsctl)?;
+/// # fn run(files: lvs_lab::Files<'_>, lvsctl: &std::path::Path) -> lvs_lab::Result<()> {
+/// let mut pair = lvs_lab::Pair::new(files, lvsctl)?;
 /// let active = pair.wait_for_active()?;
 /// pair.kill(&active)?;
 /// assert_ne!(pair.wait_for_active()?, active);
@@ -39,7 +47,8 @@ const EVERY: Duration = Duration::from_millis(20);
 pub struct Pair {
     lab: Lab,
     cluster: Cluster,
-    files: [String; 2],
+    /// By their names.
+    files: [(&'static str, String); 3],
     lvsctl: PathBuf,
     running: BTreeMap<String, Daemon>,
 }
@@ -47,19 +56,26 @@ pub struct Pair {
 impl Pair {
     /// Configures the real servers and starts keepalived on both directors, the file's first one first: all
     /// else is its to have done. When this returns, that one is active and the other one stands by.
-    /// `file` and `keepalived` are the texts of their files, `lvsctl` is the program.
+    /// `lvsctl` is the program.
     ///
     /// # Errors
     /// The file is no cluster that can be built, or Debian's keepalived is not there.
-    pub fn new(file: &str, keepalived: &str, lvsctl: &Path) -> Result<Self> {
-        let cluster = Cluster::from_toml(file)?;
+    pub fn new(files: Files<'_>, lvsctl: &Path) -> Result<Self> {
+        let cluster = Cluster::from_toml(files.cluster)?;
         let lab = Lab::new(&cluster, 1)?;
         for server in cluster.real_servers() {
             lab.apply_to(server.name.as_str())?;
         }
         let mut pair = Self {
             lab,
-            files: [in_a_clone(keepalived), file.to_owned()],
+            files: [
+                ("/etc/lvsctl/web.toml", files.cluster.to_owned()),
+                (
+                    "/etc/keepalived/keepalived.conf",
+                    in_a_clone(files.keepalived),
+                ),
+                ("/etc/keepalived/lvsctl-notify", in_a_clone(files.notify)),
+            ],
             lvsctl: lvsctl.to_owned(),
             running: BTreeMap::new(),
             cluster,
@@ -98,20 +114,21 @@ impl Pair {
         directors.map(|it| it.name.to_string()).collect()
     }
 
-    /// Switches a director on: its cables are plugged in and keepalived starts.
+    /// Switches a director on: keepalived starts, and has it stand by; then its cables are plugged in. So one
+    /// that comes back has dropped by then what a machine forgets when its power fails.
     ///
     /// # Errors
-    /// There is none of that name, or keepalived cannot be started.
+    /// There is none of that name, keepalived cannot be started, or lvsctl does not what it is to do.
     pub fn start(&mut self, director: &str) -> Result<()> {
-        let [configuration, file] = &self.files;
-        let [conf, toml] = FILES;
         let machine = Machine {
             name: director,
-            files: &[(conf, configuration), (toml, file)],
+            files: &self.files,
             programs: &[(LVSCTL, &self.lvsctl)],
         };
+        self.lab.network().plug_in(director, false)?;
         let daemon = keepalived(self.lab.node(director)?, machine)?;
         self.running.insert(director.to_owned(), daemon);
+        self.wait_for_standby(director)?;
         self.lab.network().plug_in(director, true)
     }
 
@@ -172,14 +189,18 @@ impl Pair {
         let started = Instant::now();
         while !met()? {
             if started.elapsed() > PATIENCE {
-                let said = self.running.iter();
-                let said = said.map(|(name, it)| format!("{name}:\n{}", it.said()));
-                let said = said.collect::<String>();
-                return Err(Error::failed(format!("{what}: not so\n{said}")));
+                return Err(self.explained(&Error::failed(format!("{what}: not so"))));
             }
             thread::sleep(EVERY);
         }
         Ok(())
+    }
+
+    /// An error, and what the daemons have said.
+    pub(crate) fn explained(&self, error: &Error) -> Error {
+        let said = self.running.iter();
+        let said = said.map(|(name, it)| format!("\n{name}:\n{}", it.said()));
+        Error::failed(format!("{error}{}", said.collect::<String>()))
     }
 
     fn carries(&self, director: &str) -> Result<Carries> {

@@ -83,7 +83,9 @@ impl Takeover {
             let (changed, beats) = (Instant::now(), begun.load(Ordering::Relaxed));
             change(pair, &before)?;
             let late = has_come(changed + BOUND * 2, beats + BEATS * 2);
-            Ok::<_, Error>((before, changed, ask_until(late, &mut kept, &server)?))
+            let answers = ask_until(late, &mut kept, &server);
+            let answers = answers.map_err(|error| pair.explained(&error))?;
+            Ok::<_, Error>((before, changed, answers))
         })?;
         let (before, changed, answers) = watched?;
         let after = pair.wait_for_active()?;

@@ -5,8 +5,8 @@
 use std::net::TcpStream;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{Plan, PlanOptions};
-use lvs_lab::{Answers, Lab, run_command, run_tool};
+use lvs_core::cluster::Plan;
+use lvs_lab::{Answers, Lab, run_tool};
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::TcpMaxSeg;
 
@@ -314,23 +314,13 @@ fn two_directors_typed_by_hand() {
     assert_alternates(&ask(&cluster, &lab, 0, 4));
 }
 
-/// Every machine set up by the lines that its plan prints, typed with Debian's own tools: nothing is left to
-/// do afterwards.
+/// Every machine set up by hand.
 fn typed(text: &str) -> (Cluster, Lab) {
     let cluster = Cluster::from_toml(text).unwrap();
     let lab = Lab::new(&cluster, 1).unwrap();
     for stage in cluster.rollout(None) {
         let state = cluster.node(stage.node.as_str()).unwrap();
-        let machine = lab.node(stage.node.as_str()).unwrap();
-        let plan = || {
-            let plan = machine.run(|host| state.plan(host, PlanOptions::default()));
-            plan.unwrap().unwrap()
-        };
-        let script = plan().to_shell();
-        let arguments = ["-ec".into(), script.clone().into()];
-        let status = run_command(lab.network(), machine, &"sh".into(), &arguments).unwrap();
-        assert!(status.success(), "{status}:\n{script}");
-        assert!(plan().is_empty(), "after\n{script}\nstill\n{}", plan());
+        lab.type_plan(&state).unwrap();
     }
     lab.wait_for_servers().unwrap();
     (cluster, lab)

@@ -22,6 +22,7 @@ lvs_lab::main! {
     marks_over_ipv6,
     the_director_serves_too_by_nat,
     the_director_serves_too_by_direct_routing,
+    all_that_typed_by_hand,
 }
 
 /// Two virtual IPs on one network and a third on another, three protocols, two methods, real servers on two
@@ -318,4 +319,26 @@ fn the_director_serves_too_by_nat() {
 fn the_director_serves_too_by_direct_routing() {
     serves_too(&local_node(include_str!("../../dr.toml"), ""));
     serves_too(&local_node(include_str!("../../tunnel.toml"), ""));
+}
+
+/// The lines that a plan prints say all of it: protocols, marks, persistence, local nodes, daemons, switches.
+fn all_that_typed_by_hand() {
+    let nat = include_str!("../../nat.toml");
+    let synchronised = format!(
+        "{nat}\n[sync]\nid = 1\ninterface = \"eth1\"\n[ipvs]\nudp-timeout = 30\nconntrack = true\n"
+    );
+    let marked = marked(include_str!("../../dr.toml"), "172.16.5.11", "ipv4");
+    for text in [MANY, &marked, &local_node(nat, ""), &synchronised] {
+        let cluster = Cluster::from_toml(text).unwrap();
+        let lab = Lab::new(&cluster, 1).unwrap();
+        for stage in cluster.rollout(None) {
+            let state = cluster.node(stage.node.as_str()).unwrap();
+            lab.type_plan(&state).unwrap();
+        }
+        lab.load_rules().unwrap();
+        lab.wait_for_servers().unwrap();
+        for service in cluster.services() {
+            lab.ask(&service.service.id, 2).unwrap();
+        }
+    }
 }
