@@ -182,7 +182,7 @@ pub(crate) fn an_interface_that_networkd_configures() {
 }
 
 /// Something that only sleeps, under another name.
-fn run_as(name: &str) -> std::process::Child {
+pub(crate) fn run_as(name: &str) -> std::process::Child {
     let path = format!("/run/{name}");
     symlink("/bin/sleep", &path).unwrap();
     Command::new(path).arg("1000").spawn().unwrap()

@@ -78,6 +78,7 @@ lvs_lab::main! {
     machines::a_full_connection_tracker,
     pair::healthy_by_masquerading,
     pair::healthy_by_direct_routing,
+    pair::keepalived_belongs_to_it,
     pair::a_floating_address_on_the_standby,
     pair::neither_is_active,
     pair::a_floating_gateway_that_is_missing,

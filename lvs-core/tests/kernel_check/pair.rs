@@ -87,6 +87,15 @@ pub(crate) fn healthy_by_direct_routing() {
     is_sound(&serving(""));
 }
 
+/// Somebody has to decide who is active.
+pub(crate) fn keepalived_belongs_to_it() {
+    let web = Web::new(&masqueraded());
+    let mut program = crate::machines::run_as("keepalived");
+    all_sound(&web);
+    program.kill().unwrap();
+    program.wait().unwrap();
+}
+
 /// A standby that was never told.
 pub(crate) fn a_floating_address_on_the_standby() {
     let web = Web::new(&masqueraded());

@@ -17,7 +17,9 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         let running = facts
             .managers
             .iter()
-            .filter(|name| IPVS.contains(&name.as_str()));
+            .filter(|name| IPVS.contains(&name.as_str()))
+            // Of two directors it says which one is active.
+            .filter(|name| !(cluster.is_paired() && *name == "keepalived"));
         found.extend(running.map(|name| other(facts, name)));
     }
     found.extend(carrying_vip(cluster, facts).filter_map(|interface| {
