@@ -5,6 +5,8 @@ use std::path::Path;
 use lvs_lab::{Files, Pair, Takeover};
 
 lvs_lab::main! {
+    // They measure time.
+    guests = 1;
     nat_the_active_one_dies,
     nat_the_active_one_is_ended,
     dr_the_active_one_dies,

@@ -64,6 +64,7 @@ impl IfName {
     pub const LO: Self = Self(Cow::Borrowed("lo"));
 
     /// A name that is known to be one.
+    #[cfg(feature = "cluster")]
     pub(crate) const fn fixed(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
     }

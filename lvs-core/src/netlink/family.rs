@@ -3,7 +3,7 @@
 //! Own few lines, because the vendor's parser of these answers fails at the first attribute it
 //! does not know and panics on some.
 
-use super::attributes::{Attributes, Writer, read_str, read_u16};
+use super::attributes::{Attributes, Writer, read_u16};
 use super::conn::Conn;
 use crate::error::{Cause, Error, Operation, Result};
 
@@ -33,6 +33,7 @@ pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Res
 }
 
 /// As [`resolve`], but never makes the kernel load a module: asks for all families there are.
+#[cfg(feature = "cluster")]
 pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result<Option<u16>> {
     let replies = conn.dump(operation, CONTROLLER, &GET_FAMILY)?;
     let mut named = replies
@@ -41,9 +42,10 @@ pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result
     Ok(named.find_map(|reply| number(&reply.payload)))
 }
 
+#[cfg(feature = "cluster")]
 fn is_named(payload: &[u8], name: &str) -> bool {
     let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..).unwrap_or_default());
-    attributes.any(|(kind, value)| kind == FAMILY_NAME && read_str(value) == Some(name))
+    attributes.any(|(kind, value)| kind == FAMILY_NAME && super::attributes::read_str(value) == Some(name))
 }
 
 /// The number in an answer, from its generic netlink header on.
