@@ -45,7 +45,9 @@ pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result
 #[cfg(feature = "cluster")]
 fn is_named(payload: &[u8], name: &str) -> bool {
     let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..).unwrap_or_default());
-    attributes.any(|(kind, value)| kind == FAMILY_NAME && super::attributes::read_str(value) == Some(name))
+    attributes.any(|(kind, value)| {
+        kind == FAMILY_NAME && super::attributes::read_str(value) == Some(name)
+    })
 }
 
 /// The number in an answer, from its generic netlink header on.
