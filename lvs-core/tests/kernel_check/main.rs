@@ -24,7 +24,7 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 
 lvs_lab::main! {
     // They wait for clients that wait for answers.
-    guests = 4;
+    guests = 6;
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
