@@ -23,44 +23,7 @@ const FILES: Files<'_> = Files {
     notify: include_str!("../../examples/keepalived-notify.sh"),
 };
 
-const DR: &str = r#"
-name = "web"
-forwarding = "dr"
-
-[[directors]]
-name = "lb1"
-gateway = "192.168.1.254"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32", floating = true },
-  { interface = "eth0", address = "192.168.1.21/24" },
-]
-
-[[directors]]
-name = "lb2"
-gateway = "192.168.1.254"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32", floating = true },
-  { interface = "eth0", address = "192.168.1.22/24" },
-]
-
-[sync]
-id = 1
-interface = "eth0"
-
-[[services]]
-address = "172.16.5.11:80"
-scheduler = "rr"
-
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
-gateway = "192.168.1.254"
-
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
-gateway = "192.168.1.254"
-"#;
+const DR: &str = include_str!("../../examples/lab/tests/two_directors_dr.toml");
 
 fn nat_the_active_one_dies() -> Outcome {
     let mut pair = pair(FILES)?;

@@ -132,7 +132,7 @@ fn strangers(observed: &mut Observed, random: &mut Random) {
 /// Somebody has been here with a screwdriver.
 fn disturb(observed: &mut Observed, random: &mut Random) {
     for value in observed.sysctls.values_mut() {
-        *value = random.pick(&[value, "0", "1"]).to_owned();
+        *value = random.pick(&[value.as_str(), "0", "1"]).to_owned();
     }
     observed.addresses.retain(|_| !random.once_in(4));
     observed.routes.retain(|_| !random.once_in(4));
