@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lvs_core::Cluster;
 use lvs_core::cluster::{
-    Director, IpvsState, NodeState, Observed, Plan, PlanOptions, RealServer, VirtualDestination,
+    DesiredState, Director, IpvsState, Observed, Plan, PlanOptions, RealServer, VirtualDestination,
     VirtualService,
 };
 use lvs_core::ipvs::{Forwarding, SchedulerName, Service, ServiceId};
@@ -40,7 +40,7 @@ fn server(number: u32) -> RealServer {
     server
 }
 
-fn director(services: u32, destinations: u32) -> NodeState {
+fn director(services: u32, destinations: u32) -> DesiredState {
     let vip = Ipv4Addr::new(172, 16, 5, 11);
     let mut director = Director::new("director".parse().unwrap());
     director.addresses = vec![
@@ -62,7 +62,7 @@ fn director(services: u32, destinations: u32) -> NodeState {
 }
 
 /// A machine on which nothing has been done.
-fn fresh(node: &NodeState) -> Observed {
+fn fresh(node: &DesiredState) -> Observed {
     Observed {
         links: node.links.keys().map(|name| (name.clone(), true)).collect(),
         sysctls: node

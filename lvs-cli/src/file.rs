@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{Document, DocumentError, NodeState, Role};
+use lvs_core::cluster::{DesiredState, Document, DocumentError, Role};
 
 use crate::arguments::{StateArguments, Target};
 use crate::exit::Problem;
 
 /// The machine of the cluster file that this one is.
-pub(crate) fn node(target: &Target) -> Result<NodeState, Problem> {
+pub(crate) fn node(target: &Target) -> Result<DesiredState, Problem> {
     let cluster = cluster(&target.file)?;
     match &target.node {
         Some(name) => named(&cluster, name),
@@ -20,7 +20,7 @@ pub(crate) fn node(target: &Target) -> Result<NodeState, Problem> {
 
 /// The same, and if it is one of two directors, in that role; where none is said, in the one it was last
 /// applied in: who changes the file need not know who is active, and must not change it by the way.
-pub(crate) fn node_as(target: &Target, role: Option<Role>) -> Result<NodeState, Problem> {
+pub(crate) fn node_as(target: &Target, role: Option<Role>) -> Result<DesiredState, Problem> {
     let cluster = cluster(&target.file)?;
     let node = match &target.node {
         Some(name) => named(&cluster, name),
@@ -32,10 +32,10 @@ pub(crate) fn node_as(target: &Target, role: Option<Role>) -> Result<NodeState, 
 /// A machine in its role, if it has any.
 pub(crate) fn in_role(
     cluster: &Cluster,
-    node: NodeState,
+    node: DesiredState,
     state: &StateArguments,
     role: Option<Role>,
-) -> Result<NodeState, Problem> {
+) -> Result<DesiredState, Problem> {
     match (node.role, role) {
         (None, None) => return Ok(node),
         (None, Some(_)) => return Err(roleless(&node)),
@@ -47,7 +47,7 @@ pub(crate) fn in_role(
     node_as.ok_or_else(|| roleless(&node))
 }
 
-fn roleless(node: &NodeState) -> Problem {
+fn roleless(node: &DesiredState) -> Problem {
     let (name, cluster) = (&node.name, &node.cluster);
     Problem::usage(format!(
         "--role: {name} is not one of two directors of {cluster}"
@@ -55,7 +55,7 @@ fn roleless(node: &NodeState) -> Problem {
 }
 
 /// Both active would be worse than an error.
-fn undecided(cluster: &Cluster, node: &NodeState) -> Problem {
+fn undecided(cluster: &Cluster, node: &DesiredState) -> Problem {
     let directors: Vec<_> = cluster
         .directors()
         .iter()
@@ -108,13 +108,13 @@ fn refusal(file: &str, error: &DocumentError) -> String {
 }
 
 /// The machine of that name.
-pub(crate) fn named(cluster: &Cluster, name: &str) -> Result<NodeState, Problem> {
+pub(crate) fn named(cluster: &Cluster, name: &str) -> Result<DesiredState, Problem> {
     let unknown = || Problem::usage(format!("--node {name}: the file has {}", names(cluster)));
     cluster.node(name).ok_or_else(unknown)
 }
 
 /// By the whole host name, or by its first part.
-fn this_machine(cluster: &Cluster) -> Result<NodeState, Problem> {
+fn this_machine(cluster: &Cluster) -> Result<DesiredState, Problem> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim();
     let short = host.split('.').next().unwrap_or(host);

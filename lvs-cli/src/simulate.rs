@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use lvs_core::cluster::WantedService;
+use lvs_core::cluster::DesiredService;
 use lvs_core::ipvs::{DestinationId, Family, Protocol, ServiceId};
 use lvs_core::scheduler::{Clients, Simulation, Workload};
 use lvs_core::{Cluster, InvalidValue};
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
 }
 
 /// The service that is meant: the only one, unless it is named.
-fn wanted(cluster: &Cluster, arguments: &SimulateArguments) -> Result<WantedService, Problem> {
+fn wanted(cluster: &Cluster, arguments: &SimulateArguments) -> Result<DesiredService, Problem> {
     // Of two directors either would do: both have the same services.
     let director = cluster.directors().first();
     let node = director.and_then(|director| cluster.node(director.name.as_str()));
@@ -98,7 +98,10 @@ fn wanted(cluster: &Cluster, arguments: &SimulateArguments) -> Result<WantedServ
     }
 }
 
-fn simulate(service: &WantedService, arguments: &SimulateArguments) -> Result<Simulation, Problem> {
+fn simulate(
+    service: &DesiredService,
+    arguments: &SimulateArguments,
+) -> Result<Simulation, Problem> {
     let id = service.service.id;
     let (protocol, target) = match id {
         ServiceId::Socket { protocol, address } => (protocol, address),
@@ -142,7 +145,7 @@ fn refused(error: InvalidValue) -> Problem {
 }
 
 /// Real servers by their addresses.
-fn names(service: &WantedService) -> Names {
+fn names(service: &DesiredService) -> Names {
     let destinations = service.destinations.iter();
     destinations
         .map(|wanted| (wanted.value.id, wanted.why.clone()))
@@ -150,7 +153,7 @@ fn names(service: &WantedService) -> Names {
 }
 
 fn report<'a>(
-    service: &'a WantedService,
+    service: &'a DesiredService,
     simulation: &Simulation,
     names: &'a Names,
     moved: Option<f64>,

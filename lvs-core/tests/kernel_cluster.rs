@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lvs_core::cluster::{
-    Aftermath, ApplyError, Event, Failure, NodeState, Observed, Plan, PlanOptions, Scope,
+    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
 };
 use lvs_core::ipvs::{Daemon, DaemonRole, SchedulerName, Service};
 use lvs_core::net::{Address, Net};
@@ -54,15 +54,15 @@ fn machine() -> lvs_core::Result<Netns> {
     Ok(netns)
 }
 
-fn node(text: &str, name: &str) -> NodeState {
+fn node(text: &str, name: &str) -> DesiredState {
     Cluster::from_toml(text).unwrap().node(name).unwrap()
 }
 
-fn apply(node: &NodeState, host: &mut Host) -> Result<Plan, ApplyError> {
+fn apply(node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
     node.apply(host, PlanOptions::default(), &mut |_| ())
 }
 
-fn observe(node: &NodeState, host: &mut Host) -> Observed {
+fn observe(node: &DesiredState, host: &mut Host) -> Observed {
     Observed::read(host, &Scope::of(node)).unwrap()
 }
 

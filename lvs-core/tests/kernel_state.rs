@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lvs_core::cluster::{
-    Aftermath, ApplyError, Event, Failure, NodeState, Observed, Plan, PlanOptions, Scope, State,
+    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope, State,
 };
 use lvs_core::ipvs::SchedulerName;
 use lvs_core::net::{Address, Net};
@@ -59,16 +59,16 @@ fn on_a_machine(test: impl FnOnce(&mut Host, State) + Send) -> Outcome {
     })?
 }
 
-fn node(text: &str, name: &str) -> NodeState {
+fn node(text: &str, name: &str) -> DesiredState {
     Cluster::from_toml(text).unwrap().node(name).unwrap()
 }
 
-fn apply(state: &State, node: &NodeState, host: &mut Host) -> Result<Plan, ApplyError> {
+fn apply(state: &State, node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
     let mut held = state.lock("apply").unwrap();
     held.apply(node, host, PlanOptions::default(), &mut |_| ())
 }
 
-fn remove(state: &State, node: &NodeState, host: &mut Host) -> Result<Plan, ApplyError> {
+fn remove(state: &State, node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
     state
         .lock("remove")
         .unwrap()
@@ -76,7 +76,7 @@ fn remove(state: &State, node: &NodeState, host: &mut Host) -> Result<Plan, Appl
 }
 
 /// With `forwarding` of every interface, whatever the file says.
-fn look(node: &NodeState, host: &mut Host) -> Observed {
+fn look(node: &DesiredState, host: &mut Host) -> Observed {
     let mut observed = Observed::read(host, &Scope::of(node)).unwrap();
     for interface in ["lo", "eth0", "eth1", "port0"] {
         let key = SysctlKey::forwarding(&Conf::Interface(name(interface)));
@@ -86,7 +86,7 @@ fn look(node: &NodeState, host: &mut Host) -> Observed {
     observed
 }
 
-fn record_of(state: &State, node: &NodeState) -> PathBuf {
+fn record_of(state: &State, node: &DesiredState) -> PathBuf {
     let file = format!("{}@{}.json", node.cluster, node.name);
     state.directory().join(file)
 }
@@ -130,7 +130,7 @@ fn a_removal_brings_every_machine_back() -> Outcome {
 const TUNNEL: &str = include_str!("../../examples/tunnel.toml");
 
 /// A real server of the tunnel example in another wrapping.
-fn wrapped(tunnel: &str) -> NodeState {
+fn wrapped(tunnel: &str) -> DesiredState {
     for module in ["ipip", "fou", "ip_gre"] {
         lvs_lab::load_module(module).unwrap();
     }
@@ -290,7 +290,7 @@ fn one_virtual_ip_is_one_clusters() -> Outcome {
 }
 
 /// The scheduler does not exist, which only the kernel finds out.
-fn unknown_scheduler(mut node: NodeState) -> NodeState {
+fn unknown_scheduler(mut node: DesiredState) -> DesiredState {
     for service in &mut node.services {
         service.service.scheduler = SchedulerName::new("nosuch").unwrap();
     }
@@ -499,7 +499,7 @@ fn an_apply_can_die_at_any_phase() -> Outcome {
     Ok(())
 }
 
-fn die_at_phase(fatal: usize, state: &State, node: &NodeState) {
+fn die_at_phase(fatal: usize, state: &State, node: &DesiredState) {
     let mut phases = 0;
     let mut body = || {
         let mut held = state.lock("apply").unwrap();

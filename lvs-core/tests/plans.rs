@@ -12,11 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{NodeState, Observed, Plan, PlanOptions, Role};
+use lvs_core::cluster::{DesiredState, Observed, Plan, PlanOptions, Role};
 
 struct Case {
     directory: PathBuf,
-    node: NodeState,
+    node: DesiredState,
     observed: Observed,
     options: PlanOptions,
     remove: bool,

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{Drain, Draining, NodeState, Observed, Plan, PlanOptions, Record, Role};
+use lvs_core::cluster::{DesiredState, Drain, Draining, Observed, Plan, PlanOptions, Record, Role};
 use lvs_core::ipvs::Weight;
 use lvs_core::net::{Address, Route};
 use lvs_core::sysctl::SysctlKey;
@@ -21,11 +21,11 @@ const TWO: &str = include_str!("../../examples/two_directors.toml");
 
 const TAKE_OVER: PlanOptions = PlanOptions { take_over: true };
 
-fn node(text: &str, name: &str) -> NodeState {
+fn node(text: &str, name: &str) -> DesiredState {
     Cluster::from_toml(text).unwrap().node(name).unwrap()
 }
 
-fn nothing(node: &NodeState) -> Record {
+fn nothing(node: &DesiredState) -> Record {
     Record::new(node.cluster.clone(), node.name.clone())
 }
 
@@ -36,7 +36,7 @@ fn observed(case: &str) -> Observed {
 }
 
 /// A machine and its record after an apply.
-fn applied(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
+fn applied(node: &DesiredState, record: &Record, before: &Observed) -> (Record, Observed) {
     let plan = Plan::with_record(node, before, record, TAKE_OVER);
     let after = plan.outcome(before);
     let cautious = record.before_applying(node, before, &plan);
@@ -59,7 +59,7 @@ fn cut_short(before: &Observed, plan: &Plan, retried: &dyn Fn(&Observed) -> Plan
     }
 }
 
-fn removed(node: &NodeState, record: &Record, before: &Observed) -> (Record, Observed) {
+fn removed(node: &DesiredState, record: &Record, before: &Observed) -> (Record, Observed) {
     let plan = Plan::removal_with_record(node, before, record);
     let cautious = record.before_removal();
     let retried = |now: &Observed| Plan::removal_with_record(node, now, &cautious);
@@ -104,7 +104,7 @@ fn same(one: &Observed, two: &Observed) {
 }
 
 /// Names and machines of every case that is not refused.
-fn cases() -> Vec<(String, NodeState, Observed)> {
+fn cases() -> Vec<(String, DesiredState, Observed)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
     let directories = fs::read_dir(root)
         .unwrap()
@@ -124,7 +124,7 @@ fn cases() -> Vec<(String, NodeState, Observed)> {
             observed(&case),
         )
     };
-    let can_be = |node: &NodeState, observed: &Observed| {
+    let can_be = |node: &DesiredState, observed: &Observed| {
         Plan::new(node, observed, TAKE_OVER).refusals.is_empty()
     };
     let cases: Vec<_> = directories

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use lvs_core::cluster::{
-    NodeName, NodeState, Plan, PlanOptions, Role, VirtualDestination, VirtualService,
+    DesiredState, NodeName, Plan, PlanOptions, Role, VirtualDestination, VirtualService,
 };
 use lvs_core::ipvs::{Protocol, ServiceId};
 use lvs_core::{Cluster, Host, Netns};
@@ -132,7 +132,7 @@ impl Lab {
         self.apply_state(state.ok_or_else(|| unknown(name))?)
     }
 
-    fn apply_state(&self, state: NodeState) -> Result<Plan> {
+    fn apply_state(&self, state: DesiredState) -> Result<Plan> {
         let name = state.name.clone();
         let apply = |host: &mut Host| state.apply(host, PlanOptions::default(), &mut |_| {});
         let result = self.node(name.as_str())?.run(apply)?;

@@ -1,7 +1,7 @@
 //! A plan as an operator would carry it out.
 
 use lvs_core::Host;
-use lvs_core::cluster::{NodeState, Plan, PlanOptions};
+use lvs_core::cluster::{DesiredState, Plan, PlanOptions};
 
 use crate::command::run_command;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ impl Lab {
     ///
     /// # Errors
     /// A line fails, or afterwards something is left to do.
-    pub fn type_plan(&self, state: &NodeState) -> Result<()> {
+    pub fn type_plan(&self, state: &DesiredState) -> Result<()> {
         let script = self.plan(state)?.to_shell();
         let machine = self.node(state.name.as_str())?;
         let arguments = ["-ec".into(), script.clone().into()];
@@ -27,7 +27,7 @@ impl Lab {
         }
     }
 
-    fn plan(&self, state: &NodeState) -> Result<Plan> {
+    fn plan(&self, state: &DesiredState) -> Result<Plan> {
         let plan = |host: &mut Host| state.plan(host, PlanOptions::default());
         let plan = self.node(state.name.as_str())?.run(plan)?;
         plan.map_err(|error| Error::failed(format!("{}: {error}", state.name)))

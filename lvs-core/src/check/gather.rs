@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Entry, Facts, Listener, Reading, probe, sntp, sockets, surroundings};
-use crate::cluster::{Cluster, NodeState, Observed, Part, Scope};
+use crate::cluster::{Cluster, DesiredState, Observed, Part, Scope};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
@@ -86,7 +86,7 @@ impl Facts {
     pub fn gather(
         host: &mut Host,
         cluster: &Cluster,
-        node: &NodeState,
+        node: &DesiredState,
         gather: &Gather,
     ) -> Result<Self> {
         let mut facts = Self::unknown(node.name.clone());

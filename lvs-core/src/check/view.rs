@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::Facts;
 use crate::cluster::{
-    Cluster, Director, Match, NodeName, NodeState, RealServer, VirtualDestination, VirtualService,
+    Cluster, DesiredState, Director, Match, NodeName, RealServer, VirtualDestination,
+    VirtualService,
 };
 use crate::ipvs::{Connection, Family, Forwarding, ServiceId, Weight};
 use crate::net::{Address, IpNet, Route};
@@ -24,7 +25,7 @@ pub(super) fn director_here<'a>(cluster: &'a Cluster, facts: &Facts) -> Option<&
 
 /// What the machine of the facts must look like, in the role that it has; nothing where nothing was
 /// looked at.
-pub(super) fn state(cluster: &Cluster, facts: &Facts) -> Option<NodeState> {
+pub(super) fn state(cluster: &Cluster, facts: &Facts) -> Option<DesiredState> {
     let name = facts.node.as_str();
     let role = facts.role.filter(|_| cluster.is_paired());
     let state = match role {

@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeState, Record, WantedService};
+use super::{DesiredService, DesiredState, Record};
 use crate::error::InvalidValue;
 use crate::ipvs::{DestinationId, Weight};
 use crate::sysctl::SysctlKey;
@@ -98,7 +98,7 @@ pub(super) fn how(drains: &BTreeMap<Drain, Draining>, id: &DestinationId) -> Opt
 const WHY_TEMPLATES: &str =
     "a client's persistence must not bring it back to a server that is drained";
 
-impl NodeState {
+impl DesiredState {
     /// Takes the weight from every destination that somebody has drained.
     pub(super) fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
         for service in &mut self.services {
@@ -110,14 +110,14 @@ impl NodeState {
     /// Weight 0 alone does not stop who has a persistence template.
     pub(super) fn expire_templates(&mut self) {
         let sticks =
-            |it: &WantedService| it.service.persistence.is_some() && !it.drained.is_empty();
+            |it: &DesiredService| it.service.persistence.is_some() && !it.drained.is_empty();
         if self.services.iter().any(sticks) {
             self.sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE, 1, WHY_TEMPLATES);
         }
     }
 }
 
-impl WantedService {
+impl DesiredService {
     fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
         for wanted in &mut self.destinations {
             let id = wanted.value.id;
@@ -143,7 +143,7 @@ impl WantedService {
 
 impl Record {
     /// What a machine must look like, with those drained that somebody has drained.
-    pub(super) fn honoured<'a>(&self, node: &'a NodeState) -> Cow<'a, NodeState> {
+    pub(super) fn honoured<'a>(&self, node: &'a DesiredState) -> Cow<'a, DesiredState> {
         if self.drains().is_empty() {
             return Cow::Borrowed(node);
         }

@@ -2,12 +2,12 @@
 //! now, and the safe order of the steps between.
 //!
 //! ```text
-//! file ──▶ Document ──▶ Cluster ──node()──▶ NodeState ─┐
+//! file ──▶ Document ──▶ Cluster ──node()──▶ DesiredState ─┐
 //!                                                      ├─▶ Plan ──▶ text, shell, JSON, apply
 //! kernel ─────────────────────────────────▶ Observed ──┘
 //! ```
 //!
-//! [`Cluster`] is valid by construction, from a file or from plain Rust. [`NodeState`] (desired),
+//! [`Cluster`] is valid by construction, from a file or from plain Rust. [`DesiredState`] (desired),
 //! [`Observed`] (found) and [`Plan`] (the way from one to the other) are three types; all but reading
 //! and applying is pure.
 
@@ -17,6 +17,7 @@ mod convert;
 mod convert_director;
 mod convert_service;
 mod convert_tunnel;
+mod desired;
 mod director;
 pub mod document;
 mod drain;
@@ -25,7 +26,6 @@ mod ipvs_table;
 mod left;
 mod name;
 mod nearest;
-mod node;
 mod observed;
 mod packet_match;
 pub mod plan;
@@ -46,13 +46,13 @@ use std::net::IpAddr;
 
 pub use apply::{Aftermath, ApplyError, Event, Failure};
 pub use clock::Clock;
+pub use desired::{Desired, DesiredService, DesiredState, Part};
 pub use director::Director;
 pub use document::Document;
 pub use drain::{Drain, Draining};
 pub use error::{DocumentError, Position};
 pub use left::{Left, Waited};
 pub use name::{ClusterName, NodeName};
-pub use node::{NodeState, Part, Wanted, WantedService};
 pub use observed::{IpvsState, Observed, ObservedService, Scope};
 pub use packet_match::Match;
 pub use plan::{Plan, PlanOptions};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drain::{Drain, Draining};
 use super::plan::{Action, Change, Refusal};
-use super::{ClusterName, NodeName, NodeState, Observed, Role};
+use super::{ClusterName, DesiredState, NodeName, Observed, Role};
 use crate::ipvs::{Daemon, DaemonRole, Destination, DestinationId, Service, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::AddressId;
@@ -234,7 +234,7 @@ impl Record {
 
     /// Why another cluster must not come to this machine beside this one: a virtual IP can be one
     /// cluster's only, else each would take away the other's services.
-    pub(super) fn claims(&self, node: &NodeState) -> Vec<Refusal> {
+    pub(super) fn claims(&self, node: &DesiredState) -> Vec<Refusal> {
         if !self.applied || self.cluster == node.cluster {
             return Vec::new();
         }

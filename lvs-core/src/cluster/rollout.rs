@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::plan::Plan;
-use super::{Cluster, Director, NodeName, NodeState, Observed, PlanOptions, Role};
+use super::{Cluster, DesiredState, Director, NodeName, Observed, PlanOptions, Role};
 
 /// What is done on a machine in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -161,7 +161,7 @@ impl Cluster {
 }
 
 /// A machine that looks like nothing but what a cluster wants of it.
-fn ideal(node: &NodeState) -> Observed {
+fn ideal(node: &DesiredState) -> Observed {
     Observed {
         links: node.links.keys().map(|name| (name.clone(), true)).collect(),
         addresses: node

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
-use lvs_core::cluster::{NodeState, PlanOptions, Role};
+use lvs_core::cluster::{DesiredState, PlanOptions, Role};
 use lvs_core::ipvs::{Command, DestinationId, Seconds, ServiceId};
 use lvs_core::net::{Address, IpNet, Route};
 use lvs_core::sysctl::SysctlKey;
@@ -57,7 +57,7 @@ impl Web {
     }
 
     /// What a machine must look like now.
-    fn state(&self, node: &str) -> NodeState {
+    fn state(&self, node: &str) -> DesiredState {
         let role = match node == self.active {
             true => Role::Active,
             false => Role::Standby,

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use lvs_core::cluster::{Event, NodeState, Observed, PlanOptions, Scope, State};
+use lvs_core::cluster::{DesiredState, Event, Observed, PlanOptions, Scope, State};
 use lvs_core::{Cluster, Host, IfName, Netns};
 use tempfile::TempDir;
 
@@ -79,7 +79,7 @@ struct Undisturbed {
 }
 
 impl Job {
-    fn node(&self, text: &str) -> NodeState {
+    fn node(&self, text: &str) -> DesiredState {
         Cluster::from_toml(text).unwrap().node(self.node).unwrap()
     }
 
@@ -147,17 +147,17 @@ fn name(text: &str) -> IfName {
     text.parse().unwrap()
 }
 
-fn apply(state: &State, node: &NodeState, host: &mut Host) {
+fn apply(state: &State, node: &DesiredState, host: &mut Host) {
     let mut held = state.lock("apply").unwrap();
     held.apply(node, host, OPTIONS, &mut |_| ()).unwrap();
 }
 
-fn remove(state: &State, node: &NodeState, host: &mut Host) {
+fn remove(state: &State, node: &DesiredState, host: &mut Host) {
     let mut held = state.lock("remove").unwrap();
     held.remove(node, host, &mut |_| ()).unwrap();
 }
 
-fn observe(node: &NodeState, host: &mut Host) -> Observed {
+fn observe(node: &DesiredState, host: &mut Host) -> Observed {
     Observed::read(host, &Scope::of(node)).unwrap()
 }
 
@@ -176,7 +176,7 @@ pub(crate) fn child() -> Option<ExitCode> {
     Some(ExitCode::SUCCESS)
 }
 
-fn apply_until(state: &State, node: &NodeState, stop: usize, host: &mut Host) {
+fn apply_until(state: &State, node: &DesiredState, stop: usize, host: &mut Host) {
     let mut phases = 0;
     say("ready");
     let mut held = state.lock("apply").unwrap();

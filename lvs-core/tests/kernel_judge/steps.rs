@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use lvs_core::cluster::plan::{Action, Change, Kind, LinkState, Setting, Step};
-use lvs_core::cluster::{NodeState, Observed, Scope, Wanted};
+use lvs_core::cluster::{Desired, DesiredState, Observed, Scope};
 use lvs_core::net::{Address, IpNet, Route, RouteId, Scope as Reach};
 use lvs_core::sysctl::{Conf, SysctlKey};
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -59,7 +59,7 @@ const KINDS: [(&str, Kind); 14] = [
 ];
 
 /// A director of whom every switch is read that any machine of any cluster can need.
-fn everything() -> NodeState {
+fn everything() -> DesiredState {
     let cluster = Cluster::from_toml(include_str!("../../../examples/nat.toml")).unwrap();
     let mut node = cluster.node("director").unwrap();
     let mut keys = vec![SysctlKey::IPV6_FORWARDING];
@@ -68,7 +68,7 @@ fn everything() -> NodeState {
     }
     for key in keys {
         let (value, why) = (String::new(), String::new());
-        node.sysctls.insert(key, Wanted { value, why });
+        node.sysctls.insert(key, Desired { value, why });
     }
     node
 }

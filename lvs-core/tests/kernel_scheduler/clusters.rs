@@ -1,6 +1,6 @@
 //! The example clusters: what a simulation says is what happens after `apply`.
 
-use lvs_core::cluster::{NodeState, PlanOptions};
+use lvs_core::cluster::{DesiredState, PlanOptions};
 use lvs_core::ipvs::{DestinationId, ServiceId};
 use lvs_core::scheduler::{Clients, Flow, Simulation, Workload};
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -27,7 +27,7 @@ pub(crate) fn simulations_are_the_real_picks() {
     }
 }
 
-fn workload(director: &NodeState) -> Workload {
+fn workload(director: &DesiredState) -> Workload {
     let ServiceId::Socket { address, .. } = director.services[0].service.id else {
         panic!("the examples have no firewall marks");
     };
@@ -41,7 +41,7 @@ fn workload(director: &NodeState) -> Workload {
 /// Whom the connections get on a machine to which the cluster was applied.
 fn really(
     host: &mut Host,
-    director: &NodeState,
+    director: &DesiredState,
     workload: &Workload,
 ) -> Vec<Option<DestinationId>> {
     let name = |text: &str| -> IfName { text.parse().unwrap() };

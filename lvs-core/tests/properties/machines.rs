@@ -2,7 +2,7 @@
 
 use lvs_core::IfName;
 use lvs_core::cluster::{
-    Cluster, IpvsState, NodeState, Observed, ObservedService, Part, Plan, PlanOptions, Scope,
+    Cluster, DesiredState, IpvsState, Observed, ObservedService, Part, Plan, PlanOptions, Scope,
 };
 use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Weight};
 use lvs_core::net::{Address, Route};
@@ -12,7 +12,7 @@ use crate::clusters;
 use crate::random::Random;
 
 /// A machine on which a plan for `node` has something to do, or nothing.
-pub(crate) fn machine(node: &NodeState, random: &mut Random) -> Observed {
+pub(crate) fn machine(node: &DesiredState, random: &mut Random) -> Observed {
     let mut observed = fresh(node, random);
     if random.once_in(2) {
         let other = clusters::cluster(random);
@@ -42,7 +42,7 @@ const DEVICES: [&str; 5] = [
     "/lvs-ip6gre/",
 ];
 
-fn fresh(node: &NodeState, random: &mut Random) -> Observed {
+fn fresh(node: &DesiredState, random: &mut Random) -> Observed {
     let links: Vec<IfName> = ["lo", "eth0", "eth1"]
         .map(|name| name.parse().unwrap())
         .into();
@@ -66,7 +66,7 @@ fn fresh(node: &NodeState, random: &mut Random) -> Observed {
 }
 
 /// What another cluster, or an older file of this one, has left here.
-fn partly(other: &Cluster, node: &NodeState, observed: &mut Observed, random: &mut Random) {
+fn partly(other: &Cluster, node: &DesiredState, observed: &mut Observed, random: &mut Random) {
     if let Some(older) = other.node(node.name.as_str()) {
         let plan = Plan::new(&older, observed, PlanOptions { take_over: true });
         do_some(&plan, observed, random);

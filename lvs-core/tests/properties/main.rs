@@ -12,7 +12,7 @@ mod random;
 use std::collections::BTreeSet;
 
 use lvs_core::cluster::plan::{Action, Change, Kind};
-use lvs_core::cluster::{IpvsState, NodeState, Observed, Plan, PlanOptions};
+use lvs_core::cluster::{DesiredState, IpvsState, Observed, Plan, PlanOptions};
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::{Listener, RouteId, Tunnel};
 use random::Random;
@@ -22,7 +22,7 @@ const SEEDS: u64 = 500;
 /// One machine of a random cluster, as it must look and as it does.
 struct Case {
     seed: u64,
-    node: NodeState,
+    node: DesiredState,
     observed: Observed,
     options: PlanOptions,
 }
@@ -153,7 +153,7 @@ fn strangers_things_are_not_named() {
 }
 
 /// Whether the file names it: its exact address, route, switch, interface, or its service.
-fn is_named(node: &NodeState, action: &Action) -> bool {
+fn is_named(node: &DesiredState, action: &Action) -> bool {
     match action {
         Action::Tunnel(change) => {
             let is = |it: &Tunnel| node.tunnels.iter().any(|wanted| wanted.value == *it);
@@ -190,7 +190,7 @@ fn service(action: &Action) -> Option<ServiceId> {
     }
 }
 
-fn is_on_virtual_ip(node: &NodeState, action: &Action) -> bool {
+fn is_on_virtual_ip(node: &DesiredState, action: &Action) -> bool {
     matches!(service(action), Some(ServiceId::Socket { address, .. }) if node.virtual_ips.contains(&address.ip()))
 }
 

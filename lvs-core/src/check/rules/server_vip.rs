@@ -6,7 +6,7 @@ use super::tunnel::is_fit;
 use crate::check::view::{carried_vips, receives, state};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::plan::{Action, Change};
-use crate::cluster::{Cluster, NodeState};
+use crate::cluster::{Cluster, DesiredState};
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -39,7 +39,7 @@ fn add(address: &Address) -> String {
     Action::Address(Change::add(address.clone())).to_shell()
 }
 
-fn missing(facts: &Facts, node: &NodeState, wanted: &Address) -> Finding {
+fn missing(facts: &Facts, node: &DesiredState, wanted: &Address) -> Finding {
     let vip = wanted.id.network.addr();
     let seen = format!("no interface has {vip}");
     let finding = Finding::new(Code::VIP_MISSING_ON_SERVER, &wanted.id, seen).on(&facts.node);

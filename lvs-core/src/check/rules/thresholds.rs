@@ -2,7 +2,7 @@
 
 use crate::check::view::{director_here, state};
 use crate::check::{Code, Facts, Finding};
-use crate::cluster::{Cluster, NodeState, VirtualDestination, VirtualService};
+use crate::cluster::{Cluster, DesiredState, VirtualDestination, VirtualService};
 use crate::ipvs::{Destination, DestinationStatus, ServiceId, Weight};
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
@@ -59,7 +59,7 @@ fn full(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
 }
 
 /// Whether it is the file that says so.
-fn is_meant(node: Option<&NodeState>, service: ServiceId, it: &Destination) -> bool {
+fn is_meant(node: Option<&DesiredState>, service: ServiceId, it: &Destination) -> bool {
     let services = node.into_iter().flat_map(|node| &node.services);
     let ours = services.filter(|wanted| wanted.service.id == service);
     let destinations = ours.flat_map(|wanted| &wanted.destinations);

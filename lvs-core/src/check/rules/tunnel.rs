@@ -3,7 +3,7 @@
 
 use crate::check::view::state;
 use crate::check::{Code, Facts, Finding};
-use crate::cluster::{Cluster, NodeState, Observed};
+use crate::cluster::{Cluster, DesiredState, Observed};
 use crate::ipvs::{Destination, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::net::{Listener, Tunnel};
@@ -27,7 +27,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 }
 
 /// Whether an interface is none of a tunnel's, or there as the tunnel wants it.
-pub(super) fn is_fit(facts: &Facts, node: &NodeState, name: &IfName) -> bool {
+pub(super) fn is_fit(facts: &Facts, node: &DesiredState, name: &IfName) -> bool {
     let mut wanted = node.tunnels.iter().map(|wanted| &wanted.value);
     let tunnel = wanted.find(|it| it.name == *name);
     let observed = facts.observed.as_ref();
@@ -79,7 +79,7 @@ fn port(facts: &Facts, observed: &Observed, wanted: &Listener) -> Option<Finding
 }
 
 /// Destinations that the director's table wraps in something else than the file says.
-fn wrapped(facts: &Facts, node: &NodeState, observed: &Observed) -> Vec<Finding> {
+fn wrapped(facts: &Facts, node: &DesiredState, observed: &Observed) -> Vec<Finding> {
     let mut found = Vec::new();
     for service in &node.services {
         let id = service.service.id;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Event;
 use crate::cluster::plan::{Action, Phase};
-use crate::cluster::{NodeState, Part, Role};
+use crate::cluster::{DesiredState, Part, Role};
 use crate::error::Error;
 use crate::host::Host;
 use crate::name::IfName;
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// What has been said of the addresses of one machine.
 pub(super) struct Announcer<'a> {
-    node: Option<&'a NodeState>,
+    node: Option<&'a DesiredState>,
     /// What was said at once.
     said: Vec<Address>,
     /// Where it could not be said when it was last tried.
@@ -30,7 +30,7 @@ pub(super) struct Announcer<'a> {
 
 impl<'a> Announcer<'a> {
     /// Of a director; of other machines, or of none in particular, there is nothing to say.
-    pub(super) fn new(node: Option<&'a NodeState>) -> Self {
+    pub(super) fn new(node: Option<&'a DesiredState>) -> Self {
         Self {
             node: node.filter(|node| node.part == Part::Director),
             said: Vec::new(),
@@ -97,7 +97,7 @@ impl<'a> Announcer<'a> {
 }
 
 /// An IPv6 address that others are still asked about is not announced: it may prove to be theirs.
-fn is_told(node: &NodeState, address: &Address) -> bool {
+fn is_told(node: &DesiredState, address: &Address) -> bool {
     let is_sure = address.id.network.addr().is_ipv4() || address.no_dad;
     node.is_switch(&address.id) && address.id.interface != IfName::LO && is_sure
 }

@@ -6,7 +6,7 @@ use super::announce::Announcer;
 use super::execute::{self, execute};
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::plan::Plan;
-use crate::cluster::{NodeState, Observed, Scope};
+use crate::cluster::{DesiredState, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -26,7 +26,7 @@ pub(in crate::cluster) struct Job<'a> {
     /// Asked before each phase; once it says yes, everything is taken back.
     pub(in crate::cluster) is_stopped: &'a dyn Fn() -> bool,
     /// Whose addresses neighbours are told of.
-    pub(in crate::cluster) announced: Option<&'a NodeState>,
+    pub(in crate::cluster) announced: Option<&'a DesiredState>,
     /// Asked when something is done and proven; where it says no, everything is taken back.
     pub(in crate::cluster) confirmation: Option<Confirmation<'a>>,
 }

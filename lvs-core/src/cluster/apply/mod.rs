@@ -11,7 +11,7 @@ pub(in crate::cluster) use job::Job;
 use std::time::Duration;
 
 use super::plan::{Phase, Plan, PlanOptions, Step};
-use super::{NodeState, Observed, Scope};
+use super::{DesiredState, Observed, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::net::Address;
@@ -45,7 +45,7 @@ pub enum Event<'a> {
     Unrecorded(&'a Error),
 }
 
-impl NodeState {
+impl DesiredState {
     /// What would have to change on this machine. Nothing is touched, not even a module loaded.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{NodeState, Part, Record};
+use crate::cluster::{DesiredState, Part, Record};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -20,7 +20,7 @@ pub struct Scope {
 impl Scope {
     /// What the plan of a machine can need.
     #[must_use]
-    pub fn of(node: &NodeState) -> Self {
+    pub fn of(node: &DesiredState) -> Self {
         Self {
             sysctls: node.sysctls.keys().cloned().collect(),
             links: node.links.keys().cloned().collect(),
@@ -49,7 +49,7 @@ impl Scope {
     /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
     /// put back as it was found.
     #[must_use]
-    pub fn recorded(node: &NodeState, record: &Record) -> Self {
+    pub fn recorded(node: &DesiredState, record: &Record) -> Self {
         let mut scope = Self::of(&record.honoured(node));
         scope.sysctls.extend(record.sysctls().cloned());
         scope.links.extend(record.interfaces().cloned());

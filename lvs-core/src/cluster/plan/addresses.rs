@@ -4,20 +4,20 @@ use std::cmp::Reverse;
 
 use super::subject::Subject;
 use super::{Action, Change, Step};
-use crate::cluster::{NodeState, Observed};
+use crate::cluster::{DesiredState, Observed};
 use crate::net::Address;
 
-pub(super) fn own(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn own(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, false)
 }
 
 /// Those that draw traffic.
-pub(super) fn switches(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn switches(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, true)
 }
 
 /// Those that the other director is to carry.
-pub(super) fn released(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let there = node.absent.iter().filter_map(|absent| {
         let found = seen.address(&absent.value.id)?;
         let action = Action::Address(Change::delete(found.clone()));
@@ -26,7 +26,7 @@ pub(super) fn released(node: &NodeState, seen: &Observed) -> Vec<Step> {
     later_first(there.collect(), seen)
 }
 
-fn missing(node: &NodeState, seen: &Observed, switches: bool) -> Vec<Step> {
+fn missing(node: &DesiredState, seen: &Observed, switches: bool) -> Vec<Step> {
     node.addresses
         .iter()
         .filter(|wanted| node.is_switch(&wanted.value.id) == switches)
@@ -54,7 +54,7 @@ pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
 }
 
 /// Differences that the kernel cannot change in place, and addresses that stand elsewhere too.
-pub(super) fn notes(node: &NodeState, observed: &Observed) -> Vec<String> {
+pub(super) fn notes(node: &DesiredState, observed: &Observed) -> Vec<String> {
     let wanted = || node.addresses.iter().map(|wanted| &wanted.value);
     let named = || wanted().chain(node.absent.iter().map(|absent| &absent.value));
     let is_named = |found: &Address| named().any(|it| it.id == found.id);

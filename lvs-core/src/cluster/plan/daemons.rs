@@ -4,25 +4,25 @@
 //! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
 
 use super::{Action, Change, Refusal, Step};
-use crate::cluster::{NodeState, Observed, Record};
+use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::{Daemon, Destination, ServiceId};
 
 pub(super) const ABSENT: &str = "no longer in the file";
 
 /// Those that the cluster has started and the file no longer names.
-pub(super) fn stopped(node: &NodeState, seen: &Observed, record: &Record) -> Vec<Step> {
+pub(super) fn stopped(node: &DesiredState, seen: &Observed, record: &Record) -> Vec<Step> {
     let gone = seen.daemons.iter().filter(|it| is_gone(node, it, record));
     gone.map(|it| Step::new(Action::Daemon(Change::delete(it.clone())), ABSENT))
         .collect()
 }
 
-fn is_gone(node: &NodeState, daemon: &Daemon, record: &Record) -> bool {
+fn is_gone(node: &DesiredState, daemon: &Daemon, record: &Record) -> bool {
     let named = node.daemons.iter().any(|it| it.value.role == daemon.role);
     !named && record.is_applied() && record.made_daemon(daemon.role)
 }
 
 /// Those that must run, and as they must.
-pub(super) fn running(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn running(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let steps = node.daemons.iter().filter_map(|wanted| {
         let daemon = &wanted.value;
         let found = seen.daemons.iter().find(|it| it.role == daemon.role);
@@ -37,7 +37,7 @@ pub(super) fn running(node: &NodeState, seen: &Observed) -> Vec<Step> {
 }
 
 /// Of the two that exclude each other one is a stranger's.
-pub(super) fn refusals(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Refusal> {
+pub(super) fn refusals(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<Refusal> {
     let strangers = observed
         .daemons
         .iter()
@@ -74,7 +74,7 @@ pub(super) fn refusals(node: &NodeState, observed: &Observed, record: &Record) -
     refusals
 }
 
-fn wants_mixed(node: &NodeState) -> bool {
+fn wants_mixed(node: &DesiredState) -> bool {
     let mut services = node.services.iter();
     services.any(|wanted| {
         let family = wanted.service.id.family();
@@ -84,7 +84,7 @@ fn wants_mixed(node: &NodeState) -> bool {
 }
 
 fn foreign_mixed<'a>(
-    node: &'a NodeState,
+    node: &'a DesiredState,
     observed: &'a Observed,
 ) -> impl Iterator<Item = (ServiceId, &'a Destination)> {
     let foreign = observed.services().iter().filter(|found| {
@@ -102,7 +102,7 @@ fn foreign_mixed<'a>(
 }
 
 /// One takes the place of the other.
-pub(super) fn notes(node: &NodeState, observed: &Observed, record: &Record) -> Vec<String> {
+pub(super) fn notes(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<String> {
     let stops = observed.daemons.iter().any(|it| is_gone(node, it, record));
     let mut notes = Vec::new();
     if stops && wants_mixed(node) {

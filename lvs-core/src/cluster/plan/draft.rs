@@ -2,11 +2,11 @@
 
 use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, daemons, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
-use crate::cluster::{NodeState, Part, Record};
+use crate::cluster::{DesiredState, Part, Record};
 use crate::net::{Address, Route};
 
 pub(super) struct Draft<'a> {
-    node: &'a NodeState,
+    node: &'a DesiredState,
     observed: &'a Observed,
     seen: Observed,
     phases: Vec<Phase>,
@@ -16,7 +16,7 @@ pub(super) struct Draft<'a> {
 pub(super) type Planned<C> = (&'static str, fn(&C, &Observed) -> Vec<Step>);
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(node: &'a NodeState, observed: &'a Observed) -> Self {
+    pub(super) fn new(node: &'a DesiredState, observed: &'a Observed) -> Self {
         Self {
             node,
             observed,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Action, Change, PlanOptions, daemons, services, tunnels};
-use crate::cluster::{NodeState, Observed, Record};
+use crate::cluster::{DesiredState, Observed, Record};
 use crate::net::Address;
 
 /// Something that belongs to somebody else.
@@ -42,7 +42,7 @@ impl fmt::Display for Refusal {
 
 /// Services on other addresses and by firewall mark; addresses and routes that carry our number but
 /// no longer stand in the file, and of which no record knows.
-pub(super) fn foreign(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
+pub(super) fn foreign(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<Foreign> {
     let wanted = services::wanted(node);
     let services = observed.services().iter().map(|found| &found.service.id);
     let services = services
@@ -56,7 +56,7 @@ pub(super) fn foreign(node: &NodeState, observed: &Observed, record: &Record) ->
         .collect()
 }
 
-fn addresses(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
+fn addresses(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<Foreign> {
     let ours = observed.addresses.iter();
     let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
     let unnamed = ours.filter(|found| !node.names_address(&found.id));
@@ -66,7 +66,7 @@ fn addresses(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Fore
         .collect()
 }
 
-fn routes(node: &NodeState, observed: &Observed, record: &Record) -> Vec<Foreign> {
+fn routes(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<Foreign> {
     let ours = observed.routes.iter();
     let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
     let unnamed = ours.filter(|found| !node.names_route(&found.id));
@@ -84,7 +84,7 @@ fn named(what: &'static str, name: impl fmt::Display) -> Foreign {
 }
 
 pub(super) fn refusals(
-    node: &NodeState,
+    node: &DesiredState,
     observed: &Observed,
     record: &Record,
     options: PlanOptions,
@@ -108,7 +108,7 @@ pub(super) fn refusals(
     refusals
 }
 
-fn missing_links(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
+fn missing_links(node: &DesiredState, observed: &Observed) -> Vec<Refusal> {
     let there: Vec<_> = observed
         .links
         .keys()
@@ -133,7 +133,7 @@ fn missing_links(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
 }
 
 /// Those of a missing interface are said once, by the interface; those of ip_vs come with it.
-fn missing_sysctls(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
+fn missing_sysctls(node: &DesiredState, observed: &Observed) -> Vec<Refusal> {
     let keys = node
         .sysctls
         .keys()

@@ -1,10 +1,10 @@
 //! Interfaces that must be up. None is ever set down, but to be deleted.
 
 use super::{Action, Change, LinkState, Step};
-use crate::cluster::{NodeState, Observed};
+use crate::cluster::{DesiredState, Observed};
 use crate::name::IfName;
 
-pub(super) fn up(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn up(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let down = node
         .links
         .iter()

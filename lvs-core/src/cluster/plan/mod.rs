@@ -26,7 +26,7 @@ pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
-use super::{ClusterName, NodeName, NodeState, Observed, Part, Record, Role};
+use super::{ClusterName, DesiredState, NodeName, Observed, Part, Record, Role};
 use draft::{Draft, Planned};
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
@@ -89,7 +89,7 @@ impl Plan {
     /// address is the switch. So do the other floating addresses of two directors, and the one that is to
     /// stand by lets go of them first of all. On a real server the ARP switches come before the virtual IP.
     #[must_use]
-    pub fn new(node: &NodeState, observed: &Observed, options: PlanOptions) -> Self {
+    pub fn new(node: &DesiredState, observed: &Observed, options: PlanOptions) -> Self {
         let nobody = Record::new(node.cluster.clone(), node.name.clone());
         Self::with_record(node, observed, &nobody, options)
     }
@@ -98,7 +98,7 @@ impl Plan {
     /// longer names it, and who is drained stays so.
     #[must_use]
     pub fn with_record(
-        node: &NodeState,
+        node: &DesiredState,
         observed: &Observed,
         record: &Record,
         options: PlanOptions,
@@ -108,13 +108,13 @@ impl Plan {
             take_over: options.take_over || record.is_applied(),
         };
         let node = &*node;
-        let wanted = Wanted {
+        let wanted = DesiredPhases {
             node,
             record,
             options,
         };
         let mut draft = Draft::new(node, observed);
-        draft.phases(&wanted, &Wanted::PHASES);
+        draft.phases(&wanted, &DesiredPhases::PHASES);
         unnamed::phases(&mut draft, node, observed, record);
         draft.finish(record, foreign::refusals(node, observed, record, options))
     }
@@ -155,13 +155,13 @@ impl Plan {
 }
 
 /// What a plan goes by.
-struct Wanted<'a> {
-    node: &'a NodeState,
+struct DesiredPhases<'a> {
+    node: &'a DesiredState,
     record: &'a Record,
     options: PlanOptions,
 }
 
-impl Wanted<'_> {
+impl DesiredPhases<'_> {
     /// The order is half of what a plan is worth.
     const PHASES: [Planned<Self>; 19] = [
         (Phase::RELEASED[0], |it, seen| {

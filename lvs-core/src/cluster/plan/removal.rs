@@ -10,20 +10,20 @@
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
 use super::{Action, Change, Plan, Step, addresses, foreign, links, services, tunnels};
-use crate::cluster::{NodeState, Observed, ObservedService, Part, Record};
+use crate::cluster::{DesiredState, Observed, ObservedService, Part, Record};
 use crate::net::{Address, Tunnel};
 
 impl Plan {
     /// The way to a machine without the cluster, where nobody knows what was there before.
     #[must_use]
-    pub fn removal(node: &NodeState, observed: &Observed) -> Self {
+    pub fn removal(node: &DesiredState, observed: &Observed) -> Self {
         let nobody = Record::new(node.cluster.clone(), node.name.clone());
         Self::removal_with_record(node, observed, &nobody)
     }
 
     /// The way to the machine as it was found.
     #[must_use]
-    pub fn removal_with_record(node: &NodeState, observed: &Observed, record: &Record) -> Self {
+    pub fn removal_with_record(node: &DesiredState, observed: &Observed, record: &Record) -> Self {
         let removal = Removal {
             node,
             observed,
@@ -46,7 +46,7 @@ const WHY: &str = "it is the cluster's";
 const WHY_FOUND: &str = "as it was found";
 
 struct Removal<'a> {
-    node: &'a NodeState,
+    node: &'a DesiredState,
     observed: &'a Observed,
     record: &'a Record,
 }

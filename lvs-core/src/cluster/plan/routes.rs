@@ -2,23 +2,23 @@
 
 use super::subject::Subject;
 use super::{Action, Change, Step};
-use crate::cluster::{NodeState, Observed, Part, Wanted};
+use crate::cluster::{Desired, DesiredState, Observed, Part};
 use crate::net::Route;
 
 /// The routes that do not need a virtual IP.
-pub(super) fn own(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn own(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, false)
 }
 
 /// The routes that come after the virtual IPs: all of a real server, and of a director those whose
 /// gateway is on a virtual or floating address's network.
-pub(super) fn by_virtual_ips(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn by_virtual_ips(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, true)
 }
 
 /// Those that need addresses which the other director is to carry: they would go with these, or stay
 /// without use.
-pub(super) fn released(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let there = node.absent_routes.iter().filter_map(|absent| {
         let found = seen.route(&absent.value.id)?;
         let is_it = found.gateway == absent.value.gateway;
@@ -28,7 +28,7 @@ pub(super) fn released(node: &NodeState, seen: &Observed) -> Vec<Step> {
     there.collect()
 }
 
-fn missing(node: &NodeState, seen: &Observed, after_virtual: bool) -> Vec<Step> {
+fn missing(node: &DesiredState, seen: &Observed, after_virtual: bool) -> Vec<Step> {
     let routes = node.routes.iter();
     routes
         .filter(|wanted| needs_switch(node, &wanted.value) == after_virtual)
@@ -36,7 +36,7 @@ fn missing(node: &NodeState, seen: &Observed, after_virtual: bool) -> Vec<Step> 
         .collect()
 }
 
-fn needs_switch(node: &NodeState, route: &Route) -> bool {
+fn needs_switch(node: &DesiredState, route: &Route) -> bool {
     let Some(gateway) = route.gateway else {
         return true;
     };
@@ -51,7 +51,7 @@ fn needs_switch(node: &NodeState, route: &Route) -> bool {
 }
 
 /// A segment size that nothing demands is left as it is found.
-fn step(wanted: &Wanted<Route>, seen: &Observed) -> Option<Step> {
+fn step(wanted: &Desired<Route>, seen: &Observed) -> Option<Step> {
     let change = match seen.route(&wanted.value.id) {
         Some(found) => {
             let mut route = wanted.value.clone();

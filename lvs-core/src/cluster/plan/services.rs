@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Action, BoundDestination, Change, PlanOptions, Step};
 use crate::cluster::observed::ObservedService;
-use crate::cluster::{NodeState, Observed, Record, Wanted, WantedService};
+use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
 use crate::ipvs::{Destination, Seconds, ServiceId, Timeouts, Weight};
 
-pub(super) fn timeouts(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn timeouts(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let found = seen.timeouts();
     let or = |wanted: Seconds, found| if wanted == Seconds(0) { found } else { wanted };
     let wanted = Timeouts {
@@ -22,7 +22,7 @@ pub(super) fn timeouts(node: &NodeState, seen: &Observed) -> Vec<Step> {
     step.into_iter().collect()
 }
 
-pub(super) fn services(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn services(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let found = found(seen);
     let changes = node.services.iter().filter_map(|wanted| {
         let service = &wanted.service;
@@ -38,14 +38,18 @@ pub(super) fn services(node: &NodeState, seen: &Observed) -> Vec<Step> {
 }
 
 /// In the file's order, as a person would type them.
-pub(super) fn destinations_added(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn destinations_added(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     each(node, seen, |service, wanted, found| match found {
         Some(_) => None,
         None => Some(Change::add(bound(service.service.id, wanted.value))),
     })
 }
 
-pub(super) fn destinations_edited(node: &NodeState, seen: &Observed, record: &Record) -> Vec<Step> {
+pub(super) fn destinations_edited(
+    node: &DesiredState,
+    seen: &Observed,
+    record: &Record,
+) -> Vec<Step> {
     each(node, seen, |service, wanted, found| {
         let (id, found) = (service.service.id, *found?);
         let mut destination = wanted.value;
@@ -67,11 +71,11 @@ fn kept_weight(record: &Record, service: &ServiceId, found: &Destination) -> Wei
 /// Asks for a change of each wanted destination, beside the one that is found; its reason is the real
 /// server's name.
 fn each(
-    node: &NodeState,
+    node: &DesiredState,
     seen: &Observed,
     change: impl Fn(
-        &WantedService,
-        &Wanted<Destination>,
+        &DesiredService,
+        &Desired<Destination>,
         Option<&Destination>,
     ) -> Option<Change<BoundDestination>>,
 ) -> Vec<Step> {
@@ -93,7 +97,7 @@ fn each(
 /// Destinations of services the file names, where it does not name them; and all of those services
 /// that are deleted, so that the way back knows them.
 pub(super) fn destinations_deleted(
-    node: &NodeState,
+    node: &DesiredState,
     seen: &Observed,
     record: &Record,
     options: PlanOptions,
@@ -111,7 +115,7 @@ pub(super) fn destinations_deleted(
 }
 
 fn destinations_unnamed(
-    wanted: &WantedService,
+    wanted: &DesiredService,
     found: &ObservedService,
 ) -> impl Iterator<Item = Step> {
     let named: HashSet<_> = wanted.destinations.iter().map(|it| it.value.id).collect();
@@ -129,7 +133,7 @@ fn destinations_unnamed(
 }
 
 pub(super) fn services_deleted(
-    node: &NodeState,
+    node: &DesiredState,
     seen: &Observed,
     record: &Record,
     options: PlanOptions,
@@ -157,7 +161,7 @@ pub(super) fn services_deleted(
 
 /// Whether a service that the file does not name is the cluster's all the same: by its virtual IP, or
 /// by the record.
-fn is_to_go(node: &NodeState, id: &ServiceId, record: &Record, options: PlanOptions) -> bool {
+fn is_to_go(node: &DesiredState, id: &ServiceId, record: &Record, options: PlanOptions) -> bool {
     (options.take_over && is_on_virtual_ip(node, id))
         || record.made_service(id)
         || node.absent_services.contains(id)
@@ -165,7 +169,7 @@ fn is_to_go(node: &NodeState, id: &ServiceId, record: &Record, options: PlanOpti
 
 /// Services on a virtual IP of the cluster that the file does not name.
 pub(super) fn unnamed<'a>(
-    node: &'a NodeState,
+    node: &'a DesiredState,
     seen: &'a Observed,
 ) -> impl Iterator<Item = &'a ObservedService> {
     let wanted = wanted(node);
@@ -195,7 +199,7 @@ fn delete(service: &ServiceId, destination: &Destination, why: &str) -> Step {
 }
 
 /// The services of the file, to be asked for many.
-pub(super) fn wanted(node: &NodeState) -> HashMap<ServiceId, &WantedService> {
+pub(super) fn wanted(node: &DesiredState) -> HashMap<ServiceId, &DesiredService> {
     let services = node.services.iter();
     services.map(|wanted| (wanted.service.id, wanted)).collect()
 }
@@ -206,7 +210,7 @@ fn found(seen: &Observed) -> HashMap<ServiceId, &ObservedService> {
     services.map(|found| (found.service.id, found)).collect()
 }
 
-pub(super) fn is_on_virtual_ip(node: &NodeState, id: &ServiceId) -> bool {
+pub(super) fn is_on_virtual_ip(node: &DesiredState, id: &ServiceId) -> bool {
     matches!(id, ServiceId::Socket { address, .. } if node.virtual_ips.contains(&address.ip()))
 }
 

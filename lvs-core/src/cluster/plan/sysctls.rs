@@ -1,23 +1,23 @@
 //! Kernel switches, each by its exact key.
 
 use super::{Action, Change, Setting, Step};
-use crate::cluster::{NodeState, Observed, Wanted};
+use crate::cluster::{Desired, DesiredState, Observed};
 use crate::sysctl::SysctlKey;
 
 /// `ip_forward` alone, and first: changing it changes `forwarding` of every interface.
-pub(super) fn ip_forward(node: &NodeState, seen: &Observed) -> Option<Step> {
+pub(super) fn ip_forward(node: &DesiredState, seen: &Observed) -> Option<Step> {
     let key = SysctlKey::IP_FORWARD;
     step(&key, node.sysctls.get(&key)?, seen)
 }
 
-pub(super) fn others(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn others(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     these(node, seen, |key| {
         *key != SysctlKey::IP_FORWARD && !is_of_ipvs(key)
     })
 }
 
 /// Those that are there only when the first service has loaded ip_vs, and its scheduler's module.
-pub(super) fn of_ipvs(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn of_ipvs(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     these(node, seen, is_of_ipvs)
 }
 
@@ -25,7 +25,7 @@ fn is_of_ipvs(key: &SysctlKey) -> bool {
     key.as_str().starts_with("net/ipv4/vs/")
 }
 
-fn these(node: &NodeState, seen: &Observed, which: impl Fn(&SysctlKey) -> bool) -> Vec<Step> {
+fn these(node: &DesiredState, seen: &Observed, which: impl Fn(&SysctlKey) -> bool) -> Vec<Step> {
     let these = node.sysctls.iter().filter(|(key, _)| which(key));
     these
         .filter_map(|(key, wanted)| step(key, wanted, seen))
@@ -33,7 +33,7 @@ fn these(node: &NodeState, seen: &Observed, which: impl Fn(&SysctlKey) -> bool) 
 }
 
 /// No step for a switch that does not exist: that is a refusal.
-fn step(key: &SysctlKey, wanted: &Wanted<String>, seen: &Observed) -> Option<Step> {
+fn step(key: &SysctlKey, wanted: &Desired<String>, seen: &Observed) -> Option<Step> {
     let found = seen.sysctls.get(key)?;
     (*found != wanted.value).then(|| {
         let setting = |value: &str| Setting {

@@ -1,10 +1,10 @@
 //! Tunnel devices and listeners that must be there. Equal by name; one that is there is never changed.
 
 use super::{Action, Change, Refusal, Step};
-use crate::cluster::{NodeState, Observed};
+use crate::cluster::{DesiredState, Observed};
 use crate::net::Tunnel;
 
-pub(super) fn made(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn made(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let missing = node
         .tunnels
         .iter()
@@ -18,7 +18,7 @@ pub(super) fn made(node: &NodeState, seen: &Observed) -> Vec<Step> {
 }
 
 /// Ports that must be open.
-pub(super) fn listening(node: &NodeState, seen: &Observed) -> Vec<Step> {
+pub(super) fn listening(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let missing = node
         .listeners
         .iter()
@@ -41,7 +41,7 @@ pub(super) fn is_idle(thing: &Action, seen: &Observed) -> bool {
 }
 
 /// Interfaces of the right name that do not unwrap what must be unwrapped.
-pub(super) fn refusals(node: &NodeState, observed: &Observed) -> Vec<Refusal> {
+pub(super) fn refusals(node: &DesiredState, observed: &Observed) -> Vec<Refusal> {
     let wanted = node.tunnels.iter().map(|wanted| &wanted.value);
     let unlike = wanted.filter(|wanted| {
         observed.links.contains_key(&wanted.name) && !observed.tunnels.contains(wanted)

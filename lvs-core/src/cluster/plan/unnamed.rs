@@ -3,7 +3,7 @@
 
 use super::draft::{Draft, Planned};
 use super::{Action, Step, addresses, tunnels};
-use crate::cluster::{NodeState, Observed, Record};
+use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
 
@@ -11,7 +11,7 @@ const WHY: &str = "no longer in the file";
 
 pub(super) fn phases(
     draft: &mut Draft<'_>,
-    node: &NodeState,
+    node: &DesiredState,
     observed: &Observed,
     record: &Record,
 ) {
@@ -26,7 +26,7 @@ pub(super) fn phases(
 }
 
 struct Unnamed<'a> {
-    node: &'a NodeState,
+    node: &'a DesiredState,
     observed: &'a Observed,
     record: &'a Record,
 }
@@ -72,7 +72,7 @@ impl Unnamed<'_> {
 }
 
 /// A service that stood there before the cluster, and not on one of its virtual IPs (any more).
-fn is_other_service(node: &NodeState, thing: &Action) -> bool {
+fn is_other_service(node: &DesiredState, thing: &Action) -> bool {
     match thing {
         Action::Service(change) => {
             thing.is_found()
@@ -98,7 +98,7 @@ pub(super) fn is_follower(thing: &Action) -> bool {
 
 /// Whether the file has something to say about a thing. With `ip_forward` it has about every
 /// interface's `forwarding` too, which follows it.
-fn is_named(node: &NodeState, thing: &Action) -> bool {
+fn is_named(node: &DesiredState, thing: &Action) -> bool {
     match thing {
         Action::Sysctl(change) => change
             .newest()
@@ -123,14 +123,14 @@ fn is_named(node: &NodeState, thing: &Action) -> bool {
     }
 }
 
-fn names_sysctl(node: &NodeState, key: &SysctlKey) -> bool {
+fn names_sysctl(node: &DesiredState, key: &SysctlKey) -> bool {
     node.sysctls.contains_key(key)
         || key
             .follows()
             .is_some_and(|leader| node.sysctls.contains_key(&leader))
 }
 
-fn names_route(node: &NodeState, route: &crate::net::Route) -> bool {
+fn names_route(node: &DesiredState, route: &crate::net::Route) -> bool {
     let mut wanted = node.routes.iter().map(|wanted| &wanted.value.id);
     wanted.any(|id| {
         id.metric == route.id.metric && id.destination.trunc() == route.id.destination.trunc()

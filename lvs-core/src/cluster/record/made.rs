@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Drained, Record};
 use crate::cluster::plan::{Action, BoundDestination, Change, Kind, LinkState, Plan, Setting};
-use crate::cluster::{NodeState, Observed};
+use crate::cluster::{DesiredState, Observed};
 use crate::ipvs::{Service, ServiceId, Timeouts, Weight};
 use crate::net::{Address, Route};
 
@@ -16,7 +16,7 @@ impl Record {
     /// made. What the plan takes away is still known, for it may stay; what goes along with something
     /// else and is put back stays whose it was.
     #[must_use]
-    pub fn before_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {
+    pub fn before_applying(&self, node: &DesiredState, observed: &Observed, plan: &Plan) -> Self {
         if plan.is_empty() {
             return self.after_applying(node, observed, plan);
         }
@@ -34,7 +34,7 @@ impl Record {
 
     /// The record beside a plan that is refused: but for the role, if that begins with letting go of
     /// addresses, nothing is done.
-    pub(in crate::cluster) fn refused(&self, node: &NodeState, plan: &Plan) -> Self {
+    pub(in crate::cluster) fn refused(&self, node: &DesiredState, plan: &Plan) -> Self {
         let (release, _) = plan.released_first();
         Self {
             role: match release.is_empty() {
@@ -47,11 +47,17 @@ impl Record {
 
     /// The record when the plan has been carried out: what it has taken away is forgotten.
     #[must_use]
-    pub fn after_applying(&self, node: &NodeState, observed: &Observed, plan: &Plan) -> Self {
+    pub fn after_applying(&self, node: &DesiredState, observed: &Observed, plan: &Plan) -> Self {
         self.applied_with(node, observed, plan, Gone::IsForgotten)
     }
 
-    fn applied_with(&self, node: &NodeState, observed: &Observed, plan: &Plan, gone: Gone) -> Self {
+    fn applied_with(
+        &self,
+        node: &DesiredState,
+        observed: &Observed,
+        plan: &Plan,
+        gone: Gone,
+    ) -> Self {
         let file = node;
         let node = &*self.honoured(node);
         let mut ledger = Ledger::of(self, observed, gone);
@@ -195,7 +201,7 @@ fn service_made(thing: &Action) -> Option<ServiceId> {
 
 /// Whatever the file names and is there, as found; unless it bears our mark from a time that nobody
 /// remembers.
-fn named(node: &NodeState, observed: &Observed) -> Vec<Action> {
+fn named(node: &DesiredState, observed: &Observed) -> Vec<Action> {
     let links = node.links.keys().filter_map(|name| {
         let up = *observed.links.get(name)?;
         let name = name.clone();
@@ -217,7 +223,7 @@ fn named(node: &NodeState, observed: &Observed) -> Vec<Action> {
     things
 }
 
-fn services(node: &NodeState, observed: &Observed) -> Vec<Action> {
+fn services(node: &DesiredState, observed: &Observed) -> Vec<Action> {
     let mut things = Vec::new();
     if node.timeouts != Timeouts::default() {
         things.push(Action::Timeouts(found(observed.timeouts(), false)));
@@ -282,8 +288,8 @@ fn sysctls<'a>(
 /// The weights that drained destinations get back: the file's, or where it leaves them to somebody
 /// else, the last one that was seen.
 fn drained(
-    file: &NodeState,
-    node: &NodeState,
+    file: &DesiredState,
+    node: &DesiredState,
     observed: &Observed,
     record: &Record,
 ) -> Vec<Drained> {

@@ -9,7 +9,7 @@ use super::lock::Lock;
 use super::{State, confirmation, file};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
-use crate::cluster::{ApplyError, Event, NodeState, Observed, Record, Scope};
+use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -47,7 +47,7 @@ impl Held {
         self
     }
 
-    /// Makes a machine look as it must, as [`NodeState::apply`] does, and remembers: how everything was
+    /// Makes a machine look as it must, as [`DesiredState::apply`] does, and remembers: how everything was
     /// found, before anything is changed; what was made. What was made before and is no longer in the
     /// file is taken away.
     ///
@@ -55,7 +55,7 @@ impl Held {
     /// What failed, and what stands now: see [`ApplyError`].
     pub fn apply(
         &mut self,
-        node: &NodeState,
+        node: &DesiredState,
         host: &mut Host,
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
@@ -94,7 +94,7 @@ impl Held {
     /// What failed, and what stands now: see [`ApplyError`].
     pub fn remove(
         &mut self,
-        node: &NodeState,
+        node: &DesiredState,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
@@ -120,7 +120,7 @@ impl Held {
         scope: Scope,
         plan: &dyn Fn(&Observed) -> Plan,
         remember: &dyn Fn(&Observed, &Plan) -> Result<()>,
-        announced: Option<&NodeState>,
+        announced: Option<&DesiredState>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {

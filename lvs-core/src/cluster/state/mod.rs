@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 pub use held::Held;
 
 use super::plan::{Plan, PlanOptions, Refusal};
-use super::{ClusterName, NodeName, NodeState, Observed, Record, Scope};
+use super::{ClusterName, DesiredState, NodeName, Observed, Record, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -91,7 +91,7 @@ impl State {
     ///
     /// # Errors
     /// The record cannot be read, or is none.
-    pub fn record(&self, node: &NodeState) -> Result<Record> {
+    pub fn record(&self, node: &DesiredState) -> Result<Record> {
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         Ok(file::read(&self.path(&node.cluster, &node.name))?.unwrap_or_else(nothing))
     }
@@ -118,7 +118,7 @@ impl State {
     ///
     /// # Errors
     /// Those of [`records`](Self::records) and [`Observed::read`].
-    pub fn plan(&self, node: &NodeState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
+    pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
         let record = self.record(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &record))?;
         let mut plan = Plan::with_record(node, &observed, &record, options);
@@ -130,14 +130,14 @@ impl State {
     ///
     /// # Errors
     /// Those of [`record`](Self::record) and [`Observed::read`].
-    pub fn plan_removal(&self, node: &NodeState, host: &mut Host) -> Result<Plan> {
+    pub fn plan_removal(&self, node: &DesiredState, host: &mut Host) -> Result<Plan> {
         let record = self.record(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &record))?;
         Ok(Plan::removal_with_record(node, &observed, &record))
     }
 
     /// Virtual IPs that other clusters have on this machine.
-    fn claims(&self, node: &NodeState) -> Result<Vec<Refusal>> {
+    fn claims(&self, node: &DesiredState) -> Result<Vec<Refusal>> {
         let records = self.records()?;
         Ok(records
             .iter()

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{NodeState, Wanted, addresses, dr};
+use super::{Desired, DesiredState, addresses, dr};
 use crate::cluster::{Cluster, NodeName};
 use crate::ipvs::{Encapsulation, Family, Forwarding, TunnelChecksum};
 use crate::name::IfName;
@@ -25,7 +25,7 @@ struct Wrapped {
     encapsulation: Encapsulation,
 }
 
-pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, name: &NodeName) {
+pub(super) fn real_server(state: &mut DesiredState, cluster: &Cluster, name: &NodeName) {
     let mut seen = BTreeSet::new();
     for wrapped in wrapped(cluster, name) {
         if seen.insert(wrapped) {
@@ -56,7 +56,7 @@ fn wrapped<'a>(
         .flatten()
 }
 
-fn unwrap(state: &mut NodeState, wrapped: &Wrapped) {
+fn unwrap(state: &mut DesiredState, wrapped: &Wrapped) {
     let device = device(wrapped);
     let interface = device.name.clone();
     state.link(
@@ -84,16 +84,16 @@ fn unwrap(state: &mut NodeState, wrapped: &Wrapped) {
 }
 
 /// One address is enough, wherever it is: with direct routing besides it stands on lo already.
-fn carry(state: &mut NodeState, vip: IpAddr, interface: IfName) {
+fn carry(state: &mut DesiredState, vip: IpAddr, interface: IfName) {
     let mut carried = state.addresses.iter();
     if carried.any(|wanted| wanted.value.id.network.addr() == vip) {
         return;
     }
-    state.addresses.push(Wanted::new(
+    state.addresses.push(Desired::new(
         addresses::virtual_on(interface.clone(), vip),
         "packets have the virtual IP as their destination when they are unwrapped",
     ));
-    state.routes.push(Wanted::new(
+    state.routes.push(Desired::new(
         addresses::host_route(vip, interface),
         "the virtual IP is reached by the tunnel device",
     ));
@@ -137,7 +137,7 @@ const fn has_gre_checksum(encapsulation: Encapsulation) -> bool {
 /// Answers go the ordinary way, but what clients send is wrapped: they are asked for segments that
 /// leave room for that, or long requests would hang where ICMP is filtered.
 pub(super) fn replies(
-    state: &mut NodeState,
+    state: &mut DesiredState,
     cluster: &Cluster,
     name: &NodeName,
     gateway: Option<IpAddr>,
@@ -163,9 +163,9 @@ impl Cluster {
 
 /// A machine without an IPv4 address of its own would ask by ARP in the virtual IP's name, whatever
 /// `arp_announce` says, and so draw its traffic. A gateway of the other family is not asked for by ARP.
-fn ipv4_by_ipv6(state: &mut NodeState, gateway: Option<IpAddr>) {
+fn ipv4_by_ipv6(state: &mut DesiredState, gateway: Option<IpAddr>) {
     match gateway {
-        Some(gateway) if gateway.is_ipv6() => state.routes.push(Wanted::new(
+        Some(gateway) if gateway.is_ipv6() => state.routes.push(Desired::new(
             addresses::default_route_of(Family::Ipv4, gateway),
             "answers are IPv4, and no ARP may be sent in the virtual IP's name",
         )),
@@ -177,7 +177,7 @@ fn ipv4_by_ipv6(state: &mut NodeState, gateway: Option<IpAddr>) {
     }
 }
 
-fn ask_for_less(state: &mut NodeState, family: Family, segment: u32) {
+fn ask_for_less(state: &mut DesiredState, family: Family, segment: u32) {
     let mut routes = state.routes.iter_mut();
     let default = routes.find(|route| {
         let id = &route.value.id;

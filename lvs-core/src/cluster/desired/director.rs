@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{NodeState, Part, Wanted, WantedService, dr, nat, tunnel};
+use super::{Desired, DesiredService, DesiredState, Part, dr, nat, tunnel};
 use crate::cluster::real_server::first_of;
 use crate::cluster::{
     Cluster, Director, NodeName, Role, Sync, VirtualDestination, VirtualService, packet_match,
@@ -13,7 +13,7 @@ use crate::name::IfName;
 use crate::net::Address;
 use crate::sysctl::SysctlKey;
 
-impl NodeState {
+impl DesiredState {
     pub(super) fn director(cluster: &Cluster, director: &Director, role: Option<Role>) -> Self {
         let mut state = Self::new(cluster, &director.name, Part::Director);
         state.role = role;
@@ -60,11 +60,11 @@ impl NodeState {
             ..address
         };
         match self.role {
-            Some(Role::Standby) => self.absent.push(Wanted::new(
+            Some(Role::Standby) => self.absent.push(Desired::new(
                 address,
                 "only the active director may carry it",
             )),
-            _ => self.addresses.push(Wanted::new(address, why)),
+            _ => self.addresses.push(Desired::new(address, why)),
         }
     }
 
@@ -79,7 +79,7 @@ impl NodeState {
         };
         let daemons = sync.daemons().into_iter();
         self.daemons = daemons
-            .map(|daemon| Wanted::new(daemon.clone(), why(&daemon)))
+            .map(|daemon| Desired::new(daemon.clone(), why(&daemon)))
             .collect();
     }
 
@@ -125,8 +125,8 @@ impl Cluster {
     }
 }
 
-fn wanted_service(cluster: &Cluster, service: &VirtualService) -> WantedService {
-    let mut wanted = WantedService {
+fn wanted_service(cluster: &Cluster, service: &VirtualService) -> DesiredService {
+    let mut wanted = DesiredService {
         service: service.service.clone(),
         keep_weight: service.keep_weight,
         destinations: Vec::new(),
@@ -151,7 +151,7 @@ fn destination(
     cluster: &Cluster,
     service: &VirtualService,
     it: &VirtualDestination,
-) -> Option<Wanted<Destination>> {
+) -> Option<Desired<Destination>> {
     let address = cluster.real_ip(service, it)?;
     let server = cluster.real_server(&it.real_server);
     let weight = server.map(|server| server.weight).unwrap_or_default();
@@ -161,7 +161,7 @@ fn destination(
         thresholds: it.thresholds,
         ..Destination::new(id, it.forwarding)
     };
-    Some(Wanted::new(destination, it.real_server.as_str()))
+    Some(Desired::new(destination, it.real_server.as_str()))
 }
 
 /// The director as its own real server answers by an address of its own, not by a virtual one,

@@ -26,14 +26,14 @@ use crate::sysctl::SysctlKey;
 
 /// Something a machine must have, and what for: a sentence's end that every plan shows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Wanted<T> {
+pub struct Desired<T> {
     /// The thing.
     pub value: T,
     /// What it is for.
     pub why: String,
 }
 
-impl<T> Wanted<T> {
+impl<T> Desired<T> {
     fn new(value: T, why: impl Into<String>) -> Self {
         Self {
             value,
@@ -44,20 +44,20 @@ impl<T> Wanted<T> {
 
 /// A service with its destinations, as the director's kernel must hold them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WantedService {
+pub struct DesiredService {
     /// The service.
     pub service: Service,
     /// Weights count only when a destination is added.
     pub keep_weight: bool,
     /// In the order in which they are to be added; the reason is the real server's name.
-    pub destinations: Vec<Wanted<Destination>>,
+    pub destinations: Vec<Desired<Destination>>,
     /// Those that get no new connections, with the weight they get back: of real servers that the file
     /// drains, and by a drain on record, which may even keep them out of `destinations`. Unlike other
     /// weights that 0 is made true with `keep_weight` too.
     pub drained: Vec<Destination>,
 }
 
-impl WantedService {
+impl DesiredService {
     /// The service as it is right after it was applied to a kernel of that generation: who would get
     /// which connection, without asking any kernel.
     ///
@@ -74,7 +74,7 @@ impl WantedService {
 /// Made by [`Cluster::node`]; everything it does not name is left as it is found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub struct NodeState {
+pub struct DesiredState {
     /// The cluster it belongs to.
     pub cluster: ClusterName,
     /// Its name.
@@ -84,27 +84,27 @@ pub struct NodeState {
     /// Of two directors: which one it is.
     pub role: Option<Role>,
     /// The devices that unwrap what a director has wrapped.
-    pub tunnels: Vec<Wanted<Tunnel>>,
+    pub tunnels: Vec<Desired<Tunnel>>,
     /// The UDP ports whose packets are unwrapped.
-    pub listeners: Vec<Wanted<Listener>>,
+    pub listeners: Vec<Desired<Listener>>,
     /// The interfaces that must be up.
-    pub links: BTreeMap<IfName, Wanted<()>>,
+    pub links: BTreeMap<IfName, Desired<()>>,
     /// Kernel switches by their exact key.
-    pub sysctls: BTreeMap<SysctlKey, Wanted<String>>,
+    pub sysctls: BTreeMap<SysctlKey, Desired<String>>,
     /// Addresses in the order in which they are added, virtual IPs among them.
-    pub addresses: Vec<Wanted<Address>>,
+    pub addresses: Vec<Desired<Address>>,
     /// Addresses that must not be there: those that the other director carries while this one stands by.
-    pub absent: Vec<Wanted<Address>>,
+    pub absent: Vec<Desired<Address>>,
     /// Routes of the main table: host routes, then the default route.
-    pub routes: Vec<Wanted<Route>>,
+    pub routes: Vec<Desired<Route>>,
     /// Routes that must not be there, by the same gateway: those that need absent addresses.
-    pub absent_routes: Vec<Wanted<Route>>,
+    pub absent_routes: Vec<Desired<Route>>,
     /// Timeouts of connections; 0 is untouched.
     pub timeouts: Timeouts,
     /// The daemons that tell another director of connections, and hear of its.
-    pub daemons: Vec<Wanted<Daemon>>,
+    pub daemons: Vec<Desired<Daemon>>,
     /// Services in the file's order; only a director has any.
-    pub services: Vec<WantedService>,
+    pub services: Vec<DesiredService>,
     /// Services of the file that must not be there, because the other director balances them already.
     pub absent_services: BTreeSet<ServiceId>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
@@ -117,7 +117,7 @@ pub struct NodeState {
     pub notes: Vec<String>,
 }
 
-impl NodeState {
+impl DesiredState {
     /// Whether an address is one of the cluster's virtual IPs.
     #[must_use]
     pub fn is_virtual(&self, address: &AddressId) -> bool {
@@ -202,32 +202,32 @@ impl NodeState {
             };
             match floats {
                 true => self.floating_address(own, why),
-                false => self.addresses.push(Wanted::new(own, why)),
+                false => self.addresses.push(Desired::new(own, why)),
             }
         }
     }
 
     fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {
         if self.tunnels.iter().all(|wanted| wanted.value != tunnel) {
-            self.tunnels.push(Wanted::new(tunnel, why));
+            self.tunnels.push(Desired::new(tunnel, why));
         }
     }
 
     fn listener(&mut self, listener: Listener, why: &str) {
         if self.listeners.iter().all(|wanted| wanted.value != listener) {
-            self.listeners.push(Wanted::new(listener, why));
+            self.listeners.push(Desired::new(listener, why));
         }
     }
 
     fn link(&mut self, interface: IfName, why: impl Into<String>) {
         self.links
             .entry(interface)
-            .or_insert_with(|| Wanted::new((), why));
+            .or_insert_with(|| Desired::new((), why));
     }
 
     pub(super) fn sysctl(&mut self, key: SysctlKey, value: impl fmt::Display, why: &str) {
         self.sysctls
-            .insert(key, Wanted::new(value.to_string(), why));
+            .insert(key, Desired::new(value.to_string(), why));
     }
 
     fn gateway(&mut self, gateway: Option<IpAddr>, why: &str) {
@@ -238,7 +238,7 @@ impl NodeState {
         let is_near = carried.any(|wanted| wanted.value.id.network.contains(&gateway));
         match is_near || self.absent.is_empty() {
             true => self.default_route(gateway, why),
-            false => self.absent_routes.push(Wanted::new(
+            false => self.absent_routes.push(Desired::new(
                 addresses::default_route(gateway),
                 "it comes with the floating addresses",
             )),
@@ -255,7 +255,7 @@ impl NodeState {
             interface: nearest.map(|id| id.interface.clone()),
             ..addresses::default_route(gateway)
         };
-        self.routes.push(Wanted::new(route, why));
+        self.routes.push(Desired::new(route, why));
     }
 
     fn has_default_route(&self, family: crate::ipvs::Family) -> bool {
@@ -270,9 +270,9 @@ impl Cluster {
     /// Of two directors the first of the file is taken for the active one: a choice for a beginning, as
     /// nobody knows here which one it is by now. [`node_as`](Self::node_as) says it.
     #[must_use]
-    pub fn node(&self, name: &str) -> Option<NodeState> {
+    pub fn node(&self, name: &str) -> Option<DesiredState> {
         if let Some(director) = self.director(name) {
-            return Some(NodeState::director(
+            return Some(DesiredState::director(
                 self,
                 director,
                 self.first_role(director),
@@ -282,14 +282,14 @@ impl Cluster {
             .real_servers
             .iter()
             .find(|server| server.name == *name)?;
-        Some(NodeState::real_server(self, server))
+        Some(DesiredState::real_server(self, server))
     }
 
     /// What one of two directors must look like in a role; `None` for any other machine, which has none.
     #[must_use]
-    pub fn node_as(&self, name: &str, role: Role) -> Option<NodeState> {
+    pub fn node_as(&self, name: &str, role: Role) -> Option<DesiredState> {
         let director = self.director(name).filter(|_| self.is_paired())?;
-        Some(NodeState::director(self, director, Some(role)))
+        Some(DesiredState::director(self, director, Some(role)))
     }
 
     /// The address by which the director reaches a destination of a service (RIP): the first one of the

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::NodeState;
+use super::DesiredState;
 use crate::cluster::{Cluster, Director, NodeName, RealServer, VirtualService};
 use crate::ipvs::{Family, Forwarding, ServiceFlags};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
-pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Director) {
+pub(super) fn director(state: &mut DesiredState, cluster: &Cluster, director: &Director) {
     let families = families(cluster);
     unanswered(state, cluster);
     let forward = director
@@ -42,7 +42,7 @@ pub(super) fn director(state: &mut NodeState, cluster: &Cluster, director: &Dire
 }
 
 /// A connection that is over with its first packet is not there any more for the answer.
-fn unanswered(state: &mut NodeState, cluster: &Cluster) {
+fn unanswered(state: &mut DesiredState, cluster: &Cluster) {
     let one_packet = cluster.services.iter().filter(|service| {
         let flags = service.service.flags;
         flags.contains(ServiceFlags::ONE_PACKET) && is_masqueraded(service)
@@ -95,7 +95,7 @@ fn facing_real_servers(cluster: &Cluster, director: &Director) -> BTreeSet<IfNam
 }
 
 /// The default gateway of a masqueraded real server is the director, unless the file names another.
-pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, server: &RealServer) {
+pub(super) fn real_server(state: &mut DesiredState, cluster: &Cluster, server: &RealServer) {
     for family in cluster.masqueraded(&server.name) {
         if state.has_default_route(family) {
             continue;

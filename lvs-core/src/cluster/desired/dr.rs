@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{NodeState, Wanted, addresses};
+use super::{Desired, DesiredState, addresses};
 use crate::cluster::{Cluster, NodeName};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
 use crate::net::Address;
 use crate::sysctl::{ArpAnnounce, ArpIgnore, Conf, SysctlKey};
 
-pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, name: &NodeName) {
+pub(super) fn real_server(state: &mut DesiredState, cluster: &Cluster, name: &NodeName) {
     let vips = direct_routed(cluster, name);
     if vips.iter().any(IpAddr::is_ipv4) {
         keep_quiet(state);
@@ -24,11 +24,11 @@ pub(super) fn real_server(state: &mut NodeState, cluster: &Cluster, name: &NodeN
             label: label.map(|place| format!("lo:{place}")),
             ..addresses::virtual_on(IfName::LO, vip)
         };
-        state.addresses.push(Wanted::new(
+        state.addresses.push(Desired::new(
             address,
             "packets arrive with the virtual IP as their destination",
         ));
-        state.routes.push(Wanted::new(
+        state.routes.push(Desired::new(
             addresses::host_route(vip, IfName::LO),
             "the virtual IP is reached by lo",
         ));
@@ -48,7 +48,7 @@ fn direct_routed(cluster: &Cluster, name: &NodeName) -> Vec<IpAddr> {
 
 /// On `lo` and on `all`: the kernel takes the greater of `all` and the interface where a request
 /// arrives, so `all` is what silences it; `lo` is the recipe's other half.
-pub(super) fn keep_quiet(state: &mut NodeState) {
+pub(super) fn keep_quiet(state: &mut DesiredState) {
     for conf in [Conf::All, Conf::Interface(IfName::LO)] {
         state.sysctl(
             SysctlKey::arp_ignore(&conf),
