@@ -41,12 +41,12 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         let plan = state.plan(&node, &mut host, options)?;
         return shown(&plan, arguments.json, arguments.exit_code);
     }
-    let mut held = state.lock("apply")?.stop_by(signals::stop_flag()?);
+    let mut session = state.lock("apply")?.stop_by(signals::stop_flag()?);
     if let Some(time) = arguments.confirm {
-        held = held.confirm_within(time);
+        session = session.confirm_within(time);
     }
     let plan = done("lvsctl.apply/1", arguments.json, |events| {
-        held.apply(&node, &mut host, options, events)
+        session.apply(&node, &mut host, options, events)
     })?;
     Ok(changed(!plan.is_empty(), arguments.exit_code))
 }

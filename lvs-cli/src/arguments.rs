@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lvs_core::cluster::{Drain, Role, State};
+use lvs_core::cluster::{Drain, Role, StateDir};
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::IpNet;
 use lvs_core::scheduler::Generation;
@@ -81,13 +81,13 @@ pub(crate) struct Target {
 #[derive(Debug, Args)]
 pub(crate) struct StateArguments {
     /// Where is remembered what was found and made here, and where one change waits for another
-    #[arg(long, value_name = "DIR", default_value = State::DEFAULT)]
+    #[arg(long, value_name = "DIR", default_value = StateDir::DEFAULT)]
     pub(crate) state: PathBuf,
 }
 
 impl StateArguments {
-    pub(crate) fn state(&self) -> State {
-        State::at(&self.state)
+    pub(crate) fn state(&self) -> StateDir {
+        StateDir::at(&self.state)
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn timeouts(rest: &Words) -> Result<Exit, Problem> {
 }
 
 pub(crate) fn flush(state: &StateArguments) -> Result<Exit, Problem> {
-    let _held = state.state().lock("flush")?;
+    let _session = state.state().lock("flush")?;
     execute(&Command::Flush)
 }
 
@@ -53,13 +53,13 @@ pub(crate) fn zero(rest: &Words) -> Result<Exit, Problem> {
 
 fn run(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
     let command = rules::single(words(option, rest)).map_err(refused)?;
-    let _held = rest.state.state().lock(verb)?;
+    let _session = rest.state.state().lock(verb)?;
     execute(&command)
 }
 
 /// Nobody else changes anything between the reading and the change.
 fn edit(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
-    let _held = rest.state.state().lock(verb)?;
+    let _session = rest.state.state().lock(verb)?;
     let standing = Host::open()?.ipvs()?.configuration()?;
     let command = rules::edit(words(option, rest), &standing).map_err(refused)?;
     execute(&command)

@@ -58,18 +58,18 @@ fn drain(
     stop: &Arc<AtomicBool>,
     host: &mut Host,
 ) -> Result<(), Problem> {
-    let mut held = arguments.state.state().lock("drain")?;
+    let mut session = arguments.state.state().lock("drain")?;
     if how == Draining::Quiet {
-        held = held.stop_by(Arc::clone(stop));
+        session = session.stop_by(Arc::clone(stop));
     }
-    let done = held.drain(arguments.drain, how, host, &mut |_| ())?;
+    let done = session.drain(arguments.drain, how, host, &mut |_| ())?;
     show(&done)
 }
 
 pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
-    let mut held = arguments.state.state().lock("undrain")?.stop_by(stop);
-    let done = held.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?;
+    let mut session = arguments.state.state().lock("undrain")?.stop_by(stop);
+    let done = session.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?;
     show(&done)?;
     Ok(Exit::Done)
 }

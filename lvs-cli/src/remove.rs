@@ -18,9 +18,9 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
             false,
         );
     }
-    let mut held = state.lock("remove")?.stop_by(signals::stop_flag()?);
+    let mut session = state.lock("remove")?.stop_by(signals::stop_flag()?);
     done("lvsctl.remove/1", arguments.json, |events| {
-        held.remove(&node, &mut host, events)
+        session.remove(&node, &mut host, events)
     })?;
     Ok(Exit::Done)
 }

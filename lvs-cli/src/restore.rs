@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<Exit, Problem> {
         true => Some(rules.configuration().map_err(wrong)?),
         false => None,
     };
-    let _held = arguments.state.state().lock("restore")?;
+    let _session = arguments.state.state().lock("restore")?;
     let mut host = Host::open()?;
     let commands = match wanted {
         Some(wanted) => host.ipvs()?.replace(&wanted)?,

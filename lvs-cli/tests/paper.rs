@@ -264,7 +264,9 @@ fn simulate_of_what_is_not_there() {
 fn hands_wait_for_their_turn() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().to_str().unwrap();
-    let _held = lvs_core::cluster::State::at(state).lock("apply").unwrap();
+    let _session = lvs_core::cluster::StateDir::at(state)
+        .lock("apply")
+        .unwrap();
     let verbs: [&[&str]; 8] = [
         &["service", "add", "--state", state, "-t", "192.0.2.1:80"],
         &["service", "edit", "--state", state, "-t", "192.0.2.1:80"],
@@ -292,7 +294,7 @@ fn hands_wait_for_their_turn() {
         let output = child.wait_with_output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(
-            message.contains(&format!("apply (process {}) has held it", process::id())),
+            message.contains(&format!("apply (process {}) has session it", process::id())),
             "{message}"
         );
         assert_eq!(output.status.code(), Some(1));

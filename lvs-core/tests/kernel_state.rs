@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lvs_core::cluster::{
-    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope, State,
+    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
+    StateDir,
 };
 use lvs_core::ipvs::SchedulerName;
 use lvs_core::net::{Address, Net};
@@ -45,7 +46,7 @@ fn name(text: &str) -> IfName {
 }
 
 /// A machine with interfaces that are down, as it comes.
-fn on_a_machine(test: impl FnOnce(&mut Host, State) + Send) -> Outcome {
+fn on_a_machine(test: impl FnOnce(&mut Host, StateDir) + Send) -> Outcome {
     Netns::create()?.run(|host| {
         let net: &mut Net = host.net();
         net.add_veth(&name("eth0"), &name("port0"), None)?;
@@ -54,7 +55,7 @@ fn on_a_machine(test: impl FnOnce(&mut Host, State) + Send) -> Outcome {
         net.set_up(&name("port1"), true)?;
         host.ipvs()?;
         let directory = tempfile::tempdir().unwrap();
-        test(host, State::at(directory.path().join("state")));
+        test(host, StateDir::at(directory.path().join("state")));
         Ok(())
     })?
 }
@@ -63,12 +64,12 @@ fn node(text: &str, name: &str) -> DesiredState {
     Cluster::from_toml(text).unwrap().node(name).unwrap()
 }
 
-fn apply(state: &State, node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
-    let mut held = state.lock("apply").unwrap();
-    held.apply(node, host, PlanOptions::default(), &mut |_| ())
+fn apply(state: &StateDir, node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
+    let mut session = state.lock("apply").unwrap();
+    session.apply(node, host, PlanOptions::default(), &mut |_| ())
 }
 
-fn remove(state: &State, node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
+fn remove(state: &StateDir, node: &DesiredState, host: &mut Host) -> Result<Plan, ApplyError> {
     state
         .lock("remove")
         .unwrap()
@@ -86,7 +87,7 @@ fn look(node: &DesiredState, host: &mut Host) -> Observed {
     observed
 }
 
-fn record_of(state: &State, node: &DesiredState) -> PathBuf {
+fn record_of(state: &StateDir, node: &DesiredState) -> PathBuf {
     let file = format!("{}@{}.json", node.cluster, node.name);
     state.directory().join(file)
 }
@@ -324,8 +325,8 @@ fn a_stop_takes_everything_back() -> Outcome {
     on_a_machine(|host, state| {
         let before = look(&node, host);
         let stop = Arc::new(AtomicBool::new(false));
-        let mut held = state.lock("apply").unwrap().stop_by(Arc::clone(&stop));
-        let error = held.apply(&node, host, PlanOptions::default(), &mut |event| {
+        let mut session = state.lock("apply").unwrap().stop_by(Arc::clone(&stop));
+        let error = session.apply(&node, host, PlanOptions::default(), &mut |event| {
             let is_last = matches!(event, Event::Phase(phase) if phase.name == "virtual IPs");
             stop.fetch_or(is_last, Ordering::Relaxed);
         });
@@ -340,29 +341,30 @@ fn without_a_confirmation_everything_is_taken_back() -> Outcome {
     let node = node(NAT, "director");
     on_a_machine(|host, state| {
         let before = look(&node, host);
-        let mut held = state
+        let mut session = state
             .lock("apply")
             .unwrap()
             .confirm_within(Duration::from_millis(1));
-        let error = held
+        let error = session
             .apply(&node, host, PlanOptions::default(), &mut |_| ())
             .unwrap_err();
         assert!(matches!(error.failure(), Failure::Unconfirmed), "{error}");
         assert!(error.is_clean());
         assert_eq!(look(&node, host), before);
-        drop(held);
+        drop(session);
 
-        let mut held = state
+        let mut session = state
             .lock("apply")
             .unwrap()
             .confirm_within(Duration::from_secs(60));
-        held.apply(&node, host, PlanOptions::default(), &mut |event| {
-            if matches!(event, Event::Confirming(_)) {
-                state.confirm().unwrap();
-            }
-        })
-        .unwrap();
-        drop(held);
+        session
+            .apply(&node, host, PlanOptions::default(), &mut |event| {
+                if matches!(event, Event::Confirming(_)) {
+                    state.confirm().unwrap();
+                }
+            })
+            .unwrap();
+        drop(session);
         assert!(apply(&state, &node, host).unwrap().is_empty());
     })
 }
@@ -397,9 +399,9 @@ fn a_full_disk_changes_nothing() -> Outcome {
         let mut unrecorded = 0;
         let mut tell =
             |event: Event<'_>| unrecorded += usize::from(matches!(event, Event::Unrecorded(_)));
-        let mut held = state.lock("remove").unwrap();
-        held.remove(&node, host, &mut tell).unwrap();
-        drop(held);
+        let mut session = state.lock("remove").unwrap();
+        session.remove(&node, host, &mut tell).unwrap();
+        drop(session);
         assert_eq!(unrecorded, 1);
         assert_eq!(look(&node, host), before, "it needs no room");
         assert_eq!(fs::read(record_of(&state, &node)).unwrap(), record);
@@ -465,12 +467,12 @@ fn a_lost_record_takes_nothing_away_that_was_found() -> Outcome {
 
 fn who_waits_for_the_lock_is_told_by_whom() -> Outcome {
     let directory = tempfile::tempdir().unwrap();
-    let state = State::at(directory.path());
-    let held = state.lock("apply").unwrap();
+    let state = StateDir::at(directory.path());
+    let session = state.lock("apply").unwrap();
     let error = state.lock("remove").unwrap_err().to_string();
-    let holder = format!("apply (process {}) has held it for", std::process::id());
+    let holder = format!("apply (process {}) has session it for", std::process::id());
     assert!(error.contains(&holder), "{error}");
-    drop(held);
+    drop(session);
     state.lock("remove").unwrap();
     Ok(())
 }
@@ -499,12 +501,12 @@ fn an_apply_can_die_at_any_phase() -> Outcome {
     Ok(())
 }
 
-fn die_at_phase(fatal: usize, state: &State, node: &DesiredState) {
+fn die_at_phase(fatal: usize, state: &StateDir, node: &DesiredState) {
     let mut phases = 0;
     let mut body = || {
-        let mut held = state.lock("apply").unwrap();
+        let mut session = state.lock("apply").unwrap();
         let mut host = Host::open().unwrap();
-        let _ = held.apply(node, &mut host, PlanOptions::default(), &mut |event| {
+        let _ = session.apply(node, &mut host, PlanOptions::default(), &mut |event| {
             phases += usize::from(matches!(event, Event::Phase(_)));
             if phases == fatal {
                 std::panic::resume_unwind(Box::new(()));

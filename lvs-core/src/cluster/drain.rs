@@ -5,7 +5,7 @@
 //! service is persistent `net.ipv4.vs.expire_quiescent_template` is 1 for as long; it drops templates,
 //! never connections.
 //!
-//! A file drains with `drain = true`, a person with [`Held::drain`](super::Held::drain), by record. Both
+//! A file drains with `drain = true`, a person with [`Session::drain`](super::Session::drain), by record. Both
 //! keep the weight for later, and win over `keep-weight`.
 
 use std::borrow::Cow;

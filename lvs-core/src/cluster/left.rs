@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Drain, State};
+use super::{Drain, StateDir};
 use crate::error::Result;
 use crate::ipvs::{DestinationId, Protocol, ServiceId};
 use crate::proc::{ListedId, ListedService, Listing, Proc};
@@ -77,7 +77,7 @@ pub enum Waited {
     Stopped(Vec<Left>),
 }
 
-impl State {
+impl StateDir {
     /// Who is left on what a drain means: one entry for each destination that is still in the kernel's
     /// table, busy or not.
     ///
@@ -95,7 +95,7 @@ impl State {
             .collect())
     }
 
-    /// Waits until nobody is left. The lock is not needed, and should not be held for so long.
+    /// Waits until nobody is left. The lock is not needed, and should not be session for so long.
     /// `progress` is told whenever something has changed.
     ///
     /// # Errors

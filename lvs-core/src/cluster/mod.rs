@@ -60,7 +60,7 @@ pub use real_server::RealServer;
 pub use record::Record;
 pub use role::Role;
 pub use rollout::{Stage, Turn};
-pub use state::{Held, State};
+pub use state::{Session, StateDir};
 pub use sync::Sync;
 pub use virtual_service::{VirtualDestination, VirtualService};
 

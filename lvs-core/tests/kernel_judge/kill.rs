@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use lvs_core::cluster::{DesiredState, Event, Observed, PlanOptions, Scope, State};
+use lvs_core::cluster::{DesiredState, Event, Observed, PlanOptions, Scope, StateDir};
 use lvs_core::{Cluster, Host, IfName, Netns};
 use tempfile::TempDir;
 
@@ -93,7 +93,7 @@ impl Job {
             }
             host.ipvs()?;
             if let Some(old) = &self.old {
-                apply(&State::at(directory.path()), &self.node(old), host);
+                apply(&StateDir::at(directory.path()), &self.node(old), host);
             }
             Ok(())
         })??;
@@ -102,7 +102,7 @@ impl Job {
 
     fn undisturbed(&self) -> lvs_core::Result<Undisturbed> {
         let (new, machine) = (self.node(&self.new), self.machine()?);
-        let state = State::at(machine.directory.path());
+        let state = StateDir::at(machine.directory.path());
         machine.netns.run(|host| {
             let began = Instant::now();
             apply(&state, &new, host);
@@ -126,7 +126,7 @@ impl Job {
         when: &str,
     ) -> lvs_core::Result<()> {
         let new = self.node(&self.new);
-        let state = State::at(machine.directory.path());
+        let state = StateDir::at(machine.directory.path());
         let when = format!("{}, killed {when}", self.name);
         machine.netns.run(|host| {
             apply(&state, &new, host);
@@ -147,14 +147,14 @@ fn name(text: &str) -> IfName {
     text.parse().unwrap()
 }
 
-fn apply(state: &State, node: &DesiredState, host: &mut Host) {
-    let mut held = state.lock("apply").unwrap();
-    held.apply(node, host, OPTIONS, &mut |_| ()).unwrap();
+fn apply(state: &StateDir, node: &DesiredState, host: &mut Host) {
+    let mut session = state.lock("apply").unwrap();
+    session.apply(node, host, OPTIONS, &mut |_| ()).unwrap();
 }
 
-fn remove(state: &State, node: &DesiredState, host: &mut Host) {
-    let mut held = state.lock("remove").unwrap();
-    held.remove(node, host, &mut |_| ()).unwrap();
+fn remove(state: &StateDir, node: &DesiredState, host: &mut Host) {
+    let mut session = state.lock("remove").unwrap();
+    session.remove(node, host, &mut |_| ()).unwrap();
 }
 
 fn observe(node: &DesiredState, host: &mut Host) -> Observed {
@@ -167,7 +167,7 @@ pub(crate) fn child() -> Option<ExitCode> {
     let task = env::var(JOB).ok()?;
     let [place, stop, directory] = task.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
     let job = jobs().swap_remove(place.parse().unwrap());
-    let (node, state) = (job.node(&job.new), State::at(directory));
+    let (node, state) = (job.node(&job.new), StateDir::at(directory));
     let stop = stop.parse().unwrap();
     let netns = Netns::open("/proc/self/fd/0").unwrap();
     netns
@@ -176,10 +176,10 @@ pub(crate) fn child() -> Option<ExitCode> {
     Some(ExitCode::SUCCESS)
 }
 
-fn apply_until(state: &State, node: &DesiredState, stop: usize, host: &mut Host) {
+fn apply_until(state: &StateDir, node: &DesiredState, stop: usize, host: &mut Host) {
     let mut phases = 0;
     say("ready");
-    let mut held = state.lock("apply").unwrap();
+    let mut session = state.lock("apply").unwrap();
     let mut count = |event: Event<'_>| {
         if matches!(event, Event::Phase(_) | Event::Verified) {
             if phases == stop {
@@ -191,7 +191,7 @@ fn apply_until(state: &State, node: &DesiredState, stop: usize, host: &mut Host)
             phases += 1;
         }
     };
-    held.apply(node, host, OPTIONS, &mut count).unwrap();
+    session.apply(node, host, OPTIONS, &mut count).unwrap();
 }
 
 fn say(word: &str) {

@@ -69,7 +69,7 @@ impl DesiredState {
     /// machine looked right already.
     ///
     /// Nothing is remembered: what the file no longer names stays, and a removal does not know what was
-    /// there before. See [`State::lock`](super::State::lock) for the verbs that do.
+    /// there before. See [`StateDir::lock`](super::StateDir::lock) for the verbs that do.
     ///
     /// ```no_run
     /// use lvs_core::cluster::PlanOptions;

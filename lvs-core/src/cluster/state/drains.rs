@@ -1,12 +1,12 @@
 //! Draining by record: it lasts until it is taken back, and every apply honours it.
 
-use super::Held;
+use super::Session;
 use crate::cluster::plan::Plan;
 use crate::cluster::{ApplyError, Drain, Draining, Event, Observed, Record, Scope};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::host::Host;
 
-impl Held {
+impl Session {
     /// Sends nobody new to a real server, in no service of any cluster on this machine, until
     /// [`undrain`](Self::undrain). Who is there stays, unless it is to be [`Draining::Removed`].
     ///

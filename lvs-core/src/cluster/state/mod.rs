@@ -22,13 +22,13 @@
 mod confirmation;
 mod drains;
 mod file;
-mod held;
 mod lock;
 mod place;
+mod session;
 
 use std::path::{Path, PathBuf};
 
-pub use held::Held;
+pub use session::Session;
 
 use super::plan::{Plan, PlanOptions, Refusal};
 use super::{ClusterName, DesiredState, NodeName, Observed, Record, Scope};
@@ -38,24 +38,24 @@ use crate::host::Host;
 /// The directory in which clusters are remembered.
 ///
 /// ```no_run
-/// use lvs_core::cluster::{PlanOptions, State};
+/// use lvs_core::cluster::{PlanOptions, StateDir};
 /// use lvs_core::{Cluster, Host};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # #[cfg(feature = "toml")] {
 /// let cluster = Cluster::from_toml(&std::fs::read_to_string("web.toml")?)?;
 /// let node = cluster.node("director").ok_or("no such machine")?;
-/// let mut held = State::default().lock("apply")?;
-/// held.apply(&node, &mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
+/// let mut session = StateDir::default().lock("apply")?;
+/// session.apply(&node, &mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
 /// # }
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct StateDir {
     directory: PathBuf,
 }
 
-impl State {
+impl StateDir {
     /// The directory that is used unless another is named.
     pub const DEFAULT: &'static str = "/run/lvsctl";
 
@@ -77,11 +77,11 @@ impl State {
     /// others are told that they wait for.
     ///
     /// # Errors
-    /// The directory cannot be written, or somebody else has held the lock for ten seconds: the error
+    /// The directory cannot be written, or somebody else has session the lock for ten seconds: the error
     /// says who.
-    pub fn lock(&self, verb: &str) -> Result<Held> {
+    pub fn lock(&self, verb: &str) -> Result<Session> {
         let lock = lock::Lock::acquire(&self.directory, verb)?;
-        Ok(Held::new(self.clone(), lock))
+        Ok(Session::new(self.clone(), lock))
     }
 
     /// What is remembered of a cluster on this machine; an empty record if nothing is.
@@ -106,7 +106,7 @@ impl State {
         records.filter_map(Result::transpose).collect()
     }
 
-    /// Says that all is well with a change that was made with [`Held::confirm_within`].
+    /// Says that all is well with a change that was made with [`Session::confirm_within`].
     ///
     /// # Errors
     /// Nothing waits for it: nothing was to be confirmed, or it is too late.
@@ -150,7 +150,7 @@ impl State {
     }
 }
 
-impl Default for State {
+impl Default for StateDir {
     fn default() -> Self {
         Self::at(Self::DEFAULT)
     }

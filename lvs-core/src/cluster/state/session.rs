@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{State, confirmation, file};
+use super::{StateDir, confirmation, file};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
@@ -15,15 +15,15 @@ use crate::host::Host;
 
 /// A state directory that is locked: nobody else changes anything until this is dropped.
 #[derive(Debug)]
-pub struct Held {
-    pub(super) state: State,
+pub struct Session {
+    pub(super) state: StateDir,
     _lock: Lock,
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
 }
 
-impl Held {
-    pub(super) fn new(state: State, lock: Lock) -> Self {
+impl Session {
+    pub(super) fn new(state: StateDir, lock: Lock) -> Self {
         Self {
             state,
             _lock: lock,
@@ -40,7 +40,7 @@ impl Held {
         self
     }
 
-    /// Takes everything back unless [`State::confirm`] is called in time, by whatever process.
+    /// Takes everything back unless [`StateDir::confirm`] is called in time, by whatever process.
     #[must_use]
     pub const fn confirm_within(mut self, time: Duration) -> Self {
         self.confirm_within = Some(time);
