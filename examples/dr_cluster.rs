@@ -55,7 +55,7 @@ fn run() -> Result<()> {
     be_careless(&lab, &cluster, service)
 }
 
-/// What happens without the ARP switches: the real server answers for the virtual IP on its `lo` as well, and
+/// What happens without the ARP ipvs_sysctls: the real server answers for the virtual IP on its `lo` as well, and
 /// whoever is faster gets all connections of a neighbour.
 fn be_careless(lab: &Lab, cluster: &Cluster, service: &ServiceId) -> Result<()> {
     println!("\nNow {CARELESS} loses arp_ignore and arp_announce.");

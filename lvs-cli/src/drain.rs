@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lvs_core::Host;
-use lvs_core::cluster::{Drain, Draining, Left, Plan, Waited};
+use lvs_core::cluster::{Drain, DrainOutcome, Draining, Plan, Remaining};
 
 use crate::arguments::{DrainArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
@@ -23,11 +23,13 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
         &mut |left| tell(left),
     )?;
     let left = match waited {
-        Waited::Over(left) => left,
+        DrainOutcome::Over(left) => left,
         // Who gives no time wants no waiting.
-        Waited::Late(left) if arguments.remove && arguments.timeout.is_zero() => left,
-        Waited::Late(left) => return Err(unfinished("time is over", arguments.drain, &left)),
-        Waited::Stopped(left) => return Err(unfinished("interrupted", arguments.drain, &left)),
+        DrainOutcome::Late(left) if arguments.remove && arguments.timeout.is_zero() => left,
+        DrainOutcome::Late(left) => return Err(unfinished("time is over", arguments.drain, &left)),
+        DrainOutcome::Stopped(left) => {
+            return Err(unfinished("interrupted", arguments.drain, &left));
+        }
         _ => {
             return Err(Problem::failed(
                 "the wait ended in a way unknown to this program",
@@ -42,8 +44,9 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
 }
 
 /// Closing connections are told, for whoever still listens on one notices when the server goes.
-fn outcome(left: &[Left]) -> String {
-    let sum = |count: fn(&Left) -> u32| left.iter().map(|it| u64::from(count(it))).sum::<u64>();
+fn outcome(left: &[Remaining]) -> String {
+    let sum =
+        |count: fn(&Remaining) -> u32| left.iter().map(|it| u64::from(count(it))).sum::<u64>();
     match (sum(|it| it.active), sum(|it| it.inactive)) {
         (0, 0) => "nobody is left there".to_owned(),
         (0, closing) => format!("nobody is left there; {closing} closing"),
@@ -78,13 +81,13 @@ fn show(done: &[Plan]) -> Result<(), Problem> {
     done.iter().try_for_each(|plan| print(&plan.to_string()))
 }
 
-fn tell(left: &[Left]) {
+fn tell(left: &[Remaining]) {
     for it in left.iter().filter(|it| !it.is_over()) {
         complain(&format!("waiting: {it}"));
     }
 }
 
-fn unfinished(why: &str, drain: Drain, left: &[Left]) -> Problem {
+fn unfinished(why: &str, drain: Drain, left: &[Remaining]) -> Problem {
     let left: Vec<_> = left
         .iter()
         .filter(|it| !it.is_over())

@@ -42,14 +42,14 @@ impl TryFrom<Document> for Cluster {
         super::convert_tunnel::is_used(tunnel, &services)?;
         let timeouts = timeouts(&document.ipvs).map_err(|error| error.within("ipvs"))?;
         let clock = document.time.map(clock).transpose()?;
-        let switches = super::ipvs_table::switches(&document.ipvs);
+        let switches = super::ipvs_table::ipvs_sysctls(&document.ipvs);
         let switches = switches.map_err(|error| error.within("ipvs"))?;
         let sync = document.sync.map(sync).transpose();
         let sync = sync.map_err(|error| error.within("sync"))?;
         let cluster = Self::checked(name, directors, real_servers, services)?
             .with_timeouts(timeouts)
             .with_clock(clock.unwrap_or_default())
-            .with_switches(switches)?;
+            .with_ipvs_sysctls(switches)?;
         match sync {
             Some(sync) => cluster.with_sync(sync),
             None => Ok(cluster),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-pub use super::ipvs_table::SwitchValue;
+pub use super::ipvs_table::SysctlValue;
 
 /// A cluster file as written: nothing here is checked beyond its shape.
 ///
@@ -258,7 +258,7 @@ pub struct IpvsTable {
     /// `udp-timeout`: the same for UDP.
     pub udp_timeout: Option<i64>,
     /// Switches of `net.ipv4.vs` by their names with hyphens: `conntrack`, `expire-nodest-conn`.
-    pub switches: BTreeMap<String, SwitchValue>,
+    pub ipvs_sysctls: BTreeMap<String, SysctlValue>,
 }
 
 fn default_director() -> String {

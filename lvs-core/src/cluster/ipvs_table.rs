@@ -37,7 +37,7 @@ struct Switch {
     default: &'static str,
 }
 
-/// The timeouts and the switches: all keys of the table.
+/// The timeouts and the sysctls: all keys of the table.
 macro_rules! keys {
     ($($name:literal $takes:expr, $default:literal;)*) => {
         const KEYS: &[&str] = &["tcp-timeout", "tcp-fin-timeout", "udp-timeout", $($name),*];
@@ -84,7 +84,7 @@ keys! {
 
 /// A value as written.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SwitchValue {
+pub enum SysctlValue {
     /// `1`
     Number(i64),
     /// `true`
@@ -93,7 +93,7 @@ pub enum SwitchValue {
     Text(String),
 }
 
-impl fmt::Display for SwitchValue {
+impl fmt::Display for SysctlValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
@@ -104,9 +104,11 @@ impl fmt::Display for SwitchValue {
 }
 
 /// The switches of the table with their values as the kernel writes them.
-pub(super) fn switches(table: &IpvsTable) -> Result<BTreeMap<SysctlKey, String>, DocumentError> {
+pub(super) fn ipvs_sysctls(
+    table: &IpvsTable,
+) -> Result<BTreeMap<SysctlKey, String>, DocumentError> {
     let mut switches = BTreeMap::new();
-    for (name, value) in &table.switches {
+    for (name, value) in &table.ipvs_sysctls {
         let known = SWITCHES.iter().find(|switch| switch.name == name);
         let unknown = || DocumentError::new(name, format!("{name:?} is no switch of net.ipv4.vs"));
         let switch = known.ok_or_else(unknown)?;
@@ -122,19 +124,19 @@ pub(super) fn switches(table: &IpvsTable) -> Result<BTreeMap<SysctlKey, String>,
 
 impl Takes {
     /// The kernel's text, or what was expected.
-    fn value(self, value: &SwitchValue) -> Result<String, String> {
+    fn value(self, value: &SysctlValue) -> Result<String, String> {
         match (self, value) {
-            (Number(..), SwitchValue::Flag(flag)) => Ok(u8::from(*flag).to_string()),
-            (Number(from, to), SwitchValue::Number(number)) if (from..=to).contains(number) => {
+            (Number(..), SysctlValue::Flag(flag)) => Ok(u8::from(*flag).to_string()),
+            (Number(from, to), SysctlValue::Number(number)) if (from..=to).contains(number) => {
                 Ok(number.to_string())
             }
-            (PowerOfTwo(most), SwitchValue::Number(number))
+            (PowerOfTwo(most), SysctlValue::Number(number))
                 if (1..=most).contains(number) && number & (number - 1) == 0 =>
             {
                 Ok(number.to_string())
             }
-            (Threshold, SwitchValue::Text(text)) => threshold(text),
-            (Processors, SwitchValue::Text(text)) if is_list(text) => Ok(text.clone()),
+            (Threshold, SysctlValue::Text(text)) => threshold(text),
+            (Processors, SysctlValue::Text(text)) if is_list(text) => Ok(text.clone()),
             _ => Err(self.expected()),
         }
     }
@@ -195,7 +197,7 @@ impl<'de> Visitor<'de> for TableVisitor {
                 "tcp-fin-timeout" => table.tcp_fin_timeout = Some(map.next_value()?),
                 "udp-timeout" => table.udp_timeout = Some(map.next_value()?),
                 _ => {
-                    table.switches.insert(key.to_owned(), map.next_value()?);
+                    table.ipvs_sysctls.insert(key.to_owned(), map.next_value()?);
                 }
             }
         }
@@ -227,7 +229,7 @@ impl Visitor<'_> for KeyVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for SwitchValue {
+impl<'de> Deserialize<'de> for SysctlValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
     }
@@ -236,28 +238,28 @@ impl<'de> Deserialize<'de> for SwitchValue {
 struct ValueVisitor;
 
 impl Visitor<'_> for ValueVisitor {
-    type Value = SwitchValue;
+    type Value = SysctlValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number, true, false or a text")
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<SwitchValue, E> {
-        Ok(SwitchValue::Number(number))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Number(number))
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<SwitchValue, E> {
-        Ok(SwitchValue::Number(
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Number(
             i64::try_from(number).unwrap_or(i64::MAX),
         ))
     }
 
-    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<SwitchValue, E> {
-        Ok(SwitchValue::Flag(flag))
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Flag(flag))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<SwitchValue, E> {
-        Ok(SwitchValue::Text(text.to_owned()))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Text(text.to_owned()))
     }
 }
 
@@ -265,27 +267,27 @@ impl Visitor<'_> for ValueVisitor {
 mod tests {
     use super::*;
 
-    fn value(name: &str, value: SwitchValue) -> Result<String, String> {
+    fn value(name: &str, value: SysctlValue) -> Result<String, String> {
         let table = IpvsTable {
-            switches: BTreeMap::from([(name.to_owned(), value)]),
+            ipvs_sysctls: BTreeMap::from([(name.to_owned(), value)]),
             ..IpvsTable::default()
         };
-        let switches = switches(&table).map_err(|error| error.to_string())?;
+        let switches = ipvs_sysctls(&table).map_err(|error| error.to_string())?;
         Ok(switches.into_values().next().unwrap())
     }
 
     #[test]
     fn values_are_the_kernels() {
         for (name, given, expected) in [
-            ("conntrack", SwitchValue::Flag(true), "1"),
-            ("drop-entry", SwitchValue::Number(3), "3"),
-            ("sync-ports", SwitchValue::Number(4), "4"),
+            ("conntrack", SysctlValue::Flag(true), "1"),
+            ("drop-entry", SysctlValue::Number(3), "3"),
+            ("sync-ports", SysctlValue::Number(4), "4"),
             (
                 "sync-threshold",
-                SwitchValue::Text("3  50".to_owned()),
+                SysctlValue::Text("3  50".to_owned()),
                 "3 50",
             ),
-            ("est-cpulist", SwitchValue::Text("0-1".to_owned()), "0-1"),
+            ("est-cpulist", SysctlValue::Text("0-1".to_owned()), "0-1"),
         ] {
             assert_eq!(value(name, given).as_deref(), Ok(expected), "{name}");
         }
@@ -296,17 +298,17 @@ mod tests {
         for (name, given, message) in [
             (
                 "drop-entry",
-                SwitchValue::Number(4),
+                SysctlValue::Number(4),
                 "drop-entry: 4 is not in 0..3",
             ),
             (
                 "sync-ports",
-                SwitchValue::Number(3),
+                SysctlValue::Number(3),
                 "sync-ports: 3 is not a power of two up to 128",
             ),
             (
                 "sync-threshold",
-                SwitchValue::Text("50 3".to_owned()),
+                SysctlValue::Text("50 3".to_owned()),
                 "sync-threshold: \"50 3\" is not two numbers like \"3 50\", the first below the second",
             ),
         ] {

@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Connections to a drained destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Left {
+pub struct Remaining {
     /// The service.
     pub service: ServiceId,
     /// The destination.
@@ -26,7 +26,7 @@ pub struct Left {
     pub inactive: u32,
 }
 
-impl Left {
+impl Remaining {
     /// Whether nobody uses it any more.
     ///
     /// With TCP and SCTP that is when no connection is active. One counts as closing from the first FIN
@@ -44,7 +44,7 @@ impl Left {
     }
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for Remaining {
     /// `192.168.1.12:80 of tcp 172.16.5.11:80: 3 active, 1 closing`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -68,13 +68,13 @@ impl fmt::Display for Left {
 /// How a wait for the last connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Waited {
+pub enum DrainOutcome {
     /// Nobody is left, but for connections that are closing.
-    Over(Vec<Left>),
+    Over(Vec<Remaining>),
     /// Time was over; these are left.
-    Late(Vec<Left>),
+    Late(Vec<Remaining>),
     /// Somebody said stop; these are left.
-    Stopped(Vec<Left>),
+    Stopped(Vec<Remaining>),
 }
 
 impl StateDir {
@@ -83,7 +83,7 @@ impl StateDir {
     ///
     /// # Errors
     /// A record cannot be read, or `/proc` cannot.
-    pub fn left(&self, drain: Drain, proc: &Proc) -> Result<Vec<Left>> {
+    pub fn left(&self, drain: Drain, proc: &Proc) -> Result<Vec<Remaining>> {
         let mut drained = Vec::new();
         for record in self.records()? {
             drained.extend(record.drained().filter(|(_, it)| drain.matches(it)));
@@ -95,7 +95,7 @@ impl StateDir {
             .collect())
     }
 
-    /// Waits until nobody is left. The lock is not needed, and should not be session for so long.
+    /// Waits until nobody is left. The lock is not needed, and should not be held for so long.
     /// `progress` is told whenever something has changed.
     ///
     /// # Errors
@@ -106,20 +106,20 @@ impl StateDir {
         proc: &Proc,
         time: Duration,
         stop: &AtomicBool,
-        progress: &mut dyn FnMut(&[Left]),
-    ) -> Result<Waited> {
+        progress: &mut dyn FnMut(&[Remaining]),
+    ) -> Result<DrainOutcome> {
         let end = Instant::now() + time;
         let mut last = Vec::new();
         loop {
             let left = self.left(drain, proc)?;
-            if left.iter().all(Left::is_over) {
-                return Ok(Waited::Over(left));
+            if left.iter().all(Remaining::is_over) {
+                return Ok(DrainOutcome::Over(left));
             }
             if stop.load(Ordering::Relaxed) {
-                return Ok(Waited::Stopped(left));
+                return Ok(DrainOutcome::Stopped(left));
             }
             if Instant::now() >= end {
-                return Ok(Waited::Late(left));
+                return Ok(DrainOutcome::Late(left));
             }
             if left != last {
                 progress(&left);
@@ -130,10 +130,10 @@ impl StateDir {
     }
 }
 
-fn look(listing: &Listing, service: &ServiceId, id: &DestinationId) -> Option<Left> {
+fn look(listing: &Listing, service: &ServiceId, id: &DestinationId) -> Option<Remaining> {
     let mut services = listing.services.iter().filter(|found| is(found, service));
     let found = services.find_map(|found| found.destinations.iter().find(|it| it.id == *id))?;
-    Some(Left {
+    Some(Remaining {
         service: *service,
         destination: *id,
         active: found.active,
@@ -155,8 +155,8 @@ fn is(found: &ListedService, service: &ServiceId) -> bool {
 mod tests {
     use super::*;
 
-    fn left(service: &str, active: u32, inactive: u32) -> Left {
-        Left {
+    fn left(service: &str, active: u32, inactive: u32) -> Remaining {
+        Remaining {
             service: service.parse().unwrap(),
             destination: "192.168.1.12:80".parse().unwrap(),
             active,

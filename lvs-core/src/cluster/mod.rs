@@ -51,7 +51,7 @@ pub use director::Director;
 pub use document::Document;
 pub use drain::{Drain, Draining};
 pub use error::{DocumentError, Position};
-pub use left::{Left, Waited};
+pub use left::{DrainOutcome, Remaining};
 pub use name::{ClusterName, NodeName};
 pub use observed::{IpvsState, Observed, ObservedService, Scope};
 pub use packet_match::Match;
@@ -101,7 +101,7 @@ pub struct Cluster {
     real_servers: Vec<RealServer>,
     services: Vec<VirtualService>,
     timeouts: Timeouts,
-    switches: BTreeMap<SysctlKey, String>,
+    ipvs_sysctls: BTreeMap<SysctlKey, String>,
     sync: Option<Sync>,
     clock: Clock,
 }
@@ -178,7 +178,7 @@ impl Cluster {
             real_servers,
             services,
             timeouts: Timeouts::default(),
-            switches: BTreeMap::new(),
+            ipvs_sysctls: BTreeMap::new(),
             sync: None,
             clock: Clock::default(),
         };
@@ -198,12 +198,12 @@ impl Cluster {
     ///
     /// # Errors
     /// `backup_only` where connections are synchronised, or the switch of a scheduler that no service has.
-    pub fn with_switches(
+    pub fn with_ipvs_sysctls(
         mut self,
-        switches: BTreeMap<SysctlKey, String>,
+        ipvs_sysctls: BTreeMap<SysctlKey, String>,
     ) -> Result<Self, DocumentError> {
-        self.switches = switches;
-        validate::switches(&self)?;
+        self.ipvs_sysctls = ipvs_sysctls;
+        validate::ipvs_sysctls(&self)?;
         Ok(self)
     }
 
@@ -215,7 +215,7 @@ impl Cluster {
     pub fn with_sync(mut self, sync: Sync) -> Result<Self, DocumentError> {
         validate::sync(&self, &sync).map_err(|error| error.within("sync"))?;
         self.sync = Some(sync);
-        validate::switches(&self)?;
+        validate::ipvs_sysctls(&self)?;
         Ok(self)
     }
 
@@ -290,8 +290,8 @@ impl Cluster {
 
     /// The switches of `net.ipv4.vs` that are to be set.
     #[must_use]
-    pub fn switches(&self) -> &BTreeMap<SysctlKey, String> {
-        &self.switches
+    pub fn ipvs_sysctls(&self) -> &BTreeMap<SysctlKey, String> {
+        &self.ipvs_sysctls
     }
 
     /// How another director is told of connections, if it is.

@@ -1,7 +1,7 @@
 //! What a cluster has to do with one machine: each thing as it was found, and as we have made it.
 
 mod drained;
-mod made;
+mod record_update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

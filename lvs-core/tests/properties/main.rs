@@ -297,7 +297,7 @@ fn a_removal_takes_nothing_else_along() {
             .filter(|it| left.address(&it.id).is_none());
         for address in gone {
             assert!(
-                case.node.is_switch(&address.id),
+                case.node.attracts_traffic(&address.id),
                 "{}\n{}",
                 address.id,
                 case.story(&removal)

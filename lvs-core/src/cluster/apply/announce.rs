@@ -99,5 +99,5 @@ impl<'a> Announcer<'a> {
 /// An IPv6 address that others are still asked about is not announced: it may prove to be theirs.
 fn is_told(node: &DesiredState, address: &Address) -> bool {
     let is_sure = address.id.network.addr().is_ipv4() || address.no_dad;
-    node.is_switch(&address.id) && address.id.interface != IfName::LO && is_sure
+    node.attracts_traffic(&address.id) && address.id.interface != IfName::LO && is_sure
 }

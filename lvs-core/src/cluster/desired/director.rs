@@ -35,7 +35,7 @@ impl DesiredState {
         nat::director(&mut state, cluster, director);
         state.nftables = packet_match::nftables(cluster);
         state.timeouts = cluster.timeouts;
-        for (key, value) in &cluster.switches {
+        for (key, value) in &cluster.ipvs_sysctls {
             state.sysctl(key.clone(), value, "named in the file");
         }
         if let Some(sync) = &cluster.sync {

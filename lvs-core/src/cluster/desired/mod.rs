@@ -127,7 +127,7 @@ impl DesiredState {
     /// Whether an address is what draws traffic: virtual, or floating. Such a one comes when all behind it
     /// is there, and goes first.
     #[must_use]
-    pub fn is_switch(&self, address: &AddressId) -> bool {
+    pub fn attracts_traffic(&self, address: &AddressId) -> bool {
         self.is_virtual(address) || self.floating.contains(&address.network.addr())
     }
 

@@ -12,7 +12,7 @@ pub(super) fn own(node: &DesiredState, seen: &Observed) -> Vec<Step> {
 }
 
 /// Those that draw traffic.
-pub(super) fn switches(node: &DesiredState, seen: &Observed) -> Vec<Step> {
+pub(super) fn attracting_traffic(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     missing(node, seen, true)
 }
 
@@ -26,10 +26,10 @@ pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     later_first(there.collect(), seen)
 }
 
-fn missing(node: &DesiredState, seen: &Observed, switches: bool) -> Vec<Step> {
+fn missing(node: &DesiredState, seen: &Observed, attracts_traffic: bool) -> Vec<Step> {
     node.addresses
         .iter()
-        .filter(|wanted| node.is_switch(&wanted.value.id) == switches)
+        .filter(|wanted| node.attracts_traffic(&wanted.value.id) == attracts_traffic)
         .filter(|wanted| seen.address(&wanted.value.id).is_none())
         .map(|wanted| {
             Step::new(

@@ -202,11 +202,11 @@ impl DesiredPhases<'_> {
         }),
         // Clients come with them: something must be behind them by now.
         ("virtual IPs", |it, seen| match it.node.role {
-            None => addresses::switches(it.node, seen),
+            None => addresses::attracting_traffic(it.node, seen),
             Some(_) => Vec::new(),
         }),
         (Phase::FLOATING, |it, seen| match it.node.role {
-            Some(_) => addresses::switches(it.node, seen),
+            Some(_) => addresses::attracting_traffic(it.node, seen),
             None => Vec::new(),
         }),
         ("last routes", |it, seen| {

@@ -139,7 +139,8 @@ impl Removal<'_> {
     fn is_address(&self, thing: &Action, virtual_ones: bool) -> bool {
         match thing {
             Action::Address(change) => change.newest().is_some_and(|it| {
-                let is_virtual = self.node.is_switch(&it.id) || self.record.is_virtual(&it.id);
+                let is_virtual =
+                    self.node.attracts_traffic(&it.id) || self.record.is_virtual(&it.id);
                 is_virtual == virtual_ones
             }),
             _ => false,
@@ -179,7 +180,7 @@ impl Removal<'_> {
 
     fn found_virtual_ips<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Address> {
         let wanted = self.node.addresses.iter().chain(&self.node.absent).rev();
-        let wanted = wanted.filter(|wanted| self.node.is_switch(&wanted.value.id));
+        let wanted = wanted.filter(|wanted| self.node.attracts_traffic(&wanted.value.id));
         let found = wanted.filter_map(|wanted| seen.address(&wanted.value.id));
         found.filter(|found| {
             !self

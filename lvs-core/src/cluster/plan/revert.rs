@@ -59,7 +59,7 @@ type Lost = fn(&Observed, &Observed) -> Vec<Step>;
 const LOST: [(&str, Lost); 3] = [
     ("lost addresses", lost_addresses),
     ("lost routes", lost_routes),
-    ("sysctls", switches),
+    ("sysctls", sysctls),
 ];
 
 fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {
@@ -82,7 +82,7 @@ fn lost_routes(before: &Observed, seen: &Observed) -> Vec<Step> {
         .collect()
 }
 
-fn switches(before: &Observed, seen: &Observed) -> Vec<Step> {
+fn sysctls(before: &Observed, seen: &Observed) -> Vec<Step> {
     let differing = before.sysctls.iter().filter_map(|(key, value)| {
         let found = seen.sysctls.get(key).filter(|found| *found != value)?;
         let setting = |value: &String| Setting {

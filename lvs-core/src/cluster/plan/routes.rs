@@ -43,7 +43,7 @@ fn needs_switch(node: &DesiredState, route: &Route) -> bool {
     let own = node
         .addresses
         .iter()
-        .filter(|wanted| !node.is_switch(&wanted.value.id));
+        .filter(|wanted| !node.attracts_traffic(&wanted.value.id));
     node.part == Part::RealServer
         || !own
             .map(|wanted| &wanted.value.id.network)

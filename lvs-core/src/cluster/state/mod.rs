@@ -77,7 +77,7 @@ impl StateDir {
     /// others are told that they wait for.
     ///
     /// # Errors
-    /// The directory cannot be written, or somebody else has session the lock for ten seconds: the error
+    /// The directory cannot be written, or somebody else has held the lock for ten seconds: the error
     /// says who.
     pub fn lock(&self, verb: &str) -> Result<Session> {
         let lock = lock::Lock::acquire(&self.directory, verb)?;

@@ -2,9 +2,9 @@
 
 mod address;
 mod directors;
+mod ipvs_sysctls;
 mod node;
 mod service;
-mod switches;
 mod sync;
 
 use super::{Cluster, DocumentError, Sync};
@@ -22,6 +22,6 @@ pub(super) fn sync(cluster: &Cluster, sync: &Sync) -> Result<(), DocumentError> 
     sync::check(cluster, sync)
 }
 
-pub(super) fn switches(cluster: &Cluster) -> Result<(), DocumentError> {
-    switches::check(cluster)
+pub(super) fn ipvs_sysctls(cluster: &Cluster) -> Result<(), DocumentError> {
+    ipvs_sysctls::check(cluster)
 }

@@ -60,19 +60,19 @@ impl Record {
     ) -> Self {
         let file = node;
         let node = &*self.honoured(node);
-        let mut ledger = Ledger::of(self, observed, gone);
+        let mut update = RecordUpdate::of(self, observed, gone);
         for thing in named(node, observed) {
-            ledger.found(thing);
+            update.found(thing);
         }
         let puts_back = |action: &Action| action.kind() == Kind::Add && action.is_there(observed);
         let actions = plan.steps().map(|step| &step.action);
         for action in actions.filter(|action| !puts_back(action)) {
-            ledger.made(action, self.applied);
+            update.made(action, self.applied);
         }
         // Not by the steps alone: one switch changes others.
         let outcome = plan.outcome(observed);
         for change in sysctls(observed, &outcome) {
-            ledger.made(&Action::Sysctl(change), true);
+            update.made(&Action::Sysctl(change), true);
         }
         Self {
             applied: true,
@@ -80,7 +80,7 @@ impl Record {
             role: node.role,
             virtual_ips: node.virtual_ips.clone(),
             drained: drained(file, node, observed, self),
-            things: ledger.things(),
+            things: update.things(),
             ..self.clone()
         }
     }
@@ -118,15 +118,15 @@ enum Gone {
 }
 
 /// Things by their names, each once.
-struct Ledger {
+struct RecordUpdate {
     gone: Gone,
     things: Vec<Option<Action>>,
     places: HashMap<(&'static str, String), usize>,
 }
 
-impl Ledger {
+impl RecordUpdate {
     fn of(record: &Record, observed: &Observed, gone: Gone) -> Self {
-        let mut ledger = Self {
+        let mut update = Self {
             gone,
             things: Vec::new(),
             places: HashMap::new(),
@@ -135,9 +135,9 @@ impl Ledger {
             let things = record.things.iter();
             things
                 .filter(|thing| thing.is_found() || thing.is_there(observed))
-                .for_each(|thing| ledger.found(thing.clone()));
+                .for_each(|thing| update.found(thing.clone()));
         }
-        ledger
+        update
     }
 
     fn place(&mut self, thing: &Action) -> usize {
@@ -209,7 +209,7 @@ fn named(node: &DesiredState, observed: &Observed) -> Vec<Action> {
     });
     let addresses = node.addresses.iter().filter_map(|wanted| {
         let address: &Address = observed.address(&wanted.value.id)?;
-        let ours = node.is_switch(&address.id) && address.protocol == Address::PROTOCOL;
+        let ours = node.attracts_traffic(&address.id) && address.protocol == Address::PROTOCOL;
         Some(Action::Address(found(address.clone(), ours)))
     });
     let routes = node.routes.iter().filter_map(|wanted| {

@@ -5,7 +5,7 @@ use crate::ipvs::SchedulerName;
 
 pub(super) fn check(cluster: &Cluster) -> Result<(), DocumentError> {
     let is = |name: &str, value: &str| {
-        let mut switches = cluster.switches.iter();
+        let mut switches = cluster.ipvs_sysctls.iter();
         switches.any(|(key, found)| key.as_str() == format!("net/ipv4/vs/{name}") && found == value)
     };
     if cluster.sync.is_some() && is("backup_only", "1") {
@@ -20,7 +20,10 @@ pub(super) fn check(cluster: &Cluster) -> Result<(), DocumentError> {
 /// Its switch is there only when its module is.
 fn unused_scheduler(cluster: &Cluster, scheduler: SchedulerName) -> Result<(), DocumentError> {
     let key = format!("net/ipv4/vs/{scheduler}_expiration");
-    let set = cluster.switches.keys().any(|found| found.as_str() == key);
+    let set = cluster
+        .ipvs_sysctls
+        .keys()
+        .any(|found| found.as_str() == key);
     let mut services = cluster.services.iter();
     if set && !services.any(|service| service.service.scheduler == scheduler) {
         let path = format!("ipvs.{scheduler}-expiration");
