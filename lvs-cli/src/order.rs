@@ -1,6 +1,6 @@
 //! `lvsctl order`
 
-use lvs_core::cluster::Stage;
+use lvs_core::cluster::RolloutStep;
 use serde::Serialize;
 
 use crate::arguments::OrderArguments;
@@ -13,7 +13,7 @@ use crate::output::{print, print_json};
 struct Report<'a> {
     schema: &'static str,
     cluster: &'a str,
-    stages: &'a [Stage],
+    stages: &'a [RolloutStep],
 }
 
 pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn text(stages: &[Stage]) -> String {
+fn text(stages: &[RolloutStep]) -> String {
     if stages.is_empty() {
         return "nothing to do\n".to_owned();
     }
@@ -46,7 +46,7 @@ fn text(stages: &[Stage]) -> String {
 }
 
 /// With the role in which one of two directors begins.
-fn machine(stage: &Stage) -> String {
+fn machine(stage: &RolloutStep) -> String {
     match stage.role {
         Some(role) => format!("{} --role {role}", stage.node),
         None => stage.node.to_string(),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Entry, Facts, Listener, Reading, probe, sntp, sockets, surroundings};
-use crate::cluster::{Cluster, DesiredState, Observed, Part, Scope};
+use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
@@ -92,7 +92,7 @@ impl Facts {
         let mut facts = Self::unknown(node.name.clone());
         facts.role = node.role;
         let started = Instant::now();
-        let balances = node.part == Part::Director && host.is_ipvs_loaded();
+        let balances = node.kind == NodeKind::Director && host.is_ipvs_loaded();
         if balances {
             facts.readings.push(reading(host, Duration::ZERO)?);
         }

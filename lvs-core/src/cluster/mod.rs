@@ -46,7 +46,7 @@ use std::net::IpAddr;
 
 pub use apply::{Aftermath, ApplyError, Event, Failure};
 pub use clock::Clock;
-pub use desired::{Desired, DesiredService, DesiredState, Part};
+pub use desired::{Desired, DesiredService, DesiredState, NodeKind};
 pub use director::Director;
 pub use document::Document;
 pub use drain::{Drain, Draining};
@@ -59,7 +59,7 @@ pub use plan::{Plan, PlanOptions};
 pub use real_server::RealServer;
 pub use record::Record;
 pub use role::Role;
-pub use rollout::{Stage, Turn};
+pub use rollout::{RolloutAction, RolloutStep};
 pub use state::{Session, StateDir};
 pub use sync::Sync;
 pub use virtual_service::{VirtualDestination, VirtualService};

@@ -10,14 +10,14 @@ use super::{Cluster, DesiredState, Director, NodeName, Observed, PlanOptions, Ro
 /// What is done on a machine in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum RolloutAction {
     /// The new cluster is applied there.
     Apply,
     /// The old cluster is removed there.
     Remove,
 }
 
-impl fmt::Display for Turn {
+impl fmt::Display for RolloutAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Apply => "apply",
@@ -28,9 +28,9 @@ impl fmt::Display for Turn {
 
 /// One machine's turn.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Stage {
+pub struct RolloutStep {
     /// What is done.
-    pub turn: Turn,
+    pub turn: RolloutAction,
     /// Where.
     pub node: NodeName,
     /// Of two directors: as which one it begins. One that has begun keeps its role, which no file knows.
@@ -40,11 +40,11 @@ pub struct Stage {
 }
 
 fn stages<'a>(
-    turn: Turn,
+    turn: RolloutAction,
     nodes: impl IntoIterator<Item = &'a NodeName>,
     why: &'static str,
-) -> Vec<Stage> {
-    let stage = |node: &NodeName| Stage {
+) -> Vec<RolloutStep> {
+    let stage = |node: &NodeName| RolloutStep {
         turn,
         node: node.clone(),
         role: None,
@@ -61,7 +61,7 @@ impl Cluster {
     /// Of two directors the file's second one goes first: it begins as standby. When both have begun,
     /// whichever stands by goes first, and that no file knows.
     #[must_use]
-    pub fn rollout(&self, old: Option<&Self>) -> Vec<Stage> {
+    pub fn rollout(&self, old: Option<&Self>) -> Vec<RolloutStep> {
         let servers = self.real_servers.iter().map(|server| &server.name);
         let (gaining, losing): (Vec<_>, Vec<_>) = servers
             .filter(|name| self.changes(old, name))
@@ -72,19 +72,27 @@ impl Cluster {
             .flatten()
             .partition(|name| old.is_some_and(|old| old.director(name.as_str()).is_some()));
         [
-            stages(Turn::Apply, gaining, "before anybody is sent to it"),
             stages(
-                Turn::Remove,
+                RolloutAction::Apply,
+                gaining,
+                "before anybody is sent to it",
+            ),
+            stages(
+                RolloutAction::Remove,
                 old_director,
                 "before another takes its virtual IPs",
             ),
             self.directors_turns(old),
             stages(
-                Turn::Apply,
+                RolloutAction::Apply,
                 losing,
                 "nobody is sent there for what it loses",
             ),
-            stages(Turn::Remove, leaving, "nobody is sent there any more"),
+            stages(
+                RolloutAction::Remove,
+                leaving,
+                "nobody is sent there any more",
+            ),
         ]
         .concat()
     }
@@ -92,22 +100,26 @@ impl Cluster {
     /// The order in which the cluster is taken down: the director first, so that nobody is sent to a
     /// real server that is going.
     #[must_use]
-    pub fn takedown(&self) -> Vec<Stage> {
+    pub fn takedown(&self) -> Vec<RolloutStep> {
         let servers = self.real_servers.iter().map(|server| &server.name);
         let directors = self.directors.iter().rev();
         [
             stages(
-                Turn::Remove,
+                RolloutAction::Remove,
                 directors.map(|director| &director.name),
                 "so that nobody is sent anywhere",
             ),
-            stages(Turn::Remove, servers, "nobody is sent there any more"),
+            stages(
+                RolloutAction::Remove,
+                servers,
+                "nobody is sent there any more",
+            ),
         ]
         .concat()
     }
 
     /// The second one first: nobody is sent to a standby that is not ready, nor by it.
-    fn directors_turns(&self, old: Option<&Self>) -> Vec<Stage> {
+    fn directors_turns(&self, old: Option<&Self>) -> Vec<RolloutStep> {
         let begins = |name: &NodeName| {
             let was = old.and_then(|old| old.director(name.as_str()));
             was.is_none_or(|_| old.is_some_and(|old| old.is_paired() != self.is_paired()))
@@ -124,8 +136,8 @@ impl Cluster {
                 Some(Role::Standby) => "ready to take over before anybody is sent anywhere",
                 _ => "its real servers are ready",
             };
-            Stage {
-                turn: Turn::Apply,
+            RolloutStep {
+                turn: RolloutAction::Apply,
                 node: director.name.clone(),
                 role,
                 why,
@@ -189,7 +201,7 @@ mod tests {
 
     const DR: &str = include_str!("../../../examples/dr.toml");
 
-    fn order(stages: &[Stage]) -> Vec<String> {
+    fn order(stages: &[RolloutStep]) -> Vec<String> {
         stages
             .iter()
             .map(|stage| format!("{} {}", stage.turn, stage.node))
@@ -240,10 +252,10 @@ mod tests {
 
     const TWO: &str = include_str!("../../../examples/two_directors.toml");
 
-    fn with_roles(stages: &[Stage]) -> Vec<String> {
-        let role = |stage: &Stage| stage.role.map(|role| format!(" {role}"));
-        let said = |stage: &Stage| role(stage).unwrap_or_default();
-        let line = |stage: &Stage| format!("{} {}{}", stage.turn, stage.node, said(stage));
+    fn with_roles(stages: &[RolloutStep]) -> Vec<String> {
+        let role = |stage: &RolloutStep| stage.role.map(|role| format!(" {role}"));
+        let said = |stage: &RolloutStep| role(stage).unwrap_or_default();
+        let line = |stage: &RolloutStep| format!("{} {}{}", stage.turn, stage.node, said(stage));
         stages.iter().map(line).collect()
     }
 

@@ -10,7 +10,7 @@ use std::thread;
 
 use clients::{Held, Visitors, echo};
 use file::File;
-use lvs_core::cluster::{PlanOptions, Turn};
+use lvs_core::cluster::{PlanOptions, RolloutAction};
 use lvs_core::{Cluster, Host};
 use lvs_lab::topology::Topology;
 use lvs_lab::{Network, http};
@@ -52,8 +52,8 @@ impl World {
         for stage in new.rollout(old) {
             let name = stage.node.as_str();
             let turn = |host: &mut Host| match stage.turn {
-                Turn::Apply => new.node(name).unwrap().apply(host, OPTIONS, &mut |_| ()),
-                Turn::Remove => old.unwrap().node(name).unwrap().remove(host, &mut |_| ()),
+                RolloutAction::Apply => new.node(name).unwrap().apply(host, OPTIONS, &mut |_| ()),
+                RolloutAction::Remove => old.unwrap().node(name).unwrap().remove(host, &mut |_| ()),
             };
             let result = self.network.node(name).unwrap().run(turn).unwrap();
             result.unwrap_or_else(|error| panic!("{} {name}: {error}", stage.turn));

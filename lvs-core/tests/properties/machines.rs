@@ -2,7 +2,7 @@
 
 use lvs_core::IfName;
 use lvs_core::cluster::{
-    Cluster, DesiredState, IpvsState, Observed, ObservedService, Part, Plan, PlanOptions, Scope,
+    Cluster, DesiredState, IpvsState, NodeKind, Observed, ObservedService, Plan, PlanOptions, Scope,
 };
 use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Weight};
 use lvs_core::net::{Address, Route};
@@ -57,9 +57,9 @@ fn fresh(node: &DesiredState, random: &mut Random) -> Observed {
             .into_iter()
             .map(|name| (name, random.once_in(2)))
             .collect(),
-        ipvs: match node.part {
-            Part::Director => random.pick(&[IpvsState::NotLoaded, IpvsState::empty()]),
-            Part::RealServer => IpvsState::Unread,
+        ipvs: match node.kind {
+            NodeKind::Director => random.pick(&[IpvsState::NotLoaded, IpvsState::empty()]),
+            NodeKind::RealServer => IpvsState::Unread,
         },
         ..Observed::default()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Event;
 use crate::cluster::plan::{Action, Phase};
-use crate::cluster::{DesiredState, Part, Role};
+use crate::cluster::{DesiredState, NodeKind, Role};
 use crate::error::Error;
 use crate::host::Host;
 use crate::name::IfName;
@@ -32,7 +32,7 @@ impl<'a> Announcer<'a> {
     /// Of a director; of other machines, or of none in particular, there is nothing to say.
     pub(super) fn new(node: Option<&'a DesiredState>) -> Self {
         Self {
-            node: node.filter(|node| node.part == Part::Director),
+            node: node.filter(|node| node.kind == NodeKind::Director),
             said: Vec::new(),
             failures: BTreeMap::new(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Desired, DesiredService, DesiredState, Part, dr, nat, tunnel};
+use super::{Desired, DesiredService, DesiredState, NodeKind, dr, nat, tunnel};
 use crate::cluster::real_server::first_of;
 use crate::cluster::{
     Cluster, Director, NodeName, Role, Sync, VirtualDestination, VirtualService, packet_match,
@@ -15,7 +15,7 @@ use crate::sysctl::SysctlKey;
 
 impl DesiredState {
     pub(super) fn director(cluster: &Cluster, director: &Director, role: Option<Role>) -> Self {
-        let mut state = Self::new(cluster, &director.name, Part::Director);
+        let mut state = Self::new(cluster, &director.name, NodeKind::Director);
         state.role = role;
         state.floating = director.floating.clone();
         state.link(

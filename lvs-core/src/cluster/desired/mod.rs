@@ -6,15 +6,15 @@
 mod addresses;
 mod director;
 mod dr;
+mod kind;
 mod nat;
-mod part;
 mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-pub use part::Part;
+pub use kind::NodeKind;
 
 use super::{Cluster, ClusterName, NodeName, RealServer, Role, VirtualService};
 use crate::error::InvalidValue;
@@ -80,7 +80,7 @@ pub struct DesiredState {
     /// Its name.
     pub name: NodeName,
     /// Its part.
-    pub part: Part,
+    pub kind: NodeKind,
     /// Of two directors: which one it is.
     pub role: Option<Role>,
     /// The devices that unwrap what a director has wrapped.
@@ -149,11 +149,11 @@ impl DesiredState {
         services.any(|wanted| wanted.service.id == *id) || self.absent_services.contains(id)
     }
 
-    fn new(cluster: &Cluster, name: &NodeName, part: Part) -> Self {
+    fn new(cluster: &Cluster, name: &NodeName, kind: NodeKind) -> Self {
         Self {
             cluster: cluster.name.clone(),
             name: name.clone(),
-            part,
+            kind,
             role: None,
             tunnels: Vec::new(),
             listeners: Vec::new(),
@@ -175,7 +175,7 @@ impl DesiredState {
     }
 
     fn real_server(cluster: &Cluster, server: &RealServer) -> Self {
-        let mut state = Self::new(cluster, &server.name, Part::RealServer);
+        let mut state = Self::new(cluster, &server.name, NodeKind::RealServer);
         state.own_addresses(&server.addresses);
         dr::real_server(&mut state, cluster, &server.name);
         tunnel::real_server(&mut state, cluster, &server.name);

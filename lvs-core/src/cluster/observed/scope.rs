@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{DesiredState, Part, Record};
+use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -30,7 +30,7 @@ impl Scope {
                 .map(|tunnel| tunnel.value.name.clone())
                 .collect(),
             listeners: !node.listeners.is_empty(),
-            ipvs: node.part == Part::Director,
+            ipvs: node.kind == NodeKind::Director,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, daemons, foreign};
 use crate::cluster::observed::{IpvsState, Observed};
-use crate::cluster::{DesiredState, Part, Record};
+use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::net::{Address, Route};
 
 pub(super) struct Draft<'a> {
@@ -123,7 +123,7 @@ impl<'a> Draft<'a> {
         Plan {
             cluster: self.node.cluster.clone(),
             node: self.node.name.clone(),
-            part: self.node.part,
+            kind: self.node.kind,
             role: self.node.role,
             phases: self.phases,
             refusals,
@@ -161,7 +161,7 @@ impl<'a> Draft<'a> {
     /// Only a changing verb may make the kernel load a module, and it says so.
     fn loading(&self) -> Option<String> {
         let absent = matches!(self.observed.ipvs, IpvsState::NotLoaded);
-        (absent && self.node.part == Part::Director).then(|| {
+        (absent && self.node.kind == NodeKind::Director).then(|| {
             "ip_vs is not loaded yet: the first step that needs it makes the kernel load it"
                 .to_owned()
         })

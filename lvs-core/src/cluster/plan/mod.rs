@@ -26,7 +26,7 @@ pub use foreign::{Foreign, Refusal};
 pub use step::{Action, Step};
 pub use subject::{BoundDestination, LinkState, Setting};
 
-use super::{ClusterName, DesiredState, NodeName, Observed, Part, Record, Role};
+use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
 use draft::{Draft, Planned};
 
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
@@ -67,7 +67,7 @@ pub struct Plan {
     /// The machine.
     pub node: NodeName,
     /// Its part.
-    pub part: Part,
+    pub kind: NodeKind,
     /// Of two directors: which one it is going to be.
     pub role: Option<Role>,
     /// What to do; empty if the machine is as it must be.

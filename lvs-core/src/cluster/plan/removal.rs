@@ -10,7 +10,7 @@
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
 use super::{Action, Change, Plan, Step, addresses, foreign, links, services, tunnels};
-use crate::cluster::{DesiredState, Observed, ObservedService, Part, Record};
+use crate::cluster::{DesiredState, NodeKind, Observed, ObservedService, Record};
 use crate::net::{Address, Tunnel};
 
 impl Plan {
@@ -191,7 +191,7 @@ impl Removal<'_> {
 
     /// On a real server a virtual IP has no other use; on a director somebody may have put it there.
     fn is_ours(&self, found: &Address) -> bool {
-        self.node.part == Part::RealServer || found.protocol == Address::PROTOCOL
+        self.node.kind == NodeKind::RealServer || found.protocol == Address::PROTOCOL
     }
 
     fn notes(&self) -> Vec<String> {

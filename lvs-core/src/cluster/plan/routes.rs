@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use super::{Action, Change, Step};
-use crate::cluster::{Desired, DesiredState, Observed, Part};
+use crate::cluster::{Desired, DesiredState, NodeKind, Observed};
 use crate::net::Route;
 
 /// The routes that do not need a virtual IP.
@@ -44,7 +44,7 @@ fn needs_switch(node: &DesiredState, route: &Route) -> bool {
         .addresses
         .iter()
         .filter(|wanted| !node.attracts_traffic(&wanted.value.id));
-    node.part == Part::RealServer
+    node.kind == NodeKind::RealServer
         || !own
             .map(|wanted| &wanted.value.id.network)
             .any(|network| network.contains(&gateway))

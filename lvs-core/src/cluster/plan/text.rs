@@ -28,7 +28,7 @@ impl fmt::Display for Plan {
         write!(
             f,
             "{} ({role}{} of {}): ",
-            self.node, self.part, self.cluster
+            self.node, self.kind, self.cluster
         )?;
         match count {
             0 => writeln!(f, "nothing to do")?,

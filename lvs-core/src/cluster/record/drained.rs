@@ -3,7 +3,7 @@
 use super::{Drained, Record};
 use crate::cluster::drain::{Drain, Draining, how};
 use crate::cluster::plan::{Action, BoundDestination, Change, Phase, Plan, Setting, Step};
-use crate::cluster::{Observed, ObservedService, Part};
+use crate::cluster::{NodeKind, Observed, ObservedService};
 use crate::ipvs::{Destination, DestinationId, ServiceId, Weight};
 use crate::sysctl::SysctlKey;
 
@@ -194,7 +194,7 @@ impl Record {
         Plan {
             cluster: self.cluster.clone(),
             node: self.node.clone(),
-            part: Part::Director,
+            kind: NodeKind::Director,
             role: None,
             phases: phases.map(|(name, steps)| Phase { name, steps }).collect(),
             refusals: Vec::new(),

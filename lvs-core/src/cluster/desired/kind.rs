@@ -8,14 +8,14 @@ use serde::Serialize;
 /// [`Role`](crate::cluster::Role).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Part {
+pub enum NodeKind {
     /// It carries the virtual IPs and spreads connections.
     Director,
     /// It serves them.
     RealServer,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for NodeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Director => "director",
