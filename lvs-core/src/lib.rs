@@ -72,6 +72,8 @@ mod netns;
 pub mod proc;
 pub mod scheduler;
 #[cfg(feature = "cluster")]
+mod suggest;
+#[cfg(feature = "cluster")]
 pub mod sysctl;
 #[cfg(test)]
 mod testing;

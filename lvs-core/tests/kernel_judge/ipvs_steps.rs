@@ -1,6 +1,6 @@
 //! Random steps on the kernel's table of services.
 
-use lvs_core::cluster::plan::{Action, BoundDestination, Change};
+use lvs_core::cluster::change::{Action, BoundDestination, Change};
 use lvs_core::cluster::{Observed, ObservedService};
 use lvs_core::ipvs::{
     Destination, DestinationId, Encapsulation, Family, Forwarding, Netmask, Persistence,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use lvs_core::cluster::plan::{Action, Change, Kind, LinkState, Setting, Step};
+use lvs_core::cluster::change::{Action, Change, Kind, LinkState, Setting, Step};
 use lvs_core::cluster::{Desired, DesiredState, Observed, Scope};
 use lvs_core::net::{Address, IpNet, Route, RouteId, Scope as Reach};
 use lvs_core::sysctl::{Conf, SysctlKey};

@@ -11,7 +11,7 @@ mod random;
 
 use std::collections::BTreeSet;
 
-use lvs_core::cluster::plan::{Action, Change, Kind};
+use lvs_core::cluster::change::{Action, Change, Kind};
 use lvs_core::cluster::{DesiredState, IpvsState, Observed, Plan, PlanOptions};
 use lvs_core::ipvs::ServiceId;
 use lvs_core::net::{Listener, RouteId, Tunnel};

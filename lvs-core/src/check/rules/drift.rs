@@ -2,7 +2,7 @@
 
 use crate::check::view::state;
 use crate::check::{Code, Facts, Finding};
-use crate::cluster::plan::Step;
+use crate::cluster::change::Step;
 use crate::cluster::{Cluster, Plan, PlanOptions};
 
 /// More steps than this are only counted.

@@ -2,7 +2,7 @@
 
 use crate::check::view::{around, default_route, facts_of, server_here};
 use crate::check::{Code, Facts, Finding, Severity};
-use crate::cluster::plan::{Action, Change};
+use crate::cluster::change::{Action, Change};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::Family;
 use crate::net::Route;

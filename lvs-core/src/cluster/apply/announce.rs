@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::Event;
-use crate::cluster::plan::{Action, Phase};
+use crate::cluster::change::Action;
+use crate::cluster::plan::Phase;
 use crate::cluster::{DesiredState, NodeKind, Role};
 use crate::error::Error;
 use crate::host::Host;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::cluster::plan::{Plan, Refusal, Step};
+use crate::cluster::change::Step;
+use crate::cluster::plan::{Plan, Refusal};
 use crate::error::Error;
 
 /// Why a plan was not carried out to its end.

@@ -2,9 +2,8 @@
 
 use super::announce::Announcer;
 use super::{Event, Failure};
-use crate::cluster::plan::{
-    Action, BoundDestination, Change, LinkState, Phase, Plan, Setting, Step,
-};
+use crate::cluster::change::{Action, BoundDestination, Change, LinkState, Setting, Step};
+use crate::cluster::plan::{Phase, Plan};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Command, Daemon, Service};

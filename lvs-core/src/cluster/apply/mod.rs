@@ -10,7 +10,8 @@ pub(in crate::cluster) use job::Job;
 
 use std::time::Duration;
 
-use super::plan::{Phase, Plan, PlanOptions, Step};
+use super::change::Step;
+use super::plan::{Phase, Plan, PlanOptions};
 use super::{DesiredState, Observed, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;

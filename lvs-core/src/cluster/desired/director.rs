@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Desired, DesiredService, DesiredState, NodeKind, dr, nat, tunnel};
-use crate::cluster::real_server::first_of;
-use crate::cluster::{
-    Cluster, Director, NodeName, Role, Sync, VirtualDestination, VirtualService, packet_match,
-};
+use crate::cluster::model::first_of;
+use crate::cluster::{Cluster, Director, NodeName, Role, Sync, VirtualDestination, VirtualService};
 use crate::ipvs::{Daemon, DaemonRole, Destination, DestinationId, Family, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::Address;
@@ -33,15 +31,15 @@ impl DesiredState {
             tunnel::replies(&mut state, cluster, &director.name, director.gateway);
         }
         nat::director(&mut state, cluster, director);
-        state.nftables = packet_match::nftables(cluster);
-        state.timeouts = cluster.timeouts;
-        for (key, value) in &cluster.ipvs_sysctls {
+        state.nftables = crate::cluster::model::nftables(cluster);
+        state.timeouts = cluster.timeouts();
+        for (key, value) in cluster.ipvs_sysctls() {
             state.sysctl(key.clone(), value, "named in the file");
         }
-        if let Some(sync) = &cluster.sync {
+        if let Some(sync) = cluster.sync() {
             state.synchronise(sync);
         }
-        let services = cluster.services.iter();
+        let services = cluster.services().iter();
         state.services = services
             .map(|service| wanted_service(cluster, service))
             .collect();
@@ -116,7 +114,7 @@ impl DesiredState {
 impl Cluster {
     /// The role with which a director begins.
     pub(in crate::cluster) fn first_role(&self, director: &Director) -> Option<Role> {
-        let first = self.directors.first()?;
+        let first = self.directors().first()?;
         self.is_paired()
             .then_some(match first.name == director.name {
                 true => Role::Active,

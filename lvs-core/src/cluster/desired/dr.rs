@@ -68,7 +68,7 @@ pub(super) fn keep_quiet(state: &mut DesiredState) {
 fn place(cluster: &Cluster, vip: IpAddr) -> usize {
     let mut seen = Vec::new();
     for ip in cluster
-        .services
+        .services()
         .iter()
         .flat_map(super::VirtualService::vips)
         .filter(IpAddr::is_ipv4)

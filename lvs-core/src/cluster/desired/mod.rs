@@ -151,7 +151,7 @@ impl DesiredState {
 
     fn new(cluster: &Cluster, name: &NodeName, kind: NodeKind) -> Self {
         Self {
-            cluster: cluster.name.clone(),
+            cluster: cluster.name().clone(),
             name: name.clone(),
             kind,
             role: None,
@@ -279,7 +279,7 @@ impl Cluster {
             ));
         }
         let server = self
-            .real_servers
+            .real_servers()
             .iter()
             .find(|server| server.name == *name)?;
         Some(DesiredState::real_server(self, server))
@@ -318,7 +318,7 @@ impl Cluster {
         &'a self,
         name: &'a NodeName,
     ) -> impl Iterator<Item = (&'a VirtualService, &'a super::VirtualDestination)> {
-        self.services.iter().flat_map(move |service| {
+        self.services().iter().flat_map(move |service| {
             let destinations = service.destinations.iter();
             destinations
                 .filter(move |destination| destination.real_server == *name)

@@ -43,7 +43,7 @@ pub(super) fn director(state: &mut DesiredState, cluster: &Cluster, director: &D
 
 /// A connection that is over with its first packet is not there any more for the answer.
 fn unanswered(state: &mut DesiredState, cluster: &Cluster) {
-    let one_packet = cluster.services.iter().filter(|service| {
+    let one_packet = cluster.services().iter().filter(|service| {
         let flags = service.service.flags;
         flags.contains(ServiceFlags::ONE_PACKET) && is_masqueraded(service)
     });
@@ -70,7 +70,7 @@ const ADVERTISEMENTS: &str = "a machine that routes IPv6 takes no router adverti
 /// The families in which anything is masqueraded.
 fn families(cluster: &Cluster) -> BTreeSet<Family> {
     let masqueraded = cluster
-        .services
+        .services()
         .iter()
         .filter(|service| is_masqueraded(service));
     masqueraded
@@ -81,7 +81,7 @@ fn families(cluster: &Cluster) -> BTreeSet<Family> {
 /// The director's interfaces on a network of a real server that is masqueraded.
 fn facing_real_servers(cluster: &Cluster, director: &Director) -> BTreeSet<IfName> {
     let rips: Vec<IpAddr> = cluster
-        .real_servers
+        .real_servers()
         .iter()
         .filter(|server| cluster.masqueraded(&server.name).contains(&Family::Ipv4))
         .filter_map(|server| server.real_ip(Family::Ipv4))
@@ -131,7 +131,7 @@ impl Cluster {
     pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
         let networks = || server.addresses.iter().map(|address| &address.id.network);
         let vips = self.virtual_ips();
-        let addresses = self.directors.iter().flat_map(|director| {
+        let addresses = self.directors().iter().flat_map(|director| {
             let addresses = director.addresses.iter();
             addresses.filter(|address| !self.is_paired() || director.is_floating(address))
         });

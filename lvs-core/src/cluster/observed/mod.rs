@@ -1,8 +1,8 @@
 //! What one machine looks like now, as far as a cluster is concerned.
 
-mod effect;
-mod many;
+mod kernel_model;
 mod read;
+mod runs;
 mod same;
 mod scope;
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Step;
+use super::change::Step;
 use crate::ipvs::{Daemon, Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};

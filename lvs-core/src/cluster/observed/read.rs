@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{IpvsState, Observed, ObservedService, Scope};
-use crate::cluster::ipvs_table::before_loading;
+use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::subject::Subject;
-use super::{Action, Change, Step};
+use crate::cluster::change::Subject;
+use crate::cluster::change::{Action, Change, Step};
 use crate::cluster::{DesiredState, Observed};
 use crate::net::Address;
 

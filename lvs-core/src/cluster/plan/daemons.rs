@@ -3,7 +3,8 @@
 //! The kernel has no sync daemon beside a destination of another family than its service, and says so of
 //! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
 
-use super::{Action, Change, Refusal, Step};
+use super::Refusal;
+use crate::cluster::change::{Action, Change, Step};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::{Daemon, Destination, ServiceId};
 

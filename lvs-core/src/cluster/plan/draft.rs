@@ -1,6 +1,7 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Action, Change, Phase, Plan, Refusal, Step, addresses, daemons, foreign};
+use super::{Phase, Plan, Refusal, addresses, daemons, foreign};
+use crate::cluster::change::{Action, Change, Step};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::net::{Address, Route};

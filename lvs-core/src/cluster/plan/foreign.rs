@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Action, Change, PlanOptions, daemons, services, tunnels};
+use super::{PlanOptions, daemons, services, tunnels};
+use crate::cluster::change::{Action, Change};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::net::Address;
 

@@ -1,6 +1,6 @@
 //! Interfaces that must be up. None is ever set down, but to be deleted.
 
-use super::{Action, Change, LinkState, Step};
+use crate::cluster::change::{Action, Change, LinkState, Step};
 use crate::cluster::{DesiredState, Observed};
 use crate::name::IfName;
 

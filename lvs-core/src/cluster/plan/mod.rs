@@ -3,7 +3,6 @@
 //! Pure: the same two values give the same plan, and nothing here touches a machine.
 
 mod addresses;
-mod change;
 mod daemons;
 mod draft;
 mod foreign;
@@ -12,8 +11,7 @@ mod removal;
 mod revert;
 mod routes;
 mod services;
-mod step;
-mod subject;
+mod shell;
 mod sysctls;
 mod text;
 mod tunnels;
@@ -21,11 +19,9 @@ mod unnamed;
 
 use serde::Serialize;
 
-pub use change::{Change, Kind};
 pub use foreign::{Foreign, Refusal};
-pub use step::{Action, Step};
-pub use subject::{BoundDestination, LinkState, Setting};
 
+use super::change::Step;
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
 use draft::{Draft, Planned};
 

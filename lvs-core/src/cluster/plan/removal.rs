@@ -9,7 +9,8 @@
 
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
-use super::{Action, Change, Plan, Step, addresses, foreign, links, services, tunnels};
+use super::{Plan, addresses, foreign, links, services, tunnels};
+use crate::cluster::change::{Action, Change, Step};
 use crate::cluster::{DesiredState, NodeKind, Observed, ObservedService, Record};
 use crate::net::{Address, Tunnel};
 

@@ -1,7 +1,8 @@
 //! The way back after a failure: from what is there now to what was there before.
 
-use super::{Action, Change, Phase, Plan, Setting, Step};
+use super::{Phase, Plan};
 use crate::cluster::Observed;
+use crate::cluster::change::{Action, Change, Setting, Step};
 
 const WHY: &str = "as it was before";
 

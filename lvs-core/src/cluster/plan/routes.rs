@@ -1,7 +1,7 @@
 //! Routes of the main table. Equal by destination and metric; another gateway replaces.
 
-use super::subject::Subject;
-use super::{Action, Change, Step};
+use crate::cluster::change::Subject;
+use crate::cluster::change::{Action, Change, Step};
 use crate::cluster::{Desired, DesiredState, NodeKind, Observed};
 use crate::net::Route;
 

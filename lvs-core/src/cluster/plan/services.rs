@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Action, BoundDestination, Change, PlanOptions, Step};
+use super::PlanOptions;
+use crate::cluster::change::{Action, BoundDestination, Change, Step};
 use crate::cluster::observed::ObservedService;
 use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
 use crate::ipvs::{Destination, Seconds, ServiceId, Timeouts, Weight};

@@ -1,6 +1,6 @@
 //! Kernel switches, each by its exact key.
 
-use super::{Action, Change, Setting, Step};
+use crate::cluster::change::{Action, Change, Setting, Step};
 use crate::cluster::{Desired, DesiredState, Observed};
 use crate::sysctl::SysctlKey;
 

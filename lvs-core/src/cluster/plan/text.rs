@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Plan, Step};
+use super::Plan;
+use crate::cluster::change::Step;
 
 /// Reasons stand in one column, unless a step is so long that they would run off the screen.
 const WIDEST: usize = 76;
@@ -14,7 +15,7 @@ impl fmt::Display for Step {
         write!(f, "{} {what} {}", kind.sign(), self.action.name())?;
         match self.action.detail().as_str() {
             "" => Ok(()),
-            detail if kind == super::Kind::Edit => write!(f, ": {detail}"),
+            detail if kind == crate::cluster::change::Kind::Edit => write!(f, ": {detail}"),
             detail => write!(f, " {detail}"),
         }
     }

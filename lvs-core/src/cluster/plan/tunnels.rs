@@ -1,8 +1,8 @@
 //! Tunnel devices and listeners that must be there. Equal by name; one that is there is never changed.
 
-use super::{Action, Change, Refusal, Step};
+use super::Refusal;
+use crate::cluster::change::{Action, Change, Step, Subject};
 use crate::cluster::{DesiredState, Observed};
-use crate::net::Tunnel;
 
 pub(super) fn made(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let missing = node
@@ -50,20 +50,8 @@ pub(super) fn refusals(node: &DesiredState, observed: &Observed) -> Vec<Refusal>
         .map(|wanted| Refusal {
             what: "tunnel",
             name: wanted.name.to_string(),
-            problem: format!("is there, but is no {}", describe(wanted)),
+            problem: format!("is there, but is no {}", wanted.detail()),
             advice: format!("delete it: ip link delete {}", wanted.name),
         })
         .collect()
-}
-
-/// `gre device for 192.168.1.12 with checksums`
-pub(super) fn describe(tunnel: &Tunnel) -> String {
-    let local = tunnel.local.map(|local| format!(" for {local}"));
-    let checksum = if tunnel.checksum {
-        " with checksums"
-    } else {
-        ""
-    };
-    let local = local.unwrap_or_default();
-    format!("{} device{local}{checksum}", tunnel.kind)
 }

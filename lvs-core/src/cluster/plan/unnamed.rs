@@ -2,7 +2,8 @@
 //! to how it was found. Links stay up: nobody knows who has come to need them.
 
 use super::draft::{Draft, Planned};
-use super::{Action, Step, addresses, tunnels};
+use super::{addresses, tunnels};
+use crate::cluster::change::{Action, Step};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;

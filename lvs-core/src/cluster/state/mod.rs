@@ -20,18 +20,21 @@
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
 mod confirmation;
-mod drains;
 mod file;
 mod lock;
 mod place;
+mod record;
+mod record_update;
 mod session;
 
 use std::path::{Path, PathBuf};
 
+pub(in crate::cluster) use record::Drained;
+pub use record::Record;
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions, Refusal};
-use super::{ClusterName, DesiredState, NodeName, Observed, Record, Scope};
+use super::{ClusterName, DesiredState, NodeName, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 

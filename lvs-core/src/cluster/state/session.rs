@@ -16,7 +16,7 @@ use crate::host::Host;
 /// A state directory that is locked: nobody else changes anything until this is dropped.
 #[derive(Debug)]
 pub struct Session {
-    pub(super) state: StateDir,
+    pub(in crate::cluster) state: StateDir,
     _lock: Lock,
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
@@ -115,7 +115,7 @@ impl Session {
         Ok(done)
     }
 
-    pub(super) fn run(
+    pub(in crate::cluster) fn run(
         &self,
         scope: Scope,
         plan: &dyn Fn(&Observed) -> Plan,
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// Nothing is written where nothing is new.
-    pub(super) fn write(&self, old: &Record, new: &Record) -> Result<()> {
+    pub(in crate::cluster) fn write(&self, old: &Record, new: &Record) -> Result<()> {
         if old == new {
             return Ok(());
         }
@@ -157,7 +157,7 @@ impl Session {
 
     /// Where all was taken back the record is what it was, too. If that cannot be written, it names
     /// things that were never made, which does no harm.
-    pub(super) fn settle(&self, old: &Record, done: &Result<Plan, ApplyError>) {
+    pub(in crate::cluster) fn settle(&self, old: &Record, done: &Result<Plan, ApplyError>) {
         if done.is_ok() || done.as_ref().is_err_and(|error| !error.is_clean()) {
             return;
         }

@@ -1,0 +1,221 @@
+//! How a record remembers who is drained, and what that means for a kernel.
+
+use super::{Drain, Draining, how};
+use crate::cluster::Record;
+use crate::cluster::change::{Action, BoundDestination, Change, Setting, Step};
+use crate::cluster::plan::{Phase, Plan};
+use crate::cluster::state::Drained;
+use crate::cluster::{NodeKind, Observed, ObservedService};
+use crate::ipvs::{Destination, DestinationId, ServiceId, Weight};
+use crate::sysctl::SysctlKey;
+
+const WHY: &str = "drained";
+const WHY_BACK: &str = "no longer drained";
+
+impl Record {
+    /// The record as it must be written before a real server is drained; `None` if the cluster sends
+    /// nobody there.
+    #[must_use]
+    pub fn before_draining(
+        &self,
+        drain: Drain,
+        how: Draining,
+        observed: &Observed,
+    ) -> Option<Self> {
+        let mut record = self.clone();
+        let own = self.own_destinations(observed);
+        for (found, destination) in own.filter(|(_, it)| drain.matches(&it.id)) {
+            let id = found.service.id;
+            if self.weight_for_later(&id, &destination.id).is_none() {
+                record.drained.push(Drained {
+                    service: id,
+                    destination: *destination,
+                    by_file: false,
+                });
+            }
+        }
+        let is_known = |it: &Drained| drain.matches(&it.destination.id);
+        if !record.drained.iter().any(is_known) {
+            return None;
+        }
+        record.drains.insert(drain, how);
+        record.remember_templates(observed);
+        Some(record)
+    }
+
+    /// The record without a drain, and the destinations that get their weight back; `None` if there is
+    /// no such drain.
+    #[must_use]
+    pub fn without_drain(&self, drain: Drain) -> Option<(Self, Vec<BoundDestination>)> {
+        let mut record = self.clone();
+        record.drains.remove(&drain)?;
+        let (back, still) = self.drained.iter().cloned().partition(|it| {
+            let id = &it.destination.id;
+            drain.matches(id) && !it.by_file && !record.drains.keys().any(|it| it.matches(id))
+        });
+        let back: Vec<Drained> = back;
+        record.drained = still;
+        let back = back.into_iter().map(|it| BoundDestination {
+            service: it.service,
+            destination: it.destination,
+        });
+        Some((record, back.collect()))
+    }
+
+    /// The destinations that get no new connections.
+    pub(in crate::cluster) fn drained(&self) -> impl Iterator<Item = (ServiceId, DestinationId)> {
+        let drained = self.drained.iter();
+        drained.map(|it| (it.service, it.destination.id))
+    }
+
+    /// The destinations of the cluster's services.
+    fn own_destinations<'a>(
+        &'a self,
+        observed: &'a Observed,
+    ) -> impl Iterator<Item = (&'a ObservedService, &'a Destination)> {
+        let services = observed.services().iter();
+        let own = services.filter(|found| self.applied && self.knows_service(&found.service.id));
+        own.flat_map(|found| found.destinations.iter().map(move |it| (found, it)))
+    }
+
+    /// Persistence templates are dropped while one of their servers is drained.
+    fn remember_templates(&mut self, observed: &Observed) {
+        if let Some(change) = self.templates(observed) {
+            let action = Action::Sysctl(change);
+            let known = self
+                .things
+                .iter_mut()
+                .find(|thing| (thing.what(), thing.name()) == (action.what(), action.name()));
+            match known {
+                Some(thing) => {
+                    if let Some(both) = thing.clone().then(&action) {
+                        *thing = both;
+                    }
+                }
+                None => self.things.push(action),
+            }
+        }
+    }
+
+    fn templates(&self, observed: &Observed) -> Option<Change<Setting>> {
+        let sticks = |id: &ServiceId| {
+            let found = observed.service(id);
+            found.is_some_and(|found| found.service.persistence.is_some())
+        };
+        if !self.drained.iter().any(|it| sticks(&it.service)) {
+            return None;
+        }
+        let key = SysctlKey::EXPIRE_QUIESCENT_TEMPLATE;
+        let found = observed.sysctls.get(&key).filter(|value| *value != "1")?;
+        let setting = |value: &str| Setting {
+            key: key.clone(),
+            value: value.to_owned(),
+        };
+        Some(Change::edit(setting(found), setting("1")))
+    }
+
+    /// What draining changes in the kernel.
+    #[must_use]
+    pub fn plan_drains(&self, observed: &Observed) -> Plan {
+        let templates = self.templates(observed).map(|change| {
+            let why = "a client's persistence must not bring it back to a server that is drained";
+            Step::new(Action::Sysctl(change), why)
+        });
+        let mut quiet = Vec::new();
+        let mut removed = Vec::new();
+        for (found, destination) in self.own_destinations(observed) {
+            let service = found.service.id;
+            match how(&self.drains, &destination.id) {
+                Some(Draining::Removed) => removed.push(Change::delete(BoundDestination {
+                    service,
+                    destination: *destination,
+                })),
+                Some(Draining::Quiet) if destination.weight != Weight::DRAIN => {
+                    quiet.push(weight(service, *destination, Weight::DRAIN));
+                }
+                _ => {}
+            }
+        }
+        self.plan(vec![
+            ("sysctls", templates.into_iter().collect()),
+            ("drained destinations", steps(quiet, WHY)),
+            ("removed destinations", steps(removed, WHY)),
+        ])
+    }
+
+    /// What giving the weight back to destinations changes in the kernel.
+    #[must_use]
+    pub fn plan_back(&self, back: &[BoundDestination], observed: &Observed) -> Plan {
+        let mut added = Vec::new();
+        let mut edited = Vec::new();
+        for bound in back {
+            if observed.service(&bound.service).is_none() {
+                continue;
+            }
+            match observed.destination(&bound.service, &bound.destination.id) {
+                None => added.push(Change::add(*bound)),
+                Some(found) if found.weight == Weight::DRAIN && *found != bound.destination => {
+                    edited.push(weight(bound.service, *found, bound.destination.weight));
+                }
+                Some(_) => {}
+            }
+        }
+        let templates = if self.templates_needed(observed) {
+            Vec::new()
+        } else {
+            self.templates_back(observed)
+        };
+        self.plan(vec![
+            ("destinations", steps(added, WHY_BACK)),
+            ("changed destinations", steps(edited, WHY_BACK)),
+            ("sysctls", templates),
+        ])
+    }
+
+    fn templates_needed(&self, observed: &Observed) -> bool {
+        self.drained.iter().any(|it| {
+            let found = observed.service(&it.service);
+            found.is_some_and(|found| found.service.persistence.is_some())
+        })
+    }
+
+    fn templates_back(&self, observed: &Observed) -> Vec<Step> {
+        let things = self.things().filter(|thing| {
+            matches!(thing, Action::Sysctl(change) if change
+                .newest()
+                .is_some_and(|setting| setting.key == SysctlKey::EXPIRE_QUIESCENT_TEMPLATE))
+        });
+        things
+            .filter_map(|thing| self.undone(thing, observed, observed))
+            .map(|action| Step::new(action, "as it was found"))
+            .collect()
+    }
+
+    fn plan(&self, phases: Vec<(&'static str, Vec<Step>)>) -> Plan {
+        let phases = phases.into_iter().filter(|(_, steps)| !steps.is_empty());
+        Plan {
+            cluster: self.cluster.clone(),
+            node: self.node.clone(),
+            kind: NodeKind::Director,
+            role: None,
+            phases: phases.map(|(name, steps)| Phase { name, steps }).collect(),
+            refusals: Vec::new(),
+            foreign: Vec::new(),
+            notes: Vec::new(),
+            nftables: None,
+        }
+    }
+}
+
+fn weight(service: ServiceId, before: Destination, weight: Weight) -> Change<BoundDestination> {
+    let bound = |destination| BoundDestination {
+        service,
+        destination,
+    };
+    Change::edit(bound(before), bound(Destination { weight, ..before }))
+}
+
+fn steps(changes: Vec<Change<BoundDestination>>, why: &str) -> Vec<Step> {
+    let actions = changes.into_iter().map(Action::Destination);
+    actions.map(|action| Step::new(action, why)).collect()
+}

@@ -1,0 +1,180 @@
+//! Who is still on a drained real server.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Drain;
+use crate::cluster::StateDir;
+use crate::error::Result;
+use crate::ipvs::{DestinationId, Protocol, ServiceId};
+use crate::proc::{ListedId, ListedService, Listing, Proc};
+
+/// How often is looked: `/proc` tells the whole table in a few milliseconds.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Connections to a drained destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Remaining {
+    /// The service.
+    pub service: ServiceId,
+    /// The destination.
+    pub destination: DestinationId,
+    /// Connections in use: of TCP those being opened and open, of SCTP open ones, of UDP none ever.
+    pub active: u32,
+    /// All others that the kernel remembers: of TCP those being closed, of UDP every one.
+    pub inactive: u32,
+}
+
+impl Remaining {
+    /// Whether nobody uses it any more.
+    ///
+    /// With TCP and SCTP that is when no connection is active. One counts as closing from the first FIN
+    /// on and for up to two minutes after the last, and the kernel's table does not tell which is which:
+    /// a client that has said all and still listens is closing, too. Of UDP the kernel cannot tell
+    /// anything: a client counts as there until it has been silent for the UDP timeout.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.active == 0 && (self.inactive == 0 || self.is_closing())
+    }
+
+    fn is_closing(&self) -> bool {
+        let knows_its_end = [Protocol::TCP, Protocol::SCTP];
+        matches!(self.service, ServiceId::Socket { protocol, .. } if knows_its_end.contains(&protocol))
+    }
+}
+
+impl fmt::Display for Remaining {
+    /// `192.168.1.12:80 of tcp 172.16.5.11:80: 3 active, 1 closing`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            service,
+            destination,
+            active,
+            inactive,
+        } = self;
+        let word = if self.is_closing() {
+            "closing"
+        } else {
+            "remembered"
+        };
+        write!(
+            f,
+            "{destination} of {service}: {active} active, {inactive} {word}"
+        )
+    }
+}
+
+/// How a wait for the last connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrainOutcome {
+    /// Nobody is left, but for connections that are closing.
+    Over(Vec<Remaining>),
+    /// Time was over; these are left.
+    Late(Vec<Remaining>),
+    /// Somebody said stop; these are left.
+    Stopped(Vec<Remaining>),
+}
+
+impl StateDir {
+    /// Who is left on what a drain means: one entry for each destination that is still in the kernel's
+    /// table, busy or not.
+    ///
+    /// # Errors
+    /// A record cannot be read, or `/proc` cannot.
+    pub fn left(&self, drain: Drain, proc: &Proc) -> Result<Vec<Remaining>> {
+        let mut drained = Vec::new();
+        for record in self.records()? {
+            drained.extend(record.drained().filter(|(_, it)| drain.matches(it)));
+        }
+        let listing = proc.listing()?;
+        let left = drained.iter();
+        Ok(left
+            .filter_map(|(service, id)| look(&listing, service, id))
+            .collect())
+    }
+
+    /// Waits until nobody is left. The lock is not needed, and should not be held for so long.
+    /// `progress` is told whenever something has changed.
+    ///
+    /// # Errors
+    /// Those of [`left`](Self::left).
+    pub fn wait(
+        &self,
+        drain: Drain,
+        proc: &Proc,
+        time: Duration,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(&[Remaining]),
+    ) -> Result<DrainOutcome> {
+        let end = Instant::now() + time;
+        let mut last = Vec::new();
+        loop {
+            let left = self.left(drain, proc)?;
+            if left.iter().all(Remaining::is_over) {
+                return Ok(DrainOutcome::Over(left));
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Ok(DrainOutcome::Stopped(left));
+            }
+            if Instant::now() >= end {
+                return Ok(DrainOutcome::Late(left));
+            }
+            if left != last {
+                progress(&left);
+                last = left;
+            }
+            thread::sleep(INTERVAL);
+        }
+    }
+}
+
+fn look(listing: &Listing, service: &ServiceId, id: &DestinationId) -> Option<Remaining> {
+    let mut services = listing.services.iter().filter(|found| is(found, service));
+    let found = services.find_map(|found| found.destinations.iter().find(|it| it.id == *id))?;
+    Some(Remaining {
+        service: *service,
+        destination: *id,
+        active: found.active,
+        inactive: found.inactive,
+    })
+}
+
+fn is(found: &ListedService, service: &ServiceId) -> bool {
+    match (found.id, service) {
+        (ListedId::Socket(protocol, address), ServiceId::Socket { .. }) => {
+            *service == ServiceId::Socket { protocol, address }
+        }
+        (ListedId::Fwmark(number), ServiceId::Fwmark { mark, .. }) => number == mark.get(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(service: &str, active: u32, inactive: u32) -> Remaining {
+        Remaining {
+            service: service.parse().unwrap(),
+            destination: "192.168.1.12:80".parse().unwrap(),
+            active,
+            inactive,
+        }
+    }
+
+    #[test]
+    fn tcp_is_over_while_it_closes_and_udp_is_not() {
+        assert!(!left("tcp 172.16.5.11:80", 1, 0).is_over());
+        assert!(left("tcp 172.16.5.11:80", 0, 3).is_over());
+        assert!(!left("udp 172.16.5.11:53", 0, 1).is_over());
+        assert!(left("udp 172.16.5.11:53", 0, 0).is_over());
+        let text = left("udp 172.16.5.11:53", 0, 1).to_string();
+        assert_eq!(
+            text,
+            "192.168.1.12:80 of udp 172.16.5.11:53: 0 active, 1 remembered"
+        );
+    }
+}

@@ -1,0 +1,327 @@
+//! `[ipvs]`: timeouts, and the switches of `net.ipv4.vs` by their names with hyphens.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use super::IpvsTable;
+use crate::cluster::DocumentError;
+use crate::sysctl::SysctlKey;
+
+/// What a switch takes.
+#[derive(Clone, Copy)]
+enum Takes {
+    /// A number of this range, or true and false for 1 and 0.
+    Number(i64, i64),
+    /// A power of two up to this one.
+    PowerOfTwo(i64),
+    /// Two numbers, the first below the second unless that is 0: `"3 50"`.
+    Threshold,
+    /// A list of processors: `"0-3,8"`.
+    Processors,
+}
+
+use Takes::{Number, PowerOfTwo, Processors, Threshold};
+
+const ANY: Takes = Number(i32::MIN as i64, i32::MAX as i64);
+const NATURAL: Takes = Number(0, i32::MAX as i64);
+const MODE: Takes = Number(0, 3);
+
+/// A switch: its name in the file, what it takes, and what a kernel starts with; "" where that is not
+/// the same everywhere.
+struct Switch {
+    name: &'static str,
+    takes: Takes,
+    default: &'static str,
+}
+
+/// The timeouts and the sysctls: all keys of the table.
+macro_rules! keys {
+    ($($name:literal $takes:expr, $default:literal;)*) => {
+        const KEYS: &[&str] = &["tcp-timeout", "tcp-fin-timeout", "udp-timeout", $($name),*];
+        const SWITCHES: &[Switch] = &[$(Switch { name: $name, takes: $takes, default: $default }),*];
+    };
+}
+
+keys! {
+    "amemthresh" ANY, "1024";
+    "am-droprate" ANY, "10";
+    "drop-entry" MODE, "0";
+    "drop-packet" MODE, "0";
+    "secure-tcp" MODE, "0";
+    "conntrack" ANY, "0";
+    "snat-reroute" ANY, "1";
+    "sync-version" Number(0, 1), "1";
+    "sync-ports" PowerOfTwo(128), "1";
+    "sync-persist-mode" ANY, "0";
+    "sync-qlen-max" NATURAL, "";
+    "sync-sock-size" NATURAL, "0";
+    "sync-threshold" Threshold, "3 50";
+    "sync-refresh-period" NATURAL, "0";
+    "sync-retries" MODE, "0";
+    "cache-bypass" ANY, "0";
+    "expire-nodest-conn" ANY, "0";
+    "expire-quiescent-template" ANY, "0";
+    "sloppy-tcp" ANY, "0";
+    "sloppy-sctp" ANY, "0";
+    "nat-icmp-send" ANY, "0";
+    "pmtu-disc" ANY, "1";
+    "backup-only" ANY, "0";
+    "conn-reuse-mode" ANY, "1";
+    "schedule-icmp" ANY, "0";
+    "ignore-tunneled" ANY, "0";
+    "run-estimation" ANY, "1";
+    "lblc-expiration" NATURAL, "86400";
+    "lblcr-expiration" NATURAL, "86400";
+    "est-cpulist" Processors, "";
+    "est-nice" Number(-20, 19), "0";
+    "conn-lfactor" Number(-8, 8), "-4";
+    "svc-lfactor" Number(-8, 8), "";
+    "conn-max" NATURAL, "";
+}
+
+/// A value as written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SysctlValue {
+    /// `1`
+    Number(i64),
+    /// `true`
+    Flag(bool),
+    /// `"3 50"`
+    Text(String),
+}
+
+impl fmt::Display for SysctlValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
+/// The switches of the table with their values as the kernel writes them.
+pub(super) fn ipvs_sysctls(
+    table: &IpvsTable,
+) -> Result<BTreeMap<SysctlKey, String>, DocumentError> {
+    let mut switches = BTreeMap::new();
+    for (name, value) in &table.ipvs_sysctls {
+        let known = SWITCHES.iter().find(|switch| switch.name == name);
+        let unknown = || DocumentError::new(name, format!("{name:?} is no switch of net.ipv4.vs"));
+        let switch = known.ok_or_else(unknown)?;
+        let value = switch
+            .takes
+            .value(value)
+            .map_err(|what| DocumentError::new(name, format!("{value} is not {what}")))?;
+        let key = SysctlKey::ipvs(&name.replace('-', "_"));
+        switches.insert(key.map_err(|_| unknown())?, value);
+    }
+    Ok(switches)
+}
+
+impl Takes {
+    /// The kernel's text, or what was expected.
+    fn value(self, value: &SysctlValue) -> Result<String, String> {
+        match (self, value) {
+            (Number(..), SysctlValue::Flag(flag)) => Ok(u8::from(*flag).to_string()),
+            (Number(from, to), SysctlValue::Number(number)) if (from..=to).contains(number) => {
+                Ok(number.to_string())
+            }
+            (PowerOfTwo(most), SysctlValue::Number(number))
+                if (1..=most).contains(number) && number & (number - 1) == 0 =>
+            {
+                Ok(number.to_string())
+            }
+            (Threshold, SysctlValue::Text(text)) => threshold(text),
+            (Processors, SysctlValue::Text(text)) if is_list(text) => Ok(text.clone()),
+            _ => Err(self.expected()),
+        }
+    }
+
+    fn expected(self) -> String {
+        match self {
+            Number(from, to) => format!("in {from}..{to}"),
+            PowerOfTwo(most) => format!("a power of two up to {most}"),
+            Threshold => "two numbers like \"3 50\", the first below the second".to_owned(),
+            Processors => "a list of processors like \"0-3,8\"".to_owned(),
+        }
+    }
+}
+
+fn threshold(text: &str) -> Result<String, String> {
+    let numbers: Vec<Option<u32>> = text.split_whitespace().map(|it| it.parse().ok()).collect();
+    match numbers.as_slice() {
+        [Some(threshold), Some(period)] if *period == 0 || threshold < period => {
+            Ok(format!("{threshold} {period}"))
+        }
+        _ => Err(Threshold.expected()),
+    }
+}
+
+fn is_list(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_digit() || c == '-' || c == ',')
+}
+
+/// What a switch will be when the kernel loads ip_vs; `None` where that cannot be known.
+pub(in crate::cluster) fn before_loading(key: &SysctlKey) -> Option<&'static str> {
+    let name = key.as_str().strip_prefix("net/ipv4/vs/")?.replace('_', "-");
+    let switch = SWITCHES.iter().find(|switch| switch.name == name)?;
+    (!switch.default.is_empty()).then_some(switch.default)
+}
+
+/// By hand, because so many optional fields would be one list more to keep.
+impl<'de> Deserialize<'de> for IpvsTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TableVisitor)
+    }
+}
+
+struct TableVisitor;
+
+impl<'de> Visitor<'de> for TableVisitor {
+    type Value = IpvsTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of timeouts and switches")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<IpvsTable, A::Error> {
+        let mut table = IpvsTable::default();
+        while let Some(Key(key)) = map.next_key()? {
+            match key {
+                "tcp-timeout" => table.tcp_timeout = Some(map.next_value()?),
+                "tcp-fin-timeout" => table.tcp_fin_timeout = Some(map.next_value()?),
+                "udp-timeout" => table.udp_timeout = Some(map.next_value()?),
+                _ => {
+                    table.ipvs_sysctls.insert(key.to_owned(), map.next_value()?);
+                }
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// A known key.
+struct Key(&'static str);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key of [ipvs]")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
+        let known = KEYS.iter().find(|key| **key == text);
+        known.map_or_else(|| Err(E::unknown_field(text, KEYS)), |key| Ok(Key(key)))
+    }
+}
+
+impl<'de> Deserialize<'de> for SysctlValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl Visitor<'_> for ValueVisitor {
+    type Value = SysctlValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, true, false or a text")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Number(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Number(
+            i64::try_from(number).unwrap_or(i64::MAX),
+        ))
+    }
+
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Flag(flag))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SysctlValue, E> {
+        Ok(SysctlValue::Text(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(name: &str, value: SysctlValue) -> Result<String, String> {
+        let table = IpvsTable {
+            ipvs_sysctls: BTreeMap::from([(name.to_owned(), value)]),
+            ..IpvsTable::default()
+        };
+        let switches = ipvs_sysctls(&table).map_err(|error| error.to_string())?;
+        Ok(switches.into_values().next().unwrap())
+    }
+
+    #[test]
+    fn values_are_the_kernels() {
+        for (name, given, expected) in [
+            ("conntrack", SysctlValue::Flag(true), "1"),
+            ("drop-entry", SysctlValue::Number(3), "3"),
+            ("sync-ports", SysctlValue::Number(4), "4"),
+            (
+                "sync-threshold",
+                SysctlValue::Text("3  50".to_owned()),
+                "3 50",
+            ),
+            ("est-cpulist", SysctlValue::Text("0-1".to_owned()), "0-1"),
+        ] {
+            assert_eq!(value(name, given).as_deref(), Ok(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_values_are_refused() {
+        for (name, given, message) in [
+            (
+                "drop-entry",
+                SysctlValue::Number(4),
+                "drop-entry: 4 is not in 0..3",
+            ),
+            (
+                "sync-ports",
+                SysctlValue::Number(3),
+                "sync-ports: 3 is not a power of two up to 128",
+            ),
+            (
+                "sync-threshold",
+                SysctlValue::Text("50 3".to_owned()),
+                "sync-threshold: \"50 3\" is not two numbers like \"3 50\", the first below the second",
+            ),
+        ] {
+            assert_eq!(value(name, given).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn a_switch_is_known_before_ip_vs_is_loaded() {
+        let before = |name| before_loading(&SysctlKey::ipvs(name).unwrap());
+        assert_eq!(before("expire_nodest_conn"), Some("0"));
+        assert_eq!(before("sync_qlen_max"), None);
+        assert_eq!(before("no_such"), None);
+        assert_eq!(before_loading(&SysctlKey::IP_FORWARD), None);
+    }
+}

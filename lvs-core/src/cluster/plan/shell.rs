@@ -1,0 +1,352 @@
+//! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
+//!
+//! Typing them does the same as applying the plan: afterwards it is empty. Two things differ: the
+//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it; and
+//! telling neighbours of floating addresses is a comment, for few machines have the programs.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use super::{Phase, Plan};
+use crate::cluster::change::{Action, BoundDestination, Change, LinkState, Setting};
+use crate::ipvs::{
+    Daemon, Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
+    ServiceId, Thresholds, Timeouts, TunnelChecksum,
+};
+use crate::name::IfName;
+use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
+
+impl Plan {
+    /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
+    #[must_use]
+    pub fn to_shell(&self) -> String {
+        let mut script = String::new();
+        for phase in &self.phases {
+            // Writing to a String cannot fail.
+            let _ = writeln!(script, "# {}", phase.name);
+            for step in &phase.steps {
+                let _ = writeln!(script, "{}", step.action.to_shell());
+            }
+            for line in announcements(phase) {
+                let _ = writeln!(script, "# {line}");
+            }
+        }
+        for rule in self.nftables.iter().flat_map(|rules| rules.lines()) {
+            let _ = writeln!(script, "# nft: {rule}");
+        }
+        script
+    }
+}
+
+/// How neighbours are told by hand of addresses that have come from another director.
+fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
+    let is_told = phase.name == Phase::FLOATING;
+    let added = phase.steps.iter().filter_map(|step| match &step.action {
+        Action::Address(change) => change.after().map(|address| &address.id),
+        _ => None,
+    });
+    let told = added.filter(move |id| is_told && id.interface != IfName::LO);
+    told.map(|id| match id.network.addr() {
+        IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
+        IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+    })
+}
+
+impl Action {
+    /// The line that does it.
+    #[must_use]
+    pub fn to_shell(&self) -> String {
+        match self {
+            Self::Tunnel(change) => tunnel(change),
+            Self::Listener(change) => listener(change),
+            Self::Link(change) => change.after().map(link).unwrap_or_default(),
+            Self::Sysctl(change) => change.after().map(sysctl).unwrap_or_default(),
+            Self::Address(change) => address(change),
+            Self::Route(change) => route(change),
+            Self::Timeouts(change) => change.after().map(timeouts).unwrap_or_default(),
+            Self::Daemon(change) => daemon(change),
+            Self::Service(change) => service(change),
+            Self::Destination(change) => destination(change),
+        }
+    }
+}
+
+/// The kernel's own device comes with its module.
+fn tunnel(change: &Change<Tunnel>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(tunnel)) if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
+        (_, Some(tunnel)) => add_tunnel(tunnel),
+        (Some(tunnel), None) => format!("ip link delete {}", tunnel.name),
+        (None, None) => String::new(),
+    }
+}
+
+fn add_tunnel(tunnel: &Tunnel) -> String {
+    let mut line = format!("ip link add {} type {}", tunnel.name, tunnel.kind);
+    if let Some(local) = tunnel.local {
+        let _ = write!(line, " local {local}");
+    }
+    if tunnel.kind == TunnelKind::Ip6tnl {
+        line.push_str(" mode any");
+    }
+    if tunnel.checksum {
+        line.push_str(" icsum");
+    }
+    line
+}
+
+fn listener(change: &Change<Listener>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(it)) => format!("ip fou add port {} gue{}", it.port, six(it.family)),
+        (Some(it), None) => format!("ip fou del port {}{}", it.port, six(it.family)),
+        (None, None) => String::new(),
+    }
+}
+
+fn six(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "",
+        Family::Ipv6 => " -6",
+    }
+}
+
+fn link(link: &LinkState) -> String {
+    format!(
+        "ip link set dev {} {}",
+        link.name,
+        if link.up { "up" } else { "down" }
+    )
+}
+
+/// With slashes, as dots may belong to an interface's name.
+fn sysctl(setting: &Setting) -> String {
+    if setting.value.contains(' ') {
+        format!("sysctl -w {}='{}'", setting.key, setting.value)
+    } else {
+        format!("sysctl -w {}={}", setting.key, setting.value)
+    }
+}
+
+fn address(change: &Change<Address>) -> String {
+    match (change.before(), change.after()) {
+        (_, Some(address)) => add_address(address),
+        (Some(address), None) => format!(
+            "ip address delete {} dev {}",
+            address.id.network, address.id.interface
+        ),
+        (None, None) => String::new(),
+    }
+}
+
+fn add_address(address: &Address) -> String {
+    let mut line = format!("ip address add {}", address.id.network);
+    if let Some(broadcast) = address.broadcast {
+        let _ = write!(line, " broadcast {broadcast}");
+    }
+    let _ = write!(line, " dev {}", address.id.interface);
+    if let Some(label) = &address.label {
+        let _ = write!(line, " label {label}");
+    }
+    if address.no_dad {
+        line.push_str(" nodad");
+    }
+    line
+}
+
+fn route(change: &Change<Route>) -> String {
+    match (change.before(), change.after()) {
+        (None, Some(route)) => route_line("add", route),
+        (Some(_), Some(route)) => route_line("replace", route),
+        (Some(route), None) => route_line("delete", route),
+        (None, None) => String::new(),
+    }
+}
+
+fn route_line(verb: &str, route: &Route) -> String {
+    let (destination, metric) = (route.id.destination, route.id.metric);
+    let ip = if destination.addr().is_ipv4() {
+        "ip"
+    } else {
+        "ip -6"
+    };
+    let destination = if route.id.is_default() {
+        "default".to_owned()
+    } else {
+        destination.to_string()
+    };
+    let mut line = format!("{ip} route {verb} {destination}");
+    if let Some(gateway) = route.gateway {
+        let other = gateway.is_ipv4() != route.id.destination.addr().is_ipv4();
+        let family = if other { "inet6 " } else { "" };
+        let _ = write!(line, " via {family}{gateway}");
+    }
+    if let Some(interface) = &route.interface {
+        let _ = write!(line, " dev {interface}");
+    }
+    if route.scope == Scope::LINK {
+        line.push_str(" scope link");
+    }
+    if metric != 0 {
+        let _ = write!(line, " metric {metric}");
+    }
+    if let Some(advmss) = route.advmss {
+        let _ = write!(line, " advmss {advmss}");
+    }
+    if route.protocol != 0 {
+        let _ = write!(line, " proto {}", route.protocol);
+    }
+    line
+}
+
+fn timeouts(timeouts: &Timeouts) -> String {
+    let Timeouts { tcp, tcp_fin, udp } = timeouts;
+    format!("ipvsadm --set {} {} {}", tcp.0, tcp_fin.0, udp.0)
+}
+
+/// The kernel cannot change one that runs.
+fn daemon(change: &Change<Daemon>) -> String {
+    let stop = change
+        .before()
+        .map(|it| format!("ipvsadm --stop-daemon {}", it.role));
+    let start = change.after().map(start_daemon);
+    let lines: Vec<_> = stop.into_iter().chain(start).collect();
+    lines.join("\n")
+}
+
+fn start_daemon(daemon: &Daemon) -> String {
+    let mut line = format!(
+        "ipvsadm --start-daemon {} --mcast-interface {} --syncid {}",
+        daemon.role, daemon.interface, daemon.sync_id
+    );
+    if let Some(length) = daemon.max_length {
+        let _ = write!(line, " --sync-maxlen {length}");
+    }
+    if let Some(group) = daemon.group {
+        let _ = write!(line, " --mcast-group {group}");
+    }
+    if let Some(port) = daemon.port {
+        let _ = write!(line, " --mcast-port {port}");
+    }
+    if let Some(ttl) = daemon.ttl {
+        let _ = write!(line, " --mcast-ttl {ttl}");
+    }
+    line
+}
+
+fn service(change: &Change<Service>) -> String {
+    match (change.before(), change.after()) {
+        (None, Some(service)) => format!("ipvsadm -A {}{}", which(&service.id), how(service)),
+        (Some(_), Some(service)) => format!("ipvsadm -E {}{}", which(&service.id), how(service)),
+        (Some(service), None) => format!("ipvsadm -D {}", which(&service.id)),
+        (None, None) => String::new(),
+    }
+}
+
+fn which(id: &ServiceId) -> String {
+    match id {
+        ServiceId::Socket { protocol, address } => match *protocol {
+            Protocol::UDP => format!("-u {address}"),
+            Protocol::SCTP => format!("--sctp-service {address}"),
+            _ => format!("-t {address}"),
+        },
+        ServiceId::Fwmark { mark, family } => {
+            format!("-f {mark}{}", six(*family))
+        }
+    }
+}
+
+fn how(service: &Service) -> String {
+    let mut options = format!(" -s {}", service.scheduler);
+    let flags = service.scheduler_flags();
+    if !flags.is_empty() {
+        let _ = write!(options, " -b {}", flags.join(","));
+    }
+    if let Some(persistence) = service.persistence {
+        let Seconds(seconds) = persistence.timeout;
+        let _ = write!(options, " -p {seconds}");
+        if persistence.netmask != Netmask::host(persistence.netmask.family()) {
+            let _ = write!(options, " -M {}", netmask(persistence.netmask));
+        }
+    }
+    if let Some(engine) = &service.engine {
+        let _ = write!(options, " --pe {engine}");
+    }
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        options.push_str(" -o");
+    }
+    options
+}
+
+/// ipvsadm takes an IPv4 mask as an address and an IPv6 mask as a length.
+fn netmask(mask: Netmask) -> String {
+    match mask {
+        Netmask::Ipv4(mask) => mask.to_string(),
+        Netmask::Ipv6(length) => length.to_string(),
+    }
+}
+
+fn destination(change: &Change<BoundDestination>) -> String {
+    let (verb, bound) = match (change.before(), change.after()) {
+        (None, Some(bound)) => ("-a", bound),
+        (Some(_), Some(bound)) => ("-e", bound),
+        (Some(bound), None) => {
+            return format!(
+                "ipvsadm -d {} -r {}",
+                which(&bound.service),
+                bound.destination.id
+            );
+        }
+        (None, None) => return String::new(),
+    };
+    let BoundDestination {
+        service,
+        destination,
+    } = bound;
+    let mut line = format!(
+        "ipvsadm {verb} {} -r {} {}{} -w {}",
+        which(service),
+        destination.id,
+        method(destination.forwarding),
+        encapsulation(destination.forwarding),
+        destination.weight
+    );
+    let thresholds = destination.thresholds;
+    if thresholds != Thresholds::OFF {
+        let _ = write!(line, " -x {} -y {}", thresholds.upper(), thresholds.lower());
+    }
+    line
+}
+
+/// What ipvsadm has no word for is what it makes of a local address or an old table: direct routing.
+const fn method(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Masquerade => "-m",
+        Forwarding::Tunnel(_) => "-i",
+        _ => "-g",
+    }
+}
+
+/// ipvsadm's words for what packets are wrapped in; IP in IP is what `-i` means alone.
+fn encapsulation(forwarding: Forwarding) -> String {
+    let Forwarding::Tunnel(encapsulation) = forwarding else {
+        return String::new();
+    };
+    match encapsulation {
+        Encapsulation::Gue { port, checksum } => {
+            format!(
+                " --tun-type gue --tun-port {port}{}",
+                self::checksum(checksum)
+            )
+        }
+        Encapsulation::Gre { checksum } => format!(" --tun-type gre{}", self::checksum(checksum)),
+        Encapsulation::Ipip | Encapsulation::Other { .. } => String::new(),
+    }
+}
+
+const fn checksum(checksum: TunnelChecksum) -> &'static str {
+    match checksum {
+        TunnelChecksum::None => "",
+        TunnelChecksum::Full => " --tun-csum",
+        TunnelChecksum::Remote => " --tun-remcsum",
+    }
+}
