@@ -1,6 +1,6 @@
 //! Many changes in few sends.
 
-use super::{Command, Ipvs, advice};
+use super::{Command, Ipvs, errno};
 use crate::error::{Operation, Result};
 use crate::netlink::conn::refused;
 use crate::netlink::packet::ACK;
@@ -72,11 +72,11 @@ impl Ipvs {
         let exchange = self
             .conn
             .exchange(operation, &mut self.packet)
-            .map_err(advice::general)?;
+            .map_err(errno::general)?;
         let mut results: Vec<_> = commands.iter().map(|_| Ok(())).collect();
         for (place, refusal) in exchange.refusals {
             if let (Some(command), Some(result)) = (commands.get(place), results.get_mut(place)) {
-                *result = Err(advice::advise(
+                *result = Err(errno::advise(
                     command,
                     refused(command.operation(), refusal),
                 ));

@@ -154,7 +154,7 @@ fn find<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::rules::Rules;
+    use crate::ipvs::ipvsadm::Rules;
 
     fn ids(table: &Configuration) -> Vec<String> {
         let ids = table.services.iter().map(|entry| entry.service.id);

@@ -8,7 +8,7 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 use super::message::{DecodeError, FAMILY_NAME, IpvsMessage};
 use super::{
     Command, Daemon, DaemonRole, Destination, DestinationId, DestinationStatus, Info, Service,
-    ServiceId, ServiceStatus, Timeouts, advice, snapshot,
+    ServiceId, ServiceStatus, Timeouts, errno, snapshot,
 };
 use crate::error::{Cause, Error, Operation, Result};
 use crate::netlink::packet::{ACK, Packet};
@@ -56,7 +56,7 @@ impl Ipvs {
     pub fn open() -> Result<Self> {
         let mut conn = Conn::open(NETLINK_GENERIC)?;
         let operation = Operation::new("open", "ip_vs");
-        let family = family::resolve(&mut conn, &operation, FAMILY_NAME).map_err(advice::open)?;
+        let family = family::resolve(&mut conn, &operation, FAMILY_NAME).map_err(errno::open)?;
         Ok(Self {
             conn,
             second: Conn::with_room(NETLINK_GENERIC, snapshot::SECOND_ROOM)?,
@@ -267,7 +267,7 @@ impl Ipvs {
         let replies = self
             .conn
             .request(operation, self.family, ACK, &payload)
-            .map_err(advice::general)?;
+            .map_err(errno::general)?;
         let nothing = || Error::new(operation.clone(), Cause::Decode("there is none".to_owned()));
         decode(operation, &replies)?
             .into_iter()
@@ -281,7 +281,7 @@ impl Ipvs {
         let replies = self
             .conn
             .dump(operation, self.family, &payload)
-            .map_err(advice::general)?;
+            .map_err(errno::general)?;
         decode(operation, &replies)
     }
 }

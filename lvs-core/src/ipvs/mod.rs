@@ -6,7 +6,6 @@
 //! - [`ServiceId`] and [`DestinationId`] name them, also in text: `tcp 172.16.5.11:80`.
 //! - [`message`] is the codec below, for those who bring a socket of their own.
 
-mod advice;
 #[cfg(test)]
 mod arbitrary;
 mod batch;
@@ -17,16 +16,17 @@ mod connection;
 mod daemon;
 mod describe;
 mod destination;
+mod diff;
+mod dump;
 mod editor;
 mod ensure;
+mod errno;
 mod family;
 mod handle;
+pub mod ipvsadm;
 pub mod message;
 mod protocol;
-mod reading;
-mod replace;
 mod restore;
-pub mod rules;
 mod service;
 mod snapshot;
 mod stats;
@@ -41,10 +41,10 @@ pub use destination::{
     Destination, DestinationId, DestinationStatus, Encapsulation, Forwarding, Thresholds,
     TunnelChecksum, Weight,
 };
+pub use dump::Snapshot;
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;
-pub use reading::Snapshot;
 pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
 pub use timeouts::{Seconds, Timeouts};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rules::{Rule, Rules};
+use super::ipvsadm::{Rule, Rules};
 use super::{Command, Configuration, Ipvs, ServiceId};
 use crate::error::{Error, Operation, Result};
 
@@ -36,7 +36,7 @@ impl Ipvs {
     /// What was deleted and put back stands at the head of its list, with its connections.
     ///
     /// ```no_run
-    /// use lvs_core::ipvs::{Ipvs, rules::Rules};
+    /// use lvs_core::ipvs::{Ipvs, ipvsadm::Rules};
     /// let wanted = Rules::parse(&std::fs::read_to_string("/etc/ipvsadm.rules")?)?.configuration()?;
     /// let commands = Ipvs::open()?.replace(&wanted)?;
     /// println!("{} changes", commands.len());

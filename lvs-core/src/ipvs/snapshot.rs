@@ -12,10 +12,10 @@
 //! entry from both, as many others would have to come and go unseen as lie between the two cuts.
 
 use super::batch::BARRIER;
+use super::dump::{Dump, Snapshot, union};
 use super::handle::decode;
 use super::message::IpvsMessage;
-use super::reading::{Reading, Snapshot, union};
-use super::{DestinationStatus, Ipvs, ServiceId, ServiceStatus, advice};
+use super::{DestinationStatus, Ipvs, ServiceId, ServiceStatus, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::netlink::conn::refused;
 use crate::netlink::packet::{ACK, Packet};
@@ -82,7 +82,7 @@ impl Ipvs {
     fn settle(
         &mut self,
         operation: Operation,
-        mut services: impl FnMut(&mut Self, usize) -> Result<Reading<ServiceStatus>>,
+        mut services: impl FnMut(&mut Self, usize) -> Result<Dump<ServiceStatus>>,
     ) -> Result<Snapshot> {
         let mut seen = Vec::new();
         let mut before = services(self, 0)?;
@@ -107,7 +107,7 @@ impl Ipvs {
     /// The destinations of these services, and whether all of their lists kept still.
     fn read_all_destinations(
         &mut self,
-        services: &Reading<ServiceStatus>,
+        services: &Dump<ServiceStatus>,
     ) -> Result<(Vec<Vec<DestinationStatus>>, bool)> {
         let mut lists = Vec::with_capacity(services.items.len());
         let mut calm = true;
@@ -121,7 +121,7 @@ impl Ipvs {
 
     /// The destinations of a service, none if there is no such service. A list of one datagram is
     /// one look, for which the kernel keeps still.
-    fn read_destinations(&mut self, id: &ServiceId) -> Result<Reading<DestinationStatus>> {
+    fn read_destinations(&mut self, id: &ServiceId) -> Result<Dump<DestinationStatus>> {
         let (list, looks) = dump_destinations(&mut self.conn, self.family, id)?;
         if looks < 2 {
             return Ok(list);
@@ -137,11 +137,11 @@ impl Ipvs {
     }
 
     /// One reading of the services.
-    pub(super) fn read_services(conn: &mut Conn, family: u16) -> Result<Reading<ServiceStatus>> {
+    pub(super) fn read_services(conn: &mut Conn, family: u16) -> Result<Dump<ServiceStatus>> {
         let operation = Operation::new("list services", "");
         let message = IpvsMessage::GetService(None);
         let (replies, _) = dump(conn, family, &operation, &message)?;
-        Ok(Reading::new(
+        Ok(Dump::new(
             decode(&operation, &replies)?
                 .into_iter()
                 .filter_map(service),
@@ -150,7 +150,7 @@ impl Ipvs {
 
     /// Those of the services that there are, asked for one by one, which is exact, in as few sends
     /// as possible.
-    fn ask_for_services(&mut self, ids: &[ServiceId]) -> Result<Reading<ServiceStatus>> {
+    fn ask_for_services(&mut self, ids: &[ServiceId]) -> Result<Dump<ServiceStatus>> {
         let operation = Operation::new("read services", "");
         let most = (self.conn.receive_buffer() / SERVICE).max(1);
         let mut found = Vec::new();
@@ -160,7 +160,7 @@ impl Ipvs {
             for (_, refusal) in exchange.refusals {
                 let error = refused(operation.clone(), refusal);
                 if !error.is_not_found() {
-                    return Err(advice::general(error));
+                    return Err(errno::general(error));
                 }
             }
             let messages = decode(&operation, &exchange.replies)?;
@@ -169,7 +169,7 @@ impl Ipvs {
         // Who asks twice for one is answered twice.
         found.sort_unstable_by_key(|status| status.service.id);
         found.dedup_by_key(|status| status.service.id);
-        Ok(Reading::new(found.into_iter()))
+        Ok(Dump::new(found.into_iter()))
     }
 }
 
@@ -195,7 +195,7 @@ fn dump_destinations(
     conn: &mut Conn,
     family: u16,
     id: &ServiceId,
-) -> Result<(Reading<DestinationStatus>, usize)> {
+) -> Result<(Dump<DestinationStatus>, usize)> {
     let operation = Operation::new("list destinations of", id);
     let (replies, looks) = dump(conn, family, &operation, &IpvsMessage::GetDest(*id))?;
     let statuses = decode(&operation, &replies)?
@@ -204,7 +204,7 @@ fn dump_destinations(
             IpvsMessage::Dest(status) => Some(status),
             _ => None,
         });
-    Ok((Reading::new(statuses), looks))
+    Ok((Dump::new(statuses), looks))
 }
 
 fn dump(
@@ -216,5 +216,5 @@ fn dump(
     let mut payload = Vec::new();
     message.encode_with_header(&mut payload);
     conn.dump_looks(operation, family, &payload)
-        .map_err(advice::general)
+        .map_err(errno::general)
 }

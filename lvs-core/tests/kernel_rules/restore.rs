@@ -1,6 +1,6 @@
 //! Restoring over a table that is there.
 
-use lvs_core::ipvs::rules::{Rules, save};
+use lvs_core::ipvs::ipvsadm::{Rules, save};
 use lvs_core::ipvs::{Configuration, Ipvs};
 
 const BEFORE: &str = "\

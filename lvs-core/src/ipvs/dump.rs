@@ -32,7 +32,7 @@ impl Identified for DestinationStatus {
 
 /// One reading of a list.
 #[derive(Debug)]
-pub(super) struct Reading<T: Identified> {
+pub(super) struct Dump<T: Identified> {
     /// In the kernel's order, each once.
     pub(super) items: Vec<T>,
     ids: BTreeSet<T::Id>,
@@ -40,7 +40,7 @@ pub(super) struct Reading<T: Identified> {
     pub(super) calm: bool,
 }
 
-impl<T: Identified> Reading<T> {
+impl<T: Identified> Dump<T> {
     /// An entry that comes twice was pushed back past the place where the kernel had stopped: by
     /// one that came before it.
     pub(super) fn new(entries: impl Iterator<Item = T>) -> Self {
@@ -114,8 +114,8 @@ mod tests {
         }
     }
 
-    fn reading(ports: &[u16]) -> Reading<ServiceStatus> {
-        Reading::new(ports.iter().map(|port| service(*port)))
+    fn reading(ports: &[u16]) -> Dump<ServiceStatus> {
+        Dump::new(ports.iter().map(|port| service(*port)))
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Configuration {
     /// while none runs.
     ///
     /// ```
-    /// use lvs_core::ipvs::rules::Rules;
+    /// use lvs_core::ipvs::ipvsadm::Rules;
     /// let now = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.1 -m")?.configuration()?;
     /// let wanted = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.2 -m")?.configuration()?;
     /// let commands: Vec<_> = now.commands_to(&wanted).iter().map(|c| c.operation().to_string()).collect();
@@ -28,7 +28,7 @@ impl Configuration {
     ///     "add destination 10.0.0.2:0 to fwmark 1 ipv4",
     ///     "delete destination 10.0.0.1:0 from fwmark 1 ipv4",
     /// ]);
-    /// # Ok::<(), lvs_core::ipvs::rules::RuleError>(())
+    /// # Ok::<(), lvs_core::ipvs::ipvsadm::RuleError>(())
     /// ```
     #[must_use]
     pub fn commands_to(&self, wanted: &Self) -> Vec<Command> {
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::ipvs::Weight;
     use crate::ipvs::arbitrary::{random_table, sorted};
-    use crate::ipvs::rules::Rules;
+    use crate::ipvs::ipvsadm::Rules;
     use crate::testing::Random;
 
     fn table(text: &str) -> Configuration {
