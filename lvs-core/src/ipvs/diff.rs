@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Command, Configuration, ConfiguredService, Daemon, Destination, DestinationId, ServiceId,
-    Timeouts,
+    Command, Configuration, Daemon, Destination, DestinationId, ServiceEntry, ServiceId, Timeouts,
 };
 
 impl Configuration {
@@ -48,7 +47,7 @@ impl Configuration {
     }
 }
 
-fn by_id(entries: &[ConfiguredService]) -> BTreeMap<ServiceId, &ConfiguredService> {
+fn by_id(entries: &[ServiceEntry]) -> BTreeMap<ServiceId, &ServiceEntry> {
     entries
         .iter()
         .map(|entry| (entry.service.id, entry))
@@ -109,7 +108,7 @@ impl Difference {
         self.last.extend(starts.cloned().map(Command::StartDaemon));
     }
 
-    fn service(&mut self, current: Option<&ConfiguredService>, wanted: &ConfiguredService) {
+    fn service(&mut self, current: Option<&ServiceEntry>, wanted: &ServiceEntry) {
         match current {
             None => self
                 .services

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DestinationId, DestinationStatus, ServiceId, ServiceStatus};
-
-/// A table as it is read: services, each with its destinations.
-pub type Snapshot = Vec<(ServiceStatus, Vec<DestinationStatus>)>;
+use super::{
+    DestinationId, DestinationStatus, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot,
+};
 
 /// What a reading is compared by: an entry may change while it is read, but not come or go.
 pub(super) trait Identified {
@@ -78,7 +77,11 @@ impl<T: Identified> Dump<T> {
 /// All that was seen in any of the tables, in the order of identities; the values are the latest.
 pub(super) fn union(tables: impl IntoIterator<Item = Snapshot>) -> Snapshot {
     let mut services: BTreeMap<_, (_, BTreeMap<_, _>)> = BTreeMap::new();
-    for (status, destinations) in tables.into_iter().flatten() {
+    for ServiceEntryStatus {
+        status,
+        destinations,
+    } in tables.into_iter().flatten()
+    {
         let entry = services.entry(status.id());
         let (latest, known) = entry.or_insert_with(|| (status.clone(), BTreeMap::new()));
         *latest = status;
@@ -86,7 +89,10 @@ pub(super) fn union(tables: impl IntoIterator<Item = Snapshot>) -> Snapshot {
     }
     let services = services.into_values();
     services
-        .map(|(status, destinations)| (status, destinations.into_values().collect()))
+        .map(|(status, destinations)| ServiceEntryStatus {
+            status,
+            destinations: destinations.into_values().collect(),
+        })
         .collect()
 }
 
@@ -149,21 +155,25 @@ mod tests {
 
     #[test]
     fn the_union_has_all_and_the_latest_values() {
+        let entry = |port, destinations| ServiceEntryStatus {
+            status: service(port),
+            destinations,
+        };
         let first = vec![
-            (service(2), vec![destination(9, 1), destination(8, 1)]),
-            (service(1), vec![]),
+            entry(2, vec![destination(9, 1), destination(8, 1)]),
+            entry(1, vec![]),
         ];
         let second = vec![
-            (service(3), vec![]),
-            (service(2), vec![destination(9, 5), destination(7, 5)]),
+            entry(3, vec![]),
+            entry(2, vec![destination(9, 5), destination(7, 5)]),
         ];
         let all = vec![
-            (service(1), vec![]),
-            (
-                service(2),
+            entry(1, vec![]),
+            entry(
+                2,
                 vec![destination(7, 5), destination(8, 1), destination(9, 5)],
             ),
-            (service(3), vec![]),
+            entry(3, vec![]),
         ];
         assert_eq!(union([first, second]), all);
     }

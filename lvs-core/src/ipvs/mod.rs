@@ -20,6 +20,7 @@ mod diff;
 mod dump;
 mod editor;
 mod ensure;
+mod entry;
 mod errno;
 mod family;
 mod handle;
@@ -34,14 +35,14 @@ mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
-pub use configuration::{Configuration, ConfiguredService};
+pub use configuration::Configuration;
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{
     Destination, DestinationId, DestinationStatus, Encapsulation, Forwarding, Thresholds,
     TunnelChecksum, Weight,
 };
-pub use dump::Snapshot;
+pub use entry::{ServiceEntry, ServiceEntryStatus, Snapshot};
 pub use family::Family;
 pub use handle::Ipvs;
 pub use protocol::Protocol;

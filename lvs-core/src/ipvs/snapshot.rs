@@ -12,10 +12,12 @@
 //! entry from both, as many others would have to come and go unseen as lie between the two cuts.
 
 use super::batch::BARRIER;
-use super::dump::{Dump, Snapshot, union};
+use super::dump::{Dump, union};
 use super::handle::decode;
 use super::message::IpvsMessage;
-use super::{DestinationStatus, Ipvs, ServiceId, ServiceStatus, errno};
+use super::{
+    DestinationStatus, Ipvs, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot, errno,
+};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::netlink::conn::refused;
 use crate::netlink::packet::{ACK, Packet};
@@ -63,7 +65,7 @@ impl Ipvs {
     /// let http: ServiceId = "tcp 172.16.5.11:80".parse()?;
     /// let mut ipvs = Ipvs::open()?;
     /// match ipvs.snapshot_of(&[http])?.as_slice() {
-    ///     [(service, destinations)] => println!("{service:?} {destinations:?}"),
+    ///     [entry] => println!("{:?} {:?}", entry.status, entry.destinations),
     ///     _ => println!("there is no {http}"),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -90,14 +92,25 @@ impl Ipvs {
             let (destinations, calm) = self.read_all_destinations(&before)?;
             let after = services(self, round)?;
             let settled = calm && before.agrees(&after);
-            let table = before.items.into_iter().zip(destinations).collect();
+            let table = before
+                .items
+                .into_iter()
+                .zip(destinations)
+                .map(|(status, destinations)| ServiceEntryStatus {
+                    status,
+                    destinations,
+                })
+                .collect();
             if settled {
                 return Ok(table);
             }
             seen.push(table);
             before = after;
         }
-        let last = before.items.into_iter().map(|status| (status, Vec::new()));
+        let last = before.items.into_iter().map(|status| ServiceEntryStatus {
+            status,
+            destinations: Vec::new(),
+        });
         seen.push(last.collect());
         let seen = union(seen);
         Err(Error::new(operation, Cause::Unsettled { seen })

@@ -106,9 +106,10 @@ fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
     let services = ipvs.snapshot()?.into_iter();
     Ok(IpvsState::Loaded {
         services: services
-            .map(|(status, destinations)| ObservedService {
-                service: status.service,
-                destinations: destinations
+            .map(|entry| ObservedService {
+                service: entry.status.service,
+                destinations: entry
+                    .destinations
                     .iter()
                     .map(|status| status.destination)
                     .collect(),
