@@ -1,4 +1,4 @@
-//! What one reading of a list showed, and whether two of them tell the same story.
+//! One dump of a list, and whether two of them agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,8 @@ use super::{
     DestinationId, DestinationStatus, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot,
 };
 
-/// What a reading is compared by: an entry may change while it is read, but not come or go.
+/// Is implemented by entries that dumps are compared by: an entry may change while it is read, but it
+/// must not appear or disappear.
 pub(super) trait Identified {
     type Id: Copy + Ord;
 
@@ -29,42 +30,46 @@ impl Identified for DestinationStatus {
     }
 }
 
-/// One reading of a list.
+/// Holds the entries of one dump.
 #[derive(Debug)]
 pub(super) struct Dump<T: Identified> {
-    /// In the kernel's order, each once.
+    /// The entries in the kernel's order, each once.
     pub(super) items: Vec<T>,
     ids: BTreeSet<T::Id>,
-    /// Nothing in it shows that the list changed meanwhile.
-    pub(super) calm: bool,
+    /// Whether nothing in the dump shows that the list changed meanwhile.
+    pub(super) is_stable: bool,
 }
 
 impl<T: Identified> Dump<T> {
-    /// An entry that comes twice was pushed back past the place where the kernel had stopped: by
-    /// one that came before it.
+    /// Collects the entries of a dump.
+    ///
+    /// An entry that appears twice was pushed back past the place where the kernel had stopped, by an
+    /// entry that was added before it.
     pub(super) fn new(entries: impl Iterator<Item = T>) -> Self {
         let mut ids = BTreeSet::new();
-        let mut calm = true;
-        let items = entries.filter(|entry| {
-            let new = ids.insert(entry.id());
-            calm &= new;
-            new
-        });
+        let mut is_stable = true;
+        let items = entries
+            .filter(|entry| {
+                let is_new = ids.insert(entry.id());
+                is_stable &= is_new;
+                is_new
+            })
+            .collect();
         Self {
-            items: items.collect(),
+            items,
             ids,
-            calm,
+            is_stable,
         }
     }
 
-    /// Whether both are calm and saw the same entries, in whatever order.
+    /// Returns whether both dumps are stable and contain the same entries, in any order.
     pub(super) fn agrees(&self, other: &Self) -> bool {
-        self.calm && other.calm && self.ids == other.ids
+        self.is_stable && other.is_stable && self.ids == other.ids
     }
 
-    /// This reading if the other one agrees; or all that both saw, which is not calm.
+    /// Returns this dump if the other one agrees; otherwise the union of both, which is not stable.
     pub(super) fn confirmed_by(mut self, other: Self) -> Self {
-        self.calm = self.agrees(&other);
+        self.is_stable = self.agrees(&other);
         for entry in other.items {
             if self.ids.insert(entry.id()) {
                 self.items.push(entry);
@@ -74,21 +79,23 @@ impl<T: Identified> Dump<T> {
     }
 }
 
-/// All that was seen in any of the tables, in the order of identities; the values are the latest.
+/// Returns everything that any of the tables contains, ordered by identity, with the latest values.
 pub(super) fn union(tables: impl IntoIterator<Item = Snapshot>) -> Snapshot {
     let mut services: BTreeMap<_, (_, BTreeMap<_, _>)> = BTreeMap::new();
-    for ServiceEntryStatus {
-        status,
-        destinations,
-    } in tables.into_iter().flatten()
-    {
-        let entry = services.entry(status.id());
-        let (latest, known) = entry.or_insert_with(|| (status.clone(), BTreeMap::new()));
-        *latest = status;
-        known.extend(destinations.into_iter().map(|status| (status.id(), status)));
+    for entry in tables.into_iter().flatten() {
+        let (latest, known) = services
+            .entry(entry.status.id())
+            .or_insert_with(|| (entry.status.clone(), BTreeMap::new()));
+        *latest = entry.status;
+        known.extend(
+            entry
+                .destinations
+                .into_iter()
+                .map(|status| (status.id(), status)),
+        );
     }
-    let services = services.into_values();
     services
+        .into_values()
         .map(|(status, destinations)| ServiceEntryStatus {
             status,
             destinations: destinations.into_values().collect(),
@@ -120,37 +127,37 @@ mod tests {
         }
     }
 
-    fn reading(ports: &[u16]) -> Dump<ServiceStatus> {
+    fn dump(ports: &[u16]) -> Dump<ServiceStatus> {
         Dump::new(ports.iter().map(|port| service(*port)))
     }
 
     #[test]
     fn order_is_no_difference() {
-        assert!(reading(&[1, 2, 3]).agrees(&reading(&[3, 1, 2])));
-        assert!(reading(&[]).agrees(&reading(&[])));
+        assert!(dump(&[1, 2, 3]).agrees(&dump(&[3, 1, 2])));
+        assert!(dump(&[]).agrees(&dump(&[])));
     }
 
     #[test]
-    fn one_more_or_less_is() {
-        assert!(!reading(&[1, 2]).agrees(&reading(&[1, 2, 3])));
-        assert!(!reading(&[1, 2]).agrees(&reading(&[1])));
-        assert!(!reading(&[1, 2]).agrees(&reading(&[1, 3])));
+    fn one_entry_more_or_less_is_a_difference() {
+        assert!(!dump(&[1, 2]).agrees(&dump(&[1, 2, 3])));
+        assert!(!dump(&[1, 2]).agrees(&dump(&[1])));
+        assert!(!dump(&[1, 2]).agrees(&dump(&[1, 3])));
     }
 
     #[test]
-    fn a_duplicate_spoils_it_even_where_the_entries_are_the_same() {
-        let twice = reading(&[1, 2, 1]);
+    fn a_duplicate_makes_a_dump_unstable_even_if_the_entries_are_the_same() {
+        let twice = dump(&[1, 2, 1]);
         assert_eq!(twice.items, [service(1), service(2)]);
-        assert!(!twice.agrees(&reading(&[1, 2])));
-        assert!(!reading(&[1, 2]).agrees(&twice));
+        assert!(!twice.agrees(&dump(&[1, 2])));
+        assert!(!dump(&[1, 2]).agrees(&twice));
     }
 
     #[test]
-    fn what_is_not_confirmed_is_kept_with_what_the_other_saw() {
-        let both = reading(&[1, 2]).confirmed_by(reading(&[2, 3]));
+    fn an_unconfirmed_dump_is_the_union_of_both() {
+        let both = dump(&[1, 2]).confirmed_by(dump(&[2, 3]));
         assert_eq!(both.items, [service(1), service(2), service(3)]);
-        assert!(!both.calm);
-        assert!(reading(&[1, 2]).confirmed_by(reading(&[2, 1])).calm);
+        assert!(!both.is_stable);
+        assert!(dump(&[1, 2]).confirmed_by(dump(&[2, 1])).is_stable);
     }
 
     #[test]

@@ -113,8 +113,7 @@ impl Conn {
                 return Ok((answers(operation, exchange)?, looks));
             }
         }
-        let seen = Vec::new();
-        Err(Error::new(operation.clone(), Cause::Unsettled { seen }))
+        Err(Error::new(operation.clone(), Cause::Unsettled))
     }
 
     /// The size of the receive buffer, by the kernel's way of counting.

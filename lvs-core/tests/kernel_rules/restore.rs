@@ -100,7 +100,7 @@ pub(crate) fn a_refusal_puts_the_table_back() {
         "{said}"
     );
     assert!(
-        said.contains("nonesuch") && !said.contains("taken back"),
+        said.contains("nonesuch") && !said.contains("rolled back"),
         "{said}"
     );
     assert_eq!(saved(&mut ipvs), BEFORE);
