@@ -120,13 +120,12 @@ impl Service {
 impl Destination {
     fn reason(&self, service: &ServiceId, errno: i32) -> Option<&'static str> {
         let is_mixed = self.id.family() != service.family();
-        let is_tunnelled = matches!(self.forwarding, Forwarding::Tunnel(_));
         Some(match errno {
             EEXIST => "it exists already, perhaps with another forwarding method; edit it instead",
             ESRCH => "there is no such service; add the service first",
             ERANGE => "the lower threshold is above the upper, or the weight above 2147483647",
             EAFNOSUPPORT => "this kernel's ip_vs has no IPv6, or IPv6 was disabled at boot",
-            EINVAL if is_mixed && is_tunnelled => {
+            EINVAL if is_mixed && self.forwarding.is_tunnel() => {
                 "while a sync daemon runs, no destination can be of another family than its service"
             }
             EINVAL if is_mixed => {

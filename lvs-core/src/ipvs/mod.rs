@@ -36,6 +36,8 @@ mod editor;
 mod entry;
 mod errno;
 mod family;
+mod flags;
+mod forwarding;
 pub mod ipvsadm;
 pub mod message;
 mod protocol;
@@ -48,14 +50,13 @@ pub use command::Command;
 pub use configuration::Configuration;
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
-pub use destination::{
-    Destination, DestinationId, DestinationStatus, Encapsulation, Forwarding, Thresholds,
-    TunnelChecksum, Weight,
-};
+pub use destination::{Destination, DestinationId, DestinationStatus, Thresholds, Weight};
 pub use entry::{ServiceEntry, ServiceEntryStatus, Snapshot};
 pub use family::Family;
+pub use flags::ServiceFlags;
+pub use forwarding::{Encapsulation, Forwarding, TunnelChecksum};
 pub use handle::Ipvs;
 pub use protocol::Protocol;
-pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
+pub use service::{Netmask, Persistence, Service, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
 pub use timeouts::{Seconds, Timeouts};
