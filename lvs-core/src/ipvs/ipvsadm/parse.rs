@@ -106,7 +106,7 @@ impl Rules {
         for Rule { line, command } in &self.rules {
             editor
                 .apply(command)
-                .map_err(|invalid| RuleError::new(*line, Problem::misplaced(&invalid)))?;
+                .map_err(|invalid| RuleError::new(*line, Problem::misplaced(&invalid.into())))?;
         }
         Ok(())
     }
