@@ -4,15 +4,17 @@
 //! IPVS. Clients connect to a *virtual IP* (VIP) on the *director*; IPVS chooses a *real server* for
 //! each connection and forwards its packets there:
 //!
-//! - by **masquerading** (NAT): addresses are rewritten, and answers come back through the director;
+//! - by **masquerading** (NAT): addresses are rewritten, and answers return through the director;
 //! - by **direct routing** (DR): packets go unchanged to the real server's hardware address. The real
-//!   server carries the VIP too, keeps quiet about it on the network, and answers the client itself;
-//! - by a **tunnel**: packets are wrapped, so that real servers may be anywhere.
+//!   server has the VIP too, does not answer ARP for it, and answers the client itself;
+//! - by a **tunnel**: packets are encapsulated, so that real servers may be on any network.
 //!
-//! Each way wants other addresses, routes and kernel switches, on the director *and* on every real
-//! server, in the right order. A [`Cluster`] is the whole of it as one value. It tells what every
-//! machine must look like, plans the way there from how the machine looks now, applies the plan
-//! phase by phase, reads everything back, and takes it back where a step fails:
+//! Each method needs other addresses, routes and sysctls, on the director *and* on every real server, in
+//! the right order.
+#![cfg_attr(feature = "cluster", doc = "A [`Cluster`]")]
+#![cfg_attr(not(feature = "cluster"), doc = "A `Cluster`")]
+//! describes all of it as one value. It knows what every node must look like, plans the changes from what
+//! is observed, applies the plan phase by phase, verifies the result, and rolls back if a step fails:
 //!
 //! ```no_run
 //! # #[cfg(feature = "toml")]
@@ -23,35 +25,48 @@
 //!     let cluster = Cluster::from_toml(&std::fs::read_to_string("web.toml")?)?;
 //!     let node = cluster.node("director").ok_or("the file has no such node")?;
 //!     let done = node.apply(&mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
-//!     println!("{done}"); // the plan that was carried out; empty if all was right already
+//!     println!("{done}"); // the plan that was carried out; empty if nothing had to change
 //!     Ok(())
 //! }
 //! # #[cfg(not(feature = "toml"))]
 //! # fn main() {}
 //! ```
 //!
-//! # The rooms
+//! # Modules
 //!
 //! | | |
 //! |---|---|
-//! | [`Cluster`], [`cluster`] | machines and services declared; plan, apply, verify, remove, the order across machines |
+#![cfg_attr(
+    feature = "cluster",
+    doc = "| [`Cluster`], [`cluster`] | nodes and services declared: plan, apply, verify, remove, the order across nodes |"
+)]
 //! | [`ipvs`] | the kernel's table: services, destinations, daemons, timeouts; [`ipvs::message`] is the codec alone |
-//! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; kernel switches; what IPVS shows as files |
-//! | [`Host`], [`Netns`] | all of these of one network namespace; entering another one |
-//! | `check` | what is wrong with a file or a machine, why it hurts, and how to mend it (feature `check`) |
-//! | [`scheduler`] | native models of the kernel's schedulers: who gets the next connection |
+#![cfg_attr(
+    feature = "cluster",
+    doc = "| [`net`], [`sysctl`] | interfaces, addresses, routes, ARP; sysctls |"
+)]
+//! | [`proc`] | the files of IPVS in `/proc` |
+#![cfg_attr(
+    feature = "cluster",
+    doc = "| [`Host`], [`Netns`] | all of these in one network namespace; entering another one |"
+)]
+#![cfg_attr(
+    feature = "check",
+    doc = "| [`check`] | what is wrong with a file or a node, its impact, and how to fix it |"
+)]
+//! | [`scheduler`] | native models of the kernel's schedulers, which choose the server of each connection |
 //!
-//! Without the feature `cluster` (on by default) there are [`ipvs`], [`proc`] and [`scheduler`] only; `toml`
-//! adds [`Cluster::from_toml`](cluster::Cluster), and `check` the module of that name.
+//! The feature `cluster` is on by default; without it there are only [`ipvs`], [`proc`] and
+//! [`scheduler`]. The feature `toml` adds `Cluster::from_toml`, and `check` the module of that name.
 //!
-//! # What to know
+//! # General rules
 //!
-//! - Calls block, for microseconds to milliseconds, and every one has a timeout. An async program
-//!   wraps them in its runtime's blocking pool.
+//! - Calls block, for microseconds to milliseconds, and each one has a timeout. An async program calls
+//!   them in its runtime's blocking pool.
 //! - IPVS needs `CAP_NET_ADMIN` in the *initial* user namespace, for reading too.
-//! - An [`Error`] names the operation, the object, the errno, the likely reason and what to do.
-//! - What the kernel reports and this version does not know is kept or skipped, never an error.
-//! - It does not watch servers, does not fail over, and starts no other program.
+//! - An [`Error`] names the operation, the object, the errno, the likely reason and what to do next.
+//! - Reports of the kernel that this version does not know are kept or skipped; they are never an error.
+//! - The library does not watch servers, does not fail over, and starts no other program.
 
 #[cfg(feature = "check")]
 pub mod check;

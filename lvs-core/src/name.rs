@@ -1,4 +1,4 @@
-//! Names the kernel stores in fixed arrays: interfaces, schedulers, persistence engines.
+//! Names that the kernel stores in fixed arrays: of interfaces, schedulers and persistence engines.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::error::InvalidValue;
 
 /// Declares a name that the kernel keeps in an array of `$max` bytes plus NUL.
 ///
-/// One macro and not one generic type, so that an interface can never be passed as a scheduler.
+/// It is a macro and not a generic type, so that an interface can never be passed as a scheduler.
 macro_rules! kernel_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
         $(#[$doc])*
@@ -17,13 +17,14 @@ macro_rules! kernel_name {
         pub struct $name(Cow<'static, str>);
 
         impl $name {
-            /// The longest name in bytes, without the closing NUL.
+            /// The length of the longest name in bytes, without the closing NUL.
             pub const MAX_LENGTH: usize = $max;
 
-            /// Checks length and characters (no blank, slash, control or non-ASCII character).
+            /// Returns the name if its length and its characters are valid (no blank, slash, control or
+            /// non-ASCII character).
             ///
             /// # Errors
-            /// An empty or too long name, or a character that no such name can have.
+            /// A name that is empty or too long, or that contains another character.
             pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
                 let name = name.into();
                 check($what, &name, Self::MAX_LENGTH)?;
@@ -36,15 +37,17 @@ macro_rules! kernel_name {
 }
 
 kernel_name! {
-    /// The name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
+    /// Is the name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
     ///
-    /// Dots are legal, which is why sysctl paths are always built with slashes.
+    /// Dots are allowed, which is why sysctl paths are always built with slashes.
     IfName, "interface name", 15
 }
 
 kernel_name! {
-    /// The name of an IPVS scheduler: 1 to 15 bytes. An open set, for schedulers are kernel modules
-    /// (`ip_vs_<name>`) and third parties add them; the constants name those of the kernel itself.
+    /// Is the name of an IPVS scheduler: 1 to 15 bytes.
+    ///
+    /// The set is open, because schedulers are kernel modules (`ip_vs_<name>`) and third parties add some;
+    /// the constants name those of the kernel itself.
     ///
     /// ```
     /// use lvs_core::ipvs::SchedulerName;
@@ -55,7 +58,8 @@ kernel_name! {
 }
 
 kernel_name! {
-    /// The name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module `ip_vs_pe_sip`).
+    /// Is the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module
+    /// `ip_vs_pe_sip`).
     EngineName, "persistence engine", 16
 }
 
@@ -63,7 +67,7 @@ impl IfName {
     /// The loopback interface.
     pub const LO: Self = Self(Cow::Borrowed("lo"));
 
-    /// A name that is known to be one.
+    /// Returns a name that is known to be valid.
     #[cfg(feature = "cluster")]
     pub(crate) const fn fixed(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
@@ -89,7 +93,7 @@ macro_rules! schedulers {
 schedulers! {
     /// Destination hashing, by the service's address.
     DH = "dh",
-    /// Weighted failover: everything to the highest weight that is available.
+    /// Weighted failover: all connections go to the available server of the highest weight.
     FO = "fo",
     /// Locality-based least-connection.
     LBLC = "lblc",
@@ -118,7 +122,7 @@ schedulers! {
 }
 
 impl SchedulerName {
-    /// No scheduler bound: the kernel refuses every new connection.
+    /// No scheduler: the kernel refuses every new connection.
     pub const NONE: Self = Self(Cow::Borrowed("none"));
 }
 
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_leave_their_directory_are_refused() {
+    fn names_with_characters_of_paths_are_refused() {
         for bad in ["", ".", "..", "a/b", "a b", "a\0", "\u{e9}th0"] {
             assert!(IfName::new(bad).is_err(), "{bad:?}");
         }

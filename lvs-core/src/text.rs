@@ -1,7 +1,8 @@
-//! What all values have in common that people write as text.
+//! Implementations that all values with a text form have in common.
 
-/// A type with `Display` and `FromStr` is a string wherever serde writes or reads it: it needs
-/// `#[serde(try_from = "String", into = "String")]`, and these conversions.
+/// Makes serde write and read a type with `Display` and `FromStr` as a string.
+///
+/// The type needs `#[serde(try_from = "String", into = "String")]`, which uses these conversions.
 macro_rules! serde_as_text {
     ($type:ident) => {
         impl TryFrom<String> for $type {
@@ -19,11 +20,11 @@ macro_rules! serde_as_text {
     };
 }
 
-/// What every name can do: a type that holds text, and whose `new` checks it.
+/// Implements what every name has: a type that holds text, and whose `new` checks it.
 macro_rules! name_as_text {
     ($type:ident) => {
         impl $type {
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -1,6 +1,7 @@
-//! What the fuzz targets call: properties that must hold for any bytes. Not part of the API.
+//! The properties that fuzz targets check, which must hold for any bytes. Not part of the API.
 //!
-//! One function a decoder, named as its target in `fuzz/` and as the directory of its seeds there.
+//! There is one function for each decoder, named like its target in `fuzz/` and the directory of its
+//! seeds there.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -21,7 +22,7 @@ use crate::netlink::exchange::Exchange;
 use crate::netlink::family;
 use crate::proc;
 
-/// A generic netlink header and attributes: what can be read is written and read again the same.
+/// Checks a generic netlink header with attributes: a decoded message is encoded and decoded unchanged.
 pub fn message(bytes: &[u8]) {
     let Ok(message) = IpvsMessage::decode_with_header(bytes) else {
         return;
@@ -31,10 +32,10 @@ pub fn message(bytes: &[u8]) {
     assert_eq!(IpvsMessage::decode_with_header(&again), Ok(message));
 }
 
-/// A conversation. Bytes: how many requests were sent (0 for one, to 15; numbered from 1), then
-/// datagrams, each behind its length (u16, little-endian; the last may be cut).
+/// Checks an exchange: answers belong to requests that were sent, and no byte is made up.
 ///
-/// Whatever comes, answers belong to requests that were sent, and no byte is made up.
+/// The bytes are the number of requests sent (0 for one, to 15; numbered from 1), then datagrams, each
+/// behind its length (u16, little-endian; the last may be cut).
 pub fn exchange(bytes: &[u8]) {
     let Some((count, rest)) = bytes.split_first() else {
         return;
@@ -70,17 +71,17 @@ fn datagrams(mut bytes: &[u8]) -> Vec<&[u8]> {
     datagrams
 }
 
-/// `/proc/net/ip_vs`, and `ip_vs_stats`: a line is at most one service, destination or sum.
+/// Checks `/proc/net/ip_vs` and `ip_vs_stats`: a line is at most one service, destination or sum.
 pub fn proc_table(bytes: &[u8]) {
     let services = proc::read_listing(bytes).map_or_else(|_| Vec::new(), |table| table.services);
-    let things = services
+    let entries = services
         .iter()
         .map(|service| 1 + service.destinations.len());
-    assert!(things.sum::<usize>() <= lines(bytes));
+    assert!(entries.sum::<usize>() <= lines(bytes));
     let _ = proc::read_totals(bytes);
 }
 
-/// `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`: a line is at most one connection.
+/// Checks `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`: a line is at most one connection.
 pub fn proc_connections(bytes: &[u8]) {
     for read in [
         proc::read_connections(bytes),
@@ -99,7 +100,7 @@ fn lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// The text of ipvsadm: the table that can be read is written and read again the same.
+/// Checks the text of ipvsadm: a parsed table is printed and parsed unchanged.
 pub fn rules(bytes: &[u8]) {
     let read = |text: &str| Rules::parse(text).and_then(|rules| rules.configuration());
     let Ok(Ok(table)) = std::str::from_utf8(bytes).map(read) else {
@@ -110,8 +111,8 @@ pub fn rules(bytes: &[u8]) {
     assert_eq!(read(&text).as_ref().map(ipvsadm::save), Ok(text));
 }
 
-/// The cluster file: what is refused is refused at a place in the text; what is taken can be planned
-/// on a bare machine, as text and as shell, and after that nothing is left to do.
+/// Checks the cluster file: a refused file is refused at a position in the text; an accepted one can be
+/// planned on an empty node, as text and as shell, and afterwards the plan is empty.
 #[cfg(feature = "toml")]
 pub fn cluster_file(bytes: &[u8]) {
     use crate::cluster::{Cluster, Observed, Plan, PlanOptions};
@@ -128,7 +129,7 @@ pub fn cluster_file(bytes: &[u8]) {
     };
     for name in cluster.node_names() {
         let Some(node) = cluster.node(name.as_str()) else {
-            panic!("{name} is no node");
+            panic!("{name} is not a node");
         };
         let bare = Observed::default();
         let plan = |observed: &Observed| Plan::new(&node, observed, PlanOptions::default());
