@@ -57,20 +57,17 @@ fn wait(
             }
         },
     )?;
-    match outcome {
-        DrainOutcome::Over(remaining) => Ok(remaining),
+    let (reason, remaining) = match outcome {
+        DrainOutcome::Over(remaining) => return Ok(remaining),
         // --timeout 0s --remove means: do not wait.
         DrainOutcome::Late(remaining) if arguments.remove && arguments.timeout.is_zero() => {
-            Ok(remaining)
+            return Ok(remaining);
         }
-        DrainOutcome::Late(remaining) => {
-            Err(unfinished("timeout expired", arguments.drain, &remaining))
-        }
-        DrainOutcome::Stopped(remaining) => {
-            Err(unfinished("interrupted", arguments.drain, &remaining))
-        }
-        _ => Err(Problem::failed("the wait ended in an unknown way")),
-    }
+        DrainOutcome::Late(remaining) => ("timeout expired", remaining),
+        DrainOutcome::Stopped(remaining) => ("interrupted", remaining),
+        _ => return Err(Problem::failed("the wait ended in an unknown way")),
+    };
+    Err(unfinished(reason, arguments.drain, &remaining))
 }
 
 fn unfinished(reason: &str, drain: Drain, remaining: &[Remaining]) -> Problem {

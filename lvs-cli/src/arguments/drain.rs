@@ -10,8 +10,10 @@ use crate::duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct DrainArguments {
-    /// The real server's address, on one port or on all: 192.168.1.12, 192.168.1.12:80, [fd00::12]:80
-    #[arg(value_name = "ADDRESS[:PORT]")]
+    #[arg(
+        value_name = "ADDRESS[:PORT]",
+        help = "The real server's address, on one port or on all: 192.168.1.12, 192.168.1.12:80, [fd00::12]:80"
+    )]
     pub(crate) drain: Drain,
     /// How long to wait for connections to end (60s, 5m, 1h)
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
