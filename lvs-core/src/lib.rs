@@ -53,6 +53,8 @@
 //! - What the kernel reports and this version does not know is kept or skipped, never an error.
 //! - It does not watch servers, does not fail over, and starts no other program.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "cluster")]
