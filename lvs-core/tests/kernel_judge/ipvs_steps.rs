@@ -14,10 +14,10 @@ pub(crate) fn action(now: &Observed, random: &mut Random) -> Action {
     match (random.below(10), now.services().get(place)) {
         (0, _) => timeouts(now, random),
         (1..=3, _) | (_, None) => Action::Service(put_service(now, random)),
-        (4, Some(found)) => Action::Service(Change::delete(found.service.clone())),
+        (4, Some(found)) => Action::Service(Change::Delete(found.service.clone())),
         (5, Some(found)) if !found.destinations.is_empty() => {
             let gone = random.pick(&found.destinations);
-            Action::Destination(Change::delete(bound(found, gone)))
+            Action::Destination(Change::Delete(bound(found, gone)))
         }
         (_, Some(found)) => Action::Destination(put_destination(found, random)),
     }
@@ -30,7 +30,7 @@ fn timeouts(now: &Observed, random: &mut Random) -> Action {
         tcp_fin: seconds(),
         udp: seconds(),
     };
-    Action::Timeouts(Change::edit(now.timeouts(), after))
+    Action::Timeouts(Change::Edit(now.timeouts(), after))
 }
 
 const SERVICES: [&str; 6] = [
@@ -57,8 +57,8 @@ fn put_service(now: &Observed, random: &mut Random) -> Change<Service> {
         service.flags = ServiceFlags::FLAG_1 | ServiceFlags::FLAG_3;
     }
     match now.service(&id) {
-        Some(found) => Change::edit(found.service.clone(), service),
-        None => Change::add(service),
+        Some(found) => Change::Edit(found.service.clone(), service),
+        None => Change::Add(service),
     }
 }
 
@@ -83,8 +83,8 @@ fn put_destination(service: &ObservedService, random: &mut Random) -> Change<Bou
     }
     let found = service.destinations.iter().find(|found| found.id == id);
     match found {
-        Some(found) => Change::edit(bound(service, *found), bound(service, destination)),
-        None => Change::add(bound(service, destination)),
+        Some(found) => Change::Edit(bound(service, *found), bound(service, destination)),
+        None => Change::Add(bound(service, destination)),
     }
 }
 

@@ -181,7 +181,7 @@ fn link(now: &Observed, random: &mut Random) -> Action {
         name: name.clone(),
         up,
     };
-    Action::Link(Change::edit(link(up), link(!up)))
+    Action::Link(Change::Edit(link(up), link(!up)))
 }
 
 fn sysctl(now: &Observed, random: &mut Random) -> Action {
@@ -197,7 +197,7 @@ fn sysctl(now: &Observed, random: &mut Random) -> Action {
         value: now.sysctls[&key].clone(),
     };
     let value = random.pick(&["0", "1"]).to_owned();
-    Action::Sysctl(Change::edit(before, Setting { key, value }))
+    Action::Sysctl(Change::Edit(before, Setting { key, value }))
 }
 
 const ADDRESSES: [&str; 9] = [
@@ -215,7 +215,7 @@ const ADDRESSES: [&str; 9] = [
 /// Adds one or deletes one, as many as there are room for.
 fn address(now: &Observed, protocol: u8, random: &mut Random) -> Action {
     if !now.addresses.is_empty() && random.once_in(3) {
-        return Action::Address(Change::delete(random.pick(&now.addresses)));
+        return Action::Address(Change::Delete(random.pick(&now.addresses)));
     }
     let network: IpNet = random.pick(&ADDRESSES).parse().unwrap();
     let interface = random.pick(match network {
@@ -232,7 +232,7 @@ fn address(now: &Observed, protocol: u8, random: &mut Random) -> Action {
         }
         IpNet::V6(_) => address.no_dad = true,
     }
-    Action::Address(Change::add(address))
+    Action::Address(Change::Add(address))
 }
 
 const DESTINATIONS: [&str; 5] = [
@@ -245,7 +245,7 @@ const DESTINATIONS: [&str; 5] = [
 
 fn route(now: &Observed, random: &mut Random) -> Action {
     if !now.routes.is_empty() && random.once_in(5) {
-        return Action::Route(Change::delete(random.pick(&now.routes)));
+        return Action::Route(Change::Delete(random.pick(&now.routes)));
     }
     let id = match now.routes.get(random.below(2)) {
         Some(found) => found.id,
@@ -284,7 +284,7 @@ fn route(now: &Observed, random: &mut Random) -> Action {
         route.source = own.find(|ip| ip.is_ipv4() == destination.addr().is_ipv4());
     }
     Action::Route(match now.route(&route.id) {
-        Some(found) => Change::edit(found.clone(), route),
-        None => Change::add(route),
+        Some(found) => Change::Edit(found.clone(), route),
+        None => Change::Add(route),
     })
 }

@@ -66,7 +66,7 @@ fn here(
         advmss: Some(segment),
         ..route.clone()
     };
-    let line = Action::Route(Change::edit(route.clone(), wanted)).to_shell();
+    let line = Action::Route(Change::Edit(route.clone(), wanted)).to_shell();
     Some(finding(server, seen, segment).mend(line))
 }
 

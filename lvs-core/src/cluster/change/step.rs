@@ -160,7 +160,7 @@ impl Action {
     pub(in crate::cluster) fn as_found(&self) -> Option<Self> {
         fn same<T: Clone>(change: &Change<T>) -> Option<Change<T>> {
             let found = change.before()?;
-            Some(Change::edit(found.clone(), found.clone()))
+            Some(Change::Edit(found.clone(), found.clone()))
         }
         Some(map!(self, change => same(change)?))
     }

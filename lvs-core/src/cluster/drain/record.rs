@@ -111,7 +111,7 @@ impl Record {
             key: key.clone(),
             value: value.to_owned(),
         };
-        Some(Change::edit(setting(found), setting("1")))
+        Some(Change::Edit(setting(found), setting("1")))
     }
 
     /// What draining changes in the kernel.
@@ -126,7 +126,7 @@ impl Record {
         for (found, destination) in self.own_destinations(observed) {
             let service = found.service.id;
             match how(&self.drains, &destination.id) {
-                Some(Draining::Removed) => removed.push(Change::delete(BoundDestination {
+                Some(Draining::Removed) => removed.push(Change::Delete(BoundDestination {
                     service,
                     destination: *destination,
                 })),
@@ -153,7 +153,7 @@ impl Record {
                 continue;
             }
             match observed.destination(&bound.service, &bound.destination.id) {
-                None => added.push(Change::add(*bound)),
+                None => added.push(Change::Add(*bound)),
                 Some(found) if found.weight == Weight::DRAIN && *found != bound.destination => {
                     edited.push(weight(bound.service, *found, bound.destination.weight));
                 }
@@ -212,7 +212,7 @@ fn weight(service: ServiceId, before: Destination, weight: Weight) -> Change<Bou
         service,
         destination,
     };
-    Change::edit(bound(before), bound(Destination { weight, ..before }))
+    Change::Edit(bound(before), bound(Destination { weight, ..before }))
 }
 
 fn steps(changes: Vec<Change<BoundDestination>>, why: &str) -> Vec<Step> {

@@ -20,7 +20,7 @@ pub(super) fn attracting_traffic(node: &DesiredState, seen: &Observed) -> Vec<St
 pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let there = node.absent.iter().filter_map(|absent| {
         let found = seen.address(&absent.value.id)?;
-        let action = Action::Address(Change::delete(found.clone()));
+        let action = Action::Address(Change::Delete(found.clone()));
         Some(Step::new(action, &absent.why))
     });
     later_first(there.collect(), seen)
@@ -33,7 +33,7 @@ fn missing(node: &DesiredState, seen: &Observed, attracts_traffic: bool) -> Vec<
         .filter(|wanted| seen.address(&wanted.value.id).is_none())
         .map(|wanted| {
             Step::new(
-                Action::Address(Change::add(wanted.value.clone())),
+                Action::Address(Change::Add(wanted.value.clone())),
                 &wanted.why,
             )
         })

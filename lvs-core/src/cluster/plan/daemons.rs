@@ -13,7 +13,7 @@ pub(super) const ABSENT: &str = "no longer in the file";
 /// Those that the cluster has started and the file no longer names.
 pub(super) fn stopped(node: &DesiredState, seen: &Observed, record: &Record) -> Vec<Step> {
     let gone = seen.daemons.iter().filter(|it| is_gone(node, it, record));
-    gone.map(|it| Step::new(Action::Daemon(Change::delete(it.clone())), ABSENT))
+    gone.map(|it| Step::new(Action::Daemon(Change::Delete(it.clone())), ABSENT))
         .collect()
 }
 
@@ -29,8 +29,8 @@ pub(super) fn running(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         let found = seen.daemons.iter().find(|it| it.role == daemon.role);
         let change = match found {
             Some(found) if found == daemon => return None,
-            Some(found) => Change::edit(found.clone(), daemon.clone()),
-            None => Change::add(daemon.clone()),
+            Some(found) => Change::Edit(found.clone(), daemon.clone()),
+            None => Change::Add(daemon.clone()),
         };
         Some(Step::new(Action::Daemon(change), &wanted.why))
     });

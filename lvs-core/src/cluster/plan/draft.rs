@@ -68,7 +68,7 @@ impl<'a> Draft<'a> {
             }
         }
         gone.into_iter()
-            .map(|it| Action::Address(Change::add(it.clone())))
+            .map(|it| Action::Address(Change::Add(it.clone())))
             .collect()
     }
 
@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
         routes
             .filter(|it| self.seen.route(&it.id).is_none() && !self.deletes_route(it))
             .filter(|it| has_address(it) && has_source(it))
-            .map(|it| Action::Route(Change::add(it.clone())))
+            .map(|it| Action::Route(Change::Add(it.clone())))
             .collect()
     }
 

@@ -15,7 +15,7 @@ pub(super) fn up(node: &DesiredState, seen: &Observed) -> Vec<Step> {
             up,
         };
         Step::new(
-            Action::Link(Change::edit(link(false), link(true))),
+            Action::Link(Change::Edit(link(false), link(true))),
             &wanted.why,
         )
     })
@@ -29,6 +29,6 @@ pub(super) fn down(name: &IfName, seen: &Observed, why: &str) -> Option<Step> {
         name: name.clone(),
         up,
     };
-    let change = || Change::edit(link(true), link(false));
+    let change = || Change::Edit(link(true), link(false));
     is_up.then(|| Step::new(Action::Link(change()), why))
 }

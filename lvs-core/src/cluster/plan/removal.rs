@@ -101,7 +101,7 @@ impl Removal<'_> {
         }),
         ("tunnels", |it, seen| {
             let mut steps = it.undone(seen, |thing| tunnels::is_idle(thing, seen));
-            let delete = |tunnel: &Tunnel| Action::Tunnel(Change::delete(tunnel.clone()));
+            let delete = |tunnel: &Tunnel| Action::Tunnel(Change::Delete(tunnel.clone()));
             steps.extend(
                 it.tunnels(seen)
                     .map(|tunnel| Step::new(delete(tunnel), WHY)),
@@ -155,7 +155,7 @@ impl Removal<'_> {
         wanted
             .filter(|it| !it.is_standing() && seen.tunnels.contains(it))
             .filter(|it| {
-                let action = Action::Tunnel(Change::delete((*it).clone()));
+                let action = Action::Tunnel(Change::Delete((*it).clone()));
                 tunnels::is_idle(&action, seen) && !self.record.knows(&action)
             })
     }
@@ -166,7 +166,7 @@ impl Removal<'_> {
         wanted
             .filter_map(|wanted| seen.route(&wanted.value.id))
             .filter(|found| found.protocol == Address::PROTOCOL)
-            .map(|found| Action::Route(Change::delete(found.clone())))
+            .map(|found| Action::Route(Change::Delete(found.clone())))
             .filter(|action| !self.record.knows(action))
             .map(|action| Step::new(action, WHY))
             .collect()
@@ -175,7 +175,7 @@ impl Removal<'_> {
     fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         self.found_virtual_ips(seen)
             .filter(|found| self.is_ours(found))
-            .map(|found| Step::new(Action::Address(Change::delete(found.clone())), WHY))
+            .map(|found| Step::new(Action::Address(Change::Delete(found.clone())), WHY))
             .collect()
     }
 
@@ -186,7 +186,7 @@ impl Removal<'_> {
         found.filter(|found| {
             !self
                 .record
-                .knows(&Action::Address(Change::delete((*found).clone())))
+                .knows(&Action::Address(Change::Delete((*found).clone())))
         })
     }
 

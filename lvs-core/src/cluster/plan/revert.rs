@@ -67,7 +67,7 @@ fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {
     let addresses = before.addresses.iter();
     addresses
         .filter(|address| seen.address(&address.id).is_none())
-        .map(|address| Step::new(Action::Address(Change::add(address.clone())), WHY))
+        .map(|address| Step::new(Action::Address(Change::Add(address.clone())), WHY))
         .collect()
 }
 
@@ -90,7 +90,7 @@ fn sysctls(before: &Observed, seen: &Observed) -> Vec<Step> {
             key: key.clone(),
             value: value.clone(),
         };
-        Some(Change::edit(setting(found), setting(value)))
+        Some(Change::Edit(setting(found), setting(value)))
     });
     differing
         .map(|change| Step::new(Action::Sysctl(change), WHY))

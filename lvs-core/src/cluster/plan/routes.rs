@@ -22,7 +22,7 @@ pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let there = node.absent_routes.iter().filter_map(|absent| {
         let found = seen.route(&absent.value.id)?;
         let is_it = found.gateway == absent.value.gateway;
-        let delete = || Action::Route(Change::delete(found.clone()));
+        let delete = || Action::Route(Change::Delete(found.clone()));
         is_it.then(|| Step::new(delete(), &absent.why))
     });
     there.collect()
@@ -59,9 +59,9 @@ fn step(wanted: &Desired<Route>, seen: &Observed) -> Option<Step> {
             if found.same(&route) {
                 return None;
             }
-            Change::edit(found.clone(), route)
+            Change::Edit(found.clone(), route)
         }
-        None => Change::add(wanted.value.clone()),
+        None => Change::Add(wanted.value.clone()),
     };
     Some(Step::new(Action::Route(change), &wanted.why))
 }

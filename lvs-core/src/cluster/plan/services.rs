@@ -17,7 +17,7 @@ pub(super) fn timeouts(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         tcp_fin: or(node.timeouts.tcp_fin, found.tcp_fin),
         udp: or(node.timeouts.udp, found.udp),
     };
-    let change = || Change::edit(found, wanted);
+    let change = || Change::Edit(found, wanted);
     let step =
         (wanted != found).then(|| Step::new(Action::Timeouts(change()), "named in the file"));
     step.into_iter().collect()
@@ -29,8 +29,8 @@ pub(super) fn services(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         let service = &wanted.service;
         match found.get(&service.id) {
             Some(found) if found.service == *service => None,
-            Some(found) => Some(Change::edit(found.service.clone(), service.clone())),
-            None => Some(Change::add(service.clone())),
+            Some(found) => Some(Change::Edit(found.service.clone(), service.clone())),
+            None => Some(Change::Add(service.clone())),
         }
     });
     changes
@@ -42,7 +42,7 @@ pub(super) fn services(node: &DesiredState, seen: &Observed) -> Vec<Step> {
 pub(super) fn destinations_added(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     each(node, seen, |service, wanted, found| match found {
         Some(_) => None,
-        None => Some(Change::add(bound(service.service.id, wanted.value))),
+        None => Some(Change::Add(bound(service.service.id, wanted.value))),
     })
 }
 
@@ -57,7 +57,7 @@ pub(super) fn destinations_edited(
         if service.keep_weight && !service.is_drained(&destination.id) {
             destination.weight = kept_weight(record, &id, &found);
         }
-        (found != destination).then(|| Change::edit(bound(id, found), bound(id, destination)))
+        (found != destination).then(|| Change::Edit(bound(id, found), bound(id, destination)))
     })
 }
 
@@ -191,11 +191,11 @@ pub(super) fn delete_destinations(found: &ObservedService) -> impl Iterator<Item
 }
 
 pub(super) fn delete_service(found: &ObservedService, why: &str) -> Step {
-    Step::new(Action::Service(Change::delete(found.service.clone())), why)
+    Step::new(Action::Service(Change::Delete(found.service.clone())), why)
 }
 
 fn delete(service: &ServiceId, destination: &Destination, why: &str) -> Step {
-    let change = Change::delete(bound(*service, *destination));
+    let change = Change::Delete(bound(*service, *destination));
     Step::new(Action::Destination(change), why)
 }
 

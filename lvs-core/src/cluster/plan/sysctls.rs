@@ -40,7 +40,7 @@ fn step(key: &SysctlKey, wanted: &Desired<String>, seen: &Observed) -> Option<St
             key: key.clone(),
             value: value.to_owned(),
         };
-        let change = Change::edit(setting(found), setting(&wanted.value));
+        let change = Change::Edit(setting(found), setting(&wanted.value));
         Step::new(Action::Sysctl(change), &wanted.why)
     })
 }

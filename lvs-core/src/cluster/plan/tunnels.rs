@@ -11,7 +11,7 @@ pub(super) fn made(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         .filter(|wanted| !seen.links.contains_key(&wanted.value.name));
     missing
         .map(|wanted| {
-            let change = Change::add(wanted.value.clone());
+            let change = Change::Add(wanted.value.clone());
             Step::new(Action::Tunnel(change), &wanted.why)
         })
         .collect()
@@ -24,7 +24,7 @@ pub(super) fn listening(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         .iter()
         .filter(|wanted| !seen.listeners.contains(&wanted.value));
     missing
-        .map(|wanted| Step::new(Action::Listener(Change::add(wanted.value)), &wanted.why))
+        .map(|wanted| Step::new(Action::Listener(Change::Add(wanted.value)), &wanted.why))
         .collect()
 }
 

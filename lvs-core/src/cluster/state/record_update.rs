@@ -263,9 +263,9 @@ fn is_ours(id: &ServiceId, observed: &Observed) -> bool {
 
 fn found<T: Clone>(thing: T, ours: bool) -> Change<T> {
     if ours {
-        Change::add(thing)
+        Change::Add(thing)
     } else {
-        Change::edit(thing.clone(), thing)
+        Change::Edit(thing.clone(), thing)
     }
 }
 
@@ -279,7 +279,7 @@ fn sysctls<'a>(
             key: key.clone(),
             value: value.clone(),
         };
-        Change::edit(
+        Change::Edit(
             setting(value),
             setting(after.sysctls.get(key).unwrap_or(value)),
         )
