@@ -1,11 +1,14 @@
-//! A step as a pair: the thing before and the thing after.
+//! A step of a plan is a change of one object: added, edited or deleted.
 
+pub(in crate::cluster) mod detail;
 mod object;
+mod object_id;
 mod step;
+pub(in crate::cluster) mod stored;
 
-pub(in crate::cluster) use object::Subject;
-pub use object::{BoundDestination, LinkState, Setting};
-pub use step::{Action, Step};
+pub use object::{BoundDestination, LinkState, Object, Setting};
+pub use object_id::ObjectId;
+pub use step::Step;
 
 use std::fmt;
 
@@ -119,8 +122,11 @@ impl<T> Change<T> {
     }
 
     /// Returns the object itself: as it is after the change, or the deleted one.
-    pub(in crate::cluster) fn newest(&self) -> Option<&T> {
-        self.after().or_else(|| self.before())
+    #[must_use]
+    pub const fn newest(&self) -> &T {
+        match self {
+            Self::Add(object) | Self::Edit(_, object) | Self::Delete(object) => object,
+        }
     }
 
     /// Returns this change and a later one of the same object as one change; `None` if the object exists
@@ -130,6 +136,15 @@ impl<T> Change<T> {
         T: Clone,
     {
         Self::between(Pair::from(self).before, later.after().cloned())
+    }
+
+    /// Returns the change with another form of the same object.
+    pub(in crate::cluster) fn map<U>(self, into: impl Fn(T) -> U) -> Change<U> {
+        match self {
+            Self::Add(object) => Change::Add(into(object)),
+            Self::Edit(before, after) => Change::Edit(into(before), into(after)),
+            Self::Delete(object) => Change::Delete(into(object)),
+        }
     }
 
     /// Returns what the change does.

@@ -2,6 +2,7 @@
 
 mod kernel_model;
 mod read;
+mod restore;
 mod runs;
 mod same;
 mod scope;
@@ -10,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::change::Step;
-use crate::ipvs::{Daemon, Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
+use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
+use crate::ipvs::{
+    Daemon, DaemonRole, Destination, DestinationId, Seconds, Service, ServiceId, Timeouts,
+};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
@@ -96,8 +99,46 @@ impl Observed {
     #[must_use]
     pub fn after(&self, step: &Step) -> Self {
         let mut after = self.clone();
-        step.action.effect(&mut after);
+        after.change(&step.change);
         after
+    }
+
+    /// Returns the object of this identity as it was found; `None` if it does not exist.
+    #[must_use]
+    pub fn find(&self, id: &ObjectId) -> Option<Object> {
+        Some(match id {
+            ObjectId::Tunnel(name) => self.tunnel(name)?.clone().into(),
+            ObjectId::Listener(listener) => (*self.listeners.get(listener)?).into(),
+            ObjectId::Link(name) => Object::Link(LinkState {
+                name: name.clone(),
+                up: *self.links.get(name)?,
+            }),
+            ObjectId::Sysctl(key) => Object::Sysctl(Setting {
+                key: key.clone(),
+                value: self.sysctls.get(key)?.clone(),
+            }),
+            ObjectId::Address(id) => self.address(id)?.clone().into(),
+            ObjectId::Route(id) => self.route(id)?.clone().into(),
+            ObjectId::Timeouts => self.timeouts().into(),
+            ObjectId::Daemon(role) => self.daemon(*role)?.clone().into(),
+            ObjectId::Service(id) => self.service(id)?.service.clone().into(),
+            ObjectId::Destination(service, id) => Object::Destination(BoundDestination {
+                service: *service,
+                destination: *self.destination(service, id)?,
+            }),
+        })
+    }
+
+    /// Returns the tunnel device of this name.
+    #[must_use]
+    pub fn tunnel(&self, name: &IfName) -> Option<&Tunnel> {
+        self.tunnels.iter().find(|tunnel| tunnel.name == *name)
+    }
+
+    /// Returns the sync daemon of this role.
+    #[must_use]
+    pub fn daemon(&self, role: DaemonRole) -> Option<&Daemon> {
+        self.daemons.iter().find(|daemon| daemon.role == role)
     }
 
     /// The services, none where IPVS is not there.

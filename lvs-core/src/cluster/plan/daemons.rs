@@ -4,7 +4,7 @@
 //! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
 
 use super::Refusal;
-use crate::cluster::change::{Action, Change, Step};
+use crate::cluster::change::Step;
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::{Daemon, Destination, ServiceId};
 
@@ -13,7 +13,7 @@ pub(super) const ABSENT: &str = "no longer in the file";
 /// Those that the cluster has started and the file no longer names.
 pub(super) fn stopped(node: &DesiredState, seen: &Observed, record: &Record) -> Vec<Step> {
     let gone = seen.daemons.iter().filter(|it| is_gone(node, it, record));
-    gone.map(|it| Step::new(Action::Daemon(Change::Delete(it.clone())), ABSENT))
+    gone.map(|daemon| Step::delete(daemon.clone(), ABSENT))
         .collect()
 }
 
@@ -27,12 +27,11 @@ pub(super) fn running(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let steps = node.daemons.iter().filter_map(|wanted| {
         let daemon = &wanted.value;
         let found = seen.daemons.iter().find(|it| it.role == daemon.role);
-        let change = match found {
-            Some(found) if found == daemon => return None,
-            Some(found) => Change::Edit(found.clone(), daemon.clone()),
-            None => Change::Add(daemon.clone()),
-        };
-        Some(Step::new(Action::Daemon(change), &wanted.why))
+        match found {
+            Some(found) if found == daemon => None,
+            Some(found) => Some(Step::edit(found.clone(), daemon.clone(), &wanted.why)),
+            None => Some(Step::add(daemon.clone(), &wanted.why)),
+        }
     });
     steps.collect()
 }

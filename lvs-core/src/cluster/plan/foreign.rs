@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{PlanOptions, daemons, services, tunnels};
-use crate::cluster::change::{Action, Change};
+use crate::cluster::change::ObjectId;
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::net::Address;
 
@@ -62,7 +62,7 @@ fn addresses(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<F
     let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
     let unnamed = ours.filter(|found| !node.names_address(&found.id));
     unnamed
-        .filter(|found| !record.knows(&Action::Address(Change::Add((*found).clone()))))
+        .filter(|found| !record.knows(&ObjectId::Address(found.id.clone())))
         .map(|found| named("address", &found.id))
         .collect()
 }
@@ -72,7 +72,7 @@ fn routes(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<Fore
     let ours = ours.filter(|found| found.protocol == Address::PROTOCOL);
     let unnamed = ours.filter(|found| !node.names_route(&found.id));
     unnamed
-        .filter(|found| !record.knows(&Action::Route(Change::Add((*found).clone()))))
+        .filter(|found| !record.knows(&ObjectId::Route(found.id)))
         .map(|found| named("route", found.id))
         .collect()
 }

@@ -145,7 +145,7 @@ impl Plan {
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {
         let mut outcome = observed.clone();
-        outcome.apply(self.steps().map(|step| &step.action));
+        outcome.apply(self.steps().map(|step| &step.change));
         outcome
     }
 }

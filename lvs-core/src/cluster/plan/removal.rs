@@ -10,7 +10,7 @@
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
 use super::{Plan, addresses, foreign, links, services, tunnels};
-use crate::cluster::change::{Action, Change, Step};
+use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::{DesiredState, NodeKind, Observed, ObservedService, Record};
 use crate::net::{Address, Tunnel};
 
@@ -55,15 +55,15 @@ struct Removal<'a> {
 impl Removal<'_> {
     const PHASES: [Planned<Self>; 13] = [
         ("sync daemons", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Daemon(_)))
         }),
         ("routes", |it, seen| {
-            let mut steps = it.undone(seen, |thing| matches!(thing, Action::Route(_)));
+            let mut steps = it.undone(seen, |entry| matches!(entry.newest(), Object::Route(_)));
             steps.extend(it.host_routes(seen));
             steps
         }),
         ("virtual IPs", |it, seen| {
-            let mut steps = it.undone(seen, |thing| it.is_address(thing, true));
+            let mut steps = it.undone(seen, |entry| it.is_address(entry.newest(), true));
             steps.extend(it.virtual_ips(seen));
             addresses::later_first(steps, seen)
         }),
@@ -81,31 +81,28 @@ impl Removal<'_> {
             it.undone(seen, is_found_service)
         }),
         ("destinations as before", |it, seen| {
-            it.undone(seen, |thing| is_of_present_service(thing, seen))
+            it.undone(seen, |entry| is_of_present_service(entry.newest(), seen))
         }),
         ("timeouts", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Timeouts(_)))
         }),
         ("addresses", |it, seen| {
-            let steps = it.undone(seen, |thing| it.is_address(thing, false));
+            let steps = it.undone(seen, |entry| it.is_address(entry.newest(), false));
             addresses::later_first(steps, seen)
         }),
         // Alone, and first: changing it changes `forwarding` of every interface.
         ("forwarding", |it, seen| it.undone(seen, is_leader)),
         ("sysctls", |it, seen| it.undone(seen, is_follower)),
         ("links", |it, seen| {
-            let mut steps = it.undone(seen, |thing| is_idle_link(thing, seen));
+            let mut steps = it.undone(seen, |entry| is_idle_link(entry.newest(), seen));
             let tunnels = it.tunnels(seen);
             steps.extend(tunnels.filter_map(|tunnel| links::down(&tunnel.name, seen, WHY)));
             steps
         }),
         ("tunnels", |it, seen| {
-            let mut steps = it.undone(seen, |thing| tunnels::is_idle(thing, seen));
-            let delete = |tunnel: &Tunnel| Action::Tunnel(Change::Delete(tunnel.clone()));
-            steps.extend(
-                it.tunnels(seen)
-                    .map(|tunnel| Step::new(delete(tunnel), WHY)),
-            );
+            let mut steps = it.undone(seen, |entry| tunnels::is_idle(entry.newest(), seen));
+            let tunnels = it.tunnels(seen);
+            steps.extend(tunnels.map(|tunnel| Step::delete(tunnel.clone(), WHY)));
             steps
         }),
     ];
@@ -113,16 +110,14 @@ impl Removal<'_> {
 
 impl Removal<'_> {
     /// What the record knows, the last thing first.
-    fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
-        let things = self.record.things().rev().filter(|thing| which(thing));
-        let actions = things
-            .filter_map(|thing| Some((thing, self.record.undone(thing, self.observed, seen)?)));
-        actions
-            .map(|(thing, action)| {
-                let why = if thing.is_found() { WHY_FOUND } else { WHY };
-                Step::new(action, why)
-            })
-            .collect()
+    fn undone(&self, seen: &Observed, which: impl Fn(&Change<Object>) -> bool) -> Vec<Step> {
+        let things = self.record.things().rev().filter(|entry| which(entry));
+        let steps = things.filter_map(|entry| {
+            let change = self.record.undone(entry, self.observed, seen)?;
+            let why = entry.before().map_or(WHY, |_| WHY_FOUND);
+            Some(Step::new(change, why))
+        });
+        steps.collect()
     }
 
     /// Those we have made, and those on virtual IPs that were not found there.
@@ -137,15 +132,12 @@ impl Removal<'_> {
         })
     }
 
-    fn is_address(&self, thing: &Action, virtual_ones: bool) -> bool {
-        match thing {
-            Action::Address(change) => change.newest().is_some_and(|it| {
-                let is_virtual =
-                    self.node.attracts_traffic(&it.id) || self.record.is_virtual(&it.id);
-                is_virtual == virtual_ones
-            }),
-            _ => false,
-        }
+    fn is_address(&self, object: &Object, virtual_ones: bool) -> bool {
+        let Object::Address(Address { id, .. }) = object else {
+            return false;
+        };
+        let is_virtual = self.node.attracts_traffic(id) || self.record.is_virtual(id);
+        is_virtual == virtual_ones
     }
 
     /// Devices that no record knows, but whose names say whose they are. They go down first, so that
@@ -153,11 +145,9 @@ impl Removal<'_> {
     fn tunnels<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Tunnel> {
         let wanted = self.node.tunnels.iter().map(|wanted| &wanted.value);
         wanted
-            .filter(|it| !it.is_standing() && seen.tunnels.contains(it))
-            .filter(|it| {
-                let action = Action::Tunnel(Change::Delete((*it).clone()));
-                tunnels::is_idle(&action, seen) && !self.record.knows(&action)
-            })
+            .filter(|tunnel| !tunnel.is_standing() && seen.tunnels.contains(tunnel))
+            .filter(|tunnel| !tunnels::carries_address(&tunnel.name, seen))
+            .filter(|tunnel| !self.record.knows(&ObjectId::Tunnel(tunnel.name.clone())))
     }
 
     fn host_routes(&self, seen: &Observed) -> Vec<Step> {
@@ -166,16 +156,15 @@ impl Removal<'_> {
         wanted
             .filter_map(|wanted| seen.route(&wanted.value.id))
             .filter(|found| found.protocol == Address::PROTOCOL)
-            .map(|found| Action::Route(Change::Delete(found.clone())))
-            .filter(|action| !self.record.knows(action))
-            .map(|action| Step::new(action, WHY))
+            .filter(|found| !self.record.knows(&ObjectId::Route(found.id)))
+            .map(|found| Step::delete(found.clone(), WHY))
             .collect()
     }
 
     fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         self.found_virtual_ips(seen)
             .filter(|found| self.is_ours(found))
-            .map(|found| Step::new(Action::Address(Change::Delete(found.clone())), WHY))
+            .map(|found| Step::delete(found.clone(), WHY))
             .collect()
     }
 
@@ -183,11 +172,7 @@ impl Removal<'_> {
         let wanted = self.node.addresses.iter().chain(&self.node.absent).rev();
         let wanted = wanted.filter(|wanted| self.node.attracts_traffic(&wanted.value.id));
         let found = wanted.filter_map(|wanted| seen.address(&wanted.value.id));
-        found.filter(|found| {
-            !self
-                .record
-                .knows(&Action::Address(Change::Delete((*found).clone())))
-        })
+        found.filter(|found| !self.record.knows(&ObjectId::Address(found.id.clone())))
     }
 
     /// On a real server a virtual IP has no other use; on a director somebody may have put it there.
@@ -214,12 +199,11 @@ impl Removal<'_> {
                     .to_owned(),
             );
         }
-        let changed = self.record.things().filter(|thing| thing.is_found());
-        let changed = changed
-            .filter(|thing| !self.record.is_under_way() && thing.is_changed_since(self.observed));
-        notes.extend(changed.map(|thing| {
-            let (what, name) = (thing.what(), thing.name());
-            format!("{what} {name} stays as it is: somebody has changed it since")
+        let changed = self.record.changed_since(self.observed);
+        notes.extend(changed.map(|entry| {
+            let id = entry.id();
+            let what = id.what();
+            format!("{what} {id} stays as it is: somebody has changed it since")
         }));
         let table = &self.node.cluster;
         let rules = self.node.nftables.as_ref();
@@ -230,26 +214,15 @@ impl Removal<'_> {
     }
 }
 
-fn is_found_service(thing: &Action) -> bool {
-    matches!(thing, Action::Service(_)) && thing.is_found()
+fn is_found_service(entry: &Change<Object>) -> bool {
+    matches!(entry.before(), Some(Object::Service(_)))
 }
 
-fn is_of_present_service(thing: &Action, seen: &Observed) -> bool {
-    match thing {
-        Action::Destination(change) => change
-            .newest()
-            .is_some_and(|bound| seen.service(&bound.service).is_some()),
-        _ => false,
-    }
+fn is_of_present_service(object: &Object, seen: &Observed) -> bool {
+    matches!(object, Object::Destination(bound) if seen.service(&bound.service).is_some())
 }
 
 /// A link that was down is set down again, unless it has come to carry somebody else's address.
-fn is_idle_link(thing: &Action, seen: &Observed) -> bool {
-    match thing {
-        Action::Link(change) => change.newest().is_some_and(|link| {
-            let mut addresses = seen.addresses.iter();
-            !addresses.any(|address| address.id.interface == link.name)
-        }),
-        _ => false,
-    }
+fn is_idle_link(object: &Object, seen: &Observed) -> bool {
+    matches!(object, Object::Link(link) if !tunnels::carries_address(&link.name, seen))
 }

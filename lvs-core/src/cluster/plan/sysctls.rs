@@ -1,6 +1,6 @@
 //! Kernel switches, each by its exact key.
 
-use crate::cluster::change::{Action, Change, Setting, Step};
+use crate::cluster::change::{Setting, Step};
 use crate::cluster::{Desired, DesiredState, Observed};
 use crate::sysctl::SysctlKey;
 
@@ -40,7 +40,6 @@ fn step(key: &SysctlKey, wanted: &Desired<String>, seen: &Observed) -> Option<St
             key: key.clone(),
             value: value.to_owned(),
         };
-        let change = Change::Edit(setting(found), setting(&wanted.value));
-        Step::new(Action::Sysctl(change), &wanted.why)
+        Step::edit(setting(found), setting(&wanted.value), &wanted.why)
     })
 }
