@@ -154,13 +154,27 @@ impl SysctlKey {
 
     /// The switch that sets this one whenever it is changed itself.
     pub(crate) fn follows(&self) -> Option<Self> {
-        let is_forwarding = self.0.ends_with("/forwarding");
-        if *self == Self::ACCEPT_REDIRECTS
-            || (is_forwarding && self.0.starts_with("net/ipv4/conf/"))
-        {
+        if *self == Self::ACCEPT_REDIRECTS || self.is_copy_of(Self::forwarding) {
             return Some(Self::IP_FORWARD);
         }
-        (is_forwarding && self.0.starts_with("net/ipv6/conf/")).then_some(Self::IPV6_FORWARDING)
+        self.is_copy_of(Self::ipv6_forwarding)
+            .then_some(Self::IPV6_FORWARDING)
+    }
+
+    /// Returns whether it is a per-interface sysctl's copy of `all`, of the template or of an interface:
+    /// `key.is_copy_of(SysctlKey::arp_ignore)`.
+    pub(crate) fn is_copy_of(&self, sysctl: fn(&Conf) -> Self) -> bool {
+        self.conf().is_some_and(|conf| sysctl(&conf) == *self)
+    }
+
+    /// Returns which copy of a per-interface sysctl it is.
+    pub(crate) fn conf(&self) -> Option<Conf> {
+        let (_, conf, _) = self.parts()?;
+        match conf {
+            "all" => Some(Conf::All),
+            "default" => Some(Conf::Default),
+            name => name.parse().ok().map(Conf::Interface),
+        }
     }
 
     /// The interface of a per-interface switch; `all` and `default` are none.

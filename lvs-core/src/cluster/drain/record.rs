@@ -3,7 +3,7 @@
 use super::{Drain, Draining, how};
 use crate::cluster::Record;
 use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting, Step};
-use crate::cluster::plan::{Phase, Plan};
+use crate::cluster::plan::{Phase, PhaseName, Plan};
 use crate::cluster::state::Drained;
 use crate::cluster::{NodeKind, Observed, ObservedService};
 use crate::ipvs::{Destination, DestinationId, ServiceId, Weight};
@@ -139,9 +139,9 @@ impl Record {
             }
         }
         self.plan(vec![
-            ("sysctls", templates.into_iter().collect()),
-            ("drained destinations", quiet),
-            ("removed destinations", removed),
+            (PhaseName::Sysctls, templates.into_iter().collect()),
+            (PhaseName::DrainedDestinations, quiet),
+            (PhaseName::RemovedDestinations, removed),
         ])
     }
 
@@ -169,9 +169,9 @@ impl Record {
             self.templates_back(observed)
         };
         self.plan(vec![
-            ("destinations", added),
-            ("changed destinations", edited),
-            ("sysctls", templates),
+            (PhaseName::Destinations, added),
+            (PhaseName::ChangedDestinations, edited),
+            (PhaseName::FormerSysctls, templates),
         ])
     }
 
@@ -191,7 +191,7 @@ impl Record {
             .collect()
     }
 
-    fn plan(&self, phases: Vec<(&'static str, Vec<Step>)>) -> Plan {
+    fn plan(&self, phases: Vec<(PhaseName, Vec<Step>)>) -> Plan {
         let phases = phases.into_iter().filter(|(_, steps)| !steps.is_empty());
         Plan {
             cluster: self.cluster.clone(),

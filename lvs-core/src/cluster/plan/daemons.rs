@@ -4,7 +4,7 @@
 //! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
 
 use super::Refusal;
-use crate::cluster::change::Step;
+use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::{Daemon, Destination, ServiceId};
 
@@ -45,30 +45,23 @@ pub(super) fn refusals(node: &DesiredState, observed: &Observed, record: &Record
     let mut refusals = Vec::new();
     if node.daemons.is_empty() && wants_mixed(node) {
         refusals.extend(strangers.map(|daemon| {
-            Refusal {
-                what: "daemon",
-                name: daemon.role.to_string(),
-                problem:
-                    "runs, and the kernel has no destination of another family than its service \
-                      beside a sync daemon"
-                        .to_owned(),
-                advice: format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
-            }
+            Refusal::of(
+                ObjectId::Daemon(daemon.role),
+                "runs, and the kernel has no destination of another family than its service beside a \
+                 sync daemon",
+                format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
+            )
         }));
     }
     if !node.daemons.is_empty() {
         refusals.extend(foreign_mixed(node, observed).map(|(service, it)| {
-            Refusal {
-                what: "destination",
-                name: format!("{} of {service}", it.id),
-                problem:
-                    "is of another family than its service, beside which the kernel starts no sync \
-                      daemon"
-                        .to_owned(),
-                advice: format!(
+            Refusal::of(
+                ObjectId::Destination(service, it.id),
+                "is of another family than its service, beside which the kernel starts no sync daemon",
+                format!(
                     "delete it, or leave [sync] out (the service {service} is not in the file)"
                 ),
-            }
+            )
         }));
     }
     refusals

@@ -1,7 +1,7 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Phase, Plan, Refusal, addresses, daemons, foreign};
-use crate::cluster::change::{Change, Object, Step};
+use super::{Phase, PhaseName, Plan, Refusal, addresses, daemons, foreign};
+use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::net::{Address, Route};
@@ -14,7 +14,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// A phase's name, and its plan by what is known (`C`) and what the machine will look like by then.
-pub(super) type Planned<C> = (&'static str, fn(&C, &Observed) -> Vec<Step>);
+pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
 
 impl<'a> Draft<'a> {
     pub(super) fn new(node: &'a DesiredState, observed: &'a Observed) -> Self {
@@ -29,21 +29,21 @@ impl<'a> Draft<'a> {
     /// Plans one phase after the other; one without steps is none.
     pub(super) fn phases<C>(&mut self, context: &C, phases: &[Planned<C>]) {
         for (name, plan) in phases {
-            self.phase(name, plan(context, &self.seen));
+            self.phase(*name, plan(context, &self.seen));
         }
     }
 
-    fn phase(&mut self, name: &'static str, steps: Vec<Step>) {
+    fn phase(&mut self, name: PhaseName, steps: Vec<Step>) {
         self.seen.apply(steps.iter().map(|step| &step.change));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
-            self.put_back(Phase::PUT_BACK[0], Self::gone_addresses);
-            self.put_back(Phase::PUT_BACK[1], Self::gone_routes);
+            self.put_back(PhaseName::RestoredAddresses, Self::gone_addresses);
+            self.put_back(PhaseName::RestoredRoutes, Self::gone_routes);
         }
     }
 
     /// What the kernel took along with what this plan takes away comes back at once, if it can.
-    fn put_back(&mut self, name: &'static str, gone: fn(&Self) -> Vec<Object>) {
+    fn put_back(&mut self, name: PhaseName, gone: fn(&Self) -> Vec<Object>) {
         let steps: Vec<_> = gone(self)
             .into_iter()
             .map(|object| Step::add(object, "it went along"))
@@ -115,7 +115,7 @@ impl<'a> Draft<'a> {
     pub(super) fn plan(
         self,
         refusals: Vec<Refusal>,
-        foreign: Vec<foreign::Foreign>,
+        foreign: Vec<ObjectId>,
         notes: Vec<String>,
     ) -> Plan {
         Plan {

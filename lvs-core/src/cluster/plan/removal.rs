@@ -9,7 +9,7 @@
 
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
-use super::{Plan, addresses, foreign, links, services, tunnels};
+use super::{PhaseName, Plan, addresses, foreign, links, services, tunnels};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::{DesiredState, NodeKind, Observed, ObservedService, Record};
 use crate::net::{Address, Tunnel};
@@ -54,52 +54,56 @@ struct Removal<'a> {
 
 impl Removal<'_> {
     const PHASES: [Planned<Self>; 13] = [
-        ("sync daemons", |it, seen| {
+        (PhaseName::FormerSyncDaemons, |it, seen| {
             it.undone(seen, |entry| matches!(entry.newest(), Object::Daemon(_)))
         }),
-        ("routes", |it, seen| {
+        (PhaseName::FormerRoutes, |it, seen| {
             let mut steps = it.undone(seen, |entry| matches!(entry.newest(), Object::Route(_)));
             steps.extend(it.host_routes(seen));
             steps
         }),
-        ("virtual IPs", |it, seen| {
+        (PhaseName::FormerVirtualIps, |it, seen| {
             let mut steps = it.undone(seen, |entry| it.is_address(entry.newest(), true));
             steps.extend(it.virtual_ips(seen));
             addresses::later_first(steps, seen)
         }),
-        ("destinations", |it, seen| {
+        (PhaseName::FormerDestinations, |it, seen| {
             let services = it.own_services(seen);
             services.flat_map(services::delete_destinations).collect()
         }),
-        ("services", |it, seen| {
+        (PhaseName::FormerServices, |it, seen| {
             let services = it.own_services(seen);
             services
                 .map(|found| services::delete_service(found, WHY))
                 .collect()
         }),
-        ("services as before", |it, seen| {
+        (PhaseName::RestoredServices, |it, seen| {
             it.undone(seen, is_found_service)
         }),
-        ("destinations as before", |it, seen| {
+        (PhaseName::RestoredDestinations, |it, seen| {
             it.undone(seen, |entry| is_of_present_service(entry.newest(), seen))
         }),
-        ("timeouts", |it, seen| {
+        (PhaseName::FormerTimeouts, |it, seen| {
             it.undone(seen, |entry| matches!(entry.newest(), Object::Timeouts(_)))
         }),
-        ("addresses", |it, seen| {
+        (PhaseName::FormerAddresses, |it, seen| {
             let steps = it.undone(seen, |entry| it.is_address(entry.newest(), false));
             addresses::later_first(steps, seen)
         }),
         // Alone, and first: changing it changes `forwarding` of every interface.
-        ("forwarding", |it, seen| it.undone(seen, is_leader)),
-        ("sysctls", |it, seen| it.undone(seen, is_follower)),
-        ("links", |it, seen| {
+        (PhaseName::FormerForwarding, |it, seen| {
+            it.undone(seen, is_leader)
+        }),
+        (PhaseName::FormerSysctls, |it, seen| {
+            it.undone(seen, is_follower)
+        }),
+        (PhaseName::FormerLinks, |it, seen| {
             let mut steps = it.undone(seen, |entry| is_idle_link(entry.newest(), seen));
             let tunnels = it.tunnels(seen);
             steps.extend(tunnels.filter_map(|tunnel| links::down(&tunnel.name, seen, WHY)));
             steps
         }),
-        ("tunnels", |it, seen| {
+        (PhaseName::FormerTunnels, |it, seen| {
             let mut steps = it.undone(seen, |entry| tunnels::is_idle(entry.newest(), seen));
             let tunnels = it.tunnels(seen);
             steps.extend(tunnels.map(|tunnel| Step::delete(tunnel.clone(), WHY)));

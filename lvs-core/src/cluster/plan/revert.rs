@@ -1,6 +1,6 @@
 //! The way back after a failure: from what is there now to what was there before.
 
-use super::{Phase, Plan};
+use super::{Phase, PhaseName, Plan};
 use crate::cluster::Observed;
 use crate::cluster::change::{Change, Object, Setting, Step};
 
@@ -57,10 +57,10 @@ fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
 /// What no step has taken, but what is gone or different nevertheless.
 type Lost = fn(&Observed, &Observed) -> Vec<Step>;
 
-const LOST: [(&str, Lost); 3] = [
-    ("lost addresses", lost_addresses),
-    ("lost routes", lost_routes),
-    ("sysctls", sysctls),
+const LOST: [(PhaseName, Lost); 3] = [
+    (PhaseName::LostAddresses, lost_addresses),
+    (PhaseName::LostRoutes, lost_routes),
+    (PhaseName::LostSysctls, sysctls),
 ];
 
 fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::{Phase, Plan};
+use super::{Phase, PhaseName, Plan};
 use crate::cluster::change::{BoundDestination, Change, Kind, LinkState, Object, Setting};
 use crate::ipvs::{
     Daemon, Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
@@ -40,7 +40,7 @@ impl Plan {
 
 /// How neighbours are told by hand of addresses that have come from another director.
 fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
-    let is_told = phase.name == Phase::FLOATING;
+    let is_told = phase.name == PhaseName::FloatingAddresses;
     let added = phase
         .steps
         .iter()

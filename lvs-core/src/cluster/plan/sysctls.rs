@@ -12,17 +12,13 @@ pub(super) fn ip_forward(node: &DesiredState, seen: &Observed) -> Option<Step> {
 
 pub(super) fn others(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     these(node, seen, |key| {
-        *key != SysctlKey::IP_FORWARD && !is_of_ipvs(key)
+        *key != SysctlKey::IP_FORWARD && !key.is_ipvs()
     })
 }
 
 /// Those that are there only when the first service has loaded ip_vs, and its scheduler's module.
 pub(super) fn of_ipvs(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    these(node, seen, is_of_ipvs)
-}
-
-fn is_of_ipvs(key: &SysctlKey) -> bool {
-    key.as_str().starts_with("net/ipv4/vs/")
+    these(node, seen, SysctlKey::is_ipvs)
 }
 
 fn these(node: &DesiredState, seen: &Observed, which: impl Fn(&SysctlKey) -> bool) -> Vec<Step> {

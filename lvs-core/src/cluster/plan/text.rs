@@ -49,7 +49,7 @@ impl fmt::Display for Plan {
                 "not the cluster's, left alone",
                 self.foreign
                     .iter()
-                    .map(|it| format!("{} {}", it.what, it.name))
+                    .map(|id| format!("{} {id}", id.what()))
                     .collect(),
             ),
             ("notes", self.notes.clone()),

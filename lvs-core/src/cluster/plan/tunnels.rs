@@ -1,7 +1,7 @@
 //! Tunnel devices and listeners that must be there. Equal by name; one that is there is never changed.
 
 use super::Refusal;
-use crate::cluster::change::{Object, Step, detail};
+use crate::cluster::change::{Object, ObjectId, Step, detail};
 use crate::cluster::{DesiredState, Observed};
 use crate::name::IfName;
 
@@ -47,11 +47,12 @@ pub(super) fn refusals(node: &DesiredState, observed: &Observed) -> Vec<Refusal>
         observed.links.contains_key(&wanted.name) && !observed.tunnels.contains(wanted)
     });
     unlike
-        .map(|wanted| Refusal {
-            what: "tunnel",
-            name: wanted.name.to_string(),
-            problem: format!("is there, but is no {}", detail::tunnel(wanted)),
-            advice: format!("delete it: ip link delete {}", wanted.name),
+        .map(|wanted| {
+            Refusal::of(
+                ObjectId::Tunnel(wanted.name.clone()),
+                format!("is there, but is no {}", detail::tunnel(wanted)),
+                format!("delete it: ip link delete {}", wanted.name),
+            )
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 //! to how it was found. Links stay up: nobody knows who has come to need them.
 
 use super::draft::{Draft, Planned};
-use super::{addresses, tunnels};
+use super::{PhaseName, addresses, tunnels};
 use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::Timeouts;
@@ -34,27 +34,29 @@ struct Unnamed<'a> {
 
 impl Unnamed<'_> {
     const PHASES: [Planned<Self>; 8] = [
-        ("services as before", |it, seen| {
+        (PhaseName::RestoredServices, |it, seen| {
             it.undone(seen, |entry| is_other_service(it.node, entry))
         }),
-        ("timeouts as before", |it, seen| {
+        (PhaseName::UnnamedTimeouts, |it, seen| {
             it.undone(seen, |entry| matches!(entry.newest(), Object::Timeouts(_)))
         }),
-        ("routes as before", |it, seen| {
+        (PhaseName::UnnamedRoutes, |it, seen| {
             it.undone(seen, |entry| matches!(entry.newest(), Object::Route(_)))
         }),
-        ("addresses as before", |it, seen| {
+        (PhaseName::UnnamedAddresses, |it, seen| {
             let steps = it.undone(seen, |entry| matches!(entry.newest(), Object::Address(_)));
             addresses::later_first(steps, seen)
         }),
-        ("forwarding as before", |it, seen| {
+        (PhaseName::UnnamedForwarding, |it, seen| {
             it.undone(seen, is_leader)
         }),
-        ("sysctls as before", |it, seen| it.undone(seen, is_follower)),
-        ("sync daemons as before", |it, seen| {
+        (PhaseName::UnnamedSysctls, |it, seen| {
+            it.undone(seen, is_follower)
+        }),
+        (PhaseName::UnnamedSyncDaemons, |it, seen| {
             it.undone(seen, |entry| matches!(entry.newest(), Object::Daemon(_)))
         }),
-        ("tunnels as before", |it, seen| {
+        (PhaseName::UnnamedTunnels, |it, seen| {
             it.undone(seen, |entry| tunnels::is_idle(entry.newest(), seen))
         }),
     ];

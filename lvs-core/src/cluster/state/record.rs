@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::change::{Change, Object, ObjectId, stored};
 use crate::cluster::drain::{Drain, Draining};
-use crate::cluster::plan::Refusal;
+use crate::cluster::plan::{Obstacle, Refusal};
 use crate::cluster::{ClusterName, DesiredState, NodeName, Observed, Role};
 use crate::ipvs::{DaemonRole, Destination, DestinationId, ServiceId, Weight};
 use crate::name::IfName;
@@ -247,8 +247,7 @@ impl Record {
         let shared = self.virtual_ips.intersection(&node.virtual_ips);
         shared
             .map(|vip| Refusal {
-                what: "virtual IP",
-                name: vip.to_string(),
+                obstacle: Obstacle::VirtualIp(*vip),
                 problem: format!("is the cluster {}'s on this machine", self.cluster),
                 advice: format!(
                     "remove {} first (lvsctl remove its file), or take another address",
