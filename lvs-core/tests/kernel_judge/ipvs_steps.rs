@@ -1,10 +1,11 @@
 //! Random steps on the kernel's table of services.
 
+use lvs_core::cluster::Observed;
 use lvs_core::cluster::change::{BoundDestination, Change, Object};
-use lvs_core::cluster::{Observed, ObservedService};
 use lvs_core::ipvs::{
-    Destination, DestinationId, Encapsulation, Family, Forwarding, Netmask, Persistence,
-    SchedulerName, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts, Weight,
+    ConfiguredService, Destination, DestinationId, Encapsulation, Family, Forwarding, Netmask,
+    Persistence, SchedulerName, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
+    Weight,
 };
 
 use crate::random::Random;
@@ -63,7 +64,7 @@ fn put_service(now: &Observed, random: &mut Random) -> Change<Object> {
 }
 
 /// Edits the destination if it is there, adds it otherwise.
-fn put_destination(service: &ObservedService, random: &mut Random) -> Change<Object> {
+fn put_destination(service: &ConfiguredService, random: &mut Random) -> Change<Object> {
     let addresses = match service.service.id.family() {
         Family::Ipv4 => ["10.0.0.12", "10.0.0.13", "192.0.2.14"],
         Family::Ipv6 => ["2001:db8::12", "2001:db8::13", "2001:db8:2::14"],
@@ -91,7 +92,7 @@ fn put_destination(service: &ObservedService, random: &mut Random) -> Change<Obj
     }
 }
 
-fn bound(service: &ObservedService, destination: Destination) -> BoundDestination {
+fn bound(service: &ConfiguredService, destination: Destination) -> BoundDestination {
     BoundDestination {
         service: service.service.id,
         destination,

@@ -1,25 +1,60 @@
-//! What a step does to a node, side effects of the kernel included.
+//! What the kernel does when it is told to carry out a step, side effects included.
+//!
+//! Plans, their outcome and their rollback all rest on this model; `tests/kernel_judge` compares it with a
+//! real kernel after every step of random sequences.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::runs::{DestinationChange, set_destinations};
 use super::same;
-use super::{IpvsState, Observed, ObservedService};
+use super::{IpvsState, Observed};
 use crate::cluster::change::{Change, LinkState, Object, Setting};
-use crate::ipvs::{DaemonRole, Service, ServiceId};
+use crate::ipvs::{ConfiguredService, DaemonRole, Destination, DestinationId, Service, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
+/// A destination as it is after a change; `None` if it is deleted.
+type DestinationChange = (DestinationId, Option<Destination>);
+
 impl Observed {
-    /// Does what the kernel does when it is told to change an object.
-    pub(super) fn change(&mut self, change: &Change<Object>) {
-        match change {
-            Change::Add(object) | Change::Edit(_, object) => self.set(object),
-            Change::Delete(object) => self.delete(object),
+    /// Does what the kernel does when it is told to make some changes in a row, in time that grows with
+    /// their number only.
+    pub(in crate::cluster) fn apply<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a Change<Object>>,
+    ) {
+        let mut run: HashMap<ServiceId, Vec<DestinationChange>> = HashMap::new();
+        for change in changes {
+            if let Object::Destination(bound) = change.newest() {
+                let after = change.after().map(|_| bound.destination);
+                let changes = run.entry(bound.service).or_default();
+                changes.push((bound.destination.id, after));
+            } else {
+                self.apply_run(&std::mem::take(&mut run));
+                match change {
+                    Change::Add(object) | Change::Edit(_, object) => self.set(object),
+                    Change::Delete(object) => self.delete(object),
+                }
+            }
+        }
+        self.apply_run(&run);
+    }
+
+    /// Changes of destinations only: the service of each is looked up once.
+    fn apply_run(&mut self, run: &HashMap<ServiceId, Vec<DestinationChange>>) {
+        let IpvsState::Loaded { services, .. } = &mut self.ipvs else {
+            // No service, no destinations.
+            return;
+        };
+        for found in services {
+            if let Some(changes) = run.get(&found.service.id) {
+                set_destinations(&mut found.destinations, changes);
+            }
         }
     }
 
+    /// Destinations are changed in runs.
     fn set(&mut self, object: &Object) {
         match object {
             Object::Tunnel(tunnel) => self.set_tunnel(tunnel),
@@ -43,14 +78,11 @@ impl Observed {
                 self.daemons.insert(daemon.clone());
             }
             Object::Service(service) => self.set_service(service),
-            Object::Destination(bound) => {
-                let id = bound.destination.id;
-                self.set_destinations(&bound.service, &[(id, Some(bound.destination))]);
-            }
+            Object::Destination(_) => {}
         }
     }
 
-    /// A link, a sysctl and the timeouts cannot be deleted.
+    /// Links, sysctls and the timeouts cannot be deleted; destinations are changed in runs.
     fn delete(&mut self, object: &Object) {
         match object {
             Object::Tunnel(tunnel) => self.forget_link(&tunnel.name),
@@ -61,10 +93,7 @@ impl Observed {
             Object::Route(route) => self.delete_route(&route.id),
             Object::Daemon(daemon) => self.stop_daemon(daemon.role),
             Object::Service(service) => self.delete_service(&service.id),
-            Object::Destination(bound) => {
-                self.set_destinations(&bound.service, &[(bound.destination.id, None)]);
-            }
-            Object::Link(_) | Object::Sysctl(_) | Object::Timeouts(_) => {}
+            Object::Link(_) | Object::Sysctl(_) | Object::Timeouts(_) | Object::Destination(_) => {}
         }
     }
 
@@ -248,7 +277,7 @@ impl Observed {
             .find(|found| found.service.id == service.id);
         match known {
             Some(found) => found.service = service.clone(),
-            None => services.push(ObservedService {
+            None => services.push(ConfiguredService {
                 service: service.clone(),
                 destinations: Vec::new(),
             }),
@@ -258,16 +287,6 @@ impl Observed {
     fn delete_service(&mut self, id: &ServiceId) {
         if let IpvsState::Loaded { services, .. } = self.loaded() {
             services.retain(|found| found.service.id != *id);
-        }
-    }
-
-    fn set_destinations(&mut self, service: &ServiceId, changes: &[DestinationChange]) {
-        let IpvsState::Loaded { services, .. } = self.loaded() else {
-            return;
-        };
-        let mut services = services.iter_mut();
-        if let Some(found) = services.find(|found| found.service.id == *service) {
-            set_destinations(&mut found.destinations, changes);
         }
     }
 
@@ -282,4 +301,19 @@ impl Observed {
 
 fn is_ipv4(address: &Address) -> bool {
     address.id.network.addr().is_ipv4()
+}
+
+/// A new destination goes to the head of the list, an edited one stays where it is.
+fn set_destinations(list: &mut Vec<Destination>, changes: &[DestinationChange]) {
+    let mut after: HashMap<_, _> = changes.iter().copied().collect();
+    list.retain_mut(|found| match after.remove(&found.id) {
+        None => true,
+        Some(Some(destination)) => {
+            *found = destination;
+            true
+        }
+        Some(None) => false,
+    });
+    let newest_first = changes.iter().rev();
+    list.splice(0..0, newest_first.filter_map(|(id, _)| after.remove(id)?));
 }

@@ -3,7 +3,6 @@
 mod kernel_model;
 mod read;
 mod restore;
-mod runs;
 mod same;
 mod scope;
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
 use crate::ipvs::{
-    Daemon, DaemonRole, Destination, DestinationId, Seconds, Service, ServiceId, Timeouts,
+    ConfiguredService, Daemon, DaemonRole, Destination, DestinationId, Seconds, ServiceId, Timeouts,
 };
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
@@ -63,17 +62,8 @@ pub enum IpvsState {
         /// The timeouts of connections.
         timeouts: Timeouts,
         /// The services, in no order that means anything.
-        services: Vec<ObservedService>,
+        services: Vec<ConfiguredService>,
     },
-}
-
-/// A service with its destinations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ObservedService {
-    /// The service as configured.
-    pub service: Service,
-    /// Its destinations in the kernel's order: the one added last comes first.
-    pub destinations: Vec<Destination>,
 }
 
 impl IpvsState {
@@ -99,7 +89,7 @@ impl Observed {
     #[must_use]
     pub fn after(&self, step: &Step) -> Self {
         let mut after = self.clone();
-        after.change(&step.change);
+        after.apply([&step.change]);
         after
     }
 
@@ -143,7 +133,7 @@ impl Observed {
 
     /// The services, none where IPVS is not there.
     #[must_use]
-    pub fn services(&self) -> &[ObservedService] {
+    pub fn services(&self) -> &[ConfiguredService] {
         match &self.ipvs {
             IpvsState::Loaded { services, .. } => services,
             IpvsState::Unread | IpvsState::NotLoaded => &[],
@@ -161,7 +151,7 @@ impl Observed {
 
     /// One service.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&ObservedService> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ConfiguredService> {
         self.services().iter().find(|found| found.service.id == *id)
     }
 

@@ -11,7 +11,8 @@ use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
 use super::{PhaseName, Plan, addresses, foreign, links, services, tunnels};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
-use crate::cluster::{DesiredState, NodeKind, Observed, ObservedService, Record};
+use crate::cluster::{DesiredState, NodeKind, Observed, Record};
+use crate::ipvs::ConfiguredService;
 use crate::net::{Address, Tunnel};
 
 impl Plan {
@@ -128,7 +129,7 @@ impl Removal<'_> {
     fn own_services<'a>(
         &'a self,
         seen: &'a Observed,
-    ) -> impl Iterator<Item = &'a ObservedService> + 'a {
+    ) -> impl Iterator<Item = &'a ConfiguredService> + 'a {
         seen.services().iter().filter(|found| {
             let id = &found.service.id;
             self.record.made_service(id)

@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::PlanOptions;
 use crate::cluster::change::{BoundDestination, Step};
-use crate::cluster::observed::ObservedService;
 use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
-use crate::ipvs::{Destination, Seconds, ServiceId, Timeouts, Weight};
+use crate::ipvs::{ConfiguredService, Destination, Seconds, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
 
@@ -113,7 +112,7 @@ pub(super) fn destinations_deleted(
 
 fn destinations_unnamed(
     wanted: &DesiredService,
-    found: &ObservedService,
+    found: &ConfiguredService,
 ) -> impl Iterator<Item = Step> {
     let named: HashSet<_> = wanted.destinations.iter().map(|it| it.value.id).collect();
     let unnamed = found
@@ -168,7 +167,7 @@ fn is_to_go(node: &DesiredState, id: &ServiceId, record: &Record, options: PlanO
 pub(super) fn unnamed<'a>(
     node: &'a DesiredState,
     seen: &'a Observed,
-) -> impl Iterator<Item = &'a ObservedService> {
+) -> impl Iterator<Item = &'a ConfiguredService> {
     let wanted = wanted(node);
     let services = seen.services().iter();
     services.filter(move |found| {
@@ -178,7 +177,7 @@ pub(super) fn unnamed<'a>(
 }
 
 /// In the kernel's order, newest first, so that the way back adds them in the order they were added.
-pub(super) fn delete_destinations(found: &ObservedService) -> impl Iterator<Item = Step> {
+pub(super) fn delete_destinations(found: &ConfiguredService) -> impl Iterator<Item = Step> {
     let id = &found.service.id;
     found
         .destinations
@@ -186,7 +185,7 @@ pub(super) fn delete_destinations(found: &ObservedService) -> impl Iterator<Item
         .map(|it| delete(id, it, "its service goes"))
 }
 
-pub(super) fn delete_service(found: &ObservedService, why: &str) -> Step {
+pub(super) fn delete_service(found: &ConfiguredService, why: &str) -> Step {
     Step::delete(found.service.clone(), why)
 }
 
@@ -201,7 +200,7 @@ pub(super) fn wanted(node: &DesiredState) -> HashMap<ServiceId, &DesiredService>
 }
 
 /// The services that are there, to be asked for many.
-fn found(seen: &Observed) -> HashMap<ServiceId, &ObservedService> {
+fn found(seen: &Observed) -> HashMap<ServiceId, &ConfiguredService> {
     let services = seen.services().iter();
     services.map(|found| (found.service.id, found)).collect()
 }
