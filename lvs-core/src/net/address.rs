@@ -75,4 +75,37 @@ impl Address {
             no_dad: false,
         }
     }
+
+    /// Tells what no kernel would take, before anything is sent.
+    pub(super) fn problem(&self) -> Option<String> {
+        let is_ipv6 = self.id.network.addr().is_ipv6();
+        if is_ipv6 && (self.label.is_some() || self.broadcast.is_some()) {
+            return Some("IPv6 addresses have neither label nor broadcast".to_owned());
+        }
+        let label = self.label.as_ref()?;
+        let most = IfName::MAX_LENGTH;
+        let fits = (1..=most).contains(&label.len());
+        let printable = label.chars().all(|c| c.is_ascii_graphic());
+        (!fits || !printable).then(|| {
+            format!("the label {label:?} is not 1 to {most} printable characters, like eth0:1")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_no_kernel_takes_are_refused() {
+        let mut address = Address::new(IfName::LO, "172.16.5.11/32".parse().unwrap());
+        for bad in ["", "sixteen-chars-xx", "lo 0", "lo:\0"] {
+            address.label = Some(bad.to_owned());
+            assert!(address.problem().is_some(), "{bad:?}");
+        }
+        address.label = Some("lo:0".to_owned());
+        assert_eq!(address.problem(), None);
+        address.id.network = "2001:db8::1/128".parse().unwrap();
+        assert!(address.problem().unwrap().contains("IPv6"));
+    }
 }

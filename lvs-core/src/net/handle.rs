@@ -10,7 +10,7 @@ use nix::libc::{
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, Tunnel, advice};
+use super::{Address, AddressId, Link, Route, Tunnel, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
@@ -169,7 +169,7 @@ impl Net {
             }
             answer => answer
                 .map(drop)
-                .map_err(|error| advice::tunnel(error, tunnel)),
+                .map_err(|error| errno::tunnel(error, tunnel)),
         }
     }
 
@@ -222,7 +222,7 @@ impl Net {
     /// place), no such interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
     pub fn add_address(&mut self, address: &Address) -> Result<()> {
         let operation = Operation::new("add address", &address.id);
-        if let Some(problem) = advice::problem(address) {
+        if let Some(problem) = address.problem() {
             return Err(Error::invalid(operation, problem));
         }
         let index = self.index(&operation, &address.id.interface)?;
@@ -292,7 +292,7 @@ impl Net {
         // The kernel reads metric 0 of an IPv4 deletion as "any", and would take a neighbour's route.
         if route.id.metric == 0 && !self.routes()?.iter().any(|found| found.id == route.id) {
             let error = Error::kernel(operation, ESRCH, None);
-            return Err(advice::route(error, route));
+            return Err(errno::route(error, route));
         }
         let index = self.route_index(&operation, route)?;
         let payload = message::route::delete(route, index);
@@ -314,7 +314,7 @@ impl Net {
         payload: &[u8],
     ) -> Result<()> {
         let answer = self.conn.request(&operation, kind, flags, payload);
-        answer.map(drop).map_err(advice::link)
+        answer.map(drop).map_err(errno::link)
     }
 
     fn change_address(
@@ -326,7 +326,7 @@ impl Net {
         id: &AddressId,
     ) -> Result<()> {
         let answer = self.conn.request(&operation, kind, flags, payload);
-        answer.map(drop).map_err(|error| advice::address(error, id))
+        answer.map(drop).map_err(|error| errno::address(error, id))
     }
 
     fn change_route(
@@ -338,9 +338,7 @@ impl Net {
         route: &Route,
     ) -> Result<()> {
         let answer = self.conn.request(&operation, kind, flags, payload);
-        answer
-            .map(drop)
-            .map_err(|error| advice::route(error, route))
+        answer.map(drop).map_err(|error| errno::route(error, route))
     }
 
     /// Read *after* addresses or routes, so that an interface made in between is known, and one that
@@ -377,8 +375,8 @@ impl Net {
                     )
                 }),
             Err(error) if error.errno() == Some(ENODEV) => {
-                let there = self.links().unwrap_or_default();
-                Err(error.advise(advice::interfaces(name, &there)))
+                let existing = self.links().unwrap_or_default();
+                Err(error.advise(errno::no_interface(name, &existing)))
             }
             Err(error) => Err(error),
         }

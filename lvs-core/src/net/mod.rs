@@ -1,9 +1,9 @@
 //! Interfaces, addresses and routes of one network namespace.
 
 mod address;
-mod advice;
 mod announce;
 pub mod arp;
+mod errno;
 pub(crate) mod fou;
 mod handle;
 mod link;

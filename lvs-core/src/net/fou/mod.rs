@@ -6,10 +6,11 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use netlink_sys::protocols::NETLINK_GENERIC;
-use nix::libc::{EADDRINUSE, EALREADY, ENOENT, EPERM, ESRCH};
+use nix::libc::ENOENT;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Operation, Result};
+use super::errno;
+use crate::error::{Operation, Result};
 use crate::ipvs::Family;
 use crate::netlink::{Conn, family};
 
@@ -72,7 +73,7 @@ impl Fou {
             return Ok(Vec::new());
         };
         let replies = self.conn.dump(&operation, number, &message::list());
-        let replies = replies.map_err(advise)?;
+        let replies = replies.map_err(errno::fou)?;
         Ok(replies
             .iter()
             .filter_map(|reply| message::decode(&reply.payload))
@@ -107,19 +108,6 @@ impl Fou {
                 }
             })?;
         let answer = self.conn.request(&operation, number, 0, &payload);
-        answer.map(drop).map_err(advise)
-    }
-}
-
-fn advise(error: Error) -> Error {
-    match error.errno() {
-        Some(EPERM) => error.advise(
-            "this needs CAP_NET_ADMIN in the user namespace that owns this network namespace; run it as root",
-        ),
-        Some(EADDRINUSE | EALREADY) => {
-            error.advise("somebody has this port: see \"ip fou show\" and \"ss -lun\"")
-        }
-        Some(ENOENT | ESRCH) => error.advise("there is no such listener"),
-        _ => error,
+        answer.map(drop).map_err(errno::fou)
     }
 }
