@@ -9,6 +9,7 @@ mod handle;
 mod link;
 pub(crate) mod message;
 pub mod ndp;
+mod packet_socket;
 mod route;
 mod tunnel;
 
