@@ -93,6 +93,14 @@ pub(super) fn route(error: Error, route: &Route) -> Error {
     }
 }
 
+/// Adds a hint to the error of a kernel that does not know the family `fou`.
+pub(super) fn no_fou(error: Error) -> Error {
+    match error.errno() {
+        Some(ENOENT) => error.advise("the kernel could not load its module: modprobe fou"),
+        _ => error,
+    }
+}
+
 /// Adds a hint to the refusal of a GUE port.
 pub(super) fn fou(error: Error) -> Error {
     match error.errno() {

@@ -23,7 +23,7 @@ const QUESTIONS: u32 = 3;
 const LONGEST: usize = 128;
 /// The socket receives all traffic of the interface, so its buffer must outlast a burst.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// One receive waits no longer than this, whatever `wait` is: a `timeval` of 32 bits holds it.
+/// The longest wait of a single receive, which a `timeval` of 32 bits can hold.
 const LONGEST_RECEIVE: Duration = Duration::from_secs(3600);
 
 /// Sends and receives the Ethernet frames of one interface, in the network namespace of the thread that

@@ -1,4 +1,4 @@
-//! UDP ports whose packets the kernel unwraps: generic UDP encapsulation (GUE).
+//! UDP ports whose packets the kernel decapsulates: generic UDP encapsulation (GUE).
 
 pub(crate) mod message;
 
@@ -6,7 +6,6 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use netlink_sys::protocols::NETLINK_GENERIC;
-use nix::libc::ENOENT;
 use serde::{Deserialize, Serialize};
 
 use super::errno;
@@ -17,8 +16,8 @@ use crate::netlink::{Conn, family};
 /// The kernel's name of the generic netlink family, and of its module.
 const NAME: &str = "fou";
 
-/// A port on which the kernel takes GUE packets for any address of this machine, and hands on what is
-/// inside as if it had come without.
+/// Describes a UDP port on which the kernel receives GUE packets for any address of this host and decapsulates
+/// them.
 ///
 /// The text is `udp port 5555 ipv4`.
 #[doc(alias("fou", "foo over udp", "GUE"))]
@@ -36,9 +35,9 @@ impl fmt::Display for Listener {
     }
 }
 
-/// The GUE listeners of one network namespace: that of the thread which opened it.
+/// Lists and changes the GUE ports of one network namespace: that of the thread which opened it.
 ///
-/// Nobody who only looks makes the kernel load its module `fou`.
+/// Listing never makes the kernel load its module `fou`.
 ///
 /// ```no_run
 /// use lvs_core::ipvs::Family;
@@ -57,13 +56,13 @@ impl Fou {
     /// Opens the handle of the calling thread's network namespace.
     ///
     /// # Errors
-    /// The kernel has no generic netlink to give, or the process no file descriptor left.
+    /// The kernel has no generic netlink, or the process has no file descriptor left.
     pub fn open() -> Result<Self> {
         let conn = Conn::open(NETLINK_GENERIC)?;
         Ok(Self { conn })
     }
 
-    /// All listeners; none where the module is not loaded. Ports that unwrap something else are left out.
+    /// Returns all GUE ports, none where the module is not loaded. Ports with another encapsulation are left out.
     ///
     /// # Errors
     /// Lack of privilege, or answers were lost.
@@ -72,9 +71,10 @@ impl Fou {
         let Some(number) = family::find(&mut self.conn, &operation, NAME)? else {
             return Ok(Vec::new());
         };
-        let replies = self.conn.dump(&operation, number, &message::list());
-        let replies = replies.map_err(errno::fou)?;
-        Ok(replies
+        Ok(self
+            .conn
+            .dump(&operation, number, &message::list())
+            .map_err(errno::fou)?
             .iter()
             .filter_map(|reply| message::decode(&reply.payload))
             .collect())
@@ -83,7 +83,7 @@ impl Fou {
     /// Opens a port. The kernel loads the module `fou` for that if it can.
     ///
     /// # Errors
-    /// Somebody has this port, no such module, or no privilege.
+    /// The port is in use, no such module, or no privilege.
     pub fn add(&mut self, listener: &Listener) -> Result<()> {
         self.change("add GUE listener", listener, message::add(listener))
     }
@@ -91,23 +91,17 @@ impl Fou {
     /// Closes a port.
     ///
     /// # Errors
-    /// There is no such listener, or no privilege.
+    /// There is no such port, or no privilege.
     pub fn delete(&mut self, listener: &Listener) -> Result<()> {
         self.change("delete GUE listener", listener, message::delete(listener))
     }
 
     fn change(&mut self, verb: &'static str, listener: &Listener, payload: Vec<u8>) -> Result<()> {
         let operation = Operation::new(verb, listener);
-        let number =
-            family::resolve(&mut self.conn, &operation, NAME).map_err(|error| {
-                match error.errno() {
-                    Some(ENOENT) => {
-                        error.advise("the kernel could not load its module: modprobe fou")
-                    }
-                    _ => error,
-                }
-            })?;
-        let answer = self.conn.request(&operation, number, 0, &payload);
-        answer.map(drop).map_err(errno::fou)
+        let number = family::resolve(&mut self.conn, &operation, NAME).map_err(errno::no_fou)?;
+        self.conn
+            .request(&operation, number, 0, &payload)
+            .map(drop)
+            .map_err(errno::fou)
     }
 }
