@@ -10,9 +10,9 @@ use crate::sysctl::Sysctl;
 
 /// Gives access to one network namespace: networking, sysctls and IPVS.
 ///
-/// It belongs to the thread that opened it and cannot leave that thread: sockets stay with the namespace in which
-/// they were opened, but `/proc` shows the namespace of the thread that reads it, and both must be the same. To
-/// work in another namespace see [`Netns::run`](crate::Netns::run).
+/// It belongs to the thread that opened it and cannot leave that thread: sockets stay with the namespace in
+/// which they were opened, but `/proc` shows the namespace of the thread that reads it, and both must be the
+/// same. To work in another namespace see [`Netns::run`](crate::Netns::run).
 ///
 /// ```
 /// use lvs_core::{Host, sysctl::SysctlKey};

@@ -10,9 +10,9 @@
 //! - by a **tunnel**: IPVS encapsulates packets, so that real servers may be on any network.
 //!
 //! Each method needs other addresses, routes and sysctls, on the director *and* on every real server, in the
-//! right order. A [`Cluster`] holds all of it as one value. It knows what every node must look like, plans the
-//! steps from how the node looks now, applies the plan phase by phase, verifies the result by reading it back, and
-//! rolls back where a step fails:
+//! right order. A [`Cluster`] holds all of it as one value. It knows what every node must look like, plans
+//! the steps from how the node looks now, applies the plan phase by phase, verifies the result by reading it
+//! back, and rolls back where a step fails:
 //!
 //! ```no_run
 //! # #[cfg(feature = "toml")]

@@ -58,7 +58,8 @@ kernel_name! {
 }
 
 kernel_name! {
-    /// Holds the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module `ip_vs_pe_sip`).
+    /// Holds the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module
+    /// `ip_vs_pe_sip`).
     EngineName, "persistence engine", 16
 }
 

@@ -16,8 +16,8 @@ const OWN: &str = "/proc/thread-self/ns/net";
 
 /// Holds a file descriptor of a network namespace, which keeps the namespace alive.
 ///
-/// A namespace is a property of a thread. Work in another one therefore runs on a thread of its own, which enters
-/// the namespace, does the work and ends: no thread ever stays in a namespace by mistake.
+/// A namespace is a property of a thread. Work in another one therefore runs on a thread of its own, which
+/// enters the namespace, does the work and ends: no thread ever stays in a namespace by mistake.
 ///
 /// ```no_run
 /// use lvs_core::{IfName, Netns};
@@ -56,8 +56,8 @@ impl Netns {
 
     /// Creates a namespace.
     ///
-    /// Its `lo` is down (set it up, IPVS needs it); where the module for tunnels is loaded it has a `tunl0` too. The
-    /// namespace lives as long as this value or a thread in it.
+    /// Its `lo` is down (set it up, IPVS needs it); where the module for tunnels is loaded it has a `tunl0`
+    /// too. The namespace lives as long as this value or a thread in it.
     ///
     /// # Errors
     /// No privilege (`CAP_SYS_ADMIN`), or too many namespaces.

@@ -1,7 +1,7 @@
 //! Macros for values that have a text form.
 
-/// Adds the conversions with which serde writes and reads a type with `Display` and `FromStr` as a string; the type
-/// also needs `#[serde(try_from = "String", into = "String")]`.
+/// Adds the conversions with which serde writes and reads a type with `Display` and `FromStr` as a string;
+/// the type also needs `#[serde(try_from = "String", into = "String")]`.
 macro_rules! serde_as_text {
     ($type:ident) => {
         impl TryFrom<String> for $type {
@@ -19,8 +19,8 @@ macro_rules! serde_as_text {
     };
 }
 
-/// Adds `as_str`, `Display`, `FromStr` and the conversions of [`serde_as_text`] to a type that holds text and whose
-/// `new` checks it.
+/// Adds `as_str`, `Display`, `FromStr` and the conversions of [`serde_as_text`] to a type that holds text and
+/// whose `new` checks it.
 macro_rules! name_as_text {
     ($type:ident) => {
         impl $type {

@@ -211,12 +211,12 @@ impl Net {
             .collect())
     }
 
-    /// Adds an address. The kernel adds the route to its network and, for IPv6, checks for duplicates unless told
-    /// not to; no broadcast address is derived.
+    /// Adds an address. The kernel adds the route to its network and, for IPv6, checks for duplicates unless
+    /// told not to; no broadcast address is derived.
     ///
     /// # Errors
-    /// It exists already ([`Error::is_already_exists`]; label and broadcast cannot be changed in place), no such
-    /// interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
+    /// It exists already ([`Error::is_already_exists`]; label and broadcast cannot be changed in place), no
+    /// such interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
     pub fn add_address(&mut self, address: &Address) -> Result<()> {
         let operation = Operation::new("add address", &address.id);
         if let Some(problem) = address.problem() {
@@ -276,8 +276,8 @@ impl Net {
         self.put_route("replace route", NLM_F_CREATE | NLM_F_REPLACE, route)
     }
 
-    /// Deletes a route. Destination and metric must agree, and gateway, interface and protocol where the argument
-    /// has them.
+    /// Deletes a route. Destination and metric must agree, and gateway, interface and protocol where the
+    /// argument has them.
     ///
     /// # Errors
     /// It does not exist ([`Error::is_not_found`]), no such interface, or no privilege.
@@ -358,8 +358,8 @@ impl Net {
             .collect())
     }
 
-    /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface made
-    /// in between is known, and the addresses of a missing one no longer exist.
+    /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface
+    /// made in between is known, and the addresses of a missing one no longer exist.
     fn names(&mut self) -> Result<Names> {
         Ok(self
             .links()?

@@ -108,8 +108,8 @@ pub struct Tunnel {
     pub kind: TunnelKind,
     /// The address of this host to which packets are sent; `None` is any.
     pub local: Option<IpAddr>,
-    /// Whether packets must carry a checksum, GRE only. With it the device drops packets without a checksum, and
-    /// without it those with one.
+    /// Whether packets must carry a checksum, GRE only. With it the device drops packets without a checksum,
+    /// and without it those with one.
     pub checksum: bool,
 }
 

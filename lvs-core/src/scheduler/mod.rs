@@ -24,9 +24,10 @@
 //!
 //! # The order of servers
 //!
-//! All models get the servers in the kernel's order, **newest first**: a destination is put at the
-//! head of its service's list when it is added, and an edit leaves it where it is. The dump of
-//! [`Ipvs::destinations`](crate::ipvs::Ipvs::destinations) has that order too; the listing of ipvsadm is sorted and has not.
+//! All models get the servers in the kernel's order, **newest first**: a destination is put at the head of
+//! its service's list when it is added, and an edit leaves it where it is. The dump of
+//! [`Ipvs::destinations`](crate::ipvs::Ipvs::destinations) has that order too; the listing of ipvsadm is
+//! sorted and has not.
 //!
 //! | equal servers, who wins | schedulers |
 //! |---|---|

@@ -62,7 +62,8 @@ impl Fou {
         Ok(Self { conn })
     }
 
-    /// Returns all GUE ports, none where the module is not loaded. Ports with another encapsulation are left out.
+    /// Returns all GUE ports, none where the module is not loaded. Ports with another encapsulation are left
+    /// out.
     ///
     /// # Errors
     /// Lack of privilege, or answers were lost.

@@ -49,7 +49,8 @@ pub(crate) fn set_mtu(index: u32, mtu: u32) -> Vec<u8> {
     emitted(&change(index, Some(LinkAttribute::Mtu(mtu))))
 }
 
-/// Returns the payload that adds an interface to a bridge or bond, by its number, or with 0 removes it from one.
+/// Returns the payload that adds an interface to a bridge or bond, by its number, or with 0 removes it from
+/// one.
 pub(crate) fn set_controller(index: u32, controller: u32) -> Vec<u8> {
     emitted(&change(index, Some(LinkAttribute::Controller(controller))))
 }
