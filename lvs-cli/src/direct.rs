@@ -2,7 +2,7 @@
 
 use lvs_core::Host;
 use lvs_core::ipvs::Command;
-use lvs_core::ipvs::rules::{self, RuleError};
+use lvs_core::ipvs::ipvsadm::{self, RuleError};
 
 use crate::arguments::{Change, DaemonVerb, DestinationWords, ServiceWords, StateArguments, Words};
 use crate::columns;
@@ -52,7 +52,7 @@ pub(crate) fn zero(rest: &Words) -> Result<Exit, Problem> {
 }
 
 fn run(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
-    let command = rules::single(words(option, rest)).map_err(refused)?;
+    let command = ipvsadm::single(words(option, rest)).map_err(refused)?;
     let _session = rest.state.state().lock(verb)?;
     execute(&command)
 }
@@ -61,7 +61,7 @@ fn run(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
 fn edit(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
     let _session = rest.state.state().lock(verb)?;
     let standing = Host::open()?.ipvs()?.configuration()?;
-    let command = rules::edit(words(option, rest), &standing).map_err(refused)?;
+    let command = ipvsadm::edit(words(option, rest), &standing).map_err(refused)?;
     execute(&command)
 }
 

@@ -61,10 +61,10 @@ fn fill(report: &mut Report, host: &mut Host, view: &View) -> Result<(), Problem
 
 fn services(host: &mut Host) -> Result<Vec<Entry>, Problem> {
     let mut table = host.ipvs()?.snapshot()?;
-    table.sort_by_key(|(status, _)| status.service.id);
-    let entries = table.into_iter().map(|(status, destinations)| Entry {
-        status,
-        destinations,
+    table.sort_by_key(|entry| entry.status.service.id);
+    let entries = table.into_iter().map(|entry| Entry {
+        status: entry.status,
+        destinations: entry.destinations,
     });
     Ok(entries.collect())
 }

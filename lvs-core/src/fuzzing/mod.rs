@@ -15,8 +15,8 @@ mod tests;
 #[cfg(feature = "cluster")]
 pub use rtnetlink::rtnetlink;
 
+use crate::ipvs::ipvsadm::{self, Rules};
 use crate::ipvs::message::IpvsMessage;
-use crate::ipvs::rules::{self, Rules};
 use crate::netlink::exchange::Exchange;
 use crate::netlink::family;
 use crate::proc;
@@ -112,9 +112,9 @@ pub fn rules(bytes: &[u8]) {
     let Ok(Ok(table)) = std::str::from_utf8(bytes).map(read) else {
         return;
     };
-    let _ = rules::save_compatible(&table);
-    let text = rules::save(&table);
-    assert_eq!(read(&text).as_ref().map(rules::save), Ok(text));
+    let _ = ipvsadm::save_compatible(&table);
+    let text = ipvsadm::save(&table);
+    assert_eq!(read(&text).as_ref().map(ipvsadm::save), Ok(text));
 }
 
 /// Checks that a cluster file is either refused at a place in the text, or can be planned on a bare node, as

@@ -114,8 +114,7 @@ impl Conn {
                 return Ok((answers(operation, exchange)?, looks));
             }
         }
-        let seen = Vec::new();
-        Err(Error::new(operation.clone(), Cause::Unsettled { seen }))
+        Err(Error::new(operation.clone(), Cause::Unsettled))
     }
 
     /// Returns the size of the receive buffer, as the kernel counts it.

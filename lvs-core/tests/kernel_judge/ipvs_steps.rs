@@ -3,8 +3,8 @@
 use lvs_core::cluster::Observed;
 use lvs_core::cluster::change::{BoundDestination, Change, Object};
 use lvs_core::ipvs::{
-    ConfiguredService, Destination, DestinationId, Encapsulation, Family, Forwarding, Netmask,
-    Persistence, SchedulerName, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
+    Destination, DestinationId, Encapsulation, Family, Forwarding, Netmask, Persistence,
+    SchedulerName, Seconds, Service, ServiceEntry, ServiceFlags, ServiceId, Thresholds, Timeouts,
     Weight,
 };
 
@@ -64,7 +64,7 @@ fn put_service(now: &Observed, random: &mut Random) -> Change<Object> {
 }
 
 /// Edits the destination if it is there, adds it otherwise.
-fn put_destination(service: &ConfiguredService, random: &mut Random) -> Change<Object> {
+fn put_destination(service: &ServiceEntry, random: &mut Random) -> Change<Object> {
     let addresses = match service.service.id.family() {
         Family::Ipv4 => ["10.0.0.12", "10.0.0.13", "192.0.2.14"],
         Family::Ipv6 => ["2001:db8::12", "2001:db8::13", "2001:db8:2::14"],
@@ -92,7 +92,7 @@ fn put_destination(service: &ConfiguredService, random: &mut Random) -> Change<O
     }
 }
 
-fn bound(service: &ConfiguredService, destination: Destination) -> BoundDestination {
+fn bound(service: &ServiceEntry, destination: Destination) -> BoundDestination {
     BoundDestination {
         service: service.service.id,
         destination,

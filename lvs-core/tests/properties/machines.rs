@@ -5,7 +5,7 @@ use lvs_core::cluster::change::ObjectId;
 use lvs_core::cluster::{
     Cluster, DesiredState, IpvsState, NodeKind, Observed, Plan, PlanOptions, Scope,
 };
-use lvs_core::ipvs::{ConfiguredService, Destination, Forwarding, SchedulerName, Service, Weight};
+use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceEntry, Weight};
 use lvs_core::net::{Address, Route};
 
 use crate::clusters;
@@ -98,7 +98,7 @@ fn strangers(observed: &mut Observed, random: &mut Random) {
             let destination =
                 Destination::new("192.168.9.9:80".parse().unwrap(), Forwarding::Masquerade);
             if random.once_in(2) {
-                services.push(ConfiguredService {
+                services.push(ServiceEntry {
                     service: Service::new(id.parse().unwrap(), SchedulerName::RR),
                     destinations: vec![destination],
                 });

@@ -6,7 +6,7 @@ use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting
 use crate::cluster::plan::{Phase, PhaseName, Plan};
 use crate::cluster::state::Drained;
 use crate::cluster::{NodeKind, Observed};
-use crate::ipvs::{ConfiguredService, Destination, DestinationId, ServiceId, Weight};
+use crate::ipvs::{Destination, DestinationId, ServiceEntry, ServiceId, Weight};
 use crate::sysctl::SysctlKey;
 
 const WHY: &str = "drained";
@@ -72,7 +72,7 @@ impl Record {
     fn own_destinations<'a>(
         &'a self,
         observed: &'a Observed,
-    ) -> impl Iterator<Item = (&'a ConfiguredService, &'a Destination)> {
+    ) -> impl Iterator<Item = (&'a ServiceEntry, &'a Destination)> {
         let services = observed.services().iter();
         let own = services.filter(|found| self.applied && self.knows_service(&found.service.id));
         own.flat_map(|found| found.destinations.iter().map(move |it| (found, it)))

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::same;
 use super::{IpvsState, Observed};
 use crate::cluster::change::{Change, LinkState, Object, Setting};
-use crate::ipvs::{ConfiguredService, DaemonRole, Destination, DestinationId, Service, ServiceId};
+use crate::ipvs::{DaemonRole, Destination, DestinationId, Service, ServiceEntry, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
@@ -277,7 +277,7 @@ impl Observed {
             .find(|found| found.service.id == service.id);
         match known {
             Some(found) => found.service = service.clone(),
-            None => services.push(ConfiguredService {
+            None => services.push(ServiceEntry {
                 service: service.clone(),
                 destinations: Vec::new(),
             }),

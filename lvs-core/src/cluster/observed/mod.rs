@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
 use crate::ipvs::{
-    ConfiguredService, Daemon, DaemonRole, Destination, DestinationId, Seconds, ServiceId, Timeouts,
+    Daemon, DaemonRole, Destination, DestinationId, Seconds, ServiceEntry, ServiceId, Timeouts,
 };
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
@@ -62,7 +62,7 @@ pub enum IpvsState {
         /// The timeouts of connections.
         timeouts: Timeouts,
         /// The services, in no order that means anything.
-        services: Vec<ConfiguredService>,
+        services: Vec<ServiceEntry>,
     },
 }
 
@@ -133,7 +133,7 @@ impl Observed {
 
     /// The services, none where IPVS is not there.
     #[must_use]
-    pub fn services(&self) -> &[ConfiguredService] {
+    pub fn services(&self) -> &[ServiceEntry] {
         match &self.ipvs {
             IpvsState::Loaded { services, .. } => services,
             IpvsState::Unread | IpvsState::NotLoaded => &[],
@@ -151,7 +151,7 @@ impl Observed {
 
     /// One service.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&ConfiguredService> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ServiceEntry> {
         self.services().iter().find(|found| found.service.id == *id)
     }
 

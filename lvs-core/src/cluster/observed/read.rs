@@ -7,7 +7,7 @@ use super::{IpvsState, Observed, Scope};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{ConfiguredService, Daemon};
+use crate::ipvs::{Daemon, ServiceEntry};
 use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
@@ -105,7 +105,7 @@ fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
     let ipvs = host.ipvs()?;
     let services = ipvs.snapshot()?.into_iter();
     Ok(IpvsState::Loaded {
-        services: services.map(ConfiguredService::from).collect(),
+        services: services.map(ServiceEntry::from).collect(),
         timeouts: ipvs.timeouts()?,
     })
 }

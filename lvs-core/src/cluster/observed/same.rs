@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::{IpvsState, Observed};
-use crate::ipvs::ConfiguredService;
+use crate::ipvs::ServiceEntry;
 use crate::net::{Address, Route, RouteId};
 
 /// A route's destination is a network: the kernel keeps no host bits.
@@ -65,7 +65,7 @@ fn address(address: &Address) -> Address {
     }
 }
 
-fn service(found: &ConfiguredService) -> ConfiguredService {
+fn service(found: &ServiceEntry) -> ServiceEntry {
     let mut found = found.clone();
     found.destinations.sort();
     found

@@ -12,7 +12,7 @@ use super::unnamed::{is_follower, is_leader};
 use super::{PhaseName, Plan, addresses, foreign, links, services, tunnels};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::{DesiredState, NodeKind, Observed, Record};
-use crate::ipvs::ConfiguredService;
+use crate::ipvs::ServiceEntry;
 use crate::net::{Address, Tunnel};
 
 impl Plan {
@@ -129,7 +129,7 @@ impl Removal<'_> {
     fn own_services<'a>(
         &'a self,
         seen: &'a Observed,
-    ) -> impl Iterator<Item = &'a ConfiguredService> + 'a {
+    ) -> impl Iterator<Item = &'a ServiceEntry> + 'a {
         seen.services().iter().filter(|found| {
             let id = &found.service.id;
             self.record.made_service(id)

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::PlanOptions;
 use crate::cluster::change::{BoundDestination, Step};
 use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
-use crate::ipvs::{ConfiguredService, Destination, Seconds, ServiceId, Timeouts, Weight};
+use crate::ipvs::{Destination, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
 
@@ -112,7 +112,7 @@ pub(super) fn destinations_deleted(
 
 fn destinations_unnamed(
     wanted: &DesiredService,
-    found: &ConfiguredService,
+    found: &ServiceEntry,
 ) -> impl Iterator<Item = Step> {
     let named: HashSet<_> = wanted.destinations.iter().map(|it| it.value.id).collect();
     let unnamed = found
@@ -167,7 +167,7 @@ fn is_to_go(node: &DesiredState, id: &ServiceId, record: &Record, options: PlanO
 pub(super) fn unnamed<'a>(
     node: &'a DesiredState,
     seen: &'a Observed,
-) -> impl Iterator<Item = &'a ConfiguredService> {
+) -> impl Iterator<Item = &'a ServiceEntry> {
     let wanted = wanted(node);
     let services = seen.services().iter();
     services.filter(move |found| {
@@ -177,7 +177,7 @@ pub(super) fn unnamed<'a>(
 }
 
 /// In the kernel's order, newest first, so that the way back adds them in the order they were added.
-pub(super) fn delete_destinations(found: &ConfiguredService) -> impl Iterator<Item = Step> {
+pub(super) fn delete_destinations(found: &ServiceEntry) -> impl Iterator<Item = Step> {
     let id = &found.service.id;
     found
         .destinations
@@ -185,7 +185,7 @@ pub(super) fn delete_destinations(found: &ConfiguredService) -> impl Iterator<It
         .map(|it| delete(id, it, "its service goes"))
 }
 
-pub(super) fn delete_service(found: &ConfiguredService, why: &str) -> Step {
+pub(super) fn delete_service(found: &ServiceEntry, why: &str) -> Step {
     Step::delete(found.service.clone(), why)
 }
 
@@ -200,7 +200,7 @@ pub(super) fn wanted(node: &DesiredState) -> HashMap<ServiceId, &DesiredService>
 }
 
 /// The services that are there, to be asked for many.
-fn found(seen: &Observed) -> HashMap<ServiceId, &ConfiguredService> {
+fn found(seen: &Observed) -> HashMap<ServiceId, &ServiceEntry> {
     let services = seen.services().iter();
     services.map(|found| (found.service.id, found)).collect()
 }
