@@ -2,7 +2,7 @@
 
 use lvs_core::Host;
 use lvs_core::ipvs::Command;
-use lvs_core::ipvs::rules::{self, RuleError};
+use lvs_core::ipvs::ipvsadm::{self, RuleError};
 
 use crate::arguments::{
     DaemonVerb, DestinationOptions, IpvsadmOptions, ServiceOptions, StateArguments, TableVerb,
@@ -53,7 +53,7 @@ pub(crate) fn zero(options: &IpvsadmOptions) -> Result<Exit, Problem> {
 }
 
 fn run(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
-    let command = rules::single(options.after(command)).map_err(problem)?;
+    let command = ipvsadm::single(options.after(command)).map_err(problem)?;
     let _session = options.state.directory().lock(verb)?;
     execute(&command)
 }
@@ -62,7 +62,7 @@ fn run(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Prob
 fn edit(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
     let _session = options.state.directory().lock(verb)?;
     let present = Host::open()?.ipvs()?.configuration()?;
-    let command = rules::edit(options.after(command), &present).map_err(problem)?;
+    let command = ipvsadm::edit(options.after(command), &present).map_err(problem)?;
     execute(&command)
 }
 

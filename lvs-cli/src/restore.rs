@@ -1,7 +1,7 @@
 //! `lvsctl restore`
 
 use lvs_core::Host;
-use lvs_core::ipvs::rules::{RuleError, Rules};
+use lvs_core::ipvs::ipvsadm::{RuleError, Rules};
 
 use crate::arguments::RestoreArguments;
 use crate::exit::{Exit, Problem};

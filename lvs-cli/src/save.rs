@@ -1,7 +1,7 @@
 //! `lvsctl save`
 
 use lvs_core::Host;
-use lvs_core::ipvs::rules::{save, save_compatible};
+use lvs_core::ipvs::ipvsadm::{save, save_compatible};
 
 use crate::arguments::SaveArguments;
 use crate::exit::{Exit, Problem};

@@ -44,7 +44,7 @@ fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Pro
 
 fn services(host: &mut Host) -> Result<Vec<ListedService>, Problem> {
     let mut table = host.ipvs()?.snapshot()?;
-    table.sort_by_key(|(status, _)| status.service.id);
+    table.sort_by_key(|entry| entry.status.service.id);
     Ok(table.into_iter().map(ListedService::from).collect())
 }
 

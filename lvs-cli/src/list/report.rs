@@ -1,6 +1,8 @@
 //! What `lvsctl list` reads from the kernel, which is also its JSON.
 
-use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, ServiceStatus, Timeouts};
+use lvs_core::ipvs::{
+    Connection, Daemon, DestinationStatus, ServiceEntryStatus, ServiceStatus, Timeouts,
+};
 use serde::Serialize;
 
 /// Is the JSON of a list. What was not asked for is null; services are then empty.
@@ -35,11 +37,11 @@ pub(super) struct ListedService {
     pub(super) destinations: Vec<DestinationStatus>,
 }
 
-impl From<(ServiceStatus, Vec<DestinationStatus>)> for ListedService {
-    fn from((status, destinations): (ServiceStatus, Vec<DestinationStatus>)) -> Self {
+impl From<ServiceEntryStatus> for ListedService {
+    fn from(entry: ServiceEntryStatus) -> Self {
         Self {
-            status,
-            destinations,
+            status: entry.status,
+            destinations: entry.destinations,
         }
     }
 }
