@@ -62,6 +62,8 @@
 //! - What the kernel reports and this version does not know is kept or skipped, and never an error.
 //! - The library does not check the health of servers, does not fail over, and starts no other program.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "cluster")]
