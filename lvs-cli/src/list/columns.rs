@@ -1,9 +1,8 @@
 //! The columns of each form of `lvsctl list`.
 
-use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, Stats, Timeouts};
+use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, ServiceEntryStatus, Stats, Timeouts};
 
 use super::grid::Grid;
-use super::report::ListedService;
 use crate::arguments::View;
 
 /// Holds the columns of a view, and how to fill them.
@@ -108,13 +107,17 @@ const fn columns(view: &View) -> Columns {
 }
 
 /// Formats services with their destinations.
-pub(super) fn services(services: &[ListedService], view: &View, width: Option<usize>) -> String {
+pub(super) fn services(
+    services: &[ServiceEntryStatus],
+    view: &View,
+    width: Option<usize>,
+) -> String {
     if services.is_empty() {
         return "no services\n".to_owned();
     }
     let columns = columns(view);
     let mut grid = Grid::new("", columns.names);
-    for ListedService {
+    for ServiceEntryStatus {
         status,
         destinations,
     } in services
@@ -134,7 +137,7 @@ pub(super) fn services(services: &[ListedService], view: &View, width: Option<us
 }
 
 /// Returns the sums of the columns that can be added up.
-fn total(services: &[ListedService], columns: &Columns) -> Vec<String> {
+fn total(services: &[ServiceEntryStatus], columns: &Columns) -> Vec<String> {
     if let Some(counters) = columns.counters {
         let sums = services
             .iter()
@@ -230,7 +233,7 @@ mod tests {
     use super::*;
     use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceStatus};
 
-    fn listed() -> ListedService {
+    fn listed() -> ServiceEntryStatus {
         let mut stats = Stats {
             connections: 12,
             packets_in: 345,
@@ -246,7 +249,7 @@ mod tests {
             persistent: 2,
             stats,
         };
-        ListedService {
+        ServiceEntryStatus {
             status: ServiceStatus { service, stats },
             destinations: vec![
                 destination("192.168.1.13:80", 5),

@@ -7,11 +7,12 @@ mod report;
 pub(crate) use columns::timeouts;
 
 use lvs_core::Host;
+use lvs_core::ipvs::Snapshot;
 
 use crate::arguments::{ListArguments, View};
 use crate::exit::{Exit, Problem};
 use crate::output::{output_width, print, print_json};
-use report::{ListReport, ListedService};
+use report::ListReport;
 
 pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let mut host = Host::open()?;
@@ -42,10 +43,10 @@ fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Pro
     Ok(())
 }
 
-fn services(host: &mut Host) -> Result<Vec<ListedService>, Problem> {
+fn services(host: &mut Host) -> Result<Snapshot, Problem> {
     let mut table = host.ipvs()?.snapshot()?;
     table.sort_by_key(|entry| entry.status.service.id);
-    Ok(table.into_iter().map(ListedService::from).collect())
+    Ok(table)
 }
 
 fn text(report: &ListReport, view: &View, width: Option<usize>) -> String {
