@@ -1,12 +1,12 @@
 #!/bin/sh
-# Has lvsctl do what keepalived says, as /etc/keepalived/lvsctl-notify.
+# Calls lvsctl with the role that keepalived reports; installed as /etc/keepalived/lvsctl-notify.
 #
-# keepalived tells through a FIFO, in lines like INSTANCE "web" MASTER 150, and so in order: scripts of
-# notify_master and the like run side by side, and whichever is last decides.
+# keepalived writes lines like INSTANCE "web" MASTER 150 to a FIFO, and so in order: scripts of notify_master
+# and the like run in parallel, and the last one to finish would decide.
 
 while read -r _ _ state _; do
     case $state in
-        # The latter: another one was active too, for a moment, and neighbours may have believed it.
+        # The latter: another director was active too, for a moment, and neighbours may have cached its address.
         MASTER | MASTER_RX_LOWER_PRI) role=active ;;
         *) role=standby ;;
     esac
