@@ -11,9 +11,6 @@ use super::{
 };
 use crate::error::InvalidValue;
 
-/// The kernel multiplies by its ticks per second (up to 1000) in 32 bits, and wraps.
-const LONGEST_PERSISTENCE: u32 = u32::MAX / 1000;
-
 type Checked = Result<(), InvalidValue>;
 
 impl Service {
@@ -29,12 +26,7 @@ impl Service {
             ServiceId::Socket { protocol, address } => {
                 check_protocol(*protocol)?;
                 check_address(*address)?;
-                refuse(
-                    address.port() == 0 && self.persistence.is_none(),
-                    "service",
-                    self.id,
-                    "has port 0 (every port), which needs persistence",
-                )?;
+                self.check_port()?;
             }
             ServiceId::Fwmark { .. } => {}
         }
@@ -51,6 +43,17 @@ impl Service {
             .map_or(Ok(()), |persistence| persistence.check(&self.id))
     }
 
+    /// Refuses port 0, every port, without persistence.
+    pub(crate) fn check_port(&self) -> Checked {
+        let every = matches!(&self.id, ServiceId::Socket { address, .. } if address.port() == 0);
+        refuse(
+            every && self.persistence.is_none(),
+            "service",
+            self.id,
+            "has port 0 (every port), which needs persistence",
+        )
+    }
+
     fn check_flags(&self) -> Checked {
         let known = ServiceFlags::ONE_PACKET
             | ServiceFlags::FLAG_1
@@ -65,6 +68,11 @@ impl Service {
                 "have no meaning",
             ));
         }
+        self.check_one_packet()
+    }
+
+    /// Refuses one-packet scheduling of anything but UDP, or together with persistence.
+    pub(crate) fn check_one_packet(&self) -> Checked {
         if !self.flags.contains(ServiceFlags::ONE_PACKET) {
             return Ok(());
         }
@@ -81,10 +89,14 @@ impl Service {
 }
 
 impl Persistence {
+    /// The longest timeout in seconds: the kernel multiplies by its ticks per second (up to 1000) in 32 bits,
+    /// and wraps.
+    pub(crate) const LONGEST: u32 = u32::MAX / 1000;
+
     fn check(&self, service: &ServiceId) -> Checked {
         let mask = self.netmask;
         refuse(
-            self.timeout.0 > LONGEST_PERSISTENCE,
+            self.timeout.0 > Self::LONGEST,
             "persistence timeout",
             self.timeout,
             "is more than 4294967 s",
