@@ -344,8 +344,8 @@ fn addresses_as_people_forget_them() {
     );
     says(
         &changed(NAT, "172.16.5.11:80", "172.16.5.11:0"),
-        "services[0].address: service \"tcp 172.16.5.11:0\" has port 0 (every port), which needs \
-         persistence; write a port, or add persistence",
+        "services[0].address: port 0 means every port, which needs persistence; \
+         write a port, or add persistence",
     );
 }
 
@@ -619,14 +619,12 @@ fn one_packet_has_its_conditions() {
     let one_packet = "scheduler = \"rr\"\none-packet = true";
     says(
         &changed(NAT, "scheduler = \"rr\"", one_packet),
-        "services[0].one-packet: one-packet scheduling \"tcp 172.16.5.11:80\" is for UDP only; \
-         leave one-packet out",
+        "services[0].one-packet: has no effect on tcp, only on udp; leave it out",
     );
     let both = format!("{one_packet}\nprotocol = \"udp\"\npersistence = 300");
     says(
         &changed(NAT, "scheduler = \"rr\"", &both),
-        "services[0].one-packet: one-packet scheduling \"udp 172.16.5.11:80\" and persistence exclude \
-         each other; leave one-packet out",
+        "services[0].one-packet: excludes persistence; leave one of them out",
     );
     let long = "scheduler = \"rr\"\npersistence = 4294968";
     says(

@@ -61,13 +61,12 @@ impl DestinationTable {
     }
 }
 
-/// Parses the key `forwarding` of the cluster or of a destination.
+/// Parses the key `forwarding` of the cluster or of a destination; `tunnel` means the cluster's encapsulation.
 pub(super) fn forwarding(text: &str, tunnel: Encapsulation) -> Result<Forwarding, DocumentError> {
-    match text {
-        "nat" | "masquerade" => Ok(Forwarding::Masquerade),
-        "dr" | "direct-routing" => Ok(Forwarding::DirectRouting),
-        "tunnel" => Ok(Forwarding::Tunnel(tunnel)),
-        "ipip" => Ok(Forwarding::Tunnel(Encapsulation::Ipip)),
+    match (text, text.parse()) {
+        ("tunnel", _) => Ok(Forwarding::Tunnel(tunnel)),
+        ("ipip", Ok(method))
+        | (_, Ok(method @ (Forwarding::Masquerade | Forwarding::DirectRouting))) => Ok(method),
         _ => Err(DocumentError::new(
             DocumentErrorKind::UnknownName,
             "forwarding",

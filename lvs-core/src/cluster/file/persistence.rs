@@ -29,7 +29,7 @@ impl PersistenceTable {
             }
             None => Netmask::host(family),
         };
-        let timeout = number(self.timeout, "timeout", 0..=Persistence::LONGEST.into())?;
+        let timeout = number(self.timeout, "timeout", 0..=Persistence::LONGEST.0.into())?;
         Ok(Persistence {
             timeout: Seconds(timeout),
             netmask,

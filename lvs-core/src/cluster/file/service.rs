@@ -85,7 +85,7 @@ impl ServiceTable {
     fn kernel_service(&self) -> Result<Service, DocumentError> {
         let id = self.id()?;
         let mut service = Service::new(id, self.scheduler()?);
-        service.flags = self.flags()?;
+        service.flags = self.flags(&service.scheduler)?;
         if let Some(table) = &self.persistence {
             let within = |error: DocumentError| error.within("persistence");
             service.persistence = Some(table.persistence(id.family()).map_err(within)?);
@@ -182,41 +182,33 @@ impl ServiceTable {
         }))
     }
 
-    fn flags(&self) -> Result<ServiceFlags, DocumentError> {
+    fn flags(&self, scheduler: &SchedulerName) -> Result<ServiceFlags, DocumentError> {
         let mut flags = ServiceFlags::empty();
         flags.set(ServiceFlags::ONE_PACKET, self.one_packet);
-        for (i, text) in self.scheduler_flags.iter().enumerate() {
-            flags |= self
-                .flag(text)
-                .map_err(|error| error.within(format_args!("scheduler-flags[{i}]")))?;
+        for (i, word) in self.scheduler_flags.iter().enumerate() {
+            flags |= ServiceFlags::from_word(word, scheduler).map_err(|_| {
+                refused_flag(word, scheduler).within(format_args!("scheduler-flags[{i}]"))
+            })?;
         }
         Ok(flags)
     }
+}
 
-    fn flag(&self, text: &str) -> Result<ServiceFlags, DocumentError> {
-        let scheduler = self.scheduler.as_str();
-        match (text, scheduler) {
-            ("sh-fallback", "sh") => Ok(ServiceFlags::SH_FALLBACK),
-            ("sh-port", "sh") => Ok(ServiceFlags::SH_PORT),
-            ("mh-fallback", "mh") => Ok(ServiceFlags::MH_FALLBACK),
-            ("mh-port", "mh") => Ok(ServiceFlags::MH_PORT),
-            ("flag-1", _) => Ok(ServiceFlags::FLAG_1),
-            ("flag-2", _) => Ok(ServiceFlags::FLAG_2),
-            ("flag-3", _) => Ok(ServiceFlags::FLAG_3),
-            ("sh-fallback" | "sh-port" | "mh-fallback" | "mh-port", _) => {
-                let problem = format!("{text:?} has no effect with the scheduler {scheduler:?}");
-                Err(DocumentError::new(DocumentErrorKind::Conflict, "", problem)
-                    .with_hint("leave it out"))
-            }
-            _ => Err(DocumentError::new(
-                DocumentErrorKind::UnknownName,
-                "",
-                format!("unknown scheduler flag {text:?}"),
-            )
-            .with_hint(
-                "the flags are sh-fallback sh-port mh-fallback mh-port flag-1 flag-2 flag-3",
-            )),
-        }
+fn refused_flag(word: &str, scheduler: &SchedulerName) -> DocumentError {
+    let words: Vec<_> = ServiceFlags::words().collect();
+    match words.contains(&word) {
+        true => DocumentError::new(
+            DocumentErrorKind::Conflict,
+            "",
+            format!("{word:?} has no effect with the scheduler {scheduler}"),
+        )
+        .with_hint("leave it out"),
+        false => DocumentError::new(
+            DocumentErrorKind::UnknownName,
+            "",
+            format!("unknown scheduler flag {word:?}"),
+        )
+        .with_hint(format!("the flags are {}", words.join(" "))),
     }
 }
 

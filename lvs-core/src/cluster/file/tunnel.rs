@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::value::{out_of_range, refuse};
 use crate::cluster::model::{DocumentError, DocumentErrorKind, VirtualService};
-use crate::ipvs::{Encapsulation, Forwarding, TunnelChecksum};
+use crate::ipvs::{Encapsulation, TunnelChecksum};
 
 /// Holds `tunnel = { type = "gue", port = 5555, checksum = "full" }` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -90,7 +90,7 @@ pub(super) fn must_be_used(services: &[VirtualService]) -> Result<(), DocumentEr
     let is_used = services
         .iter()
         .flat_map(|service| &service.destinations)
-        .any(|destination| matches!(destination.forwarding, Forwarding::Tunnel(_)));
+        .any(|destination| destination.forwarding.is_tunnel());
     match is_used {
         true => Ok(()),
         false => Err(DocumentError::new(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::cluster::model::cluster::Cluster;
-use crate::cluster::model::error::{DocumentError, DocumentErrorKind, invalid};
+use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::packet_match::Match;
 use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
@@ -196,16 +196,31 @@ impl VirtualService {
     /// Refuses what the kernel would accept but never do.
     fn validate_for_the_kernel(&self) -> Result<(), DocumentError> {
         let service = &self.service;
-        if let ServiceId::Fwmark { .. } = service.id {
+        let ServiceId::Socket { protocol, .. } = service.id else {
             return Ok(());
-        }
-        service.check_port().map_err(|problem| {
-            invalid("address")(problem).with_hint("write a port, or add persistence")
-        })?;
-        service
-            .check_one_packet()
-            .map_err(|problem| invalid("one-packet")(problem).with_hint("leave one-packet out"))?;
-        Ok(service.check()?)
+        };
+        let (key, problem, hint) = if service.lacks_persistence() {
+            (
+                "address",
+                "port 0 means every port, which needs persistence".to_owned(),
+                "write a port, or add persistence",
+            )
+        } else if service.is_one_packet_without_udp() {
+            (
+                "one-packet",
+                format!("has no effect on {protocol}, only on udp"),
+                "leave it out",
+            )
+        } else if service.is_one_packet_with_persistence() {
+            (
+                "one-packet",
+                "excludes persistence".to_owned(),
+                "leave one of them out",
+            )
+        } else {
+            return Ok(service.check()?);
+        };
+        Err(DocumentError::new(DocumentErrorKind::Conflict, key, problem).with_hint(hint))
     }
 }
 
@@ -224,23 +239,23 @@ impl VirtualDestination {
 
     /// Refuses a port that the forwarding method does not set: only masquerading rewrites packets.
     fn validate_port(&self, service: &VirtualService) -> Result<(), DocumentError> {
-        match (self.port, self.forwarding) {
-            (None, _) => Ok(()),
-            (Some(0), Forwarding::Masquerade) => Err(DocumentError::new(
-                DocumentErrorKind::OutOfRange,
-                "port",
-                "0 is not a port",
-            )),
-            (Some(_), Forwarding::Masquerade) => Ok(()),
-            (Some(port), method) => Err(DocumentError::new(
+        match self.port {
+            Some(port) if self.forwarding.keeps_port() => Err(DocumentError::new(
                 DocumentErrorKind::Conflict,
                 "port",
                 format!(
-                    "{port} would have no effect: {method} leaves the port as it is, {}",
+                    "{port} would have no effect: {} leaves the port as it is, {}",
+                    self.forwarding,
                     service.port()
                 ),
             )
             .with_hint("leave it out, or use forwarding = \"nat\"")),
+            Some(0) => Err(DocumentError::new(
+                DocumentErrorKind::OutOfRange,
+                "port",
+                "0 is not a port",
+            )),
+            _ => Ok(()),
         }
     }
 }
