@@ -29,7 +29,7 @@ impl DesiredState {
             self.suppress_arp();
             self.sysctl(
                 SysctlKey::rp_filter(&Conf::Interface(interface.clone())),
-                // Loose has an effect whatever `all` says, because the kernel takes the greater of both.
+                // Loose has an effect with any value of `all`, because the kernel takes the greater of both.
                 RpFilter::Loose,
                 "answers to clients do not leave through the tunnel",
             );
@@ -81,8 +81,8 @@ impl DesiredState {
     }
 
     /// Routes IPv4 answers of a node without an own IPv4 address through its IPv6 gateway, which is not
-    /// resolved by ARP: an ARP request would have the virtual IP as source address, whatever `arp_announce`
-    /// says, and attract its traffic.
+    /// resolved by ARP: an ARP request would have the virtual IP as source address, with any value of
+    /// `arp_announce`, and attract its traffic.
     fn answer_ipv4_by_ipv6(&mut self, gateway: Option<IpAddr>) {
         match gateway {
             Some(gateway) if gateway.is_ipv6() => self.routes.push(Desired::new(
