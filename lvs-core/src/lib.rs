@@ -1,20 +1,18 @@
 //! Linux Virtual Server as a library.
 //!
-//! Linux Virtual Server (LVS) is the layer-4 load balancer in the Linux kernel, whose engine is called
-//! IPVS. Clients connect to a *virtual IP* (VIP) on the *director*; IPVS chooses a *real server* for
-//! each connection and forwards its packets there:
+//! Linux Virtual Server (LVS) is the layer-4 load balancer in the Linux kernel; its engine is called IPVS.
+//! Clients connect to a *virtual IP* (VIP) on the *director*. IPVS chooses a *real server* for each connection
+//! and forwards its packets there:
 //!
-//! - by **masquerading** (NAT): addresses are rewritten, and answers return through the director;
-//! - by **direct routing** (DR): packets go unchanged to the real server's hardware address. The real
-//!   server has the VIP too, does not answer ARP for it, and answers the client itself;
-//! - by a **tunnel**: packets are encapsulated, so that real servers may be on any network.
+//! - by **masquerading** (NAT): IPVS rewrites addresses, and answers return through the director;
+//! - by **direct routing** (DR): packets go unchanged to the real server's hardware address. The real server
+//!   carries the VIP too, does not answer ARP for it, and answers the client itself;
+//! - by a **tunnel**: IPVS encapsulates packets, so that real servers may be on any network.
 //!
-//! Each method needs other addresses, routes and sysctls, on the director *and* on every real server, in
-//! the right order.
-#![cfg_attr(feature = "cluster", doc = "A [`Cluster`]")]
-#![cfg_attr(not(feature = "cluster"), doc = "A `Cluster`")]
-//! describes all of it as one value. It knows what every node must look like, plans the changes from what
-//! is observed, applies the plan phase by phase, verifies the result, and rolls back if a step fails:
+//! Each method needs other addresses, routes and sysctls, on the director *and* on every real server, in the
+//! right order. A [`Cluster`] holds all of it as one value. It knows what every node must look like, plans
+//! the steps from how the node looks now, applies the plan phase by phase, verifies the result by reading it
+//! back, and rolls back where a step fails:
 //!
 //! ```no_run
 //! # #[cfg(feature = "toml")]
@@ -25,7 +23,7 @@
 //!     let cluster = Cluster::from_toml(&std::fs::read_to_string("web.toml")?)?;
 //!     let node = cluster.node("director").ok_or("the file has no such node")?;
 //!     let done = node.apply(&mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
-//!     println!("{done}"); // the plan that was carried out; empty if nothing had to change
+//!     println!("{done}"); // the plan that was applied; empty if nothing had to change
 //!     Ok(())
 //! }
 //! # #[cfg(not(feature = "toml"))]
@@ -36,37 +34,35 @@
 //!
 //! | | |
 //! |---|---|
-#![cfg_attr(
-    feature = "cluster",
-    doc = "| [`Cluster`], [`cluster`] | nodes and services declared: plan, apply, verify, remove, the order across nodes |"
-)]
+//! | [`Cluster`], [`cluster`] | declared nodes and services; plan, apply, verify, remove, the order of nodes |
 //! | [`ipvs`] | the kernel's table: services, destinations, daemons, timeouts; [`ipvs::message`] is the codec alone |
-#![cfg_attr(
-    feature = "cluster",
-    doc = "| [`net`], [`sysctl`] | interfaces, addresses, routes, ARP; sysctls |"
-)]
-//! | [`proc`] | the files of IPVS in `/proc` |
-#![cfg_attr(
-    feature = "cluster",
-    doc = "| [`Host`], [`Netns`] | all of these in one network namespace; entering another one |"
-)]
-#![cfg_attr(
-    feature = "check",
-    doc = "| [`check`] | what is wrong with a file or a node, its impact, and how to fix it |"
-)]
-//! | [`scheduler`] | native models of the kernel's schedulers, which choose the server of each connection |
+//! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; sysctls; the files in which IPVS shows itself |
+//! | [`Host`], [`Netns`] | all of these for one network namespace; entering another one |
+//! | `check` | findings: what is wrong with a file or a node, its impact and the fix |
+//! | [`scheduler`] | native models of the kernel's schedulers, which tell the server of the next connection |
 //!
-//! The feature `cluster` is on by default; without it there are only [`ipvs`], [`proc`] and
-//! [`scheduler`]. The feature `toml` adds `Cluster::from_toml`, and `check` the module of that name.
+//! # Features
 //!
-//! # General rules
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `cluster` | [`cluster`], [`net`], [`sysctl`], [`Host`], [`Netns`] | yes |
+//! | `toml` | [`Cluster::from_toml`](cluster::Cluster): the cluster file as TOML, errors with line and column | |
+//! | `check` | the module `check` | |
 //!
-//! - Calls block, for microseconds to milliseconds, and each one has a timeout. An async program calls
-//!   them in its runtime's blocking pool.
-//! - IPVS needs `CAP_NET_ADMIN` in the *initial* user namespace, for reading too.
-//! - An [`Error`] names the operation, the object, the errno, the likely reason and what to do next.
-//! - Reports of the kernel that this version does not know are kept or skipped; they are never an error.
-//! - The library does not watch servers, does not fail over, and starts no other program.
+//! Features add API and never change behaviour. Without default features there are [`ipvs`], [`proc`] and
+//! [`scheduler`].
+//!
+//! # What to know
+//!
+//! - Calls block, for microseconds to milliseconds, and each has a timeout. An async program runs them on its
+//!   runtime's blocking pool.
+//! - IPVS needs `CAP_NET_ADMIN` in the *initial* user namespace, also for reading.
+//! - An [`Error`] names the operation, the object and the errno, and adds a hint: the likely reason and what to do
+//!   next.
+//! - What the kernel reports and this version does not know is kept or skipped, and never an error.
+//! - The library does not check the health of servers, does not fail over, and starts no other program.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "check")]
 pub mod check;
@@ -103,7 +99,7 @@ pub use name::IfName;
 #[cfg(feature = "cluster")]
 pub use netns::Netns;
 
-/// The README's program compiles.
+/// Compiles the program of the README.
 #[cfg(all(doctest, feature = "toml"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

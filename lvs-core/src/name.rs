@@ -1,4 +1,4 @@
-//! Names that the kernel stores in fixed arrays: of interfaces, schedulers and persistence engines.
+//! Names that the kernel stores in fixed arrays: interfaces, schedulers, persistence engines.
 
 use std::borrow::Cow;
 
@@ -17,14 +17,14 @@ macro_rules! kernel_name {
         pub struct $name(Cow<'static, str>);
 
         impl $name {
-            /// The length of the longest name in bytes, without the closing NUL.
+            /// The longest name in bytes, without the closing NUL.
             pub const MAX_LENGTH: usize = $max;
 
-            /// Returns the name if its length and its characters are valid (no blank, slash, control or
-            /// non-ASCII character).
+            /// Makes a name after a check of its length and characters (no blank, slash, control or non-ASCII
+            /// character).
             ///
             /// # Errors
-            /// A name that is empty or too long, or that contains another character.
+            /// An empty or too long name, or a character that no such name can have.
             pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
                 let name = name.into();
                 check($what, &name, Self::MAX_LENGTH)?;
@@ -37,17 +37,17 @@ macro_rules! kernel_name {
 }
 
 kernel_name! {
-    /// Is the name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
+    /// Holds the name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
     ///
-    /// Dots are allowed, which is why sysctl paths are always built with slashes.
+    /// Dots are legal, which is why sysctl paths are always built with slashes.
     IfName, "interface name", 15
 }
 
 kernel_name! {
-    /// Is the name of an IPVS scheduler: 1 to 15 bytes.
+    /// Holds the name of an IPVS scheduler: 1 to 15 bytes.
     ///
-    /// The set is open, because schedulers are kernel modules (`ip_vs_<name>`) and third parties add some;
-    /// the constants name those of the kernel itself.
+    /// The set is open, because schedulers are kernel modules (`ip_vs_<name>`) and third parties add some; the
+    /// constants name those of the kernel itself.
     ///
     /// ```
     /// use lvs_core::ipvs::SchedulerName;
@@ -58,7 +58,7 @@ kernel_name! {
 }
 
 kernel_name! {
-    /// Is the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module
+    /// Holds the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module
     /// `ip_vs_pe_sip`).
     EngineName, "persistence engine", 16
 }
@@ -93,7 +93,7 @@ macro_rules! schedulers {
 schedulers! {
     /// Destination hashing, by the service's address.
     DH = "dh",
-    /// Weighted failover: all connections go to the available server of the highest weight.
+    /// Weighted failover: everything to the highest weight that is available.
     FO = "fo",
     /// Locality-based least-connection.
     LBLC = "lblc",
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_characters_of_paths_are_refused() {
+    fn names_that_would_leave_their_directory_are_refused() {
         for bad in ["", ".", "..", "a/b", "a b", "a\0", "\u{e9}th0"] {
             assert!(IfName::new(bad).is_err(), "{bad:?}");
         }

@@ -1,8 +1,7 @@
-//! Implementations that all values with a text form have in common.
+//! Macros for values that have a text form.
 
-/// Makes serde write and read a type with `Display` and `FromStr` as a string.
-///
-/// The type needs `#[serde(try_from = "String", into = "String")]`, which uses these conversions.
+/// Adds the conversions with which serde writes and reads a type with `Display` and `FromStr` as a string;
+/// the type also needs `#[serde(try_from = "String", into = "String")]`.
 macro_rules! serde_as_text {
     ($type:ident) => {
         impl TryFrom<String> for $type {
@@ -20,7 +19,8 @@ macro_rules! serde_as_text {
     };
 }
 
-/// Implements what every name has: a type that holds text, and whose `new` checks it.
+/// Adds `as_str`, `Display`, `FromStr` and the conversions of [`serde_as_text`] to a type that holds text and
+/// whose `new` checks it.
 macro_rules! name_as_text {
     ($type:ident) => {
         impl $type {

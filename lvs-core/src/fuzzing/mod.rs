@@ -1,7 +1,6 @@
-//! The properties that fuzz targets check, which must hold for any bytes. Not part of the API.
+//! The properties that the fuzz targets check, which must hold for any bytes. Not part of the API.
 //!
-//! There is one function for each decoder, named like its target in `fuzz/` and the directory of its
-//! seeds there.
+//! There is one function per decoder, named as its target in `fuzz/` and as the directory of its seeds there.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -22,7 +21,8 @@ use crate::netlink::exchange::Exchange;
 use crate::netlink::family;
 use crate::proc;
 
-/// Checks a generic netlink header with attributes: a decoded message is encoded and decoded unchanged.
+/// Checks that a message (a generic netlink header and attributes) that can be read is written and read again
+/// the same.
 pub fn message(bytes: &[u8]) {
     let Ok(message) = IpvsMessage::decode_with_header(bytes) else {
         return;
@@ -32,9 +32,9 @@ pub fn message(bytes: &[u8]) {
     assert_eq!(IpvsMessage::decode_with_header(&again), Ok(message));
 }
 
-/// Checks an exchange: answers belong to requests that were sent, and no byte is made up.
+/// Checks that all answers of an exchange belong to requests that were sent, and that no byte is invented.
 ///
-/// The bytes are the number of requests sent (0 for one, to 15; numbered from 1), then datagrams, each
+/// The bytes are: how many requests were sent (0 for one, to 15; numbered from 1), then datagrams, each
 /// behind its length (u16, little-endian; the last may be cut).
 pub fn exchange(bytes: &[u8]) {
     let Some((count, rest)) = bytes.split_first() else {
@@ -51,12 +51,16 @@ pub fn exchange(bytes: &[u8]) {
     for (place, refusal) in &exchange.refusals {
         assert!(*place < count as usize && refusal.errno > 0);
     }
-    let payloads = exchange.replies.iter().map(|reply| &reply.payload);
-    assert!(payloads.clone().map(Vec::len).sum::<usize>() <= bytes.len());
+    let received: usize = exchange
+        .replies
+        .iter()
+        .map(|reply| reply.payload.len())
+        .sum();
+    assert!(received <= bytes.len());
     assert!(exchange.looks <= datagrams.len());
-    for payload in payloads {
-        message(payload);
-        let _ = family::number(payload);
+    for reply in &exchange.replies {
+        message(&reply.payload);
+        let _ = family::number(&reply.payload);
     }
 }
 
@@ -71,17 +75,19 @@ fn datagrams(mut bytes: &[u8]) -> Vec<&[u8]> {
     datagrams
 }
 
-/// Checks `/proc/net/ip_vs` and `ip_vs_stats`: a line is at most one service, destination or sum.
+/// Checks that a line of `/proc/net/ip_vs` is at most one service or destination, and reads the bytes as
+/// `ip_vs_stats` too.
 pub fn proc_table(bytes: &[u8]) {
     let services = proc::read_listing(bytes).map_or_else(|_| Vec::new(), |table| table.services);
-    let entries = services
+    let rows: usize = services
         .iter()
-        .map(|service| 1 + service.destinations.len());
-    assert!(entries.sum::<usize>() <= lines(bytes));
+        .map(|service| 1 + service.destinations.len())
+        .sum();
+    assert!(rows <= lines(bytes));
     let _ = proc::read_totals(bytes);
 }
 
-/// Checks `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`: a line is at most one connection.
+/// Checks that a line of `/proc/net/ip_vs_conn` or `ip_vs_conn_sync` is at most one connection.
 pub fn proc_connections(bytes: &[u8]) {
     for read in [
         proc::read_connections(bytes),
@@ -100,7 +106,7 @@ fn lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// Checks the text of ipvsadm: a parsed table is printed and parsed unchanged.
+/// Checks that a table in the text of ipvsadm that can be read is written and read again the same.
 pub fn rules(bytes: &[u8]) {
     let read = |text: &str| Rules::parse(text).and_then(|rules| rules.configuration());
     let Ok(Ok(table)) = std::str::from_utf8(bytes).map(read) else {
@@ -111,8 +117,8 @@ pub fn rules(bytes: &[u8]) {
     assert_eq!(read(&text).as_ref().map(ipvsadm::save), Ok(text));
 }
 
-/// Checks the cluster file: a refused file is refused at a position in the text; an accepted one can be
-/// planned on an empty node, as text and as shell, and afterwards the plan is empty.
+/// Checks that a cluster file is either refused at a place in the text, or can be planned on a bare node, as
+/// text and as shell, with an empty plan after that.
 #[cfg(feature = "toml")]
 pub fn cluster_file(bytes: &[u8]) {
     use crate::cluster::{Cluster, Observed, Plan, PlanOptions};
@@ -129,7 +135,7 @@ pub fn cluster_file(bytes: &[u8]) {
     };
     for name in cluster.node_names() {
         let Some(node) = cluster.node(name.as_str()) else {
-            panic!("{name} is not a node");
+            panic!("{name} is no node");
         };
         let bare = Observed::default();
         let plan = |observed: &Observed| Plan::new(&node, observed, PlanOptions::default());

@@ -37,6 +37,7 @@ impl ServiceEntry {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceEntryStatus {
     /// The service with its counters.
+    #[serde(flatten)]
     pub status: ServiceStatus,
     /// Its destinations with their counters, newest first: the order in which schedulers walk them.
     pub destinations: Vec<DestinationStatus>,

@@ -1,13 +1,13 @@
-//! No scheduler at all.
+//! A service without a scheduler.
 
 use super::{Arrival, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// `none`: a service without a scheduler refuses every new connection; established ones go on.
+/// Models `none`: a service without a scheduler refuses every new connection and keeps the established ones.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nobody;
+pub struct NoScheduler;
 
-impl Scheduler for Nobody {
+impl Scheduler for NoScheduler {
     fn name(&self) -> SchedulerName {
         SchedulerName::NONE
     }

@@ -2,8 +2,8 @@ use super::super::testing::{Pool, arrival, destination, servers};
 use super::*;
 use crate::testing::Random;
 
-/// The kernel's own procedure, level by level and server by server, from the description in
-/// [`Wrr`]: what the model must equal.
+/// Follows the kernel's procedure level by level and server by server, from the description in [`Wrr`]: the
+/// model must make the same picks.
 #[derive(Default)]
 struct Walk {
     cursor: Option<usize>,
@@ -63,7 +63,7 @@ impl Walk {
     }
 }
 
-/// Random pools under random edits, full servers and refusals.
+/// Compares both on random pools under random edits, full servers and refusals.
 #[test]
 fn equals_the_walk_over_every_level() {
     let mut draws = Random::new(7);
@@ -73,13 +73,13 @@ fn equals_the_walk_over_every_level() {
         let weights: Vec<_> = (0..count).map(|_| draws.number(8) * scale).collect();
         let mut servers = servers(&weights);
         let (mut model, mut walk) = (Wrr::default(), Walk::default());
-        model.changed(&servers, Change::Bound);
+        model.changed(&servers, PoolChange::Bound);
         walk.changed(&servers, true);
         for step in 0..200 {
             let change = disturb(&mut servers, &mut draws, scale);
             if let Some(change) = change {
                 model.changed(&servers, change);
-                walk.changed(&servers, change == Change::Bound);
+                walk.changed(&servers, change == PoolChange::Bound);
             }
             let picked = model.pick(&servers, &arrival());
             assert_eq!(picked, walk.pick(&servers), "{round}.{step}: {servers:?}");
@@ -88,25 +88,25 @@ fn equals_the_walk_over_every_level() {
     }
 }
 
-/// Now and then an edit, an add, a removal, or somebody full.
-fn disturb(servers: &mut Vec<Server>, draws: &mut Random, scale: u32) -> Option<Change> {
+/// Makes a random edit, add or removal, or changes which servers are full.
+fn disturb(servers: &mut Vec<Server>, draws: &mut Random, scale: u32) -> Option<PoolChange> {
     let count = servers.len() as u32;
     match draws.number(24) {
         0 => {
             servers.insert(0, Server::new(destination('Z', draws.number(8) * scale)));
-            Some(Change::Added)
+            Some(PoolChange::Added)
         }
         1 if count > 0 => {
             let index = draws.number(count) as usize;
             servers.remove(index);
-            Some(Change::Removed(index))
+            Some(PoolChange::Removed(index))
         }
         2 if count > 0 => {
             let index = draws.number(count) as usize;
             servers[index].destination = destination('Z', draws.number(8) * scale);
-            Some(Change::Edited(index))
+            Some(PoolChange::Edited(index))
         }
-        3 => Some(Change::Bound),
+        3 => Some(PoolChange::Bound),
         4 => {
             servers
                 .iter_mut()
@@ -149,7 +149,7 @@ fn a_service_built_server_by_server_begins_with_the_last_level() {
 }
 
 #[test]
-fn nobody_with_a_weight() {
+fn no_server_with_a_weight() {
     let mut pool = Pool::new("wrr", &[0, 0]);
     assert_eq!(pool.picks(2), "- -");
     pool.weigh('A', 2);
@@ -157,12 +157,12 @@ fn nobody_with_a_weight() {
 }
 
 #[test]
-fn switched_in_it_begins_with_the_highest_level() {
+fn set_on_an_existing_service_it_begins_with_the_highest_level() {
     let mut pool = Pool::new("rr", &[2, 3]);
-    pool.switch("wrr");
+    pool.set_scheduler("wrr");
     assert_eq!(pool.picks(8), "B B A B A B B A");
-    // Not switched, only written again: the scheduler does not even hear of it.
-    pool.switch("wrr");
+    // The same scheduler is only written again and keeps its state.
+    pool.set_scheduler("wrr");
     assert_eq!(pool.picks(5), "B A B B A");
 }
 
@@ -207,7 +207,7 @@ fn over_a_cycle_each_server_has_its_weight() {
         let cycle = weights.iter().sum::<u32>() / divisor;
         let servers = servers(&weights);
         let mut model = Wrr::default();
-        model.changed(&servers, Change::Bound);
+        model.changed(&servers, PoolChange::Bound);
         for _ in 0..draws.number(50) {
             model.pick(&servers, &arrival());
         }
@@ -220,12 +220,12 @@ fn over_a_cycle_each_server_has_its_weight() {
     }
 }
 
-/// A level for every unit of weight would be two thousand million passes over the list.
+/// With a level for every unit of weight there would be two thousand million passes over the list.
 #[test]
 fn extreme_weights_cost_nothing() {
     let mut servers = servers(&[1, i32::MAX as u32]);
     let mut model = Wrr::default();
-    model.changed(&servers, Change::Bound);
+    model.changed(&servers, PoolChange::Bound);
     servers[0].overloaded = true;
     let picks: Vec<_> = (0..5).map(|_| model.pick(&servers, &arrival())).collect();
     assert_eq!(picks, [Some(1); 5]);
