@@ -7,7 +7,7 @@ use super::addresses;
 use super::state::{Desired, DesiredState};
 use crate::cluster::model::{Cluster, Tunnelled};
 use crate::ipvs::{Encapsulation, Family, TunnelChecksum};
-use crate::net::{Listener, Tunnel, TunnelKind};
+use crate::net::{GueListener, Tunnel, TunnelKind};
 use crate::sysctl::{Conf, RpFilter, SysctlKey};
 
 impl DesiredState {
@@ -37,7 +37,7 @@ impl DesiredState {
         if let Encapsulation::Gue { port, .. } = tunnelled.encapsulation {
             let family = tunnelled.rip.into();
             self.listener(
-                Listener { port, family },
+                GueListener { port, family },
                 "packets arrive encapsulated in UDP",
             );
         }
