@@ -110,7 +110,7 @@ impl Object {
     /// Returns whether it can be deleted: the kernel's own tunnel device comes with its module and stays
     /// until that is unloaded.
     pub(in crate::cluster) fn can_be_deleted(&self) -> bool {
-        !matches!(self, Self::Tunnel(tunnel) if tunnel.is_standing())
+        !matches!(self, Self::Tunnel(tunnel) if tunnel.is_fallback())
     }
 }
 

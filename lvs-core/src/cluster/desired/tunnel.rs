@@ -129,7 +129,7 @@ impl Tunnelled {
         };
         // ip6tnl0 accepts IPv6 only.
         let standing = kind
-            .standing()
+            .fallback_device()
             .filter(|_| families != (Family::Ipv4, Family::Ipv6));
         match standing {
             Some(name) => Tunnel::new(name, kind),
@@ -139,7 +139,7 @@ impl Tunnelled {
                     == Encapsulation::Gre {
                         checksum: TunnelChecksum::Full,
                     },
-                ..Tunnel::new(kind.made(), kind)
+                ..Tunnel::new(kind.device_name(), kind)
             },
         }
     }
@@ -169,7 +169,7 @@ mod tests {
             };
             let tunnel = tunnelled.device();
             assert_eq!(tunnel.name.as_str(), device);
-            assert_eq!(tunnel.local.is_none(), tunnel.is_standing(), "{device}");
+            assert_eq!(tunnel.local.is_none(), tunnel.is_fallback(), "{device}");
         }
     }
 }

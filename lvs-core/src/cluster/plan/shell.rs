@@ -79,7 +79,7 @@ impl Change<Object> {
 fn tunnel(kind: Kind, tunnel: &Tunnel) -> String {
     match kind {
         Kind::Delete => format!("ip link delete {}", tunnel.name),
-        _ if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
+        _ if tunnel.is_fallback() => format!("modprobe {}", tunnel.kind.module()),
         _ => add_tunnel(tunnel),
     }
 }
