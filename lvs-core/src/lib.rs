@@ -64,6 +64,14 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#![cfg_attr(
+    not(feature = "cluster"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the crate page names the modules of all features"
+    )
+)]
+
 #[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "cluster")]

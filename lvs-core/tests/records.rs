@@ -78,7 +78,7 @@ fn same(one: &Observed, two: &Observed) {
     let without = |it: &Observed| {
         let mut it = it.clone();
         it.ipvs = lvs_core::cluster::IpvsState::Unread;
-        let standing = it.tunnels.iter().filter(|tunnel| tunnel.is_standing());
+        let standing = it.tunnels.iter().filter(|tunnel| tunnel.is_fallback());
         for name in standing
             .map(|tunnel| tunnel.name.clone())
             .collect::<Vec<_>>()

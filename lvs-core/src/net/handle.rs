@@ -156,7 +156,7 @@ impl Net {
         self.change_link(operation, RTM_NEWLINK, NEW, &payload)
     }
 
-    /// Makes a tunnel device, which is down at first. For the [kernel's own](Tunnel::is_standing) device the
+    /// Makes a tunnel device, which is down at first. For the [fallback](Tunnel::is_fallback) device the
     /// kernel loads the module if it can and makes the device by itself: that it exists already is no error.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl Net {
         let payload = message::tunnel::add(tunnel);
         match self.conn.request(&operation, RTM_NEWLINK, NEW, &payload) {
             Ok(_) => Ok(()),
-            Err(error) if error.is_already_exists() && tunnel.is_standing() => {
+            Err(error) if error.is_already_exists() && tunnel.is_fallback() => {
                 self.link(&tunnel.name).map(drop)
             }
             Err(error) => Err(errno::tunnel(error, tunnel)),

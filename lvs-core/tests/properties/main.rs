@@ -113,7 +113,7 @@ fn without_modules(mut restored: Observed, before: &Observed) -> Observed {
     let came: Vec<_> = restored.tunnels.iter().cloned().collect();
     for device in came
         .iter()
-        .filter(|it| it.is_standing() && !before.links.contains_key(&it.name))
+        .filter(|it| it.is_fallback() && !before.links.contains_key(&it.name))
     {
         restored.links.remove(&device.name);
         restored.tunnels.remove(device);

@@ -6,7 +6,7 @@ use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, DesiredState, Observed};
 use crate::ipvs::{Destination, Forwarding, ServiceId};
 use crate::name::IfName;
-use crate::net::{Listener, Tunnel};
+use crate::net::{GueListener, Tunnel};
 
 /// The module comes with the first packet that the kernel is to wrap or unwrap.
 const APPLY: &str = "lvsctl apply FILE";
@@ -58,7 +58,7 @@ fn device(facts: &Facts, observed: &Observed, wanted: &Tunnel) -> Option<Finding
     (!is_up).then(|| finding(format!("{name} is down")).mend(APPLY))
 }
 
-fn port(facts: &Facts, observed: &Observed, wanted: &Listener) -> Option<Finding> {
+fn port(facts: &Facts, observed: &Observed, wanted: &GueListener) -> Option<Finding> {
     if observed.listeners.contains(wanted) {
         return None;
     }

@@ -150,7 +150,7 @@ impl Removal<'_> {
     fn tunnels<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Tunnel> {
         let wanted = self.node.tunnels.iter().map(|wanted| &wanted.value);
         wanted
-            .filter(|tunnel| !tunnel.is_standing() && seen.tunnels.contains(tunnel))
+            .filter(|tunnel| !tunnel.is_fallback() && seen.tunnels.contains(tunnel))
             .filter(|tunnel| !tunnels::carries_address(&tunnel.name, seen))
             .filter(|tunnel| !self.record.knows(&ObjectId::Tunnel(tunnel.name.clone())))
     }
