@@ -312,7 +312,7 @@ fn room_for_the_tunnel_can_be_made_in_two_ways() {
         let mut facts = tunnelled();
         facts.routes[0].advmss = advmss;
         facts.links[1].mtu = mtu;
-        let expected: &[Code] = if fits { &[] } else { &[Code::TUNNEL_ROOM] };
+        let expected: &[Code] = if fits { &[] } else { &[Code::TUNNEL_MTU] };
         assert_eq!(found(&tunnel, &facts), expected, "{advmss:?} {mtu}");
     }
     // The file names no gateway, but the machine has a route that leaves room.
@@ -320,7 +320,7 @@ fn room_for_the_tunnel_can_be_made_in_two_ways() {
     assert_eq!(found(&unnamed, &tunnelled()), []);
     let report = check::on_paper(&unnamed);
     let mut findings = report.findings().iter();
-    assert!(findings.any(|it| it.code == Code::TUNNEL_ROOM));
+    assert!(findings.any(|it| it.code == Code::TUNNEL_MTU));
 }
 
 /// Elsewhere nobody asks for the virtual IP, so that nothing hurts yet.
@@ -524,7 +524,7 @@ fn other_managers_are_named() {
     facts
         .managed
         .insert("eth0".parse().unwrap(), "NetworkManager".to_owned());
-    assert_eq!(found(&nat, &facts), [Code::TAKEN_BACK]);
+    assert_eq!(found(&nat, &facts), [Code::MANAGED_INTERFACE]);
 }
 
 #[test]
@@ -794,7 +794,7 @@ fn an_empty_table_and_unknown_destinations_do_no_harm() {
     assert_eq!(found(&nat, &facts), [Code::NO_TRAFFIC]);
     let mut facts = director(&nat);
     facts.readings[1].services[0].destinations.clear();
-    assert_eq!(found(&nat, &facts), [Code::NOBODY_SERVES]);
+    assert_eq!(found(&nat, &facts), [Code::NO_DESTINATION]);
     let unknown = Facts::unknown("director".parse().unwrap());
     assert_eq!(
         found(&nat, &unknown),

@@ -208,7 +208,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         21,
         "packets too large for the tunnel",
         &[
-            Paper("TUNNEL_ROOM"),
+            Paper("TUNNEL_MTU"),
             Machine("room_for_the_tunnel_can_be_made_in_two_ways"),
             Kernel("tunnel::no_room_for_the_tunnel"),
         ],
@@ -226,7 +226,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         23,
         "all weights 0",
-        &[Paper("NOBODY_SERVES"), Kernel("nat::all_weights_zero")],
+        &[Paper("NO_DESTINATION"), Kernel("nat::all_weights_zero")],
     ),
     (
         24,

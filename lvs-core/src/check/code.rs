@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub(super) severity: Severity,
     pub(super) area: Area,
     pub(super) title: &'static str,
-    pub(super) hurts: &'static str,
+    pub(super) impact: &'static str,
     pub(super) explanation: &'static str,
 }
 
@@ -38,7 +38,7 @@ const UNKNOWN: Entry = Entry {
     severity: Severity::Note,
     area: Area::Upkeep,
     title: "not known to this version",
-    hurts: "this version does not know",
+    impact: "this version does not know",
     explanation: "This code is of a later version.",
 };
 
@@ -56,8 +56,8 @@ impl Code {
 
     /// Why it matters: one sentence without its full stop.
     #[must_use]
-    pub fn hurts(self) -> &'static str {
-        self.entry().hurts
+    pub fn impact(self) -> &'static str {
+        self.entry().impact
     }
 
     /// A paragraph: how it comes about, how it shows, what to do.
@@ -174,7 +174,7 @@ mod tests {
         for code in Code::all() {
             assert!(code.explanation().len() > 150, "{code} says little");
             assert!(code.explanation().ends_with('.'), "{code}");
-            assert!(!code.hurts().ends_with('.'), "{code}");
+            assert!(!code.impact().ends_with('.'), "{code}");
             assert!(!code.title().ends_with('.'), "{code}");
         }
     }

@@ -29,7 +29,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What was seen, why it hurts, and how to mend it.
+/// What was seen, its impact, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// Which kind of finding it is.
@@ -42,11 +42,11 @@ pub struct Finding {
     pub object: String,
     /// What was seen.
     pub seen: String,
-    /// Why that hurts.
-    pub hurts: String,
+    /// What it does to clients or to the cluster.
+    pub impact: String,
     /// What to do: commands for the node, or lines of the file. Usually one of them is enough where
     /// the first says "or".
-    pub mend: Vec<String>,
+    pub fix: Vec<String>,
 }
 
 impl Finding {
@@ -57,8 +57,8 @@ impl Finding {
             node: None,
             object: object.to_string(),
             seen: seen.into(),
-            hurts: code.hurts().to_owned(),
-            mend: Vec::new(),
+            impact: code.impact().to_owned(),
+            fix: Vec::new(),
         }
     }
 
@@ -72,21 +72,21 @@ impl Finding {
         self
     }
 
-    pub(super) fn mend(mut self, line: impl Into<String>) -> Self {
-        self.mend.push(line.into());
+    pub(super) fn fix(mut self, line: impl Into<String>) -> Self {
+        self.fix.push(line.into());
         self
     }
 }
 
 impl fmt::Display for Finding {
-    /// Several lines: code, node and object; what was seen; why it hurts; how to mend it.
+    /// Several lines: code, node and object; what was seen; its impact; how to fix it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.severity)?;
         self.node.iter().try_for_each(|node| write!(f, " {node}"))?;
         writeln!(f, " {}: {}", self.object, self.seen)?;
-        write!(f, "  why it hurts: {}", self.hurts)?;
-        self.mend
+        write!(f, "  impact: {}", self.impact)?;
+        self.fix
             .iter()
-            .try_for_each(|line| write!(f, "\n  to mend it: {line}"))
+            .try_for_each(|line| write!(f, "\n  fix: {line}"))
     }
 }

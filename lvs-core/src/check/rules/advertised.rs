@@ -32,7 +32,7 @@ fn judge(facts: &Facts) -> Option<Finding> {
     deaf.then(|| {
         Finding::new(Code::ADVERTISED_ROUTE, &key, seen)
             .on(&facts.node)
-            .mend(format!("sysctl -w {key}=2"))
-            .mend("or in the file: gateway of the director")
+            .fix(format!("sysctl -w {key}=2"))
+            .fix("or in the file: gateway of the director")
     })
 }

@@ -72,9 +72,9 @@ fn ignore(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<
     // A greater number on the interface would outweigh the one on all.
     let finding = match level {
         0 => finding,
-        _ => finding.mend(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
+        _ => finding.fix(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
     };
-    Some(finding.mend(quiet("arp_ignore", 1)).mend(forget(vips)))
+    Some(finding.fix(quiet("arp_ignore", 1)).fix(forget(vips)))
 }
 
 /// On lo too, as every recipe has it and so the plan; it is all that counts.
@@ -98,8 +98,8 @@ fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Optio
     (level < 2).then(|| {
         Finding::new(Code::ARP_ANNOUNCE, interface, seen)
             .on(&facts.node)
-            .mend(quiet("arp_announce", 2))
-            .mend(forget(vips))
+            .fix(quiet("arp_announce", 2))
+            .fix(forget(vips))
     })
 }
 
@@ -128,8 +128,8 @@ fn both(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     (here || active == [true, true]).then(|| {
         Finding::new(Code::TWO_ACTIVE, vip, seen)
             .on(&facts.node)
-            .mend("lvsctl apply FILE --role standby, on the one that is not to be active")
-            .mend(format!("on the router: ip neigh flush to {vip}"))
+            .fix("lvsctl apply FILE --role standby, on the one that is not to be active")
+            .fix(format!("on the router: ip neigh flush to {vip}"))
     })
 }
 
@@ -142,7 +142,7 @@ fn nobody(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Findin
     silent.then(|| {
         Finding::new(Code::VIP_UNANSWERED, vip, seen)
             .on(&facts.node)
-            .mend("lvsctl check FILE --node NAME, on the director")
+            .fix("lvsctl check FILE --node NAME, on the director")
     })
 }
 
@@ -166,7 +166,7 @@ fn strangers(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     let known = asked.director.is_some() || strangers.len() > 1;
     (known && !strangers.is_empty()).then(|| {
         finding
-            .mend("lvsctl check FILE --node NAME, on the machine of that MAC")
-            .mend(format!("on the router: ip neigh flush to {vip}"))
+            .fix("lvsctl check FILE --node NAME, on the machine of that MAC")
+            .fix(format!("on the router: ip neigh flush to {vip}"))
     })
 }

@@ -27,12 +27,12 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         (true, Some(0)) => {
             let seen = format!("it is 0, and {again} is balanced here, too");
             let finding = Finding::new(Code::BALANCED_TWICE, SWITCH, seen).on(&facts.node);
-            vec![finding.mend(format!("sysctl -w {SWITCH}=1"))]
+            vec![finding.fix(format!("sysctl -w {SWITCH}=1"))]
         }
         (false, _) => {
             let seen = "it is balanced here, though this one is not active";
             let finding = Finding::new(Code::BALANCED_TWICE, again, seen).on(&facts.node);
-            vec![finding.mend("lvsctl apply FILE --role standby")]
+            vec![finding.fix("lvsctl apply FILE --role standby")]
         }
         (true, _) => Vec::new(),
     }

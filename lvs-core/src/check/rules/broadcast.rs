@@ -32,9 +32,9 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     wrong.then(|| {
         Finding::new(Code::BROADCAST, &address.id, seen)
             .on(node)
-            .mend(format!(
+            .fix(format!(
                 "ip address del {network} dev {interface} && ip address add {network} broadcast {ip} dev {interface}"
             ))
-            .mend(format!("in the file: no broadcast, or broadcast = \"{ip}\""))
+            .fix(format!("in the file: no broadcast, or broadcast = \"{ip}\""))
     })
 }

@@ -47,8 +47,8 @@ fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) 
     Some(
         Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
             .on(&director.name)
-            .mend("give the virtual IP a network without real servers")
-            .mend("or in the file: forwarding = \"dr\""),
+            .fix("give the virtual IP a network without real servers")
+            .fix("or in the file: forwarding = \"dr\""),
     )
 }
 
@@ -114,8 +114,8 @@ fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
             Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
                 .severity(Severity::Error)
                 .on(&facts.node)
-                .mend("move the client to another network")
-                .mend("or in the file: forwarding = \"dr\""),
+                .fix("move the client to another network")
+                .fix("or in the file: forwarding = \"dr\""),
         )
     });
     found.collect()
@@ -134,7 +134,7 @@ fn own_client(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
         Some(
             Finding::new(Code::DIRECTOR_AS_CLIENT, service.service.id, seen)
                 .on(&facts.node)
-                .mend("test the service from a client"),
+                .fix("test the service from a client"),
         )
     });
     found.collect()

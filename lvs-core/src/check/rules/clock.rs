@@ -10,7 +10,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(server) = &clock.ntp_server else {
         let seen = "the file names no time server";
         let finding = Finding::new(Code::NO_TIME_SERVER, "time", seen)
-            .mend("in the file: [time] ntp-server = \"ADDRESS OR NAME\"");
+            .fix("in the file: [time] ntp-server = \"ADDRESS OR NAME\"");
         return vec![finding];
     };
     let found = facts.and_then(|facts| match facts.clock.as_ref()? {
@@ -18,7 +18,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         ClockFact::Silent(reason) => Some(
             Finding::new(Code::TIME_SERVER_SILENT, server, reason)
                 .on(&facts.node)
-                .mend(format!("chronyd -Q 'server {server} iburst'")),
+                .fix(format!("chronyd -Q 'server {server} iburst'")),
         ),
     });
     found.into_iter().collect()
@@ -36,6 +36,6 @@ fn off(facts: &Facts, server: &str, micros: i64, allowed: Duration) -> Option<Fi
     (offset > half).then(|| {
         Finding::new(Code::CLOCK_OFF, server, seen)
             .on(&facts.node)
-            .mend("chronyc makestep")
+            .fix("chronyc makestep")
     })
 }

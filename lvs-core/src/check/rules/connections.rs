@@ -62,5 +62,5 @@ fn finding(facts: &Facts, now: &Reading, destination: SocketAddr) -> Finding {
     let seen = format!("{count} connections go to {destination}, which is no destination any more");
     Finding::new(Code::GONE_DESTINATION, destination, seen)
         .on(&facts.node)
-        .mend("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
+        .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
 }

@@ -28,7 +28,7 @@ fn judge(facts: &Facts) -> Option<Finding> {
         Finding::new(Code::CONNTRACK_FULL, MOST, seen)
             .severity(severity)
             .on(&facts.node)
-            .mend(format!("sysctl -w {MOST}={}", count.saturating_mul(4)))
+            .fix(format!("sysctl -w {MOST}={}", count.saturating_mul(4)))
     })
 }
 

@@ -44,11 +44,11 @@ fn floating(director: &Director, facts: &Facts) -> Vec<Finding> {
         let seen = format!("{} has it, and is not the active one", id.interface);
         Finding::new(Code::FLOATING_ON_STANDBY, id, seen)
             .on(&facts.node)
-            .mend(format!(
+            .fix(format!(
                 "ip address del {} dev {}",
                 id.network, id.interface
             ))
-            .mend("or lvsctl apply FILE --role active, if this one is to take over")
+            .fix("or lvsctl apply FILE --role active, if this one is to take over")
     });
     found.collect()
 }
@@ -59,7 +59,7 @@ fn finding(director: &Director, facts: &Facts, vip: IpAddr) -> Option<Finding> {
     let seen = format!("no interface has {vip}");
     let finding = Finding::new(Code::VIP_MISSING_ON_DIRECTOR, id, seen)
         .on(&facts.node)
-        .mend(format!(
+        .fix(format!(
             "ip address add {} dev {}",
             id.network, id.interface
         ));
@@ -69,7 +69,7 @@ fn finding(director: &Director, facts: &Facts, vip: IpAddr) -> Option<Finding> {
     });
     Some(match gateway {
         Some(gateway) if !has_route => {
-            finding.mend(format!("ip route replace default via {gateway}"))
+            finding.fix(format!("ip route replace default via {gateway}"))
         }
         _ => finding,
     })

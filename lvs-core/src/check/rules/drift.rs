@@ -53,16 +53,16 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             Code::STICKY_DRAIN => name.ends_with("/expire_quiescent_template"),
             Code::RP_FILTER => name.ends_with("/rp_filter"),
             // What the file asks of clients stands on the route.
-            Code::TUNNEL_ROOM => ["default", "::/0"].contains(&name.as_str()),
+            Code::TUNNEL_MTU => ["default", "::/0"].contains(&name.as_str()),
             // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
-                let mut lines = finding.mend.iter();
+                let mut lines = finding.fix.iter();
                 step.action.what() == "route" && lines.any(|line| line.starts_with("ip route"))
             }
             // The destination of the port that is meant takes its place.
             Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),
             // A service, and each of its destinations.
-            Code::NOBODY_SERVES | Code::NO_SCHEDULER | Code::PORT_ZERO => {
+            Code::NO_DESTINATION | Code::NO_SCHEDULER | Code::PORT_ZERO => {
                 name.ends_with(&finding.object)
             }
             _ => false,
@@ -100,7 +100,7 @@ fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
             format!("the plan is not empty: {seen}"),
         )
         .on(&facts.node)
-        .mend(match refused {
+        .fix(match refused {
             true => "lvsctl apply FILE --take-over",
             false => "lvsctl apply FILE",
         }),

@@ -24,9 +24,9 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let found = duplicates.map(|ip| {
         let seen = format!("{ip} failed duplicate address detection");
         let finding = Finding::new(Code::DUPLICATE_ADDRESS, ip, seen).on(&facts.node);
-        let finding = finding.mend("first, take it off the other machine, whose MAC --arp names");
+        let finding = finding.fix("first, take it off the other machine, whose MAC --arp names");
         let again = facts.carrying(*ip).map(|address| again(&address.id));
-        again.fold(finding, Finding::mend)
+        again.fold(finding, Finding::fix)
     });
     found.collect()
 }

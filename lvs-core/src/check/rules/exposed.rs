@@ -26,8 +26,8 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         let finding = Finding::new(Code::EXPOSED, vip, seen).on(&facts.node);
         (!ports.is_empty()).then(|| {
             finding
-                .mend("bind them to an address of the director's own")
-                .mend(format!("or close these ports of {vip} by a firewall"))
+                .fix("bind them to an address of the director's own")
+                .fix(format!("or close these ports of {vip} by a firewall"))
         })
     });
     found.collect()

@@ -47,13 +47,13 @@ fn finding(facts: &Facts, key: String) -> Finding {
         .sysctls
         .get(&SysctlKey::IP_FORWARD)
         .is_some_and(|it| it == "0");
-    let mend = match is_off && key != IPV6 {
+    let fix = match is_off && key != IPV6 {
         true => format!("sysctl -w {}=1", SysctlKey::IP_FORWARD),
         false => format!("sysctl -w {key}=1"),
     };
     Finding::new(Code::FORWARDING, key, seen)
         .on(&facts.node)
-        .mend(mend)
+        .fix(fix)
 }
 
 /// The director's interfaces where answers arrive: those on a network of a masqueraded real server.

@@ -14,7 +14,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let services = cluster.services().iter().filter(|service| is_ftp(service));
     let found = services.filter_map(|service| {
         let masquerades = has_method(service, Forwarding::Masquerade);
-        let (seen, mend) = if masquerades && !has_module {
+        let (seen, fix) = if masquerades && !has_module {
             (
                 "masquerading FTP needs the module ip_vs_ftp",
                 "modprobe ip_vs_ftp",
@@ -27,7 +27,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         } else {
             return None;
         };
-        Some(Finding::new(Code::FTP, service.service.id, seen).mend(mend))
+        Some(Finding::new(Code::FTP, service.service.id, seen).fix(fix))
     });
     found.collect()
 }

@@ -98,11 +98,11 @@ fn with_gateway(
 ) -> Finding {
     match cluster.gateways(server, family).first() {
         Some(director) => finding
-            .mend(format!("ip route replace default via {director}"))
-            .mend(format!(
+            .fix(format!("ip route replace default via {director}"))
+            .fix(format!(
                 "in the file: gateway = \"{director}\", or leave it out"
             )),
-        None => finding.mend("give the director an address on a network of this machine"),
+        None => finding.fix("give the director an address on a network of this machine"),
     }
 }
 
@@ -116,12 +116,12 @@ fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<F
             finding(format!(
                 "the director has no {family} address on a network of this machine"
             ))
-            .mend("give the director an address there"),
+            .fix("give the director an address there"),
         ),
         [first, ..] => Some(
             finding("the director has several addresses here, and none is named as gateway".into())
                 .severity(Severity::Warning)
-                .mend(format!("in the file: gateway = \"{first}\"")),
+                .fix(format!("in the file: gateway = \"{first}\"")),
         ),
     }
 }
@@ -136,21 +136,21 @@ fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<
     wrong.then(|| {
         Finding::new(Code::DR_GATEWAY, default(gateway.into()), seen)
             .on(&server.name)
-            .mend(format!("ip route replace default via {router}{room}"))
-            .mend(format!("in the file: gateway = \"{router}\""))
+            .fix(format!("ip route replace default via {router}{room}"))
+            .fix(format!("in the file: gateway = \"{router}\""))
     })
 }
 
 fn no_way_back(cluster: &Cluster, server: &RealServer, family: Family) -> Finding {
     let seen = format!("there is no default route of {family}");
-    let finding = Finding::new(Code::NO_WAY_BACK, default(family), seen).on(&server.name);
+    let finding = Finding::new(Code::NO_DEFAULT_ROUTE, default(family), seen).on(&server.name);
     let room = room(cluster, server, family);
     match server.gateway {
-        Some(gateway) => finding.mend(format!("ip route replace default via {gateway}{room}")),
+        Some(gateway) => finding.fix(format!("ip route replace default via {gateway}{room}")),
         None if families(cluster, &server.name, masquerades).contains(&family) => {
             with_gateway(cluster, server, family, finding)
         }
-        None => finding.mend(format!(
+        None => finding.fix(format!(
             "ip route replace default via ROUTER{room}, and gateway in the file"
         )),
     }

@@ -14,7 +14,7 @@ pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
 
 fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
     let scheduler = &service.service.scheduler;
-    let mend = if *scheduler == SchedulerName::MH {
+    let fix = if *scheduler == SchedulerName::MH {
         "in the file: scheduler-flags = [\"mh-fallback\"]"
     } else if *scheduler == SchedulerName::SH {
         "in the file: scheduler-flags = [\"sh-fallback\"]"
@@ -35,5 +35,5 @@ fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
         "{scheduler} keeps choosing {}, which is drained",
         first.real_server
     );
-    Some(Finding::new(Code::HASH_WITHOUT_FALLBACK, service.service.id, seen).mend(mend))
+    Some(Finding::new(Code::HASH_WITHOUT_FALLBACK, service.service.id, seen).fix(fix))
 }

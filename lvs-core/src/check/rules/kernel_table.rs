@@ -14,7 +14,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     if facts.ipvs_loaded == Some(false) {
         let seen = "the module ip_vs is not in the kernel";
         let finding = Finding::new(Code::NOT_LOADED, "ip_vs", seen).on(&facts.node);
-        return vec![finding.mend("lvsctl apply FILE")];
+        return vec![finding.fix("lvsctl apply FILE")];
     }
     let vips = cluster.virtual_ips();
     let entries = facts.now().into_iter().flat_map(|now| &now.services);
@@ -35,7 +35,7 @@ fn judge(facts: &Facts, entry: &Entry) -> Vec<Finding> {
     let mut found = Vec::new();
     if service.scheduler == SchedulerName::NONE {
         let finding = finding(Code::NO_SCHEDULER, "its scheduler is none");
-        found.push(finding.mend("lvsctl apply FILE"));
+        found.push(finding.fix("lvsctl apply FILE"));
     }
     let every_port = matches!(service.id, ServiceId::Socket { address, .. } if address.port() == 0);
     if every_port && service.persistence.is_none() {
@@ -43,7 +43,7 @@ fn judge(facts: &Facts, entry: &Entry) -> Vec<Finding> {
             Code::PORT_ZERO,
             "it is a service of every port without persistence",
         );
-        found.push(finding.mend("lvsctl apply FILE --take-over, which deletes it or gives it the persistence of the file"));
+        found.push(finding.fix("lvsctl apply FILE --take-over, which deletes it or gives it the persistence of the file"));
     }
     for destination in &entry.destinations {
         found.extend(dead(facts, service.id, destination));
@@ -67,7 +67,7 @@ fn dead(facts: &Facts, service: ServiceId, status: &DestinationStatus) -> Option
     Some(
         Finding::new(Code::DEAD_DESTINATION, object, format!("{ip} {problem}"))
             .on(&facts.node)
-            .mend("lvsctl apply FILE, which deletes it"),
+            .fix("lvsctl apply FILE, which deletes it"),
     )
 }
 
@@ -87,6 +87,6 @@ fn mapped(facts: &Facts, service: ServiceId, status: &DestinationStatus) -> Opti
     (keeps && destination.id.port != address.port()).then(|| {
         Finding::new(Code::PORT_WITHOUT_NAT, object, seen)
             .on(&facts.node)
-            .mend("lvsctl apply FILE, which gives it the port of the service")
+            .fix("lvsctl apply FILE, which gives it the port of the service")
     })
 }

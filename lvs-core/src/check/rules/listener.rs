@@ -45,7 +45,7 @@ fn judge(
         ),
     };
     let finding = Finding::new(Code::NO_LISTENER, format!("{protocol} {wanted}"), seen);
-    Some(finding.on(&facts.node).mend(format!(
+    Some(finding.on(&facts.node).fix(format!(
         "start the server of {}, and bind it to {} or to every address",
         service.service.id,
         wanted.ip()

@@ -34,7 +34,7 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     wrong.then(|| {
         Finding::new(Code::NETWORK_ON_LO, &address.id, seen)
             .on(node)
-            .mend(format!(
+            .fix(format!(
                 "ip address add {narrow} dev lo && ip address del {network} dev lo"
             ))
     })

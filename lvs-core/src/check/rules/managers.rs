@@ -26,9 +26,9 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         let manager = facts.managed.get(interface)?;
         let seen = format!("{manager} manages {interface}, which carries addresses of the cluster");
         Some(
-            Finding::new(Code::TAKEN_BACK, interface, seen)
+            Finding::new(Code::MANAGED_INTERFACE, interface, seen)
                 .on(&facts.node)
-                .mend(format!(
+                .fix(format!(
                     "give the addresses to {manager} too, or leave {interface} to the cluster"
                 )),
         )
@@ -39,7 +39,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 fn other(facts: &Facts, name: &str) -> Finding {
     Finding::new(Code::OTHER_MANAGER, name, format!("{name} runs here"))
         .on(&facts.node)
-        .mend(format!(
+        .fix(format!(
             "stop {name}, or see that it has no service on the virtual IPs of the file"
         ))
 }

@@ -32,7 +32,7 @@ fn shadowed(cluster: &Cluster, service: &VirtualService) -> Vec<Finding> {
         let is_other = is_marked(taker) && taker.service.id != service.service.id;
         is_other.then(|| {
             Finding::new(Code::SHADOWED_BY_MARK, service.service.id, seen)
-                .mend("in the file: name the ports in match, or leave this service out")
+                .fix("in the file: name the ports in match, or leave this service out")
         })
     });
     found.collect()
@@ -47,6 +47,6 @@ fn never_met(facts: &Facts, service: &VirtualService) -> Option<Finding> {
     never.then(|| {
         Finding::new(Code::NEVER_MARKED, service.service.id, seen)
             .on(&facts.node)
-            .mend("load the rules that lvsctl plan FILE prints, with nft -f")
+            .fix("load the rules that lvsctl plan FILE prints, with nft -f")
     })
 }

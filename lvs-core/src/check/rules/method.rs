@@ -33,7 +33,7 @@ fn judge(
     (from != to).then(|| {
         Finding::new(Code::METHOD_CHANGE, now.service.id, seen)
             .on(name)
-            .mend("first, in the old file: drain = true for this real server, and apply")
-            .mend("then apply the new file with drain = true on both machines, and without it last")
+            .fix("first, in the old file: drain = true for this real server, and apply")
+            .fix("then apply the new file with drain = true on both machines, and without it last")
     })
 }

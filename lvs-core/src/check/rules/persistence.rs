@@ -14,12 +14,12 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     found.extend(match director {
         Some(facts) if facts.ipvs_switch("expire_quiescent_template") == Some(0) => {
             let line = format!("sysctl -w {}=1", SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
-            let here = sticky.map(|it| it.on(&facts.node).mend(line.clone()));
+            let here = sticky.map(|it| it.on(&facts.node).fix(line.clone()));
             here.collect::<Vec<_>>()
         }
         None if !is_planned(cluster) => {
             let line = "in the file: [ipvs] expire-quiescent-template = true";
-            sticky.map(|it| it.mend(line)).collect()
+            sticky.map(|it| it.fix(line)).collect()
         }
         Some(_) | None => Vec::new(),
     });
@@ -45,7 +45,7 @@ fn wide(service: &VirtualService) -> Option<Finding> {
     let wide = netmask.prefix().is_some_and(|prefix| prefix < narrowest);
     let seen = format!("all clients of a {netmask} meet one real server");
     wide.then(|| {
-        Finding::new(Code::WIDE_PERSISTENCE, service.service.id, seen).mend(format!(
+        Finding::new(Code::WIDE_PERSISTENCE, service.service.id, seen).fix(format!(
             "in the file: persistence netmask = {narrowest} or more"
         ))
     })

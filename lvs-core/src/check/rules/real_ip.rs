@@ -20,7 +20,7 @@ fn judge(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
     let found = rips.filter_map(|rip| {
         let seen = format!("its real IP is {rip}, {}", problem(rip)?);
         let finding = Finding::new(Code::REAL_IP, rip, seen).on(&server.name);
-        Some(finding.mend("in the file: put an address of its network first in addresses"))
+        Some(finding.fix("in the file: put an address of its network first in addresses"))
     });
     found.collect()
 }

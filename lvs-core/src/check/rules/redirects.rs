@@ -41,10 +41,10 @@ fn judge(
     Some(
         Finding::new(Code::REDIRECTS, interface, seen)
             .on(&director.name)
-            .mend(format!(
+            .fix(format!(
                 "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/{interface}/send_redirects=0"
             ))
-            .mend("or give the director a second interface for the real servers"),
+            .fix("or give the director a second interface for the real servers"),
     )
 }
 

@@ -16,6 +16,6 @@ fn judge(service: &VirtualService) -> Option<Finding> {
     let seen = format!("{only} alone serves it");
     Some(
         Finding::new(Code::ONE_SERVER, service.service.id, seen)
-            .mend("in the file: add a second of [[real-servers]]"),
+            .fix("in the file: add a second of [[real-servers]]"),
     )
 }

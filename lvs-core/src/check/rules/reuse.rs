@@ -21,7 +21,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         );
         Finding::new(Code::REUSE_STALLS, "net/ipv4/vs/conn_reuse_mode", seen)
             .on(&facts.node)
-            .mend("sysctl -w net/ipv4/vs/conn_reuse_mode=0")
+            .fix("sysctl -w net/ipv4/vs/conn_reuse_mode=0")
     });
     found.into_iter().collect()
 }

@@ -41,7 +41,7 @@ fn written(
     (!is_ours).then(|| {
         finding(server, seen, segment)
             .severity(Severity::Note)
-            .mend("in the file: gateway = \"ROUTER\"")
+            .fix("in the file: gateway = \"ROUTER\"")
     })
 }
 
@@ -67,7 +67,7 @@ fn here(
         ..route.clone()
     };
     let line = Action::Route(Change::edit(route.clone(), wanted)).to_shell();
-    Some(finding(server, seen, segment).mend(line))
+    Some(finding(server, seen, segment).fix(line))
 }
 
 /// Whether the network of the real server takes larger packets than clients send.
@@ -87,5 +87,5 @@ fn takes_more(facts: &Facts, server: &RealServer, (family, segment): (Family, u3
 
 fn finding(server: &RealServer, seen: String, segment: u32) -> Finding {
     let object = format!("segments of {segment}");
-    Finding::new(Code::TUNNEL_ROOM, object, seen).on(&server.name)
+    Finding::new(Code::TUNNEL_MTU, object, seen).on(&server.name)
 }

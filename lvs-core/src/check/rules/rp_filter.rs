@@ -65,7 +65,7 @@ fn direct(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
 fn finding(facts: &Facts, interface: &IfName, seen: String) -> Finding {
     Finding::new(Code::RP_FILTER, interface, seen)
         .on(&facts.node)
-        .mend(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
+        .fix(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
 }
 
 /// The interface by which clients are answered.

@@ -44,17 +44,18 @@ fn missing(facts: &Facts, node: &DesiredState, wanted: &Address) -> Finding {
     let seen = format!("no interface has {vip}");
     let finding = Finding::new(Code::VIP_MISSING_ON_SERVER, &wanted.id, seen).on(&facts.node);
     let finding = match vip {
-        IpAddr::V4(_) => finding
-            .mend("sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2"),
+        IpAddr::V4(_) => {
+            finding.fix("sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2")
+        }
         IpAddr::V6(_) => finding,
     };
-    let finding = finding.mend(add(wanted));
+    let finding = finding.fix(add(wanted));
     // With the last address of a device go its routes.
     let mut routes = node.routes.iter().map(|it| &it.value);
     let route = routes.find(|route| route.id.destination == wanted.id.network);
     let route = route.filter(|route| !facts.routes.iter().any(|it| it.id == route.id));
     match route {
-        Some(route) => finding.mend(Action::Route(Change::add(route.clone())).to_shell()),
+        Some(route) => finding.fix(Action::Route(Change::add(route.clone())).to_shell()),
         None => finding,
     }
 }
@@ -74,14 +75,14 @@ fn exposed(facts: &Facts, address: &Address, wanted: &Address) -> Option<Finding
     let elsewhere = facts
         .carrying(ip)
         .any(|other| !has_neighbours(facts, &other.id.interface));
-    let mend = match elsewhere {
+    let fix = match elsewhere {
         true => delete,
         false => format!("{delete} && {}", add(wanted)),
     };
     Some(
         Finding::new(Code::VIP_ON_NIC, &address.id, seen)
             .on(&facts.node)
-            .mend(mend),
+            .fix(fix),
     )
 }
 

@@ -27,10 +27,10 @@ fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Fin
     Some(
         Finding::new(Code::SHARED_LINK, rip, seen)
             .on(&server.name)
-            .mend(format!(
+            .fix(format!(
                 "in the file: give {} an address on that network, if it is on that link",
                 director.name
             ))
-            .mend("or forwarding = \"nat\""),
+            .fix("or forwarding = \"nat\""),
     )
 }

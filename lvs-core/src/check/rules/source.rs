@@ -38,8 +38,8 @@ fn on_paper(
     let near = around(&director.addresses, rip).map(|it| it.id.network.addr());
     let (virtual_ips, own): (Vec<_>, Vec<_>) = near.partition(|ip| carries(cluster, server, *ip));
     let source = virtual_ips.first().filter(|_| own.is_empty())?;
-    let mend = "in the file: give the director an address of its own on that network";
-    Some(finding(director, server, *source).mend(mend))
+    let fix = "in the file: give the director an address of its own on that network";
+    Some(finding(director, server, *source).fix(fix))
 }
 
 fn by_route(
@@ -58,8 +58,8 @@ fn by_route(
     let mut own = around(&facts.addresses, next).map(|address| address.id.network.addr());
     let finding = finding(director, server, source);
     Some(match own.find(|ip| !vips.contains(ip)) {
-        Some(own) => finding.mend(with_source(route, own)),
-        None => finding.mend("give the director an address of its own on that network"),
+        Some(own) => finding.fix(with_source(route, own)),
+        None => finding.fix("give the director an address of its own on that network"),
     })
 }
 

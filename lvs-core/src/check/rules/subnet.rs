@@ -68,10 +68,10 @@ fn finding((first, second): (&Address, &Address)) -> Finding {
     let ip = second.id.network.addr();
     let seen = format!("{} hangs on {}", second.id.network, first.id.network);
     Finding::new(Code::SECONDARY_VIP, &second.id, seen)
-        .mend(format!(
+        .fix(format!(
             "sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"
         ))
-        .mend(format!(
+        .fix(format!(
             "or in the file: give the virtual IP as /32 ({ip}/32)"
         ))
 }

@@ -28,11 +28,11 @@ fn length(facts: &Facts, sync: &Sync) -> Option<Finding> {
     let seen = format!("a datagram of {whole} bytes goes by {name}, which takes {mtu}");
     let finding = Finding::new(Code::SYNC_LENGTH, name, seen)
         .on(&facts.node)
-        .mend(format!("ip link set dev {name} mtu {whole}"));
+        .fix(format!("ip link set dev {name} mtu {whole}"));
     let fitting = mtu.saturating_sub(headers(sync));
     Some(match fitting < u32::from(Sync::SHORTEST) {
         true => finding,
-        false => finding.mend(format!("or in the file: max-length = {fitting}")),
+        false => finding.fix(format!("or in the file: max-length = {fitting}")),
     })
 }
 

@@ -33,7 +33,7 @@ fn rule(service: &VirtualService, destination: &VirtualDestination) -> Option<Fi
     (upper > 0 && lower == 0).then(|| {
         Finding::new(Code::THRESHOLD_RULE, object, seen)
             .on(name)
-            .mend(format!("in the file: lower-threshold = {}", upper / 4 * 3))
+            .fix(format!("in the file: lower-threshold = {}", upper / 4 * 3))
     })
 }
 
@@ -48,7 +48,7 @@ fn full(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
             let object = format!("{} of {id}", it.destination.id);
             let finding = Finding::new(Code::OVERLOADED, object, seen).on(&facts.node);
             found.push(
-                finding.mend(match is_meant(node.as_ref(), id, &it.destination) {
+                finding.fix(match is_meant(node.as_ref(), id, &it.destination) {
                     true => "in the file: a higher upper-threshold, or none",
                     false => "lvsctl apply FILE",
                 }),

@@ -118,8 +118,8 @@ impl Seen<'_> {
         let object = format!("{destination} of {}", self.id());
         let finding = self.finding(Code::HALF_OPEN, object, seen);
         match name {
-            Some(name) => finding.mend(format!("lvsctl check FILE --node {name}, on {name}")),
-            None => finding.mend("lvsctl apply, which removes destinations the file does not name"),
+            Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
+            None => finding.fix("lvsctl apply, which removes destinations the file does not name"),
         }
     }
 
@@ -141,7 +141,7 @@ impl Seen<'_> {
         let seen = format!("{packets_in} packets came in, none went out");
         (masquerades && taking && silent).then(|| {
             self.finding(Code::NO_ANSWERS, self.id(), seen)
-                .mend("lvsctl check FILE --node REAL-SERVER, on each real server")
+                .fix("lvsctl check FILE --node REAL-SERVER, on each real server")
         })
     }
 
@@ -169,7 +169,7 @@ impl Seen<'_> {
         let seen = format!("all {total} connections went to {winner}");
         (one_sided && !meant).then(|| {
             self.finding(Code::ONE_GETS_ALL, self.id(), seen)
-                .mend("in the file: another scheduler, or a narrower persistence netmask")
+                .fix("in the file: another scheduler, or a narrower persistence netmask")
         })
     }
 }

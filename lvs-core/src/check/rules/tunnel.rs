@@ -46,16 +46,16 @@ fn device(facts: &Facts, observed: &Observed, wanted: &Tunnel) -> Option<Finding
     let name = &wanted.name;
     let finding = |seen: String| Finding::new(Code::TUNNEL_DEVICE, name, seen).on(&facts.node);
     if !facts.links.iter().any(|link| link.name == *name) {
-        return Some(finding(format!("there is no {name}")).mend(APPLY));
+        return Some(finding(format!("there is no {name}")).fix(APPLY));
     }
     if !observed.tunnels.contains(wanted) {
         let seen = format!("{name} does not unwrap what the file says");
-        let finding = finding(seen).mend(format!("ip link delete {name}"));
-        return Some(finding.mend(APPLY));
+        let finding = finding(seen).fix(format!("ip link delete {name}"));
+        return Some(finding.fix(APPLY));
     }
     // Its routes went with it, and addresses of IPv6: one command is not enough.
     let is_up = is_in_use(facts, name);
-    (!is_up).then(|| finding(format!("{name} is down")).mend(APPLY))
+    (!is_up).then(|| finding(format!("{name} is down")).fix(APPLY))
 }
 
 fn port(facts: &Facts, observed: &Observed, wanted: &Listener) -> Option<Finding> {
@@ -74,7 +74,7 @@ fn port(facts: &Facts, observed: &Observed, wanted: &Listener) -> Option<Finding
     Some(
         Finding::new(Code::TUNNEL_PORT, wanted, seen)
             .on(&facts.node)
-            .mend(format!("ip fou add port {} gue{six}", wanted.port)),
+            .fix(format!("ip fou add port {} gue{six}", wanted.port)),
     )
 }
 
@@ -105,6 +105,6 @@ fn judge(
     (is != should).then(|| {
         Finding::new(Code::ENCAPSULATION, object, seen)
             .on(&facts.node)
-            .mend(APPLY)
+            .fix(APPLY)
     })
 }

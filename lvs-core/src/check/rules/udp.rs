@@ -60,6 +60,6 @@ fn finding(facts: &Facts, entry: &Entry, destination: SocketAddr) -> Finding {
     let seen = "it is drained, and its clients keep sending".to_owned();
     Finding::new(Code::STUCK_UDP, format!("{destination} of {id}"), seen)
         .on(&facts.node)
-        .mend("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
-        .mend(format!("lvsctl destination delete {id} {destination}"))
+        .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
+        .fix(format!("lvsctl destination delete {id} {destination}"))
 }

@@ -42,11 +42,11 @@ fn judge(director: &Director, vip: IpAddr) -> Option<Finding> {
     let seen = format!("{vip} is on no network of {}", director.name);
     let finding = Finding::new(Code::VIP_UPSTREAM, vip, seen).on(&director.name);
     Some(match gateway(director, interface, vip) {
-        Some(via) => finding.mend(format!(
+        Some(via) => finding.fix(format!(
             "on the router in front: a route to {vip} via {}, or a host route on that link",
             via.id.network.addr()
         )),
-        None => finding.mend(format!(
+        None => finding.fix(format!(
             "on the router in front: a host route to {vip} on the link of {interface}"
         )),
     })

@@ -30,16 +30,16 @@ fn here(facts: &Facts, entry: &Entry) -> Option<Finding> {
         count => format!("all of its {count} destinations have weight 0"),
     };
     nobody.then(|| {
-        Finding::new(Code::NOBODY_SERVES, entry.status.service.id, seen)
+        Finding::new(Code::NO_DESTINATION, entry.status.service.id, seen)
             .on(&facts.node)
-            .mend("lvsctl apply FILE, which gives the destinations the weights of the file")
+            .fix("lvsctl apply FILE, which gives the destinations the weights of the file")
     })
 }
 
 fn written(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
     let mut destinations = service.destinations.iter();
     let nobody = destinations.all(|it| weight(cluster, it) == Weight::DRAIN);
-    let (seen, mend) = match service.destinations.len() {
+    let (seen, fix) = match service.destinations.len() {
         0 => ("it has no destination", "in the file: name real servers"),
         _ => (
             "all of its destinations have weight 0 or are drained",
@@ -52,8 +52,8 @@ fn written(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
         false => Severity::Error,
     };
     nobody.then(|| {
-        Finding::new(Code::NOBODY_SERVES, service.service.id, seen)
+        Finding::new(Code::NO_DESTINATION, service.service.id, seen)
             .severity(severity)
-            .mend(mend)
+            .fix(fix)
     })
 }
