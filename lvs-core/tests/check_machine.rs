@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lvs_core::Cluster;
-use lvs_core::check::{self, Code, Entry, Facts, Gather, Listener, Reading, Severity};
+use lvs_core::check::{
+    self, Code, Facts, Gather, IpvsReading, ListedService, ListeningSocket, Severity,
+};
 use lvs_core::ipvs::{
     Connection, DestinationStatus, Protocol, SchedulerName, Seconds, Service, ServiceStatus, Stats,
     Thresholds, Weight,
@@ -50,7 +52,7 @@ fn cluster(text: &str) -> Cluster {
 
 /// What is found on the machine, without the note about the router's route.
 fn found(cluster: &Cluster, facts: &Facts) -> Vec<Code> {
-    let report = check::on_machine(cluster, facts);
+    let report = check::on_node(cluster, facts);
     let findings = report.findings().iter().map(|it| it.code);
     findings
         .filter(|code| *code != Code::VIP_UPSTREAM)
@@ -85,8 +87,8 @@ fn default_route(gateway: &str, interface: &str) -> Route {
     route
 }
 
-fn listener(protocol: Protocol, address: &str) -> Listener {
-    Listener {
+fn listener(protocol: Protocol, address: &str) -> ListeningSocket {
+    ListeningSocket {
         protocol,
         address: address.parse().unwrap(),
     }
@@ -165,7 +167,7 @@ fn director(cluster: &Cluster) -> Facts {
 }
 
 /// The table as the file has it, after so many connections, shared out equally.
-fn reading(cluster: &Cluster, connections: u64) -> Reading {
+fn reading(cluster: &Cluster, connections: u64) -> IpvsReading {
     let stats = |connections| Stats {
         connections,
         packets_in: connections * 5,
@@ -173,7 +175,7 @@ fn reading(cluster: &Cluster, connections: u64) -> Reading {
         ..Stats::default()
     };
     let state = cluster.node("director").unwrap();
-    let services = state.services.iter().map(|wanted| Entry {
+    let services = state.services.iter().map(|wanted| ListedService {
         status: ServiceStatus {
             service: wanted.service.clone(),
             stats: stats(connections),
@@ -190,9 +192,9 @@ fn reading(cluster: &Cluster, connections: u64) -> Reading {
             })
             .collect(),
     });
-    Reading {
+    IpvsReading {
         services: services.collect(),
-        ..Reading::default()
+        ..IpvsReading::default()
     }
 }
 
@@ -332,7 +334,7 @@ fn arp_switches_matter_most_on_the_directors_link() {
     ] {
         facts.links[2].up = false;
         set(&mut facts, "net/ipv4/conf/all/arp_ignore", "0");
-        let report = check::on_machine(&cluster(text), &facts);
+        let report = check::on_node(&cluster(text), &facts);
         let mut findings = report.findings().iter();
         let arp = findings.find(|it| it.code == Code::ARP_IGNORE).unwrap();
         assert_eq!(arp.severity, severity);
@@ -747,7 +749,7 @@ fn a_route_of_the_router_shows_in_connections() {
         address("eth0", "192.168.1.11/24"),
     ];
     let note = |facts: &Facts| {
-        let report = check::on_machine(&dr, facts);
+        let report = check::on_node(&dr, facts);
         report
             .findings()
             .iter()
@@ -763,7 +765,7 @@ fn no_traffic_is_a_note() {
     let nat = cluster(NAT);
     let mut facts = director(&nat);
     facts.readings = vec![reading(&nat, 10), reading(&nat, 10)];
-    let report = check::on_machine(&nat, &facts);
+    let report = check::on_node(&nat, &facts);
     let seen: Vec<_> = report
         .findings()
         .iter()
@@ -782,7 +784,7 @@ fn facts_of_a_bug_report_are_judged_alike() {
     let kept: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
     assert_eq!(kept, facts);
     assert_eq!(found(&nat, &kept), [Code::FORWARDING]);
-    let text = check::on_machine(&nat, &kept).findings()[0].to_string();
+    let text = check::on_node(&nat, &kept).findings()[0].to_string();
     assert!(text.contains("net/ipv4/conf/eth1/forwarding"), "{text}");
 }
 
@@ -790,7 +792,7 @@ fn facts_of_a_bug_report_are_judged_alike() {
 fn an_empty_table_and_unknown_destinations_do_no_harm() {
     let nat = cluster(NAT);
     let mut facts = director(&nat);
-    facts.readings = vec![Reading::default(), Reading::default()];
+    facts.readings = vec![IpvsReading::default(), IpvsReading::default()];
     assert_eq!(found(&nat, &facts), [Code::NO_TRAFFIC]);
     let mut facts = director(&nat);
     facts.readings[1].services[0].destinations.clear();

@@ -11,7 +11,7 @@ use crate::sysctl::{Conf, SysctlKey};
 
 /// How `all` and the interface are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
+enum Combination {
     /// The greater of both.
     Greater,
     /// On if one of them is.
@@ -36,53 +36,53 @@ impl<'a> Effective<'a> {
     /// For which addresses `interface` answers: the greater of `all` and the interface.
     #[must_use]
     pub fn arp_ignore(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Greater, interface, SysctlKey::arp_ignore)
+        self.combine(Combination::Greater, interface, SysctlKey::arp_ignore)
     }
 
     /// Which address it asks with: the greater of `all` and the interface.
     #[must_use]
     pub fn arp_announce(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Greater, interface, SysctlKey::arp_announce)
+        self.combine(Combination::Greater, interface, SysctlKey::arp_announce)
     }
 
     /// How it checks where packets come from: the greater of `all` and the interface.
     #[must_use]
     pub fn rp_filter(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Greater, interface, SysctlKey::rp_filter)
+        self.combine(Combination::Greater, interface, SysctlKey::rp_filter)
     }
 
     /// Whether packets that arrive there are sent on: the interface alone.
     #[must_use]
     pub fn forwarding(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Interface, interface, SysctlKey::forwarding)
+        self.combine(Combination::Interface, interface, SysctlKey::forwarding)
     }
 
     /// Whether shorter ways are told: if either says so.
     #[must_use]
     pub fn send_redirects(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Either, interface, SysctlKey::send_redirects)
+        self.combine(Combination::Either, interface, SysctlKey::send_redirects)
     }
 
     /// Whether a secondary address takes the place of a deleted primary one: if either says so.
     #[must_use]
     pub fn promote_secondaries(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Either, interface, |conf| {
+        self.combine(Combination::Either, interface, |conf| {
             named(conf, "promote_secondaries")
         })
     }
 
     fn combine(
         self,
-        rule: Rule,
+        rule: Combination,
         interface: &IfName,
         key: impl Fn(&Conf) -> SysctlKey,
     ) -> Option<i64> {
         let read = |conf: Conf| self.sysctls.get(&key(&conf))?.parse::<i64>().ok();
         let own = read(Conf::Interface(interface.clone()))?;
         match rule {
-            Rule::Interface => Some(own),
-            Rule::Greater => Some(own.max(read(Conf::All)?)),
-            Rule::Either => Some(i64::from(own != 0 || read(Conf::All)? != 0)),
+            Combination::Interface => Some(own),
+            Combination::Greater => Some(own.max(read(Conf::All)?)),
+            Combination::Either => Some(i64::from(own != 0 || read(Conf::All)? != 0)),
         }
     }
 }

@@ -45,12 +45,12 @@ pub struct Facts {
     /// Interfaces that a network manager holds to its own files, and its name.
     pub managed: BTreeMap<IfName, String>,
     /// The ports on which something listens.
-    pub listeners: BTreeSet<Listener>,
+    pub listeners: BTreeSet<ListeningSocket>,
     /// Whether ip_vs is loaded; `None` where `/proc` does not tell.
     pub ipvs_loaded: Option<bool>,
     /// IPVS, three times with pauses between; empty on a machine without it, one where it was not read
     /// again.
-    pub readings: Vec<Reading>,
+    pub readings: Vec<IpvsReading>,
     /// What a plan looks at.
     pub observed: Option<Observed>,
     /// Who answers for the virtual IPs, if that was asked.
@@ -61,7 +61,7 @@ pub struct Facts {
 
 /// A socket that waits for connections or datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Listener {
+pub struct ListeningSocket {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Where; the unspecified address is every address, and `[::]` every IPv4 address besides.
@@ -70,22 +70,22 @@ pub struct Listener {
 
 /// IPVS at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct IpvsReading {
     /// When: the time since the first reading.
     pub at: Duration,
     /// The services and their destinations.
-    pub services: Vec<Entry>,
-    /// The connections, at most [`Reading::MOST_CONNECTIONS`] of them.
+    pub services: Vec<ListedService>,
+    /// The connections, at most [`IpvsReading::MOST_CONNECTIONS`] of them.
     pub connections: Vec<Connection>,
 }
 
-impl Reading {
+impl IpvsReading {
     /// More connections are not kept: what a rule looks for shows in fewer.
     pub const MOST_CONNECTIONS: usize = 10_000;
 
     /// The entry of a service.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&Entry> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ListedService> {
         self.services
             .iter()
             .find(|entry| entry.status.service.id == *id)
@@ -94,7 +94,7 @@ impl Reading {
 
 /// A service of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ListedService {
     /// The service with its counters.
     pub status: ServiceStatus,
     /// Its destinations, newest first.
@@ -162,7 +162,7 @@ impl Facts {
 
     /// A switch of IPVS by its name, `conntrack`; `None` if it is not there or no number.
     #[must_use]
-    pub fn ipvs_switch(&self, name: &str) -> Option<i64> {
+    pub fn ipvs_sysctl(&self, name: &str) -> Option<i64> {
         let key = SysctlKey::ipvs(name).ok()?;
         self.sysctls.get(&key)?.parse().ok()
     }
@@ -188,13 +188,13 @@ impl Facts {
 
     /// The last reading of IPVS.
     #[must_use]
-    pub fn now(&self) -> Option<&Reading> {
+    pub fn now(&self) -> Option<&IpvsReading> {
         self.readings.last()
     }
 
     /// The first and the last reading, if there are two.
     #[must_use]
-    pub fn two_readings(&self) -> Option<(&Reading, &Reading)> {
+    pub fn two_readings(&self) -> Option<(&IpvsReading, &IpvsReading)> {
         match self.readings.as_slice() {
             [first, .., last] => Some((first, last)),
             _ => None,
@@ -222,10 +222,10 @@ mod tests {
         let key = SysctlKey::ipvs("conntrack").unwrap();
         facts.sysctls.insert(key, "1".to_owned());
         facts.managed.insert(IfName::LO, "networkd".to_owned());
-        facts.readings = vec![Reading::default(), Reading::default()];
+        facts.readings = vec![IpvsReading::default(), IpvsReading::default()];
         let json = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<Facts>(&json).unwrap(), facts);
-        assert_eq!(facts.ipvs_switch("conntrack"), Some(1));
-        assert_eq!(facts.ipvs_switch("no such"), None);
+        assert_eq!(facts.ipvs_sysctl("conntrack"), Some(1));
+        assert_eq!(facts.ipvs_sysctl("no such"), None);
     }
 }

@@ -35,17 +35,17 @@ mod facts;
 mod finding;
 mod gather;
 mod probe;
+mod procfs;
 mod report;
 mod rules;
+mod scene;
 mod sntp;
 mod sockets;
-mod surroundings;
 mod table;
-mod view;
 
 pub use code::{Area, Code};
 pub use effective::Effective;
-pub use facts::{ArpAnswers, ClockFact, Entry, Facts, Listener, Reading};
+pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListedService, ListeningSocket};
 pub use finding::{Finding, Severity};
 pub use gather::Gather;
 pub use report::Report;
@@ -60,12 +60,12 @@ pub fn on_paper(cluster: &Cluster) -> Report {
 
 /// Checks the file and one machine of the cluster.
 #[must_use]
-pub fn on_machine(cluster: &Cluster, facts: &Facts) -> Report {
+pub fn on_node(cluster: &Cluster, facts: &Facts) -> Report {
     Report::new(cluster, Some(facts), rules::all(cluster, Some(facts)))
 }
 
 /// Checks the way from one state of a cluster to another.
 #[must_use]
 pub fn between(old: &Cluster, new: &Cluster) -> Vec<Finding> {
-    rules::method::changed(old, new)
+    rules::method_change::changed(old, new)
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::ArpAnswers;
-use super::view::{around, carrier};
+use super::scene::{around, carrier};
 use crate::cluster::{Cluster, Director};
 use crate::error::Result;
 use crate::name::IfName;
@@ -82,7 +82,7 @@ fn is_director(addresses: &[Address], director: &Director) -> bool {
     let mut own = director
         .addresses
         .iter()
-        .filter(|it| super::view::is_wide(&it.id.network) && !director.is_floating(it));
+        .filter(|it| super::scene::is_wide(&it.id.network) && !director.is_floating(it));
     own.any(|it| {
         addresses
             .iter()

@@ -103,8 +103,8 @@ fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
     if facts.two_readings().is_some() && !facts.is_standby() {
         areas.insert(Area::Traffic);
     }
-    let vips = super::view::carried_vips(cluster, &facts.node);
-    let quiet = super::view::receives(cluster, facts) && !vips.is_empty();
+    let vips = super::scene::carried_vips(cluster, &facts.node);
+    let quiet = super::scene::receives(cluster, facts) && !vips.is_empty();
     if quiet || !facts.arp.is_empty() {
         areas.insert(Area::Arp);
     }

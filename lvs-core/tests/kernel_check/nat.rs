@@ -215,7 +215,7 @@ pub(crate) fn ip_vs_is_not_there() {
         );
         let facts = check::Facts::gather(host, &cluster, &node, &gather).unwrap();
         assert!(!host.is_ipvs_loaded(), "looking does not load it");
-        check::on_machine(&cluster, &facts)
+        check::on_node(&cluster, &facts)
     });
     let found = codes(&report.unwrap());
     assert_eq!(

@@ -154,7 +154,7 @@ impl Web {
         let gathered = self.on(node, |host| {
             Facts::gather(host, &self.cluster, &state, &gather)
         });
-        check::on_machine(&self.cluster, &gathered.unwrap())
+        check::on_node(&self.cluster, &gathered.unwrap())
     }
 
     /// Does what the finding says, to the letter.

@@ -1,6 +1,6 @@
 //! A default route of IPv6 that a router advertises, on a machine that routes.
 
-use crate::check::view::{default_route, director_here, families, masquerades};
+use crate::check::scene::{default_route, director_here, families, masquerades};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 use crate::ipvs::Family;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::{around, carried_vips, director_here, receives};
+use crate::check::scene::{around, carried_vips, director_here, receives};
 use crate::check::{ArpAnswers, Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::name::IfName;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::view::{director_here, served};
+use crate::check::scene::{director_here, served};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 use crate::ipvs::{DaemonRole, ServiceId};
@@ -23,7 +23,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     };
     let daemons = facts.observed.iter().flat_map(|it| &it.daemons);
     let listens = daemons.into_iter().any(|it| it.role == DaemonRole::Backup);
-    match (listens, facts.ipvs_switch("backup_only")) {
+    match (listens, facts.ipvs_sysctl("backup_only")) {
         (true, Some(0)) => {
             let seen = format!("it is 0, and {again} is balanced here, too");
             let finding = Finding::new(Code::BALANCED_TWICE, SWITCH, seen).on(&facts.node);

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::stalled::stalled;
-use crate::check::view::{around, carrier, director_here, is_wide, server};
+use super::half_open::stalled;
+use crate::check::scene::{around, carrier, director_here, is_wide, server};
 use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::{Cluster, Director, RealServer, VirtualDestination, VirtualService};
 use crate::ipvs::{Connection, Forwarding};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding, Reading};
+use crate::check::scene::director_here;
+use crate::check::{Code, Facts, Finding, IpvsReading, ListedService};
 use crate::cluster::Cluster;
 use crate::ipvs::{Connection, Protocol, ServiceId};
 
@@ -15,7 +15,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(now) = facts.now() else {
         return Vec::new();
     };
-    if facts.ipvs_switch("expire_nodest_conn") != Some(0) {
+    if facts.ipvs_sysctl("expire_nodest_conn") != Some(0) {
         return Vec::new();
     }
     gone(now)
@@ -25,7 +25,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 }
 
 /// The destinations of living connections that their service does not have.
-fn gone(reading: &Reading) -> BTreeSet<SocketAddr> {
+fn gone(reading: &IpvsReading) -> BTreeSet<SocketAddr> {
     let connections = reading.connections.iter();
     let living = connections.filter(|connection| is_living(connection));
     let orphans = living.filter(|connection| is_orphan(reading, connection));
@@ -39,12 +39,12 @@ fn is_living(connection: &Connection) -> bool {
 }
 
 /// Only of services that are in the table: without one its connections are nobody's.
-fn is_orphan(reading: &Reading, connection: &Connection) -> bool {
+fn is_orphan(reading: &IpvsReading, connection: &Connection) -> bool {
     let id = ServiceId::Socket {
         protocol: connection.protocol,
         address: connection.service,
     };
-    let has = |entry: &Entry| {
+    let has = |entry: &ListedService| {
         let mut destinations = entry.destinations.iter();
         destinations.any(|it| {
             let id = it.destination.id;
@@ -54,7 +54,7 @@ fn is_orphan(reading: &Reading, connection: &Connection) -> bool {
     connection.protocol != Protocol(0) && reading.service(&id).is_some_and(|entry| !has(entry))
 }
 
-fn finding(facts: &Facts, now: &Reading, destination: SocketAddr) -> Finding {
+fn finding(facts: &Facts, now: &IpvsReading, destination: SocketAddr) -> Finding {
     let connections = now.connections.iter();
     let count = connections
         .filter(|it| it.destination == destination)

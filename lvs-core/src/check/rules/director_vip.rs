@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::{carrier, director_here};
+use crate::check::scene::{carrier, director_here};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director};
 

@@ -1,6 +1,6 @@
 //! The difference between file and machine: the plan that `apply` would carry out.
 
-use crate::check::view::state;
+use crate::check::scene::state;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::change::Step;
 use crate::cluster::{Cluster, Plan, PlanOptions};

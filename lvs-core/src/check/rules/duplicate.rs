@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::server_vip::has_neighbours;
-use crate::check::view::server_here;
+use crate::check::scene::server_here;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 use crate::net::AddressId;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::{director_here, served, taker};
-use crate::check::{Code, Facts, Finding, Listener};
+use crate::check::scene::{director_here, served, taker};
+use crate::check::{Code, Facts, Finding, ListeningSocket};
 use crate::cluster::{Cluster, Match};
 use crate::ipvs::Protocol;
 
@@ -34,7 +34,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 }
 
 /// Datagram sockets come and go with every question that a machine asks: only TCP is looked at.
-fn is_open(cluster: &Cluster, facts: &Facts, listener: &Listener, vip: IpAddr) -> bool {
+fn is_open(cluster: &Cluster, facts: &Facts, listener: &ListeningSocket, vip: IpAddr) -> bool {
     let port = listener.address.port();
     let to = Match {
         protocol: Protocol::TCP,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::view::{director_here, families, masquerades};
+use crate::check::scene::{director_here, families, masquerades};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director};
 use crate::ipvs::Family;

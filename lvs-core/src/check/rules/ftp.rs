@@ -1,6 +1,6 @@
 //! FTP, which opens a second connection.
 
-use crate::check::view::{director_here, sockets};
+use crate::check::scene::{director_here, sockets};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Forwarding, Protocol};

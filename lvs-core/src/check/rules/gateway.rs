@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{bypasses, default_route, families, masquerades, server_here};
+use crate::check::scene::{bypasses, default_route, families, masquerades, server_here};
 use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;

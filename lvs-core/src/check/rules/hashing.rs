@@ -1,6 +1,6 @@
 //! Schedulers that compute who serves whom.
 
-use crate::check::view::weight;
+use crate::check::scene::weight;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{SchedulerName, ServiceFlags, Weight};

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding};
+use crate::check::scene::director_here;
+use crate::check::{Code, Facts, Finding, ListedService};
 use crate::cluster::Cluster;
 use crate::ipvs::{DestinationStatus, Forwarding, SchedulerName, ServiceId};
 
@@ -22,14 +22,14 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     ours.flat_map(|entry| judge(facts, entry)).collect()
 }
 
-fn vip(entry: &Entry) -> Option<IpAddr> {
+fn vip(entry: &ListedService) -> Option<IpAddr> {
     match entry.status.service.id {
         ServiceId::Socket { address, .. } => Some(address.ip()),
         ServiceId::Fwmark { .. } => None,
     }
 }
 
-fn judge(facts: &Facts, entry: &Entry) -> Vec<Finding> {
+fn judge(facts: &Facts, entry: &ListedService) -> Vec<Finding> {
     let service = &entry.status.service;
     let finding = |code, seen: &str| Finding::new(code, service.id, seen).on(&facts.node);
     let mut found = Vec::new();

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::check::view::{director_here, served, server_here, sockets};
-use crate::check::{Code, Facts, Finding, Listener};
+use crate::check::scene::{director_here, served, server_here, sockets};
+use crate::check::{Code, Facts, Finding, ListeningSocket};
 use crate::cluster::{Cluster, VirtualDestination, VirtualService};
 use crate::ipvs::{Forwarding, Protocol};
 
@@ -77,7 +77,7 @@ fn arriving(
 
 /// Whether a socket gets the packets. One on `[::]` gets IPv4 too unless it is told not to, which
 /// cannot be seen.
-fn hears(listener: &Listener, protocol: Protocol, wanted: SocketAddr) -> bool {
+fn hears(listener: &ListeningSocket, protocol: Protocol, wanted: SocketAddr) -> bool {
     let everywhere = match (listener.address.ip(), wanted.ip()) {
         (IpAddr::V4(any), IpAddr::V4(_)) => any.is_unspecified(),
         (IpAddr::V6(any), _) => any.is_unspecified(),

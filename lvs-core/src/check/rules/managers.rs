@@ -1,6 +1,6 @@
 //! Other programs that hold the machine to other files.
 
-use crate::check::view::director_here;
+use crate::check::scene::director_here;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 use crate::name::IfName;

@@ -1,6 +1,6 @@
 //! Services by firewall mark: whether anything is marked for them, and what they take from others.
 
-use crate::check::view::{director_here, sockets, taker};
+use crate::check::scene::{director_here, sockets, taker};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Match, VirtualService};
 use crate::ipvs::ServiceId;

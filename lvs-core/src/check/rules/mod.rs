@@ -18,31 +18,31 @@ mod exposed;
 mod forwarding;
 mod ftp;
 mod gateway;
+mod half_open;
 mod hashing;
 mod kernel_table;
 mod listener;
-mod lo;
 mod managers;
 mod marks;
-pub(super) mod method;
+pub(super) mod method_change;
+mod network_on_lo;
 mod persistence;
 mod real_ip;
 mod redirects;
 mod redundancy;
 mod reuse;
-mod room;
 mod rp_filter;
+mod secondary_vip;
 mod server_vip;
 mod shared_link;
-mod source;
-mod stalled;
-mod subnet;
 mod sync;
 mod thresholds;
 mod traffic;
 mod tunnel;
+mod tunnel_mtu;
 mod udp;
 mod upstream;
+mod vip_as_source;
 mod weights;
 
 use super::{Facts, Finding};
@@ -68,7 +68,7 @@ const RULES: &[Rule] = &[
     hashing::check,
     kernel_table::check,
     listener::check,
-    lo::check,
+    network_on_lo::check,
     managers::check,
     marks::check,
     persistence::check,
@@ -76,12 +76,12 @@ const RULES: &[Rule] = &[
     redirects::check,
     redundancy::check,
     reuse::check,
-    room::check,
+    tunnel_mtu::check,
     rp_filter::check,
     server_vip::check,
     shared_link::check,
-    source::check,
-    subnet::check,
+    vip_as_source::check,
+    secondary_vip::check,
     sync::check,
     thresholds::check,
     traffic::check,

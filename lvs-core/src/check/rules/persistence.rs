@@ -1,6 +1,6 @@
 //! Clients that come back to their server.
 
-use crate::check::view::{director_here, weight};
+use crate::check::scene::{director_here, weight};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Family, Weight};
@@ -12,7 +12,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found: Vec<_> = services.clone().filter_map(wide).collect();
     let sticky = services.filter_map(|service| sticky_drain(cluster, service));
     found.extend(match director {
-        Some(facts) if facts.ipvs_switch("expire_quiescent_template") == Some(0) => {
+        Some(facts) if facts.ipvs_sysctl("expire_quiescent_template") == Some(0) => {
             let line = format!("sysctl -w {}=1", SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
             let here = sticky.map(|it| it.on(&facts.node).fix(line.clone()));
             here.collect::<Vec<_>>()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::served;
+use crate::check::scene::served;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, RealServer};
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{around, carrier, facts_of, server};
+use crate::check::scene::{around, carrier, facts_of, server};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director, VirtualService};
 use crate::ipvs::Forwarding;

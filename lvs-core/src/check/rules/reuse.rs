@@ -1,6 +1,6 @@
 //! Client ports that are used again soon, on old kernels.
 
-use crate::check::view::director_here;
+use crate::check::scene::director_here;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 
@@ -11,8 +11,8 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let director = facts.filter(|facts| director_here(cluster, facts).is_some());
     let found = director.filter(|facts| {
         facts.kernel_version().is_some_and(|it| it < MENDED)
-            && facts.ipvs_switch("conn_reuse_mode") == Some(1)
-            && facts.ipvs_switch("conntrack").is_some_and(|it| it != 0)
+            && facts.ipvs_sysctl("conn_reuse_mode") == Some(1)
+            && facts.ipvs_sysctl("conntrack").is_some_and(|it| it != 0)
     });
     let found = found.map(|facts| {
         let seen = format!(

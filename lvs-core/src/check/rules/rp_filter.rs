@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::view::{around, families, server_here, state};
+use crate::check::scene::{around, families, server_here, state};
 use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::ipvs::{Family, Forwarding};

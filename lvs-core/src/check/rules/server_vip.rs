@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::tunnel::is_fit;
-use crate::check::view::{carried_vips, receives, state};
+use crate::check::scene::{carried_vips, receives, state};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::change::{Action, Change};
 use crate::cluster::{Cluster, DesiredState};

@@ -1,7 +1,7 @@
 //! The link that direct routing needs between director and real server.
 
 use super::real_ip;
-use crate::check::view::{around, families};
+use crate::check::scene::{around, families};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::{Family, Forwarding};

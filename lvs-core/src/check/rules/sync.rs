@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::director_here;
+use crate::check::scene::director_here;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Sync};
 

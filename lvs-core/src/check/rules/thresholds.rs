@@ -1,6 +1,6 @@
 //! Thresholds: what they mean, and destinations that reached theirs.
 
-use crate::check::view::{director_here, state};
+use crate::check::scene::{director_here, state};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, DesiredState, VirtualDestination, VirtualService};
 use crate::ipvs::{Destination, DestinationStatus, ServiceId, Weight};

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::clients::is_hopeless;
-use super::stalled::stalled;
+use super::half_open::stalled;
 use super::thresholds::is_full;
-use crate::check::view::{director_here, is_of, machine};
-use crate::check::{Code, Entry, Facts, Finding, Reading};
+use crate::check::scene::{director_here, is_of, machine};
+use crate::check::{Code, Facts, Finding, IpvsReading, ListedService};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Forwarding, ServiceId, Weight};
 
@@ -59,8 +59,8 @@ struct Seen<'a> {
     cluster: &'a Cluster,
     facts: &'a Facts,
     service: &'a VirtualService,
-    before: &'a Entry,
-    after: &'a Entry,
+    before: &'a ListedService,
+    after: &'a ListedService,
 }
 
 impl Seen<'_> {
@@ -87,8 +87,8 @@ impl Seen<'_> {
     }
 
     /// Whether a connection began. Counters may be some seconds late, connections are not.
-    fn is_asked(&self, first: &Reading, last: &Reading) -> bool {
-        let clients = |reading: &Reading| -> BTreeSet<SocketAddr> {
+    fn is_asked(&self, first: &IpvsReading, last: &IpvsReading) -> bool {
+        let clients = |reading: &IpvsReading| -> BTreeSet<SocketAddr> {
             let connections = reading.connections.iter();
             let ours = connections.filter(|it| is_of(self.cluster, self.service, it));
             ours.map(|it| it.client).collect()

@@ -1,7 +1,7 @@
 //! The devices and ports of a real server that unwrap what a director has wrapped, and what the director
 //! wraps it in.
 
-use crate::check::view::state;
+use crate::check::scene::state;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, DesiredState, Observed};
 use crate::ipvs::{Destination, Forwarding, ServiceId};

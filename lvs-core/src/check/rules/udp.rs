@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding, Reading};
+use crate::check::scene::director_here;
+use crate::check::{Code, Facts, Finding, IpvsReading, ListedService};
 use crate::cluster::Cluster;
 use crate::ipvs::{Connection, Protocol, ServiceId, Weight};
 
@@ -25,11 +25,11 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     found.collect()
 }
 
-fn is_udp(entry: &Entry) -> bool {
+fn is_udp(entry: &ListedService) -> bool {
     matches!(entry.status.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP)
 }
 
-fn drained(entry: &Entry) -> BTreeSet<SocketAddr> {
+fn drained(entry: &ListedService) -> BTreeSet<SocketAddr> {
     let destinations = entry.destinations.iter().map(|it| &it.destination);
     let drained = destinations.filter(|it| it.weight == Weight::DRAIN);
     drained
@@ -39,7 +39,11 @@ fn drained(entry: &Entry) -> BTreeSet<SocketAddr> {
 
 /// The drained destinations of connections that were renewed between the readings: left alone, an
 /// entry's time runs out.
-fn stuck(first: &Reading, last: &Reading, drained: BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
+fn stuck(
+    first: &IpvsReading,
+    last: &IpvsReading,
+    drained: BTreeSet<SocketAddr>,
+) -> BTreeSet<SocketAddr> {
     let same = |a: &Connection, b: &Connection| {
         (a.client, a.service, a.destination) == (b.client, b.service, b.destination)
     };
@@ -55,7 +59,7 @@ fn stuck(first: &Reading, last: &Reading, drained: BTreeSet<SocketAddr>) -> BTre
     living.filter(renewed).map(|it| it.destination).collect()
 }
 
-fn finding(facts: &Facts, entry: &Entry, destination: SocketAddr) -> Finding {
+fn finding(facts: &Facts, entry: &ListedService, destination: SocketAddr) -> Finding {
     let id = entry.status.service.id;
     let seen = "it is drained, and its clients keep sending".to_owned();
     Finding::new(Code::STUCK_UDP, format!("{destination} of {id}"), seen)

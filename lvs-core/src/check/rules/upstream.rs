@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{around, carrier, facts_of, is_wide};
+use crate::check::scene::{around, carrier, facts_of, is_wide};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director};
 use crate::net::Address;

@@ -1,7 +1,7 @@
 //! Whether anybody takes connections.
 
-use crate::check::view::{director_here, weight};
-use crate::check::{Code, Entry, Facts, Finding, Severity};
+use crate::check::scene::{director_here, weight};
+use crate::check::{Code, Facts, Finding, ListedService, Severity};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::Weight;
 
@@ -22,7 +22,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     found
 }
 
-fn here(facts: &Facts, entry: &Entry) -> Option<Finding> {
+fn here(facts: &Facts, entry: &ListedService) -> Option<Finding> {
     let mut weights = entry.destinations.iter().map(|it| it.destination.weight);
     let nobody = weights.all(|weight| weight == Weight::DRAIN);
     let seen = match entry.destinations.len() {

@@ -1,6 +1,6 @@
 //! Networks on lo, where every address of them becomes the machine's own.
 
-use crate::check::view::is_wide;
+use crate::check::scene::is_wide;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, NodeName};
 use crate::name::IfName;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{around, carried_vips, director_here, facts_of};
+use crate::check::scene::{around, carried_vips, director_here, facts_of};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;

@@ -1,6 +1,6 @@
 //! Addresses that hang on another one.
 
-use crate::check::view::{director_here, facts_of, is_wide};
+use crate::check::scene::{director_here, facts_of, is_wide};
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::Cluster;
 use crate::net::{Address, IpNet};

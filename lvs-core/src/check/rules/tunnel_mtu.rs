@@ -1,6 +1,6 @@
 //! Room for the tunnel: what clients send grows when it is wrapped, so that they have to send less.
 
-use crate::check::view::{around, default_route, facts_of, server_here};
+use crate::check::scene::{around, default_route, facts_of, server_here};
 use crate::check::{Code, Facts, Finding, Severity};
 use crate::cluster::change::{Action, Change};
 use crate::cluster::{Cluster, RealServer};

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::check::view::is_of;
-use crate::check::{Facts, Reading};
+use crate::check::scene::is_of;
+use crate::check::{Facts, IpvsReading};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Connection, Protocol, Seconds};
 
@@ -40,7 +40,7 @@ pub(super) fn stalled<'a>(
         .collect()
 }
 
-fn has_waited(readings: &[Reading], last: &Reading, now: &Connection) -> bool {
+fn has_waited(readings: &[IpvsReading], last: &IpvsReading, now: &Connection) -> bool {
     let mut earlier = readings
         .iter()
         .filter(|it| last.at.saturating_sub(it.at) >= A_SECOND);
@@ -56,7 +56,7 @@ fn is_half_open(connection: &Connection) -> bool {
     connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
 }
 
-fn before<'a>(first: &'a Reading, now: &Connection) -> Option<&'a Connection> {
+fn before<'a>(first: &'a IpvsReading, now: &Connection) -> Option<&'a Connection> {
     let ends = |it: &Connection| -> (SocketAddr, SocketAddr) { (it.client, it.destination) };
     let mut connections = first.connections.iter();
     connections.find(|it| ends(it) == ends(now) && it.service == now.service)
