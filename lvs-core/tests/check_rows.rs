@@ -2,7 +2,10 @@
 //! that collected them, from how-tos, manuals, bug reports and experiments.
 #![cfg(all(feature = "check", feature = "toml"))]
 
+use std::fs;
+
 use lvs_core::Cluster;
+use lvs_core::check::Code;
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
@@ -504,5 +507,22 @@ fn every_mistake_is_found_where_it_says() {
             };
             assert!(held, "{number} {mistake}");
         }
+    }
+}
+
+/// So that `grep -rl` with the code leads to its texts and its logic.
+#[test]
+fn every_code_is_in_one_file_of_the_rules() {
+    let sources: Vec<_> = ["src/check", "src/check/rules"]
+        .into_iter()
+        .flat_map(|directory| fs::read_dir(directory).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for code in Code::all() {
+        let quoted = format!("\"{code}\"");
+        let files = sources.iter().filter(|text| text.contains(&quoted)).count();
+        assert_eq!(files, 1, "{code}");
     }
 }

@@ -1,33 +1,12 @@
-//! One thing that is wrong.
+//! A finding: what is wrong, its impact and how to fix it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Code;
+use super::kind::FindingKind;
+use super::{Code, Severity};
 use crate::cluster::NodeName;
-
-/// How bad a finding is; the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// It works until something happens.
-    Warning,
-    /// It does not work, for somebody at least.
-    Error,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
-    }
-}
 
 /// What was seen, its impact, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,19 +28,22 @@ pub struct Finding {
     pub fix: Vec<String>,
 }
 
-impl Finding {
-    pub(super) fn new(code: Code, object: impl fmt::Display, seen: impl Into<String>) -> Self {
-        Self {
-            code,
-            severity: code.severity(),
+impl FindingKind {
+    /// Returns a finding of this kind, about the cluster as long as no node is named.
+    pub(super) fn finding(&self, object: impl fmt::Display, seen: impl Into<String>) -> Finding {
+        Finding {
+            code: self.code,
+            severity: self.severity,
             node: None,
             object: object.to_string(),
             seen: seen.into(),
-            impact: code.impact().to_owned(),
+            impact: self.impact.to_owned(),
             fix: Vec::new(),
         }
     }
+}
 
+impl Finding {
     pub(super) fn on(mut self, node: &NodeName) -> Self {
         self.node = Some(node.clone());
         self

@@ -29,26 +29,31 @@
 //! # Ok::<(), lvs_core::cluster::DocumentError>(())
 //! ```
 
+mod area;
 mod code;
 mod effective;
 mod facts;
 mod finding;
 mod gather;
+mod kind;
 mod probe;
 mod procfs;
 mod report;
 mod rules;
 mod scene;
+mod severity;
 mod sntp;
 mod sockets;
 mod table;
 
-pub use code::{Area, Code};
+pub use area::Area;
+pub use code::Code;
 pub use effective::Effective;
 pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListedService, ListeningSocket};
-pub use finding::{Finding, Severity};
+pub use finding::Finding;
 pub use gather::Gather;
 pub use report::Report;
+pub use severity::Severity;
 
 use crate::cluster::Cluster;
 

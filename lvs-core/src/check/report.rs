@@ -75,7 +75,7 @@ fn without_repetitions(found: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Says no more than that something is wrong: left out where this machine shows what it is.
-const fn is_symptom(code: Code) -> bool {
+fn is_symptom(code: Code) -> bool {
     matches!(code, Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC)
 }
 

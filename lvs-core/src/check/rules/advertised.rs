@@ -1,10 +1,20 @@
 //! A default route of IPv6 that a router advertises, on a machine that routes.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{default_route, director_here, families, masquerades};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::Cluster;
 use crate::ipvs::Family;
 use crate::sysctl::SysctlKey;
+
+kinds! {
+    ADVERTISED_ROUTE = "LVS064", Warning, Routing,
+    title: "The director's IPv6 default route is not renewed",
+    impact: "it goes when its lifetime ends or forwarding is switched on, and with it all answers to distant clients",
+    explanation: "accept_ra=1 means that advertisements of routers are heeded only while the machine does not route itself, and masquerading of IPv6 makes it route. \
+        The default route that was there already stays until its lifetime, half an hour mostly, is over; then clients beyond the router get no answer. \
+        Set accept_ra=2 on that interface, or name the gateway in the file. With 0 systemd-networkd or the like listens, and goes on.";
+}
 
 /// The kernel's number for routes that were advertised (`RTPROT_RA`).
 const ADVERTISED: u8 = 9;
@@ -30,7 +40,8 @@ fn judge(facts: &Facts) -> Option<Finding> {
     let deaf = facts.sysctls.get(&key)? == UNLESS_ROUTING;
     let seen = "it is 1, and the default route was advertised there";
     deaf.then(|| {
-        Finding::new(Code::ADVERTISED_ROUTE, &key, seen)
+        ADVERTISED_ROUTE
+            .finding(&key, seen)
             .on(&facts.node)
             .fix(format!("sysctl -w {key}=2"))
             .fix("or in the file: gateway of the director")

@@ -2,9 +2,19 @@
 
 use std::net::Ipv4Addr;
 
-use crate::check::{Code, Facts, Finding};
+use crate::check::kind::kinds;
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, NodeName};
 use crate::net::{Address, IpNet};
+
+kinds! {
+    BROADCAST = "LVS008", Warning, Addresses,
+    title: "A single address has the broadcast of a network",
+    impact: "packets to that broadcast address are taken for this machine's, on an interface that has no such network",
+    explanation: "A /32 has no network, so its broadcast address is the address itself or none. Recipes that copy the broadcast of the subnet make the kernel \
+        treat that subnet's broadcasts as local. The broadcast cannot be changed in place: delete the address and add it again, \
+        on a real server with the ARP switches set.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let here = facts.iter().flat_map(|facts| {
@@ -30,7 +40,7 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     let wrong = network.prefix_len() == 32 && broadcast != ip && broadcast != Ipv4Addr::UNSPECIFIED;
     let seen = format!("{network} on {interface} has the broadcast {broadcast}");
     wrong.then(|| {
-        Finding::new(Code::BROADCAST, &address.id, seen)
+        BROADCAST.finding(&address.id, seen)
             .on(node)
             .fix(format!(
                 "ip address del {network} dev {interface} && ip address add {network} broadcast {ip} dev {interface}"

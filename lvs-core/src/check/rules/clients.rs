@@ -3,10 +3,26 @@
 use std::net::IpAddr;
 
 use super::half_open::stalled;
+use crate::check::kind::kinds;
 use crate::check::scene::{around, carrier, director_here, is_wide, server};
-use crate::check::{Code, Facts, Finding, Severity};
+use crate::check::{Facts, Finding, Severity};
 use crate::cluster::{Cluster, Director, RealServer, VirtualDestination, VirtualService};
 use crate::ipvs::{Connection, Forwarding};
+
+kinds! {
+    CLIENT_ON_SERVER_NETWORK = "LVS018", Warning, Routing,
+    title: "Clients may be on the real servers' network",
+    impact: "a real server answers a neighbour directly, past the director, and the client drops the answer",
+    explanation: "With NAT a client on a network of the real servers is reached by them without any gateway. Its answers come from the real IP, not the virtual one. \
+        Other clients work, which makes it hard to find; on the director its connections stay in SYN_RECV. \
+        Keep clients off that network, or use direct routing, which does not mind.";
+
+    DIRECTOR_AS_CLIENT = "LVS041", Warning, Traffic,
+    title: "The director is a client of its own service",
+    impact: "with direct routing the real server answers itself, for it has the address too; such a test always fails",
+    explanation: "A connection from the director to its own virtual IP has the virtual IP or an address of its own as source. In direct routing the real server \
+        owns the virtual IP and its answer never comes back. The service may be well: test it from a client.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -45,7 +61,8 @@ fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) 
         shared.name
     );
     Some(
-        Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+        CLIENT_ON_SERVER_NETWORK
+            .finding(service.service.id, seen)
             .on(&director.name)
             .fix("give the virtual IP a network without real servers")
             .fix("or in the file: forwarding = \"dr\""),
@@ -111,7 +128,8 @@ fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
             server.name
         );
         Some(
-            Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+            CLIENT_ON_SERVER_NETWORK
+                .finding(service.service.id, seen)
                 .severity(Severity::Error)
                 .on(&facts.node)
                 .fix("move the client to another network")
@@ -132,7 +150,8 @@ fn own_client(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
             .ip();
         let seen = format!("the client {client} is this machine, and gets no answer");
         Some(
-            Finding::new(Code::DIRECTOR_AS_CLIENT, service.service.id, seen)
+            DIRECTOR_AS_CLIENT
+                .finding(service.service.id, seen)
                 .on(&facts.node)
                 .fix("test the service from a client"),
         )

@@ -3,10 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::director_here;
-use crate::check::{Code, Facts, Finding, IpvsReading, ListedService};
+use crate::check::{Facts, Finding, IpvsReading, ListedService};
 use crate::cluster::Cluster;
 use crate::ipvs::{Connection, Protocol, ServiceId};
+
+kinds! {
+    GONE_DESTINATION = "LVS039", Warning, Traffic,
+    title: "Connections to a real server that was removed",
+    impact: "their packets are dropped silently until the connection expires, up to 15 minutes",
+    explanation: "The kernel keeps connections whose destination was deleted, and drops their packets unless net/ipv4/vs/expire_nodest_conn is 1; \
+        then the first packet ends the connection and the client can go elsewhere. Drain before removing, or set the switch.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
@@ -60,7 +69,8 @@ fn finding(facts: &Facts, now: &IpvsReading, destination: SocketAddr) -> Finding
         .filter(|it| it.destination == destination)
         .count();
     let seen = format!("{count} connections go to {destination}, which is no destination any more");
-    Finding::new(Code::GONE_DESTINATION, destination, seen)
+    GONE_DESTINATION
+        .finding(destination, seen)
         .on(&facts.node)
         .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
 }

@@ -1,8 +1,18 @@
 //! The table of the kernel's connection tracker.
 
-use crate::check::{Code, Facts, Finding, Severity};
+use crate::check::kind::kinds;
+use crate::check::{Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::sysctl::SysctlKey;
+
+kinds! {
+    CONNTRACK_FULL = "LVS059", Warning, Routing,
+    title: "The connection tracker's table is nearly full",
+    impact: "when it is, the kernel drops packets of new connections at random",
+    explanation: "Where a firewall keeps state, or net/ipv4/vs/conntrack is on, each connection has an entry in nf_conntrack as well, and stays there for minutes after its end. \
+        A full table drops what is new, and the kernel logs \"table full, dropping packet\". Raise net/netfilter/nf_conntrack_max, shorten its timeouts, \
+        or leave the traffic of services untracked (notrack).";
+}
 
 const MOST: &str = "net/netfilter/nf_conntrack_max";
 const COUNT: &str = "net/netfilter/nf_conntrack_count";
@@ -25,7 +35,8 @@ fn judge(facts: &Facts) -> Option<Finding> {
         Severity::Warning
     };
     full.then(|| {
-        Finding::new(Code::CONNTRACK_FULL, MOST, seen)
+        CONNTRACK_FULL
+            .finding(MOST, seen)
             .severity(severity)
             .on(&facts.node)
             .fix(format!("sysctl -w {MOST}={}", count.saturating_mul(4)))

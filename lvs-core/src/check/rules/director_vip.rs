@@ -3,9 +3,26 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{carrier, director_here};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Director};
+
+kinds! {
+    VIP_MISSING_ON_DIRECTOR = "LVS006", Error, Addresses,
+    title: "The director lacks the virtual IP",
+    impact: "nobody answers for it, and packets that arrive all the same are not delivered to IPVS",
+    explanation: "IPVS sees packets on their way to a local socket; a virtual IP that is no address of the director never comes that far. \
+        Clients see \"no route to host\" and the service counts nothing. Somebody deleted it, or another address of its network went away and took it along. \
+        Add it with the prefix of the file.";
+
+    FLOATING_ON_STANDBY = "LVS060", Error, Arp,
+    title: "A standby director carries an address of the active one",
+    impact: "both directors answer for it, and neighbours go to the one they heard last",
+    explanation: "Of two directors only the active one may carry the floating addresses: virtual IPs, and the gateway of masqueraded real servers. \
+        A standby that has one as well was never told that it is standby, or somebody added the address by hand. \
+        Take it away there, or make that one active and the other one standby; who decides that is a VRRP daemon like keepalived.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
@@ -42,7 +59,8 @@ fn floating(director: &Director, facts: &Facts) -> Vec<Finding> {
     let found = carried.map(|address| {
         let id = &address.id;
         let seen = format!("{} has it, and is not the active one", id.interface);
-        Finding::new(Code::FLOATING_ON_STANDBY, id, seen)
+        FLOATING_ON_STANDBY
+            .finding(id, seen)
             .on(&facts.node)
             .fix(format!(
                 "ip address del {} dev {}",
@@ -57,7 +75,8 @@ fn floating(director: &Director, facts: &Facts) -> Vec<Finding> {
 fn finding(director: &Director, facts: &Facts, vip: IpAddr) -> Option<Finding> {
     let id = &carrier(director, vip)?.id;
     let seen = format!("no interface has {vip}");
-    let finding = Finding::new(Code::VIP_MISSING_ON_DIRECTOR, id, seen)
+    let finding = VIP_MISSING_ON_DIRECTOR
+        .finding(id, seen)
         .on(&facts.node)
         .fix(format!(
             "ip address add {} dev {}",

@@ -1,9 +1,18 @@
 //! The difference between file and machine: the plan that `apply` would carry out.
 
+use crate::check::kind::kinds;
 use crate::check::scene::state;
 use crate::check::{Code, Facts, Finding};
 use crate::cluster::change::Step;
 use crate::cluster::{Cluster, Plan, PlanOptions};
+
+kinds! {
+    DRIFT = "LVS044", Warning, Upkeep,
+    title: "The machine is not as the file says",
+    impact: "what the file promises is not, or no longer, there",
+    explanation: "Comparing the file with the machine gives a plan that is not empty: something was never applied, was changed by hand, or is gone since a restart. \
+        lvsctl plan shows each step with its reason, lvsctl apply takes them and reverts them all if one fails.";
+}
 
 /// More steps than this are only counted.
 const SHOWN: usize = 5;
@@ -94,15 +103,15 @@ fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
         seen.push_str(&format!(" and {} more", steps.len() - SHOWN));
     }
     Some(
-        Finding::new(
-            Code::DRIFT,
-            first.action.name(),
-            format!("the plan is not empty: {seen}"),
-        )
-        .on(&facts.node)
-        .fix(match refused {
-            true => "lvsctl apply FILE --take-over",
-            false => "lvsctl apply FILE",
-        }),
+        DRIFT
+            .finding(
+                first.action.name(),
+                format!("the plan is not empty: {seen}"),
+            )
+            .on(&facts.node)
+            .fix(match refused {
+                true => "lvsctl apply FILE --take-over",
+                false => "lvsctl apply FILE",
+            }),
     )
 }

@@ -3,10 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, served, taker};
-use crate::check::{Code, Facts, Finding, ListeningSocket};
+use crate::check::{Facts, Finding, ListeningSocket};
 use crate::cluster::{Cluster, Match};
 use crate::ipvs::Protocol;
+
+kinds! {
+    EXPOSED = "LVS058", Note, Upkeep,
+    title: "Daemons of the director can be reached by the virtual IP",
+    impact: "what was meant for administrators is open to clients",
+    explanation: "A daemon that listens on every address listens on the virtual IP, too. Packets to a port that belongs to no service are the director's own as on any other address. \
+        Firewalls that were written before the virtual IP often do not name it. Bind such daemons to an address of the director's own, or close the ports.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) =
@@ -23,7 +32,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             "the director's own tcp {} can be reached by {vip}",
             told.join(" ")
         );
-        let finding = Finding::new(Code::EXPOSED, vip, seen).on(&facts.node);
+        let finding = EXPOSED.finding(vip, seen).on(&facts.node);
         (!ports.is_empty()).then(|| {
             finding
                 .fix("bind them to an address of the director's own")

@@ -2,12 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, families, masquerades};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Director};
 use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
+
+kinds! {
+    FORWARDING = "LVS019", Error, Routing,
+    title: "The director does not route where answers arrive",
+    impact: "answers of the real servers are dropped on the director",
+    explanation: "IPVS sends masqueraded requests on by itself, but answers are routed like any packet: the interface where they arrive needs forwarding=1. \
+        That is the interface's own switch. ip_forward sets it everywhere, but only when its value changes, so ip_forward=1 does not prove it. \
+        Direct routing needs none of this. It shows as packets in and none out.";
+}
 
 /// The switch of IPv6; its interfaces follow it.
 const IPV6: &str = "net/ipv6/conf/all/forwarding";
@@ -51,9 +61,7 @@ fn finding(facts: &Facts, key: String) -> Finding {
         true => format!("sysctl -w {}=1", SysctlKey::IP_FORWARD),
         false => format!("sysctl -w {key}=1"),
     };
-    Finding::new(Code::FORWARDING, key, seen)
-        .on(&facts.node)
-        .fix(fix)
+    FORWARDING.finding(key, seen).on(&facts.node).fix(fix)
 }
 
 /// The director's interfaces where answers arrive: those on a network of a masqueraded real server.

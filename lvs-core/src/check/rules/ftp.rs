@@ -1,9 +1,19 @@
 //! FTP, which opens a second connection.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, sockets};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Forwarding, Protocol};
+
+kinds! {
+    FTP = "LVS023", Warning, Services,
+    title: "FTP whose data connections find another real server",
+    impact: "login works, and the first listing or transfer hangs",
+    explanation: "An FTP client opens a second connection for data. With NAT only the module ip_vs_ftp understands where to; without it, the real server's own \
+        address is told to the client. With direct routing the service needs persistence, so that both connections meet the same real server. \
+        Load ip_vs_ftp, or add persistence.";
+}
 
 /// The module that understands it, for masquerading only.
 const MODULE: &str = "ip_vs_ftp";
@@ -27,7 +37,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         } else {
             return None;
         };
-        Some(Finding::new(Code::FTP, service.service.id, seen).fix(fix))
+        Some(FTP.finding(service.service.id, seen).fix(fix))
     });
     found.collect()
 }

@@ -2,10 +2,32 @@
 
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{bypasses, default_route, families, masquerades, server_here};
-use crate::check::{Code, Facts, Finding, Severity};
+use crate::check::{Facts, Finding, Severity};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
+
+kinds! {
+    NAT_GATEWAY = "LVS013", Error, Routing,
+    title: "Answers of a masqueraded real server bypass the director",
+    impact: "clients get answers from an address they never spoke to, and drop them",
+    explanation: "With NAT the director rewrites requests, and must rewrite answers back; they have to pass through it. So the default gateway of the real server is \
+        an address of the director on its network. Otherwise connections stay in SYN_RECV, and the service counts packets in and none out. \
+        Set the gateway to the director's address.";
+
+    DR_GATEWAY = "LVS014", Error, Routing,
+    title: "A real server answers through the director, which it should bypass",
+    impact: "the director drops packets that claim to come from its own virtual IP",
+    explanation: "In direct routing and tunnels answers carry the virtual IP as their source and go straight to the client. Sent through the director, they arrive there with a source \
+        that is its own address, which the kernel takes for a forgery. Let the real server use the router as gateway.";
+
+    NO_DEFAULT_ROUTE = "LVS016", Warning, Routing,
+    title: "A real server has no default route",
+    impact: "clients outside its own networks get no answer",
+    explanation: "A real server answers clients itself, by its own routing table. Without a default route only clients on its own networks are reached, \
+        and all others see a connection that never comes about. With NAT the gateway is the director, with direct routing the router.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -86,7 +108,7 @@ fn masqueraded_by(
         None => "is not the director".to_owned(),
     };
     let seen = format!("its gateway is {gateway}, which {problem}");
-    let finding = Finding::new(Code::NAT_GATEWAY, default(family), seen).on(&server.name);
+    let finding = NAT_GATEWAY.finding(default(family), seen).on(&server.name);
     Some(with_gateway(cluster, server, family, finding))
 }
 
@@ -109,7 +131,7 @@ fn with_gateway(
 /// The file leaves it to us, and it is not clear what should be done.
 fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<Finding> {
     let object = default(family);
-    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, object, seen).on(&server.name);
+    let finding = |seen: String| NAT_GATEWAY.finding(object, seen).on(&server.name);
     match cluster.gateways(server, family).as_slice() {
         [_] => None,
         [] => Some(
@@ -134,7 +156,8 @@ fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<
     let room = room(cluster, server, gateway.into());
     let seen = format!("its gateway is {gateway}, the director");
     wrong.then(|| {
-        Finding::new(Code::DR_GATEWAY, default(gateway.into()), seen)
+        DR_GATEWAY
+            .finding(default(gateway.into()), seen)
             .on(&server.name)
             .fix(format!("ip route replace default via {router}{room}"))
             .fix(format!("in the file: gateway = \"{router}\""))
@@ -143,7 +166,9 @@ fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<
 
 fn no_way_back(cluster: &Cluster, server: &RealServer, family: Family) -> Finding {
     let seen = format!("there is no default route of {family}");
-    let finding = Finding::new(Code::NO_DEFAULT_ROUTE, default(family), seen).on(&server.name);
+    let finding = NO_DEFAULT_ROUTE
+        .finding(default(family), seen)
+        .on(&server.name);
     let room = room(cluster, server, family);
     match server.gateway {
         Some(gateway) => finding.fix(format!("ip route replace default via {gateway}{room}")),

@@ -3,10 +3,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::check::kind::kinds;
 use crate::check::scene::is_of;
 use crate::check::{Facts, IpvsReading};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Connection, Protocol, Seconds};
+
+kinds! {
+    HALF_OPEN = "LVS036", Error, Traffic,
+    title: "Connections do not come about",
+    impact: "clients of this real server wait until they give up",
+    explanation: "Connections stay in SYN_RECV between two readings: the request was sent on, and no answer of the client ever came back. \
+        The real server drops it (no virtual IP, rp_filter, a firewall, switched off), or its answer goes astray (gateway, anti-spoofing of a cloud). \
+        Run check on the real server; where the director could tell the cause itself it names that instead.";
+}
 
 /// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
 /// works an answer takes a few milliseconds.

@@ -1,9 +1,18 @@
 //! Schedulers that compute who serves whom.
 
+use crate::check::kind::kinds;
 use crate::check::scene::weight;
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{SchedulerName, ServiceFlags, Weight};
+
+kinds! {
+    HASH_WITHOUT_FALLBACK = "LVS022", Warning, Services,
+    title: "A hashing scheduler keeps choosing a drained real server",
+    impact: "the clients that hash to it are refused instead of going elsewhere",
+    explanation: "mh, sh and dh compute the destination from the client's (dh: the service's) address. A server of weight 0 keeps its place in their table, so that other clients do not move, \
+        and its own clients are refused unless the service has the scheduler's fallback flag. Add sh-fallback or mh-fallback; dh has none.";
+}
 
 pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
     let services = cluster.services().iter();
@@ -35,5 +44,9 @@ fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
         "{scheduler} keeps choosing {}, which is drained",
         first.real_server
     );
-    Some(Finding::new(Code::HASH_WITHOUT_FALLBACK, service.service.id, seen).fix(fix))
+    Some(
+        HASH_WITHOUT_FALLBACK
+            .finding(service.service.id, seen)
+            .fix(fix),
+    )
 }

@@ -2,10 +2,44 @@
 
 use std::net::IpAddr;
 
+use crate::check::kind::{FindingKind, kinds};
 use crate::check::scene::director_here;
-use crate::check::{Code, Facts, Finding, ListedService};
+use crate::check::{Facts, Finding, ListedService};
 use crate::cluster::Cluster;
 use crate::ipvs::{DestinationStatus, Forwarding, SchedulerName, ServiceId};
+
+kinds! {
+    PORT_ZERO = "LVS024", Error, Services,
+    title: "A service of every port has no persistence",
+    impact: "the kernel schedules nothing for it and only logs that port zero needs persistence",
+    explanation: "Port 0 means every port, and works only for persistent services. The kernel accepts it without persistence over netlink all the same, \
+        though ipvsadm refuses it. Name a port, or give the service persistence.";
+
+    NOT_LOADED = "LVS030", Error, Services,
+    title: "IPVS is not loaded on the director",
+    impact: "nothing is balanced: packets to the virtual IP meet this machine's own ports",
+    explanation: "The module ip_vs is not in the kernel, so no service can be. It is loaded by whatever changes the table for the first time; \
+        usually this means that nothing was applied since the machine started. Run lvsctl apply, and see that it runs at every start.";
+
+    NO_SCHEDULER = "LVS031", Error, Services,
+    title: "A service has no scheduler",
+    impact: "the kernel refuses every new connection",
+    explanation: "The kernel reports the scheduler of this service as none. It was set so by hand, or its module is gone. \
+        Every new connection is refused, though the destinations and their weights look well. \
+        Load the module ip_vs_NAME and edit the service; lvsctl apply does both.";
+
+    PORT_WITHOUT_NAT = "LVS032", Warning, Services,
+    title: "A destination of direct routing has another port",
+    impact: "packets keep the port of the service, so nothing ever reaches the port that is shown",
+    explanation: "Only masquerading rewrites ports. The kernel stores another port for direct routing and tunnels all the same, and shows it in every listing, \
+        but packets arrive at the service's port. ipvsadm corrects it silently; other programs do not. Use the service's port, or masquerading.";
+
+    DEAD_DESTINATION = "LVS043", Error, Services,
+    title: "A destination that no packet can reach",
+    impact: "its share of the clients gets no answer",
+    explanation: "The kernel's table has a destination whose address is loopback, or the virtual IP itself without being local delivery. \
+        The kernel takes 127.0.0.1 without a word, and packets of clients for it are dropped as martians. Delete it and use the machine's own address.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
@@ -13,7 +47,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     };
     if facts.ipvs_loaded == Some(false) {
         let seen = "the module ip_vs is not in the kernel";
-        let finding = Finding::new(Code::NOT_LOADED, "ip_vs", seen).on(&facts.node);
+        let finding = NOT_LOADED.finding("ip_vs", seen).on(&facts.node);
         return vec![finding.fix("lvsctl apply FILE")];
     }
     let vips = cluster.virtual_ips();
@@ -31,16 +65,16 @@ fn vip(entry: &ListedService) -> Option<IpAddr> {
 
 fn judge(facts: &Facts, entry: &ListedService) -> Vec<Finding> {
     let service = &entry.status.service;
-    let finding = |code, seen: &str| Finding::new(code, service.id, seen).on(&facts.node);
+    let finding = |kind: &FindingKind, seen: &str| kind.finding(service.id, seen).on(&facts.node);
     let mut found = Vec::new();
     if service.scheduler == SchedulerName::NONE {
-        let finding = finding(Code::NO_SCHEDULER, "its scheduler is none");
+        let finding = finding(&NO_SCHEDULER, "its scheduler is none");
         found.push(finding.fix("lvsctl apply FILE"));
     }
     let every_port = matches!(service.id, ServiceId::Socket { address, .. } if address.port() == 0);
     if every_port && service.persistence.is_none() {
         let finding = finding(
-            Code::PORT_ZERO,
+            &PORT_ZERO,
             "it is a service of every port without persistence",
         );
         found.push(finding.fix("lvsctl apply FILE --take-over, which deletes it or gives it the persistence of the file"));
@@ -65,7 +99,8 @@ fn dead(facts: &Facts, service: ServiceId, status: &DestinationStatus) -> Option
     };
     let object = format!("{} of {service}", destination.id);
     Some(
-        Finding::new(Code::DEAD_DESTINATION, object, format!("{ip} {problem}"))
+        DEAD_DESTINATION
+            .finding(object, format!("{ip} {problem}"))
             .on(&facts.node)
             .fix("lvsctl apply FILE, which deletes it"),
     )
@@ -85,7 +120,8 @@ fn mapped(facts: &Facts, service: ServiceId, status: &DestinationStatus) -> Opti
     );
     let object = format!("{} of {service}", destination.id);
     (keeps && destination.id.port != address.port()).then(|| {
-        Finding::new(Code::PORT_WITHOUT_NAT, object, seen)
+        PORT_WITHOUT_NAT
+            .finding(object, seen)
             .on(&facts.node)
             .fix("lvsctl apply FILE, which gives it the port of the service")
     })

@@ -2,10 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, served, server_here, sockets};
-use crate::check::{Code, Facts, Finding, ListeningSocket};
+use crate::check::{Facts, Finding, ListeningSocket};
 use crate::cluster::{Cluster, VirtualDestination, VirtualService};
 use crate::ipvs::{Forwarding, Protocol};
+
+kinds! {
+    NO_LISTENER = "LVS033", Error, Services,
+    title: "Nothing on a real server listens where packets arrive",
+    impact: "the real server refuses the connections that the director sends it",
+    explanation: "In direct routing packets arrive for the virtual IP and the service's port: a daemon bound to the real IP alone refuses them, while a health check of the real IP is green. \
+        With masquerading they arrive for the real IP and the destination's port. \
+        Bind the daemon to that address, or to every address.";
+}
 
 /// A director can be a real server of its own, too.
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
@@ -44,7 +54,7 @@ fn judge(
             others.join(" and ")
         ),
     };
-    let finding = Finding::new(Code::NO_LISTENER, format!("{protocol} {wanted}"), seen);
+    let finding = NO_LISTENER.finding(format!("{protocol} {wanted}"), seen);
     Some(finding.on(&facts.node).fix(format!(
         "start the server of {}, and bind it to {} or to every address",
         service.service.id,

@@ -1,9 +1,24 @@
 //! Other programs that hold the machine to other files.
 
+use crate::check::kind::kinds;
 use crate::check::scene::director_here;
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::Cluster;
 use crate::name::IfName;
+
+kinds! {
+    MANAGED_INTERFACE = "LVS045", Warning, Upkeep,
+    title: "Another program manages the interface",
+    impact: "it will take away addresses and routes it does not know, at the next carrier change or restart",
+    explanation: "systemd-networkd and NetworkManager hold an interface to their own files: on a restart or a reconnect they remove what is not written there, the virtual IP among it. \
+        Write the addresses into their files too, or let them keep foreign ones (networkd: ManageForeignRoutes=no and KeepConfiguration=yes), or leave the interface unmanaged.";
+
+    OTHER_MANAGER = "LVS046", Warning, Upkeep,
+    title: "Another program manages IPVS",
+    impact: "two programs that each believe the table is theirs undo each other's work",
+    explanation: "keepalived, kube-proxy, kube-router and the like write the same table. Where they hold services on the same virtual IP, weights and destinations flap. \
+        Let one of them have the virtual IP; services on other addresses do not disturb each other.";
+}
 
 /// Programs that write the table of IPVS.
 const IPVS: &[&str] = &["keepalived", "kube-proxy", "kube-router", "ldirectord"];
@@ -26,7 +41,8 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
         let manager = facts.managed.get(interface)?;
         let seen = format!("{manager} manages {interface}, which carries addresses of the cluster");
         Some(
-            Finding::new(Code::MANAGED_INTERFACE, interface, seen)
+            MANAGED_INTERFACE
+                .finding(interface, seen)
                 .on(&facts.node)
                 .fix(format!(
                     "give the addresses to {manager} too, or leave {interface} to the cluster"
@@ -37,7 +53,8 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 }
 
 fn other(facts: &Facts, name: &str) -> Finding {
-    Finding::new(Code::OTHER_MANAGER, name, format!("{name} runs here"))
+    OTHER_MANAGER
+        .finding(name, format!("{name} runs here"))
         .on(&facts.node)
         .fix(format!(
             "stop {name}, or see that it has no service on the virtual IPs of the file"

@@ -1,7 +1,16 @@
 //! Changes of the forwarding method, which director and real server can only make together.
 
-use crate::check::{Code, Finding};
+use crate::check::Finding;
+use crate::check::kind::kinds;
 use crate::cluster::{Cluster, VirtualDestination, VirtualService};
+
+kinds! {
+    METHOD_CHANGE = "LVS035", Warning, Services,
+    title: "The forwarding method changes",
+    impact: "between the first and the last machine that changes, connections to it fail",
+    explanation: "Direct routing and masquerading want opposite things of a real server: virtual IP and own gateway, or none and the director as gateway. \
+        No order of changes keeps both working. Drain the real server first, change it and the director, and let it in again; one server after another.";
+}
 
 /// Destinations that both states have, with another method.
 pub(in crate::check) fn changed(old: &Cluster, new: &Cluster) -> Vec<Finding> {
@@ -31,7 +40,8 @@ fn judge(
     let name = &destination.real_server;
     let seen = format!("{name} changes from {from} to {to}");
     (from != to).then(|| {
-        Finding::new(Code::METHOD_CHANGE, now.service.id, seen)
+        METHOD_CHANGE
+            .finding(now.service.id, seen)
             .on(name)
             .fix("first, in the old file: drain = true for this real server, and apply")
             .fix("then apply the new file with drain = true on both machines, and without it last")

@@ -3,47 +3,48 @@
 //! A rule that needs facts says nothing without them, and nothing about other machines than theirs.
 //! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
 
-mod advertised;
-mod arp;
-mod balanced_twice;
-mod broadcast;
-mod clients;
-mod clock;
-mod connections;
-mod conntrack;
-mod director_vip;
-mod drift;
-mod duplicate;
-mod exposed;
-mod forwarding;
-mod ftp;
-mod gateway;
-mod half_open;
-mod hashing;
-mod kernel_table;
-mod listener;
-mod managers;
-mod marks;
+pub(super) mod advertised;
+pub(super) mod arp_answers;
+pub(super) mod arp_sysctls;
+pub(super) mod balanced_twice;
+pub(super) mod broadcast;
+pub(super) mod clients;
+pub(super) mod clock;
+pub(super) mod connections;
+pub(super) mod conntrack;
+pub(super) mod director_vip;
+pub(super) mod drift;
+pub(super) mod duplicate;
+pub(super) mod exposed;
+pub(super) mod forwarding;
+pub(super) mod ftp;
+pub(super) mod gateway;
+pub(super) mod half_open;
+pub(super) mod hashing;
+pub(super) mod kernel_table;
+pub(super) mod listener;
+pub(super) mod managers;
+pub(super) mod marks;
 pub(super) mod method_change;
-mod network_on_lo;
-mod persistence;
-mod real_ip;
-mod redirects;
-mod redundancy;
-mod reuse;
-mod rp_filter;
-mod secondary_vip;
-mod server_vip;
-mod shared_link;
-mod sync;
-mod thresholds;
-mod traffic;
-mod tunnel;
-mod tunnel_mtu;
-mod udp;
-mod upstream;
-mod vip_as_source;
-mod weights;
+pub(super) mod network_on_lo;
+pub(super) mod persistence;
+pub(super) mod real_ip;
+pub(super) mod redirects;
+pub(super) mod redundancy;
+pub(super) mod reuse;
+pub(super) mod rp_filter;
+pub(super) mod secondary_vip;
+pub(super) mod server_vip;
+pub(super) mod shared_link;
+pub(super) mod sync;
+pub(super) mod thresholds;
+pub(super) mod traffic;
+pub(super) mod tunnel;
+pub(super) mod tunnel_mtu;
+pub(super) mod udp;
+pub(super) mod upstream;
+pub(super) mod vip_as_source;
+pub(super) mod weights;
 
 use super::{Facts, Finding};
 use crate::cluster::Cluster;
@@ -52,7 +53,8 @@ type Rule = fn(&Cluster, Option<&Facts>) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
     advertised::check,
-    arp::check,
+    arp_sysctls::check,
+    arp_answers::check,
     balanced_twice::check,
     broadcast::check,
     clients::check,

@@ -1,10 +1,26 @@
 //! Clients that come back to their server.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, weight};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Family, Weight};
 use crate::sysctl::SysctlKey;
+
+kinds! {
+    WIDE_PERSISTENCE = "LVS025", Warning, Services,
+    title: "Persistence makes one client of a whole region",
+    impact: "everybody within the mask meets one real server, and the others idle",
+    explanation: "The persistence netmask says which clients count as one. Below /24 (IPv6 /48) that is a provider or a country: the load no longer spreads, \
+        and draining one server moves half the users. The mask exists for clients behind a few neighbouring proxies. Use /32 or /24.";
+
+    STICKY_DRAIN = "LVS026", Warning, Services,
+    title: "Clients stick to a drained real server",
+    impact: "a drain never ends: clients it knows keep coming back",
+    explanation: "Weight 0 keeps new clients away, but a persistence template sends its client to the same server however long it returns within the timeout. \
+        With net/ipv4/vs/expire_quiescent_template=1 templates of drained servers are ignored, and their clients are scheduled anew. \
+        Set it before draining persistent services.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let director = facts.filter(|facts| director_here(cluster, facts).is_some());
@@ -45,9 +61,11 @@ fn wide(service: &VirtualService) -> Option<Finding> {
     let wide = netmask.prefix().is_some_and(|prefix| prefix < narrowest);
     let seen = format!("all clients of a {netmask} meet one real server");
     wide.then(|| {
-        Finding::new(Code::WIDE_PERSISTENCE, service.service.id, seen).fix(format!(
-            "in the file: persistence netmask = {narrowest} or more"
-        ))
+        WIDE_PERSISTENCE
+            .finding(service.service.id, seen)
+            .fix(format!(
+                "in the file: persistence netmask = {narrowest} or more"
+            ))
     })
 }
 
@@ -59,5 +77,5 @@ fn sticky_drain(cluster: &Cluster, service: &VirtualService) -> Option<Finding> 
         "{} is drained, and the service is persistent",
         drained.real_server
     );
-    Some(Finding::new(Code::STICKY_DRAIN, service.service.id, seen))
+    Some(STICKY_DRAIN.finding(service.service.id, seen))
 }

@@ -3,9 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::served;
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, RealServer};
+
+kinds! {
+    REAL_IP = "LVS012", Error, Addresses,
+    title: "A real server's address cannot be a destination",
+    impact: "the director would send the packets to itself, or the kernel refuses the destination",
+    explanation: "The address of a real server must be one that the director reaches over a network. A loopback address is the director's own, \
+        and IPVS refuses IPv6 link-local addresses because it does not know the link. The kernel takes 127.0.0.1 without a word. \
+        Put the address on the network first in the real server's list.";
+}
 
 pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
     let servers = cluster.real_servers().iter();
@@ -19,7 +29,7 @@ fn judge(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
     let rips = families.into_iter().filter_map(|it| server.real_ip(it));
     let found = rips.filter_map(|rip| {
         let seen = format!("its real IP is {rip}, {}", problem(rip)?);
-        let finding = Finding::new(Code::REAL_IP, rip, seen).on(&server.name);
+        let finding = REAL_IP.finding(rip, seen).on(&server.name);
         Some(finding.fix("in the file: put an address of its network first in addresses"))
     });
     found.collect()

@@ -2,12 +2,22 @@
 
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{around, carrier, facts_of, server};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Director, VirtualService};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
 use crate::net::Address;
+
+kinds! {
+    REDIRECTS = "LVS017", Warning, Routing,
+    title: "Masquerading over a single interface with redirects on",
+    impact: "the director tells real servers of a shorter way to clients on the same link; they take it, and answers are no longer rewritten",
+    explanation: "When a packet leaves by the interface it came in by, a router sends an ICMP redirect. With NAT on one interface that advice is poison: it works until a real server \
+        believes it. The switch is on if either conf/all or the interface is on, so both have to be 0, and the real servers \
+        should have accept_redirects=0. Two interfaces, one for clients and one for real servers, avoid it altogether.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let directors = cluster.directors().iter();
@@ -39,7 +49,7 @@ fn judge(
     };
     let seen = format!("clients and real servers are both on {interface}, {state}");
     Some(
-        Finding::new(Code::REDIRECTS, interface, seen)
+        REDIRECTS.finding(interface, seen)
             .on(&director.name)
             .fix(format!(
                 "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/{interface}/send_redirects=0"

@@ -1,8 +1,17 @@
 //! Client ports that are used again soon, on old kernels.
 
+use crate::check::kind::kinds;
 use crate::check::scene::director_here;
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::Cluster;
+
+kinds! {
+    REUSE_STALLS = "LVS034", Warning, Services,
+    title: "Reused client ports stall for a second",
+    impact: "a client port that is used again soon meets a lost SYN, and waits a second for the next",
+    explanation: "Before kernel 5.9, conn_reuse_mode=1 together with conntrack=1 drops the first SYN of a connection from a port that has an old entry, \
+        which busy clients behind one address do all the time. Set net/ipv4/vs/conn_reuse_mode=0, or conntrack=0, or use a newer kernel.";
+}
 
 /// From here on, reuse with conntrack no longer drops a SYN.
 const MENDED: (u32, u32) = (5, 9);
@@ -19,7 +28,8 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             "kernel {} with conn_reuse_mode=1 and conntrack=1",
             facts.kernel
         );
-        Finding::new(Code::REUSE_STALLS, "net/ipv4/vs/conn_reuse_mode", seen)
+        REUSE_STALLS
+            .finding("net/ipv4/vs/conn_reuse_mode", seen)
             .on(&facts.node)
             .fix("sysctl -w net/ipv4/vs/conn_reuse_mode=0")
     });

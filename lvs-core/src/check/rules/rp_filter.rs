@@ -2,12 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{around, families, server_here, state};
-use crate::check::{Code, Facts, Finding, Severity};
+use crate::check::{Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::ipvs::{Family, Forwarding};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
+
+kinds! {
+    RP_FILTER = "LVS020", Warning, Routing,
+    title: "Packets of clients arrive by another way than they are answered",
+    impact: "strict rp_filter drops every packet whose source would be answered by another interface",
+    explanation: "rp_filter=1 drops a packet unless the route back to its source leaves by the interface it arrived on; the greater of conf/all and the interface counts. \
+        In direct routing that is common: requests come from the director by one interface, answers leave by another. \
+        The kernel drops without a word, but counts IPReversePathFilter. Set it to 2, loose, there; 0 in one place does not help while the other is 1.";
+}
 
 /// The level that drops.
 const STRICT: i64 = 1;
@@ -63,7 +73,8 @@ fn direct(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
 }
 
 fn finding(facts: &Facts, interface: &IfName, seen: String) -> Finding {
-    Finding::new(Code::RP_FILTER, interface, seen)
+    RP_FILTER
+        .finding(interface, seen)
         .on(&facts.node)
         .fix(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
 }

@@ -1,9 +1,19 @@
 //! Addresses that hang on another one.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, facts_of, is_wide};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::Cluster;
 use crate::net::{Address, IpNet};
+
+kinds! {
+    SECONDARY_VIP = "LVS009", Warning, Addresses,
+    title: "The virtual IP shares a network with another address of its interface",
+    impact: "when the one that was added first is deleted, the kernel deletes the other with it",
+    explanation: "Of several addresses in one network on one interface, the first is primary and the others hang on it: without promote_secondaries \
+        deleting the primary deletes them all, and a failover or a renewed lease is enough. Give the virtual IP as /32, \
+        which belongs to no network, or set promote_secondaries=1.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -67,7 +77,8 @@ fn finding((first, second): (&Address, &Address)) -> Finding {
     let interface = &first.id.interface;
     let ip = second.id.network.addr();
     let seen = format!("{} hangs on {}", second.id.network, first.id.network);
-    Finding::new(Code::SECONDARY_VIP, &second.id, seen)
+    SECONDARY_VIP
+        .finding(&second.id, seen)
         .fix(format!(
             "sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"
         ))

@@ -3,12 +3,29 @@
 use std::net::IpAddr;
 
 use super::tunnel::is_fit;
+use crate::check::kind::kinds;
 use crate::check::scene::{carried_vips, receives, state};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::change::{Action, Change};
 use crate::cluster::{Cluster, DesiredState};
 use crate::name::IfName;
 use crate::net::Address;
+
+kinds! {
+    VIP_ON_NIC = "LVS004", Error, Arp,
+    title: "A real server has the virtual IP on a network interface",
+    impact: "arp_ignore=1 hides only addresses of other interfaces; this one is answered for",
+    explanation: "With arp_ignore=1 an interface answers for its own addresses. The virtual IP of a real server belongs on lo (or a dummy), where no question ever arrives. \
+        For IPv6 there is no arp_ignore at all, so the interface is the only protection: on a network interface the real server \
+        advertises the address or finds a duplicate. Delete it there and add it to lo.";
+
+    VIP_MISSING_ON_SERVER = "LVS005", Error, Addresses,
+    title: "A real server lacks the virtual IP",
+    impact: "packets arrive with the virtual IP as destination and are dropped or sent on as somebody else's",
+    explanation: "Direct routing changes nothing in the packet but the MAC address, and a tunnel nothing inside: the real server must own the virtual IP, as /32 on lo or the tunnel device. \
+        Without it, connections to this server stay in SYN_RECV on the director and the client waits until it gives up, while a health check of the real IP is green. \
+        Set the ARP switches first, then add the address.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts.filter(|facts| receives(cluster, facts)) else {
@@ -42,7 +59,9 @@ fn add(address: &Address) -> String {
 fn missing(facts: &Facts, node: &DesiredState, wanted: &Address) -> Finding {
     let vip = wanted.id.network.addr();
     let seen = format!("no interface has {vip}");
-    let finding = Finding::new(Code::VIP_MISSING_ON_SERVER, &wanted.id, seen).on(&facts.node);
+    let finding = VIP_MISSING_ON_SERVER
+        .finding(&wanted.id, seen)
+        .on(&facts.node);
     let finding = match vip {
         IpAddr::V4(_) => {
             finding.fix("sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2")
@@ -80,7 +99,8 @@ fn exposed(facts: &Facts, address: &Address, wanted: &Address) -> Option<Finding
         false => format!("{delete} && {}", add(wanted)),
     };
     Some(
-        Finding::new(Code::VIP_ON_NIC, &address.id, seen)
+        VIP_ON_NIC
+            .finding(&address.id, seen)
             .on(&facts.node)
             .fix(fix),
     )

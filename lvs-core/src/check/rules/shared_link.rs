@@ -1,10 +1,19 @@
 //! The link that direct routing needs between director and real server.
 
 use super::real_ip;
+use crate::check::kind::kinds;
 use crate::check::scene::{around, families};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::{Family, Forwarding};
+
+kinds! {
+    SHARED_LINK = "LVS015", Error, Routing,
+    title: "Director and real server share no network",
+    impact: "direct routing reaches a machine by its MAC address only; through a router the packet comes back to the director",
+    explanation: "Direct routing puts the real server's MAC address on the packet and leaves the virtual IP in it. A router in between would look at that IP and \
+        send the packet to the director again. Director and real server need addresses in one network on one link; over other distances use NAT or a tunnel.";
+}
 
 pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -25,7 +34,8 @@ fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Fin
     }
     let seen = format!("{} has no address on the network of {rip}", director.name);
     Some(
-        Finding::new(Code::SHARED_LINK, rip, seen)
+        SHARED_LINK
+            .finding(rip, seen)
             .on(&server.name)
             .fix(format!(
                 "in the file: give {} an address on that network, if it is on that link",

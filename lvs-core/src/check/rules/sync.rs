@@ -3,9 +3,18 @@
 
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::director_here;
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Sync};
+
+kinds! {
+    SYNC_LENGTH = "LVS056", Note, Upkeep,
+    title: "Synchronisation sends larger datagrams than the interface takes",
+    impact: "they go out in pieces, and where one piece is lost all the connections in the datagram are",
+    explanation: "A director tells the other one of many connections in one datagram, of max-length bytes and headers. What does not fit into a packet of the interface is sent in pieces, \
+        which works on a network that loses nothing; but nothing is sent again. Let max-length be the interface's MTU without 28 bytes (IPv6 48), and the same on both directors.";
+}
 
 /// The UDP header.
 const UDP: u32 = 8;
@@ -26,7 +35,8 @@ fn length(facts: &Facts, sync: &Sync) -> Option<Finding> {
         return None;
     }
     let seen = format!("a datagram of {whole} bytes goes by {name}, which takes {mtu}");
-    let finding = Finding::new(Code::SYNC_LENGTH, name, seen)
+    let finding = SYNC_LENGTH
+        .finding(name, seen)
         .on(&facts.node)
         .fix(format!("ip link set dev {name} mtu {whole}"));
     let fitting = mtu.saturating_sub(headers(sync));

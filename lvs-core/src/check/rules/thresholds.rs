@@ -1,9 +1,25 @@
 //! Thresholds: what they mean, and destinations that reached theirs.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, state};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, DesiredState, VirtualDestination, VirtualService};
 use crate::ipvs::{Destination, DestinationStatus, ServiceId, Weight};
+
+kinds! {
+    THRESHOLD_RULE = "LVS027", Note, Services,
+    title: "An upper threshold stands alone",
+    impact: "a full server is used again only when it has fewer than three quarters of the upper threshold",
+    explanation: "A destination that reached its upper threshold takes no connections until it has fewer than the lower one. Without a lower threshold \
+        the kernel uses three quarters of the upper. TCP connections count until the kernel forgets them, two minutes after they were closed. \
+        Name the lower threshold, so that the next reader knows it.";
+
+    OVERLOADED = "LVS028", Warning, Services,
+    title: "A real server is at its upper threshold",
+    impact: "it takes no connections, although its weight says otherwise",
+    explanation: "Active and inactive connections together have reached the destination's upper threshold, and it is out of the rotation until there are fewer than the lower one. \
+        If all are, clients are refused. A threshold that is small and old is easily forgotten: raise it, or set it to 0.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let services = cluster.services().iter();
@@ -31,7 +47,8 @@ fn rule(service: &VirtualService, destination: &VirtualDestination) -> Option<Fi
         format!("{name} is full at {upper} connections and used again below three quarters of it");
     let object = format!("{name} of {}", service.service.id);
     (upper > 0 && lower == 0).then(|| {
-        Finding::new(Code::THRESHOLD_RULE, object, seen)
+        THRESHOLD_RULE
+            .finding(object, seen)
             .on(name)
             .fix(format!("in the file: lower-threshold = {}", upper / 4 * 3))
     })
@@ -46,7 +63,7 @@ fn full(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
             let (upper, count) = (it.destination.thresholds.upper(), connections(it));
             let seen = format!("it has {count} connections, and its upper threshold is {upper}");
             let object = format!("{} of {id}", it.destination.id);
-            let finding = Finding::new(Code::OVERLOADED, object, seen).on(&facts.node);
+            let finding = OVERLOADED.finding(object, seen).on(&facts.node);
             found.push(
                 finding.fix(match is_meant(node.as_ref(), id, &it.destination) {
                     true => "in the file: a higher upper-threshold, or none",

@@ -4,12 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::clients::is_hopeless;
-use super::half_open::stalled;
+use super::half_open::{HALF_OPEN, stalled};
 use super::thresholds::is_full;
+use crate::check::kind::{FindingKind, kinds};
 use crate::check::scene::{director_here, is_of, machine};
-use crate::check::{Code, Facts, Finding, IpvsReading, ListedService};
+use crate::check::{Facts, Finding, IpvsReading, ListedService};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::{Forwarding, ServiceId, Weight};
+
+kinds! {
+    NO_ANSWERS = "LVS037", Error, Traffic,
+    title: "Packets come in and none go out",
+    impact: "no answer passes the director, so none is rewritten, and clients drop what reaches them",
+    explanation: "With masquerading both directions pass the director and both are counted. Packets in without packets out mean that the real servers answer another way \
+        (their gateway is not the director, or the client is their neighbour) or that the director does not forward. \
+        With direct routing no packets out are normal.";
+
+    ONE_GETS_ALL = "LVS038", Warning, Traffic,
+    title: "One real server gets everything",
+    impact: "the others idle",
+    explanation: "All connections that were counted between two readings went to one destination although others have weight. Persistence with a wide mask, \
+        a hashing scheduler with few clients, or a least-connection scheduler whose other servers are stuck do that. Look at scheduler, persistence and thresholds.";
+
+    NO_TRAFFIC = "LVS042", Note, Traffic,
+    title: "No traffic was seen",
+    impact: "nothing could be learnt from connections",
+    explanation: "Nothing moved between the two readings of the table, so the signs that only traffic gives could not be judged. \
+        Send a few requests from a client while check runs. If clients do send, the virtual IP is answered for by another machine: use --arp.";
+}
 
 /// So many stalled connections are no accident: a client that went away leaves one or two.
 const STALLED: usize = 2;
@@ -49,7 +71,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     }
     if !moved && facts.ipvs_loaded != Some(false) {
         let seen = "nothing moved between two readings of the table";
-        found.push(Finding::new(Code::NO_TRAFFIC, "traffic", seen).on(&facts.node));
+        found.push(NO_TRAFFIC.finding("traffic", seen).on(&facts.node));
     }
     found
 }
@@ -68,8 +90,8 @@ impl Seen<'_> {
         self.service.service.id
     }
 
-    fn finding(&self, code: Code, object: impl std::fmt::Display, seen: String) -> Finding {
-        Finding::new(code, object, seen).on(&self.facts.node)
+    fn finding(&self, kind: &FindingKind, object: impl std::fmt::Display, seen: String) -> Finding {
+        kind.finding(object, seen).on(&self.facts.node)
     }
 
     /// Packets in and out between the readings. Counters that were zeroed meanwhile count nothing.
@@ -116,7 +138,7 @@ impl Seen<'_> {
         let who = name.map_or_else(|| destination.to_string(), ToString::to_string);
         let seen = format!("{count} connections to {who} get no answer (SYN_RECV)");
         let object = format!("{destination} of {}", self.id());
-        let finding = self.finding(Code::HALF_OPEN, object, seen);
+        let finding = self.finding(&HALF_OPEN, object, seen);
         match name {
             Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
             None => finding.fix("lvsctl apply, which removes destinations the file does not name"),
@@ -140,7 +162,7 @@ impl Seen<'_> {
         let silent = packets_in >= UNANSWERED && packets_out == 0;
         let seen = format!("{packets_in} packets came in, none went out");
         (masquerades && taking && silent).then(|| {
-            self.finding(Code::NO_ANSWERS, self.id(), seen)
+            self.finding(&NO_ANSWERS, self.id(), seen)
                 .fix("lvsctl check FILE --node REAL-SERVER, on each real server")
         })
     }
@@ -168,7 +190,7 @@ impl Seen<'_> {
         let meant = matches!(self.service.service.scheduler.as_str(), "fo" | "ovf");
         let seen = format!("all {total} connections went to {winner}");
         (one_sided && !meant).then(|| {
-            self.finding(Code::ONE_GETS_ALL, self.id(), seen)
+            self.finding(&ONE_GETS_ALL, self.id(), seen)
                 .fix("in the file: another scheduler, or a narrower persistence netmask")
         })
     }

@@ -1,12 +1,36 @@
 //! The devices and ports of a real server that unwrap what a director has wrapped, and what the director
 //! wraps it in.
 
+use crate::check::kind::kinds;
 use crate::check::scene::state;
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, DesiredState, Observed};
 use crate::ipvs::{Destination, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::net::{Listener, Tunnel};
+
+kinds! {
+    TUNNEL_DEVICE = "LVS050", Error, Routing,
+    title: "A real server cannot unwrap what the director wraps",
+    impact: "its kernel answers \"protocol unreachable\" or nothing at all, and clients are refused or wait",
+    explanation: "A tunnelled packet is for the virtual IP, inside another one for the real IP. The real server needs the device that unwraps it: tunl0 for IP in IP and GUE, \
+        a gre device for GRE, their like for IPv6. The kernel's own appear when the module is loaded, and all of them are down at first. \
+        It shows on the director as packets out where a tunnel should have none. lvsctl apply makes the device, sets it up and puts the virtual IP on it.";
+
+    TUNNEL_PORT = "LVS051", Error, Routing,
+    title: "Nothing on a real server unwraps the UDP port of the tunnel",
+    impact: "the director's packets arrive at a port where nobody listens, and clients wait until they give up",
+    explanation: "With GUE the director sends each packet inside a UDP datagram, and the kernel of the real server unwraps only what comes to a port that it was told of. \
+        A port that was never opened, or another number on one of the two sides, loses everything without a word. \
+        The listeners of a machine are shown by ip fou show.";
+
+    ENCAPSULATION = "LVS052", Error, Routing,
+    title: "The director wraps packets in something else than the file says",
+    impact: "the real server waits for another kind of packet, and drops these",
+    explanation: "Both ends of a tunnel have to agree on how packets are wrapped: IP in IP, GUE with its port, or GRE with or without checksum. The file says it once for both, \
+        but the kernel's table was changed by hand or by another program, ipvsadm without --tun-type for instance, which means IP in IP. \
+        lvsctl apply gives the destination the encapsulation of the file.";
+}
 
 /// The module comes with the first packet that the kernel is to wrap or unwrap.
 const APPLY: &str = "lvsctl apply FILE";
@@ -44,7 +68,7 @@ fn is_in_use(facts: &Facts, name: &IfName) -> bool {
 
 fn device(facts: &Facts, observed: &Observed, wanted: &Tunnel) -> Option<Finding> {
     let name = &wanted.name;
-    let finding = |seen: String| Finding::new(Code::TUNNEL_DEVICE, name, seen).on(&facts.node);
+    let finding = |seen: String| TUNNEL_DEVICE.finding(name, seen).on(&facts.node);
     if !facts.links.iter().any(|link| link.name == *name) {
         return Some(finding(format!("there is no {name}")).fix(APPLY));
     }
@@ -72,7 +96,8 @@ fn port(facts: &Facts, observed: &Observed, wanted: &Listener) -> Option<Finding
         crate::ipvs::Family::Ipv6 => " -6",
     };
     Some(
-        Finding::new(Code::TUNNEL_PORT, wanted, seen)
+        TUNNEL_PORT
+            .finding(wanted, seen)
             .on(&facts.node)
             .fix(format!("ip fou add port {} gue{six}", wanted.port)),
     )
@@ -103,7 +128,8 @@ fn judge(
     let object = format!("{} of {service}", wanted.id);
     let seen = format!("packets are wrapped in {is}, and unwrapped as {should}");
     (is != should).then(|| {
-        Finding::new(Code::ENCAPSULATION, object, seen)
+        ENCAPSULATION
+            .finding(object, seen)
             .on(&facts.node)
             .fix(APPLY)
     })

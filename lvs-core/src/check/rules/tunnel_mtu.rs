@@ -1,11 +1,21 @@
 //! Room for the tunnel: what clients send grows when it is wrapped, so that they have to send less.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{around, default_route, facts_of, server_here};
-use crate::check::{Code, Facts, Finding, Severity};
+use crate::check::{Facts, Finding, Severity};
 use crate::cluster::change::{Action, Change};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::Family;
 use crate::net::Route;
+
+kinds! {
+    TUNNEL_MTU = "LVS053", Warning, Routing,
+    title: "Nothing leaves room for the tunnel",
+    impact: "small requests work, and long ones hang wherever a router or firewall between swallows ICMP",
+    explanation: "A packet of 1500 bytes does not fit any more when it is wrapped. The director tells the client so by ICMP, but much of the Internet drops that, \
+        and then uploads hang while pages load. It is safer to ask for less: a real server whose route to its clients has advmss tells every one of them \
+        how large a segment may be. The plan sets it where the file names the gateway. Larger packets between director and real servers (an MTU of 1600, say) do as well.";
+}
 
 /// The largest packet of an Ethernet, and of clients as far as anybody knows.
 const ETHERNET: u32 = 1500;
@@ -87,5 +97,5 @@ fn takes_more(facts: &Facts, server: &RealServer, (family, segment): (Family, u3
 
 fn finding(server: &RealServer, seen: String, segment: u32) -> Finding {
     let object = format!("segments of {segment}");
-    Finding::new(Code::TUNNEL_MTU, object, seen).on(&server.name)
+    TUNNEL_MTU.finding(object, seen).on(&server.name)
 }

@@ -3,10 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::director_here;
-use crate::check::{Code, Facts, Finding, IpvsReading, ListedService};
+use crate::check::{Facts, Finding, IpvsReading, ListedService};
 use crate::cluster::Cluster;
 use crate::ipvs::{Connection, Protocol, ServiceId, Weight};
+
+kinds! {
+    STUCK_UDP = "LVS040", Warning, Traffic,
+    title: "UDP clients are stuck on a drained real server",
+    impact: "the drain never ends: every datagram renews the entry",
+    explanation: "UDP has no end: an entry lives for udp-timeout after its last datagram, and a client that keeps sending keeps it. Weight 0 does not touch it. \
+        Delete the destination with expire_nodest_conn=1, shorten the timeout, or schedule every datagram on its own (one-packet).";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
@@ -62,7 +71,8 @@ fn stuck(
 fn finding(facts: &Facts, entry: &ListedService, destination: SocketAddr) -> Finding {
     let id = entry.status.service.id;
     let seen = "it is drained, and its clients keep sending".to_owned();
-    Finding::new(Code::STUCK_UDP, format!("{destination} of {id}"), seen)
+    STUCK_UDP
+        .finding(format!("{destination} of {id}"), seen)
         .on(&facts.node)
         .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
         .fix(format!("lvsctl destination delete {id} {destination}"))

@@ -2,10 +2,20 @@
 
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{around, carrier, facts_of, is_wide};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Director};
 use crate::net::Address;
+
+kinds! {
+    VIP_UPSTREAM = "LVS010", Note, Routing,
+    title: "The virtual IP is on no network of the director",
+    impact: "no neighbour will ask for it by itself; routers have to be told the way",
+    explanation: "A virtual IP outside the networks of the director is reached only where the router in front has a route to it: \
+        to the director's address as gateway, or as a host route on that link. That is sound, and the usual way of direct routing, \
+        but it is done on the router. Nothing arrives until it is; this note goes away once connections were counted.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     // Another machine of the cluster has nothing to do with it, nor has a director that waits.
@@ -40,7 +50,7 @@ fn judge(director: &Director, vip: IpAddr) -> Option<Finding> {
     }
     let interface = &carrier(director, vip)?.id.interface;
     let seen = format!("{vip} is on no network of {}", director.name);
-    let finding = Finding::new(Code::VIP_UPSTREAM, vip, seen).on(&director.name);
+    let finding = VIP_UPSTREAM.finding(vip, seen).on(&director.name);
     Some(match gateway(director, interface, vip) {
         Some(via) => finding.fix(format!(
             "on the router in front: a route to {vip} via {}, or a host route on that link",

@@ -2,11 +2,21 @@
 
 use std::net::IpAddr;
 
+use crate::check::kind::kinds;
 use crate::check::scene::{around, carried_vips, director_here, facts_of};
-use crate::check::{Code, Facts, Finding};
+use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
 use crate::net::{Address, Route};
+
+kinds! {
+    VIP_AS_SOURCE = "LVS057", Warning, Routing,
+    title: "The director speaks to real servers in the virtual IP's name",
+    impact: "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served",
+    explanation: "For its own connections, health checks among them, the director takes the source of the route: of several addresses in one network the one that was added first. \
+        Is that the virtual IP, a real server of direct routing or a tunnel sees packets from its own address and drops them as forged. \
+        Masquerading does not mind. Give the virtual IP as /32, or let the director have an address of its own there, added first as the plan does.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -105,5 +115,5 @@ fn finding(director: &Director, server: &RealServer, source: IpAddr) -> Finding 
         "it speaks to {} from {source}, which is {0}'s own address, too",
         server.name
     );
-    Finding::new(Code::VIP_AS_SOURCE, source, seen).on(&director.name)
+    VIP_AS_SOURCE.finding(source, seen).on(&director.name)
 }

@@ -1,9 +1,18 @@
 //! Whether anybody takes connections.
 
+use crate::check::kind::kinds;
 use crate::check::scene::{director_here, weight};
-use crate::check::{Code, Facts, Finding, ListedService, Severity};
+use crate::check::{Facts, Finding, ListedService, Severity};
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::Weight;
+
+kinds! {
+    NO_DESTINATION = "LVS021", Error, Services,
+    title: "Nobody takes connections of a service",
+    impact: "every client is refused",
+    explanation: "All destinations of the service have weight 0, or there are none. The kernel answers each new connection as if no such port existed, \
+        and logs \"no destination available\". Connections that are there go on. Give a destination a weight, or end the drain.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -30,7 +39,8 @@ fn here(facts: &Facts, entry: &ListedService) -> Option<Finding> {
         count => format!("all of its {count} destinations have weight 0"),
     };
     nobody.then(|| {
-        Finding::new(Code::NO_DESTINATION, entry.status.service.id, seen)
+        NO_DESTINATION
+            .finding(entry.status.service.id, seen)
             .on(&facts.node)
             .fix("lvsctl apply FILE, which gives the destinations the weights of the file")
     })
@@ -52,7 +62,8 @@ fn written(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
         false => Severity::Error,
     };
     nobody.then(|| {
-        Finding::new(Code::NO_DESTINATION, service.service.id, seen)
+        NO_DESTINATION
+            .finding(service.service.id, seen)
             .severity(severity)
             .fix(fix)
     })

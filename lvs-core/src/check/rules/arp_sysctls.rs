@@ -1,13 +1,31 @@
-//! Who speaks for the virtual IP: real servers must not, and nobody else either.
+//! The ARP sysctls of a real server, which keep it quiet about the virtual IP.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::scene::{around, carried_vips, director_here, receives};
-use crate::check::{ArpAnswers, Code, Facts, Finding, Severity};
+use crate::check::kind::kinds;
+use crate::check::scene::{around, carried_vips, receives};
+use crate::check::{Facts, Finding, Severity};
 use crate::cluster::Cluster;
 use crate::name::IfName;
 use crate::net::Link;
+
+kinds! {
+    ARP_IGNORE = "LVS001", Error, Arp,
+    title: "A real server answers ARP for the virtual IP",
+    impact: "the router may learn this machine's MAC for the virtual IP; then every client lands here, past the director",
+    explanation: "In direct routing every real server carries the virtual IP, and only arp_ignore keeps it quiet about it. \
+        The kernel takes the greater of conf/all and the interface where the question arrives; a value on lo alone does nothing, \
+        conf/default changes nothing for an interface that has an address, and 3 in either place re-opens what 1 had hidden. \
+        It shows as one server that gets everything while the director counts no connection. Set arp_ignore=1 on all, before the virtual IP is added.";
+
+    ARP_ANNOUNCE = "LVS002", Error, Arp,
+    title: "A real server asks by ARP in the virtual IP's name",
+    impact: "its own questions tell the router that the virtual IP is at its MAC, and the router believes it",
+    explanation: "A real server answers clients from the virtual IP. To find its gateway's MAC it asks by ARP, and with arp_announce 0 or 1 it may name \
+        the virtual IP as the asker; whoever hears it updates its neighbour table. arp_ignore=1 alone therefore works until the first such question. \
+        The greater of conf/all and the sending interface counts. Set arp_announce=2 on all.";
+}
 
 pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
     let Some(facts) = facts else {
@@ -30,7 +48,6 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
             found.extend(heard.into_iter().flatten().map(|it| it.severity(severity)));
         }
     }
-    found.extend(facts.arp.iter().filter_map(|it| probe(cluster, facts, it)));
     found
 }
 
@@ -68,7 +85,7 @@ fn ignore(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<
         _ => "it answers ARP for every address of this machine, the virtual IP on lo included",
     };
     let seen = format!("arp_ignore is {level} (the greater of all and {interface}): {problem}");
-    let finding = Finding::new(Code::ARP_IGNORE, interface, seen).on(&facts.node);
+    let finding = ARP_IGNORE.finding(interface, seen).on(&facts.node);
     // A greater number on the interface would outweigh the one on all.
     let finding = match level {
         0 => finding,
@@ -96,77 +113,10 @@ fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Optio
          questions sent there may name the virtual IP as the asker"
     );
     (level < 2).then(|| {
-        Finding::new(Code::ARP_ANNOUNCE, interface, seen)
+        ARP_ANNOUNCE
+            .finding(interface, seen)
             .on(&facts.node)
             .fix(quiet("arp_announce", 2))
             .fix(forget(vips))
-    })
-}
-
-fn probe(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    both(facts, asked)
-        .or_else(|| nobody(cluster, facts, asked))
-        .or_else(|| strangers(facts, asked))
-}
-
-/// Whether this machine would answer itself, if it were asked.
-fn answers(facts: &Facts, asked: &ArpAnswers) -> bool {
-    let mut carried = facts.carrying(asked.vip);
-    carried.any(|address| address.id.interface == asked.interface)
-}
-
-/// Two directors who both believe that they are active.
-fn both(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    let (one, other) = (asked.director?, asked.partner?);
-    let active = [one, other].map(|mac| asked.answers.contains(&mac));
-    let here = answers(facts, asked) && active.contains(&true);
-    let (vip, interface) = (asked.vip, &asked.interface);
-    let seen = match here {
-        true => format!("on {interface} the other director answered for {vip} too"),
-        false => format!("on {interface} both directors answered for {vip}: {one} and {other}"),
-    };
-    (here || active == [true, true]).then(|| {
-        Finding::new(Code::TWO_ACTIVE, vip, seen)
-            .on(&facts.node)
-            .fix("lvsctl apply FILE --role standby, on the one that is not to be active")
-            .fix(format!("on the router: ip neigh flush to {vip}"))
-    })
-}
-
-/// What the director itself lacks it knows better.
-fn nobody(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    let (vip, interface) = (asked.vip, &asked.interface);
-    let should = !facts.is_standby() && director_here(cluster, facts).is_some();
-    let silent = asked.answers.is_empty() && !answers(facts, asked) && !should;
-    let seen = format!("on {interface} nobody answered for {vip}");
-    silent.then(|| {
-        Finding::new(Code::VIP_UNANSWERED, vip, seen)
-            .on(&facts.node)
-            .fix("lvsctl check FILE --node NAME, on the director")
-    })
-}
-
-fn strangers(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    let directors = [asked.director, asked.partner];
-    let answers = asked.answers.iter();
-    let strangers: Vec<_> = answers
-        .filter(|mac| !directors.contains(&Some(**mac)))
-        .map(ToString::to_string)
-        .collect();
-    let (vip, interface) = (asked.vip, &asked.interface);
-    let seen = format!(
-        "on {interface} {} answered for {vip}, but the director is {}",
-        strangers.join(" and "),
-        asked
-            .director
-            .map_or_else(|| "not known there".to_owned(), |mac| mac.to_string()),
-    );
-    let finding = Finding::new(Code::ARP_PROBE, vip, seen).on(&facts.node);
-    // A single answer is the director's, as far as anybody knows.
-    let known = asked.director.is_some() || strangers.len() > 1;
-    (known && !strangers.is_empty()).then(|| {
-        finding
-            .fix("lvsctl check FILE --node NAME, on the machine of that MAC")
-            .fix(format!("on the router: ip neigh flush to {vip}"))
     })
 }
