@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
 use crate::cluster::{NodeName, Observed, Role};
-use crate::ipvs::{Connection, DestinationStatus, Protocol, ServiceId, ServiceStatus};
+use crate::ipvs::{Connection, DestinationStatus, Family, Protocol, ServiceId, ServiceStatus};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
 use crate::sysctl::SysctlKey;
@@ -160,11 +160,16 @@ impl Facts {
         Effective::new(&self.sysctls)
     }
 
-    /// A switch of IPVS by its name, `conntrack`; `None` if it is not there or no number.
+    /// Returns the value of a sysctl; `None` if it was not read or is no number.
+    #[must_use]
+    pub fn sysctl(&self, key: &SysctlKey) -> Option<i64> {
+        self.sysctls.get(key)?.parse().ok()
+    }
+
+    /// Returns the value of a sysctl of IPVS by its name, `conntrack`; `None` if it was not read or is no number.
     #[must_use]
     pub fn ipvs_sysctl(&self, name: &str) -> Option<i64> {
-        let key = SysctlKey::ipvs(name).ok()?;
-        self.sysctls.get(&key)?.parse().ok()
+        self.sysctl(&SysctlKey::ipvs(name).ok()?)
     }
 
     /// The kernel's version up to its second number; `None` if it has none.
@@ -178,6 +183,36 @@ impl Facts {
     pub fn carrying(&self, ip: IpAddr) -> impl Iterator<Item = &Address> {
         let addresses = self.addresses.iter();
         addresses.filter(move |address| address.id.network.addr() == ip)
+    }
+
+    /// Returns whether the host has the address `ip`, with whichever prefix.
+    pub(super) fn carries(&self, ip: IpAddr) -> bool {
+        self.carrying(ip).next().is_some()
+    }
+
+    pub(super) fn link(&self, name: &IfName) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == *name)
+    }
+
+    /// Returns whether other hosts beyond an interface can ask for its addresses.
+    pub(super) fn has_neighbours(&self, interface: &IfName) -> bool {
+        let is_silent = self
+            .link(interface)
+            .and_then(|link| link.kind.as_deref())
+            .is_some_and(|kind| {
+                matches!(kind, "dummy" | "ipip" | "gre" | "sit" | "ip6tnl" | "ip6gre")
+            });
+        *interface != IfName::LO && !is_silent
+    }
+
+    /// Returns the default route of a family that the kernel uses: that of the lowest metric.
+    pub(super) fn default_route(&self, family: Family) -> Option<&Route> {
+        self.routes
+            .iter()
+            .filter(|route| {
+                route.id.is_default() && Family::from(route.id.destination.addr()) == family
+            })
+            .min_by_key(|route| route.id.metric)
     }
 
     /// Whether it is that one of two directors that only waits.

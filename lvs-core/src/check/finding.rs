@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::code::Code;
 use super::kind::FindingKind;
-use super::{Code, Severity};
+use super::severity::Severity;
 use crate::cluster::NodeName;
 
 /// What was seen, its impact, and how to fix it.

@@ -5,7 +5,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Facts, IpvsReading, ListedService, ListeningSocket, probe, procfs, sntp, sockets};
+use super::facts::{Facts, IpvsReading, ListedService, ListeningSocket};
+use super::{probe, procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;

@@ -1,6 +1,8 @@
 //! The kinds of findings: what is known of each of them without any cluster.
 
-use super::{Area, Code, Severity};
+use super::area::Area;
+use super::code::Code;
+use super::severity::Severity;
 
 /// Describes a kind of finding.
 #[derive(Debug)]
@@ -21,15 +23,15 @@ macro_rules! kinds {
         title: $title:literal,
         impact: $impact:literal,
         explanation: $explanation:literal;)*) => {
-        impl $crate::check::Code {
+        impl $crate::check::code::Code {
             $(#[doc = concat!($title, ".")] pub const $name: Self = Self($code);)*
         }
 
         $(pub(in crate::check) const $name: $crate::check::kind::FindingKind =
             $crate::check::kind::FindingKind {
-                code: $crate::check::Code($code),
-                severity: $crate::check::Severity::$severity,
-                area: $crate::check::Area::$area,
+                code: $crate::check::code::Code($code),
+                severity: $crate::check::severity::Severity::$severity,
+                area: $crate::check::area::Area::$area,
                 title: $title,
                 impact: $impact,
                 explanation: $explanation,

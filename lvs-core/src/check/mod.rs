@@ -36,12 +36,15 @@ mod facts;
 mod finding;
 mod gather;
 mod kind;
+mod network;
+mod paper;
 mod probe;
 mod procfs;
 mod report;
 mod rules;
 mod scene;
 mod severity;
+mod shim;
 mod sntp;
 mod sockets;
 mod table;
@@ -56,17 +59,22 @@ pub use report::Report;
 pub use severity::Severity;
 
 use crate::cluster::Cluster;
+use scene::Scene;
 
 /// Checks what the file alone can tell.
 #[must_use]
 pub fn on_paper(cluster: &Cluster) -> Report {
-    Report::new(cluster, None, rules::all(cluster, None))
+    report(&Scene::paper(cluster))
 }
 
 /// Checks the file and one machine of the cluster.
 #[must_use]
 pub fn on_node(cluster: &Cluster, facts: &Facts) -> Report {
-    Report::new(cluster, Some(facts), rules::all(cluster, Some(facts)))
+    report(&Scene::new(cluster, facts))
+}
+
+fn report(scene: &Scene<'_>) -> Report {
+    Report::new(scene, rules::all(scene))
 }
 
 /// Checks the way from one state of a cluster to another.

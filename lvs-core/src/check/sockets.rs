@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::ListeningSocket;
+use super::facts::ListeningSocket;
 use crate::ipvs::Protocol;
 
 /// `TCP_LISTEN`.

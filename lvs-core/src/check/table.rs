@@ -2,9 +2,11 @@
 
 use std::str::FromStr;
 
+use super::area::Area;
+use super::code::Code;
 use super::kind::FindingKind;
 use super::rules::*;
-use super::{Area, Code, Severity};
+use super::severity::Severity;
 use crate::error::InvalidValue;
 
 /// Every kind of finding by its number, which counts from 1.

@@ -1,9 +1,9 @@
 //! Hosts that answer for the virtual IP, as asked by ARP or neighbour solicitation.
 
+use crate::check::facts::{ArpAnswers, Facts};
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::director_here;
-use crate::check::{ArpAnswers, Facts, Finding};
-use crate::cluster::Cluster;
+use crate::check::scene::{Place, Scene};
 
 kinds! {
     ARP_PROBE = "LVS003", Error, Arp,
@@ -26,55 +26,29 @@ kinds! {
         of two directors neither is active. Check the director itself.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts else {
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    let Some(facts) = scene.facts else {
         return Vec::new();
     };
     facts
         .arp
         .iter()
-        .filter_map(|asked| probe(cluster, facts, asked))
+        .filter_map(|asked| {
+            facts
+                .both_active(asked)
+                .or_else(|| unanswered(scene, facts, asked))
+                .or_else(|| facts.others_answer(asked))
+        })
         .collect()
 }
 
-fn probe(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    both(facts, asked)
-        .or_else(|| nobody(cluster, facts, asked))
-        .or_else(|| strangers(facts, asked))
-}
-
-/// Whether this machine would answer itself, if it were asked.
-fn answers(facts: &Facts, asked: &ArpAnswers) -> bool {
-    let mut carried = facts.carrying(asked.vip);
-    carried.any(|address| address.id.interface == asked.interface)
-}
-
-/// Two directors who both believe that they are active.
-fn both(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    let (one, other) = (asked.director?, asked.partner?);
-    let active = [one, other].map(|mac| asked.answers.contains(&mac));
-    let here = answers(facts, asked) && active.contains(&true);
+/// A director knows better what it lacks itself.
+fn unanswered(scene: &Scene<'_>, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
     let (vip, interface) = (asked.vip, &asked.interface);
-    let seen = match here {
-        true => format!("on {interface} the other director answered for {vip} too"),
-        false => format!("on {interface} both directors answered for {vip}: {one} and {other}"),
-    };
-    (here || active == [true, true]).then(|| {
-        TWO_ACTIVE
-            .finding(vip, seen)
-            .on(&facts.node)
-            .fix("lvsctl apply FILE --role standby, on the one that is not to be active")
-            .fix(format!("on the router: ip neigh flush to {vip}"))
-    })
-}
-
-/// What the director itself lacks it knows better.
-fn nobody(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    let (vip, interface) = (asked.vip, &asked.interface);
-    let should = !facts.is_standby() && director_here(cluster, facts).is_some();
-    let silent = asked.answers.is_empty() && !answers(facts, asked) && !should;
+    let should_carry = matches!(scene.place, Place::Director(_)) && !facts.is_standby();
+    let is_silent = asked.answers.is_empty() && !facts.would_answer(asked) && !should_carry;
     let seen = format!("on {interface} nobody answered for {vip}");
-    silent.then(|| {
+    is_silent.then(|| {
         VIP_UNANSWERED
             .finding(vip, seen)
             .on(&facts.node)
@@ -82,27 +56,55 @@ fn nobody(cluster: &Cluster, facts: &Facts, asked: &ArpAnswers) -> Option<Findin
     })
 }
 
-fn strangers(facts: &Facts, asked: &ArpAnswers) -> Option<Finding> {
-    let directors = [asked.director, asked.partner];
-    let answers = asked.answers.iter();
-    let strangers: Vec<_> = answers
-        .filter(|mac| !directors.contains(&Some(**mac)))
-        .map(ToString::to_string)
-        .collect();
-    let (vip, interface) = (asked.vip, &asked.interface);
-    let seen = format!(
-        "on {interface} {} answered for {vip}, but the director is {}",
-        strangers.join(" and "),
-        asked
-            .director
-            .map_or_else(|| "not known there".to_owned(), |mac| mac.to_string()),
-    );
-    let finding = ARP_PROBE.finding(vip, seen).on(&facts.node);
-    // A single answer is the director's, as far as anybody knows.
-    let known = asked.director.is_some() || strangers.len() > 1;
-    (known && !strangers.is_empty()).then(|| {
-        finding
-            .fix("lvsctl check FILE --node NAME, on the machine of that MAC")
-            .fix(format!("on the router: ip neigh flush to {vip}"))
-    })
+impl Facts {
+    /// Returns whether this host itself would answer, if it were asked.
+    fn would_answer(&self, asked: &ArpAnswers) -> bool {
+        self.carrying(asked.vip)
+            .any(|address| address.id.interface == asked.interface)
+    }
+
+    /// Two directors that both believe that they are active.
+    fn both_active(&self, asked: &ArpAnswers) -> Option<Finding> {
+        let (one, other) = (asked.director?, asked.partner?);
+        let active = [one, other].map(|mac| asked.answers.contains(&mac));
+        let is_here = self.would_answer(asked) && active.contains(&true);
+        let (vip, interface) = (asked.vip, &asked.interface);
+        let seen = match is_here {
+            true => format!("on {interface} the other director answered for {vip} too"),
+            false => format!("on {interface} both directors answered for {vip}: {one} and {other}"),
+        };
+        (is_here || active == [true, true]).then(|| {
+            TWO_ACTIVE
+                .finding(vip, seen)
+                .on(&self.node)
+                .fix("lvsctl apply FILE --role standby, on the one that is not to be active")
+                .fix(format!("on the router: ip neigh flush to {vip}"))
+        })
+    }
+
+    fn others_answer(&self, asked: &ArpAnswers) -> Option<Finding> {
+        let others: Vec<_> = asked
+            .answers
+            .iter()
+            .filter(|mac| ![asked.director, asked.partner].contains(&Some(**mac)))
+            .map(ToString::to_string)
+            .collect();
+        let (vip, interface) = (asked.vip, &asked.interface);
+        let seen = format!(
+            "on {interface} {} answered for {vip}, but the director is {}",
+            others.join(" and "),
+            asked
+                .director
+                .map_or_else(|| "not known there".to_owned(), |mac| mac.to_string()),
+        );
+        // A single answer is taken for the director's where the director's MAC is not known.
+        let is_known = asked.director.is_some() || others.len() > 1;
+        (is_known && !others.is_empty()).then(|| {
+            ARP_PROBE
+                .finding(vip, seen)
+                .on(&self.node)
+                .fix("lvsctl check FILE --node NAME, on the machine of that MAC")
+                .fix(format!("on the router: ip neigh flush to {vip}"))
+        })
+    }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::{around, carried_vips, receives};
-use crate::check::{Facts, Finding, Severity};
-use crate::cluster::Cluster;
+use crate::check::network::sharing_network;
+use crate::check::scene::NodeScene;
+use crate::check::severity::Severity;
 use crate::name::IfName;
-use crate::net::Link;
+use crate::net::Address;
 
 kinds! {
     ARP_IGNORE = "LVS001", Error, Arp,
@@ -27,96 +28,120 @@ kinds! {
         The greater of conf/all and the sending interface counts. Set arp_announce=2 on all.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts else {
+pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
+    let vips = scene.received_vips();
+    // A virtual IP that the node does not carry yet cannot be answered for.
+    if !vips
+        .iter()
+        .any(|vip| vip.is_ipv4() && scene.facts.carries(*vip))
+    {
         return Vec::new();
-    };
-    let vips = match receives(cluster, facts) {
-        true => carried_vips(cluster, &facts.node),
-        false => BTreeSet::new(),
-    };
-    // A virtual IP that is not there yet cannot be answered for.
-    let carried = |vip: &IpAddr| vip.is_ipv4() && facts.carrying(*vip).next().is_some();
-    let mut found = Vec::new();
-    if vips.iter().any(carried) {
-        for interface in hearing(facts) {
-            let heard = [
-                ignore(facts, &vips, interface),
-                announce(facts, &vips, interface),
-            ];
-            let severity = severity(cluster, facts, interface);
-            found.extend(heard.into_iter().flatten().map(|it| it.severity(severity)));
+    }
+    scene
+        .receiving_arp()
+        .flat_map(|interface| {
+            let severity = scene.arp_severity(interface);
+            [
+                scene.arp_ignore(&vips, interface),
+                scene.arp_announce(&vips, interface),
+            ]
+            .into_iter()
+            .flatten()
+            .map(move |finding| finding.severity(severity))
+        })
+        .collect()
+}
+
+impl<T> NodeScene<'_, T> {
+    /// Returns the interfaces on which ARP requests can arrive: those with a hardware address that are up and
+    /// not part of a bridge or bond, which answers for them.
+    fn receiving_arp(&self) -> impl Iterator<Item = &IfName> {
+        self.facts
+            .links
+            .iter()
+            .filter(|link| link.up && link.controller.is_none() && link.mac.is_some())
+            .filter(|link| link.name != IfName::LO && link.kind.as_deref() != Some("dummy"))
+            .map(|link| &link.name)
+    }
+
+    /// A node elsewhere, behind a tunnel for instance, is not asked for the virtual IP today.
+    fn arp_severity(&self, interface: &IfName) -> Severity {
+        let here: Vec<Address> = self
+            .facts
+            .addresses
+            .iter()
+            .filter(|address| address.id.interface == *interface)
+            .cloned()
+            .collect();
+        let is_beside_director = self
+            .cluster
+            .directors()
+            .iter()
+            .flat_map(|director| &director.addresses)
+            .any(|address| {
+                sharing_network(&here, address.id.network.addr())
+                    .next()
+                    .is_some()
+            });
+        match is_beside_director {
+            true => Severity::Error,
+            false => Severity::Warning,
         }
     }
-    found
-}
 
-/// The interfaces on which questions by ARP can arrive: those with a hardware address that are up and
-/// no part of a bridge or bond, which answers for them.
-fn hearing(facts: &Facts) -> impl Iterator<Item = &IfName> {
-    let hears = |link: &&Link| link.up && link.controller.is_none() && link.mac.is_some();
-    let links = facts.links.iter().filter(hears);
-    let silent = |link: &&Link| link.name == IfName::LO || link.kind.as_deref() == Some("dummy");
-    links
-        .filter(move |link| !silent(link))
-        .map(|link| &link.name)
-}
+    /// 1 and 2 hide the virtual IP; 3 does not, and 8 hides the real server too.
+    fn arp_ignore(&self, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
+        let level = self.facts.effective().arp_ignore(interface)?;
+        let problem = match level {
+            1 | 2 => return None,
+            3 => {
+                "it answers ARP for all but addresses of scope host, the virtual IP on lo included"
+            }
+            8 => "it answers ARP for no address at all, not even its own",
+            _ => "it answers ARP for every address of this machine, the virtual IP on lo included",
+        };
+        let finding = self.finding(
+            &ARP_IGNORE,
+            interface,
+            format!("arp_ignore is {level} (the greater of all and {interface}): {problem}"),
+        );
+        // A greater number on the interface would outweigh the one on all.
+        let finding = match level {
+            0 => finding,
+            _ => finding.fix(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
+        };
+        Some(
+            finding
+                .fix(on_all_and_lo("arp_ignore", 1))
+                .fix(forget(vips)),
+        )
+    }
 
-/// Who is elsewhere, behind a tunnel say, is not asked for the virtual IP today.
-fn severity(cluster: &Cluster, facts: &Facts, interface: &IfName) -> Severity {
-    let here = facts.addresses.iter();
-    let here = here.filter(|address| address.id.interface == *interface);
-    let here: Vec<_> = here.cloned().collect();
-    let directors = cluster.directors().iter().flat_map(|it| &it.addresses);
-    let mut directors = directors.map(|address| address.id.network.addr());
-    match directors.any(|ip| around(&here, ip).next().is_some()) {
-        true => Severity::Error,
-        false => Severity::Warning,
+    fn arp_announce(&self, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
+        let level = self.facts.effective().arp_announce(interface)?;
+        let seen = format!(
+            "arp_announce is {level} (the greater of all and {interface}): \
+             questions sent there may name the virtual IP as the asker"
+        );
+        (level < 2).then(|| {
+            self.finding(&ARP_ANNOUNCE, interface, seen)
+                .fix(on_all_and_lo("arp_announce", 2))
+                .fix(forget(vips))
+        })
     }
 }
 
-/// 1 and 2 hide the virtual IP; 3 does not, and 8 hides the real server too.
-fn ignore(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
-    let level = facts.effective().arp_ignore(interface)?;
-    let problem = match level {
-        1 | 2 => return None,
-        3 => "it answers ARP for all but addresses of scope host, the virtual IP on lo included",
-        8 => "it answers ARP for no address at all, not even its own",
-        _ => "it answers ARP for every address of this machine, the virtual IP on lo included",
-    };
-    let seen = format!("arp_ignore is {level} (the greater of all and {interface}): {problem}");
-    let finding = ARP_IGNORE.finding(interface, seen).on(&facts.node);
-    // A greater number on the interface would outweigh the one on all.
-    let finding = match level {
-        0 => finding,
-        _ => finding.fix(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
-    };
-    Some(finding.fix(quiet("arp_ignore", 1)).fix(forget(vips)))
+/// On lo too, as every recipe and so the plan has it; all alone decides.
+fn on_all_and_lo(name: &str, level: u8) -> String {
+    format!("sysctl -w net/ipv4/conf/all/{name}={level} net/ipv4/conf/lo/{name}={level}")
 }
 
-/// On lo too, as every recipe has it and so the plan; it is all that counts.
-fn quiet(switch: &str, level: u8) -> String {
-    format!("sysctl -w net/ipv4/conf/all/{switch}={level} net/ipv4/conf/lo/{switch}={level}")
-}
-
-/// What the router has learnt it keeps for minutes.
+/// A router keeps for minutes what it has learnt.
 fn forget(vips: &BTreeSet<IpAddr>) -> String {
-    let each = vips.iter().filter(|vip| vip.is_ipv4());
-    let each = each.map(|vip| format!("ip neigh flush to {vip}"));
-    format!("on the router: {}", each.collect::<Vec<_>>().join(" && "))
-}
-
-fn announce(facts: &Facts, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
-    let level = facts.effective().arp_announce(interface)?;
-    let seen = format!(
-        "arp_announce is {level} (the greater of all and {interface}): \
-         questions sent there may name the virtual IP as the asker"
-    );
-    (level < 2).then(|| {
-        ARP_ANNOUNCE
-            .finding(interface, seen)
-            .on(&facts.node)
-            .fix(quiet("arp_announce", 2))
-            .fix(forget(vips))
-    })
+    let commands: Vec<_> = vips
+        .iter()
+        .filter(|vip| vip.is_ipv4())
+        .map(|vip| format!("ip neigh flush to {vip}"))
+        .collect();
+    format!("on the router: {}", commands.join(" && "))
 }

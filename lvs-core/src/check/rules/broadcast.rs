@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::{Facts, Finding};
-use crate::cluster::{Cluster, NodeName};
+use crate::check::scene::Scene;
+use crate::cluster::NodeName;
 use crate::net::{Address, IpNet};
 
 kinds! {
@@ -16,20 +17,11 @@ kinds! {
         on a real server with the ARP switches set.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let here = facts.iter().flat_map(|facts| {
-        let addresses = facts.addresses.iter();
-        addresses.filter_map(|address| judge(&facts.node, address))
-    });
-    let directors = cluster.directors().iter();
-    let written = directors.map(|director| (&director.name, &director.addresses));
-    let servers = cluster.real_servers().iter();
-    let written = written.chain(servers.map(|server| (&server.name, &server.addresses)));
-    let written = written.flat_map(|(node, addresses)| {
-        let addresses = addresses.iter();
-        addresses.filter_map(|address| judge(node, address))
-    });
-    here.chain(written).collect()
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .addresses()
+        .filter_map(|(node, address)| judge(node, address))
+        .collect()
 }
 
 fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
@@ -37,10 +29,12 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
         return None;
     };
     let (ip, interface) = (network.addr(), &address.id.interface);
-    let wrong = network.prefix_len() == 32 && broadcast != ip && broadcast != Ipv4Addr::UNSPECIFIED;
+    let is_wrong =
+        network.prefix_len() == 32 && broadcast != ip && broadcast != Ipv4Addr::UNSPECIFIED;
     let seen = format!("{network} on {interface} has the broadcast {broadcast}");
-    wrong.then(|| {
-        BROADCAST.finding(&address.id, seen)
+    is_wrong.then(|| {
+        BROADCAST
+            .finding(&address.id, seen)
             .on(node)
             .fix(format!(
                 "ip address del {network} dev {interface} && ip address add {network} broadcast {ip} dev {interface}"

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::check::facts::{ClockFact, Facts};
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::{ClockFact, Facts, Finding};
-use crate::cluster::Cluster;
+use crate::check::scene::Scene;
 
 kinds! {
     NO_TIME_SERVER = "LVS047", Warning, Clock,
@@ -26,17 +27,16 @@ kinds! {
         Ask it by hand, for instance with chronyd -Q 'server NAME iburst'.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let clock = cluster.clock();
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    let clock = scene.cluster.clock();
     let Some(server) = &clock.ntp_server else {
-        let seen = "the file names no time server";
         let finding = NO_TIME_SERVER
-            .finding("time", seen)
+            .finding("time", "the file names no time server")
             .fix("in the file: [time] ntp-server = \"ADDRESS OR NAME\"");
         return vec![finding];
     };
-    let found = facts.and_then(|facts| match facts.clock.as_ref()? {
-        ClockFact::Offset(micros) => off(facts, server, *micros, clock.max_offset),
+    let found = scene.facts.and_then(|facts| match facts.clock.as_ref()? {
+        ClockFact::Offset(micros) => facts.clock_off(server, *micros, clock.max_offset),
         ClockFact::Silent(reason) => Some(
             TIME_SERVER_SILENT
                 .finding(server, reason)
@@ -44,22 +44,24 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
                 .fix(format!("chronyd -Q 'server {server} iburst'")),
         ),
     });
-    found.into_iter().collect()
+    Vec::from_iter(found)
 }
 
-fn off(facts: &Facts, server: &str, micros: i64, allowed: Duration) -> Option<Finding> {
-    let offset = Duration::from_micros(micros.unsigned_abs());
-    let half = allowed / 2;
-    let direction = if micros > 0 { "behind" } else { "ahead of" };
-    let seen = format!(
-        "this clock is {:.3} s {direction} {server}; {:.3} s are allowed",
-        offset.as_secs_f64(),
-        half.as_secs_f64()
-    );
-    (offset > half).then(|| {
-        CLOCK_OFF
-            .finding(server, seen)
-            .on(&facts.node)
-            .fix("chronyc makestep")
-    })
+impl Facts {
+    fn clock_off(&self, server: &str, micros: i64, allowed: Duration) -> Option<Finding> {
+        let offset = Duration::from_micros(micros.unsigned_abs());
+        let half = allowed / 2;
+        let direction = if micros > 0 { "behind" } else { "ahead of" };
+        let seen = format!(
+            "this clock is {:.3} s {direction} {server}; {:.3} s are allowed",
+            offset.as_secs_f64(),
+            half.as_secs_f64()
+        );
+        (offset > half).then(|| {
+            CLOCK_OFF
+                .finding(server, seen)
+                .on(&self.node)
+                .fix("chronyc makestep")
+        })
+    }
 }

@@ -1,10 +1,11 @@
 //! The difference between file and machine: the plan that `apply` would carry out.
 
+use crate::check::code::Code;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::state;
-use crate::check::{Code, Facts, Finding};
+use crate::check::scene::NodeScene;
 use crate::cluster::change::Step;
-use crate::cluster::{Cluster, Plan, PlanOptions};
+use crate::cluster::{Plan, PlanOptions};
 
 kinds! {
     DRIFT = "LVS044", Warning, Upkeep,
@@ -17,23 +18,42 @@ kinds! {
 /// More steps than this are only counted.
 const SHOWN: usize = 5;
 
-/// Runs last: a step whose object another finding is about is told by that one.
-pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Option<Finding> {
-    let observed = facts.observed.as_ref()?;
-    let node = state(cluster, facts)?;
-    let plan = Plan::new(&node, observed, PlanOptions { take_over: true });
-    let refused = !Plan::new(&node, observed, PlanOptions::default())
-        .refusals
-        .is_empty();
-    let here = others
-        .iter()
-        .filter(|finding| finding.node.as_ref() == Some(&facts.node));
-    let told: Vec<_> = here.collect();
+/// Runs last: a step whose object another finding is about is covered by that one.
+pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<Finding> {
+    let observed = scene.facts.observed.as_ref()?;
+    let plan = |options| Plan::new(&scene.desired, observed, options);
+    let is_refused = !plan(PlanOptions::default()).refusals.is_empty();
+    let plan = plan(PlanOptions { take_over: true });
     let steps: Vec<_> = plan
         .steps()
-        .filter(|step| !told.iter().any(|finding| covers(finding, step)))
+        .filter(|step| {
+            !others
+                .iter()
+                .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
+                .any(|other| covers(other, step))
+        })
         .collect();
-    finding(facts, &steps, refused)
+    let first = steps.first()?;
+    let listed: Vec<_> = steps
+        .iter()
+        .take(SHOWN)
+        .map(|step| {
+            let action = &step.action;
+            format!("{} {} {}", action.kind(), action.what(), action.name())
+        })
+        .collect();
+    let mut seen = format!("the plan is not empty: {}", listed.join(", "));
+    if steps.len() > SHOWN {
+        seen += &format!(" and {} more", steps.len() - SHOWN);
+    }
+    Some(
+        scene
+            .finding(&DRIFT, first.action.name(), seen)
+            .fix(match is_refused {
+                true => "lvsctl apply FILE --take-over",
+                false => "lvsctl apply FILE",
+            }),
+    )
 }
 
 /// Whether mending what was found makes the step unnecessary.
@@ -90,28 +110,4 @@ fn parts(object: &str) -> (&str, &str) {
         .rsplit_once(':')
         .map_or(destination, |(address, _)| address);
     (address, service)
-}
-
-fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
-    let first = steps.first()?;
-    let told = steps.iter().take(SHOWN).map(|step| {
-        let action = &step.action;
-        format!("{} {} {}", action.kind(), action.what(), action.name())
-    });
-    let mut seen = told.collect::<Vec<_>>().join(", ");
-    if steps.len() > SHOWN {
-        seen.push_str(&format!(" and {} more", steps.len() - SHOWN));
-    }
-    Some(
-        DRIFT
-            .finding(
-                first.action.name(),
-                format!("the plan is not empty: {seen}"),
-            )
-            .on(&facts.node)
-            .fix(match refused {
-                true => "lvsctl apply FILE --take-over",
-                false => "lvsctl apply FILE",
-            }),
-    )
 }

@@ -2,11 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::server_vip::has_neighbours;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::server_here;
-use crate::check::{Facts, Finding};
-use crate::cluster::Cluster;
+use crate::check::scene::{Place, Scene};
 use crate::net::AddressId;
 
 kinds! {
@@ -18,27 +16,33 @@ kinds! {
         on the director, find the other machine first.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts else {
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    let Some(facts) = scene.facts else {
         return Vec::new();
     };
-    let vips = cluster.virtual_ips();
-    // On a real server's network interface it is a mistake of its own.
-    let misplaced = |ip: &IpAddr| {
-        let mut carried = facts.carrying(*ip);
-        server_here(cluster, facts).is_some()
-            && carried.any(|address| has_neighbours(facts, &address.id.interface))
+    let vips = scene.cluster.virtual_ips();
+    // On a network interface of a real server it is a mistake of its own.
+    let is_misplaced = |ip: IpAddr| {
+        matches!(scene.place, Place::RealServer(_))
+            && facts
+                .carrying(ip)
+                .any(|address| facts.has_neighbours(&address.id.interface))
     };
-    let duplicates = facts.duplicates.iter().filter(|ip| vips.contains(ip));
-    let duplicates = duplicates.filter(|ip| !misplaced(ip));
-    let found = duplicates.map(|ip| {
-        let seen = format!("{ip} failed duplicate address detection");
-        let finding = DUPLICATE_ADDRESS.finding(ip, seen).on(&facts.node);
-        let finding = finding.fix("first, take it off the other machine, whose MAC --arp names");
-        let again = facts.carrying(*ip).map(|address| again(&address.id));
-        again.fold(finding, Finding::fix)
-    });
-    found.collect()
+    facts
+        .duplicates
+        .iter()
+        .filter(|ip| vips.contains(ip) && !is_misplaced(**ip))
+        .map(|ip| {
+            let finding = DUPLICATE_ADDRESS
+                .finding(ip, format!("{ip} failed duplicate address detection"))
+                .on(&facts.node)
+                .fix("first, take it off the other machine, whose MAC --arp names");
+            facts
+                .carrying(*ip)
+                .map(|address| again(&address.id))
+                .fold(finding, Finding::fix)
+        })
+        .collect()
 }
 
 /// The kernel asks once, when an address is added.

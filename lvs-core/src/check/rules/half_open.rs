@@ -1,12 +1,14 @@
 //! Connections that ask and get no answer.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::check::facts::IpvsReading;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::is_of;
-use crate::check::{Facts, IpvsReading};
-use crate::cluster::{Cluster, VirtualService};
+use crate::check::scene::DirectorScene;
+use crate::cluster::VirtualService;
 use crate::ipvs::{Connection, Protocol, Seconds};
 
 kinds! {
@@ -23,38 +25,81 @@ kinds! {
 const WAITED: Seconds = Seconds(58);
 /// The same, between two readings.
 const A_SECOND: Duration = Duration::from_secs(1);
+/// So many half-open connections are no accident: a client that went away leaves one or two.
+const SEVERAL: usize = 2;
 
-/// The TCP connections of a service that do not come about: begun since the first reading and without an
-/// answer for a second, or asked for shortly before it and again since. (Whoever asks every second, as
-/// Linux does since 6.5, renews the entry each time: there a reading between tells.) Other entries say
-/// nothing about now: they stay for a minute after their client has given up, and each may be renewed once
-/// more by what the real server repeats meanwhile.
-pub(super) fn stalled<'a>(
-    cluster: &Cluster,
-    facts: &'a Facts,
-    service: &VirtualService,
-) -> Vec<&'a Connection> {
-    let Some((first, last)) = facts.two_readings() else {
-        return Vec::new();
-    };
-    let pause = last.at.saturating_sub(first.at).as_secs();
-    let half_open = last.connections.iter();
-    half_open
-        .filter(|now| is_half_open(now) && is_of(cluster, service, now))
-        .filter(|now| match before(first, now) {
-            Some(before) if is_half_open(before) => {
-                before.expires >= WAITED && is_renewed(before, now, pause)
-            }
-            _ => now.expires <= WAITED || has_waited(&facts.readings, last, now),
-        })
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    scene
+        .traffic()
+        .iter()
+        .flat_map(|traffic| scene.half_open_destinations(traffic.service))
         .collect()
 }
 
+impl DirectorScene<'_> {
+    /// Clients that no real server could answer have findings of their own.
+    fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
+        let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for connection in self.half_open(service) {
+            if !self.is_unanswerable(service, connection) {
+                *counts.entry(connection.destination).or_default() += 1;
+            }
+        }
+        counts
+            .into_iter()
+            .filter(|(_, count)| *count >= SEVERAL)
+            .map(|(destination, count)| self.half_open_at(service, destination, count))
+            .collect()
+    }
+
+    fn half_open_at(
+        &self,
+        service: &VirtualService,
+        destination: SocketAddr,
+        count: usize,
+    ) -> Finding {
+        let name = self.cluster.node_of(service, destination.ip());
+        let server = name.map_or_else(|| destination.to_string(), ToString::to_string);
+        let finding = self.finding(
+            &HALF_OPEN,
+            format!("{destination} of {}", service.service.id),
+            format!("{count} connections to {server} get no answer (SYN_RECV)"),
+        );
+        match name {
+            Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
+            None => finding.fix("lvsctl apply, which removes destinations the file does not name"),
+        }
+    }
+
+    /// Returns the TCP connections of a service that are not established: begun since the first reading and
+    /// without an answer for a second, or asked for shortly before it and again since.
+    ///
+    /// A client that asks every second, as Linux does since 6.5, renews the entry each time: there a reading
+    /// between tells. Other entries say nothing about now: they stay for a minute after their client has given
+    /// up, and each may be renewed once more by what the real server repeats meanwhile.
+    pub(super) fn half_open(&self, service: &VirtualService) -> Vec<&Connection> {
+        let Some((first, last)) = self.facts.two_readings() else {
+            return Vec::new();
+        };
+        let pause = last.at.saturating_sub(first.at).as_secs();
+        last.connections
+            .iter()
+            .filter(|now| is_half_open(now) && self.cluster.is_of_service(service, now))
+            .filter(|now| match first.same_connection(now) {
+                Some(before) if is_half_open(before) => {
+                    before.expires >= WAITED && is_renewed(before, now, pause)
+                }
+                _ => now.expires <= WAITED || has_waited(&self.facts.readings, last, now),
+            })
+            .collect()
+    }
+}
+
 fn has_waited(readings: &[IpvsReading], last: &IpvsReading, now: &Connection) -> bool {
-    let mut earlier = readings
+    readings
         .iter()
-        .filter(|it| last.at.saturating_sub(it.at) >= A_SECOND);
-    earlier.any(|reading| before(reading, now).is_some_and(is_half_open))
+        .filter(|reading| last.at.saturating_sub(reading.at) >= A_SECOND)
+        .any(|reading| reading.same_connection(now).is_some_and(is_half_open))
 }
 
 /// Left alone, an entry would have lost the seconds between the readings, give or take one.
@@ -66,8 +111,17 @@ fn is_half_open(connection: &Connection) -> bool {
     connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
 }
 
-fn before<'a>(first: &'a IpvsReading, now: &Connection) -> Option<&'a Connection> {
-    let ends = |it: &Connection| -> (SocketAddr, SocketAddr) { (it.client, it.destination) };
-    let mut connections = first.connections.iter();
-    connections.find(|it| ends(it) == ends(now) && it.service == now.service)
+/// Returns whether two readings mean the same connection.
+pub(super) fn is_same(one: &Connection, other: &Connection) -> bool {
+    one.client == other.client
+        && one.service == other.service
+        && one.destination == other.destination
+}
+
+impl IpvsReading {
+    fn same_connection(&self, other: &Connection) -> Option<&Connection> {
+        self.connections
+            .iter()
+            .find(|connection| is_same(connection, other))
+    }
 }

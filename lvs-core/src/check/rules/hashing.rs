@@ -1,10 +1,9 @@
 //! Schedulers that compute who serves whom.
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::weight;
-use crate::check::{Facts, Finding};
-use crate::cluster::{Cluster, VirtualService};
-use crate::ipvs::{SchedulerName, ServiceFlags, Weight};
+use crate::cluster::{Cluster, VirtualDestination, VirtualService};
+use crate::ipvs::{SchedulerName, ServiceFlags};
 
 kinds! {
     HASH_WITHOUT_FALLBACK = "LVS022", Warning, Services,
@@ -14,9 +13,10 @@ kinds! {
         and its own clients are refused unless the service has the scheduler's fallback flag. Add sh-fallback or mh-fallback; dh has none.";
 }
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    let services = cluster.services().iter();
-    services
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .services()
+        .iter()
         .filter_map(|service| judge(cluster, service))
         .collect()
 }
@@ -36,9 +36,10 @@ fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
     if falls_back && *scheduler != SchedulerName::DH {
         return None;
     }
-    let destinations = service.destinations.iter();
-    let (drained, others): (Vec<_>, Vec<_>) =
-        destinations.partition(|it| weight(cluster, it) == Weight::DRAIN);
+    let (drained, others): (Vec<&VirtualDestination>, Vec<_>) = service
+        .destinations
+        .iter()
+        .partition(|destination| cluster.is_excluded(destination));
     let first = drained.first().filter(|_| !others.is_empty())?;
     let seen = format!(
         "{scheduler} keeps choosing {}, which is drained",

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::check::kind::{FindingKind, kinds};
-use crate::check::scene::director_here;
-use crate::check::{Facts, Finding, ListedService};
-use crate::cluster::Cluster;
-use crate::ipvs::{DestinationStatus, Forwarding, SchedulerName, ServiceId};
+use crate::check::facts::ListedService;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::DirectorScene;
+use crate::ipvs::{Destination, Forwarding, SchedulerName, ServiceId};
 
 kinds! {
     PORT_ZERO = "LVS024", Error, Services,
@@ -41,88 +41,103 @@ kinds! {
         The kernel takes 127.0.0.1 without a word, and packets of clients for it are dropped as martians. Delete it and use the machine's own address.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
-        return Vec::new();
-    };
-    if facts.ipvs_loaded == Some(false) {
-        let seen = "the module ip_vs is not in the kernel";
-        let finding = NOT_LOADED.finding("ip_vs", seen).on(&facts.node);
-        return vec![finding.fix("lvsctl apply FILE")];
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    if scene.facts.ipvs_loaded == Some(false) {
+        let finding = scene
+            .finding(
+                &NOT_LOADED,
+                "ip_vs",
+                "the module ip_vs is not in the kernel",
+            )
+            .fix("lvsctl apply FILE");
+        return vec![finding];
     }
-    let vips = cluster.virtual_ips();
-    let entries = facts.now().into_iter().flat_map(|now| &now.services);
-    let ours = entries.filter(|entry| vip(entry).is_some_and(|vip| vips.contains(&vip)));
-    ours.flat_map(|entry| judge(facts, entry)).collect()
+    let vips = scene.cluster.virtual_ips();
+    scene
+        .facts
+        .now()
+        .into_iter()
+        .flat_map(|now| &now.services)
+        .filter(|listed| vip(listed.status.service.id).is_some_and(|vip| vips.contains(&vip)))
+        .flat_map(|listed| scene.judge(listed))
+        .collect()
 }
 
-fn vip(entry: &ListedService) -> Option<IpAddr> {
-    match entry.status.service.id {
+fn vip(service: ServiceId) -> Option<IpAddr> {
+    match service {
         ServiceId::Socket { address, .. } => Some(address.ip()),
         ServiceId::Fwmark { .. } => None,
     }
 }
 
-fn judge(facts: &Facts, entry: &ListedService) -> Vec<Finding> {
-    let service = &entry.status.service;
-    let finding = |kind: &FindingKind, seen: &str| kind.finding(service.id, seen).on(&facts.node);
-    let mut found = Vec::new();
-    if service.scheduler == SchedulerName::NONE {
-        let finding = finding(&NO_SCHEDULER, "its scheduler is none");
-        found.push(finding.fix("lvsctl apply FILE"));
+impl DirectorScene<'_> {
+    fn judge(&self, listed: &ListedService) -> Vec<Finding> {
+        let service = &listed.status.service;
+        let no_scheduler = (service.scheduler == SchedulerName::NONE).then(|| {
+            self.finding(&NO_SCHEDULER, service.id, "its scheduler is none")
+                .fix("lvsctl apply FILE")
+        });
+        let is_every_port =
+            matches!(service.id, ServiceId::Socket { address, .. } if address.port() == 0);
+        let port_zero = (is_every_port && service.persistence.is_none()).then(|| {
+            let seen = "it is a service of every port without persistence";
+            self.finding(&PORT_ZERO, service.id, seen)
+                .fix("lvsctl apply FILE --take-over, which deletes it or gives it the persistence of the file")
+        });
+        let of_destinations = listed
+            .destinations
+            .iter()
+            .map(|status| &status.destination)
+            .flat_map(|destination| {
+                [
+                    self.unreachable(service.id, destination),
+                    self.other_port(service.id, destination),
+                ]
+            });
+        [no_scheduler, port_zero]
+            .into_iter()
+            .chain(of_destinations)
+            .flatten()
+            .collect()
     }
-    let every_port = matches!(service.id, ServiceId::Socket { address, .. } if address.port() == 0);
-    if every_port && service.persistence.is_none() {
-        let finding = finding(
-            &PORT_ZERO,
-            "it is a service of every port without persistence",
-        );
-        found.push(finding.fix("lvsctl apply FILE --take-over, which deletes it or gives it the persistence of the file"));
-    }
-    for destination in &entry.destinations {
-        found.extend(dead(facts, service.id, destination));
-        found.extend(mapped(facts, service.id, destination));
-    }
-    found
-}
 
-/// Local delivery needs no address that can be reached; everything else does.
-fn dead(facts: &Facts, service: ServiceId, status: &DestinationStatus) -> Option<Finding> {
-    let destination = &status.destination;
-    let ip = destination.id.address;
-    let is_vip = matches!(service, ServiceId::Socket { address, .. } if address.ip() == ip);
-    let problem = match () {
-        () if destination.forwarding == Forwarding::Local => return None,
-        () if ip.is_loopback() => "is the loopback address",
-        () if is_vip => "is the virtual IP itself",
-        () => return None,
-    };
-    let object = format!("{} of {service}", destination.id);
-    Some(
-        DEAD_DESTINATION
-            .finding(object, format!("{ip} {problem}"))
-            .on(&facts.node)
+    /// Local delivery needs no address that can be reached; every other method does.
+    fn unreachable(&self, service: ServiceId, destination: &Destination) -> Option<Finding> {
+        let ip = destination.id.address;
+        let problem = if destination.forwarding == Forwarding::Local {
+            return None;
+        } else if ip.is_loopback() {
+            "is the loopback address"
+        } else if vip(service) == Some(ip) {
+            "is the virtual IP itself"
+        } else {
+            return None;
+        };
+        Some(
+            self.finding(
+                &DEAD_DESTINATION,
+                format!("{} of {service}", destination.id),
+                format!("{ip} {problem}"),
+            )
             .fix("lvsctl apply FILE, which deletes it"),
-    )
-}
+        )
+    }
 
-fn mapped(facts: &Facts, service: ServiceId, status: &DestinationStatus) -> Option<Finding> {
-    let destination = &status.destination;
-    let ServiceId::Socket { address, .. } = service else {
-        return None;
-    };
-    let keeps = destination.forwarding != Forwarding::Masquerade;
-    let seen = format!(
-        "{} keeps the port {}, but the destination says {}",
-        destination.forwarding,
-        address.port(),
-        destination.id.port
-    );
-    let object = format!("{} of {service}", destination.id);
-    (keeps && destination.id.port != address.port()).then(|| {
-        PORT_WITHOUT_NAT
-            .finding(object, seen)
-            .on(&facts.node)
-            .fix("lvsctl apply FILE, which gives it the port of the service")
-    })
+    fn other_port(&self, service: ServiceId, destination: &Destination) -> Option<Finding> {
+        let ServiceId::Socket { address, .. } = service else {
+            return None;
+        };
+        let keeps_port = destination.forwarding != Forwarding::Masquerade;
+        let seen = format!(
+            "{} keeps the port {}, but the destination says {}",
+            destination.forwarding,
+            address.port(),
+            destination.id.port
+        );
+        let object = format!("{} of {service}", destination.id);
+        (keeps_port && destination.id.port != address.port()).then(|| {
+            self.finding(&PORT_WITHOUT_NAT, object, seen)
+                .fix("lvsctl apply FILE, which gives it the port of the service")
+        })
+    }
 }

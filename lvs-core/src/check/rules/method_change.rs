@@ -1,6 +1,6 @@
 //! Changes of the forwarding method, which director and real server can only make together.
 
-use crate::check::Finding;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::cluster::{Cluster, VirtualDestination, VirtualService};
 
@@ -14,17 +14,19 @@ kinds! {
 
 /// Destinations that both states have, with another method.
 pub(in crate::check) fn changed(old: &Cluster, new: &Cluster) -> Vec<Finding> {
-    let services = new.services().iter();
-    let pairs = services.filter_map(|now| {
-        let mut before = old.services().iter();
-        let before = before.find(|before| before.service.id == now.service.id)?;
-        Some((before, now))
-    });
-    pairs
+    new.services()
+        .iter()
+        .filter_map(|now| {
+            let before = old
+                .services()
+                .iter()
+                .find(|before| before.service.id == now.service.id)?;
+            Some((before, now))
+        })
         .flat_map(|(before, now)| {
             now.destinations
                 .iter()
-                .filter_map(|it| judge(before, now, it))
+                .filter_map(move |destination| judge(before, now, destination))
         })
         .collect()
 }
@@ -34,14 +36,18 @@ fn judge(
     now: &VirtualService,
     destination: &VirtualDestination,
 ) -> Option<Finding> {
-    let mut known = before.destinations.iter();
-    let known = known.find(|it| it.real_server == destination.real_server)?;
-    let (from, to) = (known.forwarding, destination.forwarding);
     let name = &destination.real_server;
-    let seen = format!("{name} changes from {from} to {to}");
+    let known = before
+        .destinations
+        .iter()
+        .find(|known| known.real_server == *name)?;
+    let (from, to) = (known.forwarding, destination.forwarding);
     (from != to).then(|| {
         METHOD_CHANGE
-            .finding(now.service.id, seen)
+            .finding(
+                now.service.id,
+                format!("{name} changes from {from} to {to}"),
+            )
             .on(name)
             .fix("first, in the old file: drain = true for this real server, and apply")
             .fix("then apply the new file with drain = true on both machines, and without it last")

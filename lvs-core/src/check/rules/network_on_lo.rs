@@ -1,9 +1,10 @@
 //! Networks on lo, where every address of them becomes the machine's own.
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::is_wide;
-use crate::check::{Facts, Finding};
-use crate::cluster::{Cluster, NodeName};
+use crate::check::network::is_wide;
+use crate::check::scene::Scene;
+use crate::cluster::NodeName;
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -16,37 +17,28 @@ kinds! {
         It shows as a failing health check while what was already resolved goes on working. On lo, give the virtual IP as /32 (IPv6 /128).";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let here = facts.map(|facts| (&facts.node, &facts.addresses));
-    let directors = cluster.directors().iter();
-    let servers = cluster.real_servers().iter();
-    let written = directors
-        .map(|director| (&director.name, &director.addresses))
-        .chain(servers.map(|server| (&server.name, &server.addresses)));
-    here.into_iter()
-        .chain(written)
-        .flat_map(|(node, addresses)| {
-            let addresses = addresses.iter();
-            addresses.filter_map(|address| judge(node, address))
-        })
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .addresses()
+        .filter_map(|(node, address)| judge(node, address))
         .collect()
 }
 
 fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     let network = &address.id.network;
     let ip = network.addr();
-    let wrong = address.id.interface == IfName::LO && is_wide(network) && !ip.is_loopback();
-    let narrow = format!("{ip}/{}", network.max_prefix_len());
+    let is_wrong = address.id.interface == IfName::LO && is_wide(network) && !ip.is_loopback();
     let seen = format!(
         "{network} on lo makes every address of {} this machine's own",
         network.trunc()
     );
-    wrong.then(|| {
+    is_wrong.then(|| {
         NETWORK_ON_LO
             .finding(&address.id, seen)
             .on(node)
             .fix(format!(
-                "ip address add {narrow} dev lo && ip address del {network} dev lo"
+                "ip address add {ip}/{} dev lo && ip address del {network} dev lo",
+                network.max_prefix_len()
             ))
     })
 }

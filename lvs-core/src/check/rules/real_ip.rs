@@ -1,11 +1,9 @@
 //! Addresses that no packet reaches.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::served;
-use crate::check::{Facts, Finding};
 use crate::cluster::{Cluster, RealServer};
 
 kinds! {
@@ -17,25 +15,30 @@ kinds! {
         Put the address on the network first in the real server's list.";
 }
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    let servers = cluster.real_servers().iter();
-    servers.flat_map(|server| judge(cluster, server)).collect()
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .real_servers()
+        .iter()
+        .flat_map(|server| {
+            cluster
+                .families_served_by(&server.name, |_| true)
+                .into_iter()
+                .filter_map(|family| judge(server, server.real_ip(family)?))
+        })
+        .collect()
 }
 
-fn judge(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
-    let families: BTreeSet<_> = served(cluster, &server.name)
-        .map(|(service, _)| service.service.id.family())
-        .collect();
-    let rips = families.into_iter().filter_map(|it| server.real_ip(it));
-    let found = rips.filter_map(|rip| {
-        let seen = format!("its real IP is {rip}, {}", problem(rip)?);
-        let finding = REAL_IP.finding(rip, seen).on(&server.name);
-        Some(finding.fix("in the file: put an address of its network first in addresses"))
-    });
-    found.collect()
+fn judge(server: &RealServer, rip: IpAddr) -> Option<Finding> {
+    let seen = format!("its real IP is {rip}, {}", problem(rip)?);
+    Some(
+        REAL_IP
+            .finding(rip, seen)
+            .on(&server.name)
+            .fix("in the file: put an address of its network first in addresses"),
+    )
 }
 
-/// Why no packet for it leaves the director, if none does.
+/// Returns why no packet for an address leaves the director, if none does.
 pub(super) fn problem(rip: IpAddr) -> Option<&'static str> {
     match rip {
         _ if rip.is_loopback() => Some("which is the director itself to the director"),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::{Facts, Finding};
-use crate::cluster::{Cluster, VirtualService};
+use crate::cluster::Cluster;
 
 kinds! {
     ONE_SERVER = "LVS029", Warning, Services,
@@ -14,18 +14,22 @@ kinds! {
         and drain will refuse them all. Name a second real server.";
 }
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    cluster.services().iter().filter_map(judge).collect()
-}
-
-fn judge(service: &VirtualService) -> Option<Finding> {
-    let destinations = service.destinations.iter();
-    let servers: BTreeSet<_> = destinations.map(|it| &it.real_server).collect();
-    let only = servers.first().filter(|_| servers.len() == 1)?;
-    let seen = format!("{only} alone serves it");
-    Some(
-        ONE_SERVER
-            .finding(service.service.id, seen)
-            .fix("in the file: add a second of [[real-servers]]"),
-    )
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .services()
+        .iter()
+        .filter_map(|service| {
+            let servers: BTreeSet<_> = service
+                .destinations
+                .iter()
+                .map(|destination| &destination.real_server)
+                .collect();
+            let only = servers.first().filter(|_| servers.len() == 1)?;
+            Some(
+                ONE_SERVER
+                    .finding(service.service.id, format!("{only} alone serves it"))
+                    .fix("in the file: add a second of [[real-servers]]"),
+            )
+        })
+        .collect()
 }

@@ -1,9 +1,10 @@
 //! Addresses that hang on another one.
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::{director_here, facts_of, is_wide};
-use crate::check::{Facts, Finding};
-use crate::cluster::Cluster;
+use crate::check::network::is_wide;
+use crate::check::scene::{DirectorScene, Place, Scene};
+use crate::cluster::{Cluster, Director};
 use crate::net::{Address, IpNet};
 
 kinds! {
@@ -15,80 +16,94 @@ kinds! {
         which belongs to no network, or set promote_secondaries=1.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    if let Some(facts) = facts
-        && director_here(cluster, facts).is_some()
-    {
-        found.extend(on(cluster, &facts.addresses).filter_map(|pair| here(facts, pair)));
-        return found;
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    match &scene.place {
+        Place::Director(director) => director.of_node(),
+        Place::Paper | Place::RealServer(_) => scene
+            .cluster
+            .directors()
+            .iter()
+            .flat_map(|director| of_file(scene.cluster, director))
+            .collect(),
     }
-    for director in cluster.directors() {
-        if facts_of(facts, &director.name).is_none() {
-            // The plan adds what stays first.
-            let mut addresses = director.addresses.clone();
-            let vips = cluster.virtual_ips();
-            addresses
-                .sort_by_key(|it| vips.contains(&it.id.network.addr()) || director.is_floating(it));
-            let pairs = on(cluster, &addresses);
-            found.extend(pairs.map(|pair| finding(pair).on(&director.name)));
-        }
-    }
-    found
 }
 
-/// Pairs of addresses in one network on one interface, of which one is a virtual IP: the one that was
-/// added first, and the other.
-fn on<'a>(
-    cluster: &'a Cluster,
-    addresses: &'a [Address],
-) -> impl Iterator<Item = (&'a Address, &'a Address)> {
+/// The plan adds the addresses that stay first.
+fn of_file(cluster: &Cluster, director: &Director) -> Vec<Finding> {
     let vips = cluster.virtual_ips();
-    let later = move |i: usize| addresses.iter().skip(i + 1);
-    let pairs = addresses
+    let mut addresses = director.addresses.clone();
+    addresses.sort_by_key(|address| {
+        vips.contains(&address.id.network.addr()) || director.is_floating(address)
+    });
+    pairs(cluster, &addresses)
+        .into_iter()
+        .map(|pair| finding(pair).on(&director.name))
+        .collect()
+}
+
+impl DirectorScene<'_> {
+    fn of_node(&self) -> Vec<Finding> {
+        pairs(self.cluster, &self.facts.addresses)
+            .into_iter()
+            .filter(|(primary, _)| {
+                let interface = &primary.id.interface;
+                self.facts.effective().promote_secondaries(interface) == Some(0)
+            })
+            .map(|pair| finding(pair).on(&self.facts.node))
+            .collect()
+    }
+}
+
+/// Returns the pairs of addresses in one network on one interface of which one is a virtual IP: the primary one,
+/// which was added first, and the secondary one.
+fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &'a Address)> {
+    let vips = cluster.virtual_ips();
+    addresses
         .iter()
         .enumerate()
-        .flat_map(move |(i, first)| later(i).map(move |second| (first, second)));
-    pairs
-        .filter(|(first, second)| hangs_on(first, second))
-        .filter(move |(_, second)| !cluster.is_paired() || !comes_and_goes(cluster, second))
-        .filter(move |(first, second)| {
-            let mut ips = [first, second].into_iter().map(|it| it.id.network.addr());
-            ips.any(|ip| vips.contains(&ip))
+        .flat_map(|(place, primary)| {
+            addresses
+                .iter()
+                .skip(place + 1)
+                .map(move |secondary| (primary, secondary))
         })
+        .filter(|(primary, secondary)| is_secondary_to(secondary, primary))
+        .filter(|(_, secondary)| !cluster.is_paired() || !comes_and_goes(cluster, secondary))
+        .filter(|(primary, secondary)| {
+            [primary, secondary]
+                .iter()
+                .any(|address| vips.contains(&address.id.network.addr()))
+        })
+        .collect()
 }
 
 /// Only IPv4 knows primary and secondary addresses.
-fn hangs_on(first: &Address, second: &Address) -> bool {
-    let (one, other) = (&first.id.network, &second.id.network);
+fn is_secondary_to(secondary: &Address, primary: &Address) -> bool {
+    let (one, other) = (&primary.id.network, &secondary.id.network);
     matches!(one, IpNet::V4(_))
         && is_wide(one)
-        && first.id.interface == second.id.interface
+        && primary.id.interface == secondary.id.interface
         && one.trunc() == other.trunc()
 }
 
-fn here(facts: &Facts, pair: (&Address, &Address)) -> Option<Finding> {
-    let interface = &pair.0.id.interface;
-    let lost = facts.effective().promote_secondaries(interface)? == 0;
-    lost.then(|| finding(pair).on(&facts.node))
+/// A floating address is meant to be deleted, alone: it may be secondary to one that stays.
+fn comes_and_goes(cluster: &Cluster, address: &Address) -> bool {
+    cluster
+        .directors()
+        .iter()
+        .any(|director| director.is_floating(address))
 }
 
-fn finding((first, second): (&Address, &Address)) -> Finding {
-    let interface = &first.id.interface;
-    let ip = second.id.network.addr();
-    let seen = format!("{} hangs on {}", second.id.network, first.id.network);
+fn finding((primary, secondary): (&Address, &Address)) -> Finding {
+    let interface = &primary.id.interface;
+    let ip = secondary.id.network.addr();
+    let seen = format!("{} hangs on {}", secondary.id.network, primary.id.network);
     SECONDARY_VIP
-        .finding(&second.id, seen)
+        .finding(&secondary.id, seen)
         .fix(format!(
             "sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"
         ))
         .fix(format!(
             "or in the file: give the virtual IP as /32 ({ip}/32)"
         ))
-}
-
-/// A floating address is meant to go, and nobody else with it: it may hang on one that stays.
-fn comes_and_goes(cluster: &Cluster, address: &Address) -> bool {
-    let mut directors = cluster.directors().iter();
-    directors.any(|director| director.is_floating(address))
 }

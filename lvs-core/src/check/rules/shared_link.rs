@@ -1,9 +1,9 @@
 //! The link that direct routing needs between director and real server.
 
 use super::real_ip;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::{around, families};
-use crate::check::{Facts, Finding};
+use crate::check::network::sharing_network;
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::{Family, Forwarding};
 
@@ -15,21 +15,25 @@ kinds! {
         send the packet to the director again. Director and real server need addresses in one network on one link; over other distances use NAT or a tunnel.";
 }
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for director in cluster.directors() {
-        for server in cluster.real_servers() {
-            let families = families(cluster, &server.name, |it| it == Forwarding::DirectRouting);
-            let families = families.into_iter();
-            found.extend(families.filter_map(|family| judge(director, server, family)));
-        }
-    }
-    found
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .directors()
+        .iter()
+        .flat_map(|director| {
+            cluster.real_servers().iter().flat_map(move |server| {
+                cluster
+                    .families_served_by(&server.name, |method| method == Forwarding::DirectRouting)
+                    .into_iter()
+                    .filter_map(move |family| judge(director, server, family))
+            })
+        })
+        .collect()
 }
 
 fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Finding> {
     let rip = server.real_ip(family)?;
-    if around(&director.addresses, rip).next().is_some() || real_ip::problem(rip).is_some() {
+    let is_shared = sharing_network(&director.addresses, rip).next().is_some();
+    if is_shared || real_ip::problem(rip).is_some() {
         return None;
     }
     let seen = format!("{} has no address on the network of {rip}", director.name);

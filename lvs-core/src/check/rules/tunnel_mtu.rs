@@ -1,8 +1,10 @@
 //! Room for the tunnel: what clients send grows when it is wrapped, so that they have to send less.
 
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::{around, default_route, facts_of, server_here};
-use crate::check::{Facts, Finding, Severity};
+use crate::check::network::sharing_network;
+use crate::check::scene::{RealServerScene, Scene};
+use crate::check::severity::Severity;
 use crate::cluster::change::{Action, Change};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::Family;
@@ -17,85 +19,76 @@ kinds! {
         how large a segment may be. The plan sets it where the file names the gateway. Larger packets between director and real servers (an MTU of 1600, say) do as well.";
 }
 
-/// The largest packet of an Ethernet, and of clients as far as anybody knows.
-const ETHERNET: u32 = 1500;
-/// The TCP header without options.
-const TCP_HEADER: u32 = 20;
-
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for server in cluster.real_servers() {
+    for server in scene.cluster.real_servers() {
         for family in [Family::Ipv4, Family::Ipv6] {
-            let Some(segment) = cluster.segment(&server.name, family) else {
-                continue;
-            };
-            found.extend(match facts_of(facts, &server.name) {
-                Some(facts) => here(cluster, facts, server, (family, segment)),
-                None => written(cluster, server, (family, segment)),
-            });
+            if let Some(segment) = scene.cluster.segment(&server.name, family) {
+                found.extend(match scene.real_server(&server.name) {
+                    Some(scene) => scene.large_segments(family, segment),
+                    None => no_route(scene.cluster, server, family, segment),
+                });
+            }
         }
     }
     found
 }
 
-/// The plan gives it to the route that it makes; where the file names none, somebody else has to.
-fn written(
+/// The plan sets advmss on the route that it adds; where the file names none, another program has to.
+fn no_route(
     cluster: &Cluster,
     server: &RealServer,
-    (family, segment): (Family, u32),
+    family: Family,
+    segment: u32,
 ) -> Option<Finding> {
-    let node = cluster.node(server.name.as_str())?;
-    let mut routes = node.routes.iter().map(|wanted| &wanted.value.id);
-    let is_ours = routes.any(|id| id.is_default() && Family::from(id.destination.addr()) == family);
+    let has_route = cluster
+        .node(server.name.as_str())?
+        .routes
+        .iter()
+        .map(|route| route.value.id)
+        .any(|id| id.is_default() && Family::from(id.destination.addr()) == family);
     let seen = format!("the file names no gateway of {family}, whose route would say advmss");
-    (!is_ours).then(|| {
-        finding(server, seen, segment)
+    (!has_route).then(|| {
+        TUNNEL_MTU
+            .finding(format!("segments of {segment}"), seen)
+            .on(&server.name)
             .severity(Severity::Note)
             .fix("in the file: gateway = \"ROUTER\"")
     })
 }
 
-fn here(
-    cluster: &Cluster,
-    facts: &Facts,
-    server: &RealServer,
-    (family, segment): (Family, u32),
-) -> Option<Finding> {
-    server_here(cluster, facts)?;
-    let route = default_route(facts, family)?;
-    let fits = route.advmss.is_some_and(|advmss| advmss <= segment);
-    if fits || takes_more(facts, server, (family, segment)) {
-        return None;
+impl RealServerScene<'_> {
+    fn large_segments(&self, family: Family, segment: u32) -> Option<Finding> {
+        let route = self.facts.default_route(family)?;
+        let fits = route.advmss.is_some_and(|advmss| advmss <= segment);
+        if fits || self.takes_encapsulated(family) {
+            return None;
+        }
+        let advmss = route.advmss.map_or_else(
+            || "no advmss".to_owned(),
+            |advmss| format!("advmss {advmss}"),
+        );
+        let seen =
+            format!("the way back to clients has {advmss}: they send segments that do not fit");
+        let desired = Route {
+            advmss: Some(segment),
+            ..route.clone()
+        };
+        Some(
+            self.finding(&TUNNEL_MTU, format!("segments of {segment}"), seen)
+                .fix(Action::Route(Change::edit(route.clone(), desired)).to_shell()),
+        )
     }
-    let asked = route.advmss.map_or_else(
-        || "no advmss".to_owned(),
-        |advmss| format!("advmss {advmss}"),
-    );
-    let seen = format!("the way back to clients has {asked}: they send segments that do not fit");
-    let wanted = Route {
-        advmss: Some(segment),
-        ..route.clone()
-    };
-    let line = Action::Route(Change::edit(route.clone(), wanted)).to_shell();
-    Some(finding(server, seen, segment).fix(line))
-}
 
-/// Whether the network of the real server takes larger packets than clients send.
-fn takes_more(facts: &Facts, server: &RealServer, (family, segment): (Family, u32)) -> bool {
-    let header = match family {
-        Family::Ipv4 => 20,
-        Family::Ipv6 => 40,
-    };
-    let wrapping = ETHERNET.saturating_sub(segment + header + TCP_HEADER);
-    let rips = server.addresses.iter().map(|it| it.id.network.addr());
-    let mut near = rips.flat_map(|rip| around(&facts.addresses, rip));
-    near.any(|address| {
-        let mut links = facts.links.iter();
-        links.any(|link| link.name == address.id.interface && link.mtu >= ETHERNET + wrapping)
-    })
-}
-
-fn finding(server: &RealServer, seen: String, segment: u32) -> Finding {
-    let object = format!("segments of {segment}");
-    TUNNEL_MTU.finding(object, seen).on(&server.name)
+    /// Returns whether the network of the real server takes the largest packets of clients encapsulated.
+    fn takes_encapsulated(&self, family: Family) -> bool {
+        let overhead = self.cluster.tunnel_overhead(&self.node.name, family);
+        let needed = Cluster::ETHERNET_MTU + overhead.unwrap_or_default();
+        self.node
+            .addresses
+            .iter()
+            .flat_map(|own| sharing_network(&self.facts.addresses, own.id.network.addr()))
+            .filter_map(|address| self.facts.link(&address.id.interface))
+            .any(|link| link.mtu >= needed)
+    }
 }

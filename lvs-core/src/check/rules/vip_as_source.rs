@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use crate::check::facts::Facts;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::{around, carried_vips, director_here, facts_of};
-use crate::check::{Facts, Finding};
+use crate::check::network::sharing_network;
+use crate::check::scene::{DirectorScene, Scene};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
-use crate::net::{Address, Route};
+use crate::net::Route;
 
 kinds! {
     VIP_AS_SOURCE = "LVS057", Warning, Routing,
@@ -18,79 +20,77 @@ kinds! {
         Masquerading does not mind. Give the virtual IP as /32, or let the director have an address of its own there, added first as the plan does.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for director in cluster.directors() {
-        for server in cluster.real_servers() {
+    for director in scene.cluster.directors() {
+        for server in scene.cluster.real_servers() {
             // Which address IPv6 takes depends on more than the route.
-            let Some(rip) = server.real_ip(Family::Ipv4) else {
-                continue;
-            };
-            let here = facts_of(facts, &director.name);
-            let here = here.filter(|facts| director_here(cluster, facts).is_some());
-            found.extend(match here {
-                Some(facts) => by_route(cluster, director, server, (facts, rip)),
-                None => on_paper(cluster, director, server, rip),
-            });
+            if let Some(rip) = server.real_ip(Family::Ipv4) {
+                found.extend(match scene.director(&director.name) {
+                    Some(scene) => scene.by_route(server, rip),
+                    None => of_file(scene.cluster, director, server, rip),
+                });
+            }
         }
     }
     found
 }
 
-/// The first address of a network is that by which the machine speaks there, and the plan adds virtual
-/// IPs last: it takes one only where there is no other.
-fn on_paper(
+/// The kernel takes the first address of a network as source, and the plan adds virtual IPs last: it takes one
+/// only where there is no other.
+fn of_file(
     cluster: &Cluster,
     director: &Director,
     server: &RealServer,
     rip: IpAddr,
 ) -> Option<Finding> {
-    let near = around(&director.addresses, rip).map(|it| it.id.network.addr());
-    let (virtual_ips, own): (Vec<_>, Vec<_>) = near.partition(|ip| carries(cluster, server, *ip));
-    let source = virtual_ips.first().filter(|_| own.is_empty())?;
-    let fix = "in the file: give the director an address of its own on that network";
-    Some(finding(director, server, *source).fix(fix))
+    let vips = cluster.carried_vips(&server.name);
+    let (carried, own): (Vec<IpAddr>, Vec<_>) = sharing_network(&director.addresses, rip)
+        .map(|address| address.id.network.addr())
+        .partition(|ip| vips.contains(ip));
+    let source = carried.first().filter(|_| own.is_empty())?;
+    Some(
+        finding(director, server, *source)
+            .fix("in the file: give the director an address of its own on that network"),
+    )
 }
 
-fn by_route(
-    cluster: &Cluster,
-    director: &Director,
-    server: &RealServer,
-    (facts, rip): (&Facts, IpAddr),
-) -> Option<Finding> {
-    let route = route_to(facts, rip)?;
-    let source = route.source.or_else(|| primary(facts, route))?;
-    if !carries(cluster, server, source) {
-        return None;
+impl DirectorScene<'_> {
+    fn by_route(&self, server: &RealServer, rip: IpAddr) -> Option<Finding> {
+        let route = self.facts.route_to(rip)?;
+        let source = route.source.or_else(|| self.facts.primary(route))?;
+        if !self.cluster.carried_vips(&server.name).contains(&source) {
+            return None;
+        }
+        let vips = self.cluster.virtual_ips();
+        let own = sharing_network(&self.facts.addresses, route.gateway.unwrap_or(rip))
+            .map(|address| address.id.network.addr())
+            .find(|ip| !vips.contains(ip));
+        let finding = finding(self.node, server, source);
+        Some(match own {
+            Some(own) => finding.fix(with_source(route, own)),
+            None => finding.fix("give the director an address of its own on that network"),
+        })
     }
-    let next = route.gateway.unwrap_or(rip);
-    let vips = cluster.virtual_ips();
-    let mut own = around(&facts.addresses, next).map(|address| address.id.network.addr());
-    let finding = finding(director, server, source);
-    Some(match own.find(|ip| !vips.contains(ip)) {
-        Some(own) => finding.fix(with_source(route, own)),
-        None => finding.fix("give the director an address of its own on that network"),
-    })
 }
 
-fn carries(cluster: &Cluster, server: &RealServer, ip: IpAddr) -> bool {
-    carried_vips(cluster, &server.name).contains(&ip)
-}
+impl Facts {
+    fn route_to(&self, ip: IpAddr) -> Option<&Route> {
+        self.routes
+            .iter()
+            .filter(|route| route.id.destination.contains(&ip))
+            .max_by_key(|route| {
+                let id = &route.id;
+                (id.destination.prefix_len(), u32::MAX - id.metric)
+            })
+    }
 
-fn route_to(facts: &Facts, ip: IpAddr) -> Option<&Route> {
-    let routes = facts.routes.iter();
-    let fitting = routes.filter(|route| route.id.destination.contains(&ip));
-    fitting.max_by_key(|route| {
-        let id = &route.id;
-        (id.destination.prefix_len(), u32::MAX - id.metric)
-    })
-}
-
-/// What a route without a source of its own takes: the first address on the network of its gateway.
-fn primary(facts: &Facts, route: &Route) -> Option<IpAddr> {
-    let mut near = around(&facts.addresses, route.gateway?);
-    let is_there = |address: &&Address| Some(&address.id.interface) == route.interface.as_ref();
-    Some(near.find(is_there)?.id.network.addr())
+    /// Returns the source that a route without one of its own takes: the first address on its gateway's network.
+    fn primary(&self, route: &Route) -> Option<IpAddr> {
+        sharing_network(&self.addresses, route.gateway?)
+            .find(|address| Some(&address.id.interface) == route.interface.as_ref())
+            .map(|address| address.id.network.addr())
+    }
 }
 
 fn with_source(route: &Route, own: IpAddr) -> String {

@@ -1,8 +1,10 @@
 //! Whether anybody takes connections.
 
+use crate::check::facts::ListedService;
+use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::{director_here, weight};
-use crate::check::{Facts, Finding, ListedService, Severity};
+use crate::check::scene::DirectorScene;
+use crate::check::severity::Severity;
 use crate::cluster::{Cluster, VirtualService};
 use crate::ipvs::Weight;
 
@@ -14,41 +16,46 @@ kinds! {
         and logs \"no destination available\". Connections that are there go on. Give a destination a weight, or end the drain.";
 }
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    if let Some(facts) = facts
-        && director_here(cluster, facts).is_some()
-    {
-        let now = facts.now().into_iter();
-        let ours = now.flat_map(|now| {
-            let services = cluster.services().iter();
-            services.filter_map(|service| now.service(&service.service.id))
-        });
-        found.extend(ours.filter_map(|entry| here(facts, entry)));
+pub(super) fn of_table(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    scene
+        .cluster
+        .services()
+        .iter()
+        .filter_map(|service| scene.facts.now()?.service(&service.service.id))
+        .filter_map(|listed| scene.no_weight(listed))
+        .collect()
+}
+
+impl DirectorScene<'_> {
+    fn no_weight(&self, listed: &ListedService) -> Option<Finding> {
+        let has_none = listed
+            .destinations
+            .iter()
+            .all(|status| status.destination.weight == Weight::DRAIN);
+        let seen = match listed.destinations.len() {
+            0 => "it has no destination".to_owned(),
+            count => format!("all of its {count} destinations have weight 0"),
+        };
+        has_none.then(|| {
+            self.finding(&NO_DESTINATION, listed.status.service.id, seen)
+                .fix("lvsctl apply FILE, which gives the destinations the weights of the file")
+        })
     }
-    let services = cluster.services().iter();
-    found.extend(services.filter_map(|service| written(cluster, service)));
-    found
 }
 
-fn here(facts: &Facts, entry: &ListedService) -> Option<Finding> {
-    let mut weights = entry.destinations.iter().map(|it| it.destination.weight);
-    let nobody = weights.all(|weight| weight == Weight::DRAIN);
-    let seen = match entry.destinations.len() {
-        0 => "it has no destination".to_owned(),
-        count => format!("all of its {count} destinations have weight 0"),
-    };
-    nobody.then(|| {
-        NO_DESTINATION
-            .finding(entry.status.service.id, seen)
-            .on(&facts.node)
-            .fix("lvsctl apply FILE, which gives the destinations the weights of the file")
-    })
+pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .services()
+        .iter()
+        .filter_map(|service| judge(cluster, service))
+        .collect()
 }
 
-fn written(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
-    let mut destinations = service.destinations.iter();
-    let nobody = destinations.all(|it| weight(cluster, it) == Weight::DRAIN);
+fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
+    let has_none = service
+        .destinations
+        .iter()
+        .all(|destination| cluster.is_excluded(destination));
     let (seen, fix) = match service.destinations.len() {
         0 => ("it has no destination", "in the file: name real servers"),
         _ => (
@@ -56,12 +63,12 @@ fn written(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
             "in the file: give one of them a weight, or end its drain",
         ),
     };
-    // Where weights are somebody else's, this is how all begin.
+    // Where another program sets the weights, this is how all begin.
     let severity = match service.keep_weight {
         true => Severity::Note,
         false => Severity::Error,
     };
-    nobody.then(|| {
+    has_none.then(|| {
         NO_DESTINATION
             .finding(service.service.id, seen)
             .severity(severity)

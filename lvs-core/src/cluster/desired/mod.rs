@@ -314,7 +314,7 @@ impl Cluster {
     }
 
     /// The virtual destinations that name a machine, with their services.
-    fn served_by<'a>(
+    pub(crate) fn served_by<'a>(
         &'a self,
         name: &'a NodeName,
     ) -> impl Iterator<Item = (&'a VirtualService, &'a super::VirtualDestination)> {

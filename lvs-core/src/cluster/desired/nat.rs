@@ -119,7 +119,7 @@ pub(super) fn real_server(state: &mut DesiredState, cluster: &Cluster, server: &
 
 impl Cluster {
     /// The families in which a machine is masqueraded.
-    pub(in crate::cluster) fn masqueraded(&self, name: &NodeName) -> BTreeSet<Family> {
+    pub(crate) fn masqueraded(&self, name: &NodeName) -> BTreeSet<Family> {
         self.served_by(name)
             .filter(|(_, destination)| destination.forwarding == Forwarding::Masquerade)
             .map(|(service, _)| service.service.id.family())

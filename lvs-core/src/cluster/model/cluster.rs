@@ -181,7 +181,7 @@ impl Cluster {
         &self.directors
     }
 
-    pub(in crate::cluster) fn director(&self, name: &str) -> Option<&Director> {
+    pub(crate) fn director(&self, name: &str) -> Option<&Director> {
         self.directors
             .iter()
             .find(|director| director.name == *name)
@@ -245,7 +245,7 @@ impl Cluster {
         directors.chain(servers)
     }
 
-    pub(in crate::cluster) fn real_server(&self, name: &NodeName) -> Option<&RealServer> {
+    pub(crate) fn real_server(&self, name: &NodeName) -> Option<&RealServer> {
         self.real_servers.iter().find(|server| server.name == *name)
     }
 }
