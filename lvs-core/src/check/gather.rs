@@ -194,9 +194,9 @@ fn reading(host: &mut Host, at: Duration) -> Result<IpvsReading> {
     Ok(IpvsReading {
         at,
         services: services
-            .map(|(status, destinations)| ListedService {
-                status,
-                destinations,
+            .map(|entry| ListedService {
+                status: entry.status,
+                destinations: entry.destinations,
             })
             .collect(),
         connections,

@@ -44,7 +44,6 @@ mod report;
 mod rules;
 mod scene;
 mod severity;
-mod shim;
 mod sntp;
 mod sockets;
 mod table;

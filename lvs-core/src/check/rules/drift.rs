@@ -38,8 +38,8 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<F
         .iter()
         .take(SHOWN)
         .map(|step| {
-            let action = &step.action;
-            format!("{} {} {}", action.kind(), action.what(), action.name())
+            let id = step.change.id();
+            format!("{} {} {id}", step.change.kind(), id.what())
         })
         .collect();
     let mut seen = format!("the plan is not empty: {}", listed.join(", "));
@@ -48,7 +48,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<F
     }
     Some(
         scene
-            .finding(&DRIFT, first.action.name(), seen)
+            .finding(&DRIFT, first.change.id(), seen)
             .fix(match is_refused {
                 true => "lvsctl apply FILE --take-over",
                 false => "lvsctl apply FILE",
@@ -58,12 +58,13 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<F
 
 /// Whether mending what was found makes the step unnecessary.
 fn covers(finding: &Finding, step: &Step) -> bool {
-    let name = step.action.name();
+    let id = step.change.id();
+    let name = id.to_string();
     let is_same = finding.object == name;
     is_same
         || match finding.code {
             // Nothing else can be right without it.
-            Code::NOT_LOADED => step.action.is_ipvs(),
+            Code::NOT_LOADED => step.change.is_ipvs(),
             // The plan sets it on all and lo, the finding names the interface that shows it.
             Code::ARP_IGNORE => name.ends_with("/arp_ignore"),
             Code::ARP_ANNOUNCE => name.ends_with("/arp_announce"),
@@ -74,11 +75,9 @@ fn covers(finding: &Finding, step: &Step) -> bool {
                 ip(&finding.object) == ip(&name)
             }
             // So does everything on the device, and the address that could not be added.
-            Code::TUNNEL_DEVICE => {
-                name.contains(finding.object.as_str()) || step.action.what() == "route"
-            }
+            Code::TUNNEL_DEVICE => name.contains(finding.object.as_str()) || id.what() == "route",
             // A service with its destinations, or the daemon that makes the switch work.
-            Code::BALANCED_TWICE => step.action.is_ipvs() && name.ends_with(&finding.object),
+            Code::BALANCED_TWICE => step.change.is_ipvs() && name.ends_with(&finding.object),
             Code::STICKY_DRAIN => name.ends_with("/expire_quiescent_template"),
             Code::RP_FILTER => name.ends_with("/rp_filter"),
             // What the file asks of clients stands on the route.
@@ -86,7 +85,7 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
                 let mut lines = finding.fix.iter();
-                step.action.what() == "route" && lines.any(|line| line.starts_with("ip route"))
+                id.what() == "route" && lines.any(|line| line.starts_with("ip route"))
             }
             // The destination of the port that is meant takes its place.
             Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::NodeScene;
-use crate::cluster::change::{Action, Change};
+use crate::cluster::change::{Change, Object};
 use crate::net::Address;
 
 kinds! {
@@ -73,7 +73,7 @@ impl<T> NodeScene<'_, T> {
             .filter(|route| !self.facts.routes.iter().any(|found| found.id == route.id));
         let finding = finding.fix(add(desired));
         match route {
-            Some(route) => finding.fix(Action::Route(Change::add(route.clone())).to_shell()),
+            Some(route) => finding.fix(Change::Add(Object::Route(route.clone())).to_shell()),
             None => finding,
         }
     }
@@ -108,5 +108,5 @@ impl<T> NodeScene<'_, T> {
 
 /// Returns the command that adds an address as the plan does.
 fn add(address: &Address) -> String {
-    Action::Address(Change::add(address.clone())).to_shell()
+    Change::Add(Object::Address(address.clone())).to_shell()
 }

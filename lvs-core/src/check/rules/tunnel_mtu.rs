@@ -5,7 +5,7 @@ use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
 use crate::check::scene::{RealServerScene, Scene};
 use crate::check::severity::Severity;
-use crate::cluster::change::{Action, Change};
+use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::Family;
 use crate::net::Route;
@@ -76,7 +76,7 @@ impl RealServerScene<'_> {
         };
         Some(
             self.finding(&TUNNEL_MTU, format!("segments of {segment}"), seen)
-                .fix(Action::Route(Change::edit(route.clone(), desired)).to_shell()),
+                .fix(Change::Edit(Object::Route(route.clone()), Object::Route(desired)).to_shell()),
         )
     }
 
