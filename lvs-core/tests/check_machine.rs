@@ -10,12 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lvs_core::Cluster;
-use lvs_core::check::{
-    self, Code, Facts, Gather, IpvsReading, ListedService, ListeningSocket, Severity,
-};
+use lvs_core::check::{self, Code, Facts, Gather, IpvsReading, ListeningSocket, Severity};
 use lvs_core::ipvs::{
-    Connection, DestinationStatus, Protocol, SchedulerName, Seconds, Service, ServiceStatus, Stats,
-    Thresholds, Weight,
+    Connection, DestinationStatus, Protocol, SchedulerName, Seconds, Service, ServiceEntryStatus,
+    ServiceStatus, Stats, Thresholds, Weight,
 };
 use lvs_core::net::{Address, Link, Route};
 use lvs_core::sysctl::SysctlKey;
@@ -175,7 +173,7 @@ fn reading(cluster: &Cluster, connections: u64) -> IpvsReading {
         ..Stats::default()
     };
     let state = cluster.node("director").unwrap();
-    let services = state.services.iter().map(|wanted| ListedService {
+    let services = state.services.iter().map(|wanted| ServiceEntryStatus {
         status: ServiceStatus {
             service: wanted.service.clone(),
             stats: stats(connections),

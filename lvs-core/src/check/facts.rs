@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
 use crate::cluster::{NodeName, Observed, Role};
-use crate::ipvs::{Connection, DestinationStatus, Family, Protocol, ServiceId, ServiceStatus};
+use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
 use crate::sysctl::SysctlKey;
@@ -74,7 +74,7 @@ pub struct IpvsReading {
     /// When: the time since the first reading.
     pub at: Duration,
     /// The services and their destinations.
-    pub services: Vec<ListedService>,
+    pub services: Vec<ServiceEntryStatus>,
     /// The connections, at most [`IpvsReading::MOST_CONNECTIONS`] of them.
     pub connections: Vec<Connection>,
 }
@@ -83,22 +83,13 @@ impl IpvsReading {
     /// More connections are not kept: what a rule looks for shows in fewer.
     pub const MOST_CONNECTIONS: usize = 10_000;
 
-    /// The entry of a service.
+    /// Returns the entry of a service.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&ListedService> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ServiceEntryStatus> {
         self.services
             .iter()
             .find(|entry| entry.status.service.id == *id)
     }
-}
-
-/// A service of the kernel's table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListedService {
-    /// The service with its counters.
-    pub status: ServiceStatus,
-    /// Its destinations, newest first.
-    pub destinations: Vec<DestinationStatus>,
 }
 
 /// Who answers for a virtual IP on a link.

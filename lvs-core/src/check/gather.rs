@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::facts::{Facts, IpvsReading, ListedService, ListeningSocket};
+use super::facts::{Facts, IpvsReading, ListeningSocket};
 use super::{probe, procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
@@ -188,17 +188,12 @@ fn listeners() -> BTreeSet<ListeningSocket> {
 }
 
 fn reading(host: &mut Host, at: Duration) -> Result<IpvsReading> {
-    let services = host.ipvs()?.snapshot()?.into_iter();
+    let services = host.ipvs()?.snapshot()?;
     let mut connections = host.proc().connections()?;
     connections.truncate(IpvsReading::MOST_CONNECTIONS);
     Ok(IpvsReading {
         at,
-        services: services
-            .map(|entry| ListedService {
-                status: entry.status,
-                destinations: entry.destinations,
-            })
-            .collect(),
+        services,
         connections,
     })
 }

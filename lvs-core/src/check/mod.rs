@@ -51,7 +51,7 @@ mod table;
 pub use area::Area;
 pub use code::Code;
 pub use effective::Effective;
-pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListedService, ListeningSocket};
+pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListeningSocket};
 pub use finding::Finding;
 pub use gather::Gather;
 pub use report::Report;

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::check::facts::ListedService;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
-use crate::ipvs::{Destination, Forwarding, SchedulerName, ServiceId};
+use crate::ipvs::{Destination, Forwarding, SchedulerName, ServiceEntryStatus, ServiceId};
 
 kinds! {
     PORT_ZERO = "LVS024", Error, Services,
@@ -71,7 +70,7 @@ fn vip(service: ServiceId) -> Option<IpAddr> {
 }
 
 impl DirectorScene<'_> {
-    fn judge(&self, listed: &ListedService) -> Vec<Finding> {
+    fn judge(&self, listed: &ServiceEntryStatus) -> Vec<Finding> {
         let service = &listed.status.service;
         let no_scheduler = (service.scheduler == SchedulerName::NONE).then(|| {
             self.finding(&NO_SCHEDULER, service.id, "its scheduler is none")

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::thresholds::is_full;
-use crate::check::facts::{IpvsReading, ListedService};
+use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::cluster::VirtualService;
-use crate::ipvs::{DestinationId, Forwarding, Weight};
+use crate::ipvs::{DestinationId, Forwarding, ServiceEntryStatus, Weight};
 
 kinds! {
     NO_ANSWERS = "LVS037", Error, Traffic,
@@ -50,8 +50,8 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
 /// A service in the first and in the last reading.
 pub(super) struct Traffic<'a> {
     pub(super) service: &'a VirtualService,
-    before: &'a ListedService,
-    after: &'a ListedService,
+    before: &'a ServiceEntryStatus,
+    after: &'a ServiceEntryStatus,
 }
 
 impl DirectorScene<'_> {

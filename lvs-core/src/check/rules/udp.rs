@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::half_open::is_same;
-use crate::check::facts::{IpvsReading, ListedService};
+use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
-use crate::ipvs::{Connection, Protocol, ServiceId, Weight};
+use crate::ipvs::{Connection, Protocol, ServiceEntryStatus, ServiceId, Weight};
 
 kinds! {
     STUCK_UDP = "LVS040", Warning, Traffic,
@@ -44,11 +44,11 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-fn is_udp(listed: &ListedService) -> bool {
+fn is_udp(listed: &ServiceEntryStatus) -> bool {
     matches!(listed.status.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP)
 }
 
-fn drained(listed: &ListedService) -> BTreeSet<SocketAddr> {
+fn drained(listed: &ServiceEntryStatus) -> BTreeSet<SocketAddr> {
     listed
         .destinations
         .iter()

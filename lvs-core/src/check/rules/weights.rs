@@ -1,12 +1,11 @@
 //! Whether anybody takes connections.
 
-use crate::check::facts::ListedService;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::check::severity::Severity;
 use crate::cluster::{Cluster, VirtualService};
-use crate::ipvs::Weight;
+use crate::ipvs::{ServiceEntryStatus, Weight};
 
 kinds! {
     NO_DESTINATION = "LVS021", Error, Services,
@@ -27,7 +26,7 @@ pub(super) fn of_table(scene: &DirectorScene<'_>) -> Vec<Finding> {
 }
 
 impl DirectorScene<'_> {
-    fn no_weight(&self, listed: &ListedService) -> Option<Finding> {
+    fn no_weight(&self, listed: &ServiceEntryStatus) -> Option<Finding> {
         let has_none = listed
             .destinations
             .iter()
