@@ -12,7 +12,15 @@ const DR: &str = include_str!("../../examples/dr.toml");
 const TWO: &str = include_str!("../../examples/two_directors.toml");
 const KERNEL_TESTS: &str = include_str!("kernel_check/main.rs");
 const PAPER_TESTS: &str = include_str!("check_paper.rs");
-const MACHINE_TESTS: &str = include_str!("check_machine.rs");
+const MACHINE_TESTS: &[&str] = &[
+    include_str!("check_machine/addresses.rs"),
+    include_str!("check_machine/arp.rs"),
+    include_str!("check_machine/listeners.rs"),
+    include_str!("check_machine/routing.rs"),
+    include_str!("check_machine/services.rs"),
+    include_str!("check_machine/traffic.rs"),
+    include_str!("check_machine/whole.rs"),
+];
 
 enum Where {
     /// The file alone tells, with this finding.
@@ -498,7 +506,10 @@ fn every_mistake_is_found_where_it_says() {
         for place in *places {
             let held = match place {
                 Paper(code) => PAPER_TESTS.contains(&format!("code: Code::{code},")),
-                Machine(test) => MACHINE_TESTS.contains(&format!("fn {test}()")),
+                Machine(test) => {
+                    let name = format!("fn {test}()");
+                    MACHINE_TESTS.iter().any(|text| text.contains(&name))
+                }
                 Kernel(test) => KERNEL_TESTS.contains(&format!("    {test},\n")),
                 Refused(base, from, to) => {
                     base.contains(from) && Cluster::from_toml(&base.replacen(from, to, 1)).is_err()
