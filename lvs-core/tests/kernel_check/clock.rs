@@ -105,7 +105,7 @@ fn check_on(machine: &Netns, text: &str, prepare: impl FnOnce(&mut Host) + Send)
         prepare(host);
         Facts::gather(host, &cluster, &node, &Gather::default()).unwrap()
     });
-    check::on_machine(&cluster, &facts.unwrap())
+    check::on_node(&cluster, &facts.unwrap())
 }
 
 /// Answers one question as a server of stratum 2 does. Nothing comes of a socket that is shut down.

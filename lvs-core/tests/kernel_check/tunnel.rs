@@ -146,7 +146,7 @@ pub(crate) fn a_device_of_ipv6_that_is_down() {
 /// Row 16, of all methods past the director.
 pub(crate) fn no_way_back() {
     let web = Web::new(TUNNEL);
-    web.broken(RS, Code::NO_WAY_BACK, Hurts::Clients, |_| {
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, |_| {
         run_tool("ip", &["route", "del", "default"]).unwrap();
     });
 }
@@ -215,7 +215,7 @@ pub(crate) fn no_room_for_the_tunnel() {
     assert!(web.works(), "short requests do");
     assert!(!uploads(&web), "nobody is told");
     for node in ["realserver1", RS] {
-        let finding = only(&web.check(node), Code::TUNNEL_ROOM);
+        let finding = only(&web.check(node), Code::TUNNEL_MTU);
         web.mend(&finding);
     }
     assert!(uploads(&web));
