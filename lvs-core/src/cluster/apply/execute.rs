@@ -1,5 +1,7 @@
 //! Steps become verbs of the handles.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::announce::Announcer;
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Kind, Object, Step};
@@ -13,11 +15,11 @@ use crate::ipvs::{Command, Daemon};
 pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
-    is_stopped: &dyn Fn() -> bool,
+    stop: &AtomicBool,
     announcer: &mut Announcer<'_>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    let go_on = || match is_stopped() {
+    let go_on = || match stop.load(Ordering::Relaxed) {
         true => Err(Failure::Stopped),
         false => Ok(()),
     };
