@@ -47,7 +47,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
 /// In a network namespace in which nothing was ever deleted, and which is then taken away.
 fn in_fresh_namespace<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     only_namespace()?.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         work()
     })?
 }

@@ -33,7 +33,7 @@ fn on_a_machine(test: impl FnOnce(&mut Host) + Send) -> Outcome {
     let port: IfName = "port0".parse().unwrap();
     Netns::create()?.run(|host| {
         host.net().add_veth(&eth0, &port, None)?;
-        host.net().set_up(&port, true)?;
+        host.net().set_up(&port)?;
         test(host);
         Ok(())
     })?
@@ -227,7 +227,7 @@ fn fed(arguments: &[&str], input: &str) -> Output {
 /// IPVS takes no real server while `lo` is down.
 fn with_lo(test: impl FnOnce() + Send) -> Outcome {
     on_a_machine(|host| {
-        host.net().set_up(&IfName::LO, true).unwrap();
+        host.net().set_up(&IfName::LO).unwrap();
         test();
     })
 }
@@ -438,7 +438,7 @@ fn check_asks_for_the_time() -> lvs_lab::Result<()> {
         says(&output, status, parts);
     };
     Netns::create()?.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         let chrony = lvs_lab::chrony(&Netns::current()?)?;
         check(1, &["ok clock: "]);
         drop(chrony);

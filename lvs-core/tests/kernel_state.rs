@@ -52,8 +52,8 @@ fn on_a_machine(test: impl FnOnce(&mut Host, StateDir) + Send) -> Outcome {
         let net: &mut Net = host.net();
         net.add_veth(&name("eth0"), &name("port0"), None)?;
         net.add_veth(&name("eth1"), &name("port1"), None)?;
-        net.set_up(&name("port0"), true)?;
-        net.set_up(&name("port1"), true)?;
+        net.set_up(&name("port0"))?;
+        net.set_up(&name("port1"))?;
         host.ipvs()?;
         let directory = tempfile::tempdir().unwrap();
         test(host, StateDir::at(directory.path().join("state")));
@@ -95,7 +95,7 @@ fn record_of(state: &StateDir, node: &DesiredState) -> PathBuf {
 
 /// A director's own address was there before, and one interface forwarded.
 fn disturb(host: &mut Host) {
-    host.net().set_up(&name("eth0"), true).unwrap();
+    host.net().set_up(&name("eth0")).unwrap();
     let own = Address::new(name("eth0"), "192.168.1.11/24".parse().unwrap());
     host.net().add_address(&own).unwrap();
     let port = SysctlKey::forwarding(&Conf::Interface(name("port0")));

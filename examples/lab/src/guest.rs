@@ -87,7 +87,7 @@ fn start(spec: &Path) -> Result<Infallible> {
 
 /// Before `lo` is up there is no local routing table, and IPVS refuses every destination.
 pub(crate) fn set_loopback_up() -> Result<()> {
-    Ok(Net::open()?.set_up(&IfName::LO, true)?)
+    Ok(Net::open()?.set_up(&IfName::LO)?)
 }
 
 /// The root is the host's, read-only; only these are the guest's own.

@@ -65,7 +65,10 @@ impl Network {
         let cables = cables.ok_or_else(|| Error::failed(format!("there is no machine {name}")))?;
         self.switch.run(|host| {
             let mut cables = cables.iter();
-            cables.try_for_each(|end| host.net().set_up(end, plugged))
+            cables.try_for_each(|end| match plugged {
+                true => host.net().set_up(end),
+                false => host.net().set_down(end),
+            })
         })??;
         Ok(())
     }
@@ -107,7 +110,7 @@ impl Network {
 fn machine() -> Result<Netns> {
     let netns = Netns::create()?;
     netns.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         let key = SysctlKey::new("net/ipv6/conf/default/accept_dad")?;
         Ok::<(), Error>(host.sysctl().write(&key, "0")?)
     })??;
@@ -122,7 +125,7 @@ fn add_bridges(host: &mut Host, links: usize) -> Result<()> {
     for link in 0..links {
         let name = bridge(link)?;
         host.net().add_bridge(&name)?;
-        host.net().set_up(&name, true)?;
+        host.net().set_up(&name)?;
     }
     Ok(())
 }
@@ -145,7 +148,7 @@ impl Cables<'_> {
             let bridge = bridge(port.link)?;
             self.switch.run(|host| {
                 host.net().set_controller(&end, Some(&bridge))?;
-                host.net().set_up(&end, true)
+                host.net().set_up(&end)
             })??;
             ends.push(end);
         }
@@ -163,7 +166,7 @@ impl Cables<'_> {
 
 fn configure(host: &mut Host, outsider: &Outsider, forwards: bool) -> Result<()> {
     for port in &outsider.ports {
-        host.net().set_up(&port.interface, true)?;
+        host.net().set_up(&port.interface)?;
     }
     for (interface, network) in &outsider.addresses {
         let mut address = Address::new(interface.clone(), *network);

@@ -113,7 +113,8 @@ fn set(object: &Object, kind: Kind, host: &mut Host) -> Result<()> {
     match object {
         Object::Tunnel(tunnel) => host.net().add_tunnel(tunnel),
         Object::Listener(listener) => host.fou()?.add(listener),
-        Object::Link(link) => host.net().set_up(&link.name, link.up),
+        Object::Link(link) if link.up => host.net().set_up(&link.name),
+        Object::Link(link) => host.net().set_down(&link.name),
         Object::Sysctl(setting) => host.sysctl().write(&setting.key, &setting.value),
         Object::Address(address) => host.net().add_address(address),
         Object::Route(route) if kind == Kind::Edit => host.net().replace_route(route),
