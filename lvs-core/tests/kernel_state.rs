@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use lvs_core::cluster::{
     Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
     StateDir,
 };
-use lvs_core::ipvs::SchedulerName;
+use lvs_core::ipvs::{Ipvs, SchedulerName};
 use lvs_core::net::{Address, Net};
 use lvs_core::sysctl::{Conf, SysctlKey};
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -30,6 +31,7 @@ lvs_lab::main! {
     a_removal_stops_daemons_and_puts_switches_back,
     mixed_families_take_the_place_of_daemons_and_back,
     what_the_file_no_longer_names_goes,
+    a_virtual_ip_is_deleted_before_the_service_behind_it,
     an_address_moves_within_its_network,
     one_virtual_ip_is_one_clusters,
     a_failure_leaves_machine_and_record_as_they_were,
@@ -222,11 +224,56 @@ fn mixed_families_take_the_place_of_daemons_and_back() -> Outcome {
     })
 }
 
-fn what_the_file_no_longer_names_goes() -> Outcome {
-    let more = DR.replace(
+/// The cluster of DR with a second virtual IP.
+fn with_second_vip() -> String {
+    DR.replace(
         "{ interface = \"eth0\", address = \"172.16.5.11/32\" },",
         "{ interface = \"eth0\", address = \"172.16.5.11/32\" },\n  { interface = \"eth0\", address = \"172.16.5.12/32\" },",
-    ) + "\n[[services]]\naddress = \"172.16.5.12:443\"\nscheduler = \"rr\"\n";
+    ) + "\n[[services]]\naddress = \"172.16.5.12:443\"\nscheduler = \"rr\"\n"
+}
+
+/// Whether the second virtual IP and its service exist.
+fn second_vip_and_service() -> (bool, bool) {
+    let vip: IpAddr = "172.16.5.12".parse().unwrap();
+    let addresses = Net::open().unwrap().addresses().unwrap();
+    let services = Ipvs::open().unwrap().services().unwrap();
+    let id = "tcp 172.16.5.12:443".parse().unwrap();
+    (
+        addresses.iter().any(|found| found.id.network.addr() == vip),
+        services.iter().any(|found| found.service.id == id),
+    )
+}
+
+/// Between two phases a client must not reach a virtual IP without a service, neither when the file no
+/// longer names it nor when the cluster is removed.
+fn a_virtual_ip_is_deleted_before_the_service_behind_it() -> Outcome {
+    let two = node(&with_second_vip(), "director");
+    let one = node(DR, "director");
+    for is_removal in [false, true] {
+        on_a_machine(|host, state| {
+            apply(&state, &two, host).unwrap();
+            let mut seen = Vec::new();
+            let mut session = state.lock("apply").unwrap();
+            let mut events = |event: Event<'_>| {
+                if matches!(event, Event::Phase(_) | Event::Verified) {
+                    seen.push(second_vip_and_service());
+                }
+            };
+            if is_removal {
+                session.remove(&two, host, &mut events).unwrap();
+            } else {
+                let options = PlanOptions::default();
+                session.apply(&one, host, options, &mut events).unwrap();
+            }
+            seen.dedup();
+            assert_eq!(seen, [(true, true), (false, true), (false, false)]);
+        })?;
+    }
+    Ok(())
+}
+
+fn what_the_file_no_longer_names_goes() -> Outcome {
+    let more = with_second_vip();
     for name in ["director", "realserver1"] {
         let (one, two) = (node(DR, name), node(&more, name));
         on_a_machine(|host, state| {

@@ -175,7 +175,7 @@ impl Record {
         self.plan(vec![
             (PhaseName::Destinations, added),
             (PhaseName::ChangedDestinations, edited),
-            (PhaseName::FormerSysctls, templates),
+            (PhaseName::RestoredSysctls, templates),
         ])
     }
 
@@ -204,7 +204,7 @@ impl Record {
             role: None,
             phases: phases.map(|(name, steps)| Phase { name, steps }).collect(),
             refusals: Vec::new(),
-            foreign: Vec::new(),
+            unmanaged: Vec::new(),
             notes: Vec::new(),
             nftables: None,
         }

@@ -82,8 +82,7 @@ fn foreign_mixed<'a>(
 ) -> impl Iterator<Item = (ServiceId, &'a Destination)> {
     let foreign = observed.services().iter().filter(|found| {
         let id = &found.service.id;
-        !super::services::is_on_virtual_ip(node, id)
-            && !node.services.iter().any(|it| it.service.id == *id)
+        !node.has_virtual_ip_of(id) && !node.services.iter().any(|it| it.service.id == *id)
     });
     foreign.flat_map(|found| {
         let id = found.service.id;

@@ -1,6 +1,6 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Phase, PhaseName, Plan, Refusal, addresses, daemons, foreign};
+use super::{Phase, PhaseName, Plan, Refusal, addresses, daemons, ownership};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{DesiredState, NodeKind, Record};
@@ -108,14 +108,14 @@ impl<'a> Draft<'a> {
         notes.extend(daemons::notes(self.node, self.observed, record));
         notes.extend(self.loading());
         notes.extend(self.lost_routes());
-        let foreign = foreign::foreign(self.node, self.observed, record);
-        self.plan(refusals, foreign, notes)
+        let unmanaged = ownership::unmanaged(self.node, self.observed, record);
+        self.plan(refusals, unmanaged, notes)
     }
 
     pub(super) fn plan(
         self,
         refusals: Vec<Refusal>,
-        foreign: Vec<ObjectId>,
+        unmanaged: Vec<ObjectId>,
         notes: Vec<String>,
     ) -> Plan {
         Plan {
@@ -125,7 +125,7 @@ impl<'a> Draft<'a> {
             role: self.node.role,
             phases: self.phases,
             refusals,
-            foreign,
+            unmanaged,
             notes,
             nftables: self.node.nftables.clone(),
         }

@@ -3,10 +3,12 @@
 //! Pure: the same two values give the same plan, and nothing here touches a machine.
 
 mod addresses;
+mod cleanup;
 mod daemons;
+mod display;
 mod draft;
-mod foreign;
 mod links;
+mod ownership;
 mod phase;
 mod refusal;
 mod removal;
@@ -15,9 +17,7 @@ mod routes;
 mod services;
 mod shell;
 mod sysctls;
-mod text;
 mod tunnels;
-mod unnamed;
 
 use serde::Serialize;
 
@@ -26,6 +26,7 @@ pub use refusal::{Obstacle, Refusal};
 
 use super::change::{ObjectId, Step};
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
+use cleanup::{Cleanup, Extent};
 use draft::{Draft, Planned};
 
 /// What a plan may do besides what the file names.
@@ -55,7 +56,7 @@ pub struct Plan {
     /// Why it must not be done: no step is made while there is one.
     pub refusals: Vec<Refusal>,
     /// What was met, belongs to somebody else and is not touched.
-    pub foreign: Vec<ObjectId>,
+    pub unmanaged: Vec<ObjectId>,
     /// What a person should know besides.
     pub notes: Vec<String>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
@@ -88,15 +89,18 @@ impl Plan {
             take_over: options.take_over || record.is_applied(),
         };
         let node = &*node;
-        let wanted = DesiredPhases {
-            node,
-            record,
-            options,
-        };
+        let wanted = DesiredPhases { node, record };
         let mut draft = Draft::new(node, observed);
+        let cleanup = Cleanup {
+            node,
+            observed,
+            record,
+            extent: Extent::Unnamed(options),
+        };
         draft.phases(&wanted, &DesiredPhases::PHASES);
-        unnamed::phases(&mut draft, node, observed, record);
-        draft.finish(record, foreign::refusals(node, observed, record, options))
+        draft.phases(&cleanup, &Cleanup::PHASES);
+        draft.phases(&wanted, &DesiredPhases::LAST);
+        draft.finish(record, ownership::refusals(node, observed, record, options))
     }
 
     /// Whether nothing is to be done.
@@ -136,12 +140,11 @@ impl Plan {
 struct DesiredPhases<'a> {
     node: &'a DesiredState,
     record: &'a Record,
-    options: PlanOptions,
 }
 
 impl DesiredPhases<'_> {
     /// The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 19] = [
+    const PHASES: [Planned<Self>; 16] = [
         (PhaseName::ReleasedRoutes, |it, seen| {
             routes::released(it.node, seen)
         }),
@@ -200,16 +203,13 @@ impl DesiredPhases<'_> {
         (PhaseName::LastRoutes, |it, seen| {
             routes::by_virtual_ips(it.node, seen)
         }),
-        (PhaseName::DeletedDestinations, |it, seen| {
-            services::destinations_deleted(it.node, seen, it.record, it.options)
-        }),
-        (PhaseName::DeletedServices, |it, seen| {
-            services::services_deleted(it.node, seen, it.record, it.options)
-        }),
-        (PhaseName::SyncDaemons, |it, seen| {
-            daemons::running(it.node, seen)
-        }),
     ];
+
+    /// After the cleanup: the kernel starts no sync daemon beside a destination of another family than
+    /// its service.
+    const LAST: [Planned<Self>; 1] = [(PhaseName::SyncDaemons, |it, seen| {
+        daemons::running(it.node, seen)
+    })];
 }
 
 /// `{cluster, node, role, changed, phases, refusals, foreign, notes, nftables}`.
@@ -223,7 +223,7 @@ impl Serialize for Plan {
         plan.serialize_field("changed", &!self.is_empty())?;
         plan.serialize_field("phases", &self.phases)?;
         plan.serialize_field("refusals", &self.refusals)?;
-        plan.serialize_field("foreign", &self.foreign)?;
+        plan.serialize_field("foreign", &self.unmanaged)?;
         plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("nftables", &self.nftables)?;
         plan.end()

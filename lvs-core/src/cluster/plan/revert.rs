@@ -32,7 +32,7 @@ impl Plan {
         Self {
             phases,
             refusals: Vec::new(),
-            foreign: Vec::new(),
+            unmanaged: Vec::new(),
             notes: Vec::new(),
             nftables: None,
             ..self.clone()

@@ -1,9 +1,8 @@
 //! The kernel's table of services. Order is used when adding and is never a difference; an edit that
 //! would change nothing is never made, for the kernel restarts some schedulers at each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::PlanOptions;
 use crate::cluster::change::{BoundDestination, Step};
 use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
 use crate::ipvs::{ConfiguredService, Destination, Seconds, ServiceId, Timeouts, Weight};
@@ -90,113 +89,18 @@ fn each(
     steps
 }
 
-/// Destinations of services the file names, where it does not name them; and all of those services
-/// that are deleted, so that the way back knows them.
-pub(super) fn destinations_deleted(
-    node: &DesiredState,
-    seen: &Observed,
-    record: &Record,
-    options: PlanOptions,
-) -> Vec<Step> {
-    let services = wanted(node);
-    let mut steps = Vec::new();
-    for found in seen.services() {
-        if let Some(wanted) = services.get(&found.service.id) {
-            steps.extend(destinations_unnamed(wanted, found));
-        } else if is_to_go(node, &found.service.id, record, options) {
-            steps.extend(delete_destinations(found));
-        }
-    }
-    steps
-}
-
-fn destinations_unnamed(
-    wanted: &DesiredService,
-    found: &ConfiguredService,
-) -> impl Iterator<Item = Step> {
-    let named: HashSet<_> = wanted.destinations.iter().map(|it| it.value.id).collect();
-    let unnamed = found
-        .destinations
-        .iter()
-        .filter(move |it| !named.contains(&it.id));
-    unnamed.map(|it| {
-        let why = match wanted.is_drained(&it.id) {
-            true => "drained, and to be gone",
-            false => "not in the file",
-        };
-        delete(&found.service.id, it, why)
-    })
-}
-
-pub(super) fn services_deleted(
-    node: &DesiredState,
-    seen: &Observed,
-    record: &Record,
-    options: PlanOptions,
-) -> Vec<Step> {
-    let wanted = wanted(node);
-    let unnamed = seen
-        .services()
-        .iter()
-        .filter(|found| !wanted.contains_key(&found.service.id));
-    unnamed
-        .filter(|found| is_to_go(node, &found.service.id, record, options))
-        .map(|found| {
-            let id = &found.service.id;
-            let why = if node.absent_services.contains(id) {
-                "what arrives for it is balanced already"
-            } else if is_on_virtual_ip(node, id) {
-                "on a virtual IP, but not in the file"
-            } else {
-                "no longer in the file"
-            };
-            delete_service(found, why)
-        })
-        .collect()
-}
-
-/// Whether a service that the file does not name is the cluster's all the same: by its virtual IP, or
-/// by the record.
-fn is_to_go(node: &DesiredState, id: &ServiceId, record: &Record, options: PlanOptions) -> bool {
-    (options.take_over && is_on_virtual_ip(node, id))
-        || record.made_service(id)
-        || node.absent_services.contains(id)
-}
-
 /// Services on a virtual IP of the cluster that the file does not name.
 pub(super) fn unnamed<'a>(
     node: &'a DesiredState,
     seen: &'a Observed,
 ) -> impl Iterator<Item = &'a ConfiguredService> {
-    let wanted = wanted(node);
-    let services = seen.services().iter();
-    services.filter(move |found| {
+    let desired = node.services_by_id();
+    seen.services().iter().filter(move |found| {
         let id = &found.service.id;
-        is_on_virtual_ip(node, id) && !wanted.contains_key(id) && !node.absent_services.contains(id)
+        node.has_virtual_ip_of(id)
+            && !desired.contains_key(id)
+            && !node.absent_services.contains(id)
     })
-}
-
-/// In the kernel's order, newest first, so that the way back adds them in the order they were added.
-pub(super) fn delete_destinations(found: &ConfiguredService) -> impl Iterator<Item = Step> {
-    let id = &found.service.id;
-    found
-        .destinations
-        .iter()
-        .map(|it| delete(id, it, "its service goes"))
-}
-
-pub(super) fn delete_service(found: &ConfiguredService, why: &str) -> Step {
-    Step::delete(found.service.clone(), why)
-}
-
-fn delete(service: &ServiceId, destination: &Destination, why: &str) -> Step {
-    Step::delete(bound(*service, *destination), why)
-}
-
-/// The services of the file, to be asked for many.
-pub(super) fn wanted(node: &DesiredState) -> HashMap<ServiceId, &DesiredService> {
-    let services = node.services.iter();
-    services.map(|wanted| (wanted.service.id, wanted)).collect()
 }
 
 /// The services that are there, to be asked for many.
@@ -205,13 +109,24 @@ fn found(seen: &Observed) -> HashMap<ServiceId, &ConfiguredService> {
     services.map(|found| (found.service.id, found)).collect()
 }
 
-pub(super) fn is_on_virtual_ip(node: &DesiredState, id: &ServiceId) -> bool {
-    matches!(id, ServiceId::Socket { address, .. } if node.virtual_ips.contains(&address.ip()))
-}
-
 const fn bound(service: ServiceId, destination: Destination) -> BoundDestination {
     BoundDestination {
         service,
         destination,
+    }
+}
+
+impl DesiredState {
+    /// The services of the file by identity, for looking up many.
+    pub(super) fn services_by_id(&self) -> HashMap<ServiceId, &DesiredService> {
+        self.services
+            .iter()
+            .map(|desired| (desired.service.id, desired))
+            .collect()
+    }
+
+    /// Returns whether a service is on a virtual IP of the cluster.
+    pub(super) fn has_virtual_ip_of(&self, id: &ServiceId) -> bool {
+        matches!(id, ServiceId::Socket { address, .. } if self.virtual_ips.contains(&address.ip()))
     }
 }

@@ -171,7 +171,10 @@ impl RecordUpdate {
         match slot.take() {
             Some(entry) => {
                 let known = (self.gone == Gone::IsKnown).then(|| entry.clone());
-                *slot = entry.then(change).or(known);
+                let both = entry.then(change);
+                // What the change restores may be left as the cluster has made it.
+                let both = both.filter(|both| known.is_none() || !both.is_void());
+                *slot = both.or(known);
             }
             None if applied && matches!(change, Change::Delete(_)) => {}
             None => *slot = Some(change.clone()),

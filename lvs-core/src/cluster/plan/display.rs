@@ -47,7 +47,7 @@ impl fmt::Display for Plan {
             ),
             (
                 "not the cluster's, left alone",
-                self.foreign
+                self.unmanaged
                     .iter()
                     .map(|id| format!("{} {id}", id.what()))
                     .collect(),

@@ -1,4 +1,5 @@
-//! What is not the cluster's: never touched, always shown; and what stands in the way.
+//! Which objects belong to the cluster: what is unmanaged is shown and never touched, and where it stands
+//! in the way the plan is refused.
 
 use super::{PlanOptions, Refusal, daemons, services, tunnels};
 use crate::cluster::change::ObjectId;
@@ -7,12 +8,16 @@ use crate::net::Address;
 
 /// Services on other addresses and by firewall mark; addresses and routes that carry our number but
 /// no longer stand in the file, and of which no record knows.
-pub(super) fn foreign(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<ObjectId> {
-    let wanted = services::wanted(node);
+pub(super) fn unmanaged(
+    node: &DesiredState,
+    observed: &Observed,
+    record: &Record,
+) -> Vec<ObjectId> {
+    let desired = node.services_by_id();
     let services = observed.services().iter().map(|found| &found.service.id);
     let services = services
-        .filter(|id| !services::is_on_virtual_ip(node, id))
-        .filter(|id| !wanted.contains_key(id) && !node.absent_services.contains(id))
+        .filter(|id| !node.has_virtual_ip_of(id))
+        .filter(|id| !desired.contains_key(id) && !node.absent_services.contains(id))
         .filter(|id| !record.made_service(id))
         .map(|id| ObjectId::Service(*id));
     services
