@@ -40,7 +40,7 @@ fn text(stages: &[RolloutStep]) -> String {
     let width = widths.max().unwrap_or_default();
     let lines = stages.iter().map(|stage| {
         let machine = machine(stage);
-        format!("{:<6} {machine:width$}  # {}\n", stage.turn, stage.why)
+        format!("{:<6} {machine:width$}  # {}\n", stage.action, stage.why)
     });
     lines.collect()
 }
