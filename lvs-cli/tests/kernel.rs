@@ -180,7 +180,7 @@ fn without_the_interface_nothing_is_changed() -> Outcome {
             &output,
             1,
             &[
-                "link eth0 does not exist on this machine",
+                "link eth0 does not exist on this node",
                 "nothing was changed",
             ],
         );

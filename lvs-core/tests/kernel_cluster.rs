@@ -273,7 +273,8 @@ fn removal_does_what_was_foretold() -> Outcome {
         let before = observe(&director, host);
         let plan = director.remove(host, &mut |_| ()).unwrap();
         assert_eq!(observe(&director, host), plan.outcome(&before));
-        let route = "the route default goes with the last address of its interface";
+        let route =
+            "the kernel removes the route default together with the last address of its interface";
         assert!(plan.notes.iter().any(|note| note == route), "{plan}");
     })
 }

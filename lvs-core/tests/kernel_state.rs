@@ -213,12 +213,15 @@ fn mixed_families_take_the_place_of_daemons_and_back() -> Outcome {
         let plan = apply(&state, &mixed, host).unwrap();
         let told = |plan: &Plan, word: &str| plan.notes.iter().any(|note| note.contains(word));
         assert!(
-            told(&plan, "connections are not synchronised any more"),
+            told(&plan, "connections are no longer synchronised"),
             "{plan}"
         );
         assert!(host.ipvs().unwrap().daemons().unwrap().is_empty());
         let plan = apply(&state, &synchronised, host).unwrap();
-        assert!(told(&plan, "go before the sync daemons start"), "{plan}");
+        assert!(
+            told(&plan, "are deleted before the sync daemons start"),
+            "{plan}"
+        );
         assert_eq!(host.ipvs().unwrap().daemons().unwrap().len(), 2);
         assert!(apply(&state, &synchronised, host).unwrap().is_empty());
     })
@@ -330,7 +333,7 @@ fn one_virtual_ip_is_one_clusters() -> Outcome {
         assert!(
             error
                 .to_string()
-                .contains("172.16.5.11 is the cluster web's"),
+                .contains("172.16.5.11 belongs to the cluster web"),
             "{error}"
         );
         remove(&state, &web, host).unwrap();
@@ -519,7 +522,7 @@ fn who_waits_for_the_lock_is_told_by_whom() -> Outcome {
     let state = StateDir::at(directory.path());
     let session = state.lock("apply").unwrap();
     let error = state.lock("remove").unwrap_err().to_string();
-    let holder = format!("apply (process {}) has session it for", std::process::id());
+    let holder = format!("apply (process {}) has held it for", std::process::id());
     assert!(error.contains(&holder), "{error}");
     drop(session);
     state.lock("remove").unwrap();

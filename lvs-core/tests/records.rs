@@ -242,7 +242,7 @@ fn what_somebody_has_changed_since_stays() {
     let key: SysctlKey = "net/ipv4/conf/all/arp_announce".parse().unwrap();
     after.sysctls.insert(key.clone(), "1".to_owned());
     let plan = Plan::removal_with_record(&node, &after, &record);
-    let note = format!("sysctl {key} stays as it is: somebody has changed it since");
+    let note = format!("sysctl {key} stays unchanged: it was modified after the last apply");
     assert!(plan.notes.contains(&note), "{plan}");
     assert_eq!(plan.outcome(&after).sysctls[&key], "1");
 }

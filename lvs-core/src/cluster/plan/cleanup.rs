@@ -1,7 +1,7 @@
 //! What is no longer desired: all of a cluster that is removed, or what its file no longer names.
 //!
 //! What the record knows returns to its original configuration; what the record does not know is deleted
-//! only if it can belong to no one but the cluster. A virtual IP is deleted before the services behind it,
+//! only if it can belong to nothing but the cluster. A virtual IP is deleted before the services behind it,
 //! so that no client reaches an address without a service.
 
 use std::collections::{HashMap, HashSet};
@@ -16,8 +16,8 @@ use crate::net::{Address, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 const UNNAMED: &str = "no longer in the file";
-const REMOVED: &str = "it is the cluster's";
-const RESTORED: &str = "as it was found";
+const REMOVED: &str = "belongs to the cluster";
+const RESTORED: &str = "original configuration";
 
 /// What is to be cleaned up on a node, and by what knowledge.
 pub(super) struct Cleanup<'a> {
@@ -206,7 +206,7 @@ impl Cleanup<'_> {
         if matches!(self.extent, Extent::All) {
             REMOVED
         } else if self.node.absent_services.contains(id) {
-            "what arrives for it is balanced already"
+            "the active director has already balanced its traffic"
         } else if self.node.has_virtual_ip_of(id) {
             "on a virtual IP, but not in the file"
         } else {
@@ -314,7 +314,7 @@ fn unnamed_destinations(
         .filter(move |destination| !named.contains(&destination.id))
         .map(|destination| {
             let why = match desired.is_drained(&destination.id) {
-                true => "drained, and to be gone",
+                true => "drained by removal",
                 false => "not in the file",
             };
             delete_destination(found.service.id, destination, why)
@@ -327,7 +327,7 @@ fn all_destinations(found: &ConfiguredService) -> impl Iterator<Item = Step> {
     found
         .destinations
         .iter()
-        .map(move |destination| delete_destination(service, destination, "its service goes"))
+        .map(move |destination| delete_destination(service, destination, "its service is deleted"))
 }
 
 fn delete_destination(service: ServiceId, destination: &Destination, why: &str) -> Step {

@@ -31,7 +31,7 @@ impl Plan {
         let mut draft = Draft::new(node, observed);
         draft.phases(&cleanup, &Cleanup::PHASES);
         let mut notes = cleanup.notes();
-        notes.extend(draft.lost_routes());
+        notes.extend(draft.route_notes());
         let unmanaged = ownership::unmanaged(node, observed, record);
         Self {
             role: None,
@@ -48,17 +48,12 @@ impl Cleanup<'_> {
             .found_virtual_ips(self.observed)
             .filter(|found| !self.is_ours(found));
         let mut notes: Vec<_> = unknown
-            .map(|found| {
-                format!(
-                    "{} stays: nothing says that it was not there before",
-                    found.id
-                )
-            })
+            .map(|found| format!("{} stays: it may have existed before the cluster", found.id))
             .collect();
         if !self.record.is_applied() {
             notes.push(
-                "without a record of what was there before, the machine's own addresses, its default \
-                 route, link states and sysctls stay as they are"
+                "without a record of the original configuration, the node's own addresses, its default \
+                 route, link states and sysctls stay unchanged"
                     .to_owned(),
             );
         }
@@ -66,12 +61,12 @@ impl Cleanup<'_> {
         notes.extend(changed.map(|entry| {
             let id = entry.id();
             let what = id.what();
-            format!("{what} {id} stays as it is: somebody has changed it since")
+            format!("{what} {id} stays unchanged: it was modified after the last apply")
         }));
         if self.node.nftables.is_some() {
             let table = &self.node.cluster;
             notes.push(format!(
-                "the nftables rules of the table lvs-{table} stay as they are"
+                "the nftables rules of the table lvs-{table} stay unchanged"
             ));
         }
         notes

@@ -1,112 +1,94 @@
 //! The kernel's table of services. Order is used when adding and is never a difference; an edit that
-//! would change nothing is never made, for the kernel restarts some schedulers at each.
+//! would change nothing is never made, because the kernel restarts some schedulers at each.
 
 use std::collections::HashMap;
 
+use super::Planner;
 use crate::cluster::change::{BoundDestination, Step};
-use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
+use crate::cluster::{Desired, DesiredService, DesiredState, Observed};
 use crate::ipvs::{ConfiguredService, Destination, Seconds, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
 
-pub(super) fn timeouts(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    let found = seen.timeouts();
-    let or = |wanted: Seconds, found| if wanted == Seconds(0) { found } else { wanted };
-    let wanted = Timeouts {
-        tcp: or(node.timeouts.tcp, found.tcp),
-        tcp_fin: or(node.timeouts.tcp_fin, found.tcp_fin),
-        udp: or(node.timeouts.udp, found.udp),
-    };
-    let step = (wanted != found).then(|| Step::edit(found, wanted, NAMED));
-    step.into_iter().collect()
-}
-
-pub(super) fn services(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    let found = found(seen);
-    let steps = node.services.iter().filter_map(|wanted| {
-        let service = wanted.service.clone();
-        match found.get(&service.id) {
-            Some(found) if found.service == service => None,
-            Some(found) => Some(Step::edit(found.service.clone(), service, NAMED)),
-            None => Some(Step::add(service, NAMED)),
-        }
-    });
-    steps.collect()
-}
-
-/// In the file's order, as a person would type them.
-pub(super) fn destinations_added(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    each(node, seen, |service, wanted, found| match found {
-        Some(_) => None,
-        None => Some(Step::add(
-            bound(service.service.id, wanted.value),
-            &wanted.why,
-        )),
-    })
-}
-
-pub(super) fn destinations_edited(
-    node: &DesiredState,
-    seen: &Observed,
-    record: &Record,
-) -> Vec<Step> {
-    each(node, seen, |service, wanted, found| {
-        let (id, found) = (service.service.id, *found?);
-        let mut destination = wanted.value;
-        if service.keep_weight && !service.is_drained(&destination.id) {
-            destination.weight = kept_weight(record, &id, &found);
-        }
-        (found != destination)
-            .then(|| Step::edit(bound(id, found), bound(id, destination), &wanted.why))
-    })
-}
-
-/// Somebody else's weight stays; but a 0 that a drain has left is nobody's.
-fn kept_weight(record: &Record, service: &ServiceId, found: &Destination) -> Weight {
-    let later = record.weight_for_later(service, &found.id);
-    later
-        .filter(|_| found.weight == Weight::DRAIN)
-        .unwrap_or(found.weight)
-}
-
-/// Asks for a step for each wanted destination, beside the one that is found.
-fn each(
-    node: &DesiredState,
-    seen: &Observed,
-    step: impl Fn(&DesiredService, &Desired<Destination>, Option<&Destination>) -> Option<Step>,
-) -> Vec<Step> {
-    let services = found(seen);
-    let mut steps = Vec::new();
-    for service in &node.services {
-        let found = services.get(&service.service.id);
-        let found = found.into_iter().flat_map(|found| &found.destinations);
-        let found: HashMap<_, _> = found.map(|it| (it.id, it)).collect();
-        for wanted in &service.destinations {
-            let found = found.get(&wanted.value.id).copied();
-            steps.extend(step(service, wanted, found));
-        }
+impl Planner<'_> {
+    pub(super) fn timeouts(&self, seen: &Observed) -> Vec<Step> {
+        let (found, named) = (seen.timeouts(), self.node.timeouts);
+        let or = |named, found| if named == Seconds(0) { found } else { named };
+        let desired = Timeouts {
+            tcp: or(named.tcp, found.tcp),
+            tcp_fin: or(named.tcp_fin, found.tcp_fin),
+            udp: or(named.udp, found.udp),
+        };
+        let step = (desired != found).then(|| Step::edit(found, desired, NAMED));
+        step.into_iter().collect()
     }
-    steps
-}
 
-/// Services on a virtual IP of the cluster that the file does not name.
-pub(super) fn unnamed<'a>(
-    node: &'a DesiredState,
-    seen: &'a Observed,
-) -> impl Iterator<Item = &'a ConfiguredService> {
-    let desired = node.services_by_id();
-    seen.services().iter().filter(move |found| {
-        let id = &found.service.id;
-        node.has_virtual_ip_of(id)
-            && !desired.contains_key(id)
-            && !node.absent_services.contains(id)
-    })
-}
+    pub(super) fn services(&self, seen: &Observed) -> Vec<Step> {
+        let found = seen.services_by_id();
+        let steps = self.node.services.iter().filter_map(|desired| {
+            let service = desired.service.clone();
+            match found.get(&service.id) {
+                Some(found) if found.service == service => None,
+                Some(found) => Some(Step::edit(found.service.clone(), service, NAMED)),
+                None => Some(Step::add(service, NAMED)),
+            }
+        });
+        steps.collect()
+    }
 
-/// The services that are there, to be asked for many.
-fn found(seen: &Observed) -> HashMap<ServiceId, &ConfiguredService> {
-    let services = seen.services().iter();
-    services.map(|found| (found.service.id, found)).collect()
+    /// In the file's order, as an operator would type them.
+    pub(super) fn added_destinations(&self, seen: &Observed) -> Vec<Step> {
+        self.destinations(seen, |service, desired, found| match found {
+            Some(_) => None,
+            None => {
+                let bound = bound(service.service.id, desired.value);
+                Some(Step::add(bound, &desired.why))
+            }
+        })
+    }
+
+    pub(super) fn changed_destinations(&self, seen: &Observed) -> Vec<Step> {
+        self.destinations(seen, |service, desired, found| {
+            let (id, found) = (service.service.id, *found?);
+            let mut destination = desired.value;
+            if service.keep_weight && !service.is_drained(&destination.id) {
+                destination.weight = self.kept_weight(&id, &found);
+            }
+            (found != destination)
+                .then(|| Step::edit(bound(id, found), bound(id, destination), &desired.why))
+        })
+    }
+
+    /// The weight that is found stays, except a 0 that a drain has left.
+    fn kept_weight(&self, service: &ServiceId, found: &Destination) -> Weight {
+        self.record
+            .weight_for_later(service, &found.id)
+            .filter(|_| found.weight == Weight::DRAIN)
+            .unwrap_or(found.weight)
+    }
+
+    /// Asks for a step for each desired destination, beside the one that is found.
+    fn destinations(
+        &self,
+        seen: &Observed,
+        step: impl Fn(&DesiredService, &Desired<Destination>, Option<&Destination>) -> Option<Step>,
+    ) -> Vec<Step> {
+        let services = seen.services_by_id();
+        let mut steps = Vec::new();
+        for service in &self.node.services {
+            let found: HashMap<_, _> = services
+                .get(&service.service.id)
+                .into_iter()
+                .flat_map(|found| &found.destinations)
+                .map(|destination| (destination.id, destination))
+                .collect();
+            for desired in &service.destinations {
+                let found = found.get(&desired.value.id).copied();
+                steps.extend(step(service, desired, found));
+            }
+        }
+        steps
+    }
 }
 
 const fn bound(service: ServiceId, destination: Destination) -> BoundDestination {
@@ -116,8 +98,18 @@ const fn bound(service: ServiceId, destination: Destination) -> BoundDestination
     }
 }
 
+impl Observed {
+    /// Returns the services by identity, for looking up many.
+    fn services_by_id(&self) -> HashMap<ServiceId, &ConfiguredService> {
+        self.services()
+            .iter()
+            .map(|found| (found.service.id, found))
+            .collect()
+    }
+}
+
 impl DesiredState {
-    /// The services of the file by identity, for looking up many.
+    /// Returns the services of the file by identity, for looking up many.
     pub(super) fn services_by_id(&self) -> HashMap<ServiceId, &DesiredService> {
         self.services
             .iter()
