@@ -63,7 +63,6 @@
 //! - The library does not check the health of servers, does not fail over, and starts no other program.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-
 #![cfg_attr(
     not(feature = "cluster"),
     allow(

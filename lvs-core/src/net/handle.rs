@@ -76,17 +76,23 @@ impl Net {
         self.find(&Operation::new("look up interface", name), name)
     }
 
-    /// Sets an interface up or down.
+    /// Sets an interface up.
     ///
     /// # Errors
     /// No such interface, or no privilege.
-    pub fn set_up(&mut self, name: &IfName, up: bool) -> Result<()> {
-        let verb = if up {
-            "set up interface"
-        } else {
-            "set down interface"
-        };
-        let operation = Operation::new(verb, name);
+    pub fn set_up(&mut self, name: &IfName) -> Result<()> {
+        self.set_state(Operation::new("set up interface", name), name, true)
+    }
+
+    /// Sets an interface down: it loses its routes and its IPv6 addresses.
+    ///
+    /// # Errors
+    /// No such interface, or no privilege.
+    pub fn set_down(&mut self, name: &IfName) -> Result<()> {
+        self.set_state(Operation::new("set down interface", name), name, false)
+    }
+
+    fn set_state(&mut self, operation: Operation, name: &IfName, up: bool) -> Result<()> {
         let index = self.index(&operation, name)?;
         self.change_link(operation, RTM_SETLINK, 0, &message::link::set_up(index, up))
     }

@@ -142,7 +142,7 @@ fn strangers_things_are_not_named() {
             .steps()
             .map(|step| (step.change.id().what(), step.change.id().to_string()))
             .collect();
-        let foreign = plan.foreign.iter().map(|id| (id.what(), id.to_string()));
+        let foreign = plan.unmanaged.iter().map(|id| (id.what(), id.to_string()));
         assert_eq!(
             foreign.filter(|it| steps.contains(it)).count(),
             0,

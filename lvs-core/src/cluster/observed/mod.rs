@@ -125,6 +125,13 @@ impl Observed {
         self.tunnels.iter().find(|tunnel| tunnel.name == *name)
     }
 
+    /// Returns whether an interface carries an address.
+    pub(in crate::cluster) fn carries_address(&self, interface: &IfName) -> bool {
+        self.addresses
+            .iter()
+            .any(|address| address.id.interface == *interface)
+    }
+
     /// Returns the sync daemon of this role.
     #[must_use]
     pub fn daemon(&self, role: DaemonRole) -> Option<&Daemon> {
