@@ -76,6 +76,13 @@
 //! - The library does not check the health of servers, does not fail over, and starts no other program.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "cluster"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the crate page names the modules of all features"
+    )
+)]
 
 #[cfg(feature = "check")]
 pub mod check;

@@ -56,7 +56,7 @@ fn ipvsadm_restore(text: &str) {
 /// Runs `f` in a new namespace. The kernel accepts a real server only if `lo` is up.
 fn in_fresh<T: Send>(f: impl FnOnce(&mut Host) -> T + Send) -> T {
     let run = |host: &mut Host| {
-        host.net().set_up(&IfName::LO, true).unwrap();
+        host.net().set_up(&IfName::LO).unwrap();
         f(host)
     };
     Netns::create().unwrap().run(run).unwrap()
