@@ -60,6 +60,8 @@ pub mod cluster;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "health")]
+pub mod health;
 #[cfg(feature = "cluster")]
 mod host;
 pub mod ipvs;
