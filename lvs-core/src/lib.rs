@@ -72,6 +72,8 @@ mod netlink;
 #[cfg(feature = "cluster")]
 mod netns;
 pub mod proc;
+#[cfg(feature = "run")]
+pub mod run;
 pub mod scheduler;
 #[cfg(feature = "cluster")]
 mod suggest;

@@ -136,21 +136,28 @@ pub struct Member {
     pub drain: Option<Draining>,
     /// Whether it is the fallback, which gets connections only below the minimum and is not counted.
     pub is_fallback: bool,
-    /// The weight that the kernel has for it; `None` if the kernel does not have the destination.
-    pub kernel: Option<Weight>,
+    /// The weight that it keeps while its health is unknown: what the kernel had after a start, or what its
+    /// health gave it before its checks changed. `None` if the kernel does not have the destination.
+    pub kept: Option<Weight>,
 }
 
 impl Member {
     /// Whether it counts towards the minimum: it may get new connections, and answers as far as is known.
-    /// A destination of unknown health counts if the kernel gives it connections.
+    /// A destination of unknown health counts if the weight that it keeps is not 0.
     #[must_use]
     pub fn is_available(&self) -> bool {
+        let wants = self.weight > Weight::DRAIN && self.share > Percent::ZERO;
+        self.is_admitted() && wants && !self.is_fallback
+    }
+
+    /// Whether neither its health nor a drain keeps new connections from it.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
         let answers = match self.health {
-            Health::Unknown => self.kernel.is_some_and(|weight| weight > Weight::DRAIN),
+            Health::Unknown => self.kept.is_some_and(|weight| weight > Weight::DRAIN),
             health => health.is_up(),
         };
-        let wants = self.weight > Weight::DRAIN && self.share > Percent::ZERO;
-        answers && wants && self.drain.is_none() && !self.is_fallback
+        answers && self.drain.is_none()
     }
 }
 
@@ -247,7 +254,7 @@ pub struct Decision {
 ///     slow_start: Percent::FULL,
 ///     drain: None,
 ///     is_fallback: false,
-///     kernel: Some(Weight::ONE),
+///     kept: Some(Weight::ONE),
 /// };
 /// let decision = Policy::default().decide(&[member(Health::Up), member(Health::Down)]);
 /// assert_eq!(decision.posture, Posture::Serving);
@@ -322,7 +329,9 @@ impl Policy {
         }
     }
 
-    fn by_health(&self, member: &Member) -> DesiredWeight {
+    /// Returns the weight of a member by its health alone, whatever the minimum and drains say.
+    #[must_use]
+    pub fn by_health(&self, member: &Member) -> DesiredWeight {
         let absent = match self.on_failure {
             OnFailure::Drain => Some(Weight::DRAIN),
             OnFailure::Remove => None,
@@ -337,7 +346,7 @@ impl Policy {
             }
             Health::Unknown => DesiredWeight {
                 // One that the kernel does not have is not tested yet, or was removed because it was down.
-                weight: member.kernel.or(absent),
+                weight: member.kept.or(absent),
                 reason: WeightReason::Unknown,
             },
             Health::Down | Health::Rising => DesiredWeight {
@@ -356,7 +365,7 @@ mod tests {
         Weight::new(number).unwrap()
     }
 
-    fn member(health: Health, kernel: u32) -> Member {
+    fn member(health: Health, kept: u32) -> Member {
         Member {
             weight: weight(10),
             health,
@@ -364,7 +373,7 @@ mod tests {
             slow_start: Percent::FULL,
             drain: None,
             is_fallback: false,
-            kernel: Some(weight(kernel)),
+            kept: Some(weight(kept)),
         }
     }
 
@@ -425,7 +434,7 @@ mod tests {
         let members = [member(Health::Unknown, 7), member(Health::Unknown, 0)];
         assert_eq!(numbers(&Policy::default(), &members), [Some(7), Some(0)]);
         let new = Member {
-            kernel: None,
+            kept: None,
             ..member(Health::Unknown, 0)
         };
         let remove = Policy {
