@@ -29,8 +29,10 @@ fn identifier(path: &ProbePath) -> u16 {
 }
 
 pub(super) fn question(check: &DnsCheck, id: u16) -> Result<Message, Failure> {
-    let name = Name::from_ascii(check.name.as_str())
+    let mut name = Name::from_ascii(check.name.as_str())
         .map_err(|error| Failure::NotProbed(error.to_string()))?;
+    // A name in a message is always absolute, and is compared with this one.
+    name.set_fqdn(true);
     let mut query = Query::query(name, RecordType::from(check.record.number()));
     query.set_query_class(DNSClass::IN);
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);

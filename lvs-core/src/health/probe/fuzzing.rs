@@ -66,3 +66,52 @@ pub fn health_line(bytes: &[u8]) {
 pub fn health_tls(bytes: &[u8]) {
     super::tls::fuzz(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::testing::Random;
+
+    /// Replays the seeds of a target as they are, damaged, and any bytes at all.
+    fn replay(target: &str, run: fn(&[u8])) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+        let seeds: Vec<Vec<u8>> = fs::read_dir(corpus.join(target))
+            .unwrap()
+            .map(|file| fs::read(file.unwrap().path()).unwrap())
+            .collect();
+        seeds.iter().for_each(|seed| run(seed));
+        let mut random = Random::new(0x4C56);
+        for _ in 0..20_000 {
+            let seed = random.below(seeds.len());
+            run(&random.damage(&seeds[seed]));
+            run(&random.bytes(100));
+        }
+    }
+
+    #[test]
+    fn http_answers() {
+        replay("health_http", health_http);
+    }
+
+    #[test]
+    fn dns_answers() {
+        replay("health_dns", health_dns);
+    }
+
+    #[test]
+    fn first_lines() {
+        replay("health_line", health_line);
+    }
+
+    #[test]
+    fn tls_records() {
+        // A client makes keys for each.
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/health_tls");
+        for file in fs::read_dir(corpus).unwrap() {
+            health_tls(&fs::read(file.unwrap().path()).unwrap());
+        }
+    }
+}

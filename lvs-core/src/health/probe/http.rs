@@ -69,6 +69,8 @@ const MOST_HEADERS: usize = 100;
 pub(super) struct Answer<'a> {
     check: &'a HttpCheck,
     bytes: Vec<u8>,
+    /// The length of interim heads.
+    skipped: usize,
     body: Option<Body>,
 }
 
@@ -104,6 +106,7 @@ impl<'a> Answer<'a> {
         Self {
             check,
             bytes: Vec::new(),
+            skipped: 0,
             body: None,
         }
     }
@@ -111,15 +114,15 @@ impl<'a> Answer<'a> {
     /// Takes some bytes; returns the outcome as soon as it is certain.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<Outcome> {
         self.bytes.extend_from_slice(bytes);
-        while self.body.is_none() {
+        if self.body.is_none() {
             match self.head() {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(failure) => return Some(Err(failure)),
             }
-            if let Some(outcome) = self.without_body() {
-                return Some(outcome);
-            }
+        }
+        if let Some(outcome) = self.without_body() {
+            return Some(outcome);
         }
         match self.read_body() {
             Ok(is_whole) => self.judge(is_whole),
@@ -137,29 +140,32 @@ impl<'a> Answer<'a> {
     }
 
     /// Reads the head, and removes it from the bytes; false if it is not complete. Interim answers (1xx) are
-    /// skipped.
+    /// skipped, and count towards its length: there may be any number of them.
     fn head(&mut self) -> Result<bool, Failure> {
-        let Some(head) = parse_head(&self.bytes)? else {
-            return match self.bytes.len() > LARGEST_HEAD {
-                true => Err(Failure::Malformed(
-                    "the head is longer than 16 KiB".to_owned(),
-                )),
-                false => Ok(false),
+        loop {
+            let head = parse_head(&self.bytes)?;
+            let size = head.as_ref().map_or(self.bytes.len(), |head| head.size);
+            if self.skipped + size > LARGEST_HEAD {
+                return Err(malformed("the head is longer than 16 KiB"));
+            }
+            let Some(head) = head else {
+                return Ok(false);
             };
-        };
-        self.bytes.drain(..head.size.min(self.bytes.len()));
-        if (100..200).contains(&head.status) && head.status != 101 {
-            return self.head();
+            self.bytes.drain(..size.min(self.bytes.len()));
+            if (100..200).contains(&head.status) && head.status != 101 {
+                self.skipped += size;
+                continue;
+            }
+            if !self.check.status.contains(head.status) {
+                return Err(Failure::Status(head.status));
+            }
+            self.body = Some(Body {
+                healthy: Healthy { share: head.share },
+                length: head.length,
+                content: Vec::new(),
+            });
+            return Ok(true);
         }
-        if !self.check.status.contains(head.status) {
-            return Err(Failure::Status(head.status));
-        }
-        self.body = Some(Body {
-            healthy: Healthy { share: head.share },
-            length: head.length,
-            content: Vec::new(),
-        });
-        Ok(true)
     }
 
     /// Nothing more is read if no content is expected.
