@@ -23,14 +23,14 @@ pub mod plan;
 mod state;
 
 pub use apply::{Aftermath, ApplyError, Event, Failure};
-pub use desired::{Desired, DesiredService, DesiredState, NodeKind};
+pub use desired::{Desired, DesiredService, DesiredState};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
 pub use model::{
-    Clock, Cluster, ClusterName, Director, DocumentError, Match, NodeName, Position, RealServer,
-    Role, Sync, VirtualDestination, VirtualService,
+    Clock, Cluster, ClusterName, Director, DocumentError, Match, NodeKind, NodeName, Position,
+    RealServer, Role, Sync, VirtualDestination, VirtualService,
 };
-pub use observed::{IpvsState, Observed, ObservedService, Scope};
+pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
 pub use state::{Record, Session, StateDir};

@@ -55,7 +55,7 @@ fn address(cluster: &Cluster, director: &Director, address: &Address) -> Result<
 
 fn floating(address: &Address, partner: &Director) -> Result<(), DocumentError> {
     let (ip, name) = (address.id.network.addr(), &partner.name);
-    let Some(there) = carries(partner, ip) else {
+    let Some(there) = partner.address(ip) else {
         let problem = format!("{name} has no {ip}, so it cannot move there");
         return Err(DocumentError::new("", problem).remedy(format!(
             "add {{ interface = \"{}\", address = \"{}\", floating = true }} to the addresses of {name}",
@@ -88,11 +88,6 @@ fn staying(cluster: &Cluster, address: &Address, partner: &Director) -> Result<(
 fn partner<'a>(cluster: &'a Cluster, director: &Director) -> Option<&'a Director> {
     let mut directors = cluster.directors.iter();
     directors.find(|other| other.name != director.name)
-}
-
-fn carries(director: &Director, ip: IpAddr) -> Option<&Address> {
-    let mut addresses = director.addresses.iter();
-    addresses.find(|address| address.id.network.addr() == ip)
 }
 
 /// Whether an address moves from one of two machines to the other.
@@ -142,7 +137,7 @@ fn gateway(cluster: &Cluster, server: &RealServer, family: Family) -> Result<(),
         Some(gateway) => {
             let mut directors = cluster.directors.iter();
             let stays =
-                |it: &&Director| carries(it, gateway).is_some() && !it.floating.contains(&gateway);
+                |it: &&Director| it.address(gateway).is_some() && !it.floating.contains(&gateway);
             match directors.find(stays) {
                 Some(director) => {
                     let problem = format!(
