@@ -142,7 +142,7 @@ fn a_takeover_needs_nothing_of_the_other_one() {
     lab.request(&service, 0).unwrap();
 }
 
-const LET_GO: &str = "the floating addresses were let go all the same";
+const LET_GO: &str = "the floating addresses stay released";
 
 /// Two that carry the same address would be worse than one that is half of what it should be.
 fn a_standby_lets_go_whatever_else_fails() {
@@ -198,7 +198,7 @@ fn a_role_that_nobody_confirms_is_taken_back() {
     let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
     says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
     let unconfirmed = lvsctl("apply", &["--role", "standby", "--confirm", "1s"]);
-    says(&unconfirmed, 1, &["not confirmed in time", "taken back"]);
+    says(&unconfirmed, 1, &["not confirmed in time", "rolled back"]);
     assert!(carries(&lab, "lb1", "172.16.5.11"));
     says(
         &lvsctl("apply", &[]),

@@ -98,7 +98,7 @@ impl Cleanup<'_> {
         if !self.has_been_applied() {
             return Vec::new();
         }
-        let entries = self.record.things().rev();
+        let entries = self.record.entries().rev();
         let steps = entries
             .filter(|entry| which(entry.newest()) && !self.keeps(entry.newest()))
             .filter_map(|entry| {

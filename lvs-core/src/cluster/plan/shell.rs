@@ -1,8 +1,8 @@
 //! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
 //!
-//! Typing them does the same as applying the plan: afterwards it is empty. Two things differ: the
-//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it; and
-//! telling neighbours of floating addresses is a comment, for few machines have the programs.
+//! Typing them does the same as applying the plan: afterwards it is empty. Two details differ: the addresses
+//! do not carry our protocol number, because the `ip address` of several Debian releases has no word for it;
+//! and announcing floating addresses is a comment, because few nodes have the programs.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::name::IfName;
 use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
-    /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
+    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`.
     #[must_use]
     pub fn to_shell(&self) -> String {
         let mut script = String::new();
@@ -38,21 +38,21 @@ impl Plan {
     }
 }
 
-/// How neighbours are told by hand of addresses that have come from another director.
+/// How an operator announces addresses that another director has carried.
 fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
-    let is_told = phase.name == PhaseName::FloatingAddresses;
-    let added = phase
+    let are_announced = phase.name == PhaseName::FloatingAddresses;
+    phase
         .steps
         .iter()
         .filter_map(|step| match step.change.after() {
             Some(Object::Address(address)) => Some(&address.id),
             _ => None,
-        });
-    let told = added.filter(move |id| is_told && id.interface != IfName::LO);
-    told.map(|id| match id.network.addr() {
-        IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
-        IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
-    })
+        })
+        .filter(move |id| are_announced && id.interface != IfName::LO)
+        .map(|id| match id.network.addr() {
+            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
+            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+        })
 }
 
 impl Change<Object> {
@@ -61,16 +61,16 @@ impl Change<Object> {
     pub fn to_shell(&self) -> String {
         let kind = self.kind();
         match self.newest() {
-            Object::Tunnel(it) => tunnel(kind, it),
-            Object::Listener(it) => listener(kind, it),
-            Object::Link(it) => link(it),
-            Object::Sysctl(it) => sysctl(it),
-            Object::Address(it) => address(kind, it),
-            Object::Route(it) => route(kind, it),
-            Object::Timeouts(it) => timeouts(it),
-            Object::Daemon(it) => daemon(kind, it),
-            Object::Service(it) => service(kind, it),
-            Object::Destination(it) => destination(kind, it),
+            Object::Tunnel(object) => tunnel(kind, object),
+            Object::Listener(object) => listener(kind, object),
+            Object::Link(object) => link(object),
+            Object::Sysctl(object) => sysctl(object),
+            Object::Address(object) => address(kind, object),
+            Object::Route(object) => route(kind, object),
+            Object::Timeouts(object) => timeouts(object),
+            Object::Daemon(object) => daemon(kind, object),
+            Object::Service(object) => service(kind, object),
+            Object::Destination(object) => destination(kind, object),
         }
     }
 }
@@ -205,7 +205,7 @@ fn timeouts(timeouts: &Timeouts) -> String {
     format!("ipvsadm --set {} {} {}", tcp.0, tcp_fin.0, udp.0)
 }
 
-/// The kernel cannot change one that runs.
+/// The kernel cannot change a daemon that runs.
 fn daemon(kind: Kind, daemon: &Daemon) -> String {
     let stop = || format!("ipvsadm --stop-daemon {}", daemon.role);
     match kind {
@@ -312,7 +312,7 @@ fn destination(kind: Kind, bound: &BoundDestination) -> String {
     line
 }
 
-/// What ipvsadm has no word for is what it makes of a local address or an old table: direct routing.
+/// A method that ipvsadm has no word for is what it makes of a local address or an old table: direct routing.
 const fn method(forwarding: Forwarding) -> &'static str {
     match forwarding {
         Forwarding::Masquerade => "-m",
@@ -321,7 +321,7 @@ const fn method(forwarding: Forwarding) -> &'static str {
     }
 }
 
-/// ipvsadm's words for what packets are wrapped in; IP in IP is what `-i` means alone.
+/// ipvsadm's words for the encapsulation; IP in IP is what `-i` means alone.
 fn encapsulation(forwarding: Forwarding) -> String {
     let Forwarding::Tunnel(encapsulation) = forwarding else {
         return String::new();
