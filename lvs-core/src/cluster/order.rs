@@ -184,12 +184,13 @@ impl DesiredState {
     fn fulfilled(&self) -> Observed {
         let addresses = self.addresses.iter().map(|desired| &desired.value);
         let routes = self.routes.iter().map(|desired| &desired.value);
-        let sysctls = self.sysctls.iter();
         Observed {
             links: self.links.keys().map(|name| (name.clone(), true)).collect(),
             addresses: addresses.cloned().collect(),
             routes: routes.cloned().collect(),
-            sysctls: sysctls
+            sysctls: self
+                .sysctls
+                .iter()
                 .map(|(key, desired)| (key.clone(), desired.value.clone()))
                 .collect(),
             ..Observed::default()

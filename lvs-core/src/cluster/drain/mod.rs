@@ -115,8 +115,9 @@ impl DesiredState {
 
     /// Weight 0 alone does not stop clients that have a persistence template.
     pub(super) fn expire_templates(&mut self) {
-        let mut services = self.services.iter();
-        if services
+        if self
+            .services
+            .iter()
             .any(|desired| desired.service.persistence.is_some() && !desired.drained.is_empty())
         {
             self.sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE, 1, WHY_TEMPLATES);

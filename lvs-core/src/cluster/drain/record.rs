@@ -36,8 +36,11 @@ impl Record {
                 by_file: false,
             });
         record.drained.extend(new);
-        let mut drained = record.drained.iter();
-        if !drained.any(|drained| drain.matches(&drained.destination.id)) {
+        if !record
+            .drained
+            .iter()
+            .any(|drained| drain.matches(&drained.destination.id))
+        {
             return None;
         }
         record.drains.insert(drain, how);
@@ -55,8 +58,9 @@ impl Record {
         let (restored, still): (Vec<_>, Vec<_>) =
             self.drained.iter().cloned().partition(|drained| {
                 let id = &drained.destination.id;
-                let mut others = record.drains.keys();
-                drain.matches(id) && !drained.by_file && !others.any(|other| other.matches(id))
+                drain.matches(id)
+                    && !drained.by_file
+                    && !record.drains.keys().any(|other| other.matches(id))
             });
         record.drained = still;
         let restored = restored.into_iter().map(|drained| BoundDestination {

@@ -26,8 +26,10 @@ impl Record {
         record.under_way = true;
         record.virtual_ips.extend(&self.virtual_ips);
         let known: Vec<_> = record.drained.iter().map(Drained::id).collect();
-        let former = self.drained.iter();
-        let former = former.filter(|drained| !known.contains(&drained.id()));
+        let former = self
+            .drained
+            .iter()
+            .filter(|drained| !known.contains(&drained.id()));
         record.drained.extend(former.cloned());
         record
     }
