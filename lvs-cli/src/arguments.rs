@@ -39,6 +39,8 @@ pub(crate) enum Verb {
     Drain(DrainArguments),
     /// Give a drained real server its weight back
     Undrain(UndrainArguments),
+    /// Make a cluster file from keepalived.conf, ldirectord.cf, rules of ipvsadm or the kernel
+    Import(crate::import::ImportArguments),
     /// Show the kernel's table of services and destinations
     List(ListArguments),
     /// Show the order in which the machines are to be changed

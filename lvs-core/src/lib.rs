@@ -62,6 +62,8 @@ mod error;
 pub mod fuzzing;
 #[cfg(feature = "cluster")]
 mod host;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod ipvs;
 mod name;
 #[cfg(feature = "cluster")]

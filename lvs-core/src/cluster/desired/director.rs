@@ -32,6 +32,7 @@ impl DesiredState {
         }
         nat::director(&mut state, cluster, director);
         state.nftables = crate::cluster::model::nftables(cluster);
+        state.notes.extend(marked_by_others(cluster));
         state.timeouts = cluster.timeouts();
         for (key, value) in cluster.ipvs_sysctls() {
             state.sysctl(key.clone(), value, "named in the file");
@@ -121,6 +122,18 @@ impl Cluster {
                 false => Role::Standby,
             })
     }
+}
+
+/// A mark alone says nothing about addresses: which node carries them cannot be planned.
+fn marked_by_others(cluster: &Cluster) -> impl Iterator<Item = String> {
+    let services = cluster.services().iter();
+    let unmatched = services.filter(|service| service.vips().is_empty());
+    unmatched.map(|service| {
+        format!(
+            "{} has no match: rules of others mark its packets, and real servers get no virtual IP for it",
+            service.service.id
+        )
+    })
 }
 
 fn wanted_service(cluster: &Cluster, service: &VirtualService) -> DesiredService {

@@ -66,14 +66,8 @@ fn vip_is_carried(cluster: &Cluster, vip: IpAddr) -> Result<(), DocumentError> {
     )
 }
 
-/// A mark alone says nothing about who has to carry which address.
+/// A service by firewall mark without any is marked by rules of others.
 fn matches(cluster: &Cluster, service: &VirtualService) -> Result<(), DocumentError> {
-    if service.vips().is_empty() {
-        return Err(
-            DocumentError::new("match", "nothing says which packets are marked")
-                .remedy("add match = [\"tcp 172.16.5.11:80\"], say"),
-        );
-    }
     for (i, it) in service.matches.iter().enumerate() {
         let place = |error: DocumentError| error.within(format_args!("match[{i}]"));
         vip_is_carried(cluster, it.address.ip()).map_err(place)?;
