@@ -5,9 +5,13 @@
 //! manuals and how-tos publish; names and addresses are made up.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../properties/clusters.rs"]
+mod clusters;
 mod keepalived;
 mod kernel;
 mod ldirectord;
+#[path = "../random/mod.rs"]
+mod random;
 mod rules;
 
 use std::collections::BTreeSet;
