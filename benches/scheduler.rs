@@ -8,7 +8,9 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, ServiceFlags, Weight};
-use lvs_core::scheduler::{self, Arrival, Change, Clients, Flow, Generation, Scheduler, Server};
+use lvs_core::scheduler::{
+    self, Arrival, Clients, Flow, Generation, PoolChange, Scheduler, Server,
+};
 use rsbalancer::Balancer as _;
 use weighted_rs::Weight as _;
 
@@ -46,7 +48,7 @@ fn arrivals() -> Vec<Arrival> {
 
 fn model(name: &SchedulerName, servers: &[Server]) -> Box<dyn Scheduler> {
     let mut model = scheduler::model(name, ServiceFlags::empty(), Generation::New).unwrap();
-    model.changed(servers, Change::Bound);
+    model.changed(servers, PoolChange::Bound);
     model
 }
 
@@ -75,7 +77,7 @@ fn rebuild(criterion: &mut Criterion) {
     for name in [SchedulerName::MH, SchedulerName::SH, SchedulerName::WRR] {
         let mut model = model(&name, &servers);
         group.bench_function(name.as_str(), |bencher| {
-            bencher.iter(|| model.changed(black_box(&servers), Change::Edited(7)));
+            bencher.iter(|| model.changed(black_box(&servers), PoolChange::Edited(7)));
         });
     }
 }

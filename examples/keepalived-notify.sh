@@ -1,12 +1,13 @@
 #!/bin/sh
-# Has lvsctl do what keepalived says, as /etc/keepalived/lvsctl-notify.
+# Applies the role that keepalived reports; installed as /etc/keepalived/lvsctl-notify.
 #
-# keepalived tells through a FIFO, in lines like INSTANCE "web" MASTER 150, and so in order: scripts of
-# notify_master and the like run side by side, and whichever is last decides.
+# keepalived writes its states to a FIFO, in lines such as: INSTANCE "web" MASTER 150. A FIFO keeps them in order;
+# scripts of notify_master and the like run side by side, and the last one to finish would decide.
 
 while read -r _ _ state _; do
     case $state in
-        # The latter: another one was active too, for a moment, and neighbours may have believed it.
+        # MASTER_RX_LOWER_PRI: another director was active too for a moment, and neighbours may have learned its
+        # addresses.
         MASTER | MASTER_RX_LOWER_PRI) role=active ;;
         *) role=standby ;;
     esac

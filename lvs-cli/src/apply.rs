@@ -1,140 +1,137 @@
-//! `lvsctl apply`, and what it has in common with `remove`.
+//! `lvsctl apply`, and what `remove` shares with it.
 
 use lvs_core::Host;
 use lvs_core::cluster::{Aftermath, ApplyError, Event, Plan, PlanOptions};
 use serde::Serialize;
 
-use crate::arguments::{ApplyArguments, Format};
-use crate::exit::{Exit, Problem, changed};
-use crate::output::{complain, print, print_json};
+use crate::arguments::{ApplyArguments, PlanFormat};
+use crate::exit::{Exit, Problem};
+use crate::output::{note, print, print_json, warning};
 use crate::plan::{refused, show};
 use crate::{file, signals};
 
-/// The JSON of something done.
+/// Is the JSON of a change.
 #[derive(Serialize)]
-struct Report<'a> {
+struct ApplyReport<'a> {
     schema: &'static str,
     #[serde(flatten)]
     plan: Option<&'a Plan>,
     applied: bool,
     reverted: bool,
     error: Option<String>,
-    announced: Vec<String>,
-    not_announced: Vec<String>,
-}
-
-/// Of whose addresses neighbours were told, and what kept others from being told.
-#[derive(Default)]
-struct Said {
-    announced: Vec<String>,
-    not_announced: Vec<String>,
+    announced: &'a [String],
+    not_announced: &'a [String],
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
     let node = file::node_as(&arguments.target, arguments.role.role)?;
     let mut host = Host::open()?;
-    let state = arguments.target.state.state();
+    let state = arguments.target.state.directory();
     let options = PlanOptions {
         take_over: arguments.take_over,
     };
     if arguments.dry_run {
         let plan = state.plan(&node, &mut host, options)?;
-        return shown(&plan, arguments.json, arguments.exit_code);
+        return dry_run(&plan, arguments.json, arguments.exit_code);
     }
     let mut session = state.lock("apply")?.stop_by(signals::stop_flag()?);
     if let Some(time) = arguments.confirm {
         session = session.confirm_within(time);
     }
-    let plan = done("lvsctl.apply/1", arguments.json, |events| {
+    let plan = change("lvsctl.apply/1", arguments.json, |events| {
         session.apply(&node, &mut host, options, events)
     })?;
-    Ok(changed(!plan.is_empty(), arguments.exit_code))
+    Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 
-/// A dry run.
-pub(crate) fn shown(plan: &Plan, json: bool, exit_code: bool) -> Result<Exit, Problem> {
-    show(plan, if json { Format::Json } else { Format::Text })?;
+/// Shows the plan, and fails if `apply` would refuse it.
+pub(crate) fn dry_run(plan: &Plan, json: bool, exit_code: bool) -> Result<Exit, Problem> {
+    let format = match json {
+        true => PlanFormat::Json,
+        false => PlanFormat::Text,
+    };
+    show(plan, format)?;
     refused(plan)?;
-    Ok(changed(!plan.is_empty(), exit_code))
+    Ok(Exit::for_change(!plan.is_empty(), exit_code))
 }
 
-/// Does it and reports: the plan before anything happens, what became of it after.
-pub(crate) fn done(
+/// Makes a change and reports it: as text the plan before the first step and a summary at the end, as
+/// JSON one object at the end.
+pub(crate) fn change(
     schema: &'static str,
     json: bool,
     verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
 ) -> Result<Plan, Problem> {
-    let mut planned = None;
-    let mut said = Said::default();
-    let result = verb(&mut |event| match event {
-        Event::Planned(plan) => planned = Some(told(plan, json)),
-        event => said.hear(event),
-    });
+    let mut progress = Progress::default();
+    let result = verb(&mut |event| progress.receive(event, json));
     if json {
-        report(schema, planned.as_ref(), &result, said)?;
+        print_json(&progress.report(schema, &result))?;
     } else if let Ok(plan) = &result {
-        print(&said.summary(plan))?;
+        print(&progress.summary(plan))?;
     }
     Ok(result?)
 }
 
-/// What cannot be shown is done all the same; the exit status tells.
-fn told(plan: &Plan, json: bool) -> Plan {
-    if !json {
-        let _ = print(&plan.to_string());
-    }
-    plan.clone()
+/// Collects what a change reports while it is made.
+#[derive(Default)]
+struct Progress {
+    plan: Option<Plan>,
+    announced: Vec<String>,
+    not_announced: Vec<String>,
 }
 
-impl Said {
-    /// What a person has to know at once is said at once.
-    fn hear(&mut self, event: Event<'_>) {
+impl Progress {
+    /// Keeps an event for the end, and prints at once what the user must know at once.
+    fn receive(&mut self, event: Event<'_>, json: bool) {
         match event {
-            Event::Confirming(time) => complain(&format!(
-                "all is as it must be; it is taken back in {} s unless `lvsctl confirm` is given",
+            Event::Planned(plan) => {
+                if !json {
+                    // A plan that cannot be shown is executed all the same; the exit status tells the result.
+                    let _ = print(&plan.to_string());
+                }
+                self.plan = Some(plan.clone());
+            }
+            Event::Confirming(time) => note(&format!(
+                "the change is applied and verified; it is rolled back in {} s unless `lvsctl confirm` is run",
                 time.as_secs()
             )),
-            Event::Unrecorded(error) => complain(&format!("all is done, but: {error}")),
-            Event::Announced(addresses) => {
-                let addresses = addresses.iter().map(|address| address.id.to_string());
-                self.announced.extend(addresses);
-            }
+            Event::Unrecorded(error) => warning(&format!(
+                "the change is complete, but the record is not up to date: {error}"
+            )),
+            Event::Announced(addresses) => self
+                .announced
+                .extend(addresses.iter().map(|address| address.id.to_string())),
             Event::NotAnnounced(error) => {
-                complain(&format!("all is done, but: {error}"));
+                warning(&format!(
+                    "the change is complete, but an address was not announced: {error}"
+                ));
                 self.not_announced.push(error.to_string());
             }
             _ => {}
         }
     }
 
-    /// What was done, in a line or two.
     fn summary(&self, plan: &Plan) -> String {
         let mut text = String::new();
         if !plan.is_empty() {
-            text.push_str("\nDone, and verified by reading back.\n");
+            text.push_str("\ndone and verified\n");
         }
         if !self.announced.is_empty() {
-            let all = self.announced.join(", ");
-            text.push_str(&format!("Neighbours were told of {all}.\n"));
+            text.push_str(&format!("announced {}\n", self.announced.join(", ")));
         }
         text
     }
-}
 
-fn report(
-    schema: &'static str,
-    plan: Option<&Plan>,
-    result: &Result<Plan, ApplyError>,
-    said: Said,
-) -> Result<(), Problem> {
-    let error = result.as_ref().err();
-    print_json(&Report {
-        schema,
-        plan,
-        applied: error.is_none(),
-        reverted: error.is_some_and(|error| matches!(error.aftermath(), Aftermath::Reverted)),
-        error: error.map(ToString::to_string),
-        announced: said.announced,
-        not_announced: said.not_announced,
-    })
+    fn report(&self, schema: &'static str, result: &Result<Plan, ApplyError>) -> ApplyReport<'_> {
+        let error = result.as_ref().err();
+        ApplyReport {
+            schema,
+            plan: self.plan.as_ref(),
+            applied: error.is_none(),
+            reverted: error.is_some_and(|error| matches!(error.aftermath(), Aftermath::Reverted)),
+            error: error.map(ToString::to_string),
+            announced: &self.announced,
+            not_announced: &self.not_announced,
+        }
+    }
 }

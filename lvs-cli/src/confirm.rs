@@ -5,7 +5,7 @@ use crate::exit::{Exit, Problem};
 use crate::output::print;
 
 pub(crate) fn run(arguments: &StateArguments) -> Result<Exit, Problem> {
-    arguments.state().confirm()?;
-    print("Confirmed: the change stays.\n")?;
+    arguments.directory().confirm()?;
+    print("confirmed: the change stays\n")?;
     Ok(Exit::Done)
 }

@@ -1,71 +1,72 @@
-//! The verbs for hands that know ipvsadm: one command of it each, in its own options.
+//! The verbs that execute one ipvsadm command each, in its own options.
 
 use lvs_core::Host;
 use lvs_core::ipvs::Command;
-use lvs_core::ipvs::rules::{self, RuleError};
+use lvs_core::ipvs::ipvsadm::{self, RuleError};
 
-use crate::arguments::{Change, DaemonVerb, DestinationWords, ServiceWords, StateArguments, Words};
-use crate::columns;
+use crate::arguments::{
+    DaemonVerb, DestinationOptions, IpvsadmOptions, ServiceOptions, StateArguments, TableVerb,
+};
 use crate::exit::{Exit, Problem};
+use crate::list;
 use crate::output::print;
 
-pub(crate) fn service(change: &Change<ServiceWords>) -> Result<Exit, Problem> {
-    match change {
-        Change::Add(words) => run("service add", "-A", &words.rest),
-        Change::Edit(words) => edit("service edit", "-E", &words.rest),
-        Change::Delete(words) => run("service delete", "-D", &words.rest),
+pub(crate) fn service(verb: &TableVerb<ServiceOptions>) -> Result<Exit, Problem> {
+    match verb {
+        TableVerb::Add(service) => run("service add", "-A", &service.options),
+        TableVerb::Edit(service) => edit("service edit", "-E", &service.options),
+        TableVerb::Delete(service) => run("service delete", "-D", &service.options),
     }
 }
 
-pub(crate) fn destination(change: &Change<DestinationWords>) -> Result<Exit, Problem> {
-    match change {
-        Change::Add(words) => run("destination add", "-a", &words.rest),
-        Change::Edit(words) => edit("destination edit", "-e", &words.rest),
-        Change::Delete(words) => run("destination delete", "-d", &words.rest),
+pub(crate) fn destination(verb: &TableVerb<DestinationOptions>) -> Result<Exit, Problem> {
+    match verb {
+        TableVerb::Add(destination) => run("destination add", "-a", &destination.options),
+        TableVerb::Edit(destination) => edit("destination edit", "-e", &destination.options),
+        TableVerb::Delete(destination) => run("destination delete", "-d", &destination.options),
     }
 }
 
 pub(crate) fn daemon(verb: &DaemonVerb) -> Result<Exit, Problem> {
     match verb {
-        DaemonVerb::Start(rest) => run("daemon start", "--start-daemon", rest),
-        DaemonVerb::Stop(rest) => run("daemon stop", "--stop-daemon", rest),
+        DaemonVerb::Start(options) => run("daemon start", "--start-daemon", options),
+        DaemonVerb::Stop(options) => run("daemon stop", "--stop-daemon", options),
     }
 }
 
-/// Sets them, or shows them if nothing is said.
-pub(crate) fn timeouts(rest: &Words) -> Result<Exit, Problem> {
-    if !rest.words.is_empty() {
-        return run("timeouts", "--set", rest);
+/// Sets the timeouts, or shows them if no values are given.
+pub(crate) fn timeouts(options: &IpvsadmOptions) -> Result<Exit, Problem> {
+    if !options.words.is_empty() {
+        return run("timeouts", "--set", options);
     }
-    let timeouts = Host::open()?.ipvs()?.timeouts()?;
-    print(&columns::timeouts(&timeouts))?;
+    print(&list::timeouts(&Host::open()?.ipvs()?.timeouts()?))?;
     Ok(Exit::Done)
 }
 
 pub(crate) fn flush(state: &StateArguments) -> Result<Exit, Problem> {
-    let _session = state.state().lock("flush")?;
+    let _session = state.directory().lock("flush")?;
     execute(&Command::Flush)
 }
 
-pub(crate) fn zero(rest: &Words) -> Result<Exit, Problem> {
-    run("zero", "-Z", rest)
+pub(crate) fn zero(options: &IpvsadmOptions) -> Result<Exit, Problem> {
+    run("zero", "-Z", options)
 }
 
-fn run(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
-    let command = rules::single(words(option, rest)).map_err(refused)?;
-    let _session = rest.state.state().lock(verb)?;
+fn run(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
+    let command = ipvsadm::single(options.after(command)).map_err(problem)?;
+    let _session = options.state.directory().lock(verb)?;
     execute(&command)
 }
 
-/// Nobody else changes anything between the reading and the change.
-fn edit(verb: &str, option: &str, rest: &Words) -> Result<Exit, Problem> {
-    let _session = rest.state.state().lock(verb)?;
-    let standing = Host::open()?.ipvs()?.configuration()?;
-    let command = rules::edit(words(option, rest), &standing).map_err(refused)?;
+/// Reads the table and changes it under one lock, so that no other lvsctl changes it in between.
+fn edit(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
+    let _session = options.state.directory().lock(verb)?;
+    let present = Host::open()?.ipvs()?.configuration()?;
+    let command = ipvsadm::edit(options.after(command), &present).map_err(problem)?;
     execute(&command)
 }
 
-fn refused(error: RuleError) -> Problem {
+fn problem(error: RuleError) -> Problem {
     match error.is_not_found() {
         true => Problem::failed(error.to_string()),
         false => Problem::usage(error.to_string()),
@@ -77,7 +78,9 @@ fn execute(command: &Command) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn words<'a>(option: &'a str, rest: &'a Words) -> impl Iterator<Item = &'a str> {
-    let rest = rest.words.iter().map(String::as_str);
-    std::iter::once(option).chain(rest)
+impl IpvsadmOptions {
+    /// Returns the words of a whole ipvsadm line: the command, then its options.
+    fn after<'a>(&'a self, command: &'a str) -> impl Iterator<Item = &'a str> {
+        std::iter::once(command).chain(self.words.iter().map(String::as_str))
+    }
 }

@@ -1,18 +1,19 @@
-//! Durations as a person writes them.
+//! Durations on the command line.
 
 use std::time::Duration;
 
-/// `60s`, `5m`, `1h`, `0s`: a whole number and its unit.
+/// Parses a whole number and its unit: `60s`, `5m`, `1h`, `0s`.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let units = [('s', 1), ('m', 60), ('h', 3600)];
-    let parsed = units.iter().find_map(|(unit, seconds)| {
-        let number: u32 = text.strip_suffix(*unit)?.parse().ok()?;
-        Some(Duration::from_secs(u64::from(number) * seconds))
-    });
-    parsed.ok_or_else(|| "is not a duration like 60s, 5m or 1h".to_owned())
+    [('s', 1), ('m', 60), ('h', 3600)]
+        .iter()
+        .find_map(|(unit, seconds)| {
+            let number: u32 = text.strip_suffix(*unit)?.parse().ok()?;
+            Some(Duration::from_secs(u64::from(number) * seconds))
+        })
+        .ok_or_else(|| "expected a duration such as 60s, 5m or 1h".to_owned())
 }
 
-/// The same, or a bare number of seconds.
+/// Parses a number of seconds with or without a unit.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(seconds) => Ok(Duration::from_secs(seconds.into())),

@@ -4,19 +4,30 @@ use std::process::ExitCode;
 
 use lvs_core::cluster::ApplyError;
 
-/// The exit statuses, which are a promise.
+/// Is one of the exit statuses, which are a promise to users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// Failed, and nothing is changed.
+    /// Failed; nothing changed, or every change was rolled back.
     Failed = 1,
-    /// There is, or was, something to change; only where it was asked for.
+    /// There is, or was, something to change; only with `--exit-code`.
     Changed = 2,
-    /// Failed, and not everything could be taken back.
-    Stands = 3,
-    /// Not used as it is meant to be.
+    /// Failed, and not every change could be rolled back.
+    Partial = 3,
+    /// The command line makes no sense.
     Usage = 64,
+}
+
+impl Exit {
+    /// Returns [`Changed`](Self::Changed) for a change if `--exit-code` was given.
+    pub(crate) const fn for_change(changed: bool, exit_code: bool) -> Self {
+        if changed && exit_code {
+            Self::Changed
+        } else {
+            Self::Done
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -25,60 +36,53 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What to say on standard error, and how to end.
+/// Holds the message for standard error and the exit status of a verb that failed.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) exit: Exit,
     pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self {
-            exit: Exit::Failed,
-            message: message.into(),
-        }
+        Self::new(Exit::Failed, message)
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
-            exit: Exit::Usage,
+            exit,
             message: message.into(),
+            hint: None,
         }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 }
 
 impl From<lvs_core::Error> for Problem {
     fn from(error: lvs_core::Error) -> Self {
-        Self {
-            exit: if error.is_partly_done() {
-                Exit::Stands
-            } else {
-                Exit::Failed
-            },
-            message: error.to_string(),
-        }
+        let exit = match error.is_partly_done() {
+            true => Exit::Partial,
+            false => Exit::Failed,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 
 impl From<ApplyError> for Problem {
     fn from(error: ApplyError) -> Self {
-        Self {
-            exit: if error.is_clean() {
-                Exit::Failed
-            } else {
-                Exit::Stands
-            },
-            message: error.to_string(),
-        }
-    }
-}
-
-/// With `--exit-code` a change is told from none.
-pub(crate) const fn changed(changed: bool, exit_code: bool) -> Exit {
-    if changed && exit_code {
-        Exit::Changed
-    } else {
-        Exit::Done
+        let exit = match error.is_clean() {
+            true => Exit::Failed,
+            false => Exit::Partial,
+        };
+        Self::new(exit, error.to_string())
     }
 }

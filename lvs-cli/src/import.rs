@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Problem};
 use crate::file;
-use crate::output::{complain, print, print_json};
+use crate::output::{note, print, print_json};
 
 /// A configuration is read up to here; those of a hundred thousand lines are shorter.
 const LONGEST: usize = 16 << 20;
@@ -102,10 +102,10 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
 fn tell(import: &Import) {
     for directive in import.report.directives() {
         if !matches!(directive.fate, Fate::Carried { .. }) {
-            complain(&directive.to_string());
+            note(&directive.to_string());
         }
     }
-    complain(&import.report.counts().to_string());
+    note(&import.report.counts().to_string());
 }
 
 fn imported(arguments: &ImportArguments) -> Result<Import, Problem> {
@@ -133,7 +133,11 @@ fn imported(arguments: &ImportArguments) -> Result<Import, Problem> {
 }
 
 fn refused(error: ImportError) -> Problem {
-    Problem::failed(error.to_string())
+    let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));
+    match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    }
 }
 
 fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Problem> {

@@ -1,16 +1,14 @@
-//! `lvsctl`: plan, apply and inspect Linux Virtual Server clusters. A thin program on lvs-core.
+//! `lvsctl` plans, applies and inspects Linux Virtual Server clusters: a thin program on lvs-core.
 
 mod apply;
 mod arguments;
 mod check;
-mod columns;
 mod confirm;
 mod direct;
 mod drain;
 mod duration;
 mod exit;
 mod file;
-mod grid;
 mod import;
 mod list;
 mod order;
@@ -36,7 +34,10 @@ fn main() -> ExitCode {
     match run(arguments.verb) {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            output::complain(&problem.message);
+            output::error(&problem.message);
+            if let Some(hint) = &problem.hint {
+                output::hint(hint);
+            }
             problem.exit.into()
         }
     }
@@ -57,18 +58,18 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),
-        Verb::Service(change) => direct::service(&change),
-        Verb::Destination(change) => direct::destination(&change),
-        Verb::Zero(rest) => direct::zero(&rest),
+        Verb::Service(verb) => direct::service(&verb),
+        Verb::Destination(verb) => direct::destination(&verb),
+        Verb::Zero(options) => direct::zero(&options),
         Verb::Flush(state) => direct::flush(&state),
-        Verb::Timeouts(rest) => direct::timeouts(&rest),
+        Verb::Timeouts(options) => direct::timeouts(&options),
         Verb::Daemon(verb) => direct::daemon(&verb),
     }
 }
 
-/// Help and version were asked for and are no failure.
+/// Prints what clap has to say; help and version, which the user asked for, are not a failure.
 fn usage(error: &clap::Error) -> Exit {
-    // Nobody to tell that nobody can be told.
+    // If standard error is closed, there is nowhere left to report.
     let _ = error.print();
     if error.use_stderr() {
         Exit::Usage

@@ -8,9 +8,9 @@ use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
 
-/// The JSON of an order.
+/// Is the JSON of an order.
 #[derive(Serialize)]
-struct Report<'a> {
+struct OrderReport<'a> {
     schema: &'static str,
     cluster: &'a str,
     stages: &'a [RolloutStep],
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
     let old = arguments.from.as_deref().map(file::cluster).transpose()?;
     let stages = cluster.rollout(old.as_ref());
     if arguments.json {
-        print_json(&Report {
+        print_json(&OrderReport {
             schema: "lvsctl.order/1",
             cluster: cluster.name().as_str(),
             stages: &stages,
@@ -36,17 +36,23 @@ fn text(stages: &[RolloutStep]) -> String {
     if stages.is_empty() {
         return "nothing to do\n".to_owned();
     }
-    let widths = stages.iter().map(|stage| machine(stage).len());
-    let width = widths.max().unwrap_or_default();
-    let lines = stages.iter().map(|stage| {
-        let machine = machine(stage);
-        format!("{:<6} {machine:width$}  # {}\n", stage.turn, stage.why)
-    });
-    lines.collect()
+    let width = stages.iter().map(|stage| node(stage).len()).max();
+    let width = width.unwrap_or_default();
+    stages
+        .iter()
+        .map(|stage| {
+            format!(
+                "{:<6} {:width$}  # {}\n",
+                stage.turn,
+                node(stage),
+                stage.why
+            )
+        })
+        .collect()
 }
 
-/// With the role in which one of two directors begins.
-fn machine(stage: &RolloutStep) -> String {
+/// Returns the node's name, with the role in which one of two directors begins.
+fn node(stage: &RolloutStep) -> String {
     match stage.role {
         Some(role) => format!("{} --role {role}", stage.node),
         None => stage.node.to_string(),

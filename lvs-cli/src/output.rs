@@ -8,7 +8,7 @@ use terminal_size::{Width, terminal_size_of};
 
 use crate::exit::Problem;
 
-/// Prints a result. A reader that has seen enough (`lvsctl … | head`) is no failure.
+/// Prints a result. A reader that closes its end early (`lvsctl … | head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -21,18 +21,38 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 
 /// Prints one JSON object.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
-    let text = serde_json::to_string_pretty(value);
-    print(&(text.map_err(|error| Problem::failed(error.to_string()))? + "\n"))
+    serde_json::to_string_pretty(value)
+        .map_err(|error| Problem::failed(error.to_string()))
+        .and_then(|text| print(&(text + "\n")))
 }
 
-/// How many columns a table may have: `COLUMNS`, or those of the terminal; a file or pipe has no end.
+/// Returns how many columns a table may have: `COLUMNS`, or those of the terminal; in a file or a pipe there
+/// is no limit.
 pub(crate) fn output_width() -> Option<usize> {
-    let asked = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    let terminal = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into());
-    asked.filter(|columns| *columns > 0).or_else(terminal)
+    env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|columns| *columns > 0)
+        .or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
 }
 
-pub(crate) fn complain(message: &str) {
-    // Nobody to tell that nobody can be told.
-    let _ = writeln!(io::stderr(), "lvsctl: {message}");
+pub(crate) fn error(text: &str) {
+    message("error", text);
+}
+
+pub(crate) fn warning(text: &str) {
+    message("warning", text);
+}
+
+pub(crate) fn note(text: &str) {
+    message("note", text);
+}
+
+pub(crate) fn hint(text: &str) {
+    message("hint", text);
+}
+
+fn message(kind: &str, text: &str) {
+    // Standard error is closed; there is nowhere left to report.
+    let _ = writeln!(io::stderr(), "{kind}: {text}");
 }

@@ -2,7 +2,7 @@
 
 use lvs_core::Host;
 
-use crate::apply::{done, shown};
+use crate::apply::{change, dry_run};
 use crate::arguments::RemoveArguments;
 use crate::exit::{Exit, Problem};
 use crate::{file, signals};
@@ -10,16 +10,13 @@ use crate::{file, signals};
 pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     let node = file::node(&arguments.target)?;
     let mut host = Host::open()?;
-    let state = arguments.target.state.state();
+    let state = arguments.target.state.directory();
     if arguments.dry_run {
-        return shown(
-            &state.plan_removal(&node, &mut host)?,
-            arguments.json,
-            false,
-        );
+        let plan = state.plan_removal(&node, &mut host)?;
+        return dry_run(&plan, arguments.json, false);
     }
     let mut session = state.lock("remove")?.stop_by(signals::stop_flag()?);
-    done("lvsctl.remove/1", arguments.json, |events| {
+    change("lvsctl.remove/1", arguments.json, |events| {
         session.remove(&node, &mut host, events)
     })?;
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! What an interrupt does to a verb that changes something.
+//! Interrupts of a verb that changes something.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,18 +8,18 @@ use signal_hook::flag::register;
 
 use crate::exit::Problem;
 
-/// A flag that an interrupt raises instead of ending the program half-way.
+/// Returns a flag that SIGINT and SIGTERM set, instead of ending the program half-way.
 ///
-/// A terminal or a connection that goes away raises nothing: a change that cuts the very connection it
-/// was made by must still come to its end, whichever it is.
+/// SIGHUP sets nothing: a change that cuts the connection it is made by must still complete, or roll back
+/// completely.
 pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Problem> {
     let stop = Arc::new(AtomicBool::new(false));
-    let heard = [
+    let handled = [
         (SIGINT, Arc::clone(&stop)),
         (SIGTERM, Arc::clone(&stop)),
         (SIGHUP, Arc::default()),
     ];
-    for (signal, flag) in heard {
+    for (signal, flag) in handled {
         register(signal, flag)
             .map_err(|error| Problem::failed(format!("handle signal {signal}: {error}")))?;
     }

@@ -1,4 +1,4 @@
-//! `lvsctl simulate`: who would get the connections of a service that was just applied.
+//! `lvsctl simulate`: predicts which real server gets each connection of a newly applied service.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use lvs_core::cluster::DesiredService;
 use lvs_core::ipvs::{DestinationId, Family, Protocol, ServiceId};
-use lvs_core::scheduler::{Clients, Simulation, Workload};
+use lvs_core::scheduler::{Clients, Share, Simulation, Workload};
 use lvs_core::{Cluster, InvalidValue};
 use serde::Serialize;
 
@@ -15,16 +15,17 @@ use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
 
-/// How many picks are shown.
+/// The number of picks that are shown.
 const SHOWN: usize = 20;
-/// A whole bar.
+/// The length of the bar of a share of 100 %.
 const BAR: f64 = 40.0;
 
+/// Maps destinations to names of real servers.
 type Names = BTreeMap<DestinationId, String>;
 
-/// The JSON of a simulation.
+/// Is the JSON of a simulation.
 #[derive(Serialize)]
-struct Report<'a> {
+struct SimulationReport<'a> {
     schema: &'static str,
     service: String,
     scheduler: &'a str,
@@ -32,12 +33,12 @@ struct Report<'a> {
     connections: u64,
     picks: Vec<Option<&'a str>>,
     refused: u64,
-    shares: Vec<Share<'a>>,
+    shares: Vec<NamedShare<'a>>,
     moved: Option<f64>,
 }
 
 #[derive(Serialize)]
-struct Share<'a> {
+struct NamedShare<'a> {
     real_server: &'a str,
     address: String,
     weight: u32,
@@ -46,8 +47,8 @@ struct Share<'a> {
     expected: f64,
 }
 
-impl<'a> Share<'a> {
-    fn new(real_server: &'a str, share: &lvs_core::scheduler::Share) -> Self {
+impl<'a> NamedShare<'a> {
+    fn new(real_server: &'a str, share: &Share) -> Self {
         Self {
             real_server,
             address: share.destination.to_string(),
@@ -60,13 +61,15 @@ impl<'a> Share<'a> {
 }
 
 pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
-    let service = wanted(&file::cluster(&arguments.file)?, arguments)?;
+    let service = chosen(&file::cluster(&arguments.file)?, arguments)?;
     let simulation = simulate(&service, arguments)?;
-    let against = arguments.against.as_deref();
-    let other = against.map(|file| wanted(&file::cluster(file)?, arguments));
-    let other = other.transpose()?;
-    let other = other.map(|other| simulate(&other, arguments)).transpose()?;
-    let moved = other.map(|other| simulation.moved(&other));
+    let moved = match &arguments.against {
+        Some(file) => {
+            let other = chosen(&file::cluster(file)?, arguments)?;
+            Some(simulation.moved(&simulate(&other, arguments)?))
+        }
+        None => None,
+    };
     let names = names(&service);
     let report = report(&service, &simulation, &names, moved, arguments);
     if arguments.json {
@@ -77,25 +80,35 @@ pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-/// The service that is meant: the only one, unless it is named.
-fn wanted(cluster: &Cluster, arguments: &SimulateArguments) -> Result<DesiredService, Problem> {
-    // Of two directors either would do: both have the same services.
-    let director = cluster.directors().first();
-    let node = director.and_then(|director| cluster.node(director.name.as_str()));
-    let services = node.map(|node| node.services).unwrap_or_default();
-    let ids: Vec<_> = services
-        .iter()
-        .map(|wanted| wanted.service.id.to_string())
-        .collect();
-    let there = || Problem::usage(format!("say --service with one of: {}", ids.join(", ")));
+/// Returns the service that `--service` names, or the only one.
+fn chosen(cluster: &Cluster, arguments: &SimulateArguments) -> Result<DesiredService, Problem> {
+    // Either of two directors will do: both have the same services.
+    let services = cluster
+        .directors()
+        .first()
+        .and_then(|director| cluster.node(director.name.as_str()))
+        .map(|node| node.services)
+        .unwrap_or_default();
     match (&arguments.service, services.as_slice()) {
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(there()),
-        (Some(id), all) => {
-            let named = all.iter().find(|wanted| wanted.service.id == *id);
-            named.cloned().ok_or_else(there)
+        (None, all) => {
+            let message = format!("--service is required: the file has {} services", all.len());
+            Err(ambiguous(&message, all))
         }
+        (Some(id), all) => all
+            .iter()
+            .find(|desired| desired.service.id == *id)
+            .cloned()
+            .ok_or_else(|| ambiguous(&format!("--service {id}: no such service in the file"), all)),
     }
+}
+
+fn ambiguous(message: &str, services: &[DesiredService]) -> Problem {
+    let ids: Vec<_> = services
+        .iter()
+        .map(|desired| desired.service.id.to_string())
+        .collect();
+    Problem::usage(message).with_hint(format!("add --service with one of: {}", ids.join(", ")))
 }
 
 fn simulate(
@@ -105,7 +118,7 @@ fn simulate(
     let id = service.service.id;
     let (protocol, target) = match id {
         ServiceId::Socket { protocol, address } => (protocol, address),
-        ServiceId::Fwmark { family, .. } => (Protocol::TCP, any(family)),
+        ServiceId::Fwmark { family, .. } => (Protocol::TCP, unspecified(family)),
     };
     let workload = Workload {
         protocol,
@@ -113,12 +126,12 @@ fn simulate(
         hold: arguments.hold,
         ..Workload::new(target, clients(id.family(), arguments)?)
     };
-    let mut model = service.model(arguments.kernel.into()).map_err(refused)?;
+    let mut model = service.model(arguments.kernel.into()).map_err(invalid)?;
     Ok(Simulation::run(&mut model, &workload))
 }
 
-/// Packets of a firewall mark may be for any address.
-fn any(family: Family) -> SocketAddr {
+/// Returns an address for packets with a firewall mark, which may have any.
+fn unspecified(family: Family) -> SocketAddr {
     match family {
         Family::Ipv4 => ([0, 0, 0, 0], 0).into(),
         Family::Ipv6 => ([0; 16], 0).into(),
@@ -131,24 +144,25 @@ fn clients(family: Family, arguments: &SimulateArguments) -> Result<Clients, Pro
             Family::Ipv4 => [10, 0, 0, 1].into(),
             Family::Ipv6 => [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into(),
         };
-        return Clients::new(first, (1 << 24) - 2).map_err(refused);
+        return Clients::new(first, (1 << 24) - 2).map_err(invalid);
     };
     if Family::from(network.addr()) != family {
-        let problem = format!("--clients {network}: the service is of {family}");
-        return Err(Problem::usage(problem));
+        let message = format!("--clients {network}: not of the service's family, {family}");
+        return Err(Problem::usage(message));
     }
     Ok(Clients::from(network))
 }
 
-fn refused(error: InvalidValue) -> Problem {
+fn invalid(error: InvalidValue) -> Problem {
     Problem::failed(error.to_string())
 }
 
-/// Real servers by their addresses.
+/// Returns the names of the real servers by their destinations.
 fn names(service: &DesiredService) -> Names {
-    let destinations = service.destinations.iter();
-    destinations
-        .map(|wanted| (wanted.value.id, wanted.why.clone()))
+    service
+        .destinations
+        .iter()
+        .map(|desired| (desired.value.id, desired.why.clone()))
         .collect()
 }
 
@@ -158,25 +172,31 @@ fn report<'a>(
     names: &'a Names,
     moved: Option<f64>,
     arguments: &SimulateArguments,
-) -> Report<'a> {
+) -> SimulationReport<'a> {
     let name = |id: &DestinationId| names.get(id).map(String::as_str).unwrap_or_default();
-    let share = |it: &lvs_core::scheduler::Share| Share::new(name(&it.destination), it);
-    let picks = simulation.picks.iter();
-    Report {
+    SimulationReport {
         schema: "lvsctl.simulate/1",
         service: service.service.id.to_string(),
         scheduler: service.service.scheduler.as_str(),
         kernel: arguments.kernel,
         connections: arguments.connections,
-        picks: picks.map(|pick| pick.as_ref().map(name)).collect(),
+        picks: simulation
+            .picks
+            .iter()
+            .map(|pick| pick.as_ref().map(name))
+            .collect(),
         refused: simulation.refused(),
-        shares: simulation.shares.iter().map(share).collect(),
+        shares: simulation
+            .shares
+            .iter()
+            .map(|share| NamedShare::new(name(&share.destination), share))
+            .collect(),
         moved,
     }
 }
 
-fn text(report: &Report<'_>) -> String {
-    let Report {
+fn text(report: &SimulationReport<'_>) -> String {
+    let SimulationReport {
         service,
         scheduler,
         connections,
@@ -196,27 +216,35 @@ fn text(report: &Report<'_>) -> String {
     text
 }
 
-/// The first ones.
-fn picks(report: &Report<'_>) -> String {
-    let picks = report.picks.iter().take(SHOWN);
-    let mut picks: Vec<_> = picks.map(|pick| pick.unwrap_or("(refused)")).collect();
+/// Formats the first picks.
+fn picks(report: &SimulationReport<'_>) -> String {
+    let mut picks: Vec<_> = report
+        .picks
+        .iter()
+        .take(SHOWN)
+        .map(|pick| pick.unwrap_or("(refused)"))
+        .collect();
     if report.picks.len() > SHOWN {
         picks.push("...");
     }
     picks.join(" ")
 }
 
-/// A line with a bar for each real server.
-fn shares(report: &Report<'_>) -> String {
-    let lengths = report.shares.iter().map(|share| share.real_server.len());
-    let width = lengths.max().unwrap_or(0);
+/// Formats a line with a bar for each real server.
+fn shares(report: &SimulationReport<'_>) -> String {
+    let width = report
+        .shares
+        .iter()
+        .map(|share| share.real_server.len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for share in &report.shares {
-        let (got, meant) = (share.share * 100.0, share.expected * 100.0);
+        let (actual, expected) = (share.share * 100.0, share.expected * 100.0);
         let bar = "#".repeat((share.share * BAR).round() as usize);
         let _ = writeln!(
             text,
-            "{:width$}  {:>7}  {got:5.1} %  weight {} ({meant:.1} %)  {bar}",
+            "{:width$}  {:>7}  {actual:5.1} %  weight {} ({expected:.1} %)  {bar}",
             share.real_server, share.picked, share.weight,
         );
     }

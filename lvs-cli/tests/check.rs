@@ -125,14 +125,14 @@ fn facts_that_are_none_are_refused() {
     let output = lvsctl(&["check", NAT, "--facts", path]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.starts_with(&format!("lvsctl: {path}: missing field")),
+        said.starts_with(&format!("error: {path}: missing field")),
         "{said}"
     );
     assert_eq!(output.status.code(), Some(1));
     let state = directory.path().to_str().unwrap();
     let output = lvsctl(&["check", TWO, "--node", "lb1", "--state", state]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("say --role active"), "{said}");
+    assert!(said.contains("add --role active"), "{said}");
     assert_eq!(output.status.code(), Some(64));
     let output = lvsctl(&["check", NAT, "--node", "nobody"]);
     assert_eq!(output.status.code(), Some(64));

@@ -11,13 +11,13 @@ lvs_lab::main! {
     plan_apply_list_remove,
     json_reports,
     without_privilege_nothing_is_changed,
-    root_of_a_container_is_told_why_not,
+    root_of_a_container_is_told_why_it_fails,
     without_ip_vs_nothing_is_changed,
     without_the_interface_nothing_is_changed,
     the_node_is_found_by_host_name,
-    check_looks_at_this_machine,
+    check_reads_this_node,
     check_asks_for_the_time,
-    facts_are_kept_and_judged_alike,
+    saved_facts_give_the_same_findings,
     saved_is_restored,
     direct_verbs,
     every_list,
@@ -27,8 +27,8 @@ const DR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/dr.toml");
 
 type Outcome = lvs_core::Result<()>;
 
-/// Runs the test in a namespace with an interface `eth0`, as it comes: down.
-fn on_a_machine(test: impl FnOnce(&mut Host) + Send) -> Outcome {
+/// Runs the test in a namespace with an interface `eth0`, which is down.
+fn on_a_node(test: impl FnOnce(&mut Host) + Send) -> Outcome {
     let eth0: IfName = "eth0".parse().unwrap();
     let port: IfName = "port0".parse().unwrap();
     Netns::create()?.run(|host| {
@@ -61,14 +61,10 @@ fn says(output: &Output, status: i32, parts: &[&str]) {
 }
 
 fn plan_apply_list_remove() -> Outcome {
-    on_a_machine(|_| {
+    on_a_node(|_| {
         let node = |verb| lvsctl(&[verb, DR, "--node", "director", "--exit-code"]);
         says(&node("plan"), 2, &["director (director of web): 9 changes"]);
-        says(
-            &node("apply"),
-            2,
-            &["9 changes", "Done, and verified by reading back."],
-        );
+        says(&node("apply"), 2, &["9 changes", "done and verified"]);
         says(&node("apply"), 0, &["nothing to do"]);
         says(&node("plan"), 0, &["nothing to do"]);
         says(
@@ -93,7 +89,7 @@ fn json(output: &Output) -> serde_json::Value {
 }
 
 fn json_reports() -> Outcome {
-    on_a_machine(|_| {
+    on_a_node(|_| {
         let plan = json(&lvsctl(&[
             "plan", DR, "--node", "director", "--format", "json",
         ]));
@@ -117,27 +113,35 @@ fn json_reports() -> Outcome {
 }
 
 fn without_privilege_nothing_is_changed() -> Outcome {
-    on_a_machine(|host| {
-        let nobody = |node, state| {
+    on_a_node(|host| {
+        let unprivileged = |node, state| {
             let mut command = command(&["apply", DR, "--node", node, "--state", state]);
             command.uid(65534).gid(65534).output().unwrap()
         };
         let lock = "lock /run/lvsctl/lock: Permission denied";
-        says(&nobody("director", "/run/lvsctl"), 1, &[lock, "needs root"]);
-        let own = "/run/nobody";
+        says(
+            &unprivileged("director", "/run/lvsctl"),
+            1,
+            &[lock, "needs root"],
+        );
+        let own = "/run/unprivileged";
         std::fs::create_dir(own).unwrap();
         std::os::unix::fs::chown(own, Some(65534), Some(65534)).unwrap();
-        says(&nobody("director", own), 1, &["EPERM", "CAP_NET_ADMIN"]);
+        says(
+            &unprivileged("director", own),
+            1,
+            &["EPERM", "CAP_NET_ADMIN"],
+        );
         let nothing = ["CAP_NET_ADMIN", "nothing was changed"];
-        says(&nobody("realserver1", own), 1, &nothing);
+        says(&unprivileged("realserver1", own), 1, &nothing);
         let eth0 = host.net().link(&"eth0".parse().unwrap()).unwrap();
         assert!(!eth0.up);
     })
 }
 
-/// Root of a user namespace of its own, as in a rootless container, may do everything but IPVS.
-fn root_of_a_container_is_told_why_not() -> Outcome {
-    on_a_machine(|_| {
+/// Root of another user namespace, as in a rootless container, has every privilege there but IPVS.
+fn root_of_a_container_is_told_why_it_fails() -> Outcome {
+    on_a_node(|_| {
         let lvsctl = env!("CARGO_BIN_EXE_lvsctl");
         let contained = |arguments: &[&str]| {
             let mut unshare = Command::new("unshare");
@@ -155,7 +159,7 @@ fn without_ip_vs_nothing_is_changed() -> Outcome {
     for module in ["ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "ip_vs"] {
         lvs_lab::unload_module(module).unwrap();
     }
-    on_a_machine(|host| {
+    on_a_node(|host| {
         let output = lvsctl(&["apply", DR, "--node", "director"]);
         says(
             &output,
@@ -188,7 +192,7 @@ fn without_the_interface_nothing_is_changed() -> Outcome {
 }
 
 fn the_node_is_found_by_host_name() -> Outcome {
-    on_a_machine(|_| {
+    on_a_node(|_| {
         std::fs::write("/proc/sys/kernel/hostname", "realserver1.example.org").unwrap();
         says(
             &lvsctl(&["plan", DR]),
@@ -198,7 +202,7 @@ fn the_node_is_found_by_host_name() -> Outcome {
     })
 }
 
-/// Every kind of line that `save` writes, in its order.
+/// Has every kind of line that `save` writes, in its order.
 const SAVED: &str = "\
 --set 800 100 200
 -A -t 10.0.0.1:80 -s wrr -p 60
@@ -224,9 +228,9 @@ fn fed(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// IPVS takes no real server while `lo` is down.
+/// Runs the test with `lo` up: IPVS accepts no real server while it is down.
 fn with_lo(test: impl FnOnce() + Send) -> Outcome {
-    on_a_machine(|host| {
+    on_a_node(|host| {
         host.net().set_up(&IfName::LO, true).unwrap();
         test();
     })
@@ -271,7 +275,7 @@ fn saved_is_restored() -> Outcome {
         says(
             &wrong,
             1,
-            &["lvsctl: standard input: line 2: \"web\" is not an IP address; names are not"],
+            &["error: standard input: line 2: \"web\" is not an IP address; names are not"],
         );
         saves(SAVED);
 
@@ -410,8 +414,8 @@ fn every_list() -> Outcome {
     })
 }
 
-fn check_looks_at_this_machine() -> Outcome {
-    on_a_machine(|_| {
+fn check_reads_this_node() -> Outcome {
+    on_a_node(|_| {
         let check = || lvsctl(&["check", DR, "--node", "realserver1"]);
         says(
             &check(),
@@ -419,7 +423,7 @@ fn check_looks_at_this_machine() -> Outcome {
             &["LVS005 error realserver1 172.16.5.11/32 on lo"],
         );
         lvsctl(&["apply", DR, "--node", "realserver1"]);
-        // Whatever else is right now, there is no web server here.
+        // The rest is applied, but no web server runs here.
         let nothing_listens = "LVS033 error realserver1 tcp 172.16.5.11:80";
         says(&check(), 1, &["ok arp: ", "ok upkeep: ", nothing_listens]);
         let server = std::net::TcpListener::bind("172.16.5.11:80").unwrap();
@@ -428,7 +432,7 @@ fn check_looks_at_this_machine() -> Outcome {
     })
 }
 
-/// Debian's chrony is right, here on the machine itself; what answers nothing says nothing of the clock.
+/// The clock is compared with Debian's chrony on the same node; without an answer nothing is known of it.
 fn check_asks_for_the_time() -> lvs_lab::Result<()> {
     let file = "/run/web.toml";
     let text = std::fs::read_to_string(DR).unwrap() + "\n[time]\nntp-server = \"127.0.0.1\"\n";
@@ -447,8 +451,8 @@ fn check_asks_for_the_time() -> lvs_lab::Result<()> {
     })?
 }
 
-fn facts_are_kept_and_judged_alike() -> Outcome {
-    on_a_machine(|_| {
+fn saved_facts_give_the_same_findings() -> Outcome {
+    on_a_node(|_| {
         lvsctl(&["apply", DR, "--node", "director"]);
         let facts = "/run/facts.json";
         let here = lvsctl(&["check", DR, "--node", "director", "--save-facts", facts]);

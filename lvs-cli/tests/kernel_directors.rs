@@ -1,4 +1,4 @@
-//! lvsctl on two directors, on a real kernel: roles, who is told of them, and what is left of them.
+//! lvsctl on two directors, on a real kernel: roles, announcements, rollback and removal.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -9,24 +9,24 @@ use lvs_core::{Cluster, Host};
 use lvs_lab::Lab;
 
 lvs_lab::main! {
-    a_role_is_kept_until_another_is_said,
-    a_takeover_needs_nothing_of_the_other_one,
-    a_standby_lets_go_whatever_else_fails,
-    a_standby_lets_go_whatever_is_refused,
-    a_role_that_nobody_confirms_is_taken_back,
+    a_role_is_kept_until_another_is_given,
+    a_takeover_needs_nothing_of_the_other_director,
+    a_standby_releases_addresses_even_if_a_step_fails,
+    a_standby_releases_addresses_even_if_refused,
+    an_unconfirmed_role_is_rolled_back,
     roles_are_reported,
-    who_may_not_announce_is_told,
+    a_failed_announcement_is_reported,
 }
 
 const TWO: &str = include_str!("../../examples/two_directors.toml");
-/// Where it is, in the guest.
+/// The cluster file, in the guest.
 const FILE: &str = "/run/web.toml";
 
 fn lab() -> Lab {
     fs::write(FILE, TWO).unwrap();
     let lab = Lab::new(&Cluster::from_toml(TWO).unwrap(), 1).unwrap();
     for server in ["realserver1", "realserver2"] {
-        says(&run(&lab, server, "apply", &[]), 0, &["Done"]);
+        says(&run(&lab, server, "apply", &[]), 0, &["done and verified"]);
     }
     lab
 }
@@ -64,29 +64,30 @@ fn says(output: &Output, status: i32, parts: &[&str]) {
     assert_eq!(output.status.code(), Some(status), "{text}");
 }
 
-fn looks(lab: &Lab, node: &str) -> (Vec<Address>, Vec<Route>) {
-    let look = |host: &mut Host| {
+fn snapshot(lab: &Lab, node: &str) -> (Vec<Address>, Vec<Route>) {
+    let read = |host: &mut Host| {
         (
             host.net().addresses().unwrap(),
             host.net().routes().unwrap(),
         )
     };
-    lab.node(node).unwrap().run(look).unwrap()
+    lab.node(node).unwrap().run(read).unwrap()
 }
 
 fn carries(lab: &Lab, node: &str, ip: &str) -> bool {
-    let (addresses, _) = looks(lab, node);
-    let mut ips = addresses.iter().map(|it| it.id.network.addr().to_string());
-    ips.any(|it| it == ip)
+    let (addresses, _) = snapshot(lab, node);
+    addresses
+        .iter()
+        .any(|address| address.id.network.addr().to_string() == ip)
 }
 
-const TOLD: &str = "Neighbours were told of 172.16.5.11/16 on eth0, 192.168.1.11/24 on eth1.";
+const ANNOUNCED: &str = "announced 172.16.5.11/16 on eth0, 192.168.1.11/24 on eth1";
 
-fn a_role_is_kept_until_another_is_said() {
+fn a_role_is_kept_until_another_is_given() {
     let lab = lab();
     let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
-    let before = looks(&lab, "lb1");
-    let undecided = "lb1 and lb2 are two directors, and nothing says which one is active";
+    let before = snapshot(&lab, "lb1");
+    let undecided = "lb1: role is unknown; the file has two directors, lb1 and lb2";
     says(&lvsctl("apply", &[]), 64, &[undecided]);
     let (active, standby) = (
         "lb1 (active director of web)",
@@ -95,7 +96,7 @@ fn a_role_is_kept_until_another_is_said() {
     says(
         &lvsctl("apply", &["--role", "active"]),
         0,
-        &[active, "Done", TOLD],
+        &[active, "done and verified", ANNOUNCED],
     );
     says(&lvsctl("apply", &[]), 0, &[active, "nothing to do"]);
     says(
@@ -119,16 +120,16 @@ fn a_role_is_kept_until_another_is_said() {
     assert!(carries(&lab, "lb1", "172.16.5.11"));
 
     says(&lvsctl("remove", &[]), 0, &["lb1 (director of web)"]);
-    assert_eq!(looks(&lab, "lb1"), before);
+    assert_eq!(snapshot(&lab, "lb1"), before);
     says(&lvsctl("plan", &[]), 64, &[undecided]);
 }
 
-/// The other one is dead before it could stand by.
-fn a_takeover_needs_nothing_of_the_other_one() {
+/// The other director died before it became standby.
+fn a_takeover_needs_nothing_of_the_other_director() {
     let lab = lab();
     let role = |node, role| run(&lab, node, "apply", &["--role", role]);
-    says(&role("lb2", "standby"), 0, &["Done"]);
-    says(&role("lb1", "active"), 0, &["Done"]);
+    says(&role("lb2", "standby"), 0, &["done and verified"]);
+    says(&role("lb1", "active"), 0, &["done and verified"]);
     lab.wait_for_servers().unwrap();
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     lab.request(&service, 0).unwrap();
@@ -138,21 +139,25 @@ fn a_takeover_needs_nothing_of_the_other_one() {
         }
     };
     lab.node("lb1").unwrap().run(die).unwrap();
-    says(&role("lb2", "active"), 0, &["2 changes", TOLD]);
+    says(&role("lb2", "active"), 0, &["2 changes", ANNOUNCED]);
     lab.request(&service, 0).unwrap();
 }
 
-const LET_GO: &str = "the floating addresses were let go all the same";
+const RELEASED: &str = "the floating addresses were let go all the same";
 
-/// Two that carry the same address would be worse than one that is half of what it should be.
-fn a_standby_lets_go_whatever_else_fails() {
+/// Two directors with the same address are worse than one that is incomplete.
+fn a_standby_releases_addresses_even_if_a_step_fails() {
     let lab = lab();
     let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
-    says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
-    // The guest has nobody who would load its module.
+    says(
+        &lvsctl("apply", &["--role", "active"]),
+        0,
+        &["done and verified"],
+    );
+    // In the guest no program loads the module of this scheduler.
     fs::write(FILE, TWO.replace("\"rr\"", "\"lblcr\"")).unwrap();
     let failed = lvsctl("apply", &["--role", "standby"]);
-    says(&failed, 3, &["lblcr", LET_GO]);
+    says(&failed, 3, &["lblcr", RELEASED]);
     assert!(!carries(&lab, "lb1", "172.16.5.11") && carries(&lab, "lb1", "172.16.5.21"));
     fs::write(FILE, TWO).unwrap();
     says(
@@ -163,7 +168,7 @@ fn a_standby_lets_go_whatever_else_fails() {
     says(&lvsctl("list", &[]), 0, &["tcp 172.16.5.11:80 rr"]);
 }
 
-fn a_standby_lets_go_whatever_is_refused() {
+fn a_standby_releases_addresses_even_if_refused() {
     let lab = lab();
     let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
     let program = env!("CARGO_BIN_EXE_lvsctl").to_owned();
@@ -182,7 +187,7 @@ fn a_standby_lets_go_whatever_is_refused() {
     says(
         &lvsctl("apply", &["--role", "standby"]),
         3,
-        &[refused, LET_GO],
+        &[refused, RELEASED],
     );
     assert!(!carries(&lab, "lb1", "172.16.5.11"));
     says(
@@ -192,11 +197,15 @@ fn a_standby_lets_go_whatever_is_refused() {
     );
 }
 
-/// Whoever has to confirm and does not has not meant it.
-fn a_role_that_nobody_confirms_is_taken_back() {
+/// Without a confirmation the floating addresses come back, too.
+fn an_unconfirmed_role_is_rolled_back() {
     let lab = lab();
     let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
-    says(&lvsctl("apply", &["--role", "active"]), 0, &["Done"]);
+    says(
+        &lvsctl("apply", &["--role", "active"]),
+        0,
+        &["done and verified"],
+    );
     let unconfirmed = lvsctl("apply", &["--role", "standby", "--confirm", "1s"]);
     says(&unconfirmed, 1, &["not confirmed in time", "taken back"]);
     assert!(carries(&lab, "lb1", "172.16.5.11"));
@@ -225,8 +234,8 @@ fn roles_are_reported() {
     assert_eq!(json["phases"][0]["name"], "released addresses");
 }
 
-/// Taking over is worth more than being found at once: it is done all the same.
-fn who_may_not_announce_is_told() {
+/// A takeover without announcements is better than none: it is completed.
+fn a_failed_announcement_is_reported() {
     let lab = lab();
     let mut words = vec![
         "setpriv".to_owned(),
@@ -234,11 +243,11 @@ fn who_may_not_announce_is_told() {
         "-net_raw".to_owned(),
     ];
     words.extend(command("lb2", "apply", &["--role", "active"]));
-    let problem = "lvsctl: all is done, but: announce 172.16.5.11 on eth0";
+    let problem = "warning: the change is complete, but an address was not announced: announce 172.16.5.11 on eth0";
     says(
         &start(&lab, "lb2", &words),
         0,
-        &["Done", problem, "CAP_NET_RAW"],
+        &["done and verified", problem, "CAP_NET_RAW"],
     );
     assert!(carries(&lab, "lb2", "172.16.5.11"));
 }

@@ -1,14 +1,14 @@
-//! One of two directors goes: Debian's keepalived notices and calls lvsctl, and clients notice little.
+//! One of two directors fails or is stopped: keepalived notices and calls lvsctl, clients hardly notice.
 
 use std::path::Path;
 
 use lvs_lab::{Files, Pair, Takeover};
 
 lvs_lab::main! {
-    // They measure time.
+    // These tests measure time.
     guests = 1;
     nat_the_active_one_dies,
-    nat_the_active_one_is_ended,
+    nat_the_active_one_is_stopped,
     dr_the_active_one_dies,
 }
 
@@ -16,7 +16,7 @@ type Outcome = lvs_lab::Result<()>;
 
 const NAT: &str = include_str!("../../examples/two_directors.toml");
 
-/// The very files that users copy.
+/// The files that users copy.
 const FILES: Files<'_> = Files {
     cluster: NAT,
     keepalived: include_str!("../../examples/keepalived.conf"),
@@ -28,13 +28,13 @@ const DR: &str = include_str!("../../examples/lab/tests/two_directors_dr.toml");
 fn nat_the_active_one_dies() -> Outcome {
     let mut pair = pair(FILES)?;
     let seen = hardly_noticed(&mut pair, Pair::kill)?;
-    // Back again it stands by, and takes over when it is its turn.
+    // Started again it is standby, and takes over when the other one dies.
     pair.start(&seen.before)?;
     pair.wait_for_active()?;
     hardly_noticed(&mut pair, Pair::kill).map(drop)
 }
 
-fn nat_the_active_one_is_ended() -> Outcome {
+fn nat_the_active_one_is_stopped() -> Outcome {
     let mut pair = pair(FILES)?;
     let seen = hardly_noticed(&mut pair, Pair::end)?;
     pair.wait_for_standby(&seen.before)
@@ -53,10 +53,10 @@ fn pair(files: Files<'_>) -> lvs_lab::Result<Pair> {
     Pair::new(files, Path::new(env!("CARGO_BIN_EXE_lvsctl")))
 }
 
-/// No request that begins 2 s later or more fails, and the connection that is kept lives on.
+/// Expects that no request fails that begins 2 s later or more, and that the open connection survives.
 ///
-/// The latter holds always. Time is measured up to three times: a shared machine may leave a guest without a
-/// processor for longer than that.
+/// The connection must survive every time. The 2 s are measured up to three times: a shared machine may leave
+/// a guest without a processor for longer than that.
 fn hardly_noticed(
     pair: &mut Pair,
     change: impl Fn(&mut Pair, &str) -> Outcome,

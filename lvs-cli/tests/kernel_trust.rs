@@ -1,4 +1,4 @@
-//! What an operator trusts lvsctl with, on a real kernel: confirmation, interrupts, drains, traffic.
+//! The guarantees to an operator, on a real kernel: confirmation, interrupts, drains, live connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -16,25 +16,25 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 lvs_lab::main! {
-    a_plan_that_cuts_the_control_connection_heals_itself,
+    a_change_that_cuts_the_control_connection_rolls_back,
     a_confirmed_change_stays,
-    an_interrupt_takes_everything_back,
-    what_cannot_be_taken_back_is_told,
-    a_killed_apply_is_no_obstacle,
-    remove_and_apply_leave_a_living_connection_alive,
+    an_interrupt_rolls_everything_back,
+    what_cannot_be_rolled_back_is_reported,
+    a_killed_apply_can_be_removed,
+    a_connection_survives_remove_and_apply,
     a_drain_waits_for_the_last_connection,
-    an_interrupted_drain_stays_drained,
-    datagrams_count_until_they_are_silent,
+    an_interrupted_drain_stays,
+    udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
 
-/// Where the state is, in the guest.
+/// The state directory, in the guest.
 const STATE: &str = "/run/state";
 
-/// Longer than anything here takes; the processor is one.
+/// Longer than any step takes on the guest's one processor.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn command(file: &Path, verb: &[&str]) -> Command {
@@ -73,7 +73,7 @@ fn start(lab: &Lab, file: &Path, verb: &[&str]) -> Child {
 fn says(output: &Output, status: i32, parts: &[&str]) {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    // Columns are as wide as they have to be.
+    // The width of columns depends on their contents.
     let squeezed: Vec<_> = text.split_whitespace().collect();
     let squeezed = squeezed.join(" ");
     for part in parts {
@@ -122,7 +122,7 @@ fn lab(text: &str) -> Lab {
     lab
 }
 
-/// A server that sends back every byte, until its clients are gone.
+/// Starts a server that returns every byte, until its clients close.
 fn echo(netns: &Netns, port: u16) {
     let listener = netns
         .run(|_| TcpListener::bind(("0.0.0.0", port)).unwrap())
@@ -146,16 +146,15 @@ fn connect(netns: &Netns, address: &str) -> TcpStream {
     stream
 }
 
-/// Whether a byte comes back in time.
+/// Returns whether a byte comes back in time.
 fn is_alive(stream: &mut TcpStream, patience: Duration) -> bool {
     stream.set_read_timeout(Some(patience)).unwrap();
     let mut byte = [0];
     stream.write_all(b"x").is_ok() && stream.read_exact(&mut byte).is_ok()
 }
 
-/// The director moves to another network: who controls it by the old one is cut off, and everything with
-/// it; its terminal hangs up.
-fn a_plan_that_cuts_the_control_connection_heals_itself() {
+/// The director moves to another network, which cuts the connection that controls it; its terminal hangs up.
+fn a_change_that_cuts_the_control_connection_rolls_back() {
     let moved = DR.replace(
         "address = \"192.168.1.11/24\"",
         "address = \"192.168.9.11/24\"",
@@ -167,17 +166,17 @@ fn a_plan_that_cuts_the_control_connection_heals_itself() {
     );
     let (old, new) = (in_file("old.toml", DR), in_file("new.toml", &moved));
     let lab = lab(DR);
-    says(&run(&lab, &old, &["apply"]), 0, &["Done"]);
+    says(&run(&lab, &old, &["apply"]), 0, &["done and verified"]);
     echo(lab.node("director").unwrap(), 22);
     let mut control = connect(lab.node("realserver1").unwrap(), "192.168.1.11:22");
     assert!(is_alive(&mut control, PATIENCE));
 
     let mut apply = start(&lab, &new, &["apply", "--confirm", "3s"]);
-    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
     send(Signal::SIGHUP, &apply);
     assert!(
         !is_alive(&mut control, Duration::from_millis(500)),
-        "it is not cut at all"
+        "the change must cut the connection"
     );
     let output = apply.wait_with_output().unwrap();
     says(&output, 1, &["not confirmed in time", "taken back"]);
@@ -201,8 +200,8 @@ fn a_confirmed_change_stays() {
         &["nothing waits for a confirmation"],
     );
     let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
-    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
-    says(&run(&lab, &file, &["confirm"]), 0, &["Confirmed"]);
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
+    says(&run(&lab, &file, &["confirm"]), 0, &["confirmed"]);
     assert_eq!(apply.wait().unwrap().code(), Some(0));
     says(
         &run(&lab, &file, &["plan", "--exit-code"]),
@@ -211,13 +210,13 @@ fn a_confirmed_change_stays() {
     );
 }
 
-fn an_interrupt_takes_everything_back() {
+fn an_interrupt_rolls_everything_back() {
     let file = in_file("nat.toml", NAT);
     let lab = lab(NAT);
     let before = run(&lab, &file, &["plan"]).stdout;
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
-        wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+        wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
         send(signal, &apply);
         let output = apply.wait_with_output().unwrap();
         says(&output, 1, &["taken back"]);
@@ -225,8 +224,8 @@ fn an_interrupt_takes_everything_back() {
     }
 }
 
-/// An interface that has an address before the change is gone when it is to be taken back.
-fn what_cannot_be_taken_back_is_told() {
+/// An interface that had an address before the change is gone when the change is rolled back.
+fn what_cannot_be_rolled_back_is_reported() {
     let file = in_file("nat.toml", NAT);
     let lab = lab(NAT);
     let director = lab.node("director").unwrap();
@@ -236,7 +235,7 @@ fn what_cannot_be_taken_back_is_told() {
     let found = director.run(|host| host.net().add_address(&address));
     found.unwrap().unwrap();
     let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
-    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
     let gone = director.run(|host| host.net().delete_link(&eth1));
     gone.unwrap().unwrap();
     send(Signal::SIGINT, &apply);
@@ -254,13 +253,13 @@ fn what_cannot_be_taken_back_is_told() {
     assert!(!String::from_utf8_lossy(&table.stdout).contains("172.16.5.11"));
 }
 
-/// What it has done stands, and is known: the next removal takes it away.
-fn a_killed_apply_is_no_obstacle() {
+/// Its changes remain, but are recorded: the next `remove` removes them.
+fn a_killed_apply_can_be_removed() {
     let file = in_file("nat.toml", NAT);
     let lab = lab(NAT);
     let before = run(&lab, &file, &["plan"]).stdout;
     let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
-    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is given");
+    wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
     send(Signal::SIGKILL, &apply);
     apply.wait().unwrap();
     says(
@@ -276,8 +275,8 @@ fn a_killed_apply_is_no_obstacle() {
     assert_eq!(run(&lab, &file, &["plan"]).stdout, before);
 }
 
-/// A deleted destination is kept by the kernel for two minutes, with its connections.
-fn remove_and_apply_leave_a_living_connection_alive() {
+/// The kernel keeps a deleted destination for two minutes, with its connections.
+fn a_connection_survives_remove_and_apply() {
     let file = in_file("nat.toml", &with_echo());
     let (lab, mut client) = with_client(&file);
     says(
@@ -287,25 +286,25 @@ fn remove_and_apply_leave_a_living_connection_alive() {
     );
     assert!(
         !is_alive(&mut client, Duration::from_millis(100)),
-        "it is not removed at all"
+        "the removal must stop the connection"
     );
-    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    says(&run(&lab, &file, &["apply"]), 0, &["done and verified"]);
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.read_exact(&mut [0]).unwrap();
     assert!(is_alive(&mut client, PATIENCE));
 }
 
-/// NAT with one more service, which is no web server.
+/// Returns the NAT example with one more service, an echo server.
 fn with_echo() -> String {
     NAT.to_owned()
         + "\n[[services]]\naddress = \"172.16.5.11:7\"\nscheduler = \"rr\"\n\
            destinations = [{ real-server = \"realserver1\", port = 7777 }]\n"
 }
 
-/// A client with a living connection to realserver1.
+/// Returns a client with an open connection to realserver1.
 fn with_client(file: &Path) -> (Lab, TcpStream) {
     let lab = lab(NAT);
-    says(&run(&lab, file, &["apply"]), 0, &["Done"]);
+    says(&run(&lab, file, &["apply"]), 0, &["done and verified"]);
     echo(lab.node("realserver1").unwrap(), 7777);
     lab.wait_for_servers().unwrap();
     let mut client = connect(lab.network().client(), "172.16.5.11:7");
@@ -317,8 +316,12 @@ fn a_drain_waits_for_the_last_connection() {
     let file = in_file("nat.toml", &with_echo());
     let (lab, mut client) = with_client(&file);
     let late = run(&lab, &file, &["drain", "192.168.1.12", "--timeout", "1s"]);
-    let who = "192.168.1.12:7777 of tcp 172.16.5.11:7: 1 active";
-    says(&late, 1, &["time is over", who, "it stays drained"]);
+    let remaining = "192.168.1.12:7777 of tcp 172.16.5.11:7: 1 active";
+    says(
+        &late,
+        1,
+        &["timeout expired", remaining, "it stays drained"],
+    );
     says(
         &run(&lab, &file, &["plan", "--exit-code"]),
         0,
@@ -329,7 +332,7 @@ fn a_drain_waits_for_the_last_connection() {
         0,
         &["nothing to do"],
     );
-    assert!(is_alive(&mut client, PATIENCE), "who is there stays");
+    assert!(is_alive(&mut client, PATIENCE), "open connections stay");
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     for number in 0..4 {
         assert_eq!(lab.request(&service, number).unwrap(), "realserver2");
@@ -340,13 +343,13 @@ fn a_drain_waits_for_the_last_connection() {
         &file,
         &["drain", "192.168.1.12", "--remove", "--timeout", "1h"],
     );
-    wait_until_it_says(&mut drain, who);
+    wait_until_it_says(&mut drain, remaining);
     drop(client);
     let output = drain.wait_with_output().unwrap();
     says(
         &output,
         0,
-        &["192.168.1.12: nobody is left there; 1 closing"],
+        &["192.168.1.12: no active connections remain, 1 closing"],
     );
     let table = run(&lab, &file, &["list"]);
     says(&table, 0, &["192.168.1.13:80 nat 1"]);
@@ -373,12 +376,12 @@ fn a_drain_waits_for_the_last_connection() {
         &["nothing to do"],
     );
     let answers: Vec<_> = (0..2)
-        .map(|it| lab.request(&service, it).unwrap())
+        .map(|number| lab.request(&service, number).unwrap())
         .collect();
     assert!(answers.contains(&"realserver1".to_owned()), "{answers:?}");
 }
 
-fn an_interrupted_drain_stays_drained() {
+fn an_interrupted_drain_stays() {
     let file = in_file("nat.toml", &with_echo());
     let (lab, mut client) = with_client(&file);
     let mut drain = start(&lab, &file, &["drain", "192.168.1.12:7777"]);
@@ -394,15 +397,15 @@ fn an_interrupted_drain_stays_drained() {
     assert!(is_alive(&mut client, PATIENCE));
 }
 
-/// Of datagrams the kernel cannot tell whether more will come: a client counts until the timeout.
-fn datagrams_count_until_they_are_silent() {
+/// The kernel cannot know whether more datagrams will come: a client counts until the timeout.
+fn udp_clients_count_until_they_are_silent() {
     let text = NAT.replace(
         "scheduler = \"rr\"",
         "protocol = \"udp\"\nscheduler = \"rr\"",
     ) + "\n[ipvs]\nudp-timeout = 3\n";
     let file = in_file("udp.toml", &text);
     let lab = lab(&text);
-    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    says(&run(&lab, &file, &["apply"]), 0, &["done and verified"]);
     lab.wait_for_servers().unwrap();
     let service = "udp 172.16.5.11:80".parse().unwrap();
     for number in 0..2 {
@@ -413,7 +416,7 @@ fn datagrams_count_until_they_are_silent() {
     assert!(drain.wait().unwrap().success());
 }
 
-/// A client's template outlives its connections, and weight 0 alone does not stop it.
+/// A persistence template outlives the connections of its client, and weight 0 alone does not stop it.
 fn persistence_does_not_bring_a_client_back() {
     let text = NAT.replace(
         "scheduler = \"rr\"",
@@ -421,7 +424,7 @@ fn persistence_does_not_bring_a_client_back() {
     );
     let file = in_file("sticky.toml", &text);
     let lab = lab(&text);
-    says(&run(&lab, &file, &["apply"]), 0, &["Done"]);
+    says(&run(&lab, &file, &["apply"]), 0, &["done and verified"]);
     lab.wait_for_servers().unwrap();
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     let ask = || lab.request(&service, 0).unwrap();
@@ -431,10 +434,10 @@ fn persistence_does_not_bring_a_client_back() {
         "realserver1" => ("192.168.1.12", "realserver2"),
         _ => ("192.168.1.13", "realserver1"),
     };
-    let switch = "net/ipv4/vs/expire_quiescent_template: 0 -> 1";
-    says(&run(&lab, &file, &["drain", drained]), 0, &[switch]);
+    let sysctl = "net/ipv4/vs/expire_quiescent_template: 0 -> 1";
+    says(&run(&lab, &file, &["drain", drained]), 0, &[sysctl]);
     assert_eq!(ask(), other);
-    let switch = "net/ipv4/vs/expire_quiescent_template: 1 -> 0";
-    says(&run(&lab, &file, &["undrain", drained]), 0, &[switch]);
+    let sysctl = "net/ipv4/vs/expire_quiescent_template: 1 -> 0";
+    says(&run(&lab, &file, &["undrain", drained]), 0, &[sysctl]);
     assert_eq!(ask(), other, "and has a new template now");
 }

@@ -1,4 +1,4 @@
-//! lvsctl as a program, as far as it needs no kernel: what it says, where, and how it ends.
+//! lvsctl as a program, as far as it needs no kernel: its output, messages and exit status.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -24,17 +24,17 @@ fn fed(arguments: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may have read enough before it has read all.
+    // The program may stop reading before the end of the input.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
 
-/// A failure: nothing on standard output, one message on standard error.
+/// Expects a failure: nothing on standard output, one message on standard error.
 #[track_caller]
 fn fails(output: &Output, status: i32, message: &str) {
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        format!("lvsctl: {message}\n")
+        format!("error: {message}\n")
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
     assert_eq!(output.status.code(), Some(status));
@@ -75,15 +75,15 @@ fn two_directors_begin_in_a_role() {
 }
 
 #[test]
-fn a_role_is_said_where_there_is_one() {
+fn only_one_of_two_directors_has_a_role() {
     let directory = tempfile::tempdir().unwrap();
     let state = ["--state", directory.path().to_str().unwrap()];
     for verb in ["plan", "apply"] {
         fails(
             &lvsctl(&[&[verb, TWO, "--node", "lb2"], &state[..]].concat()),
             64,
-            "lb1 and lb2 are two directors, and nothing says which one is active: \
-             say --role active or --role standby for lb2",
+            "lb2: role is unknown; the file has two directors, lb1 and lb2, and no role was applied here before\n\
+             hint: add --role active or --role standby",
         );
         for (file, node) in [(TWO, "realserver1"), (DR, "director")] {
             fails(
@@ -95,7 +95,7 @@ fn a_role_is_said_where_there_is_one() {
                     .concat(),
                 ),
                 64,
-                &format!("--role: {node} is not one of two directors of web"),
+                &format!("--role: {node} is not one of two directors of the cluster web"),
             );
         }
         let output = lvsctl(&[verb, TWO, "--node", "lb1", "--role", "master"]);
@@ -138,7 +138,7 @@ fn a_mistake_has_file_line_and_column() {
 }
 
 #[test]
-fn a_file_that_is_not_there() {
+fn a_missing_file() {
     fails(
         &lvsctl(&["plan", "nosuch.toml"]),
         1,
@@ -152,7 +152,7 @@ fn a_file_of_100_mb() {
     fails(
         &output,
         1,
-        "standard input: is longer than 16 MiB; is it a cluster file?",
+        "standard input: longer than 16 MiB, which is too long for a cluster file",
     );
 }
 
@@ -161,7 +161,7 @@ fn an_empty_file() {
     let output = fed(&["plan", "-"], b"");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        message.starts_with("lvsctl: standard input: the file is empty; "),
+        message.starts_with("error: standard input: the file is empty; "),
         "{message}"
     );
     assert_eq!(output.status.code(), Some(1));
@@ -182,7 +182,8 @@ fn a_node_that_is_not_in_the_file() {
     fails(
         &lvsctl(&["plan", NAT, "--node", "director2"]),
         64,
-        "--node director2: the file has director, realserver1, realserver2",
+        "--node director2: no such node in the file\n\
+         hint: the nodes are director, realserver1, realserver2",
     );
 }
 
@@ -196,7 +197,7 @@ fn a_host_that_is_not_in_the_file() {
     let output = fed(&["plan", "-"], text.as_bytes());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        message.contains("say --node with one of no-host-is-called-this, realserver1"),
+        message.contains("hint: add --node with one of no-host-is-called-this, realserver1"),
         "{message}"
     );
     assert_eq!(output.status.code(), Some(64));
@@ -219,7 +220,7 @@ fn usage() {
     }
     let output = lvsctl(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("Exit status: 0 done"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Exit status:\n  0   done"));
 }
 
 #[test]
@@ -248,20 +249,25 @@ fn simulate() {
 }
 
 #[test]
-fn simulate_of_what_is_not_there() {
+fn simulate_needs_a_service_and_clients_of_its_family() {
     let missing = lvsctl(&["simulate", NAT, "--service", "udp 172.16.5.11:80"]);
     fails(
         &missing,
         64,
-        "say --service with one of: tcp 172.16.5.11:80",
+        "--service udp 172.16.5.11:80: no such service in the file\n\
+         hint: add --service with one of: tcp 172.16.5.11:80",
     );
     let six = lvsctl(&["simulate", NAT, "--clients", "2001:db8::/64"]);
-    fails(&six, 64, "--clients 2001:db8::/64: the service is of ipv4");
+    fails(
+        &six,
+        64,
+        "--clients 2001:db8::/64: not of the service's family, ipv4",
+    );
 }
 
-/// Whoever changes anything by hand waits for a running `apply`, and is told for whom.
+/// A verb that changes the table waits for a running `apply`, and its error names that process.
 #[test]
-fn hands_wait_for_their_turn() {
+fn verbs_that_change_the_table_wait_for_the_lock() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().to_str().unwrap();
     let _session = lvs_core::cluster::StateDir::at(state)
@@ -294,7 +300,7 @@ fn hands_wait_for_their_turn() {
         let output = child.wait_with_output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(
-            message.contains(&format!("apply (process {}) has session it", process::id())),
+            message.contains(&format!("apply (process {}) has held it", process::id())),
             "{message}"
         );
         assert_eq!(output.status.code(), Some(1));

@@ -1,9 +1,9 @@
-//! What the README shows is what there is.
+//! The README shows what the examples contain and what the planner prints.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 const README: &str = include_str!("../../README.md");
 
-/// The content of the code blocks that begin with this line.
+/// Returns the contents of the code blocks that begin with this line.
 fn blocks(fence: &str) -> Vec<&str> {
     let mut blocks = Vec::new();
     let mut rest = README;
@@ -15,7 +15,7 @@ fn blocks(fence: &str) -> Vec<&str> {
     blocks
 }
 
-/// A file without the comment at its head, which the README says in prose.
+/// Returns a file without the comment at its head, which the README has as prose.
 fn body(file: &str) -> &str {
     &file[file.find("name = ").unwrap()..]
 }
@@ -28,7 +28,7 @@ fn the_cluster_files_are_those_of_the_examples() {
 }
 
 #[test]
-fn the_plan_is_what_the_planner_makes() {
+fn the_plan_is_that_of_the_planner() {
     let plan = include_str!("../../lvs-core/tests/plans/nat-director-links-up/plan.txt");
     assert_eq!(blocks("```text"), [plan]);
 }

@@ -1,14 +1,13 @@
-//! What can go wrong, said so that a person knows what to do next.
+//! Errors: what was attempted, on which object, why it failed, and a hint at what to do next.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 
-use crate::ipvs::Snapshot;
-
-/// The result of everything here that talks to the kernel.
+/// Is the result of every function of this crate that talks to the kernel.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A value that the kernel cannot hold, refused when it was made.
+/// Describes a value that the kernel cannot hold or that makes no sense, refused before it is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {value:?} {problem}")]
 pub struct InvalidValue {
@@ -30,26 +29,28 @@ impl InvalidValue {
         }
     }
 
-    /// What kind of value it is: `"weight"`, `"scheduler"`.
+    /// Returns what kind of value it is: `"weight"`, `"scheduler"`.
     #[must_use]
     pub fn what(&self) -> &str {
         self.what
     }
 
-    /// The value, as text.
+    /// Returns the value as text.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// What is wrong with it, without the value.
+    /// Returns what is wrong with the value, without the value.
     #[must_use]
     pub fn problem(&self) -> &str {
         &self.problem
     }
 }
 
-/// What was attempted, on which object: `add destination 192.168.1.12:80 to tcp 172.16.5.11:80`.
+/// Names what was attempted, and on which object.
+///
+/// Its text is `add destination 192.168.1.12:80 to tcp 172.16.5.11:80`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Operation {
     verb: &'static str,
@@ -57,7 +58,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// `verb` is an infinitive ("add service"), `object` the thing in the file's text form.
+    /// Returns the operation of a verb in the infinitive ("add service") on an object in the text form
+    /// of the cluster file.
     pub fn new(verb: &'static str, object: impl fmt::Display) -> Self {
         Self {
             verb,
@@ -65,13 +67,13 @@ impl Operation {
         }
     }
 
-    /// The verb: `"add destination"`.
+    /// Returns the verb: `"add destination"`.
     #[must_use]
     pub fn verb(&self) -> &'static str {
         self.verb
     }
 
-    /// The object: `"192.168.1.12:80 of tcp 172.16.5.11:80"`.
+    /// Returns the object: `"192.168.1.12:80 of tcp 172.16.5.11:80"`.
     #[must_use]
     pub fn object(&self) -> &str {
         &self.object
@@ -88,44 +90,41 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Why an operation failed.
+/// Tells why an operation failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The kernel answered with this errno (positive) and perhaps a text of its own (extended ack).
+    /// The kernel answered with an errno, and possibly with a text of its own.
     Kernel {
         /// The errno, positive: 17 is `EEXIST`.
         errno: i32,
-        /// The extended ack's message, where there is one.
+        /// The message of the extended ack, if there is one.
         text: Option<String>,
     },
     /// A file or socket could not be used.
     Io(io::Error),
     /// The value makes no sense; nothing was sent.
     Invalid(String),
-    /// Bytes from the kernel that have no meaning here.
+    /// The kernel's answer could not be decoded.
     Decode(String),
-    /// ip_vs is not in this kernel, or its module is not loaded and was not to be loaded.
+    /// The kernel has no ip_vs, or its module is not loaded and was not to be loaded.
     NotLoaded,
-    /// No answer in time; what happened is unknown.
+    /// No answer arrived in time; the outcome is unknown.
     Timeout,
-    /// Answers were lost (`ENOBUFS`); what happened is unknown: look at the table again.
+    /// Answers were lost (`ENOBUFS`); the outcome is unknown: read the table again.
     Overrun,
     /// The table kept changing while it was read.
-    Unsettled {
-        /// Every service and destination of IPVS that was seen in any reading, in the order of
-        /// their identities: some have gone, and some that live may be missing. Empty for what is
-        /// not IPVS.
-        seen: Snapshot,
-    },
+    ///
+    /// For the IPVS table, [`Error::seen`] has what was read of it.
+    Unsettled,
 }
 
-/// An operation on an object that failed, why, and what to do next.
+/// Describes an operation that failed: on which object, why, and what to do next.
 ///
 /// ```
 /// # fn show(error: lvs_core::Error) {
 /// if error.is_already_exists() {
-///     println!("{} was there already", error.operation().object());
+///     println!("{} exists already", error.operation().object());
 /// }
 /// # }
 /// ```
@@ -136,8 +135,10 @@ pub struct Error(Box<Inner>);
 struct Inner {
     operation: Operation,
     cause: Cause,
-    advice: Option<String>,
+    hint: Option<String>,
     partly_done: bool,
+    /// What the module that failed wants to return besides; only that module knows the type.
+    payload: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Error {
@@ -145,8 +146,9 @@ impl Error {
         Self(Box::new(Inner {
             operation,
             cause,
-            advice: None,
+            hint: None,
             partly_done: false,
+            payload: None,
         }))
     }
 
@@ -162,46 +164,58 @@ impl Error {
         Self::new(operation, Cause::Invalid(problem.into()))
     }
 
-    /// Adds the likely reason and what to do next; the caller that knows the operation knows them.
+    /// Adds the likely reason and what to do next, which only the caller knows.
     #[must_use]
-    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.0.advice = Some(advice.into());
+    pub(crate) fn advise(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
         self
     }
 
-    /// The same under another name, where the caller knows more about what was attempted.
+    /// Replaces the operation, for a caller that knows more about what was attempted.
     #[must_use]
     pub(crate) fn renamed(mut self, operation: Operation) -> Self {
         self.0.operation = operation;
         self
     }
 
-    /// Something was done and could not be taken back.
+    /// Marks that something was done and could not be rolled back.
     #[must_use]
     pub(crate) fn partly_done(mut self) -> Self {
         self.0.partly_done = true;
         self
     }
 
-    /// What was attempted.
+    /// Attaches a value that [`payload`](Self::payload) returns.
+    #[must_use]
+    pub(crate) fn with_payload(mut self, payload: impl Any + Send + Sync) -> Self {
+        self.0.payload = Some(Box::new(payload));
+        self
+    }
+
+    /// Returns the attached value, if there is one of this type.
+    pub(crate) fn payload<T: Any>(&self) -> Option<&T> {
+        self.0.payload.as_deref()?.downcast_ref()
+    }
+
+    /// Returns what was attempted.
     #[must_use]
     pub fn operation(&self) -> &Operation {
         &self.0.operation
     }
 
-    /// Why it failed.
+    /// Returns why it failed.
     #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.0.cause
     }
 
-    /// The likely reason and what to do next, where it is known.
+    /// Returns the likely reason and what to do next, if they are known.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
-        self.0.advice.as_deref()
+        self.0.hint.as_deref()
     }
 
-    /// The errno, positive, where the kernel gave one (through netlink or through a file).
+    /// Returns the errno, positive, if the kernel gave one (through netlink or through a file).
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         match &self.0.cause {
@@ -211,71 +225,64 @@ impl Error {
         }
     }
 
-    /// The object of the operation does not exist (`ENOENT`, `ESRCH`, `ENODEV`, `EADDRNOTAVAIL`).
+    /// Returns whether the object of the operation does not exist (`ENOENT`, `ESRCH`, `ENODEV`,
+    /// `EADDRNOTAVAIL`).
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         use nix::libc::{EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH};
         matches!(self.errno(), Some(ENOENT | ESRCH | ENODEV | EADDRNOTAVAIL))
     }
 
-    /// The object exists already (`EEXIST`).
+    /// Returns whether the object of the operation exists already (`EEXIST`).
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
         self.errno() == Some(nix::libc::EEXIST)
     }
 
-    /// The caller lacks a privilege (`EPERM`, `EACCES`).
+    /// Returns whether the caller lacks a privilege (`EPERM`, `EACCES`).
     #[must_use]
     pub fn is_permission(&self) -> bool {
         matches!(self.errno(), Some(nix::libc::EPERM | nix::libc::EACCES))
     }
 
-    /// ip_vs is not there.
+    /// Returns whether ip_vs is not loaded.
     #[must_use]
     pub fn is_not_loaded(&self) -> bool {
         matches!(self.0.cause, Cause::NotLoaded)
     }
 
-    /// The value was refused before anything was sent.
+    /// Returns whether the value was refused before anything was sent.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         matches!(self.0.cause, Cause::Invalid(_))
     }
 
-    /// The outcome is unknown (answers lost or late): observe again before deciding anything.
+    /// Returns whether the outcome is unknown because answers were lost or late. Read the table again
+    /// before deciding anything.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self.0.cause, Cause::Timeout | Cause::Overrun)
     }
 
-    /// Of what was to be done all or not at all, something was done and could not be taken back: the
-    /// advice says why.
+    /// Returns whether an operation that is done completely or not at all was done in part and could
+    /// not be rolled back. The hint tells why.
     #[must_use]
     pub fn is_partly_done(&self) -> bool {
         self.0.partly_done
     }
 
-    /// The table kept changing while it was read.
+    /// Returns whether the table kept changing while it was read.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
-        matches!(self.0.cause, Cause::Unsettled { .. })
-    }
-
-    /// What was seen of a table that kept changing: see [`Cause::Unsettled`].
-    #[must_use]
-    pub fn seen(&self) -> Option<&Snapshot> {
-        match &self.0.cause {
-            Cause::Unsettled { seen } => Some(seen),
-            _ => None,
-        }
+        matches!(self.0.cause, Cause::Unsettled)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.operation, self.0.cause)?;
-        match &self.0.advice {
-            Some(advice) => write!(f, "; {advice}"),
+        match &self.0.hint {
+            Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
     }
@@ -296,7 +303,7 @@ impl fmt::Display for Cause {
             Self::NotLoaded => f.write_str("ip_vs is not loaded in this kernel"),
             Self::Timeout => f.write_str("no answer in time, the outcome is unknown"),
             Self::Overrun => f.write_str("answers were lost (ENOBUFS), the outcome is unknown"),
-            Self::Unsettled { .. } => f.write_str("the table kept changing while it was read"),
+            Self::Unsettled => f.write_str("the table kept changing while it was read"),
         }
     }
 }
@@ -315,14 +322,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_operation_object_errno_and_advice() {
+    fn says_operation_object_errno_and_hint() {
         let operation = Operation::new("add destination", "192.168.1.12:80 to tcp 172.16.5.11:80");
-        let error = Error::kernel(operation, 17, None).advise("it was added by somebody else");
+        let error = Error::kernel(operation, 17, None).advise("another program added it");
         assert!(error.is_already_exists());
         assert_eq!(
             error.to_string(),
             "add destination 192.168.1.12:80 to tcp 172.16.5.11:80: \
-             File exists (EEXIST); it was added by somebody else"
+             File exists (EEXIST); another program added it"
         );
+    }
+
+    #[test]
+    fn a_payload_is_returned_by_its_type() {
+        let error = Error::new(Operation::new("read", ""), Cause::Unsettled).with_payload(7_u8);
+        assert_eq!(error.payload(), Some(&7_u8));
+        assert_eq!(error.payload::<u16>(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Everything there is to one network namespace.
+//! The kernel's interfaces for one network namespace, together.
 
 use std::marker::PhantomData;
 
@@ -8,11 +8,22 @@ use crate::net::{Fou, Net};
 use crate::proc::Proc;
 use crate::sysctl::Sysctl;
 
-/// The kernel as seen from one network namespace: networking, sysctls and IPVS.
+/// Gives access to one network namespace: networking, sysctls and IPVS.
 ///
-/// It belongs to the thread that opened it and cannot leave it: sockets stay with the namespace in
-/// which they were opened, but `/proc` shows that of the thread that reads it, and only together do
-/// they tell the truth. To work in another namespace see [`Netns::run`](crate::Netns::run).
+/// It belongs to the thread that opened it and cannot leave that thread: sockets stay with the namespace in
+/// which they were opened, but `/proc` shows the namespace of the thread that reads it, and both must be the
+/// same. To work in another namespace see [`Netns::run`](crate::Netns::run).
+///
+/// ```
+/// use lvs_core::{Host, sysctl::SysctlKey};
+/// let mut host = Host::open()?;
+/// println!("{} interfaces", host.net().links()?.len());
+/// println!("ip_forward is {}", host.sysctl().read(&SysctlKey::IP_FORWARD)?);
+/// if host.is_ipvs_loaded() {
+///     println!("{} services", host.proc().listing()?.services.len());
+/// }
+/// # Ok::<(), lvs_core::Error>(())
+/// ```
 ///
 /// ```compile_fail
 /// let host = lvs_core::Host::open().unwrap();
@@ -20,17 +31,17 @@ use crate::sysctl::Sysctl;
 /// ```
 pub struct Host {
     net: Net,
-    /// Opened when it is first asked for, since opening loads the module.
+    /// Opened at first use, because opening loads the module.
     ipvs: Option<Ipvs>,
     fou: Option<Fou>,
     sysctl: Sysctl,
     proc: Proc,
     /// Neither `Send` nor `Sync`.
-    here: PhantomData<*const ()>,
+    not_send: PhantomData<*const ()>,
 }
 
 impl Host {
-    /// The calling thread's network namespace.
+    /// Opens the calling thread's network namespace.
     ///
     /// # Errors
     /// Those of [`Net::open`].
@@ -41,17 +52,19 @@ impl Host {
             fou: None,
             sysctl: Sysctl::new(),
             proc: Proc::new(),
-            here: PhantomData,
+            not_send: PhantomData,
         })
     }
 
-    /// Interfaces, addresses and routes.
+    /// Returns the handle of interfaces, addresses and routes.
     pub const fn net(&mut self) -> &mut Net {
         &mut self.net
     }
 
-    /// The table of services. The first call opens it and thereby loads `ip_vs` where it can: ask
-    /// [`is_ipvs_loaded`](Self::is_ipvs_loaded) before, if there is only something to be read.
+    /// Returns the handle of the table of services.
+    ///
+    /// The first call opens it and thereby makes the kernel load `ip_vs` if it can: call
+    /// [`is_ipvs_loaded`](Self::is_ipvs_loaded) before, if you only want to read.
     ///
     /// # Errors
     /// Those of [`Ipvs::open`].
@@ -62,7 +75,7 @@ impl Host {
         }
     }
 
-    /// The UDP ports whose packets are unwrapped, opened when it is first asked for.
+    /// Returns the handle of the UDP ports that decapsulate GUE, opened at first use.
     ///
     /// # Errors
     /// Those of [`Fou::open`].
@@ -73,19 +86,19 @@ impl Host {
         }
     }
 
-    /// Kernel switches.
+    /// Returns the sysctls.
     #[must_use]
     pub const fn sysctl(&self) -> &Sysctl {
         &self.sysctl
     }
 
-    /// The table, totals and connections of IPVS as files.
+    /// Returns the readers of the files in which the kernel shows the table, totals and connections of IPVS.
     #[must_use]
     pub const fn proc(&self) -> &Proc {
         &self.proc
     }
 
-    /// Whether ip_vs is loaded; asking does not load it.
+    /// Returns whether ip_vs is loaded, without loading it.
     #[must_use]
     pub fn is_ipvs_loaded(&self) -> bool {
         self.proc.is_ipvs_loaded()

@@ -1,18 +1,18 @@
 //! Linux Virtual Server as a library.
 //!
-//! Linux Virtual Server (LVS) is the layer-4 load balancer in the Linux kernel, whose engine is called
-//! IPVS. Clients connect to a *virtual IP* (VIP) on the *director*; IPVS chooses a *real server* for
-//! each connection and forwards its packets there:
+//! Linux Virtual Server (LVS) is the layer-4 load balancer in the Linux kernel; its engine is called IPVS.
+//! Clients connect to a *virtual IP* (VIP) on the *director*. IPVS chooses a *real server* for each connection
+//! and forwards its packets there:
 //!
-//! - by **masquerading** (NAT): addresses are rewritten, and answers come back through the director;
-//! - by **direct routing** (DR): packets go unchanged to the real server's hardware address. The real
-//!   server carries the VIP too, keeps quiet about it on the network, and answers the client itself;
-//! - by a **tunnel**: packets are wrapped, so that real servers may be anywhere.
+//! - by **masquerading** (NAT): IPVS rewrites addresses, and answers return through the director;
+//! - by **direct routing** (DR): packets go unchanged to the real server's hardware address. The real server
+//!   carries the VIP too, does not answer ARP for it, and answers the client itself;
+//! - by a **tunnel**: IPVS encapsulates packets, so that real servers may be on any network.
 //!
-//! Each way wants other addresses, routes and kernel switches, on the director *and* on every real
-//! server, in the right order. A [`Cluster`] is the whole of it as one value. It tells what every
-//! machine must look like, plans the way there from how the machine looks now, applies the plan
-//! phase by phase, reads everything back, and takes it back where a step fails:
+//! Each method needs other addresses, routes and sysctls, on the director *and* on every real server, in the
+//! right order. A [`Cluster`] holds all of it as one value. It knows what every node must look like, plans
+//! the steps from how the node looks now, applies the plan phase by phase, verifies the result by reading it
+//! back, and rolls back where a step fails:
 //!
 //! ```no_run
 //! # #[cfg(feature = "toml")]
@@ -23,35 +23,46 @@
 //!     let cluster = Cluster::from_toml(&std::fs::read_to_string("web.toml")?)?;
 //!     let node = cluster.node("director").ok_or("the file has no such node")?;
 //!     let done = node.apply(&mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
-//!     println!("{done}"); // the plan that was carried out; empty if all was right already
+//!     println!("{done}"); // the plan that was applied; empty if nothing had to change
 //!     Ok(())
 //! }
 //! # #[cfg(not(feature = "toml"))]
 //! # fn main() {}
 //! ```
 //!
-//! # The rooms
+//! # Modules
 //!
 //! | | |
 //! |---|---|
-//! | [`Cluster`], [`cluster`] | machines and services declared; plan, apply, verify, remove, the order across machines |
+//! | [`Cluster`], [`cluster`] | declared nodes and services; plan, apply, verify, remove, the order of nodes |
 //! | [`ipvs`] | the kernel's table: services, destinations, daemons, timeouts; [`ipvs::message`] is the codec alone |
-//! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; kernel switches; what IPVS shows as files |
-//! | [`Host`], [`Netns`] | all of these of one network namespace; entering another one |
-//! | `check` | what is wrong with a file or a machine, why it hurts, and how to mend it (feature `check`) |
-//! | [`scheduler`] | native models of the kernel's schedulers: who gets the next connection |
+//! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; sysctls; the files in which IPVS shows itself |
+//! | [`Host`], [`Netns`] | all of these for one network namespace; entering another one |
+//! | `check` | findings: what is wrong with a file or a node, its impact and the fix |
+//! | [`scheduler`] | native models of the kernel's schedulers, which tell the server of the next connection |
 //!
-//! Without the feature `cluster` (on by default) there are [`ipvs`], [`proc`] and [`scheduler`] only; `toml`
-//! adds [`Cluster::from_toml`](cluster::Cluster), and `check` the module of that name.
+//! # Features
+//!
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `cluster` | [`cluster`], [`net`], [`sysctl`], [`Host`], [`Netns`] | yes |
+//! | `toml` | [`Cluster::from_toml`](cluster::Cluster): the cluster file as TOML, errors with line and column | |
+//! | `check` | the module `check` | |
+//!
+//! Features add API and never change behaviour. Without default features there are [`ipvs`], [`proc`] and
+//! [`scheduler`].
 //!
 //! # What to know
 //!
-//! - Calls block, for microseconds to milliseconds, and every one has a timeout. An async program
-//!   wraps them in its runtime's blocking pool.
-//! - IPVS needs `CAP_NET_ADMIN` in the *initial* user namespace, for reading too.
-//! - An [`Error`] names the operation, the object, the errno, the likely reason and what to do.
-//! - What the kernel reports and this version does not know is kept or skipped, never an error.
-//! - It does not watch servers, does not fail over, and starts no other program.
+//! - Calls block, for microseconds to milliseconds, and each has a timeout. An async program runs them on its
+//!   runtime's blocking pool.
+//! - IPVS needs `CAP_NET_ADMIN` in the *initial* user namespace, also for reading.
+//! - An [`Error`] names the operation, the object and the errno, and adds a hint: the likely reason and what to do
+//!   next.
+//! - What the kernel reports and this version does not know is kept or skipped, and never an error.
+//! - The library does not check the health of servers, does not fail over, and starts no other program.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "check")]
 pub mod check;
@@ -90,7 +101,7 @@ pub use name::IfName;
 #[cfg(feature = "cluster")]
 pub use netns::Netns;
 
-/// The README's program compiles.
+/// Compiles the program of the README.
 #[cfg(all(doctest, feature = "toml"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Names the kernel stores in fixed arrays: interfaces, schedulers, persistence engines.
+//! Names that the kernel stores in fixed arrays: interfaces, schedulers, persistence engines.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::error::InvalidValue;
 
 /// Declares a name that the kernel keeps in an array of `$max` bytes plus NUL.
 ///
-/// One macro and not one generic type, so that an interface can never be passed as a scheduler.
+/// It is a macro and not a generic type, so that an interface can never be passed as a scheduler.
 macro_rules! kernel_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
         $(#[$doc])*
@@ -20,7 +20,8 @@ macro_rules! kernel_name {
             /// The longest name in bytes, without the closing NUL.
             pub const MAX_LENGTH: usize = $max;
 
-            /// Checks length and characters (no blank, slash, control or non-ASCII character).
+            /// Makes a name after a check of its length and characters (no blank, slash, control or non-ASCII
+            /// character).
             ///
             /// # Errors
             /// An empty or too long name, or a character that no such name can have.
@@ -36,15 +37,17 @@ macro_rules! kernel_name {
 }
 
 kernel_name! {
-    /// The name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
+    /// Holds the name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
     ///
     /// Dots are legal, which is why sysctl paths are always built with slashes.
     IfName, "interface name", 15
 }
 
 kernel_name! {
-    /// The name of an IPVS scheduler: 1 to 15 bytes. An open set, for schedulers are kernel modules
-    /// (`ip_vs_<name>`) and third parties add them; the constants name those of the kernel itself.
+    /// Holds the name of an IPVS scheduler: 1 to 15 bytes.
+    ///
+    /// The set is open, because schedulers are kernel modules (`ip_vs_<name>`) and third parties add some; the
+    /// constants name those of the kernel itself.
     ///
     /// ```
     /// use lvs_core::ipvs::SchedulerName;
@@ -55,7 +58,8 @@ kernel_name! {
 }
 
 kernel_name! {
-    /// The name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module `ip_vs_pe_sip`).
+    /// Holds the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module
+    /// `ip_vs_pe_sip`).
     EngineName, "persistence engine", 16
 }
 
@@ -63,7 +67,7 @@ impl IfName {
     /// The loopback interface.
     pub const LO: Self = Self(Cow::Borrowed("lo"));
 
-    /// A name that is known to be one.
+    /// Returns a name that is known to be valid.
     #[cfg(feature = "cluster")]
     pub(crate) const fn fixed(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
@@ -118,7 +122,7 @@ schedulers! {
 }
 
 impl SchedulerName {
-    /// No scheduler bound: the kernel refuses every new connection.
+    /// No scheduler: the kernel refuses every new connection.
     pub const NONE: Self = Self(Cow::Borrowed("none"));
 }
 

@@ -11,13 +11,13 @@ use nix::sched::{CloneFlags, setns, unshare};
 use crate::error::{Error, Operation, Result};
 use crate::host::Host;
 
-/// The calling *thread's* namespace: `/proc/self` would be the main thread's.
+/// The file of the calling *thread's* namespace: `/proc/self` would be the main thread's.
 const OWN: &str = "/proc/thread-self/ns/net";
 
-/// A network namespace, kept alive by the file descriptor that this is.
+/// Holds a file descriptor of a network namespace, which keeps the namespace alive.
 ///
-/// A namespace is a property of a thread. Work in another one therefore runs on a thread of its own,
-/// which enters it, does the work and ends: no thread ever goes about in a namespace by mistake.
+/// A namespace is a property of a thread. Work in another one therefore runs on a thread of its own, which
+/// enters the namespace, does the work and ends: no thread ever stays in a namespace by mistake.
 ///
 /// ```no_run
 /// use lvs_core::{IfName, Netns};
@@ -31,7 +31,7 @@ pub struct Netns {
 }
 
 impl Netns {
-    /// The calling thread's namespace.
+    /// Opens the calling thread's namespace.
     ///
     /// # Errors
     /// `/proc` is not mounted.
@@ -39,7 +39,7 @@ impl Netns {
         Self::open(OWN)
     }
 
-    /// A namespace by its file: `/run/netns/NAME`, `/proc/PID/ns/net`.
+    /// Opens a namespace by its file: `/run/netns/NAME`, `/proc/PID/ns/net`.
     ///
     /// # Errors
     /// The file does not exist ([`Error::is_not_found`]) or may not be opened.
@@ -54,8 +54,10 @@ impl Netns {
         Ok(Self { file })
     }
 
-    /// A new namespace. Its `lo` is down (set it up, IPVS needs it); where the module for tunnels is
-    /// loaded it has a `tunl0` too. It lives as long as this value or a thread in it.
+    /// Creates a namespace.
+    ///
+    /// Its `lo` is down (set it up, IPVS needs it); where the module for tunnels is loaded it has a `tunl0`
+    /// too. The namespace lives as long as this value or a thread in it.
     ///
     /// # Errors
     /// No privilege (`CAP_SYS_ADMIN`), or too many namespaces.
@@ -68,9 +70,9 @@ impl Netns {
         })?
     }
 
-    /// Enters the namespace on a new thread and calls `f` there with its [`Host`]; waits for it to end.
+    /// Enters the namespace on a new thread, calls `f` there with its [`Host`] and returns when `f` has ended.
     ///
-    /// Borrowed data may be used in `f`. A panic in `f` goes on in the caller.
+    /// `f` may use borrowed data. A panic in `f` continues in the caller.
     ///
     /// # Errors
     /// Entering failed: no privilege (`CAP_SYS_ADMIN`), or a file that is no network namespace.
@@ -91,7 +93,7 @@ impl AsFd for Netns {
     }
 }
 
-/// Runs `f` on a thread that ends with it and so takes its namespace along.
+/// Runs `f` on a thread of its own, so that the namespace it enters ends with the thread.
 fn on_own_thread<T: Send>(operation: &Operation, f: impl FnOnce() -> T + Send) -> Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new()

@@ -1,6 +1,6 @@
 //! Random bytes for tests, the same in every run.
 
-/// Xorshift, with a fixed seed: a failure can be repeated.
+/// Draws numbers by xorshift from a fixed seed, so that a failure can be repeated.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -15,28 +15,28 @@ impl Random {
         self.0
     }
 
-    /// A number in `0..end`.
+    /// Returns a number in `0..end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() >> 16) as usize % end
     }
 
-    /// A number in `0..end`, in 32 bits.
+    /// Returns a number in `0..end`, in 32 bits.
     pub(crate) fn number(&mut self, end: u32) -> u32 {
         self.draw() % end
     }
 
-    /// Any number of 32 bits.
+    /// Returns any number of 32 bits.
     pub(crate) fn draw(&mut self) -> u32 {
         (self.next() >> 16) as u32
     }
 
-    /// Up to `most` bytes of anything.
+    /// Returns up to `most` random bytes.
     pub(crate) fn bytes(&mut self, most: usize) -> Vec<u8> {
         let length = self.below(most + 1);
         (0..length).map(|_| self.next() as u8).collect()
     }
 
-    /// The bytes with a few of them changed, and sometimes cut off.
+    /// Returns the bytes with a few of them changed, and sometimes cut off.
     pub(crate) fn damage(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         for _ in 0..=self.below(4) {

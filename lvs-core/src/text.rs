@@ -1,7 +1,7 @@
-//! What all values have in common that people write as text.
+//! Macros for values that have a text form.
 
-/// A type with `Display` and `FromStr` is a string wherever serde writes or reads it: it needs
-/// `#[serde(try_from = "String", into = "String")]`, and these conversions.
+/// Adds the conversions with which serde writes and reads a type with `Display` and `FromStr` as a string;
+/// the type also needs `#[serde(try_from = "String", into = "String")]`.
 macro_rules! serde_as_text {
     ($type:ident) => {
         impl TryFrom<String> for $type {
@@ -19,11 +19,12 @@ macro_rules! serde_as_text {
     };
 }
 
-/// What every name can do: a type that holds text, and whose `new` checks it.
+/// Adds `as_str`, `Display`, `FromStr` and the conversions of [`serde_as_text`] to a type that holds text and
+/// whose `new` checks it.
 macro_rules! name_as_text {
     ($type:ident) => {
         impl $type {
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

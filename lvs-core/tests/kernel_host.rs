@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service};
 use lvs_core::net::{Address, IpNet, MacAddress, arp};
-use lvs_core::proc::Method;
+use lvs_core::proc::ListedForwarding;
 use lvs_core::sysctl::{ArpIgnore, Conf, SysctlKey};
 use lvs_core::{Host, IfName, Netns};
 
@@ -193,7 +193,7 @@ fn proc_and_netlink_tell_the_same() -> Outcome {
             listed
                 .destinations
                 .iter()
-                .all(|listed| listed.method == Method::DirectRouting)
+                .all(|listed| listed.method == ListedForwarding::DirectRouting)
         );
         assert_eq!(host.proc().totals()?.connections, 0);
         assert!(host.proc().connections()?.is_empty());

@@ -61,12 +61,16 @@ fn run(ipvs: &mut Ipvs, commands: &[Command]) {
 }
 
 fn identities(table: &Snapshot) -> Identities {
-    let entry = |(status, list): &(_, Vec<lvs_core::ipvs::DestinationStatus>)| {
-        let status: &lvs_core::ipvs::ServiceStatus = status;
-        let ids = list.iter().map(|status| status.destination.id);
-        (status.service.id, ids.collect())
-    };
-    table.iter().map(entry).collect()
+    table
+        .iter()
+        .map(|entry| {
+            let ids = entry
+                .destinations
+                .iter()
+                .map(|status| status.destination.id);
+            (entry.status.service.id, ids.collect())
+        })
+        .collect()
 }
 
 /// Those that live and are not in it, services and destinations together.
@@ -207,7 +211,7 @@ fn nothing_that_lives_is_missed_while_one_comes_and_goes() {
     let all: Vec<_> = (1..=SERVICES).flat_map(|number| add(number, 1)).collect();
     run(&mut ipvs, &all);
     let table = ipvs.snapshot().unwrap();
-    let first = table.first().unwrap().0.service.clone();
+    let first = table.first().unwrap().status.service.clone();
     let mut living = identities(&table);
     living.remove(&first.id);
 
@@ -247,7 +251,7 @@ fn no_destination_that_lives_is_missed_in_a_long_list() {
     count.judge("one destination");
     assert!(count.listings_that_missed > 0, "no test: {count:?}");
     let table = ipvs.snapshot().unwrap();
-    assert_eq!(table[0].1.len(), usize::from(DESTINATIONS));
+    assert_eq!(table[0].destinations.len(), usize::from(DESTINATIONS));
 }
 
 fn a_scope_is_read_whatever_happens_around_it() {
@@ -264,7 +268,7 @@ fn a_scope_is_read_whatever_happens_around_it() {
     let mut readings = 0;
     at_once(write, |ipvs| {
         let table = ipvs.snapshot_of(&scope).unwrap();
-        let counts: Vec<_> = table.iter().map(|(_, list)| list.len()).collect();
+        let counts: Vec<_> = table.iter().map(|entry| entry.destinations.len()).collect();
         assert_eq!(counts, [2, 2]);
         readings += 1;
     });

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use lvs_core::cluster::plan::PhaseName;
 use lvs_core::cluster::{
     Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
     StateDir,
@@ -327,7 +328,8 @@ fn a_stop_takes_everything_back() -> Outcome {
         let stop = Arc::new(AtomicBool::new(false));
         let mut session = state.lock("apply").unwrap().stop_by(Arc::clone(&stop));
         let error = session.apply(&node, host, PlanOptions::default(), &mut |event| {
-            let is_last = matches!(event, Event::Phase(phase) if phase.name == "virtual IPs");
+            let is_last =
+                matches!(event, Event::Phase(phase) if phase.name == PhaseName::VirtualIps);
             stop.fetch_or(is_last, Ordering::Relaxed);
         });
         let error = error.unwrap_err();

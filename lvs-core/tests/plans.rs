@@ -97,7 +97,7 @@ fn every_kind_of_step_is_among_them() {
         let plan = case.plan(&case.observed);
         found.extend(
             plan.steps()
-                .map(|step| format!("{} {}", step.action.kind(), step.action.what())),
+                .map(|step| format!("{} {}", step.change.kind(), step.change.id().what())),
         );
     }
     let kinds = [

@@ -94,7 +94,7 @@ fn same(one: &Observed, two: &Observed) {
     for service in one.services() {
         let other = two.service(&service.service.id).unwrap();
         assert_eq!(service.service, other.service);
-        let ids = |it: &lvs_core::cluster::ObservedService| -> Vec<_> {
+        let ids = |it: &lvs_core::ipvs::ServiceEntry| -> Vec<_> {
             let mut ids = it.destinations.clone();
             ids.sort();
             ids

@@ -26,7 +26,7 @@ use lvs_core::ipvs::{
     Destination, Forwarding, Netmask, Persistence, SchedulerName, Seconds, Service, ServiceFlags,
     ServiceId, Thresholds, Weight,
 };
-use lvs_core::scheduler::{Connection, Flow, Generation, ServiceModel};
+use lvs_core::scheduler::{Flow, Generation, ModelConnection, ServiceModel};
 
 #[test]
 fn models_pick_what_kernels_picked() {
@@ -51,7 +51,7 @@ struct Replay {
     generation: Generation,
     model: ServiceModel,
     /// By the client's address and port.
-    open: HashMap<String, Connection>,
+    open: HashMap<String, ModelConnection>,
     picks: usize,
 }
 

@@ -228,7 +228,7 @@ fn two_hundred_services_on_twenty_real_servers() {
         .run(|host| {
             let plan = node.apply(host, options, &mut |_| ()).unwrap();
             assert_eq!(
-                plan.steps().filter(|step| step.action.is_ipvs()).count(),
+                plan.steps().filter(|step| step.change.is_ipvs()).count(),
                 200 + 4000
             );
             assert!(node.apply(host, options, &mut |_| ()).unwrap().is_empty());

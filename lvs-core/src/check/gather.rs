@@ -193,9 +193,9 @@ fn reading(host: &mut Host, at: Duration) -> Result<Reading> {
     Ok(Reading {
         at,
         services: services
-            .map(|(status, destinations)| Entry {
-                status,
-                destinations,
+            .map(|entry| Entry {
+                status: entry.status,
+                destinations: entry.destinations,
             })
             .collect(),
         connections,

@@ -30,7 +30,7 @@ pub use model::{
     Clock, Cluster, ClusterName, Director, DocumentError, Match, NodeName, Position, RealServer,
     Role, Sync, VirtualDestination, VirtualService,
 };
-pub use observed::{IpvsState, Observed, ObservedService, Scope};
+pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
 pub use state::{Record, Session, StateDir};

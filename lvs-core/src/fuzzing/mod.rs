@@ -1,6 +1,6 @@
-//! What the fuzz targets call: properties that must hold for any bytes. Not part of the API.
+//! The properties that the fuzz targets check, which must hold for any bytes. Not part of the API.
 //!
-//! One function a decoder, named as its target in `fuzz/` and as the directory of its seeds there.
+//! There is one function per decoder, named as its target in `fuzz/` and as the directory of its seeds there.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -15,13 +15,14 @@ mod tests;
 #[cfg(feature = "cluster")]
 pub use rtnetlink::rtnetlink;
 
+use crate::ipvs::ipvsadm::{self, Rules};
 use crate::ipvs::message::IpvsMessage;
-use crate::ipvs::rules::{self, Rules};
 use crate::netlink::exchange::Exchange;
 use crate::netlink::family;
 use crate::proc;
 
-/// A generic netlink header and attributes: what can be read is written and read again the same.
+/// Checks that a message (a generic netlink header and attributes) that can be read is written and read again
+/// the same.
 pub fn message(bytes: &[u8]) {
     let Ok(message) = IpvsMessage::decode_with_header(bytes) else {
         return;
@@ -31,10 +32,10 @@ pub fn message(bytes: &[u8]) {
     assert_eq!(IpvsMessage::decode_with_header(&again), Ok(message));
 }
 
-/// A conversation. Bytes: how many requests were sent (0 for one, to 15; numbered from 1), then
-/// datagrams, each behind its length (u16, little-endian; the last may be cut).
+/// Checks that all answers of an exchange belong to requests that were sent, and that no byte is invented.
 ///
-/// Whatever comes, answers belong to requests that were sent, and no byte is made up.
+/// The bytes are: how many requests were sent (0 for one, to 15; numbered from 1), then datagrams, each
+/// behind its length (u16, little-endian; the last may be cut).
 pub fn exchange(bytes: &[u8]) {
     let Some((count, rest)) = bytes.split_first() else {
         return;
@@ -50,12 +51,16 @@ pub fn exchange(bytes: &[u8]) {
     for (place, refusal) in &exchange.refusals {
         assert!(*place < count as usize && refusal.errno > 0);
     }
-    let payloads = exchange.replies.iter().map(|reply| &reply.payload);
-    assert!(payloads.clone().map(Vec::len).sum::<usize>() <= bytes.len());
+    let received: usize = exchange
+        .replies
+        .iter()
+        .map(|reply| reply.payload.len())
+        .sum();
+    assert!(received <= bytes.len());
     assert!(exchange.looks <= datagrams.len());
-    for payload in payloads {
-        message(payload);
-        let _ = family::number(payload);
+    for reply in &exchange.replies {
+        message(&reply.payload);
+        let _ = family::number(&reply.payload);
     }
 }
 
@@ -70,17 +75,19 @@ fn datagrams(mut bytes: &[u8]) -> Vec<&[u8]> {
     datagrams
 }
 
-/// `/proc/net/ip_vs`, and `ip_vs_stats`: a line is at most one service, destination or sum.
+/// Checks that a line of `/proc/net/ip_vs` is at most one service or destination, and reads the bytes as
+/// `ip_vs_stats` too.
 pub fn proc_table(bytes: &[u8]) {
     let services = proc::read_listing(bytes).map_or_else(|_| Vec::new(), |table| table.services);
-    let things = services
+    let rows: usize = services
         .iter()
-        .map(|service| 1 + service.destinations.len());
-    assert!(things.sum::<usize>() <= lines(bytes));
+        .map(|service| 1 + service.destinations.len())
+        .sum();
+    assert!(rows <= lines(bytes));
     let _ = proc::read_totals(bytes);
 }
 
-/// `/proc/net/ip_vs_conn` and `ip_vs_conn_sync`: a line is at most one connection.
+/// Checks that a line of `/proc/net/ip_vs_conn` or `ip_vs_conn_sync` is at most one connection.
 pub fn proc_connections(bytes: &[u8]) {
     for read in [
         proc::read_connections(bytes),
@@ -99,19 +106,19 @@ fn lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// The text of ipvsadm: the table that can be read is written and read again the same.
+/// Checks that a table in the text of ipvsadm that can be read is written and read again the same.
 pub fn rules(bytes: &[u8]) {
     let read = |text: &str| Rules::parse(text).and_then(|rules| rules.configuration());
     let Ok(Ok(table)) = std::str::from_utf8(bytes).map(read) else {
         return;
     };
-    let _ = rules::save_compatible(&table);
-    let text = rules::save(&table);
-    assert_eq!(read(&text).as_ref().map(rules::save), Ok(text));
+    let _ = ipvsadm::save_compatible(&table);
+    let text = ipvsadm::save(&table);
+    assert_eq!(read(&text).as_ref().map(ipvsadm::save), Ok(text));
 }
 
-/// The cluster file: what is refused is refused at a place in the text; what is taken can be planned
-/// on a bare machine, as text and as shell, and after that nothing is left to do.
+/// Checks that a cluster file is either refused at a place in the text, or can be planned on a bare node, as
+/// text and as shell, with an empty plan after that.
 #[cfg(feature = "toml")]
 pub fn cluster_file(bytes: &[u8]) {
     use crate::cluster::{Cluster, Observed, Plan, PlanOptions};

@@ -4,11 +4,12 @@ use crate::name::IfName;
 use crate::net::fou::message as fou;
 use crate::net::message::{Names, address, link, route, tunnel};
 
-/// What follows the netlink header of a link (0), address (1), route (2), tunnel (3) or GUE listener (4),
-/// which the first byte says.
+/// Checks that an object that can be read, other than a link, is written and then reads the same again and
+/// again.
 ///
-/// What but a link can be read is written, and after that reads the same for ever. (The first
-/// reading may hold what cannot be added, as a gateway that the family of the route does not have.)
+/// The first byte tells what follows the netlink header: a link (0), address (1), route (2), tunnel (3) or
+/// GUE listener (4). The first reading may hold what cannot be added, as a gateway that the family of the
+/// route does not have.
 pub fn rtnetlink(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else {
         return;
@@ -35,7 +36,7 @@ pub fn rtnetlink(bytes: &[u8]) {
     }
 }
 
-/// Reading and writing again gives the bytes that were written before.
+/// Checks that a second reading and writing gives the bytes of the first one.
 fn settles(payload: &[u8], rewrite: impl Fn(&[u8]) -> Option<Vec<u8>>) {
     let Some(first) = rewrite(payload) else {
         return;
@@ -45,13 +46,14 @@ fn settles(payload: &[u8], rewrite: impl Fn(&[u8]) -> Option<Vec<u8>>) {
     assert_eq!(second.as_deref().and_then(&rewrite), second);
 }
 
-/// Those of the machine on which the seeds were captured that matter; most numbers are of nobody.
+/// Returns the interfaces of the host on which the seeds were captured that matter; most numbers are unused.
 fn names() -> Names {
     let ethernet = IfName::new("eth0").map(|name| (4, name));
     Names::from_iter([Ok((1, IfName::LO)), ethernet].into_iter().flatten())
 }
 
 fn number(interface: Option<&IfName>) -> Option<u32> {
-    let mut names = names().into_iter();
-    names.find_map(|(number, name)| (Some(&name) == interface).then_some(number))
+    names()
+        .into_iter()
+        .find_map(|(number, name)| (Some(&name) == interface).then_some(number))
 }

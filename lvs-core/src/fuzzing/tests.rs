@@ -6,33 +6,36 @@ use std::path::Path;
 use super::*;
 use crate::testing::Random;
 
-/// The corpus from which the fuzzer starts.
+/// Returns the corpus from which the fuzzer starts.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let files = fs::read_dir(corpus.join(target)).unwrap();
-    files
+    fs::read_dir(corpus.join(target))
+        .unwrap()
         .map(|file| fs::read(file.unwrap().path()).unwrap())
         .collect()
 }
 
-/// Replays all seeds of a target, all of which must mean something, and so many damaged ones, of which
-/// some must and some must not: or the damage would show nothing.
+/// Replays all seeds of a target, all of which must be meaningful, and so many damaged ones, of which some
+/// must be and some must not: otherwise the damage would test nothing.
 #[track_caller]
-fn replay(target: &str, run: fn(&[u8]), means_something: fn(&[u8]) -> bool, damaged: usize) {
+fn replay(target: &str, run: fn(&[u8]), is_meaningful: fn(&[u8]) -> bool, damaged: usize) {
     let seeds = seeds(target);
     for seed in &seeds {
-        assert!(means_something(seed), "{:?}", String::from_utf8_lossy(seed));
+        assert!(is_meaningful(seed), "{:?}", String::from_utf8_lossy(seed));
         run(seed);
     }
     let mut random = Random::new(0x1b5);
-    let mut meant = 0;
+    let mut meaningful = 0;
     for _ in 0..damaged {
         let at = random.below(seeds.len());
         let bytes = random.damage(&seeds[at]);
         run(&bytes);
-        meant += usize::from(means_something(&bytes));
+        meaningful += usize::from(is_meaningful(&bytes));
     }
-    assert!((1..damaged).contains(&meant), "{meant} of {damaged}");
+    assert!(
+        (1..damaged).contains(&meaningful),
+        "{meaningful} of {damaged}"
+    );
 }
 
 #[test]
@@ -59,8 +62,10 @@ fn exchanges() {
     let ends = |bytes: &[u8]| {
         let (count, rest) = bytes.split_first().unwrap_or((&0, &[]));
         let mut exchange = Exchange::new(1, u32::from(*count) + 1);
-        let mut fed = datagrams(rest).into_iter().map(|one| exchange.feed(one));
-        fed.any(|step| step.is_ok_and(|step| step.is_break()))
+        datagrams(rest)
+            .into_iter()
+            .map(|datagram| exchange.feed(datagram))
+            .any(|step| step.is_ok_and(|step| step.is_break()))
     };
     replay("exchange", exchange, ends, 20_000);
 }
@@ -90,7 +95,7 @@ fn proc_connection_tables() {
     replay("proc_connections", proc_connections, has_some, 20_000);
 }
 
-/// Many of them are lines that ipvsadm refuses.
+/// Many seeds are lines that ipvsadm refuses.
 #[test]
 fn all_rules() {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();

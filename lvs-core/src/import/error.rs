@@ -29,7 +29,7 @@ impl ImportError {
         }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -44,6 +44,12 @@ impl ImportError {
     #[must_use]
     pub fn problem(&self) -> &str {
         &self.problem
+    }
+
+    /// Returns what to write instead, where that is not obvious.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }
 

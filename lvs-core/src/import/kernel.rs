@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
 use super::report::{Place, Tally};
 use super::{ImportError, rules};
-use crate::cluster::{IpvsState, Observed, ObservedService};
+use crate::cluster::{IpvsState, Observed};
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Forwarding, Timeouts};
+use crate::ipvs::{Forwarding, ServiceEntry, Timeouts};
 use crate::net::{Address, Route};
 use crate::sysctl::SysctlKey;
 
@@ -84,15 +84,8 @@ pub fn read(host: &mut Host) -> Result<Observed> {
     if loaded {
         let ipvs = host.ipvs()?;
         let services = ipvs.snapshot()?.into_iter();
-        let services = services.map(|(status, destinations)| ObservedService {
-            service: status.service,
-            destinations: destinations
-                .iter()
-                .map(|status| status.destination)
-                .collect(),
-        });
         observed.ipvs = IpvsState::Loaded {
-            services: services.collect(),
+            services: services.map(ServiceEntry::from).collect(),
             timeouts: ipvs.timeouts()?,
         };
         observed.daemons = ipvs.daemons()?.into_iter().collect();
@@ -119,9 +112,8 @@ pub(super) fn draft(
         IpvsState::NotLoaded | IpvsState::Unread => Some("ip_vs is not loaded"),
     };
     if let Some(problem) = problem {
-        return Err(
-            ImportError::new(&kernel, problem).hint("a director is imported, not a real server")
-        );
+        return Err(ImportError::new(&kernel, problem)
+            .with_hint("a director is imported, not a real server"));
     }
     let mut walk = Walk {
         kernel,
@@ -174,7 +166,7 @@ impl Walk<'_> {
     /// In the order of their identity; destinations in the order in which they were added, for the kernel
     /// lists the last one first.
     fn services(&mut self, observed: &Observed) {
-        let mut services: Vec<&ObservedService> = observed.services().iter().collect();
+        let mut services: Vec<&ServiceEntry> = observed.services().iter().collect();
         services.sort_by_key(|found| found.service.id);
         for found in services {
             let id = self

@@ -12,7 +12,7 @@ use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
 use super::report::{DirectiveId, Place, Tally};
 use super::{ImportError, Options, Resolver, names};
 use crate::cluster::Sync;
-use crate::ipvs::rules::{RuleError, Rules};
+use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{Command, Daemon, DestinationId, ServiceId};
 use crate::name::IfName;
 use crate::net::Address;
@@ -347,7 +347,7 @@ fn refused(place: &Place, error: &RuleError) -> ImportError {
     let problem = format!("{:?} {}", error.word(), error.reason());
     let refused = ImportError::new(place, problem);
     match error.remedy() {
-        Some(remedy) => refused.hint(remedy),
+        Some(remedy) => refused.with_hint(remedy),
         None => refused,
     }
 }

@@ -8,7 +8,7 @@ use super::draft::{DraftDestination, DraftService};
 use super::fit::{Fitted, FittedServer, word};
 use crate::cluster::Sync;
 use crate::ipvs::{
-    Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds,
+    Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, Seconds, Service,
     ServiceFlags, ServiceId, TunnelChecksum,
 };
 
@@ -170,7 +170,7 @@ fn service(fitted: &Fitted, draft: &DraftService) -> Table {
         }
     }
     table.insert("scheduler", text(service.scheduler.as_str()));
-    flags(&mut table, service.flags, &service.scheduler);
+    flags(&mut table, service);
     if let Some(persistence) = &service.persistence {
         let engine = service.engine.as_ref().map(crate::ipvs::EngineName::as_str);
         table.insert("persistence", self::persistence(persistence, engine));
@@ -206,25 +206,11 @@ fn health(table: &mut Table, draft: &DraftService) {
     }
 }
 
-fn flags(table: &mut Table, flags: ServiceFlags, scheduler: &SchedulerName) {
-    if flags.contains(ServiceFlags::ONE_PACKET) {
+fn flags(table: &mut Table, service: &Service) {
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
         table.insert("one-packet", toml_edit::value(true));
     }
-    let named = [
-        (
-            ServiceFlags::FLAG_1,
-            ["flag-1", "sh-fallback", "mh-fallback"],
-        ),
-        (ServiceFlags::FLAG_2, ["flag-2", "sh-port", "mh-port"]),
-        (ServiceFlags::FLAG_3, ["flag-3"; 3]),
-    ];
-    let of_scheduler = |[plain, sh, mh]: [&'static str; 3]| match scheduler.as_str() {
-        "sh" => sh,
-        "mh" => mh,
-        _ => plain,
-    };
-    let set = named.into_iter().filter(|(flag, _)| flags.contains(*flag));
-    let names: Array = set.map(|(_, names)| of_scheduler(names)).collect();
+    let names: Array = service.scheduler_flags().into_iter().collect();
     if !names.is_empty() {
         table.insert("scheduler-flags", toml_edit::value(names));
     }

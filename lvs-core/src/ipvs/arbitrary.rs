@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 
 use super::{
-    Configuration, ConfiguredService, Daemon, DaemonRole, Destination, DestinationId,
-    Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
-    Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts, Weight,
+    Configuration, Daemon, DaemonRole, Destination, DestinationId, Encapsulation, EngineName,
+    Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service,
+    ServiceEntry, ServiceFlags, ServiceId, Thresholds, Timeouts, Weight,
 };
 use crate::name::IfName;
 use crate::testing::Random;
@@ -33,7 +33,7 @@ pub(super) fn random_table(random: &mut Random) -> Configuration {
             }
         }
         if table.service(&service.id).is_none() {
-            table.services.push(ConfiguredService {
+            table.services.push(ServiceEntry {
                 service,
                 destinations,
             });

@@ -1,42 +1,43 @@
-//! Many changes in few sends.
+//! Batches: many changes in few sends.
 
-use super::{Command, Ipvs, advice};
+use super::{Command, Ipvs, errno};
 use crate::error::{Operation, Result};
 use crate::netlink::conn::refused;
-use crate::netlink::packet::ACK;
 
-/// `NLMSG_NOOP`: does nothing and, when asked to, answers. It stands behind the commands of a send,
-/// whose success is silent and of which one (stopping a daemon) may lose its answer altogether.
-pub(super) const BARRIER: u16 = 1;
-/// A send is closed from here on: a thousand destinations take two. Larger ones are no faster.
+/// The number of bytes from which on a send is closed: a thousand destinations take two sends. Larger
+/// ones are no faster.
 const ENOUGH: usize = 82 << 10;
-/// The bytes of the usual message, which adds a destination.
+/// The number of bytes of the usual message, which adds a destination.
 const USUAL: usize = 160;
 /// More bytes than any message has.
 const LONGEST: usize = 512;
 
 impl Ipvs {
-    /// Executes all commands, in order, in as few sends as possible; one result per command, in the
-    /// same order. A failure does not stop those behind it.
+    /// Executes all commands, in order and in as few sends as possible, and returns one result per
+    /// command, in the same order. A failure does not stop the commands behind it.
     ///
-    /// Commands are not checked for sense ([`Command::check`]): what a kernel held can be restored.
+    /// Commands are not [checked](Command::check): a table that a kernel contained can be restored.
     ///
     /// ```no_run
     /// use lvs_core::ipvs::{Command, Ipvs};
     /// let mut ipvs = Ipvs::open()?;
-    /// let commands: Vec<_> = ipvs.services()?.iter().map(|s| Command::DeleteService(s.service.id)).collect();
-    /// for failed in ipvs.batch(&commands)?.into_iter().filter_map(Result::err) {
-    ///     eprintln!("{failed}");
+    /// let commands: Vec<_> = ipvs
+    ///     .services()?
+    ///     .iter()
+    ///     .map(|status| Command::DeleteService(status.service.id))
+    ///     .collect();
+    /// for error in ipvs.batch(&commands)?.into_iter().filter_map(Result::err) {
+    ///     eprintln!("{error}");
     /// }
     /// # Ok::<(), lvs_core::Error>(())
     /// ```
     ///
     /// # Errors
-    /// The outer error means that answers were lost or never came
-    /// ([`is_outcome_unknown`](crate::Error::is_outcome_unknown)): some commands may have been
-    /// executed. Look at the table again.
+    /// The outer error means that answers were lost or never arrived
+    /// ([`is_outcome_unknown`](crate::Error::is_outcome_unknown)): some commands may have been executed.
+    /// Read the table again.
     pub fn batch(&mut self, commands: &[Command]) -> Result<Vec<Result<()>>> {
-        let most = self.conn.most_requests().saturating_sub(1).max(1);
+        let most = self.channel.conn.most_requests().saturating_sub(1).max(1);
         let mut results = Vec::with_capacity(commands.len());
         let mut rest = commands;
         while !rest.is_empty() {
@@ -48,45 +49,36 @@ impl Ipvs {
         Ok(results)
     }
 
-    /// Packs the first commands and the barrier, and tells how many commands.
+    /// Packs the first commands, and returns how many.
     fn pack(&mut self, commands: &[Command], most: usize) -> usize {
         self.packet.clear();
         let messages = commands.len().min(most).saturating_add(1);
         let bytes = messages.saturating_mul(USUAL).min(ENOUGH);
         self.packet.reserve(messages, bytes.saturating_add(LONGEST));
         for command in commands.iter().take(most) {
-            self.packet.push(self.family, 0, |out| {
-                command.message().encode_with_header(out)
-            });
+            self.channel.push(&mut self.packet, &command.message());
             if self.packet.size() >= ENOUGH {
                 break;
             }
         }
-        let commands = self.packet.len();
-        self.packet.push(BARRIER, ACK, |_| {});
-        commands
+        self.packet.len()
     }
 
     /// Sends what was packed for these commands.
     fn send(&mut self, commands: &[Command], operation: &Operation) -> Result<Vec<Result<()>>> {
-        let exchange = self
-            .conn
-            .exchange(operation, &mut self.packet)
-            .map_err(advice::general)?;
+        let exchange = self.channel.send(operation, &mut self.packet)?;
         let mut results: Vec<_> = commands.iter().map(|_| Ok(())).collect();
         for (place, refusal) in exchange.refusals {
             if let (Some(command), Some(result)) = (commands.get(place), results.get_mut(place)) {
-                *result = Err(advice::advise(
-                    command,
-                    refused(command.operation(), refusal),
-                ));
+                let error = refused(command.operation(), refusal);
+                *result = Err(errno::with_reason(command, error));
             }
         }
         Ok(results)
     }
 }
 
-/// What a batch is called as a whole.
+/// Names a batch as a whole.
 fn operation(commands: &[Command]) -> Operation {
     match commands {
         [command] => command.operation(),

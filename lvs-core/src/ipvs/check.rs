@@ -1,23 +1,21 @@
-//! What the kernel would take although it makes no sense.
+//! Values that the kernel accepts although they make no sense.
 //!
-//! The types refuse what the kernel cannot hold. These checks are for what a person means; whoever
-//! restores or deletes what a kernel holds does without them.
+//! The types refuse what the kernel cannot hold. These checks are for new values; restoring or deleting
+//! what a kernel contains does without them. Other modules ask the same questions by the methods that
+//! return a `bool`.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    Daemon, Destination, Encapsulation, Forwarding, Persistence, Protocol, Service, ServiceFlags,
-    ServiceId, TunnelChecksum,
+    Daemon, Destination, Encapsulation, Forwarding, Persistence, Protocol, Seconds, Service,
+    ServiceFlags, ServiceId, TunnelChecksum,
 };
 use crate::error::InvalidValue;
-
-/// The kernel multiplies by its ticks per second (up to 1000) in 32 bits, and wraps.
-const LONGEST_PERSISTENCE: u32 = u32::MAX / 1000;
 
 type Checked = Result<(), InvalidValue>;
 
 impl Service {
-    /// Refuses what the kernel would take but what makes no sense.
+    /// Refuses a service that the kernel would accept although it makes no sense.
     ///
     /// # Errors
     /// A protocol that IPVS does not schedule, an address that no client can connect to, port 0
@@ -25,66 +23,78 @@ impl Service {
     /// 4294967 seconds, one-packet scheduling of anything but UDP or together with persistence,
     /// unknown flags, and a persistence engine without persistence.
     pub fn check(&self) -> Checked {
-        match &self.id {
-            ServiceId::Socket { protocol, address } => {
-                check_protocol(*protocol)?;
-                check_address(*address)?;
-                refuse(
-                    address.port() == 0 && self.persistence.is_none(),
-                    "service",
-                    self.id,
-                    "has port 0 (every port), which needs persistence",
-                )?;
-            }
-            ServiceId::Fwmark { .. } => {}
+        if let ServiceId::Socket { protocol, address } = self.id {
+            check_protocol(protocol)?;
+            check_address(address)?;
         }
+        refuse(
+            self.lacks_persistence(),
+            "service",
+            self.id,
+            "has port 0 (every port), which needs persistence",
+        )?;
         self.check_flags()?;
-        let alone = self.engine.as_ref().filter(|_| self.persistence.is_none());
-        if let Some(engine) = alone {
-            return Err(InvalidValue::new(
+        match (&self.engine, self.persistence) {
+            (Some(engine), None) => Err(InvalidValue::new(
                 "persistence engine",
                 engine.as_str(),
                 "needs persistence",
-            ));
+            )),
+            (_, Some(persistence)) => persistence.check(&self.id),
+            (None, None) => Ok(()),
         }
-        self.persistence
-            .map_or(Ok(()), |persistence| persistence.check(&self.id))
     }
 
     fn check_flags(&self) -> Checked {
-        let known = ServiceFlags::ONE_PACKET
-            | ServiceFlags::FLAG_1
-            | ServiceFlags::FLAG_2
-            | ServiceFlags::FLAG_3;
-        let unknown = self.flags.difference(known);
-        let bits = || format!("{:#x}", unknown.bits());
-        if !unknown.is_empty() {
-            return Err(InvalidValue::new(
-                "service flags",
-                bits(),
-                "have no meaning",
-            ));
-        }
-        if !self.flags.contains(ServiceFlags::ONE_PACKET) {
-            return Ok(());
-        }
-        let other =
-            matches!(&self.id, ServiceId::Socket { protocol, .. } if *protocol != Protocol::UDP);
-        refuse(other, "one-packet scheduling", self.id, "is for UDP only")?;
+        let unknown = self.flags.difference(ServiceFlags::NAMED);
         refuse(
-            self.persistence.is_some(),
+            !unknown.is_empty(),
+            "service flags",
+            format_args!("{:#x}", unknown.bits()),
+            "have no meaning",
+        )?;
+        refuse(
+            self.is_one_packet_without_udp(),
+            "one-packet scheduling",
+            self.id,
+            "is for UDP only",
+        )?;
+        refuse(
+            self.is_one_packet_with_persistence(),
             "one-packet scheduling",
             self.id,
             "and persistence exclude each other",
         )
     }
+
+    /// Returns whether it is a service of every port (port 0) without the persistence that it needs.
+    pub(crate) const fn lacks_persistence(&self) -> bool {
+        let is_every_port =
+            matches!(&self.id, ServiceId::Socket { address, .. } if address.port() == 0);
+        is_every_port && self.persistence.is_none()
+    }
+
+    /// Returns whether packets of another protocol than UDP are to be scheduled one by one.
+    pub(crate) fn is_one_packet_without_udp(&self) -> bool {
+        self.flags.contains(ServiceFlags::ONE_PACKET)
+            && matches!(self.id, ServiceId::Socket { protocol, .. } if protocol != Protocol::UDP)
+    }
+
+    /// Returns whether one-packet scheduling and persistence are combined, which exclude each other.
+    pub(crate) const fn is_one_packet_with_persistence(&self) -> bool {
+        self.flags.contains(ServiceFlags::ONE_PACKET) && self.persistence.is_some()
+    }
 }
 
 impl Persistence {
+    /// The longest timeout. The kernel multiplies it by its ticks per second (up to 1000) in 32 bits,
+    /// and a longer one overflows.
+    pub(crate) const LONGEST: Seconds = Seconds(u32::MAX / 1000);
+
     fn check(&self, service: &ServiceId) -> Checked {
         let mask = self.netmask;
         refuse(
-            self.timeout.0 > LONGEST_PERSISTENCE,
+            self.timeout > Self::LONGEST,
             "persistence timeout",
             self.timeout,
             "is more than 4294967 s",
@@ -95,11 +105,11 @@ impl Persistence {
             mask,
             "is of another family than the service",
         )?;
-        let sensible = mask
+        let is_prefix = mask
             .prefix()
             .is_some_and(|length| (1..=service.family().bits()).contains(&length));
         refuse(
-            !sensible,
+            !is_prefix,
             "persistence netmask",
             mask,
             "is not a prefix of at least 1 bit",
@@ -108,27 +118,25 @@ impl Persistence {
 }
 
 impl Destination {
-    /// Refuses what the kernel would take but what makes no sense for a destination of `service`.
+    /// Refuses a destination of `service` that the kernel would accept although it makes no sense.
     ///
     /// # Errors
-    /// An address that is no single machine's, another family than the service's without a tunnel,
-    /// another port than the service's without masquerading, port 0 with a service of one port,
-    /// forwarding without a meaning, remote checksums with GRE, and an upper threshold above
-    /// 2147483647 (which only old kernels take).
+    /// An address that is not that of a single host, another family than the service's without a
+    /// tunnel, another port than the service's without masquerading, port 0 with a service of one port,
+    /// a forwarding method without a meaning, remote checksums with GRE, and an upper threshold above
+    /// 2147483647 (which only old kernels accept).
     pub fn check(&self, service: &ServiceId) -> Checked {
         refuse(
             !is_unicast(self.id.address),
             "destination",
             self.id,
-            "is not the address of one machine",
+            "is not the address of a single host",
         )?;
-        let tunnel = matches!(self.forwarding, Forwarding::Tunnel(_));
-        let mixed = self.id.family() != service.family();
         refuse(
-            mixed && !tunnel,
+            self.is_of_wrong_family(service),
             "destination",
             self.id,
-            "is of another family than the service, which only tunnels can do",
+            "is of another family than the service, which only tunnels support",
         )?;
         self.check_port(service)?;
         self.check_forwarding()?;
@@ -141,17 +149,21 @@ impl Destination {
         )
     }
 
+    /// Returns whether its family differs from the service's, without the tunnel that this needs.
+    pub(crate) fn is_of_wrong_family(&self, service: &ServiceId) -> bool {
+        self.id.family() != service.family() && !self.forwarding.is_tunnel()
+    }
+
     fn check_port(&self, service: &ServiceId) -> Checked {
         let ServiceId::Socket { address, .. } = service else {
             return Ok(());
         };
-        let rewritten = self.forwarding == Forwarding::Masquerade;
         let differs = self.id.port != address.port();
         refuse(
-            differs && !rewritten,
+            differs && self.forwarding != Forwarding::Masquerade,
             "destination",
             self.id,
-            "has another port than the service, which only masquerading can do",
+            "has another port than the service, which only masquerading supports",
         )?;
         refuse(
             differs && self.id.port == 0,
@@ -162,22 +174,27 @@ impl Destination {
     }
 
     fn check_forwarding(&self) -> Checked {
-        let meant = match self.forwarding {
+        let has_meaning = match self.forwarding {
             Forwarding::Other(_) | Forwarding::Tunnel(Encapsulation::Other { .. }) => false,
             Forwarding::Tunnel(Encapsulation::Gre { checksum }) => {
                 checksum != TunnelChecksum::Remote
             }
             _ => true,
         };
-        refuse(!meant, "forwarding", self.forwarding, "has no meaning")
+        refuse(
+            !has_meaning,
+            "forwarding",
+            self.forwarding,
+            "has no meaning",
+        )
     }
 }
 
 impl Daemon {
-    /// Refuses what the kernel would take but what makes no sense.
+    /// Refuses a daemon that the kernel would accept although it makes no sense.
     ///
     /// # Errors
-    /// A sync id above 255 (the wire has 8 bits), and a group that is not multicast.
+    /// A sync id above 255 (the protocol has 8 bits for it), and a group that is not multicast.
     pub fn check(&self) -> Checked {
         refuse(
             self.sync_id > 255,
@@ -198,8 +215,13 @@ impl Daemon {
 }
 
 fn check_protocol(protocol: Protocol) -> Checked {
-    let scheduled = matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::SCTP);
-    refuse(!scheduled, "protocol", protocol, "is not tcp, udp or sctp")
+    let is_scheduled = matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::SCTP);
+    refuse(
+        !is_scheduled,
+        "protocol",
+        protocol,
+        "is not tcp, udp or sctp",
+    )
 }
 
 fn check_address(address: SocketAddr) -> Checked {
@@ -209,29 +231,32 @@ fn check_address(address: SocketAddr) -> Checked {
         address,
         "is not an address that clients can connect to",
     )?;
-    let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
+    let is_scoped =
+        matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
     refuse(
-        scoped,
+        is_scoped,
         "service address",
         address,
         "has a scope, which IPVS does not know",
     )
 }
 
-/// Neither "any" nor a group; IPv6 addresses that only mean something on one link neither.
+/// Returns whether it is the address of one host: neither "any" nor a group, nor an IPv6 address that has
+/// a meaning on one link only.
 fn is_unicast(address: IpAddr) -> bool {
-    let group = address.is_unspecified() || address.is_multicast();
-    !group
-        && match address {
-            IpAddr::V4(address) => !address.is_broadcast(),
-            IpAddr::V6(address) => {
-                !address.is_unicast_link_local() && address.to_ipv4_mapped().is_none()
-            }
+    if address.is_unspecified() || address.is_multicast() {
+        return false;
+    }
+    match address {
+        IpAddr::V4(address) => !address.is_broadcast(),
+        IpAddr::V6(address) => {
+            !address.is_unicast_link_local() && address.to_ipv4_mapped().is_none()
         }
+    }
 }
 
-fn refuse(wrong: bool, what: &'static str, value: impl ToString, problem: &str) -> Checked {
-    if wrong {
+fn refuse(is_wrong: bool, what: &'static str, value: impl ToString, problem: &str) -> Checked {
+    if is_wrong {
         return Err(InvalidValue::new(what, value.to_string(), problem));
     }
     Ok(())
@@ -350,7 +375,7 @@ mod tests {
         assert!(problem(check(web, "10.0.0.2:8080", dr)).contains("only masquerading"));
         assert!(problem(check(web, "[2001:db8::2]:80", dr)).contains("only tunnels"));
         assert!(problem(check(web, "10.0.0.2:0", nat)).contains("port 0"));
-        assert!(problem(check(web, "255.255.255.255:80", dr)).contains("one machine"));
+        assert!(problem(check(web, "255.255.255.255:80", dr)).contains("single host"));
         assert!(problem(check(web, "10.0.0.2:80", Forwarding::Other(5))).contains("no meaning"));
         let checksum = TunnelChecksum::Remote;
         let gre = Forwarding::Tunnel(Encapsulation::Gre { checksum });

@@ -2,8 +2,8 @@
 
 use super::message::IpvsMessage;
 use super::{
-    Daemon, DaemonRole, Destination, DestinationId, DestinationStatus, Service, ServiceId,
-    ServiceStatus, Timeouts,
+    Daemon, DaemonRole, Destination, DestinationId, Service, ServiceEntryStatus, ServiceId,
+    Timeouts,
 };
 use crate::error::{Error, InvalidValue, Operation, Result};
 
@@ -61,11 +61,11 @@ impl Command {
     /// looked for in it from the head, and in this order is found there at once. In the order of the
     /// snapshot thousands are walked past each time.
     #[must_use]
-    pub fn rebuilding(table: &[(ServiceStatus, Vec<DestinationStatus>)]) -> Vec<Self> {
-        let services = table.iter().rev().flat_map(|(status, destinations)| {
-            let service = status.service.clone();
+    pub fn rebuilding(table: &[ServiceEntryStatus]) -> Vec<Self> {
+        let services = table.iter().rev().flat_map(|entry| {
+            let service = entry.status.service.clone();
             let id = service.id;
-            let behind = destinations.iter().rev();
+            let behind = entry.destinations.iter().rev();
             let behind = behind.map(move |status| Self::AddDestination(id, status.destination));
             [Self::AddService(service)].into_iter().chain(behind)
         });

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::editor::Editor;
-use super::{
-    Command, Daemon, Destination, DestinationStatus, Service, ServiceId, ServiceStatus, Timeouts,
-};
+use super::{Command, Daemon, ServiceEntry, ServiceId, Timeouts};
 use crate::error::InvalidValue;
 
 /// What IPVS is configured to do in one network namespace, without counters and connections.
@@ -21,38 +19,17 @@ use crate::error::InvalidValue;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Configuration {
     /// The services, in an order that means nothing.
-    pub services: Vec<ConfiguredService>,
+    pub services: Vec<ServiceEntry>,
     /// The timeouts; `None` if they are not looked at, a value of 0 likewise.
     pub timeouts: Option<Timeouts>,
     /// The synchronisation daemons that run, at most one of each role; `None` if they are not looked at.
     pub daemons: Option<Vec<Daemon>>,
 }
 
-/// A service with its destinations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ConfiguredService {
-    /// The service.
-    pub service: Service,
-    /// Its destinations, newest first: the order in which schedulers walk them.
-    pub destinations: Vec<Destination>,
-}
-
-impl From<(ServiceStatus, Vec<DestinationStatus>)> for ConfiguredService {
-    fn from((status, destinations): (ServiceStatus, Vec<DestinationStatus>)) -> Self {
-        Self {
-            service: status.service,
-            destinations: destinations
-                .into_iter()
-                .map(|status| status.destination)
-                .collect(),
-        }
-    }
-}
-
 impl Configuration {
     /// The service of this identity, with its destinations.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&ConfiguredService> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ServiceEntry> {
         self.services.iter().find(|entry| entry.service.id == *id)
     }
 

@@ -1,4 +1,4 @@
-//! Connections that IPVS remembers.
+//! The connections that IPVS remembers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,51 +6,52 @@ use serde::{Deserialize, Serialize};
 
 use super::{EngineName, Protocol, Seconds};
 
-/// A connection, or a template that keeps a client with its server, as `/proc` tells it.
+/// Describes a connection, or a template that makes a client return to its server.
 ///
-/// There is no netlink request for them; see [`Proc::connections`](crate::proc::Proc::connections).
+/// Connections are read from `/proc` ([`Proc::connections`](crate::proc::Proc::connections)); there is no
+/// netlink request for them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Connection {
     /// The transport protocol; 0 for templates of firewall-mark services.
     pub protocol: Protocol,
-    /// The client; of a template the client's network and port 0.
+    /// The client; for a template the client's network and port 0.
     pub client: SocketAddr,
-    /// The virtual IP and port; of a firewall-mark template the mark, see [`mark`](Self::mark).
+    /// The virtual IP and port; for a template of a firewall mark the mark, see [`mark`](Self::mark).
     pub service: SocketAddr,
-    /// The real server. Through a tunnel its family may differ from the client's.
+    /// The real server. With a tunnel its family may differ from the client's.
     pub destination: SocketAddr,
-    /// The kernel's name of the state: `ESTABLISHED`, `SYN_RECV`, `FIN_WAIT`, `UDP`; of a template
+    /// The kernel's name of the state: `ESTABLISHED`, `SYN_RECV`, `FIN_WAIT`, `UDP`; for a template
     /// `NONE` or `ASSURED`.
     pub state: String,
-    /// Until the kernel forgets it.
+    /// The time until the kernel forgets it.
     pub expires: Seconds,
-    /// The persistence engine, where it keeps data.
+    /// The persistence engine, if it keeps data for the connection.
     pub engine: Option<EngineName>,
-    /// That data, for `sip` the Call-ID; bytes that are not UTF-8 are replaced.
+    /// The engine's data, for `sip` the Call-ID; bytes that are not UTF-8 are replaced.
     pub engine_data: Option<String>,
-    /// Where it came from, if that was asked for.
+    /// The origin, if that was read.
     pub origin: Option<Origin>,
 }
 
-/// Where a connection came from.
+/// Is the origin of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// It was made here.
+    /// It was scheduled here.
     Local,
-    /// The other director's synchronisation daemon told of it.
+    /// The synchronisation daemon received it from the other director.
     Sync,
 }
 
 impl Connection {
-    /// Whether it is no connection but a persistence template.
+    /// Returns whether it is not a connection but a persistence template.
     #[must_use]
     pub fn is_template(&self) -> bool {
         self.client.port() == 0
     }
 
-    /// The firewall mark of a template of such a service, which stands where others have the virtual
-    /// IP.
+    /// Returns the firewall mark of a template of a firewall-mark service, which it has in place of the
+    /// virtual IP.
     #[must_use]
     pub fn mark(&self) -> Option<u32> {
         if self.protocol != Protocol(0) {

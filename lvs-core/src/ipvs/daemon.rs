@@ -1,4 +1,4 @@
-//! The connection synchronisation daemon.
+//! The daemon that synchronises connections between directors.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::IfName;
 
-/// Which half of the synchronisation a daemon is.
+/// Is the direction in which a daemon synchronises connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DaemonRole {
     /// Sends connections to the other director.
     Master,
-    /// Receives them.
+    /// Receives connections from the other director.
     Backup,
 }
 
@@ -26,18 +26,20 @@ impl fmt::Display for DaemonRole {
     }
 }
 
-/// A synchronisation daemon; at most one of each role runs in a network namespace.
+/// Describes a synchronisation daemon; at most one of each role runs in a network namespace.
 ///
-/// `None` leaves a value to the kernel when starting; a running daemon is reported with all of them.
+/// When a daemon is started, `None` leaves the value to the kernel; a running daemon is reported with all
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Daemon {
-    /// Sender or receiver.
+    /// Whether it sends or receives.
     pub role: DaemonRole,
-    /// The interface of the multicast group.
+    /// The interface on which the multicast group is sent or received.
     pub interface: IfName,
-    /// Sender and receiver must agree; the wire carries the low 8 bits. A receiver with 0 takes all.
+    /// The number on which sender and receiver must agree; messages carry its low 8 bits. A receiver
+    /// with 0 accepts all.
     pub sync_id: u32,
-    /// Largest payload of a datagram in bytes; default 1500 less the headers (1472 for IPv4).
+    /// The largest payload of a datagram in bytes; default 1500 less the headers (1472 for IPv4).
     pub max_length: Option<u16>,
     /// The multicast group; default 224.0.0.81.
     pub group: Option<IpAddr>,
@@ -48,7 +50,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon that leaves the rest to the kernel.
+    /// Returns a daemon that leaves the other values to the kernel.
     #[must_use]
     pub fn new(role: DaemonRole, interface: IfName, sync_id: u32) -> Self {
         Self {

@@ -2,34 +2,34 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Stats};
+use super::{Family, Forwarding, Stats};
 use crate::error::InvalidValue;
 
-/// What identifies a destination within its service: address and port.
+/// Identifies a destination within its service: an address and a port.
 ///
-/// With direct routing and tunnels the port is part of the identity but packets keep the service's port.
+/// With direct routing and tunnels the port is part of the identity, but packets keep the port of the
+/// service. The text form is `192.168.1.12:80` or `[2001:db8::12]:80`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DestinationId {
     /// The real server's address, the RIP.
     pub address: IpAddr,
-    /// Its port; 0 with a service of every port.
+    /// The real server's port; 0 with a service of every port.
     pub port: u16,
 }
 
 impl DestinationId {
-    /// An address and a port.
+    /// Returns the identity of an address and a port.
     #[must_use]
     pub const fn new(address: IpAddr, port: u16) -> Self {
         Self { address, port }
     }
 
-    /// The family of the real server, which with tunnels may differ from the service's.
+    /// Returns the family of the real server, which with tunnels may differ from the service's.
     #[must_use]
     pub fn family(&self) -> Family {
         self.address.into()
@@ -54,158 +54,7 @@ impl FromStr for DestinationId {
 
 crate::text::serde_as_text!(DestinationId);
 
-/// How packets reach the real server.
-#[doc(alias("gatewaying", "DSR", "packet forwarding method"))]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Forwarding {
-    /// NAT: addresses are rewritten, answers come back through the director.
-    #[default]
-    Masquerade,
-    /// The packet goes unchanged to the real server's MAC address; answers bypass the director.
-    DirectRouting,
-    /// The packet is wrapped and sent to the real server, on whatever network it is.
-    Tunnel(Encapsulation),
-    /// The director itself is the server.
-    Local,
-    /// Past IPVS to the original destination (a cache that is down).
-    Bypass,
-    /// A number (5 to 7) that means nothing, but that the kernel stores.
-    #[doc(hidden)]
-    Other(u32),
-}
-
-impl fmt::Display for Forwarding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Masquerade => f.pad("nat"),
-            Self::DirectRouting => f.pad("dr"),
-            Self::Tunnel(Encapsulation::Ipip) => f.pad("tunnel"),
-            Self::Tunnel(encapsulation) => write!(f, "tunnel {encapsulation}"),
-            Self::Local => f.pad("local"),
-            Self::Bypass => f.pad("bypass"),
-            Self::Other(number) => write!(f, "method-{number}"),
-        }
-    }
-}
-
-/// What a tunnelled packet is wrapped in.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encapsulation {
-    /// IP in IP.
-    #[default]
-    Ipip,
-    /// Generic UDP encapsulation.
-    Gue {
-        /// The UDP port on which the real server listens.
-        port: NonZeroU16,
-        /// The UDP checksum.
-        checksum: TunnelChecksum,
-    },
-    /// Generic routing encapsulation.
-    Gre {
-        /// The GRE checksum; `Remote` makes no sense here.
-        checksum: TunnelChecksum,
-    },
-    /// A combination without a meaning that the kernel stores.
-    #[doc(hidden)]
-    Other {
-        /// 0 ipip, 1 GUE, 2 GRE.
-        kind: u8,
-        /// The port.
-        port: u16,
-        /// The flags word.
-        flags: u16,
-    },
-}
-
-impl Encapsulation {
-    /// The kernel's numbers: type, port, flags.
-    pub(super) fn from_numbers(kind: u8, port: u16, flags: u16) -> Self {
-        match (
-            kind,
-            NonZeroU16::new(port),
-            TunnelChecksum::from_flags(flags),
-        ) {
-            (0, None, Some(TunnelChecksum::None)) => Self::Ipip,
-            (1, Some(port), Some(checksum)) => Self::Gue { port, checksum },
-            (2, None, Some(checksum)) => Self::Gre { checksum },
-            _ => Self::Other { kind, port, flags },
-        }
-    }
-
-    /// The same the other way.
-    pub(super) const fn numbers(self) -> (u8, u16, u16) {
-        match self {
-            Self::Ipip => (0, 0, 0),
-            Self::Gue { port, checksum } => (1, port.get(), checksum.flags()),
-            Self::Gre { checksum } => (2, 0, checksum.flags()),
-            Self::Other { kind, port, flags } => (kind, port, flags),
-        }
-    }
-}
-
-impl fmt::Display for Encapsulation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ipip => f.write_str("ipip"),
-            Self::Gue { port, checksum } => write!(f, "gue port {port} checksum {checksum}"),
-            Self::Gre { checksum } => write!(f, "gre checksum {checksum}"),
-            Self::Other { kind, port, flags } => write!(f, "type-{kind} port {port} flags {flags}"),
-        }
-    }
-}
-
-/// How an encapsulation protects its content.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum TunnelChecksum {
-    /// No checksum.
-    #[default]
-    None,
-    /// A checksum over the whole packet.
-    Full,
-    /// Remote checksum offload, GUE only.
-    Remote,
-}
-
-impl TunnelChecksum {
-    const fn from_flags(flags: u16) -> Option<Self> {
-        match flags {
-            0 => Some(Self::None),
-            1 => Some(Self::Full),
-            2 => Some(Self::Remote),
-            _ => None,
-        }
-    }
-
-    const fn flags(self) -> u16 {
-        match self {
-            Self::None => 0,
-            Self::Full => 1,
-            Self::Remote => 2,
-        }
-    }
-}
-
-impl fmt::Display for TunnelChecksum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::None => "none",
-            Self::Full => "full",
-            Self::Remote => "remote",
-        })
-    }
-}
-
-/// A destination's share of new connections: 0 (none) to 2147483647.
+/// Is a destination's share of new connections: 0 (none) to 2147483647.
 ///
 /// ```
 /// use lvs_core::ipvs::Weight;
@@ -218,18 +67,18 @@ impl fmt::Display for TunnelChecksum {
 pub struct Weight(u32);
 
 impl Weight {
-    /// No new connections; those that are there go on.
+    /// No new connections; existing ones continue.
     #[doc(alias = "quiesce")]
     pub const DRAIN: Self = Self(0);
     /// The default of ipvsadm and of the cluster file, 1.
     pub const ONE: Self = Self(1);
-    /// The largest the kernel takes.
+    /// The largest weight that the kernel accepts.
     pub const MAX: Self = Self(i32::MAX as u32);
 
-    /// Checks the range.
+    /// Returns the weight of a number in range.
     ///
     /// # Errors
-    /// Above 2147483647, which the kernel would read as negative and refuse with `ERANGE`.
+    /// A number above 2147483647, which the kernel would read as negative and refuse with `ERANGE`.
     pub fn new(weight: u32) -> Result<Self, InvalidValue> {
         if weight > Self::MAX.0 {
             return Err(InvalidValue::new(
@@ -241,7 +90,7 @@ impl Weight {
         Ok(Self(weight))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
@@ -273,7 +122,8 @@ impl From<Weight> for u32 {
     }
 }
 
-/// Connection counts at which a destination is taken out of and put back into scheduling. 0 is off.
+/// Holds the numbers of connections between which a destination stops and resumes receiving new ones;
+/// 0 is off.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -286,59 +136,61 @@ impl Thresholds {
     /// No thresholds.
     pub const OFF: Self = Self { upper: 0, lower: 0 };
 
-    /// No new connections from `upper` connections on, until there are fewer than `lower`
-    /// (0: fewer than three quarters of `upper`).
+    /// Returns thresholds that stop new connections from `upper` connections on, until there are fewer
+    /// than `lower` (0: fewer than three quarters of `upper`).
     ///
     /// # Errors
     /// `lower` above `upper`, which the kernel refuses with `ERANGE`.
     pub fn new(upper: u32, lower: u32) -> Result<Self, InvalidValue> {
         if lower > upper {
-            let problem = format!("is above the upper threshold {upper}");
             return Err(InvalidValue::new(
                 "lower threshold",
                 lower.to_string(),
-                problem,
+                format!("is above the upper threshold {upper}"),
             ));
         }
         Ok(Self { upper, lower })
     }
 
-    /// From how many connections on; 0 is never.
+    /// Returns the number of connections from which on there are no new ones; 0 for no limit.
     #[must_use]
     pub const fn upper(self) -> u32 {
         self.upper
     }
 
-    /// Until there are fewer than so many.
+    /// Returns the number of connections below which new ones resume.
     #[must_use]
     pub const fn lower(self) -> u32 {
         self.lower
     }
 }
 
-/// A destination as it is configured.
+/// Holds a destination as it is configured.
+///
+/// Its text form is `192.168.1.12:80 nat weight 5 thresholds 1000 800` (upper, then lower).
 ///
 /// ```
 /// use lvs_core::ipvs::{Destination, Forwarding, Weight};
 /// let mut destination = Destination::new("192.168.1.12:80".parse()?, Forwarding::DirectRouting);
 /// destination.weight = Weight::new(2)?;
+/// assert_eq!(destination.to_string(), "192.168.1.12:80 dr weight 2");
 /// # Ok::<(), lvs_core::InvalidValue>(())
 /// ```
 #[doc(alias = "real server")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Destination {
-    /// Address and port.
+    /// The address and port of the real server.
     pub id: DestinationId,
-    /// How packets reach it.
+    /// The method by which packets reach it.
     pub forwarding: Forwarding,
-    /// Its share.
+    /// Its share of new connections.
     pub weight: Weight,
-    /// When it counts as full.
+    /// The numbers of connections at which it counts as full.
     pub thresholds: Thresholds,
 }
 
 impl Destination {
-    /// A destination of weight 1 without thresholds.
+    /// Returns a destination of weight 1 without thresholds.
     #[must_use]
     pub const fn new(id: DestinationId, forwarding: Forwarding) -> Self {
         Self {
@@ -350,17 +202,17 @@ impl Destination {
     }
 }
 
-/// A destination as the kernel reports it.
+/// Holds a destination as the kernel reports it: with its connections and counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DestinationStatus {
     /// Its configuration.
     pub destination: Destination,
-    /// Active connections, live: TCP that is not yet closing; UDP is never active.
+    /// The current number of active connections: TCP that is not closing yet; UDP is never active.
     pub active: u32,
-    /// All other connections, live.
+    /// The current number of all other connections.
     pub inactive: u32,
-    /// Persistence templates, live.
+    /// The current number of persistence templates.
     pub persistent: u32,
-    /// Its counters, up to 2 seconds late.
+    /// Its counters, which are up to 2 seconds old.
     pub stats: Stats,
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Command, Configuration, ConfiguredService, Daemon, DaemonRole, Destination, DestinationId,
-    Service, ServiceId, Timeouts,
+    Command, Configuration, Daemon, DaemonRole, Destination, DestinationId, Service, ServiceEntry,
+    ServiceId, Timeouts,
 };
 use crate::error::InvalidValue;
 
@@ -57,7 +57,7 @@ impl<'a> Editor<'a> {
         Ok(())
     }
 
-    fn entry(&mut self, id: &ServiceId) -> Result<&mut ConfiguredService, InvalidValue> {
+    fn entry(&mut self, id: &ServiceId) -> Result<&mut ServiceEntry, InvalidValue> {
         let place = self.places.get(id);
         place
             .and_then(|place| self.table.services.get_mut(*place))
@@ -69,7 +69,7 @@ impl<'a> Editor<'a> {
             return Err(InvalidValue::new("service", service.id.to_string(), THERE));
         }
         self.places.insert(service.id, self.table.services.len());
-        self.table.services.push(ConfiguredService {
+        self.table.services.push(ServiceEntry {
             service: service.clone(),
             destinations: Vec::new(),
         });
@@ -142,7 +142,7 @@ impl<'a> Editor<'a> {
 }
 
 fn find<'a>(
-    entry: &'a mut ConfiguredService,
+    entry: &'a mut ServiceEntry,
     id: &DestinationId,
 ) -> Result<&'a mut Destination, InvalidValue> {
     let mut destinations = entry.destinations.iter_mut();
@@ -154,7 +154,7 @@ fn find<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::rules::Rules;
+    use crate::ipvs::ipvsadm::Rules;
 
     fn ids(table: &Configuration) -> Vec<String> {
         let ids = table.services.iter().map(|entry| entry.service.id);

@@ -1,14 +1,14 @@
-//! Verbs that ask first: what is right already is not written again, what is not named is kept.
+//! Methods that read first: an entry that is right already is not written, and other entries are kept.
 
 use super::{Destination, DestinationId, Ipvs, Service, ServiceId};
 use crate::error::{Error, Operation, Result};
 
 impl Ipvs {
-    /// Makes sure that there is a service like this: adds it, or edits it where it differs. Tells
-    /// whether anything was changed. Its destinations are not looked at.
+    /// Ensures that a service exists as given, and returns whether anything was changed.
     ///
-    /// Nothing is sent for a service that is right already: an edit that changes nothing would still
-    /// send some schedulers back to their beginning.
+    /// The service is added, or edited if it differs; its destinations are neither read nor changed.
+    /// Nothing is sent for a service that is right already, because even an edit that changes nothing
+    /// makes some schedulers start from their beginning.
     ///
     /// ```no_run
     /// use lvs_core::ipvs::{Ipvs, SchedulerName, Service};
@@ -22,7 +22,7 @@ impl Ipvs {
     /// # Errors
     /// As [`add_service`](Self::add_service) and [`edit_service`](Self::edit_service).
     pub fn ensure_service(&mut self, service: &Service) -> Result<bool> {
-        match found(self.service(&service.id))? {
+        match if_found(self.service(&service.id))? {
             None => self.add_service(service)?,
             Some(status) if status.service == *service => return Ok(false),
             Some(_) => self.edit_service(service)?,
@@ -30,11 +30,12 @@ impl Ipvs {
         Ok(true)
     }
 
-    /// Makes sure that a service has a destination like this: adds it, or edits it where it differs.
-    /// Tells whether anything was changed.
+    /// Ensures that a service has a destination as given, and returns whether anything was changed.
+    ///
+    /// The destination is added, or edited if it differs.
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found) if there is no such service; otherwise as
+    /// [`is_not_found`](Error::is_not_found) if the service does not exist; otherwise as
     /// [`add_destination`](Self::add_destination).
     pub fn ensure_destination(
         &mut self,
@@ -49,16 +50,17 @@ impl Ipvs {
         Ok(true)
     }
 
-    /// Makes sure that there is no such service; tells whether there was one.
+    /// Ensures that a service does not exist, and returns whether it was deleted.
     ///
     /// # Errors
     /// [`is_permission`](Error::is_permission).
     pub fn ensure_no_service(&mut self, id: &ServiceId) -> Result<bool> {
-        Ok(found(self.delete_service(id))?.is_some())
+        Ok(if_found(self.delete_service(id))?.is_some())
     }
 
-    /// Makes sure that there is no such destination; tells whether there was one. No such service is
-    /// as good.
+    /// Ensures that a service does not have a destination, and returns whether it was deleted.
+    ///
+    /// It is no error if the service itself does not exist.
     ///
     /// # Errors
     /// [`is_permission`](Error::is_permission).
@@ -67,11 +69,13 @@ impl Ipvs {
         service: &ServiceId,
         id: &DestinationId,
     ) -> Result<bool> {
-        Ok(found(self.delete_destination(service, id))?.is_some())
+        Ok(if_found(self.delete_destination(service, id))?.is_some())
     }
 
-    /// Edits a service by what is to be different; all else (persistence, engine, flags) is read and
-    /// kept. The identity cannot be changed. Tells whether anything was.
+    /// Edits parts of a service, and returns whether anything was changed.
+    ///
+    /// Everything that `edit` does not change (persistence, engine, flags) is read and kept. The
+    /// identity cannot be changed.
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); otherwise as [`edit_service`](Self::edit_service).
@@ -90,13 +94,17 @@ impl Ipvs {
         Ok(after != before)
     }
 
-    /// Edits a destination by what is to be different; all else (forwarding, tunnel, thresholds) is
-    /// read and kept. The identity cannot be changed. Tells whether anything was.
+    /// Edits parts of a destination, and returns whether anything was changed.
+    ///
+    /// Everything that `edit` does not change (forwarding, tunnel, thresholds) is read and kept. The
+    /// identity cannot be changed.
     ///
     /// ```no_run
     /// use lvs_core::ipvs::{Ipvs, Weight};
     /// let (service, server) = ("tcp 172.16.5.11:80".parse()?, "192.168.1.12:80".parse()?);
-    /// Ipvs::open()?.edit_destination_with(&service, &server, |it| it.weight = Weight::DRAIN)?;
+    /// Ipvs::open()?.edit_destination_with(&service, &server, |destination| {
+    ///     destination.weight = Weight::DRAIN;
+    /// })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -123,20 +131,22 @@ impl Ipvs {
         Ok(after != before)
     }
 
-    /// A destination by its identity; the kernel can only be asked for all of a service.
+    /// Reads one destination. The kernel can only be asked for all destinations of a service.
     fn find_destination(
         &mut self,
         service: &ServiceId,
         id: &DestinationId,
     ) -> Result<Option<Destination>> {
-        let destinations = self.destinations(service)?.into_iter();
-        let mut configured = destinations.map(|status| status.destination);
-        Ok(configured.find(|destination| destination.id == *id))
+        Ok(self
+            .destinations(service)?
+            .into_iter()
+            .map(|status| status.destination)
+            .find(|destination| destination.id == *id))
     }
 }
 
-/// What is there, if it is.
-fn found<T>(result: Result<T>) -> Result<Option<T>> {
+/// Turns the error of an object that does not exist into `None`.
+fn if_found<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(error) if error.is_not_found() => Ok(None),
         other => other.map(Some),

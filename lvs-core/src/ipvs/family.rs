@@ -1,4 +1,4 @@
-//! IPv4 or IPv6.
+//! Address families: IPv4 and IPv6.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
-/// The address family of a service or destination.
+/// Is the address family of a service or destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
@@ -19,7 +19,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The number of bits in an address: 32 or 128.
+    /// Returns the number of bits in an address: 32 or 128.
     #[must_use]
     pub const fn bits(self) -> u8 {
         match self {
@@ -28,7 +28,7 @@ impl Family {
         }
     }
 
-    /// The one that this is not.
+    /// Returns the other family.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -37,7 +37,7 @@ impl Family {
         }
     }
 
-    /// The kernel's number: 2 or 10.
+    /// Returns the kernel's number: 2 or 10.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
@@ -46,7 +46,7 @@ impl Family {
         }
     }
 
-    /// The family of the kernel's number.
+    /// Returns the family of the kernel's number.
     #[must_use]
     pub const fn from_number(number: u16) -> Option<Self> {
         match number {

@@ -1,15 +1,28 @@
-//! IPVS: services, destinations, and the handle that reads and changes them.
+//! The kernel's IPVS table: services and destinations, and the handle that reads and changes them.
 //!
 //! - [`Ipvs`] is the handle. Every change is a [`Command`]; [`Ipvs::batch`] sends many at once.
-//! - [`Service`] and [`Destination`] are what is configured, [`ServiceStatus`] and
-//!   [`DestinationStatus`] what the kernel reports: the same with counters.
-//! - [`ServiceId`] and [`DestinationId`] name them, also in text: `tcp 172.16.5.11:80`.
-//! - [`message`] is the codec below, for those who bring a socket of their own.
+//! - [`Service`] and [`Destination`] are what is configured; [`ServiceStatus`] and
+//!   [`DestinationStatus`] are what the kernel reports: the same with counters.
+//! - [`ServiceEntry`] is a service together with its destinations. A [`Configuration`] is a whole table
+//!   of them as a value, a [`Snapshot`] a whole table as the kernel reports it.
+//! - [`ServiceId`] and [`DestinationId`] identify them, also as text: `tcp 172.16.5.11:80`.
+//! - [`ipvsadm`] reads and writes the text format of `ipvsadm --save`.
+//! - [`message`] is the netlink codec alone, for programs that have a socket of their own.
 
-mod advice;
+// In the order in which the methods of the handle are documented.
+mod handle;
+mod snapshot;
+
+mod replace;
+
+mod ensure;
+
+mod verbs;
+
 #[cfg(test)]
 mod arbitrary;
 mod batch;
+mod channel;
 mod check;
 mod command;
 mod configuration;
@@ -17,34 +30,33 @@ mod connection;
 mod daemon;
 mod describe;
 mod destination;
+mod diff;
+mod dump;
 mod editor;
-mod ensure;
+mod entry;
+mod errno;
 mod family;
-mod handle;
+mod flags;
+mod forwarding;
+pub mod ipvsadm;
 pub mod message;
 mod protocol;
-mod reading;
-mod replace;
-mod restore;
-pub mod rules;
 mod service;
-mod snapshot;
 mod stats;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use command::Command;
-pub use configuration::{Configuration, ConfiguredService};
+pub use configuration::Configuration;
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
-pub use destination::{
-    Destination, DestinationId, DestinationStatus, Encapsulation, Forwarding, Thresholds,
-    TunnelChecksum, Weight,
-};
+pub use destination::{Destination, DestinationId, DestinationStatus, Thresholds, Weight};
+pub use entry::{ServiceEntry, ServiceEntryStatus, Snapshot};
 pub use family::Family;
+pub use flags::ServiceFlags;
+pub use forwarding::{Encapsulation, Forwarding, TunnelChecksum};
 pub use handle::Ipvs;
 pub use protocol::Protocol;
-pub use reading::Snapshot;
-pub use service::{Netmask, Persistence, Service, ServiceFlags, ServiceId, ServiceStatus};
+pub use service::{Netmask, Persistence, Service, ServiceId, ServiceStatus};
 pub use stats::{Info, Rates, Stats};
 pub use timeouts::{Seconds, Timeouts};

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
-/// A transport protocol by its IP number. IPVS schedules TCP, UDP and SCTP, but its table takes
-/// any number, so this type does too.
+/// Is a transport protocol, by its IP protocol number.
+///
+/// IPVS schedules TCP, UDP and SCTP, but its table accepts any number, so this type does too.
 ///
 /// ```
 /// use lvs_core::ipvs::Protocol;

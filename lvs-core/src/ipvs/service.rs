@@ -1,17 +1,16 @@
-//! Virtual services: what clients connect to.
+//! Virtual services: the addresses and marks that clients connect to.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineName, Family, Protocol, SchedulerName, Seconds, Stats};
+use super::{EngineName, Family, Protocol, SchedulerName, Seconds, ServiceFlags, Stats};
 use crate::error::InvalidValue;
 
-/// What identifies a service in a network namespace: a protocol and socket address, or a firewall mark.
+/// Identifies a service in a network namespace: a protocol and socket address, or a firewall mark.
 ///
 /// The text form is that of the cluster file and of JSON: `tcp 172.16.5.11:80`,
 /// `udp [2001:db8::1]:53`, `fwmark 1 ipv4`.
@@ -27,7 +26,8 @@ use crate::error::InvalidValue;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ServiceId {
-    /// Packets of this protocol to this address and port; port 0 means every port (persistent services only).
+    /// Packets of this protocol to this address and port; port 0 means every port (persistent services
+    /// only).
     Socket {
         /// The transport protocol.
         protocol: Protocol,
@@ -38,13 +38,13 @@ pub enum ServiceId {
     Fwmark {
         /// The mark; 0 is no mark.
         mark: NonZeroU32,
-        /// Which packets of that mark.
+        /// The family of the packets.
         family: Family,
     },
 }
 
 impl ServiceId {
-    /// A TCP service.
+    /// Returns the identity of a TCP service.
     #[must_use]
     pub const fn tcp(address: SocketAddr) -> Self {
         Self::Socket {
@@ -53,7 +53,7 @@ impl ServiceId {
         }
     }
 
-    /// A UDP service.
+    /// Returns the identity of a UDP service.
     #[must_use]
     pub const fn udp(address: SocketAddr) -> Self {
         Self::Socket {
@@ -62,12 +62,21 @@ impl ServiceId {
         }
     }
 
-    /// The family of its packets.
+    /// Returns the family of its packets.
     #[must_use]
     pub fn family(&self) -> Family {
         match self {
             Self::Socket { address, .. } => address.ip().into(),
             Self::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// Returns its port; 0 for every port and for firewall marks.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        match self {
+            Self::Socket { address, .. } => address.port(),
+            Self::Fwmark { .. } => 0,
         }
     }
 }
@@ -111,57 +120,18 @@ fn parse_mark(text: &str) -> Result<NonZeroU32, InvalidValue> {
 
 crate::text::serde_as_text!(ServiceId);
 
-bitflags! {
-    /// What a service does besides: the bits of the kernel's flags word that a user may set.
-    ///
-    /// PERSISTENT (0x1) is not among them, it is [`Service::persistence`]; nor HASHED (0x2), the
-    /// kernel's own. Unknown bits are kept.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct ServiceFlags: u32 {
-        /// Schedule every UDP datagram on its own.
-        const ONE_PACKET = 0x4;
-        /// First flag of the scheduler.
-        const FLAG_1 = 0x8;
-        /// Second flag of the scheduler.
-        const FLAG_2 = 0x10;
-        /// Third flag of the scheduler; no scheduler of the kernel uses it.
-        const FLAG_3 = 0x20;
-        /// sh: another server where the hashed one is not available.
-        const SH_FALLBACK = 0x8;
-        /// sh: the client's port goes into the hash.
-        const SH_PORT = 0x10;
-        /// mh: another server where the hashed one is not available.
-        const MH_FALLBACK = 0x8;
-        /// mh: the client's port goes into the hash.
-        const MH_PORT = 0x10;
-        const _ = !0;
-    }
-}
-
-impl Serialize for ServiceFlags {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u32(self.bits())
-    }
-}
-
-impl<'de> Deserialize<'de> for ServiceFlags {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u32::deserialize(deserializer).map(Self::from_bits_retain)
-    }
-}
-
-/// Which clients count as one: the mask laid over the client's address.
+/// Is the mask of the client addresses that count as one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Netmask {
-    /// Any bit pattern; `255.255.255.255` tells every client apart.
+    /// Any bit pattern; `255.255.255.255` distinguishes every client.
     Ipv4(Ipv4Addr),
     /// A prefix length, 1 to 128.
     Ipv6(u8),
 }
 
 impl Netmask {
-    /// Every client for itself: /32 or /128.
+    /// Returns the mask that distinguishes every client: /32 or /128.
     #[must_use]
     pub const fn host(family: Family) -> Self {
         match family {
@@ -170,17 +140,16 @@ impl Netmask {
         }
     }
 
-    /// The mask of a prefix length.
+    /// Returns the mask of a prefix length.
     ///
     /// # Errors
     /// More bits than an address of the family has, or 0.
     pub fn from_prefix(family: Family, length: u8) -> Result<Self, InvalidValue> {
         if length == 0 || length > family.bits() {
-            let problem = format!("is not in 1..{} for {family}", family.bits());
             return Err(InvalidValue::new(
                 "persistence netmask",
                 length.to_string(),
-                problem,
+                format!("is not in 1..{} for {family}", family.bits()),
             ));
         }
         Ok(match family {
@@ -189,7 +158,7 @@ impl Netmask {
         })
     }
 
-    /// The prefix length, unless the mask has holes.
+    /// Returns the prefix length, unless the mask has holes.
     #[must_use]
     pub fn prefix(self) -> Option<u8> {
         match self {
@@ -202,7 +171,7 @@ impl Netmask {
         }
     }
 
-    /// The family it belongs to.
+    /// Returns the family of the mask.
     #[must_use]
     pub const fn family(self) -> Family {
         match self {
@@ -222,41 +191,45 @@ impl fmt::Display for Netmask {
     }
 }
 
-/// Clients come back to the server they had.
+/// Describes how clients return to the server that they had.
 #[doc(alias = "sticky")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Persistence {
-    /// How long after the last connection; with 0 as long as connections live.
+    /// The time for which a client is remembered after its last connection; with 0 it is remembered as
+    /// long as its connections exist.
     pub timeout: Seconds,
-    /// Which clients count as one.
+    /// The mask of the client addresses that count as one client.
     pub netmask: Netmask,
 }
 
-/// A virtual service as it is configured.
+/// Holds a virtual service as it is configured.
+///
+/// Its text form is `tcp 172.16.5.11:80 sh sh-port persistent 300s /24`.
 ///
 /// ```
 /// use lvs_core::ipvs::{SchedulerName, Service, ServiceId};
 /// let service = Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::WRR);
 /// assert!(service.persistence.is_none());
+/// assert_eq!(service.to_string(), "tcp 172.16.5.11:80 wrr");
 /// # Ok::<(), lvs_core::InvalidValue>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Service {
-    /// What clients connect to.
+    /// The address or mark that clients connect to.
     pub id: ServiceId,
-    /// Who chooses the destination.
+    /// The scheduler, which chooses the destination of each connection.
     pub scheduler: SchedulerName,
     /// One-packet scheduling and the scheduler's own flags.
     pub flags: ServiceFlags,
-    /// Clients that come back to their server; `None` for none.
+    /// The persistence; `None` if clients need not return to their server.
     pub persistence: Option<Persistence>,
-    /// What tells clients apart besides their address. Only useful with persistence, but the kernel
-    /// keeps it without.
+    /// The persistence engine, which distinguishes clients by more than their address. It is useful
+    /// only with persistence, but the kernel keeps it without.
     pub engine: Option<EngineName>,
 }
 
 impl Service {
-    /// A service without persistence or flags.
+    /// Returns a service without persistence or flags.
     #[must_use]
     pub const fn new(id: ServiceId, scheduler: SchedulerName) -> Self {
         Self {
@@ -269,7 +242,7 @@ impl Service {
     }
 }
 
-/// A service as the kernel reports it.
+/// Holds a service as the kernel reports it: with its counters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// Its configuration.

@@ -1,18 +1,18 @@
-//! Counters and rates of a service or destination, and facts about the IPVS instance.
+//! Counters and rates of a service or destination, and the version of IPVS.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a service or destination has carried since it was made or last zeroed.
+/// Counts what a service or destination has carried since it was added or last zeroed.
 ///
-/// The kernel copies these every 2 seconds from its per-CPU counters: what happened within the last
-/// 2 seconds may be missing. Connection *counts* of a destination are live.
+/// The kernel copies these every 2 seconds from its per-CPU counters: traffic of the last 2 seconds may
+/// be missing. Connection *counts* of a destination are current.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Stats {
-    /// Connections scheduled.
+    /// Scheduled connections.
     pub connections: u64,
     /// Packets from clients.
     pub packets_in: u64,
@@ -22,11 +22,11 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes to clients.
     pub bytes_out: u64,
-    /// The same per second.
+    /// The same numbers per second.
     pub rates: Rates,
 }
 
-/// Averages per second, weighted towards the last few seconds.
+/// Holds averages per second, weighted towards the last few seconds.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -43,17 +43,18 @@ pub struct Rates {
     pub bytes_out: u64,
 }
 
-/// What GET_INFO tells of the kernel's IPVS.
+/// Holds what the kernel reports about its IPVS (GET_INFO).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Info {
     /// The version as `major << 16 | minor << 8 | patch`; 1.2.1 since 2003.
     pub version: u32,
-    /// Buckets of the connection table. From kernel 7.1 on the current size, 0 before the first service.
+    /// The number of buckets of the connection table; from kernel 7.1 on its current size, 0 before the
+    /// first service.
     pub connection_table_size: u32,
 }
 
 impl Info {
-    /// The version as `(major, minor, patch)`.
+    /// Returns the version as `(major, minor, patch)`.
     #[must_use]
     pub const fn version_parts(self) -> (u8, u8, u8) {
         let [_, major, minor, patch] = self.version.to_be_bytes();

@@ -1,11 +1,11 @@
-//! Durations in the kernel's unit, whole seconds, and the three timeouts IPVS lets one set.
+//! Durations in the kernel's unit, whole seconds, and the three timeouts that can be set.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Whole seconds in 32 bits, which is what IPVS counts in.
+/// Is a duration in whole seconds of 32 bits, the unit of IPVS.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -24,17 +24,17 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// How long an idle connection is remembered, by state. Of one network namespace.
+/// Holds the times for which an idle connection is remembered, by state, in one network namespace.
 ///
-/// Setting 0 leaves that timeout as it is: the kernel reads it as "not given".
+/// Setting 0 leaves that timeout unchanged: the kernel treats it as "not given".
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Timeouts {
-    /// TCP established; the kernel's default is 900 s.
+    /// The timeout of established TCP connections; the kernel's default is 900 s.
     pub tcp: Seconds,
-    /// TCP after a FIN; the kernel's default is 120 s.
+    /// The timeout of TCP connections after a FIN; the kernel's default is 120 s.
     pub tcp_fin: Seconds,
-    /// UDP; the kernel's default is 300 s.
+    /// The timeout of UDP; the kernel's default is 300 s.
     pub udp: Seconds,
 }

@@ -1,24 +1,22 @@
-//! Telling everybody on a network where addresses are now.
+//! Announcing where addresses are: gratuitous ARP and unsolicited neighbour advertisements.
 //!
-//! Neighbours remember hardware addresses, and use one that has become wrong for half a minute and
-//! longer before they ask again. Who takes over an address says so, unasked. The kernel does not do it
-//! when an address is added, `arp_notify` or not.
+//! Neighbours cache hardware addresses, and use an outdated one for half a minute and longer before they
+//! ask again. A node that takes over an address therefore announces it. The kernel does not do so when an
+//! address is added, whether `arp_notify` is set or not.
 
 use std::net::IpAddr;
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-
-use super::arp::{Frame, ask, bound, link_address, refused};
-use super::{MacAddress, ndp};
+use super::arp::Frame;
+use super::ndp;
+use super::packet_socket::PacketSocket;
 use crate::error::{Operation, Result};
 use crate::name::IfName;
 
-/// Says once on an interface that `ips` are at its hardware address: gratuitous ARP for IPv4, unsolicited
-/// neighbour advertisements for IPv6. `is_router` says whether this host routes IPv6, for neighbours
-/// remember that too.
+/// Announces once on an interface that `ips` are at its hardware address: by gratuitous ARP for IPv4, by
+/// unsolicited neighbour advertisements for IPv6.
 ///
-/// A frame may be lost, so say it several times. In the calling thread's network namespace; needs
-/// `CAP_NET_RAW`.
+/// `is_router` tells whether this host routes IPv6, because neighbours remember that too. A frame may be
+/// lost, so repeat the call. It acts in the calling thread's network namespace and needs `CAP_NET_RAW`.
 ///
 /// ```no_run
 /// lvs_core::net::announce(&"eth0".parse()?, &[[172, 16, 5, 11].into()], false)?;
@@ -29,26 +27,14 @@ use crate::name::IfName;
 /// No such interface ([`Error::is_not_found`](crate::Error::is_not_found)), one that is not Ethernet
 /// ([`Error::is_invalid`](crate::Error::is_invalid)), one that is down, or no privilege.
 pub fn announce(interface: &IfName, ips: &[IpAddr], is_router: bool) -> Result<()> {
-    let said: Vec<_> = ips.iter().map(ToString::to_string).collect();
-    let operation = Operation::new("announce", format!("{} on {interface}", said.join(" ")));
-    let link = link_address(&operation, interface)?;
-    let mac = link.addr().map(MacAddress).unwrap_or(MacAddress([0; 6]));
-    let failed = |errno| refused(operation.clone(), errno, interface);
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    );
-    let socket = socket
-        .and_then(|socket| bound(socket, &link))
-        .map_err(failed)?;
+    let addresses: Vec<_> = ips.iter().map(ToString::to_string).collect();
+    let object = format!("{} on {interface}", addresses.join(" "));
+    let socket = PacketSocket::open_for_sending(Operation::new("announce", object), interface)?;
     for ip in ips {
-        let frame = match ip {
-            IpAddr::V4(ip) => Frame::announcement(mac, *ip).to_bytes(),
-            IpAddr::V6(ip) => ndp::advertisement(mac, *ip, is_router),
-        };
-        ask(&socket, &frame).map_err(failed)?;
+        socket.send(&match ip {
+            IpAddr::V4(ip) => Frame::announcement(socket.mac(), *ip).to_bytes(),
+            IpAddr::V6(ip) => ndp::advertisement(socket.mac(), *ip, is_router),
+        })?;
     }
     Ok(())
 }
@@ -58,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_said_is_named() {
+    fn an_announcement_that_cannot_be_sent_names_its_object() {
         let ip = [IpAddr::from([172, 16, 5, 11])];
         let error = announce(&"no-such-one".parse().unwrap(), &ip, false).unwrap_err();
         assert!(error.is_not_found());

@@ -1,4 +1,4 @@
-//! The verbs of rtnetlink.
+//! The handle of rtnetlink and its verbs.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -10,27 +10,34 @@ use nix::libc::{
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, Tunnel, advice};
+use super::{Address, AddressId, Link, Route, Tunnel, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
 
-/// A new object, and an error where there is one already.
+/// The flags that create an object, and fail where it exists already.
 const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
-/// Interfaces, addresses and routes of the network namespace in which it was opened.
+/// Reads and changes interfaces, addresses and routes of the network namespace in which it was opened.
 ///
-/// It stays with that namespace wherever it is used from. Changing verbs need `CAP_NET_ADMIN` there;
-/// reading ones need nothing.
+/// It stays with that namespace, whichever thread uses it. Changes need `CAP_NET_ADMIN` there; reading needs no
+/// privilege.
+///
+/// ```
+/// use lvs_core::net::Net;
+/// let mut net = Net::open()?;
+/// for link in net.links()? {
+///     println!("{}: {} bytes", link.name, link.mtu);
+/// }
+/// # Ok::<(), lvs_core::Error>(())
+/// ```
 ///
 /// ```no_run
 /// use lvs_core::net::{Address, Net};
 /// let mut net = Net::open()?;
 /// let vip = Address::new("eth0".parse()?, "172.16.5.11/16".parse()?);
 /// net.add_address(&vip)?;
-/// for address in net.addresses()? {
-///     println!("{}", address.id);
-/// }
+/// assert!(net.addresses()?.iter().any(|address| address.id == vip.id));
 /// net.delete_address(&vip.id)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -42,31 +49,29 @@ impl Net {
     /// Opens the handle of the calling thread's network namespace.
     ///
     /// # Errors
-    /// The kernel has no rtnetlink to give, or the process no file descriptor left.
+    /// The kernel has no rtnetlink, or the process has no file descriptor left.
     pub fn open() -> Result<Self> {
         let conn = Conn::open(NETLINK_ROUTE)?;
         Ok(Self { conn })
     }
 
-    /// All interfaces, by number upwards. One whose name is not printable ASCII is left out.
+    /// Returns all interfaces in the order of their numbers. One whose name is not printable ASCII is left out.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn links(&mut self) -> Result<Vec<Link>> {
-        let operation = Operation::new("list interfaces", "");
-        let replies = self
-            .conn
-            .dump(&operation, RTM_GETLINK, &message::link::list())?;
-        let links = replies.iter().filter(|reply| reply.kind == RTM_NEWLINK);
-        Ok(links
-            .filter_map(|reply| message::link::decode(&reply.payload))
+        let list = message::link::list();
+        let replies = self.list("list interfaces", RTM_GETLINK, RTM_NEWLINK, &list)?;
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::link::decode(payload))
             .collect())
     }
 
-    /// One interface.
+    /// Returns one interface.
     ///
     /// # Errors
-    /// There is none of that name ([`Error::is_not_found`]); the advice lists those that there are.
+    /// There is none of that name ([`Error::is_not_found`]); the hint lists the existing ones.
     pub fn link(&mut self, name: &IfName) -> Result<Link> {
         self.find(&Operation::new("look up interface", name), name)
     }
@@ -86,10 +91,10 @@ impl Net {
         self.change_link(operation, RTM_SETLINK, 0, &message::link::set_up(index, up))
     }
 
-    /// Sets the largest packet of an interface, in bytes.
+    /// Sets the MTU of an interface, in bytes.
     ///
     /// # Errors
-    /// No such interface, no privilege, or a size its driver does not take.
+    /// No such interface, no privilege, or a size that its driver refuses.
     pub fn set_mtu(&mut self, name: &IfName, mtu: u32) -> Result<()> {
         let operation = Operation::new("set MTU", format!("{mtu} of interface {name}"));
         let index = self.index(&operation, name)?;
@@ -101,10 +106,10 @@ impl Net {
         )
     }
 
-    /// Puts an interface into a bridge or bond, or takes it out.
+    /// Adds an interface to a bridge or bond, or removes it from one.
     ///
     /// # Errors
-    /// No such interface, no privilege, or the controller is none.
+    /// No such interface, no privilege, or the controller is neither bridge nor bond.
     #[doc(alias("master", "bridge port"))]
     pub fn set_controller(&mut self, name: &IfName, controller: Option<&IfName>) -> Result<()> {
         let object = controller.map_or_else(|| "none".to_owned(), ToString::to_string);
@@ -118,29 +123,28 @@ impl Net {
         self.change_link(operation, RTM_SETLINK, 0, &payload)
     }
 
-    /// Makes a bridge, set down.
+    /// Makes a bridge, which is down at first.
     ///
     /// # Errors
-    /// The name is taken ([`Error::is_already_exists`]), no privilege, or no bridges in this kernel.
+    /// The name is in use ([`Error::is_already_exists`]), no privilege, or no bridges in this kernel.
     pub fn add_bridge(&mut self, name: &IfName) -> Result<()> {
         let operation = Operation::new("add bridge", name);
         self.change_link(operation, RTM_NEWLINK, NEW, &message::link::bridge(name))
     }
 
-    /// Makes a dummy interface, set down: one that carries addresses and drops packets.
+    /// Makes a dummy interface, which carries addresses, drops packets and is down at first.
     ///
     /// # Errors
-    /// The name is taken ([`Error::is_already_exists`]), no privilege, or no dummies in this kernel.
+    /// The name is in use ([`Error::is_already_exists`]), no privilege, or no dummies in this kernel.
     pub fn add_dummy(&mut self, name: &IfName) -> Result<()> {
         let operation = Operation::new("add dummy interface", name);
         self.change_link(operation, RTM_NEWLINK, NEW, &message::link::dummy(name))
     }
 
-    /// Makes two interfaces joined by a cable, set down; the peer in another network namespace, if one
-    /// is given.
+    /// Makes a veth pair, both ends down at first; the peer in another network namespace, if one is given.
     ///
     /// # Errors
-    /// A name is taken ([`Error::is_already_exists`]), no privilege, or no veth in this kernel.
+    /// A name is in use ([`Error::is_already_exists`]), no privilege, or no veth in this kernel.
     pub fn add_veth(
         &mut self,
         name: &IfName,
@@ -148,81 +152,74 @@ impl Net {
         peer_netns: Option<BorrowedFd<'_>>,
     ) -> Result<()> {
         let operation = Operation::new("add veth", format!("{name} with peer {peer}"));
-        let netns = peer_netns.map(|fd| fd.as_raw_fd());
-        let payload = message::link::veth(name, peer, netns);
+        let payload = message::link::veth(name, peer, peer_netns.map(|fd| fd.as_raw_fd()));
         self.change_link(operation, RTM_NEWLINK, NEW, &payload)
     }
 
-    /// Makes a tunnel device, set down. Of a [standing](Tunnel::is_standing) one the kernel loads the
-    /// module if it can, and the device comes of itself: it being there is no error.
+    /// Makes a tunnel device, which is down at first. For the [kernel's own](Tunnel::is_standing) device the
+    /// kernel loads the module if it can and makes the device by itself: that it exists already is no error.
     ///
     /// # Errors
-    /// The name is taken, or another device takes the same packets ([`Error::is_already_exists`]); no
+    /// The name is in use, or another device receives the same packets ([`Error::is_already_exists`]); no
     /// privilege; or no module for such tunnels in this kernel.
     pub fn add_tunnel(&mut self, tunnel: &Tunnel) -> Result<()> {
         let operation = Operation::new("add tunnel", format!("{} ({})", tunnel.name, tunnel.kind));
         let payload = message::tunnel::add(tunnel);
-        let answer = self.conn.request(&operation, RTM_NEWLINK, NEW, &payload);
-        match answer {
+        match self.conn.request(&operation, RTM_NEWLINK, NEW, &payload) {
+            Ok(_) => Ok(()),
             Err(error) if error.is_already_exists() && tunnel.is_standing() => {
                 self.link(&tunnel.name).map(drop)
             }
-            answer => answer
-                .map(drop)
-                .map_err(|error| advice::tunnel(error, tunnel)),
+            Err(error) => Err(errno::tunnel(error, tunnel)),
         }
     }
 
-    /// The tunnel devices of kinds that are known, by number upwards.
+    /// Returns the tunnel devices of the known [kinds](super::TunnelKind), in the order of their numbers.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn tunnels(&mut self) -> Result<Vec<Tunnel>> {
-        let operation = Operation::new("list tunnels", "");
-        let replies = self
-            .conn
-            .dump(&operation, RTM_GETLINK, &message::link::list())?;
-        let links = replies.iter().filter(|reply| reply.kind == RTM_NEWLINK);
-        Ok(links
-            .filter_map(|reply| message::tunnel::decode(&reply.payload))
+        let list = message::link::list();
+        let replies = self.list("list tunnels", RTM_GETLINK, RTM_NEWLINK, &list)?;
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::tunnel::decode(payload))
             .collect())
     }
 
-    /// Deletes a virtual interface, with its peer where it is a veth.
+    /// Deletes a virtual interface, and its peer where it is a veth.
     ///
     /// # Errors
-    /// No such interface, no privilege, or the interface is real.
+    /// No such interface, no privilege, or the interface is not a virtual one.
     pub fn delete_link(&mut self, name: &IfName) -> Result<()> {
         let operation = Operation::new("delete interface", name);
         let index = self.index(&operation, name)?;
         self.change_link(operation, RTM_DELLINK, 0, &message::link::numbered(index))
     }
 
-    /// All addresses of both families in the kernel's order, those that it made itself included.
+    /// Returns all addresses of both families in the kernel's order, including those that it made itself.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn addresses(&mut self) -> Result<Vec<Address>> {
-        let operation = Operation::new("list addresses", "");
-        let replies = self
-            .conn
-            .dump(&operation, RTM_GETADDR, &message::address::list())?;
+        let list = message::address::list();
+        let replies = self.list("list addresses", RTM_GETADDR, RTM_NEWADDR, &list)?;
         let names = self.names()?;
-        let addresses = replies.iter().filter(|reply| reply.kind == RTM_NEWADDR);
-        Ok(addresses
-            .filter_map(|reply| message::address::decode(&reply.payload, &names))
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::address::decode(payload, &names))
             .collect())
     }
 
-    /// Adds an address. The kernel adds the route to its network and, for IPv6, checks for duplicates
-    /// unless told not to; no broadcast address is made up.
+    /// Adds an address. The kernel adds the route to its network and, for IPv6, checks for duplicates unless
+    /// told not to; no broadcast address is derived.
     ///
     /// # Errors
-    /// It is there already ([`Error::is_already_exists`]; label and broadcast cannot be changed in
-    /// place), no such interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
+    /// It exists already ([`Error::is_already_exists`]; label and broadcast cannot be changed in place), no
+    /// such interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
     pub fn add_address(&mut self, address: &Address) -> Result<()> {
         let operation = Operation::new("add address", &address.id);
-        if let Some(problem) = advice::problem(address) {
+        if let Some(problem) = address.problem() {
             return Err(Error::invalid(operation, problem));
         }
         let index = self.index(&operation, &address.id.interface)?;
@@ -232,11 +229,11 @@ impl Net {
 
     /// Deletes exactly this address: interface, address and prefix length must agree.
     ///
-    /// Deleting the first IPv4 address of a network takes those added later to the same network with
-    /// it, unless `promote_secondaries` is on.
+    /// With the first IPv4 address of a network the kernel also removes those added later to the same network,
+    /// unless `promote_secondaries` is on.
     ///
     /// # Errors
-    /// It is not there or there is no such interface ([`Error::is_not_found`]), or no privilege.
+    /// It does not exist or there is no such interface ([`Error::is_not_found`]), or no privilege.
     pub fn delete_address(&mut self, id: &AddressId) -> Result<()> {
         let operation = Operation::new("delete address", id);
         let index = self.index(&operation, &id.interface)?;
@@ -244,22 +241,20 @@ impl Net {
         self.change_address(operation, RTM_DELADDR, 0, &payload, id)
     }
 
-    /// The unicast routes of the main table, both families, in the kernel's order, those that it made
-    /// itself included.
+    /// Returns the unicast routes of the main table, of both families, in the kernel's order, including those
+    /// that it made itself.
     ///
     /// A route with several next hops is listed without gateway and interface.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn routes(&mut self) -> Result<Vec<Route>> {
-        let operation = Operation::new("list routes", "");
-        let replies = self
-            .conn
-            .dump(&operation, RTM_GETROUTE, &message::route::list())?;
+        let list = message::route::list();
+        let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list)?;
         let names = self.names()?;
-        let routes = replies.iter().filter(|reply| reply.kind == RTM_NEWROUTE);
-        Ok(routes
-            .filter_map(|reply| message::route::decode(&reply.payload, &names))
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::route::decode(payload, &names))
             .collect())
     }
 
@@ -273,26 +268,24 @@ impl Net {
         self.put_route("add route", NEW, route)
     }
 
-    /// Adds a route, or puts it in the place of the one to the same destination with the same metric,
-    /// in one step.
+    /// Adds a route, or replaces the one to the same destination with the same metric, in one step.
     ///
     /// # Errors
-    /// Those of [`add_route`](Self::add_route), but for the first.
+    /// Those of [`add_route`](Self::add_route), except the first.
     pub fn replace_route(&mut self, route: &Route) -> Result<()> {
         self.put_route("replace route", NLM_F_CREATE | NLM_F_REPLACE, route)
     }
 
-    /// Deletes a route. Destination and metric must agree, and gateway, interface and protocol where
-    /// the argument has them.
+    /// Deletes a route. Destination and metric must agree, and gateway, interface and protocol where the
+    /// argument has them.
     ///
     /// # Errors
-    /// It is not there ([`Error::is_not_found`]), no such interface, or no privilege.
+    /// It does not exist ([`Error::is_not_found`]), no such interface, or no privilege.
     pub fn delete_route(&mut self, route: &Route) -> Result<()> {
         let operation = Operation::new("delete route", route);
-        // The kernel reads metric 0 of an IPv4 deletion as "any", and would take a neighbour's route.
+        // The kernel reads metric 0 of an IPv4 deletion as "any", and would delete a route with another metric.
         if route.id.metric == 0 && !self.routes()?.iter().any(|found| found.id == route.id) {
-            let error = Error::kernel(operation, ESRCH, None);
-            return Err(advice::route(error, route));
+            return Err(errno::route(Error::kernel(operation, ESRCH, None), route));
         }
         let index = self.route_index(&operation, route)?;
         let payload = message::route::delete(route, index);
@@ -313,8 +306,10 @@ impl Net {
         flags: u16,
         payload: &[u8],
     ) -> Result<()> {
-        let answer = self.conn.request(&operation, kind, flags, payload);
-        answer.map(drop).map_err(advice::link)
+        self.conn
+            .request(&operation, kind, flags, payload)
+            .map(drop)
+            .map_err(errno::link)
     }
 
     fn change_address(
@@ -325,8 +320,10 @@ impl Net {
         payload: &[u8],
         id: &AddressId,
     ) -> Result<()> {
-        let answer = self.conn.request(&operation, kind, flags, payload);
-        answer.map(drop).map_err(|error| advice::address(error, id))
+        self.conn
+            .request(&operation, kind, flags, payload)
+            .map(drop)
+            .map_err(|error| errno::address(error, id))
     }
 
     fn change_route(
@@ -337,14 +334,32 @@ impl Net {
         payload: &[u8],
         route: &Route,
     ) -> Result<()> {
-        let answer = self.conn.request(&operation, kind, flags, payload);
-        answer
+        self.conn
+            .request(&operation, kind, flags, payload)
             .map(drop)
-            .map_err(|error| advice::route(error, route))
+            .map_err(|error| errno::route(error, route))
     }
 
-    /// Read *after* addresses or routes, so that an interface made in between is known, and one that
-    /// is missing has taken its addresses with it.
+    /// Dumps, and returns the payloads of the messages of type `kind`.
+    fn list(
+        &mut self,
+        verb: &'static str,
+        request: u16,
+        kind: u16,
+        payload: &[u8],
+    ) -> Result<Vec<Vec<u8>>> {
+        let replies = self
+            .conn
+            .dump(&Operation::new(verb, ""), request, payload)?;
+        Ok(replies
+            .into_iter()
+            .filter(|reply| reply.kind == kind)
+            .map(|reply| reply.payload)
+            .collect())
+    }
+
+    /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface
+    /// made in between is known, and the addresses of a missing one no longer exist.
     fn names(&mut self) -> Result<Names> {
         Ok(self
             .links()?
@@ -354,8 +369,11 @@ impl Net {
     }
 
     fn route_index(&mut self, operation: &Operation, route: &Route) -> Result<Option<u32>> {
-        let name = route.interface.as_ref();
-        name.map(|name| self.index(operation, name)).transpose()
+        route
+            .interface
+            .as_ref()
+            .map(|name| self.index(operation, name))
+            .transpose()
     }
 
     fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {
@@ -363,10 +381,10 @@ impl Net {
     }
 
     fn find(&mut self, operation: &Operation, name: &IfName) -> Result<Link> {
-        let answer = self
+        match self
             .conn
-            .request(operation, RTM_GETLINK, 0, &message::link::named(name));
-        match answer {
+            .request(operation, RTM_GETLINK, 0, &message::link::named(name))
+        {
             Ok(replies) => replies
                 .iter()
                 .find_map(|reply| message::link::decode(&reply.payload))
@@ -377,8 +395,8 @@ impl Net {
                     )
                 }),
             Err(error) if error.errno() == Some(ENODEV) => {
-                let there = self.links().unwrap_or_default();
-                Err(error.advise(advice::interfaces(name, &there)))
+                let existing = self.links().unwrap_or_default();
+                Err(error.advise(errno::no_interface(name, &existing)))
             }
             Err(error) => Err(error),
         }

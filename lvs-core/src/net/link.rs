@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::InvalidValue;
 use crate::name::IfName;
 
-/// A hardware address of 6 bytes.
+/// Holds a hardware address of 6 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MacAddress(pub [u8; 6]);
@@ -23,11 +23,9 @@ impl fmt::Display for MacAddress {
 impl FromStr for MacAddress {
     type Err = InvalidValue;
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let bytes: Option<Vec<u8>> = text
-            .split(':')
+        text.split(':')
             .map(|byte| u8::from_str_radix(byte, 16).ok())
-            .collect();
-        bytes
+            .collect::<Option<Vec<_>>>()
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
             .ok_or_else(|| InvalidValue::new("MAC address", text, "is not like 02:00:00:00:00:01"))
@@ -36,16 +34,16 @@ impl FromStr for MacAddress {
 
 crate::text::serde_as_text!(MacAddress);
 
-/// An interface as the kernel reports it.
+/// Describes an interface as the kernel reports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Link {
-    /// The kernel's number of it.
+    /// The kernel's number of the interface.
     pub index: u32,
-    /// Its name.
+    /// The name.
     pub name: IfName,
-    /// Whether it is set up (IFF_UP), whatever the cable says.
+    /// Whether it is set up (`IFF_UP`), with or without a carrier.
     pub up: bool,
-    /// The largest packet in bytes.
+    /// The size of the largest packet in bytes.
     pub mtu: u32,
     /// The hardware address of an Ethernet-like interface.
     pub mac: Option<MacAddress>,

@@ -1,14 +1,18 @@
-//! Interfaces, addresses and routes of one network namespace.
+//! Interfaces, addresses, routes and tunnels of one network namespace, and which hosts answer for an address.
+//!
+//! [`Net`] reads and changes them over rtnetlink, [`Fou`] the UDP ports of GUE. [`arp`] and [`ndp`] ask a link
+//! who has an address, and [`announce()`] tells it.
 
 mod address;
-mod advice;
 mod announce;
 pub mod arp;
+mod errno;
 pub(crate) mod fou;
 mod handle;
 mod link;
 pub(crate) mod message;
 pub mod ndp;
+mod packet_socket;
 mod route;
 mod tunnel;
 

@@ -1,13 +1,13 @@
-//! Who answers for an IPv6 address on a network: what [`arp`](super::arp) is for IPv4.
+//! Which hosts answer for an IPv6 address on a network: what [`arp`](super::arp) is for IPv4.
 //!
 //! For IPv6 there is no `arp_ignore`, and none is needed: an interface answers only for its own
-//! addresses, so a virtual IP on `lo` is nobody's answer. One on a network interface is.
+//! addresses, so a virtual IP on `lo` is not answered for. One on a network interface is.
 
 use std::net::Ipv6Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::MacAddress;
-use super::arp::{QUESTIONS, ask, link_address, listen, open, refused};
+use super::packet_socket::PacketSocket;
 use crate::error::{Operation, Result};
 use crate::name::IfName;
 
@@ -15,46 +15,37 @@ use crate::name::IfName;
 const IPV6: [u8; 2] = [0x86, 0xdd];
 /// `IPPROTO_ICMPV6`.
 const ICMPV6: u8 = 58;
-/// The hop limit that proves that no router sent it on.
-const HERE: u8 = 255;
+/// The hop limit that proves that no router forwarded the packet.
+const ON_LINK: u8 = 255;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 /// The option that names the target's hardware address, and its length in units of 8 bytes.
 const TARGET_ADDRESS: [u8; 2] = [2, 1];
-/// All nodes of a network.
-const EVERYBODY: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-/// What an advertisement says of itself: its sender is a router; it replaces what is known.
+/// The group of all nodes on a network.
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// The flag of an advertisement whose sender is a router.
 const ROUTER: u8 = 0x80;
+/// The flag of an advertisement that replaces what neighbours have cached.
 const OVERRIDE: u8 = 0x20;
 
-/// Asks on an interface who has `ip`, and returns the hardware address of everybody who answers within
-/// `wait`, each once, the fastest first.
+/// Asks on an interface who has `ip`, and returns the hardware addresses that answer within `wait`, each
+/// once, the fastest first.
 ///
-/// It asks as nobody (source `::`, as duplicate address detection does), so no neighbour's table
-/// changes. In the calling thread's network namespace; needs `CAP_NET_RAW`.
+/// The question has the source `::` (as duplicate address detection has), so no neighbour's table changes.
+/// It asks in the calling thread's network namespace and needs `CAP_NET_RAW`.
 ///
 /// # Errors
 /// Those of [`arp::probe`](super::arp::probe).
 pub fn probe(interface: &IfName, ip: Ipv6Addr, wait: Duration) -> Result<Vec<MacAddress>> {
     let operation = Operation::new("ask who has", format!("{ip} on {interface}"));
-    let link = link_address(&operation, interface)?;
-    let mac = link.addr().map(MacAddress).unwrap_or(MacAddress([0; 6]));
-    let failed = |errno| refused(operation.clone(), errno, interface);
-    let socket = open(&link).map_err(failed)?;
-    let question = solicitation(mac, ip);
-    let mut owners = Vec::new();
-    for _ in 0..QUESTIONS {
-        ask(&socket, &question).map_err(failed)?;
-        let until = Instant::now() + wait / QUESTIONS;
-        let answer = |bytes: &[u8]| advertised(bytes, ip);
-        listen(&socket, until, answer, &mut owners).map_err(failed)?;
-    }
-    Ok(owners)
+    let socket = PacketSocket::open(operation, interface)?;
+    let question = solicitation(socket.mac(), ip);
+    socket.ask(&question, wait, |bytes| advertised(bytes, ip))
 }
 
-/// A neighbour solicitation in its frame (RFC 4861): Ethernet 14 bytes, IPv6 40, ICMPv6 24.
+/// Returns a neighbour solicitation in its frame (RFC 4861): Ethernet 14 bytes, IPv6 40, ICMPv6 24.
 ///
-/// It goes to the group of all who have an address that ends like this one.
+/// It goes to the group of all nodes with an address that ends like this one.
 fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
     let [.., a, b, c] = ip.octets();
     let group = Ipv6Addr::new(
@@ -72,18 +63,18 @@ fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
     frame(mac, Ipv6Addr::UNSPECIFIED, group, message)
 }
 
-/// An unsolicited neighbour advertisement in its frame: "`ip` is here", to everybody; the hardware
-/// address is in an option of 8 bytes.
+/// Returns an unsolicited neighbour advertisement of `ip` to all nodes, in its frame; the hardware address
+/// is in an option of 8 bytes.
 pub(super) fn advertisement(mac: MacAddress, ip: Ipv6Addr, is_router: bool) -> Vec<u8> {
     let router = if is_router { ROUTER } else { 0 };
     let mut message = vec![ADVERTISEMENT, 0, 0, 0, router | OVERRIDE, 0, 0, 0];
     message.extend(ip.octets());
     message.extend(TARGET_ADDRESS);
     message.extend(mac.0);
-    frame(mac, ip, EVERYBODY, message)
+    frame(mac, ip, ALL_NODES, message)
 }
 
-/// An ICMPv6 message to a group, with its checksum, in its frame.
+/// Returns an ICMPv6 message to a group, with its checksum, in its frame.
 fn frame(mac: MacAddress, source: Ipv6Addr, group: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
     let sum = checksum(source, group, &message).to_be_bytes();
     message.splice(2..4, sum);
@@ -92,14 +83,14 @@ fn frame(mac: MacAddress, source: Ipv6Addr, group: Ipv6Addr, mut message: Vec<u8
     frame.extend(mac.0);
     frame.extend(IPV6);
     // A message is a few dozen bytes.
-    frame.extend([0x60, 0, 0, 0, 0, message.len() as u8, ICMPV6, HERE]);
+    frame.extend([0x60, 0, 0, 0, 0, message.len() as u8, ICMPV6, ON_LINK]);
     frame.extend(source.octets());
     frame.extend(group.octets());
     frame.extend(message);
     frame
 }
 
-/// The Internet checksum over addresses, length, protocol and message.
+/// Returns the Internet checksum over addresses, length, protocol and message.
 fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let mut bytes = [source.octets(), destination.octets()].concat();
     bytes.extend([0, 0, 0, message.len() as u8, 0, 0, 0, ICMPV6]);
@@ -115,7 +106,8 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// Whose hardware address a neighbour advertisement for `ip` names; where it names none, its sender's.
+/// Returns the hardware address that a neighbour advertisement for `ip` names, or its sender's where it
+/// names none; `None` for any other frame.
 fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
     let (ethernet, rest) = frame.split_first_chunk::<14>()?;
     let [_, _, _, _, _, _, source @ .., _, _] = ethernet;
@@ -123,7 +115,7 @@ fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
     let (message, options) = rest.split_first_chunk::<24>()?;
     let target = message.last_chunk::<16>()?;
     let is_answer = ethernet.ends_with(&IPV6)
-        && header.get(6..8) == Some(&[ICMPV6, HERE])
+        && header.get(6..8) == Some(&[ICMPV6, ON_LINK])
         && message.starts_with(&[ADVERTISEMENT, 0])
         && *target == ip.octets();
     if !is_answer {
@@ -153,12 +145,12 @@ mod tests {
         assert_eq!(frame[54..56], [136, 0]);
         assert_eq!(frame[58], 0xa0);
         assert_eq!(frame[78..], [2, 1, 2, 0, 0, 0, 0, 1]);
-        assert_eq!(checksum(ip(), EVERYBODY, &frame[54..]), 0);
+        assert_eq!(checksum(ip(), ALL_NODES, &frame[54..]), 0);
         assert_eq!(advertised(&frame, ip()), Some(MAC));
         assert_eq!(super::advertisement(MAC, ip(), false)[58], 0x20);
     }
 
-    /// The answer of another machine, made of the question.
+    /// The answer of another host, made from the question.
     fn advertisement() -> Vec<u8> {
         let mut frame = solicitation(MAC, ip());
         frame[54] = ADVERTISEMENT;

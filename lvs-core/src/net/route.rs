@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 use super::Scope;
 use crate::name::IfName;
 
-/// What makes two routes the same one in the kernel's main table: destination and metric.
+/// Identifies a route in the kernel's main table: the destination and the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RouteId {
     /// The destination network; `0.0.0.0/0` or `::/0` is the default route.
     pub destination: IpNet,
-    /// The kernel's priority: the lowest wins. 0 is what a route has that was added without one (the
-    /// kernel's 0 for IPv4 and its 1024 for IPv6, so that both families read alike).
+    /// The kernel's priority: the lowest wins. A route that was added without one has 0 (the kernel's 0 for
+    /// IPv4 and its 1024 for IPv6, so that both families read alike).
     pub metric: u32,
 }
 
 impl RouteId {
-    /// Whether it is the default route.
+    /// Returns whether this is the default route.
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.destination.prefix_len() == 0
     }
 }
 
-/// `default` is that of IPv4; that of IPv6 is `::/0`.
+/// Writes the default route of IPv4 as `default`, and that of IPv6 as `::/0`.
 impl fmt::Display for RouteId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_default() && self.destination.addr().is_ipv4() {
@@ -43,30 +43,30 @@ impl fmt::Display for RouteId {
     }
 }
 
-/// A unicast route of the main table.
+/// Describes a unicast route of the main table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Route {
-    /// Destination and metric.
+    /// The destination and the metric.
     pub id: RouteId,
     /// The next hop; none for a directly connected destination.
     pub gateway: Option<IpAddr>,
-    /// The interface it leaves by; when adding, `None` lets the kernel find it by the gateway.
+    /// The interface that packets leave by; when adding, `None` lets the kernel find it by the gateway.
     pub interface: Option<IfName>,
     /// The source address for packets of this host.
     pub source: Option<IpAddr>,
     /// How far the destination is. IPv4 only: to the kernel every IPv6 route is [`Scope::GLOBAL`].
     pub scope: Scope,
-    /// Who added it: 2 the kernel, 3 at boot, 4 an operator, 76 ours.
+    /// What added it: 2 the kernel, 3 the boot, 4 an operator, 76 lvs-core.
     pub protocol: u8,
-    /// The largest TCP segment in bytes that this machine asks of whom it reaches by this route; `None`
-    /// follows from the interface's MTU.
+    /// The largest TCP segment in bytes that this host asks its peers on this route for; `None` lets it follow
+    /// from the interface's MTU.
     #[doc(alias = "MSS")]
     #[serde(default)]
     pub advmss: Option<u32>,
 }
 
 impl Route {
-    /// A route by a gateway, of metric 0.
+    /// Returns a route by a gateway, with metric 0.
     #[must_use]
     pub const fn via(destination: IpNet, gateway: IpAddr) -> Self {
         Self {

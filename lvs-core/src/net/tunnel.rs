@@ -1,4 +1,4 @@
-//! Devices that unwrap what a director has wrapped.
+//! Devices that decapsulate what a director has encapsulated.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ipvs::Family;
 use crate::name::IfName;
 
-/// What a tunnel device unwraps; the text is the kernel's word for such a device.
+/// Tells what a tunnel device decapsulates; the text is the kernel's word for such a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TunnelKind {
@@ -19,17 +19,17 @@ pub enum TunnelKind {
     Sit,
     /// IPv6 or IPv4 in IPv6.
     Ip6tnl,
-    /// Either in GRE in IPv4.
+    /// IPv4 or IPv6 in GRE in IPv4.
     Gre,
-    /// Either in GRE in IPv6.
+    /// IPv4 or IPv6 in GRE in IPv6.
     Ip6gre,
 }
 
 impl TunnelKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 5] = [Self::Ipip, Self::Sit, Self::Ip6tnl, Self::Gre, Self::Ip6gre];
 
-    /// The kernel's word for it, as in `ip link add type ipip`.
+    /// Returns the kernel's word for the kind, as in `ip link add type ipip`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl TunnelKind {
         }
     }
 
-    /// The kernel module that has it.
+    /// Returns the name of the kernel module for the kind.
     #[must_use]
     pub const fn module(self) -> &'static str {
         match self {
@@ -53,9 +53,9 @@ impl TunnelKind {
         }
     }
 
-    /// The device that appears in every network namespace when the module is loaded, and that takes
-    /// packets from everybody; `None` for GRE, where that device could not be told of checksums.
-    /// `ip6tnl0` takes IPv6 only.
+    /// Returns the device that the kernel makes in every network namespace when the module is loaded, and that
+    /// receives packets from every sender; `None` for GRE, where checksums cannot be configured on that device.
+    /// `ip6tnl0` decapsulates IPv6 only.
     #[must_use]
     pub const fn standing(self) -> Option<IfName> {
         match self {
@@ -66,7 +66,7 @@ impl TunnelKind {
         }
     }
 
-    /// The name of a device of this kind that is made by lvs-core: `lvs-gre`.
+    /// Returns the name of a device of this kind that lvs-core makes: `lvs-gre`.
     #[must_use]
     pub const fn made(self) -> IfName {
         IfName::fixed(match self {
@@ -78,7 +78,7 @@ impl TunnelKind {
         })
     }
 
-    /// The family of the outer packet.
+    /// Returns the family of the outer packet.
     #[must_use]
     pub const fn outer(self) -> Family {
         match self {
@@ -87,7 +87,7 @@ impl TunnelKind {
         }
     }
 
-    /// By the kernel's word for it.
+    /// Returns the kind with this word of the kernel's.
     pub(crate) fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -99,22 +99,22 @@ impl fmt::Display for TunnelKind {
     }
 }
 
-/// A device that unwraps packets from whoever sends them to this machine.
+/// Describes a device that decapsulates packets from any sender to this host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tunnel {
     /// The interface.
     pub name: IfName,
-    /// What it unwraps.
+    /// What it decapsulates.
     pub kind: TunnelKind,
-    /// The address of this machine to which packets come; `None` is any.
+    /// The address of this host to which packets are sent; `None` is any.
     pub local: Option<IpAddr>,
-    /// GRE only: whether packets must carry a checksum. One that has it drops packets without, and one
-    /// that has it not drops packets with it.
+    /// Whether packets must carry a checksum, GRE only. With it the device drops packets without a checksum,
+    /// and without it those with one.
     pub checksum: bool,
 }
 
 impl Tunnel {
-    /// A device for packets to any address, without checksum.
+    /// Returns a device for packets to any address, without checksum.
     #[must_use]
     pub const fn new(name: IfName, kind: TunnelKind) -> Self {
         Self {
@@ -125,7 +125,7 @@ impl Tunnel {
         }
     }
 
-    /// Whether it is the one that the kernel makes by itself and that cannot be deleted: `tunl0`.
+    /// Returns whether this is the device that the kernel makes by itself and that cannot be deleted: `tunl0`.
     #[must_use]
     pub fn is_standing(&self) -> bool {
         self.kind.standing().as_ref() == Some(&self.name)

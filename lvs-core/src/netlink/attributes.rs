@@ -7,14 +7,14 @@ const NESTED: u16 = 1 << 15;
 /// `NLA_TYPE_MASK`: the type without `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`.
 const KIND: u16 = 0x3fff;
 
-/// The next multiple of 4, to which everything in netlink is aligned.
+/// Returns the next multiple of 4, to which all parts of a netlink message are aligned.
 pub(crate) const fn align(length: usize) -> usize {
     length.saturating_add(3) & !3
 }
 
-/// The attributes of a list as `(type without flags, value)`, in wire order.
+/// Iterates over the attributes of a list as `(type without flags, value)`, in wire order.
 ///
-/// Ends where no whole attribute follows: the kernel too ignores trailing garbage.
+/// It ends where no whole attribute follows: the kernel too ignores trailing garbage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attributes<'a>(&'a [u8]);
 
@@ -36,32 +36,32 @@ impl<'a> Iterator for Attributes<'a> {
     }
 }
 
-/// The first byte.
+/// Reads the first byte.
 pub(crate) fn read_u8(value: &[u8]) -> Option<u8> {
     value.first().copied()
 }
 
-/// The first 2 bytes in host order. Longer values are fine: the kernel reads the first bytes too.
+/// Reads the first 2 bytes in host order. Longer values are allowed: the kernel reads the first bytes too.
 pub(crate) fn read_u16(value: &[u8]) -> Option<u16> {
     value.first_chunk().map(|bytes| u16::from_ne_bytes(*bytes))
 }
 
-/// The first 2 bytes in network order.
+/// Reads the first 2 bytes in network order.
 pub(crate) fn read_be16(value: &[u8]) -> Option<u16> {
     value.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
 }
 
-/// The first 4 bytes in host order.
+/// Reads the first 4 bytes in host order.
 pub(crate) fn read_u32(value: &[u8]) -> Option<u32> {
     value.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
 }
 
-/// The first 8 bytes in host order.
+/// Reads the first 8 bytes in host order.
 pub(crate) fn read_u64(value: &[u8]) -> Option<u64> {
     value.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
 }
 
-/// The text before the first NUL, if it is UTF-8.
+/// Reads the text before the first NUL, if it is UTF-8.
 pub(crate) fn read_str(value: &[u8]) -> Option<&str> {
     let end = value.iter().position(|&byte| byte == 0);
     str::from_utf8(value.get(..end.unwrap_or(value.len()))?).ok()
@@ -78,7 +78,7 @@ impl<'a> Writer<'a> {
         Self { out }
     }
 
-    /// One attribute; the value must be shorter than 64 KiB, as every value here is.
+    /// Appends one attribute; the value must be shorter than 64 KiB, as every value here is.
     #[inline]
     pub(crate) fn put_bytes(&mut self, kind: u16, value: &[u8]) {
         let length = HEADER.saturating_add(value.len());
@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
         self.put_bytes(kind, &value.to_ne_bytes());
     }
 
-    /// The text and its closing NUL.
+    /// Appends a text and its closing NUL.
     pub(crate) fn put_str(&mut self, kind: u16, value: &str) {
         let start = self.begin(kind);
         self.out.extend_from_slice(value.as_bytes());
@@ -120,12 +120,12 @@ impl<'a> Writer<'a> {
         self.end(start);
     }
 
-    /// A list of attributes as the value of one, marked as such.
+    /// Appends a list of attributes as the value of one, marked with `NLA_F_NESTED`.
     pub(crate) fn nested(&mut self, kind: u16, inner: impl FnOnce(&mut Writer<'_>)) {
         self.plain_nest(kind | NESTED, inner);
     }
 
-    /// A list of attributes as the value of one, without the mark: how the kernel sends many.
+    /// Appends a list of attributes as the value of one, without the mark: how the kernel sends many.
     pub(crate) fn plain_nest(&mut self, kind: u16, inner: impl FnOnce(&mut Writer<'_>)) {
         let start = self.begin(kind);
         inner(&mut Writer::new(self.out));

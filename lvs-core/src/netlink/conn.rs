@@ -1,4 +1,4 @@
-//! A netlink socket and the loop around it; the only file here that waits for anything.
+//! A netlink socket and the loop around it; the only file here that waits.
 
 use std::io::IoSliceMut;
 use std::ops::ControlFlow;
@@ -16,33 +16,33 @@ use crate::error::{Cause, Error, Operation, Result};
 
 /// The receive buffer asked for; the kernel doubles it for its own accounting.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// A send of 96 KiB must fit, whatever the machine's default is.
+/// A send of 96 KiB must fit, with any default of the host.
 const SEND_BUFFER: usize = 192 << 10;
-/// How many datagrams one receive takes: a dump's data and its end, and of a long one some more.
+/// How many datagrams one receive takes: a dump's data and its end, and some more of a long dump.
 const AT_ONCE: usize = 4;
 /// Room for one datagram. Dumps come in datagrams of up to 32 KiB, and a smaller buffer on a later
 /// receive would cut them off.
 const DATAGRAM: usize = 64 << 10;
-/// What the kernel charges at most for the answer to one request.
+/// The most that the kernel charges to the receive buffer for the answer to one request.
 const ANSWER: usize = 1024;
-/// How long an answer may take: the kernel has executed a request when `send` returns, so this only
-/// runs out where an answer was lost.
+/// How long an answer may take: the kernel has executed a request when `send` returns, so this time only runs
+/// out where an answer was lost.
 const PATIENCE: TimeVal = TimeVal::new(5, 0);
-/// How often an interrupted dump is begun anew.
+/// How often an interrupted dump is started.
 const ROUNDS: usize = 8;
 
-/// A conversation with one netlink protocol of the kernel.
+/// Sends requests of one netlink protocol to the kernel and receives the answers.
 ///
-/// Not `Clone`: two owners would read each other's answers, and the vendor's socket closes its
+/// It is not `Clone`: two owners would read each other's answers, and the socket of netlink-sys closes its
 /// descriptor with the first clone that is dropped.
 pub(crate) struct Conn {
     socket: Socket,
     sequence: u32,
     receive_buffer: usize,
-    /// Room for [`AT_ONCE`] datagrams. Memory that no datagram ever reaches is never real.
+    /// Room for [`AT_ONCE`] datagrams. Memory that no datagram ever reaches is never allocated by the kernel.
     buffer: Vec<u8>,
     room: usize,
-    /// The last exchange did not end as it should: answers to it may still come.
+    /// Whether the last exchange ended early, so that answers to it may still come.
     stale: bool,
 }
 
@@ -52,13 +52,13 @@ impl Conn {
         Self::with_room(protocol, DATAGRAM)
     }
 
-    /// A socket with room for datagrams of this size. The kernel fills the room up (to 32 KiB) when
-    /// it dumps, so this also says after which entries a dump is cut; a single message must fit.
+    /// Opens a socket with room for datagrams of this size. The kernel fills the room up (to 32 KiB) when it
+    /// dumps, so this also decides after which entries a dump is cut; a single message must fit.
     pub(crate) fn with_room(protocol: isize, room: usize) -> Result<Self> {
         let failed = |error| Error::io(Operation::new("open netlink socket", ""), error);
         let mut socket = Socket::new(protocol).map_err(failed)?;
         socket.bind_auto().map_err(failed)?;
-        // Connected to the kernel, nobody else's datagrams get in.
+        // Connected to the kernel, the socket receives no datagrams from other senders.
         socket.connect(&SocketAddr::new(0, 0)).map_err(failed)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &PATIENCE).map_err(|e| failed(e.into()))?;
         // Old kernels have neither; answers are understood with and without.
@@ -76,7 +76,7 @@ impl Conn {
         })
     }
 
-    /// One request with ACK; the data answers (may be none) or the kernel's refusal.
+    /// Sends one request with ACK, and returns the data answers (may be none) or the kernel's refusal.
     pub(crate) fn request(
         &mut self,
         operation: &Operation,
@@ -88,7 +88,7 @@ impl Conn {
         answers(operation, exchange)
     }
 
-    /// One dump, begun again while the kernel says that the table changed under it.
+    /// Makes one dump, and starts it again while the kernel reports that the table changed meanwhile.
     pub(crate) fn dump(
         &mut self,
         operation: &Operation,
@@ -99,7 +99,8 @@ impl Conn {
         Ok(replies)
     }
 
-    /// As [`dump`](Self::dump), and in how many looks ([`Exchange::looks`]) the kernel took it.
+    /// Makes a dump as [`dump`](Self::dump) does, and returns in how many parts ([`Exchange::looks`]) the
+    /// kernel read the table.
     pub(crate) fn dump_looks(
         &mut self,
         operation: &Operation,
@@ -113,17 +114,16 @@ impl Conn {
                 return Ok((answers(operation, exchange)?, looks));
             }
         }
-        let seen = Vec::new();
-        Err(Error::new(operation.clone(), Cause::Unsettled { seen }))
+        Err(Error::new(operation.clone(), Cause::Unsettled))
     }
 
-    /// The size of the receive buffer, by the kernel's way of counting.
+    /// Returns the size of the receive buffer, as the kernel counts it.
     pub(crate) const fn receive_buffer(&self) -> usize {
         self.receive_buffer
     }
 
-    /// How many requests one send may carry: every one may fail, and the answers must fit the
-    /// receive buffer, or the last one, for which the exchange waits, would be lost.
+    /// Returns how many requests one send may carry: every one may fail, and the answers must fit the receive
+    /// buffer, or the last one, for which the exchange waits, would be lost.
     pub(crate) fn most_requests(&self) -> usize {
         (self.receive_buffer / ANSWER).max(1)
     }
@@ -163,8 +163,8 @@ impl Conn {
         }
     }
 
-    /// Throws away what an earlier exchange left behind. This also ends its dump, without which the
-    /// next one would be refused with `EBUSY`.
+    /// Discards the answers to an earlier exchange. This also ends its dump, or the next one would be refused
+    /// with `EBUSY`.
     fn drain(&mut self) {
         while self.stale {
             self.stale = match self.receive(MsgFlags::MSG_DONTWAIT) {
@@ -183,13 +183,13 @@ impl Conn {
         }
     }
 
-    /// Waits for one datagram and takes those that are there behind it, each into its room; tells
-    /// their lengths. While it takes one the kernel makes the next of a dump.
+    /// Waits for one datagram, receives it and those queued behind it, each into its room, and returns their
+    /// lengths. While one is received the kernel makes the next of a dump.
     fn receive(&mut self, flags: MsgFlags) -> Result<Vec<usize>, Cause> {
         let fd = self.socket.as_raw_fd();
         let flags = flags | MsgFlags::MSG_TRUNC | MsgFlags::from_bits_retain(MSG_WAITFORONE);
         loop {
-            // Not kept, for their raw pointers would tie this to a thread.
+            // Not kept, because their raw pointers would tie this to a thread.
             let mut headers = MultiHeaders::<()>::preallocate(AT_ONCE, None);
             let rooms = self.buffer.chunks_mut(self.room);
             let mut rooms: Vec<_> = rooms.map(|room| [IoSliceMut::new(room)]).collect();
@@ -204,7 +204,7 @@ impl Conn {
     }
 }
 
-/// A datagram in its room, if it was not too small for it.
+/// Returns a datagram in its room, or an error if the room was too small.
 fn whole(room: &[u8], length: usize) -> Result<&[u8], Cause> {
     let cut = || Cause::Decode(format!("a datagram of {length} bytes was cut off"));
     room.get(..length).ok_or_else(cut)
@@ -225,12 +225,12 @@ impl AsFd for Conn {
     }
 }
 
-/// The error of a refused request.
+/// Returns the error of a refused request.
 pub(crate) fn refused(operation: Operation, refusal: Refusal) -> Error {
     Error::kernel(operation, refusal.errno, refusal.text)
 }
 
-/// The answers to the only request of an exchange.
+/// Returns the answers to the only request of an exchange.
 fn answers(operation: &Operation, exchange: Exchange) -> Result<Vec<Reply>> {
     match exchange.refusals.into_iter().next() {
         Some((_, refusal)) => Err(refused(operation.clone(), refusal)),
@@ -238,7 +238,7 @@ fn answers(operation: &Operation, exchange: Exchange) -> Result<Vec<Reply>> {
     }
 }
 
-/// Makes the receive buffer as large as one may, and tells how large it is.
+/// Makes the receive buffer as large as is allowed, and returns its size.
 fn enlarge(socket: &Socket) -> usize {
     if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         // Without the privilege the kernel grants what net.core.rmem_max allows.
@@ -247,7 +247,7 @@ fn enlarge(socket: &Socket) -> usize {
     nix::sys::socket::getsockopt(socket, sockopt::RcvBuf).unwrap_or(0)
 }
 
-/// With the family that every kernel has, asked for a command that none has: no privilege is needed.
+/// The tests ask the family that every kernel has for a command that none has, which needs no privilege.
 #[cfg(test)]
 mod tests {
     use netlink_sys::protocols::NETLINK_GENERIC;
@@ -257,7 +257,7 @@ mod tests {
 
     const CONTROLLER: u16 = 0x10;
     const NO_SUCH_COMMAND: [u8; 4] = [99, 2, 0, 0];
-    /// `CTRL_CMD_GETFAMILY`, which as a dump lists all families.
+    /// `CTRL_CMD_GETFAMILY`, whose dump lists all families.
     const FAMILIES: [u8; 4] = [3, 2, 0, 0];
 
     fn refused_packet(count: usize) -> Packet {

@@ -1,7 +1,7 @@
-//! Which datagrams answer which request: the conversation without a socket.
+//! Which datagrams answer which request: the protocol without a socket.
 //!
-//! An [`Exchange`] is told what was sent and then fed with what comes in. Messages belong to it by
-//! their sequence number; everything else (late answers to a request that timed out) is skipped.
+//! An [`Exchange`] knows what was sent and is fed with the datagrams that arrive. Messages belong to it by
+//! their sequence number; all others (late answers to a request that timed out) are skipped.
 
 use std::ops::ControlFlow;
 
@@ -13,61 +13,61 @@ const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const OVERRUN: u16 = 4;
 
-/// `NLM_F_DUMP_INTR`: what is dumped changed meanwhile.
+/// `NLM_F_DUMP_INTR`: the dumped table changed meanwhile.
 const DUMP_INTERRUPTED: u16 = 0x10;
 /// `NLM_F_CAPPED`: an error carries the header of the failed request only.
 const CAPPED: u16 = 0x100;
-/// `NLM_F_ACK_TLVS`: attributes with the kernel's own words follow.
+/// `NLM_F_ACK_TLVS`: attributes with the kernel's own text follow.
 const ACK_TLVS: u16 = 0x200;
 /// `NLMSGERR_ATTR_MSG`.
 const MESSAGE: u16 = 1;
 
-/// A message of the kernel that carries data.
+/// Holds a message of the kernel that carries data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     /// `nlmsg_type`: the family, or the kind of an rtnetlink message.
     pub(crate) kind: u16,
-    /// Everything behind the netlink header.
+    /// All bytes behind the netlink header.
     pub(crate) payload: Vec<u8>,
 }
 
-/// The kernel's no.
+/// Holds the kernel's refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Positive.
+    /// The errno, positive.
     pub(crate) errno: i32,
     /// The message of the extended ack.
     pub(crate) text: Option<String>,
 }
 
-/// Why an exchange cannot go on.
+/// Tells why an exchange cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// The kernel says that it lost answers.
+    /// The kernel reports that it lost answers.
     Overrun,
     /// A message is shorter than its header or runs past its datagram.
     Malformed,
 }
 
-/// Requests that were sent together and what has come back for them.
+/// Collects the answers to requests that were sent together.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     first: u32,
     count: u32,
-    /// Data, in the order it came.
+    /// The data, in the order of arrival.
     pub(crate) replies: Vec<Reply>,
-    /// Who failed (place in the packet, from 0) and why, in the order it came.
+    /// The requests that failed (place in the packet, from 0) and why, in the order of arrival.
     pub(crate) refusals: Vec<(usize, Refusal)>,
-    /// A dump is to be read again, for the table changed under it.
+    /// Whether a dump has to be read again because the table changed meanwhile.
     pub(crate) interrupted: bool,
-    /// How many datagrams carried data. What came in one is one look at the table; between two
-    /// anything can happen to it.
+    /// How many datagrams carried data. The kernel fills one datagram under one lock; between two the table can
+    /// change.
     pub(crate) looks: usize,
 }
 
 impl Exchange {
-    /// `count` requests with the sequence numbers from `first` on, the last of which will be
-    /// answered whatever happens: by an ack, an error, or the end of a dump.
+    /// Starts the exchange of `count` requests with the sequence numbers from `first` on. The last of them
+    /// must be one that is answered in any case: by an ack, an error, or the end of a dump.
     pub(crate) const fn new(first: u32, count: u32) -> Self {
         Self {
             first,
@@ -79,7 +79,7 @@ impl Exchange {
         }
     }
 
-    /// Takes one datagram; `Break` when the last request has its answer.
+    /// Reads one datagram; returns `Break` when the last request has its answer.
     pub(crate) fn feed(&mut self, mut datagram: &[u8]) -> Result<ControlFlow<()>, Broken> {
         let known = self.replies.len();
         let mut end = ControlFlow::Continue(());
@@ -115,7 +115,7 @@ impl Exchange {
     }
 }
 
-/// One netlink message of a datagram.
+/// Holds one netlink message of a datagram.
 struct Message<'a> {
     kind: u16,
     flags: u16,
@@ -124,7 +124,7 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The first message and the bytes behind it.
+    /// Returns the first message and the bytes behind it.
     fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let length = read_u32(bytes)? as usize;
         let message = Self {
@@ -143,7 +143,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The errno of an ERROR or DONE; `None` is success.
+    /// Returns the refusal of an ERROR or DONE; `None` is success.
     fn refusal(&self) -> Result<Option<Refusal>, Broken> {
         let code = match read_u32(self.payload) {
             Some(code) => code.cast_signed(),
@@ -156,8 +156,8 @@ impl<'a> Message<'a> {
         }))
     }
 
-    /// Behind the errno of a DONE the attributes follow at once; in an ERROR the failed request
-    /// comes first, whole or (capped) its header only.
+    /// Returns the text of the extended ack. Its attributes follow the errno of a DONE at once; in an ERROR
+    /// the failed request precedes them, whole or (capped) its header only.
     fn extended_ack(&self) -> Option<String> {
         if self.flags & ACK_TLVS == 0 {
             return None;
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(only_refusal(&exchange), (i32::MAX, None));
     }
 
-    /// Three hundred thousand datagrams, half of them damaged real ones: no panic, whatever it says.
+    /// Feeds three hundred thousand datagrams, half of them damaged real ones: none may panic.
     #[test]
     fn garbage_never_panics() {
         let whole = [&(-22i32).to_ne_bytes()[..], &error(3, 1), &said("no")].concat();

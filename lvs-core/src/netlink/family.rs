@@ -1,7 +1,7 @@
-//! The number of a generic netlink family, which the kernel gives out at run time.
+//! The number of a generic netlink family, which the kernel assigns at run time.
 //!
-//! Own few lines, because the vendor's parser of these answers fails at the first attribute it
-//! does not know and panics on some.
+//! The answers are parsed here because the parser of netlink-packet-generic fails at the first attribute that
+//! it does not know and panics on some.
 
 use super::attributes::{Attributes, Writer, read_u16};
 use super::conn::Conn;
@@ -16,8 +16,8 @@ const FAMILY_ID: u16 = 1;
 /// `CTRL_ATTR_FAMILY_NAME`.
 const FAMILY_NAME: u16 = 2;
 
-/// Asks for a family. The kernel loads the family's module for that if it can, whoever asks;
-/// where there is none it answers `ENOENT`.
+/// Asks the kernel for the number of a family. The kernel loads the family's module for that if it can, even
+/// for an unprivileged process; where there is none it answers `ENOENT`.
 pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Result<u16> {
     let mut request = GET_FAMILY.to_vec();
     Writer::new(&mut request).put_str(FAMILY_NAME, name);
@@ -32,7 +32,7 @@ pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Res
         .ok_or_else(unknown)
 }
 
-/// As [`resolve`], but never makes the kernel load a module: asks for all families there are.
+/// Finds the number of a family without making the kernel load a module: it lists all existing families.
 #[cfg(feature = "cluster")]
 pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result<Option<u16>> {
     let replies = conn.dump(operation, CONTROLLER, &GET_FAMILY)?;
@@ -50,7 +50,7 @@ fn is_named(payload: &[u8], name: &str) -> bool {
     })
 }
 
-/// The number in an answer, from its generic netlink header on.
+/// Returns the number in an answer, from its generic netlink header on.
 pub(crate) fn number(payload: &[u8]) -> Option<u16> {
     let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..)?);
     let (_, value) = attributes.find(|(kind, _)| *kind == FAMILY_ID)?;
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(number(&[]), None);
     }
 
-    /// Every kernel has the controller itself, and nobody has this name.
+    /// Every kernel has the controller itself, and no family has the other name.
     #[test]
     fn the_running_kernel_knows_its_controller_and_refuses_an_unknown_family() {
         let mut conn = Conn::open(NETLINK_GENERIC).unwrap();

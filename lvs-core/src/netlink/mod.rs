@@ -1,4 +1,4 @@
-//! Conversations with the kernel over netlink: bytes in, bytes out, and nothing of what they mean.
+//! Exchanges with the kernel over netlink: bytes in, bytes out, without their meaning.
 //!
 //! [`attributes`] reads and writes the type-length-value lists, [`packet`] packs requests,
 //! [`exchange`] decides which datagrams answer them, [`conn`] is the only file with a socket.

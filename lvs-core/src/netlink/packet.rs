@@ -1,4 +1,4 @@
-//! Requests on their way out: one or many netlink messages in one send.
+//! Requests to the kernel: one or many netlink messages in one send.
 
 use super::attributes::align;
 
@@ -7,15 +7,15 @@ pub(crate) const HEADER: usize = 16;
 
 /// `NLM_F_REQUEST`, which every request carries.
 const REQUEST: u16 = 0x1;
-/// `NLM_F_ACK`: answer success too.
+/// `NLM_F_ACK`: the kernel answers success too.
 pub(crate) const ACK: u16 = 0x4;
 /// `NLM_F_DUMP`.
 pub(crate) const DUMP: u16 = 0x300;
 
-/// Netlink messages one behind the other, each aligned to 4 bytes.
+/// Holds netlink messages one behind the other, each aligned to 4 bytes.
 ///
-/// The kernel executes them all, in order, whether one fails or not; it answers failures, and
-/// success only where [`ACK`] is set. Sequence numbers are given when the packet is sent.
+/// The kernel executes them all, in order, even after a failure; it answers failures, and success only where
+/// [`ACK`] is set. Sequence numbers are assigned when the packet is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Packet {
     bytes: Vec<u8>,
@@ -23,21 +23,21 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// A packet of one message.
+    /// Returns a packet of one message.
     pub(crate) fn single(kind: u16, flags: u16, payload: &[u8]) -> Self {
         let mut packet = Self::default();
         packet.push(kind, flags, |out| out.extend_from_slice(payload));
         packet
     }
 
-    /// Makes room for so many messages and bytes at once: growing bit by bit costs many times the
+    /// Reserves room for so many messages and bytes at once: growing step by step costs many times the
     /// memory, and each page of it, when it is touched for the first time, costs more than a message.
     pub(crate) fn reserve(&mut self, messages: usize, bytes: usize) {
         self.starts.reserve(messages);
         self.bytes.reserve(bytes);
     }
 
-    /// Adds a message; `payload` appends everything behind its netlink header.
+    /// Adds a message; `payload` appends all bytes behind its netlink header.
     pub(crate) fn push(&mut self, kind: u16, flags: u16, payload: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.starts.push(start);
@@ -52,23 +52,23 @@ impl Packet {
         self.bytes.resize(align(self.bytes.len()), 0);
     }
 
-    /// How many messages there are.
+    /// Returns how many messages there are.
     pub(crate) const fn len(&self) -> usize {
         self.starts.len()
     }
 
-    /// How many bytes they take.
+    /// Returns how many bytes the messages take.
     pub(crate) const fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Forgets the messages and keeps the memory.
+    /// Removes the messages and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.starts.clear();
     }
 
-    /// The bytes to send, with sequence numbers counting up from `first` (and wrapping).
+    /// Returns the bytes to send, with sequence numbers counting up from `first` (and wrapping).
     pub(crate) fn numbered(&mut self, first: u32) -> &[u8] {
         let mut sequence = first;
         for at in 0..self.starts.len() {

@@ -1,22 +1,22 @@
-//! `ip_vs_conn` and `ip_vs_conn_sync`: a line of headings, then one connection a line.
+//! The files `ip_vs_conn` and `ip_vs_conn_sync`: a line of headings, then one connection per line.
 
 use super::text::{protocol, socket};
 use crate::ipvs::{Connection, EngineName, Origin, Seconds};
 
-/// A line of `ip_vs_conn`; `None` for the headings and what is not understood.
+/// Parses a line of `ip_vs_conn`; `None` for the headings and for a line that is not understood.
 pub(super) fn parse(line: &str) -> Option<Connection> {
     let (mut connection, rest) = common(line)?;
     let (expires, rest) = word(rest)?;
     connection.expires = Seconds(expires.parse().ok()?);
     if let Some((engine, data)) = word(rest) {
         connection.engine = EngineName::new(engine).ok();
-        // One blank, then raw data that may itself begin with blanks.
+        // One blank, then raw data, which may itself begin with blanks.
         connection.engine_data = data.strip_prefix(' ').map(str::to_owned);
     }
     Some(connection)
 }
 
-/// A line of `ip_vs_conn_sync`.
+/// Parses a line of `ip_vs_conn_sync`.
 pub(super) fn parse_sync(line: &str) -> Option<Connection> {
     let (mut connection, rest) = common(line)?;
     let (origin, rest) = word(rest)?;
@@ -30,7 +30,7 @@ pub(super) fn parse_sync(line: &str) -> Option<Connection> {
     Some(connection)
 }
 
-/// The columns that both files have, and what follows them.
+/// Parses the columns that both files have, and returns the rest of the line with them.
 fn common(line: &str) -> Option<(Connection, &str)> {
     let mut rest = line;
     let mut next = || {
@@ -52,6 +52,7 @@ fn common(line: &str) -> Option<(Connection, &str)> {
     Some((connection, rest))
 }
 
+/// Splits off the first word.
 fn word(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start_matches(' ');
     let end = text.find(' ').unwrap_or(text.len());
@@ -63,7 +64,8 @@ mod tests {
     use super::*;
     use crate::ipvs::Protocol;
 
-    /// Captured on kernel 7.2, but for the last two lines, which no capture here has: a SIP template and one of a mark.
+    /// Is a capture from kernel 7.2, except for the last two lines: a SIP template and one of a mark,
+    /// which no capture here contains.
     const CONN: &str = "\
 Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
 TCP fd00:0000:0000:0000:0000:0000:0000:0001 A80E fd00:0000:0000:0000:0000:0000:0000:0001 01BB fd00:0000:0000:0000:0000:0000:0000:0055 01BB SYN_RECV         59
@@ -73,7 +75,7 @@ UDP 0A000001 0000 0A000001 13C4 0A000103 13C4 NONE             57 sip abcdef 012
 IP  0A000000 0000 00001234 0000 0A000104 0000 NONE             60
 ";
 
-    /// Captured on kernel 6.1.
+    /// Is a capture from kernel 6.1.
     const SYNC: &str = "\
 Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires
 TCP 0A000000 0000 0A000001 0050 0A000102 0050 NONE        LOCAL      359
@@ -109,7 +111,7 @@ TCP 0A000001 842C 0A000001 0050 0A000102 0050 SYN_RECV    SYNC        59
     }
 
     #[test]
-    fn synchronised_connections_tell_their_origin() {
+    fn synchronised_connections_have_an_origin() {
         let all: Vec<_> = SYNC.lines().filter_map(parse_sync).collect();
         let origins: Vec<_> = all.iter().map(|connection| connection.origin).collect();
         assert_eq!(origins, [Some(Origin::Local), Some(Origin::Sync)]);
@@ -117,7 +119,7 @@ TCP 0A000001 842C 0A000001 0050 0A000102 0050 SYN_RECV    SYNC        59
     }
 
     #[test]
-    fn every_cut_of_a_line_is_read_without_harm() {
+    fn every_truncated_line_is_read_without_panic() {
         for line in CONN.lines().chain(SYNC.lines()) {
             for end in 0..line.len() {
                 let cut = &line[..end];

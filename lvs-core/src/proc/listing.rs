@@ -1,4 +1,4 @@
-//! `ip_vs`: three lines of headings, then services, each followed by its destinations.
+//! The file `ip_vs`: three lines of headings, then services, each followed by its destinations.
 
 use std::net::SocketAddr;
 
@@ -9,73 +9,73 @@ use crate::ipvs::{
     DestinationId, Family, Info, Netmask, Protocol, SchedulerName, ServiceId, Weight,
 };
 
-/// The table as `/proc` tells it.
+/// Holds the IPVS table as `/proc` shows it.
 ///
-/// Less than netlink does: no scheduler flags, thresholds, persistence engines, tunnel parameters or
-/// counters, no family of firewall-mark services, and `one_packet` only for IPv4. Good for a cheap
-/// look at what changed; not to put a table back.
+/// It contains less than netlink reports: no scheduler flags, thresholds, persistence engines, tunnel
+/// parameters or counters, no family of firewall-mark services, and `one_packet` only for IPv4. It is
+/// good for seeing cheaply what has changed, but not for restoring a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Listing {
-    /// Version and table size, from the headings.
+    /// The version and table size, from the headings.
     pub info: Option<Info>,
-    /// In the order of the kernel's walk, which means nothing.
+    /// The services in the order in which the kernel walks them, which has no meaning.
     pub services: Vec<ListedService>,
 }
 
-/// What identifies a service in [`Listing`].
+/// Identifies a service in a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ListedId {
-    /// Protocol, virtual IP and port.
+    /// A protocol, virtual IP and port.
     Socket(Protocol, SocketAddr),
     /// A firewall mark of either family.
     Fwmark(u32),
 }
 
-/// A service in [`Listing`].
+/// Holds a service of a [`Listing`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListedService {
-    /// What clients connect to.
+    /// The address or mark that clients connect to.
     pub id: ListedId,
-    /// Who chooses; `none` where the module went missing.
+    /// The scheduler; `none` if its module is no longer loaded.
     pub scheduler: SchedulerName,
-    /// One-packet scheduling; never seen for IPv6.
+    /// Whether every datagram is scheduled on its own; always `false` for IPv6.
     pub one_packet: bool,
-    /// Persistence.
-    pub persistence: Option<Sticky>,
-    /// In the kernel's order: the one added last comes first.
+    /// The persistence, if there is any.
+    pub persistence: Option<ListedPersistence>,
+    /// The destinations in the kernel's order: the one added last comes first.
     pub destinations: Vec<ListedDestination>,
 }
 
-/// Persistence in [`Listing`].
+/// Holds the persistence of a service of a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Sticky {
-    /// The timeout in jiffies: seconds times the kernel's HZ, which it does not tell.
+pub struct ListedPersistence {
+    /// The timeout in jiffies: seconds times the kernel's HZ, which the file does not contain.
     pub jiffies: u64,
-    /// Which clients count as one; `None` for firewall marks, where the number can be a mask or a
-    /// prefix length.
+    /// The mask of client addresses that count as one client; `None` for firewall marks, where the
+    /// number can be a mask or a prefix length.
     pub netmask: Option<Netmask>,
 }
 
-/// A destination in [`Listing`].
+/// Holds a destination of a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListedDestination {
-    /// Address and port.
+    /// Its address and port.
     pub id: DestinationId,
     /// How packets reach it.
-    pub method: Method,
-    /// Its share.
+    pub method: ListedForwarding,
+    /// Its share of new connections.
     pub weight: Weight,
-    /// Active connections, live.
+    /// The number of active connections at the moment of reading.
     pub active: u32,
-    /// All other connections, live.
+    /// The number of all other connections at the moment of reading.
     pub inactive: u32,
 }
 
-/// A forwarding method as far as `/proc` tells it.
+/// Names a forwarding method as far as `/proc` distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Method {
+pub enum ListedForwarding {
     /// `Masq`: NAT, or a method that has no name.
     Masquerade,
     /// `Local`: the director itself.
@@ -96,30 +96,38 @@ impl From<ServiceId> for ListedId {
 }
 
 impl Listing {
-    /// Every destination with its service: weights and live connections of a whole director at the
-    /// cost of a few file reads, to be asked for again and again.
+    /// Returns every destination with its service.
+    ///
+    /// Weights and live connections of a whole director cost a few file reads, which makes this the
+    /// method to poll.
     pub fn destinations(&self) -> impl Iterator<Item = (ListedId, &ListedDestination)> {
         self.services.iter().flat_map(|service| {
-            let destinations = service.destinations.iter();
-            destinations.map(|destination| (service.id, destination))
+            service
+                .destinations
+                .iter()
+                .map(|destination| (service.id, destination))
         })
     }
 
-    /// One destination. Where a firewall mark has a service of each family and both have it, that
-    /// is the first one.
+    /// Returns the destination with the given identity, if it is listed.
+    ///
+    /// If a firewall mark has a service of each family and both have the destination, the first of the
+    /// two is returned, because the file does not contain the family.
     #[must_use]
     pub fn destination(
         &self,
         service: &ServiceId,
         id: &DestinationId,
     ) -> Option<&ListedDestination> {
-        let service = ListedId::from(*service);
-        let mut all = self.destinations();
-        all.find(|(listed, destination)| *listed == service && destination.id == *id)
-            .map(|(_, destination)| destination)
+        let wanted = ListedId::from(*service);
+        self.services
+            .iter()
+            .filter(|service| service.id == wanted)
+            .flat_map(|service| &service.destinations)
+            .find(|destination| destination.id == *id)
     }
 
-    /// Takes the next line in; what is not understood is skipped, with its destinations.
+    /// Adds the content of the next line; a line that is not understood is skipped.
     pub(super) fn read_line(&mut self, line: &str) {
         let words: Vec<_> = line.split_whitespace().collect();
         match words.as_slice() {
@@ -127,12 +135,11 @@ impl Listing {
                 self.info = info(version, size);
             }
             ["->", rest @ ..] => {
-                let service = self.services.last_mut();
-                if let (Some(service), Some(destination)) = (service, destination(rest)) {
-                    service.destinations.push(destination);
+                if let Some(service) = self.services.last_mut() {
+                    service.destinations.extend(ListedDestination::parse(rest));
                 }
             }
-            words => self.services.extend(service(words)),
+            words => self.services.extend(ListedService::parse(words)),
         }
     }
 }
@@ -147,42 +154,45 @@ fn info(version: &str, size: &str) -> Option<Info> {
     })
 }
 
-fn service(words: &[&str]) -> Option<ListedService> {
-    let (&[kind, address, scheduler], flags) = words.split_first_chunk()?;
-    let id = match kind {
-        "FWM" => ListedId::Fwmark(hex(address, 8)?),
-        _ => ListedId::Socket(protocol(kind)?, endpoint(address)?),
-    };
-    let (one_packet, flags) = match flags {
-        ["ops", flags @ ..] => (true, flags),
-        flags => (false, flags),
-    };
-    Some(ListedService {
-        id,
-        scheduler: SchedulerName::new(scheduler).ok()?,
-        one_packet,
-        persistence: persistence(id, flags),
-        destinations: Vec::new(),
-    })
+impl ListedService {
+    fn parse(words: &[&str]) -> Option<Self> {
+        let (&[kind, address, scheduler], flags) = words.split_first_chunk()?;
+        let id = match kind {
+            "FWM" => ListedId::Fwmark(hex(address, 8)?),
+            _ => ListedId::Socket(protocol(kind)?, endpoint(address)?),
+        };
+        let (one_packet, flags) = match flags {
+            ["ops", flags @ ..] => (true, flags),
+            flags => (false, flags),
+        };
+        Some(Self {
+            id,
+            scheduler: SchedulerName::new(scheduler).ok()?,
+            one_packet,
+            persistence: ListedPersistence::parse(id, flags),
+            destinations: Vec::new(),
+        })
+    }
 }
 
-fn persistence(id: ListedId, flags: &[&str]) -> Option<Sticky> {
-    let &["persistent", jiffies, mask] = flags else {
-        return None;
-    };
-    let mask = hex(mask, 8)?;
-    let netmask = match id {
-        ListedId::Fwmark(_) => None,
-        ListedId::Socket(_, address) => Some(netmask(address.ip().into(), mask)?),
-    };
-    Some(Sticky {
-        jiffies: jiffies.parse().ok()?,
-        netmask,
-    })
+impl ListedPersistence {
+    fn parse(service: ListedId, flags: &[&str]) -> Option<Self> {
+        let &["persistent", jiffies, mask] = flags else {
+            return None;
+        };
+        let mask = hex(mask, 8)?;
+        Some(Self {
+            jiffies: jiffies.parse().ok()?,
+            netmask: match service {
+                ListedId::Fwmark(_) => None,
+                ListedId::Socket(_, address) => Some(netmask(address.ip().into(), mask)?),
+            },
+        })
+    }
 }
 
-/// The kernel turns the bytes of the number round for both families, though the IPv6 prefix length is
-/// in host order: /64 is printed as 40000000 on a little-endian machine.
+/// Converts the number of a mask. The kernel swaps its bytes for both families, although an IPv6 prefix
+/// length is in host order: a little-endian machine prints /64 as 40000000.
 fn netmask(family: Family, mask: u32) -> Option<Netmask> {
     match family {
         Family::Ipv4 => Some(Netmask::Ipv4(mask.into())),
@@ -190,24 +200,26 @@ fn netmask(family: Family, mask: u32) -> Option<Netmask> {
     }
 }
 
-fn destination(words: &[&str]) -> Option<ListedDestination> {
-    let &[address, method, weight, active, inactive] = words else {
-        return None;
-    };
-    let address = endpoint(address)?;
-    Some(ListedDestination {
-        id: DestinationId::new(address.ip(), address.port()),
-        method: match method {
-            "Masq" => Method::Masquerade,
-            "Local" => Method::Local,
-            "Tunnel" => Method::Tunnel,
-            "Route" => Method::DirectRouting,
-            _ => return None,
-        },
-        weight: Weight::new(weight.parse().ok()?).ok()?,
-        active: active.parse().ok()?,
-        inactive: inactive.parse().ok()?,
-    })
+impl ListedDestination {
+    fn parse(words: &[&str]) -> Option<Self> {
+        let &[address, method, weight, active, inactive] = words else {
+            return None;
+        };
+        let address = endpoint(address)?;
+        Some(Self {
+            id: DestinationId::new(address.ip(), address.port()),
+            method: match method {
+                "Masq" => ListedForwarding::Masquerade,
+                "Local" => ListedForwarding::Local,
+                "Tunnel" => ListedForwarding::Tunnel,
+                "Route" => ListedForwarding::DirectRouting,
+                _ => return None,
+            },
+            weight: Weight::new(weight.parse().ok()?).ok()?,
+            active: active.parse().ok()?,
+            inactive: inactive.parse().ok()?,
+        })
+    }
 }
 
 fn endpoint(text: &str) -> Option<SocketAddr> {
@@ -215,7 +227,7 @@ fn endpoint(text: &str) -> Option<SocketAddr> {
     socket(address, port)
 }
 
-/// Captured on kernel 6.1 with ipvsadm 1.31; trailing blanks as they were.
+/// Is a capture from kernel 6.1 with ipvsadm 1.31, trailing blanks included.
 #[cfg(test)]
 pub(super) const CAPTURE_6_1: &str = "IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
@@ -264,11 +276,11 @@ mod tests {
         let http = captured(ListedId::Socket(Protocol::TCP, address));
         assert_eq!(http.scheduler, SchedulerName::WLC);
         let mask = Netmask::from_prefix(Family::Ipv4, 24).unwrap();
-        let sticky = Sticky {
+        let persistence = ListedPersistence {
             jiffies: 36000,
             netmask: Some(mask),
         };
-        assert_eq!(http.persistence, Some(sticky));
+        assert_eq!(http.persistence, Some(persistence));
         let ids: Vec<_> = http.destinations.iter().map(|d| d.id.to_string()).collect();
         assert_eq!(ids, ["10.0.1.2:80", "10.0.1.1:8080"]);
         let weights: Vec<_> = http.destinations.iter().map(|d| d.weight.get()).collect();
@@ -291,22 +303,30 @@ mod tests {
         assert_eq!(listing.destinations().count(), 6);
     }
 
-    /// The capture is from a little-endian machine.
+    /// The capture comes from a little-endian machine.
     #[test]
     #[cfg(target_endian = "little")]
     fn ipv6_prefixes_are_read_through_the_turned_bytes() {
         let address = "[fd00::1]:443".parse().unwrap();
         let https = captured(ListedId::Socket(Protocol::TCP, address));
-        let netmask = https.persistence.and_then(|sticky| sticky.netmask);
+        let netmask = https
+            .persistence
+            .and_then(|persistence| persistence.netmask);
         assert_eq!(netmask, Some(Netmask::Ipv6(64)));
-        assert_eq!(https.destinations[0].method, Method::DirectRouting);
+        assert_eq!(
+            https.destinations[0].method,
+            ListedForwarding::DirectRouting
+        );
     }
 
     #[test]
     fn firewall_marks_are_hexadecimal() {
         let marked = captured(ListedId::Fwmark(0x1234));
         assert!(marked.one_packet);
-        assert_eq!(marked.persistence.map(|sticky| sticky.jiffies), Some(6000));
+        assert_eq!(
+            marked.persistence.map(|persistence| persistence.jiffies),
+            Some(6000)
+        );
         let bare = captured(ListedId::Fwmark(0x63));
         assert!(bare.destinations.is_empty() && bare.persistence.is_none());
     }
@@ -316,12 +336,12 @@ mod tests {
         let address = "10.0.0.1:53".parse().unwrap();
         let dns = captured(ListedId::Socket(Protocol::UDP, address));
         assert!(dns.one_packet);
-        assert_eq!(dns.destinations[0].method, Method::Tunnel);
+        assert_eq!(dns.destinations[0].method, ListedForwarding::Tunnel);
         assert_eq!(dns.destinations[0].id.to_string(), "[fd00::55]:53");
     }
 
     #[test]
-    fn every_cut_of_it_is_read_without_harm() {
+    fn every_truncation_is_read_without_panic() {
         for end in 0..CAPTURE_6_1.len() {
             let listing = read(&CAPTURE_6_1[..end]);
             assert!(listing.services.len() <= 6);

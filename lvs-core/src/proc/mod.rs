@@ -1,8 +1,8 @@
-//! What IPVS tells through `/proc`: the table at a glance, totals, and every connection.
+//! The `/proc` files of IPVS: the table, the totals and every connection.
 //!
-//! The files are those of `/proc/thread-self/net`, which is the reading thread's network namespace;
-//! `/proc/net` would be the main thread's. They need no privilege and no netlink, and the table comes
-//! several times faster than by netlink, but it tells less: see [`Listing`].
+//! The files are those of `/proc/thread-self/net`, which show the network namespace of the thread that
+//! reads them; `/proc/net` would show the main thread's. They need no privilege and no netlink. Reading
+//! the table here is several times faster than by netlink, but it contains less: see [`Listing`].
 
 mod connection;
 mod listing;
@@ -15,37 +15,47 @@ use std::path::PathBuf;
 
 use nix::libc::ENOENT;
 
-pub use listing::{ListedDestination, ListedId, ListedService, Listing, Method, Sticky};
+pub use listing::{
+    ListedDestination, ListedForwarding, ListedId, ListedPersistence, ListedService, Listing,
+};
 
 use crate::error::{Cause, Error, Operation, Result};
 use crate::ipvs::{Connection, Stats};
 
-/// The files that IPVS has in `/proc`.
+/// Reads the files that IPVS has in `/proc`.
+///
+/// ```no_run
+/// use lvs_core::proc::Proc;
+/// for (service, destination) in Proc::new().listing()?.destinations() {
+///     println!("{service:?} {}: {} active", destination.id, destination.active);
+/// }
+/// # Ok::<(), lvs_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proc {
     root: PathBuf,
 }
 
 impl Proc {
-    /// Those of the reading thread's network namespace.
+    /// Returns a reader of the calling thread's network namespace.
     #[must_use]
     pub fn new() -> Self {
         Self::at("/proc/thread-self/net")
     }
 
-    /// Those in another directory: `/proc/PID/net`.
+    /// Returns a reader of another directory, such as `/proc/PID/net`.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Whether ip_vs is loaded. Never loads it, as every question by netlink does.
+    /// Returns whether ip_vs is loaded, without ever loading it, as every netlink request would.
     #[must_use]
     pub fn is_ipvs_loaded(&self) -> bool {
         self.root.join("ip_vs").exists()
     }
 
-    /// The table: services and destinations in the order of the kernel's walk (`ip_vs`).
+    /// Reads the table (`ip_vs`): services and destinations in the order in which the kernel walks them.
     ///
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
@@ -53,23 +63,22 @@ impl Proc {
         self.read("ip_vs", read_listing)
     }
 
-    /// The sums over all services (`ip_vs_stats`), up to 2 seconds late.
+    /// Reads the sums over all services (`ip_vs_stats`), which are up to 2 seconds old.
     ///
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
     pub fn totals(&self) -> Result<Stats> {
-        let totals = self.read("ip_vs_stats", read_totals)?;
-        totals.ok_or_else(|| {
+        self.read("ip_vs_stats", read_totals)?.ok_or_else(|| {
             let operation = Operation::new("read", self.root.join("ip_vs_stats").display());
-            let problem = "there are no five sums in it".to_owned();
+            let problem = "it does not contain five sums".to_owned();
             Error::new(operation, Cause::Decode(problem))
         })
     }
 
-    /// The connections and persistence templates (`ip_vs_conn`), in no order.
+    /// Reads the connections and persistence templates (`ip_vs_conn`), in no particular order.
     ///
-    /// While the kernel resizes its table, one may be missing or come twice. Connections of one-packet
-    /// services never appear.
+    /// While the kernel resizes its table, a connection may be missing or appear twice. Connections of
+    /// one-packet services never appear.
     ///
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
@@ -77,8 +86,8 @@ impl Proc {
         self.read("ip_vs_conn", read_connections)
     }
 
-    /// As [`connections`](Self::connections), with where each came from but without persistence
-    /// engines (`ip_vs_conn_sync`).
+    /// Reads the connections with the origin of each, but without persistence engines
+    /// (`ip_vs_conn_sync`).
     ///
     /// # Errors
     /// ip_vs is not loaded ([`Error::is_not_loaded`]), or `/proc` cannot be read.
@@ -92,42 +101,43 @@ impl Proc {
         read: impl FnOnce(BufReader<File>) -> io::Result<T>,
     ) -> Result<T> {
         let path = self.root.join(file);
-        let file = File::open(&path).map(BufReader::new);
-        file.and_then(read)
+        File::open(&path)
+            .map(BufReader::new)
+            .and_then(read)
             .map_err(|source| unreadable(Operation::new("read", path.display()), source))
     }
 }
 
 pub(crate) fn read_listing(reader: impl BufRead) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    each_line(reader, |line| listing.read_line(line))?;
+    for_each_line(reader, |line| listing.read_line(line))?;
     Ok(listing)
 }
 
-/// `None` unless there are five sums.
+/// Returns `None` unless the file contains five sums.
 pub(crate) fn read_totals(reader: impl BufRead) -> io::Result<Option<Stats>> {
     let mut lines = Vec::new();
-    each_line(reader, |line| lines.push(line.to_owned()))?;
+    for_each_line(reader, |line| lines.push(line.to_owned()))?;
     Ok(totals::parse(lines.iter().map(String::as_str)))
 }
 
 pub(crate) fn read_connections(reader: impl BufRead) -> io::Result<Vec<Connection>> {
     let mut connections = Vec::new();
-    each_line(reader, |line| connections.extend(connection::parse(line)))?;
+    for_each_line(reader, |line| connections.extend(connection::parse(line)))?;
     Ok(connections)
 }
 
 pub(crate) fn read_sync_connections(reader: impl BufRead) -> io::Result<Vec<Connection>> {
     let mut connections = Vec::new();
-    each_line(reader, |line| {
+    for_each_line(reader, |line| {
         connections.extend(connection::parse_sync(line));
     })?;
     Ok(connections)
 }
 
-/// Line by line: there may be millions of connections. Data of persistence engines is raw bytes; what
-/// is not UTF-8 in it is replaced.
-fn each_line(mut reader: impl BufRead, mut read: impl FnMut(&str)) -> io::Result<()> {
+/// Reads line by line, because there may be millions of connections. Data of persistence engines is raw
+/// bytes; bytes that are not UTF-8 are replaced.
+fn for_each_line(mut reader: impl BufRead, mut read: impl FnMut(&str)) -> io::Result<()> {
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
         read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
@@ -145,7 +155,7 @@ impl Default for Proc {
 fn unreadable(operation: Operation, source: io::Error) -> Error {
     if source.raw_os_error() == Some(ENOENT) {
         return Error::new(operation, Cause::NotLoaded)
-            .advise("load it with `modprobe ip_vs`, or add a service, which does");
+            .advise("load it with \"modprobe ip_vs\", or add a service, which loads it");
     }
     Error::io(operation, source)
 }
@@ -172,6 +182,6 @@ mod tests {
         assert!(proc.is_ipvs_loaded());
         assert_eq!(proc.listing().unwrap().services.len(), 6);
         let error = proc.totals().unwrap_err().to_string();
-        assert!(error.contains("no five sums"), "{error}");
+        assert!(error.contains("does not contain five sums"), "{error}");
     }
 }

@@ -1,10 +1,10 @@
-//! The ways in which IPVS writes addresses and protocols into `/proc`.
+//! The notation that IPVS uses for addresses and protocols in `/proc`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::ipvs::Protocol;
 
-/// `0A000001` is 10.0.0.1; IPv6 is written out in full, with or without brackets.
+/// Parses an address: `0A000001` is 10.0.0.1; IPv6 is written out in full, with or without brackets.
 pub(super) fn ip(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         let inner = text
@@ -15,19 +15,19 @@ pub(super) fn ip(text: &str) -> Option<IpAddr> {
     hex(text, 8).map(|bits| Ipv4Addr::from_bits(bits).into())
 }
 
-/// Address and port, the port as 4 hexadecimal digits.
+/// Parses an address and a port of 4 hexadecimal digits.
 pub(super) fn socket(address: &str, port: &str) -> Option<SocketAddr> {
     let port = u16::try_from(hex(port, 4)?).ok()?;
     Some(SocketAddr::new(ip(address)?, port))
 }
 
-/// Exactly so many hexadecimal digits; a sign, which the standard library takes, is none.
+/// Parses exactly that many hexadecimal digits, and no sign, which the standard library would accept.
 pub(super) fn hex(text: &str, digits: usize) -> Option<u32> {
     let all = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     all.then(|| u32::from_str_radix(text, 16).ok())?
 }
 
-/// A protocol by the name that IPVS prints for it.
+/// Returns the protocol for which IPVS prints this name.
 pub(super) fn protocol(name: &str) -> Option<Protocol> {
     match name {
         "TCP" => Some(Protocol::TCP),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_none() {
+    fn text_that_is_no_address_is_refused() {
         for (address, port) in [
             ("", ""),
             ("0A00010", "0050"),

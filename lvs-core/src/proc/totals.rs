@@ -1,8 +1,9 @@
-//! `ip_vs_stats`: two lines of five hexadecimal numbers, sums and rates, each below two of headings.
+//! The file `ip_vs_stats`: two lines of five hexadecimal numbers, sums and rates, each below two lines
+//! of headings.
 
 use crate::ipvs::{Rates, Stats};
 
-/// Connections, packets in and out, bytes in and out; `None` unless the sums are there.
+/// Parses connections, packets in and out, and bytes in and out; `None` without a line of sums.
 pub(super) fn parse<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Stats> {
     let mut numbers = lines.filter_map(five);
     let [connections, packets_in, packets_out, bytes_in, bytes_out] = numbers.next()?;
@@ -26,6 +27,7 @@ fn rates([connections, packets_in, packets_out, bytes_in, bytes_out]: [u64; 5]) 
     }
 }
 
+/// Parses a line of five numbers.
 fn five(line: &str) -> Option<[u64; 5]> {
     let numbers: Option<Vec<_>> = line
         .split_whitespace()
@@ -38,7 +40,7 @@ fn five(line: &str) -> Option<[u64; 5]> {
 mod tests {
     use super::*;
 
-    /// Captured on kernel 7.2.
+    /// Is a capture from kernel 7.2.
     const CAPTURE: &str = "   Total Incoming Outgoing         Incoming         Outgoing
    Conns  Packets  Packets            Bytes            Bytes
        2        A        0               8C                0
@@ -55,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn headings_alone_are_nothing() {
+    fn headings_alone_have_no_totals() {
         assert_eq!(parse(CAPTURE.lines().take(2)), None);
     }
 }

@@ -25,7 +25,7 @@ pub(super) const EXPIRATION: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug)]
 pub(super) struct Cache<T> {
     generation: Generation,
-    buckets: Vec<Vec<Entry<T>>>,
+    buckets: Vec<Vec<CachedTarget<T>>>,
     entries: usize,
     /// The bucket at which the last check ended.
     rover: usize,
@@ -36,7 +36,7 @@ pub(super) struct Cache<T> {
 }
 
 #[derive(Clone, Debug)]
-struct Entry<T> {
+struct CachedTarget<T> {
     target: IpAddr,
     last_use: Duration,
     value: T,
@@ -64,7 +64,7 @@ impl<T> Cache<T> {
 
     /// Remembers the value in place of any other, if there is room.
     pub(super) fn insert(&mut self, target: IpAddr, value: T, now: Duration) {
-        let entry = Entry {
+        let entry = CachedTarget {
             target,
             last_use: now,
             value,
@@ -80,7 +80,7 @@ impl<T> Cache<T> {
         }
     }
 
-    fn entry(&mut self, target: IpAddr) -> Option<&mut Entry<T>> {
+    fn entry(&mut self, target: IpAddr) -> Option<&mut CachedTarget<T>> {
         let bucket = self.buckets.get_mut(bucket_of(target))?;
         bucket.iter_mut().find(|entry| entry.target == target)
     }

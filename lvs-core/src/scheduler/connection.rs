@@ -8,7 +8,7 @@ use crate::ipvs::DestinationId;
 /// [`close`](super::ServiceModel::close).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a connection stays until it is closed"]
-pub struct Connection {
+pub struct ModelConnection {
     pub(super) destination: DestinationId,
     pub(super) counted: Counted,
     pub(super) template: Option<Hold>,
@@ -23,7 +23,7 @@ pub(super) enum Counted {
     No,
 }
 
-impl Connection {
+impl ModelConnection {
     /// A connection that the model was attached with, so that it can be closed.
     pub const fn existing(destination: DestinationId, active: bool) -> Self {
         let counted = if active {

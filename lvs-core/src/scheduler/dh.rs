@@ -1,7 +1,7 @@
 //! Destination hashing.
 
 use super::hash::{fold, hash32};
-use super::{Arrival, Change, Scheduler, Server};
+use super::{Arrival, PoolChange, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
 /// The table's size as a power of two, the kernel's default.
@@ -29,8 +29,11 @@ impl Scheduler for Dh {
         SchedulerName::DH
     }
 
-    fn changed(&mut self, servers: &[Server], change: Change) {
-        if matches!(change, Change::Bound | Change::Added | Change::Removed(_)) {
+    fn changed(&mut self, servers: &[Server], change: PoolChange) {
+        if matches!(
+            change,
+            PoolChange::Bound | PoolChange::Added | PoolChange::Removed(_)
+        ) {
             self.servers = servers.len();
         }
     }

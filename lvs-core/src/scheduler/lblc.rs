@@ -2,7 +2,7 @@
 
 use super::cache::Cache;
 use super::least::{is_busy, least_loaded};
-use super::{Arrival, Change, Generation, Scheduler, Server};
+use super::{Arrival, Generation, PoolChange, Scheduler, Server};
 use crate::ipvs::{DestinationId, SchedulerName};
 
 /// Locality-based least connection, `lblc`: each target address has its server, chosen as by
@@ -44,8 +44,8 @@ impl Scheduler for Lblc {
         SchedulerName::LBLC
     }
 
-    fn changed(&mut self, _: &[Server], change: Change) {
-        if change == Change::Bound {
+    fn changed(&mut self, _: &[Server], change: PoolChange) {
+        if change == PoolChange::Bound {
             self.cache = Cache::new(self.generation);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cache::{Cache, EXPIRATION};
 use super::least::{is_busy, least_loaded};
-use super::{Arrival, Change, Generation, Scheduler, Server};
+use super::{Arrival, Generation, PoolChange, Scheduler, Server};
 use crate::ipvs::{DestinationId, SchedulerName};
 
 /// Locality-based least connection with replication, `lblcr`: each target address has a *set* of
@@ -99,8 +99,8 @@ impl Scheduler for Lblcr {
         SchedulerName::LBLCR
     }
 
-    fn changed(&mut self, _: &[Server], change: Change) {
-        if change == Change::Bound {
+    fn changed(&mut self, _: &[Server], change: PoolChange) {
+        if change == PoolChange::Bound {
             self.cache = Cache::new(self.generation);
         }
     }

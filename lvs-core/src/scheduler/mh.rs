@@ -1,7 +1,7 @@
 //! Maglev hashing.
 
 use super::hash::{fold, hsiphash};
-use super::{Arrival, Change, Scheduler, Server};
+use super::{Arrival, PoolChange, Scheduler, Server};
 use crate::ipvs::{SchedulerName, ServiceFlags};
 
 /// The table's size, a prime: the kernel's default (`CONFIG_IP_VS_MH_TAB_INDEX` 12), and Debian's.
@@ -140,9 +140,9 @@ impl Scheduler for Mh {
         SchedulerName::MH
     }
 
-    fn changed(&mut self, servers: &[Server], change: Change) {
+    fn changed(&mut self, servers: &[Server], change: PoolChange) {
         match change {
-            Change::Flags(flags) => self.flags = flags,
+            PoolChange::Flags(flags) => self.flags = flags,
             _ => self.slots = deal(servers),
         }
     }

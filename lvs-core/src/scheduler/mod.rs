@@ -24,9 +24,10 @@
 //!
 //! # The order of servers
 //!
-//! All models get the servers in the kernel's order, **newest first**: a destination is put at the
-//! head of its service's list when it is added, and an edit leaves it where it is. The dump of
-//! [`Ipvs::destinations`](crate::ipvs::Ipvs::destinations) has that order too; the listing of ipvsadm is sorted and has not.
+//! All models get the servers in the kernel's order, **newest first**: a destination is put at the head of
+//! its service's list when it is added, and an edit leaves it where it is. The dump of
+//! [`Ipvs::destinations`](crate::ipvs::Ipvs::destinations) has that order too; the listing of ipvsadm is
+//! sorted and has not.
 //!
 //! | equal servers, who wins | schedulers |
 //! |---|---|
@@ -80,7 +81,7 @@ use std::fmt;
 use crate::ipvs::{SchedulerName, ServiceFlags};
 
 pub use arrival::{Arrival, Flow};
-pub use connection::Connection;
+pub use connection::ModelConnection;
 pub use dh::Dh;
 pub use fo::Fo;
 pub use generation::Generation;
@@ -88,7 +89,7 @@ pub use lblc::Lblc;
 pub use lblcr::Lblcr;
 pub use lc::Lc;
 pub use mh::Mh;
-pub use none::Nobody;
+pub use none::NoScheduler;
 pub use nq::Nq;
 pub use ovf::Ovf;
 pub use rr::Rr;
@@ -112,7 +113,7 @@ pub trait Scheduler: fmt::Debug + Send + Sync + CloneScheduler {
     /// The list, or a server in it, has changed; `servers` is how it is now.
     ///
     /// Counters and the overloaded mark change without this call: a model reads them at the pick.
-    fn changed(&mut self, servers: &[Server], change: Change) {
+    fn changed(&mut self, servers: &[Server], change: PoolChange) {
         let _ = (servers, change);
     }
 
@@ -123,7 +124,7 @@ pub trait Scheduler: fmt::Debug + Send + Sync + CloneScheduler {
 /// What [`Scheduler::changed`] tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Change {
+pub enum PoolChange {
     /// The scheduler has just been bound to this list: a new service, or a scheduler switched in.
     Bound,
     /// A server was added; it is the first now, all others have moved back by one.
@@ -156,7 +157,7 @@ impl Clone for Box<dyn Scheduler> {
 
 /// The model of a scheduler of the kernel's own tree, or of `none`; `None` for any other name.
 ///
-/// Bind it to a list with [`Change::Bound`] before the first pick.
+/// Bind it to a list with [`PoolChange::Bound`] before the first pick.
 ///
 /// ```
 /// use lvs_core::ipvs::{SchedulerName, ServiceFlags};
@@ -179,7 +180,7 @@ pub fn model(
         "lblcr" => Box::new(Lblcr::new(generation)),
         "lc" => Box::new(Lc::new(generation)),
         "mh" => Box::new(Mh::new(flags)),
-        "none" => Box::new(Nobody),
+        "none" => Box::new(NoScheduler),
         "nq" => Box::new(Nq),
         "ovf" => Box::new(Ovf),
         "rr" => Box::new(Rr::default()),

@@ -5,9 +5,9 @@ use crate::ipvs::SchedulerName;
 
 /// `none`: a service without a scheduler refuses every new connection; established ones go on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nobody;
+pub struct NoScheduler;
 
-impl Scheduler for Nobody {
+impl Scheduler for NoScheduler {
     fn name(&self) -> SchedulerName {
         SchedulerName::NONE
     }

@@ -1,6 +1,6 @@
 //! Round robin.
 
-use super::{Arrival, Change, Scheduler, Server};
+use super::{Arrival, PoolChange, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
 /// Round robin, `rr`: one after the other, each as often as the next. Weights only say yes (above 0)
@@ -26,11 +26,11 @@ impl Scheduler for Rr {
         SchedulerName::RR
     }
 
-    fn changed(&mut self, _: &[Server], change: Change) {
+    fn changed(&mut self, _: &[Server], change: PoolChange) {
         match change {
-            Change::Bound => self.next = 0,
-            Change::Added if self.next > 0 => self.next += 1,
-            Change::Removed(index) if index < self.next => self.next -= 1,
+            PoolChange::Bound => self.next = 0,
+            PoolChange::Added if self.next > 0 => self.next += 1,
+            PoolChange::Removed(index) if index < self.next => self.next -= 1,
             _ => (),
         }
     }

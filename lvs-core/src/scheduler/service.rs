@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connection::Counted;
 use super::persistence::{Hold, Templates, mask};
-use super::{Arrival, Change, Connection, Flow, Generation, Scheduler, Server, model};
+use super::{Arrival, Flow, Generation, ModelConnection, PoolChange, Scheduler, Server, model};
 use crate::error::InvalidValue;
 use crate::ipvs::{
     Destination, DestinationId, DestinationStatus, Protocol, SchedulerName, Service, ServiceFlags,
@@ -91,7 +91,7 @@ impl ServiceModel {
         mut scheduler: Box<dyn Scheduler>,
         generation: Generation,
     ) -> Self {
-        scheduler.changed(&[], Change::Bound);
+        scheduler.changed(&[], PoolChange::Bound);
         Self {
             service,
             generation,
@@ -122,7 +122,7 @@ impl ServiceModel {
     ) -> Result<Self, InvalidValue> {
         let mut model = Self::fresh(service, generation)?;
         model.servers = destinations.iter().map(Server::from).collect();
-        model.scheduler.changed(&model.servers, Change::Bound);
+        model.scheduler.changed(&model.servers, PoolChange::Bound);
         Ok(model)
     }
 
@@ -171,7 +171,7 @@ impl ServiceModel {
             None => Server::new(destination),
         };
         self.servers.insert(0, server);
-        self.scheduler.changed(&self.servers, Change::Added);
+        self.scheduler.changed(&self.servers, PoolChange::Added);
         Ok(())
     }
 
@@ -187,7 +187,8 @@ impl ServiceModel {
         let server = index.and_then(|index| Some((index, self.servers.get_mut(index)?)));
         let (index, server) = server.ok_or_else(|| refused(destination.id, "is not there"))?;
         rewrite(server, destination, self.generation);
-        self.scheduler.changed(&self.servers, Change::Edited(index));
+        self.scheduler
+            .changed(&self.servers, PoolChange::Edited(index));
         Ok(())
     }
 
@@ -204,7 +205,7 @@ impl ServiceModel {
             self.removed.push(server);
         }
         self.scheduler
-            .changed(&self.servers, Change::Removed(index));
+            .changed(&self.servers, PoolChange::Removed(index));
         Ok(())
     }
 
@@ -215,11 +216,11 @@ impl ServiceModel {
     /// A scheduler that is none of the kernel's own, nor the one that is bound.
     pub fn edit_service(&mut self, service: Service) -> Result<(), InvalidValue> {
         if service.scheduler == self.scheduler.name() {
-            let change = Change::Flags(service.flags);
+            let change = PoolChange::Flags(service.flags);
             self.scheduler.changed(&self.servers, change);
         } else {
             self.scheduler = scheduler_of(&service, self.generation)?;
-            self.scheduler.changed(&self.servers, Change::Bound);
+            self.scheduler.changed(&self.servers, PoolChange::Bound);
         }
         self.service = service;
         Ok(())
@@ -235,7 +236,7 @@ impl ServiceModel {
     }
 
     /// Who gets a new connection; `None` if it is refused.
-    pub fn connect(&mut self, arrival: impl Into<Arrival>) -> Option<Connection> {
+    pub fn connect(&mut self, arrival: impl Into<Arrival>) -> Option<ModelConnection> {
         let mut arrival = arrival.into();
         self.advance(arrival.now);
         arrival.now = self.now;
@@ -247,7 +248,7 @@ impl ServiceModel {
         let server = self.servers.get_mut(index)?;
         counted.add_to(server);
         self.generation.connection_came(server);
-        let connection = Connection {
+        let connection = ModelConnection {
             destination: server.id(),
             counted,
             template,
@@ -259,7 +260,7 @@ impl ServiceModel {
     }
 
     /// A connection becomes active or inactive: TCP closing, SCTP established.
-    pub fn set_active(&mut self, connection: &mut Connection, active: bool) {
+    pub fn set_active(&mut self, connection: &mut ModelConnection, active: bool) {
         let counted = match connection.counted {
             Counted::No => return,
             _ if active => Counted::Active,
@@ -273,13 +274,13 @@ impl ServiceModel {
     }
 
     /// A connection has ended and its entry is gone (for TCP that is minutes after the FIN).
-    pub fn close(&mut self, connection: Connection) {
+    pub fn close(&mut self, connection: ModelConnection) {
         if connection.counted != Counted::No {
             self.forget(&connection);
         }
     }
 
-    fn forget(&mut self, connection: &Connection) {
+    fn forget(&mut self, connection: &ModelConnection) {
         let generation = self.generation;
         if let Some(server) = self.find_mut(connection.destination) {
             connection.counted.remove_from(server);

@@ -1,7 +1,7 @@
 //! Source hashing.
 
 use super::hash::{fold, hash32};
-use super::{Arrival, Change, Flow, Scheduler, Server};
+use super::{Arrival, Flow, PoolChange, Scheduler, Server};
 use crate::ipvs::{SchedulerName, ServiceFlags};
 
 /// The table's size as a power of two, the kernel's default (`CONFIG_IP_VS_SH_TAB_BITS`).
@@ -68,9 +68,9 @@ impl Scheduler for Sh {
         SchedulerName::SH
     }
 
-    fn changed(&mut self, servers: &[Server], change: Change) {
+    fn changed(&mut self, servers: &[Server], change: PoolChange) {
         match change {
-            Change::Flags(flags) => self.flags = flags,
+            PoolChange::Flags(flags) => self.flags = flags,
             _ => self.slots = deal(servers),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Arrival, Connection, Flow, Generation, Server, ServiceModel};
+use super::{Arrival, Flow, Generation, ModelConnection, Server, ServiceModel};
 use crate::ipvs::{
     Destination, DestinationId, Forwarding, Service, ServiceFlags, Thresholds, Weight,
 };
@@ -51,7 +51,7 @@ pub(super) fn arrival() -> Arrival {
 pub(super) struct Pool {
     pub(super) model: ServiceModel,
     target: std::net::SocketAddr,
-    open: Vec<Connection>,
+    open: Vec<ModelConnection>,
     now: Duration,
 }
 

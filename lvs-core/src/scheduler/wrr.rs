@@ -1,6 +1,6 @@
 //! Weighted round robin.
 
-use super::{Arrival, Change, Scheduler, Server};
+use super::{Arrival, PoolChange, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
 /// Weighted round robin, `wrr`: each server as often as its weight says, interleaved.
@@ -192,12 +192,12 @@ impl Scheduler for Wrr {
         SchedulerName::WRR
     }
 
-    fn changed(&mut self, servers: &[Server], change: Change) {
-        if matches!(change, Change::Flags(_)) {
+    fn changed(&mut self, servers: &[Server], change: PoolChange) {
+        if matches!(change, PoolChange::Flags(_)) {
             return;
         }
         self.measure(servers);
-        let level = if change == Change::Bound || self.level == 0 || self.level > self.top {
+        let level = if change == PoolChange::Bound || self.level == 0 || self.level > self.top {
             self.top
         } else if self.step > 1 {
             self.level / self.step * self.step + 1

@@ -1,4 +1,4 @@
-//! The name of a kernel switch.
+//! The name of a sysctl.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use crate::error::InvalidValue;
 use crate::name::IfName;
 
-/// Whose copy of a per-interface switch: `net/ipv4/conf/<this>/…`.
+/// Selects the instance of a per-interface sysctl: `net/ipv4/conf/<this>/…`.
 ///
-/// The kernel combines `all` and the interface differently for each switch: the greater of both
-/// (`rp_filter`, `arp_ignore`, `arp_announce`), either of both (`send_redirects`), or the interface
-/// alone (`forwarding`). `default` is the template of interfaces that are made later.
+/// The kernel combines `all` and the interface differently for each sysctl: the greater of both (`rp_filter`,
+/// `arp_ignore`, `arp_announce`), either of both (`send_redirects`), or the interface alone (`forwarding`).
+/// `default` is the template of interfaces that are made later.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Conf {
-    /// The one that is combined with every interface's.
+    /// The instance that is combined with that of every interface.
     All,
-    /// The template of later interfaces.
+    /// The template of interfaces that are made later.
     Default,
-    /// One interface.
+    /// The instance of one interface.
     Interface(IfName),
 }
 
@@ -35,10 +35,10 @@ impl fmt::Display for Conf {
     }
 }
 
-/// The name of a kernel switch as its path below `/proc/sys`: `net/ipv4/ip_forward`.
+/// Names a sysctl by its path below `/proc/sys`: `net/ipv4/ip_forward`.
 ///
-/// Always with slashes: in `net.ipv4.conf.eth0.10.forwarding` nobody could tell which dot belongs to
-/// the interface's name.
+/// The path always has slashes: in `net.ipv4.conf.eth0.10.forwarding` it would be unclear which dot belongs
+/// to the interface's name.
 ///
 /// ```
 /// use lvs_core::sysctl::{Conf, SysctlKey};
@@ -52,33 +52,33 @@ impl fmt::Display for Conf {
 pub struct SysctlKey(Cow<'static, str>);
 
 impl SysctlKey {
-    /// Routing of IPv4 packets between interfaces; the same switch as `conf/all/forwarding`.
+    /// Whether IPv4 packets are routed between interfaces; the same sysctl as `conf/all/forwarding`.
     ///
-    /// A write that *changes* it sets `forwarding` of every interface; rewriting the value that is
-    /// there does not. So 1 here does not prove that a given interface forwards.
+    /// A write that *changes* it sets `forwarding` of every interface; a write of the current value does not.
+    /// So 1 here does not prove that a given interface forwards.
     pub const IP_FORWARD: Self = Self(Cow::Borrowed("net/ipv4/ip_forward"));
 
-    /// Whether a director balances nothing while it hears of another one's connections: 0 or 1. There while
-    /// ip_vs is loaded; the kernel's own is 0.
+    /// Whether a director balances nothing while it receives another one's connections: 0 or 1. It exists while
+    /// ip_vs is loaded; the kernel's default is 0.
     pub const BACKUP_ONLY: Self = Self(Cow::Borrowed("net/ipv4/vs/backup_only"));
 
     /// Whether a persistence template that leads to a destination of weight 0 is dropped, and its client
-    /// scheduled anew: 0 or 1. There while ip_vs is loaded; the kernel's own is 0.
+    /// scheduled anew: 0 or 1. It exists while ip_vs is loaded; the kernel's default is 0.
     pub const EXPIRE_QUIESCENT_TEMPLATE: Self =
         Self(Cow::Borrowed("net/ipv4/vs/expire_quiescent_template"));
 
-    /// Routing of IPv6 packets between interfaces. Changing it sets `forwarding` of every interface.
+    /// Whether IPv6 packets are routed between interfaces. A change sets `forwarding` of every interface.
     pub const IPV6_FORWARDING: Self = Self(Cow::Borrowed("net/ipv6/conf/all/forwarding"));
 
-    /// Whether routers are believed that they know a better way. Changing
-    /// [`IP_FORWARD`](Self::IP_FORWARD) sets this one to the contrary.
+    /// Whether ICMP redirects are accepted. A change of [`IP_FORWARD`](Self::IP_FORWARD) sets this sysctl to
+    /// the opposite.
     pub const ACCEPT_REDIRECTS: Self = Self(Cow::Borrowed("net/ipv4/conf/all/accept_redirects"));
 
-    /// Checks that the path stays below `/proc/sys`.
+    /// Makes a key of a path, after a check that it stays below `/proc/sys`.
     ///
     /// # Errors
-    /// A path that is absolute, leaves the directory, has dots where slashes are meant, or has an
-    /// empty part, a blank or a control character.
+    /// A path that is absolute, leaves the directory, has dots where slashes are meant, or has an empty
+    /// component, a blank or a control character.
     pub fn new(path: impl Into<String>) -> Result<Self, InvalidValue> {
         let path = path.into();
         match problem(&path) {
@@ -87,7 +87,7 @@ impl SysctlKey {
         }
     }
 
-    /// A switch of IPVS by its name: `conntrack` is `net/ipv4/vs/conntrack`.
+    /// Returns a sysctl of IPVS by its name: `conntrack` is `net/ipv4/vs/conntrack`.
     ///
     /// # Errors
     /// A name with a character that no file of `/proc/sys` has.
@@ -95,75 +95,92 @@ impl SysctlKey {
         Self::new(format!("net/ipv4/vs/{name}"))
     }
 
-    /// Which addresses an interface answers ARP requests for: [`ArpIgnore`](super::ArpIgnore).
+    /// Returns the sysctl that tells for which addresses an interface answers ARP requests:
+    /// [`ArpIgnore`](super::ArpIgnore).
     #[must_use]
     pub fn arp_ignore(conf: &Conf) -> Self {
         Self::ipv4(conf, "arp_ignore")
     }
 
-    /// Which address an interface asks with: [`ArpAnnounce`](super::ArpAnnounce).
+    /// Returns the sysctl that tells which source address an interface puts into ARP requests:
+    /// [`ArpAnnounce`](super::ArpAnnounce).
     #[must_use]
     pub fn arp_announce(conf: &Conf) -> Self {
         Self::ipv4(conf, "arp_announce")
     }
 
-    /// Whether IPv4 packets that arrive at the interface are routed onwards: 0 or 1. Only the
-    /// interface's own value counts; `all` is [`IP_FORWARD`](Self::IP_FORWARD).
+    /// Returns the sysctl that tells whether IPv4 packets that arrive at the interface are routed onwards: 0
+    /// or 1. Only the interface's own value counts; `all` is [`IP_FORWARD`](Self::IP_FORWARD).
     #[must_use]
     pub fn forwarding(conf: &Conf) -> Self {
         Self::ipv4(conf, "forwarding")
     }
 
-    /// The same for IPv6.
+    /// Returns the sysctl that tells whether IPv6 packets that arrive at the interface are routed onwards: 0
+    /// or 1.
     #[must_use]
     pub fn ipv6_forwarding(conf: &Conf) -> Self {
         Self(Cow::Owned(format!("net/ipv6/conf/{conf}/forwarding")))
     }
 
-    /// The check of where packets come from: [`RpFilter`](super::RpFilter).
+    /// Returns the sysctl that tells how the source of packets is checked: [`RpFilter`](super::RpFilter).
     #[must_use]
     pub fn rp_filter(conf: &Conf) -> Self {
         Self::ipv4(conf, "rp_filter")
     }
 
-    /// Whether a router tells senders of a shorter way: 0 or 1, on if *either* `all` or the
-    /// interface is. A NAT director with one interface needs 0 in both, else clients on its network
-    /// learn to go round it.
+    /// Returns the sysctl that tells whether a router sends ICMP redirects: 0 or 1, on if *either* `all` or
+    /// the interface is. A NAT director with one interface needs 0 in both, or clients on its network learn
+    /// to bypass it.
     #[must_use]
     pub fn send_redirects(conf: &Conf) -> Self {
         Self::ipv4(conf, "send_redirects")
     }
 
-    /// Whether a network's other addresses stay when its first one is deleted: 0 or 1, on if *either*
-    /// `all` or the interface is.
+    /// Returns the sysctl that tells whether a network's other addresses stay when its first one is deleted:
+    /// 0 or 1, on if *either* `all` or the interface is.
     #[must_use]
     pub fn promote_secondaries(conf: &Conf) -> Self {
         Self::ipv4(conf, "promote_secondaries")
     }
 
-    /// The path below `/proc/sys`.
+    /// Returns the path below `/proc/sys`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is there only while ip_vs is loaded.
+    /// Returns whether it exists only while ip_vs is loaded.
     pub(crate) fn is_ipvs(&self) -> bool {
         self.0.starts_with("net/ipv4/vs/")
     }
 
-    /// The switch that sets this one whenever it is changed itself.
+    /// Returns the sysctl whose change sets this one too.
     pub(crate) fn follows(&self) -> Option<Self> {
-        let is_forwarding = self.0.ends_with("/forwarding");
-        if *self == Self::ACCEPT_REDIRECTS
-            || (is_forwarding && self.0.starts_with("net/ipv4/conf/"))
-        {
+        if *self == Self::ACCEPT_REDIRECTS || self.is_copy_of(Self::forwarding) {
             return Some(Self::IP_FORWARD);
         }
-        (is_forwarding && self.0.starts_with("net/ipv6/conf/")).then_some(Self::IPV6_FORWARDING)
+        self.is_copy_of(Self::ipv6_forwarding)
+            .then_some(Self::IPV6_FORWARDING)
     }
 
-    /// The interface of a per-interface switch; `all` and `default` are none.
+    /// Returns whether it is a per-interface sysctl's copy of `all`, of the template or of an interface:
+    /// `key.is_copy_of(SysctlKey::arp_ignore)`.
+    pub(crate) fn is_copy_of(&self, sysctl: fn(&Conf) -> Self) -> bool {
+        self.conf().is_some_and(|conf| sysctl(&conf) == *self)
+    }
+
+    /// Returns which copy of a per-interface sysctl it is.
+    pub(crate) fn conf(&self) -> Option<Conf> {
+        let (_, conf, _) = self.parts()?;
+        match conf {
+            "all" => Some(Conf::All),
+            "default" => Some(Conf::Default),
+            name => name.parse().ok().map(Conf::Interface),
+        }
+    }
+
+    /// Returns the interface of a per-interface sysctl; `all` and `default` are none.
     pub(crate) fn interface(&self) -> Option<&str> {
         let rest = self
             .0
@@ -173,33 +190,33 @@ impl SysctlKey {
         (!["all", "default"].contains(&name)).then_some(name)
     }
 
-    /// Whether it is a switch of this interface.
+    /// Returns whether it is a sysctl of this interface.
     pub(crate) fn is_of(&self, interface: &IfName) -> bool {
         self.interface() == Some(interface.as_str())
     }
 
-    /// The switch of the same name in the template of later interfaces.
+    /// Returns the sysctl of the same name in the template of later interfaces.
     pub(crate) fn template(&self) -> Option<Self> {
-        let (family, _, switch) = self.parts()?;
-        Self::new(format!("{family}/conf/default/{switch}")).ok()
+        let (family, _, name) = self.parts()?;
+        Self::new(format!("{family}/conf/default/{name}")).ok()
     }
 
-    /// Of a switch in the template the same one of an interface.
+    /// Returns, for a sysctl of the template, that of the same name of an interface.
     pub(crate) fn of_template(&self, interface: &IfName) -> Option<Self> {
-        let (family, conf, switch) = self.parts()?;
-        let key = || Self::new(format!("{family}/conf/{interface}/{switch}")).ok();
+        let (family, conf, name) = self.parts()?;
+        let key = || Self::new(format!("{family}/conf/{interface}/{name}")).ok();
         (conf == "default").then(key).flatten()
     }
 
-    /// `net/ipv4`, the name after `conf/`, and the switch.
+    /// Returns `net/ipv4`, the name after `conf/`, and the name of the sysctl.
     fn parts(&self) -> Option<(&str, &str, &str)> {
         let (family, rest) = self.0.split_once("/conf/")?;
-        let (conf, switch) = rest.split_once('/')?;
-        Some((family, conf, switch))
+        let (conf, name) = rest.split_once('/')?;
+        Some((family, conf, name))
     }
 
-    fn ipv4(conf: &Conf, switch: &str) -> Self {
-        Self(Cow::Owned(format!("net/ipv4/conf/{conf}/{switch}")))
+    fn ipv4(conf: &Conf, name: &str) -> Self {
+        Self(Cow::Owned(format!("net/ipv4/conf/{conf}/{name}")))
     }
 }
 
@@ -207,13 +224,16 @@ fn problem(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         Some("is empty")
     } else if path.starts_with('/') {
-        Some("is absolute; the part below /proc/sys/ is meant")
+        Some("is absolute; write the path below /proc/sys/")
     } else if !path.contains('/') {
         Some("is not a path like net/ipv4/ip_forward")
-    } else if path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
-        Some("has an empty part, or one that leaves its directory")
+    } else if path
+        .split('/')
+        .any(|component| ["", ".", ".."].contains(&component))
+    {
+        Some("has an empty component, or one that leaves its directory")
     } else if path.len() > 255 || path.chars().any(|c| !c.is_ascii_graphic()) {
-        Some("is longer or stranger than any kernel switch")
+        Some("is longer than any sysctl, or has a blank or a control character")
     } else {
         None
     }
@@ -276,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_and_the_template_have_the_same_switches() {
+    fn an_interface_and_the_template_have_the_same_sysctls() {
         let tunl0: IfName = "tunl0".parse().unwrap();
         let template = SysctlKey::rp_filter(&Conf::Default);
         let key = SysctlKey::rp_filter(&Conf::Interface(tunl0.clone()));

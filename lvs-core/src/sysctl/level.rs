@@ -1,4 +1,4 @@
-//! The levels of the switches that decide about ARP and packet sources.
+//! The levels of the sysctls that decide about ARP and packet sources.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
-/// Declares a switch whose values are a few numbers with a meaning each.
+/// Declares a sysctl whose values are a few numbers with a meaning each.
 macro_rules! levels {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$level_doc:meta])* $level:ident = $number:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -16,7 +16,7 @@ macro_rules! levels {
         pub enum $name { $($(#[$level_doc])* $level = $number),* }
 
         impl $name {
-            /// The kernel's number.
+            /// Returns the kernel's number.
             #[must_use]
             pub const fn number(self) -> u8 {
                 self as u8
@@ -58,22 +58,22 @@ macro_rules! levels {
 }
 
 levels! {
-    /// `arp_ignore`: for which addresses an interface answers ARP requests.
+    /// Tells for which addresses an interface answers ARP requests (`arp_ignore`).
     ///
     /// The greater of `all` and the *receiving* interface counts, so `Ord` combines them:
     /// `all.max(interface)`. A real server in direct routing carries the virtual IP on `lo`; with 0 it
-    /// answers the router's question for it, and clients reach that server past the director.
-    /// [`ReceivingInterface`](Self::ReceivingInterface) is what it needs. Setting it on `lo` does
-    /// nothing by itself, no question ever arrives there; recipes do it all the same.
+    /// answers the router's request for it, and clients reach that server past the director. It needs
+    /// [`ReceivingInterface`](Self::ReceivingInterface). Setting it on `lo` alone has no effect, because no
+    /// request ever arrives there; recipes do it all the same.
     ///
     /// Beware of 3: as the greater number it *re-opens* the virtual IP where 1 or 2 had hidden it.
     ArpIgnore, "arp_ignore" {
-        /// Any address of this host, on whatever interface it is.
+        /// Any address of this host, on any interface.
         #[default]
         AnyLocal = 0,
-        /// Only addresses of the interface where the question arrives.
+        /// Only addresses of the interface where the request arrives.
         ReceivingInterface = 1,
-        /// As 1, and only if the asker is in the same subnet.
+        /// As 1, and only if the sender is in the same subnet.
         SameSubnet = 2,
         /// Every address but those of scope host. A VIP of global scope on `lo` is answered for.
         NotHostScope = 3,
@@ -83,11 +83,11 @@ levels! {
 }
 
 levels! {
-    /// `arp_announce`: which of its addresses a host names as its own when it asks by ARP.
+    /// Tells which of its addresses a host puts as sender into its ARP requests (`arp_announce`).
     ///
-    /// The greater of `all` and the *sending* interface counts. A real server in direct routing sends
-    /// from the virtual IP; with 0 or 1 its own ARP questions say "the virtual IP is at my MAC", and
-    /// neighbours believe it. [`BestLocal`](Self::BestLocal) is what it needs.
+    /// The greater of `all` and the *sending* interface counts. A real server in direct routing sends packets
+    /// with the virtual IP as source address; with 0 or 1 its ARP requests carry that address too, and
+    /// neighbours cache the virtual IP at its hardware address. It needs [`BestLocal`](Self::BestLocal).
     ArpAnnounce, "arp_announce" {
         /// The packet's source address, wherever it is configured.
         #[default]
@@ -100,18 +100,18 @@ levels! {
 }
 
 levels! {
-    /// `rp_filter`: whether a packet's source must be reachable.
+    /// Tells whether a packet's source must be reachable (`rp_filter`).
     ///
-    /// The greater of `all` and the receiving interface counts. Unpacked tunnel packets arrive at the
-    /// tunnel device from clients that are reached by another interface: there
-    /// [`Strict`](Self::Strict), in either place, drops every one of them.
+    /// The greater of `all` and the receiving interface counts. Decapsulated packets arrive at the tunnel
+    /// device from clients that are reached by another interface: there [`Strict`](Self::Strict), in either
+    /// place, drops every one of them.
     RpFilter, "rp_filter" {
         /// No check.
         #[default]
         Off = 0,
-        /// The way back to the source must leave by the interface where the packet arrived.
+        /// The route to the source must leave by the interface where the packet arrived.
         Strict = 1,
-        /// There must be some way back.
+        /// There must be a route to the source.
         Loose = 2,
     }
 }

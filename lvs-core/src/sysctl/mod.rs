@@ -1,7 +1,7 @@
-//! Kernel switches below `/proc/sys`: which there are for LVS, what each level does, reading and writing.
+//! Sysctls, the settings below `/proc/sys`: those that LVS needs, what each level does, reading and writing.
 //!
-//! `/proc/sys/net` shows the network namespace of the thread that opens a file there, so a [`Sysctl`]
-//! speaks of whichever namespace its caller's thread is in; [`Host`](crate::Host) ties both together.
+//! `/proc/sys/net` shows the network namespace of the thread that opens a file there, so a [`Sysctl`] acts on
+//! the namespace that its caller's thread is in; [`Host`](crate::Host) ties both together.
 //!
 //! ```no_run
 //! use lvs_core::sysctl::{ArpIgnore, Conf, Sysctl, SysctlKey};
@@ -27,26 +27,34 @@ pub use self::key::{Conf, SysctlKey};
 pub use self::level::{ArpAnnounce, ArpIgnore, RpFilter};
 use crate::error::{Error, Operation, Result};
 
-/// The tree of kernel switches: `/proc/sys`, or any directory that is to play its part.
+/// Reads and writes sysctls in `/proc/sys`, or in another directory of the same shape.
+///
+/// ```
+/// use lvs_core::sysctl::{Sysctl, SysctlKey};
+/// let value = Sysctl::new().read(&SysctlKey::IP_FORWARD)?;
+/// assert!(["0", "1"].contains(&value.as_str()));
+/// # Ok::<(), lvs_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sysctl {
     root: PathBuf,
 }
 
 impl Sysctl {
-    /// The kernel's own, `/proc/sys`.
+    /// Returns the tree of the kernel, `/proc/sys`.
     #[must_use]
     pub fn new() -> Self {
         Self::at("/proc/sys")
     }
 
-    /// Another directory of the same shape: a namespace's `/proc` mounted elsewhere, or a test's.
+    /// Returns the tree at another directory of the same shape: a namespace's `/proc` mounted elsewhere, or a
+    /// test's.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// The value as text, without the newline; several numbers are separated by one blank each.
+    /// Reads a value as text, without the newline; several numbers are separated by one blank each.
     ///
     /// # Errors
     /// The file does not exist ([`Error::is_not_found`]) or may not be read.
@@ -58,7 +66,7 @@ impl Sysctl {
         Ok(one_blank(&text))
     }
 
-    /// Writes a value, whatever is there now.
+    /// Writes a value, without a comparison with the current one.
     ///
     /// # Errors
     /// The file does not exist ([`Error::is_not_found`]), may not be written
@@ -71,7 +79,7 @@ impl Sysctl {
         })
     }
 
-    /// Writes a value unless it is there already; says whether it wrote.
+    /// Writes a value unless it is the current one, and returns whether it wrote.
     ///
     /// # Errors
     /// Those of [`read`](Self::read) and [`write`](Self::write).
@@ -94,7 +102,7 @@ impl Default for Sysctl {
     }
 }
 
-/// One `write` with a newline: the kernel takes each call for a whole value, and an empty value
+/// Writes a value and a newline in one call: the kernel takes each call for a whole value, and an empty value
 /// without the newline would be no call at all.
 fn put(path: &Path, value: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
@@ -106,15 +114,16 @@ fn one_blank(value: &str) -> String {
 }
 
 fn refused(operation: Operation, key: &SysctlKey, source: io::Error) -> Error {
-    let advice = advice(key, source.raw_os_error());
+    let hint = hint(key, source.raw_os_error());
     let error = Error::io(operation, source);
-    match advice {
-        Some(advice) => error.advise(advice),
+    match hint {
+        Some(hint) => error.advise(hint),
         None => error,
     }
 }
 
-fn advice(key: &SysctlKey, errno: Option<i32>) -> Option<String> {
+/// Returns what an errno means for a sysctl, and what to do next.
+fn hint(key: &SysctlKey, errno: Option<i32>) -> Option<String> {
     match errno? {
         ENOENT => Some(missing(key)),
         EACCES | EPERM => Some(
@@ -126,7 +135,7 @@ fn advice(key: &SysctlKey, errno: Option<i32>) -> Option<String> {
              in the container's own settings"
                 .to_owned(),
         ),
-        EINVAL => Some("the value is not in the range of this sysctl; the old one stands".to_owned()),
+        EINVAL => Some("the value is not in the range of this sysctl; the old one is kept".to_owned()),
         _ => None,
     }
 }
@@ -134,10 +143,10 @@ fn advice(key: &SysctlKey, errno: Option<i32>) -> Option<String> {
 fn missing(key: &SysctlKey) -> String {
     if let Some(interface) = key.interface() {
         return format!(
-            "is there an interface {interface} in this network namespace? `ip link` lists them"
+            "is there an interface {interface} in this network namespace? `ip link` lists those that exist"
         );
     }
-    if key.as_str().starts_with("net/ipv4/vs/") {
+    if key.is_ipvs() {
         return "ip_vs is not loaded, or this kernel's has no such sysctl".to_owned();
     }
     "this kernel has no such sysctl".to_owned()

@@ -78,13 +78,14 @@ pub(crate) fn snapshot_shows_the_whole_table() {
         .collect();
     assert!(ipvs.batch(&commands).unwrap().iter().all(Result::is_ok));
     let table = ipvs.snapshot().unwrap();
-    let ids: BTreeSet<_> = table.iter().map(|(status, _)| status.service.id).collect();
+    let ids: BTreeSet<_> = table.iter().map(|entry| entry.status.service.id).collect();
     assert_eq!((table.len(), ids.len()), (300, 300));
-    for (status, destinations) in table {
-        let ServiceId::Socket { address, .. } = status.service.id else {
-            panic!("{status:?}");
+    for entry in table {
+        let ServiceId::Socket { address, .. } = entry.status.service.id else {
+            panic!("{entry:?}");
         };
-        let ports: Vec<_> = destinations
+        let ports: Vec<_> = entry
+            .destinations
             .iter()
             .map(|real| real.destination.id.port)
             .collect();

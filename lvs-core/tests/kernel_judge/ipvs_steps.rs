@@ -1,36 +1,37 @@
 //! Random steps on the kernel's table of services.
 
-use lvs_core::cluster::change::{Action, BoundDestination, Change};
-use lvs_core::cluster::{Observed, ObservedService};
+use lvs_core::cluster::Observed;
+use lvs_core::cluster::change::{BoundDestination, Change, Object};
 use lvs_core::ipvs::{
     Destination, DestinationId, Encapsulation, Family, Forwarding, Netmask, Persistence,
-    SchedulerName, Seconds, Service, ServiceFlags, ServiceId, Thresholds, Timeouts, Weight,
+    SchedulerName, Seconds, Service, ServiceEntry, ServiceFlags, ServiceId, Thresholds, Timeouts,
+    Weight,
 };
 
 use crate::random::Random;
 
-pub(crate) fn action(now: &Observed, random: &mut Random) -> Action {
+pub(crate) fn action(now: &Observed, random: &mut Random) -> Change<Object> {
     let place = random.below(now.services().len().max(1));
     match (random.below(10), now.services().get(place)) {
         (0, _) => timeouts(now, random),
-        (1..=3, _) | (_, None) => Action::Service(put_service(now, random)),
-        (4, Some(found)) => Action::Service(Change::delete(found.service.clone())),
+        (1..=3, _) | (_, None) => put_service(now, random),
+        (4, Some(found)) => Change::Delete(found.service.clone().into()),
         (5, Some(found)) if !found.destinations.is_empty() => {
             let gone = random.pick(&found.destinations);
-            Action::Destination(Change::delete(bound(found, gone)))
+            Change::Delete(bound(found, gone).into())
         }
-        (_, Some(found)) => Action::Destination(put_destination(found, random)),
+        (_, Some(found)) => put_destination(found, random),
     }
 }
 
-fn timeouts(now: &Observed, random: &mut Random) -> Action {
+fn timeouts(now: &Observed, random: &mut Random) -> Change<Object> {
     let mut seconds = || Seconds(1 + random.below(1000) as u32);
     let after = Timeouts {
         tcp: seconds(),
         tcp_fin: seconds(),
         udp: seconds(),
     };
-    Action::Timeouts(Change::edit(now.timeouts(), after))
+    Change::Edit(now.timeouts().into(), after.into())
 }
 
 const SERVICES: [&str; 6] = [
@@ -43,7 +44,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// Edits the service if it is there, adds it otherwise.
-fn put_service(now: &Observed, random: &mut Random) -> Change<Service> {
+fn put_service(now: &Observed, random: &mut Random) -> Change<Object> {
     let id: ServiceId = random.pick(&SERVICES).parse().unwrap();
     let schedulers = [SchedulerName::RR, SchedulerName::WRR, SchedulerName::WLC];
     let mut service = Service::new(id, random.pick(&schedulers));
@@ -57,13 +58,13 @@ fn put_service(now: &Observed, random: &mut Random) -> Change<Service> {
         service.flags = ServiceFlags::FLAG_1 | ServiceFlags::FLAG_3;
     }
     match now.service(&id) {
-        Some(found) => Change::edit(found.service.clone(), service),
-        None => Change::add(service),
+        Some(found) => Change::Edit(found.service.clone().into(), service.into()),
+        None => Change::Add(service.into()),
     }
 }
 
 /// Edits the destination if it is there, adds it otherwise.
-fn put_destination(service: &ObservedService, random: &mut Random) -> Change<BoundDestination> {
+fn put_destination(service: &ServiceEntry, random: &mut Random) -> Change<Object> {
     let addresses = match service.service.id.family() {
         Family::Ipv4 => ["10.0.0.12", "10.0.0.13", "192.0.2.14"],
         Family::Ipv6 => ["2001:db8::12", "2001:db8::13", "2001:db8:2::14"],
@@ -83,12 +84,15 @@ fn put_destination(service: &ObservedService, random: &mut Random) -> Change<Bou
     }
     let found = service.destinations.iter().find(|found| found.id == id);
     match found {
-        Some(found) => Change::edit(bound(service, *found), bound(service, destination)),
-        None => Change::add(bound(service, destination)),
+        Some(found) => Change::Edit(
+            bound(service, *found).into(),
+            bound(service, destination).into(),
+        ),
+        None => Change::Add(bound(service, destination).into()),
     }
 }
 
-fn bound(service: &ObservedService, destination: Destination) -> BoundDestination {
+fn bound(service: &ServiceEntry, destination: Destination) -> BoundDestination {
     BoundDestination {
         service: service.service.id,
         destination,

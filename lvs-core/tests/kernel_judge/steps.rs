@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use lvs_core::cluster::change::{Action, Change, Kind, LinkState, Setting, Step};
+use lvs_core::cluster::change::{Change, Kind, LinkState, Object, Setting, Step};
 use lvs_core::cluster::{Desired, DesiredState, Observed, Scope};
 use lvs_core::net::{Address, IpNet, Route, RouteId, Scope as Reach};
 use lvs_core::sysctl::{Conf, SysctlKey};
@@ -101,9 +101,9 @@ fn sequence(seed: u64, scope: &Scope, host: &mut Host, made: &mut Made) {
     // 0 before Linux 5.18, which keeps none.
     let protocol = now.addresses.iter().map(|it| it.protocol).max().unwrap();
     for round in 0..STEPS {
-        let action = action(&now, protocol, &mut random);
+        let change = action(&now, protocol, &mut random);
         let step = Step {
-            action,
+            change,
             why: String::new(),
         };
         let result = step.execute(host);
@@ -120,7 +120,7 @@ fn sequence(seed: u64, scope: &Scope, host: &mut Host, made: &mut Made) {
             differences(&foretold, &found),
         );
         let [done, refused] = made
-            .entry((step.action.what(), step.action.kind()))
+            .entry((step.change.id().what(), step.change.kind()))
             .or_default();
         *if result.is_ok() { done } else { refused } += 1;
         now = found;
@@ -164,7 +164,7 @@ fn name(text: &str) -> IfName {
     text.parse().unwrap()
 }
 
-fn action(now: &Observed, protocol: u8, random: &mut Random) -> Action {
+fn action(now: &Observed, protocol: u8, random: &mut Random) -> Change<Object> {
     match random.below(12) {
         0 => link(now, random),
         1 => sysctl(now, random),
@@ -174,17 +174,17 @@ fn action(now: &Observed, protocol: u8, random: &mut Random) -> Action {
     }
 }
 
-fn link(now: &Observed, random: &mut Random) -> Action {
+fn link(now: &Observed, random: &mut Random) -> Change<Object> {
     let name = name(random.pick(&["lo", "eth0", "eth1", "eth1"]));
     let up = now.links[&name];
     let link = |up| LinkState {
         name: name.clone(),
         up,
     };
-    Action::Link(Change::edit(link(up), link(!up)))
+    Change::Edit(link(up).into(), link(!up).into())
 }
 
-fn sysctl(now: &Observed, random: &mut Random) -> Action {
+fn sysctl(now: &Observed, random: &mut Random) -> Change<Object> {
     let keys: Vec<_> = now.sysctls.keys().cloned().collect();
     // The one with the farthest effects is made more often than its share.
     let key = if random.once_in(4) {
@@ -197,7 +197,7 @@ fn sysctl(now: &Observed, random: &mut Random) -> Action {
         value: now.sysctls[&key].clone(),
     };
     let value = random.pick(&["0", "1"]).to_owned();
-    Action::Sysctl(Change::edit(before, Setting { key, value }))
+    Change::Edit(before.into(), Setting { key, value }.into())
 }
 
 const ADDRESSES: [&str; 9] = [
@@ -213,9 +213,9 @@ const ADDRESSES: [&str; 9] = [
 ];
 
 /// Adds one or deletes one, as many as there are room for.
-fn address(now: &Observed, protocol: u8, random: &mut Random) -> Action {
+fn address(now: &Observed, protocol: u8, random: &mut Random) -> Change<Object> {
     if !now.addresses.is_empty() && random.once_in(3) {
-        return Action::Address(Change::delete(random.pick(&now.addresses)));
+        return Change::Delete(random.pick(&now.addresses).into());
     }
     let network: IpNet = random.pick(&ADDRESSES).parse().unwrap();
     let interface = random.pick(match network {
@@ -232,7 +232,7 @@ fn address(now: &Observed, protocol: u8, random: &mut Random) -> Action {
         }
         IpNet::V6(_) => address.no_dad = true,
     }
-    Action::Address(Change::add(address))
+    Change::Add(address.into())
 }
 
 const DESTINATIONS: [&str; 5] = [
@@ -243,9 +243,9 @@ const DESTINATIONS: [&str; 5] = [
     "2001:db8:9::/48",
 ];
 
-fn route(now: &Observed, random: &mut Random) -> Action {
+fn route(now: &Observed, random: &mut Random) -> Change<Object> {
     if !now.routes.is_empty() && random.once_in(5) {
-        return Action::Route(Change::delete(random.pick(&now.routes)));
+        return Change::Delete(random.pick(&now.routes).into());
     }
     let id = match now.routes.get(random.below(2)) {
         Some(found) => found.id,
@@ -283,8 +283,8 @@ fn route(now: &Observed, random: &mut Random) -> Action {
         let mut own = now.addresses.iter().map(|it| it.id.network.addr());
         route.source = own.find(|ip| ip.is_ipv4() == destination.addr().is_ipv4());
     }
-    Action::Route(match now.route(&route.id) {
-        Some(found) => Change::edit(found.clone(), route),
-        None => Change::add(route),
-    })
+    match now.route(&route.id) {
+        Some(found) => Change::Edit(found.clone().into(), route.into()),
+        None => Change::Add(route.into()),
+    }
 }

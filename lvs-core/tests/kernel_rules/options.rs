@@ -2,7 +2,7 @@
 
 use lvs_core::Host;
 use lvs_core::ipvs::Configuration;
-use lvs_core::ipvs::rules::Rules;
+use lvs_core::ipvs::ipvsadm::Rules;
 use lvs_lab::run_tool;
 
 use crate::{in_fresh, ipvsadm_restore, load_modules, sorted};

@@ -1,6 +1,6 @@
 //! Restoring over a table that is there.
 
-use lvs_core::ipvs::rules::{Rules, save};
+use lvs_core::ipvs::ipvsadm::{Rules, save};
 use lvs_core::ipvs::{Configuration, Ipvs};
 
 const BEFORE: &str = "\
@@ -100,7 +100,7 @@ pub(crate) fn a_refusal_puts_the_table_back() {
         "{said}"
     );
     assert!(
-        said.contains("nonesuch") && !said.contains("taken back"),
+        said.contains("nonesuch") && !said.contains("rolled back"),
         "{said}"
     );
     assert_eq!(saved(&mut ipvs), BEFORE);

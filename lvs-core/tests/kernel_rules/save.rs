@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use lvs_core::Host;
 use lvs_core::ipvs::Configuration;
-use lvs_core::ipvs::rules::{Rules, save, save_compatible};
+use lvs_core::ipvs::ipvsadm::{Rules, save, save_compatible};
 use lvs_lab::run_tool;
 
 use crate::{in_fresh, ipvsadm_restore, load_modules, sorted};

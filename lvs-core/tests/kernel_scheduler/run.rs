@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lvs_core::ipvs::{DestinationId, DestinationStatus, Ipvs, Seconds, ServiceId, Timeouts};
-use lvs_core::scheduler::{Connection, Flow, Generation, Server, ServiceModel};
+use lvs_core::scheduler::{Flow, Generation, ModelConnection, Server, ServiceModel};
 use lvs_core::{Host, Netns};
 
 use crate::script::{Script, Step};
@@ -54,7 +54,7 @@ struct Run<'a> {
     id: ServiceId,
     model: ServiceModel,
     /// What has not ended, by its client.
-    open: HashMap<Flow, Connection>,
+    open: HashMap<Flow, ModelConnection>,
     began: Instant,
     seen: Seen,
 }
@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
         let accepted = self.wire.open(flow);
         let after = self.kernel();
         let (modelled, seen) = (
-            expected.as_ref().map(Connection::destination),
+            expected.as_ref().map(ModelConnection::destination),
             picked(&before, &after),
         );
         self.open
@@ -161,12 +161,12 @@ impl<'a> Run<'a> {
     }
 
     /// Those that can be ended: packets for a server that is gone are dropped, and end nothing.
-    fn closing(&mut self, flows: &[Flow]) -> Vec<(Flow, Connection)> {
+    fn closing(&mut self, flows: &[Flow]) -> Vec<(Flow, ModelConnection)> {
         self.ipvs.set_timeouts(&SHORT).unwrap();
         let there: Vec<_> = self.model.servers().iter().map(Server::id).collect();
         let mut closing = Vec::new();
         for flow in flows {
-            let open = self.open.get(flow).map(Connection::destination);
+            let open = self.open.get(flow).map(ModelConnection::destination);
             if open.is_some_and(|id| there.contains(&id)) {
                 closing.extend(self.open.remove_entry(flow));
             }

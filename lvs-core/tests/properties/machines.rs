@@ -1,12 +1,12 @@
 //! Random machines: fresh, half done, done for another cluster, disturbed, shared with strangers.
 
 use lvs_core::IfName;
+use lvs_core::cluster::change::ObjectId;
 use lvs_core::cluster::{
-    Cluster, DesiredState, IpvsState, NodeKind, Observed, ObservedService, Plan, PlanOptions, Scope,
+    Cluster, DesiredState, IpvsState, NodeKind, Observed, Plan, PlanOptions, Scope,
 };
-use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Weight};
+use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceEntry, Weight};
 use lvs_core::net::{Address, Route};
-use lvs_core::sysctl::SysctlKey;
 
 use crate::clusters;
 use crate::random::Random;
@@ -77,12 +77,10 @@ fn do_some(plan: &Plan, observed: &mut Observed, random: &mut Random) {
     let all = random.once_in(2);
     for step in plan.steps() {
         // A switch that is not there cannot be set.
-        let is_there = step.action.what() != "sysctl"
-            || observed
-                .sysctls
-                .contains_key(&SysctlKey::new(step.action.name()).unwrap());
+        let id = step.change.id();
+        let is_there = !matches!(id, ObjectId::Sysctl(_)) || observed.find(&id).is_some();
         // Without its device neither state nor switch nor address can be.
-        let all = all || step.action.what() == "tunnel";
+        let all = all || matches!(id, ObjectId::Tunnel(_));
         if is_there && (all || !random.once_in(3)) {
             *observed = observed.after(step);
         }
@@ -100,7 +98,7 @@ fn strangers(observed: &mut Observed, random: &mut Random) {
             let destination =
                 Destination::new("192.168.9.9:80".parse().unwrap(), Forwarding::Masquerade);
             if random.once_in(2) {
-                services.push(ObservedService {
+                services.push(ServiceEntry {
                     service: Service::new(id.parse().unwrap(), SchedulerName::RR),
                     destinations: vec![destination],
                 });

@@ -11,10 +11,10 @@ mod random;
 
 use std::collections::BTreeSet;
 
-use lvs_core::cluster::change::{Action, Change, Kind};
+use lvs_core::cluster::change::{Change, Object};
 use lvs_core::cluster::{DesiredState, IpvsState, Observed, Plan, PlanOptions};
 use lvs_core::ipvs::ServiceId;
-use lvs_core::net::{Listener, RouteId, Tunnel};
+use lvs_core::net::RouteId;
 use random::Random;
 
 const SEEDS: u64 = 500;
@@ -130,8 +130,8 @@ fn strangers_things_are_not_named() {
     for case in cases() {
         let plan = case.plan(&case.observed);
         for step in plan.steps() {
-            let ours = is_named(&case.node, &step.action)
-                || case.options.take_over && is_on_virtual_ip(&case.node, &step.action);
+            let ours = is_named(&case.node, &step.change)
+                || case.options.take_over && is_on_virtual_ip(&case.node, &step.change);
             assert!(
                 ours,
                 "{step} is of something foreign\n{}",
@@ -140,9 +140,9 @@ fn strangers_things_are_not_named() {
         }
         let steps: BTreeSet<_> = plan
             .steps()
-            .map(|step| (step.action.what(), step.action.name()))
+            .map(|step| (step.change.id().what(), step.change.id().to_string()))
             .collect();
-        let foreign = plan.foreign.iter().map(|it| (it.what, it.name.clone()));
+        let foreign = plan.foreign.iter().map(|id| (id.what(), id.to_string()));
         assert_eq!(
             foreign.filter(|it| steps.contains(it)).count(),
             0,
@@ -153,45 +153,32 @@ fn strangers_things_are_not_named() {
 }
 
 /// Whether the file names it: its exact address, route, switch, interface, or its service.
-fn is_named(node: &DesiredState, action: &Action) -> bool {
-    match action {
-        Action::Tunnel(change) => {
-            let is = |it: &Tunnel| node.tunnels.iter().any(|wanted| wanted.value == *it);
-            change.after().is_some_and(is)
+fn is_named(node: &DesiredState, change: &Change<Object>) -> bool {
+    match (change.newest(), change.after().is_some()) {
+        (Object::Tunnel(tunnel), true) => node.tunnels.iter().any(|it| it.value == *tunnel),
+        (Object::Listener(port), true) => node.listeners.iter().any(|it| it.value == *port),
+        (Object::Link(link), true) => link.up && node.links.contains_key(&link.name),
+        (Object::Sysctl(setting), true) => node.sysctls.contains_key(&setting.key),
+        (Object::Address(address), true) => {
+            node.addresses.iter().any(|it| it.value.id == address.id)
         }
-        Action::Listener(change) => {
-            let is = |it: &Listener| node.listeners.iter().any(|wanted| wanted.value == *it);
-            change.after().is_some_and(is)
-        }
-        Action::Link(change) => change
-            .after()
-            .is_some_and(|it| it.up && node.links.contains_key(&it.name)),
-        Action::Sysctl(change) => change
-            .after()
-            .is_some_and(|it| node.sysctls.contains_key(&it.key)),
-        Action::Address(change) => {
-            let is = |id| node.addresses.iter().any(|wanted| wanted.value.id == id);
-            change.after().is_some_and(|it| is(it.id.clone()))
-        }
-        Action::Route(change) => change
-            .after()
-            .is_some_and(|it| node.routes.iter().any(|wanted| wanted.value.id == it.id)),
-        Action::Timeouts(_) => node.timeouts != lvs_core::ipvs::Timeouts::default(),
-        _ => service(action)
+        (Object::Route(route), true) => node.routes.iter().any(|it| it.value.id == route.id),
+        (Object::Timeouts(_), _) => node.timeouts != lvs_core::ipvs::Timeouts::default(),
+        _ => service(change)
             .is_some_and(|id| node.services.iter().any(|wanted| wanted.service.id == id)),
     }
 }
 
-fn service(action: &Action) -> Option<ServiceId> {
-    match action {
-        Action::Service(change) => Some(newest(change).id),
-        Action::Destination(change) => Some(newest(change).service),
+fn service(change: &Change<Object>) -> Option<ServiceId> {
+    match change.newest() {
+        Object::Service(service) => Some(service.id),
+        Object::Destination(bound) => Some(bound.service),
         _ => None,
     }
 }
 
-fn is_on_virtual_ip(node: &DesiredState, action: &Action) -> bool {
-    matches!(service(action), Some(ServiceId::Socket { address, .. }) if node.virtual_ips.contains(&address.ip()))
+fn is_on_virtual_ip(node: &DesiredState, change: &Change<Object>) -> bool {
+    matches!(service(change), Some(ServiceId::Socket { address, .. }) if node.virtual_ips.contains(&address.ip()))
 }
 
 /// Each step finds what it is about to change as it expects it.
@@ -209,40 +196,15 @@ fn every_step_fits() {
 
 fn fits(case: &Case, plan: &Plan, mut now: Observed) {
     for step in plan.steps() {
-        let is_there = match &step.action {
-            Action::Tunnel(change) => {
-                change.before().is_some() == now.links.contains_key(&newest(change).name)
-            }
-            Action::Listener(change) => {
-                change.before().is_some() == now.listeners.contains(newest(change))
-            }
-            Action::Link(change) => {
-                change.before().map(|it| it.up) == now.links.get(&newest(change).name).copied()
-            }
-            Action::Sysctl(change) => {
-                change.before().map(|it| &it.value) == now.sysctls.get(&newest(change).key)
-            }
-            Action::Address(change) => change.before() == now.address(&newest(change).id),
-            Action::Route(change) => change.before() == now.route(&newest(change).id),
-            Action::Timeouts(change) => change.before() == Some(&now.timeouts()),
-            Action::Service(change) => {
-                change.before() == now.service(&newest(change).id).map(|it| &it.service)
-            }
-            Action::Destination(change) => {
-                let bound = newest(change);
-                let found = now.destination(&bound.service, &bound.destination.id);
-                now.service(&bound.service).is_some()
-                    && change.before().map(|it| &it.destination) == found
-            }
-            _ => false,
+        let before = step.change.before();
+        let is_there = match step.change.newest() {
+            Object::Tunnel(tunnel) => before.is_some() == now.links.contains_key(&tunnel.name),
+            Object::Destination(bound) if now.service(&bound.service).is_none() => false,
+            newest => before == now.find(&newest.id()).as_ref(),
         };
         assert!(is_there, "{step}\n{}", case.story(plan));
         now = now.after(step);
     }
-}
-
-fn newest<T>(change: &Change<T>) -> &T {
-    change.after().or_else(|| change.before()).unwrap()
 }
 
 #[test]
@@ -253,7 +215,7 @@ fn every_step_is_needed() {
         for (place, step) in steps
             .iter()
             .enumerate()
-            .filter(|(_, step)| !goes_with_its_service(&plan, &step.action))
+            .filter(|(_, step)| !goes_with_its_service(&plan, &step.change))
         {
             let others = steps
                 .iter()
@@ -270,13 +232,12 @@ fn every_step_is_needed() {
 }
 
 /// Such a deletion stands in the plan so that the way back knows the destination.
-fn goes_with_its_service(plan: &Plan, action: &Action) -> bool {
-    let deleted = plan.steps().filter_map(|step| match &step.action {
-        Action::Service(change) if change.kind() == Kind::Delete => service(&step.action),
+fn goes_with_its_service(plan: &Plan, change: &Change<Object>) -> bool {
+    let mut deleted = plan.steps().filter_map(|step| match &step.change {
+        Change::Delete(Object::Service(service)) => Some(service.id),
         _ => None,
     });
-    matches!(action, Action::Destination(_))
-        && deleted.into_iter().any(|id| service(action) == Some(id))
+    matches!(change.newest(), Object::Destination(bound) if deleted.any(|id| id == bound.service))
 }
 
 #[test]

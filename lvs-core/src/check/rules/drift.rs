@@ -29,12 +29,13 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Opt
 
 /// Whether mending what was found makes the step unnecessary.
 fn covers(finding: &Finding, step: &Step) -> bool {
-    let name = step.action.name();
+    let id = step.change.id();
+    let name = id.to_string();
     let is_same = finding.object == name;
     is_same
         || match finding.code {
             // Nothing else can be right without it.
-            Code::NOT_LOADED => step.action.is_ipvs(),
+            Code::NOT_LOADED => step.change.is_ipvs(),
             // The plan sets it on all and lo, the finding names the interface that shows it.
             Code::ARP_IGNORE => name.ends_with("/arp_ignore"),
             Code::ARP_ANNOUNCE => name.ends_with("/arp_announce"),
@@ -45,11 +46,9 @@ fn covers(finding: &Finding, step: &Step) -> bool {
                 ip(&finding.object) == ip(&name)
             }
             // So does everything on the device, and the address that could not be added.
-            Code::TUNNEL_DEVICE => {
-                name.contains(finding.object.as_str()) || step.action.what() == "route"
-            }
+            Code::TUNNEL_DEVICE => name.contains(finding.object.as_str()) || id.what() == "route",
             // A service with its destinations, or the daemon that makes the switch work.
-            Code::BALANCED_TWICE => step.action.is_ipvs() && name.ends_with(&finding.object),
+            Code::BALANCED_TWICE => step.change.is_ipvs() && name.ends_with(&finding.object),
             Code::STICKY_DRAIN => name.ends_with("/expire_quiescent_template"),
             Code::RP_FILTER => name.ends_with("/rp_filter"),
             // What the file asks of clients stands on the route.
@@ -57,7 +56,7 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
                 let mut lines = finding.mend.iter();
-                step.action.what() == "route" && lines.any(|line| line.starts_with("ip route"))
+                id.what() == "route" && lines.any(|line| line.starts_with("ip route"))
             }
             // The destination of the port that is meant takes its place.
             Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),
@@ -86,8 +85,8 @@ fn parts(object: &str) -> (&str, &str) {
 fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
     let first = steps.first()?;
     let told = steps.iter().take(SHOWN).map(|step| {
-        let action = &step.action;
-        format!("{} {} {}", action.kind(), action.what(), action.name())
+        let id = step.change.id();
+        format!("{} {} {id}", step.change.kind(), id.what())
     });
     let mut seen = told.collect::<Vec<_>>().join(", ");
     if steps.len() > SHOWN {
@@ -96,7 +95,7 @@ fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
     Some(
         Finding::new(
             Code::DRIFT,
-            first.action.name(),
+            first.change.id().to_string(),
             format!("the plan is not empty: {seen}"),
         )
         .on(&facts.node)

@@ -2,7 +2,7 @@
 
 use crate::check::view::{around, default_route, facts_of, server_here};
 use crate::check::{Code, Facts, Finding, Severity};
-use crate::cluster::change::{Action, Change};
+use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, RealServer};
 use crate::ipvs::Family;
 use crate::net::Route;
@@ -66,7 +66,7 @@ fn here(
         advmss: Some(segment),
         ..route.clone()
     };
-    let line = Action::Route(Change::edit(route.clone(), wanted)).to_shell();
+    let line = Change::Edit(Object::Route(route.clone()), Object::Route(wanted)).to_shell();
     Some(finding(server, seen, segment).mend(line))
 }
 

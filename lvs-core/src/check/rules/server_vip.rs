@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::tunnel::is_fit;
 use crate::check::view::{carried_vips, receives, state};
 use crate::check::{Code, Facts, Finding};
-use crate::cluster::change::{Action, Change};
+use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, DesiredState};
 use crate::name::IfName;
 use crate::net::Address;
@@ -36,7 +36,7 @@ pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
 
 /// The line that adds an address as the plan does.
 fn add(address: &Address) -> String {
-    Action::Address(Change::add(address.clone())).to_shell()
+    Change::Add(Object::Address(address.clone())).to_shell()
 }
 
 fn missing(facts: &Facts, node: &DesiredState, wanted: &Address) -> Finding {
@@ -54,7 +54,7 @@ fn missing(facts: &Facts, node: &DesiredState, wanted: &Address) -> Finding {
     let route = routes.find(|route| route.id.destination == wanted.id.network);
     let route = route.filter(|route| !facts.routes.iter().any(|it| it.id == route.id));
     match route {
-        Some(route) => finding.mend(Action::Route(Change::add(route.clone())).to_shell()),
+        Some(route) => finding.mend(Change::Add(Object::Route(route.clone())).to_shell()),
         None => finding,
     }
 }

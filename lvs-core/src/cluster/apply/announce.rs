@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Event;
-use crate::cluster::change::Action;
+use crate::cluster::change::Object;
 use crate::cluster::plan::Phase;
 use crate::cluster::{DesiredState, NodeKind, Role};
 use crate::error::Error;
@@ -42,10 +42,13 @@ impl<'a> Announcer<'a> {
     /// Says that addresses are here as soon as they are: each moment before is lost.
     pub(super) fn phase_is_done(&mut self, phase: &Phase, host: &Host) {
         let Some(node) = self.node else { return };
-        let added = phase.steps.iter().filter_map(|step| match &step.action {
-            Action::Address(change) => change.after(),
-            _ => None,
-        });
+        let added = phase
+            .steps
+            .iter()
+            .filter_map(|step| match step.change.after() {
+                Some(Object::Address(address)) => Some(address),
+                _ => None,
+            });
         let added: Vec<_> = added.filter(|it| is_told(node, it)).cloned().collect();
         self.say(&added, host);
         self.said.extend(added);

@@ -102,7 +102,7 @@ impl fmt::Display for Aftermath {
             Self::Stands(left) => {
                 f.write_str("not everything could be taken back; to be done by hand:")?;
                 left.steps()
-                    .try_for_each(|step| write!(f, "\n  {}", step.action.to_shell()))
+                    .try_for_each(|step| write!(f, "\n  {}", step.change.to_shell()))
             }
             Self::Unknown(error) => write!(f, "what stands now could not be read: {error}"),
         }

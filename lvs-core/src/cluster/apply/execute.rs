@@ -2,12 +2,11 @@
 
 use super::announce::Announcer;
 use super::{Event, Failure};
-use crate::cluster::change::{Action, BoundDestination, Change, LinkState, Setting, Step};
+use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::{Phase, Plan};
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Command, Daemon, Service};
-use crate::net::{Address, Listener, Route, Tunnel};
+use crate::ipvs::{Command, Daemon};
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
 /// has said stop.
@@ -40,13 +39,13 @@ pub(super) fn phase(
     let (ipvs, others): (Vec<_>, Vec<_>) = phase
         .steps
         .iter()
-        .partition(|step| is_batched(&step.action));
+        .partition(|step| is_batched(&step.change));
     for step in others {
-        report(step, self::step(&step.action, host), events)?;
+        report(step, self::step(&step.change, host), events)?;
     }
     let commands: Vec<_> = ipvs
         .iter()
-        .filter_map(|step| command(&step.action))
+        .filter_map(|step| command(&step.change))
         .collect();
     if commands.is_empty() {
         return Ok(());
@@ -89,116 +88,78 @@ impl Step {
     /// The kernel refused it, and then nothing has changed; or with `is_unsettled` it is not known what
     /// it did.
     pub fn execute(&self, host: &mut Host) -> Result<()> {
-        match command(&self.action) {
+        match command(&self.change) {
             Some(command) => host.ipvs()?.batch(&[command])?.into_iter().collect(),
-            None => step(&self.action, host),
+            None => step(&self.change, host),
         }
     }
 }
 
 /// Daemons are stopped one by one: the kernel may forget to answer that.
-const fn is_batched(action: &Action) -> bool {
-    action.is_ipvs() && !matches!(action, Action::Daemon(_))
+const fn is_batched(change: &Change<Object>) -> bool {
+    change.is_ipvs() && !matches!(change.newest(), Object::Daemon(_))
 }
 
-fn step(action: &Action, host: &mut Host) -> Result<()> {
-    match action {
-        Action::Tunnel(change) => tunnel(change, host),
-        Action::Listener(change) => listener(change, host),
-        Action::Link(change) => change.after().map_or(Ok(()), |link| set_link(link, host)),
-        Action::Sysctl(change) => change
-            .after()
-            .map_or(Ok(()), |setting| set_sysctl(setting, host)),
-        Action::Address(change) => address(change, host),
-        Action::Route(change) => route(change, host),
-        Action::Daemon(change) => daemon(change, host),
-        Action::Timeouts(_) | Action::Service(_) | Action::Destination(_) => Ok(()),
+fn step(change: &Change<Object>, host: &mut Host) -> Result<()> {
+    match change {
+        Change::Add(object) | Change::Edit(_, object) => set(object, change.kind(), host),
+        Change::Delete(object) => delete(object, host),
     }
 }
 
-fn tunnel(change: &Change<Tunnel>, host: &mut Host) -> Result<()> {
-    match (change.before(), change.after()) {
-        (_, Some(tunnel)) => host.net().add_tunnel(tunnel),
-        (Some(tunnel), None) => host.net().delete_link(&tunnel.name),
-        (None, None) => Ok(()),
+fn set(object: &Object, kind: Kind, host: &mut Host) -> Result<()> {
+    match object {
+        Object::Tunnel(tunnel) => host.net().add_tunnel(tunnel),
+        Object::Listener(listener) => host.fou()?.add(listener),
+        Object::Link(link) => host.net().set_up(&link.name, link.up),
+        Object::Sysctl(setting) => host.sysctl().write(&setting.key, &setting.value),
+        Object::Address(address) => host.net().add_address(address),
+        Object::Route(route) if kind == Kind::Edit => host.net().replace_route(route),
+        Object::Route(route) => host.net().add_route(route),
+        Object::Daemon(daemon) => start(daemon, kind, host),
+        Object::Timeouts(_) | Object::Service(_) | Object::Destination(_) => Ok(()),
     }
 }
 
-fn listener(change: &Change<Listener>, host: &mut Host) -> Result<()> {
-    match (change.before(), change.after()) {
-        (_, Some(listener)) => host.fou()?.add(listener),
-        (Some(listener), None) => host.fou()?.delete(listener),
-        (None, None) => Ok(()),
+fn delete(object: &Object, host: &mut Host) -> Result<()> {
+    match object {
+        Object::Tunnel(tunnel) => host.net().delete_link(&tunnel.name),
+        Object::Listener(listener) => host.fou()?.delete(listener),
+        Object::Address(address) => host.net().delete_address(&address.id),
+        Object::Route(route) => host.net().delete_route(route),
+        Object::Daemon(daemon) => host.ipvs()?.stop_daemon(daemon.role),
+        Object::Link(_)
+        | Object::Sysctl(_)
+        | Object::Timeouts(_)
+        | Object::Service(_)
+        | Object::Destination(_) => Ok(()),
     }
 }
 
 /// The kernel cannot change one that runs.
-fn daemon(change: &Change<Daemon>, host: &mut Host) -> Result<()> {
+fn start(daemon: &Daemon, kind: Kind, host: &mut Host) -> Result<()> {
     let ipvs = host.ipvs()?;
-    if let Some(daemon) = change.before() {
+    if kind == Kind::Edit {
         ipvs.stop_daemon(daemon.role)?;
     }
-    change
-        .after()
-        .map_or(Ok(()), |daemon| ipvs.start_daemon(daemon))
+    ipvs.start_daemon(daemon)
 }
 
-fn set_link(link: &LinkState, host: &mut Host) -> Result<()> {
-    host.net().set_up(&link.name, link.up)
-}
-
-fn set_sysctl(setting: &Setting, host: &Host) -> Result<()> {
-    host.sysctl().write(&setting.key, &setting.value)
-}
-
-fn address(change: &Change<Address>, host: &mut Host) -> Result<()> {
-    match (change.before(), change.after()) {
-        (_, Some(address)) => host.net().add_address(address),
-        (Some(address), None) => host.net().delete_address(&address.id),
-        (None, None) => Ok(()),
-    }
-}
-
-fn route(change: &Change<Route>, host: &mut Host) -> Result<()> {
-    match (change.before(), change.after()) {
-        (None, Some(route)) => host.net().add_route(route),
-        (Some(_), Some(route)) => host.net().replace_route(route),
-        (Some(route), None) => host.net().delete_route(route),
-        (None, None) => Ok(()),
-    }
-}
-
-fn command(action: &Action) -> Option<Command> {
-    match action {
-        Action::Timeouts(change) => change
-            .after()
-            .map(|timeouts| Command::SetTimeouts(*timeouts)),
-        Action::Service(change) => service(change),
-        Action::Destination(change) => destination(change),
-        Action::Tunnel(_)
-        | Action::Listener(_)
-        | Action::Link(_)
-        | Action::Sysctl(_)
-        | Action::Address(_)
-        | Action::Route(_)
-        | Action::Daemon(_) => None,
-    }
-}
-
-fn service(change: &Change<Service>) -> Option<Command> {
-    Some(match (change.before(), change.after()) {
-        (None, service) => Command::AddService(service?.clone()),
-        (Some(_), Some(service)) => Command::EditService(service.clone()),
-        (Some(service), None) => Command::DeleteService(service.id),
-    })
-}
-
-fn destination(change: &Change<BoundDestination>) -> Option<Command> {
-    let bound = change.newest()?;
-    let (service, destination) = (bound.service, bound.destination);
-    Some(match (change.before(), change.after()) {
-        (None, _) => Command::AddDestination(service, destination),
-        (Some(_), Some(_)) => Command::EditDestination(service, destination),
-        (Some(_), None) => Command::DeleteDestination(service, destination.id),
-    })
+fn command(change: &Change<Object>) -> Option<Command> {
+    let command = match (change.newest(), change.kind()) {
+        (Object::Timeouts(timeouts), Kind::Add | Kind::Edit) => Command::SetTimeouts(*timeouts),
+        (Object::Service(service), Kind::Add) => Command::AddService(service.clone()),
+        (Object::Service(service), Kind::Edit) => Command::EditService(service.clone()),
+        (Object::Service(service), Kind::Delete) => Command::DeleteService(service.id),
+        (Object::Destination(bound), kind) => {
+            let (service, destination) = (bound.service, bound.destination);
+            match kind {
+                Kind::Add => Command::AddDestination(service, destination),
+                Kind::Edit => Command::EditDestination(service, destination),
+                Kind::Delete => Command::DeleteDestination(service, destination.id),
+            }
+        }
+        _ => return None,
+    };
+    Some(command)
 }

@@ -169,7 +169,7 @@ impl<'a> Job<'a> {
 
 /// Finds out that IPVS cannot be used before anything has been changed.
 fn probe(plan: &Plan, host: &mut Host) -> Result<()> {
-    if plan.steps().any(|step| step.action.is_ipvs()) {
+    if plan.steps().any(|step| step.change.is_ipvs()) {
         host.ipvs()?.info()?;
     }
     Ok(())

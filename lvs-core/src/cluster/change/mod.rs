@@ -1,11 +1,14 @@
-//! A step as a pair: the thing before and the thing after.
+//! A step of a plan is a change of one object: added, edited or deleted.
 
+pub(in crate::cluster) mod detail;
 mod object;
+mod object_id;
 mod step;
+pub(in crate::cluster) mod stored;
 
-pub(in crate::cluster) use object::Subject;
-pub use object::{BoundDestination, LinkState, Setting};
-pub use step::{Action, Step};
+pub use object::{BoundDestination, LinkState, Object, Setting};
+pub use object_id::ObjectId;
+pub use step::Step;
 
 use std::fmt;
 
@@ -45,88 +48,122 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One thing before and after. Everything else about a step follows from the pair: what to send, how
-/// to say it, how to take it back.
+/// A change of one object. What to send, how to display it and how to roll it back all follow from it.
+///
+/// Serialized it is `{"before": …, "after": …}` with `null` for what does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Change<T> {
+#[serde(into = "Pair<T>", try_from = "Pair<T>")]
+#[serde(bound(
+    serialize = "T: Clone + Serialize",
+    deserialize = "T: Deserialize<'de>"
+))]
+pub enum Change<T> {
+    /// The object does not exist yet; this is how it is added.
+    Add(T),
+    /// The object exists: before and after.
+    Edit(T, T),
+    /// The object is deleted; this is how it looked.
+    Delete(T),
+}
+
+/// The serialized form of a change.
+#[derive(Serialize, Deserialize)]
+struct Pair<T> {
     before: Option<T>,
     after: Option<T>,
 }
 
+impl<T> From<Change<T>> for Pair<T> {
+    fn from(change: Change<T>) -> Self {
+        let (before, after) = match change {
+            Change::Add(after) => (None, Some(after)),
+            Change::Edit(before, after) => (Some(before), Some(after)),
+            Change::Delete(before) => (Some(before), None),
+        };
+        Self { before, after }
+    }
+}
+
+impl<T> TryFrom<Pair<T>> for Change<T> {
+    type Error = &'static str;
+    fn try_from(Pair { before, after }: Pair<T>) -> Result<Self, Self::Error> {
+        Self::between(before, after).ok_or("a change needs `before`, `after` or both")
+    }
+}
+
 impl<T> Change<T> {
-    /// From nothing to a thing.
-    #[must_use]
-    pub const fn add(after: T) -> Self {
-        Self {
-            before: None,
-            after: Some(after),
-        }
-    }
-
-    /// From a thing to the same thing looking different.
-    #[must_use]
-    pub const fn edit(before: T, after: T) -> Self {
-        Self {
-            before: Some(before),
-            after: Some(after),
-        }
-    }
-
-    /// From a thing to nothing.
-    #[must_use]
-    pub const fn delete(before: T) -> Self {
-        Self {
-            before: Some(before),
-            after: None,
-        }
-    }
-
-    /// From whatever is there to whatever is wanted; `None` if that is nothing and nothing.
+    /// Returns the change from one state of an object to another, where `None` means that it does not
+    /// exist; `None` if it exists in neither.
     pub(in crate::cluster) fn between(before: Option<T>, after: Option<T>) -> Option<Self> {
-        (before.is_some() || after.is_some()).then_some(Self { before, after })
+        match (before, after) {
+            (None, Some(after)) => Some(Self::Add(after)),
+            (Some(before), Some(after)) => Some(Self::Edit(before, after)),
+            (Some(before), None) => Some(Self::Delete(before)),
+            (None, None) => None,
+        }
     }
 
-    /// The thing as it was found.
+    /// Returns the object as it is before the change.
     #[must_use]
     pub const fn before(&self) -> Option<&T> {
-        self.before.as_ref()
+        match self {
+            Self::Add(_) => None,
+            Self::Edit(before, _) | Self::Delete(before) => Some(before),
+        }
     }
 
-    /// The thing as it is to be.
+    /// Returns the object as it is after the change.
     #[must_use]
     pub const fn after(&self) -> Option<&T> {
-        self.after.as_ref()
+        match self {
+            Self::Add(after) | Self::Edit(_, after) => Some(after),
+            Self::Delete(_) => None,
+        }
     }
 
-    /// This and then another one of the same thing; `None` if there is nothing before and after both.
+    /// Returns the object itself: as it is after the change, or the deleted one.
+    #[must_use]
+    pub const fn newest(&self) -> &T {
+        match self {
+            Self::Add(object) | Self::Edit(_, object) | Self::Delete(object) => object,
+        }
+    }
+
+    /// Returns this change and a later one of the same object as one change; `None` if the object exists
+    /// neither before nor after both.
     pub(in crate::cluster) fn then(self, later: &Self) -> Option<Self>
     where
         T: Clone,
     {
-        Self::between(self.before, later.after.clone())
+        Self::between(Pair::from(self).before, later.after().cloned())
     }
 
-    /// What it does.
+    /// Returns the change with another form of the same object.
+    pub(in crate::cluster) fn map<U>(self, into: impl Fn(T) -> U) -> Change<U> {
+        match self {
+            Self::Add(object) => Change::Add(into(object)),
+            Self::Edit(before, after) => Change::Edit(into(before), into(after)),
+            Self::Delete(object) => Change::Delete(into(object)),
+        }
+    }
+
+    /// Returns what the change does.
     #[must_use]
     pub const fn kind(&self) -> Kind {
-        match (&self.before, &self.after) {
-            (None, _) => Kind::Add,
-            (Some(_), Some(_)) => Kind::Edit,
-            (Some(_), None) => Kind::Delete,
+        match self {
+            Self::Add(_) => Kind::Add,
+            Self::Edit(..) => Kind::Edit,
+            Self::Delete(_) => Kind::Delete,
         }
     }
 
-    /// The way back.
+    /// Returns the change in the opposite direction.
     #[must_use]
     pub fn inverse(self) -> Self {
-        Self {
-            before: self.after,
-            after: self.before,
+        match self {
+            Self::Add(object) => Self::Delete(object),
+            Self::Edit(before, after) => Self::Edit(after, before),
+            Self::Delete(object) => Self::Add(object),
         }
-    }
-
-    /// The thing itself, the newer of the two: there is always one.
-    pub(in crate::cluster) fn newest(&self) -> Option<&T> {
-        self.after.as_ref().or(self.before.as_ref())
     }
 }

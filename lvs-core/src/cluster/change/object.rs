@@ -1,15 +1,41 @@
-//! The nouns that steps change: how each is named, described, found and changed.
+//! The objects that a plan can change on a node.
 
 use serde::{Deserialize, Serialize};
 
-use super::Change;
-use crate::cluster::Observed;
+use super::ObjectId;
 use crate::ipvs::{Daemon, Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
-/// An interface as far as plans go: up or down.
+/// An object of a node that a plan can change. Serialized it is the value alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Object {
+    /// A device that decapsulates packets.
+    Tunnel(Tunnel),
+    /// A UDP port whose packets are decapsulated.
+    Listener(Listener),
+    /// An interface that is up or down.
+    Link(LinkState),
+    /// A sysctl with its value.
+    Sysctl(Setting),
+    /// An address on an interface.
+    Address(Address),
+    /// A route of the main table.
+    Route(Route),
+    /// The timeouts of connections.
+    Timeouts(Timeouts),
+    /// A sync daemon.
+    Daemon(Daemon),
+    /// A service.
+    Service(Service),
+    /// A destination of a service.
+    Destination(BoundDestination),
+}
+
+/// An interface as far as plans are concerned: up or down.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkState {
     /// The interface.
@@ -18,10 +44,10 @@ pub struct LinkState {
     pub up: bool,
 }
 
-/// A kernel switch and its value.
+/// A sysctl and its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Setting {
-    /// The switch.
+    /// The sysctl.
     pub key: SysctlKey,
     /// Its value as text.
     pub value: String,
@@ -36,331 +62,77 @@ pub struct BoundDestination {
     pub destination: Destination,
 }
 
-/// A noun that a step can change.
-pub(in crate::cluster) trait Subject: Clone + Serialize {
-    const WHAT: &'static str;
-
-    /// Whether it comes and goes with an interface.
-    const OF_DEVICE: bool = false;
-
-    /// Which one, in the file's text form.
-    fn name(&self) -> String;
-
-    /// How it looks, apart from its name.
-    fn detail(&self) -> String;
-
-    /// The one of the same name on a machine.
-    fn find(&self, observed: &Observed) -> Option<Self>;
-
-    /// Whether there is no difference that could be changed.
-    fn same(&self, other: &Self) -> bool;
-
-    /// Whether it can be taken away.
-    fn can_go(&self) -> bool {
-        true
-    }
-
-    /// What the kernel does when it is told to.
-    fn apply(change: &Change<Self>, observed: &mut Observed);
-}
-
-impl Subject for Tunnel {
-    const WHAT: &'static str = "tunnel";
-
-    fn name(&self) -> String {
-        self.name.to_string()
-    }
-
-    fn detail(&self) -> String {
-        let local = self.local.map(|local| format!(" for {local}"));
-        let checksum = if self.checksum { " with checksums" } else { "" };
-        format!(
-            "{} device{}{checksum}",
-            self.kind,
-            local.unwrap_or_default()
-        )
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        let mut tunnels = observed.tunnels.iter();
-        tunnels.find(|found| found.name == self.name).cloned()
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    /// The kernel's own device comes with its module and stays until that goes.
-    fn can_go(&self) -> bool {
-        !self.is_standing()
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_tunnel(change);
-    }
-}
-
-impl Subject for Listener {
-    const WHAT: &'static str = "listener";
-
-    fn name(&self) -> String {
-        self.to_string()
-    }
-
-    fn detail(&self) -> String {
-        "gue".to_owned()
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        observed.listeners.get(self).copied()
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_listener(change);
-    }
-}
-
-impl Subject for LinkState {
-    const WHAT: &'static str = "link";
-    const OF_DEVICE: bool = true;
-
-    fn name(&self) -> String {
-        self.name.to_string()
-    }
-
-    fn detail(&self) -> String {
-        if self.up { "up" } else { "down" }.to_owned()
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        observed.links.get(&self.name).map(|up| Self {
-            name: self.name.clone(),
-            up: *up,
-        })
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_link(change);
-    }
-}
-
-impl Subject for Setting {
-    const WHAT: &'static str = "sysctl";
-    const OF_DEVICE: bool = true;
-
-    fn name(&self) -> String {
-        self.key.to_string()
-    }
-
-    fn detail(&self) -> String {
-        self.value.clone()
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        observed.sysctls.get(&self.key).map(|value| Self {
-            key: self.key.clone(),
-            value: value.clone(),
-        })
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_sysctl(change);
-    }
-}
-
-impl Subject for Address {
-    const WHAT: &'static str = "address";
-
-    fn name(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn detail(&self) -> String {
-        // Without one the kernel uses the interface's name.
-        let label = self
-            .label
-            .as_deref()
-            .filter(|label| *label != self.id.interface.as_str());
-        let label = label.into_iter().map(|label| format!("label {label}"));
-        let broadcast = self
-            .broadcast
-            .iter()
-            .map(|broadcast| format!("broadcast {broadcast}"));
-        let no_dad = self.no_dad.then(|| "nodad".to_owned());
-        let parts: Vec<_> = label.chain(broadcast).chain(no_dad).collect();
-        parts.join(" ")
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        observed.address(&self.id).cloned()
-    }
-
-    /// The kernel cannot change label and broadcast in place.
-    fn same(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_address(change);
-    }
-}
-
-impl Subject for Route {
-    const WHAT: &'static str = "route";
-
-    fn name(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn detail(&self) -> String {
-        let by = match (&self.gateway, &self.interface) {
-            (Some(gateway), _) => format!("via {gateway}"),
-            (None, Some(interface)) => format!("dev {interface}"),
-            (None, None) => "by no interface".to_owned(),
-        };
-        match self.advmss {
-            Some(advmss) => format!("{by} advmss {advmss}"),
-            None => by,
+impl Object {
+    /// Returns the object's identity.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        match self {
+            Self::Tunnel(tunnel) => ObjectId::Tunnel(tunnel.name.clone()),
+            Self::Listener(listener) => ObjectId::Listener(*listener),
+            Self::Link(link) => ObjectId::Link(link.name.clone()),
+            Self::Sysctl(setting) => ObjectId::Sysctl(setting.key.clone()),
+            Self::Address(address) => ObjectId::Address(address.id.clone()),
+            Self::Route(route) => ObjectId::Route(route.id),
+            Self::Timeouts(_) => ObjectId::Timeouts,
+            Self::Daemon(daemon) => ObjectId::Daemon(daemon.role),
+            Self::Service(service) => ObjectId::Service(service.id),
+            Self::Destination(bound) => ObjectId::Destination(bound.service, bound.destination.id),
         }
     }
 
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        observed.route(&self.id).cloned()
+    /// Returns whether there is no difference to another state of the same object that a step could
+    /// change.
+    ///
+    /// The kernel cannot change an address's label and broadcast in place. Of a route it does not count
+    /// who made it, and an interface that is not named is any.
+    pub(in crate::cluster) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Address(one), Self::Address(two)) => one.id == two.id,
+            (Self::Route(one), Self::Route(two)) => {
+                let interfaces = one.interface.as_ref().zip(two.interface.as_ref());
+                one.gateway == two.gateway
+                    && one.advmss == two.advmss
+                    && interfaces.is_none_or(|(one, two)| one == two)
+            }
+            _ => self == other,
+        }
     }
 
-    /// By whom it was made does not count; an interface that is not named is any.
-    fn same(&self, other: &Self) -> bool {
-        let interfaces = self.interface.as_ref().zip(other.interface.as_ref());
-        self.gateway == other.gateway
-            && self.advmss == other.advmss
-            && interfaces.is_none_or(|(one, two)| one == two)
+    /// Returns whether two states of an object, either of which may be its absence, are alike.
+    pub(in crate::cluster) fn are_alike(one: Option<&Self>, two: Option<&Self>) -> bool {
+        match (one, two) {
+            (Some(one), Some(two)) => one.is_like(two),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_route(change);
-    }
-}
-
-impl Subject for Timeouts {
-    const WHAT: &'static str = "timeouts";
-
-    fn name(&self) -> String {
-        "tcp tcp-fin udp".to_owned()
-    }
-
-    fn detail(&self) -> String {
-        format!("{} {} {}", self.tcp, self.tcp_fin, self.udp)
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        Some(observed.timeouts())
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_timeouts(change);
+    /// Returns whether it can be deleted: the kernel's own tunnel device comes with its module and stays
+    /// until that is unloaded.
+    pub(in crate::cluster) fn can_be_deleted(&self) -> bool {
+        !matches!(self, Self::Tunnel(tunnel) if tunnel.is_standing())
     }
 }
 
-impl Subject for Daemon {
-    const WHAT: &'static str = "daemon";
-
-    fn name(&self) -> String {
-        self.role.to_string()
-    }
-
-    fn detail(&self) -> String {
-        let or = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
-        format!(
-            "id {} on {} group {} port {} ttl {} max-length {}",
-            self.sync_id,
-            self.interface,
-            or(self.group.map(|it| it.to_string())),
-            or(self.port.map(|it| it.to_string())),
-            or(self.ttl.map(|it| it.to_string())),
-            or(self.max_length.map(|it| it.to_string())),
-        )
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        let mut daemons = observed.daemons.iter();
-        daemons.find(|found| found.role == self.role).cloned()
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_daemon(change);
-    }
+macro_rules! object_from {
+    ($($noun:ident($value:ty)),+ $(,)?) => {$(
+        impl From<$value> for Object {
+            fn from(value: $value) -> Self {
+                Self::$noun(value)
+            }
+        }
+    )+};
 }
 
-impl Subject for Service {
-    const WHAT: &'static str = "service";
-
-    fn name(&self) -> String {
-        self.id.to_string()
-    }
-
-    fn detail(&self) -> String {
-        self.describe()
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        observed
-            .service(&self.id)
-            .map(|found| found.service.clone())
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_service(change);
-    }
-}
-
-impl Subject for BoundDestination {
-    const WHAT: &'static str = "destination";
-
-    fn name(&self) -> String {
-        format!("{} of {}", self.destination.id, self.service)
-    }
-
-    fn detail(&self) -> String {
-        self.destination.describe()
-    }
-
-    fn find(&self, observed: &Observed) -> Option<Self> {
-        let found = observed.destination(&self.service, &self.destination.id)?;
-        Some(Self {
-            service: self.service,
-            destination: *found,
-        })
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn apply(change: &Change<Self>, observed: &mut Observed) {
-        observed.set_destination(change);
-    }
-}
+object_from!(
+    Tunnel(Tunnel),
+    Listener(Listener),
+    Link(LinkState),
+    Sysctl(Setting),
+    Address(Address),
+    Route(Route),
+    Timeouts(Timeouts),
+    Daemon(Daemon),
+    Service(Service),
+    Destination(BoundDestination),
+);

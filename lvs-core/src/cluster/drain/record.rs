@@ -2,11 +2,11 @@
 
 use super::{Drain, Draining, how};
 use crate::cluster::Record;
-use crate::cluster::change::{Action, BoundDestination, Change, Setting, Step};
-use crate::cluster::plan::{Phase, Plan};
+use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting, Step};
+use crate::cluster::plan::{Phase, PhaseName, Plan};
 use crate::cluster::state::Drained;
-use crate::cluster::{NodeKind, Observed, ObservedService};
-use crate::ipvs::{Destination, DestinationId, ServiceId, Weight};
+use crate::cluster::{NodeKind, Observed};
+use crate::ipvs::{Destination, DestinationId, ServiceEntry, ServiceId, Weight};
 use crate::sysctl::SysctlKey;
 
 const WHY: &str = "drained";
@@ -72,7 +72,7 @@ impl Record {
     fn own_destinations<'a>(
         &'a self,
         observed: &'a Observed,
-    ) -> impl Iterator<Item = (&'a ObservedService, &'a Destination)> {
+    ) -> impl Iterator<Item = (&'a ServiceEntry, &'a Destination)> {
         let services = observed.services().iter();
         let own = services.filter(|found| self.applied && self.knows_service(&found.service.id));
         own.flat_map(|found| found.destinations.iter().map(move |it| (found, it)))
@@ -81,23 +81,19 @@ impl Record {
     /// Persistence templates are dropped while one of their servers is drained.
     fn remember_templates(&mut self, observed: &Observed) {
         if let Some(change) = self.templates(observed) {
-            let action = Action::Sysctl(change);
-            let known = self
-                .things
-                .iter_mut()
-                .find(|thing| (thing.what(), thing.name()) == (action.what(), action.name()));
-            match known {
-                Some(thing) => {
-                    if let Some(both) = thing.clone().then(&action) {
-                        *thing = both;
+            let id = change.id();
+            match self.things.iter_mut().find(|entry| entry.id() == id) {
+                Some(entry) => {
+                    if let Some(both) = entry.clone().then(&change) {
+                        *entry = both;
                     }
                 }
-                None => self.things.push(action),
+                None => self.things.push(change),
             }
         }
     }
 
-    fn templates(&self, observed: &Observed) -> Option<Change<Setting>> {
+    fn templates(&self, observed: &Observed) -> Option<Change<Object>> {
         let sticks = |id: &ServiceId| {
             let found = observed.service(id);
             found.is_some_and(|found| found.service.persistence.is_some())
@@ -107,11 +103,13 @@ impl Record {
         }
         let key = SysctlKey::EXPIRE_QUIESCENT_TEMPLATE;
         let found = observed.sysctls.get(&key).filter(|value| *value != "1")?;
-        let setting = |value: &str| Setting {
-            key: key.clone(),
-            value: value.to_owned(),
+        let setting = |value: &str| {
+            Object::Sysctl(Setting {
+                key: key.clone(),
+                value: value.to_owned(),
+            })
         };
-        Some(Change::edit(setting(found), setting("1")))
+        Some(Change::Edit(setting(found), setting("1")))
     }
 
     /// What draining changes in the kernel.
@@ -119,27 +117,31 @@ impl Record {
     pub fn plan_drains(&self, observed: &Observed) -> Plan {
         let templates = self.templates(observed).map(|change| {
             let why = "a client's persistence must not bring it back to a server that is drained";
-            Step::new(Action::Sysctl(change), why)
+            Step::new(change, why)
         });
         let mut quiet = Vec::new();
         let mut removed = Vec::new();
         for (found, destination) in self.own_destinations(observed) {
             let service = found.service.id;
             match how(&self.drains, &destination.id) {
-                Some(Draining::Removed) => removed.push(Change::delete(BoundDestination {
-                    service,
-                    destination: *destination,
-                })),
+                Some(Draining::Removed) => {
+                    let destination = *destination;
+                    let bound = BoundDestination {
+                        service,
+                        destination,
+                    };
+                    removed.push(Step::delete(bound, WHY));
+                }
                 Some(Draining::Quiet) if destination.weight != Weight::DRAIN => {
-                    quiet.push(weight(service, *destination, Weight::DRAIN));
+                    quiet.push(weight(service, *destination, Weight::DRAIN, WHY));
                 }
                 _ => {}
             }
         }
         self.plan(vec![
-            ("sysctls", templates.into_iter().collect()),
-            ("drained destinations", steps(quiet, WHY)),
-            ("removed destinations", steps(removed, WHY)),
+            (PhaseName::Sysctls, templates.into_iter().collect()),
+            (PhaseName::DrainedDestinations, quiet),
+            (PhaseName::RemovedDestinations, removed),
         ])
     }
 
@@ -153,9 +155,10 @@ impl Record {
                 continue;
             }
             match observed.destination(&bound.service, &bound.destination.id) {
-                None => added.push(Change::add(*bound)),
+                None => added.push(Step::add(*bound, WHY_BACK)),
                 Some(found) if found.weight == Weight::DRAIN && *found != bound.destination => {
-                    edited.push(weight(bound.service, *found, bound.destination.weight));
+                    let weight = bound.destination.weight;
+                    edited.push(self::weight(bound.service, *found, weight, WHY_BACK));
                 }
                 Some(_) => {}
             }
@@ -166,9 +169,9 @@ impl Record {
             self.templates_back(observed)
         };
         self.plan(vec![
-            ("destinations", steps(added, WHY_BACK)),
-            ("changed destinations", steps(edited, WHY_BACK)),
-            ("sysctls", templates),
+            (PhaseName::Destinations, added),
+            (PhaseName::ChangedDestinations, edited),
+            (PhaseName::FormerSysctls, templates),
         ])
     }
 
@@ -180,18 +183,15 @@ impl Record {
     }
 
     fn templates_back(&self, observed: &Observed) -> Vec<Step> {
-        let things = self.things().filter(|thing| {
-            matches!(thing, Action::Sysctl(change) if change
-                .newest()
-                .is_some_and(|setting| setting.key == SysctlKey::EXPIRE_QUIESCENT_TEMPLATE))
-        });
+        let id = ObjectId::Sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
+        let things = self.things().filter(|entry| entry.id() == id);
         things
-            .filter_map(|thing| self.undone(thing, observed, observed))
-            .map(|action| Step::new(action, "as it was found"))
+            .filter_map(|entry| self.undone(entry, observed, observed))
+            .map(|change| Step::new(change, "as it was found"))
             .collect()
     }
 
-    fn plan(&self, phases: Vec<(&'static str, Vec<Step>)>) -> Plan {
+    fn plan(&self, phases: Vec<(PhaseName, Vec<Step>)>) -> Plan {
         let phases = phases.into_iter().filter(|(_, steps)| !steps.is_empty());
         Plan {
             cluster: self.cluster.clone(),
@@ -207,15 +207,10 @@ impl Record {
     }
 }
 
-fn weight(service: ServiceId, before: Destination, weight: Weight) -> Change<BoundDestination> {
+fn weight(service: ServiceId, before: Destination, weight: Weight, why: &str) -> Step {
     let bound = |destination| BoundDestination {
         service,
         destination,
     };
-    Change::edit(bound(before), bound(Destination { weight, ..before }))
-}
-
-fn steps(changes: Vec<Change<BoundDestination>>, why: &str) -> Vec<Step> {
-    let actions = changes.into_iter().map(Action::Destination);
-    actions.map(|action| Step::new(action, why)).collect()
+    Step::edit(bound(before), bound(Destination { weight, ..before }), why)
 }

@@ -1,40 +1,112 @@
-//! What a step does to a machine, side effects of the kernel included.
+//! What the kernel does when it is told to carry out a step, side effects included.
+//!
+//! Plans, their outcome and their rollback all rest on this model; `tests/kernel_judge` compares it with a
+//! real kernel after every step of random sequences.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::runs::set_destinations;
-use super::{IpvsState, Observed, ObservedService};
-use crate::cluster::change::{BoundDestination, Change, LinkState, Setting};
-use crate::ipvs::{Daemon, Service, Timeouts};
+use super::same;
+use super::{IpvsState, Observed};
+use crate::cluster::change::{Change, LinkState, Object, Setting};
+use crate::ipvs::{DaemonRole, Destination, DestinationId, Service, ServiceEntry, ServiceId};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Listener, Route, Tunnel};
+use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
+/// A destination as it is after a change; `None` if it is deleted.
+type DestinationChange = (DestinationId, Option<Destination>);
+
 impl Observed {
-    pub(in crate::cluster) fn set_tunnel(&mut self, change: &Change<Tunnel>) {
-        if let Some(before) = change.before() {
-            self.forget_link(&before.name);
+    /// Does what the kernel does when it is told to make some changes in a row, in time that grows with
+    /// their number only.
+    pub(in crate::cluster) fn apply<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a Change<Object>>,
+    ) {
+        let mut run: HashMap<ServiceId, Vec<DestinationChange>> = HashMap::new();
+        for change in changes {
+            if let Object::Destination(bound) = change.newest() {
+                let after = change.after().map(|_| bound.destination);
+                let changes = run.entry(bound.service).or_default();
+                changes.push((bound.destination.id, after));
+            } else {
+                self.apply_run(&std::mem::take(&mut run));
+                match change {
+                    Change::Add(object) | Change::Edit(_, object) => self.set(object),
+                    Change::Delete(object) => self.delete(object),
+                }
+            }
         }
-        if let Some(after) = change.after() {
-            self.links.insert(after.name.clone(), false);
-            self.tunnels.insert(after.clone());
-            self.copy_template(&after.name);
-        }
+        self.apply_run(&run);
     }
 
-    pub(in crate::cluster) fn set_listener(&mut self, change: &Change<Listener>) {
-        match (change.before(), change.after()) {
-            (_, Some(after)) => self.listeners.insert(*after),
-            (Some(before), None) => self.listeners.remove(before),
-            (None, None) => false,
+    /// Changes of destinations only: the service of each is looked up once.
+    fn apply_run(&mut self, run: &HashMap<ServiceId, Vec<DestinationChange>>) {
+        let IpvsState::Loaded { services, .. } = &mut self.ipvs else {
+            // No service, no destinations.
+            return;
         };
+        for found in services {
+            if let Some(changes) = run.get(&found.service.id) {
+                set_destinations(&mut found.destinations, changes);
+            }
+        }
     }
 
-    pub(in crate::cluster) fn set_daemon(&mut self, change: &Change<Daemon>) {
+    /// Destinations are changed in runs.
+    fn set(&mut self, object: &Object) {
+        match object {
+            Object::Tunnel(tunnel) => self.set_tunnel(tunnel),
+            Object::Listener(listener) => {
+                self.listeners.insert(*listener);
+            }
+            Object::Link(link) => self.set_link(link),
+            Object::Sysctl(setting) => self.set_sysctl(setting),
+            Object::Address(address) => {
+                self.addresses.retain(|found| found.id != address.id);
+                self.addresses.push(address.clone());
+            }
+            Object::Route(route) => self.set_route(route),
+            Object::Timeouts(new) => {
+                if let IpvsState::Loaded { timeouts, .. } = self.loaded() {
+                    *timeouts = *new;
+                }
+            }
+            Object::Daemon(daemon) => {
+                self.stop_daemon(daemon.role);
+                self.daemons.insert(daemon.clone());
+            }
+            Object::Service(service) => self.set_service(service),
+            Object::Destination(_) => {}
+        }
+    }
+
+    /// Links, sysctls and the timeouts cannot be deleted; destinations are changed in runs.
+    fn delete(&mut self, object: &Object) {
+        match object {
+            Object::Tunnel(tunnel) => self.forget_link(&tunnel.name),
+            Object::Listener(listener) => {
+                self.listeners.remove(listener);
+            }
+            Object::Address(address) => self.delete_address(address),
+            Object::Route(route) => self.delete_route(&route.id),
+            Object::Daemon(daemon) => self.stop_daemon(daemon.role),
+            Object::Service(service) => self.delete_service(&service.id),
+            Object::Link(_) | Object::Sysctl(_) | Object::Timeouts(_) | Object::Destination(_) => {}
+        }
+    }
+
+    fn set_tunnel(&mut self, tunnel: &Tunnel) {
+        self.forget_link(&tunnel.name);
+        self.links.insert(tunnel.name.clone(), false);
+        self.tunnels.insert(tunnel.clone());
+        self.copy_template(&tunnel.name);
+    }
+
+    fn stop_daemon(&mut self, role: DaemonRole) {
         self.loaded();
-        let role = change.newest().map(|daemon| daemon.role);
-        self.daemons.retain(|daemon| Some(daemon.role) != role);
-        self.daemons.extend(change.after().cloned());
+        self.daemons.retain(|daemon| daemon.role != role);
     }
 
     /// A new interface has the template's values of what is known of it.
@@ -57,8 +129,7 @@ impl Observed {
     }
 
     /// An interface that is set down loses its IPv6 addresses and all its routes; IPv4 addresses stay.
-    pub(in crate::cluster) fn set_link(&mut self, change: &Change<LinkState>) {
-        let Some(link) = change.after() else { return };
+    fn set_link(&mut self, link: &LinkState) {
         let Some(up) = self.links.get_mut(&link.name) else {
             return;
         };
@@ -70,10 +141,7 @@ impl Observed {
         }
     }
 
-    pub(in crate::cluster) fn set_sysctl(&mut self, change: &Change<Setting>) {
-        let Some(Setting { key, value }) = change.after() else {
-            return;
-        };
+    fn set_sysctl(&mut self, Setting { key, value }: &Setting) {
         let old = self.sysctls.insert(key.clone(), value.clone());
         if old.as_ref() != Some(value) {
             self.push(key, value);
@@ -91,18 +159,6 @@ impl Observed {
                 };
                 value.clone_into(current);
             }
-        }
-    }
-
-    pub(in crate::cluster) fn set_address(&mut self, change: &Change<Address>) {
-        match (change.before(), change.after()) {
-            (Some(before), None) => self.delete_address(before),
-            (before, Some(after)) => {
-                self.addresses
-                    .retain(|found| before.is_none_or(|before| found.id != before.id));
-                self.addresses.push(after.clone());
-            }
-            (None, None) => {}
         }
     }
 
@@ -180,20 +236,20 @@ impl Observed {
             .retain(|route| route.interface.as_ref() != Some(interface) || !which(route));
     }
 
-    pub(in crate::cluster) fn set_route(&mut self, change: &Change<Route>) {
-        let towards = change.after().and_then(|after| {
-            let named = after.interface.clone();
-            named.or_else(|| self.interface_towards(after.gateway?))
+    fn set_route(&mut self, route: &Route) {
+        let interface = route
+            .interface
+            .clone()
+            .or_else(|| self.interface_towards(route.gateway?));
+        self.delete_route(&route.id);
+        self.routes.push(Route {
+            interface,
+            ..route.clone()
         });
-        if let Some(before) = change.before() {
-            self.routes.retain(|route| route.id != before.id);
-        }
-        if let Some(after) = change.after() {
-            self.routes.push(Route {
-                interface: towards,
-                ..after.clone()
-            });
-        }
+    }
+
+    fn delete_route(&mut self, id: &RouteId) {
+        self.routes.retain(|found| !same::network(found, id));
     }
 
     /// The interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
@@ -212,43 +268,25 @@ impl Observed {
         nearest.map(|(_, interface)| interface.clone())
     }
 
-    pub(in crate::cluster) fn set_timeouts(&mut self, change: &Change<Timeouts>) {
-        if let (Some(after), IpvsState::Loaded { timeouts, .. }) = (change.after(), self.loaded()) {
-            *timeouts = *after;
-        }
-    }
-
-    pub(in crate::cluster) fn set_service(&mut self, change: &Change<Service>) {
+    fn set_service(&mut self, service: &Service) {
         let IpvsState::Loaded { services, .. } = self.loaded() else {
             return;
         };
-        let id = change.newest().map(|service| service.id);
-        let place = services
-            .iter()
-            .position(|found| Some(found.service.id) == id);
-        match (
-            place.and_then(|place| services.get_mut(place)),
-            change.after(),
-        ) {
-            (Some(found), Some(after)) => found.service = after.clone(),
-            (None, Some(after)) => services.push(ObservedService {
-                service: after.clone(),
+        let known = services
+            .iter_mut()
+            .find(|found| found.service.id == service.id);
+        match known {
+            Some(found) => found.service = service.clone(),
+            None => services.push(ServiceEntry {
+                service: service.clone(),
                 destinations: Vec::new(),
             }),
-            (_, None) => services.retain(|found| Some(found.service.id) != id),
         }
     }
 
-    pub(in crate::cluster) fn set_destination(&mut self, change: &Change<BoundDestination>) {
-        let Some(bound) = change.newest() else {
-            return;
-        };
-        let IpvsState::Loaded { services, .. } = self.loaded() else {
-            return;
-        };
-        let mut services = services.iter_mut();
-        if let Some(found) = services.find(|found| found.service.id == bound.service) {
-            set_destinations(&mut found.destinations, &[change]);
+    fn delete_service(&mut self, id: &ServiceId) {
+        if let IpvsState::Loaded { services, .. } = self.loaded() {
+            services.retain(|found| found.service.id != *id);
         }
     }
 
@@ -263,4 +301,19 @@ impl Observed {
 
 fn is_ipv4(address: &Address) -> bool {
     address.id.network.addr().is_ipv4()
+}
+
+/// A new destination goes to the head of the list, an edited one stays where it is.
+fn set_destinations(list: &mut Vec<Destination>, changes: &[DestinationChange]) {
+    let mut after: HashMap<_, _> = changes.iter().copied().collect();
+    list.retain_mut(|found| match after.remove(&found.id) {
+        None => true,
+        Some(Some(destination)) => {
+            *found = destination;
+            true
+        }
+        Some(None) => false,
+    });
+    let newest_first = changes.iter().rev();
+    list.splice(0..0, newest_first.filter_map(|(id, _)| after.remove(id)?));
 }

@@ -2,7 +2,7 @@
 
 mod kernel_model;
 mod read;
-mod runs;
+mod restore;
 mod same;
 mod scope;
 
@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::change::Step;
-use crate::ipvs::{Daemon, Destination, DestinationId, Seconds, Service, ServiceId, Timeouts};
+use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
+use crate::ipvs::{
+    Daemon, DaemonRole, Destination, DestinationId, Seconds, ServiceEntry, ServiceId, Timeouts,
+};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
@@ -60,17 +62,8 @@ pub enum IpvsState {
         /// The timeouts of connections.
         timeouts: Timeouts,
         /// The services, in no order that means anything.
-        services: Vec<ObservedService>,
+        services: Vec<ServiceEntry>,
     },
-}
-
-/// A service with its destinations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ObservedService {
-    /// The service as configured.
-    pub service: Service,
-    /// Its destinations in the kernel's order: the one added last comes first.
-    pub destinations: Vec<Destination>,
 }
 
 impl IpvsState {
@@ -96,13 +89,51 @@ impl Observed {
     #[must_use]
     pub fn after(&self, step: &Step) -> Self {
         let mut after = self.clone();
-        step.action.effect(&mut after);
+        after.apply([&step.change]);
         after
+    }
+
+    /// Returns the object of this identity as it was found; `None` if it does not exist.
+    #[must_use]
+    pub fn find(&self, id: &ObjectId) -> Option<Object> {
+        Some(match id {
+            ObjectId::Tunnel(name) => self.tunnel(name)?.clone().into(),
+            ObjectId::Listener(listener) => (*self.listeners.get(listener)?).into(),
+            ObjectId::Link(name) => Object::Link(LinkState {
+                name: name.clone(),
+                up: *self.links.get(name)?,
+            }),
+            ObjectId::Sysctl(key) => Object::Sysctl(Setting {
+                key: key.clone(),
+                value: self.sysctls.get(key)?.clone(),
+            }),
+            ObjectId::Address(id) => self.address(id)?.clone().into(),
+            ObjectId::Route(id) => self.route(id)?.clone().into(),
+            ObjectId::Timeouts => self.timeouts().into(),
+            ObjectId::Daemon(role) => self.daemon(*role)?.clone().into(),
+            ObjectId::Service(id) => self.service(id)?.service.clone().into(),
+            ObjectId::Destination(service, id) => Object::Destination(BoundDestination {
+                service: *service,
+                destination: *self.destination(service, id)?,
+            }),
+        })
+    }
+
+    /// Returns the tunnel device of this name.
+    #[must_use]
+    pub fn tunnel(&self, name: &IfName) -> Option<&Tunnel> {
+        self.tunnels.iter().find(|tunnel| tunnel.name == *name)
+    }
+
+    /// Returns the sync daemon of this role.
+    #[must_use]
+    pub fn daemon(&self, role: DaemonRole) -> Option<&Daemon> {
+        self.daemons.iter().find(|daemon| daemon.role == role)
     }
 
     /// The services, none where IPVS is not there.
     #[must_use]
-    pub fn services(&self) -> &[ObservedService] {
+    pub fn services(&self) -> &[ServiceEntry] {
         match &self.ipvs {
             IpvsState::Loaded { services, .. } => services,
             IpvsState::Unread | IpvsState::NotLoaded => &[],
@@ -120,7 +151,7 @@ impl Observed {
 
     /// One service.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&ObservedService> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ServiceEntry> {
         self.services().iter().find(|found| found.service.id == *id)
     }
 

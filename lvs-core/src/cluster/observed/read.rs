@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{IpvsState, Observed, ObservedService, Scope};
+use super::{IpvsState, Observed, Scope};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::Daemon;
+use crate::ipvs::{Daemon, ServiceEntry};
 use crate::net::{Address, Listener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
@@ -105,15 +105,7 @@ fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
     let ipvs = host.ipvs()?;
     let services = ipvs.snapshot()?.into_iter();
     Ok(IpvsState::Loaded {
-        services: services
-            .map(|(status, destinations)| ObservedService {
-                service: status.service,
-                destinations: destinations
-                    .iter()
-                    .map(|status| status.destination)
-                    .collect(),
-            })
-            .collect(),
+        services: services.map(ServiceEntry::from).collect(),
         timeouts: ipvs.timeouts()?,
     })
 }

@@ -2,7 +2,8 @@
 
 use ipnet::IpNet;
 
-use super::{IpvsState, Observed, ObservedService};
+use super::{IpvsState, Observed};
+use crate::ipvs::ServiceEntry;
 use crate::net::{Address, Route, RouteId};
 
 /// A route's destination is a network: the kernel keeps no host bits.
@@ -64,7 +65,7 @@ fn address(address: &Address) -> Address {
     }
 }
 
-fn service(found: &ObservedService) -> ObservedService {
+fn service(found: &ServiceEntry) -> ServiceEntry {
     let mut found = found.clone();
     found.destinations.sort();
     found

@@ -2,8 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::cluster::change::Subject;
-use crate::cluster::change::{Action, Change, Step};
+use crate::cluster::change::{Object, Step, detail};
 use crate::cluster::{DesiredState, Observed};
 use crate::net::Address;
 
@@ -20,8 +19,7 @@ pub(super) fn attracting_traffic(node: &DesiredState, seen: &Observed) -> Vec<St
 pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let there = node.absent.iter().filter_map(|absent| {
         let found = seen.address(&absent.value.id)?;
-        let action = Action::Address(Change::delete(found.clone()));
-        Some(Step::new(action, &absent.why))
+        Some(Step::delete(found.clone(), &absent.why))
     });
     later_first(there.collect(), seen)
 }
@@ -31,22 +29,17 @@ fn missing(node: &DesiredState, seen: &Observed, attracts_traffic: bool) -> Vec<
         .iter()
         .filter(|wanted| node.attracts_traffic(&wanted.value.id) == attracts_traffic)
         .filter(|wanted| seen.address(&wanted.value.id).is_none())
-        .map(|wanted| {
-            Step::new(
-                Action::Address(Change::add(wanted.value.clone())),
-                &wanted.why,
-            )
-        })
+        .map(|wanted| Step::add(wanted.value.clone(), &wanted.why))
         .collect()
 }
 
 /// Deletions, the later ones of a network first: its first address would take them along.
 pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
-    let place = |step: &Step| match &step.action {
-        Action::Address(change) => {
-            let id = change.newest().map(|address| &address.id);
-            seen.addresses.iter().position(|it| Some(&it.id) == id)
-        }
+    let place = |step: &Step| match step.change.newest() {
+        Object::Address(address) => seen
+            .addresses
+            .iter()
+            .position(|found| found.id == address.id),
         _ => None,
     };
     steps.sort_by_key(|step| Reverse(place(step)));
@@ -77,14 +70,14 @@ fn unlike(wanted: &Address, found: &Address) -> Option<String> {
     let label = wanted.label.is_some() && wanted.label != found.label;
     let broadcast = wanted.broadcast.is_some() && wanted.broadcast != found.broadcast;
     (label || broadcast).then(|| {
-        let has = match found.detail() {
+        let has = match detail::address(found) {
             nothing if nothing.is_empty() => "nothing".to_owned(),
             detail => detail,
         };
         format!(
             "{} has {has} instead of {}; the kernel cannot change that in place, and nothing depends on it",
             found.id,
-            wanted.detail()
+            detail::address(wanted)
         )
     })
 }

@@ -4,7 +4,7 @@
 //! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
 
 use super::Refusal;
-use crate::cluster::change::{Action, Change, Step};
+use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::{Daemon, Destination, ServiceId};
 
@@ -13,7 +13,7 @@ pub(super) const ABSENT: &str = "no longer in the file";
 /// Those that the cluster has started and the file no longer names.
 pub(super) fn stopped(node: &DesiredState, seen: &Observed, record: &Record) -> Vec<Step> {
     let gone = seen.daemons.iter().filter(|it| is_gone(node, it, record));
-    gone.map(|it| Step::new(Action::Daemon(Change::delete(it.clone())), ABSENT))
+    gone.map(|daemon| Step::delete(daemon.clone(), ABSENT))
         .collect()
 }
 
@@ -27,12 +27,11 @@ pub(super) fn running(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let steps = node.daemons.iter().filter_map(|wanted| {
         let daemon = &wanted.value;
         let found = seen.daemons.iter().find(|it| it.role == daemon.role);
-        let change = match found {
-            Some(found) if found == daemon => return None,
-            Some(found) => Change::edit(found.clone(), daemon.clone()),
-            None => Change::add(daemon.clone()),
-        };
-        Some(Step::new(Action::Daemon(change), &wanted.why))
+        match found {
+            Some(found) if found == daemon => None,
+            Some(found) => Some(Step::edit(found.clone(), daemon.clone(), &wanted.why)),
+            None => Some(Step::add(daemon.clone(), &wanted.why)),
+        }
     });
     steps.collect()
 }
@@ -46,30 +45,23 @@ pub(super) fn refusals(node: &DesiredState, observed: &Observed, record: &Record
     let mut refusals = Vec::new();
     if node.daemons.is_empty() && wants_mixed(node) {
         refusals.extend(strangers.map(|daemon| {
-            Refusal {
-                what: "daemon",
-                name: daemon.role.to_string(),
-                problem:
-                    "runs, and the kernel has no destination of another family than its service \
-                      beside a sync daemon"
-                        .to_owned(),
-                advice: format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
-            }
+            Refusal::of(
+                ObjectId::Daemon(daemon.role),
+                "runs, and the kernel has no destination of another family than its service beside a \
+                 sync daemon",
+                format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
+            )
         }));
     }
     if !node.daemons.is_empty() {
         refusals.extend(foreign_mixed(node, observed).map(|(service, it)| {
-            Refusal {
-                what: "destination",
-                name: format!("{} of {service}", it.id),
-                problem:
-                    "is of another family than its service, beside which the kernel starts no sync \
-                      daemon"
-                        .to_owned(),
-                advice: format!(
+            Refusal::of(
+                ObjectId::Destination(service, it.id),
+                "is of another family than its service, beside which the kernel starts no sync daemon",
+                format!(
                     "delete it, or leave [sync] out (the service {service} is not in the file)"
                 ),
-            }
+            )
         }));
     }
     refusals

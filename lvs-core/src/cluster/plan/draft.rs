@@ -1,7 +1,7 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Phase, Plan, Refusal, addresses, daemons, foreign};
-use crate::cluster::change::{Action, Change, Step};
+use super::{Phase, PhaseName, Plan, Refusal, addresses, daemons, foreign};
+use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::observed::{IpvsState, Observed};
 use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::net::{Address, Route};
@@ -14,7 +14,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// A phase's name, and its plan by what is known (`C`) and what the machine will look like by then.
-pub(super) type Planned<C> = (&'static str, fn(&C, &Observed) -> Vec<Step>);
+pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
 
 impl<'a> Draft<'a> {
     pub(super) fn new(node: &'a DesiredState, observed: &'a Observed) -> Self {
@@ -29,35 +29,35 @@ impl<'a> Draft<'a> {
     /// Plans one phase after the other; one without steps is none.
     pub(super) fn phases<C>(&mut self, context: &C, phases: &[Planned<C>]) {
         for (name, plan) in phases {
-            self.phase(name, plan(context, &self.seen));
+            self.phase(*name, plan(context, &self.seen));
         }
     }
 
-    fn phase(&mut self, name: &'static str, steps: Vec<Step>) {
-        self.seen.apply(steps.iter().map(|step| &step.action));
+    fn phase(&mut self, name: PhaseName, steps: Vec<Step>) {
+        self.seen.apply(steps.iter().map(|step| &step.change));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
-            self.put_back(Phase::PUT_BACK[0], Self::gone_addresses);
-            self.put_back(Phase::PUT_BACK[1], Self::gone_routes);
+            self.put_back(PhaseName::RestoredAddresses, Self::gone_addresses);
+            self.put_back(PhaseName::RestoredRoutes, Self::gone_routes);
         }
     }
 
     /// What the kernel took along with what this plan takes away comes back at once, if it can.
-    fn put_back(&mut self, name: &'static str, gone: fn(&Self) -> Vec<Action>) {
+    fn put_back(&mut self, name: PhaseName, gone: fn(&Self) -> Vec<Object>) {
         let steps: Vec<_> = gone(self)
             .into_iter()
-            .map(|action| Step::new(action, "it went along"))
+            .map(|object| Step::add(object, "it went along"))
             .collect();
-        self.seen.apply(steps.iter().map(|step| &step.action));
+        self.seen.apply(steps.iter().map(|step| &step.change));
         if !steps.is_empty() {
             self.phases.push(Phase { name, steps });
         }
     }
 
     /// An IPv4 network's first address takes the later ones along.
-    fn gone_addresses(&self) -> Vec<Action> {
-        let added = self.steps().filter_map(|step| match &step.action {
-            Action::Address(change) if change.before().is_none() => change.after(),
+    fn gone_addresses(&self) -> Vec<Object> {
+        let added = self.steps().filter_map(|step| match &step.change {
+            Change::Add(Object::Address(address)) => Some(address),
             _ => None,
         });
         let mut gone: Vec<&Address> = Vec::new();
@@ -67,14 +67,12 @@ impl<'a> Draft<'a> {
                 gone.push(it);
             }
         }
-        gone.into_iter()
-            .map(|it| Action::Address(Change::add(it.clone())))
-            .collect()
+        gone.into_iter().cloned().map(Object::Address).collect()
     }
 
     /// An interface's last IPv4 address takes the routes along; where another one was put back, they
     /// can be too.
-    fn gone_routes(&self) -> Vec<Action> {
+    fn gone_routes(&self) -> Vec<Object> {
         let has_address = |route: &Route| {
             let mut ids = self.seen.addresses.iter().map(|address| &address.id);
             ids.any(|id| {
@@ -89,7 +87,8 @@ impl<'a> Draft<'a> {
         routes
             .filter(|it| self.seen.route(&it.id).is_none() && !self.deletes_route(it))
             .filter(|it| has_address(it) && has_source(it))
-            .map(|it| Action::Route(Change::add(it.clone())))
+            .cloned()
+            .map(Object::Route)
             .collect()
     }
 
@@ -98,11 +97,9 @@ impl<'a> Draft<'a> {
     }
 
     fn deletes(&self, address: &Address) -> bool {
-        let mut deleted = self.steps().filter_map(|step| match &step.action {
-            Action::Address(change) if change.after().is_none() => change.before(),
-            _ => None,
-        });
-        deleted.any(|it| it.id == address.id)
+        self.steps().any(|step| {
+            matches!(&step.change, Change::Delete(Object::Address(deleted)) if deleted.id == address.id)
+        })
     }
 
     pub(super) fn finish(self, record: &Record, refusals: Vec<Refusal>) -> Plan {
@@ -118,7 +115,7 @@ impl<'a> Draft<'a> {
     pub(super) fn plan(
         self,
         refusals: Vec<Refusal>,
-        foreign: Vec<foreign::Foreign>,
+        foreign: Vec<ObjectId>,
         notes: Vec<String>,
     ) -> Plan {
         Plan {
@@ -135,11 +132,9 @@ impl<'a> Draft<'a> {
     }
 
     fn deletes_route(&self, route: &Route) -> bool {
-        let mut changes = self.steps().filter_map(|step| match &step.action {
-            Action::Route(change) => Some(change),
-            _ => None,
-        });
-        changes.any(|change| change.before().is_some_and(|it| it.id == route.id))
+        self.steps().any(|step| {
+            matches!(step.change.before(), Some(Object::Route(changed)) if changed.id == route.id)
+        })
     }
 
     /// Routes that no step deletes, but that the kernel takes along with an interface's last address.

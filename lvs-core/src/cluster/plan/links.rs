@@ -1,6 +1,6 @@
 //! Interfaces that must be up. None is ever set down, but to be deleted.
 
-use crate::cluster::change::{Action, Change, LinkState, Step};
+use crate::cluster::change::{LinkState, Step};
 use crate::cluster::{DesiredState, Observed};
 use crate::name::IfName;
 
@@ -14,10 +14,7 @@ pub(super) fn up(node: &DesiredState, seen: &Observed) -> Vec<Step> {
             name: name.clone(),
             up,
         };
-        Step::new(
-            Action::Link(Change::edit(link(false), link(true))),
-            &wanted.why,
-        )
+        Step::edit(link(false), link(true), &wanted.why)
     })
     .collect()
 }
@@ -29,6 +26,5 @@ pub(super) fn down(name: &IfName, seen: &Observed, why: &str) -> Option<Step> {
         name: name.clone(),
         up,
     };
-    let change = || Change::edit(link(true), link(false));
-    is_up.then(|| Step::new(Action::Link(change()), why))
+    is_up.then(|| Step::edit(link(true), link(false), why))
 }

@@ -7,6 +7,8 @@ mod daemons;
 mod draft;
 mod foreign;
 mod links;
+mod phase;
+mod refusal;
 mod removal;
 mod revert;
 mod routes;
@@ -19,30 +21,12 @@ mod unnamed;
 
 use serde::Serialize;
 
-pub use foreign::{Foreign, Refusal};
+pub use phase::{Phase, PhaseName};
+pub use refusal::{Obstacle, Refusal};
 
-use super::change::Step;
+use super::change::{ObjectId, Step};
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
 use draft::{Draft, Planned};
-
-/// Steps none of which depends on the success of another: the unit of sending, of failure and of
-/// progress. The next phase begins when all of this one is done.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Phase {
-    /// What its steps have in common.
-    pub name: &'static str,
-    /// At least one.
-    pub steps: Vec<Step>,
-}
-
-impl Phase {
-    /// The one in which a director becomes the active one of two: neighbours are told of its addresses.
-    pub(super) const FLOATING: &'static str = "floating addresses";
-    /// Those in which the other one makes room for it.
-    const RELEASED: [&'static str; 2] = ["released routes", "released addresses"];
-    /// What the kernel took along with something else.
-    const PUT_BACK: [&'static str; 2] = ["addresses put back", "routes put back"];
-}
 
 /// What a plan may do besides what the file names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +55,7 @@ pub struct Plan {
     /// Why it must not be done: no step is made while there is one.
     pub refusals: Vec<Refusal>,
     /// What was met, belongs to somebody else and is not touched.
-    pub foreign: Vec<Foreign>,
+    pub foreign: Vec<ObjectId>,
     /// What a person should know besides.
     pub notes: Vec<String>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
@@ -129,9 +113,7 @@ impl Plan {
     /// The beginning, which must be done whatever becomes of the rest, as room is made for an active
     /// director; and the rest.
     pub(super) fn released_first(&self) -> (Self, Self) {
-        let of_release = |phase: &&Phase| {
-            Phase::RELEASED.contains(&phase.name) || Phase::PUT_BACK.contains(&phase.name)
-        };
+        let of_release = |phase: &&Phase| phase.name.is_release();
         let count = self.phases.iter().take_while(of_release).count();
         let (release, rest) = self.phases.split_at(count);
         let part = |phases: &[Phase]| Self {
@@ -145,7 +127,7 @@ impl Plan {
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {
         let mut outcome = observed.clone();
-        outcome.apply(self.steps().map(|step| &step.action));
+        outcome.apply(self.steps().map(|step| &step.change));
         outcome
     }
 }
@@ -160,61 +142,73 @@ struct DesiredPhases<'a> {
 impl DesiredPhases<'_> {
     /// The order is half of what a plan is worth.
     const PHASES: [Planned<Self>; 19] = [
-        (Phase::RELEASED[0], |it, seen| {
+        (PhaseName::ReleasedRoutes, |it, seen| {
             routes::released(it.node, seen)
         }),
-        (Phase::RELEASED[1], |it, seen| {
+        (PhaseName::ReleasedAddresses, |it, seen| {
             addresses::released(it.node, seen)
         }),
         // First, for what they carry, their state and their switches are there only when they are.
-        ("tunnels", |it, seen| {
+        (PhaseName::Tunnels, |it, seen| {
             let mut steps = tunnels::made(it.node, seen);
             steps.extend(tunnels::listening(it.node, seen));
             steps
         }),
         // `ip_forward` before all switches that it changes.
-        ("links and forwarding", |it, seen| {
+        (PhaseName::LinksAndForwarding, |it, seen| {
             let mut steps = links::up(it.node, seen);
             steps.extend(sysctls::ip_forward(it.node, seen));
             steps
         }),
-        ("sysctls", |it, seen| sysctls::others(it.node, seen)),
-        ("addresses", |it, seen| addresses::own(it.node, seen)),
-        ("routes", |it, seen| routes::own(it.node, seen)),
-        ("stopped sync daemons", |it, seen| {
+        (PhaseName::Sysctls, |it, seen| {
+            sysctls::others(it.node, seen)
+        }),
+        (PhaseName::Addresses, |it, seen| {
+            addresses::own(it.node, seen)
+        }),
+        (PhaseName::Routes, |it, seen| routes::own(it.node, seen)),
+        (PhaseName::StoppedSyncDaemons, |it, seen| {
             daemons::stopped(it.node, seen, it.record)
         }),
-        ("timeouts", |it, seen| services::timeouts(it.node, seen)),
-        ("services", |it, seen| services::services(it.node, seen)),
+        (PhaseName::Timeouts, |it, seen| {
+            services::timeouts(it.node, seen)
+        }),
+        (PhaseName::Services, |it, seen| {
+            services::services(it.node, seen)
+        }),
         // Their module, which has them, may come with the first service.
-        ("switches of IPVS", |it, seen| {
+        (PhaseName::IpvsSysctls, |it, seen| {
             sysctls::of_ipvs(it.node, seen)
         }),
-        ("destinations", |it, seen| {
+        (PhaseName::Destinations, |it, seen| {
             services::destinations_added(it.node, seen)
         }),
-        ("changed destinations", |it, seen| {
+        (PhaseName::ChangedDestinations, |it, seen| {
             services::destinations_edited(it.node, seen, it.record)
         }),
         // Clients come with them: something must be behind them by now.
-        ("virtual IPs", |it, seen| match it.node.role {
+        (PhaseName::VirtualIps, |it, seen| match it.node.role {
             None => addresses::attracting_traffic(it.node, seen),
             Some(_) => Vec::new(),
         }),
-        (Phase::FLOATING, |it, seen| match it.node.role {
-            Some(_) => addresses::attracting_traffic(it.node, seen),
-            None => Vec::new(),
+        (PhaseName::FloatingAddresses, |it, seen| {
+            match it.node.role {
+                Some(_) => addresses::attracting_traffic(it.node, seen),
+                None => Vec::new(),
+            }
         }),
-        ("last routes", |it, seen| {
+        (PhaseName::LastRoutes, |it, seen| {
             routes::by_virtual_ips(it.node, seen)
         }),
-        ("deleted destinations", |it, seen| {
+        (PhaseName::DeletedDestinations, |it, seen| {
             services::destinations_deleted(it.node, seen, it.record, it.options)
         }),
-        ("deleted services", |it, seen| {
+        (PhaseName::DeletedServices, |it, seen| {
             services::services_deleted(it.node, seen, it.record, it.options)
         }),
-        ("sync daemons", |it, seen| daemons::running(it.node, seen)),
+        (PhaseName::SyncDaemons, |it, seen| {
+            daemons::running(it.node, seen)
+        }),
     ];
 }
 

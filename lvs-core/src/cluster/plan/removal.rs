@@ -9,9 +9,10 @@
 
 use super::draft::{Draft, Planned};
 use super::unnamed::{is_follower, is_leader};
-use super::{Plan, addresses, foreign, links, services, tunnels};
-use crate::cluster::change::{Action, Change, Step};
-use crate::cluster::{DesiredState, NodeKind, Observed, ObservedService, Record};
+use super::{PhaseName, Plan, addresses, foreign, links, services, tunnels};
+use crate::cluster::change::{Change, Object, ObjectId, Step};
+use crate::cluster::{DesiredState, NodeKind, Observed, Record};
+use crate::ipvs::ServiceEntry;
 use crate::net::{Address, Tunnel};
 
 impl Plan {
@@ -54,58 +55,59 @@ struct Removal<'a> {
 
 impl Removal<'_> {
     const PHASES: [Planned<Self>; 13] = [
-        ("sync daemons", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
+        (PhaseName::FormerSyncDaemons, |it, seen| {
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Daemon(_)))
         }),
-        ("routes", |it, seen| {
-            let mut steps = it.undone(seen, |thing| matches!(thing, Action::Route(_)));
+        (PhaseName::FormerRoutes, |it, seen| {
+            let mut steps = it.undone(seen, |entry| matches!(entry.newest(), Object::Route(_)));
             steps.extend(it.host_routes(seen));
             steps
         }),
-        ("virtual IPs", |it, seen| {
-            let mut steps = it.undone(seen, |thing| it.is_address(thing, true));
+        (PhaseName::FormerVirtualIps, |it, seen| {
+            let mut steps = it.undone(seen, |entry| it.is_address(entry.newest(), true));
             steps.extend(it.virtual_ips(seen));
             addresses::later_first(steps, seen)
         }),
-        ("destinations", |it, seen| {
+        (PhaseName::FormerDestinations, |it, seen| {
             let services = it.own_services(seen);
             services.flat_map(services::delete_destinations).collect()
         }),
-        ("services", |it, seen| {
+        (PhaseName::FormerServices, |it, seen| {
             let services = it.own_services(seen);
             services
                 .map(|found| services::delete_service(found, WHY))
                 .collect()
         }),
-        ("services as before", |it, seen| {
+        (PhaseName::RestoredServices, |it, seen| {
             it.undone(seen, is_found_service)
         }),
-        ("destinations as before", |it, seen| {
-            it.undone(seen, |thing| is_of_present_service(thing, seen))
+        (PhaseName::RestoredDestinations, |it, seen| {
+            it.undone(seen, |entry| is_of_present_service(entry.newest(), seen))
         }),
-        ("timeouts", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
+        (PhaseName::FormerTimeouts, |it, seen| {
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Timeouts(_)))
         }),
-        ("addresses", |it, seen| {
-            let steps = it.undone(seen, |thing| it.is_address(thing, false));
+        (PhaseName::FormerAddresses, |it, seen| {
+            let steps = it.undone(seen, |entry| it.is_address(entry.newest(), false));
             addresses::later_first(steps, seen)
         }),
         // Alone, and first: changing it changes `forwarding` of every interface.
-        ("forwarding", |it, seen| it.undone(seen, is_leader)),
-        ("sysctls", |it, seen| it.undone(seen, is_follower)),
-        ("links", |it, seen| {
-            let mut steps = it.undone(seen, |thing| is_idle_link(thing, seen));
+        (PhaseName::FormerForwarding, |it, seen| {
+            it.undone(seen, is_leader)
+        }),
+        (PhaseName::FormerSysctls, |it, seen| {
+            it.undone(seen, is_follower)
+        }),
+        (PhaseName::FormerLinks, |it, seen| {
+            let mut steps = it.undone(seen, |entry| is_idle_link(entry.newest(), seen));
             let tunnels = it.tunnels(seen);
             steps.extend(tunnels.filter_map(|tunnel| links::down(&tunnel.name, seen, WHY)));
             steps
         }),
-        ("tunnels", |it, seen| {
-            let mut steps = it.undone(seen, |thing| tunnels::is_idle(thing, seen));
-            let delete = |tunnel: &Tunnel| Action::Tunnel(Change::delete(tunnel.clone()));
-            steps.extend(
-                it.tunnels(seen)
-                    .map(|tunnel| Step::new(delete(tunnel), WHY)),
-            );
+        (PhaseName::FormerTunnels, |it, seen| {
+            let mut steps = it.undone(seen, |entry| tunnels::is_idle(entry.newest(), seen));
+            let tunnels = it.tunnels(seen);
+            steps.extend(tunnels.map(|tunnel| Step::delete(tunnel.clone(), WHY)));
             steps
         }),
     ];
@@ -113,23 +115,21 @@ impl Removal<'_> {
 
 impl Removal<'_> {
     /// What the record knows, the last thing first.
-    fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
-        let things = self.record.things().rev().filter(|thing| which(thing));
-        let actions = things
-            .filter_map(|thing| Some((thing, self.record.undone(thing, self.observed, seen)?)));
-        actions
-            .map(|(thing, action)| {
-                let why = if thing.is_found() { WHY_FOUND } else { WHY };
-                Step::new(action, why)
-            })
-            .collect()
+    fn undone(&self, seen: &Observed, which: impl Fn(&Change<Object>) -> bool) -> Vec<Step> {
+        let things = self.record.things().rev().filter(|entry| which(entry));
+        let steps = things.filter_map(|entry| {
+            let change = self.record.undone(entry, self.observed, seen)?;
+            let why = entry.before().map_or(WHY, |_| WHY_FOUND);
+            Some(Step::new(change, why))
+        });
+        steps.collect()
     }
 
     /// Those we have made, and those on virtual IPs that were not found there.
     fn own_services<'a>(
         &'a self,
         seen: &'a Observed,
-    ) -> impl Iterator<Item = &'a ObservedService> + 'a {
+    ) -> impl Iterator<Item = &'a ServiceEntry> + 'a {
         seen.services().iter().filter(|found| {
             let id = &found.service.id;
             self.record.made_service(id)
@@ -137,15 +137,12 @@ impl Removal<'_> {
         })
     }
 
-    fn is_address(&self, thing: &Action, virtual_ones: bool) -> bool {
-        match thing {
-            Action::Address(change) => change.newest().is_some_and(|it| {
-                let is_virtual =
-                    self.node.attracts_traffic(&it.id) || self.record.is_virtual(&it.id);
-                is_virtual == virtual_ones
-            }),
-            _ => false,
-        }
+    fn is_address(&self, object: &Object, virtual_ones: bool) -> bool {
+        let Object::Address(Address { id, .. }) = object else {
+            return false;
+        };
+        let is_virtual = self.node.attracts_traffic(id) || self.record.is_virtual(id);
+        is_virtual == virtual_ones
     }
 
     /// Devices that no record knows, but whose names say whose they are. They go down first, so that
@@ -153,11 +150,9 @@ impl Removal<'_> {
     fn tunnels<'a>(&'a self, seen: &'a Observed) -> impl Iterator<Item = &'a Tunnel> {
         let wanted = self.node.tunnels.iter().map(|wanted| &wanted.value);
         wanted
-            .filter(|it| !it.is_standing() && seen.tunnels.contains(it))
-            .filter(|it| {
-                let action = Action::Tunnel(Change::delete((*it).clone()));
-                tunnels::is_idle(&action, seen) && !self.record.knows(&action)
-            })
+            .filter(|tunnel| !tunnel.is_standing() && seen.tunnels.contains(tunnel))
+            .filter(|tunnel| !tunnels::carries_address(&tunnel.name, seen))
+            .filter(|tunnel| !self.record.knows(&ObjectId::Tunnel(tunnel.name.clone())))
     }
 
     fn host_routes(&self, seen: &Observed) -> Vec<Step> {
@@ -166,16 +161,15 @@ impl Removal<'_> {
         wanted
             .filter_map(|wanted| seen.route(&wanted.value.id))
             .filter(|found| found.protocol == Address::PROTOCOL)
-            .map(|found| Action::Route(Change::delete(found.clone())))
-            .filter(|action| !self.record.knows(action))
-            .map(|action| Step::new(action, WHY))
+            .filter(|found| !self.record.knows(&ObjectId::Route(found.id)))
+            .map(|found| Step::delete(found.clone(), WHY))
             .collect()
     }
 
     fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         self.found_virtual_ips(seen)
             .filter(|found| self.is_ours(found))
-            .map(|found| Step::new(Action::Address(Change::delete(found.clone())), WHY))
+            .map(|found| Step::delete(found.clone(), WHY))
             .collect()
     }
 
@@ -183,11 +177,7 @@ impl Removal<'_> {
         let wanted = self.node.addresses.iter().chain(&self.node.absent).rev();
         let wanted = wanted.filter(|wanted| self.node.attracts_traffic(&wanted.value.id));
         let found = wanted.filter_map(|wanted| seen.address(&wanted.value.id));
-        found.filter(|found| {
-            !self
-                .record
-                .knows(&Action::Address(Change::delete((*found).clone())))
-        })
+        found.filter(|found| !self.record.knows(&ObjectId::Address(found.id.clone())))
     }
 
     /// On a real server a virtual IP has no other use; on a director somebody may have put it there.
@@ -214,12 +204,11 @@ impl Removal<'_> {
                     .to_owned(),
             );
         }
-        let changed = self.record.things().filter(|thing| thing.is_found());
-        let changed = changed
-            .filter(|thing| !self.record.is_under_way() && thing.is_changed_since(self.observed));
-        notes.extend(changed.map(|thing| {
-            let (what, name) = (thing.what(), thing.name());
-            format!("{what} {name} stays as it is: somebody has changed it since")
+        let changed = self.record.changed_since(self.observed);
+        notes.extend(changed.map(|entry| {
+            let id = entry.id();
+            let what = id.what();
+            format!("{what} {id} stays as it is: somebody has changed it since")
         }));
         let table = &self.node.cluster;
         let rules = self.node.nftables.as_ref();
@@ -230,26 +219,15 @@ impl Removal<'_> {
     }
 }
 
-fn is_found_service(thing: &Action) -> bool {
-    matches!(thing, Action::Service(_)) && thing.is_found()
+fn is_found_service(entry: &Change<Object>) -> bool {
+    matches!(entry.before(), Some(Object::Service(_)))
 }
 
-fn is_of_present_service(thing: &Action, seen: &Observed) -> bool {
-    match thing {
-        Action::Destination(change) => change
-            .newest()
-            .is_some_and(|bound| seen.service(&bound.service).is_some()),
-        _ => false,
-    }
+fn is_of_present_service(object: &Object, seen: &Observed) -> bool {
+    matches!(object, Object::Destination(bound) if seen.service(&bound.service).is_some())
 }
 
 /// A link that was down is set down again, unless it has come to carry somebody else's address.
-fn is_idle_link(thing: &Action, seen: &Observed) -> bool {
-    match thing {
-        Action::Link(change) => change.newest().is_some_and(|link| {
-            let mut addresses = seen.addresses.iter();
-            !addresses.any(|address| address.id.interface == link.name)
-        }),
-        _ => false,
-    }
+fn is_idle_link(object: &Object, seen: &Observed) -> bool {
+    matches!(object, Object::Link(link) if !tunnels::carries_address(&link.name, seen))
 }

@@ -1,8 +1,8 @@
 //! The way back after a failure: from what is there now to what was there before.
 
-use super::{Phase, Plan};
+use super::{Phase, PhaseName, Plan};
 use crate::cluster::Observed;
-use crate::cluster::change::{Action, Change, Setting, Step};
+use crate::cluster::change::{Change, Object, Setting, Step};
 
 const WHY: &str = "as it was before";
 
@@ -25,7 +25,7 @@ impl Plan {
             .collect();
         for (name, lost) in LOST {
             let steps = lost(before, &seen);
-            steps.iter().for_each(|step| step.action.effect(&mut seen));
+            seen.apply(steps.iter().map(|step| &step.change));
             phases.push(Phase { name, steps });
         }
         phases.retain(|phase| !phase.steps.is_empty());
@@ -43,9 +43,9 @@ impl Plan {
 fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
     let mut steps = Vec::new();
     for step in phase.steps.iter().rev() {
-        if let Some(action) = step.action.back(before, seen) {
-            action.effect(seen);
-            steps.push(Step::new(action, WHY));
+        if let Some(change) = seen.restore(&step.change, before.find(&step.change.id())) {
+            seen.apply([&change]);
+            steps.push(Step::new(change, WHY));
         }
     }
     Phase {
@@ -57,17 +57,17 @@ fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
 /// What no step has taken, but what is gone or different nevertheless.
 type Lost = fn(&Observed, &Observed) -> Vec<Step>;
 
-const LOST: [(&str, Lost); 3] = [
-    ("lost addresses", lost_addresses),
-    ("lost routes", lost_routes),
-    ("sysctls", sysctls),
+const LOST: [(PhaseName, Lost); 3] = [
+    (PhaseName::LostAddresses, lost_addresses),
+    (PhaseName::LostRoutes, lost_routes),
+    (PhaseName::LostSysctls, sysctls),
 ];
 
 fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {
     let addresses = before.addresses.iter();
     addresses
         .filter(|address| seen.address(&address.id).is_none())
-        .map(|address| Step::new(Action::Address(Change::add(address.clone())), WHY))
+        .map(|address| Step::add(address.clone(), WHY))
         .collect()
 }
 
@@ -79,20 +79,18 @@ fn lost_routes(before: &Observed, seen: &Observed) -> Vec<Step> {
         differs.then(|| Change::between(found.cloned(), Some(route.clone())))?
     });
     changes
-        .map(|change| Step::new(Action::Route(change), WHY))
+        .map(|change| Step::new(change.map(Object::Route), WHY))
         .collect()
 }
 
 fn sysctls(before: &Observed, seen: &Observed) -> Vec<Step> {
-    let differing = before.sysctls.iter().filter_map(|(key, value)| {
+    let steps = before.sysctls.iter().filter_map(|(key, value)| {
         let found = seen.sysctls.get(key).filter(|found| *found != value)?;
         let setting = |value: &String| Setting {
             key: key.clone(),
             value: value.clone(),
         };
-        Some(Change::edit(setting(found), setting(value)))
+        Some(Step::edit(setting(found), setting(value), WHY))
     });
-    differing
-        .map(|change| Step::new(Action::Sysctl(change), WHY))
-        .collect()
+    steps.collect()
 }

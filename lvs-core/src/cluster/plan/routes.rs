@@ -1,7 +1,6 @@
 //! Routes of the main table. Equal by destination and metric; another gateway replaces.
 
-use crate::cluster::change::Subject;
-use crate::cluster::change::{Action, Change, Step};
+use crate::cluster::change::{Object, Step};
 use crate::cluster::{Desired, DesiredState, NodeKind, Observed};
 use crate::net::Route;
 
@@ -22,8 +21,7 @@ pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let there = node.absent_routes.iter().filter_map(|absent| {
         let found = seen.route(&absent.value.id)?;
         let is_it = found.gateway == absent.value.gateway;
-        let delete = || Action::Route(Change::delete(found.clone()));
-        is_it.then(|| Step::new(delete(), &absent.why))
+        is_it.then(|| Step::delete(found.clone(), &absent.why))
     });
     there.collect()
 }
@@ -52,16 +50,11 @@ fn needs_switch(node: &DesiredState, route: &Route) -> bool {
 
 /// A segment size that nothing demands is left as it is found.
 fn step(wanted: &Desired<Route>, seen: &Observed) -> Option<Step> {
-    let change = match seen.route(&wanted.value.id) {
-        Some(found) => {
-            let mut route = wanted.value.clone();
-            route.advmss = route.advmss.or(found.advmss);
-            if found.same(&route) {
-                return None;
-            }
-            Change::edit(found.clone(), route)
-        }
-        None => Change::add(wanted.value.clone()),
+    let Some(found) = seen.route(&wanted.value.id) else {
+        return Some(Step::add(wanted.value.clone(), &wanted.why));
     };
-    Some(Step::new(Action::Route(change), &wanted.why))
+    let mut route = wanted.value.clone();
+    route.advmss = route.advmss.or(found.advmss);
+    let (found, route) = (Object::from(found.clone()), Object::from(route));
+    (!found.is_like(&route)).then(|| Step::edit(found, route, &wanted.why))
 }

@@ -4,10 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::PlanOptions;
-use crate::cluster::change::{Action, BoundDestination, Change, Step};
-use crate::cluster::observed::ObservedService;
+use crate::cluster::change::{BoundDestination, Step};
 use crate::cluster::{Desired, DesiredService, DesiredState, Observed, Record};
-use crate::ipvs::{Destination, Seconds, ServiceId, Timeouts, Weight};
+use crate::ipvs::{Destination, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
+
+const NAMED: &str = "named in the file";
 
 pub(super) fn timeouts(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let found = seen.timeouts();
@@ -17,32 +18,31 @@ pub(super) fn timeouts(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         tcp_fin: or(node.timeouts.tcp_fin, found.tcp_fin),
         udp: or(node.timeouts.udp, found.udp),
     };
-    let change = || Change::edit(found, wanted);
-    let step =
-        (wanted != found).then(|| Step::new(Action::Timeouts(change()), "named in the file"));
+    let step = (wanted != found).then(|| Step::edit(found, wanted, NAMED));
     step.into_iter().collect()
 }
 
 pub(super) fn services(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let found = found(seen);
-    let changes = node.services.iter().filter_map(|wanted| {
-        let service = &wanted.service;
+    let steps = node.services.iter().filter_map(|wanted| {
+        let service = wanted.service.clone();
         match found.get(&service.id) {
-            Some(found) if found.service == *service => None,
-            Some(found) => Some(Change::edit(found.service.clone(), service.clone())),
-            None => Some(Change::add(service.clone())),
+            Some(found) if found.service == service => None,
+            Some(found) => Some(Step::edit(found.service.clone(), service, NAMED)),
+            None => Some(Step::add(service, NAMED)),
         }
     });
-    changes
-        .map(|change| Step::new(Action::Service(change), "named in the file"))
-        .collect()
+    steps.collect()
 }
 
 /// In the file's order, as a person would type them.
 pub(super) fn destinations_added(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     each(node, seen, |service, wanted, found| match found {
         Some(_) => None,
-        None => Some(Change::add(bound(service.service.id, wanted.value))),
+        None => Some(Step::add(
+            bound(service.service.id, wanted.value),
+            &wanted.why,
+        )),
     })
 }
 
@@ -57,7 +57,8 @@ pub(super) fn destinations_edited(
         if service.keep_weight && !service.is_drained(&destination.id) {
             destination.weight = kept_weight(record, &id, &found);
         }
-        (found != destination).then(|| Change::edit(bound(id, found), bound(id, destination)))
+        (found != destination)
+            .then(|| Step::edit(bound(id, found), bound(id, destination), &wanted.why))
     })
 }
 
@@ -69,16 +70,11 @@ fn kept_weight(record: &Record, service: &ServiceId, found: &Destination) -> Wei
         .unwrap_or(found.weight)
 }
 
-/// Asks for a change of each wanted destination, beside the one that is found; its reason is the real
-/// server's name.
+/// Asks for a step for each wanted destination, beside the one that is found.
 fn each(
     node: &DesiredState,
     seen: &Observed,
-    change: impl Fn(
-        &DesiredService,
-        &Desired<Destination>,
-        Option<&Destination>,
-    ) -> Option<Change<BoundDestination>>,
+    step: impl Fn(&DesiredService, &Desired<Destination>, Option<&Destination>) -> Option<Step>,
 ) -> Vec<Step> {
     let services = found(seen);
     let mut steps = Vec::new();
@@ -88,8 +84,7 @@ fn each(
         let found: HashMap<_, _> = found.map(|it| (it.id, it)).collect();
         for wanted in &service.destinations {
             let found = found.get(&wanted.value.id).copied();
-            let change = change(service, wanted, found).map(Action::Destination);
-            steps.extend(change.map(|action| Step::new(action, &wanted.why)));
+            steps.extend(step(service, wanted, found));
         }
     }
     steps
@@ -117,7 +112,7 @@ pub(super) fn destinations_deleted(
 
 fn destinations_unnamed(
     wanted: &DesiredService,
-    found: &ObservedService,
+    found: &ServiceEntry,
 ) -> impl Iterator<Item = Step> {
     let named: HashSet<_> = wanted.destinations.iter().map(|it| it.value.id).collect();
     let unnamed = found
@@ -172,7 +167,7 @@ fn is_to_go(node: &DesiredState, id: &ServiceId, record: &Record, options: PlanO
 pub(super) fn unnamed<'a>(
     node: &'a DesiredState,
     seen: &'a Observed,
-) -> impl Iterator<Item = &'a ObservedService> {
+) -> impl Iterator<Item = &'a ServiceEntry> {
     let wanted = wanted(node);
     let services = seen.services().iter();
     services.filter(move |found| {
@@ -182,7 +177,7 @@ pub(super) fn unnamed<'a>(
 }
 
 /// In the kernel's order, newest first, so that the way back adds them in the order they were added.
-pub(super) fn delete_destinations(found: &ObservedService) -> impl Iterator<Item = Step> {
+pub(super) fn delete_destinations(found: &ServiceEntry) -> impl Iterator<Item = Step> {
     let id = &found.service.id;
     found
         .destinations
@@ -190,13 +185,12 @@ pub(super) fn delete_destinations(found: &ObservedService) -> impl Iterator<Item
         .map(|it| delete(id, it, "its service goes"))
 }
 
-pub(super) fn delete_service(found: &ObservedService, why: &str) -> Step {
-    Step::new(Action::Service(Change::delete(found.service.clone())), why)
+pub(super) fn delete_service(found: &ServiceEntry, why: &str) -> Step {
+    Step::delete(found.service.clone(), why)
 }
 
 fn delete(service: &ServiceId, destination: &Destination, why: &str) -> Step {
-    let change = Change::delete(bound(*service, *destination));
-    Step::new(Action::Destination(change), why)
+    Step::delete(bound(*service, *destination), why)
 }
 
 /// The services of the file, to be asked for many.
@@ -206,7 +200,7 @@ pub(super) fn wanted(node: &DesiredState) -> HashMap<ServiceId, &DesiredService>
 }
 
 /// The services that are there, to be asked for many.
-fn found(seen: &Observed) -> HashMap<ServiceId, &ObservedService> {
+fn found(seen: &Observed) -> HashMap<ServiceId, &ServiceEntry> {
     let services = seen.services().iter();
     services.map(|found| (found.service.id, found)).collect()
 }

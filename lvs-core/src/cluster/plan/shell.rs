@@ -7,8 +7,8 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::{Phase, Plan};
-use crate::cluster::change::{Action, BoundDestination, Change, LinkState, Setting};
+use super::{Phase, PhaseName, Plan};
+use crate::cluster::change::{BoundDestination, Change, Kind, LinkState, Object, Setting};
 use crate::ipvs::{
     Daemon, Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
     ServiceId, Thresholds, Timeouts, TunnelChecksum,
@@ -25,7 +25,7 @@ impl Plan {
             // Writing to a String cannot fail.
             let _ = writeln!(script, "# {}", phase.name);
             for step in &phase.steps {
-                let _ = writeln!(script, "{}", step.action.to_shell());
+                let _ = writeln!(script, "{}", step.change.to_shell());
             }
             for line in announcements(phase) {
                 let _ = writeln!(script, "# {line}");
@@ -40,11 +40,14 @@ impl Plan {
 
 /// How neighbours are told by hand of addresses that have come from another director.
 fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
-    let is_told = phase.name == Phase::FLOATING;
-    let added = phase.steps.iter().filter_map(|step| match &step.action {
-        Action::Address(change) => change.after().map(|address| &address.id),
-        _ => None,
-    });
+    let is_told = phase.name == PhaseName::FloatingAddresses;
+    let added = phase
+        .steps
+        .iter()
+        .filter_map(|step| match step.change.after() {
+            Some(Object::Address(address)) => Some(&address.id),
+            _ => None,
+        });
     let told = added.filter(move |id| is_told && id.interface != IfName::LO);
     told.map(|id| match id.network.addr() {
         IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
@@ -52,32 +55,32 @@ fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
     })
 }
 
-impl Action {
-    /// The line that does it.
+impl Change<Object> {
+    /// Returns the line that makes the change.
     #[must_use]
     pub fn to_shell(&self) -> String {
-        match self {
-            Self::Tunnel(change) => tunnel(change),
-            Self::Listener(change) => listener(change),
-            Self::Link(change) => change.after().map(link).unwrap_or_default(),
-            Self::Sysctl(change) => change.after().map(sysctl).unwrap_or_default(),
-            Self::Address(change) => address(change),
-            Self::Route(change) => route(change),
-            Self::Timeouts(change) => change.after().map(timeouts).unwrap_or_default(),
-            Self::Daemon(change) => daemon(change),
-            Self::Service(change) => service(change),
-            Self::Destination(change) => destination(change),
+        let kind = self.kind();
+        match self.newest() {
+            Object::Tunnel(it) => tunnel(kind, it),
+            Object::Listener(it) => listener(kind, it),
+            Object::Link(it) => link(it),
+            Object::Sysctl(it) => sysctl(it),
+            Object::Address(it) => address(kind, it),
+            Object::Route(it) => route(kind, it),
+            Object::Timeouts(it) => timeouts(it),
+            Object::Daemon(it) => daemon(kind, it),
+            Object::Service(it) => service(kind, it),
+            Object::Destination(it) => destination(kind, it),
         }
     }
 }
 
 /// The kernel's own device comes with its module.
-fn tunnel(change: &Change<Tunnel>) -> String {
-    match (change.before(), change.after()) {
-        (_, Some(tunnel)) if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
-        (_, Some(tunnel)) => add_tunnel(tunnel),
-        (Some(tunnel), None) => format!("ip link delete {}", tunnel.name),
-        (None, None) => String::new(),
+fn tunnel(kind: Kind, tunnel: &Tunnel) -> String {
+    match kind {
+        Kind::Delete => format!("ip link delete {}", tunnel.name),
+        _ if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
+        _ => add_tunnel(tunnel),
     }
 }
 
@@ -95,11 +98,11 @@ fn add_tunnel(tunnel: &Tunnel) -> String {
     line
 }
 
-fn listener(change: &Change<Listener>) -> String {
-    match (change.before(), change.after()) {
-        (_, Some(it)) => format!("ip fou add port {} gue{}", it.port, six(it.family)),
-        (Some(it), None) => format!("ip fou del port {}{}", it.port, six(it.family)),
-        (None, None) => String::new(),
+fn listener(kind: Kind, listener: &Listener) -> String {
+    let (port, family) = (listener.port, six(listener.family));
+    match kind {
+        Kind::Delete => format!("ip fou del port {port}{family}"),
+        _ => format!("ip fou add port {port} gue{family}"),
     }
 }
 
@@ -127,14 +130,13 @@ fn sysctl(setting: &Setting) -> String {
     }
 }
 
-fn address(change: &Change<Address>) -> String {
-    match (change.before(), change.after()) {
-        (_, Some(address)) => add_address(address),
-        (Some(address), None) => format!(
+fn address(kind: Kind, address: &Address) -> String {
+    match kind {
+        Kind::Delete => format!(
             "ip address delete {} dev {}",
             address.id.network, address.id.interface
         ),
-        (None, None) => String::new(),
+        _ => add_address(address),
     }
 }
 
@@ -153,13 +155,13 @@ fn add_address(address: &Address) -> String {
     line
 }
 
-fn route(change: &Change<Route>) -> String {
-    match (change.before(), change.after()) {
-        (None, Some(route)) => route_line("add", route),
-        (Some(_), Some(route)) => route_line("replace", route),
-        (Some(route), None) => route_line("delete", route),
-        (None, None) => String::new(),
-    }
+fn route(kind: Kind, route: &Route) -> String {
+    let verb = match kind {
+        Kind::Add => "add",
+        Kind::Edit => "replace",
+        Kind::Delete => "delete",
+    };
+    route_line(verb, route)
 }
 
 fn route_line(verb: &str, route: &Route) -> String {
@@ -204,13 +206,13 @@ fn timeouts(timeouts: &Timeouts) -> String {
 }
 
 /// The kernel cannot change one that runs.
-fn daemon(change: &Change<Daemon>) -> String {
-    let stop = change
-        .before()
-        .map(|it| format!("ipvsadm --stop-daemon {}", it.role));
-    let start = change.after().map(start_daemon);
-    let lines: Vec<_> = stop.into_iter().chain(start).collect();
-    lines.join("\n")
+fn daemon(kind: Kind, daemon: &Daemon) -> String {
+    let stop = || format!("ipvsadm --stop-daemon {}", daemon.role);
+    match kind {
+        Kind::Add => start_daemon(daemon),
+        Kind::Edit => format!("{}\n{}", stop(), start_daemon(daemon)),
+        Kind::Delete => stop(),
+    }
 }
 
 fn start_daemon(daemon: &Daemon) -> String {
@@ -233,12 +235,12 @@ fn start_daemon(daemon: &Daemon) -> String {
     line
 }
 
-fn service(change: &Change<Service>) -> String {
-    match (change.before(), change.after()) {
-        (None, Some(service)) => format!("ipvsadm -A {}{}", which(&service.id), how(service)),
-        (Some(_), Some(service)) => format!("ipvsadm -E {}{}", which(&service.id), how(service)),
-        (Some(service), None) => format!("ipvsadm -D {}", which(&service.id)),
-        (None, None) => String::new(),
+fn service(kind: Kind, service: &Service) -> String {
+    let which = which(&service.id);
+    match kind {
+        Kind::Add => format!("ipvsadm -A {which}{}", how(service)),
+        Kind::Edit => format!("ipvsadm -E {which}{}", how(service)),
+        Kind::Delete => format!("ipvsadm -D {which}"),
     }
 }
 
@@ -285,23 +287,16 @@ fn netmask(mask: Netmask) -> String {
     }
 }
 
-fn destination(change: &Change<BoundDestination>) -> String {
-    let (verb, bound) = match (change.before(), change.after()) {
-        (None, Some(bound)) => ("-a", bound),
-        (Some(_), Some(bound)) => ("-e", bound),
-        (Some(bound), None) => {
-            return format!(
-                "ipvsadm -d {} -r {}",
-                which(&bound.service),
-                bound.destination.id
-            );
-        }
-        (None, None) => return String::new(),
-    };
+fn destination(kind: Kind, bound: &BoundDestination) -> String {
     let BoundDestination {
         service,
         destination,
     } = bound;
+    let verb = match kind {
+        Kind::Add => "-a",
+        Kind::Edit => "-e",
+        Kind::Delete => return format!("ipvsadm -d {} -r {}", which(service), destination.id),
+    };
     let mut line = format!(
         "ipvsadm {verb} {} -r {} {}{} -w {}",
         which(service),

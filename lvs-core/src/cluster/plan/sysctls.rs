@@ -1,6 +1,6 @@
 //! Kernel switches, each by its exact key.
 
-use crate::cluster::change::{Action, Change, Setting, Step};
+use crate::cluster::change::{Setting, Step};
 use crate::cluster::{Desired, DesiredState, Observed};
 use crate::sysctl::SysctlKey;
 
@@ -12,17 +12,13 @@ pub(super) fn ip_forward(node: &DesiredState, seen: &Observed) -> Option<Step> {
 
 pub(super) fn others(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     these(node, seen, |key| {
-        *key != SysctlKey::IP_FORWARD && !is_of_ipvs(key)
+        *key != SysctlKey::IP_FORWARD && !key.is_ipvs()
     })
 }
 
 /// Those that are there only when the first service has loaded ip_vs, and its scheduler's module.
 pub(super) fn of_ipvs(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    these(node, seen, is_of_ipvs)
-}
-
-fn is_of_ipvs(key: &SysctlKey) -> bool {
-    key.as_str().starts_with("net/ipv4/vs/")
+    these(node, seen, SysctlKey::is_ipvs)
 }
 
 fn these(node: &DesiredState, seen: &Observed, which: impl Fn(&SysctlKey) -> bool) -> Vec<Step> {
@@ -40,7 +36,6 @@ fn step(key: &SysctlKey, wanted: &Desired<String>, seen: &Observed) -> Option<St
             key: key.clone(),
             value: value.to_owned(),
         };
-        let change = Change::edit(setting(found), setting(&wanted.value));
-        Step::new(Action::Sysctl(change), &wanted.why)
+        Step::edit(setting(found), setting(&wanted.value), &wanted.why)
     })
 }

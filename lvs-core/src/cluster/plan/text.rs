@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Plan;
-use crate::cluster::change::Step;
+use crate::cluster::change::{Kind, Step};
 
 /// Reasons stand in one column, unless a step is so long that they would run off the screen.
 const WIDEST: usize = 76;
@@ -11,11 +11,11 @@ const WIDEST: usize = 76;
 impl fmt::Display for Step {
     /// `+ address 172.16.5.11/16 on eth0 broadcast 172.16.255.255`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, what) = (self.action.kind(), self.action.what());
-        write!(f, "{} {what} {}", kind.sign(), self.action.name())?;
-        match self.action.detail().as_str() {
+        let (kind, id) = (self.change.kind(), self.change.id());
+        write!(f, "{} {} {id}", kind.sign(), id.what())?;
+        match self.change.detail().as_str() {
             "" => Ok(()),
-            detail if kind == crate::cluster::change::Kind::Edit => write!(f, ": {detail}"),
+            detail if kind == Kind::Edit => write!(f, ": {detail}"),
             detail => write!(f, " {detail}"),
         }
     }
@@ -49,7 +49,7 @@ impl fmt::Display for Plan {
                 "not the cluster's, left alone",
                 self.foreign
                     .iter()
-                    .map(|it| format!("{} {}", it.what, it.name))
+                    .map(|id| format!("{} {id}", id.what()))
                     .collect(),
             ),
             ("notes", self.notes.clone()),

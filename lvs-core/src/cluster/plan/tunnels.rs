@@ -1,8 +1,9 @@
 //! Tunnel devices and listeners that must be there. Equal by name; one that is there is never changed.
 
 use super::Refusal;
-use crate::cluster::change::{Action, Change, Step, Subject};
+use crate::cluster::change::{Object, ObjectId, Step, detail};
 use crate::cluster::{DesiredState, Observed};
+use crate::name::IfName;
 
 pub(super) fn made(node: &DesiredState, seen: &Observed) -> Vec<Step> {
     let missing = node
@@ -10,10 +11,7 @@ pub(super) fn made(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         .iter()
         .filter(|wanted| !seen.links.contains_key(&wanted.value.name));
     missing
-        .map(|wanted| {
-            let change = Change::add(wanted.value.clone());
-            Step::new(Action::Tunnel(change), &wanted.why)
-        })
+        .map(|wanted| Step::add(wanted.value.clone(), &wanted.why))
         .collect()
 }
 
@@ -24,20 +22,22 @@ pub(super) fn listening(node: &DesiredState, seen: &Observed) -> Vec<Step> {
         .iter()
         .filter(|wanted| !seen.listeners.contains(&wanted.value));
     missing
-        .map(|wanted| Step::new(Action::Listener(Change::add(wanted.value)), &wanted.why))
+        .map(|wanted| Step::add(wanted.value, &wanted.why))
         .collect()
 }
 
 /// Whether it is a listener, or a device that carries nothing: another cluster may have come to use it.
-pub(super) fn is_idle(thing: &Action, seen: &Observed) -> bool {
-    match thing {
-        Action::Tunnel(change) => change.newest().is_some_and(|tunnel| {
-            let mut addresses = seen.addresses.iter();
-            !addresses.any(|address| address.id.interface == tunnel.name)
-        }),
-        Action::Listener(_) => true,
+pub(super) fn is_idle(object: &Object, seen: &Observed) -> bool {
+    match object {
+        Object::Tunnel(tunnel) => !carries_address(&tunnel.name, seen),
+        Object::Listener(_) => true,
         _ => false,
     }
+}
+
+pub(super) fn carries_address(interface: &IfName, seen: &Observed) -> bool {
+    let mut addresses = seen.addresses.iter();
+    addresses.any(|address| address.id.interface == *interface)
 }
 
 /// Interfaces of the right name that do not unwrap what must be unwrapped.
@@ -47,11 +47,12 @@ pub(super) fn refusals(node: &DesiredState, observed: &Observed) -> Vec<Refusal>
         observed.links.contains_key(&wanted.name) && !observed.tunnels.contains(wanted)
     });
     unlike
-        .map(|wanted| Refusal {
-            what: "tunnel",
-            name: wanted.name.to_string(),
-            problem: format!("is there, but is no {}", wanted.detail()),
-            advice: format!("delete it: ip link delete {}", wanted.name),
+        .map(|wanted| {
+            Refusal::of(
+                ObjectId::Tunnel(wanted.name.clone()),
+                format!("is there, but is no {}", detail::tunnel(wanted)),
+                format!("delete it: ip link delete {}", wanted.name),
+            )
         })
         .collect()
 }

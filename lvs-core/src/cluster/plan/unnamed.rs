@@ -2,8 +2,8 @@
 //! to how it was found. Links stay up: nobody knows who has come to need them.
 
 use super::draft::{Draft, Planned};
-use super::{addresses, tunnels};
-use crate::cluster::change::{Action, Step};
+use super::{PhaseName, addresses, tunnels};
+use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{DesiredState, Observed, Record};
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
@@ -34,93 +34,85 @@ struct Unnamed<'a> {
 
 impl Unnamed<'_> {
     const PHASES: [Planned<Self>; 8] = [
-        ("services as before", |it, seen| {
-            it.undone(seen, |thing| is_other_service(it.node, thing))
+        (PhaseName::RestoredServices, |it, seen| {
+            it.undone(seen, |entry| is_other_service(it.node, entry))
         }),
-        ("timeouts as before", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Timeouts(_)))
+        (PhaseName::UnnamedTimeouts, |it, seen| {
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Timeouts(_)))
         }),
-        ("routes as before", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Route(_)))
+        (PhaseName::UnnamedRoutes, |it, seen| {
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Route(_)))
         }),
-        ("addresses as before", |it, seen| {
-            let steps = it.undone(seen, |thing| matches!(thing, Action::Address(_)));
+        (PhaseName::UnnamedAddresses, |it, seen| {
+            let steps = it.undone(seen, |entry| matches!(entry.newest(), Object::Address(_)));
             addresses::later_first(steps, seen)
         }),
-        ("forwarding as before", |it, seen| {
+        (PhaseName::UnnamedForwarding, |it, seen| {
             it.undone(seen, is_leader)
         }),
-        ("sysctls as before", |it, seen| it.undone(seen, is_follower)),
-        ("sync daemons as before", |it, seen| {
-            it.undone(seen, |thing| matches!(thing, Action::Daemon(_)))
+        (PhaseName::UnnamedSysctls, |it, seen| {
+            it.undone(seen, is_follower)
         }),
-        ("tunnels as before", |it, seen| {
-            it.undone(seen, |thing| tunnels::is_idle(thing, seen))
+        (PhaseName::UnnamedSyncDaemons, |it, seen| {
+            it.undone(seen, |entry| matches!(entry.newest(), Object::Daemon(_)))
+        }),
+        (PhaseName::UnnamedTunnels, |it, seen| {
+            it.undone(seen, |entry| tunnels::is_idle(entry.newest(), seen))
         }),
     ];
 }
 
 impl Unnamed<'_> {
     /// The last thing first.
-    fn undone(&self, seen: &Observed, which: impl Fn(&Action) -> bool) -> Vec<Step> {
+    fn undone(&self, seen: &Observed, which: impl Fn(&Change<Object>) -> bool) -> Vec<Step> {
         let things = self.record.things().rev();
         things
-            .filter(|thing| which(thing) && !is_named(self.node, thing))
-            .filter_map(|thing| self.record.undone(thing, self.observed, seen))
-            .map(|action| Step::new(action, WHY))
+            .filter(|entry| which(entry) && !is_named(self.node, entry.newest()))
+            .filter_map(|entry| self.record.undone(entry, self.observed, seen))
+            .map(|change| Step::new(change, WHY))
             .collect()
     }
 }
 
 /// A service that stood there before the cluster, and not on one of its virtual IPs (any more).
-fn is_other_service(node: &DesiredState, thing: &Action) -> bool {
-    match thing {
-        Action::Service(change) => {
-            thing.is_found()
-                && change
-                    .newest()
-                    .is_some_and(|it| !super::services::is_on_virtual_ip(node, &it.id))
-        }
-        _ => false,
-    }
+fn is_other_service(node: &DesiredState, entry: &Change<Object>) -> bool {
+    matches!(entry.newest(), Object::Service(service)
+        if entry.before().is_some() && !super::services::is_on_virtual_ip(node, &service.id))
 }
 
 /// Whether it is a switch that changes others, and so comes before them.
-pub(super) fn is_leader(thing: &Action) -> bool {
+pub(super) fn is_leader(entry: &Change<Object>) -> bool {
     let leaders = [SysctlKey::IP_FORWARD, SysctlKey::IPV6_FORWARDING];
-    matches!(thing, Action::Sysctl(change)
-        if change.newest().is_some_and(|setting| leaders.contains(&setting.key)))
+    matches!(entry.newest(), Object::Sysctl(setting) if leaders.contains(&setting.key))
 }
 
 /// Whether it is any other switch.
-pub(super) fn is_follower(thing: &Action) -> bool {
-    matches!(thing, Action::Sysctl(_)) && !is_leader(thing)
+pub(super) fn is_follower(entry: &Change<Object>) -> bool {
+    matches!(entry.newest(), Object::Sysctl(_)) && !is_leader(entry)
 }
 
-/// Whether the file has something to say about a thing. With `ip_forward` it has about every
+/// Whether the file has something to say about an object. With `ip_forward` it has about every
 /// interface's `forwarding` too, which follows it.
-fn is_named(node: &DesiredState, thing: &Action) -> bool {
-    match thing {
-        Action::Sysctl(change) => change
-            .newest()
-            .is_none_or(|setting| names_sysctl(node, &setting.key)),
-        Action::Address(change) => change.newest().is_none_or(|it| node.names_address(&it.id)),
-        Action::Route(change) => change.newest().is_none_or(|it| names_route(node, it)),
-        Action::Timeouts(_) => node.timeouts != Timeouts::default(),
-        Action::Service(change) => change.newest().is_none_or(|it| node.names_service(&it.id)),
-        Action::Tunnel(change) => change.newest().is_none_or(|it| {
+fn is_named(node: &DesiredState, object: &Object) -> bool {
+    match object {
+        Object::Sysctl(setting) => names_sysctl(node, &setting.key),
+        Object::Address(address) => node.names_address(&address.id),
+        Object::Route(route) => names_route(node, route),
+        Object::Timeouts(_) => node.timeouts != Timeouts::default(),
+        Object::Service(service) => node.names_service(&service.id),
+        Object::Tunnel(tunnel) => {
             let mut wanted = node.tunnels.iter();
-            wanted.any(|wanted| wanted.value.name == it.name)
-        }),
-        Action::Listener(change) => change
-            .newest()
-            .is_none_or(|it| node.listeners.iter().any(|wanted| wanted.value == *it)),
-        Action::Daemon(change) => change.newest().is_none_or(|it| {
-            node.daemons
-                .iter()
-                .any(|wanted| wanted.value.role == it.role)
-        }),
-        Action::Link(_) | Action::Destination(_) => true,
+            wanted.any(|wanted| wanted.value.name == tunnel.name)
+        }
+        Object::Listener(listener) => {
+            let mut wanted = node.listeners.iter();
+            wanted.any(|wanted| wanted.value == *listener)
+        }
+        Object::Daemon(daemon) => {
+            let mut wanted = node.daemons.iter();
+            wanted.any(|wanted| wanted.value.role == daemon.role)
+        }
+        Object::Link(_) | Object::Destination(_) => true,
     }
 }
 

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::change::{Action, Change};
+use crate::cluster::change::{Change, Object, ObjectId, stored};
 use crate::cluster::drain::{Drain, Draining};
-use crate::cluster::plan::Refusal;
+use crate::cluster::plan::{Obstacle, Refusal};
 use crate::cluster::{ClusterName, DesiredState, NodeName, Observed, Role};
-use crate::ipvs::{Daemon, DaemonRole, Destination, DestinationId, Service, ServiceId, Weight};
+use crate::ipvs::{DaemonRole, Destination, DestinationId, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::AddressId;
 use crate::sysctl::SysctlKey;
@@ -37,15 +37,12 @@ pub struct Record {
     pub(in crate::cluster) virtual_ips: BTreeSet<IpAddr>,
     /// A pair for each thing: as found before the first change (`null`: it was not there), and as last
     /// made; in the order in which they were first met.
-    pub(in crate::cluster) things: Vec<Action>,
+    #[serde(with = "stored")]
+    pub(in crate::cluster) things: Vec<Change<Object>>,
     /// What gets no new connections, whatever the file says.
     pub(in crate::cluster) drains: BTreeMap<Drain, Draining>,
     /// The destinations that have weight 0 for now, with the weight they get back.
     pub(in crate::cluster) drained: Vec<Drained>,
-}
-
-fn is_of(change: &Change<Service>, id: &ServiceId) -> bool {
-    change.newest().is_some_and(|it| it.id == *id)
 }
 
 /// The form of the file; another number would be read by no version that does not know it.
@@ -114,11 +111,6 @@ impl Record {
         self.role
     }
 
-    /// Whether a change was cut short.
-    pub(in crate::cluster) fn is_under_way(&self) -> bool {
-        self.under_way
-    }
-
     /// What gets no new connections, whatever the file says.
     #[must_use]
     pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
@@ -126,7 +118,7 @@ impl Record {
     }
 
     /// Each thing as it was found and as it was last made, in the order in which they were first met.
-    pub fn things(&self) -> impl DoubleEndedIterator<Item = &Action> {
+    pub fn things(&self) -> impl DoubleEndedIterator<Item = &Change<Object>> {
         self.things.iter()
     }
 
@@ -134,46 +126,57 @@ impl Record {
     /// since. After a change that was cut short nobody can tell by whom.
     pub(in crate::cluster) fn undone(
         &self,
-        thing: &Action,
+        entry: &Change<Object>,
         now: &Observed,
         seen: &Observed,
-    ) -> Option<Action> {
-        match self.under_way && thing.is_touched() {
-            true => thing.to_found(seen),
-            false => thing.undone(now, seen),
-        }
+    ) -> Option<Change<Object>> {
+        // Sysctls may be ours however they look, for some follow others.
+        let is_touched = !entry.is_void() || matches!(entry.newest(), Object::Sysctl(_));
+        let is_ours = entry.before().is_none()
+            || (self.under_way && is_touched)
+            || Object::are_alike(now.find(&entry.id()).as_ref(), entry.after());
+        is_ours.then(|| seen.restore(entry, entry.before().cloned()))?
+    }
+
+    /// The objects that were there before the cluster, that it has changed, and that look by now neither
+    /// as it has found nor as it has made them. After a change that was cut short nobody can tell.
+    pub(in crate::cluster) fn changed_since(
+        &self,
+        now: &Observed,
+    ) -> impl Iterator<Item = &Change<Object>> {
+        let changed = self.things.iter().filter(|entry| {
+            matches!(entry, Change::Edit(..) | Change::Delete(_)) && !entry.is_void()
+        });
+        changed.filter(move |entry| {
+            let found = now.find(&entry.id());
+            let looks_like = |known| Object::are_alike(found.as_ref(), known);
+            !self.under_way && !looks_like(entry.before()) && !looks_like(entry.after())
+        })
     }
 
     /// Whether it has an entry for a thing.
-    pub(in crate::cluster) fn knows(&self, action: &Action) -> bool {
-        let name = (action.what(), action.name());
-        self.things()
-            .any(|thing| (thing.what(), thing.name()) == name)
+    pub(in crate::cluster) fn knows(&self, id: &ObjectId) -> bool {
+        self.things().any(|entry| entry.id() == *id)
     }
 
     pub(in crate::cluster) fn knows_service(&self, id: &ServiceId) -> bool {
-        self.services().any(|change| is_of(change, id))
+        self.knows(&ObjectId::Service(*id))
+    }
+
+    /// Whether an object was not there before the cluster was.
+    fn made(&self, id: &ObjectId) -> bool {
+        self.things()
+            .any(|entry| entry.before().is_none() && entry.id() == *id)
     }
 
     /// Whether a service was not there before the cluster was.
     pub(in crate::cluster) fn made_service(&self, id: &ServiceId) -> bool {
-        self.services()
-            .any(|change| is_of(change, id) && change.before().is_none())
-    }
-
-    fn services(&self) -> impl Iterator<Item = &Change<Service>> {
-        self.things().filter_map(|thing| match thing {
-            Action::Service(change) => Some(change),
-            _ => None,
-        })
+        self.made(&ObjectId::Service(*id))
     }
 
     /// Whether no sync daemon of a role ran before the cluster's did.
     pub(in crate::cluster) fn made_daemon(&self, role: DaemonRole) -> bool {
-        let is_it = |change: &Change<Daemon>| change.newest().is_some_and(|it| it.role == role);
-        self.things().any(|thing| {
-            matches!(thing, Action::Daemon(change) if is_it(change) && change.before().is_none())
-        })
+        self.made(&ObjectId::Daemon(role))
     }
 
     /// Whether an address was one of the cluster's virtual IPs when it was last applied.
@@ -196,16 +199,16 @@ impl Record {
 
     /// The interfaces that carry addresses which it may have to take away.
     pub(in crate::cluster) fn interfaces(&self) -> impl Iterator<Item = &IfName> {
-        self.things().filter_map(|thing| match thing {
-            Action::Address(change) => change.newest().map(|address| &address.id.interface),
+        self.things().filter_map(|entry| match entry.newest() {
+            Object::Address(address) => Some(&address.id.interface),
             _ => None,
         })
     }
 
     /// The tunnel devices it may have to take away.
     pub(in crate::cluster) fn tunnels(&self) -> impl Iterator<Item = &IfName> {
-        self.things().filter_map(|thing| match thing {
-            Action::Tunnel(change) => change.newest().map(|tunnel| &tunnel.name),
+        self.things().filter_map(|entry| match entry.newest() {
+            Object::Tunnel(tunnel) => Some(&tunnel.name),
             _ => None,
         })
     }
@@ -213,13 +216,13 @@ impl Record {
     /// Whether there are listeners it may have to take away.
     pub(in crate::cluster) fn has_listeners(&self) -> bool {
         self.things()
-            .any(|thing| matches!(thing, Action::Listener(_)))
+            .any(|entry| matches!(entry.newest(), Object::Listener(_)))
     }
 
     /// The switches it may have to put back.
     pub(in crate::cluster) fn sysctls(&self) -> impl Iterator<Item = &SysctlKey> {
-        self.things().filter_map(|thing| match thing {
-            Action::Sysctl(change) => change.newest().map(|setting| &setting.key),
+        self.things().filter_map(|entry| match entry.newest() {
+            Object::Sysctl(setting) => Some(&setting.key),
             _ => None,
         })
     }
@@ -244,8 +247,7 @@ impl Record {
         let shared = self.virtual_ips.intersection(&node.virtual_ips);
         shared
             .map(|vip| Refusal {
-                what: "virtual IP",
-                name: vip.to_string(),
+                obstacle: Obstacle::VirtualIp(*vip),
                 problem: format!("is the cluster {}'s on this machine", self.cluster),
                 advice: format!(
                     "remove {} first (lvsctl remove its file), or take another address",

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::record::{Drained, Record};
-use crate::cluster::change::{Action, BoundDestination, Change, Kind, LinkState, Setting};
+use crate::cluster::change::{BoundDestination, Change, LinkState, Object, ObjectId, Setting};
 use crate::cluster::plan::Plan;
 use crate::cluster::{DesiredState, Observed};
 use crate::ipvs::{Service, ServiceId, Timeouts, Weight};
@@ -65,15 +65,15 @@ impl Record {
         for thing in named(node, observed) {
             update.found(thing);
         }
-        let puts_back = |action: &Action| action.kind() == Kind::Add && action.is_there(observed);
-        let actions = plan.steps().map(|step| &step.action);
-        for action in actions.filter(|action| !puts_back(action)) {
-            update.made(action, self.applied);
+        let puts_back = |change: &Change<Object>| matches!(change, Change::Add(object) if observed.find(&object.id()).is_some());
+        let changes = plan.steps().map(|step| &step.change);
+        for change in changes.filter(|change| !puts_back(change)) {
+            update.made(change, self.applied);
         }
         // Not by the steps alone: one switch changes others.
         let outcome = plan.outcome(observed);
         for change in sysctls(observed, &outcome) {
-            update.made(&Action::Sysctl(change), true);
+            update.made(&change, true);
         }
         Self {
             applied: true,
@@ -99,12 +99,12 @@ impl Record {
     /// cluster does not take it for ours; and who was drained stays so.
     #[must_use]
     pub fn after_removal(&self) -> Self {
-        let found = self.things.iter().filter_map(Action::as_found);
+        let found = self.things.iter().filter_map(Change::before);
         Self {
             applied: false,
             under_way: false,
             role: None,
-            things: found.collect(),
+            things: found.map(as_found).collect(),
             drained: Vec::new(),
             ..self.clone()
         }
@@ -121,8 +121,8 @@ enum Gone {
 /// Things by their names, each once.
 struct RecordUpdate {
     gone: Gone,
-    things: Vec<Option<Action>>,
-    places: HashMap<(&'static str, String), usize>,
+    things: Vec<Option<Change<Object>>>,
+    places: HashMap<ObjectId, usize>,
 }
 
 impl RecordUpdate {
@@ -135,18 +135,15 @@ impl RecordUpdate {
         if record.applied {
             let things = record.things.iter();
             things
-                .filter(|thing| thing.is_found() || thing.is_there(observed))
-                .for_each(|thing| update.found(thing.clone()));
+                .filter(|entry| entry.before().is_some() || observed.find(&entry.id()).is_some())
+                .for_each(|entry| update.found(entry.clone()));
         }
         update
     }
 
-    fn place(&mut self, thing: &Action) -> usize {
+    fn place(&mut self, entry: &Change<Object>) -> usize {
         let next = self.things.len();
-        let place = *self
-            .places
-            .entry((thing.what(), thing.name()))
-            .or_insert(next);
+        let place = *self.places.entry(entry.id()).or_insert(next);
         if place == next {
             self.things.push(None);
         }
@@ -154,96 +151,89 @@ impl RecordUpdate {
     }
 
     /// Only what is not known yet.
-    fn found(&mut self, thing: Action) {
-        let place = self.place(&thing);
+    fn found(&mut self, entry: Change<Object>) {
+        let place = self.place(&entry);
         if let Some(slot) = self.things.get_mut(place) {
-            slot.get_or_insert(thing);
+            slot.get_or_insert(entry);
         }
     }
 
     /// What strangers add later and is taken away from them is no memory of how it was before.
-    fn made(&mut self, action: &Action, applied: bool) {
-        let place = self.place(action);
+    fn made(&mut self, change: &Change<Object>, applied: bool) {
+        let place = self.place(change);
         let Some(slot) = self.things.get_mut(place) else {
             return;
         };
         match slot.take() {
-            Some(thing) => {
-                let known = (self.gone == Gone::IsKnown).then(|| thing.clone());
-                *slot = thing.then(action).or(known);
+            Some(entry) => {
+                let known = (self.gone == Gone::IsKnown).then(|| entry.clone());
+                *slot = entry.then(change).or(known);
             }
-            None if applied && action.kind() == Kind::Delete => {}
-            None => *slot = Some(action.clone()),
+            None if applied && matches!(change, Change::Delete(_)) => {}
+            None => *slot = Some(change.clone()),
         }
     }
 
     /// Destinations of a service that was made here go with it, and need no memory of their own.
-    fn things(self) -> Vec<Action> {
+    fn things(self) -> Vec<Change<Object>> {
         let mut things: Vec<_> = self.things.into_iter().flatten().collect();
         let made: HashSet<ServiceId> = things.iter().filter_map(service_made).collect();
-        things.retain(|thing| match thing {
-            Action::Destination(change) => change
-                .newest()
-                .is_some_and(|bound| !made.contains(&bound.service)),
+        things.retain(|entry| match entry.newest() {
+            Object::Destination(bound) => !made.contains(&bound.service),
             _ => true,
         });
         things
     }
 }
 
-fn service_made(thing: &Action) -> Option<ServiceId> {
-    match thing {
-        Action::Service(change) if change.before().is_none() => {
-            change.after().map(|service| service.id)
-        }
+fn service_made(entry: &Change<Object>) -> Option<ServiceId> {
+    match entry {
+        Change::Add(Object::Service(service)) => Some(service.id),
         _ => None,
     }
 }
 
 /// Whatever the file names and is there, as found; unless it bears our mark from a time that nobody
 /// remembers.
-fn named(node: &DesiredState, observed: &Observed) -> Vec<Action> {
+fn named(node: &DesiredState, observed: &Observed) -> Vec<Change<Object>> {
     let links = node.links.keys().filter_map(|name| {
         let up = *observed.links.get(name)?;
         let name = name.clone();
-        Some(Action::Link(found(LinkState { name, up }, false)))
+        Some(found(LinkState { name, up }, false))
     });
     let addresses = node.addresses.iter().filter_map(|wanted| {
         let address: &Address = observed.address(&wanted.value.id)?;
         let ours = node.attracts_traffic(&address.id) && address.protocol == Address::PROTOCOL;
-        Some(Action::Address(found(address.clone(), ours)))
+        Some(found(address.clone(), ours))
     });
     let routes = node.routes.iter().filter_map(|wanted| {
         let route: &Route = observed.route(&wanted.value.id)?;
         let ours = !route.id.is_default() && route.protocol == Address::PROTOCOL;
-        Some(Action::Route(found(route.clone(), ours)))
+        Some(found(route.clone(), ours))
     });
     let mut things: Vec<_> = links.chain(addresses).chain(routes).collect();
-    things.extend(sysctls(observed, observed).map(Action::Sysctl));
+    things.extend(sysctls(observed, observed));
     things.extend(services(node, observed));
     things
 }
 
-fn services(node: &DesiredState, observed: &Observed) -> Vec<Action> {
+fn services(node: &DesiredState, observed: &Observed) -> Vec<Change<Object>> {
     let mut things = Vec::new();
     if node.timeouts != Timeouts::default() {
-        things.push(Action::Timeouts(found(observed.timeouts(), false)));
+        things.push(found(observed.timeouts(), false));
     }
     for wanted in &node.services {
         let Some(there) = observed.service(&wanted.service.id) else {
             continue;
         };
         let service: Service = there.service.clone();
-        things.push(Action::Service(found(
-            service,
-            is_ours(&wanted.service.id, observed),
-        )));
+        things.push(found(service, is_ours(&wanted.service.id, observed)));
         things.extend(there.destinations.iter().map(|destination| {
             let bound = BoundDestination {
                 service: wanted.service.id,
                 destination: *destination,
             };
-            Action::Destination(found(bound, false))
+            found(bound, false)
         }));
     }
     things
@@ -261,25 +251,32 @@ fn is_ours(id: &ServiceId, observed: &Observed) -> bool {
     carried.any(|it| it.protocol == Address::PROTOCOL)
 }
 
-fn found<T: Clone>(thing: T, ours: bool) -> Change<T> {
-    if ours {
-        Change::add(thing)
-    } else {
-        Change::edit(thing.clone(), thing)
+fn found(object: impl Into<Object>, ours: bool) -> Change<Object> {
+    let object = object.into();
+    match ours {
+        true => Change::Add(object),
+        false => as_found(&object),
     }
+}
+
+/// As found, and left so.
+fn as_found(object: &Object) -> Change<Object> {
+    Change::Edit(object.clone(), object.clone())
 }
 
 /// Every switch that was looked at, from one state to another.
 fn sysctls<'a>(
     before: &'a Observed,
     after: &'a Observed,
-) -> impl Iterator<Item = Change<Setting>> + 'a {
+) -> impl Iterator<Item = Change<Object>> + 'a {
     before.sysctls.iter().map(|(key, value)| {
-        let setting = |value: &String| Setting {
-            key: key.clone(),
-            value: value.clone(),
+        let setting = |value: &String| {
+            Object::Sysctl(Setting {
+                key: key.clone(),
+                value: value.clone(),
+            })
         };
-        Change::edit(
+        Change::Edit(
             setting(value),
             setting(after.sysctls.get(key).unwrap_or(value)),
         )

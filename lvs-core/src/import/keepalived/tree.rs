@@ -53,7 +53,7 @@ pub(super) fn parse(lines: &[Line], tally: &mut Tally) -> Result<Vec<Node>, Impo
     match parser.open.pop() {
         Some((node, _)) => {
             let problem = format!("{}: the block is never closed", node.word(0));
-            Err(ImportError::new(&node.place, problem).hint("add a }"))
+            Err(ImportError::new(&node.place, problem).with_hint("add a }"))
         }
         None => Ok(parser.siblings),
     }
@@ -122,7 +122,9 @@ impl Parser<'_> {
 
     fn close(&mut self, line: &Line) -> Result<(), ImportError> {
         let Some((mut node, before)) = self.open.pop() else {
-            return Err(ImportError::new(&line.place, "a } that closes no block").hint("remove it"));
+            return Err(
+                ImportError::new(&line.place, "a } that closes no block").with_hint("remove it")
+            );
         };
         node.block = Some(std::mem::replace(&mut self.siblings, before));
         self.siblings.push(node);

@@ -9,6 +9,7 @@ use super::{MAX_DESTINATIONS, Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
 use crate::import::health::{Check, Health};
+use crate::import::report::DirectiveId;
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
     Seconds, Service, ServiceFlags, ServiceId, TunnelChecksum, Weight,
@@ -23,11 +24,11 @@ pub(super) struct Block {
     scheduler: Option<SchedulerName>,
     forwarding: Option<Forwarding>,
     protocol: Option<Protocol>,
-    flags: Vec<String>,
-    one_packet: bool,
+    flags: Vec<(String, DirectiveId)>,
+    one_packet: Option<DirectiveId>,
     persistence: Option<Seconds>,
-    mask: Option<String>,
-    engine: Option<EngineName>,
+    mask: Option<(String, DirectiveId)>,
+    engine: Option<(EngineName, DirectiveId)>,
     family: Option<Family>,
     pub(super) weight: Weight,
     pub(super) timing: Timing,
@@ -138,14 +139,14 @@ impl Walk<'_> {
             },
             "flag-1" | "flag-2" | "flag-3" | "sh-port" | "sh-fallback" | "mh-port"
             | "mh-fallback" => {
-                block.flags.push(node.word(0).to_owned());
+                block.flags.push((node.word(0).to_owned(), node.id));
                 self.tally.carried(node.id, "services.scheduler-flags");
             }
             "hashed" => self
                 .tally
                 .left(node.id, "the kernel's own flag, which it sets by itself"),
             "ops" => {
-                block.one_packet = true;
+                block.one_packet = Some(node.id);
                 self.tally.carried(node.id, "services.one-packet");
             }
             "persistence_timeout" if node.words.len() < 2 => {
@@ -160,12 +161,12 @@ impl Walk<'_> {
                 }
             }
             "persistence_granularity" => {
-                block.mask = Some(node.word(1).to_owned());
+                block.mask = Some((node.word(1).to_owned(), node.id));
                 self.tally.carried(node.id, "services.persistence");
             }
             "persistence_engine" => match EngineName::new(node.word(1).to_owned()) {
                 Ok(engine) => {
-                    block.engine = Some(engine);
+                    block.engine = Some((engine, node.id));
                     self.tally.carried(node.id, "services.persistence");
                 }
                 Err(invalid) => self.tally.left(node.id, invalid.to_string()),
@@ -299,16 +300,8 @@ impl Walk<'_> {
                 SchedulerName::WLC
             }),
         );
-        service.flags = block.flags(&service.scheduler);
-        let is_udp = matches!(id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP);
-        if block.one_packet && (is_udp || matches!(id, ServiceId::Fwmark { .. })) {
-            service.flags |= ServiceFlags::ONE_PACKET;
-        }
-        service.persistence = block.persistence(&id, &mut assumed);
-        service.engine = block
-            .engine
-            .clone()
-            .filter(|_| service.persistence.is_some());
+        service.persistence = self.persistence(&id, block, &mut assumed);
+        self.options_of(&mut service, block);
         let default = block.forwarding.unwrap_or_else(|| {
             if block
                 .servers
@@ -335,42 +328,75 @@ impl Walk<'_> {
     }
 }
 
+impl Walk<'_> {
+    /// Flags, one-packet scheduling and the engine, where the service can have them.
+    fn options_of(&mut self, service: &mut Service, block: &Block) {
+        for (word, id) in &block.flags {
+            match ServiceFlags::from_word(word, &service.scheduler) {
+                Ok(flag) => service.flags |= flag,
+                Err(_) => {
+                    let reason = format!("it means nothing to the scheduler {}", service.scheduler);
+                    self.tally.left(*id, reason);
+                }
+            }
+        }
+        if let Some(id) = block.one_packet {
+            let is_udp = match service.id {
+                ServiceId::Socket { protocol, .. } => protocol == Protocol::UDP,
+                ServiceId::Fwmark { .. } => true,
+            };
+            match is_udp && service.persistence.is_none() {
+                true => service.flags |= ServiceFlags::ONE_PACKET,
+                false => self.tally.left(id, "only for UDP without persistence"),
+            }
+        }
+        if let Some((engine, id)) = &block.engine {
+            match service.persistence {
+                Some(_) => service.engine = Some(engine.clone()),
+                None => self.tally.left(*id, "it needs persistence"),
+            }
+        }
+    }
+
+    fn persistence(
+        &mut self,
+        id: &ServiceId,
+        block: &Block,
+        assumed: &mut Vec<String>,
+    ) -> Option<Persistence> {
+        let family = id.family();
+        let every_port = matches!(id, ServiceId::Socket { address, .. } if address.port() == 0);
+        let netmask = block.mask.as_ref().and_then(|(mask, directive)| {
+            let netmask = match family {
+                Family::Ipv4 => mask.parse().ok().map(Netmask::Ipv4),
+                Family::Ipv6 => mask
+                    .parse()
+                    .ok()
+                    .and_then(|length| Netmask::from_prefix(family, length).ok()),
+            };
+            let netmask =
+                netmask.filter(|netmask| netmask.prefix().is_some_and(|length| length > 0));
+            if netmask.is_none() {
+                self.tally
+                    .left(*directive, format!("{mask:?} is no prefix of {family}"));
+            }
+            netmask
+        });
+        let implied = (every_port || netmask.is_some()).then_some(PERSISTENCE);
+        if block.persistence.is_none() && implied.is_some() {
+            assumed.push("persistence 360, as keepalived sets it here".to_owned());
+        }
+        Some(Persistence {
+            timeout: block.persistence.or(implied)?,
+            netmask: netmask.unwrap_or_else(|| Netmask::host(family)),
+        })
+    }
+}
+
 impl Block {
     fn servers_family(&self) -> Family {
         let first = self.servers.first();
         first.map_or(Family::Ipv4, |server| server.address.into())
-    }
-
-    fn flags(&self, scheduler: &SchedulerName) -> ServiceFlags {
-        let names = self
-            .flags
-            .iter()
-            .map(|name| match (name.as_str(), scheduler.as_str()) {
-                ("flag-1", _) | ("sh-fallback", "sh") | ("mh-fallback", "mh") => {
-                    ServiceFlags::FLAG_1
-                }
-                ("flag-2", _) | ("sh-port", "sh") | ("mh-port", "mh") => ServiceFlags::FLAG_2,
-                ("flag-3", _) => ServiceFlags::FLAG_3,
-                _ => ServiceFlags::empty(),
-            });
-        names.fold(ServiceFlags::empty(), |all, flag| all | flag)
-    }
-
-    fn persistence(&self, id: &ServiceId, assumed: &mut Vec<String>) -> Option<Persistence> {
-        let family = id.family();
-        let every_port = matches!(id, ServiceId::Socket { address, .. } if address.port() == 0);
-        let netmask = self.mask.as_deref().and_then(|mask| match family {
-            Family::Ipv4 => mask.parse().ok().map(Netmask::Ipv4),
-            Family::Ipv6 => Netmask::from_prefix(family, mask.parse().ok()?).ok(),
-        });
-        let implied = (every_port || netmask.is_some()).then_some(PERSISTENCE);
-        if self.persistence.is_none() && implied.is_some() {
-            assumed.push("persistence 360, as keepalived sets it here".to_owned());
-        }
-        Some(Persistence {
-            timeout: self.persistence.or(implied)?,
-            netmask: netmask.unwrap_or_else(|| Netmask::host(family)),
-        })
     }
 }
 

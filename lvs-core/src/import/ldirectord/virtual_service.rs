@@ -20,8 +20,8 @@ pub(super) struct Virtual {
     place: Place,
     scheduler: Option<SchedulerName>,
     protocol: Option<Protocol>,
-    flags: Vec<String>,
-    one_packet: bool,
+    flags: Vec<(String, DirectiveId)>,
+    one_packet: Option<DirectiveId>,
     persistence: Option<Seconds>,
     mask: Option<String>,
     pub(super) destinations: Vec<DraftDestination>,
@@ -54,7 +54,7 @@ impl Walk<'_, '_> {
             scheduler: None,
             protocol: None,
             flags: Vec::new(),
-            one_packet: false,
+            one_packet: None,
             persistence: None,
             mask: None,
             destinations: Vec::new(),
@@ -126,12 +126,13 @@ impl Walk<'_, '_> {
                 Err(invalid) => self.tally.left(line.id, invalid.to_string()),
             },
             "schedflags" => {
-                let flags = line.value.split(',').map(|flag| flag.trim().to_owned());
+                let flags = line.value.split(',');
+                let flags = flags.map(|flag| (flag.trim().to_owned(), line.id));
                 service.flags.extend(flags);
                 self.tally.carried(line.id, "services.scheduler-flags");
             }
             "ops" => {
-                service.one_packet = line.value == "yes";
+                service.one_packet = (line.value == "yes").then_some(line.id);
                 self.tally.carried(line.id, "services.one-packet");
             }
             "persistent" => match line.value.parse() {
@@ -227,39 +228,41 @@ impl Walk<'_, '_> {
                 SchedulerName::WRR
             }),
         );
-        kernel.flags = service.flags(&kernel.scheduler);
         kernel.persistence = service.persistence.map(|timeout| Persistence {
             timeout,
             netmask: service.netmask(id.family()),
         });
+        self.flags(&mut kernel, &service);
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
         draft.health = service.health();
         draft.destinations = service.destinations;
         self.draft.services.push(draft);
     }
+
+    /// Flags where the service can have them.
+    fn flags(&mut self, kernel: &mut Service, service: &Virtual) {
+        for (word, id) in &service.flags {
+            match ServiceFlags::from_word(word, &kernel.scheduler) {
+                Ok(flag) => kernel.flags |= flag,
+                Err(_) => {
+                    let reason =
+                        format!("{word} means nothing to the scheduler {}", kernel.scheduler);
+                    self.tally.left(*id, reason);
+                }
+            }
+        }
+        if let Some(id) = service.one_packet {
+            let is_tcp = matches!(kernel.id, ServiceId::Socket { protocol, .. } if protocol != Protocol::UDP);
+            match is_tcp || kernel.persistence.is_some() {
+                false => kernel.flags |= ServiceFlags::ONE_PACKET,
+                true => self.tally.left(id, "only for UDP without persistence"),
+            }
+        }
+    }
 }
 
 impl Virtual {
-    fn flags(&self, scheduler: &SchedulerName) -> ServiceFlags {
-        let flags = self
-            .flags
-            .iter()
-            .map(|flag| match (flag.as_str(), scheduler.as_str()) {
-                ("flag-1", _) | ("sh-fallback", "sh") | ("mh-fallback", "mh") => {
-                    ServiceFlags::FLAG_1
-                }
-                ("flag-2", _) | ("sh-port", "sh") | ("mh-port", "mh") => ServiceFlags::FLAG_2,
-                ("flag-3", _) => ServiceFlags::FLAG_3,
-                _ => ServiceFlags::empty(),
-            });
-        let one_packet = match self.one_packet {
-            true => ServiceFlags::ONE_PACKET,
-            false => ServiceFlags::empty(),
-        };
-        flags.fold(one_packet, |all, flag| all | flag)
-    }
-
     fn netmask(&self, family: Family) -> Netmask {
         let mask = self.mask.as_deref().and_then(|mask| match family {
             Family::Ipv4 => mask.parse().ok().map(Netmask::Ipv4),

@@ -1,4 +1,4 @@
-//! An ARP message in its Ethernet frame. Pure.
+//! An ARP message in its Ethernet frame. Pure: no socket.
 
 use std::net::Ipv4Addr;
 
@@ -9,18 +9,18 @@ const ARP: [u8; 2] = [0x08, 0x06];
 /// Hardware type 1 (Ethernet), protocol 0x0800 (IPv4), addresses of 6 and 4 bytes.
 const ETHERNET_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
-/// What an ARP message does.
+/// Tells whether an ARP message asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
+pub enum FrameOperation {
     /// "Who has the target address?"
     Request,
     /// "The sender address is at the sender's hardware address."
     Reply,
 }
 
-/// An ARP message for IPv4 over Ethernet.
+/// Holds an ARP message for IPv4 over Ethernet.
 ///
-/// 42 bytes on the wire, all in network order: destination 6, source 6, type 2; hardware type 2,
+/// It has 42 bytes on the wire, all in network order: destination 6, source 6, type 2; hardware type 2,
 /// protocol type 2, lengths 1 and 1, operation 2; sender hardware 6 and protocol address 4, target
 /// hardware 6 and protocol address 4 (RFC 826).
 ///
@@ -32,31 +32,31 @@ pub enum Operation {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {
-    /// Where the Ethernet frame goes.
+    /// The destination of the Ethernet frame.
     pub destination: MacAddress,
-    /// Question or answer.
-    pub operation: Operation,
-    /// The hardware address of who speaks, also the frame's source.
+    /// Whether it is a question or an answer.
+    pub operation: FrameOperation,
+    /// The sender's hardware address, also the frame's source.
     pub sender: MacAddress,
-    /// The address of who speaks; 0.0.0.0 in a probe.
+    /// The sender's address; 0.0.0.0 in a probe.
     pub sender_ip: Ipv4Addr,
-    /// The hardware address of who is spoken to; zero in a question.
+    /// The target's hardware address; zero in a question.
     pub target: MacAddress,
-    /// The address asked for, or that of who asked.
+    /// The address asked for, or in an answer that of the asker.
     pub target_ip: Ipv4Addr,
 }
 
 impl Frame {
-    /// The length in bytes.
+    /// The length of a message in bytes.
     pub const LENGTH: usize = 42;
 
-    /// "Who has `ip`?", to everybody, from nobody: sender 0.0.0.0 changes no neighbour's table
-    /// (RFC 5227).
+    /// Returns the broadcast question who has `ip`, with the sender address 0.0.0.0, which changes no
+    /// neighbour's table (RFC 5227).
     #[must_use]
     pub const fn probe(sender: MacAddress, ip: Ipv4Addr) -> Self {
         Self {
             destination: MacAddress([0xff; 6]),
-            operation: Operation::Request,
+            operation: FrameOperation::Request,
             sender,
             sender_ip: Ipv4Addr::UNSPECIFIED,
             target: MacAddress([0; 6]),
@@ -64,8 +64,8 @@ impl Frame {
         }
     }
 
-    /// "`ip` is here", to everybody, unasked: a question about oneself, which every neighbour that knows
-    /// the address takes note of (RFC 5227).
+    /// Returns the broadcast announcement that `ip` is at `sender` (gratuitous ARP): a question about one's
+    /// own address, which every neighbour that knows the address takes note of (RFC 5227).
     #[must_use]
     pub const fn announcement(sender: MacAddress, ip: Ipv4Addr) -> Self {
         Self {
@@ -74,12 +74,12 @@ impl Frame {
         }
     }
 
-    /// The frame, without padding: the interface adds it.
+    /// Returns the bytes of the frame, without padding: the interface adds it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let operation = match self.operation {
-            Operation::Request => [0, 1],
-            Operation::Reply => [0, 2],
+            FrameOperation::Request => [0, 1],
+            FrameOperation::Reply => [0, 2],
         };
         [
             &self.destination.0[..],
@@ -95,10 +95,10 @@ impl Frame {
         .concat()
     }
 
-    /// The message in a frame; `None` where it is too short or anything else than ARP for IPv4 over
-    /// Ethernet, question or answer. Padding is ignored.
+    /// Reads the message of a frame; returns `None` where it is too short or anything else than an ARP
+    /// question or answer for IPv4 over Ethernet. Padding is ignored.
     ///
-    /// The sender is what the message says, not the frame's source.
+    /// The sender is that of the message, not the frame's source.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (destination, rest) = bytes.split_first_chunk()?;
@@ -112,8 +112,8 @@ impl Frame {
         Some(Self {
             destination: MacAddress(*destination),
             operation: match operation {
-                [0, 1] => Operation::Request,
-                [0, 2] => Operation::Reply,
+                [0, 1] => FrameOperation::Request,
+                [0, 2] => FrameOperation::Reply,
                 _ => return None,
             },
             sender: MacAddress(*sender),
@@ -123,10 +123,10 @@ impl Frame {
         })
     }
 
-    /// Whether it answers the question who has `ip`.
+    /// Returns whether this answers the question who has `ip`.
     #[must_use]
     pub fn answers(&self, ip: Ipv4Addr) -> bool {
-        self.operation == Operation::Reply && self.sender_ip == ip
+        self.operation == FrameOperation::Reply && self.sender_ip == ip
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
         let bytes = [
             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, // Ethernet
             0, 1, 8, 0, 6, 4, 0, 1, // a question about IPv4
-            2, 0, 0, 0, 0, 1, 0, 0, 0, 0, // from nobody
+            2, 0, 0, 0, 0, 1, 0, 0, 0, 0, // from 0.0.0.0
             0, 0, 0, 0, 0, 0, 172, 16, 5, 11, // for the VIP
         ];
         assert_eq!(Frame::probe(SENDER, VIP).to_bytes(), bytes);
@@ -159,14 +159,14 @@ mod tests {
         ];
         let frame = Frame::announcement(SENDER, VIP);
         assert_eq!(frame.to_bytes(), bytes);
-        assert!(!frame.answers(VIP), "nobody has asked");
+        assert!(!frame.answers(VIP), "it is no answer");
     }
 
     #[test]
     fn an_answer_names_its_sender() {
         let answer = Frame {
             destination: SENDER,
-            operation: Operation::Reply,
+            operation: FrameOperation::Reply,
             sender: MacAddress([2, 0, 0, 0, 0, 9]),
             sender_ip: VIP,
             target: SENDER,

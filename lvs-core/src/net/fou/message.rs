@@ -15,28 +15,28 @@ const GET: u8 = 3;
 const PORT: u16 = 1;
 /// The address family, `u8`; IPv4 if absent.
 const FAMILY: u16 = 2;
-/// What is on the port, `u8`.
+/// The encapsulation on the port, `u8`.
 const TYPE: u16 = 4;
-/// A packet with GUE's header.
+/// The value of [`TYPE`] for GUE.
 const GUE: u8 = 2;
 
 const fn header(command: u8) -> [u8; 4] {
     [command, 1, 0, 0]
 }
 
-/// The payload that asks for all.
+/// Returns the payload that asks for all ports.
 pub(crate) fn list() -> Vec<u8> {
     header(GET).to_vec()
 }
 
-/// The payload that opens a port.
+/// Returns the payload that opens a port.
 pub(crate) fn add(listener: &Listener) -> Vec<u8> {
     let mut payload = identity(ADD, listener);
     Writer::new(&mut payload).put_u8(TYPE, GUE);
     payload
 }
 
-/// The payload that closes one.
+/// Returns the payload that closes a port.
 pub(crate) fn delete(listener: &Listener) -> Vec<u8> {
     identity(DELETE, listener)
 }
@@ -51,13 +51,12 @@ fn identity(command: u8, listener: &Listener) -> Vec<u8> {
     payload
 }
 
-/// The listener of an answer; `None` where it is no GUE.
+/// Reads the port of an answer; returns `None` where it is not GUE.
 pub(crate) fn decode(payload: &[u8]) -> Option<Listener> {
     let attributes = Attributes::new(payload.get(header(GET).len()..)?);
     let value = |wanted| {
-        let mut all = attributes;
-        all.find(|(kind, _)| *kind == wanted)
-            .map(|(_, value)| value)
+        let (_, value) = { attributes }.find(|(kind, _)| *kind == wanted)?;
+        Some(value)
     };
     let is_gue = value(TYPE).and_then(read_u8) == Some(GUE);
     let family = value(FAMILY).and_then(read_u8).map(u16::from);
@@ -91,11 +90,18 @@ mod tests {
 
     #[test]
     fn bytes_are_the_kernels() {
+        let head = |length: u16, kind: u16| [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        let (port, family, kind) = (head(6, 1), head(5, 2), head(5, 4));
         let added = [
-            1, 1, 0, 0, 6, 0, 1, 0, 0x15, 0xb3, 0, 0, 5, 0, 2, 0, 2, 0, 0, 0, 5, 0, 4, 0, 2, 0, 0,
-            0,
+            &[1, 1, 0, 0][..],
+            &port,
+            &[0x15, 0xb3, 0, 0],
+            &family,
+            &[2, 0, 0, 0],
+            &kind,
+            &[2, 0, 0, 0],
         ];
-        assert_eq!(add(&listener(Family::Ipv4)), added);
+        assert_eq!(add(&listener(Family::Ipv4)), added.concat());
     }
 
     #[test]

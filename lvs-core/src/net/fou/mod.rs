@@ -1,4 +1,4 @@
-//! UDP ports whose packets the kernel unwraps: generic UDP encapsulation (GUE).
+//! UDP ports whose packets the kernel decapsulates: generic UDP encapsulation (GUE).
 
 pub(crate) mod message;
 
@@ -6,18 +6,18 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use netlink_sys::protocols::NETLINK_GENERIC;
-use nix::libc::{EADDRINUSE, EALREADY, ENOENT, EPERM, ESRCH};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Operation, Result};
+use super::errno;
+use crate::error::{Operation, Result};
 use crate::ipvs::Family;
 use crate::netlink::{Conn, family};
 
 /// The kernel's name of the generic netlink family, and of its module.
 const NAME: &str = "fou";
 
-/// A port on which the kernel takes GUE packets for any address of this machine, and hands on what is
-/// inside as if it had come without.
+/// Describes a UDP port on which the kernel receives GUE packets for any address of this host and decapsulates
+/// them.
 ///
 /// The text is `udp port 5555 ipv4`.
 #[doc(alias("fou", "foo over udp", "GUE"))]
@@ -35,9 +35,9 @@ impl fmt::Display for Listener {
     }
 }
 
-/// The GUE listeners of one network namespace: that of the thread which opened it.
+/// Lists and changes the GUE ports of one network namespace: that of the thread which opened it.
 ///
-/// Nobody who only looks makes the kernel load its module `fou`.
+/// Listing never makes the kernel load its module `fou`.
 ///
 /// ```no_run
 /// use lvs_core::ipvs::Family;
@@ -56,13 +56,14 @@ impl Fou {
     /// Opens the handle of the calling thread's network namespace.
     ///
     /// # Errors
-    /// The kernel has no generic netlink to give, or the process no file descriptor left.
+    /// The kernel has no generic netlink, or the process has no file descriptor left.
     pub fn open() -> Result<Self> {
         let conn = Conn::open(NETLINK_GENERIC)?;
         Ok(Self { conn })
     }
 
-    /// All listeners; none where the module is not loaded. Ports that unwrap something else are left out.
+    /// Returns all GUE ports, none where the module is not loaded. Ports with another encapsulation are left
+    /// out.
     ///
     /// # Errors
     /// Lack of privilege, or answers were lost.
@@ -71,9 +72,10 @@ impl Fou {
         let Some(number) = family::find(&mut self.conn, &operation, NAME)? else {
             return Ok(Vec::new());
         };
-        let replies = self.conn.dump(&operation, number, &message::list());
-        let replies = replies.map_err(advise)?;
-        Ok(replies
+        Ok(self
+            .conn
+            .dump(&operation, number, &message::list())
+            .map_err(errno::fou)?
             .iter()
             .filter_map(|reply| message::decode(&reply.payload))
             .collect())
@@ -82,7 +84,7 @@ impl Fou {
     /// Opens a port. The kernel loads the module `fou` for that if it can.
     ///
     /// # Errors
-    /// Somebody has this port, no such module, or no privilege.
+    /// The port is in use, no such module, or no privilege.
     pub fn add(&mut self, listener: &Listener) -> Result<()> {
         self.change("add GUE listener", listener, message::add(listener))
     }
@@ -90,36 +92,17 @@ impl Fou {
     /// Closes a port.
     ///
     /// # Errors
-    /// There is no such listener, or no privilege.
+    /// There is no such port, or no privilege.
     pub fn delete(&mut self, listener: &Listener) -> Result<()> {
         self.change("delete GUE listener", listener, message::delete(listener))
     }
 
     fn change(&mut self, verb: &'static str, listener: &Listener, payload: Vec<u8>) -> Result<()> {
         let operation = Operation::new(verb, listener);
-        let number =
-            family::resolve(&mut self.conn, &operation, NAME).map_err(|error| {
-                match error.errno() {
-                    Some(ENOENT) => {
-                        error.advise("the kernel could not load its module: modprobe fou")
-                    }
-                    _ => error,
-                }
-            })?;
-        let answer = self.conn.request(&operation, number, 0, &payload);
-        answer.map(drop).map_err(advise)
-    }
-}
-
-fn advise(error: Error) -> Error {
-    match error.errno() {
-        Some(EPERM) => error.advise(
-            "this needs CAP_NET_ADMIN in the user namespace that owns this network namespace; run it as root",
-        ),
-        Some(EADDRINUSE | EALREADY) => {
-            error.advise("somebody has this port: see \"ip fou show\" and \"ss -lun\"")
-        }
-        Some(ENOENT | ESRCH) => error.advise("there is no such listener"),
-        _ => error,
+        let number = family::resolve(&mut self.conn, &operation, NAME).map_err(errno::no_fou)?;
+        self.conn
+            .request(&operation, number, 0, &payload)
+            .map(drop)
+            .map_err(errno::fou)
     }
 }

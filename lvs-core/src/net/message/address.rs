@@ -1,6 +1,6 @@
 //! `ifaddrmsg`: family u8, prefix length u8, flags u8, scope u8, interface index u32; then attributes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use netlink_packet_core::Parseable;
@@ -14,32 +14,33 @@ use super::{Names, attributes, emitted, family};
 
 const HEADER: usize = 8;
 
-/// The payload that asks for all addresses of both families.
+/// Returns the payload that asks for all addresses of both families.
 pub(crate) fn list() -> Vec<u8> {
     emitted(&AddressMessage::default())
 }
 
-/// The payload that adds an address.
+/// Returns the payload that adds an address.
 ///
-/// `IFA_LOCAL` and `IFA_ADDRESS` are the same but on point-to-point links; IPv4 needs the first to be
-/// there, and the kernel takes the second for the subnet.
+/// `IFA_LOCAL` and `IFA_ADDRESS` are the same except on point-to-point links; IPv4 needs the first, and the
+/// kernel takes the second for the subnet.
 pub(crate) fn add(address: &Address, index: u32) -> Vec<u8> {
     let mut message = identity(&address.id, index);
     message.header.scope = address.scope.0.into();
-    let more = &mut message.attributes;
-    more.extend(address.label.clone().map(AddressAttribute::Label));
-    more.extend(address.broadcast.map(AddressAttribute::Broadcast));
+    let attributes = &mut message.attributes;
+    attributes.extend(address.label.clone().map(AddressAttribute::Label));
+    attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
     if address.no_dad {
-        more.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
     }
     if address.protocol != 0 {
         let protocol = AddressProtocol::from(address.protocol);
-        more.push(AddressAttribute::Protocol(protocol));
+        attributes.push(AddressAttribute::Protocol(protocol));
     }
     emitted(&message)
 }
 
-/// The payload that deletes exactly this address: interface, address and prefix length are compared.
+/// Returns the payload that deletes exactly this address: the kernel compares interface, address and prefix
+/// length.
 pub(crate) fn delete(id: &AddressId, index: u32) -> Vec<u8> {
     emitted(&identity(id, index))
 }
@@ -57,12 +58,12 @@ fn identity(id: &AddressId, index: u32) -> AddressMessage {
     message
 }
 
-/// The address of an `RTM_NEWADDR`; `None` where it is of another family, cannot be read, or belongs
-/// to an interface that is gone.
+/// Reads the address of an `RTM_NEWADDR`; returns `None` where it is of another family, cannot be read, or
+/// belongs to an interface that no longer exists.
 pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
     let header = AddressHeader::parse(payload).ok()?;
     let interface = names.get(&header.index)?.clone();
-    let seen = Seen::of(payload);
+    let seen = AddressAttributes::read(payload);
     let ip = seen.local.or(seen.address)?;
     let is_ipv6 = header.family == AddressFamily::Inet6;
     if header.family != family(ip.is_ipv6()) {
@@ -80,19 +81,19 @@ pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
     })
 }
 
-/// What the attributes say.
+/// Holds the attributes that are understood.
 #[derive(Default)]
-struct Seen {
+struct AddressAttributes {
     local: Option<IpAddr>,
     address: Option<IpAddr>,
     label: Option<String>,
-    broadcast: Option<std::net::Ipv4Addr>,
+    broadcast: Option<Ipv4Addr>,
     flags: u32,
     protocol: u8,
 }
 
-impl Seen {
-    fn of(payload: &[u8]) -> Self {
+impl AddressAttributes {
+    fn read(payload: &[u8]) -> Self {
         let mut seen = Self::default();
         for attribute in attributes(payload, HEADER, AddressAttribute::parse) {
             match attribute {
@@ -111,7 +112,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::torture;
+    use super::super::tests::{attribute, torture};
     use super::*;
     use crate::name::IfName;
 
@@ -143,11 +144,11 @@ mod tests {
     fn bytes_of_an_add_are_the_kernels() {
         let mut address = Address::new(IfName::LO, "172.16.5.11/32".parse().unwrap());
         address.label = Some("lo:0".to_owned());
-        let head = [2, 32, 0, 0, 1, 0, 0, 0];
-        let local = [8, 0, 2, 0, 172, 16, 5, 11];
-        let same = [8, 0, 1, 0, 172, 16, 5, 11];
-        let label = [9, 0, 3, 0, b'l', b'o', b':', b'0', 0, 0, 0, 0];
-        let bytes = [&head[..], &local, &same, &label].concat();
+        let head = [&[2, 32, 0, 0][..], &1_u32.to_ne_bytes()].concat();
+        let local = attribute(2, &[172, 16, 5, 11]);
+        let same = attribute(1, &[172, 16, 5, 11]);
+        let label = attribute(3, b"lo:0\0");
+        let bytes = [head, local, same, label].concat();
         assert_eq!(add(&address, 1), bytes);
         assert_eq!(delete(&address.id, 1), bytes[..24]);
     }

@@ -17,24 +17,24 @@ use crate::name::IfName;
 
 const HEADER: usize = 16;
 
-/// The payload that asks for all interfaces.
+/// Returns the payload that asks for all interfaces.
 pub(crate) fn list() -> Vec<u8> {
     emitted(&LinkMessage::default())
 }
 
-/// The payload that asks for one interface.
+/// Returns the payload that asks for one interface.
 pub(crate) fn named(name: &IfName) -> Vec<u8> {
     let mut message = LinkMessage::default();
     message.attributes = vec![ifname(name)];
     emitted(&message)
 }
 
-/// The payload that names an interface by its number and nothing else: what `RTM_DELLINK` takes.
+/// Returns the payload that names an interface by its number and nothing else: what `RTM_DELLINK` takes.
 pub(crate) fn numbered(index: u32) -> Vec<u8> {
     emitted(&change(index, None))
 }
 
-/// The payload that sets an interface up or down.
+/// Returns the payload that sets an interface up or down.
 pub(crate) fn set_up(index: u32, up: bool) -> Vec<u8> {
     let mut message = change(index, None);
     message.header.change_mask = LinkFlags::Up;
@@ -44,28 +44,29 @@ pub(crate) fn set_up(index: u32, up: bool) -> Vec<u8> {
     emitted(&message)
 }
 
-/// The payload that sets the largest packet, in bytes.
+/// Returns the payload that sets the MTU, in bytes.
 pub(crate) fn set_mtu(index: u32, mtu: u32) -> Vec<u8> {
     emitted(&change(index, Some(LinkAttribute::Mtu(mtu))))
 }
 
-/// The payload that puts an interface into a bridge or bond, by its number, or (0) takes it out.
+/// Returns the payload that adds an interface to a bridge or bond, by its number, or with 0 removes it from
+/// one.
 pub(crate) fn set_controller(index: u32, controller: u32) -> Vec<u8> {
     emitted(&change(index, Some(LinkAttribute::Controller(controller))))
 }
 
-/// The payload that makes a bridge.
+/// Returns the payload that makes a bridge.
 pub(crate) fn bridge(name: &IfName) -> Vec<u8> {
     make(name, vec![LinkInfo::Kind(InfoKind::Bridge)])
 }
 
-/// The payload that makes a dummy interface.
+/// Returns the payload that makes a dummy interface.
 pub(crate) fn dummy(name: &IfName) -> Vec<u8> {
     make(name, vec![LinkInfo::Kind(InfoKind::Dummy)])
 }
 
-/// The payload that makes a pair of interfaces joined by a cable, the second one in the namespace of a
-/// file descriptor or in the same one.
+/// Returns the payload that makes a veth pair, its second interface in the namespace of a file descriptor or
+/// in the same one.
 pub(crate) fn veth(name: &IfName, peer: &IfName, netns: Option<RawFd>) -> Vec<u8> {
     let mut other = LinkMessage::default();
     other.attributes = vec![ifname(peer)];
@@ -94,10 +95,10 @@ fn ifname(name: &IfName) -> LinkAttribute {
     LinkAttribute::IfName(name.to_string())
 }
 
-/// The interface of an `RTM_NEWLINK`; `None` where its name cannot be read.
+/// Reads the interface of an `RTM_NEWLINK`; returns `None` where its name cannot be read.
 pub(crate) fn decode(payload: &[u8]) -> Option<Link> {
     let header = LinkHeader::parse(payload).ok()?;
-    let seen = Seen::of(payload);
+    let seen = LinkAttributes::read(payload);
     let ethernet = header.link_layer_type == LinkLayerType::Ether;
     Some(Link {
         index: header.index,
@@ -110,9 +111,9 @@ pub(crate) fn decode(payload: &[u8]) -> Option<Link> {
     })
 }
 
-/// What the attributes say.
+/// Holds the attributes that are understood.
 #[derive(Default)]
-struct Seen {
+struct LinkAttributes {
     name: Option<IfName>,
     mtu: u32,
     mac: Option<MacAddress>,
@@ -120,8 +121,8 @@ struct Seen {
     controller: Option<u32>,
 }
 
-impl Seen {
-    fn of(payload: &[u8]) -> Self {
+impl LinkAttributes {
+    fn read(payload: &[u8]) -> Self {
         let mut seen = Self::default();
         for attribute in attributes(payload, HEADER, |attribute| Ok(*attribute)) {
             seen.take(&attribute);
@@ -129,7 +130,7 @@ impl Seen {
         seen
     }
 
-    /// Statistics and per-family settings make up most of the message: they are not even looked at.
+    /// Reads an attribute. Statistics and per-family settings, most of the message, are not even parsed.
     fn take(&mut self, attribute: &NlaBuffer<&[u8]>) {
         match attribute.kind() {
             IFLA_LINKINFO => self.kind = kind(attribute.value()),
@@ -152,7 +153,7 @@ impl Seen {
     }
 }
 
-/// The kind of a virtual interface, whatever else its driver tells.
+/// Returns the kind of a virtual interface and ignores all else that its driver reports.
 fn kind(info: &[u8]) -> Option<String> {
     NlasIterator::new(info)
         .map_while(Result::ok)
@@ -162,10 +163,10 @@ fn kind(info: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::torture;
+    use super::super::tests::{attribute, torture};
     use super::*;
 
-    /// A veth as the kernel lists it, shortened to attributes of every kind that matters.
+    /// Returns a veth as the kernel lists it, shortened to attributes of every kind that matters.
     fn listed() -> Vec<u8> {
         let mut message = LinkMessage::default();
         message.header.index = 7;
@@ -200,9 +201,9 @@ mod tests {
     #[test]
     fn what_is_broken_or_unknown_is_skipped() {
         let mut bytes = listed();
-        bytes.extend([5, 0, 4, 0, 1, 0, 0, 0]); // an MTU of one byte
-        bytes.extend([8, 0, 0xff, 0x3f, 1, 2, 3, 4]); // a type of the far future
-        bytes.extend([6, 0, 1, 0, 1, 2, 0, 0]); // a hardware address of 2 bytes
+        bytes.extend(attribute(4, &[1])); // an MTU of one byte
+        bytes.extend(attribute(0x3fff, &[1, 2, 3, 4])); // a type of the far future
+        bytes.extend(attribute(1, &[1, 2])); // a hardware address of 2 bytes
         let link = decode(&bytes).unwrap();
         assert_eq!((link.mtu, link.mac), (1500, None));
         assert_eq!(decode(&numbered(7)), None, "an interface without a name");
@@ -220,14 +221,7 @@ mod tests {
         let payload = veth(&IfName::LO, &"peer".parse().unwrap(), Some(9));
         let text: Vec<_> = payload.windows(5).collect();
         assert!(text.contains(&&b"veth\0"[..]) && text.contains(&&b"peer\0"[..]));
-        let netns = [
-            &8_u16.to_ne_bytes()[..],
-            &28_u16.to_ne_bytes(),
-            &9_u32.to_ne_bytes(),
-        ];
-        assert!(
-            payload.ends_with(&netns.concat()),
-            "IFLA_NET_NS_FD 9 comes last"
-        );
+        let netns = attribute(28, &9_u32.to_ne_bytes());
+        assert!(payload.ends_with(&netns), "IFLA_NET_NS_FD 9 comes last");
     }
 }

@@ -1,7 +1,8 @@
-//! Our nouns to and from the payloads of rtnetlink messages (all that follows `nlmsghdr`). Pure.
+//! The types of [`net`](crate::net) to and from the payloads of rtnetlink messages (all that follows
+//! `nlmsghdr`). Pure.
 //!
-//! The only folder that names netlink-packet-route. Messages are taken apart attribute by attribute:
-//! the crate's own parsers of whole messages refuse them all for one attribute they do not know.
+//! This is the only module that names netlink-packet-route. Messages are parsed attribute by attribute:
+//! the crate's own parsers of whole messages refuse a message for one attribute that they do not know.
 
 pub(crate) mod address;
 pub(crate) mod link;
@@ -15,17 +16,18 @@ use netlink_packet_route::AddressFamily;
 
 use crate::name::IfName;
 
-/// The names of the interfaces by the kernel's number of them.
+/// The names of the interfaces by their number.
 pub(crate) type Names = BTreeMap<u32, IfName>;
 
-/// The bytes of a message.
+/// Returns the bytes of a message.
 fn emitted(message: &impl Emitable) -> Vec<u8> {
     let mut bytes = vec![0; message.buffer_len()];
     message.emit(&mut bytes);
     bytes
 }
 
-/// The attributes after a header of `header` bytes that are understood, in order; others are skipped.
+/// Returns the attributes after a header of `header` bytes that `parse` understands, in order; others are
+/// skipped.
 fn attributes<'a, T>(
     payload: &'a [u8],
     header: usize,
@@ -44,17 +46,29 @@ const fn family(is_ipv6: bool) -> AddressFamily {
     }
 }
 
-/// Feeds a decoder every cut of a message and every single-byte change of it: none may panic.
 #[cfg(test)]
-fn torture<T>(good: &[u8], decode: impl Fn(&[u8]) -> T) {
-    for end in 0..=good.len() {
-        decode(&good[..end]);
-    }
-    for at in 0..good.len() {
-        for bit in 0..8 {
-            let mut bytes = good.to_vec();
-            bytes[at] ^= 1 << bit;
-            decode(&bytes);
+mod tests {
+    /// Feeds a decoder every cut of a message and every single-bit change of it: none may panic.
+    pub(super) fn torture<T>(good: &[u8], decode: impl Fn(&[u8]) -> T) {
+        for end in 0..=good.len() {
+            decode(&good[..end]);
         }
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut bytes = good.to_vec();
+                bytes[at] ^= 1 << bit;
+                decode(&bytes);
+            }
+        }
+    }
+
+    /// Returns an attribute by the kernel's layout, in the byte order of this host: length with the header,
+    /// type, value, padding to a multiple of 4.
+    pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
     }
 }

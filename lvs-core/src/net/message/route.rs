@@ -16,15 +16,15 @@ use super::{Names, attributes, emitted, family};
 
 const HEADER: usize = 12;
 const MAIN: u32 = RouteHeader::RT_TABLE_MAIN as u32;
-/// What the kernel makes of an IPv6 route that is added without metric. Ours is 0 for both families.
+/// The metric that the kernel gives an IPv6 route which is added without one; here both families have 0.
 const IPV6_METRIC: u32 = 1024;
 
-/// The payload that asks for all routes of all tables and both families.
+/// Returns the payload that asks for all routes of all tables and both families.
 pub(crate) fn list() -> Vec<u8> {
     emitted(&RouteMessage::default())
 }
 
-/// The payload that adds or replaces a route. `index` is that of [`Route::interface`].
+/// Returns the payload that adds or replaces a route; `index` is that of [`Route::interface`].
 pub(crate) fn add(route: &Route, index: Option<u32>) -> Vec<u8> {
     let mut message = identity(route, index);
     message.header.scope = route.scope.0.into();
@@ -32,16 +32,18 @@ pub(crate) fn add(route: &Route, index: Option<u32>) -> Vec<u8> {
         0 => RouteProtocol::Static,
         protocol => protocol.into(),
     };
-    let source = route.source.map(|ip| RouteAttribute::PrefSource(ip.into()));
-    message.attributes.extend(source);
-    let advmss = route.advmss.map(RouteMetric::Advmss);
-    let metrics = advmss.map(|advmss| RouteAttribute::Metrics(vec![advmss]));
-    message.attributes.extend(metrics);
+    let attributes = &mut message.attributes;
+    attributes.extend(route.source.map(|ip| RouteAttribute::PrefSource(ip.into())));
+    attributes.extend(
+        route
+            .advmss
+            .map(|bytes| RouteAttribute::Metrics(vec![RouteMetric::Advmss(bytes)])),
+    );
     emitted(&message)
 }
 
-/// The payload that deletes a route: destination, metric, gateway and interface are compared, and the
-/// protocol unless it is 0; the scope is not.
+/// Returns the payload that deletes a route: the kernel compares destination, metric, gateway and interface,
+/// and the protocol unless it is 0, but not the scope.
 pub(crate) fn delete(route: &Route, index: Option<u32>) -> Vec<u8> {
     let mut message = identity(route, index);
     message.header.scope = RouteScope::NoWhere;
@@ -57,20 +59,18 @@ fn identity(route: &Route, index: Option<u32>) -> RouteMessage {
     message.header.destination_prefix_length = destination.prefix_len();
     message.header.table = RouteHeader::RT_TABLE_MAIN;
     message.header.kind = RouteType::Unicast;
+    let attributes = &mut message.attributes;
     if !route.id.is_default() {
-        let network = destination.network().into();
-        message
-            .attributes
-            .push(RouteAttribute::Destination(network));
+        attributes.push(RouteAttribute::Destination(destination.network().into()));
     }
-    let more = &mut message.attributes;
-    more.extend(metric(&route.id, is_ipv6).map(RouteAttribute::Priority));
-    more.extend(route.gateway.map(|gateway| next_hop(gateway, is_ipv6)));
-    more.extend(index.map(RouteAttribute::Oif));
+    attributes.extend(metric(&route.id, is_ipv6).map(RouteAttribute::Priority));
+    attributes.extend(route.gateway.map(|gateway| next_hop(gateway, is_ipv6)));
+    attributes.extend(index.map(RouteAttribute::Oif));
     message
 }
 
-/// 0 is left out for IPv4 and spelt out for IPv6, where leaving it out of a deletion means "any".
+/// Returns the metric to send: 0 is omitted for IPv4 and spelt out for IPv6, where a deletion without a metric
+/// means "any".
 fn metric(id: &RouteId, is_ipv6: bool) -> Option<u32> {
     match id.metric {
         0 if is_ipv6 => Some(IPV6_METRIC),
@@ -79,7 +79,7 @@ fn metric(id: &RouteId, is_ipv6: bool) -> Option<u32> {
     }
 }
 
-/// A gateway of the other family (IPv4 over IPv6) goes into an attribute of its own.
+/// Returns the attribute of a gateway; one of the other family (IPv4 over IPv6) has an attribute of its own.
 fn next_hop(gateway: IpAddr, is_ipv6: bool) -> RouteAttribute {
     match gateway {
         IpAddr::V6(gateway) if !is_ipv6 => RouteAttribute::Via(RouteVia::Inet6(gateway)),
@@ -87,14 +87,14 @@ fn next_hop(gateway: IpAddr, is_ipv6: bool) -> RouteAttribute {
     }
 }
 
-/// The route of an `RTM_NEWROUTE`; `None` where it is not a unicast route of the main table, or only a
-/// cached one.
+/// Reads the route of an `RTM_NEWROUTE`; returns `None` where it is not a unicast route of the main table, or
+/// only a cached one.
 pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
     let header = RouteHeader::parse(payload).ok()?;
-    let seen = Seen::of(payload, &header);
+    let seen = RouteAttributes::read(payload, &header);
     let table = seen.table.unwrap_or_else(|| header.table.into());
-    let wanted = header.kind == RouteType::Unicast && table == MAIN;
-    if !wanted || header.flags.contains(RouteFlags::Cloned) {
+    let is_main_unicast = header.kind == RouteType::Unicast && table == MAIN;
+    if !is_main_unicast || header.flags.contains(RouteFlags::Cloned) {
         return None;
     }
     let destination = destination(&header, seen.destination)?;
@@ -127,9 +127,9 @@ fn destination(header: &RouteHeader, address: Option<IpAddr>) -> Option<IpNet> {
     }
 }
 
-/// What the attributes say.
+/// Holds the attributes that are understood.
 #[derive(Default)]
-struct Seen {
+struct RouteAttributes {
     destination: Option<IpAddr>,
     gateway: Option<IpAddr>,
     source: Option<IpAddr>,
@@ -139,8 +139,8 @@ struct Seen {
     advmss: Option<u32>,
 }
 
-impl Seen {
-    fn of(payload: &[u8], header: &RouteHeader) -> Self {
+impl RouteAttributes {
+    fn read(payload: &[u8], header: &RouteHeader) -> Self {
         let context = (header.address_family, header.kind, RouteLwEnCapType::None);
         let parse = |attribute: &_| RouteAttribute::parse_with_param(attribute, context);
         let mut seen = Self::default();
@@ -183,7 +183,7 @@ fn ip(address: RouteAddress) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::torture;
+    use super::super::tests::{attribute, torture};
     use super::*;
     use crate::name::IfName;
     use crate::net::Address;
@@ -237,9 +237,8 @@ mod tests {
     #[test]
     fn bytes_of_the_default_route_are_the_kernels() {
         let route = Route::via("0.0.0.0/0".parse().unwrap(), "172.16.0.1".parse().unwrap());
-        let added = [
-            2, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0, 8, 0, 5, 0, 172, 16, 0, 1,
-        ];
+        let header = vec![2, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
+        let added = [header, attribute(5, &[172, 16, 0, 1])].concat();
         assert_eq!(add(&route, None), added);
         let mut deleted = added;
         (deleted[5], deleted[6]) = (0, 255); // any protocol, any scope
@@ -255,15 +254,14 @@ mod tests {
             assert_eq!(decode(&bytes, &names()), None, "byte {at} = {value}");
         }
         let mut bytes = good;
-        bytes.extend([8, 0, 15, 0]);
-        bytes.extend(1000_u32.to_ne_bytes());
+        bytes.extend(attribute(15, &1000_u32.to_ne_bytes()));
         assert_eq!(decode(&bytes, &names()), None, "a table above 255");
     }
 
     #[test]
     fn ipv6_metrics_are_named_in_a_deletion() {
         let route = default_route("::/0", "2001:db8::fe");
-        let priority = [&[8, 0, 6, 0][..], &1024_u32.to_ne_bytes()].concat();
+        let priority = attribute(6, &1024_u32.to_ne_bytes());
         let payload = delete(&route, None);
         assert!(payload.windows(8).any(|bytes| bytes == priority));
     }

@@ -1,7 +1,7 @@
 //! Tunnel devices: `ifinfomsg` (16 bytes), then the name and, nested, the kind with data of its own.
 //!
-//! The kinds number the same things differently, and the vendor's parsers refuse a whole device for one
-//! attribute they do not know: so these few attributes are ours.
+//! The kinds give different numbers to the same attributes, and the parsers of netlink-packet-route refuse a
+//! whole device for one attribute that they do not know: so these few attributes are read and written here.
 
 use std::net::IpAddr;
 
@@ -16,36 +16,38 @@ const HEADER: usize = 16;
 /// `GRE_CSUM`: packets have a checksum.
 const CHECKSUM: u16 = 0x8000;
 
-/// The numbers of a kind's attributes.
+/// Holds the numbers of a kind's attributes.
 struct Numbers {
     local: u16,
     /// Flags for what is received (`IFLA_GRE_IFLAGS`), in network order.
     received: Option<u16>,
-    /// What is inside (`IFLA_IPTUN_PROTO`): 0 is anything.
+    /// The inner protocol (`IFLA_IPTUN_PROTO`): 0 is any.
     inside: Option<u16>,
 }
 
-const fn numbers(kind: TunnelKind) -> Numbers {
-    match kind {
-        TunnelKind::Gre | TunnelKind::Ip6gre => Numbers {
-            local: 6,
-            received: Some(2),
-            inside: None,
-        },
-        TunnelKind::Ip6tnl => Numbers {
-            local: 2,
-            received: None,
-            inside: Some(9),
-        },
-        TunnelKind::Ipip | TunnelKind::Sit => Numbers {
-            local: 2,
-            received: None,
-            inside: None,
-        },
+impl Numbers {
+    const fn of(kind: TunnelKind) -> Self {
+        match kind {
+            TunnelKind::Gre | TunnelKind::Ip6gre => Self {
+                local: 6,
+                received: Some(2),
+                inside: None,
+            },
+            TunnelKind::Ip6tnl => Self {
+                local: 2,
+                received: None,
+                inside: Some(9),
+            },
+            TunnelKind::Ipip | TunnelKind::Sit => Self {
+                local: 2,
+                received: None,
+                inside: None,
+            },
+        }
     }
 }
 
-/// The payload that makes a tunnel device.
+/// Returns the payload that makes a tunnel device.
 pub(crate) fn add(tunnel: &Tunnel) -> Vec<u8> {
     let mut payload = vec![0; HEADER];
     let mut writer = Writer::new(&mut payload);
@@ -57,9 +59,9 @@ pub(crate) fn add(tunnel: &Tunnel) -> Vec<u8> {
     payload
 }
 
-/// The standing device has none: it is only its module that has to come.
+/// Writes the parameters of a device. The kernel's own device has none: only its module has to be loaded.
 fn parameters(tunnel: &Tunnel, data: &mut Writer<'_>) {
-    let numbers = numbers(tunnel.kind);
+    let numbers = Numbers::of(tunnel.kind);
     match tunnel.local {
         Some(IpAddr::V4(local)) => data.put_bytes(numbers.local, &local.octets()),
         Some(IpAddr::V6(local)) => data.put_bytes(numbers.local, &local.octets()),
@@ -73,14 +75,14 @@ fn parameters(tunnel: &Tunnel, data: &mut Writer<'_>) {
     }
 }
 
-/// The tunnel device of an `RTM_NEWLINK`; `None` where it is none of a kind that is known.
+/// Reads the tunnel device of an `RTM_NEWLINK`; returns `None` for a device of any other kind.
 pub(crate) fn decode(payload: &[u8]) -> Option<Tunnel> {
     let attributes = Attributes::new(payload.get(HEADER..)?);
     let name = IfName::new(read_str(value(attributes, IFLA_IFNAME)?)?).ok()?;
     let info = Attributes::new(value(attributes, IFLA_LINKINFO)?);
     let kind = TunnelKind::of(read_str(value(info, IFLA_INFO_KIND)?)?)?;
     let data = Attributes::new(value(info, IFLA_INFO_DATA).unwrap_or_default());
-    let numbers = numbers(kind);
+    let numbers = Numbers::of(kind);
     let received = numbers.received.and_then(|number| value(data, number));
     Some(Tunnel {
         name,
@@ -95,7 +97,7 @@ fn value(mut attributes: Attributes<'_>, wanted: u16) -> Option<&[u8]> {
     Some(value)
 }
 
-/// An address of all zeros is any.
+/// Reads an address; one of all zeros is any and becomes `None`.
 fn address(family: Family, bytes: &[u8]) -> Option<IpAddr> {
     let address = match family {
         Family::Ipv4 => IpAddr::from(*bytes.first_chunk::<4>()?),
@@ -106,7 +108,7 @@ fn address(family: Family, bytes: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::torture;
+    use super::super::tests::torture;
     use super::*;
 
     fn tunnel(kind: TunnelKind, local: &str, checksum: bool) -> Tunnel {

@@ -148,7 +148,7 @@ fn attached_to_a_table_it_begins_as_if_just_bound() {
     let mut model = ServiceModel::attached(service, &table, Generation::Old).unwrap();
     let first = model.connect(flow("10.0.0.1")).unwrap();
     assert_eq!(first.destination(), destination('B', 3).id);
-    model.close(Connection::existing(destination('A', 2).id, true));
+    model.close(ModelConnection::existing(destination('A', 2).id, true));
     let counts: Vec<_> = model.servers().iter().map(|s| s.active).collect();
     assert_eq!(counts, [8, 4]);
 }

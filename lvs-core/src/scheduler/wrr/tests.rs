@@ -73,13 +73,13 @@ fn equals_the_walk_over_every_level() {
         let weights: Vec<_> = (0..count).map(|_| draws.number(8) * scale).collect();
         let mut servers = servers(&weights);
         let (mut model, mut walk) = (Wrr::default(), Walk::default());
-        model.changed(&servers, Change::Bound);
+        model.changed(&servers, PoolChange::Bound);
         walk.changed(&servers, true);
         for step in 0..200 {
             let change = disturb(&mut servers, &mut draws, scale);
             if let Some(change) = change {
                 model.changed(&servers, change);
-                walk.changed(&servers, change == Change::Bound);
+                walk.changed(&servers, change == PoolChange::Bound);
             }
             let picked = model.pick(&servers, &arrival());
             assert_eq!(picked, walk.pick(&servers), "{round}.{step}: {servers:?}");
@@ -89,24 +89,24 @@ fn equals_the_walk_over_every_level() {
 }
 
 /// Now and then an edit, an add, a removal, or somebody full.
-fn disturb(servers: &mut Vec<Server>, draws: &mut Random, scale: u32) -> Option<Change> {
+fn disturb(servers: &mut Vec<Server>, draws: &mut Random, scale: u32) -> Option<PoolChange> {
     let count = servers.len() as u32;
     match draws.number(24) {
         0 => {
             servers.insert(0, Server::new(destination('Z', draws.number(8) * scale)));
-            Some(Change::Added)
+            Some(PoolChange::Added)
         }
         1 if count > 0 => {
             let index = draws.number(count) as usize;
             servers.remove(index);
-            Some(Change::Removed(index))
+            Some(PoolChange::Removed(index))
         }
         2 if count > 0 => {
             let index = draws.number(count) as usize;
             servers[index].destination = destination('Z', draws.number(8) * scale);
-            Some(Change::Edited(index))
+            Some(PoolChange::Edited(index))
         }
-        3 => Some(Change::Bound),
+        3 => Some(PoolChange::Bound),
         4 => {
             servers
                 .iter_mut()
@@ -207,7 +207,7 @@ fn over_a_cycle_each_server_has_its_weight() {
         let cycle = weights.iter().sum::<u32>() / divisor;
         let servers = servers(&weights);
         let mut model = Wrr::default();
-        model.changed(&servers, Change::Bound);
+        model.changed(&servers, PoolChange::Bound);
         for _ in 0..draws.number(50) {
             model.pick(&servers, &arrival());
         }
@@ -225,7 +225,7 @@ fn over_a_cycle_each_server_has_its_weight() {
 fn extreme_weights_cost_nothing() {
     let mut servers = servers(&[1, i32::MAX as u32]);
     let mut model = Wrr::default();
-    model.changed(&servers, Change::Bound);
+    model.changed(&servers, PoolChange::Bound);
     servers[0].overloaded = true;
     let picks: Vec<_> = (0..5).map(|_| model.pick(&servers, &arrival())).collect();
     assert_eq!(picks, [Some(1); 5]);

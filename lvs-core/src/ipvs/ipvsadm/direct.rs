@@ -12,10 +12,10 @@ use crate::ipvs::{Command, Configuration};
 /// Unlike in a text, what ipvsadm silently changes or ignores is an error: nobody depends on it yet.
 ///
 /// ```
-/// use lvs_core::ipvs::{Command, rules};
+/// use lvs_core::ipvs::{Command, ipvsadm};
 /// let words = ["-A", "-t", "172.16.5.11:80", "-s", "wrr"];
-/// assert!(matches!(rules::single(words)?, Command::AddService(_)));
-/// # Ok::<(), rules::RuleError>(())
+/// assert!(matches!(ipvsadm::single(words)?, Command::AddService(_)));
+/// # Ok::<(), ipvsadm::RuleError>(())
 /// ```
 ///
 /// # Errors
@@ -31,12 +31,12 @@ pub fn single<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Command, R
 /// `--no-persistent`, `--no-pe`, `--no-ops` and `--no-sched-flags` take away what a service has.
 ///
 /// ```
-/// use lvs_core::ipvs::{Command, rules::{self, Rules}};
+/// use lvs_core::ipvs::{Command, ipvsadm::{self, Rules}};
 /// let now = Rules::parse("-A -f 1 -s wrr -p 60\n-a -f 1 -r 10.0.0.1 -m -x 9")?.configuration()?;
 /// let words = "-e -f 1 -r 10.0.0.1 -w 7".split(' ');
-/// let Command::EditDestination(_, destination) = rules::edit(words, &now)? else { unreachable!() };
+/// let Command::EditDestination(_, destination) = ipvsadm::edit(words, &now)? else { unreachable!() };
 /// assert_eq!(destination.to_string(), "10.0.0.1:0 nat weight 7 thresholds 9 0");
-/// # Ok::<(), rules::RuleError>(())
+/// # Ok::<(), ipvsadm::RuleError>(())
 /// ```
 ///
 /// # Errors
@@ -96,7 +96,7 @@ fn standing(line: &Line<'_>, current: &Configuration) -> Parsed<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::rules::{Rules, save};
+    use crate::ipvs::ipvsadm::{Rules, save};
 
     const NOW: &str = "\
 -A -t 10.0.0.1:80 -s sh -p 60 -M 255.255.255.0 --pe sip -b sh-port

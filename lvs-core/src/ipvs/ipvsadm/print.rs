@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use crate::ipvs::{
-    Configuration, ConfiguredService, Daemon, Destination, Encapsulation, Family, Forwarding,
-    Netmask, Persistence, Protocol, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
+    Configuration, Daemon, Destination, Encapsulation, Family, Forwarding, Netmask, Persistence,
+    Protocol, Service, ServiceEntry, ServiceFlags, ServiceId, Thresholds, Timeouts,
 };
 
 /// The table as text, without loss; see the [module](super).
@@ -27,7 +27,7 @@ fn write_table(out: &mut String, table: &Configuration) -> fmt::Result {
     }
     let mut services: Vec<_> = table.services.iter().collect();
     services.sort_by_key(|entry| entry.service.id);
-    for ConfiguredService {
+    for ServiceEntry {
         service,
         destinations,
     } in services

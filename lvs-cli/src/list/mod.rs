@@ -1,41 +1,25 @@
 //! `lvsctl list`
 
+mod columns;
+mod grid;
+mod report;
+
+pub(crate) use columns::timeouts;
+
 use lvs_core::Host;
-use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, ServiceStatus, Timeouts};
-use serde::Serialize;
+use lvs_core::ipvs::Snapshot;
 
 use crate::arguments::{ListArguments, View};
-use crate::columns;
 use crate::exit::{Exit, Problem};
 use crate::output::{output_width, print, print_json};
-
-/// The JSON of what the kernel has. What was not asked for is null.
-#[derive(Default, Serialize)]
-pub(crate) struct Report {
-    schema: &'static str,
-    loaded: bool,
-    pub(crate) services: Vec<Entry>,
-    connections: Option<Vec<Connection>>,
-    timeouts: Option<Timeouts>,
-    daemons: Option<Vec<Daemon>>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Entry {
-    #[serde(flatten)]
-    pub(crate) status: ServiceStatus,
-    pub(crate) destinations: Vec<DestinationStatus>,
-}
+use report::ListReport;
 
 pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let mut host = Host::open()?;
-    let mut report = Report {
-        schema: "lvsctl.list/1",
-        // Asking the kernel for its table would load the module.
-        loaded: host.is_ipvs_loaded(),
-        ..Report::default()
-    };
-    if report.loaded {
+    // Asking the kernel for its table would load the module.
+    let loaded = host.is_ipvs_loaded();
+    let mut report = ListReport::new(loaded);
+    if loaded {
         fill(&mut report, &mut host, &arguments.view)?;
     }
     if arguments.json {
@@ -46,7 +30,7 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn fill(report: &mut Report, host: &mut Host, view: &View) -> Result<(), Problem> {
+fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Problem> {
     if view.connections {
         report.connections = Some(host.proc().connections()?);
     } else if view.timeouts {
@@ -59,17 +43,13 @@ fn fill(report: &mut Report, host: &mut Host, view: &View) -> Result<(), Problem
     Ok(())
 }
 
-fn services(host: &mut Host) -> Result<Vec<Entry>, Problem> {
+fn services(host: &mut Host) -> Result<Snapshot, Problem> {
     let mut table = host.ipvs()?.snapshot()?;
-    table.sort_by_key(|(status, _)| status.service.id);
-    let entries = table.into_iter().map(|(status, destinations)| Entry {
-        status,
-        destinations,
-    });
-    Ok(entries.collect())
+    table.sort_by_key(|entry| entry.status.service.id);
+    Ok(table)
 }
 
-fn text(report: &Report, view: &View, width: Option<usize>) -> String {
+fn text(report: &ListReport, view: &View, width: Option<usize>) -> String {
     if !report.loaded {
         return "ip_vs is not loaded\n".to_owned();
     }

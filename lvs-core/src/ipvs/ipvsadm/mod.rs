@@ -6,19 +6,19 @@
 //! they mean is not in the text: write addresses and ports as numbers (`ipvsadm -Sn`).
 //!
 //! ```
-//! use lvs_core::ipvs::rules::{self, Rules};
+//! use lvs_core::ipvs::ipvsadm::{self, Rules};
 //! let text = "\
 //! -A -t 172.16.5.11:80 -s wrr
 //! -a -t 172.16.5.11:80 -r 192.168.1.12 -w 2
 //! --add-server --tcp-service=172.16.5.11:80 --real-server=192.168.1.13:80 -gw3 # the new one
 //! ";
 //! let table = Rules::parse(text)?.configuration()?;
-//! assert_eq!(rules::save(&table), "\
+//! assert_eq!(ipvsadm::save(&table), "\
 //! -A -t 172.16.5.11:80 -s wrr
 //! -a -t 172.16.5.11:80 -r 192.168.1.12:80 -g -w 2
 //! -a -t 172.16.5.11:80 -r 192.168.1.13:80 -g -w 3
 //! ");
-//! # Ok::<(), rules::RuleError>(())
+//! # Ok::<(), ipvsadm::RuleError>(())
 //! ```
 //!
 //! # What is left out means what it means to ipvsadm

@@ -1,32 +1,27 @@
-//! Which columns each form of `lvsctl list` has.
+//! The columns of each form of `lvsctl list`.
 
-use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, Stats, Timeouts};
+use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, ServiceEntryStatus, Stats, Timeouts};
 
+use super::grid::Grid;
 use crate::arguments::View;
-use crate::grid::Grid;
-use crate::list::Entry;
 
-/// The columns of a view, and what they show of a destination; a service shows the sum of them
-/// where its own counters are not asked for.
+/// Holds the columns of a view, and how to fill them.
 struct Columns {
     names: &'static [&'static str],
     destination: fn(&DestinationStatus) -> Vec<String>,
-    /// Of services, and of their sum.
+    /// The counters of a service and of the total; without them a service is a heading.
     counters: Option<fn(&Stats) -> [u64; 5]>,
 }
 
 const PLAIN: Columns = Columns {
     names: &["FORWARDING", "WEIGHT", "ACTIVE", "INACTIVE"],
     destination: |status| {
-        let numbers = [
-            status.destination.weight.get(),
-            status.active,
-            status.inactive,
-        ];
-        let forwarding = status.destination.forwarding.to_string();
-        std::iter::once(forwarding)
-            .chain(numbers.map(|number| number.to_string()))
-            .collect()
+        vec![
+            status.destination.forwarding.to_string(),
+            status.destination.weight.to_string(),
+            status.active.to_string(),
+            status.inactive.to_string(),
+        ]
     },
     counters: None,
 };
@@ -111,44 +106,53 @@ const fn columns(view: &View) -> Columns {
     }
 }
 
-/// Services by identity, each with its destinations in the kernel's order.
-pub(crate) fn services(entries: &[Entry], view: &View, width: Option<usize>) -> String {
-    if entries.is_empty() {
+/// Formats services with their destinations.
+pub(super) fn services(
+    services: &[ServiceEntryStatus],
+    view: &View,
+    width: Option<usize>,
+) -> String {
+    if services.is_empty() {
         return "no services\n".to_owned();
     }
     let columns = columns(view);
     let mut grid = Grid::new("", columns.names);
-    for entry in entries {
-        let service = &entry.status.service;
+    for ServiceEntryStatus {
+        status,
+        destinations,
+    } in services
+    {
+        let service = &status.service;
         match columns.counters {
-            Some(counters) => grid.row(service.id.to_string(), text(counters(&entry.status.stats))),
+            Some(counters) => grid.row(service.id.to_string(), text(counters(&status.stats))),
             None => grid.row(service.to_string(), Vec::new()),
         }
-        for status in &entry.destinations {
+        for status in destinations {
             let name = format!("  {}", status.destination.id);
             grid.row(name, (columns.destination)(status));
         }
     }
-    total(&mut grid, entries, &columns);
+    grid.row("total", total(services, &columns));
     grid.text(width)
 }
 
-/// The sums, where there is something to add up.
-fn total(grid: &mut Grid, entries: &[Entry], columns: &Columns) {
-    let numbers = match columns.counters {
-        Some(counters) => {
-            let all = entries.iter().map(|entry| counters(&entry.status.stats));
-            text(all.fold([0; 5], add))
-        }
-        None => {
-            let all = entries.iter().flat_map(|entry| &entry.destinations);
-            let connections = all.map(|status| [status.active.into(), status.inactive.into()]);
-            let sums = text(connections.fold([0; 2], add));
-            let blanks = std::iter::repeat_n(String::new(), 2);
-            blanks.chain(sums).collect()
-        }
-    };
-    grid.row("total", numbers);
+/// Returns the sums of the columns that can be added up.
+fn total(services: &[ServiceEntryStatus], columns: &Columns) -> Vec<String> {
+    if let Some(counters) = columns.counters {
+        let sums = services
+            .iter()
+            .map(|service| counters(&service.status.stats))
+            .fold([0; 5], add);
+        return text(sums);
+    }
+    let sums = services
+        .iter()
+        .flat_map(|service| &service.destinations)
+        .map(|status| [status.active.into(), status.inactive.into()])
+        .fold([0; 2], add);
+    std::iter::repeat_n(String::new(), 2)
+        .chain(text(sums))
+        .collect()
 }
 
 fn add<const COUNT: usize>(mut sums: [u64; COUNT], numbers: [u64; COUNT]) -> [u64; COUNT] {
@@ -158,7 +162,7 @@ fn add<const COUNT: usize>(mut sums: [u64; COUNT], numbers: [u64; COUNT]) -> [u6
     sums
 }
 
-pub(crate) fn connections(connections: &[Connection], width: Option<usize>) -> String {
+pub(super) fn connections(connections: &[Connection], width: Option<usize>) -> String {
     if connections.is_empty() {
         return "no connections\n".to_owned();
     }
@@ -168,12 +172,14 @@ pub(crate) fn connections(connections: &[Connection], width: Option<usize>) -> S
             Some(mark) => format!("fwmark {mark}"),
             None => format!("{} {}", connection.protocol, connection.service),
         };
-        let engine = connection.engine_data.as_deref().map(printable);
-        let state = std::iter::once(connection.state.clone()).chain(engine);
+        let mut state = connection.state.clone();
+        if let Some(data) = &connection.engine_data {
+            state = format!("{state} {}", printable(data));
+        }
         let values = vec![
             service,
             connection.destination.to_string(),
-            state.collect::<Vec<_>>().join(" "),
+            state,
             connection.expires.to_string(),
         ];
         grid.row(connection.client.to_string(), values);
@@ -181,7 +187,7 @@ pub(crate) fn connections(connections: &[Connection], width: Option<usize>) -> S
     grid.text(width)
 }
 
-/// A client chose these bytes (a Call-ID of SIP): a terminal must not obey them.
+/// Escapes bytes that a client chose (a Call-ID of SIP): a terminal must not obey them.
 fn printable(data: &str) -> String {
     data.chars()
         .map(|letter| match letter {
@@ -196,7 +202,7 @@ pub(crate) fn timeouts(timeouts: &Timeouts) -> String {
     format!("tcp      {tcp}\ntcp-fin  {tcp_fin}\nudp      {udp}\n")
 }
 
-pub(crate) fn daemons(daemons: &[Daemon], width: Option<usize>) -> String {
+pub(super) fn daemons(daemons: &[Daemon], width: Option<usize>) -> String {
     if daemons.is_empty() {
         return "no sync daemon is running\n".to_owned();
     }
@@ -216,7 +222,7 @@ pub(crate) fn daemons(daemons: &[Daemon], width: Option<usize>) -> String {
     grid.text(width)
 }
 
-/// Kernels before 4.3 do not tell.
+/// Returns nothing for what kernels before 4.3 do not report.
 fn known(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
@@ -227,7 +233,7 @@ mod tests {
     use super::*;
     use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceStatus};
 
-    fn entry() -> Entry {
+    fn listed() -> ServiceEntryStatus {
         let mut stats = Stats {
             connections: 12,
             packets_in: 345,
@@ -243,7 +249,7 @@ mod tests {
             persistent: 2,
             stats,
         };
-        Entry {
+        ServiceEntryStatus {
             status: ServiceStatus { service, stats },
             destinations: vec![
                 destination("192.168.1.13:80", 5),
@@ -253,7 +259,7 @@ mod tests {
     }
 
     fn lines(view: &View) -> Vec<String> {
-        let text = services(&[entry()], view, Some(80));
+        let text = services(&[listed()], view, Some(80));
         text.lines().map(str::to_owned).collect()
     }
 
@@ -300,7 +306,7 @@ mod tests {
 
     #[test]
     fn ordinary_servers_keep_to_one_line_in_sixty_columns() {
-        let text = services(&[entry()], &View::default(), Some(60));
+        let text = services(&[listed()], &View::default(), Some(60));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[2],

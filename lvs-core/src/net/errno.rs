@@ -1,34 +1,19 @@
-//! What the kernel's refusals mean, and what to do next.
+//! What an errno means in an answer of rtnetlink or fou, and what to do next.
 
 use nix::libc::{
-    EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EEXIST, EHOSTUNREACH, EINVAL, ENETDOWN, ENETUNREACH,
-    EOPNOTSUPP, EPERM, ESRCH,
+    EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EALREADY, EEXIST, EHOSTUNREACH, EINVAL,
+    ENETDOWN, ENETUNREACH, ENOENT, EOPNOTSUPP, EPERM, ESRCH,
 };
 
-use super::{Address, AddressId, Link, Route, Tunnel};
+use super::{AddressId, Link, Route, Tunnel};
 use crate::error::Error;
 use crate::name::IfName;
 
 const PRIVILEGE: &str = "this needs CAP_NET_ADMIN in the user namespace that owns this network namespace; run it as root";
 
-/// What makes no sense about an address, before anything is sent.
-pub(super) fn problem(address: &Address) -> Option<String> {
-    let is_ipv6 = address.id.network.addr().is_ipv6();
-    if is_ipv6 && (address.label.is_some() || address.broadcast.is_some()) {
-        return Some("IPv6 addresses have neither label nor broadcast".to_owned());
-    }
-    let label = address.label.as_ref()?;
-    let fits = (1..=IfName::MAX_LENGTH).contains(&label.len());
-    let printable = label.chars().all(|c| c.is_ascii_graphic());
-    (!fits || !printable).then(|| {
-        let most = IfName::MAX_LENGTH;
-        format!("the label {label:?} is not 1 to {most} printable characters, like eth0:1")
-    })
-}
-
-/// Which interfaces there are instead of the one that was named.
-pub(super) fn interfaces(name: &IfName, there: &[Link]) -> String {
-    let names: Vec<_> = there.iter().map(|link| link.name.as_str()).collect();
+/// Returns the hint for `ENODEV`: the interfaces that exist instead of the one that was named.
+pub(super) fn no_interface(name: &IfName, existing: &[Link]) -> String {
+    let names: Vec<_> = existing.iter().map(|link| link.name.as_str()).collect();
     if names.is_empty() {
         return format!("there is no interface {name} in this network namespace");
     }
@@ -36,24 +21,24 @@ pub(super) fn interfaces(name: &IfName, there: &[Link]) -> String {
     format!("there is no interface {name} in this network namespace, only {names}")
 }
 
-/// A refusal of an interface.
+/// Adds a hint to the refusal of a change to an interface.
 pub(super) fn link(error: Error) -> Error {
     match error.errno() {
         Some(EPERM) => error.advise(PRIVILEGE),
-        Some(EEXIST) => error.advise("an interface of this name is there already"),
+        Some(EEXIST) => error.advise("an interface of this name exists already"),
         Some(EOPNOTSUPP) => error.advise(
-            "this kernel cannot do that with such an interface, or lacks the module for it",
+            "this kernel does not support that for such an interface, or lacks the module for it",
         ),
         _ => error,
     }
 }
 
-/// A refusal of a tunnel device.
+/// Adds a hint to the refusal of a tunnel device.
 pub(super) fn tunnel(error: Error, tunnel: &Tunnel) -> Error {
     match error.errno() {
         Some(EPERM) => error.advise(PRIVILEGE),
         Some(EEXIST) => error.advise(format!(
-            "a device of this name, or another {} device for the same packets, is there already",
+            "a device of this name, or another {} device for the same packets, exists already",
             tunnel.kind
         )),
         Some(EOPNOTSUPP) => error.advise(format!(
@@ -64,7 +49,7 @@ pub(super) fn tunnel(error: Error, tunnel: &Tunnel) -> Error {
     }
 }
 
-/// A refusal of an address.
+/// Adds a hint to the refusal of a change to an address.
 pub(super) fn address(error: Error, id: &AddressId) -> Error {
     let is_ipv6 = id.network.addr().is_ipv6();
     match error.errno() {
@@ -77,7 +62,7 @@ pub(super) fn address(error: Error, id: &AddressId) -> Error {
             id.interface
         )),
         Some(EACCES) if is_ipv6 => error.advise(format!(
-            "IPv6 is switched off there: set net/ipv6/conf/{}/disable_ipv6 to 0",
+            "IPv6 is disabled on this interface: set net/ipv6/conf/{}/disable_ipv6 to 0",
             id.interface
         )),
         Some(EAFNOSUPPORT | EOPNOTSUPP) if is_ipv6 => error.advise("this kernel has no IPv6"),
@@ -85,7 +70,7 @@ pub(super) fn address(error: Error, id: &AddressId) -> Error {
     }
 }
 
-/// A refusal of a route.
+/// Adds a hint to the refusal of a change to a route.
 pub(super) fn route(error: Error, route: &Route) -> Error {
     match (error.errno(), route.gateway) {
         (Some(EPERM), _) => error.advise(PRIVILEGE),
@@ -108,6 +93,26 @@ pub(super) fn route(error: Error, route: &Route) -> Error {
     }
 }
 
+/// Adds a hint to the error of a kernel that does not know the family `fou`.
+pub(super) fn no_fou(error: Error) -> Error {
+    match error.errno() {
+        Some(ENOENT) => error.advise("the kernel could not load its module: modprobe fou"),
+        _ => error,
+    }
+}
+
+/// Adds a hint to the refusal of a GUE port.
+pub(super) fn fou(error: Error) -> Error {
+    match error.errno() {
+        Some(EPERM) => error.advise(PRIVILEGE),
+        Some(EADDRINUSE | EALREADY) => {
+            error.advise("this port is in use: see \"ip fou show\" and \"ss -lun\"")
+        }
+        Some(ENOENT | ESRCH) => error.advise("there is no such listener"),
+        _ => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,20 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_no_kernel_takes_are_refused() {
-        let mut address = Address::new(IfName::LO, "172.16.5.11/32".parse().unwrap());
-        for bad in ["", "sixteen-chars-xx", "lo 0", "lo:\0"] {
-            address.label = Some(bad.to_owned());
-            assert!(problem(&address).is_some(), "{bad:?}");
-        }
-        address.label = Some("lo:0".to_owned());
-        assert_eq!(problem(&address), None);
-        address.id.network = "2001:db8::1/128".parse().unwrap();
-        assert!(problem(&address).unwrap().contains("IPv6"));
-    }
-
-    #[test]
-    fn an_unknown_interface_is_answered_with_those_there_are() {
+    fn an_unknown_interface_is_answered_with_the_existing_ones() {
         let name = "eth9".parse().unwrap();
         let link = Link {
             index: 1,
@@ -150,7 +142,7 @@ mod tests {
             kind: None,
             controller: None,
         };
-        assert!(interfaces(&name, &[link]).ends_with("only lo"));
-        assert!(interfaces(&name, &[]).ends_with("namespace"));
+        assert!(no_interface(&name, &[link]).ends_with("only lo"));
+        assert!(no_interface(&name, &[]).ends_with("namespace"));
     }
 }

@@ -1,13 +1,13 @@
-//! Rows and columns for people: aligned, and within the width that there is.
+//! Aligned rows and columns, within the width of the terminal.
 
 use std::ops::Range;
 
 const GAP: usize = 2;
-/// How far columns stand in that have found no room beside the ones before.
+/// The indentation of columns that do not fit beside the ones before.
 const INDENT: usize = 4;
 
-/// A row is a name and its values; one without values is a heading.
-pub(crate) struct Grid {
+/// Holds rows of a name and its values; a row without values is a heading.
+pub(super) struct Grid {
     header: Row,
     rows: Vec<Row>,
 }
@@ -15,15 +15,15 @@ pub(crate) struct Grid {
 type Row = (String, Vec<String>);
 
 impl Grid {
-    pub(crate) fn new(name: &str, columns: &[&str]) -> Self {
-        let columns = columns.iter().map(|&column| column.to_owned());
+    pub(super) fn new(name: &str, columns: &[&str]) -> Self {
+        let columns = columns.iter().map(|&column| column.to_owned()).collect();
         Self {
-            header: (name.to_owned(), columns.collect()),
+            header: (name.to_owned(), columns),
             rows: Vec::new(),
         }
     }
 
-    pub(crate) fn row(&mut self, name: impl Into<String>, values: Vec<String>) {
+    pub(super) fn row(&mut self, name: impl Into<String>, values: Vec<String>) {
         self.rows.push((name.into(), values));
     }
 
@@ -31,7 +31,7 @@ impl Grid {
         std::iter::once(&self.header).chain(&self.rows)
     }
 
-    /// How wide each value must be, and whether it is a number, which stands to the right.
+    /// Returns the width of each column, and whether it has only numbers, which are aligned to the right.
     fn columns(&self) -> Vec<(usize, bool)> {
         (0..self.header.1.len())
             .map(|column| {
@@ -48,11 +48,11 @@ fn is_number(cell: &str) -> bool {
 }
 
 impl Grid {
-    /// The table for a terminal of so many columns; without, every row is one line.
+    /// Formats the table for a terminal of `width` columns; without a width, every row is one line.
     ///
-    /// Nothing is ever cut off. Where it is narrow, a long name has a line of its own, and where not
-    /// even the values fit beside each other, the last ones follow below in every row.
-    pub(crate) fn text(&self, width: Option<usize>) -> String {
+    /// Nothing is cut off. In a narrow terminal a long name has a line of its own, and if not even the
+    /// values fit beside each other, the last ones follow below in every row.
+    pub(super) fn text(&self, width: Option<usize>) -> String {
         let columns = self.columns();
         let layout = Layout::new(self.longest_name(), &columns, width);
         let mut text = String::new();
@@ -64,23 +64,31 @@ impl Grid {
             }
             start = format!("{start:<indent$}", indent = layout.name);
             for range in &layout.lines {
-                let values = values.iter().zip(&columns).take(range.end);
-                let cells = values.skip(range.start).map(cell);
-                push_line(&mut text, &cells.fold(start, |line, cell| line + &cell));
+                let line = values
+                    .iter()
+                    .zip(&columns)
+                    .take(range.end)
+                    .skip(range.start)
+                    .map(cell)
+                    .fold(start, |line, cell| line + &cell);
+                push_line(&mut text, &line);
                 start = " ".repeat(INDENT - GAP);
             }
         }
         text
     }
 
-    /// Of the rows with values.
+    /// Returns the length of the longest name of a row with values.
     fn longest_name(&self) -> usize {
-        let with_values = self.lines().filter(|(_, values)| !values.is_empty());
-        with_values.map(|(name, _)| name.len()).max().unwrap_or(0)
+        self.lines()
+            .filter(|(_, values)| !values.is_empty())
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or(0)
     }
 }
 
-/// Which columns stand on which line of a row.
+/// Assigns the columns of a row to its lines.
 struct Layout {
     /// The width of the name.
     name: usize,
@@ -116,7 +124,7 @@ fn cell((value, (width, number)): (&String, &(usize, bool))) -> String {
     }
 }
 
-/// A line that is not blank, without blanks at its end.
+/// Adds a line without blanks at its end, unless it is blank.
 fn push_line(text: &mut String, line: &str) {
     let line = line.trim_end();
     if !line.is_empty() {

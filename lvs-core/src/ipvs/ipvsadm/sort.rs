@@ -8,10 +8,10 @@
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use crate::ipvs::{ConfiguredService, Destination, Protocol, ServiceId};
+use crate::ipvs::{Destination, Protocol, ServiceEntry, ServiceId};
 
 /// The services in the order of `ipvsadm -S`.
-pub(super) fn services(services: &[ConfiguredService]) -> Vec<&ConfiguredService> {
+pub(super) fn services(services: &[ServiceEntry]) -> Vec<&ServiceEntry> {
     merge_sort(services.iter().collect(), &|a, b| {
         compare_services(&a.service.id, &b.service.id)
     })

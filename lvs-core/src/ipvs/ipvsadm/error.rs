@@ -7,7 +7,7 @@ use crate::error::InvalidValue;
 /// A line that cannot be read, or that does not fit those above it.
 ///
 /// ```
-/// use lvs_core::ipvs::rules::Rules;
+/// use lvs_core::ipvs::ipvsadm::Rules;
 /// let error = Rules::parse("-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r web1").unwrap_err();
 /// assert_eq!(error.line(), 2);
 /// assert_eq!(

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::error::{Parsed, Problem};
 use super::line::{Given, Line};
 use super::option::{Name, ServiceKind};
+use crate::ipvs::flags::FlagError;
 use crate::ipvs::{
     EngineName, Family, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service,
     ServiceFlags, ServiceId,
@@ -212,27 +213,22 @@ fn scheduler_flags(
                 .to_owned(),
         );
     }
-    let words = given.text().split(',').filter(|word| !word.is_empty());
-    words.map(|word| scheduler_flag(word, scheduler)).collect()
+    given
+        .text()
+        .split(',')
+        .filter(|word| !word.is_empty())
+        .map(|word| scheduler_flag(word, scheduler))
+        .collect()
 }
 
 fn scheduler_flag(word: &str, scheduler: &SchedulerName) -> Parsed<ServiceFlags> {
-    let (flag, only) = match word {
-        "flag-1" => (ServiceFlags::FLAG_1, None),
-        "flag-2" => (ServiceFlags::FLAG_2, None),
-        "flag-3" => (ServiceFlags::FLAG_3, None),
-        "sh-fallback" => (ServiceFlags::SH_FALLBACK, Some(SchedulerName::SH)),
-        "sh-port" => (ServiceFlags::SH_PORT, Some(SchedulerName::SH)),
-        "mh-fallback" => (ServiceFlags::MH_FALLBACK, Some(SchedulerName::MH)),
-        "mh-port" => (ServiceFlags::MH_PORT, Some(SchedulerName::MH)),
-        _ => (unnamed_flags(word)?, None),
-    };
-    match only {
-        Some(only) if only != *scheduler => {
-            let reason = format!("is a flag of {only}, but the scheduler is {scheduler}");
+    match ServiceFlags::from_word(word, scheduler) {
+        Ok(flag) => Ok(flag),
+        Err(FlagError::Unknown) => unnamed_flags(word),
+        Err(FlagError::OfScheduler(other)) => {
+            let reason = format!("is a flag of {other}, but the scheduler is {scheduler}");
             Err(Problem::new(word, reason))
         }
-        _ => Ok(flag),
     }
 }
 

@@ -1,0 +1,42 @@
+//! Arguments of `check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::cluster::{RoleArguments, StateArguments};
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The cluster file; - reads standard input
+    #[arg(required_unless_present = "explain")]
+    pub(crate) file: Option<String>,
+    /// The node of the file that this host is; without --node only the file is checked
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+    /// Ask by ARP which hosts have the virtual IPs; without --node also from a router or client
+    #[arg(long)]
+    pub(crate) arp: bool,
+    /// The cluster file that is applied now; also checks the change from it to FILE
+    #[arg(long, value_name = "OLD")]
+    pub(crate) from: Option<String>,
+    /// Save the facts read on this node for a bug report; they contain addresses of clients
+    #[arg(long, value_name = "JSON")]
+    pub(crate) save_facts: Option<PathBuf>,
+    /// Check the facts saved by --save-facts instead of reading this node
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["node", "arp", "save_facts"])]
+    pub(crate) facts: Option<PathBuf>,
+    /// Exit with 1 for warnings too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Explain a finding by its code, such as LVS001, and check nothing
+    #[arg(long, value_name = "CODE")]
+    pub(crate) explain: Option<String>,
+}

@@ -1,0 +1,86 @@
+//! The command line: verbs, options and their help.
+
+mod check;
+mod cluster;
+mod drain;
+mod list;
+mod simulate;
+mod table;
+
+pub(crate) use check::CheckArguments;
+pub(crate) use cluster::{
+    ApplyArguments, OrderArguments, PlanArguments, PlanFormat, RemoveArguments, StateArguments,
+    Target,
+};
+pub(crate) use drain::{DrainArguments, UndrainArguments};
+pub(crate) use list::{ListArguments, View};
+pub(crate) use simulate::{Kernel, SimulateArguments};
+pub(crate) use table::{
+    DaemonVerb, DestinationOptions, IpvsadmOptions, RestoreArguments, SaveArguments,
+    ServiceOptions, TableVerb,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Plans, applies and inspects Linux Virtual Server clusters.
+#[derive(Debug, Parser)]
+#[command(name = "lvsctl", version, about, after_help = EXIT_STATUS, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0   done, or nothing to do
+  1   failed; nothing changed, or every change was rolled back
+      check: an error was found
+      drain: the timeout expired; the real server stays drained
+  2   only with --exit-code: there is, or was, something to change
+  3   failed, and not every change could be rolled back; the message lists what remains
+  64  wrong usage";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Show what `apply` would change on this node, and change nothing
+    Plan(PlanArguments),
+    /// Apply the file to this node, verify the result, and roll back on failure
+    Apply(ApplyArguments),
+    /// Confirm a change made with `apply --confirm` before its deadline
+    Confirm(StateArguments),
+    /// Remove the cluster from this node and restore the original configuration
+    Remove(RemoveArguments),
+    /// Find errors in the file or on this node; each finding has an impact and a fix
+    Check(CheckArguments),
+    /// Stop new connections to a real server, until `undrain`, and wait for open ones to end
+    Drain(DrainArguments),
+    /// Restore the weight of a drained real server
+    Undrain(UndrainArguments),
+    /// Make a cluster file from keepalived.conf, ldirectord.cf, rules of ipvsadm or the kernel
+    Import(crate::import::ImportArguments),
+    /// Show the kernel's services and destinations
+    List(ListArguments),
+    /// Show the order in which to change the nodes of a cluster
+    Order(OrderArguments),
+    /// Predict which real server gets each connection of a service, without a kernel
+    Simulate(SimulateArguments),
+    /// Print the kernel's services, timeouts and daemons for `restore` (or `ipvsadm -R`)
+    Save(SaveArguments),
+    /// Execute rules printed by `save` or written for ipvsadm, all or none of them
+    Restore(RestoreArguments),
+    /// Add, edit or delete a service
+    #[command(subcommand)]
+    Service(TableVerb<ServiceOptions>),
+    /// Add, edit or delete a destination of a service
+    #[command(subcommand)]
+    Destination(TableVerb<DestinationOptions>),
+    /// Reset the counters of all services, or of one: zero -t ADDRESS:PORT
+    Zero(IpvsadmOptions),
+    /// Delete all services
+    Flush(StateArguments),
+    /// Show the connection timeouts, or set them: timeouts TCP TCPFIN UDP (seconds; 0 keeps)
+    Timeouts(IpvsadmOptions),
+    /// Start or stop a connection synchronisation daemon
+    #[command(subcommand)]
+    Daemon(DaemonVerb),
+}

@@ -1,0 +1,89 @@
+//! Why a plan must not be carried out.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::cluster::change::ObjectId;
+
+/// A reason why a plan must not be carried out, found before anything was changed.
+///
+/// Its text is `link eth9 does not exist on this machine; it has eth0 lo; correct the file, or make the
+/// interface first`; serialized it is `{what, name, problem, advice}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Refusal {
+    /// What stands in the way.
+    pub obstacle: Obstacle,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do next.
+    pub advice: String,
+}
+
+/// What stands in the way of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// An object that exists and must not, or must exist and does not.
+    Object(ObjectId),
+    /// A virtual IP that another cluster has on this node.
+    VirtualIp(IpAddr),
+}
+
+impl Obstacle {
+    /// Returns its kind: that of the object, or `virtual IP`.
+    #[must_use]
+    pub const fn what(&self) -> &'static str {
+        match self {
+            Self::Object(id) => id.what(),
+            Self::VirtualIp(_) => "virtual IP",
+        }
+    }
+}
+
+/// The name without the kind.
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(id) => fmt::Display::fmt(id, f),
+            Self::VirtualIp(ip) => fmt::Display::fmt(ip, f),
+        }
+    }
+}
+
+impl Refusal {
+    pub(in crate::cluster) fn of(
+        object: ObjectId,
+        problem: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            obstacle: Obstacle::Object(object),
+            problem: problem.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            obstacle,
+            problem,
+            advice,
+        } = self;
+        write!(f, "{} {obstacle} {problem}; {advice}", obstacle.what())
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut refusal = serializer.serialize_struct("Refusal", 4)?;
+        refusal.serialize_field("what", self.obstacle.what())?;
+        refusal.serialize_field("name", &self.obstacle.to_string())?;
+        refusal.serialize_field("problem", &self.problem)?;
+        refusal.serialize_field("advice", &self.advice)?;
+        refusal.end()
+    }
+}

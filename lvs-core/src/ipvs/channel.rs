@@ -1,0 +1,151 @@
+//! The channel to the kernel's IPVS: a netlink socket that exchanges [`IpvsMessage`]s.
+
+use super::dump::Dump;
+use super::message::{DecodeError, IpvsMessage};
+use super::{DestinationStatus, ServiceId, ServiceStatus, errno};
+use crate::error::{Cause, Error, Operation, Result};
+use crate::netlink::conn::refused;
+use crate::netlink::exchange::Exchange;
+use crate::netlink::packet::{ACK, Packet};
+use crate::netlink::{Conn, Reply};
+
+/// `NLMSG_NOOP`, which does nothing and is answered on request.
+///
+/// It follows the commands of a send, whose success is silent and one of which (stopping a daemon) may
+/// lose its answer altogether.
+const BARRIER: u16 = 1;
+/// The most bytes that the kernel charges to the receive buffer for one service.
+const SERVICE: usize = 8 << 10;
+
+/// Is a netlink socket together with the number of the IPVS family in its network namespace.
+pub(super) struct Channel {
+    pub(super) conn: Conn,
+    pub(super) family: u16,
+}
+
+impl Channel {
+    /// Sends a request that has one reply, and returns what `select` accepts of the replies.
+    pub(super) fn ask<T>(
+        &mut self,
+        operation: &Operation,
+        message: &IpvsMessage,
+        select: impl Fn(IpvsMessage) -> Option<T>,
+    ) -> Result<T> {
+        let replies = self
+            .conn
+            .request(operation, self.family, ACK, &payload(message))
+            .map_err(errno::general)?;
+        decode(operation, &replies)?
+            .into_iter()
+            .find_map(select)
+            .ok_or_else(|| {
+                Error::new(
+                    operation.clone(),
+                    Cause::Decode("it is not a reply to the request".to_owned()),
+                )
+            })
+    }
+
+    /// Requests a dump, and returns it with the number of passes in which the kernel made it.
+    ///
+    /// The kernel holds its lock for one pass; between two of them the list may change.
+    pub(super) fn dump(
+        &mut self,
+        operation: &Operation,
+        message: &IpvsMessage,
+    ) -> Result<(Vec<IpvsMessage>, usize)> {
+        let (replies, passes) = self
+            .conn
+            .dump_looks(operation, self.family, &payload(message))
+            .map_err(errno::general)?;
+        Ok((decode(operation, &replies)?, passes))
+    }
+
+    /// Dumps the services.
+    pub(super) fn services(&mut self) -> Result<Dump<ServiceStatus>> {
+        let operation = Operation::new("list services", "");
+        let (messages, _) = self.dump(&operation, &IpvsMessage::GetService(None))?;
+        Ok(Dump::new(messages.into_iter().filter_map(service)))
+    }
+
+    /// Dumps the destinations of a service, and returns them with the number of passes. A service that
+    /// does not exist has none.
+    pub(super) fn destinations(
+        &mut self,
+        id: &ServiceId,
+    ) -> Result<(Dump<DestinationStatus>, usize)> {
+        let operation = Operation::new("list destinations of", id);
+        let (messages, passes) = self.dump(&operation, &IpvsMessage::GetDest(*id))?;
+        let statuses = messages.into_iter().filter_map(|message| match message {
+            IpvsMessage::Dest(status) => Some(status),
+            _ => None,
+        });
+        Ok((Dump::new(statuses), passes))
+    }
+
+    /// Reads those of the given services that exist. Each is requested by itself, which is exact, in as
+    /// few sends as possible.
+    pub(super) fn existing(&mut self, ids: &[ServiceId]) -> Result<Dump<ServiceStatus>> {
+        let operation = Operation::new("read services", "");
+        let most = (self.conn.receive_buffer() / SERVICE).max(1);
+        let mut found = Vec::new();
+        for ids in ids.chunks(most) {
+            let exchange = self.send(&operation, &mut self.requests(ids))?;
+            for (_, refusal) in exchange.refusals {
+                let error = refused(operation.clone(), refusal);
+                if !error.is_not_found() {
+                    return Err(errno::general(error));
+                }
+            }
+            let messages = decode(&operation, &exchange.replies)?;
+            found.extend(messages.into_iter().filter_map(service));
+        }
+        // A service that was requested twice was answered twice.
+        found.sort_unstable_by_key(|status| status.service.id);
+        found.dedup_by_key(|status| status.service.id);
+        Ok(Dump::new(found.into_iter()))
+    }
+
+    fn requests(&self, ids: &[ServiceId]) -> Packet {
+        let mut packet = Packet::default();
+        for id in ids {
+            self.push(&mut packet, &IpvsMessage::GetService(Some(*id)));
+        }
+        packet
+    }
+
+    /// Adds a request whose success is silent.
+    pub(super) fn push(&self, packet: &mut Packet, message: &IpvsMessage) {
+        packet.push(self.family, 0, |out| message.encode_with_header(out));
+    }
+
+    /// Sends a packet of requests with the barrier behind them, and collects the answers.
+    pub(super) fn send(&mut self, operation: &Operation, packet: &mut Packet) -> Result<Exchange> {
+        packet.push(BARRIER, ACK, |_| {});
+        self.conn
+            .exchange(operation, packet)
+            .map_err(errno::general)
+    }
+}
+
+fn payload(message: &IpvsMessage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode_with_header(&mut bytes);
+    bytes
+}
+
+fn decode(operation: &Operation, replies: &[Reply]) -> Result<Vec<IpvsMessage>> {
+    let broken =
+        |error: DecodeError| Error::new(operation.clone(), Cause::Decode(error.to_string()));
+    replies
+        .iter()
+        .map(|reply| IpvsMessage::decode_with_header(&reply.payload).map_err(broken))
+        .collect()
+}
+
+fn service(message: IpvsMessage) -> Option<ServiceStatus> {
+    match message {
+        IpvsMessage::Service(status) => Some(status),
+        _ => None,
+    }
+}
