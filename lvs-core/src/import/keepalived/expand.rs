@@ -13,6 +13,8 @@ use crate::import::{ImportError, Reader};
 
 /// How many lines a configuration may have when everything is replaced.
 const MAX_LINES: usize = 100_000;
+/// How many lines sequences and lists may make in all.
+const MAX_SEQUENCED: usize = 8192;
 /// How many bytes may be read and made in all.
 const MAX_BYTES: usize = 16 << 20;
 /// How deep files may include files, and definitions name definitions.
@@ -39,6 +41,7 @@ pub(super) struct Expander<'a, 'r> {
     lines: Vec<Line>,
     bytes: usize,
     steps: usize,
+    sequenced: usize,
     /// The depth of blocks inside a block whose header is for another host.
     skipped: usize,
 }
@@ -53,6 +56,7 @@ impl<'a, 'r> Expander<'a, 'r> {
             lines: Vec::new(),
             bytes: 0,
             steps: 0,
+            sequenced: 0,
             skipped: 0,
         }
     }
@@ -197,7 +201,12 @@ impl<'a, 'r> Expander<'a, 'r> {
         let (head, arguments, rest) = sequence::split(line).map_err(wrong)?;
         let replaced = self.replaced(arguments, &place.file);
         let arguments = replaced.unwrap_or_else(|| arguments.to_owned());
-        for variables in sequence::values(head, &arguments, MAX_LINES).map_err(wrong)? {
+        for variables in sequence::values(head, &arguments, MAX_SEQUENCED).map_err(wrong)? {
+            self.sequenced += 1;
+            if self.sequenced > MAX_SEQUENCED {
+                let problem = format!("sequences make more than {MAX_SEQUENCED} lines");
+                return Err(ImportError::new(place, problem));
+            }
             for (name, value) in variables {
                 self.define(&name, &value, None);
             }

@@ -36,9 +36,9 @@ const SEVERAL_INSTANCES: &str = "The source has several VRRP instances and no vr
     vrrp_sync_group.";
 
 /// The most services that one configuration may make, by ranges.
-const MAX_SERVICES: usize = 50_000;
+const MAX_SERVICES: usize = 4096;
 /// The most destinations; a range of services times many servers is many.
-const MAX_DESTINATIONS: usize = 200_000;
+const MAX_DESTINATIONS: usize = 65_536;
 
 /// Returns the draft, and the configuration that is left for keepalived.
 pub(super) fn draft(

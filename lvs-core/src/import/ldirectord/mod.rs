@@ -10,8 +10,8 @@ use super::{ImportError, Resolver};
 use virtual_service::Virtual;
 
 const MAX_LINES: usize = 100_000;
-/// The most real servers that ranges of addresses may make.
-const MAX_DESTINATIONS: usize = 100_000;
+/// The most destinations.
+const MAX_DESTINATIONS: usize = 4096;
 
 /// A line: `key = value`.
 struct Line<'a> {
