@@ -47,7 +47,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     services(&mut draft, tally);
     addresses(&mut draft, tally, options);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
-    let own = own_addresses(&draft, &vips);
+    let own = own_addresses(&mut draft, &vips);
     let tunnel = tunnel(&draft);
     let carried = draft
         .addresses
@@ -182,11 +182,29 @@ pub(super) fn sensible(network: IpNet) -> IpNet {
     }
 }
 
-/// By family: the address by which the director serves as a destination itself.
-fn own_addresses(draft: &Draft, vips: &BTreeSet<IpAddr>) -> BTreeMap<Family, IpAddr> {
+/// By family: the address by which the director serves as a destination itself. The file takes the first
+/// one that is not virtual, so one that is a destination is written first.
+fn own_addresses(draft: &mut Draft, vips: &BTreeSet<IpAddr>) -> BTreeMap<Family, IpAddr> {
+    if draft.floats {
+        return BTreeMap::new();
+    }
+    let served: BTreeSet<IpAddr> = draft
+        .services
+        .iter()
+        .flat_map(|service| &service.destinations)
+        .map(|destination| destination.destination.id.address)
+        .collect();
+    let is_served = |draft: &DraftAddress| {
+        let ip = draft.address.id.network.addr();
+        served.contains(&ip) && !vips.contains(&ip)
+    };
+    draft.addresses.sort_by_key(|address| !is_served(address));
     let mut own = BTreeMap::new();
-    let addresses = draft.addresses.iter().filter(|_| !draft.floats);
-    for ip in addresses.map(|address| address.address.id.network.addr()) {
+    for ip in draft
+        .addresses
+        .iter()
+        .map(|address| address.address.id.network.addr())
+    {
         if !vips.contains(&ip) {
             own.entry(Family::from(ip)).or_insert(ip);
         }

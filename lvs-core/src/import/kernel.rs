@@ -10,6 +10,7 @@ use crate::cluster::{IpvsState, Observed};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Forwarding, ServiceEntry, Timeouts};
+use crate::name::IfName;
 use crate::net::{Address, Route};
 use crate::sysctl::SysctlKey;
 
@@ -136,8 +137,11 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// An address that `lo` has too, as a real server of another director, is that of the other interface.
     fn addresses(&mut self, observed: &Observed) {
-        for address in &observed.addresses {
+        let mut addresses: Vec<_> = observed.addresses.iter().collect();
+        addresses.sort_by_key(|address| address.id.interface == IfName::LO);
+        for address in addresses {
             let text = format!("address {}", address.id);
             let id = self.tally.add(&self.kernel, &text);
             if self

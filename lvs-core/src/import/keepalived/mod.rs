@@ -17,6 +17,7 @@ use std::str::FromStr;
 use super::draft::Draft;
 use super::report::Tally;
 use super::{ImportError, Options, Reader};
+use crate::ipvs::ServiceId;
 use expand::Expander;
 use group::Group;
 use tree::Node;
@@ -27,6 +28,8 @@ struct Walk<'a> {
     draft: Draft,
     groups: BTreeMap<String, Group>,
     options: &'a Options,
+    /// Where a service is in the draft.
+    services: BTreeMap<ServiceId, usize>,
     /// How many services groups may still make.
     services_left: usize,
 }
@@ -56,6 +59,7 @@ pub(super) fn draft(
         draft: Draft::default(),
         groups: BTreeMap::new(),
         options,
+        services: BTreeMap::new(),
         services_left: MAX_SERVICES,
     };
     // Groups may be declared below the virtual servers that name them, and addresses below services.

@@ -78,6 +78,14 @@ impl Walk<'_> {
         }
         if server.lower > server.upper {
             server.lower = 0;
+            let lower = node
+                .children()
+                .iter()
+                .filter(|child| child.word(0) == "lthreshold");
+            for child in lower {
+                self.tally
+                    .left(child.id, "it is above uthreshold: the kernel refuses it");
+            }
         }
         block.servers.push(server);
     }

@@ -73,6 +73,13 @@ impl Walk<'_> {
         for child in node.children() {
             self.virtual_server_directive(child, &mut block);
         }
+        if block.servers.is_empty() {
+            node.leave(
+                self.tally,
+                "keepalived ignores a virtual server without real servers",
+            );
+            return Ok(());
+        }
         block.health.inhibit.get_or_insert(false);
         self.services_left = match self.services_left.checked_sub(targets.len()) {
             Some(left) if targets.len() * block.servers.len() <= MAX_DESTINATIONS => left,
@@ -248,7 +255,7 @@ impl Walk<'_> {
 
     /// `NAT`, `DR`, or `TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]`.
     pub(super) fn method(&mut self, node: &Node) -> Option<Forwarding> {
-        let method = match node.word(1).to_ascii_uppercase().as_str() {
+        let method = match node.word(1) {
             "NAT" => Some(Forwarding::Masquerade),
             "DR" => Some(Forwarding::DirectRouting),
             "TUN" => tunnel(node).map(Forwarding::Tunnel),
@@ -258,7 +265,9 @@ impl Walk<'_> {
             Some(_) => self
                 .tally
                 .carried(node.id, "services.destinations.forwarding"),
-            None => self.tally.left(node.id, "it is not a forwarding method"),
+            None => self
+                .tally
+                .left(node.id, "keepalived knows NAT, DR and TUN, in capitals"),
         }
         method
     }
@@ -324,7 +333,28 @@ impl Walk<'_> {
                 assumed: None,
             })
             .collect();
-        self.draft.services.push(draft);
+        self.add(draft);
+    }
+
+    /// Adds a service. The kernel refuses a second one of the same address, but keepalived adds its real
+    /// servers to the first.
+    fn add(&mut self, draft: DraftService) {
+        let Some(place) = self.services.get(&draft.service.id).copied() else {
+            self.services
+                .insert(draft.service.id, self.draft.services.len());
+            return self.draft.services.push(draft);
+        };
+        let Some(first) = self.draft.services.get_mut(place) else {
+            return;
+        };
+        if first.directive != draft.directive {
+            let reason = format!(
+                "{} is declared above; its real servers are added there",
+                draft.service.id
+            );
+            self.tally.left(draft.directive, reason);
+        }
+        first.destinations.extend(draft.destinations);
     }
 }
 

@@ -53,6 +53,10 @@ impl Walk<'_> {
                 .tally
                 .left(node.id, "a loopback address attracts no traffic");
         }
+        if matches!(network.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+            let reason = "a link-local address: lvsctl leaves these to the kernel";
+            return self.tally.left(node.id, reason);
+        }
         let after = |key: &str| {
             let mut words = node.words.iter().skip(1);
             words.find(|word| *word == key)?;
