@@ -346,8 +346,8 @@ pub(super) fn sync(daemon: &Daemon) -> Result<Sync, String> {
 fn refused(place: &Place, error: &RuleError) -> ImportError {
     let problem = format!("{:?} {}", error.word(), error.reason());
     let refused = ImportError::new(place, problem);
-    match error.remedy() {
-        Some(remedy) => refused.with_hint(remedy),
+    match error.hint() {
+        Some(hint) => refused.with_hint(hint),
         None => refused,
     }
 }

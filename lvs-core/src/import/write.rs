@@ -125,8 +125,11 @@ fn director(fitted: &Fitted, name: &str) -> Table {
         if floats {
             table.insert("floating", true.into());
         }
-        let assumed = draft.assumed.iter().map(|what| format!("assumed: {what}"));
-        (Value::InlineTable(table), assumed.last())
+        let assumed = draft
+            .assumed
+            .as_ref()
+            .map(|what| format!("assumed: {what}"));
+        (Value::InlineTable(table), assumed)
     });
     table.insert("addresses", lines(addresses.collect()));
     table

@@ -96,7 +96,7 @@ fn apply(host: &mut Host, node: &DesiredState, import: &Import) {
 }
 
 fn with_links(host: &mut Host, node: &DesiredState) {
-    host.net().set_up(&IfName::LO, true).unwrap();
+    host.net().set_up(&IfName::LO).unwrap();
     for (index, name) in node
         .links
         .keys()
@@ -105,7 +105,7 @@ fn with_links(host: &mut Host, node: &DesiredState) {
     {
         let peer: IfName = format!("peer{index}").parse().unwrap();
         host.net().add_veth(name, &peer, None).unwrap();
-        host.net().set_up(&peer, true).unwrap();
+        host.net().set_up(&peer).unwrap();
     }
     host.ipvs().unwrap();
 }
@@ -117,7 +117,7 @@ fn by_keepalived(file: &str, expected: &Table) -> Table {
     fs::copy(&path, &copy).unwrap();
     let netns = Netns::create().unwrap();
     netns
-        .run(|host| host.net().set_up(&IfName::LO, true).unwrap())
+        .run(|host| host.net().set_up(&IfName::LO).unwrap())
         .unwrap();
     let file_option = format!("--use-file={}", copy.display());
     let pid = format!("--pid=/run/{file}.pid");
@@ -140,7 +140,7 @@ fn by_keepalived(file: &str, expected: &Table) -> Table {
             return found;
         }
     }
-    println!("{}", daemon.said());
+    println!("{}", daemon.output());
     found
 }
 
@@ -253,7 +253,7 @@ fn ipvsadm_builds_the_same_table() {
         let theirs = Netns::create()
             .unwrap()
             .run(|host| {
-                host.net().set_up(&IfName::LO, true).unwrap();
+                host.net().set_up(&IfName::LO).unwrap();
                 for line in text.lines() {
                     let words: Vec<_> = line
                         .split_whitespace()

@@ -1,4 +1,4 @@
-//! How addresses and routes are spelled out for the kernel: label, broadcast, scope, protocol.
+//! Addresses and routes in the kernel's full form: label, broadcast, scope, protocol.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,7 +8,7 @@ use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId, Scope};
 
-/// An address of the file with its defaults spelled out.
+/// Returns an address of the file with its defaults filled in.
 pub(super) fn own(address: &Address, is_virtual: bool) -> Address {
     Address {
         broadcast: address
@@ -19,8 +19,8 @@ pub(super) fn own(address: &Address, is_virtual: bool) -> Address {
     }
 }
 
-/// The subnet's for /30 and wider, none for /31, and the address itself for a virtual IP of its own
-/// (/32), which is what the recipe of direct routing has always had.
+/// Returns the subnet's broadcast for /30 and wider, none for /31, and for a virtual IP of its own (/32) the
+/// address itself, as the recipe of direct routing has always had it.
 fn default_broadcast(network: &IpNet, is_virtual: bool) -> Option<Ipv4Addr> {
     match network {
         IpNet::V4(network) if network.prefix_len() <= 30 => Some(network.broadcast()),
@@ -29,7 +29,7 @@ fn default_broadcast(network: &IpNet, is_virtual: bool) -> Option<Ipv4Addr> {
     }
 }
 
-/// A virtual IP on a real server: on an interface where ARP can be kept quiet about it.
+/// Returns the address of a virtual IP on a real server, on an interface for which ARP can be suppressed.
 pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
     let address = Address {
         protocol: Address::PROTOCOL,
@@ -47,7 +47,7 @@ pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
     }
 }
 
-/// The host route to a virtual IP by the interface that carries it.
+/// Returns the host route to a virtual IP through the interface that carries it.
 pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
     Route {
         id: RouteId {
@@ -68,12 +68,12 @@ pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
     }
 }
 
-/// The default route by a gateway.
+/// Returns the default route through a gateway.
 pub(super) fn default_route(gateway: IpAddr) -> Route {
     default_route_of(gateway.into(), gateway)
 }
 
-/// The default route of a family by a gateway, which for IPv4 may be of the other one.
+/// Returns the default route of a family through a gateway, which for IPv4 may be an IPv6 address.
 pub(super) fn default_route_of(family: Family, gateway: IpAddr) -> Route {
     let everywhere = match family {
         Family::Ipv4 => IpNet::V4(ipnet::Ipv4Net::default()),

@@ -1,81 +1,76 @@
-//! What direct routing demands: real servers that carry the virtual IP and keep quiet about it.
+//! What direct routing requires: real servers that carry the virtual IP and do not answer ARP for it.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Desired, DesiredState, addresses};
-use crate::cluster::{Cluster, NodeName};
+use super::state::DesiredState;
+use crate::cluster::model::{Cluster, NodeName, VirtualService};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
-use crate::net::Address;
 use crate::sysctl::{ArpAnnounce, ArpIgnore, Conf, SysctlKey};
 
-pub(super) fn real_server(state: &mut DesiredState, cluster: &Cluster, name: &NodeName) {
-    let vips = direct_routed(cluster, name);
-    if vips.iter().any(IpAddr::is_ipv4) {
-        keep_quiet(state);
-    }
-    if !vips.is_empty() {
-        state.link(IfName::LO, "it carries the virtual IP");
-    }
-    for vip in vips {
-        let label = vip.is_ipv4().then(|| place(cluster, vip));
-        let address = Address {
-            label: label.map(|place| format!("lo:{place}")),
-            ..addresses::virtual_on(IfName::LO, vip)
-        };
-        state.addresses.push(Desired::new(
-            address,
-            "packets arrive with the virtual IP as their destination",
-        ));
-        state.routes.push(Desired::new(
-            addresses::host_route(vip, IfName::LO),
-            "the virtual IP is reached by lo",
-        ));
-    }
-}
-
-/// The virtual IPs whose packets reach a machine unchanged, in the order of the file.
-fn direct_routed(cluster: &Cluster, name: &NodeName) -> Vec<IpAddr> {
-    let mut seen = BTreeSet::new();
-    cluster
-        .served_by(name)
-        .filter(|(_, destination)| destination.forwarding == Forwarding::DirectRouting)
-        .flat_map(|(service, _)| service.vips())
-        .filter(|vip| seen.insert(*vip))
-        .collect()
-}
-
-/// On `lo` and on `all`: the kernel takes the greater of `all` and the interface where a request
-/// arrives, so `all` is what silences it; `lo` is the recipe's other half.
-pub(super) fn keep_quiet(state: &mut DesiredState) {
-    for conf in [Conf::All, Conf::Interface(IfName::LO)] {
-        state.sysctl(
-            SysctlKey::arp_ignore(&conf),
-            ArpIgnore::ReceivingInterface,
-            "only the director may answer who has the virtual IP",
-        );
-        state.sysctl(
-            SysctlKey::arp_announce(&conf),
-            ArpAnnounce::BestLocal,
-            "no request may go out in the virtual IP's name",
-        );
-    }
-}
-
-/// The virtual IP's place among the cluster's IPv4 virtual IPs in the order of the file, from 0: the
-/// same on every machine, whichever of them it carries.
-fn place(cluster: &Cluster, vip: IpAddr) -> usize {
-    let mut seen = Vec::new();
-    for ip in cluster
-        .services()
-        .iter()
-        .flat_map(super::VirtualService::vips)
-        .filter(IpAddr::is_ipv4)
-    {
-        if !seen.contains(&ip) {
-            seen.push(ip);
+impl DesiredState {
+    /// Lets the node receive what a director sends it by direct routing.
+    pub(super) fn receive_by_direct_routing(&mut self, cluster: &Cluster) {
+        let vips = cluster.direct_routed(&self.name);
+        if vips.iter().any(IpAddr::is_ipv4) {
+            self.suppress_arp();
+        }
+        if !vips.is_empty() {
+            self.link(IfName::LO, "it carries the virtual IP");
+        }
+        for vip in vips {
+            self.virtual_ip(
+                vip,
+                &IfName::LO,
+                vip.is_ipv4()
+                    .then(|| format!("lo:{}", cluster.label_number(vip))),
+                "packets arrive with the virtual IP as destination address",
+                "the virtual IP is reached through lo",
+            );
         }
     }
-    seen.iter().position(|ip| *ip == vip).unwrap_or_default()
+
+    /// Suppresses ARP for virtual IPs on `lo` and on `all`: the kernel takes the greater value of `all` and
+    /// the interface where a request arrives, so `all` is what has the effect; `lo` is the other half of the
+    /// traditional recipe.
+    pub(super) fn suppress_arp(&mut self) {
+        for conf in [Conf::All, Conf::Interface(IfName::LO)] {
+            self.sysctl(
+                SysctlKey::arp_ignore(&conf),
+                ArpIgnore::ReceivingInterface,
+                "only the director answers ARP for the virtual IPs",
+            );
+            self.sysctl(
+                SysctlKey::arp_announce(&conf),
+                ArpAnnounce::BestLocal,
+                "ARP requests must not have a virtual IP as source address",
+            );
+        }
+    }
+}
+
+impl Cluster {
+    /// Returns the virtual IPs whose packets reach a node by direct routing, each once in the order of the
+    /// file.
+    fn direct_routed(&self, name: &NodeName) -> Vec<IpAddr> {
+        let mut seen = BTreeSet::new();
+        self.served_by(name)
+            .filter(|(_, destination)| destination.forwarding == Forwarding::DirectRouting)
+            .flat_map(|(service, _)| service.vips())
+            .filter(|vip| seen.insert(*vip))
+            .collect()
+    }
+
+    /// Returns the number of a virtual IP in labels, `lo:0`: its index among the cluster's IPv4 virtual IPs in
+    /// the order of the file, and so the same on every node, whichever of them the node carries.
+    fn label_number(&self, vip: IpAddr) -> usize {
+        let mut seen = BTreeSet::new();
+        self.services()
+            .iter()
+            .flat_map(VirtualService::vips)
+            .filter(|ip| ip.is_ipv4() && seen.insert(*ip))
+            .position(|ip| ip == vip)
+            .unwrap_or_default()
+    }
 }

@@ -1,20 +1,24 @@
-//! A whole cluster, valid by construction.
+//! The whole cluster as one value, valid by construction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{
-    Clock, ClusterName, Director, DocumentError, NodeName, RealServer, Sync, VirtualService,
-    validate,
-};
+use super::clock::Clock;
+use super::director::Director;
+use super::error::DocumentError;
+use super::name::{ClusterName, NodeName};
+use super::real_server::RealServer;
+use super::sync::Sync;
+use super::virtual_service::VirtualService;
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
 
-/// A Linux Virtual Server cluster: a director or two, the real servers, the services they offer together.
+/// Describes a Linux Virtual Server cluster: one or two directors, the real servers, and the services that
+/// they offer together.
 ///
-/// Valid by construction: every virtual IP is carried by the director or floats between the two, every
-/// destination is a machine of the cluster with an address of the service's family, every gateway can be
-/// reached.
+/// A cluster is valid by construction: every virtual IP is carried by the director or floats between the two,
+/// every destination is a node of the cluster with an address of the service's family, and every gateway is
+/// reachable.
 ///
 /// ```
 /// use lvs_core::Cluster;
@@ -50,26 +54,25 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Puts a cluster of one director together and checks that its parts fit.
+    /// Creates a cluster with one director and validates it.
     ///
-    /// Any scheduler is taken here; the file takes only those of Linux's own tree.
+    /// Any scheduler is accepted here; a cluster file may only name those of the Linux source tree.
     ///
     /// # Errors
-    /// What makes no sense, with its path as in the cluster file.
+    /// The parts do not fit together; the error has the path of the wrong one as in the cluster file.
     pub fn new(
         name: ClusterName,
         director: Director,
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
     ) -> Result<Self, DocumentError> {
-        Self::checked(name, vec![director], real_servers, services)
+        Self::validated(name, vec![director], real_servers, services)
     }
 
-    /// Puts a cluster of two directors together, of which one takes over from the other, and checks that
-    /// its parts fit.
+    /// Creates a cluster with two directors, of which one takes over from the other, and validates it.
     ///
-    /// Every virtual IP is an address of both, [floating](Director::floating); where there is
-    /// masquerading, so is the gateway of the real servers.
+    /// Every virtual IP is a [floating](Director::floating) address of both; where there is masquerading, so
+    /// is the gateway of the real servers.
     ///
     /// ```
     /// use lvs_core::Cluster;
@@ -98,18 +101,18 @@ impl Cluster {
     /// ```
     ///
     /// # Errors
-    /// What makes no sense, with its path as in the cluster file.
+    /// The parts do not fit together; the error has the path of the wrong one as in the cluster file.
     pub fn with_two_directors(
         name: ClusterName,
         directors: [Director; 2],
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
     ) -> Result<Self, DocumentError> {
-        Self::checked(name, directors.into(), real_servers, services)
+        Self::validated(name, directors.into(), real_servers, services)
     }
 
-    /// With one director, or two.
-    pub(in crate::cluster) fn checked(
+    /// Creates a cluster with one director or two and validates it.
+    pub(in crate::cluster) fn validated(
         name: ClusterName,
         directors: Vec<Director>,
         real_servers: Vec<RealServer>,
@@ -125,110 +128,112 @@ impl Cluster {
             sync: None,
             clock: Clock::default(),
         };
-        validate::cluster(&cluster)?;
+        cluster.validate()?;
         Ok(cluster)
     }
 
-    /// The same with timeouts of connections; a 0 leaves that one as it is.
+    /// Returns the cluster with these timeouts of connections; a timeout of 0 stays as it is in the kernel.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// The same with switches of `net.ipv4.vs` on the director; those that are not named are left as they
-    /// are.
+    /// Returns the cluster with these sysctls of `net.ipv4.vs` on the director; others stay as they are.
     ///
     /// # Errors
-    /// `backup_only` where connections are synchronised, or the switch of a scheduler that no service has.
+    /// `backup_only` is set where connections are synchronised, or a sysctl of a scheduler that no service
+    /// has.
     pub fn with_ipvs_sysctls(
         mut self,
         ipvs_sysctls: BTreeMap<SysctlKey, String>,
     ) -> Result<Self, DocumentError> {
         self.ipvs_sysctls = ipvs_sysctls;
-        validate::ipvs_sysctls(&self)?;
+        self.validate_ipvs_sysctls()?;
         Ok(self)
     }
 
-    /// The same with connections that another director is told of.
+    /// Returns the cluster with connections synchronised between directors.
     ///
     /// # Errors
-    /// A group that is none, a payload too short for a receiver, or a destination of another family than its
-    /// service, beside which the kernel synchronises nothing.
+    /// The group is not a multicast address, the payload is shorter than [`Sync::SHORTEST`], or a destination
+    /// is of another family than its service, beside which the kernel synchronises nothing.
     pub fn with_sync(mut self, sync: Sync) -> Result<Self, DocumentError> {
-        validate::sync(&self, &sync).map_err(|error| error.within("sync"))?;
+        self.validate_sync(&sync)
+            .map_err(|error| error.within("sync"))?;
         self.sync = Some(sync);
-        validate::ipvs_sysctls(&self)?;
+        self.validate_ipvs_sysctls()?;
         Ok(self)
     }
 
-    /// The same with an agreement about time.
+    /// Returns the cluster with this agreement of clocks.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The cluster's name.
+    /// Returns the cluster's name.
     #[must_use]
     pub fn name(&self) -> &ClusterName {
         &self.name
     }
 
-    /// The director; or the two of which one takes over from the other, in the file's order.
+    /// Returns the director; or the two of which one takes over from the other, in the file's order.
     #[must_use]
     pub fn directors(&self) -> &[Director] {
         &self.directors
     }
 
-    pub(in crate::cluster) fn director(&self, name: &str) -> Option<&Director> {
+    /// Returns the director of this name.
+    pub(crate) fn director(&self, name: &str) -> Option<&Director> {
         self.directors
             .iter()
             .find(|director| director.name == *name)
     }
 
-    /// Whether there are two directors.
+    /// Returns whether there are two directors.
     pub(crate) fn is_paired(&self) -> bool {
         self.directors.len() > 1
     }
 
-    /// The real servers in the file's order.
+    /// Returns the real servers in the file's order.
     #[must_use]
     pub fn real_servers(&self) -> &[RealServer] {
         &self.real_servers
     }
 
-    /// The services in the file's order.
+    /// Returns the services in the file's order.
     #[must_use]
     pub fn services(&self) -> &[VirtualService] {
         &self.services
     }
 
-    /// The timeouts that are to be set; 0 is untouched.
+    /// Returns the timeouts to set; 0 stays as it is in the kernel.
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
     }
 
-    /// The switches of `net.ipv4.vs` that are to be set.
+    /// Returns the sysctls of `net.ipv4.vs` to set.
     #[must_use]
     pub fn ipvs_sysctls(&self) -> &BTreeMap<SysctlKey, String> {
         &self.ipvs_sysctls
     }
 
-    /// How another director is told of connections, if it is.
+    /// Returns how connections are synchronised, if they are.
     #[must_use]
     pub fn sync(&self) -> Option<&Sync> {
         self.sync.as_ref()
     }
 
-    /// The agreement about time.
+    /// Returns the agreement of clocks.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The addresses of its services, each once, in order.
+    /// Returns the addresses of all services, each once, in ascending order.
     #[doc(alias = "VIP")]
     #[must_use]
     pub fn virtual_ips(&self) -> BTreeSet<IpAddr> {
@@ -238,14 +243,16 @@ impl Cluster {
             .collect()
     }
 
-    /// The names of its machines: directors, then real servers.
+    /// Returns the names of all nodes: directors, then real servers.
     pub fn node_names(&self) -> impl Iterator<Item = &NodeName> {
-        let servers = self.real_servers.iter().map(|server| &server.name);
-        let directors = self.directors.iter().map(|director| &director.name);
-        directors.chain(servers)
+        self.directors
+            .iter()
+            .map(|director| &director.name)
+            .chain(self.real_servers.iter().map(|server| &server.name))
     }
 
-    pub(in crate::cluster) fn real_server(&self, name: &NodeName) -> Option<&RealServer> {
+    /// Returns the real server of this name.
+    pub(crate) fn real_server(&self, name: &NodeName) -> Option<&RealServer> {
         self.real_servers.iter().find(|server| server.name == *name)
     }
 }

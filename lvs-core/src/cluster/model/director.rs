@@ -1,12 +1,12 @@
-//! The director: the machine that clients reach and that spreads their connections.
+//! Directors: the nodes that carry the virtual IPs and balance connections.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::NodeName;
+use super::name::NodeName;
 use crate::net::Address;
 
-/// The machine that carries the virtual IPs and balances.
+/// Describes the node that carries the virtual IPs and balances connections.
 ///
 /// ```
 /// use lvs_core::cluster::Director;
@@ -19,21 +19,21 @@ use crate::net::Address;
 #[doc(alias("load balancer", "LVS router"))]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Director {
-    /// By custom its host name.
+    /// The node's name, by custom its host name.
     pub name: NodeName,
-    /// Its addresses, virtual IPs among them, each with its interface. Scope and protocol are ours
-    /// to set; `None` as label or broadcast means the default.
+    /// The node's addresses, virtual IPs among them, each with its interface. The library sets scope and
+    /// protocol; `None` as label or broadcast means the default.
     pub addresses: Vec<Address>,
-    /// Those of its addresses that only the active one of two directors carries; of one director none.
+    /// The addresses that only the active one of two directors carries; a lone director has none.
     pub floating: BTreeSet<IpAddr>,
-    /// The default route's gateway; `None` leaves the default route as it is.
+    /// The gateway of the default route; `None` leaves the default route as it is.
     pub gateway: Option<IpAddr>,
-    /// Routing between interfaces. `None`: on where there is masquerading, otherwise left as it is.
+    /// Whether it routes between interfaces. `None`: on where there is masquerading, otherwise left as it is.
     pub ip_forward: Option<bool>,
 }
 
 impl Director {
-    /// A director without addresses.
+    /// Creates a director without addresses.
     #[must_use]
     pub const fn new(name: NodeName) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Director {
         }
     }
 
-    /// The same with one more address that only the active one of two directors carries.
+    /// Returns the director with one more address that only the active one of two directors carries.
     #[must_use]
     pub fn with_floating(mut self, address: Address) -> Self {
         self.floating.insert(address.id.network.addr());
@@ -53,9 +53,16 @@ impl Director {
         self
     }
 
-    /// Whether only the active one of two directors carries this address.
+    /// Returns whether only the active one of two directors carries this address.
     #[must_use]
     pub fn is_floating(&self, address: &Address) -> bool {
         self.floating.contains(&address.id.network.addr())
+    }
+
+    /// Returns the director's address with this IP, in the file's form with interface and prefix length.
+    pub(crate) fn address(&self, ip: IpAddr) -> Option<&Address> {
+        self.addresses
+            .iter()
+            .find(|address| address.id.network.addr() == ip)
     }
 }

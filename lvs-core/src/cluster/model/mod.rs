@@ -1,14 +1,18 @@
-//! What a cluster is: directors, real servers, services, and what fits together.
+//! The model of a cluster: directors, real servers and services, and the rules that a valid one satisfies.
 
 mod clock;
 mod cluster;
 mod director;
 mod error;
 mod name;
+mod nftables;
+mod node_kind;
 mod packet_match;
 mod real_server;
 mod role;
+mod serving;
 mod sync;
+mod tunnel_mss;
 mod validate;
 mod virtual_service;
 
@@ -16,12 +20,12 @@ pub use clock::Clock;
 pub use cluster::Cluster;
 pub use director::Director;
 pub(in crate::cluster) use error::invalid;
-pub use error::{DocumentError, Position};
+pub use error::{DocumentError, DocumentErrorKind, Position};
 pub use name::{ClusterName, NodeName};
+pub use node_kind::NodeKind;
 pub use packet_match::Match;
-pub(in crate::cluster) use packet_match::nftables;
 pub use real_server::RealServer;
-pub(in crate::cluster) use real_server::first_of;
 pub use role::Role;
 pub use sync::Sync;
+pub(in crate::cluster) use tunnel_mss::Tunnelled;
 pub use virtual_service::{VirtualDestination, VirtualService};

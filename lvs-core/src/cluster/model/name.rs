@@ -1,10 +1,11 @@
-//! Names a person gives: of a cluster and of its machines.
+//! The names of a cluster and of its nodes.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
-/// Declares a name of limited length and characters; two types, so that neither is taken for the other.
+/// Declares a name of limited length and characters; two types, so that a cluster's name cannot be used as
+/// a node's.
 macro_rules! given_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $allowed:expr, $problem:literal) => {
         $(#[$doc])*
@@ -13,10 +14,10 @@ macro_rules! given_name {
         pub struct $name(String);
 
         impl $name {
-            /// Checks length and characters.
+            /// Creates a name after checking its length and characters.
             ///
             /// # Errors
-            /// An empty or too long name, or a character it may not have.
+            /// The name is empty or too long, or has a character that is not allowed.
             pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
                 let name = name.into();
                 if name.is_empty() || name.len() > $max || !name.chars().all($allowed) {
@@ -37,14 +38,15 @@ macro_rules! given_name {
 }
 
 given_name! {
-    /// The name of a cluster: 1 to 32 small letters, digits and hyphens.
+    /// Holds the name of a cluster: 1 to 32 lower-case letters, digits and hyphens.
     ClusterName, "cluster name", 32,
     |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
     "is not 1 to 32 of a-z, 0-9 and -"
 }
 
 given_name! {
-    /// The name of a machine, by custom its host name: 1 to 64 letters, digits, dots, hyphens, underscores.
+    /// Holds the name of a node, by custom its host name: 1 to 64 letters, digits, dots, hyphens and
+    /// underscores.
     NodeName, "node name", 64,
     |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'),
     "is not 1 to 64 letters, digits, dots, hyphens and underscores"

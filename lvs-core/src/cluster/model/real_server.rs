@@ -1,30 +1,30 @@
-//! The machines that do the work.
+//! Real servers: the nodes that serve connections.
 
 use std::net::IpAddr;
 
-use super::NodeName;
+use super::name::NodeName;
 use crate::ipvs::{Family, Weight};
 use crate::net::Address;
 
-/// A machine that serves what clients ask for.
+/// Describes a node that serves the connections which a director forwards to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RealServer {
-    /// By custom its host name.
+    /// The node's name, by custom its host name.
     pub name: NodeName,
-    /// Its addresses. The first of a service's family is its real IP (RIP) for that service.
-    /// A virtual IP is never among them: where it is needed follows from the service.
+    /// The node's own addresses. The first of a service's family is its real IP (RIP) for that service.
+    /// Virtual IPs are never among them: the services say where a virtual IP is needed.
     pub addresses: Vec<Address>,
-    /// The default route's gateway. `None`: with masquerading the director, where exactly one
-    /// director address is on a network of this machine; otherwise the default route is left as it is.
+    /// The gateway of the default route. `None`: with masquerading the director, where exactly one
+    /// director address is on a network of this node; otherwise the default route stays as it is.
     pub gateway: Option<IpAddr>,
-    /// Its share, unless a service says otherwise.
+    /// The weight of its destinations, unless a service sets another.
     pub weight: Weight,
-    /// No new connections: weight 0 in every service, whatever is said elsewhere.
+    /// Whether it gets no new connections: weight 0 in every service, which precedes any weight set elsewhere.
     pub drain: bool,
 }
 
 impl RealServer {
-    /// A real server of weight 1 without addresses.
+    /// Creates a real server of weight 1 without addresses.
     #[must_use]
     pub const fn new(name: NodeName) -> Self {
         Self {
@@ -36,17 +36,13 @@ impl RealServer {
         }
     }
 
-    /// Its address for services of a family: the first one it has.
+    /// Returns the real server's address for services of a family: its first one of that family.
     #[doc(alias = "RIP")]
     #[must_use]
     pub fn real_ip(&self, family: Family) -> Option<IpAddr> {
-        first_of(&self.addresses, family)
+        self.addresses
+            .iter()
+            .map(|address| address.id.network.addr())
+            .find(|ip| Family::from(*ip) == family)
     }
-}
-
-pub(in crate::cluster) fn first_of(addresses: &[Address], family: Family) -> Option<IpAddr> {
-    addresses
-        .iter()
-        .map(|address| address.id.network.addr())
-        .find(|ip| Family::from(*ip) == family)
 }

@@ -1,4 +1,4 @@
-//! Which of two directors a director is.
+//! The role of a director: active or standby.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,19 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
-/// The role of one of two directors, which changes; `lvsctl --role`.
+/// Says which of two directors a director is at the moment; `lvsctl --role`.
 ///
 /// | | active | standby |
 /// |---|---|---|
-/// | floating addresses, and routes that need them | there; neighbours are told when they come | not there |
-/// | own addresses, switches, services, sync daemons | there | there |
+/// | floating addresses, and routes that need them | present; announced when they are added | absent |
+/// | own addresses, sysctls, services, sync daemons | present | present |
 ///
-/// So a takeover is two or three addresses and nothing else, and needs nothing of the other director: it
-/// may be dead. Where the directors are each other's real servers too, a standby does not balance once more
-/// what the active one sends it: with sync daemons by `backup_only`, without them it has no such services.
+/// A takeover therefore adds two or three addresses and nothing else, and needs nothing from the other
+/// director, which may be dead. Where the directors are each other's real servers too, a standby does not
+/// balance again what the active director sends it: with sync daemons `backup_only` prevents that, without
+/// them the standby does not have those services.
 ///
-/// Which one is active is not the file's business and not this library's: a VRRP daemon like keepalived
-/// decides, and has the role applied. The [`Record`](super::Record) remembers it.
+/// Neither the file nor this library decides which director is active: a VRRP daemon like keepalived decides
+/// and has the role applied. The [`Record`](crate::cluster::Record) remembers it.
 ///
 /// ```
 /// use lvs_core::cluster::Role;
@@ -30,9 +31,9 @@ use crate::error::InvalidValue;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// It carries the floating addresses: clients and real servers reach it.
+    /// The director carries the floating addresses: clients and real servers reach it.
     Active,
-    /// It has all but those, so that it can take over by adding them.
+    /// The director has everything but the floating addresses, so that it can take over by adding them.
     Standby,
 }
 

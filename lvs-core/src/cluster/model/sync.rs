@@ -5,35 +5,36 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::ipvs::{Daemon, DaemonRole};
 use crate::name::IfName;
 
-/// How a director tells another of its connections, so that they live on when it fails.
+/// Describes how a director sends its connections to another, so that they survive when it fails.
 ///
-/// A director runs both halves, whichever of two is active: it tells what it forwards, and hears what the
-/// other does. All is said that the kernel would make up, for only what is said can be compared.
+/// A director runs both daemons, active or standby: it sends what it forwards and receives what the other
+/// director forwards. Every value is set, also those for which the kernel has a default, because only values
+/// that are set can be compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sync {
-    /// By which directors that belong together know each other, 0 to 255.
+    /// The id by which directors that belong together recognise each other, 0 to 255.
     pub id: u8,
-    /// The interface towards the other one.
+    /// The interface towards the other director.
     pub interface: IfName,
     /// The multicast group.
     pub group: IpAddr,
     /// The first UDP port.
     pub port: u16,
-    /// Over how many routers datagrams go.
+    /// The TTL of datagrams: the number of routers that they may pass, plus one.
     pub ttl: u8,
     /// The largest payload of a datagram in bytes.
     pub max_length: u16,
 }
 
 impl Sync {
-    /// The kernel's group, 224.0.0.81.
+    /// The kernel's default group, 224.0.0.81.
     pub const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 81));
-    /// The kernel's port.
+    /// The kernel's default port.
     pub const PORT: u16 = 8848;
-    /// The shortest payload for which a receiver makes room.
+    /// The shortest payload in bytes for which a receiver has a buffer.
     pub const SHORTEST: u16 = 1024;
 
-    /// What the kernel does by itself.
+    /// Creates a synchronisation with the kernel's defaults.
     #[must_use]
     pub const fn new(id: u8, interface: IfName) -> Self {
         Self {
@@ -46,7 +47,7 @@ impl Sync {
         }
     }
 
-    /// What fits into a packet of 1500 bytes.
+    /// Returns the largest payload in bytes that fits into a packet of 1500 bytes.
     #[must_use]
     pub const fn default_length(group: IpAddr) -> u16 {
         match group {
@@ -55,7 +56,7 @@ impl Sync {
         }
     }
 
-    /// Both halves.
+    /// Returns the daemons of a director: one that sends and one that receives.
     pub(in crate::cluster) fn daemons(&self) -> [Daemon; 2] {
         [DaemonRole::Master, DaemonRole::Backup].map(|role| Daemon {
             role,

@@ -1,27 +1,28 @@
-//! What the cluster offers, and which of its machines serve it.
+//! Virtual services: what the cluster offers, and which of its nodes serve it.
 
 use std::net::IpAddr;
 
-use super::{Match, NodeName};
+use super::name::NodeName;
+use super::packet_match::Match;
 use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 
-/// A service of the cluster: the kernel's service, and its destinations by the names of machines.
+/// Describes a service of the cluster: the kernel's service, and its destinations by the names of nodes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualService {
-    /// What clients connect to, and how it is scheduled.
+    /// The kernel's service: what clients connect to, and how it is scheduled.
     pub service: Service,
-    /// What a firewall marks for a service by firewall mark; empty for any other.
+    /// The packets that a firewall marks for a service by firewall mark; empty for any other service.
     pub matches: Vec<Match>,
-    /// Weights are used when a destination is added and are then somebody else's, a health
-    /// checker's say: never a difference.
+    /// Whether weights apply only when a destination is added. Another program, such as a health checker,
+    /// sets them afterwards, and a different weight is never a difference.
     pub keep_weight: bool,
-    /// Who serves it, in the order in which they are added. (The kernel puts each new one at the
-    /// head of its list: the last one added is asked first.)
+    /// The destinations in the order in which they are added. (The kernel inserts each new one at the head
+    /// of its list: a scheduler visits the last one added first.)
     pub destinations: Vec<VirtualDestination>,
 }
 
 impl VirtualService {
-    /// A service that nobody serves yet.
+    /// Creates a service without destinations.
     #[must_use]
     pub const fn new(service: Service) -> Self {
         Self {
@@ -32,7 +33,7 @@ impl VirtualService {
         }
     }
 
-    /// Its virtual IP; none for a firewall mark.
+    /// Returns the service's virtual IP; `None` for a service by firewall mark.
     #[doc(alias = "VIP")]
     #[must_use]
     pub fn vip(&self) -> Option<IpAddr> {
@@ -42,13 +43,13 @@ impl VirtualService {
         }
     }
 
-    /// The addresses to which clients connect: its virtual IP, or those of its matches, each once in the
-    /// order of the file.
+    /// Returns the addresses to which clients connect: the virtual IP, or the addresses of the matches, each
+    /// once in the order of the file.
     #[must_use]
     pub fn vips(&self) -> Vec<IpAddr> {
         let mut vips = Vec::new();
-        let matches = self.matches.iter().map(|it| it.address.ip());
-        for vip in self.vip().into_iter().chain(matches) {
+        let marked = self.matches.iter().map(|packets| packets.address.ip());
+        for vip in self.vip().into_iter().chain(marked) {
             if !vips.contains(&vip) {
                 vips.push(vip);
             }
@@ -56,31 +57,39 @@ impl VirtualService {
         vips
     }
 
+    /// Returns the service's port; 0, which is every port, for a service by firewall mark.
     pub(in crate::cluster) fn port(&self) -> u16 {
         match self.service.id {
             ServiceId::Socket { address, .. } => address.port(),
             ServiceId::Fwmark { .. } => 0,
         }
     }
+
+    /// Returns whether any destination is masqueraded, so that its answers pass the director.
+    pub(in crate::cluster) fn is_masqueraded(&self) -> bool {
+        self.destinations
+            .iter()
+            .any(|destination| destination.forwarding == Forwarding::Masquerade)
+    }
 }
 
-/// A destination by its machine's name; its address follows from the machine's.
+/// Describes a destination by the name of its node, from which its address follows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualDestination {
-    /// A real server, or the director itself (a local node).
+    /// The name of a real server, or of the director itself (a local node).
     pub real_server: NodeName,
-    /// How packets reach it.
+    /// The forwarding method by which packets reach it.
     pub forwarding: Forwarding,
-    /// Another port than the service's; only masquerading can change it.
+    /// A port that differs from the service's, which only masquerading can rewrite.
     pub port: Option<u16>,
-    /// Another weight than the real server's.
+    /// A weight that differs from the real server's.
     pub weight: Option<Weight>,
-    /// When it counts as full.
+    /// The numbers of connections at which it counts as full, and as free again.
     pub thresholds: Thresholds,
 }
 
 impl VirtualDestination {
-    /// On the service's port, with the real server's weight and without thresholds.
+    /// Creates a destination with the service's port, the real server's weight and no thresholds.
     #[must_use]
     pub const fn new(real_server: NodeName, forwarding: Forwarding) -> Self {
         Self {

@@ -31,13 +31,16 @@ const DROPPED: [&str; 12] = [
     "lvs_sync_daemon_interface",
 ];
 
+const HEAD: &str = "\
+# keepalived for directors that lvsctl configures: VRRP alone. keepalived says which director is active;
+# lvsctl-notify (examples/keepalived-notify.sh of lvsctl) has lvsctl apply the file in that role.
+# DAEMON_ARGS=\"--vrrp\" in /etc/default/keepalived keeps keepalived out of IPVS.
+
+global_defs {
+";
+
 pub(super) fn reduced(nodes: &[Node], options: &Options) -> String {
-    let mut text = format!(
-        "# keepalived for directors that lvsctl configures: VRRP alone. keepalived says which director is\n\
-         # active; lvsctl-notify (examples/keepalived-notify.sh of lvsctl) has lvsctl apply the file in that role.\n\
-         # DAEMON_ARGS=\"--vrrp\" in /etc/default/keepalived keeps keepalived out of IPVS.\n\n\
-         global_defs {{\n"
-    );
+    let mut text = HEAD.to_owned();
     for node in nodes.iter().filter(|node| node.word(0) == "global_defs") {
         for child in node.children() {
             if GLOBAL.contains(&child.word(0)) {

@@ -1,17 +1,19 @@
-//! The part a machine plays.
+//! The kind of a node: director or real server.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// The part a machine plays, once and for all; which of two directors is active is its
+/// Says whether a node is a director or a real server.
+///
+/// The kind of a node never changes; which of two directors is active is its
 /// [`Role`](crate::cluster::Role).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeKind {
-    /// It carries the virtual IPs and spreads connections.
+    /// The node carries the virtual IPs and balances connections.
     Director,
-    /// It serves them.
+    /// The node serves connections that a director forwards to it.
     RealServer,
 }
 

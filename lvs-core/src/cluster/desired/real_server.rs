@@ -1,0 +1,17 @@
+//! What a real server needs, by whichever forwarding methods packets reach it.
+
+use super::state::DesiredState;
+use crate::cluster::model::{Cluster, NodeKind, RealServer};
+
+impl DesiredState {
+    pub(super) fn real_server(cluster: &Cluster, server: &RealServer) -> Self {
+        let mut state = Self::new(cluster, &server.name, NodeKind::RealServer);
+        state.own_addresses(&server.addresses);
+        state.receive_by_direct_routing(cluster);
+        state.receive_by_tunnel(cluster);
+        state.gateway(server.gateway, "the real server's default route");
+        state.answer_through_the_director(cluster, server);
+        state.answer_beside_the_tunnel(cluster, server.gateway);
+        state
+    }
+}

@@ -1,0 +1,73 @@
+//! A service with its destinations as the director's kernel must hold them.
+
+use super::state::Desired;
+use crate::cluster::model::{Cluster, VirtualDestination, VirtualService};
+use crate::error::InvalidValue;
+use crate::ipvs::{Destination, DestinationId, Service, Weight};
+use crate::scheduler::{Generation, ServiceModel};
+
+/// Holds a service with its destinations as the director's kernel must hold them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DesiredService {
+    /// The service.
+    pub service: Service,
+    /// Whether weights apply only when a destination is added.
+    pub keep_weight: bool,
+    /// The destinations in the order in which they are added; the reason is the real server's name.
+    pub destinations: Vec<Desired<Destination>>,
+    /// The drained destinations with the weight that they have otherwise: those of real servers that the
+    /// file drains, and those of a recorded drain, which may even be missing from `destinations`. Unlike
+    /// other weights, their weight 0 is applied with `keep_weight` too.
+    pub drained: Vec<Destination>,
+}
+
+impl DesiredService {
+    /// Returns a model of the service right after it was applied to a kernel of that generation: which
+    /// connection goes to which destination, computed without a kernel.
+    ///
+    /// # Errors
+    /// The scheduler is not one of the kernel's own.
+    pub fn model(&self, generation: Generation) -> Result<ServiceModel, InvalidValue> {
+        let destinations = self.destinations.iter().map(|desired| desired.value);
+        ServiceModel::built(self.service.clone(), destinations, generation)
+    }
+}
+
+impl Cluster {
+    pub(super) fn desired_service(&self, service: &VirtualService) -> DesiredService {
+        let mut desired = DesiredService {
+            service: service.service.clone(),
+            keep_weight: service.keep_weight,
+            destinations: Vec::new(),
+            drained: Vec::new(),
+        };
+        for destination in &service.destinations {
+            // Every destination has an address: a cluster without one is not valid.
+            let Some(mut value) = self.kernel_destination(service, destination) else {
+                continue;
+            };
+            if self.is_drained(destination) {
+                desired.drained.push(value);
+                value.weight = Weight::DRAIN;
+            }
+            desired
+                .destinations
+                .push(Desired::new(value, destination.real_server.as_str()));
+        }
+        desired
+    }
+
+    fn kernel_destination(
+        &self,
+        service: &VirtualService,
+        destination: &VirtualDestination,
+    ) -> Option<Destination> {
+        let address = self.real_ip(service, destination)?;
+        let port = destination.port.unwrap_or_else(|| service.port());
+        Some(Destination {
+            weight: self.weight(destination),
+            thresholds: destination.thresholds,
+            ..Destination::new(DestinationId::new(address, port), destination.forwarding)
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! The desired state of a node: the type, and the steps by which forwarding methods build it up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use super::addresses;
+use super::service::DesiredService;
+use crate::cluster::model::{Cluster, ClusterName, NodeKind, NodeName, Role};
+use crate::ipvs::{Daemon, Family, ServiceId, Timeouts};
+use crate::name::IfName;
+use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
+use crate::sysctl::SysctlKey;
+
+/// Holds a value that a node must have, and the reason that every plan shows for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Desired<T> {
+    /// The value.
+    pub value: T,
+    /// The reason.
+    pub why: String,
+}
+
+impl<T> Desired<T> {
+    pub(super) fn new(value: T, why: impl Into<String>) -> Self {
+        Self {
+            value,
+            why: why.into(),
+        }
+    }
+}
+
+/// Describes what one node must have: the desired side of a [`Plan`](crate::cluster::Plan).
+///
+/// [`Cluster::node`] computes it; everything that it does not name stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct DesiredState {
+    /// The cluster to which the node belongs.
+    pub cluster: ClusterName,
+    /// The node's name.
+    pub name: NodeName,
+    /// The node's kind.
+    pub kind: NodeKind,
+    /// The role of one of two directors; other nodes have none.
+    pub role: Option<Role>,
+    /// The devices that decapsulate what a director encapsulates.
+    pub tunnels: Vec<Desired<Tunnel>>,
+    /// The UDP ports whose packets are decapsulated.
+    pub listeners: Vec<Desired<GueListener>>,
+    /// The interfaces that must be up.
+    pub links: BTreeMap<IfName, Desired<()>>,
+    /// The sysctls by their exact key.
+    pub sysctls: BTreeMap<SysctlKey, Desired<String>>,
+    /// The addresses in the order in which they are added, virtual IPs among them.
+    pub addresses: Vec<Desired<Address>>,
+    /// The addresses that must be absent: those that the other director carries while this one is standby.
+    pub absent: Vec<Desired<Address>>,
+    /// The routes of the main table: host routes, then the default route.
+    pub routes: Vec<Desired<Route>>,
+    /// The routes that must be absent, with the same gateway: those that need absent addresses.
+    pub absent_routes: Vec<Desired<Route>>,
+    /// The timeouts of connections; 0 stays as it is in the kernel.
+    pub timeouts: Timeouts,
+    /// The daemons that send connections to another director and receive those of the other.
+    pub daemons: Vec<Desired<Daemon>>,
+    /// The services in the file's order; only a director has any.
+    pub services: Vec<DesiredService>,
+    /// The services of the file that must be absent, because the other director balances them already.
+    pub absent_services: BTreeSet<ServiceId>,
+    /// The rules by which a firewall has to mark packets, as a file for `nft -f`: shown, never applied.
+    pub nftables: Option<String>,
+    /// The cluster's virtual IPs, whether or not this node carries them.
+    pub virtual_ips: BTreeSet<IpAddr>,
+    /// The addresses that move with the active one of two directors, virtual IPs among them.
+    pub floating: BTreeSet<IpAddr>,
+    /// The notes of the plan: what no step does but the operator has to know.
+    pub notes: Vec<String>,
+}
+
+impl DesiredState {
+    /// Returns whether an address is one of the cluster's virtual IPs.
+    #[must_use]
+    pub fn is_virtual(&self, address: &AddressId) -> bool {
+        self.virtual_ips.contains(&address.network.addr())
+    }
+
+    /// Returns whether an address attracts traffic: it is virtual, or it floats. Such an address is added
+    /// after everything behind it, and removed first.
+    #[must_use]
+    pub fn attracts_traffic(&self, address: &AddressId) -> bool {
+        self.is_virtual(address) || self.floating.contains(&address.network.addr())
+    }
+
+    /// Returns whether the state says anything about an address: that it must be present, or absent.
+    pub(in crate::cluster) fn names_address(&self, id: &AddressId) -> bool {
+        self.addresses
+            .iter()
+            .chain(&self.absent)
+            .any(|desired| desired.value.id == *id)
+    }
+
+    /// Returns whether the state says anything about a route: that it must be present, or absent.
+    pub(in crate::cluster) fn names_route(&self, id: &RouteId) -> bool {
+        self.routes
+            .iter()
+            .chain(&self.absent_routes)
+            .any(|desired| desired.value.id == *id)
+    }
+
+    /// Returns whether the state says anything about a service: that it must be present, or absent.
+    pub(in crate::cluster) fn names_service(&self, id: &ServiceId) -> bool {
+        self.absent_services.contains(id)
+            || self
+                .services
+                .iter()
+                .any(|desired| desired.service.id == *id)
+    }
+
+    /// Creates a state that says nothing yet.
+    pub(super) fn new(cluster: &Cluster, name: &NodeName, kind: NodeKind) -> Self {
+        Self {
+            cluster: cluster.name().clone(),
+            name: name.clone(),
+            kind,
+            role: None,
+            tunnels: Vec::new(),
+            listeners: Vec::new(),
+            links: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            addresses: Vec::new(),
+            absent: Vec::new(),
+            routes: Vec::new(),
+            absent_routes: Vec::new(),
+            timeouts: Timeouts::default(),
+            services: Vec::new(),
+            absent_services: BTreeSet::new(),
+            daemons: Vec::new(),
+            nftables: None,
+            virtual_ips: cluster.virtual_ips(),
+            floating: BTreeSet::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds the addresses that the file names, and their interfaces.
+    pub(super) fn own_addresses(&mut self, own: &[Address]) {
+        for address in own {
+            let network = address.id.network;
+            self.link(
+                address.id.interface.clone(),
+                format!("it carries {network}"),
+            );
+            let is_virtual = self.is_virtual(&address.id);
+            let floats = self.floating.contains(&network.addr());
+            let own = addresses::own(address, is_virtual);
+            let why = match (is_virtual, floats) {
+                (true, _) => "clients connect to this virtual IP",
+                (false, true) => "it moves with the active director",
+                (false, false) => "named in the file",
+            };
+            match floats {
+                true => self.floating_address(own, why),
+                false => self.addresses.push(Desired::new(own, why)),
+            }
+        }
+    }
+
+    /// Adds an address that only the active director carries.
+    ///
+    /// There is no duplicate address detection: the other director may still carry the address, and that must
+    /// not stop a takeover.
+    fn floating_address(&mut self, address: Address, why: &str) {
+        let address = Address {
+            no_dad: address.id.network.addr().is_ipv6(),
+            ..address
+        };
+        match self.role {
+            Some(Role::Standby) => self.absent.push(Desired::new(
+                address,
+                "only the active director may carry it",
+            )),
+            _ => self.addresses.push(Desired::new(address, why)),
+        }
+    }
+
+    /// Adds a virtual IP and its host route on an interface, as a node needs them that does not balance it.
+    pub(super) fn virtual_ip(
+        &mut self,
+        vip: IpAddr,
+        interface: &IfName,
+        label: Option<String>,
+        why: &str,
+        route_why: &str,
+    ) {
+        let address = Address {
+            label,
+            ..addresses::virtual_on(interface.clone(), vip)
+        };
+        self.addresses.push(Desired::new(address, why));
+        let route = addresses::host_route(vip, interface.clone());
+        self.routes.push(Desired::new(route, route_why));
+    }
+
+    pub(super) fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {
+        if self.tunnels.iter().all(|desired| desired.value != tunnel) {
+            self.tunnels.push(Desired::new(tunnel, why));
+        }
+    }
+
+    pub(super) fn listener(&mut self, listener: GueListener, why: &str) {
+        if self
+            .listeners
+            .iter()
+            .all(|desired| desired.value != listener)
+        {
+            self.listeners.push(Desired::new(listener, why));
+        }
+    }
+
+    pub(super) fn link(&mut self, interface: IfName, why: impl Into<String>) {
+        self.links
+            .entry(interface)
+            .or_insert_with(|| Desired::new((), why));
+    }
+
+    pub(in crate::cluster) fn sysctl(
+        &mut self,
+        key: SysctlKey,
+        value: impl fmt::Display,
+        why: &str,
+    ) {
+        self.sysctls
+            .insert(key, Desired::new(value.to_string(), why));
+    }
+
+    /// Adds the default route that the file names; on a standby whose own addresses do not reach the gateway,
+    /// as a route that must be absent.
+    pub(super) fn gateway(&mut self, gateway: Option<IpAddr>, why: &str) {
+        let Some(gateway) = gateway else {
+            return;
+        };
+        let is_near = self
+            .addresses
+            .iter()
+            .any(|desired| desired.value.id.network.contains(&gateway));
+        match is_near || self.absent.is_empty() {
+            true => self.default_route(gateway, why),
+            false => self.absent_routes.push(Desired::new(
+                addresses::default_route(gateway),
+                "it is added together with the floating addresses",
+            )),
+        }
+    }
+
+    /// Adds the default route through the interface that the file has on the gateway's network: without one
+    /// the kernel would choose another interface that is still on that network, and the route would be removed
+    /// together with that interface's address.
+    pub(super) fn default_route(&mut self, gateway: IpAddr, why: &str) {
+        let nearest = self
+            .addresses
+            .iter()
+            .map(|desired| &desired.value.id)
+            .filter(|id| id.network.contains(&gateway))
+            .rev()
+            .max_by_key(|id| id.network.prefix_len());
+        let route = Route {
+            interface: nearest.map(|id| id.interface.clone()),
+            ..addresses::default_route(gateway)
+        };
+        self.routes.push(Desired::new(route, why));
+    }
+
+    pub(super) fn default_route_of(&mut self, family: Family) -> Option<&mut Desired<Route>> {
+        self.routes.iter_mut().find(|desired| {
+            let id = &desired.value.id;
+            id.is_default() && family == id.destination.addr().into()
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! Who serves what: the destinations of a node, real IPs, and the way back of masqueraded answers.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::cluster::Cluster;
+use super::director::Director;
+use super::name::NodeName;
+use super::real_server::RealServer;
+use super::virtual_service::{VirtualDestination, VirtualService};
+use crate::ipvs::{Family, Forwarding, Weight};
+use crate::name::IfName;
+
+impl Cluster {
+    /// Returns the address by which the director reaches a destination of a service (RIP).
+    ///
+    /// It is the first address of the service's family that the destination's node has. Only a tunnel may use
+    /// an address of the other family, where the node has no other. A node that has neither has none.
+    #[doc(alias = "RIP")]
+    #[must_use]
+    pub fn real_ip(
+        &self,
+        service: &VirtualService,
+        destination: &VirtualDestination,
+    ) -> Option<IpAddr> {
+        let address = |family| match self.real_server(&destination.real_server) {
+            Some(server) => server.real_ip(family),
+            None => self.local_ip(&destination.real_server, family),
+        };
+        let family = service.service.id.family();
+        let is_tunnelled = destination.forwarding.is_tunnel();
+        address(family).or_else(|| is_tunnelled.then(|| address(family.other())).flatten())
+    }
+
+    /// Returns the address of a director that serves its own service, or the other director's.
+    ///
+    /// It is an address of its own rather than a virtual one, where it has any. One of two directors must
+    /// have one, because it is a real server of the other director too.
+    fn local_ip(&self, name: &NodeName, family: Family) -> Option<IpAddr> {
+        let director = self.director(name.as_str())?;
+        let vips = self.virtual_ips();
+        let of_family = || {
+            director
+                .addresses
+                .iter()
+                .filter(|address| Family::from(address.id.network.addr()) == family)
+        };
+        of_family()
+            .find(|address| {
+                !vips.contains(&address.id.network.addr()) && !director.is_floating(address)
+            })
+            .or_else(|| of_family().next().filter(|_| !self.is_paired()))
+            .map(|address| address.id.network.addr())
+    }
+
+    /// Returns the destinations that name a node, each with its service, in the order of the file.
+    pub(crate) fn served_by<'a>(
+        &'a self,
+        name: &'a NodeName,
+    ) -> impl Iterator<Item = (&'a VirtualService, &'a VirtualDestination)> {
+        self.services.iter().flat_map(move |service| {
+            service
+                .destinations
+                .iter()
+                .filter(move |destination| destination.real_server == *name)
+                .map(move |destination| (service, destination))
+        })
+    }
+
+    /// Returns the families of the services that reach a node by certain forwarding methods.
+    pub(crate) fn families_served_by(
+        &self,
+        name: &NodeName,
+        is_wanted: fn(Forwarding) -> bool,
+    ) -> BTreeSet<Family> {
+        self.served_by(name)
+            .filter(|(_, destination)| is_wanted(destination.forwarding))
+            .map(|(service, _)| service.service.id.family())
+            .collect()
+    }
+
+    /// Returns the families in which a node is masqueraded.
+    pub(crate) fn masqueraded(&self, name: &NodeName) -> BTreeSet<Family> {
+        self.families_served_by(name, |method| method == Forwarding::Masquerade)
+    }
+
+    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own (not
+    /// virtual) addresses on the real server's networks; of two directors those that float.
+    pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
+        let vips = self.virtual_ips();
+        let gateways: BTreeSet<IpAddr> = self
+            .directors
+            .iter()
+            .flat_map(|director| {
+                director
+                    .addresses
+                    .iter()
+                    .filter(|address| !self.is_paired() || director.is_floating(address))
+            })
+            .map(|address| address.id.network.addr())
+            .filter(|ip| !vips.contains(ip) && Family::from(*ip) == family)
+            .filter(|ip| {
+                server
+                    .addresses
+                    .iter()
+                    .any(|address| address.id.network.contains(ip))
+            })
+            .collect();
+        gateways.into_iter().collect()
+    }
+
+    /// Returns the director's interfaces on a network of a masqueraded real server, where its answers arrive.
+    pub(crate) fn interfaces_facing_masqueraded<'a>(
+        &self,
+        director: &'a Director,
+        family: Family,
+    ) -> BTreeSet<&'a IfName> {
+        let rips: Vec<IpAddr> = self
+            .real_servers
+            .iter()
+            .filter(|server| self.masqueraded(&server.name).contains(&family))
+            .filter_map(|server| server.real_ip(family))
+            .collect();
+        director
+            .addresses
+            .iter()
+            .filter(|address| rips.iter().any(|rip| address.id.network.contains(rip)))
+            .map(|address| &address.id.interface)
+            .collect()
+    }
+
+    /// Returns the weight of a destination, whether or not its real server is drained.
+    pub(crate) fn weight(&self, destination: &VirtualDestination) -> Weight {
+        destination.weight.unwrap_or_else(|| {
+            self.real_server(&destination.real_server)
+                .map_or_else(Weight::default, |server| server.weight)
+        })
+    }
+
+    /// Returns whether the file drains a destination's real server, so that its weight is 0.
+    pub(crate) fn is_drained(&self, destination: &VirtualDestination) -> bool {
+        self.real_server(&destination.real_server)
+            .is_some_and(|server| server.drain)
+    }
+}
