@@ -8,7 +8,8 @@ impl Service {
     /// Describes everything but the identity: `sh sh-port persistent 300s /24`.
     pub(crate) fn describe(&self) -> String {
         let mut words = vec![self.scheduler.to_string()];
-        words.extend(self.scheduler_flags().into_iter().map(str::to_owned));
+        let flags = self.flags.words_of(&self.scheduler);
+        words.extend(flags.into_iter().map(str::to_owned));
         if self.flags.contains(ServiceFlags::ONE_PACKET) {
             words.push("one-packet".to_owned());
         }
