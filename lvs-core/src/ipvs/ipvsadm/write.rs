@@ -208,7 +208,7 @@ impl LineWriter {
     }
 
     fn flags(&mut self, service: &Service) {
-        let mut words = service.flags.words_of(&service.scheduler);
+        let mut words = service.scheduler_flags();
         if words.is_empty() && self.form != Form::Lossless {
             return;
         }
