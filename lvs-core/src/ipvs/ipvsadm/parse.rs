@@ -6,7 +6,6 @@ use std::str::FromStr;
 use super::error::{Parsed, Problem, RuleError};
 use super::line::Line;
 use super::option::Verb;
-use crate::ipvs::editor::Editor;
 use crate::ipvs::{Command, Configuration};
 
 /// Is a line of a text, as the command that it stands for.
@@ -101,7 +100,7 @@ impl Rules {
     /// As [`configuration`](Self::configuration), for the table and the lines above, which are then
     /// applied.
     pub fn apply_to(&self, table: &mut Configuration) -> Result<(), RuleError> {
-        let mut editor = Editor::new(table);
+        let mut editor = table.editor();
         for Rule { line, command } in &self.rules {
             editor
                 .apply(command)
