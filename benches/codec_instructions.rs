@@ -1,7 +1,6 @@
-//! Instructions to encode and to decode one message: the same on every run, however busy the machine.
+//! Instructions to encode and to decode one message: the same on every run, even on a busy host.
 //!
-//! Runs itself under valgrind (which must be there), once with nothing to do and once with a
-//! thousand messages.
+//! It runs itself under valgrind (which must be installed), once without messages and once with a thousand.
 
 use std::env;
 use std::error::Error;
@@ -27,13 +26,15 @@ fn main() -> Result<()> {
 }
 
 fn find(name: &str) -> Result<IpvsMessage> {
-    let found = messages().into_iter().find(|(other, _)| *other == name);
-    let (_, message) = found.ok_or_else(|| format!("there is no message {name}"))?;
+    let (_, message) = messages()
+        .into_iter()
+        .find(|(other, _)| *other == name)
+        .ok_or_else(|| format!("there is no message {name}"))?;
     Ok(message)
 }
 
 fn encode(message: &IpvsMessage, times: u64) {
-    // Always one, so that the buffer is made before anything is counted.
+    // Always one, so that the buffer is allocated before the counted messages.
     let mut buffer = encoded(message);
     for _ in 0..times {
         buffer.clear();
@@ -68,16 +69,16 @@ fn per_message(verb: &str, name: &str) -> Result<u64> {
     Ok(busy.saturating_sub(idle) / MESSAGES)
 }
 
-/// Valgrind's last words are `Collected : 123456`.
+/// Returns the number of instructions from valgrind's last line, `Collected : 123456`.
 fn count(arguments: &[&str]) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     let output = valgrind.arg(env::current_exe()?).args(arguments).output()?;
     let words = String::from_utf8_lossy(&output.stderr);
-    let number = words
+    match words
         .lines()
-        .find_map(|line| line.split_once("Collected : "));
-    match number {
+        .find_map(|line| line.split_once("Collected : "))
+    {
         Some((_, number)) => Ok(number.trim().parse()?),
         None => Err(format!("valgrind counted nothing: {words}").into()),
     }

@@ -4,7 +4,7 @@
 //! cargo bench -p lvs-benches --bench ipvs_speed           # whole tables, against ipvsadm, in a guest
 //! cargo bench -p lvs-benches --bench codec                # nanoseconds a message
 //! cargo bench -p lvs-benches --bench codec_instructions   # instructions a message, by valgrind
-//! cargo test -p lvs-benches                               # that the codec does not allocate
+//! cargo test -p lvs-benches                               # checks that the codec does not allocate
 //! ```
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,7 +15,7 @@ use lvs_core::ipvs::{
     ServiceId, ServiceStatus, Stats,
 };
 
-/// The messages that are measured, with their names: requests, and replies with their counters.
+/// Returns the measured messages with their names: requests, and replies with their counters.
 #[must_use]
 pub fn messages() -> Vec<(&'static str, IpvsMessage)> {
     let address = (Ipv4Addr::new(172, 16, 5, 11), 80);
@@ -62,7 +62,7 @@ fn stats() -> Stats {
     }
 }
 
-/// The bytes of a message: what the decoder is given.
+/// Returns the bytes of a message, the input of the decoder.
 #[must_use]
 pub fn encoded(message: &IpvsMessage) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -1,10 +1,10 @@
-//! What planning costs: `cargo bench -p lvs-benches --bench plan`.
+//! The cost of planning: `cargo bench -p lvs-benches --bench plan`.
 //!
-//! 1,000 services with 50 destinations each, against a table that is equal, take less than 30 ms; and it
+//! A plan of 1,000 services with 50 destinations each, against an equal table, takes less than 30 ms; and it
 //! is linear: ten times the destinations take ten times as long.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
-#![allow(clippy::unwrap_used, reason = "nothing here comes from outside")]
+#![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
@@ -18,7 +18,8 @@ use lvs_core::cluster::{
 use lvs_core::ipvs::{Forwarding, SchedulerName, Service, ServiceId};
 use lvs_core::net::{Address, IpNet};
 
-/// Services and destinations of each: 10^3 to 10^5 in all, and few services with many.
+/// The numbers of services and of destinations of each: 10^3 to 10^5 in all, and few services with many
+/// destinations.
 const SIZES: [(u32, u32); 6] = [
     (20, 50),
     (200, 50),
@@ -51,9 +52,10 @@ fn director(services: u32, destinations: u32) -> DesiredState {
     let service = |number: u32| {
         let id = ServiceId::tcp((vip, u16::try_from(1 + number).unwrap()).into());
         let mut service = VirtualService::new(Service::new(id, SchedulerName::WRR));
-        let names = servers.iter().map(|server| server.name.clone());
-        let to = |name| VirtualDestination::new(name, Forwarding::Masquerade);
-        service.destinations = names.map(to).collect();
+        service.destinations = servers
+            .iter()
+            .map(|server| VirtualDestination::new(server.name.clone(), Forwarding::Masquerade))
+            .collect();
         service
     };
     let services = (0..services).map(service).collect();
@@ -61,7 +63,7 @@ fn director(services: u32, destinations: u32) -> DesiredState {
     cluster.unwrap().node("director").unwrap()
 }
 
-/// A machine on which nothing has been done.
+/// Returns the state of an unconfigured node.
 fn fresh(node: &DesiredState) -> Observed {
     Observed {
         links: node.links.keys().map(|name| (name.clone(), true)).collect(),

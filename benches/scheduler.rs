@@ -1,7 +1,7 @@
-//! What a pick costs: `cargo bench -p lvs-benches --bench scheduler`.
+//! The cost of a pick: `cargo bench -p lvs-benches --bench scheduler`.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
-#![allow(clippy::unwrap_used, reason = "nothing here comes from outside")]
+#![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 
 use std::hint::black_box;
 
@@ -16,7 +16,7 @@ use weighted_rs::Weight as _;
 
 const SERVERS: [u32; 4] = [2, 10, 100, 1000];
 
-/// Weights from 1 to 50, without a pattern that would suit anybody.
+/// Returns weights from 1 to 50, without a pattern that would favour a scheduler.
 fn weights(count: u32) -> impl Iterator<Item = u32> {
     (0..count).map(|number| number.wrapping_mul(2_654_435_761) % 50 + 1)
 }
@@ -27,14 +27,14 @@ fn servers(count: u32) -> Vec<Server> {
         let mut destination = Destination::new(id.parse().unwrap(), Forwarding::DirectRouting);
         destination.weight = Weight::new(weight).unwrap();
         let mut server = Server::new(destination);
-        // Some load, for those who look at it.
+        // Some load, for the schedulers that use it.
         (server.active, server.inactive) = (number % 7, number % 13);
         server
     };
     weights(count).zip(0..).map(server).collect()
 }
 
-/// Arrivals of 256 clients.
+/// Returns arrivals of 256 clients.
 fn arrivals() -> Vec<Arrival> {
     let clients = Clients::new([10, 0, 0, 1].into(), 256).unwrap();
     let target = ([172, 16, 5, 11], 80).into();
@@ -52,7 +52,7 @@ fn model(name: &SchedulerName, servers: &[Server]) -> Box<dyn Scheduler> {
     model
 }
 
-/// Nanoseconds a pick, for each scheduler among 2 to 1000 servers.
+/// Measures a pick, for each scheduler among 2 to 1000 servers.
 fn pick(criterion: &mut Criterion) {
     for name in SchedulerName::KNOWN {
         let mut group = criterion.benchmark_group(format!("pick/{name}"));
@@ -70,7 +70,7 @@ fn pick(criterion: &mut Criterion) {
     }
 }
 
-/// What a scheduler does when the list of 1000 servers has changed.
+/// Measures the reaction of a scheduler to a change in a list of 1000 servers.
 fn rebuild(criterion: &mut Criterion) {
     let servers = servers(1000);
     let mut group = criterion.benchmark_group("rebuild of 1000");
@@ -82,7 +82,7 @@ fn rebuild(criterion: &mut Criterion) {
     }
 }
 
-/// Weighted round robin side by side with other crates.
+/// Measures weighted round robin side by side with other crates.
 fn round_robins(criterion: &mut Criterion) {
     for count in SERVERS {
         let mut group = criterion.benchmark_group(format!("weighted round robin of {count}"));
@@ -115,9 +115,11 @@ fn weighted_rs(group: &mut BenchmarkGroup<'_, WallTime>, count: u32) {
 }
 
 fn rsbalancer(group: &mut BenchmarkGroup<'_, WallTime>, count: u32) {
-    let nodes = weights(count).zip(0_u32..);
-    let nodes = nodes.map(|(weight, number)| rsbalancer::Node::new(number, weight as _));
-    let mut balancer = rsbalancer::weighted_round_robin(nodes.collect());
+    let nodes = weights(count)
+        .zip(0_u32..)
+        .map(|(weight, number)| rsbalancer::Node::new(number, weight as _))
+        .collect();
+    let mut balancer = rsbalancer::weighted_round_robin(nodes);
     group.bench_function("rsbalancer", |bencher| {
         bencher.iter(|| balancer.next_id().copied());
     });

@@ -1,8 +1,9 @@
 //! LVS by direct routing on a real kernel, without root: `cargo run --example dr_cluster`.
 //!
-//! Builds the machines of `dr.toml` and the router as network namespaces, applies the file to each machine and
-//! lets a client behind the router fetch a page twenty times: eight and twelve, as the weights 2 and 3 say.
-//! Then it shows what the ARP switches on the real servers are for, by taking them away on one of them.
+//! Builds the nodes of `dr.toml` and the router as network namespaces, applies the file to each node and lets
+//! a client behind the router fetch a page twenty times: the servers answer eight and twelve requests, as
+//! their weights 2 and 3 demand. Then it resets the ARP sysctls on one of the real servers to show their
+//! purpose.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -21,8 +22,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 5, 11);
 const REQUESTS: usize = 20;
 
-/// The one that is going to answer for what is not its own.
-const CARELESS: &str = "realserver2";
+/// The real server whose ARP sysctls are reset.
+const UNPROTECTED: &str = "realserver2";
 
 fn main() -> ExitCode {
     lvs_lab::example(run)
@@ -37,7 +38,7 @@ fn run() -> Result<()> {
     lab.wait_for_servers()?;
     let owners = owners(&lab, &cluster)?;
     println!(
-        "who has {VIP}? asks the router; {} answers\n",
+        "the router asks who has {VIP}; {} answers\n",
         owners.join(", ")
     );
     expect(&owners, &["director"])?;
@@ -49,17 +50,17 @@ fn run() -> Result<()> {
         let count = answers.of(name);
         println!("{name} answered {count} of {REQUESTS}");
         if count != expected {
-            return Err(format!("its weight says {expected}").into());
+            return Err(format!("by its weight it should be {expected}").into());
         }
     }
-    be_careless(&lab, &cluster, service)
+    reset_arp_sysctls(&lab, &cluster, service)
 }
 
-/// What happens without the ARP ipvs_sysctls: the real server answers for the virtual IP on its `lo` as well, and
-/// whoever is faster gets all connections of a neighbour.
-fn be_careless(lab: &Lab, cluster: &Cluster, service: &ServiceId) -> Result<()> {
-    println!("\nNow {CARELESS} loses arp_ignore and arp_announce.");
-    lab.node(CARELESS)?.run(|host| {
+/// Resets the ARP sysctls of a real server, which then answers for the virtual IP on its `lo` as well: the
+/// faster of the two hosts gets all connections of a neighbour.
+fn reset_arp_sysctls(lab: &Lab, cluster: &Cluster, service: &ServiceId) -> Result<()> {
+    println!("\nNow arp_ignore and arp_announce are reset on {UNPROTECTED}.");
+    lab.node(UNPROTECTED)?.run(|host| {
         for conf in [Conf::All, Conf::Interface(IfName::LO)] {
             host.sysctl().write(&SysctlKey::arp_ignore(&conf), "0")?;
             host.sysctl().write(&SysctlKey::arp_announce(&conf), "0")?;
@@ -68,52 +69,52 @@ fn be_careless(lab: &Lab, cluster: &Cluster, service: &ServiceId) -> Result<()> 
     })??;
     let mut owners = owners(lab, cluster)?;
     println!(
-        "who has {VIP}? asks the router; {} answer\n",
+        "the router asks who has {VIP}; {} answer\n",
         owners.join(", ")
     );
     owners.sort();
-    expect(&owners, &["director", CARELESS])?;
+    expect(&owners, &["director", UNPROTECTED])?;
 
     let before = connections(lab, service)?;
-    let forget = |_: &mut Host| run_tool("ip", &["neigh", "flush", "dev", "eth0"]);
+    let flush = |_: &mut Host| run_tool("ip", &["neigh", "flush", "dev", "eth0"]);
     let router = lab.network().router().ok_or("no router")?;
-    router.run(forget)??;
+    router.run(flush)??;
     let answers = lab.ask(service, REQUESTS)?;
     let scheduled = connections(lab, service)? - before;
-    println!("{answers}\nof {REQUESTS} requests the director saw {scheduled}");
-    if scheduled == 0 && answers.of(CARELESS) == REQUESTS {
-        println!("{CARELESS} was the faster to answer: no balancing, and weights mean nothing");
+    println!("{answers}\nof {REQUESTS} requests the director received {scheduled}");
+    if scheduled == 0 && answers.of(UNPROTECTED) == REQUESTS {
+        println!(
+            "{UNPROTECTED} was the faster to answer: no balancing, and weights have no effect"
+        );
     }
     Ok(())
 }
 
-/// The names of the machines that answer for the virtual IP, the fastest first.
+/// Returns the names of the nodes that answer for the virtual IP, the fastest first.
 fn owners(lab: &Lab, cluster: &Cluster) -> Result<Vec<String>> {
     let lan: IfName = "eth0".parse()?;
-    let mut machines: BTreeMap<MacAddress, String> = BTreeMap::new();
+    let mut names: BTreeMap<MacAddress, String> = BTreeMap::new();
     for name in cluster.node_names() {
         let link = lab
             .node(name.as_str())?
             .run(|host| host.net().link(&lan))??;
-        machines.extend(link.mac.map(|mac| (mac, name.to_string())));
+        names.extend(link.mac.map(|mac| (mac, name.to_string())));
     }
     let router = lab.network().router().ok_or("no router")?;
     let answers = router.run(|_| arp::probe(&lan, VIP, Duration::from_millis(300)))??;
-    let named = |mac: &MacAddress| {
-        machines
-            .get(mac)
-            .cloned()
-            .unwrap_or_else(|| mac.to_string())
-    };
-    Ok(answers.iter().map(named).collect())
+    let name = |mac: &MacAddress| names.get(mac).cloned().unwrap_or_else(|| mac.to_string());
+    Ok(answers.iter().map(name).collect())
 }
 
-/// All connections of a service that the director knows of, past ones too: it remembers them for two minutes.
+/// Returns the number of connections of a service that the director knows, including ended ones of the last
+/// two minutes.
 fn connections(lab: &Lab, service: &ServiceId) -> Result<u32> {
     let director = lab.node("director")?;
     let destinations = director.run(|host| host.ipvs()?.destinations(service))??;
-    let counts = destinations.iter().map(|d| d.active + d.inactive);
-    Ok(counts.sum())
+    Ok(destinations
+        .iter()
+        .map(|status| status.active + status.inactive)
+        .sum())
 }
 
 fn table(lab: &Lab) -> Result<String> {

@@ -1,10 +1,10 @@
 //! A director dies on a real kernel, without root: `cargo run --example failover`.
 //!
-//! Builds the machines of `two_directors.toml`. Debian's keepalived runs on both directors by `keepalived.conf`
-//! and calls lvsctl by `keepalived-notify.sh`: nothing else configures them. A client begins requests all the time and another one
-//! keeps its connection; then the active director dies as by a power failure, comes back to stand by, and
-//! keepalived is ended on the other one, as before maintenance. Succeeds if both times no request failed that
-//! began 2 s later or more, and if the connection lived on.
+//! Builds the nodes of `two_directors.toml`. Debian's keepalived runs on both directors with
+//! `keepalived.conf` and calls lvsctl by `keepalived-notify.sh`; they have no other configuration. A client
+//! starts requests steadily and another one keeps its connection; then the active director dies as by a power
+//! failure and returns to stand by, and keepalived is ended on the other one, as before maintenance. It
+//! succeeds if both times no request failed that started 2 s later or more, and if the connection survived.
 
 use std::env;
 use std::error::Error;
@@ -16,7 +16,7 @@ use lvs_lab::{Files, Pair, Takeover};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    // Process 1 is the one in the guest, where nothing is built.
+    // Process 1 runs in the guest, where no program is built.
     if process::id() != 1
         && let Err(error) = build_lvsctl()
     {
@@ -33,13 +33,16 @@ fn run() -> Result<()> {
         notify: include_str!("keepalived-notify.sh"),
     };
     let mut pair = Pair::new(files, &lvsctl()?)?;
-    println!("{} is active, and dies", pair.wait_for_active()?);
+    println!("{} is active and dies", pair.wait_for_active()?);
     let seen = Takeover::watch(&mut pair, Pair::kill)?;
     judge(&seen)?;
 
     pair.start(&seen.before)?;
     let active = pair.wait_for_active()?;
-    println!("{} is back; keepalived on {active} is ended", seen.before);
+    println!(
+        "{} has returned; keepalived on {active} is ended",
+        seen.before
+    );
     judge(&Takeover::watch(&mut pair, Pair::end)?)
 }
 
@@ -47,11 +50,11 @@ fn judge(seen: &Takeover) -> Result<()> {
     println!("{seen}");
     match seen.late.failed {
         0 => Ok(()),
-        failed => Err(format!("{failed} requests failed that began 2 s later or more").into()),
+        failed => Err(format!("{failed} requests failed that started 2 s later or more").into()),
     }
 }
 
-/// Cargo builds what an example is made of, and no programs of other packages.
+/// Builds lvsctl: cargo builds the libraries of an example, but no programs of other packages.
 fn build_lvsctl() -> Result<()> {
     let lvsctl = lvsctl()?;
     let profile = lvsctl.parent().ok_or("no directory of this program")?;
@@ -78,7 +81,7 @@ fn build_lvsctl() -> Result<()> {
     }
 }
 
-/// `target/debug/lvsctl`, seen from `target/debug/examples/failover`.
+/// Returns `target/debug/lvsctl`, relative to `target/debug/examples/failover`.
 fn lvsctl() -> Result<PathBuf> {
     let own = env::current_exe()?;
     let directory = own

@@ -1,8 +1,8 @@
 //! LVS over IPv6 on a real kernel, without root: `cargo run --example ipv6_cluster`.
 //!
-//! Builds the machines of `ipv6.toml` and the router between their networks, applies the file to each machine
-//! and lets a client fetch a page twelve times: from two real servers by direct routing, from a third one by
-//! tunnel. Succeeds if each answered four times.
+//! Builds the nodes of `ipv6.toml` and the router between their networks, applies the file to each node and
+//! lets a client fetch a page twelve times: from two real servers by direct routing, from a third one by
+//! tunnel. It succeeds if each answered four times.
 
 use std::error::Error;
 use std::process::ExitCode;

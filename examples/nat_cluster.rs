@@ -1,7 +1,7 @@
 //! LVS by masquerading on a real kernel, without root: `cargo run --example nat_cluster`.
 //!
-//! Builds the machines of `nat.toml` as network namespaces, applies the file to each of them, lets a client
-//! fetch a page ten times and shows who answered. Succeeds if both servers answered five times.
+//! Builds the nodes of `nat.toml` as network namespaces, applies the file to each of them, lets a client
+//! fetch a page ten times and shows which server answered. It succeeds if both servers answered five times.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -20,10 +20,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     let cluster = Cluster::from_toml(include_str!("nat.toml"))?;
     let lab = Lab::new(&cluster, 1)?;
 
-    for stage in cluster.rollout(None) {
-        let state = cluster.node(stage.node.as_str()).ok_or("no such node")?;
+    for step in cluster.rollout(None) {
+        let state = cluster.node(step.node.as_str()).ok_or("no such node")?;
         let apply = |host: &mut _| state.apply(host, PlanOptions::default(), &mut |_| {});
-        let plan = lab.node(stage.node.as_str())?.run(apply)??;
+        let plan = lab.node(step.node.as_str())?.run(apply)??;
         println!("{plan}");
     }
     lab.wait_for_servers()?;

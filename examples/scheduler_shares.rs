@@ -1,7 +1,9 @@
-//! All schedulers on one workload, as a table and as a picture: `cargo run --example scheduler_shares [FILE.svg]`.
+//! All schedulers on one workload, as a table and as a picture: `cargo run --example scheduler_shares
+//! [FILE.svg]`.
 //!
-//! Four servers with the weights 5, 10, 20 and 40; 20000 TCP connections, one a second, each of which lasts
-//! a minute, so that about 60 are open at any time. No kernel is asked: these are the models of `lvs_core::scheduler`.
+//! Four servers have the weights 5, 10, 20 and 40; there are 20000 TCP connections, one a second, each of
+//! which lasts a minute, so that about 60 are open at any time. No kernel is needed: these are the models of
+//! `lvs_core::scheduler`.
 
 use std::env;
 use std::error::Error;
@@ -17,7 +19,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const WEIGHTS: [u32; 4] = [5, 10, 20, 40];
-/// Told apart by people with any kind of colour vision (Okabe and Ito).
+/// Colours that are distinct with any kind of colour vision (Okabe and Ito).
 const COLOURS: [RGBColor; 4] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
@@ -33,13 +35,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let results = results?;
     print_table(&results);
 
-    let picture = env::args_os().nth(1).map(PathBuf::from);
-    let picture = picture.unwrap_or_else(|| "target/scheduler_shares.svg".into());
+    let picture = env::args_os()
+        .nth(1)
+        .map_or_else(|| "target/scheduler_shares.svg".into(), PathBuf::from);
     if let Some(directory) = picture.parent() {
         fs::create_dir_all(directory)?;
     }
     draw(&picture, &results)?;
-    println!("\nThe same as a picture: {}", picture.display());
+    println!("\nthe same as a picture: {}", picture.display());
     Ok(())
 }
 
@@ -94,7 +97,7 @@ const LEFT: i32 = 90;
 const WIDTH: i32 = 720;
 const TOP: i32 = 104;
 
-/// A bar for each scheduler, and dashed lines where weights would have them divided.
+/// Draws a bar for each scheduler, and dashed lines at the shares of the weights.
 fn draw(picture: &PathBuf, results: &[(SchedulerName, Simulation)]) -> Result<(), Box<dyn Error>> {
     let height = TOP + ROW * results.len() as i32 + 24;
     let size = ((LEFT + WIDTH + 100) as u32, height as u32);
@@ -114,7 +117,7 @@ fn draw(picture: &PathBuf, results: &[(SchedulerName, Simulation)]) -> Result<()
 fn draw_heading(canvas: &Canvas<'_>) -> Result<(), Box<dyn Error>> {
     let black = style(15, HPos::Left, &BLACK);
     canvas.draw_text(
-        "Who gets the connections",
+        "Shares of the connections",
         &style(22, HPos::Left, &BLACK),
         (LEFT, 26),
     )?;

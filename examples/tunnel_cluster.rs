@@ -1,8 +1,8 @@
 //! LVS by tunnelling on a real kernel, without root: `cargo run --example tunnel_cluster`.
 //!
-//! Builds the machines of `tunnel.toml` and the router between their three networks, applies the file to each
-//! machine and lets a client fetch a page ten times. Succeeds if both servers answered five times, and if they
-//! ask for segments that leave room for the tunnel.
+//! Builds the nodes of `tunnel.toml` and the router between their three networks, applies the file to each
+//! node and lets a client fetch a page ten times. It succeeds if both servers answered five times, and if
+//! they ask for segments that leave room for the tunnel.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -44,10 +44,13 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// What a real server asks of its clients: 1500 bytes without two IP headers and the one of TCP.
+/// Returns the segment size that a real server asks its clients for: 1500 bytes without two IP headers and
+/// that of TCP.
 fn segment(lab: &Lab, name: &str) -> Result<u32> {
     let routes = lab.node(name)?.run(|host| host.net().routes())??;
-    let default = routes.iter().find(|route| route.id.is_default());
-    let advmss = default.and_then(|route| route.advmss);
-    Ok(advmss.ok_or("no room for the tunnel")?)
+    Ok(routes
+        .iter()
+        .find(|route| route.id.is_default())
+        .and_then(|route| route.advmss)
+        .ok_or("no room for the tunnel")?)
 }

@@ -8,22 +8,22 @@ use lvs_lab::tool;
 
 use crate::Result;
 
-/// How many there were.
+/// Holds numbers of system calls.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Calls {
-    /// All of them.
+    /// All calls.
     pub(crate) all: usize,
-    /// Those that send, receive or read.
+    /// The calls that send, receive or read.
     pub(crate) talk: usize,
 }
 
-/// A program to count, and what it reads.
+/// Holds a program whose calls are counted, and its input.
 pub(crate) struct Counted {
     pub(crate) command: Command,
     pub(crate) input: Stdio,
 }
 
-/// What a step of this program ([`steps`](crate::steps)) makes more than its preparation.
+/// Counts the calls of a step of this program ([`steps`](crate::steps)), without those of its preparation.
 pub(crate) fn of_step(step: &str) -> Result<Calls> {
     let program = env::current_exe()?;
     let part = |part| {
@@ -35,7 +35,7 @@ pub(crate) fn of_step(step: &str) -> Result<Calls> {
     Ok(between(count(part("prepare"))?, count(part("do"))?))
 }
 
-/// What one program makes more than another.
+/// Counts the calls of one program, without those of another.
 pub(crate) fn of_program(idle: Counted, busy: Counted) -> Result<Calls> {
     Ok(between(count(idle)?, count(busy)?))
 }
@@ -61,7 +61,7 @@ fn count(Counted { command, input }: Counted) -> Result<Calls> {
     Ok(parse(&fs::read_to_string(COUNTS)?))
 }
 
-/// Lines of a number and a name, between headings and a total.
+/// Reads the lines with a number and a name, between headings and a total.
 fn parse(text: &str) -> Calls {
     let mut calls = Calls::default();
     for line in text.lines() {

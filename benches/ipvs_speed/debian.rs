@@ -13,18 +13,18 @@ use crate::tables::Size;
 /// A file of the guest's own memory.
 const RULES: &str = "/run/rules";
 
-/// `ipvsadm -R` that reads so many rules.
+/// Returns `ipvsadm -R` that reads the rules of a table.
 pub(crate) fn restoring(size: Size) -> Result<Counted> {
     fs::write(RULES, size.rules())?;
     ipvsadm("-R", File::open(RULES)?.into())
 }
 
-/// `ipvsadm -Sn`.
+/// Returns `ipvsadm -Sn`.
 pub(crate) fn saving() -> Result<Counted> {
     ipvsadm("-Sn", Stdio::null())
 }
 
-/// `ipvsadm -R` that reads no rules: what it takes to start.
+/// Returns `ipvsadm -R` that reads no rules: the cost of its start.
 pub(crate) fn starting() -> Result<Counted> {
     ipvsadm("-R", Stdio::null())
 }
@@ -35,7 +35,7 @@ fn ipvsadm(option: &str, input: Stdio) -> Result<Counted> {
     Ok(Counted { command, input })
 }
 
-/// Runs it to its end.
+/// Runs a program to its end and returns the time.
 pub(crate) fn time(Counted { mut command, input }: Counted) -> Result<Duration> {
     command.stdin(input).stdout(Stdio::null());
     let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! The least: bytes that were made before, sent and received, and nothing else.
+//! The lower bound: bytes that were encoded before, sent and received without further work.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -16,10 +16,10 @@ const ACK: u16 = 4;
 const DUMP: u16 = 0x300;
 const DONE: u16 = 3;
 const CONTROLLER: u16 = 0x10;
-/// As large as those of lvs-core.
+/// The size of a send, as in lvs-core.
 const SEND: usize = 82 << 10;
 
-/// A generic netlink socket and the number of the IPVS family.
+/// Holds a generic netlink socket and the number of the IPVS family.
 pub(crate) struct Floor {
     socket: OwnedFd,
     family: u16,
@@ -42,7 +42,7 @@ impl Floor {
         Ok(floor)
     }
 
-    /// The controller's first attribute after the name is the number.
+    /// Returns the number of the family: the controller's first attribute after the name.
     fn resolve(&mut self) -> Result<u16> {
         let mut name = FAMILY_NAME.as_bytes().to_vec();
         name.resize(8, 0);
@@ -58,7 +58,7 @@ impl Floor {
         }
     }
 
-    /// Commands in sends of 82 KiB, of which only the last command is to be answered.
+    /// Returns commands in sends of 82 KiB, of which only the last command asks for an answer.
     pub(crate) fn packets(&self, commands: &[Command]) -> Vec<Vec<u8>> {
         let messages: Vec<_> = commands.iter().map(|c| payload(&c.message())).collect();
         let mut packets = Vec::new();
@@ -84,23 +84,24 @@ impl Floor {
         Ok(())
     }
 
-    /// Requests for the services, and for the destinations of each.
-    pub(crate) fn questions(&self, ids: impl Iterator<Item = ServiceId>) -> Vec<Vec<u8>> {
-        let services = [IpvsMessage::GetService(None)].into_iter();
-        let questions = services.chain(ids.map(IpvsMessage::GetDest));
-        let encoded = questions.map(|message| {
-            let mut bytes = Vec::new();
-            push(&mut bytes, self.family, DUMP, &payload(&message));
-            bytes
-        });
-        encoded.collect()
+    /// Returns the requests for the services, and for the destinations of each.
+    pub(crate) fn requests(&self, ids: impl Iterator<Item = ServiceId>) -> Vec<Vec<u8>> {
+        [IpvsMessage::GetService(None)]
+            .into_iter()
+            .chain(ids.map(IpvsMessage::GetDest))
+            .map(|message| {
+                let mut bytes = Vec::new();
+                push(&mut bytes, self.family, DUMP, &payload(&message));
+                bytes
+            })
+            .collect()
     }
 
-    /// Dumps, and tells how many bytes came.
-    pub(crate) fn dump(&mut self, questions: &[Vec<u8>]) -> Result<usize> {
+    /// Dumps, and returns the number of received bytes.
+    pub(crate) fn dump(&mut self, requests: &[Vec<u8>]) -> Result<usize> {
         let mut bytes = 0;
-        for question in questions {
-            send(self.socket.as_raw_fd(), question, MsgFlags::empty())?;
+        for request in requests {
+            send(self.socket.as_raw_fd(), request, MsgFlags::empty())?;
             loop {
                 let answer = self.receive()?;
                 bytes += answer.len();
@@ -119,7 +120,7 @@ impl Floor {
     }
 }
 
-/// The generic netlink header and the attributes.
+/// Returns the generic netlink header and the attributes.
 fn payload(message: &IpvsMessage) -> Vec<u8> {
     let mut bytes = vec![message.command(), FAMILY_VERSION, 0, 0];
     message.encode(&mut bytes);

@@ -1,21 +1,20 @@
-//! What IPVS costs through lvs-core, through Debian's ipvsadm, and at the least.
+//! The cost of IPVS through lvs-core, through Debian's ipvsadm, and its lower bound.
 //!
 //! ```text
 //! cargo bench -p lvs-benches --bench ipvs_speed              # the whole table, some minutes
 //! cargo bench -p lvs-benches --bench ipvs_speed -- snapshot  # the rows of that name
 //! ```
 //!
-//! Every row is measured in a guest of its own (lvs-lab), for one would be killed for being late.
-//! In it all contestants take turns, so that a busy machine is as busy for each, and only ratios mean
-//! anything. They are those of the lower quartiles, which tell what it costs when the machine is not
-//! taken away in the middle of it; the medians stand beside them. A row that misses its target says
-//! so, and the program fails.
+//! Every row is measured in a guest of its own (lvs-lab), because one guest for all would exceed its time
+//! limit. In it all contestants take turns, so that a busy host is as busy for each, and only ratios are
+//! meaningful. They are those of the lower quartiles, which show the cost without interruptions by the host;
+//! the medians are printed beside them. If a row misses its target, it is marked and the program fails.
 //!
 //! - *lvs-core* is timed around the call, with the handle open and the values made.
-//! - *floor* sends bytes that were encoded before, and throws away what comes: no client can do with
-//!   less but by asking for less.
-//! - *ipvsadm* is timed as a program, less the time it takes to start and do nothing.
-//! - *system calls* are those that strace counts, less those of the same program with nothing to do;
+//! - *floor* sends bytes that were encoded before, and discards the answers: a client can only be cheaper by requesting
+//!   less.
+//! - *ipvsadm* is timed as a program, less the time of a start without work.
+//! - *system calls* are those that strace counts, less those of the same program without work;
 //!   *talk* are those among them that send or receive (or, for /proc, read).
 
 mod calls;
@@ -30,10 +29,10 @@ use std::env;
 use std::error;
 use std::process::{self, Command, ExitCode};
 
-/// Whatever goes wrong ends the measurement.
+/// The result of the measurement, which any error ends.
 type Result<T, E = Box<dyn error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// Seconds that the guest of a row may take: ipvsadm needs many.
+/// How many seconds the guest of a row may take, many because of ipvsadm.
 const PATIENCE: &str = "900";
 
 fn main() -> ExitCode {
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
     match *words.as_slice() {
         ["step", step, part] => code(steps::run(step, part)),
         ["row", row] => lvs_lab::example(|| rows::run(row)),
-        // The guest's kernel starts this as process 1, without arguments; it comes back with them.
+        // The guest's kernel starts this as process 1, without arguments; its second run has them.
         _ if process::id() == 1 => lvs_lab::example(|| rows::run("")),
         ref names => code(run_all(names)),
     }
@@ -61,13 +60,13 @@ fn code(result: Result<()>) -> ExitCode {
     }
 }
 
-/// Every row, or those whose name contains one of these, in guests of their own.
+/// Runs every row, or those whose name contains one of `names`, each in a guest of its own.
 fn run_all(names: &[&str]) -> Result<()> {
     lvs_lab::prepare()?;
-    let wanted = |row: &&str| names.is_empty() || names.iter().any(|name| row.contains(name));
+    let is_selected = |row: &&str| names.is_empty() || names.iter().any(|name| row.contains(name));
     report::print_heading();
     let mut failed = Vec::new();
-    for row in rows::names().filter(wanted) {
+    for row in rows::names().filter(is_selected) {
         let mut command = Command::new(env::current_exe()?);
         if env::var_os("LVS_LAB_TIMEOUT").is_none() {
             command.env("LVS_LAB_TIMEOUT", PATIENCE);

@@ -1,30 +1,30 @@
-//! The table.
+//! The printed table.
 
 use std::time::Duration;
 
 use crate::Result;
 use crate::calls::Calls;
 
-/// One contestant in one row.
+/// Holds the times of one contestant in one row.
 pub(crate) struct Entry {
-    pub(crate) who: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) times: Vec<Duration>,
-    /// What is to be taken off each time: the start of a program.
+    /// The start of a program, which is subtracted from each time.
     pub(crate) start: Duration,
     pub(crate) calls: Option<Calls>,
 }
 
 impl Entry {
-    pub(crate) const fn new(who: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str) -> Self {
         Self {
-            who,
+            name,
             times: Vec::new(),
             start: Duration::ZERO,
             calls: None,
         }
     }
 
-    /// The time that a quarter of the turns took less than.
+    /// Returns the lower quartile of the times.
     fn quick(&self) -> Duration {
         quantile(&self.times, 4).saturating_sub(self.start)
     }
@@ -34,27 +34,27 @@ impl Entry {
     }
 }
 
-/// The first of so many equal parts ends here: 2 for the median, 4 for the lower quartile.
+/// Returns the end of the first of so many equal parts: 2 for the median, 4 for the lower quartile.
 pub(crate) fn quantile(times: &[Duration], parts: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
     times.get(times.len() / parts).copied().unwrap_or_default()
 }
 
-/// What is demanded of the ratio of a time to that of lvs-core.
+/// Sets a bound for the ratio of a time to that of lvs-core.
 pub(crate) enum Target {
-    /// The other takes at least so many times as long.
+    /// The rival takes at least so many times as long.
     Faster(f64),
     /// lvs-core takes at most so many times as long.
     Within(f64),
-    /// Only to look at.
+    /// There is no bound.
     None,
 }
 
 pub(crate) fn print_heading() {
     println!(
         "{:<38} {:<27} {:>8} {:>8} {:>6} {:>6}  ratio",
-        "what", "who", "quick/ms", "median", "talk", "calls"
+        "what", "contestant", "quick/ms", "median", "talk", "calls"
     );
 }
 
@@ -101,7 +101,7 @@ fn line(what: &str, entry: &Entry, verdict: &str) {
     };
     let text = format!(
         "{what:<38} {:<27} {quick:>8} {median:>8} {talk:>6} {calls:>6}  {verdict}",
-        entry.who
+        entry.name
     );
     println!("{}", text.trim_end());
 }

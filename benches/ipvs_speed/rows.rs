@@ -1,4 +1,4 @@
-//! What is measured, a function for each row.
+//! The measurements, a function for each row.
 
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
@@ -27,8 +27,9 @@ const ROWS: [(&str, Row); 6] = [
     ("counters", counters),
 ];
 
-/// How often each contestant has its turn, and how often ipvsadm, which takes seconds.
+/// How many turns each contestant has.
 const TURNS: usize = 15;
+/// How many turns ipvsadm has, which takes seconds.
 const TURNS_OF_IPVSADM: usize = 3;
 
 const PAUSE: Duration = Duration::from_millis(5);
@@ -44,16 +45,16 @@ pub(crate) fn run(name: &str) -> Result<()> {
     }
 }
 
-/// In a network namespace in which nothing was ever deleted, and which is then taken away.
+/// Runs `work` in a new network namespace, in which no destination was ever deleted, and then removes it.
 fn in_fresh_namespace<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     only_namespace()?.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         work()
     })?
 }
 
-/// The kernel takes a namespace with all its services away behind our back and on the only
-/// processor. It counts as one until that is done, and only one is allowed.
+/// Creates a namespace when the former one is removed. The kernel removes a namespace with all its services
+/// in the background and on the only processor, and counts it until that is done; only one is allowed.
 fn only_namespace() -> Result<Netns> {
     if process::id() != 1 {
         return Err("only in a guest, for it changes user.max_net_namespaces".into());
@@ -114,7 +115,7 @@ fn add(what: &str, size: Size, step: &str, faster: f64) -> Result<()> {
     print(what, &ours, &rivals)
 }
 
-/// Of a small table only: strace takes its time.
+/// Counts the calls of ipvsadm for a small table only: strace is slow.
 fn count_ipvsadm(size: Size) -> Result<Option<Calls>> {
     if size.services > 1 {
         return Ok(None);
@@ -125,7 +126,7 @@ fn count_ipvsadm(size: Size) -> Result<Option<Calls>> {
     })
 }
 
-/// With a handle that was used before, as the floor's bytes were. In a guest the first touch of a
+/// Measures with a handle that was used before, as the floor's bytes were. In a guest the first touch of a
 /// page costs as much as hundreds of messages; outside it does not.
 fn add_ours(commands: &[Command]) -> Result<Duration> {
     let mut ipvs = Ipvs::open()?;
@@ -135,7 +136,7 @@ fn add_ours(commands: &[Command]) -> Result<Duration> {
     });
     for result in ipvs.batch(&edits.collect::<Vec<_>>())? {
         if result.is_ok() {
-            return Err("something was there to be edited".into());
+            return Err("a destination existed already".into());
         }
     }
     timed(|| batch(&mut ipvs, commands))
@@ -147,7 +148,7 @@ fn add_floor(commands: &[Command]) -> Result<Duration> {
     timed(|| floor.send(&packets))
 }
 
-/// The deleted destinations lie in a list which is searched for each new one.
+/// The kernel keeps deleted destinations in a list, which it searches for each new one.
 fn add_again() -> Result<()> {
     let commands = MANY.commands();
     let mut ours = Entry::new("lvs-core");
@@ -167,7 +168,7 @@ fn add_again() -> Result<()> {
             let mut ipvs = Ipvs::open()?;
             batch(&mut ipvs, &commands)?;
             let mut back = Command::rebuilding(&ipvs.snapshot()?);
-            back = services_turned_round(back);
+            back = services_reversed(back);
             ipvs.flush()?;
             timed(|| batch(&mut ipvs, &back))
         })?;
@@ -177,8 +178,8 @@ fn add_again() -> Result<()> {
     print("1000 x 10 into a table just emptied", &ours, &rivals)
 }
 
-/// The last service with its destinations first: the order in which the kernel lists them.
-fn services_turned_round(commands: Vec<Command>) -> Vec<Command> {
+/// Reverses the services, each with its destinations: the order in which the kernel lists them.
+fn services_reversed(commands: Vec<Command>) -> Vec<Command> {
     let mut services: Vec<Vec<Command>> = Vec::new();
     for command in commands {
         match (&command, services.last_mut()) {
@@ -193,12 +194,12 @@ fn snapshot() -> Result<()> {
     let mut ipvs = Ipvs::open()?;
     batch(&mut ipvs, &MANY.commands())?;
     let mut plain = Floor::open()?;
-    let questions = plain.questions(MANY.ids());
+    let requests = plain.requests(MANY.ids());
     let (mut ours, mut floor) = (Entry::new("lvs-core"), Entry::new("plain dump"));
     let mut ipvsadm = Entry::new("ipvsadm -Sn");
     for _ in 0..TURNS {
         ours.times.push(timed(|| Ok(ipvs.snapshot()?))?);
-        floor.times.push(timed(|| plain.dump(&questions))?);
+        floor.times.push(timed(|| plain.dump(&requests))?);
         ipvsadm.times.push(debian::time(debian::saving()?)?);
     }
     ipvsadm.start = start_of_ipvsadm()?;
@@ -212,13 +213,13 @@ fn snapshot() -> Result<()> {
     print("snapshot of 1000 x 10", &ours, &rivals)
 }
 
-/// Five times the table takes five times as long.
+/// Checks that a table of five times the size takes five times as long.
 fn linear() -> Result<()> {
-    let times = |size: Size, who| {
+    let times = |size: Size, name| {
         in_fresh_namespace(move || {
             let mut ipvs = Ipvs::open()?;
             batch(&mut ipvs, &size.commands())?;
-            let mut entry = Entry::new(who);
+            let mut entry = Entry::new(name);
             for _ in 0..TURNS {
                 let time = timed(|| Ok(ipvs.snapshot()?))?;
                 entry.times.push(time * MORE.services / size.services);

@@ -1,4 +1,4 @@
-//! What strace counts: one thing done once, or only prepared, in a process of its own.
+//! The steps whose calls strace counts: one operation, or its preparation alone, in a process of its own.
 
 use lvs_core::ipvs::{Command, Ipvs};
 use lvs_core::proc::Proc;
@@ -7,7 +7,7 @@ use crate::Result;
 use crate::floor::Floor;
 use crate::tables::{MANY, ONE, Size};
 
-/// Does the step of this name, or with `prepare` everything up to it.
+/// Runs the step of this name, or with `prepare` only its preparation.
 pub(crate) fn run(step: &str, part: &str) -> Result<()> {
     let really = part == "do";
     match step {
@@ -31,7 +31,7 @@ fn add(size: Size, really: bool) -> Result<()> {
     Ok(())
 }
 
-/// A batch of which nothing may fail.
+/// Runs a batch in which no command may fail.
 pub(crate) fn batch(ipvs: &mut Ipvs, commands: &[Command]) -> Result<()> {
     for result in ipvs.batch(commands)? {
         result?;
@@ -58,9 +58,9 @@ fn snapshot(really: bool) -> Result<()> {
 
 fn floor_dump(really: bool) -> Result<()> {
     let mut floor = Floor::open()?;
-    let questions = floor.questions(MANY.ids());
+    let requests = floor.requests(MANY.ids());
     if really {
-        floor.dump(&questions)?;
+        floor.dump(&requests)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding};
 use lvs_core::ipvs::{SchedulerName, Service, ServiceId};
 
-/// So many services with so many destinations each.
+/// Describes a table: so many services with so many destinations each.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) services: u32,
@@ -36,7 +36,7 @@ impl Size {
         (0..self.destinations).map(|number| Ipv4Addr::from_bits(0x0a80_0001 + number))
     }
 
-    /// What adds it, in the order in which a person would write it.
+    /// Returns the commands that add the table, in the order in which an operator would write them.
     pub(crate) fn commands(self) -> Vec<Command> {
         let mut commands = Vec::new();
         for id in self.ids() {
@@ -50,7 +50,7 @@ impl Size {
         commands
     }
 
-    /// The same for `ipvsadm -R`.
+    /// Returns the rules that add the table with `ipvsadm -R`.
     pub(crate) fn rules(self) -> String {
         let mut text = String::new();
         for id in self.ids() {

@@ -1,4 +1,4 @@
-//! That messages cost no memory: `allocation_counter` is the global allocator here, and counts.
+//! Tests that messages need no allocation: `allocation_counter` is the global allocator here, and counts.
 
 use allocation_counter::measure;
 use lvs_benches::{encoded, messages};
@@ -36,7 +36,7 @@ fn decoding_allocates_nothing_for_names_the_kernel_has() {
 }
 
 #[test]
-fn a_name_of_somebody_elses_is_one_allocation() {
+fn an_unknown_scheduler_name_is_one_allocation() {
     let Some((_, IpvsMessage::NewService(mut service))) = messages().into_iter().next() else {
         panic!("the first message is a new service");
     };

@@ -49,12 +49,7 @@ fn wait(
         arguments.timeout,
         stop,
         &mut |remaining| {
-            for connections in remaining
-                .iter()
-                .filter(|connections| !connections.is_over())
-            {
-                note(&format!("waiting for {connections}"));
-            }
+            in_use(remaining).for_each(|busy| note(&format!("waiting for {busy}")));
         },
     )?;
     let (reason, remaining) = match outcome {
@@ -70,10 +65,14 @@ fn wait(
     Err(unfinished(reason, arguments.drain, &remaining))
 }
 
-fn unfinished(reason: &str, drain: Drain, remaining: &[Remaining]) -> Problem {
-    let busy: String = remaining
+fn in_use(remaining: &[Remaining]) -> impl Iterator<Item = &Remaining> {
+    remaining
         .iter()
         .filter(|connections| !connections.is_over())
+}
+
+fn unfinished(reason: &str, drain: Drain, remaining: &[Remaining]) -> Problem {
+    let busy: String = in_use(remaining)
         .map(|connections| format!("\n  {connections}"))
         .collect();
     Problem::failed(format!(

@@ -73,7 +73,10 @@ impl From<lvs_core::Error> for Problem {
             true => Exit::Partial,
             false => Exit::Failed,
         };
-        Self::new(exit, error.to_string())
+        Self {
+            hint: error.hint().map(str::to_owned),
+            ..Self::new(exit, format!("{}: {}", error.operation(), error.cause()))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! "Did you mean …?"
+//! The nearest known word for hints: "did you mean …?"
 
-/// The candidate that a person most likely meant, if one is near enough to be a slip.
+/// Returns the candidate that is nearest to a word, if it is near enough for a typing mistake.
 pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -14,7 +14,8 @@ pub(super) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's: insertions, deletions and substitutions of single characters, one row at a time.
+/// Returns the Levenshtein distance: the least number of insertions, deletions and substitutions of single
+/// characters, computed one row at a time.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_found_and_other_words_are_not() {
+    fn near_words_are_found_and_others_are_not() {
         let keys = ["weight", "port", "forwarding"];
         assert_eq!(nearest("wieght", keys), Some("weight"));
         assert_eq!(nearest("forwardings", keys), Some("forwarding"));

@@ -20,12 +20,12 @@ use support::{Outcome, address, made, name, with_eth0};
 lvs_lab::main! {
     a_host_never_mixes_namespaces,
     sysctls_are_those_of_the_namespace,
-    arp_finds_exactly_who_answers,
-    proc_and_netlink_tell_the_same,
+    arp_finds_exactly_the_hosts_that_answer,
+    proc_and_netlink_agree,
     ip_vs_is_loaded_at_first_use_only,
 }
 
-/// Two namespaces, each in a thread of its own, hundreds of times at once.
+/// Enters two namespaces, each in a thread of its own, hundreds of times at once.
 fn a_host_never_mixes_namespaces() -> Outcome {
     let before = Host::open()?.net().links()?;
     let (left, right) = (Netns::create()?, Netns::create()?);
@@ -47,7 +47,7 @@ fn a_host_never_mixes_namespaces() -> Outcome {
     assert_eq!(
         Host::open()?.net().links()?,
         before,
-        "this thread went nowhere"
+        "this thread stayed in its namespace"
     );
     Ok(())
 }
@@ -100,7 +100,7 @@ fn sysctls_are_those_of_the_namespace() -> Outcome {
     let gone = SysctlKey::arp_ignore(&Conf::Interface(name("eth0")));
     let error = Host::open()?.sysctl().read(&gone).unwrap_err();
     assert!(
-        error.is_not_found() && error.advice().unwrap().contains("eth0"),
+        error.is_not_found() && error.hint().unwrap().contains("eth0"),
         "{error}"
     );
     Ok(())
@@ -108,12 +108,12 @@ fn sysctls_are_those_of_the_namespace() -> Outcome {
 
 const VIP: Ipv4Addr = Ipv4Addr::new(172, 16, 5, 11);
 
-/// Three machines on a bridge; two have the VIP, one of them on `lo`.
-fn arp_finds_exactly_who_answers() -> Outcome {
+/// Builds three hosts on a bridge; two have the VIP, one of them on `lo`.
+fn arp_finds_exactly_the_hosts_that_answer() -> Outcome {
     let (bridge, asker) = (Netns::create()?, Netns::create()?);
     let (director, server) = (Netns::create()?, Netns::create()?);
     bridge.run(|host| host.net().add_bridge(&name("br0")))??;
-    bridge.run(|host| host.net().set_up(&name("br0"), true))??;
+    bridge.run(|host| host.net().set_up(&name("br0")))??;
     for (number, netns) in [&asker, &director, &server].into_iter().enumerate() {
         plug(&bridge, netns, &format!("port{number}"))?;
     }
@@ -140,9 +140,9 @@ fn arp_finds_exactly_who_answers() -> Outcome {
     })??;
     assert_eq!(ask(&asker, VIP)?, [director_mac.unwrap()]);
 
-    asker.run(|host| host.net().set_up(&name("eth0"), false))??;
+    asker.run(|host| host.net().set_down(&name("eth0")))??;
     let error = ask(&asker, VIP).unwrap_err();
-    assert!(error.advice().unwrap().contains("up first"), "{error}");
+    assert!(error.hint().unwrap().contains("up first"), "{error}");
     Ok(())
 }
 
@@ -150,22 +150,22 @@ fn ask(netns: &Netns, ip: Ipv4Addr) -> lvs_core::Result<Vec<MacAddress>> {
     netns.run(|_| arp::probe(&name("eth0"), ip, Duration::from_millis(300)))?
 }
 
-/// A cable from `eth0` of a machine to a port of the bridge.
-fn plug(bridge: &Netns, machine: &Netns, port: &str) -> Outcome {
-    machine.run(|host| {
+/// Connects `eth0` of a host to a port of the bridge.
+fn plug(bridge: &Netns, host: &Netns, port: &str) -> Outcome {
+    host.run(|host| {
         let net = host.net();
         net.add_veth(&name("eth0"), &name(port), Some(bridge.as_fd()))?;
-        net.set_up(&IfName::LO, true)?;
-        net.set_up(&name("eth0"), true)
+        net.set_up(&IfName::LO)?;
+        net.set_up(&name("eth0"))
     })??;
     bridge.run(|host| {
         let net = host.net();
         net.set_controller(&name(port), Some(&name("br0")))?;
-        net.set_up(&name(port), true)
+        net.set_up(&name(port))
     })?
 }
 
-fn proc_and_netlink_tell_the_same() -> Outcome {
+fn proc_and_netlink_agree() -> Outcome {
     with_eth0(|host| {
         let service = Service::new("tcp 192.168.1.11:80".parse().unwrap(), SchedulerName::RR);
         let ipvs = host.ipvs()?;

@@ -16,11 +16,11 @@ use support::{Outcome, address, made, name, network, with_eth0};
 lvs_lab::main! {
     links_are_made_changed_and_deleted,
     addresses_are_read_back_as_they_were_added,
-    only_the_very_address_is_deleted,
+    exactly_one_address_is_deleted,
     routes_are_read_back_as_they_were_added,
     routes_are_replaced_and_deleted_by_metric,
-    refusals_name_the_object_and_the_way_out,
-    ipv6_that_is_switched_off_is_named,
+    refusals_name_the_object_and_a_hint,
+    disabled_ipv6_is_named,
 }
 
 fn links_are_made_changed_and_deleted() -> Outcome {
@@ -31,7 +31,7 @@ fn links_are_made_changed_and_deleted() -> Outcome {
         net.add_veth(&name("eth0.10"), &name("far"), Some(other.as_fd()))?;
         net.set_controller(&name("eth0.10"), Some(&name("br0")))?;
         net.set_mtu(&name("eth0.10"), 1400)?;
-        net.set_up(&name("eth0.10"), true)?;
+        net.set_up(&name("eth0.10"))?;
 
         let bridge = net.link(&name("br0"))?;
         assert_eq!((bridge.kind.as_deref(), bridge.up), (Some("bridge"), false));
@@ -54,7 +54,7 @@ fn links_are_made_changed_and_deleted() -> Outcome {
         );
         net.delete_link(&name("eth0.10"))?;
         let peer = other.run(|host| host.net().link(&name("far")))?;
-        assert!(peer.unwrap_err().is_not_found(), "the peer goes too");
+        assert!(peer.unwrap_err().is_not_found(), "the peer is deleted too");
         Ok(())
     })?
 }
@@ -69,18 +69,19 @@ fn addresses_are_read_back_as_they_were_added() -> Outcome {
         vip.broadcast = Some([172, 16, 5, 11].into());
         let mut link = address("eth0", "169.254.1.1/16");
         link.scope = Scope::LINK;
-        let wanted = [
+        let addresses = [
             dip,
             vip,
             link,
             address("lo", "2001:db8::11/128"),
             address("eth0", "2001:db8:1::11/64"),
         ];
-        for mut address in wanted {
+        for mut address in addresses {
             address.protocol = Address::PROTOCOL;
             host.net().add_address(&address)?;
-            let found = host.net().addresses()?;
-            let mut found = found
+            let mut found = host
+                .net()
+                .addresses()?
                 .into_iter()
                 .find(|found| found.id == address.id)
                 .unwrap();
@@ -103,7 +104,7 @@ fn addresses_are_read_back_as_they_were_added() -> Outcome {
     })
 }
 
-fn only_the_very_address_is_deleted() -> Outcome {
+fn exactly_one_address_is_deleted() -> Outcome {
     with_eth0(|host| {
         let net = host.net();
         for text in ["192.168.1.11/24", "2001:db8::11/64"] {
@@ -219,11 +220,15 @@ fn routes_are_replaced_and_deleted_by_metric() -> Outcome {
 }
 
 fn gateways(net: &mut Net, id: &RouteId) -> lvs_core::Result<Vec<Option<IpAddr>>> {
-    let routes = net.routes()?.into_iter().filter(|route| route.id == *id);
-    Ok(routes.map(|route| route.gateway).collect())
+    Ok(net
+        .routes()?
+        .into_iter()
+        .filter(|route| route.id == *id)
+        .map(|route| route.gateway)
+        .collect())
 }
 
-fn refusals_name_the_object_and_the_way_out() -> Outcome {
+fn refusals_name_the_object_and_a_hint() -> Outcome {
     with_eth0(|host| {
         let net = host.net();
         let dip = address("eth0", "192.168.1.11/24");
@@ -241,9 +246,9 @@ fn refusals_name_the_object_and_the_way_out() -> Outcome {
             .add_address(&address("eth9", "192.168.1.11/24"))
             .unwrap_err();
         assert!(error.is_not_found());
-        let advice = error.advice().unwrap();
+        let hint = error.hint().unwrap();
         assert!(
-            advice.contains("no interface eth9") && advice.contains("eth0"),
+            hint.contains("no interface eth9") && hint.contains("eth0"),
             "{error}"
         );
 
@@ -273,14 +278,14 @@ fn refusals_name_the_object_and_the_way_out() -> Outcome {
 
         let mut down = host_route("10.0.0.0/8", Scope::LINK);
         down.interface = Some(name("eth0"));
-        net.set_up(&name("eth0"), false)?;
+        net.set_down(&name("eth0"))?;
         let error = net.add_route(&down).unwrap_err();
-        assert!(error.advice().unwrap().contains("up first"), "{error}");
+        assert!(error.hint().unwrap().contains("up first"), "{error}");
         Ok(())
     })
 }
 
-fn ipv6_that_is_switched_off_is_named() -> Outcome {
+fn disabled_ipv6_is_named() -> Outcome {
     with_eth0(|host| {
         let key = SysctlKey::new("net/ipv6/conf/eth0/disable_ipv6").unwrap();
         host.sysctl().write(&key, "1")?;
@@ -288,7 +293,7 @@ fn ipv6_that_is_switched_off_is_named() -> Outcome {
             .net()
             .add_address(&address("eth0", "2001:db8::1/64"))
             .unwrap_err();
-        assert!(error.advice().unwrap().contains(key.as_str()), "{error}");
+        assert!(error.hint().unwrap().contains(key.as_str()), "{error}");
         Ok(())
     })
 }

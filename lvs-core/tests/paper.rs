@@ -1,4 +1,4 @@
-//! What is wrong with a cluster file is said with its place, its reason and a remedy.
+//! Every mistake in a cluster file is reported with its place, the problem and a hint.
 #![cfg(feature = "toml")]
 #![allow(
     clippy::unwrap_used,
@@ -6,7 +6,7 @@
 )]
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{Document, DocumentError};
+use lvs_core::cluster::{Document, DocumentError, DocumentErrorKind as Kind};
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
@@ -68,16 +68,16 @@ fn marks_that_make_no_sense() {
     for (service, message) in [
         (
             format!("{address}\nfwmark = 1"),
-            "services[0].fwmark: a service has an address or a mark; \
-             leave one of them out; addresses of what is marked stand in match",
+            "services[0].fwmark: a service has either an address or a mark; \
+             leave one of them out; write the addresses that are marked in match",
         ),
         (
             format!("{address}\n{web}"),
-            "services[0].match: means nothing with address; leave it out",
+            "services[0].match: has no effect beside address; leave it out",
         ),
         (
             String::new(),
-            "services[0]: the key `address` is missing; or fwmark, for a service by firewall mark",
+            "services[0]: the key `address` is missing; add it, or fwmark for a service by firewall mark",
         ),
         (
             format!("fwmark = 0\n{web}"),
@@ -85,8 +85,8 @@ fn marks_that_make_no_sense() {
         ),
         (
             "fwmark = 1".to_owned(),
-            "services[0].match: nothing says which packets are marked; \
-             add match = [\"tcp 172.16.5.11:80\"], say",
+            "services[0].match: the marked packets are not named; \
+             add match = [\"tcp 172.16.5.11:80\"], for example",
         ),
         (
             "fwmark = 1\nmatch = [\"172.16.5.11:80\"]".to_owned(),
@@ -100,12 +100,12 @@ fn marks_that_make_no_sense() {
         (
             format!("fwmark = 1\nfamily = \"ipv6\"\n{web}"),
             "services[0].match[0]: tcp 172.16.5.11:80 is not ipv6; \
-             give the other family a service of its own, with the same mark",
+             define a service of its own for the other family, with the same mark",
         ),
         (
             format!("fwmark = 1\n{web}\n[[services]]\n{address}"),
-            "services[0].match[0]: tcp 172.16.5.11:80 belongs to another service too; \
-             a packet has one service",
+            "services[0].match[0]: tcp 172.16.5.11:80 also belongs to another service; \
+             a packet can belong to one service only",
         ),
     ] {
         says(&changed(NAT, address, &service), message);
@@ -130,8 +130,8 @@ fn switches_and_synchronisation_that_make_no_sense() {
         ),
         (
             format!("{sync}[ipvs]\nbackup-only = true"),
-            "ipvs.backup-only: with [sync] the director would forward nothing: \
-             it hears another's connections; leave it out",
+            "ipvs.backup-only: with [sync] the director would forward nothing, \
+             because it receives connections too; leave it out",
         ),
         (
             "[sync]\ninterface = \"eth1\"".to_owned(),
@@ -143,11 +143,12 @@ fn switches_and_synchronisation_that_make_no_sense() {
         ),
         (
             format!("{sync}group = \"192.168.1.1\""),
-            "sync.group: 192.168.1.1 is no group; a group is like 224.0.0.81; leave it out",
+            "sync.group: 192.168.1.1 is not a multicast address; \
+             write a group like 224.0.0.81, or leave it out",
         ),
         (
             format!("{sync}max-length = 500"),
-            "sync.max-length: 500 is below 1024, for which a receiver makes room at least",
+            "sync.max-length: 500 is below 1024, the smallest buffer of a receiver",
         ),
     ] {
         says(
@@ -181,7 +182,8 @@ fn tunnels_that_make_no_sense() {
         ),
         (
             "{ type = \"gue\" }",
-            "tunnel.port: gue needs the port on which real servers listen; add port = 5555, say",
+            "tunnel.port: gue needs the UDP port on which real servers receive; \
+             add port = 5555, for example",
         ),
         (
             "{ type = \"gue\", port = 70000 }",
@@ -193,7 +195,8 @@ fn tunnels_that_make_no_sense() {
         ),
         (
             "{ type = \"gre\", checksum = \"remote\" }",
-            "tunnel.checksum: gre has no remote checksums; it has none and full",
+            "tunnel.checksum: gre has no remote checksums; \
+             the checksums of gre are none and full",
         ),
     ] {
         says(&changed(TUNNEL, ipip, tunnel), message);
@@ -201,7 +204,7 @@ fn tunnels_that_make_no_sense() {
     let error = changed(TUNNEL, "forwarding = \"tunnel\"", "forwarding = \"dr\"");
     says(
         &error,
-        "tunnel: nothing is forwarded by tunnel; leave it out, or write forwarding = \"tunnel\"",
+        "tunnel: no destination is reached by tunnel; leave it out, or write forwarding = \"tunnel\"",
     );
     assert_eq!(error.position().unwrap().line, line_of(TUNNEL, "tunnel = "));
 }
@@ -245,7 +248,7 @@ fn weights_out_of_range() {
 }
 
 #[test]
-fn virtual_ip_that_nobody_carries() {
+fn virtual_ip_that_no_interface_carries() {
     says(
         &changed(
             DR,
@@ -262,13 +265,13 @@ fn gateway_on_no_connected_network() {
     let error = changed(NAT, "gateway = \"172.16.0.1\"", "gateway = \"10.0.0.1\"");
     says(
         &error,
-        "director.gateway: 10.0.0.1 is on no network of this machine; \
-         it is connected to 172.16.0.0/16 and 192.168.1.0/24",
+        "director.gateway: 10.0.0.1 is on no network of this node; \
+         the node is connected to 172.16.0.0/16 and 192.168.1.0/24",
     );
     assert_eq!(error.position().unwrap().line, line_of(NAT, "gateway = "));
     says(
         &changed(NAT, "gateway = \"172.16.0.1\"", "gateway = \"172.16.5.11\""),
-        "director.gateway: 172.16.5.11 is this machine's own address; name the router's",
+        "director.gateway: 172.16.5.11 is an address of this node itself; write the router's address",
     );
 }
 
@@ -276,8 +279,8 @@ fn gateway_on_no_connected_network() {
 fn duplicate_names() {
     says(
         &changed(NAT, "name = \"realserver2\"", "name = \"realserver1\""),
-        "real-servers[1].name: \"realserver1\" is the name of real-servers[0] too; \
-         every machine needs a name of its own",
+        "real-servers[1].name: \"realserver1\" is also the name of real-servers[0]; \
+         every node needs a name of its own",
     );
 }
 
@@ -285,15 +288,15 @@ fn duplicate_names() {
 fn duplicate_addresses() {
     says(
         &changed(NAT, "192.168.1.13/24", "192.168.1.12/24"),
-        "real-servers[1].addresses[0].address: 192.168.1.12 is the address of \
-         real-servers[0].addresses[0] too; every address belongs to one machine, once",
+        "real-servers[1].addresses[0].address: 192.168.1.12 is also the address of \
+         real-servers[0].addresses[0]; every address belongs to one node, once",
     );
     let rip = "{ interface = \"eth0\", address = \"192.168.1.12/24\" }";
     let both = format!("{rip}, {{ interface = \"lo\", address = \"172.16.5.11/32\" }}");
     says(
         &changed(DR, rip, &both),
-        "real-servers[0].addresses[1].address: 172.16.5.11 is the address of director.addresses[0] \
-         too; leave it out: where a real server needs the virtual IP, it gets it on lo",
+        "real-servers[0].addresses[1].address: 172.16.5.11 is also the address of \
+         director.addresses[0]; leave it out: a real server that needs the virtual IP gets it on lo",
     );
 }
 
@@ -302,13 +305,13 @@ fn destination_port_with_direct_routing() {
     let destinations = "destinations = [{ real-server = \"realserver1\", port = 8080 }]";
     says(
         &changed(DR, "scheduler = \"wrr\"", destinations),
-        "services[0].destinations[0].port: 8080 cannot be: dr leaves the port as it is, 80; \
+        "services[0].destinations[0].port: 8080 would have no effect: dr leaves the port as it is, 80; \
          leave it out, or use forwarding = \"nat\"",
     );
 }
 
 #[test]
-fn destination_that_is_no_machine_of_the_cluster() {
+fn destination_that_is_no_node_of_the_cluster() {
     says(
         &changed(
             DR,
@@ -324,17 +327,25 @@ fn destination_that_is_no_machine_of_the_cluster() {
 fn addresses_as_people_forget_them() {
     says(
         &changed(NAT, "192.168.1.12/24", "192.168.1.12"),
-        "real-servers[0].addresses[0].address: \"192.168.1.12\" has no prefix length; \
-         write the network's, as in \"192.168.1.12/24\"",
+        "real-servers[0].addresses[0].address: prefix length is missing; \
+         write the network's, as in 192.168.1.12/24",
     );
     says(
         &changed(NAT, "172.16.5.11:80", "172.16.5.11"),
-        "services[0].address: \"172.16.5.11\" is not ADDRESS:PORT, like \"172.16.5.11:80\"",
+        "services[0].address: port is missing; write 172.16.5.11:80",
+    );
+    says(
+        &changed(NAT, "172.16.5.11:80", "2001:db8::1"),
+        "services[0].address: port is missing; write [2001:db8::1]:80",
+    );
+    says(
+        &changed(NAT, "172.16.5.11:80", "172.16.5.11:http"),
+        "services[0].address: \"172.16.5.11:http\" is not ADDRESS:PORT, like \"172.16.5.11:80\"",
     );
     says(
         &changed(NAT, "172.16.5.11:80", "172.16.5.11:0"),
-        "services[0].address: port 0 means every port, which only works with persistence; \
-         name a port or add persistence",
+        "services[0].address: port 0 means every port, which needs persistence; \
+         write a port, or add persistence",
     );
 }
 
@@ -343,12 +354,12 @@ fn empty_and_too_large() {
     for empty in ["", "  \n", "# only a remark\n"] {
         let error = Cluster::from_toml(empty).unwrap_err();
         assert_eq!(error.problem(), "the file is empty");
-        assert!(error.advice().unwrap().contains("[[real-servers]]"));
+        assert!(error.hint().unwrap().contains("[[real-servers]]"));
     }
     let error = Cluster::from_toml(&"#".repeat(Document::MAX_LENGTH + 1)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the file has 16777217 bytes; 16777216 are read at most"
+        "the file has 16777217 bytes, but at most 16777216 are read"
     );
 }
 
@@ -365,7 +376,7 @@ fn not_toml() {
 fn wrong_type() {
     says(
         &changed(DR, "weight = 2", "weight = \"two\""),
-        "real-servers[0].weight: invalid type: string \"two\", expected i64",
+        "real-servers[0].weight: expected a whole number, found text \"two\"",
     );
     let error = changed(DR, "scheduler = \"wrr\"", "persistence = true");
     assert_eq!(error.path(), "services[0].persistence");
@@ -375,7 +386,8 @@ fn wrong_type() {
 fn nat_needs_routing() {
     says(
         &changed(NAT, "[director]\n", "[director]\nip-forward = false\n"),
-        "director.ip-forward: false cannot be with nat: answers would never leave; leave it out",
+        "director.ip-forward: false contradicts nat: answers of real servers would not be forwarded; \
+         leave it out",
     );
 }
 
@@ -447,7 +459,7 @@ fn two_directors_that_make_no_sense() {
         (
             dip,
             "address = \"192.168.1.10/24\", floating = true",
-            "directors[0].addresses[1]: lb2 has no 192.168.1.10, so it cannot move there; add { \
+            "directors[0].addresses[1]: lb2 does not have 192.168.1.10, so it cannot float there; add { \
              interface = \"eth1\", address = \"192.168.1.10/24\", floating = true } to the addresses of lb2"
                 .to_owned(),
         ),
@@ -456,42 +468,42 @@ fn two_directors_that_make_no_sense() {
             "address = \"172.16.5.11/32\", floating = true",
             format!(
                 "directors[0].addresses[0].address: it is 172.16.5.11/16 on lb2; \
-                 give it the same prefix length {both}"
+                 write the same prefix length {both}"
             ),
         ),
         (
             "192.168.1.22/24",
             "192.168.1.21/24",
-            "directors[1].addresses[3].address: 192.168.1.21 is the address of directors[0].addresses[3] \
-             too; every address belongs to one machine, once"
+            "directors[1].addresses[3].address: 192.168.1.21 is also the address of \
+             directors[0].addresses[3]; every address belongs to one node, once"
                 .to_owned(),
         ),
         (
             "name = \"lb2\"",
             "name = \"lb1\"",
-            "directors[1].name: \"lb1\" is the name of directors[0] too; \
-             every machine needs a name of its own"
+            "directors[1].name: \"lb1\" is also the name of directors[0]; \
+             every node needs a name of its own"
                 .to_owned(),
         ),
         (
             "{ interface = \"eth0\", address = \"192.168.1.12/24\" }]",
             "{ interface = \"eth0\", address = \"192.168.1.12/24\" }]\ngateway = \"192.168.1.22\"",
-            "real-servers[0].gateway: 192.168.1.22 stays with lb2: answers would be lost while the other \
-             director is active; name a floating address"
+            "real-servers[0].gateway: 192.168.1.22 stays on lb2: answers would be lost while the other \
+             director is active; write a floating address"
                 .to_owned(),
         ),
         (
             "{ interface = \"eth0\", address = \"192.168.1.13/24\" }",
             "{ interface = \"eth0\", address = \"192.168.1.13/24\", floating = true }",
-            "real-servers[1].addresses[0].floating: only addresses of directors move from one machine to \
+            "real-servers[1].addresses[0].floating: only addresses of directors move from one node to \
              another; leave it out"
                 .to_owned(),
         ),
         (
             "scheduler = \"rr\"",
             "scheduler = \"rr\"\ndestinations = [{ real-server = \"lb2\" }]",
-            "services[0].destinations[0].real-server: lb2 would answer clients past the other director, \
-             when that one is active; use forwarding = \"dr\", or leave it out"
+            "services[0].destinations[0].real-server: answers of lb2 would bypass the other \
+             director while that one is active; use forwarding = \"dr\", or leave it out"
                 .to_owned(),
         ),
         (
@@ -524,7 +536,7 @@ fn only_own_addresses_float() {
         cluster.real_servers().to_vec(),
         cluster.services().to_vec(),
     );
-    let message = "directors[1].floating: 10.0.0.1 is none of its addresses";
+    let message = "directors[1].floating: 10.0.0.1 is not among the director's addresses";
     assert_eq!(error.unwrap_err().to_string(), message);
 }
 
@@ -539,8 +551,8 @@ fn masqueraded_servers_need_a_floating_gateway() {
     let error = Cluster::from_toml(&text).unwrap_err();
     says(
         &error,
-        "real-servers[0]: answers go back through whichever director is active, but no floating address \
-         of theirs is on a network of this machine; give both directors one there, with floating = true",
+        "real-servers[0]: answers return through the active director, but no floating address of the \
+         directors is on a network of this node; give both directors an address there, with floating = true",
     );
     let line = line_of(&text, "name = \"realserver1\"");
     assert!(error.position().unwrap().line <= line);
@@ -558,8 +570,7 @@ fn one_director_or_two() {
             "[[directors]]\nname = \"lb1\"",
             "[director]\nname = \"lb1\"",
         ),
-        "directors: there is a [director] too; one director is [director], two are two [[directors]]: \
-         leave one of them out",
+        "directors: there is [director] too; write one director as [director], or two as [[directors]]",
     );
     let third = "[[directors]]\nname = \"lb3\"\naddresses = []\n\n[sync]";
     says(
@@ -572,12 +583,52 @@ fn one_director_or_two() {
             "address = \"192.168.1.11/24\"",
             "address = \"192.168.1.11/24\", floating = true",
         ),
-        "director.addresses[1].floating: 192.168.1.11 cannot move: there is only one director; \
+        "director.addresses[1].floating: 192.168.1.11 cannot float: there is only one director; \
          leave it out, or write two [[directors]]",
     );
     let none = "name = \"web\"\nforwarding = \"nat\"\n";
     says(
         &Cluster::from_toml(none).unwrap_err(),
-        "the key `director` is missing; or two [[directors]]",
+        "the key `director` is missing; add [director], or two [[directors]]",
+    );
+}
+
+#[test]
+fn every_mistake_has_its_kind() {
+    for (text, from, to, kind) in [
+        (NAT, "name = \"web\"", "name = web", Kind::Syntax),
+        (NAT, "scheduler", "schedular", Kind::UnknownKey),
+        (NAT, "172.16.5.11:80", "172.16.5.11", Kind::Missing),
+        (DR, "weight = 2", "weight = \"two\"", Kind::WrongType),
+        (NAT, "172.16.0.1", "router", Kind::InvalidValue),
+        (NAT, "\"rr\"", "\"wr\"", Kind::UnknownName),
+        (DR, "weight = 2", "weight = -2", Kind::OutOfRange),
+        (NAT, "\"rr\"", "\"rr\"\nfamily = \"ipv4\"", Kind::Conflict),
+        (NAT, "192.168.1.13/24", "192.168.1.12/24", Kind::Duplicate),
+        (NAT, "172.16.0.1", "10.0.0.1", Kind::Unreachable),
+        (TUNNEL, "= \"tunnel\"", "= \"dr\"", Kind::Unused),
+    ] {
+        let error = changed(text, from, to);
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+/// The kernel's rules are those of a service; here they have the key that breaks them.
+#[test]
+fn one_packet_has_its_conditions() {
+    let one_packet = "scheduler = \"rr\"\none-packet = true";
+    says(
+        &changed(NAT, "scheduler = \"rr\"", one_packet),
+        "services[0].one-packet: has no effect on tcp, only on udp; leave it out",
+    );
+    let both = format!("{one_packet}\nprotocol = \"udp\"\npersistence = 300");
+    says(
+        &changed(NAT, "scheduler = \"rr\"", &both),
+        "services[0].one-packet: excludes persistence; leave one of them out",
+    );
+    let long = "scheduler = \"rr\"\npersistence = 4294968";
+    says(
+        &changed(NAT, "scheduler = \"rr\"", long),
+        "services[0].persistence.timeout: 4294968 is not in 0..4294967",
     );
 }

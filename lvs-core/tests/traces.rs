@@ -1,15 +1,15 @@
-//! What real kernels did, replayed by the models; needs no kernel.
+//! Traces of real kernels, replayed by the models; needs no kernel.
 //!
 //! A trace in `traces/` is a file of comma-separated lines:
 //!
 //! | line | fields |
 //! |---|---|
 //! | `kernel` | release, `old` or `new` |
-//! | `command` | what recorded it |
+//! | `command` | the command that recorded it |
 //! | `service`, `edit-service` | id, scheduler, flags, persistence timeout and prefix length (empty: none) |
 //! | `add`, `edit` | destination, weight, upper and lower threshold |
 //! | `remove` | destination |
-//! | `connect` | protocol, client, target, and whom the kernel picked (`-`: refused) |
+//! | `connect` | protocol, client, target, and the destination that the kernel picked (`-`: refused) |
 //! | `end` | clients whose connections ended, separated by blanks |
 
 #![allow(
@@ -40,9 +40,12 @@ fn models_pick_what_kernels_picked() {
         schedulers.insert(replay.model.service().scheduler.clone());
         generations.insert(replay.generation);
     }
-    let known = SchedulerName::KNOWN.iter().cloned();
     // Debian's user-mode kernels do not have twos, and its draws cannot be known.
-    let expected: BTreeSet<_> = known.filter(|name| *name != SchedulerName::TWOS).collect();
+    let expected: BTreeSet<_> = SchedulerName::KNOWN
+        .iter()
+        .filter(|name| **name != SchedulerName::TWOS)
+        .cloned()
+        .collect();
     assert_eq!(schedulers, expected);
     assert_eq!(generations.len(), 2);
 }
@@ -50,7 +53,7 @@ fn models_pick_what_kernels_picked() {
 struct Replay {
     generation: Generation,
     model: ServiceModel,
-    /// By the client's address and port.
+    /// The open connections by the client's address and port.
     open: HashMap<String, ModelConnection>,
     picks: usize,
 }

@@ -1,9 +1,9 @@
-//! Who answered.
+//! The servers that answered a client.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// The names of those who answered a client's requests, in order.
+/// Holds the names of the servers that answered a client's requests, in order.
 ///
 /// ```
 /// let answers: lvs_lab::Answers = ["one", "two", "one"].map(String::from).into_iter().collect();
@@ -15,20 +15,22 @@ use std::ops::Deref;
 pub struct Answers(Vec<String>);
 
 impl Answers {
-    /// How many somebody gave.
+    /// Returns how many answers a server gave.
     #[must_use]
     pub fn of(&self, name: &str) -> usize {
         self.0.iter().filter(|answer| *answer == name).count()
     }
 
-    /// How many each gave, by name.
+    /// Returns how many answers each server gave, by name.
     #[must_use]
     pub fn shares(&self) -> Vec<(&str, usize)> {
         let mut names: Vec<_> = self.0.iter().map(String::as_str).collect();
         names.sort_unstable();
         names.dedup();
-        let share = |name| (name, self.of(name));
-        names.into_iter().map(share).collect()
+        names
+            .into_iter()
+            .map(|name| (name, self.of(name)))
+            .collect()
     }
 }
 
@@ -45,7 +47,7 @@ impl Deref for Answers {
     }
 }
 
-/// A line for each.
+/// Writes a line for each answer.
 impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, name) in self.0.iter().enumerate() {

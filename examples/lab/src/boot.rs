@@ -18,13 +18,13 @@ use crate::home::RunDirectory;
 use crate::signals::{self, Group};
 use crate::spec::Spec;
 
-/// A guest that hangs is killed after this time; `LVS_LAB_TIMEOUT` (seconds) says otherwise.
+/// A guest that hangs is killed after this time; `LVS_LAB_TIMEOUT` (seconds) overrides it.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The guest's memory. UML takes it from the host page by page, when it is touched.
 const MEMORY: &str = "mem=256M";
 
-/// Where the guest's output goes.
+/// Tells where the guest's output goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// To this process's standard output and error, as it comes.
@@ -33,25 +33,26 @@ pub(crate) enum Output {
     Keep,
 }
 
-/// How a guest ended and what it said.
+/// Holds how a guest ended and its output.
 pub(crate) struct End {
     pub(crate) status: Status,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
 }
 
+/// Tells how a guest ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// The status its process 1 handed back.
+    /// Its process 1 ended with this status.
     Exited(u8),
-    /// The kernel went down with these last words.
+    /// The kernel died with this output.
     Died(String),
     /// It did not end in this time.
     TimedOut(Duration),
 }
 
-/// Boots this executable as process 1 of a guest, with the same arguments, environment and directory,
-/// to run what `name` says; returns when it has ended.
+/// Boots this executable as process 1 of a guest, with the same arguments, environment and directory, to run
+/// the test or example `name`; returns when it has ended.
 pub(crate) fn boot(name: &str, output: Output) -> Result<End> {
     let installation = fetch::installation()?;
     let run = RunDirectory::new(&installation.home)?;
@@ -73,15 +74,15 @@ pub(crate) fn boot(name: &str, output: Output) -> Result<End> {
     attend(child, stderr, timeout, output)
 }
 
-/// The kernel's command line.
+/// Returns the kernel's command line.
 ///
-/// - Consoles are numbered channels to our descriptors, and each needs its own. The guest's standard output is
-///   1; its standard error is 0, which is a pipe to us, for nothing is ever read from a console; 2 is left to
-///   what the kernel and UML themselves complain of.
+/// - Consoles are numbered channels to our descriptors, and each needs its own. The guest's standard output is 1; its
+///   standard error is 0, which is a pipe to this process, because no input is ever read from a console; 2 is left to the
+///   messages of the kernel and UML themselves.
 /// - `uml_dir=` is relative because the socket in it has a name of at most 107 bytes.
 /// - The RAID benchmark (built in) costs 0.85 s and the 256 old terminals 0.05 s or more.
-/// - `seccomp=` is understood from 6.16 and halves the price of a system call; older kernels take it for
-///   a variable of process 1.
+/// - `seccomp=` is understood from 6.16 and halves the cost of a system call; older kernels pass it to process 1 as a
+///   variable.
 fn command_line(spec: &Path) -> Result<Vec<OsString>> {
     let executable = env::current_exe().context("find this executable")?;
     let fixed = [
@@ -108,7 +109,7 @@ fn command_line(spec: &Path) -> Result<Vec<OsString>> {
     Ok(line)
 }
 
-/// `init="/a path"`: the kernel's own quoting, which has no escape for a quote.
+/// Returns `init="/a path"`, in the kernel's own quoting, which has no escape for a quote.
 fn quoted(key: &str, value: &OsStr) -> Result<OsString> {
     if value.as_encoded_bytes().contains(&b'"') {
         let reason = format!("the path {} contains a quote", value.display());
@@ -145,7 +146,7 @@ fn timeout() -> Result<Duration> {
         .ok_or_else(|| Error::failed("LVS_LAB_TIMEOUT is not a number of seconds"))
 }
 
-/// Reads all that comes out of the guest until it ends or its time is over.
+/// Reads all output of the guest until it ends or its time is over.
 fn attend(
     mut child: Child,
     stderr: io::PipeReader,
@@ -199,7 +200,7 @@ fn drain(from: Option<impl Read>, mut to: Option<impl Write>) -> Vec<u8> {
             Ok(length) => {
                 let chunk = buffer.get(..length).unwrap_or_default();
                 match &mut to {
-                    // A closed output is no reason to stop reading: the guest would hang in its write.
+                    // A closed output must not stop the reading: the guest would hang in its write.
                     Some(to) => drop(to.write_all(chunk).and_then(|()| to.flush())),
                     None => kept.extend_from_slice(chunk),
                 }
@@ -210,10 +211,11 @@ fn drain(from: Option<impl Read>, mut to: Option<impl Write>) -> Vec<u8> {
     }
 }
 
-/// Process 1 hands its status to the kernel, which exits with it; a panic ends in SIGABRT.
+/// Derives how a guest ended. Process 1 passes its status to the kernel, which exits with it; a panic ends in
+/// SIGABRT.
 ///
-/// Without a word from process 1 the kernel never came up: it exits with 1 then, or of a signal. What it said
-/// before that word is noise otherwise.
+/// Without [`STARTED`] from process 1 the kernel never came up: it then exits with 1 or by a signal.
+/// Otherwise the output before that line is noise.
 fn judge(status: ExitStatus, console: &str) -> Result<Status> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     let after = console.split_once(STARTED).map(|(_, words)| words);

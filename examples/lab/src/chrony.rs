@@ -10,8 +10,8 @@ use lvs_core::Netns;
 use crate::daemon::{Daemon, PATIENCE};
 use crate::error::{Error, Result};
 
-/// It serves the guest's own time and leaves that as it is (`-x`); nobody is to command it, and no user of
-/// its own is there for it.
+/// It serves the guest's own time and does not change it (`-x`), accepts no commands, and runs as root,
+/// because the guest has no user for it.
 const OPTIONS: [&str; 9] = [
     "-d",
     "-x",
@@ -24,25 +24,25 @@ const OPTIONS: [&str; 9] = [
     "pidfile /run/chronyd.pid",
 ];
 
-/// Starts a time server on a machine and waits until it answers there. One at a time in a guest.
+/// Starts a time server on a node and waits until it answers there. A guest can have one at a time.
 ///
 /// # Errors
 /// chrony could not be fetched, or does not come up.
-pub fn chrony(machine: &Netns) -> Result<Daemon> {
-    let daemon = Daemon::start(machine, "chronyd", &OPTIONS)?;
+pub fn chrony(node: &Netns) -> Result<Daemon> {
+    let daemon = Daemon::start(node, "chronyd", &OPTIONS)?;
     let started = Instant::now();
-    while machine.run(|_| ask())?.is_err() {
+    while node.run(|_| ask())?.is_err() {
         if daemon.is_over() || started.elapsed() > PATIENCE {
-            let reason = format!("chronyd does not answer:\n{}", daemon.said());
+            let reason = format!("chronyd does not answer:\n{}", daemon.output());
             return Err(Error::failed(reason));
         }
-        // A refusal comes at once; the processor is one, and others have to get on.
+        // A refusal arrives at once; there is one processor, and other threads need it.
         thread::yield_now();
     }
     Ok(daemon)
 }
 
-/// Asks for the time: version 4, mode client, and nothing else.
+/// Asks for the time with the smallest request: version 4, mode client.
 fn ask() -> io::Result<usize> {
     let mut packet = [0; 48];
     packet[0] = 4 << 3 | 3;

@@ -1,4 +1,4 @@
-//! A client that never rests: what it sees of a service while something happens to it.
+//! A client that starts requests steadily while an event changes the service.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,26 +11,26 @@ use lvs_core::Netns;
 use crate::error::{Error, Result};
 use crate::http;
 
-/// Between the beginnings of two requests.
+/// The time between the starts of two requests.
 const EVERY: Duration = Duration::from_millis(50);
 
-/// How long an answer is awaited.
+/// How long the client waits for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// A request and what became of it.
+/// Holds a request and its answer.
 #[derive(Debug)]
 pub(crate) struct Request {
     /// When the client began to connect.
     pub(crate) begun: Instant,
-    /// When it had its answer, or gave up.
+    /// When it got its answer or gave up.
     pub(crate) ended: Instant,
-    /// The name of the machine that answered.
+    /// The name of the node that answered.
     pub(crate) answer: io::Result<String>,
 }
 
-/// Has the client begin a request every 50 ms, whatever becomes of those before, until `happening` has
-/// returned, which is told how many have begun; answers what that returned, and all requests in the order of
-/// their beginnings.
+/// Lets the client start a request every 50 ms, without waiting for earlier ones, until `happening` has
+/// returned, which can read how many have started; returns its result, and all requests in the order of their
+/// starts.
 pub(crate) fn requests_during<T>(
     client: &Netns,
     server: SocketAddr,
@@ -43,8 +43,9 @@ pub(crate) fn requests_during<T>(
             let _over = Over(&over);
             happening(&begun)
         };
-        let requests = requests.join();
-        let requests = requests.map_err(|_| Error::failed("the client panicked"))??;
+        let requests = requests
+            .join()
+            .map_err(|_| Error::failed("the client panicked"))??;
         Ok((result, requests))
     })
 }
@@ -58,19 +59,21 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A thread's threads are in its namespace.
+/// Starts requests, each in a thread: a thread's threads are in its namespace.
 fn begin_until(over: &AtomicBool, begun: &AtomicUsize, server: SocketAddr) -> Vec<Request> {
     thread::scope(|scope| {
         let (mut requests, mut next) = (Vec::new(), Instant::now());
         while !over.load(Ordering::Relaxed) {
             requests.push(scope.spawn(move || request(server)));
             begun.store(requests.len(), Ordering::Relaxed);
-            // Steady, but what was missed is not made up for.
+            // Steady, but missed starts are not made up for.
             next = (next + EVERY).max(Instant::now());
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
-        let ended = requests.into_iter().map(|request| request.join());
-        ended.filter_map(std::result::Result::ok).collect()
+        requests
+            .into_iter()
+            .filter_map(|request| request.join().ok())
+            .collect()
     })
 }
 

@@ -1,4 +1,4 @@
-//! A program of the user's, run among the machines.
+//! A program of the user's, run on a node of the lab.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,10 +17,10 @@ use crate::tools;
 /// Where `ip netns` looks for names.
 const NAMES: &str = "/run/netns";
 
-/// Where the tools lie by their names.
+/// The directory of the tools by their names.
 const TOOLS: &str = "/run/lvs-lab";
 
-/// Machines under their names, for `ip netns exec NAME …`; taken away when dropped.
+/// Mounts all namespaces by their names, for `ip netns exec NAME …`; removes them when dropped.
 struct Names(Vec<PathBuf>);
 
 impl Names {
@@ -45,21 +45,21 @@ fn bind_own(path: &Path) -> Result<()> {
 impl Drop for Names {
     fn drop(&mut self) {
         for path in &self.0 {
-            // What is not mounted is not there to be taken away.
+            // A name that is not mounted needs no unmount.
             let _ = umount2(path, MntFlags::MNT_DETACH);
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// Runs a program in a machine's namespace, with Debian's `ip`, `ipvsadm` and `sysctl` first in its path
-/// and every machine under its name for `ip netns exec`.
+/// Runs a program in a node's namespace, with Debian's `ip`, `ipvsadm` and `sysctl` first in its path and
+/// every node under its name for `ip netns exec`.
 ///
 /// # Errors
 /// It cannot be started.
 pub fn run_command(
     network: &Network,
-    machine: &Netns,
+    node: &Netns,
     program: &OsString,
     arguments: &[OsString],
 ) -> Result<ExitStatus> {
@@ -73,11 +73,11 @@ pub fn run_command(
         .args(arguments)
         .env("PATH", &path)
         .stdin(Stdio::null());
-    let status = machine.run(|_| command.status())?;
+    let status = node.run(|_| command.status())?;
     status.map_err(|error| Error::failed(format!("run {}: {error}", program.display())))
 }
 
-/// Scripts, for the tools need their own libraries and other programs must not get them.
+/// Writes scripts for the tools, because they need their own libraries and other programs must not get these.
 fn link_tools(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).on("create", directory)?;
     for name in ["ip", "ipvsadm", "sysctl"] {

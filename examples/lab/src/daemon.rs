@@ -1,4 +1,4 @@
-//! Debian's own daemons on the machines of the guest: `chronyd`, `keepalived`.
+//! Debian's own daemons on the nodes of the guest: `chronyd`, `keepalived`.
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -15,16 +15,16 @@ use crate::error::{Context, Error, Result};
 use crate::signals::{self, Group};
 use crate::tools::tool;
 
-/// How long a daemon is waited for.
+/// How long to wait for a daemon.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One of Debian's programs that goes on by itself on a machine. When this is dropped it is killed, with all
-/// that it started, and gets no time to say goodbye.
+/// Represents one of Debian's programs that runs in the background on a node. When this is dropped it is
+/// killed at once, with all processes that it started.
 ///
 /// ```no_run
-/// # fn run(machine: &lvs_core::Netns) -> lvs_lab::Result<()> {
+/// # fn run(node: &lvs_core::Netns) -> lvs_lab::Result<()> {
 /// let options = ["-d", "-x", "-u", "root", "local stratum 8"];
-/// let chrony = lvs_lab::Daemon::start(machine, "chronyd", &options)?;
+/// let chrony = lvs_lab::Daemon::start(node, "chronyd", &options)?;
 /// chrony.wait_for("starting")?;
 /// # Ok(())
 /// # }
@@ -34,36 +34,37 @@ pub struct Daemon {
     name: String,
     child: Child,
     group: Group,
-    said: Arc<Said>,
+    output: Arc<Output>,
 }
 
-/// What it has said so far.
+/// Collects the output of a daemon.
 #[derive(Debug, Default)]
-struct Said {
-    words: Mutex<Words>,
+struct Output {
+    lines: Mutex<Lines>,
     more: Condvar,
 }
 
+/// Holds the output so far.
 #[derive(Debug, Default)]
-struct Words {
+struct Lines {
     text: String,
-    /// There will be no more.
+    /// Whether the output has ended.
     over: bool,
 }
 
 impl Daemon {
-    /// Starts it in a machine's namespace. It must stay in the foreground and say on its standard output or
-    /// error how it is.
+    /// Starts it in a node's namespace. It must stay in the foreground and report its state on its standard
+    /// output or error.
     ///
     /// # Errors
     /// It is not among Debian's tools, or cannot be started.
-    pub fn start(machine: &Netns, name: &str, arguments: &[&str]) -> Result<Self> {
-        Self::start_after(machine, name, arguments, || Ok(()))
+    pub fn start(node: &Netns, name: &str, arguments: &[&str]) -> Result<Self> {
+        Self::start_after(node, name, arguments, || Ok(()))
     }
 
-    /// Starts it on a thread that has been prepared: what that has of its own, the daemon inherits.
+    /// Starts it on a thread after `prepare` has run there: the daemon inherits that thread's namespaces.
     pub(crate) fn start_after(
-        machine: &Netns,
+        node: &Netns,
         name: &str,
         arguments: &[&str],
         prepare: impl FnOnce() -> Result<()> + Send,
@@ -74,53 +75,55 @@ impl Daemon {
         command.stdin(Stdio::null());
         command.stdout(writer.try_clone().context("share a pipe")?);
         command.stderr(writer);
-        let child = machine.run(|_| {
+        let child = node.run(|_| {
             prepare()?;
             signals::spawn(&mut command).context(format_args!("start {name}"))
         })??;
-        // It holds our copy of what the daemon writes to: the output would never end.
+        // It holds a copy of the pipe's writing end: the output would never end.
         drop(command);
-        let said = Arc::new(Said::default());
-        let ours = Arc::clone(&said);
-        thread::spawn(move || ours.keep(output));
+        let collected = Arc::new(Output::default());
+        let ours = Arc::clone(&collected);
+        thread::spawn(move || ours.collect(output));
         Ok(Self {
             name: name.to_owned(),
             group: Group::of(&child),
             child,
-            said,
+            output: collected,
         })
     }
 
-    /// Waits until it has said this, ever.
+    /// Waits until its output contains `words`.
     ///
     /// # Errors
-    /// It has ended without, or says nothing of the kind.
+    /// It has ended without them, or does not write them in time.
     pub fn wait_for(&self, words: &str) -> Result<()> {
-        let missing = |said: &mut Words| !said.over && !said.text.contains(words);
-        let said = self.said.lock();
-        let said = self.said.more.wait_timeout_while(said, PATIENCE, missing);
-        let (said, _) = said.unwrap_or_else(PoisonError::into_inner);
-        match said.text.contains(words) {
+        let missing = |lines: &mut Lines| !lines.over && !lines.text.contains(words);
+        let (lines, _) = self
+            .output
+            .more
+            .wait_timeout_while(self.output.lock(), PATIENCE, missing)
+            .unwrap_or_else(PoisonError::into_inner);
+        match lines.text.contains(words) {
             true => Ok(()),
             false => Err(Error::failed(format!(
-                "{} did not say {words:?}, only:\n{}",
-                self.name, said.text
+                "{} did not write {words:?}, only:\n{}",
+                self.name, lines.text
             ))),
         }
     }
 
-    /// All that it has said so far, line by line.
+    /// Returns its output so far.
     #[must_use]
-    pub fn said(&self) -> String {
-        self.said.lock().text.clone()
+    pub fn output(&self) -> String {
+        self.output.lock().text.clone()
     }
 
-    /// Whether it will say no more: it has ended, and all that it started.
+    /// Returns whether its output has ended, and so it and all processes that it started.
     pub(crate) fn is_over(&self) -> bool {
-        self.said.lock().over
+        self.output.lock().over
     }
 
-    /// Asks it to end, by SIGTERM, and waits until it has.
+    /// Ends it by SIGTERM and waits until it has ended.
     ///
     /// # Errors
     /// The kernel refuses.
@@ -141,16 +144,16 @@ impl Drop for Daemon {
     }
 }
 
-impl Said {
-    fn lock(&self) -> MutexGuard<'_, Words> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+impl Output {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, output: impl io::Read) {
+    fn collect(&self, output: impl io::Read) {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let mut words = self.lock();
-            words.text.push_str(&line);
-            words.text.push('\n');
+            let mut lines = self.lock();
+            lines.text.push_str(&line);
+            lines.text.push('\n');
             self.more.notify_all();
         }
         self.lock().over = true;

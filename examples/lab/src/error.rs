@@ -1,19 +1,19 @@
-//! What keeps the lab from running.
+//! The errors of the lab.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// The result of everything the lab does.
+/// The result of all operations of the lab.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the lab did not do it.
+/// Tells why an operation of the lab failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// This machine cannot run the lab: a test is skipped (or fails, with `LVS_REQUIRE_KERNEL=1`).
+    /// This host cannot run the lab: a test is skipped (or fails, with `LVS_REQUIRE_KERNEL=1`).
     Unavailable(String),
-    /// It should have worked and did not.
+    /// The operation failed although the lab can run.
     Failed(String),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Errors that say all there is to say.
+/// Converts errors whose text is complete.
 macro_rules! failed_by {
     ($($error:ty),*) => {$(
         impl From<$error> for Error {
@@ -55,18 +55,18 @@ failed_by!(
     crate::topology::TopologyError
 );
 
-/// Says which file or system call an errno belongs to.
+/// Adds to an errno the file or system call that it belongs to.
 pub(crate) trait Context<T> {
-    /// `what` is an infinitive: "mount proc on /proc".
-    fn context(self, what: impl fmt::Display) -> Result<T>;
+    /// Adds an operation, an infinitive: "mount proc on /proc".
+    fn context(self, operation: impl fmt::Display) -> Result<T>;
 
-    /// `verb` and the path: "read /etc/hosts".
+    /// Adds a verb and a path: "read /etc/hosts".
     fn on(self, verb: &str, path: &Path) -> Result<T>;
 }
 
 impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
-    fn context(self, what: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| Error::Failed(format!("{what}: {}", error.into())))
+    fn context(self, operation: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| Error::Failed(format!("{operation}: {}", error.into())))
     }
 
     fn on(self, verb: &str, path: &Path) -> Result<T> {

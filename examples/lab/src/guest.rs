@@ -1,8 +1,8 @@
 //! The guest side: this executable as process 1 of a kernel that was booted for it.
 //!
-//! It comes by twice. First as the kernel starts it: it mounts what is missing, loads modules and executes
-//! itself anew with the arguments and variables of the program that booted it (a process cannot safely
-//! change its own). Then as that program, to run what it was booted for and to hand the status back.
+//! It runs twice. First as the kernel starts it: it mounts the missing file systems, loads modules and
+//! executes itself again with the arguments and variables of the program that booted it (a process cannot
+//! safely change its own). Then as that program, to run its task and to return the status.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -28,7 +28,7 @@ use crate::modules;
 use crate::outcome::Skip;
 use crate::spec::Spec;
 
-/// Variables by which the two sides talk.
+/// The variables that the host side passes to the guest.
 pub(crate) mod variable {
     /// The file with the [`Spec`](crate::spec::Spec), on the kernel's command line.
     pub(crate) const SPEC: &str = "LVS_LAB_SPEC";
@@ -36,18 +36,18 @@ pub(crate) mod variable {
     pub(crate) const RUN: &str = "LVS_LAB_RUN";
     /// The directory with `modules.dep`.
     pub(crate) const MODULES: &str = "LVS_LAB_MODULE_DIRECTORY";
-    /// Seconds after which the guest ends itself, should the host side be gone by then.
+    /// Seconds after which the guest ends itself, in case the host side has ended.
     pub(crate) const DEADLINE: &str = "LVS_LAB_DEADLINE";
-    /// The directory with unpacked Debian tools …
+    /// The directory with unpacked Debian tools.
     pub(crate) const TOOLS: &str = "LVS_LAB_TOOLS";
-    /// … or the reason why there is none.
+    /// The reason why there are no tools.
     pub(crate) const NO_TOOLS: &str = "LVS_LAB_NO_TOOLS";
 }
 
-/// The first thing a guest says, on the console: without it the kernel did not come up.
+/// The first output of a guest, on the console: without it the kernel did not come up.
 pub(crate) const STARTED: &str = "lvs-lab: process 1 has started";
 
-/// Statuses a guest hands back.
+/// The exit statuses of a guest.
 pub(crate) mod status {
     pub(crate) const FAILED: u8 = 1;
     pub(crate) const SKIPPED: u8 = 77;
@@ -56,7 +56,8 @@ pub(crate) mod status {
     pub(crate) const NOT_BOOTED: u8 = 125;
 }
 
-/// What this process was booted for, if it is process 1 of a guest; the first time it comes by, it does not return.
+/// Returns the task of this process, if it is process 1 of a guest; does not return in the first of its two
+/// runs.
 pub(crate) fn task() -> Option<OsString> {
     if process::id() != 1 {
         return None;
@@ -65,7 +66,7 @@ pub(crate) fn task() -> Option<OsString> {
         return Some(task);
     }
     let spec = env::var_os(variable::SPEC)?;
-    // In one piece, so that the kernel cannot speak in between.
+    // In one write, so that no message of the kernel comes in between.
     eprint!("{STARTED}");
     let Err(error) = start(Path::new(&spec));
     eprintln!("the guest did not start: {error}");
@@ -77,7 +78,7 @@ fn start(spec: &Path) -> Result<Infallible> {
     attach_consoles()?;
     let spec = Spec::decode(&fs::read(spec).on("read", spec)?);
     modules::load_at_boot(&spec)?;
-    // No helper of the host's is asked for modules: what is there is the same on every machine.
+    // The kernel calls no helper of the host for modules: so the loaded ones are the same on every host.
     fs::write("/proc/sys/kernel/modprobe", "\n").context("write kernel.modprobe")?;
     set_loopback_up()?;
     env::set_current_dir(&spec.directory).on("enter", &spec.directory)?;
@@ -85,12 +86,12 @@ fn start(spec: &Path) -> Result<Infallible> {
     execve(c"/proc/self/exe", &arguments, &environment).context("execute anew")
 }
 
-/// Before `lo` is up there is no local routing table, and IPVS refuses every destination.
+/// Sets `lo` up: without it there is no local routing table, and IPVS refuses every destination.
 pub(crate) fn set_loopback_up() -> Result<()> {
-    Ok(Net::open()?.set_up(&IfName::LO, true)?)
+    Ok(Net::open()?.set_up(&IfName::LO)?)
 }
 
-/// The root is the host's, read-only; only these are the guest's own.
+/// Mounts the guest's own file systems; the root is the host's, read-only.
 fn mount_all() -> Result<()> {
     mount_on("/proc", "proc", "")?;
     mount_on("/sys", "sysfs", "")?;
@@ -113,7 +114,7 @@ fn mount_on(target: &str, kind: &str, options: &str) -> Result<()> {
     .context(format_args!("mount {kind} on {target}"))
 }
 
-/// Standard output and error are the consoles 1 and 2, raw so that every byte arrives as it is.
+/// Makes the consoles 1 and 2 standard output and error, raw so that every byte arrives unchanged.
 fn attach_consoles() -> Result<()> {
     dup2_stdout(raw_terminal("/dev/tty1")?).context("attach the standard output")?;
     dup2_stderr(raw_terminal("/dev/tty2")?).context("attach the standard error")
@@ -145,7 +146,7 @@ pub(crate) fn run(task: impl FnOnce() -> Result<(), String>) -> ! {
     power_off(code)
 }
 
-/// The panic's message has been printed already; a skip is one that nobody has seen.
+/// Returns the status after a panic. Its message has been printed already, except that of a skip.
 fn after_panic(payload: &(dyn Any + Send)) -> u8 {
     let Some(Skip(reason)) = payload.downcast_ref() else {
         return status::PANICKED;
@@ -164,10 +165,10 @@ fn end_when_late() {
     }
 }
 
-/// Hands the status to the kernel, which exits with it.
+/// Passes the status to the kernel, which exits with it.
 fn power_off(code: u8) -> ! {
     drop(io::stdout().flush());
-    // Nowhere to complain if this fails.
+    // There is nowhere to report a failure.
     let _ = termios::tcdrain(io::stdout());
     let _ = termios::tcdrain(io::stderr());
     // The newline is required.
@@ -176,11 +177,11 @@ fn power_off(code: u8) -> ! {
     }
     let Err(error) = reboot(RebootMode::RB_POWER_OFF);
     eprintln!("power off: {error}");
-    // Process 1 must not end: the kernel takes that for an accident, and here it is one.
+    // The kernel panics when process 1 ends, which is right here: the power-off failed.
     process::exit(i32::from(code))
 }
 
-/// A variable the host side sets for every guest.
+/// Returns a variable that the host side sets for every guest.
 pub(crate) fn guest_variable(name: &str) -> Result<OsString> {
     env::var_os(name).ok_or_else(|| Error::failed(format!("{name} is not set: not in a guest")))
 }

@@ -18,7 +18,7 @@ use crate::signals;
 /// The task of a guest that runs an example.
 const EXAMPLE: &str = "an example";
 
-/// A test and its name; made by [`main!`](crate::main!).
+/// Holds a test and its name; made by [`main!`](crate::main!).
 #[derive(Clone, Copy, Debug)]
 pub struct Test {
     name: &'static str,
@@ -26,18 +26,18 @@ pub struct Test {
 }
 
 impl Test {
-    /// A test that runs in a guest of its own.
+    /// Returns a test that runs in a guest of its own.
     #[must_use]
     pub const fn new(name: &'static str, run: fn() -> Result<(), String>) -> Self {
         Self { name, run }
     }
 }
 
-/// The `main` of an integration test with `harness = false`, one guest for each test.
+/// Defines the `main` of an integration test with `harness = false`, with one guest for each test.
 ///
 /// A test is a `fn()` that panics when it fails, or one that returns a `Result<(), E>` with a readable `E`.
-/// It runs as root on its own kernel, with `lo` up and `ip_vs` loaded; all else is the machine's, read-only.
-/// `LVS_REQUIRE_KERNEL=1` makes a failure of what otherwise is `SKIPPED name: reason`.
+/// It runs as root on its own kernel, with `lo` up and `ip_vs` loaded; all other files are the host's,
+/// read-only. A test that cannot run prints `SKIPPED name: reason`, or fails with `LVS_REQUIRE_KERNEL=1`.
 ///
 /// ```no_run
 /// mod weights {
@@ -53,8 +53,8 @@ impl Test {
 /// lvs_lab::main! { ip_vs_is_there, weights::zero_is_quiet }
 /// ```
 ///
-/// Two guests run at a time; `guests = 1;` in front is for tests that measure time, and more are for those
-/// that mostly wait.
+/// Two guests run at a time. Tests that measure time begin with `guests = 1;`, and tests that mostly wait may
+/// have more.
 #[macro_export]
 macro_rules! main {
     (guests = $guests:literal; $($test:path),* $(,)?) => {
@@ -69,7 +69,7 @@ macro_rules! main {
     ($($test:path),* $(,)?) => { $crate::main! { guests = 2; $($test),* } };
 }
 
-/// What [`main!`](crate::main!) calls: so many guests at a time, unless `--test-threads` says otherwise.
+/// Runs the tests of [`main!`](crate::main!), with so many guests at a time unless `--test-threads` is given.
 #[must_use]
 pub fn run_tests(tests: &'static [Test], guests: usize) -> ExitCode {
     if let Some(task) = guest::task() {
@@ -104,33 +104,33 @@ fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
             Err(error) => Err(error.to_string().into()),
         };
     }
-    let end = match boot_surely(test.name, output) {
+    let end = match boot_twice(test.name, output) {
         Ok(end) => end,
         Err(Error::Unavailable(reason)) => return skipped(test.name, &reason),
         Err(error) => return Err(error.to_string().into()),
     };
-    let said = || {
+    let output_text = || {
         let text = [&end.stdout[..], &end.stderr[..]].concat();
         String::from_utf8_lossy(&text).into_owned()
     };
     match end.status {
         Status::Exited(0) => Ok(Completion::Completed),
-        Status::Exited(status::SKIPPED) => skipped(test.name, last_line(&said())),
-        Status::Exited(code) => Err(format!("{}(status {code})", said()).into()),
-        Status::Died(ref words) => Err(format!("{}{words}", said()).into()),
+        Status::Exited(status::SKIPPED) => skipped(test.name, last_line(&output_text())),
+        Status::Exited(code) => Err(format!("{}(status {code})", output_text()).into()),
+        Status::Died(ref words) => Err(format!("{}{words}", output_text()).into()),
         Status::TimedOut(time) => {
-            Err(format!("{}killed after {} s", said(), time.as_secs()).into())
+            Err(format!("{}killed after {} s", output_text(), time.as_secs()).into())
         }
     }
 }
 
-/// Boots once more where the kernel died: user-mode Linux 5.10 and 6.1 do so about once in some hundred
-/// guests, mostly while they end. What a test does to its kernel, it does twice.
-fn boot_surely(name: &str, output: Output) -> Result<End> {
+/// Boots a second time if the kernel died: user-mode Linux 5.10 and 6.1 do so about once in some hundred
+/// guests, mostly while they end. A test that kills its kernel does so twice.
+fn boot_twice(name: &str, output: Output) -> Result<End> {
     let end = boot(name, output)?;
     match &end.status {
         Status::Died(words) => {
-            eprintln!("{name}: {words}; once more");
+            eprintln!("{name}: {words}; booting again");
             boot(name, output)
         }
         _ => Ok(end),
@@ -149,9 +149,9 @@ fn skipped(name: &str, reason: &str) -> Result<Completion, Failed> {
     Ok(Completion::ignored_with(reason))
 }
 
-/// Runs a program's body in a guest; its output and exit status are the program's.
+/// Runs a program's body in a guest; its output and exit status become the program's.
 ///
-/// Arguments, variables and current directory are the same there, and it is root on a kernel of its own.
+/// Arguments, variables and current directory are the same there, and it runs as root on a kernel of its own.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -190,7 +190,8 @@ pub fn example<O: Outcome>(body: impl FnOnce() -> O + Send) -> ExitCode {
     }
 }
 
-/// Whether `LVS_LAB=host` asks for the machine's own kernel: as root, in a network namespace of each test's own.
+/// Returns whether `LVS_LAB=host` selects the host's own kernel: as root, with a network namespace for each
+/// test.
 fn on_this_kernel() -> bool {
     env::var_os("LVS_LAB").is_some_and(|value| value == "host")
 }
@@ -208,10 +209,10 @@ fn run_here(body: impl FnOnce() -> Result<(), String> + Send) -> Result<Ended> {
             Ok(result) => result.map(|()| Ended::Done).map_err(Error::failed),
             Err(payload) => match payload.downcast::<Skip>() {
                 Ok(skip) => Ok(Ended::Skipped(skip.0)),
-                Err(_) => Err(Error::failed("it panicked")),
+                Err(_) => Err(Error::failed("the test panicked")),
             },
         }
     };
     thread::scope(|scope| scope.spawn(run).join())
-        .unwrap_or_else(|_| Err(Error::failed("it panicked")))
+        .unwrap_or_else(|_| Err(Error::failed("the test panicked")))
 }

@@ -1,4 +1,4 @@
-//! Where the lab keeps its files: `lvs-lab` in cargo's target directory.
+//! The directory of the lab's files: `lvs-lab` in cargo's target directory.
 
 use std::env;
 use std::fs;
@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Context, Result};
 
-/// `<target directory>/lvs-lab`, made if it is not there.
+/// Returns `<target directory>/lvs-lab`, made if it does not exist.
 pub(crate) fn home() -> Result<PathBuf> {
     let home = target().join("lvs-lab");
     fs::create_dir_all(&home).on("create", &home)?;
     home.canonicalize().on("find", &home)
 }
 
-/// The target directory this executable was built in; cargo marks it with a CACHEDIR.TAG.
+/// Returns the target directory that this executable was built in; cargo marks it with a CACHEDIR.TAG.
 fn target() -> PathBuf {
     env::current_exe()
         .ok()
@@ -31,11 +31,11 @@ fn marked_ancestor(path: &Path) -> Option<PathBuf> {
         .map(Path::to_path_buf)
 }
 
-/// A directory of one guest's own, gone when dropped.
+/// Represents the directory of one guest, removed when dropped.
 pub(crate) struct RunDirectory(PathBuf);
 
 impl RunDirectory {
-    /// Makes `<home>/run/<pid>-<n>` and sweeps away what dead processes left there.
+    /// Makes `<home>/run/<pid>-<n>` and removes the directories of dead processes there.
     pub(crate) fn new(home: &Path) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let all = home.join("run");
@@ -53,7 +53,7 @@ impl RunDirectory {
 
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        // What stays behind is swept by the next run.
+        // A directory that cannot be removed now is removed by the next run.
         drop(fs::remove_dir_all(&self.0));
     }
 }
@@ -73,14 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_test_itself_lies_in_the_target_directory() {
+    fn the_test_itself_is_in_the_target_directory() {
         let executable = env::current_exe().unwrap();
         let target = marked_ancestor(&executable).unwrap();
         assert!(executable.starts_with(target));
     }
 
     #[test]
-    fn a_run_directory_is_gone_after_use_and_dead_ones_are_swept() {
+    fn a_run_directory_is_removed_after_use_and_dead_ones_are_swept() {
         let home = home().unwrap().join("test-home");
         let dead = home.join("run/4194305-0");
         fs::create_dir_all(&dead).unwrap();

@@ -1,4 +1,4 @@
-//! A small HTTP server, whose one page is the name of its machine, and the clients for it.
+//! A small HTTP server, whose one page is the name of its node, and the clients for it.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -15,20 +15,20 @@ use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
     connect, setsockopt, shutdown, socket,
 };
-use nix::sys::time::TimeVal;
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::error::{Context, Error, Result};
 
-/// A client that says nothing for this long is not waited for.
+/// How long the server waits for a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The same for one that has been answered and keeps its connection.
+/// How long the server waits for the next request on a kept connection.
 const KEPT: Duration = Duration::from_secs(20);
 
-/// Says that no further request comes on this connection.
+/// The header of the last request on a connection.
 const CLOSE: &str = "Connection: close";
 
-/// A server of one page; it ends when this is dropped.
+/// Serves one page until this is dropped.
 #[derive(Debug)]
 pub struct Server {
     listener: Arc<TcpListener>,
@@ -40,19 +40,19 @@ impl Server {
     /// Serves `page` on a port of every address, IPv4 and IPv6, that the namespace has or will have.
     ///
     /// # Errors
-    /// The port is taken, or the namespace cannot be entered.
+    /// The port is in use, or the namespace cannot be entered.
     pub fn start(netns: &Netns, port: u16, page: impl Into<String>) -> Result<Self> {
         Self::serve(netns.run(|_| listen(port))?, port, page.into())
     }
 
-    /// The same over SCTP, on IPv4 only: an association is told of all addresses of both sides, and those
-    /// behind a director are best one.
+    /// Serves `page` over SCTP, on IPv4 only: an association learns all addresses of both sides, and behind a
+    /// director there should be only one.
     ///
     /// # Errors
     /// Those of [`start`](Self::start), or the kernel has no SCTP.
     pub fn start_sctp(netns: &Netns, port: u16, page: impl Into<String>) -> Result<Self> {
         let listen = |host: &mut Host| {
-            // Cookies of the lab need no signature, and so the guest no modules to sign them.
+            // Cookies of the lab need no signature, so the guest needs no modules to sign them.
             let key = SysctlKey::new("net/sctp/cookie_hmac_alg")?;
             host.sysctl().write(&key, "none")?;
             Ok::<_, Error>(listen_sctp(port))
@@ -85,18 +85,18 @@ impl Drop for Server {
     }
 }
 
-/// A kernel without IPv6 has IPv4.
+/// Listens on IPv6 and IPv4, or on IPv4 alone if the kernel has no IPv6.
 fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
         .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
-/// One-to-one: to a program it is a stream like any other.
+/// Listens for one-to-one associations, which a program uses like any other stream.
 fn listen_sctp(port: u16) -> io::Result<TcpListener> {
     let fd = sctp(AddressFamily::Inet)?;
     let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     bind(fd.as_raw_fd(), &SockaddrStorage::from(any))?;
-    // Nothing wakes a thread out of such an accept: it looks up now and then.
+    // Such an accept cannot be interrupted, so it times out now and then.
     setsockopt(&fd, ReceiveTimeout, &TimeVal::new(0, 200_000))?;
     nix::sys::socket::listen(&fd, Backlog::MAXCONN)?;
     Ok(fd.into())
@@ -111,7 +111,7 @@ fn answer_all(listener: &TcpListener, over: &AtomicBool, page: &str) {
     thread::scope(|scope| {
         while !over.load(Ordering::Relaxed) {
             match listener.accept() {
-                // One that went away before its answer is its own affair.
+                // An error concerns one client only, for example one that has closed its connection.
                 Ok((client, _)) => drop(scope.spawn(move || drop(answer(&client, page)))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
@@ -120,7 +120,7 @@ fn answer_all(listener: &TcpListener, over: &AtomicBool, page: &str) {
     });
 }
 
-/// Answers until the client wants no more.
+/// Answers until the client sends its last request.
 fn answer(client: &TcpStream, page: &str) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     let mut lines = BufReader::new(client).lines();
@@ -141,7 +141,7 @@ fn answer(client: &TcpStream, page: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a request; answers whether it is the last one, or `None` where none came.
+/// Reads a request; returns whether it is the last one, or `None` if there is none.
 fn question(lines: &mut impl Iterator<Item = io::Result<String>>) -> io::Result<Option<bool>> {
     let mut last = false;
     for line in lines {
@@ -153,17 +153,17 @@ fn question(lines: &mut impl Iterator<Item = io::Result<String>>) -> io::Result<
     Ok(None)
 }
 
-/// Fetches the page of a server, out of this thread's namespace and from a certain address of it, if one
-/// is given; without the newline at its end.
+/// Fetches the page of a server from this thread's namespace, with the given source address if there is one;
+/// returns it without the newline at its end.
 ///
 /// # Errors
-/// No answer in time ([`io::ErrorKind::TimedOut`]), none at all, or one that is no page.
+/// No answer in time ([`io::ErrorKind::TimedOut`]), a refusal, or an answer that is not a page.
 pub fn fetch(server: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> io::Result<String> {
     let tcp = |family| socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
     ask(open(tcp, server, source, timeout)?, server)
 }
 
-/// The same over SCTP.
+/// Fetches the page of a server over SCTP.
 ///
 /// # Errors
 /// Those of [`fetch`], or the kernel has no SCTP.
@@ -188,7 +188,7 @@ fn ask(mut stream: TcpStream, server: SocketAddr) -> io::Result<String> {
     page(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page"))
 }
 
-/// A connection that is kept: many requests, one after the other, which all meet the same server.
+/// Represents a kept connection: many requests, one after the other, which all reach the same server.
 #[derive(Debug)]
 pub struct Kept {
     stream: BufReader<TcpStream>,
@@ -196,7 +196,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Connects to a server, out of this thread's namespace; `timeout` is for every single answer, too.
+    /// Connects to a server from this thread's namespace; `timeout` also limits every single answer.
     ///
     /// # Errors
     /// No answer in time ([`io::ErrorKind::TimedOut`]), or a refusal.
@@ -209,7 +209,7 @@ impl Kept {
     /// Fetches the page once more.
     ///
     /// # Errors
-    /// No answer in time, the connection is gone, or what came is no page.
+    /// No answer in time, a closed connection, or an answer that is not a page.
     pub fn fetch(&mut self) -> io::Result<String> {
         let host = self.server.ip();
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -225,10 +225,10 @@ impl Kept {
         page(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page"))
     }
 
-    /// The client's own end.
+    /// Returns the client's own address and port.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// The connection is closed.
     pub fn client(&self) -> io::Result<SocketAddr> {
         self.stream.get_ref().local_addr()
     }
@@ -240,7 +240,7 @@ fn page(answer: &str) -> Option<String> {
     good.then(|| body.strip_suffix('\n').unwrap_or(body).to_owned())
 }
 
-/// The standard library cannot choose the source of a connection.
+/// Connects with a chosen source address, which the standard library cannot do.
 fn open(
     socket: impl FnOnce(AddressFamily) -> nix::Result<OwnedFd>,
     server: SocketAddr,
@@ -252,10 +252,7 @@ fn open(
         SocketAddr::V6(_) => AddressFamily::Inet6,
     };
     let fd = socket(family)?;
-    let limit = TimeVal::new(
-        timeout.as_secs().try_into().unwrap_or(i64::MAX),
-        timeout.subsec_micros().into(),
-    );
+    let limit = TimeVal::microseconds(timeout.as_micros().try_into().unwrap_or(1_000_000_000));
     setsockopt(&fd, SendTimeout, &limit)?;
     setsockopt(&fd, ReceiveTimeout, &limit)?;
     if let Some(source) = source {
@@ -263,7 +260,7 @@ fn open(
         bind(fd.as_raw_fd(), &SockaddrStorage::from(source))?;
     }
     match connect(fd.as_raw_fd(), &SockaddrStorage::from(server)) {
-        // The kernel's word for a connection that was not made in time.
+        // The errno of a connection that was not made in time.
         Err(nix::errno::Errno::EINPROGRESS) => Err(io::ErrorKind::TimedOut.into()),
         Err(errno) => Err(errno.into()),
         Ok(()) => Ok(fd.into()),
@@ -283,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_connection_asks_again_and_again() {
+    fn a_kept_connection_sends_many_requests() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         thread::scope(|scope| {
@@ -295,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_says_nothing_is_not_waited_for() {
+    fn a_silent_server_times_out() {
         let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = silent.local_addr().unwrap();
         let error = fetch(address, None, Duration::from_millis(50)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Who is to be active: Debian's keepalived, which speaks VRRP.
+//! Debian's keepalived, which decides by VRRP which director is active.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,40 +12,40 @@ use nix::unistd::sethostname;
 use crate::daemon::Daemon;
 use crate::error::{Context, Result};
 
-/// VRRP only: the table of IPVS is not keepalived's.
+/// keepalived runs VRRP only and leaves the table of IPVS to lvsctl.
 const OPTIONS: [&str; 4] = ["--dont-fork", "--log-console", "--log-detail", "--vrrp"];
 
-/// The users there are, for whom keepalived runs its scripts.
+/// The users as whom keepalived runs its scripts.
 const USERS: [(&str, &str); 2] = [
     ("/etc/passwd", "root:x:0:0::/root:/bin/sh\n"),
     ("/etc/group", "root:x:0:\n"),
 ];
 
-/// What a machine has of its own besides its network.
+/// Describes what a node has of its own besides its network.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Machine<'a> {
-    /// Its host name.
+pub(crate) struct NodeSetup<'a> {
+    /// The host name.
     pub(crate) name: &'a str,
-    /// All its files in `/etc`, by their whole names; its `/run` is empty.
+    /// All files in `/etc`, by their whole names; `/run` is empty.
     pub(crate) files: &'a [(&'static str, String)],
-    /// Programs by links to where they lie: a directory of `/run` is the place for those.
+    /// Programs, by the links to them: their place is a directory of `/run`.
     pub(crate) programs: &'a [(&'a str, &'a Path)],
 }
 
-/// Starts keepalived on a machine, by the `/etc/keepalived/keepalived.conf` that it has. keepalived and the
-/// programs it calls see the machine's own host name, `/etc` and `/run`, as if it were a real one.
-pub(crate) fn keepalived(netns: &Netns, machine: Machine<'_>) -> Result<Daemon> {
-    Daemon::start_after(netns, "keepalived", &OPTIONS, || machine.enter())
+/// Starts keepalived on a node, with the node's `/etc/keepalived/keepalived.conf`. keepalived and the
+/// programs it calls see the node's own host name, `/etc` and `/run`, as on a real host.
+pub(crate) fn keepalived(netns: &Netns, setup: NodeSetup<'_>) -> Result<Daemon> {
+    Daemon::start_after(netns, "keepalived", &OPTIONS, || setup.enter())
 }
 
-impl Machine<'_> {
-    /// Makes the thread one of this machine's.
+impl NodeSetup<'_> {
+    /// Gives the thread this host name and these files.
     fn enter(&self) -> Result<()> {
         let own = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
         unshare(own).context("make a host name and mounts of their own")?;
         sethostname(self.name).context(format_args!("set the host name {}", self.name))?;
         let all = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(None::<&str>, "/", None::<&str>, all, None::<&str>).context("part the mounts")?;
+        mount(None::<&str>, "/", None::<&str>, all, None::<&str>).context("separate the mounts")?;
         for directory in ["/etc", "/run"] {
             let kind = Some("tmpfs");
             mount(kind, directory, kind, MsFlags::empty(), Some("mode=0755"))
@@ -62,7 +62,7 @@ impl Machine<'_> {
     }
 }
 
-/// Makes the directory that a file is to be in.
+/// Makes the directory of a file.
 fn in_directory(path: &str) -> Result<&Path> {
     let path = Path::new(path);
     if let Some(directory) = path.parent() {

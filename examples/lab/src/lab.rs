@@ -22,17 +22,17 @@ use crate::{http, marks, udp};
 /// How long the client waits for an answer.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// How long machines are waited for before the client asks.
+/// How long to wait for the servers before the client starts.
 const READY: Duration = Duration::from_secs(10);
 
-/// The table of the namespace a thread is in; the usual `/proc/net` is that of the main thread.
+/// The table of a thread's namespace; the usual `/proc/net` is that of the main thread.
 const TABLE: &str = "/proc/thread-self/net/ip_vs";
 
 /// The port of servers for services of every port.
 const ANY_PORT: u16 = 80;
 
-/// A cluster's machines, none of them configured yet, each real server with a server that answers with its
-/// name on the ports of its services.
+/// Builds the nodes of a cluster, none of them configured yet, each real server with a program that answers
+/// with its name on the ports of its services.
 ///
 /// ```no_run
 /// # fn run() -> lvs_lab::Result<()> {
@@ -57,7 +57,7 @@ pub struct Lab {
     servers: Vec<(NodeName, Server)>,
 }
 
-/// Ends when dropped.
+/// Runs until it is dropped.
 #[derive(Debug)]
 enum Server {
     Http { _server: http::Server },
@@ -66,10 +66,11 @@ enum Server {
 
 impl Lab {
     /// Loads the schedulers' modules, builds the network and starts the servers. `clients` is the number of
-    /// addresses from which the client asks, in turn.
+    /// addresses that the client uses in turn.
     ///
     /// # Errors
-    /// The cluster does not say enough to build it, or has services of a kind for which there is no server.
+    /// The cluster does not determine the network, or has services of a protocol for which the lab has no
+    /// server.
     pub fn new(cluster: &Cluster, clients: usize) -> Result<Self> {
         let topology = Topology::of(cluster, clients)?;
         load_modules(cluster)?;
@@ -83,13 +84,13 @@ impl Lab {
         })
     }
 
-    /// The machines around the cluster.
+    /// Returns the network of the cluster.
     #[must_use]
     pub const fn network(&self) -> &Network {
         &self.network
     }
 
-    /// A machine of the cluster.
+    /// Returns a node of the cluster.
     ///
     /// # Errors
     /// There is none of that name.
@@ -97,36 +98,37 @@ impl Lab {
         self.network.node(name)
     }
 
-    /// Ends the servers of a machine, so that a test can start its own.
+    /// Ends the servers of a node, so that a test can start its own.
     pub fn stop_servers(&mut self, name: &str) {
-        self.servers.retain(|(machine, _)| machine.as_str() != name);
+        self.servers.retain(|(node, _)| node.as_str() != name);
     }
 
-    /// Applies the cluster to every machine in its turn, real servers first; answers what was done on each.
-    /// Of two directors the file's first one is the active one.
+    /// Applies the cluster to every node in the order of the rollout, real servers first; returns the applied
+    /// plans. Of two directors the file's first one is the active one.
     ///
     /// # Errors
-    /// It failed on one of them: those after it are untouched.
+    /// It failed on a node: those after it are untouched.
     pub fn apply(&self) -> Result<Vec<Plan>> {
-        let turns = self.cluster.rollout(None).into_iter();
-        turns
-            .map(|stage| self.apply_to(stage.node.as_str()))
+        self.cluster
+            .rollout(None)
+            .into_iter()
+            .map(|step| self.apply_to(step.node.as_str()))
             .collect()
     }
 
-    /// Applies the cluster to one machine; answers what was done.
+    /// Applies the cluster to one node; returns the applied plan.
     ///
     /// # Errors
-    /// There is no such machine, or it failed.
+    /// There is no such node, or it failed.
     pub fn apply_to(&self, name: &str) -> Result<Plan> {
         let state = self.cluster.node(name);
         self.apply_state(state.ok_or_else(|| unknown(name))?)
     }
 
-    /// Applies the cluster to one of two directors, in a role; answers what was done.
+    /// Applies the cluster to one of two directors, in a role; returns the applied plan.
     ///
     /// # Errors
-    /// It is none of two directors, or it failed.
+    /// The node is not one of two directors, or it failed.
     pub fn apply_as(&self, name: &str, role: Role) -> Result<Plan> {
         let state = self.cluster.node_as(name, role);
         self.apply_state(state.ok_or_else(|| unknown(name))?)
@@ -139,11 +141,11 @@ impl Lab {
         result.map_err(|error| Error::failed(format!("{name}: {error}")))
     }
 
-    /// Waits until the director can reach every server by its real IP; never asks for a virtual IP, so that
-    /// the first connection of a scheduler is the client's.
+    /// Waits until the director can reach every server by its real IP; it never connects to a virtual IP, so
+    /// that the first connection of a scheduler is the client's.
     ///
     /// # Errors
-    /// One of them does not answer.
+    /// A server does not answer.
     pub fn wait_for_servers(&self) -> Result<()> {
         for director in self.cluster.directors() {
             let netns = self.node(director.name.as_str())?;
@@ -154,30 +156,37 @@ impl Lab {
         Ok(())
     }
 
-    /// The servers by their real IPs. The director as its own destination has nothing to wait for.
+    /// Returns the servers by their real IPs, without the directors.
     fn real_servers(&self) -> BTreeSet<(Protocol, SocketAddr)> {
         let mut all = BTreeSet::new();
         let is_director = |name: &NodeName| {
-            let mut directors = self.cluster.directors().iter();
-            directors.any(|director| director.name == *name)
+            self.cluster
+                .directors()
+                .iter()
+                .any(|director| director.name == *name)
         };
         for service in self.cluster.services() {
-            let destinations = service.destinations.iter();
-            for destination in destinations.filter(|it| !is_director(&it.real_server)) {
+            for destination in &service.destinations {
+                if is_director(&destination.real_server) {
+                    continue;
+                }
                 let Some(ip) = self.cluster.real_ip(service, destination) else {
                     continue;
                 };
-                let ports = listens(service, destination).into_iter();
-                all.extend(ports.map(|(protocol, port)| (protocol, (ip, port).into())));
+                all.extend(
+                    ports(service, destination)
+                        .into_iter()
+                        .map(|(protocol, port)| (protocol, (ip, port).into())),
+                );
             }
         }
         all
     }
 
-    /// The kernel's own table on a machine, as it shows it in `/proc`.
+    /// Returns the kernel's own table on a node, as shown in `/proc`.
     ///
     /// # Errors
-    /// There is no such machine, or ip_vs is not loaded.
+    /// There is no such node, or ip_vs is not loaded.
     pub fn table(&self, name: &NodeName) -> Result<String> {
         let read = |_: &mut Host| fs::read_to_string(TABLE);
         self.node(name.as_str())?
@@ -185,19 +194,22 @@ impl Lab {
             .context(format_args!("read {TABLE}"))
     }
 
-    /// The client's request number `number` (from 0) to a service; answers the name of who served it. What
-    /// is marked for a service by firewall mark is asked for in turn, and can be asked for alone:
-    /// `tcp 172.16.5.11:443`.
+    /// Sends the client's request number `number` (from 0) to a service; returns the name of the server.
+    /// Requests to a service by firewall mark go to its marked addresses in turn; `tcp 172.16.5.11:443`
+    /// selects one of them.
     ///
     /// # Errors
-    /// No answer; or a service that the cluster has not.
+    /// No answer, or a service that the cluster does not have.
     pub fn request(&self, service: &ServiceId, number: usize) -> Result<String> {
         let (protocol, address) = match service {
             ServiceId::Socket { protocol, address } => (*protocol, *address),
             ServiceId::Fwmark { .. } => self.marked(service, number)?,
         };
-        let sources = self.topology.sources.get(&address.ip());
-        let source = sources.and_then(|all| all.iter().cycle().nth(number % all.len().max(1)));
+        let source = self
+            .topology
+            .sources
+            .get(&address.ip())
+            .and_then(|sources| sources.get(number % sources.len().max(1)));
         let port = some_port(address.port());
         let address = SocketAddr::new(address.ip(), port);
         let answer = self
@@ -207,10 +219,10 @@ impl Lab {
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
     }
 
-    /// The client's first requests to a service, one after the other.
+    /// Sends the client's first requests to a service, one after the other.
     ///
     /// # Errors
-    /// One of them has no answer.
+    /// A request has no answer.
     pub fn ask(&self, service: &ServiceId, requests: usize) -> Result<Answers> {
         (0..requests)
             .map(|number| self.request(service, number))
@@ -218,17 +230,21 @@ impl Lab {
     }
 
     fn marked(&self, service: &ServiceId, number: usize) -> Result<(Protocol, SocketAddr)> {
-        let mut services = self.cluster.services().iter();
-        let found = services.find(|it| it.service.id == *service);
-        let sockets = found.map(sockets).unwrap_or_default();
-        let socket = sockets.get(number % sockets.len().max(1));
-        socket
+        let sockets = self
+            .cluster
+            .services()
+            .iter()
+            .find(|candidate| candidate.service.id == *service)
+            .map(sockets)
+            .unwrap_or_default();
+        sockets
+            .get(number % sockets.len().max(1))
             .copied()
             .ok_or_else(|| Error::failed(format!("the cluster has no {service}")))
     }
 
-    /// Has packets marked on every machine that needs it, as an operator would: by the rules that its plan
-    /// shows, with Debian's own `nft`.
+    /// Marks packets on every node that needs it, as an operator would: by the rules that its plan shows,
+    /// with Debian's own `nft`.
     ///
     /// # Errors
     /// There is no `nft`, or it or the kernel refuses the rules.
@@ -245,11 +261,11 @@ impl Lab {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::failed(format!("{name} is not of the cluster"))
+    Error::failed(format!("{name} is not a node of the cluster"))
 }
 
-/// Schedulers and tunnels: the guest has nobody who would load them when the kernel asks. And an interface
-/// that comes with a module comes in all namespaces that are made later.
+/// Loads the modules of schedulers and tunnels: the guest has no helper that loads them when the kernel asks.
+/// The kernel makes the interface of a module in all namespaces that are made later.
 fn load_modules(cluster: &Cluster) -> Result<()> {
     for service in cluster.services() {
         load_module(&format!("ip_vs_{}", service.service.scheduler))?;
@@ -271,12 +287,15 @@ fn load_modules(cluster: &Cluster) -> Result<()> {
 }
 
 fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<(NodeName, Server)>> {
-    let mut wanted = BTreeSet::new();
+    let mut servers = BTreeSet::new();
     for service in cluster.services() {
         for destination in &service.destinations {
-            let ports = listens(service, destination).into_iter();
-            let server = &destination.real_server;
-            wanted.extend(ports.map(|(protocol, port)| (server.clone(), protocol, port)));
+            let name = &destination.real_server;
+            servers.extend(
+                ports(service, destination)
+                    .into_iter()
+                    .map(|(protocol, port)| (name.clone(), protocol, port)),
+            );
         }
     }
     let start = |(name, protocol, port): (NodeName, Protocol, u16)| {
@@ -292,22 +311,23 @@ fn start_servers(cluster: &Cluster, network: &Network) -> Result<Vec<(NodeName, 
         };
         Ok((name, server?))
     };
-    wanted.into_iter().map(start).collect()
+    servers.into_iter().map(start).collect()
 }
 
-/// What clients connect to.
+/// Returns the addresses that clients connect to.
 fn sockets(service: &VirtualService) -> Vec<(Protocol, SocketAddr)> {
     match service.service.id {
         ServiceId::Socket { protocol, address } => vec![(protocol, address)],
-        ServiceId::Fwmark { .. } => {
-            let matches = service.matches.iter();
-            matches.map(|it| (it.protocol, it.address)).collect()
-        }
+        ServiceId::Fwmark { .. } => service
+            .matches
+            .iter()
+            .map(|rule| (rule.protocol, rule.address))
+            .collect(),
     }
 }
 
-/// What a destination's server listens to.
-fn listens(service: &VirtualService, destination: &VirtualDestination) -> Vec<(Protocol, u16)> {
+/// Returns the ports on which a destination's server listens.
+fn ports(service: &VirtualService, destination: &VirtualDestination) -> Vec<(Protocol, u16)> {
     let port = |(protocol, address): (Protocol, SocketAddr)| {
         let port = destination.port.unwrap_or_else(|| address.port());
         (protocol, some_port(port))
@@ -341,7 +361,7 @@ fn wait_for(protocol: Protocol, server: SocketAddr) -> Result<()> {
                 let reason = format!("the director cannot reach {server}: {error}");
                 return Err(Error::failed(reason));
             }
-            // A refusal comes at once; the processor is one, and others have to get on.
+            // A refusal arrives at once; there is one processor, and other threads need it.
             Err(_) => std::thread::yield_now(),
         }
     }

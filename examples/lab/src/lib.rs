@@ -1,28 +1,28 @@
 //! A real kernel with IPVS, booted as an ordinary process without root.
 //!
-//! The kernel is Debian's user-mode Linux, fetched once into cargo's target directory. A guest boots in half a
-//! second, and its process 1 is the very executable that booted it: so tests and examples are plain Rust
-//! functions that happen to run as root on a kernel of their own.
+//! The kernel is Debian's user-mode Linux, fetched once into cargo's target directory. A guest boots in half
+//! a second, and its process 1 is the same executable that booted it: so tests and examples are plain Rust
+//! functions that run as root on a kernel of their own.
 //!
 //! - Integration tests have `harness = false` and end in [`main!`].
 //! - Programs call [`example`] in their `main`.
-//! - [`Lab`] is a whole cluster in there: machines, servers, a client, and a router where it takes one.
-//! - [`topology`] says how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
-//! - [`run_tool`] asks Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
-//! - [`Daemon`] is one of Debian's daemons on one of the machines; [`chrony`] starts a time server.
+//! - [`Lab`] is a whole cluster in a guest: nodes, servers, a client, and a router where one is needed.
+//! - [`topology`] derives how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
+//! - [`run_tool`] runs Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
+//! - [`Daemon`] is one of Debian's daemons on one of the nodes; [`chrony`] starts a time server.
 //! - [`Pair`] has two directors, of which Debian's keepalived chooses the active one; [`Takeover`] is what
 //!   clients see of it.
 //!
-//! The guest sees the machine's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
-//! There is no network but what the guest makes, and one processor. Threads are cheap, programs are not.
+//! The guest sees the host's files, read-only; `/run` (also `TMPDIR`) and `/dev/shm` are empty and its own.
+//! Its only networks are those that it makes, and it has one processor. Threads are cheap, programs are not.
 //!
-//! | Variable | Says |
+//! | Variable | Meaning |
 //! |---|---|
 //! | `LVS_REQUIRE_KERNEL=1` | a test that cannot run fails instead of being skipped |
 //! | `LVS_LAB_SUITE` | the Debian suite of the kernel: `bullseye` (5.10), `bookworm` (6.1, the default), `trixie` (6.12), `sid` |
 //! | `LVS_LAB_KERNEL`, `LVS_LAB_MODULES` | another user-mode Linux executable and its directory with `modules.dep` |
 //! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 120 |
-//! | `LVS_LAB=host` | the machine's own kernel, as root, each test in a network namespace of its own |
+//! | `LVS_LAB=host` | the host's own kernel, as root, each test in a network namespace of its own |
 
 mod answers;
 mod boot;

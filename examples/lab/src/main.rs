@@ -53,7 +53,7 @@ fn run(options: &Options) -> Result<()> {
 fn read(file: &Path) -> Result<Cluster> {
     let name = file.display();
     let mut text = String::new();
-    // One more than is allowed is enough to be refused.
+    // One byte more than allowed is enough for a refusal.
     let limit = Document::MAX_LENGTH as u64 + 1;
     File::open(file)
         .and_then(|file| file.take(limit).read_to_string(&mut text))
@@ -66,7 +66,7 @@ fn read(file: &Path) -> Result<Cluster> {
     })
 }
 
-/// Prints who answered each request, and how often each server did.
+/// Prints the server of each request, and how often each server answered.
 fn ask(lab: &Lab, service: &ServiceId, requests: usize) -> Result<()> {
     let answers = lab.ask(service, requests)?;
     println!("{service}\n{answers}");
@@ -84,8 +84,8 @@ fn command(lab: &Lab, cluster: &Cluster, options: &Options) -> Result<()> {
     let Some(director) = cluster.directors().first() else {
         return Ok(());
     };
-    let machine = lab.node(director.name.as_str())?;
-    let status = run_command(lab.network(), machine, program, arguments)?;
+    let node = lab.node(director.name.as_str())?;
+    let status = run_command(lab.network(), node, program, arguments)?;
     match status.success() {
         true => Ok(()),
         false => Err(Error::Failed(format!("{}: {status}", program.display()))),

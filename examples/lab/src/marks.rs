@@ -11,10 +11,10 @@ use crate::error::{Context, Result};
 use crate::modules::load_module;
 use crate::tools::run_tool;
 
-/// Marks what the cluster says on the machine this thread is in.
+/// Marks packets for the cluster's services in this thread's namespace.
 ///
 /// Debian's user-mode Linux has nftables for bridges only: there nft and the kernel read the rules in a table
-/// for bridges, which proves their words, and the marking is done by tc.
+/// for bridges, which verifies their syntax, and tc marks the packets.
 pub(crate) fn load(host: &mut Host, cluster: &Cluster, rules: &str) -> Result<()> {
     load_module("nf_tables")?;
     match nft(rules) {
@@ -37,20 +37,18 @@ fn by_tc(host: &mut Host, cluster: &Cluster) -> Result<()> {
     for module in ["sch_ingress", "cls_flower", "act_skbedit"] {
         load_module(module)?;
     }
-    let links = host
-        .net()
-        .links()?
-        .into_iter()
-        .filter(|link| link.mac.is_some());
-    for link in links.filter(|link| link.name != IfName::LO) {
+    for link in host.net().links()? {
+        if link.mac.is_none() || link.name == IfName::LO {
+            continue;
+        }
         let device = link.name.as_str();
         run_tool("tc", &["qdisc", "add", "dev", device, "ingress"])?;
         for service in cluster.services() {
             let ServiceId::Fwmark { mark, .. } = service.service.id else {
                 continue;
             };
-            for it in &service.matches {
-                let line = filter(device, it, mark.get());
+            for rule in &service.matches {
+                let line = filter(device, rule, mark.get());
                 run_tool("tc", &line.split(' ').collect::<Vec<_>>())?;
             }
         }
@@ -58,13 +56,14 @@ fn by_tc(host: &mut Host, cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn filter(device: &str, it: &Match, mark: u32) -> String {
-    let (protocol, ip) = (it.protocol, it.address.ip());
+/// Returns the arguments with which tc marks the packets of a rule.
+fn filter(device: &str, rule: &Match, mark: u32) -> String {
+    let (protocol, ip) = (rule.protocol, rule.address.ip());
     let family = match ip {
         IpAddr::V4(_) => "ip",
         IpAddr::V6(_) => "ipv6",
     };
-    let port = match it.address.port() {
+    let port = match rule.address.port() {
         0 => String::new(),
         port => format!(" dst_port {port}"),
     };

@@ -1,4 +1,4 @@
-//! Kernel modules, loaded without help from outside: `modules.dep` says what needs what.
+//! Kernel modules, loaded without a helper program: `modules.dep` lists the dependencies.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -13,9 +13,9 @@ use crate::error::{Context, Error, Result};
 use crate::guest::{guest_variable, variable};
 use crate::spec::Spec;
 
-/// Loaded in every guest: ip_vs with three schedulers, and what joins namespaces.
+/// The modules of every guest: ip_vs with three schedulers, and those that connect namespaces.
 ///
-/// The other schedulers stay out so that a test can see what an unknown one looks like.
+/// The other schedulers are not loaded, so that a test can see the refusal of an unknown one.
 const AT_BOOT: [&str; 7] = [
     "ip_vs",
     "ip_vs_rr",
@@ -26,7 +26,7 @@ const AT_BOOT: [&str; 7] = [
     "dummy",
 ];
 
-/// Loads a module and what it depends on: `ip_vs_sh`. Loading it twice is no error, nor one that is built in.
+/// Loads a module, as `ip_vs_sh`, and its dependencies. That it is loaded already or built in is no error.
 ///
 /// # Errors
 /// There is no such module, or the kernel refuses it.
@@ -47,14 +47,17 @@ pub fn unload_module(name: &str) -> Result<()> {
     delete_module(&name, DeleteModuleFlags::O_NONBLOCK).context(what)
 }
 
-/// The names of all loaded modules.
+/// Returns the names of all loaded modules.
 ///
 /// # Errors
 /// `/proc/modules` cannot be read.
 pub fn loaded_modules() -> Result<Vec<String>> {
     let text = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
-    let names = text.lines().filter_map(|line| line.split(' ').next());
-    Ok(names.map(str::to_owned).collect())
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect())
 }
 
 pub(crate) fn load_at_boot(spec: &Spec) -> Result<()> {
@@ -64,7 +67,7 @@ pub(crate) fn load_at_boot(spec: &Spec) -> Result<()> {
     load(Path::new(&directory), &AT_BOOT)
 }
 
-/// `LVS_LAB=host`: the machine's own kernel has its own ways.
+/// Loads a module with the host's modprobe, for `LVS_LAB=host`.
 fn modprobe(name: &str) -> Result<()> {
     let status = Command::new("modprobe").arg(name).status();
     match status
@@ -102,7 +105,7 @@ fn load(directory: &Path, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The files of a module in the order they must be loaded; `modules.dep` names the last one first.
+/// Returns the files of a module in the order of loading; `modules.dep` names the last one first.
 fn files<'a>(dependencies: &'a str, name: &str) -> Option<Vec<&'a str>> {
     dependencies.lines().find_map(|line| {
         let (file, needs) = line.split_once(':')?;
@@ -110,7 +113,7 @@ fn files<'a>(dependencies: &'a str, name: &str) -> Option<Vec<&'a str>> {
     })
 }
 
-/// File names use `-` and `_` as they please.
+/// Returns whether a file is that module: file names use `-` and `_` alike.
 fn is_module(path: &str, name: &str) -> bool {
     path.rsplit('/')
         .next()

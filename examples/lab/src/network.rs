@@ -1,4 +1,4 @@
-//! A topology built: machines as network namespaces, links as bridges, cables as veth pairs.
+//! A topology as it is built: nodes as network namespaces, links as bridges, cables as veth pairs.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,25 +11,26 @@ use lvs_core::{Host, IfName, Netns};
 use crate::error::{Error, Result};
 use crate::topology::{Link, Outsider, Port, Topology};
 
-/// The machines of a cluster and those around it. They are gone when this is dropped.
+/// Holds the nodes of a cluster, its client and its router, which are removed when this is dropped.
 #[derive(Debug)]
 pub struct Network {
     nodes: BTreeMap<String, Netns>,
     router: Option<Netns>,
     client: Netns,
-    /// Holds the bridges.
+    /// The namespace of the bridges.
     switch: Netns,
-    /// The ends of the nodes' cables in the switch.
+    /// The ends of the nodes' cables in that namespace.
     cables: BTreeMap<String, Vec<IfName>>,
 }
 
 impl Network {
-    /// Builds it: all interfaces plugged in, those of the cluster's machines down and without addresses.
+    /// Builds the network, with all interfaces connected, those of the cluster's nodes down and without
+    /// addresses.
     ///
     /// # Errors
     /// The kernel refuses a part of it.
     pub fn build(topology: &Topology) -> Result<Self> {
-        let switch = machine()?;
+        let switch = namespace()?;
         switch.run(|host| add_bridges(host, topology.links))??;
         let mut cables = Cables {
             switch: &switch,
@@ -37,7 +38,7 @@ impl Network {
         };
         let (mut nodes, mut ends) = (BTreeMap::new(), BTreeMap::new());
         for (name, ports) in &topology.nodes {
-            let netns = machine()?;
+            let netns = namespace()?;
             ends.insert(name.clone(), cables.lay(&netns, ports)?);
             nodes.insert(name.clone(), netns);
         }
@@ -55,59 +56,62 @@ impl Network {
         })
     }
 
-    /// Pulls all cables of a machine of the cluster, or plugs them in again: nothing that it says is heard,
-    /// nothing reaches it, and its own interfaces see that.
+    /// Connects or disconnects all cables of a node. A disconnected node neither sends nor receives, and its
+    /// own interfaces show that.
     ///
     /// # Errors
-    /// There is no machine of that name, or the kernel refuses.
+    /// There is no node of that name, or the kernel refuses.
     pub fn plug_in(&self, name: &str, plugged: bool) -> Result<()> {
-        let cables = self.cables.get(name);
-        let cables = cables.ok_or_else(|| Error::failed(format!("there is no machine {name}")))?;
+        let cables = self.cables.get(name).ok_or_else(|| unknown(name))?;
         self.switch.run(|host| {
-            let mut cables = cables.iter();
-            cables.try_for_each(|end| host.net().set_up(end, plugged))
+            cables.iter().try_for_each(|end| match plugged {
+                true => host.net().set_up(end),
+                false => host.net().set_down(end),
+            })
         })??;
         Ok(())
     }
 
-    /// A machine of the cluster, by its name.
+    /// Returns a node of the cluster by its name.
     ///
     /// # Errors
     /// There is none of that name.
     pub fn node(&self, name: &str) -> Result<&Netns> {
-        self.nodes
-            .get(name)
-            .ok_or_else(|| Error::failed(format!("there is no machine {name}")))
+        self.nodes.get(name).ok_or_else(|| unknown(name))
     }
 
-    /// The client.
+    /// Returns the client.
     #[must_use]
     pub const fn client(&self) -> &Netns {
         &self.client
     }
 
-    /// The router, where the cluster has one.
+    /// Returns the router, where the cluster has one.
     #[must_use]
     pub const fn router(&self) -> Option<&Netns> {
         self.router.as_ref()
     }
 
-    /// All machines with their names; also "client" and "router".
+    /// Returns all nodes with their names, and "client" and "router".
     pub fn machines(&self) -> impl Iterator<Item = (&str, &Netns)> {
-        let nodes = self
-            .nodes
+        self.nodes
             .iter()
-            .map(|(name, netns)| (name.as_str(), netns));
-        let router = self.router.iter().map(|netns| ("router", netns));
-        nodes.chain([("client", &self.client)]).chain(router)
+            .map(|(name, netns)| (name.as_str(), netns))
+            .chain([("client", &self.client)])
+            .chain(self.router.iter().map(|netns| ("router", netns)))
     }
 }
 
-/// A namespace with `lo` up, and with IPv6 addresses usable at once: nobody here could have the same.
-fn machine() -> Result<Netns> {
+fn unknown(name: &str) -> Error {
+    Error::failed(format!("there is no node {name}"))
+}
+
+/// Creates a namespace with `lo` up and without duplicate address detection: no other node has the same
+/// addresses.
+fn namespace() -> Result<Netns> {
     let netns = Netns::create()?;
     netns.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         let key = SysctlKey::new("net/ipv6/conf/default/accept_dad")?;
         Ok::<(), Error>(host.sysctl().write(&key, "0")?)
     })??;
@@ -122,19 +126,19 @@ fn add_bridges(host: &mut Host, links: usize) -> Result<()> {
     for link in 0..links {
         let name = bridge(link)?;
         host.net().add_bridge(&name)?;
-        host.net().set_up(&name, true)?;
+        host.net().set_up(&name)?;
     }
     Ok(())
 }
 
-/// Lays cables from machines to the switch.
+/// Lays cables from nodes to the namespace of the bridges.
 struct Cables<'a> {
     switch: &'a Netns,
     laid: usize,
 }
 
 impl Cables<'_> {
-    /// Answers their ends in the switch.
+    /// Lays the cables of a node, and returns their ends at the bridges.
     fn lay(&mut self, netns: &Netns, ports: &[Port]) -> Result<Vec<IfName>> {
         let mut ends = Vec::new();
         for port in ports {
@@ -145,16 +149,16 @@ impl Cables<'_> {
             let bridge = bridge(port.link)?;
             self.switch.run(|host| {
                 host.net().set_controller(&end, Some(&bridge))?;
-                host.net().set_up(&end, true)
+                host.net().set_up(&end)
             })??;
             ends.push(end);
         }
         Ok(ends)
     }
 
-    /// Builds a machine that is not of the cluster, addresses and all.
+    /// Builds the client or the router, with its addresses and routes.
     fn outsider(&mut self, outsider: &Outsider, forwards: bool) -> Result<Netns> {
-        let netns = machine()?;
+        let netns = namespace()?;
         self.lay(&netns, &outsider.ports)?;
         netns.run(|host| configure(host, outsider, forwards))??;
         Ok(netns)
@@ -163,7 +167,7 @@ impl Cables<'_> {
 
 fn configure(host: &mut Host, outsider: &Outsider, forwards: bool) -> Result<()> {
     for port in &outsider.ports {
-        host.net().set_up(&port.interface, true)?;
+        host.net().set_up(&port.interface)?;
     }
     for (interface, network) in &outsider.addresses {
         let mut address = Address::new(interface.clone(), *network);
@@ -185,15 +189,15 @@ fn configure(host: &mut Host, outsider: &Outsider, forwards: bool) -> Result<()>
 }
 
 fn default_route(gateway: IpAddr) -> Result<Route> {
-    let everywhere: IpAddr = match gateway {
+    let any: IpAddr = match gateway {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let everything = IpNet::new(everywhere, 0).map_err(|e| Error::failed(e.to_string()))?;
-    Ok(Route::via(everything, gateway))
+    let network = IpNet::new(any, 0).map_err(|error| Error::failed(error.to_string()))?;
+    Ok(Route::via(network, gateway))
 }
 
-/// A route to a host that is on the link itself.
+/// Returns a route to a host on the link itself.
 fn on_link(host: IpAddr, interface: &IfName) -> Route {
     let mut route = Route::via(host.into(), host);
     route.gateway = None;

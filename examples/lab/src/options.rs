@@ -6,15 +6,15 @@ use std::path::PathBuf;
 pub(crate) const USAGE: &str = "\
 usage: lvs-lab FILE [--requests N] [--clients N] [-- COMMAND [ARGUMENT …]]
 
-Builds the cluster of a cluster file on a kernel of its own, applies the file to every machine, lets a client
-ask for each service and prints who answered.
+Builds the cluster of a cluster file on a kernel of its own, applies the file to every node, lets a client send
+requests to each service and prints which server answered.
 
-  --requests N   how often the client asks for each service (default 10)
-  --clients N    from how many addresses, in turn (default 1)
-  -- COMMAND     runs on the director then; `ip netns exec NAME …` reaches the other machines,
-                 `client` and `router` among them";
+  --requests N   how many requests the client sends to each service (default 10)
+  --clients N    how many addresses the client uses in turn (default 1)
+  -- COMMAND     runs on the director afterwards; `ip netns exec NAME …` reaches the other nodes,
+                 and `client` and `router`";
 
-/// What to do.
+/// Holds the parsed command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) file: PathBuf,
@@ -56,8 +56,10 @@ impl Options {
 
 fn number(option: &str, value: Option<OsString>) -> Result<usize, String> {
     let value = value.ok_or_else(|| format!("no number after {option}"))?;
-    let number = value.to_str().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| format!("{option} {}: not a number", value.display()))
+    value
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| format!("{option} {}: not a number", value.display()))
 }
 
 #[cfg(test)]
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_all_of_it() {
+    fn reads_all_options() {
         let options = parse("a.toml --requests 20 --clients 3 -- ip -o link").unwrap();
         let command = Some(("ip".into(), vec!["-o".into(), "link".into()]));
         let expected = Options {

@@ -6,12 +6,12 @@ use std::panic;
 
 use crate::error::Error;
 
-/// What a test or an example may return: nothing (it panics when it fails), or a result.
+/// Converts what a test or an example may return: `()` (it panics when it fails), or a result.
 pub trait Outcome {
-    /// The failure as text.
+    /// Returns the failure as text.
     ///
     /// # Errors
-    /// It failed.
+    /// The test or example failed.
     fn outcome(self) -> Result<(), String>;
 }
 
@@ -21,7 +21,7 @@ impl Outcome for () {
     }
 }
 
-/// One that the lab itself cannot run, [`Error::Unavailable`], is skipped.
+/// A test that the lab cannot run, [`Error::Unavailable`], is skipped.
 impl<E: Display + 'static> Outcome for Result<(), E> {
     fn outcome(self) -> Result<(), String> {
         self.map_err(|error| match (&error as &dyn Any).downcast_ref() {
@@ -31,14 +31,13 @@ impl<E: Display + 'static> Outcome for Result<(), E> {
     }
 }
 
-/// The payload of the panic by which a test leaves that cannot run.
+/// Holds the reason in the panic that ends a test which cannot run.
 pub(crate) struct Skip(pub(crate) String);
 
-/// Ends a test that cannot run in this guest: it counts as skipped, with this reason.
-///
-/// With `LVS_REQUIRE_KERNEL=1` it fails.
+/// Ends a test that cannot run in this guest: it counts as skipped, with this reason, or fails with
+/// `LVS_REQUIRE_KERNEL=1`.
 pub fn skip(reason: impl Into<String>) -> ! {
-    // Without the hook: a skip is not to look like a panic.
+    // Without the panic hook, so that a skip prints no panic message.
     panic::resume_unwind(Box::new(Skip(reason.into())))
 }
 
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_lab_cannot_run_is_skipped() {
+    fn an_unavailable_test_is_skipped() {
         let failed: Result<(), _> = Err(Error::failed("broken"));
         assert_eq!(failed.outcome().unwrap_err(), "broken");
         let unavailable: Result<(), _> = Err(Error::unavailable("no apt"));

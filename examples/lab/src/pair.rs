@@ -1,4 +1,4 @@
-//! Two directors of which keepalived chooses the active one.
+//! Two directors, of which keepalived chooses the active one.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use lvs_core::{Cluster, Host};
 
 use crate::daemon::{Daemon, PATIENCE};
 use crate::error::{Error, Result};
-use crate::keepalived::{Machine, keepalived};
+use crate::keepalived::{NodeSetup, keepalived};
 use crate::lab::Lab;
 
-/// The files of a director, each a text.
+/// Holds the texts of a director's files.
 #[derive(Clone, Copy, Debug)]
 pub struct Files<'a> {
     /// The cluster, `/etc/lvsctl/web.toml`.
@@ -26,13 +26,13 @@ pub struct Files<'a> {
     pub notify: &'a str,
 }
 
-/// Where lvsctl lies here.
+/// The path of lvsctl on the nodes.
 const LVSCTL: &str = "/run/bin/lvsctl";
 
-/// How often a condition is looked at.
+/// The time between two tests of a condition.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// A cluster with two directors, each with a keepalived that calls lvsctl.
+/// Runs a cluster with two directors, each with a keepalived that calls lvsctl.
 ///
 /// ```no_run
 /// # fn run(files: lvs_lab::Files<'_>, lvsctl: &std::path::Path) -> lvs_lab::Result<()> {
@@ -47,19 +47,19 @@ const EVERY: Duration = Duration::from_millis(20);
 pub struct Pair {
     lab: Lab,
     cluster: Cluster,
-    /// By their names.
+    /// The files by their names.
     files: [(&'static str, String); 3],
     lvsctl: PathBuf,
     running: BTreeMap<String, Daemon>,
 }
 
 impl Pair {
-    /// Configures the real servers and starts keepalived on both directors, the file's first one first: all
-    /// else is its to have done. When this returns, that one is active and the other one stands by.
-    /// `lvsctl` is the program.
+    /// Configures the real servers and starts keepalived on both directors, the file's first one first;
+    /// keepalived has the rest configured. When this returns, the first director is active and the other one
+    /// stands by. `lvsctl` is the path of the program.
     ///
     /// # Errors
-    /// The file is no cluster that can be built, or Debian's keepalived is not there.
+    /// The lab cannot build the cluster, or Debian's keepalived is missing.
     pub fn new(files: Files<'_>, lvsctl: &Path) -> Result<Self> {
         let cluster = Cluster::from_toml(files.cluster)?;
         let lab = Lab::new(&cluster, 1)?;
@@ -80,7 +80,7 @@ impl Pair {
             running: BTreeMap::new(),
             cluster,
         };
-        // One after the other: at the same moment both could take themselves for the active one, for a moment.
+        // One after the other: if both started at once, both could be active for a moment.
         for name in pair.directors() {
             pair.start(&name)?;
             pair.wait_for_active()?;
@@ -89,81 +89,87 @@ impl Pair {
         Ok(pair)
     }
 
-    /// The machines.
+    /// Returns the lab of the cluster.
     #[must_use]
     pub const fn lab(&self) -> &Lab {
         &self.lab
     }
 
-    /// Where clients find the cluster's first service.
+    /// Returns the address of the cluster's first service.
     ///
     /// # Errors
-    /// It has no address.
+    /// The service has no address.
     pub fn service(&self) -> Result<SocketAddr> {
-        let service = self.cluster.services().first().map(|it| &it.service.id);
-        match service {
+        let service = self.cluster.services().first();
+        match service.map(|service| &service.service.id) {
             Some(ServiceId::Socket { address, .. }) => Ok(*address),
             _ => Err(Error::failed("the first service has no address")),
         }
     }
 
-    /// The names of both directors.
+    /// Returns the names of both directors.
     #[must_use]
     pub fn directors(&self) -> Vec<String> {
-        let directors = self.cluster.directors().iter();
-        directors.map(|it| it.name.to_string()).collect()
+        self.cluster
+            .directors()
+            .iter()
+            .map(|director| director.name.to_string())
+            .collect()
     }
 
-    /// Switches a director on: keepalived starts, and has it stand by; then its cables are plugged in. So one
-    /// that comes back has dropped by then what a machine forgets when its power fails.
+    /// Starts a director: keepalived starts and makes it stand by; then its cables are connected. So a
+    /// director that returns has by then removed what a host loses in a power failure.
     ///
     /// # Errors
-    /// There is none of that name, keepalived cannot be started, or lvsctl does not what it is to do.
+    /// There is none of that name, keepalived cannot be started, or lvsctl fails.
     pub fn start(&mut self, director: &str) -> Result<()> {
-        let machine = Machine {
+        let setup = NodeSetup {
             name: director,
             files: &self.files,
             programs: &[(LVSCTL, &self.lvsctl)],
         };
         self.lab.network().plug_in(director, false)?;
-        let daemon = keepalived(self.lab.node(director)?, machine)?;
+        let daemon = keepalived(self.lab.node(director)?, setup)?;
         self.running.insert(director.to_owned(), daemon);
         self.wait_for_standby(director)?;
         self.lab.network().plug_in(director, true)
     }
 
-    /// Kills a director as a power failure does: nobody hears of it any more, and nothing on it goes on.
+    /// Kills a director as a power failure does: it sends nothing more, and all its processes end.
     ///
     /// # Errors
     /// There is none of that name.
     pub fn kill(&mut self, director: &str) -> Result<()> {
-        // First those who would notice that the cables are gone, and have time to say so.
+        // First the processes, which would notice the disconnected cables and have time to react.
         self.running.remove(director);
         self.lab.network().plug_in(director, false)
     }
 
-    /// Ends keepalived on a director, as before maintenance: it says goodbye and has lvsctl stand by.
+    /// Ends keepalived on a director, as before maintenance: it gives up its role and calls lvsctl to stand by.
     ///
     /// # Errors
-    /// None runs there.
+    /// No keepalived runs there.
     pub fn end(&mut self, director: &str) -> Result<()> {
-        let daemon = self.running.remove(director);
-        let daemon =
-            daemon.ok_or_else(|| Error::failed(format!("{director} has no keepalived")))?;
-        daemon.end().map(drop)
+        self.running
+            .remove(director)
+            .ok_or_else(|| Error::failed(format!("{director} has no keepalived")))?
+            .end()
+            .map(drop)
     }
 
-    /// Waits until exactly one of the directors that run has the floating addresses, and the other has all
-    /// but those; answers the name of the active one.
+    /// Waits until exactly one of the running directors has the floating addresses, and the other has all
+    /// addresses except those; returns the name of the active one.
     ///
     /// # Errors
-    /// It does not come to that.
+    /// This does not happen in time.
     pub fn wait_for_active(&self) -> Result<String> {
         let mut active = None;
         self.wait("one director is active and the other stands by", || {
-            let running = self.running.keys();
-            let carrying = running.map(|it| Ok((it, self.carries(it)?)));
-            let mut carrying = carrying.collect::<Result<Vec<_>>>()?;
+            let mut carrying = self
+                .running
+                .keys()
+                .map(|name| Ok((name, self.carries(name)?)))
+                .collect::<Result<Vec<_>>>()?;
             carrying.retain(|(_, carries)| *carries != Carries::Own);
             active = match carrying.as_slice() {
                 [(name, Carries::All)] => Some((*name).clone()),
@@ -174,7 +180,7 @@ impl Pair {
         active.ok_or_else(|| Error::failed("no director is active"))
     }
 
-    /// Waits until a director has none of the floating addresses, but everything else.
+    /// Waits until a director has none of the floating addresses and all others.
     ///
     /// # Errors
     /// It keeps them.
@@ -184,56 +190,67 @@ impl Pair {
         })
     }
 
-    /// Waits for a condition; where it is not met in time, the error says what the daemons have said.
+    /// Waits for a condition; if it is not met in time, the error shows the output of the daemons.
     pub(crate) fn wait(&self, what: &str, mut met: impl FnMut() -> Result<bool>) -> Result<()> {
         let started = Instant::now();
         while !met()? {
             if started.elapsed() > PATIENCE {
-                return Err(self.explained(&Error::failed(format!("{what}: not so"))));
+                return Err(self.explained(&Error::failed(format!("not in time: {what}"))));
             }
             thread::sleep(EVERY);
         }
         Ok(())
     }
 
-    /// An error, and what the daemons have said.
+    /// Adds the output of the daemons to an error.
     pub(crate) fn explained(&self, error: &Error) -> Error {
-        let said = self.running.iter();
-        let said = said.map(|(name, it)| format!("\n{name}:\n{}", it.said()));
-        Error::failed(format!("{error}{}", said.collect::<String>()))
+        let output: String = self
+            .running
+            .iter()
+            .map(|(name, daemon)| format!("\n{name}:\n{}", daemon.output()))
+            .collect();
+        Error::failed(format!("{error}{output}"))
     }
 
     fn carries(&self, director: &str) -> Result<Carries> {
-        let mut directors = self.cluster.directors().iter();
-        let it = directors.find(|it| it.name.as_str() == director);
-        let it = it.ok_or_else(|| Error::failed(format!("{director} is no director")))?;
-        let there = |host: &mut Host| host.net().addresses();
-        let there = self.lab.node(director)?.run(there)??;
-        let is_there = |address: &Address| there.iter().any(|that| that.id == address.id);
-        let (floating, own): (Vec<_>, Vec<_>) =
-            it.addresses.iter().partition(|that| it.is_floating(that));
-        let floating = floating.into_iter().filter(|that| is_there(that)).count();
-        let own = own.into_iter().all(is_there);
-        Ok(match (own, floating) {
+        let node = self.lab.node(director)?;
+        let director = self
+            .cluster
+            .directors()
+            .iter()
+            .find(|candidate| candidate.name.as_str() == director)
+            .ok_or_else(|| Error::failed(format!("{director} is not a director")))?;
+        let present = node.run(|host: &mut Host| host.net().addresses())??;
+        let is_present = |address: &Address| present.iter().any(|found| found.id == address.id);
+        let (floating, own): (Vec<_>, Vec<_>) = director
+            .addresses
+            .iter()
+            .partition(|address| director.is_floating(address));
+        let count = floating
+            .into_iter()
+            .filter(|address| is_present(address))
+            .count();
+        Ok(match (own.into_iter().all(is_present), count) {
             (true, 0) => Carries::Own,
-            (true, some) if some == it.floating.len() => Carries::All,
+            (true, count) if count == director.floating.len() => Carries::All,
             _ => Carries::Some,
         })
     }
 }
 
-/// Which of its addresses a director has.
+/// Tells which of its addresses a director has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Carries {
-    /// It is being configured.
+    /// Some of them: it is being configured.
     Some,
-    /// None of the floating ones.
+    /// All except the floating ones.
     Own,
-    /// The floating ones too.
+    /// All, including the floating ones.
     All,
 }
 
-/// Out of a clone of this repository, which may be anybody's, keepalived would run no program.
+/// Adapts keepalived's files to a clone of this repository, whose files may belong to another user than root:
+/// keepalived would refuse to run programs from there.
 fn in_a_clone(keepalived: &str) -> String {
     keepalived
         .replace("/usr/bin/lvsctl", LVSCTL)

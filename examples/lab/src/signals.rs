@@ -11,10 +11,10 @@ use nix::unistd::Pid;
 
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// From now on an interrupt kills all guests before it ends this process.
+/// Makes an interrupt kill all guests before it ends this process.
 ///
-/// Must be called on the main thread before others exist: threads inherit the blocked signals,
-/// and one that did not would take the signal and end the process without killing anything.
+/// It must be called on the main thread before others exist: threads inherit the blocked signals, and a
+/// thread without them would receive the signal and end the process without killing the guests.
 pub(crate) fn kill_guests_on_interrupt() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -46,7 +46,7 @@ fn groups() -> std::sync::MutexGuard<'static, BTreeSet<i32>> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Spawns with the usual signal mask: a child would inherit ours and be deaf to an interrupt.
+/// Spawns with the usual signal mask: a child would inherit that of this process and ignore an interrupt.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     let before = SigSet::thread_get_mask()?;
     interrupts().thread_unblock()?;
@@ -55,14 +55,14 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     child
 }
 
-/// A process group that is killed as a whole, at the latest when this is dropped.
+/// Represents a process group that is killed as a whole, at the latest when this is dropped.
 ///
 /// User-mode Linux runs the guest's processes as processes of the host; killing the main one alone leaves them.
 #[derive(Debug)]
 pub(crate) struct Group(Pid);
 
 impl Group {
-    /// The group of a child that was started as the leader of its own.
+    /// Returns the group of a child that was started as its leader.
     pub(crate) fn of(child: &Child) -> Self {
         let leader = i32::try_from(child.id()).unwrap_or(i32::MAX);
         groups().insert(leader);
@@ -70,7 +70,7 @@ impl Group {
     }
 
     pub(crate) fn kill(&self) {
-        // An empty group is what is wanted.
+        // It fails if the group is empty already.
         let _ = killpg(self.0, Signal::SIGKILL);
     }
 }

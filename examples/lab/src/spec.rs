@@ -1,6 +1,8 @@
-//! What a guest is to run: the arguments, environment and directory of the program that booted it.
+//! The program call that a guest repeats: the arguments, environment and directory of the program that booted
+//! it.
 //!
-//! A kernel command line holds 2 KiB and 32 variables; so they travel in a file of NUL-separated records.
+//! A kernel command line holds 2 KiB and 32 variables; so the call is passed in a file of NUL-separated
+//! records.
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -9,17 +11,17 @@ use std::path::PathBuf;
 
 use crate::error::{Context, Error, Result};
 
-/// A program call, as `execve` wants it.
+/// Describes a program call for `execve`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spec {
     pub(crate) directory: PathBuf,
     pub(crate) arguments: Vec<OsString>,
-    /// `NAME=value`
+    /// The variables, as `NAME=value`.
     pub(crate) environment: Vec<OsString>,
 }
 
 impl Spec {
-    /// The call of the running program itself.
+    /// Returns the call of the running program itself.
     pub(crate) fn of_this_process() -> Result<Self> {
         Ok(Self {
             directory: env::current_dir().context("find the current directory")?,
@@ -28,7 +30,7 @@ impl Spec {
         })
     }
 
-    /// Sets a variable; what it was before is forgotten.
+    /// Sets a variable and removes its former value.
     pub(crate) fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
         let prefix = format!("{name}=");
         self.environment
@@ -37,7 +39,7 @@ impl Spec {
             .push(variable(OsStr::new(name), value.as_ref()));
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
         self.environment.iter().find_map(|entry| {
             let value = entry.as_bytes().strip_prefix(name.as_bytes())?;
@@ -45,7 +47,8 @@ impl Spec {
         })
     }
 
-    /// Records `<letter>=<bytes>` that end in NUL each: `C` directory, `A` argument, `E` variable.
+    /// Returns the records: `<letter>=<bytes>`, each with a NUL at its end: `C` directory, `A` argument, `E`
+    /// variable.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut record = |letter: u8, value: &OsStr| {
@@ -61,7 +64,7 @@ impl Spec {
         bytes
     }
 
-    /// The inverse; records of other letters are skipped.
+    /// Reads the records; those with other letters are skipped.
     pub(crate) fn decode(bytes: &[u8]) -> Self {
         let mut spec = Self::default();
         for record in bytes.split(|byte| *byte == 0) {
@@ -79,7 +82,7 @@ impl Spec {
         spec
     }
 
-    /// Argument and environment vectors for `execve`.
+    /// Returns the argument and environment vectors for `execve`.
     pub(crate) fn vectors(&self) -> Result<(Vec<CString>, Vec<CString>)> {
         Ok((strings(&self.arguments)?, strings(&self.environment)?))
     }
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_but_nul_travels() {
+    fn every_byte_but_nul_is_kept() {
         let odd = OsString::from_vec((1..=255).collect());
         let mut spec = Spec {
             directory: "/a b/c=d".into(),
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_decodes_to_nothing() {
+    fn garbage_decodes_to_an_empty_call() {
         for bytes in [&b""[..], b"\0\0", b"A", b"A=", b"Z=1\0", b"=\0", b"AA=\0"] {
             let spec = Spec::decode(bytes);
             assert!(spec.arguments.iter().all(|argument| argument.is_empty()));

@@ -12,66 +12,67 @@ use crate::error::{Context, Error, Result};
 use crate::http::Kept;
 use crate::pair::Pair;
 
-/// By now it must be over. It is watched for twice as long.
+/// How long a takeover may take. It is watched for twice as long.
 const BOUND: Duration = Duration::from_secs(2);
 
-/// Requests that a client begins in that time, where it has a processor. So many must have begun, too: on a
-/// machine that has something else to do, the directors are as slow as the client.
+/// The number of requests that a client starts in that time on an idle host. So many must have started, too:
+/// on a busy host the directors are as slow as the client.
 const BEATS: usize = 38;
 
-/// Between two questions on the connection that is kept: the processor is one.
+/// The time between two requests on the kept connection: there is one processor.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long an answer on a connection is awaited that is kept.
+/// How long to wait for an answer on the kept connection.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A change of the active director, seen by two clients: one begins requests all the time, the other keeps its
-/// connection and asks again and again.
+/// Describes a change of the active director as two clients observe it: one starts requests steadily, the
+/// other keeps its connection and repeats requests on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Takeover {
-    /// Who was active.
+    /// The director that was active.
     pub before: String,
-    /// Who became active.
+    /// The director that became active.
     pub after: String,
-    /// The longest time without an answer to anybody who began a request; some 50 ms where nothing happens.
+    /// The longest time without an answer to any new request; some 50 ms without a change.
     pub silence: Duration,
-    /// Requests that had ended before the change.
+    /// The requests that ended before the change.
     pub undisturbed: Count,
-    /// Requests begun in the first 2 s after it.
+    /// The requests started in the first 2 s after it.
     pub early: Count,
-    /// Requests begun later.
+    /// The requests started later.
     pub late: Count,
-    /// The answers on the kept connection since the change, all from the same server …
+    /// The answers on the kept connection since the change, all from the same server.
     pub kept: usize,
-    /// … and how long the slowest of them took.
+    /// How long the slowest of these answers took.
     pub longest: Duration,
 }
 
-/// Requests, and how many of them got no answer within 5 s.
+/// Counts requests, and how many of them got no answer within 5 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// All of them.
+    /// All requests.
     pub begun: usize,
-    /// Those without an answer.
+    /// The requests without an answer.
     pub failed: usize,
 }
 
 impl Takeover {
-    /// Has `change` change something about the active director, whose name it is told, and watches for 4 s or
-    /// more what becomes of it. The kept connection is opened before, and known to both directors.
+    /// Calls `change` with the name of the active director, which it is to replace, and watches the clients
+    /// for 4 s or more. The kept connection is opened before and known to both directors.
     ///
     /// # Errors
-    /// The kept connection breaks or meets another server; no request is answered; nobody becomes active, or the
-    /// same one as before.
+    /// The kept connection breaks or reaches another server, no request is answered, no director becomes
+    /// active, or the same one is active as before.
     pub fn watch(
         pair: &mut Pair,
         change: impl FnOnce(&mut Pair, &str) -> Result<()>,
     ) -> Result<Self> {
         let service = pair.service()?;
-        // The same machine, for one that may be looked at while others change.
+        // Another handle of the same namespace, because `pair` is borrowed by the change.
         let client = pair.lab().network().client().run(|_| Netns::current())??;
-        let kept = client.run(|_| Kept::open(service, PATIENCE))?;
-        let mut kept = kept.context("keep a connection")?;
+        let mut kept = client
+            .run(|_| Kept::open(service, PATIENCE))?
+            .context("keep a connection")?;
         let server = wait_until_synced(pair, &mut kept)?;
         let (watched, requests) = requests_during(&client, service, |begun| {
             let has_come = |time: Instant, beats| {
@@ -83,8 +84,8 @@ impl Takeover {
             let (changed, beats) = (Instant::now(), begun.load(Ordering::Relaxed));
             change(pair, &before)?;
             let late = has_come(changed + BOUND * 2, beats + BEATS * 2);
-            let answers = ask_until(late, &mut kept, &server);
-            let answers = answers.map_err(|error| pair.explained(&error))?;
+            let answers =
+                ask_until(late, &mut kept, &server).map_err(|error| pair.explained(&error))?;
             Ok::<_, Error>((before, changed, answers))
         })?;
         let (before, changed, answers) = watched?;
@@ -101,10 +102,13 @@ impl Takeover {
         changed: Instant,
         (kept, longest): (usize, Duration),
     ) -> Result<Self> {
-        let undisturbed = Count::of(requests.iter().filter(|it| it.ended < changed));
+        let undisturbed = Count::of(requests.iter().filter(|request| request.ended < changed));
         let silence = silence(requests, changed);
-        let requests: Vec<_> = requests.iter().filter(|it| it.begun > changed).collect();
-        let by_the_clock = requests.partition_point(|it| it.begun < changed + BOUND);
+        let requests: Vec<_> = requests
+            .iter()
+            .filter(|request| request.begun > changed)
+            .collect();
+        let by_the_clock = requests.partition_point(|request| request.begun < changed + BOUND);
         let (early, late) = requests.split_at(by_the_clock.max(BEATS).min(requests.len()));
         Ok(Self {
             before,
@@ -119,11 +123,15 @@ impl Takeover {
     }
 }
 
-/// The longest time without an answer, from the change on.
+/// Returns the longest time without an answer, from the change on.
 fn silence(requests: &[Request], changed: Instant) -> Option<Duration> {
-    let answered = requests.iter().filter(|it| it.answer.is_ok());
-    let answered = answered.map(|it| it.ended).filter(|it| *it > changed);
-    let mut moments: Vec<_> = answered.chain([changed]).collect();
+    let mut moments: Vec<_> = requests
+        .iter()
+        .filter(|request| request.answer.is_ok())
+        .map(|request| request.ended)
+        .filter(|ended| *ended > changed)
+        .chain([changed])
+        .collect();
     moments.sort_unstable();
     let pause = |pair: &[Instant]| match pair {
         [earlier, later] => Some(*later - *earlier),
@@ -143,7 +151,8 @@ impl Count {
     }
 }
 
-/// Has the connection go on until it is over; answers how many answers came and how long the slowest one took.
+/// Repeats requests on the connection until `over`; returns the number of answers and how long the slowest
+/// one took.
 fn ask_until(over: impl Fn() -> bool, kept: &mut Kept, server: &str) -> Result<(usize, Duration)> {
     let (mut answers, mut longest) = (0, Duration::ZERO);
     while !over() {
@@ -152,7 +161,7 @@ fn ask_until(over: impl Fn() -> bool, kept: &mut Kept, server: &str) -> Result<(
         let answer = kept.fetch().context("keep a connection")?;
         if answer != server {
             return Err(Error::failed(format!(
-                "the connection with {server} is one with {answer}"
+                "the connection to {server} is answered by {answer}"
             )));
         }
         answers += 1;
@@ -161,31 +170,35 @@ fn ask_until(over: impl Fn() -> bool, kept: &mut Kept, server: &str) -> Result<(
     Ok((answers, longest))
 }
 
-/// Both directors know a connection when some of its packets have passed. Answers the name of its server.
+/// Sends requests until both directors know the connection; returns the name of its server.
 fn wait_until_synced(pair: &Pair, kept: &mut Kept) -> Result<String> {
     let client = kept.client().context("keep a connection")?;
     let knows = |host: &mut Host| {
         let connections = host.proc().connections()?;
-        let mut own = connections.iter().filter(|it| it.client == client);
-        Ok::<_, Error>(own.any(|it| it.state == "ESTABLISHED"))
+        Ok::<_, Error>(
+            connections
+                .iter()
+                .any(|connection| connection.client == client && connection.state == "ESTABLISHED"),
+        )
     };
     let mut server = String::new();
     pair.wait("both directors know the connection", || {
         server = kept.fetch().context("keep a connection")?;
-        let directors = pair.directors().into_iter();
-        let mut known = directors.map(|it| pair.lab().node(&it)?.run(knows)?);
-        known.try_fold(true, |all, one| Ok(all && one?))
+        pair.directors()
+            .into_iter()
+            .map(|name| pair.lab().node(&name)?.run(knows)?)
+            .try_fold(true, |all, known| Ok(all && known?))
     })?;
     Ok(server)
 }
 
-/// A few lines for people.
+/// Writes a few lines for readers.
 impl fmt::Display for Takeover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} was active, {} is", self.before, self.after)?;
         writeln!(f, "no answer for {} ms", self.silence.as_millis())?;
-        writeln!(f, "begun in the first 2 s: {}", self.early)?;
-        writeln!(f, "begun later: {}", self.late)?;
+        writeln!(f, "started in the first 2 s: {}", self.early)?;
+        writeln!(f, "started later: {}", self.late)?;
         writeln!(
             f,
             "the kept connection: {} answers, the slowest took {} ms",
@@ -195,7 +208,7 @@ impl fmt::Display for Takeover {
     }
 }
 
-/// `39 requests, 2 failed`
+/// Writes `39 requests, 2 failed`.
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} requests, {} failed", self.begun, self.failed)
@@ -226,9 +239,9 @@ mod tests {
         let changed = Instant::now();
         let names = || ("a".to_owned(), "b".to_owned());
         let judge = |every: u64| {
-            let begun = (1..=60).map(|number| number * every);
-            let requests: Vec<_> = begun
-                .map(|it| request(changed, it, it <= 100 || it > 1_000))
+            let requests: Vec<_> = (1..=60)
+                .map(|number| number * every)
+                .map(|begun| request(changed, begun, begun <= 100 || begun > 1_000))
                 .collect();
             Takeover::judge(names(), &requests, changed, (1, BOUND)).unwrap()
         };

@@ -6,12 +6,12 @@ use std::process::Command;
 use crate::error::{Context, Error, Result};
 use crate::guest::{guest_variable, variable};
 
-/// A command of Debian bookworm: `ipvsadm`, `ip`, `tc`, `sysctl`, `strace`, `nft`.
+/// Returns a command of Debian bookworm: `ipvsadm`, `ip`, `tc`, `sysctl`, `strace`, `nft`.
 ///
-/// They are dear in the guest: starting a program costs some 50 ms there.
+/// They are slow in the guest: starting a program costs some 50 ms there.
 ///
 /// # Errors
-/// The tools could not be fetched, or this is not among them.
+/// The tools could not be fetched, or there is none of this name.
 pub fn tool(name: &str) -> Result<Command> {
     let tool = Tool::find(name)?;
     let mut command = Command::new(tool.path);
@@ -19,7 +19,7 @@ pub fn tool(name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The same as a shell script that passes its arguments on.
+/// Returns a shell script that calls a tool with its own arguments.
 pub(crate) fn script(name: &str) -> Result<String> {
     let Tool { path, libraries } = Tool::find(name)?;
     let path = quoted(&path.display().to_string());
@@ -59,7 +59,7 @@ fn root() -> Result<PathBuf> {
         .map_err(|_| {
             Error::unavailable(match guest_variable(variable::NO_TOOLS) {
                 Ok(reason) => reason.to_string_lossy().into_owned(),
-                Err(_) => "Debian's tools are only there in a guest".to_owned(),
+                Err(_) => "Debian's tools are available in a guest only".to_owned(),
             })
         })
 }
@@ -70,14 +70,16 @@ fn libraries(root: &Path) -> String {
         .join(":")
 }
 
-/// Runs a tool and returns what it printed: `run_tool("ipvsadm", &["-Ln"])`.
+/// Runs a tool and returns its standard output: `run_tool("ipvsadm", &["-Ln"])`.
 ///
 /// # Errors
-/// It could not be started, or failed: then what it complained of.
+/// It could not be started, or it failed: then the error has its standard error.
 pub fn run_tool(name: &str, arguments: &[&str]) -> Result<String> {
     let line = format!("{name} {}", arguments.join(" "));
-    let output = tool(name)?.args(arguments).output();
-    let output = output.context(format_args!("run {line}"))?;
+    let output = tool(name)?
+        .args(arguments)
+        .output()
+        .context(format_args!("run {line}"))?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(Error::failed(format!(

@@ -1,4 +1,4 @@
-//! A plan as an operator would carry it out.
+//! A plan, executed as an operator would: line by line in a shell.
 
 use lvs_core::Host;
 use lvs_core::cluster::{DesiredState, Plan, PlanOptions};
@@ -8,28 +8,31 @@ use crate::error::{Error, Result};
 use crate::lab::Lab;
 
 impl Lab {
-    /// Sets a machine up by the lines that its plan prints, typed with Debian's own tools.
+    /// Configures a node by the shell lines of its plan, with Debian's own tools.
     ///
     /// # Errors
-    /// A line fails, or afterwards something is left to do.
+    /// A line fails, or the plan is not empty afterwards.
     pub fn type_plan(&self, state: &DesiredState) -> Result<()> {
         let script = self.plan(state)?.to_shell();
-        let machine = self.node(state.name.as_str())?;
+        let node = self.node(state.name.as_str())?;
         let arguments = ["-ec".into(), script.clone().into()];
-        let status = run_command(self.network(), machine, &"sh".into(), &arguments)?;
+        let status = run_command(self.network(), node, &"sh".into(), &arguments)?;
         if !status.success() {
             return Err(Error::failed(format!("{status}:\n{script}")));
         }
-        let left = self.plan(state)?;
-        match left.is_empty() {
+        let remaining = self.plan(state)?;
+        match remaining.is_empty() {
             true => Ok(()),
-            false => Err(Error::failed(format!("after\n{script}\nstill\n{left}"))),
+            false => Err(Error::failed(format!(
+                "after\n{script}\nremains\n{remaining}"
+            ))),
         }
     }
 
     fn plan(&self, state: &DesiredState) -> Result<Plan> {
         let plan = |host: &mut Host| state.plan(host, PlanOptions::default());
-        let plan = self.node(state.name.as_str())?.run(plan)?;
-        plan.map_err(|error| Error::failed(format!("{}: {error}", state.name)))
+        self.node(state.name.as_str())?
+            .run(plan)?
+            .map_err(|error| Error::failed(format!("{}: {error}", state.name)))
     }
 }

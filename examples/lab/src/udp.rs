@@ -1,4 +1,4 @@
-//! A UDP server that answers every datagram with the name of its machine, and the client for it.
+//! A UDP server that answers every datagram with the name of its node, and the client for it.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
@@ -18,7 +18,7 @@ use nix::sys::socket::{
 
 use crate::error::{Context, Result};
 
-/// A server of one word; it ends when this is dropped.
+/// Answers with one word until this is dropped.
 #[derive(Debug)]
 pub struct Server {
     socket: Arc<OwnedFd>,
@@ -29,7 +29,7 @@ impl Server {
     /// Answers on a port of every address, IPv4 and IPv6, that the namespace has or will have.
     ///
     /// # Errors
-    /// The port is taken, the kernel has no IPv6, or the namespace cannot be entered.
+    /// The port is in use, the kernel has no IPv6, or the namespace cannot be entered.
     pub fn start(netns: &Netns, port: u16, word: impl Into<String>) -> Result<Self> {
         let socket = netns.run(|_| open(port))?;
         let socket = Arc::new(socket.context(format_args!("receive on port {port}"))?);
@@ -44,7 +44,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The kernel says ENOTCONN and wakes the thread all the same, with an empty datagram of nobody's.
+        // The kernel returns ENOTCONN and wakes the thread all the same, with an empty datagram without sender.
         let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -66,8 +66,8 @@ fn open(port: u16) -> nix::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Answers one datagram out of the address it came to: left alone, the kernel would choose the real IP where
-/// the client awaits the virtual one.
+/// Answers one datagram with the address it was sent to as source: by itself the kernel would choose the real
+/// IP, and the client expects the virtual one.
 fn answer(socket: &OwnedFd, word: &str) -> io::Result<()> {
     let mut space = cmsg_space!(in6_pktinfo);
     let mut data = [0; 512];
@@ -84,13 +84,12 @@ fn answer(socket: &OwnedFd, word: &str) -> io::Result<()> {
     from.ipi6_ifindex = 0;
     let control = [ControlMessage::Ipv6PacketInfo(&from)];
     let word = [IoSlice::new(word.as_bytes())];
-    // A client that cannot be reached is its own affair.
+    // An unreachable client must not end the server.
     let _ = sendmsg(fd, &word, &control, MsgFlags::empty(), Some(&client));
     Ok(())
 }
 
-/// Asks a server for its word, out of this thread's namespace and from a certain address of it, if one is
-/// given.
+/// Asks a server for its word from this thread's namespace, with the given source address if there is one.
 ///
 /// # Errors
 /// No answer in time ([`io::ErrorKind::TimedOut`]), or a refusal.
@@ -100,7 +99,7 @@ pub fn fetch(server: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> i
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((source.unwrap_or(any), 0))?;
-    // Connected, it hears of refusals, and takes answers from nobody else.
+    // A connected socket receives refusals, and answers from this server only.
     socket.connect(server)?;
     socket.set_read_timeout(Some(timeout))?;
     socket.send(b"who?")?;

@@ -11,9 +11,9 @@ use lvs_lab::{load_module, loaded_modules, run_tool, skip, unload_module};
 
 lvs_lab::main! {
     is_process_one_and_root,
-    the_machines_files_are_read_only,
-    ip_vs_is_there,
-    ip_vs_can_be_taken_away,
+    the_hosts_files_are_read_only,
+    ip_vs_is_loaded,
+    ip_vs_can_be_unloaded,
     a_scheduler_must_be_loaded,
     an_unknown_module_is_an_error,
     debians_tools_run,
@@ -27,7 +27,7 @@ fn is_process_one_and_root() {
     assert!(status.contains("\nUid:\t0\t0\t0\t0\n"), "{status}");
 }
 
-fn the_machines_files_are_read_only() -> Result<(), std::io::Error> {
+fn the_hosts_files_are_read_only() -> Result<(), std::io::Error> {
     assert!(fs::write(env::current_exe()?, "").is_err());
     let scratch = env::temp_dir().join("scratch");
     fs::write(&scratch, "mine")?;
@@ -35,12 +35,12 @@ fn the_machines_files_are_read_only() -> Result<(), std::io::Error> {
     fs::write("/dev/shm/scratch", "mine")
 }
 
-fn ip_vs_is_there() {
+fn ip_vs_is_loaded() {
     let table = fs::read_to_string("/proc/net/ip_vs").unwrap();
     assert!(table.starts_with("IP Virtual Server version"), "{table}");
 }
 
-fn ip_vs_can_be_taken_away() -> lvs_lab::Result<()> {
+fn ip_vs_can_be_unloaded() -> lvs_lab::Result<()> {
     assert!(unload_module("ip_vs").is_err(), "its schedulers need it");
     for module in ["ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc", "ip_vs"] {
         unload_module(module)?;
@@ -87,6 +87,6 @@ fn threads_run() {
 fn a_skip_is_no_failure() {
     // The host side turns this into a failure when every kernel test must run.
     if env::var_os("LVS_REQUIRE_KERNEL").is_none() {
-        skip("to see one");
+        skip("an example of a skip");
     }
 }

@@ -23,7 +23,7 @@ lvs_lab::main! {
     tunnel_typed_by_hand,
     ipv6_by_direct_routing_and_tunnel,
     ipv6_typed_by_hand,
-    ipv6_in_every_wrapping,
+    ipv6_in_every_encapsulation,
     ipv4_behind_ipv6,
     ipv6_behind_ipv4,
     gue_alternates,
@@ -40,7 +40,7 @@ const SIX: &str = include_str!("../../ipv6.toml");
 const TWO: &str = include_str!("../../two_directors.toml");
 const TUNNEL: &str = include_str!("../../tunnel.toml");
 
-/// By masquerading, over IPv6, one service of datagrams and one that goes to another port.
+/// A cluster by masquerading over IPv6, with one UDP service and one with other ports on the real servers.
 const IPV6: &str = r#"
     name = "six"
     forwarding = "nat"
@@ -81,7 +81,7 @@ fn ask(cluster: &Cluster, lab: &Lab, service: usize, requests: usize) -> Answers
     lab.ask(service, requests).unwrap()
 }
 
-/// The last destination added is the first one asked.
+/// Asserts that the servers alternate; the last destination added is picked first.
 fn assert_alternates(answers: &[String]) {
     for pair in answers.chunks(2) {
         assert_eq!(pair, ["realserver2", "realserver1"], "{answers:?}");
@@ -106,7 +106,7 @@ fn ipv6_and_datagrams_are_no_different() {
     assert_alternates(&ask(&cluster, &lab, 1, 4));
 }
 
-/// By source hashing it is the client's address that decides.
+/// With source hashing the client's address decides.
 fn many_clients_take_turns() {
     let text = NAT.replace("scheduler = \"rr\"", "scheduler = \"sh\"");
     let (cluster, lab) = applied(&text, 8);
@@ -141,7 +141,7 @@ fn tunnel_alternates() {
     assert_alternates(&ask(&cluster, &lab, 0, 10));
 }
 
-/// 1500 bytes without two IP headers and one of TCP: what the kernel of the client makes of it.
+/// The client's kernel uses segments of 1500 bytes without two IP headers and one of TCP.
 fn tunnel_leaves_room_for_itself() {
     let (_, lab) = applied(TUNNEL, 1);
     let segment = lab.network().client().run(|_| {
@@ -157,10 +157,11 @@ fn tunnel_typed_by_hand() {
     assert_alternates(&ask(&cluster, &lab, 0, 4));
 }
 
-/// The tunnel of the example in other wrappings.
-fn wrapped(all: &[&str]) -> impl Iterator<Item = String> {
-    let wrap = |tunnel: &&str| TUNNEL.replace("{ type = \"ipip\" }", tunnel);
-    all.iter().map(wrap)
+/// Returns the tunnel cluster of the example with other encapsulations.
+fn encapsulated(tunnels: &[&str]) -> impl Iterator<Item = String> {
+    tunnels
+        .iter()
+        .map(|tunnel| TUNNEL.replace("{ type = \"ipip\" }", tunnel))
 }
 
 const GUE: [&str; 3] = [
@@ -175,7 +176,7 @@ const GRE: [&str; 2] = [
 ];
 
 fn alternates_in(tunnels: &[&str]) {
-    for text in wrapped(tunnels) {
+    for text in encapsulated(tunnels) {
         let (cluster, lab) = applied(&text, 1);
         assert_alternates(&ask(&cluster, &lab, 0, 4));
         assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
@@ -191,7 +192,7 @@ fn gre_alternates() {
 }
 
 fn typed_in(tunnel: &str) {
-    let text = wrapped(&[tunnel]).next().unwrap();
+    let text = encapsulated(&[tunnel]).next().unwrap();
     let (cluster, lab) = typed(&text);
     assert_alternates(&ask(&cluster, &lab, 0, 2));
 }
@@ -220,7 +221,7 @@ fn ipv6_typed_by_hand() {
     assert_thirds(&ask(&cluster, &lab, 0, 3));
 }
 
-fn ipv6_in_every_wrapping() {
+fn ipv6_in_every_encapsulation() {
     for tunnel in GUE.iter().chain(&GRE) {
         let text = SIX.replace(
             "forwarding = \"dr\"",
@@ -232,7 +233,7 @@ fn ipv6_in_every_wrapping() {
     }
 }
 
-/// Real servers of the other family than their service, which only tunnels can reach.
+/// A cluster whose real servers are of another family than their service: only tunnels can reach them.
 const MIXED: &str = r#"
     name = "mixed"
     forwarding = "tunnel"
@@ -256,23 +257,24 @@ const MIXED: &str = r#"
     gateway = "WAY"
 "#;
 
-/// Answers are of the service's family.
+/// Applies the mixed cluster and asserts that its servers answer, in the service's family.
 fn answers_in_mixed(words: [(&str, &str); 7], routes: &[&[&str]]) {
     let text = words.iter().fold(MIXED.to_owned(), |text, (word, value)| {
         text.replace(word, value)
     });
     let (cluster, lab) = applied(&text, 1);
     for server in cluster.real_servers() {
-        let machine = lab.node(server.name.as_str()).unwrap();
+        let node = lab.node(server.name.as_str()).unwrap();
         for route in routes {
-            machine.run(|_| run_tool("ip", route)).unwrap().unwrap();
+            node.run(|_| run_tool("ip", route)).unwrap().unwrap();
         }
     }
     assert_alternates(&ask(&cluster, &lab, 0, 4));
     assert!(lab.apply().unwrap().iter().all(Plan::is_empty), "{text}");
 }
 
-/// By an IPv6 gateway: asking for an IPv4 one by ARP, these machines would do it in the virtual IP's name.
+/// The gateway is an IPv6 one: for an IPv4 one these nodes would send ARP requests with the virtual IP as
+/// source address.
 fn ipv4_behind_ipv6() {
     let words = [
         ("ROUTER", "192.168.1.254"),
@@ -286,8 +288,7 @@ fn ipv4_behind_ipv6() {
     answers_in_mixed(words, &[]);
 }
 
-/// The file cannot say how IPv6 answers leave a machine that is only on IPv4 networks: here they find a
-/// neighbour.
+/// The file cannot set how IPv6 answers leave a node that is only on IPv4 networks: here they use a neighbour.
 fn ipv6_behind_ipv4() {
     let words = [
         ("ROUTER", "2001:db8:1::fe"),
@@ -299,11 +300,11 @@ fn ipv6_behind_ipv4() {
         ("LENGTH", "24"),
     ];
     let neighbour = ["-6", "route", "add", "2001:db8:1::fe/128", "dev", "eth0"];
-    let way = ["-6", "route", "add", "default", "via", "2001:db8:1::fe"];
-    answers_in_mixed(words, &[&neighbour, &way]);
+    let default = ["-6", "route", "add", "default", "via", "2001:db8:1::fe"];
+    answers_in_mixed(words, &[&neighbour, &default]);
 }
 
-/// The first of them is the active one.
+/// The first director of the file is active.
 fn two_directors_alternate() {
     let (cluster, lab) = applied(TWO, 1);
     assert_alternates(&ask(&cluster, &lab, 0, 10));
@@ -314,12 +315,12 @@ fn two_directors_typed_by_hand() {
     assert_alternates(&ask(&cluster, &lab, 0, 4));
 }
 
-/// Every machine set up by hand.
+/// Configures every node by hand.
 fn typed(text: &str) -> (Cluster, Lab) {
     let cluster = Cluster::from_toml(text).unwrap();
     let lab = Lab::new(&cluster, 1).unwrap();
-    for stage in cluster.rollout(None) {
-        let state = cluster.node(stage.node.as_str()).unwrap();
+    for step in cluster.rollout(None) {
+        let state = cluster.node(step.node.as_str()).unwrap();
         lab.type_plan(&state).unwrap();
     }
     lab.wait_for_servers().unwrap();

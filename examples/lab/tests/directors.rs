@@ -1,4 +1,4 @@
-//! Two directors on a real kernel: who takes over is found at once, and connections live on.
+//! Two directors on a real kernel: clients find the new active one at once, and connections survive.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,14 +16,14 @@ lvs_lab::main! {
     a_takeover_by_nat_is_found_at_once,
     a_takeover_by_direct_routing_is_found_at_once,
     a_takeover_over_ipv6_is_found_at_once,
-    a_takeover_that_nobody_is_told_of_is_not_found,
+    a_takeover_without_announcement_is_not_found,
     a_takeover_by_tunnel_is_found_at_once,
     roles_change_while_clients_ask,
     roles_typed_by_hand,
-    a_connection_by_nat_lives_on,
-    a_connection_by_direct_routing_lives_on,
-    a_connection_over_ipv6_lives_on,
-    a_connection_lives_on_when_its_director_dies,
+    a_connection_by_nat_survives,
+    a_connection_by_direct_routing_survives,
+    a_connection_over_ipv6_survives,
+    a_connection_survives_the_death_of_its_director,
     directors_that_serve_balance_once,
     directors_that_serve_and_synchronise_balance_once,
 }
@@ -60,10 +60,10 @@ const IPV6: &str = r#"
     addresses = [{ interface = "eth0", address = "2001:db8:2::13/64" }]
 "#;
 
-/// Long on the busiest machine, and far below what a neighbour takes to find out by itself.
+/// Long even on a busy host, and far below the time in which a neighbour finds the new address by itself.
 const SOON: Duration = Duration::from_secs(8);
 
-/// How long the kernel may take to tell the other director of a connection, and TCP to repeat what was lost.
+/// How long the kernel may take to send a connection to the other director, and TCP to repeat lost packets.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Pair {
@@ -71,7 +71,7 @@ struct Pair {
     lab: Lab,
 }
 
-/// With `lb1` active, and a client and servers that have just spoken to it.
+/// Builds a pair with `lb1` active, and with a client and servers that have just exchanged packets with it.
 fn pair(text: &str) -> Pair {
     let cluster = Cluster::from_toml(text).unwrap();
     let lab = Lab::new(&cluster, 1).unwrap();
@@ -99,35 +99,37 @@ impl Pair {
         self.lab.node(name).unwrap().run(what).unwrap()
     }
 
-    /// It is gone in the middle of everything, and says nothing any more.
+    /// Kills a director: it is disconnected and sends nothing more.
     fn kill(&self, name: &str) {
         self.on(name, |host| {
             for link in host.net().links().unwrap() {
                 if link.name != IfName::LO && link.name.as_str().starts_with("eth") {
-                    host.net().set_up(&link.name, false).unwrap();
+                    host.net().set_down(&link.name).unwrap();
                 }
             }
         });
     }
 
-    /// The clients whose connections a director has balanced itself.
+    /// Returns the clients whose connections a director has balanced itself.
     fn balanced(&self, name: &str) -> BTreeSet<SocketAddr> {
         let connections = self.on(name, |host| host.proc().sync_connections().unwrap());
-        let own = connections
+        connections
             .iter()
-            .filter(|it| it.origin == Some(Origin::Local));
-        own.map(|it| it.client).collect()
+            .filter(|connection| connection.origin == Some(Origin::Local))
+            .map(|connection| connection.client)
+            .collect()
     }
 
-    /// Whether a director knows of an established connection by the other one.
-    fn was_told(&self, name: &str) -> bool {
+    /// Returns whether a director has received an established connection from the other one.
+    fn was_synced(&self, name: &str) -> bool {
         let connections = self.on(name, |host| host.proc().sync_connections().unwrap());
-        let mut connections = connections.iter();
-        connections.any(|it| it.origin == Some(Origin::Sync) && it.state == "ESTABLISHED")
+        connections.iter().any(|connection| {
+            connection.origin == Some(Origin::Sync) && connection.state == "ESTABLISHED"
+        })
     }
 }
 
-/// The first request after it is answered, and soon.
+/// Asserts that the first request after a takeover is answered soon.
 fn is_found_at_once(text: &str) {
     let pair = pair(text);
     pair.kill("lb1");
@@ -153,8 +155,8 @@ fn a_takeover_over_ipv6_is_found_at_once() {
     is_found_at_once(IPV6);
 }
 
-/// The same steps without a word to the neighbours: the proof that the others prove anything.
-fn a_takeover_that_nobody_is_told_of_is_not_found() {
+/// Makes the same steps without an announcement: this proves that the other tests depend on it.
+fn a_takeover_without_announcement_is_not_found() {
     for text in [NAT, DR] {
         let pair = pair(text);
         pair.kill("lb1");
@@ -165,13 +167,13 @@ fn a_takeover_that_nobody_is_told_of_is_not_found() {
         });
         let error = pair.ask().unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        // Nothing else was wrong: once they are told, all is well.
+        // Only the announcement was missing.
         pair.lab.apply_as("lb2", Role::Active).unwrap();
         pair.ask().unwrap();
     }
 }
 
-/// A planned change: the one lets go, the other takes.
+/// Makes a planned change: one director gives up its role, the other takes it.
 fn roles_change_while_clients_ask() {
     for text in [NAT, DR, IPV6] {
         let pair = pair(text);
@@ -185,7 +187,9 @@ fn roles_change_while_clients_ask() {
             }
             let is_balancing = |name: &str| {
                 let totals = pair.on(name, |host| host.proc().listing().unwrap());
-                totals.destinations().any(|(_, it)| it.inactive > 0)
+                totals
+                    .destinations()
+                    .any(|(_, destination)| destination.inactive > 0)
             };
             assert!(is_balancing(to));
             for name in [from, to] {
@@ -210,24 +214,24 @@ fn roles_typed_by_hand() {
     }
 }
 
-/// A request half said, of which the other director is told while more and more of it is said.
+/// Opens a connection and sends lines of a request until the other director knows the connection.
 fn begun(pair: &Pair) -> TcpStream {
     let connect = |_: &mut Host| TcpStream::connect(pair.vip()).unwrap();
     let mut client = pair.lab.network().client().run(connect).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     let started = Instant::now();
-    while !pair.was_told("lb2") {
+    while !pair.was_synced("lb2") {
         assert!(
             started.elapsed() < PATIENCE,
-            "lb2 was not told of the connection"
+            "lb2 did not receive the connection"
         );
         client.write_all(b"More: and more\r\n").unwrap();
     }
     client
 }
 
-/// The rest of it is said to the same server by the other director.
+/// Sends the end of the request, which reaches the same server through the other director.
 fn ends_well(mut client: TcpStream) {
     client.write_all(b"\r\n").unwrap();
     let mut answer = String::new();
@@ -235,7 +239,7 @@ fn ends_well(mut client: TcpStream) {
     assert!(answer.contains("realserver"), "{answer:?}");
 }
 
-fn lives_on(text: &str) {
+fn survives(text: &str) {
     let pair = pair(text);
     let client = begun(&pair);
     pair.lab.apply_as("lb1", Role::Standby).unwrap();
@@ -243,21 +247,21 @@ fn lives_on(text: &str) {
     ends_well(client);
 }
 
-fn a_connection_by_nat_lives_on() {
-    lives_on(NAT);
+fn a_connection_by_nat_survives() {
+    survives(NAT);
 }
 
-fn a_connection_by_direct_routing_lives_on() {
-    lives_on(DR);
+fn a_connection_by_direct_routing_survives() {
+    survives(DR);
 }
 
-/// Both the connection and what is told of it.
-fn a_connection_over_ipv6_lives_on() {
+/// Both the connection and its synchronisation use IPv6.
+fn a_connection_over_ipv6_survives() {
     let sync = "\n[sync]\nid = 1\ninterface = \"eth1\"\ngroup = \"ff02::81\"\n";
-    lives_on(&[IPV6, sync].concat());
+    survives(&[IPV6, sync].concat());
 }
 
-fn a_connection_lives_on_when_its_director_dies() {
+fn a_connection_survives_the_death_of_its_director() {
     for text in [NAT, DR] {
         let pair = pair(text);
         let client = begun(&pair);
@@ -267,7 +271,7 @@ fn a_connection_lives_on_when_its_director_dies() {
     }
 }
 
-/// Both directors are all the servers there are.
+/// Returns a cluster whose only real servers are both directors.
 fn serving(sync: &str) -> String {
     let (directors, _) = DR.split_once("[sync]").unwrap();
     let service = "[[services]]\naddress = \"172.16.5.11:80\"\nscheduler = \"rr\"\n";

@@ -1,6 +1,6 @@
-//! A guest seen from outside: what the program that booted it gets to know.
+//! A guest seen from outside: its status and output in the program that booted it.
 //!
-//! This executable is both: with `guest WHAT` as arguments it is a program that runs in a guest.
+//! This executable is both programs: with the arguments `guest WHAT` it runs in a guest.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         trial("a_panic_is_status_101", a_panic_is_status_101),
         trial("output_arrives_byte_for_byte", output_arrives_byte_for_byte),
         trial("the_call_is_the_same", the_call_is_the_same),
-        trial("a_dead_kernel_says_why", a_dead_kernel_says_why),
+        trial("a_dead_kernel_shows_why", a_dead_kernel_shows_why),
         trial("a_guest_that_hangs_is_killed", a_guest_that_hangs_is_killed),
         trial("an_interrupt_kills_the_guest", an_interrupt_kills_the_guest),
     ];
@@ -62,7 +62,7 @@ fn hang() -> ! {
     }
 }
 
-/// Every byte, in blocks that fit no buffer's size; a terminal that is not raw would change some.
+/// Returns every byte, in blocks that fit no buffer's size; a terminal that is not raw would change some.
 fn bytes() -> Vec<u8> {
     (0..=250).cycle().take(1_000_003).chain(0..=255).collect()
 }
@@ -117,7 +117,7 @@ fn the_call_is_the_same() {
     assert_eq!(run(&mut command).stdout, expected);
 }
 
-fn a_dead_kernel_says_why() {
+fn a_dead_kernel_shows_why() {
     let output = run(&mut guest("die"));
     assert_status(&output, 1);
     let words = String::from_utf8_lossy(&output.stderr);
@@ -151,16 +151,18 @@ fn an_interrupt_kills_the_guest() {
 }
 
 fn children(parent: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).unwrap();
-    let lists = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("children")));
-    let all: Vec<String> = lists.map(Result::unwrap).collect();
-    all.join(" ")
+    let lists: Vec<String> = fs::read_dir(format!("/proc/{parent}/task"))
+        .unwrap()
+        .map(|task| fs::read_to_string(task.unwrap().path().join("children")).unwrap())
+        .collect();
+    lists
+        .join(" ")
         .split_whitespace()
         .map(|pid| pid.parse().unwrap())
         .collect()
 }
 
-/// A killed process is nobody's child here, so its end can only be looked for.
+/// Polls for the end of a killed process, which is not a child of this one.
 fn wait_for_end(pid: u32) {
     let started = Instant::now();
     let alive = || {
@@ -168,7 +170,10 @@ fn wait_for_end(pid: u32) {
         !status.is_empty() && !status.contains(") Z ")
     };
     while alive() {
-        assert!(started.elapsed() < Duration::from_secs(10), "{pid} lives");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{pid} still runs"
+        );
         thread::yield_now();
     }
 }

@@ -11,22 +11,22 @@ use lvs_core::cluster::{Observed, Plan, PlanOptions, Scope};
 use lvs_lab::Lab;
 
 lvs_lab::main! {
-    every_service_has_its_own_ways,
+    every_service_has_its_own_method,
     one_datagram_is_one_decision,
     one_datagram_by_nat_is_not_answered,
-    who_is_persistent_comes_back,
-    neighbours_come_back_together,
+    a_persistent_client_keeps_its_server,
+    clients_of_one_network_share_a_server,
     two_hundred_services_on_twenty_real_servers,
     marks_keep_a_client_together,
     marks_by_direct_routing_and_tunnel,
     marks_over_ipv6,
     the_director_serves_too_by_nat,
     the_director_serves_too_by_direct_routing,
-    all_that_typed_by_hand,
+    all_of_it_typed_by_hand,
 }
 
-/// Two virtual IPs on one network and a third on another, three protocols, two methods, real servers on two
-/// networks, and what a destination can have of its own.
+/// A cluster with two virtual IPs on one network and a third on another, three protocols, three methods, real
+/// servers on two networks, and all options of a destination.
 const MANY: &str = r#"
     name = "many"
     forwarding = "nat"
@@ -99,24 +99,24 @@ fn applied(text: &str, clients: usize) -> (Cluster, Lab) {
     (cluster, lab)
 }
 
-/// Who answers how often, by name.
+/// Asserts how often each server answers, by name.
 #[track_caller]
-fn says(lab: &Lab, service: &str, expected: &[(&str, usize)]) {
+fn assert_shares(lab: &Lab, service: &str, expected: &[(&str, usize)]) {
     let requests = expected.iter().map(|(_, count)| count).sum();
     let answers = lab.ask(&service.parse().unwrap(), requests).unwrap();
     assert_eq!(answers.shares(), expected, "{answers}");
 }
 
-fn every_service_has_its_own_ways() {
+fn every_service_has_its_own_method() {
     let (_, lab) = applied(MANY, 1);
-    says(&lab, "tcp 172.16.5.11:80", &[("nat1", 2), ("nat2", 6)]);
-    says(&lab, "udp 10.20.0.1:53", &[("dr1", 2), ("tun1", 2)]);
-    says(&lab, "sctp 172.16.5.11:9", &[("nat1", 2), ("nat2", 2)]);
-    says(&lab, "tcp 172.16.5.12:80", &[("nat2", 2), ("nat3", 2)]);
-    says(&lab, "tcp 10.20.0.1:80", &[("dr1", 2), ("tun1", 2)]);
+    assert_shares(&lab, "tcp 172.16.5.11:80", &[("nat1", 2), ("nat2", 6)]);
+    assert_shares(&lab, "udp 10.20.0.1:53", &[("dr1", 2), ("tun1", 2)]);
+    assert_shares(&lab, "sctp 172.16.5.11:9", &[("nat1", 2), ("nat2", 2)]);
+    assert_shares(&lab, "tcp 172.16.5.12:80", &[("nat2", 2), ("nat3", 2)]);
+    assert_shares(&lab, "tcp 10.20.0.1:80", &[("dr1", 2), ("tun1", 2)]);
 }
 
-/// Without one-packet scheduling a client's port would be a connection, and its datagrams stay together.
+/// Without one-packet scheduling all datagrams from one port of a client are one connection.
 fn one_datagram_is_one_decision() {
     for (text, names) in [
         (MANY.to_owned(), ["tun1", "dr1", "tun1", "dr1"]),
@@ -143,7 +143,7 @@ fn four_datagrams() -> Vec<String> {
     (0..4).map(ask).collect()
 }
 
-/// The plan says so; the lab shows that it is so.
+/// The plan notes it, and the lab confirms it.
 fn one_datagram_by_nat_is_not_answered() {
     let address = "address = \"172.16.5.11:80\"";
     let udp = format!("{address}\nprotocol = \"udp\"\none-packet = true");
@@ -163,17 +163,17 @@ fn persistent(netmask: u8) -> String {
     )
 }
 
-fn who_is_persistent_comes_back() {
+fn a_persistent_client_keeps_its_server() {
     let (cluster, lab) = applied(&persistent(32), 4);
     let service = &cluster.services()[0].service.id;
     let answers = lab.ask(service, 8).unwrap();
     let (first, second) = answers.split_at(4);
-    assert_eq!(first, second, "every client comes back to its server");
+    assert_eq!(first, second, "every client keeps its server");
     assert_eq!(first[0], first[2]);
-    assert_ne!(first[0], first[1], "each client is one of its own");
+    assert_ne!(first[0], first[1], "each client is bound by itself");
 }
 
-fn neighbours_come_back_together() {
+fn clients_of_one_network_share_a_server() {
     let (cluster, lab) = applied(&persistent(24), 4);
     let service = &cluster.services()[0].service.id;
     let answers = lab.ask(service, 8).unwrap();
@@ -183,7 +183,7 @@ fn neighbours_come_back_together() {
     );
 }
 
-/// 200 services on 10 virtual IPs, each with all of 20 real servers.
+/// Returns a cluster of 200 services on 10 virtual IPs, each with all of 20 real servers.
 fn large() -> String {
     let mut text =
         String::from("name = \"large\"\nforwarding = \"nat\"\n[director]\naddresses = [\n");
@@ -216,7 +216,7 @@ fn large() -> String {
     text
 }
 
-/// The director alone: twenty machines with twenty servers each would only be waited for.
+/// Uses the director alone: twenty nodes with twenty servers each would only take time.
 fn two_hundred_services_on_twenty_real_servers() {
     let cluster = Cluster::from_toml(&large()).unwrap();
     let topology = lvs_lab::topology::Topology::of(&cluster, 1).unwrap();
@@ -234,8 +234,12 @@ fn two_hundred_services_on_twenty_real_servers() {
             assert!(node.apply(host, options, &mut |_| ()).unwrap().is_empty());
             let observed = Observed::read(host, &Scope::of(&node)).unwrap();
             assert_eq!(observed.services().len(), 200);
-            let destinations = observed.services().iter().map(|it| it.destinations.len());
-            assert_eq!(destinations.sum::<usize>(), 4000);
+            let destinations: usize = observed
+                .services()
+                .iter()
+                .map(|service| service.destinations.len())
+                .sum();
+            assert_eq!(destinations, 4000);
             node.remove(host, &mut |_| ()).unwrap();
             let observed = Observed::read(host, &Scope::of(&node)).unwrap();
             assert!(observed.services().is_empty());
@@ -245,7 +249,7 @@ fn two_hundred_services_on_twenty_real_servers() {
     assert!(cluster.virtual_ips().contains(&vip));
 }
 
-/// http and https by one mark; persistence makes them one, whichever came first.
+/// Returns a cluster with http and https by one mark, which persistence binds to one server.
 fn marked(text: &str, address: &str, family: &str) -> String {
     let service = format!(
         "fwmark = 1\nfamily = \"{family}\"\nmatch = [\"tcp {address}:80\", \"tcp {address}:443\"]\npersistence = 300"
@@ -256,8 +260,8 @@ fn marked(text: &str, address: &str, family: &str) -> String {
 const HTTP: &str = "tcp 172.16.5.11:80";
 const HTTPS: &str = "tcp 172.16.5.11:443";
 
-/// Four clients: each of them has one server for both, and not all have the same.
-fn sticks_together(text: &str, (http, https): (&str, &str)) {
+/// Asserts that each of four clients has one server for both services, and that not all have the same.
+fn assert_one_server_for_both(text: &str, (http, https): (&str, &str)) {
     let (_, lab) = applied(text, 4);
     lab.load_rules().unwrap();
     let ask = |service: &str| lab.ask(&service.parse().unwrap(), 4).unwrap();
@@ -268,7 +272,7 @@ fn sticks_together(text: &str, (http, https): (&str, &str)) {
 
 fn marks_keep_a_client_together() {
     let text = marked(include_str!("../../nat.toml"), "172.16.5.11", "ipv4");
-    sticks_together(&text, (HTTP, HTTPS));
+    assert_one_server_for_both(&text, (HTTP, HTTPS));
 }
 
 fn marks_by_direct_routing_and_tunnel() {
@@ -276,20 +280,20 @@ fn marks_by_direct_routing_and_tunnel() {
         include_str!("../../dr.toml"),
         include_str!("../../tunnel.toml"),
     ] {
-        sticks_together(&marked(text, "172.16.5.11", "ipv4"), (HTTP, HTTPS));
+        assert_one_server_for_both(&marked(text, "172.16.5.11", "ipv4"), (HTTP, HTTPS));
     }
 }
 
 fn marks_over_ipv6() {
     let address = "[2001:db8:5::11]";
     let text = marked(include_str!("../../ipv6.toml"), address, "ipv6");
-    sticks_together(
+    assert_one_server_for_both(
         &text,
         ("tcp [2001:db8:5::11]:80", "tcp [2001:db8:5::11]:443"),
     );
 }
 
-/// The director as the third real server of its own.
+/// Adds the director as the third real server.
 fn local_node(text: &str, port: &str) -> String {
     let destinations = format!(
         "destinations = [{{ real-server = \"realserver1\" }}, {{ real-server = \"realserver2\" }}, \
@@ -302,14 +306,14 @@ fn local_node(text: &str, port: &str) -> String {
 fn serves_too(text: &str) {
     let text = text.replace("\"wrr\"", "\"rr\"");
     let (_, lab) = applied(&text, 1);
-    says(
+    assert_shares(
         &lab,
         HTTP,
         &[("director", 3), ("realserver1", 3), ("realserver2", 3)],
     );
 }
 
-/// By masquerading the director's server may even listen on another port.
+/// With masquerading the director's server may listen on another port.
 fn the_director_serves_too_by_nat() {
     let nat = include_str!("../../nat.toml");
     serves_too(&local_node(nat, ""));
@@ -321,8 +325,8 @@ fn the_director_serves_too_by_direct_routing() {
     serves_too(&local_node(include_str!("../../tunnel.toml"), ""));
 }
 
-/// The lines that a plan prints say all of it: protocols, marks, persistence, local nodes, daemons, switches.
-fn all_that_typed_by_hand() {
+/// The shell lines of a plan cover all options: protocols, marks, persistence, local nodes, daemons, sysctls.
+fn all_of_it_typed_by_hand() {
     let nat = include_str!("../../nat.toml");
     let synchronised = format!(
         "{nat}\n[sync]\nid = 1\ninterface = \"eth1\"\n[ipvs]\nudp-timeout = 30\nconntrack = true\n"
@@ -331,8 +335,8 @@ fn all_that_typed_by_hand() {
     for text in [MANY, &marked, &local_node(nat, ""), &synchronised] {
         let cluster = Cluster::from_toml(text).unwrap();
         let lab = Lab::new(&cluster, 1).unwrap();
-        for stage in cluster.rollout(None) {
-            let state = cluster.node(stage.node.as_str()).unwrap();
+        for step in cluster.rollout(None) {
+            let state = cluster.node(step.node.as_str()).unwrap();
             lab.type_plan(&state).unwrap();
         }
         lab.load_rules().unwrap();

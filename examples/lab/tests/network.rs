@@ -1,5 +1,5 @@
-//! What is built around a cluster: the machines can reach each other as its addresses promise, before any of
-//! them balances anything.
+//! The network of a cluster: its nodes can reach each other as their addresses determine, before IPVS
+//! balances any connection.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,8 +17,8 @@ use lvs_lab::{Network, run_command};
 lvs_lab::main! {
     a_client_beside_the_director,
     a_client_behind_the_router,
-    datagrams_are_answered_from_where_they_went,
-    a_command_finds_every_machine,
+    datagrams_are_answered_from_their_destination,
+    a_command_finds_every_node,
     a_server_ends_when_dropped,
 }
 
@@ -44,7 +44,7 @@ fn configure(netns: &Netns, addresses: &[Address], gateway: Option<IpAddr>) {
     let everything: IpNet = "0.0.0.0/0".parse().unwrap();
     let set = |host: &mut Host| {
         for address in addresses {
-            host.net().set_up(&address.id.interface, true)?;
+            host.net().set_up(&address.id.interface)?;
             host.net().add_address(address)?;
         }
         match gateway {
@@ -83,7 +83,7 @@ fn a_client_beside_the_director() {
     assert_eq!(ask(router, "172.16.5.11:80", None).unwrap(), "director");
     assert!(
         ask(network.client(), "192.168.1.13:80", None).is_err(),
-        "no way"
+        "no route"
     );
 }
 
@@ -98,7 +98,7 @@ fn a_client_behind_the_router() {
     assert_eq!(names, expected);
 }
 
-fn datagrams_are_answered_from_where_they_went() {
+fn datagrams_are_answered_from_their_destination() {
     let network = build(DR);
     let director = network.node("director").unwrap();
     let server = udp::Server::start(director, 53, "director").unwrap();
@@ -116,7 +116,7 @@ fn datagrams_are_answered_from_where_they_went() {
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
 }
 
-fn a_command_finds_every_machine() {
+fn a_command_finds_every_node() {
     let network = build(NAT);
     let director = network.node("director").unwrap();
     let line = "ip netns exec client ip -o address | grep -q 172.16.5.100 || exit 1
@@ -137,10 +137,7 @@ fn a_command_finds_every_machine() {
 fn a_server_ends_when_dropped() {
     let netns = Netns::create().unwrap();
     let lo = lvs_core::IfName::LO;
-    netns
-        .run(|host| host.net().set_up(&lo, true))
-        .unwrap()
-        .unwrap();
+    netns.run(|host| host.net().set_up(&lo)).unwrap().unwrap();
     for page in ["first", "second"] {
         let _server = Server::start(&netns, 80, page).unwrap();
         assert_eq!(ask(&netns, "127.0.0.1:80", None).unwrap(), page);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::change::ObjectId;
 use crate::ipvs::{DestinationId, ServiceId};
 use crate::name::IfName;
-use crate::net::{AddressId, Listener, RouteId};
+use crate::net::{AddressId, GueListener, RouteId};
 use crate::sysctl::SysctlKey;
 
 /// Names what a finding is about.
@@ -71,6 +71,6 @@ object_from!(
     id: &AddressId => ObjectId::Address(id.clone()),
     id: RouteId => ObjectId::Route(id),
     id: ServiceId => ObjectId::Service(id),
-    listener: &Listener => ObjectId::Listener(*listener),
+    listener: &GueListener => ObjectId::Listener(*listener),
     destination: (ServiceId, DestinationId) => ObjectId::Destination(destination.0, destination.1),
 );

@@ -1,15 +1,27 @@
-//! A whole cluster as one value: what each machine must look like, the difference to how it looks
-//! now, and the safe order of the steps between.
+//! A whole cluster as one value: what each node must have, how that differs from what it has, and a safe
+//! order of the steps that change it.
 //!
 //! ```text
 //! file ──▶ Document ──▶ Cluster ──node()──▶ DesiredState ─┐
-//!                                                      ├─▶ Plan ──▶ text, shell, JSON, apply
-//! kernel ─────────────────────────────────▶ Observed ──┘
+//!                                                         ├─▶ Plan ──▶ text, shell, JSON, apply
+//! kernel ──────────────────────────────────▶ Observed ────┘
 //! ```
 //!
-//! [`Cluster`] is valid by construction, from a file or from plain Rust. [`DesiredState`] (desired),
-//! [`Observed`] (found) and [`Plan`] (the way from one to the other) are three types; all but reading
-//! and applying is pure.
+//! | module | |
+//! |---|---|
+//! | `model` | [`Cluster`] with its [`Director`]s, [`RealServer`]s and [`VirtualService`]s, and their validation |
+//! | [`mod@file`] | the cluster file: [`Document`] and its tables, and their conversion to a [`Cluster`] |
+//! | `desired` | [`DesiredState`]: what a node must have, by its forwarding methods and its [`Role`] |
+//! | [`change`] | the steps of a plan |
+//! | `observed` | [`Observed`]: what a node has |
+//! | [`plan`] | [`Plan`]: the differences between the two, in phases |
+//! | `apply` | carrying out a plan, with verification and rollback |
+//! | `state` | [`StateDir`]: the [`Record`]s of original and applied configuration, and the lock |
+//! | `drain` | draining a real server and waiting for its remaining connections |
+//! | `order` | [`RolloutStep`]: the order across nodes |
+//!
+//! A [`Cluster`] is valid by construction, from a file or from plain Rust. Desired, observed and plan are three
+//! types. Everything but reading and applying is pure.
 
 mod apply;
 pub mod change;
@@ -27,8 +39,8 @@ pub use desired::{Desired, DesiredService, DesiredState};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
 pub use model::{
-    Clock, Cluster, ClusterName, Director, DocumentError, Match, NodeKind, NodeName, Position,
-    RealServer, Role, Sync, VirtualDestination, VirtualService,
+    Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, Match, NodeKind,
+    NodeName, Position, RealServer, Role, Sync, VirtualDestination, VirtualService,
 };
 pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};

@@ -1,4 +1,4 @@
-//! The commands that turn one table into another.
+//! The difference of two tables: the commands that turn one into the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,22 +7,26 @@ use super::{
 };
 
 impl Configuration {
-    /// The fewest commands that make this table equal to `wanted`.
+    /// Returns the fewest commands that make this table equal to `wanted`.
     ///
-    /// What is equal is not touched, so its connections and counters go on; nothing is ever flushed.
-    /// The order of destinations is no difference, but new ones are added so that they stand as in
-    /// `wanted`. Timeouts and daemons are left alone where `wanted` does not look at them: the text of
-    /// ipvsadm, which a table often comes from, knows neither.
+    /// Entries that are equal are not touched, so their connections and counters continue; nothing is
+    /// ever flushed. The order of destinations is no difference, but new ones are added in the order of
+    /// `wanted`. Timeouts and daemons are kept if `wanted` does not contain them: the text of ipvsadm,
+    /// from which a table often comes, contains neither.
     ///
-    /// Destinations are added before others are deleted, so that a service is never without; a
-    /// daemon that must change is stopped first and started last, for IPv4 and IPv6 may be mixed only
-    /// while none runs.
+    /// Destinations are added before others are deleted, so that a service is never without; a daemon
+    /// that must change is stopped first and started last, because IPv4 and IPv6 may be mixed only while
+    /// no daemon runs.
     ///
     /// ```
     /// use lvs_core::ipvs::ipvsadm::Rules;
     /// let now = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.1 -m")?.configuration()?;
     /// let wanted = Rules::parse("-A -f 1 -s rr\n-a -f 1 -r 10.0.0.2 -m")?.configuration()?;
-    /// let commands: Vec<_> = now.commands_to(&wanted).iter().map(|c| c.operation().to_string()).collect();
+    /// let commands: Vec<_> = now
+    ///     .commands_to(&wanted)
+    ///     .iter()
+    ///     .map(|command| command.operation().to_string())
+    ///     .collect();
     /// assert_eq!(commands, [
     ///     "add destination 10.0.0.2:0 to fwmark 1 ipv4",
     ///     "delete destination 10.0.0.1:0 from fwmark 1 ipv4",
@@ -34,35 +38,35 @@ impl Configuration {
         let mut difference = Difference::default();
         difference.timeouts(self.timeouts, wanted.timeouts);
         difference.daemons(self.daemons.as_deref(), wanted.daemons.as_deref());
-        let current = by_id(&self.services);
-        for entry in &wanted.services {
-            difference.service(current.get(&entry.service.id).copied(), entry);
-        }
-        let wanted = by_id(&wanted.services);
-        let gone = current.keys().filter(|id| !wanted.contains_key(id));
-        difference
-            .service_deletes
-            .extend(gone.copied().map(Command::DeleteService));
+        let current = self.by_id();
+        difference.services(&current, &wanted.services);
+        let wanted = wanted.by_id();
+        difference.service_deletions.extend(
+            current
+                .into_keys()
+                .filter(|id| !wanted.contains_key(id))
+                .map(Command::DeleteService),
+        );
         difference.in_order()
+    }
+
+    fn by_id(&self) -> BTreeMap<ServiceId, &ServiceEntry> {
+        self.services
+            .iter()
+            .map(|entry| (entry.service.id, entry))
+            .collect()
     }
 }
 
-fn by_id(entries: &[ServiceEntry]) -> BTreeMap<ServiceId, &ServiceEntry> {
-    entries
-        .iter()
-        .map(|entry| (entry.service.id, entry))
-        .collect()
-}
-
-/// The commands by the order in which they are safe.
+/// Holds the commands in the order in which they are safe.
 #[derive(Default)]
 struct Difference {
     first: Vec<Command>,
     services: Vec<Command>,
     additions: Vec<Command>,
     edits: Vec<Command>,
-    deletes: Vec<Command>,
-    service_deletes: Vec<Command>,
+    deletions: Vec<Command>,
+    service_deletions: Vec<Command>,
     last: Vec<Command>,
 }
 
@@ -73,8 +77,8 @@ impl Difference {
             self.services,
             self.additions,
             self.edits,
-            self.deletes,
-            self.service_deletes,
+            self.deletions,
+            self.service_deletions,
             self.last,
         ]
         .concat()
@@ -83,15 +87,7 @@ impl Difference {
     fn timeouts(&mut self, current: Option<Timeouts>, wanted: Option<Timeouts>) {
         let Some(wanted) = wanted else { return };
         let current = current.unwrap_or_default();
-        let pairs = [
-            (current.tcp, wanted.tcp),
-            (current.tcp_fin, wanted.tcp_fin),
-            (current.udp, wanted.udp),
-        ];
-        if pairs
-            .iter()
-            .any(|(current, wanted)| wanted.0 != 0 && current != wanted)
-        {
+        if current.updated_by(wanted) != current {
             self.first.push(Command::SetTimeouts(wanted));
         }
     }
@@ -99,28 +95,38 @@ impl Difference {
     fn daemons(&mut self, current: Option<&[Daemon]>, wanted: Option<&[Daemon]>) {
         let Some(wanted) = wanted else { return };
         let current = current.unwrap_or_default();
-        let stays = |running: &Daemon| wanted.iter().any(|daemon| satisfies(running, daemon));
-        let stops = current.iter().filter(|running| !stays(running));
-        self.first
-            .extend(stops.map(|running| Command::StopDaemon(running.role)));
-        let runs = |daemon: &Daemon| current.iter().any(|running| satisfies(running, daemon));
-        let starts = wanted.iter().filter(|daemon| !runs(daemon));
-        self.last.extend(starts.cloned().map(Command::StartDaemon));
+        let stays = |running: &Daemon| wanted.iter().any(|daemon| running.satisfies(daemon));
+        let runs = |daemon: &Daemon| current.iter().any(|running| running.satisfies(daemon));
+        self.first.extend(
+            current
+                .iter()
+                .filter(|running| !stays(running))
+                .map(|running| Command::StopDaemon(running.role)),
+        );
+        self.last.extend(
+            wanted
+                .iter()
+                .filter(|daemon| !runs(daemon))
+                .cloned()
+                .map(Command::StartDaemon),
+        );
     }
 
-    fn service(&mut self, current: Option<&ServiceEntry>, wanted: &ServiceEntry) {
-        match current {
-            None => self
-                .services
-                .push(Command::AddService(wanted.service.clone())),
-            Some(current) if current.service != wanted.service => self
-                .services
-                .push(Command::EditService(wanted.service.clone())),
-            Some(_) => {}
+    fn services(&mut self, current: &BTreeMap<ServiceId, &ServiceEntry>, wanted: &[ServiceEntry]) {
+        for wanted in wanted {
+            let current = current.get(&wanted.service.id);
+            match current {
+                None => self
+                    .services
+                    .push(Command::AddService(wanted.service.clone())),
+                Some(current) if current.service != wanted.service => self
+                    .services
+                    .push(Command::EditService(wanted.service.clone())),
+                Some(_) => {}
+            }
+            let current = current.map_or(&[][..], |entry| &entry.destinations);
+            self.destinations(wanted.service.id, current, &wanted.destinations);
         }
-        let none = Vec::new();
-        let current = current.map_or(&none, |entry| &entry.destinations);
-        self.destinations(wanted.service.id, current, &wanted.destinations);
     }
 
     fn destinations(
@@ -129,13 +135,13 @@ impl Difference {
         current: &[Destination],
         wanted: &[Destination],
     ) {
-        let standing: BTreeMap<DestinationId, &Destination> = current
+        let existing: BTreeMap<DestinationId, &Destination> = current
             .iter()
             .map(|destination| (destination.id, destination))
             .collect();
-        // Each new one comes to the head of the kernel's list: oldest first.
+        // Each new one is inserted at the head of the kernel's list, so the oldest is added first.
         for destination in wanted.iter().rev() {
-            match standing.get(&destination.id) {
+            match existing.get(&destination.id) {
                 None => self
                     .additions
                     .push(Command::AddDestination(service, *destination)),
@@ -146,24 +152,30 @@ impl Difference {
             }
         }
         let kept: BTreeSet<_> = wanted.iter().map(|destination| destination.id).collect();
-        let gone = standing.keys().filter(|id| !kept.contains(id));
-        self.deletes
-            .extend(gone.map(|id| Command::DeleteDestination(service, *id)));
+        self.deletions.extend(
+            existing
+                .into_keys()
+                .filter(|id| !kept.contains(id))
+                .map(|id| Command::DeleteDestination(service, id)),
+        );
     }
 }
 
-/// Whether a running daemon is what is wanted; what is left to the kernel is no difference.
-fn satisfies(running: &Daemon, wanted: &Daemon) -> bool {
-    fn left_or_equal<T: PartialEq>(running: Option<T>, wanted: Option<T>) -> bool {
-        wanted.is_none() || running == wanted
+impl Daemon {
+    /// Returns whether this running daemon is the wanted one; a value that is left to the kernel is no
+    /// difference.
+    fn satisfies(&self, wanted: &Self) -> bool {
+        fn is_left_or_equal<T: PartialEq>(running: Option<T>, wanted: Option<T>) -> bool {
+            wanted.is_none() || running == wanted
+        }
+        self.role == wanted.role
+            && self.interface == wanted.interface
+            && self.sync_id == wanted.sync_id
+            && is_left_or_equal(self.max_length, wanted.max_length)
+            && is_left_or_equal(self.group, wanted.group)
+            && is_left_or_equal(self.port, wanted.port)
+            && is_left_or_equal(self.ttl, wanted.ttl)
     }
-    running.role == wanted.role
-        && running.interface == wanted.interface
-        && running.sync_id == wanted.sync_id
-        && left_or_equal(running.max_length, wanted.max_length)
-        && left_or_equal(running.group, wanted.group)
-        && left_or_equal(running.port, wanted.port)
-        && left_or_equal(running.ttl, wanted.ttl)
 }
 
 #[cfg(test)]
@@ -186,7 +198,7 @@ mod tests {
             .collect()
     }
 
-    /// Everything but what is left alone, and the order of destinations.
+    /// Returns the table without the order of destinations.
     fn comparable(mut table: Configuration) -> Configuration {
         for entry in &mut table.services {
             entry.destinations.sort();
@@ -204,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn executing_the_difference_gives_what_is_wanted() {
+    fn executing_the_difference_gives_the_wanted_table() {
         let mut random = Random::new(2);
         for _ in 0..300 {
             let (current, other) = (random_table(&mut random), random_table(&mut random));
@@ -220,7 +232,7 @@ mod tests {
         }
     }
 
-    /// Something of the current table, kept or changed, besides the other.
+    /// Returns the other table with parts of the current one, kept or changed.
     fn mixture(
         random: &mut Random,
         current: &Configuration,
@@ -256,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_touched_twice_or_in_vain() {
+    fn no_command_is_repeated_or_needless() {
         let mut random = Random::new(5);
         for _ in 0..100 {
             let (current, other) = (random_table(&mut random), random_table(&mut random));
@@ -291,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn deletes_come_after_additions_and_a_deleted_service_takes_its_destinations() {
+    fn deletions_come_after_additions_and_a_deleted_service_needs_no_others() {
         let from = "-A -f 1\n-a -f 1 -r 10.0.0.1 -m\n-A -f 2\n-a -f 2 -r 10.0.0.1 -m";
         let to = "-A -f 2 -s rr\n-a -f 2 -r 10.0.0.2 -m\n-a -f 2 -r 10.0.0.3 -m\n-A -f 3";
         assert_eq!(

@@ -1,6 +1,6 @@
-//! What commands do to a configuration, thousands of them in a moment.
+//! The effect of commands on a table, in time that grows only with their number.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Command, Configuration, Daemon, DaemonRole, Destination, DestinationId, Service, ServiceEntry,
@@ -8,147 +8,251 @@ use super::{
 };
 use crate::error::InvalidValue;
 
-const NOT_THERE: &str = "does not exist";
-const THERE: &str = "exists already";
+/// Tells why a command does not fit a table, as the kernel would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EditError {
+    /// The object that is to be added exists already.
+    Exists(InvalidValue),
+    /// The object that is to be edited or deleted does not exist.
+    NotFound(InvalidValue),
+}
 
-/// A configuration under change, which knows where each service stands: looking for it along the list
-/// would make a text of many services cost the square of their number.
+impl EditError {
+    fn exists(what: &'static str, id: impl ToString) -> Self {
+        Self::Exists(InvalidValue::new(what, id.to_string(), "exists already"))
+    }
+
+    fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound(InvalidValue::new(what, id.to_string(), "does not exist"))
+    }
+}
+
+impl From<EditError> for InvalidValue {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Exists(invalid) | EditError::NotFound(invalid) => invalid,
+        }
+    }
+}
+
+/// Applies commands to a configuration.
 pub(super) struct Editor<'a> {
-    table: &'a mut Configuration,
-    places: HashMap<ServiceId, usize>,
+    services: ServicesEditor<'a>,
+    timeouts: &'a mut Option<Timeouts>,
+    daemons: &'a mut Option<Vec<Daemon>>,
 }
 
 impl<'a> Editor<'a> {
     pub(super) fn new(table: &'a mut Configuration) -> Self {
-        let ids = table.services.iter().map(|entry| entry.service.id);
-        // The first one counts, should one stand there twice.
-        let places = ids.enumerate().map(|(place, id)| (id, place)).rev();
         Self {
-            places: places.collect(),
-            table,
+            services: ServicesEditor::new(&mut table.services),
+            timeouts: &mut table.timeouts,
+            daemons: &mut table.daemons,
         }
     }
 
-    /// See [`Configuration::apply`].
-    pub(super) fn apply(&mut self, command: &Command) -> Result<(), InvalidValue> {
+    /// Applies a command; see [`Configuration::apply`].
+    pub(super) fn apply(&mut self, command: &Command) -> Result<(), EditError> {
         match command {
-            Command::AddService(service) => self.add_service(service)?,
-            Command::EditService(service) => self.entry(&service.id)?.service = service.clone(),
-            Command::DeleteService(id) => self.delete_service(id)?,
-            Command::AddDestination(id, destination) => self.add_destination(id, destination)?,
-            Command::EditDestination(id, destination) => {
-                *find(self.entry(id)?, &destination.id)? = *destination;
+            Command::SetTimeouts(new) => {
+                let timeouts = self.timeouts.get_or_insert_default();
+                *timeouts = timeouts.updated_by(*new);
+                Ok(())
             }
-            Command::DeleteDestination(id, destination) => {
-                let entry = self.entry(id)?;
-                find(entry, destination)?;
-                entry.destinations.retain(|other| other.id != *destination);
-            }
-            Command::SetTimeouts(timeouts) => self.set_timeouts(*timeouts),
-            Command::StartDaemon(daemon) => self.start_daemon(daemon)?,
-            Command::StopDaemon(role) => self.stop_daemon(*role)?,
-            Command::Zero(Some(id)) => self.entry(id).map(|_| ())?,
-            Command::Zero(None) => {}
-            Command::Flush => {
-                self.table.services.clear();
-                self.places.clear();
-            }
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, id: &ServiceId) -> Result<&mut ServiceEntry, InvalidValue> {
-        let place = self.places.get(id);
-        place
-            .and_then(|place| self.table.services.get_mut(*place))
-            .ok_or_else(|| InvalidValue::new("service", id.to_string(), NOT_THERE))
-    }
-
-    fn add_service(&mut self, service: &Service) -> Result<(), InvalidValue> {
-        if self.places.contains_key(&service.id) {
-            return Err(InvalidValue::new("service", service.id.to_string(), THERE));
-        }
-        self.places.insert(service.id, self.table.services.len());
-        self.table.services.push(ServiceEntry {
-            service: service.clone(),
-            destinations: Vec::new(),
-        });
-        Ok(())
-    }
-
-    /// The last service takes its place, for their order means nothing.
-    fn delete_service(&mut self, id: &ServiceId) -> Result<(), InvalidValue> {
-        self.entry(id)?;
-        if let Some(place) = self.places.remove(id) {
-            self.table.services.swap_remove(place);
-            let moved = self.table.services.get(place);
-            self.places
-                .extend(moved.map(|entry| (entry.service.id, place)));
-        }
-        Ok(())
-    }
-
-    fn add_destination(
-        &mut self,
-        id: &ServiceId,
-        destination: &Destination,
-    ) -> Result<(), InvalidValue> {
-        let entry = self.entry(id)?;
-        if find(entry, &destination.id).is_ok() {
-            let name = destination.id.to_string();
-            return Err(InvalidValue::new("destination", name, THERE));
-        }
-        entry.destinations.insert(0, *destination);
-        Ok(())
-    }
-
-    fn set_timeouts(&mut self, new: Timeouts) {
-        let timeouts = self.table.timeouts.get_or_insert_default();
-        for (kept, new) in [
-            (&mut timeouts.tcp, new.tcp),
-            (&mut timeouts.tcp_fin, new.tcp_fin),
-            (&mut timeouts.udp, new.udp),
-        ] {
-            if new.0 != 0 {
-                *kept = new;
-            }
+            Command::StartDaemon(daemon) => self.start_daemon(daemon),
+            Command::StopDaemon(role) => self.stop_daemon(*role),
+            command => self.services.apply(command),
         }
     }
 
-    fn start_daemon(&mut self, daemon: &Daemon) -> Result<(), InvalidValue> {
-        let daemons = self.table.daemons.get_or_insert_default();
+    fn start_daemon(&mut self, daemon: &Daemon) -> Result<(), EditError> {
+        let daemons = self.daemons.get_or_insert_default();
         if daemons.iter().any(|other| other.role == daemon.role) {
             let role = daemon.role.to_string();
-            return Err(InvalidValue::new("sync daemon", role, "is running already"));
+            let invalid = InvalidValue::new("sync daemon", role, "is running already");
+            return Err(EditError::Exists(invalid));
         }
         daemons.push(daemon.clone());
         Ok(())
     }
 
-    fn stop_daemon(&mut self, role: DaemonRole) -> Result<(), InvalidValue> {
-        let daemons = self.table.daemons.as_mut();
-        let running = daemons.and_then(|daemons| {
+    fn stop_daemon(&mut self, role: DaemonRole) -> Result<(), EditError> {
+        let daemons = self.daemons.as_mut();
+        let stopped = daemons.and_then(|daemons| {
             let place = daemons.iter().position(|daemon| daemon.role == role)?;
             Some(daemons.remove(place))
         });
-        match running {
+        match stopped {
             Some(_) => Ok(()),
-            None => {
-                let role = role.to_string();
-                Err(InvalidValue::new("sync daemon", role, "is not running"))
-            }
+            None => Err(EditError::NotFound(InvalidValue::new(
+                "sync daemon",
+                role.to_string(),
+                "is not running",
+            ))),
         }
     }
 }
 
-fn find<'a>(
-    entry: &'a mut ServiceEntry,
-    id: &DestinationId,
-) -> Result<&'a mut Destination, InvalidValue> {
-    let mut destinations = entry.destinations.iter_mut();
-    destinations
-        .find(|destination| destination.id == *id)
-        .ok_or_else(|| InvalidValue::new("destination", id.to_string(), NOT_THERE))
+/// Applies commands to a list of services.
+///
+/// It knows where each service and destination is: searching the lists would cost the square of their
+/// length. The list is complete again when the editor is dropped.
+pub(crate) struct ServicesEditor<'a> {
+    services: &'a mut Vec<ServiceEntry>,
+    places: HashMap<ServiceId, usize>,
+    /// The places of deleted services, which are removed at the end so that no place changes.
+    deleted: HashSet<usize>,
+    /// The destinations of services whose destinations were changed.
+    changed: HashMap<ServiceId, Destinations>,
+}
+
+impl<'a> ServicesEditor<'a> {
+    pub(crate) fn new(services: &'a mut Vec<ServiceEntry>) -> Self {
+        Self {
+            places: services
+                .iter()
+                .enumerate()
+                // If a service is there twice, the first one counts.
+                .rev()
+                .map(|(place, entry)| (entry.service.id, place))
+                .collect(),
+            services,
+            deleted: HashSet::new(),
+            changed: HashMap::new(),
+        }
+    }
+
+    /// Applies a command as the kernel would: a new destination is inserted at the head of its list, and
+    /// an edited one keeps its place. Commands that are about no service have no effect.
+    pub(crate) fn apply(&mut self, command: &Command) -> Result<(), EditError> {
+        match command {
+            Command::AddService(service) => self.add_service(service),
+            Command::EditService(service) => {
+                self.entry(&service.id)?.service = service.clone();
+                Ok(())
+            }
+            Command::DeleteService(id) => self.delete_service(id),
+            Command::AddDestination(id, destination) => self.destinations(id)?.add(*destination),
+            Command::EditDestination(id, destination) => self.destinations(id)?.edit(*destination),
+            Command::DeleteDestination(id, destination) => {
+                self.destinations(id)?.delete(destination)
+            }
+            Command::Zero(Some(id)) => self.entry(id).map(|_| ()),
+            Command::Flush => {
+                self.services.clear();
+                self.places.clear();
+                self.deleted.clear();
+                self.changed.clear();
+                Ok(())
+            }
+            Command::Zero(None)
+            | Command::SetTimeouts(_)
+            | Command::StartDaemon(_)
+            | Command::StopDaemon(_) => Ok(()),
+        }
+    }
+
+    fn entry(&mut self, id: &ServiceId) -> Result<&mut ServiceEntry, EditError> {
+        self.places
+            .get(id)
+            .and_then(|place| self.services.get_mut(*place))
+            .ok_or_else(|| EditError::not_found("service", id))
+    }
+
+    fn destinations(&mut self, id: &ServiceId) -> Result<&mut Destinations, EditError> {
+        if !self.changed.contains_key(id) {
+            let list = std::mem::take(&mut self.entry(id)?.destinations);
+            self.changed.insert(*id, Destinations::new(list));
+        }
+        self.changed
+            .get_mut(id)
+            .ok_or_else(|| EditError::not_found("service", id))
+    }
+
+    fn add_service(&mut self, service: &Service) -> Result<(), EditError> {
+        if self.places.contains_key(&service.id) {
+            return Err(EditError::exists("service", service.id));
+        }
+        self.places.insert(service.id, self.services.len());
+        self.services.push(ServiceEntry::new(service.clone()));
+        Ok(())
+    }
+
+    fn delete_service(&mut self, id: &ServiceId) -> Result<(), EditError> {
+        let place = self
+            .places
+            .remove(id)
+            .ok_or_else(|| EditError::not_found("service", id))?;
+        self.changed.remove(id);
+        self.deleted.insert(place);
+        Ok(())
+    }
+}
+
+impl Drop for ServicesEditor<'_> {
+    fn drop(&mut self) {
+        for (id, destinations) in std::mem::take(&mut self.changed) {
+            if let Ok(entry) = self.entry(&id) {
+                entry.destinations = destinations.newest_first();
+            }
+        }
+        let mut places = 0..;
+        self.services.retain(|_| {
+            places
+                .next()
+                .is_none_or(|place| !self.deleted.contains(&place))
+        });
+    }
+}
+
+/// Holds the destinations of one service while they are changed.
+struct Destinations {
+    /// The destinations, oldest first, with `None` in the places of deleted ones: no place changes.
+    oldest_first: Vec<Option<Destination>>,
+    places: HashMap<DestinationId, usize>,
+}
+
+impl Destinations {
+    fn new(newest_first: Vec<Destination>) -> Self {
+        let oldest_first: Vec<_> = newest_first.into_iter().rev().map(Some).collect();
+        Self {
+            places: oldest_first
+                .iter()
+                .flatten()
+                .enumerate()
+                .map(|(place, destination)| (destination.id, place))
+                .collect(),
+            oldest_first,
+        }
+    }
+
+    fn newest_first(self) -> Vec<Destination> {
+        self.oldest_first.into_iter().rev().flatten().collect()
+    }
+
+    fn add(&mut self, destination: Destination) -> Result<(), EditError> {
+        if self.places.contains_key(&destination.id) {
+            return Err(EditError::exists("destination", destination.id));
+        }
+        self.places.insert(destination.id, self.oldest_first.len());
+        self.oldest_first.push(Some(destination));
+        Ok(())
+    }
+
+    fn edit(&mut self, destination: Destination) -> Result<(), EditError> {
+        let place = self.places.get(&destination.id);
+        let found = place.and_then(|place| self.oldest_first.get_mut(*place));
+        *found.ok_or_else(|| EditError::not_found("destination", destination.id))? =
+            Some(destination);
+        Ok(())
+    }
+
+    fn delete(&mut self, id: &DestinationId) -> Result<(), EditError> {
+        let place = self.places.remove(id);
+        let found = place.and_then(|place| self.oldest_first.get_mut(place));
+        *found.ok_or_else(|| EditError::not_found("destination", id))? = None;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -157,12 +261,15 @@ mod tests {
     use crate::ipvs::ipvsadm::Rules;
 
     fn ids(table: &Configuration) -> Vec<String> {
-        let ids = table.services.iter().map(|entry| entry.service.id);
-        ids.map(|id| id.to_string()).collect()
+        table
+            .services
+            .iter()
+            .map(|entry| entry.service.id.to_string())
+            .collect()
     }
 
     #[test]
-    fn services_are_found_after_others_went() {
+    fn services_are_found_after_others_were_deleted() {
         let text = "-A -f 1\n-A -f 2\n-A -f 3\n-D -f 1\n-a -f 3 -r 10.0.0.1 -m\n-D -f 2\n-A -f 1\n\
                     -a -f 1 -r 10.0.0.2 -m\n-a -f 3 -r 10.0.0.3 -m\n-d -f 3 -r 10.0.0.1";
         let table = Rules::parse(text).unwrap().configuration().unwrap();
@@ -176,18 +283,53 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_there_after_a_flush() {
+    fn a_flushed_table_is_empty() {
         let mut table = Configuration::default();
         let mut editor = Editor::new(&mut table);
         let service: ServiceId = "fwmark 1".parse().unwrap();
         let add = Command::AddService(Service::new(service, crate::ipvs::SchedulerName::RR));
         editor.apply(&add).unwrap();
-        let error = editor.apply(&add).unwrap_err().to_string();
-        assert_eq!(error, "service \"fwmark 1 ipv4\" exists already");
+        let error = InvalidValue::from(editor.apply(&add).unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "service \"fwmark 1 ipv4\" exists already"
+        );
         editor.apply(&Command::Flush).unwrap();
         let error = editor.apply(&Command::DeleteService(service)).unwrap_err();
-        assert_eq!(error.problem(), "does not exist");
+        assert!(matches!(error, EditError::NotFound(_)));
         editor.apply(&add).unwrap();
+        drop(editor);
         assert_eq!(ids(&table), ["fwmark 1 ipv4"]);
+    }
+
+    #[test]
+    fn destinations_keep_the_order_of_the_kernel() {
+        let text =
+            "-A -f 1\n-a -f 1 -r 10.0.0.1 -m\n-a -f 1 -r 10.0.0.2 -m\n-a -f 1 -r 10.0.0.3 -m";
+        let mut table = Rules::parse(text).unwrap().configuration().unwrap();
+        let change =
+            "-e -f 1 -r 10.0.0.1 -m -w 9\n-d -f 1 -r 10.0.0.2\n-a -f 1 -r 10.0.0.2 -m -w 5";
+        Rules::parse(change).unwrap().apply_to(&mut table).unwrap();
+        let texts: Vec<_> = table.services[0]
+            .destinations
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "10.0.0.2:0 nat weight 5",
+                "10.0.0.3:0 nat weight 1",
+                "10.0.0.1:0 nat weight 9",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_fitted_before_an_error_is_kept() {
+        let mut table = Configuration::default();
+        let rules = Rules::parse("-A -f 1\n-a -f 1 -r 10.0.0.1\n-a -f 1 -r 10.0.0.1").unwrap();
+        assert!(rules.apply_to(&mut table).is_err());
+        assert_eq!(table.services[0].destinations.len(), 1);
     }
 }

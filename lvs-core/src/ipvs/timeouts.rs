@@ -38,3 +38,16 @@ pub struct Timeouts {
     /// The timeout of UDP; the kernel's default is 300 s.
     pub udp: Seconds,
 }
+
+impl Timeouts {
+    /// Returns these timeouts after those of `new` that are not 0 have been set.
+    #[must_use]
+    pub(crate) fn updated_by(self, new: Self) -> Self {
+        let pick = |kept: Seconds, new: Seconds| if new == Seconds(0) { kept } else { new };
+        Self {
+            tcp: pick(self.tcp, new.tcp),
+            tcp_fin: pick(self.tcp_fin, new.tcp_fin),
+            udp: pick(self.udp, new.udp),
+        }
+    }
+}

@@ -1,24 +1,24 @@
-//! What a scheduler is told about a new connection.
+//! A new connection, as a scheduler sees it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::ipvs::Protocol;
 
-/// Whose packets: protocol, client and target.
+/// Identifies the packets of a connection: protocol, client and target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     /// The transport protocol.
     pub protocol: Protocol,
-    /// Where the packet comes from; hashed by sh and mh.
+    /// The source of the packets; hashed by sh and mh.
     pub client: SocketAddr,
-    /// Where it goes to, the virtual address; hashed by dh, remembered by lblc and lblcr. With a
-    /// firewall mark, one service has many.
+    /// The destination of the packets, a virtual address; hashed by dh, remembered by lblc and lblcr. A
+    /// service by firewall mark has many.
     pub target: SocketAddr,
 }
 
 impl Flow {
-    /// A TCP connection.
+    /// Returns the flow of a TCP connection.
     #[must_use]
     pub const fn tcp(client: SocketAddr, target: SocketAddr) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Flow {
         }
     }
 
-    /// UDP datagrams of one pair of ports.
+    /// Returns the flow of UDP datagrams of one pair of ports.
     #[must_use]
     pub const fn udp(client: SocketAddr, target: SocketAddr) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Flow {
         }
     }
 
-    /// Happening at a time, counted from any fixed moment.
+    /// Returns the arrival of the flow at a time, counted from any fixed moment.
     #[must_use]
     pub const fn at(self, now: Duration) -> Arrival {
         Arrival {
@@ -48,8 +48,7 @@ impl Flow {
         }
     }
 
-    /// The client's port as hashed by sh and mh, where their port flag asks for it: 0 for protocols
-    /// without ports.
+    /// Returns the client's port as sh and mh hash it with their port flag: 0 for protocols without ports.
     pub(super) fn hashed_port(&self) -> u32 {
         match self.protocol {
             Protocol::TCP | Protocol::UDP | Protocol::SCTP => self.client.port().into(),
@@ -62,22 +61,22 @@ impl Flow {
     }
 }
 
-/// A flow, when it arrives, and the luck it has.
+/// Holds a flow, the time of its arrival, and random numbers.
 ///
-/// A [`Flow`] converts into one at time zero with the draws 0, which is all that most schedulers
-/// need: the time matters to lblc, lblcr and persistence, the draws to twos.
+/// A [`Flow`] converts into an arrival at time zero with the draws 0, which is all that most schedulers need:
+/// the time matters to lblc, lblcr and persistence, the draws to twos.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// Whose packets.
+    /// The flow.
     pub flow: Flow,
-    /// The time, counted from any fixed moment; it never goes back.
+    /// The time of arrival, counted from any fixed moment; it never goes back.
     pub now: Duration,
     /// Two random numbers, each uniform over the whole of `u32`.
     pub draws: [u32; 2],
 }
 
 impl Arrival {
-    /// With these random numbers.
+    /// Returns the arrival with these random numbers.
     #[must_use]
     pub const fn drawing(mut self, draws: [u32; 2]) -> Self {
         self.draws = draws;

@@ -1,4 +1,4 @@
-//! What lblc and lblcr remember of target addresses, and how they forget.
+//! The cache of target addresses in lblc and lblcr, and its expiry.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,20 +8,21 @@ use super::hash::{fold, hash32};
 
 const BUCKET_BITS: u32 = 10;
 const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Above so many entries, those idle for [`SHORT_IDLE`] go.
+/// Above so many entries, those idle for [`SHORT_IDLE`] are removed.
 const CROWDED: usize = BUCKETS * 16;
-/// So many entries a newer kernel keeps at most.
+/// The most entries that a newer kernel keeps.
 const LIMIT: usize = CROWDED / 2 * 3;
+/// Seconds between two checks.
 const CHECK_EVERY: u64 = 60;
-/// Every so many checks all entries are looked at.
+/// One of so many checks examines all entries.
 const FULL_CHECK: u64 = 30;
 const SHORT_IDLE: Duration = Duration::from_secs(6 * 60);
 /// The default of `net.ipv4.vs.lblc_expiration` and `lblcr_expiration`.
 pub(super) const EXPIRATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A value for each target address, forgotten when it was idle for long.
+/// Holds a value for each target address, and removes those that were idle for long.
 ///
-/// The buckets are the kernel's, because the order of forgetting in a crowded table is theirs.
+/// The buckets are the kernel's, because they determine the order of removal in a crowded table.
 #[derive(Clone, Debug)]
 pub(super) struct Cache<T> {
     generation: Generation,
@@ -29,9 +30,9 @@ pub(super) struct Cache<T> {
     entries: usize,
     /// The bucket at which the last check ended.
     rover: usize,
-    /// Checks up to the next full one, counted as the kernel does: 1 to [`FULL_CHECK`].
+    /// The number of checks since the last full one, counted as the kernel does: 1 to [`FULL_CHECK`].
     checks: u64,
-    /// When the last check was; at first, when the first address was looked for.
+    /// The time of the last check; before the first check, that of the first look-up.
     checked: Option<Duration>,
 }
 
@@ -54,7 +55,7 @@ impl<T> Cache<T> {
         }
     }
 
-    /// What is known of a target, which counts as a use of it.
+    /// Returns the value of a target, and counts this as a use.
     pub(super) fn find(&mut self, target: IpAddr, now: Duration) -> Option<&mut T> {
         self.forget(now);
         let entry = self.entry(target)?;
@@ -62,7 +63,7 @@ impl<T> Cache<T> {
         Some(&mut entry.value)
     }
 
-    /// Remembers the value in place of any other, if there is room.
+    /// Inserts or replaces the value of a target, if there is room.
     pub(super) fn insert(&mut self, target: IpAddr, value: T, now: Duration) {
         let entry = CachedTarget {
             target,
@@ -81,11 +82,13 @@ impl<T> Cache<T> {
     }
 
     fn entry(&mut self, target: IpAddr) -> Option<&mut CachedTarget<T>> {
-        let bucket = self.buckets.get_mut(bucket_of(target))?;
-        bucket.iter_mut().find(|entry| entry.target == target)
+        self.buckets
+            .get_mut(bucket_of(target))?
+            .iter_mut()
+            .find(|entry| entry.target == target)
     }
 
-    /// Makes up for the checks that the kernel's timer made since the last call.
+    /// Makes the checks that the kernel's timer has made since the last call.
     fn forget(&mut self, now: Duration) {
         let mut checked = *self.checked.get_or_insert(now);
         let mut due = now.saturating_sub(checked).as_secs() / CHECK_EVERY;
@@ -111,7 +114,7 @@ impl<T> Cache<T> {
         }
     }
 
-    /// Bucket by bucket, until at least `goal` entries are gone.
+    /// Removes idle entries, bucket by bucket, until at least `goal` are removed.
     fn remove_idle(&mut self, now: Duration, idle: Duration, goal: usize) {
         let before = self.entries;
         for _ in 0..BUCKETS {
@@ -119,9 +122,9 @@ impl<T> Cache<T> {
             let Some(bucket) = self.buckets.get_mut(self.rover) else {
                 return;
             };
-            let held = bucket.len();
+            let length = bucket.len();
             bucket.retain(|entry| now.saturating_sub(entry.last_use) < idle);
-            self.entries -= held - bucket.len();
+            self.entries -= length - bucket.len();
             if before - self.entries >= goal {
                 return;
             }

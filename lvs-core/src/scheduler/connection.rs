@@ -1,11 +1,11 @@
-//! A connection that a model has given to a server.
+//! A connection that a model has assigned to a server.
 
 use super::Server;
 use super::persistence::Hold;
 use crate::ipvs::DestinationId;
 
-/// A connection that a [`ServiceModel`](super::ServiceModel) gave to a destination; hand it back to
-/// [`close`](super::ServiceModel::close).
+/// Represents a connection that a [`ServiceModel`](super::ServiceModel) has assigned to a destination; pass
+/// it to [`close`](super::ServiceModel::close) when it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a connection stays until it is closed"]
 pub struct ModelConnection {
@@ -14,37 +14,36 @@ pub struct ModelConnection {
     pub(super) template: Option<Hold>,
 }
 
-/// As what its server counts it.
+/// Tells in which counter of its server a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
     Active,
     Inactive,
-    /// One-packet: came and went in one.
+    /// In none: a one-packet connection ends with its packet.
     No,
 }
 
 impl ModelConnection {
-    /// A connection that the model was attached with, so that it can be closed.
+    /// Returns a connection that existed when the model was attached, so that it can be closed.
     pub const fn existing(destination: DestinationId, active: bool) -> Self {
-        let counted = if active {
-            Counted::Active
-        } else {
-            Counted::Inactive
-        };
         Self {
             destination,
-            counted,
+            counted: if active {
+                Counted::Active
+            } else {
+                Counted::Inactive
+            },
             template: None,
         }
     }
 
-    /// Who got it.
+    /// Returns the destination that serves it.
     #[must_use]
     pub const fn destination(&self) -> DestinationId {
         self.destination
     }
 
-    /// Whether it counts as active: TCP until it closes, SCTP while established, UDP never.
+    /// Returns whether it counts as active: TCP until it closes, SCTP while established, UDP never.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.counted == Counted::Active
@@ -52,7 +51,7 @@ impl ModelConnection {
 }
 
 impl Counted {
-    /// One-packet connections count too, as inactive, for as long as their packet takes.
+    /// Counts the connection. A one-packet connection counts too, as inactive, for as long as its packet takes.
     pub(super) const fn add_to(self, server: &mut Server) {
         let counter = self.counter(server);
         *counter = counter.saturating_add(1);

@@ -7,20 +7,20 @@ use crate::ipvs::SchedulerName;
 /// The table's size as a power of two, the kernel's default.
 const BITS: u32 = 8;
 
-/// Destination hashing, `dh`: the target's address alone decides.
+/// Models destination hashing, `dh`: the target's address alone decides.
 ///
-/// Right for caches in front of many targets, with a firewall-mark service that catches them all;
-/// with one virtual address everything goes to one server.
+/// It suits caches in front of many targets, with a firewall-mark service that catches them all; with one
+/// virtual address all connections go to one server.
 ///
-/// 256 slots are dealt to the servers in turn from the head of the list, when one is added or
-/// removed. Weights do not count, and a server of weight 0 or a full one keeps its slots: who hashes
-/// there is refused, there is no other.
+/// 256 slots are dealt to the servers in turn from the head of the list, when one is added or removed.
+/// Weights do not count, and a server of weight 0 or a full one keeps its slots: connections that hash there
+/// are refused.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_dh.c>
 #[doc(alias = "destination hashing")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dh {
-    /// For how many servers the slots were dealt: slot k belongs to server k modulo this.
+    /// The number of servers to which the slots were dealt: slot k belongs to server k modulo this.
     servers: usize,
 }
 

@@ -3,12 +3,12 @@
 use super::{Arrival, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Weighted failover, `fo`: everything to the server of the highest weight; the others stand by.
+/// Models weighted failover, `fo`: all connections go to the server of the highest weight; the others stand by.
 ///
-/// Right for a service that may run in one place only. With an upper threshold the next server takes
-/// what the first one cannot.
+/// It suits a service that may run in one place only. With an upper threshold the next server gets what
+/// exceeds it.
 ///
-/// Of equal weights the one nearest to the head of the list is served, the one added last.
+/// Of equal weights the server nearest to the head of the list is picked, the one added last.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_fo.c>
 #[doc(alias = "failover")]
@@ -25,11 +25,11 @@ impl Scheduler for Fo {
     }
 }
 
-/// The first server of the highest weight among those that will do.
-pub(super) fn heaviest(servers: &[Server], will_do: impl Fn(&Server) -> bool) -> Option<usize> {
+/// Returns the first server of the highest weight among the usable ones.
+pub(super) fn heaviest(servers: &[Server], is_usable: impl Fn(&Server) -> bool) -> Option<usize> {
     let mut best: Option<(usize, u32)> = None;
     for (index, server) in servers.iter().enumerate() {
-        if best.is_none_or(|(_, heaviest)| server.weight() > heaviest) && will_do(server) {
+        if best.is_none_or(|(_, heaviest)| server.weight() > heaviest) && is_usable(server) {
             best = Some((index, server.weight()));
         }
     }

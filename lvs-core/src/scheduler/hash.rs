@@ -1,8 +1,8 @@
-//! The kernel's hashes over addresses. No key in them is random: results are the same after a reboot.
+//! The kernel's hashes of addresses. No key in them is random: results are the same after a reboot.
 
 use std::net::IpAddr;
 
-/// An address in 32 bits: IPv4 as a number, IPv6 as its four words combined by XOR.
+/// Returns an address in 32 bits: IPv4 as a number, IPv6 as its four words combined by XOR.
 pub(super) fn fold(address: IpAddr) -> u32 {
     match address {
         IpAddr::V4(address) => address.to_bits(),
@@ -14,14 +14,14 @@ pub(super) fn fold(address: IpAddr) -> u32 {
     }
 }
 
-/// The upper `bits` (1 to 31) of a multiplicative hash, as in
+/// Returns the upper `bits` (1 to 31) of a multiplicative hash, as in
 /// <https://github.com/torvalds/linux/blob/v6.1/include/linux/hash.h>.
 pub(super) const fn hash32(value: u32, bits: u32) -> u32 {
     value.wrapping_mul(0x61c8_8647) >> (32 - bits)
 }
 
-/// The kernel's `hsiphash_1u32` on 64-bit machines: SipHash-1-3 of the four bytes, low half of the
-/// result. Both halves of the key are `key`, as mh has them.
+/// Returns the kernel's `hsiphash_1u32` on 64 bits: SipHash-1-3 of the four bytes, low half of the result.
+/// Both halves of the key are `key`, as mh has them.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/lib/siphash.c> and the SipHash paper.
 pub(super) fn hsiphash(key: u64, value: u32) -> u32 {

@@ -1,24 +1,23 @@
 //! Locality-based least connection.
 
 use super::cache::Cache;
-use super::least::{is_busy, least_loaded};
+use super::least::least_loaded;
 use super::{Arrival, Generation, PoolChange, Scheduler, Server};
 use crate::ipvs::{DestinationId, SchedulerName};
 
-/// Locality-based least connection, `lblc`: each target address has its server, chosen as by
-/// [`Wlc`](super::Wlc) when it is first asked for.
+/// Models locality-based least connection, `lblc`: each target address has its server, chosen as by
+/// [`Wlc`](super::Wlc) for the first connection to the target.
 ///
-/// Right for caches behind a firewall-mark service that catches many targets, so that each target is
-/// cached once. With a single virtual address, that address's server gets everything until it is busy.
+/// It suits caches behind a firewall-mark service that catches many targets, so that each target is cached
+/// once. With a single virtual address, that address's server gets all connections until it is busy.
 ///
-/// A server is kept while it is in the list, has a weight and is not busy: more active connections
-/// than weight while another has fewer than half its weight. **Full is not asked**: a known server gets
-/// connections beyond its upper threshold. Targets are forgotten after a day without use
-/// (`net.ipv4.vs.lblc_expiration`; the model has the default), sooner when there are more than 16384.
-/// A deleted server that comes back is remembered.
+/// A server is kept while it is in the list, has a weight and is not busy: more active connections than
+/// weight while another has fewer than half its weight. **Thresholds are ignored**: a known server gets
+/// connections beyond its upper threshold. Targets are removed after a day without use
+/// (`net.ipv4.vs.lblc_expiration`; the model has the default), sooner when there are more than 16384. A
+/// server that is deleted and added again keeps its targets.
 ///
-/// The kernel does not export what it remembers. The model makes its minutely checks from the first
-/// pick on.
+/// The kernel does not export its targets. The model makes the kernel's minutely checks from the first pick on.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_lblc.c>
 #[doc(alias = "locality-based least-connection")]
@@ -29,7 +28,7 @@ pub struct Lblc {
 }
 
 impl Lblc {
-    /// With the loads of that generation.
+    /// Returns a model with the loads of that generation.
     #[must_use]
     pub const fn new(generation: Generation) -> Self {
         Self {
@@ -53,10 +52,14 @@ impl Scheduler for Lblc {
     fn pick(&mut self, servers: &[Server], arrival: &Arrival) -> Option<usize> {
         let (target, now) = (arrival.flow.target.ip(), arrival.now);
         if let Some(&mut known) = self.cache.find(target, now) {
-            let mut all = servers.iter().enumerate();
-            let usable = |s: &Server| s.weight() > 0 && !is_busy(s, servers);
-            match all.find(|(_, server)| server.id() == known) {
-                Some((index, server)) if usable(server) => return Some(index),
+            let found = servers
+                .iter()
+                .enumerate()
+                .find(|(_, server)| server.id() == known);
+            match found {
+                Some((index, server)) if server.weight() > 0 && !server.is_busy(servers) => {
+                    return Some(index);
+                }
                 _ => (),
             }
         }
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_comes_back_is_remembered() {
+    fn a_server_that_is_added_again_keeps_its_targets() {
         let mut pool = Pool::new("lblc", &[9, 9]);
         assert_eq!(pool.tcp(1), "B");
         pool.remove('B');

@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use super::cache::{Cache, EXPIRATION};
-use super::least::{is_busy, least_loaded};
+use super::least::least_loaded;
 use super::{Arrival, Generation, PoolChange, Scheduler, Server};
 use crate::ipvs::{DestinationId, SchedulerName};
 
-/// Locality-based least connection with replication, `lblcr`: each target address has a *set* of
+/// Models locality-based least connection with replication, `lblcr`: each target address has a *set* of
 /// servers, which grows when they are busy.
 ///
-/// Right where [`Lblc`](super::Lblc) is, if single targets are too much for one server.
+/// It suits the same uses as [`Lblc`](super::Lblc), if single targets are too much for one server.
 ///
-/// Of a target's set the least loaded for its weight is served (of equals the one that joined last),
-/// unless none is usable or it is busy (as with lblc); then the least loaded of all joins the set. A
-/// set that has not changed for a day (`net.ipv4.vs.lblcr_expiration`; the model has the default)
-/// loses its most loaded member with the next use. Targets are forgotten as with lblc.
+/// Of a target's set the least loaded server for its weight is picked (of equals the one that joined last),
+/// unless none is usable or it is busy (as with lblc); then the least loaded of all joins the set. A set that
+/// has not changed for a day (`net.ipv4.vs.lblcr_expiration`; the model has the default) loses its most
+/// loaded member with the next use. Targets are removed as with lblc.
 ///
-/// One difference to the kernel: deleted servers stay in its sets, with the load they last had, and
-/// may be that most loaded member. The model passes them over.
+/// One difference to the kernel: deleted servers stay in its sets, with the load they last had, and may be
+/// that most loaded member. The model skips them.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_lblcr.c>
 #[doc(alias = "locality-based least-connection with replication")]
@@ -28,7 +28,7 @@ pub struct Lblcr {
     cache: Cache<Set>,
 }
 
-/// The servers of a target.
+/// Holds the servers of a target.
 #[derive(Clone, Debug)]
 struct Set {
     /// The newest first.
@@ -48,15 +48,17 @@ impl Set {
         }
     }
 
-    /// The members that are in the list, with their place there.
+    /// Returns the members that are in the list, with their place there.
     fn present<'a>(&self, servers: &'a [Server]) -> impl Iterator<Item = (usize, &'a Server)> {
         self.members.iter().filter_map(|id| {
-            let mut all = servers.iter().enumerate();
-            all.find(|(_, server)| server.id() == *id)
+            servers
+                .iter()
+                .enumerate()
+                .find(|(_, server)| server.id() == *id)
         })
     }
 
-    /// Drops the most loaded member of a set that was left alone for long.
+    /// Removes the most loaded member of a set that has not changed for long.
     fn shrink(&mut self, servers: &[Server], generation: Generation, now: Duration) {
         if self.members.len() < 2 || now.saturating_sub(self.modified) <= EXPIRATION {
             return;
@@ -68,7 +70,7 @@ impl Set {
     }
 }
 
-/// The first of those with a weight whose load per weight is greatest.
+/// Returns the first of those with a weight whose load per weight is greatest.
 fn most_loaded<'a>(
     servers: impl Iterator<Item = (usize, &'a Server)>,
     generation: Generation,
@@ -84,7 +86,7 @@ fn most_loaded<'a>(
 }
 
 impl Lblcr {
-    /// With the loads of that generation.
+    /// Returns a model with the loads of that generation.
     #[must_use]
     pub const fn new(generation: Generation) -> Self {
         Self {
@@ -121,7 +123,11 @@ impl Scheduler for Lblcr {
         };
         let known = least_loaded(set.present(servers), load);
         set.shrink(servers, generation, now);
-        let busy = |index: &usize| servers.get(*index).is_none_or(|s| is_busy(s, servers));
+        let busy = |index: &usize| {
+            servers
+                .get(*index)
+                .is_none_or(|server| server.is_busy(servers))
+        };
         if let Some(index) = known.filter(|index| !busy(index)) {
             return Some(index);
         }
@@ -138,16 +144,16 @@ mod tests {
     #[test]
     fn a_busy_target_gets_more_servers() {
         let mut pool = Pool::new("lblcr", &[2, 2, 2]);
-        // C is busy with 3 active of weight 2; B joins, and then the set's least loaded is served.
+        // C is busy with 3 active of weight 2; B joins, and then the set's least loaded is picked.
         assert_eq!(pool.tcp(8), "C C C B B B A A");
     }
 
     #[test]
-    fn a_set_left_alone_for_a_day_shrinks() {
+    fn a_set_that_has_not_changed_for_a_day_shrinks() {
         let mut pool = Pool::new("lblcr", &[2, 2]);
         assert_eq!(pool.tcp(4), "B B B A");
         pool.close('B', 3);
-        // A has one connection, B none: B is served, and A as the most loaded leaves the set.
+        // A has one connection, B none: B is picked, and A as the most loaded leaves the set.
         pool.pass(86_401);
         assert_eq!(pool.tcp(1), "B");
         pool.close('A', 1);
@@ -155,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_member_is_not_asked() {
+    fn a_full_member_is_not_picked() {
         let mut pool = Pool::new("lblcr", &[9, 9]);
         pool.limit('B', 1);
         assert_eq!(pool.tcp(3), "B A A");

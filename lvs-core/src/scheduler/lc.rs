@@ -3,12 +3,13 @@
 use super::{Arrival, Generation, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Least connection, `lc`: the server with the least load, whatever its weight (0 still means none).
+/// Models least connection, `lc`: the server with the least load gets the connection; its weight only matters
+/// if it is 0.
 ///
-/// Right for equal servers with connections of very different length.
+/// It suits equal servers with connections of very different length.
 ///
-/// The load is that of [`Generation::load`]; of equals the one nearest to the head of the list is
-/// served, so with connections that stay A, B, C are served C B A C B A ...
+/// The load is that of [`Generation::load`]; of equals the server nearest to the head of the list is picked,
+/// so with connections that stay A, B, C are picked C B A C B A ...
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_lc.c>
 #[doc(alias = "least connection")]
@@ -18,7 +19,7 @@ pub struct Lc {
 }
 
 impl Lc {
-    /// With the loads of that generation.
+    /// Returns a model with the loads of that generation.
     #[must_use]
     pub const fn new(generation: Generation) -> Self {
         Self { generation }

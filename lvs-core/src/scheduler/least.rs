@@ -2,10 +2,10 @@
 
 use super::Server;
 
-/// The first of the eligible servers whose load per weight is least.
+/// Returns the first of the eligible servers whose load per weight is least.
 ///
-/// `load / weight` is compared as a cross product in 64 bits, as the kernel does; strictly, so that
-/// an earlier server keeps its place against an equal one.
+/// `load / weight` is compared as a cross product in 64 bits, as the kernel does; strictly, so that of equal
+/// servers the earlier one is picked.
 pub(super) fn least_loaded<'a>(
     servers: impl IntoIterator<Item = (usize, &'a Server)>,
     load: impl Fn(&Server) -> i32,
@@ -21,11 +21,4 @@ pub(super) fn least_loaded<'a>(
         }
     }
     best.map(|(index, ..)| index)
-}
-
-/// Whether a server has more active connections than weight while another is half empty: then lblc
-/// and lblcr look for somebody else even though they know the server.
-pub(super) fn is_busy(server: &Server, servers: &[Server]) -> bool {
-    let half_empty = |other: &Server| (other.active.wrapping_mul(2) as i32) < other.weight() as i32;
-    server.active > server.weight() && servers.iter().any(half_empty)
 }

@@ -12,18 +12,17 @@ const WEIGHT_BITS: u32 = 6;
 const OFFSET_KEY: u64 = 2_654_435_761;
 const SKIP_KEY: u64 = 2_654_446_892;
 
-/// Maglev hashing, `mh`: the client's address decides, and when a server comes or goes only the
+/// Models Maglev hashing, `mh`: the client's address decides, and when a server is added or removed only the
 /// clients that must move do (about one in n of n servers).
 ///
-/// Right where clients should stay with their server through changes of the pool and across
+/// It suits services whose clients should stay with their server through changes of the pool and across
 /// directors. Clients are spread by weight, but not perfectly evenly.
 ///
-/// Each server walks the 4093 slots in an order of its own (from its address **and port**) and takes
-/// the free ones it meets, in turn with the others, as many a turn as its weight allows (weights are
-/// scaled to 6 bits). What counts is the last weight above 0, so a drained server keeps its slots: its
-/// own clients are refused (or, with [`ServiceFlags::MH_FALLBACK`], spread over the others), all other
-/// clients stay where they are. Deleting it deals its slots out. [`ServiceFlags::MH_PORT`] hashes the
-/// client's port too.
+/// Each server walks the 4093 slots in an order of its own (from its address **and port**) and takes the free
+/// ones it meets, in turn with the others, as many a turn as its weight allows (weights are scaled to 6
+/// bits). The last weight above 0 counts, so a drained server keeps its slots: its own clients are refused
+/// (or, with [`ServiceFlags::MH_FALLBACK`], spread over the others), all other clients stay with their
+/// servers. Deletion gives its slots to the others. [`ServiceFlags::MH_PORT`] hashes the client's port too.
 ///
 /// This is the table of a 64-bit kernel; on 32 bits the kernel has another hash and so another table.
 ///
@@ -33,12 +32,12 @@ const SKIP_KEY: u64 = 2_654_446_892;
 #[derive(Clone, Debug)]
 pub struct Mh {
     flags: ServiceFlags,
-    /// The index of the server of each slot; empty where no server ever had a weight.
+    /// The index of the server of each slot; empty if no server ever had a weight.
     slots: Vec<u32>,
 }
 
 impl Mh {
-    /// With the flags of the service.
+    /// Returns a model with the flags of the service.
     #[must_use]
     pub const fn new(flags: ServiceFlags) -> Self {
         Self {
@@ -63,10 +62,10 @@ fn hash_slot(offset: u32, value: u32) -> u32 {
     hsiphash(OFFSET_KEY, offset.wrapping_add(value)) % SLOTS
 }
 
-/// One server's walk over the slots.
+/// Walks over the slots in the order of one server.
 struct Walk {
     server: u32,
-    /// Slots it takes in a turn.
+    /// How many slots it takes in a turn.
     turns: u32,
     slot: u32,
     skip: u32,
@@ -83,7 +82,7 @@ impl Walk {
         }
     }
 
-    /// The next slot on the way that is free. There is one.
+    /// Takes the next slot on the way that is free. There must be one.
     fn take(&mut self, slots: &mut [u32]) {
         loop {
             let here = slots.get_mut(self.slot as usize);
@@ -96,10 +95,10 @@ impl Walk {
     }
 }
 
-/// A slot of nobody.
+/// Marks a slot without a server.
 const FREE: u32 = u32::MAX;
 
-/// How many slots a turn each server takes, in list order; 0 for those that never had a weight.
+/// Returns how many slots each server takes in a turn, in list order; 0 for those that never had a weight.
 fn turns(servers: &[Server]) -> Vec<u32> {
     let weights = || servers.iter().map(|server| server.last_weight.get());
     let divisor = weights().fold(0, super::wrr::gcd).max(1);
@@ -112,10 +111,12 @@ fn turns(servers: &[Server]) -> Vec<u32> {
     weights().map(scaled).collect()
 }
 
+/// Returns the table: the index of the server of each slot.
 fn deal(servers: &[Server]) -> Vec<u32> {
-    let turns = turns(servers);
-    let pairs = servers.iter().zip(turns).enumerate();
-    let mut walks: Vec<Walk> = pairs
+    let mut walks: Vec<Walk> = servers
+        .iter()
+        .zip(turns(servers))
+        .enumerate()
         .filter(|(_, (_, turns))| *turns > 0)
         .map(|(index, (server, turns))| Walk::new(index, server, turns))
         .collect();
@@ -168,7 +169,7 @@ mod tests {
     use super::super::testing::{CLIENTS, Pool, servers};
     use super::*;
 
-    /// Slots of A, B and C, and the first 20 slots as digits of A = 1, B = 2, C = 3.
+    /// Returns the number of slots of A, B and C, and the first 20 slots as digits of A = 1, B = 2, C = 3.
     fn table(weights: &[u32; 3]) -> ([usize; 3], String) {
         let slots = deal(&servers(weights));
         let count = |index| slots.iter().filter(|&&slot| slot == index).count();
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn draining_moves_nobody_else() {
+    fn draining_moves_no_other_client() {
         let mut pool = Pool::new("mh", &[1, 1, 1]);
         pool.weigh('A', 0);
         assert_eq!(pool.clients(), "B B B -");

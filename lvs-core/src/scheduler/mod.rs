@@ -1,9 +1,9 @@
-//! The kernel's schedulers as native models: who gets the next connection, exact to the pick.
+//! Native models of the kernel's schedulers, which tell the server of the next connection, exact to the pick.
 //!
-//! A [`Scheduler`] is asked for a server and answers as the kernel's module of that name would, with
-//! the same ties, the same reaction to edits and the same integer arithmetic. It has no clock and no
-//! randomness: both come with the [`Arrival`]. [`ServiceModel`] puts a service around it
-//! (connection counts, thresholds, persistence), and is what most programs want:
+//! A [`Scheduler`] picks a server as the kernel's module of that name would, with the same ties, the same
+//! reaction to edits and the same integer arithmetic. It has no clock and no randomness: both come with the
+//! [`Arrival`]. [`ServiceModel`] puts a service around it (connection counts, thresholds, persistence), and
+//! is what most programs need:
 //!
 //! ```
 //! use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Weight};
@@ -24,12 +24,12 @@
 //!
 //! # The order of servers
 //!
-//! All models get the servers in the kernel's order, **newest first**: a destination is put at the head of
-//! its service's list when it is added, and an edit leaves it where it is. The dump of
+//! All models get the servers in the kernel's order, **newest first**: the kernel adds a destination at the
+//! head of its service's list, and an edit keeps its place. The dump of
 //! [`Ipvs::destinations`](crate::ipvs::Ipvs::destinations) has that order too; the listing of ipvsadm is
-//! sorted and has not.
+//! sorted.
 //!
-//! | equal servers, who wins | schedulers |
+//! | of equal servers is picked | schedulers |
 //! |---|---|
 //! | each in turn, the head first | [`Rr`], [`Wrr`] |
 //! | the one nearest to the head, the most recently added | [`Lc`], [`Wlc`], [`Sed`], [`Nq`], [`Fo`], [`Ovf`], [`Lblc`], [`Lblcr`] |
@@ -38,15 +38,15 @@
 //!
 //! # Generations
 //!
-//! Kernels of autumn 2026 count connections a little differently, and so decide a little
-//! differently; the change was also brought to older series, so a kernel's version number does not
-//! tell. Every model is therefore told its [`Generation`].
+//! Kernels since autumn 2026 count connections in a slightly different way, and so make slightly different
+//! decisions. The change was also made in older series, so a kernel's version number does not show it. Every
+//! model therefore has a [`Generation`].
 //!
 //! # Sources
 //!
-//! The models were written from the behaviour that `Documentation/networking/ipvs-sysctl.rst` and
-//! the modules in <https://github.com/torvalds/linux/tree/v6.1/net/netfilter/ipvs> describe and
-//! checked pick by pick against running kernels 6.1 and 7.2; each model names its module.
+//! The models were written from the behaviour that `Documentation/networking/ipvs-sysctl.rst` and the modules
+//! in <https://github.com/torvalds/linux/tree/v6.1/net/netfilter/ipvs> describe, and checked pick by pick
+//! against running kernels 6.1 and 7.2; each model names its module.
 
 mod arrival;
 mod cache;
@@ -102,44 +102,43 @@ pub use twos::Twos;
 pub use wlc::Wlc;
 pub use wrr::Wrr;
 
-/// Chooses a server for a new connection. Deterministic: the same calls give the same answers.
+/// Picks the server of a new connection. It is deterministic: the same calls give the same picks.
 ///
-/// Third parties can model their own kernel modules with it and hand them to
-/// [`ServiceModel::with_scheduler`].
+/// Third parties can model their own kernel modules with it and pass them to [`ServiceModel::with_scheduler`].
 pub trait Scheduler: fmt::Debug + Send + Sync + CloneScheduler {
-    /// The name under which the kernel knows it.
+    /// Returns the name under which the kernel knows it.
     fn name(&self) -> SchedulerName;
 
-    /// The list, or a server in it, has changed; `servers` is how it is now.
+    /// Reacts to a change of the list or of a server in it; `servers` is the list after the change.
     ///
     /// Counters and the overloaded mark change without this call: a model reads them at the pick.
     fn changed(&mut self, servers: &[Server], change: PoolChange) {
         let _ = (servers, change);
     }
 
-    /// The index in `servers` of who gets the arriving connection; `None` refuses it.
+    /// Returns the index in `servers` of the server that gets the arriving connection; `None` refuses it.
     fn pick(&mut self, servers: &[Server], arrival: &Arrival) -> Option<usize>;
 }
 
-/// What [`Scheduler::changed`] tells.
+/// Describes a change of a service's pool to [`Scheduler::changed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolChange {
-    /// The scheduler has just been bound to this list: a new service, or a scheduler switched in.
+    /// The scheduler was bound to this list: a new service, or another scheduler for an existing one.
     Bound,
-    /// A server was added; it is the first now, all others have moved back by one.
+    /// A server was added; it is the first now, and all others have moved back by one.
     Added,
-    /// The server that was at this index is gone, those behind it have moved up.
+    /// The server at this index was removed, and those behind it have moved up.
     Removed(usize),
-    /// The server at this index was written again, with whatever values (perhaps the same).
+    /// The server at this index was written again, with new values or the same.
     Edited(usize),
-    /// The flags of the service.
+    /// The flags of the service were written.
     Flags(ServiceFlags),
 }
 
-/// Lets a boxed [`Scheduler`] be cloned; everything that is `Clone` has it.
+/// Clones a boxed [`Scheduler`]; every scheduler that is `Clone` has it.
 pub trait CloneScheduler {
-    /// A copy with the same state: it will pick what this one would.
+    /// Returns a copy with the same state, which makes the same picks.
     fn clone_boxed(&self) -> Box<dyn Scheduler>;
 }
 
@@ -155,7 +154,7 @@ impl Clone for Box<dyn Scheduler> {
     }
 }
 
-/// The model of a scheduler of the kernel's own tree, or of `none`; `None` for any other name.
+/// Returns the model of a scheduler of the kernel's own tree, or of `none`; `None` for any other name.
 ///
 /// Bind it to a list with [`PoolChange::Bound`] before the first pick.
 ///

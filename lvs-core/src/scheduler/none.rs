@@ -1,9 +1,9 @@
-//! No scheduler at all.
+//! A service without a scheduler.
 
 use super::{Arrival, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// `none`: a service without a scheduler refuses every new connection; established ones go on.
+/// Models `none`: a service without a scheduler refuses every new connection and keeps the established ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoScheduler;
 

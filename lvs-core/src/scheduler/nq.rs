@@ -5,11 +5,11 @@ use super::sed::expected;
 use super::{Arrival, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Never queue, `nq`: the first idle server from the head of the list, and if none is idle, as
+/// Models never queue, `nq`: the first idle server from the head of the list, and if none is idle, as
 /// [`Sed`](super::Sed).
 ///
-/// Right where a server handles few connections at a time and each is dear. Wrong for UDP, which is
-/// never active: every flow goes to the head of the list, the server added last.
+/// It suits servers that handle few and expensive connections at a time. It does not suit UDP, which is never
+/// active: every flow goes to the head of the list, the server added last.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_nq.c>
 #[doc(alias = "never queue")]
@@ -22,10 +22,9 @@ impl Scheduler for Nq {
     }
 
     fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
-        let idle = |s: &Server| s.active == 0 && s.is_eligible();
         servers
             .iter()
-            .position(idle)
+            .position(|server| server.active == 0 && server.is_eligible())
             .or_else(|| least_loaded(servers.iter().enumerate(), expected))
     }
 }

@@ -4,14 +4,14 @@ use super::fo::heaviest;
 use super::{Arrival, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Overflow connection, `ovf`: the server of the highest weight until it has more active connections
+/// Models overflow connection, `ovf`: the server of the highest weight until it has more active connections
 /// than its weight, then the next.
 ///
-/// Right for filling machines one by one (fewest machines awake), with the weight as the number of
-/// connections that one can hold. A server takes weight + 1 connections before it is passed over, and
-/// when all are full, connections are refused. UDP is never active and never overflows.
+/// It suits filling servers one by one (so that as few as possible run), with the weight as the number of
+/// connections that one can hold. A server gets weight + 1 connections before it is skipped, and when all are
+/// full, connections are refused. UDP is never active and never overflows.
 ///
-/// Of equal weights the one nearest to the head of the list is served, the one added last.
+/// Of equal weights the server nearest to the head of the list is picked, the one added last.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_ovf.c>
 #[doc(alias = "overflow")]
@@ -24,7 +24,9 @@ impl Scheduler for Ovf {
     }
 
     fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
-        heaviest(servers, |s| s.is_eligible() && s.active <= s.weight())
+        heaviest(servers, |server| {
+            server.is_eligible() && server.active <= server.weight()
+        })
     }
 }
 

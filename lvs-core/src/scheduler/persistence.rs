@@ -1,4 +1,4 @@
-//! Persistence templates: which client was with which server.
+//! Persistence templates: which client is bound to which server.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::ipvs::{DestinationId, Netmask, Persistence};
 
-/// How much longer a template lives each time it should expire but still has connections.
+/// How much longer a template lives each time it is due but still has connections.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// The templates of a service, by the client's masked address.
+/// Holds the templates of a service, by the client's masked address.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Templates {
     by_client: HashMap<IpAddr, Template>,
-    /// When each expires.
+    /// The time at which each expires.
     by_time: BTreeSet<(Duration, IpAddr)>,
-    /// Tells a template from an earlier one of the same client.
+    /// Distinguishes a template from an earlier one of the same client.
     serial: u64,
 }
 
@@ -28,7 +28,7 @@ struct Template {
     connections: u32,
 }
 
-/// A connection's hold on its template.
+/// Identifies the template that a connection keeps alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hold {
     client: IpAddr,
@@ -36,19 +36,19 @@ pub(super) struct Hold {
 }
 
 impl Templates {
-    /// Removes what has expired; says whose templates those were.
+    /// Removes the expired templates, and returns their destinations.
     ///
-    /// A template that still has connections waits for them minute by minute, and has a minute as
-    /// its timeout from then on.
+    /// A template that still has connections is kept for one more minute at a time, and has a minute as its
+    /// timeout from then on.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<DestinationId> {
-        let mut gone = Vec::new();
+        let mut expired = Vec::new();
         while let Some(&(due, client)) = self.by_time.first().filter(|(due, _)| *due <= now) {
             self.by_time.pop_first();
             let Some(template) = self.by_client.get_mut(&client) else {
                 continue;
             };
             if template.connections == 0 {
-                gone.push(template.destination);
+                expired.push(template.destination);
                 self.by_client.remove(&client);
                 continue;
             }
@@ -60,16 +60,16 @@ impl Templates {
                 self.by_time.insert((template.expires, client));
             }
         }
-        gone
+        expired
     }
 
-    /// Where the client's template points.
+    /// Returns the destination of the client's template.
     pub(super) fn find(&self, client: IpAddr) -> Option<DestinationId> {
-        let template = self.by_client.get(&client)?;
-        Some(template.destination)
+        Some(self.by_client.get(&client)?.destination)
     }
 
-    /// A template for the client. It expires when it was last [held](Self::hold) for its timeout.
+    /// Inserts a template for the client. It expires when its timeout has passed since it was last
+    /// [held](Self::hold).
     pub(super) fn insert(
         &mut self,
         client: IpAddr,
@@ -87,14 +87,14 @@ impl Templates {
         self.by_client.insert(client, template);
     }
 
-    /// No template for the client any more.
+    /// Removes the client's template.
     pub(super) fn remove(&mut self, client: IpAddr) {
         if let Some(template) = self.by_client.remove(&client) {
             self.by_time.remove(&(template.expires, client));
         }
     }
 
-    /// A new connection of the client by his template, whose time begins anew.
+    /// Counts a new connection by the client's template, and restarts its timeout.
     pub(super) fn hold(&mut self, client: IpAddr, now: Duration) -> Option<Hold> {
         let template = self.by_client.get_mut(&client)?;
         self.by_time.remove(&(template.expires, client));
@@ -107,7 +107,7 @@ impl Templates {
         })
     }
 
-    /// The connection is gone.
+    /// Counts the end of a connection.
     pub(super) fn release(&mut self, hold: Hold) {
         if let Some(template) = self.by_client.get_mut(&hold.client)
             && template.serial == hold.serial
@@ -121,7 +121,7 @@ impl Templates {
     }
 }
 
-/// The client's address under the mask; as it is if the mask is of the other family.
+/// Returns the client's address under the mask, or unchanged if the mask is of the other family.
 pub(super) fn mask(client: IpAddr, mask: Netmask) -> IpAddr {
     match (client, mask) {
         (IpAddr::V4(client), Netmask::Ipv4(mask)) => {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_its_connections_minute_by_minute() {
+    fn lives_on_with_its_connections_minute_by_minute() {
         for timeout in [0, 300] {
             let (mut templates, hold) = template(timeout);
             let first = u64::from(timeout);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_begins_the_time_anew() {
+    fn a_new_connection_restarts_the_timeout() {
         let (mut templates, hold) = template(300);
         templates.release(hold);
         let again = templates.hold(CLIENT, seconds(200)).unwrap();

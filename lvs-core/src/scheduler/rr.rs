@@ -3,15 +3,14 @@
 use super::{Arrival, PoolChange, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Round robin, `rr`: one after the other, each as often as the next. Weights only say yes (above 0)
-/// or no (0).
+/// Models round robin, `rr`: one server after the other, each equally often. A weight only includes (above 0)
+/// or excludes (0) a server.
 ///
-/// Right where servers are alike and connections short and alike. Where they are not, [`Wlc`](super::Wlc).
+/// It suits equal servers with short and similar connections. Where they are not, use [`Wlc`](super::Wlc).
 ///
-/// The first pick is the head of the list, the server added last: A, B, C added in this order are
-/// served C B A C B A ... A new server becomes the head and waits until the round is over; when the
-/// server that was just served is removed, the round goes on behind it. A refusal leaves the round
-/// where it is.
+/// The first pick is the head of the list, the server added last: A, B, C added in this order are picked C B
+/// A C B A ... A new server becomes the head and waits until the round is over; when the server that was just
+/// picked is removed, the round goes on behind it. A refusal leaves the round where it is.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_rr.c>
 #[doc(alias = "round robin")]
@@ -51,7 +50,7 @@ mod tests {
     use super::super::testing::Pool;
 
     #[test]
-    fn rotates_whatever_the_weights() {
+    fn rotates_with_any_weights() {
         assert_eq!(Pool::new("rr", &[1, 1, 1]).picks(10), "C B A C B A C B A C");
         assert_eq!(Pool::new("rr", &[1, 5, 9]).picks(10), "C B A C B A C B A C");
     }
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_server_is_passed_over_and_comes_back_in_place() {
+    fn a_drained_server_is_skipped_and_keeps_its_place() {
         let mut pool = Pool::new("rr", &[1, 1, 1]);
         assert_eq!(pool.picks(1), "C");
         pool.weigh('B', 0);

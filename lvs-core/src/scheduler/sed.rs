@@ -4,14 +4,14 @@ use super::least::least_loaded;
 use super::{Arrival, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Shortest expected delay, `sed`: the server that, this connection included, has the fewest active
+/// Models shortest expected delay, `sed`: the server that, this connection included, has the fewest active
 /// connections for its weight.
 ///
-/// Right where servers differ much and connections are few: unlike [`Wlc`](super::Wlc) it sends the
-/// first connection to the strongest server. Wrong for UDP, which is never active: every datagram's
-/// flow goes to the server of the highest weight (the first such from the head).
+/// It suits very different servers with few connections: unlike [`Wlc`](super::Wlc) it sends the first
+/// connection to the strongest server. It does not suit UDP, which is never active: every flow goes to the
+/// server of the highest weight (the first such from the head).
 ///
-/// Inactive connections do not count. Of equals the one nearest to the head of the list is served.
+/// Inactive connections do not count. Of equals the server nearest to the head of the list is picked.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_sed.c>
 #[doc(alias = "shortest expected delay")]
@@ -28,7 +28,7 @@ impl Scheduler for Sed {
     }
 }
 
-/// The active connections a server would have.
+/// Returns the number of active connections that a server would have with one more.
 pub(super) const fn expected(server: &Server) -> i32 {
     (server.active as i32).wrapping_add(1)
 }

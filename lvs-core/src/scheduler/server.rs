@@ -1,25 +1,26 @@
-//! A server as schedulers see it: its destination, its connections, whether it is full.
+//! A server as schedulers see it: its destination, its connections, and whether it is full.
 
+use super::Generation;
 use crate::ipvs::{Destination, DestinationId, Weight};
 
-/// A destination with what the kernel knows about it when it schedules.
+/// Holds a destination and the state by which the kernel schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Server {
-    /// How it is configured.
+    /// The configured destination.
     pub destination: Destination,
-    /// The latest weight that was not 0, or the weight it was added with. Only mh looks at it, and
+    /// The latest weight that was not 0, or the weight with which the server was added. Only mh uses it, and
     /// the kernel does not show it.
     pub last_weight: Weight,
     /// Active connections: TCP that is not closing.
     pub active: u32,
     /// All other connections; persistence templates are not counted.
     pub inactive: u32,
-    /// Full by its thresholds: no scheduler gives it new connections. The kernel does not show it.
+    /// Whether it is full by its thresholds, so that no scheduler picks it. The kernel does not show it.
     pub overloaded: bool,
 }
 
 impl Server {
-    /// A server that was just added.
+    /// Returns a server that was just added.
     #[must_use]
     pub const fn new(destination: Destination) -> Self {
         Self {
@@ -31,27 +32,45 @@ impl Server {
         }
     }
 
-    /// Its address and port.
+    /// Returns its address and port.
     #[must_use]
     pub const fn id(&self) -> DestinationId {
         self.destination.id
     }
 
-    /// Its weight as a number.
+    /// Returns its weight as a number.
     #[must_use]
     pub const fn weight(&self) -> u32 {
         self.destination.weight.get()
     }
 
-    /// All its connections.
+    /// Returns the number of all its connections.
     #[must_use]
     pub const fn connections(&self) -> u32 {
         self.active.wrapping_add(self.inactive)
     }
 
-    /// May get new connections: has a weight and is not full.
+    /// Returns whether it may get new connections: it has a weight and is not full.
     #[must_use]
     pub const fn is_eligible(&self) -> bool {
         self.weight() > 0 && !self.overloaded
+    }
+
+    /// Returns whether it has more active connections than weight while another server is half empty: then
+    /// lblc and lblcr pick another server even for a known target.
+    pub(super) fn is_busy(&self, servers: &[Self]) -> bool {
+        let half_empty =
+            |other: &Self| (other.active.wrapping_mul(2) as i32) < other.weight() as i32;
+        self.active > self.weight() && servers.iter().any(half_empty)
+    }
+
+    /// Writes the destination anew.
+    pub(super) fn rewrite(&mut self, destination: Destination, generation: Generation) {
+        let before = self.destination.thresholds;
+        self.destination = destination;
+        if self.weight() > 0 {
+            self.last_weight = destination.weight;
+        }
+        generation.thresholds_written(self, before);
     }
 }

@@ -1,4 +1,4 @@
-//! A service around its scheduler: counts, thresholds, persistence.
+//! The model of a whole service around its scheduler: counts, thresholds, persistence.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::ipvs::{
     Destination, DestinationId, DestinationStatus, Protocol, SchedulerName, Service, ServiceFlags,
 };
 
-/// A service as it would behave in the kernel: give it destinations and connections, and it tells
-/// who gets each, without touching any kernel.
+/// Models a service of the kernel: given destinations and connections, it tells the destination of each
+/// connection, without any kernel.
 ///
 /// ```
 /// use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service};
@@ -30,21 +30,21 @@ use crate::ipvs::{
 /// # Ok::<(), lvs_core::InvalidValue>(())
 /// ```
 ///
-/// To ask "what if", clone it and change the clone.
+/// To try a change, clone the model and change the clone.
 ///
 /// # What is exact
 ///
-/// A [`fresh`](Self::fresh) model that is told everything its service lives through is exact to the pick.
+/// A [`fresh`](Self::fresh) model that gets every change and connection of its service is exact to the pick.
 /// [`attached`](Self::attached) to a table that was read from a kernel, it is an approximation.
 ///
-/// A removed destination that is added again while it still has connections gets them back, counts
-/// and mark, as the kernel's list of removed destinations gives them back. That list is per network
-/// namespace; this model is of one service, and knows nothing of a destination that comes back through
-/// another service of the same address.
+/// A removed destination that is added again while it still has connections gets back its counts and its
+/// overloaded mark, as from the kernel's list of removed destinations. That list is per network namespace;
+/// this model is of one service, and does not know a destination that is added again to another service of
+/// the same address.
 ///
-/// Every [`connect`](Self::connect) is a new connection: packets of a known one are not scheduled and
-/// have no place here. Persistence engines (`sip`) are not modelled; such a service is treated as
-/// persistent by address.
+/// Every [`connect`](Self::connect) is a new connection: packets of a known one are not scheduled and have no
+/// place here. Persistence engines (`sip`) are not modelled; such a service is treated as persistent by
+/// address.
 #[derive(Clone, Debug)]
 pub struct ServiceModel {
     service: Service,
@@ -52,7 +52,7 @@ pub struct ServiceModel {
     scheduler: Box<dyn Scheduler>,
     /// The kernel's order, newest first.
     servers: Vec<Server>,
-    /// Removed, but with connections.
+    /// The removed servers that still have connections.
     removed: Vec<Server>,
     templates: Templates,
     expire_quiescent: bool,
@@ -60,16 +60,16 @@ pub struct ServiceModel {
 }
 
 impl ServiceModel {
-    /// A service that was just added and has no destinations yet. Exact.
+    /// Returns the exact model of a service that was just added and has no destinations yet.
     ///
     /// # Errors
-    /// A scheduler that is none of the kernel's own.
+    /// A scheduler that is not one of the kernel's own.
     pub fn fresh(service: Service, generation: Generation) -> Result<Self, InvalidValue> {
         let scheduler = scheduler_of(&service, generation)?;
         Ok(Self::with_scheduler(service, scheduler, generation))
     }
 
-    /// A service as it is when these destinations have been added in this order, one by one. Exact.
+    /// Returns the exact model of a service to which these destinations were added in this order, one by one.
     ///
     /// # Errors
     /// Those of [`fresh`](Self::fresh) and [`add`](Self::add).
@@ -79,12 +79,14 @@ impl ServiceModel {
         generation: Generation,
     ) -> Result<Self, InvalidValue> {
         let mut model = Self::fresh(service, generation)?;
-        let mut destinations = destinations.into_iter();
-        destinations.try_for_each(|destination| model.add(destination))?;
+        for destination in destinations {
+            model.add(destination)?;
+        }
         Ok(model)
     }
 
-    /// A service with a scheduler of one's own, for kernel modules that this crate does not know.
+    /// Returns the model of a service with the caller's scheduler, for kernel modules that this crate does
+    /// not know.
     #[must_use]
     pub fn with_scheduler(
         service: Service,
@@ -104,17 +106,18 @@ impl ServiceModel {
         }
     }
 
-    /// A service as read from a kernel, its destinations in the kernel's order (newest first).
+    /// Returns the model of a service as read from a kernel, its destinations in the kernel's order (newest
+    /// first).
     ///
-    /// An approximation, for the kernel does not show everything. It is assumed that
+    /// It is an approximation, because the kernel does not show its whole state. It assumes that
     /// - the scheduler was bound just now: rr and wrr at the head of the list, wrr at the highest level,
-    ///   lblc and lblcr without memory;
+    ///   lblc and lblcr without known targets;
     /// - a destination is full if it has reached its upper threshold, and not if it is below;
     /// - the last weight above 0 is the weight (matters to mh with drained destinations);
     /// - there are no persistence templates.
     ///
     /// # Errors
-    /// A scheduler that is none of the kernel's own.
+    /// A scheduler that is not one of the kernel's own.
     pub fn attached(
         service: Service,
         destinations: &[DestinationStatus],
@@ -126,27 +129,27 @@ impl ServiceModel {
         Ok(model)
     }
 
-    /// With `net.ipv4.vs.expire_quiescent_template` as given; the kernel's default is off. On, clients
-    /// leave a persistent destination of weight 0 with their next connection.
+    /// Sets `net.ipv4.vs.expire_quiescent_template`; the kernel's default is off. With it, clients leave a
+    /// persistent destination of weight 0 with their next connection.
     #[must_use]
     pub const fn expire_quiescent_template(mut self, on: bool) -> Self {
         self.expire_quiescent = on;
         self
     }
 
-    /// The service as configured.
+    /// Returns the configured service.
     #[must_use]
     pub const fn service(&self) -> &Service {
         &self.service
     }
 
-    /// Destinations with their counts, in the kernel's order (newest first).
+    /// Returns the destinations with their counts, in the kernel's order (newest first).
     #[must_use]
     pub fn servers(&self) -> &[Server] {
         &self.servers
     }
 
-    /// How many clients (under the persistence netmask) are bound to a destination.
+    /// Returns how many clients (under the persistence netmask) are bound to a destination.
     #[must_use]
     pub fn templates(&self) -> usize {
         self.templates.len()
@@ -155,16 +158,16 @@ impl ServiceModel {
     /// Adds a destination, at the head of the list.
     ///
     /// # Errors
-    /// Its address and port are there already.
+    /// A destination of this address and port exists already.
     pub fn add(&mut self, destination: Destination) -> Result<(), InvalidValue> {
         if self.position(destination.id).is_some() {
-            return Err(refused(destination.id, "is there already"));
+            return Err(refused(destination.id, "exists already"));
         }
         let returning = |server: &Server| server.id() == destination.id;
         let server = match self.removed.iter().position(returning) {
             Some(index) => {
                 let mut server = self.removed.remove(index);
-                rewrite(&mut server, destination, self.generation);
+                server.rewrite(destination, self.generation);
                 server.last_weight = destination.weight;
                 server
             }
@@ -177,29 +180,28 @@ impl ServiceModel {
 
     /// Writes a destination's weight, thresholds and forwarding anew.
     ///
-    /// Like the kernel it tells the scheduler even if nothing differs, which some schedulers mind
-    /// ([`Wrr`](super::Wrr)).
+    /// As in the kernel the scheduler reacts even if no value differs: see [`Wrr`](super::Wrr).
     ///
     /// # Errors
-    /// There is none of its address and port.
+    /// There is no destination of this address and port.
     pub fn edit(&mut self, destination: Destination) -> Result<(), InvalidValue> {
         let index = self.position(destination.id);
         let server = index.and_then(|index| Some((index, self.servers.get_mut(index)?)));
-        let (index, server) = server.ok_or_else(|| refused(destination.id, "is not there"))?;
-        rewrite(server, destination, self.generation);
+        let (index, server) = server.ok_or_else(|| refused(destination.id, "does not exist"))?;
+        server.rewrite(destination, self.generation);
         self.scheduler
             .changed(&self.servers, PoolChange::Edited(index));
         Ok(())
     }
 
-    /// Removes a destination. Its connections are remembered.
+    /// Removes a destination and keeps its connections.
     ///
     /// # Errors
-    /// There is none of this address and port.
+    /// There is no destination of this address and port.
     pub fn remove(&mut self, id: DestinationId) -> Result<(), InvalidValue> {
         let index = self
             .position(id)
-            .ok_or_else(|| refused(id, "is not there"))?;
+            .ok_or_else(|| refused(id, "does not exist"))?;
         let server = self.servers.remove(index);
         if server.connections() > 0 {
             self.removed.push(server);
@@ -209,15 +211,15 @@ impl ServiceModel {
         Ok(())
     }
 
-    /// Writes the service anew: flags and persistence take effect at once, a scheduler of another
-    /// name begins from the present list, one of the same name goes on.
+    /// Writes the service anew: flags and persistence take effect at once, a scheduler of another name starts
+    /// with the present list, and one of the same name keeps its state.
     ///
     /// # Errors
-    /// A scheduler that is none of the kernel's own, nor the one that is bound.
+    /// A scheduler that is neither one of the kernel's own nor the bound one.
     pub fn edit_service(&mut self, service: Service) -> Result<(), InvalidValue> {
         if service.scheduler == self.scheduler.name() {
-            let change = PoolChange::Flags(service.flags);
-            self.scheduler.changed(&self.servers, change);
+            self.scheduler
+                .changed(&self.servers, PoolChange::Flags(service.flags));
         } else {
             self.scheduler = scheduler_of(&service, self.generation)?;
             self.scheduler.changed(&self.servers, PoolChange::Bound);
@@ -226,16 +228,16 @@ impl ServiceModel {
         Ok(())
     }
 
-    /// Lets time pass until `now`, counted from the same moment as in [`Arrival::now`]: templates
-    /// expire. Time does not go back.
+    /// Advances the time to `now`, counted from the same moment as [`Arrival::now`], and removes expired
+    /// templates. Time does not go back.
     pub fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         for id in self.templates.expire(self.now) {
-            self.template_went(id);
+            self.template_removed(id);
         }
     }
 
-    /// Who gets a new connection; `None` if it is refused.
+    /// Schedules a new connection; returns `None` if it is refused.
     pub fn connect(&mut self, arrival: impl Into<Arrival>) -> Option<ModelConnection> {
         let mut arrival = arrival.into();
         self.advance(arrival.now);
@@ -247,7 +249,7 @@ impl ServiceModel {
         let counted = self.counted(&arrival.flow);
         let server = self.servers.get_mut(index)?;
         counted.add_to(server);
-        self.generation.connection_came(server);
+        self.generation.connection_added(server);
         let connection = ModelConnection {
             destination: server.id(),
             counted,
@@ -259,7 +261,7 @@ impl ServiceModel {
         Some(connection)
     }
 
-    /// A connection becomes active or inactive: TCP closing, SCTP established.
+    /// Makes a connection active or inactive, as when TCP closes or SCTP is established.
     pub fn set_active(&mut self, connection: &mut ModelConnection, active: bool) {
         let counted = match connection.counted {
             Counted::No => return,
@@ -273,7 +275,7 @@ impl ServiceModel {
         connection.counted = counted;
     }
 
-    /// A connection has ended and its entry is gone (for TCP that is minutes after the FIN).
+    /// Removes a connection whose entry in the kernel has expired (for TCP minutes after the FIN).
     pub fn close(&mut self, connection: ModelConnection) {
         if connection.counted != Counted::No {
             self.forget(&connection);
@@ -284,7 +286,7 @@ impl ServiceModel {
         let generation = self.generation;
         if let Some(server) = self.find_mut(connection.destination) {
             connection.counted.remove_from(server);
-            generation.connection_went(server);
+            generation.connection_removed(server);
         }
         self.removed.retain(|server| server.connections() > 0);
         if let Some(hold) = connection.template {
@@ -308,11 +310,11 @@ impl ServiceModel {
         let index = match known.filter(|index| self.keeps_clients(*index)) {
             Some(index) => index,
             None => {
-                // A template that did not hold once never will, even if there is nobody else now.
+                // The kernel drops a template that did not hold once, even if no other server is usable.
                 self.templates.remove(client);
                 let index = self.scheduler.pick(&self.servers, arrival)?;
                 let server = self.servers.get_mut(index)?;
-                self.generation.template_came(server);
+                self.generation.template_added(server);
                 self.templates.insert(client, server.id(), persistence);
                 index
             }
@@ -320,16 +322,16 @@ impl ServiceModel {
         Some((index, self.templates.hold(client, self.now)))
     }
 
-    /// Whether templates that point there hold. Being full does not matter to them.
+    /// Returns whether templates for this server hold. A full server keeps its clients.
     fn keeps_clients(&self, index: usize) -> bool {
         let weight = self.servers.get(index).map_or(0, Server::weight);
         weight > 0 || !self.expire_quiescent
     }
 
-    fn template_went(&mut self, id: DestinationId) {
+    fn template_removed(&mut self, id: DestinationId) {
         let generation = self.generation;
         if let Some(server) = self.find_mut(id) {
-            generation.template_went(server);
+            generation.template_removed(server);
         }
     }
 
@@ -338,13 +340,15 @@ impl ServiceModel {
     }
 
     fn find_mut(&mut self, id: DestinationId) -> Option<&mut Server> {
-        let mut all = self.servers.iter_mut().chain(&mut self.removed);
-        all.find(|server| server.id() == id)
+        self.servers
+            .iter_mut()
+            .chain(&mut self.removed)
+            .find(|server| server.id() == id)
     }
 }
 
 impl From<&DestinationStatus> for Server {
-    /// As [`ServiceModel::attached`] assumes it.
+    /// Returns the state that [`ServiceModel::attached`] assumes.
     fn from(status: &DestinationStatus) -> Self {
         let upper = status.destination.thresholds.upper();
         let mut server = Self {
@@ -362,8 +366,10 @@ fn scheduler_of(
     generation: Generation,
 ) -> Result<Box<dyn Scheduler>, InvalidValue> {
     model(&service.scheduler, service.flags, generation).ok_or_else(|| {
-        let name = |name: &SchedulerName| name.to_string();
-        let known: Vec<_> = SchedulerName::KNOWN.iter().map(name).collect();
+        let known: Vec<_> = SchedulerName::KNOWN
+            .iter()
+            .map(SchedulerName::as_str)
+            .collect();
         let problem = format!("has no model; there are {}", known.join(" "));
         InvalidValue::new("scheduler", service.scheduler.as_str(), problem)
     })
@@ -371,15 +377,6 @@ fn scheduler_of(
 
 fn refused(id: DestinationId, problem: &str) -> InvalidValue {
     InvalidValue::new("destination", id.to_string(), problem)
-}
-
-fn rewrite(server: &mut Server, destination: Destination, generation: Generation) {
-    let before = server.destination.thresholds;
-    server.destination = destination;
-    if server.weight() > 0 {
-        server.last_weight = destination.weight;
-    }
-    generation.edited(server, before);
 }
 
 #[cfg(test)]

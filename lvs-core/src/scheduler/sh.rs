@@ -8,17 +8,17 @@ use crate::ipvs::{SchedulerName, ServiceFlags};
 const BITS: u32 = 8;
 const SLOTS: usize = 1 << BITS;
 
-/// Source hashing, `sh`: the client's address decides, so a client always finds the same server.
+/// Models source hashing, `sh`: the client's address decides, so a client always gets the same server.
 ///
-/// Right where two directors must decide alike without talking (both know the same list, in the same
-/// order), or a client must stay without a table. But when servers come and go, most clients move:
-/// [`Mh`](super::Mh) moves few.
+/// It suits two directors that must decide alike without communication (both know the same list, in the same
+/// order), and clients that must stay with their server without a table. But when servers are added or
+/// removed, most clients move: [`Mh`](super::Mh) moves few.
 ///
-/// 256 slots are dealt from the head of the list, each server as many in a row as its weight, round
-/// after round until all are given: with more than 256 weights in all the tail of the list (the
-/// servers added first) gets none. A server of weight 0 gets one slot a round, and whoever hashes
-/// there is refused, unless [`ServiceFlags::SH_FALLBACK`] sends him to another slot's server.
-/// [`ServiceFlags::SH_PORT`] hashes the client's port too. Every add, edit and delete deals anew.
+/// 256 slots are dealt from the head of the list, each server as many in a row as its weight, round after
+/// round until all are dealt: with a sum of weights above 256 the tail of the list (the servers added first)
+/// gets none. A server of weight 0 gets one slot a round, and clients that hash there are refused, unless
+/// [`ServiceFlags::SH_FALLBACK`] sends them to another slot's server. [`ServiceFlags::SH_PORT`] hashes the
+/// client's port too. Every add, edit and delete deals anew.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_sh.c>
 #[doc(alias = "source hashing")]
@@ -30,7 +30,7 @@ pub struct Sh {
 }
 
 impl Sh {
-    /// With the flags of the service.
+    /// Returns a model with the flags of the service.
     #[must_use]
     pub const fn new(flags: ServiceFlags) -> Self {
         Self {
@@ -54,13 +54,19 @@ impl Sh {
     }
 }
 
+/// Returns the table: the index of the server of each slot.
 fn deal(servers: &[Server]) -> Vec<usize> {
     let turn = |(index, server): (usize, &Server)| {
         let slots = (server.weight().max(1) as usize).min(SLOTS);
         std::iter::repeat_n(index, slots)
     };
-    let round = servers.iter().enumerate().flat_map(turn);
-    round.cycle().take(SLOTS).collect()
+    servers
+        .iter()
+        .enumerate()
+        .flat_map(turn)
+        .cycle()
+        .take(SLOTS)
+        .collect()
 }
 
 impl Scheduler for Sh {
@@ -81,11 +87,10 @@ impl Scheduler for Sh {
         if own.is_some() || !self.flags.contains(ServiceFlags::SH_FALLBACK) {
             return own;
         }
-        // The search goes round from the slot, and the slot is added once more: it begins at twice
-        // the hash, not beside it.
-        let search = (0..SLOTS as u32).map(|offset| (offset + hash) % SLOTS as u32 + hash);
-        search
-            .into_iter()
+        // The search goes round from the slot, and the kernel adds the slot once more: it begins at twice the
+        // hash, not beside it.
+        (0..SLOTS as u32)
+            .map(|offset| (offset + hash) % SLOTS as u32 + hash)
             .find_map(|slot| self.usable(servers, slot))
     }
 }

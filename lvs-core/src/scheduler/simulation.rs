@@ -1,17 +1,17 @@
-//! Many connections, and who got them.
+//! Many connections, and the destinations that got them.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Flow, ServiceModel};
+use super::{Flow, Server, ServiceModel};
 use crate::error::InvalidValue;
 use crate::ipvs::{DestinationId, Protocol, Weight};
 
-/// Clients with consecutive addresses.
+/// Describes clients with consecutive addresses.
 ///
-/// Client n has the n-th address and the source port 40000; when the addresses are used up, they come again
-/// with the next port, up to 65535.
+/// Client n has the n-th address and the source port 40000; after the last address the first follows with the
+/// next port, up to 65535.
 ///
 /// ```
 /// use lvs_core::scheduler::Clients;
@@ -28,7 +28,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// So many addresses from the first one on.
+    /// Returns clients with so many addresses from the first one on.
     ///
     /// # Errors
     /// No address at all.
@@ -39,7 +39,7 @@ impl Clients {
         Ok(Self { first, addresses })
     }
 
-    /// Where client `number` comes from, counted from 0.
+    /// Returns the address and port of client `number`, counted from 0.
     #[must_use]
     pub fn nth(&self, number: u64) -> SocketAddr {
         let (round, offset) = (number / self.addresses, number % self.addresses);
@@ -58,7 +58,7 @@ impl Clients {
 
 #[cfg(feature = "cluster")]
 impl From<ipnet::IpNet> for Clients {
-    /// The hosts of a network: without its own address and the broadcast address of IPv4.
+    /// Returns the hosts of a network, without its own address and the broadcast address of IPv4.
     fn from(network: ipnet::IpNet) -> Self {
         let host_bits = network.max_prefix_len() - network.prefix_len();
         let (first, addresses) = match host_bits {
@@ -74,25 +74,25 @@ impl From<ipnet::IpNet> for Clients {
     }
 }
 
-/// What happens to a service: connections, one a second, each from the next client.
+/// Describes the connections to a service: one a second, each from the next client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
-    /// TCP is active while it lasts, UDP never.
+    /// The protocol: TCP is active while it lasts, UDP never.
     pub protocol: Protocol,
     /// The virtual address.
     pub target: SocketAddr,
-    /// Who connects.
+    /// The clients.
     pub clients: Clients,
     /// How many connections there are.
     pub connections: u64,
-    /// How long each lasts: zero is over before the next one comes, `None` never ends.
+    /// How long each lasts: with zero it ends before the next one arrives, with `None` never.
     pub hold: Option<Duration>,
-    /// For the draws of twos: the same seed, the same picks.
+    /// The seed of the draws of twos: the same seed gives the same picks.
     pub seed: u64,
 }
 
 impl Workload {
-    /// A thousand TCP connections that do not end.
+    /// Returns a workload of a thousand TCP connections that do not end.
     #[must_use]
     pub const fn new(target: SocketAddr, clients: Clients) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl Workload {
     }
 }
 
-/// Who got the connections of a [`Workload`].
+/// Holds the destinations that got the connections of a [`Workload`].
 ///
 /// ```
 /// use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service};
@@ -126,37 +126,37 @@ impl Workload {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Simulation {
-    /// Whom each connection got, in their order; `None` was refused.
+    /// The destination of each connection, in their order; `None` was refused.
     pub picks: Vec<Option<DestinationId>>,
-    /// What each destination got, in the order in which they were added.
+    /// The share of each destination, in the order in which they were added.
     pub shares: Vec<Share>,
 }
 
-/// What a destination got.
+/// Holds the connections that a destination got.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
     /// Its address and port.
     pub destination: DestinationId,
     /// Its weight.
     pub weight: Weight,
-    /// How many connections.
+    /// How many connections it got.
     pub picked: u64,
-    /// That as a part of those that were not refused, 0 to 1.
+    /// Its part of the connections that were not refused, 0 to 1.
     pub share: f64,
-    /// The part of all weights that its weight is, 0 to 1.
+    /// Its part of the sum of weights, 0 to 1.
     pub expected: f64,
 }
 
 impl Simulation {
-    /// Lets the model have the workload.
+    /// Runs the workload on the model.
     pub fn run(model: &mut ServiceModel, workload: &Workload) -> Self {
         let mut draws = Draws(workload.seed);
         let mut open = VecDeque::new();
         let mut picks = Vec::new();
         for number in 0..workload.connections {
             let now = Duration::from_secs(number);
-            let over = open.partition_point(|(ends, _)| *ends <= now);
-            for (_, connection) in open.drain(..over) {
+            let ended = open.partition_point(|(ends, _)| *ends <= now);
+            for (_, connection) in open.drain(..ended) {
                 model.close(connection);
             }
             let flow = Flow {
@@ -175,46 +175,60 @@ impl Simulation {
                 open.push_back((now.saturating_add(hold), connection));
             }
         }
-        let shares = shares(model, &picks);
-        Self { picks, shares }
+        Self {
+            shares: Share::all(model, &picks),
+            picks,
+        }
     }
 
-    /// How many connections nobody got.
+    /// Returns how many connections were refused.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.picks.iter().filter(|pick| pick.is_none()).count() as u64
     }
 
-    /// Which part of the clients, 0 to 1, gets somebody else in the other simulation of the same workload.
+    /// Returns the part of the clients, 0 to 1, that get another destination in the other simulation of the
+    /// same workload.
     ///
-    /// Exact for sh, mh and dh, where the client (or target) alone decides; with the others it also
-    /// counts those that only change places.
+    /// It is exact for sh, mh and dh, where the client (or target) alone decides; with the others it also
+    /// counts clients that only change places.
     #[must_use]
     pub fn moved(&self, other: &Self) -> f64 {
-        let pairs = self.picks.iter().zip(&other.picks);
-        let moved = pairs.filter(|(here, there)| here != there).count();
+        let moved = self
+            .picks
+            .iter()
+            .zip(&other.picks)
+            .filter(|(here, there)| here != there)
+            .count();
         ratio(moved as u64, self.picks.len().min(other.picks.len()) as u64)
     }
 }
 
-fn shares(model: &ServiceModel, picks: &[Option<DestinationId>]) -> Vec<Share> {
-    let mut picked: HashMap<DestinationId, u64> = HashMap::new();
-    for id in picks.iter().flatten() {
-        *picked.entry(*id).or_default() += 1;
-    }
-    let served = picked.values().sum();
-    let weights = model.servers().iter().map(|s| u64::from(s.weight())).sum();
-    let share = |server: &super::Server| {
-        let count = picked.get(&server.id()).copied().unwrap_or_default();
-        Share {
-            destination: server.id(),
-            weight: server.destination.weight,
-            picked: count,
-            share: ratio(count, served),
-            expected: ratio(server.weight().into(), weights),
+impl Share {
+    /// Returns the shares of all destinations, in the order in which they were added.
+    fn all(model: &ServiceModel, picks: &[Option<DestinationId>]) -> Vec<Self> {
+        let mut picked: HashMap<DestinationId, u64> = HashMap::new();
+        for id in picks.iter().flatten() {
+            *picked.entry(*id).or_default() += 1;
         }
-    };
-    model.servers().iter().rev().map(share).collect()
+        let served = picked.values().sum();
+        let weights = model
+            .servers()
+            .iter()
+            .map(|server| u64::from(server.weight()))
+            .sum();
+        let share = |server: &Server| {
+            let count = picked.get(&server.id()).copied().unwrap_or_default();
+            Self {
+                destination: server.id(),
+                weight: server.destination.weight,
+                picked: count,
+                share: ratio(count, served),
+                expected: ratio(server.weight().into(), weights),
+            }
+        };
+        model.servers().iter().rev().map(share).collect()
+    }
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
@@ -224,7 +238,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// SplitMix64.
+/// Draws random numbers by SplitMix64.
 struct Draws(u64);
 
 impl Draws {

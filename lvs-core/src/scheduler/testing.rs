@@ -1,4 +1,4 @@
-//! What the tests of the models share: pools of servers A, B, C ... and how their picks read.
+//! Helpers of the models' tests: pools of servers A, B, C ... and their picks as text.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::ipvs::{
     Destination, DestinationId, Forwarding, Service, ServiceFlags, Thresholds, Weight,
 };
 
-/// The four clients whose servers were observed in the kernel.
+/// The four clients whose picks were observed in the kernel.
 pub(super) const CLIENTS: [&str; 4] = ["10.0.0.1", "10.0.0.2", "172.16.5.9", "203.0.113.77"];
 
 fn id(letter: char) -> DestinationId {
@@ -29,16 +29,18 @@ pub(super) fn destination(letter: char, weight: u32) -> Destination {
     destination
 }
 
-/// A server of that weight.
+/// Returns a server of that weight.
 pub(super) fn server(weight: u32) -> Server {
     Server::new(destination('A', weight))
 }
 
-/// Servers A, B, C ... of these weights in the kernel's order: the last one first.
+/// Returns servers A, B, C ... of these weights in the kernel's order: the last one first.
 pub(super) fn servers(weights: &[u32]) -> Vec<Server> {
-    let letters = (0..).map(|n| char::from_u32('A' as u32 + n).unwrap());
-    let all = letters.zip(weights);
-    let mut servers: Vec<_> = all.map(|(l, w)| Server::new(destination(l, *w))).collect();
+    let mut servers: Vec<_> = (0..)
+        .map(|number| char::from_u32('A' as u32 + number).unwrap())
+        .zip(weights)
+        .map(|(letter, weight)| Server::new(destination(letter, *weight)))
+        .collect();
     servers.reverse();
     servers
 }
@@ -47,7 +49,7 @@ pub(super) fn arrival() -> Arrival {
     Pool::flow(CLIENTS[0]).into()
 }
 
-/// A service whose servers have letters, and whose picks are written as `C B A`, refusals as `-`.
+/// Models a service whose servers have letters, and whose picks are written as `C B A`, refusals as `-`.
 pub(super) struct Pool {
     pub(super) model: ServiceModel,
     target: std::net::SocketAddr,
@@ -56,7 +58,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A, B, C ... of these weights, added one after the other.
+    /// Returns a pool of A, B, C ... with these weights, added one after the other.
     pub(super) fn new(scheduler: &str, weights: &[u32]) -> Self {
         Self::flagged(scheduler, weights, ServiceFlags::empty())
     }
@@ -77,7 +79,7 @@ impl Pool {
         pool
     }
 
-    /// Connections go to this address from now on.
+    /// Sends later connections to this address.
     pub(super) fn target(mut self, address: &str) -> Self {
         self.target.set_ip(address.parse().unwrap());
         self
@@ -90,9 +92,11 @@ impl Pool {
 
     fn connect(&mut self, flow: Flow) -> char {
         let picked = self.model.connect(flow.at(self.now));
-        let who = picked.as_ref().map_or('-', |c| letter(c.destination()));
+        let name = picked
+            .as_ref()
+            .map_or('-', |connection| letter(connection.destination()));
         self.open.extend(picked);
-        who
+        name
     }
 
     fn line(&mut self, count: usize, flow: Flow) -> String {
@@ -100,24 +104,24 @@ impl Pool {
         picks.join(" ")
     }
 
-    /// TCP connections that stay open.
+    /// Opens TCP connections that stay open.
     pub(super) fn tcp(&mut self, count: usize) -> String {
         let client = "10.0.0.1:40000".parse().unwrap();
         self.line(count, Flow::tcp(client, self.target))
     }
 
-    /// UDP flows that stay.
+    /// Opens UDP flows that stay.
     pub(super) fn udp(&mut self, count: usize) -> String {
         let client = "10.0.0.1:40000".parse().unwrap();
         self.line(count, Flow::udp(client, self.target))
     }
 
-    /// Connections whose number does not matter to the scheduler.
+    /// Opens connections whose number does not matter to the scheduler.
     pub(super) fn picks(&mut self, count: usize) -> String {
         self.tcp(count)
     }
 
-    /// One connection of each of [`CLIENTS`].
+    /// Opens one connection of each of [`CLIENTS`].
     pub(super) fn clients(&mut self) -> String {
         CLIENTS
             .map(|client| self.line(1, Self::flow(client)))
@@ -133,8 +137,12 @@ impl Pool {
     }
 
     fn edit(&mut self, letter: char, change: impl FnOnce(&mut Destination)) {
-        let mut all = self.model.servers().iter();
-        let mut server = *all.find(|server| server.id() == id(letter)).unwrap();
+        let mut server = *self
+            .model
+            .servers()
+            .iter()
+            .find(|server| server.id() == id(letter))
+            .unwrap();
         change(&mut server.destination);
         self.model.edit(server.destination).unwrap();
     }
@@ -152,13 +160,16 @@ impl Pool {
     /// Closes connections of a server, the oldest first.
     pub(super) fn close(&mut self, letter: char, count: usize) {
         for _ in 0..count {
-            let mut open = self.open.iter();
-            let index = open.position(|c| c.destination() == id(letter)).unwrap();
+            let index = self
+                .open
+                .iter()
+                .position(|connection| connection.destination() == id(letter))
+                .unwrap();
             self.model.close(self.open.remove(index));
         }
     }
 
-    pub(super) fn switch(&mut self, scheduler: &str) {
+    pub(super) fn set_scheduler(&mut self, scheduler: &str) {
         let mut service = self.model.service().clone();
         service.scheduler = scheduler.parse().unwrap();
         self.model.edit_service(service).unwrap();
@@ -174,7 +185,7 @@ impl Pool {
         self.model.edit_service(service).unwrap();
     }
 
-    /// Lets seconds pass.
+    /// Advances the time by seconds.
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.model.advance(self.now);

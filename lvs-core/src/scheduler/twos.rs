@@ -3,17 +3,17 @@
 use super::{Arrival, Generation, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Power of two choices, `twos`: two servers are drawn, each with a chance by its weight, and the
-/// less loaded of the two is served.
+/// Models the power of two choices, `twos`: two servers are drawn, each with a chance by its weight, and the
+/// less loaded of the two is picked.
 ///
-/// Right for many directors that share servers without talking: unlike least connection they do not all
-/// run to the same server. In the kernel since 5.11; not every distribution builds it.
+/// It suits many directors that share servers without communication: unlike least connection they do not all
+/// pick the same server. It is in the kernel since 5.11; not every distribution builds it.
 ///
-/// A number is drawn from 0 to the sum of weights, *both included*, and the list walked from the
-/// head until the weights reach it; so of sum + 1 chances the head has one more than its weight. The
-/// second choice is taken only if strictly less loaded for its weight, in products of 32 bits, which
-/// wrap at large loads. The two numbers come from [`Arrival::draws`], mapped onto the range by a
-/// multiplication; the kernel's own draws cannot be known, so only the distribution is comparable.
+/// A number is drawn from 0 to the sum of weights, *both included*, and the list walked from the head until
+/// the weights reach it; so of sum + 1 chances the head has one more than its weight. The second choice is
+/// picked only if strictly less loaded for its weight, in products of 32 bits, which wrap at large loads. The
+/// two numbers come from [`Arrival::draws`], mapped onto the range by a multiplication; the kernel's own
+/// draws cannot be known, so only the distribution is comparable.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_twos.c>
 #[doc(alias = "power of two choices")]
@@ -23,22 +23,25 @@ pub struct Twos {
 }
 
 impl Twos {
-    /// With the loads of that generation.
+    /// Returns a model with the loads of that generation.
     #[must_use]
     pub const fn new(generation: Generation) -> Self {
         Self { generation }
     }
 }
 
-/// The first eligible server at which the weights add up to what is drawn of `0..=total`.
+/// Returns the first eligible server at which the weights add up to what is drawn of `0..=total`.
 fn choose(servers: &[Server], total: u64, draw: u32) -> Option<(usize, &Server)> {
     let mut left = (u64::from(draw) * (total + 1)) >> u32::BITS;
-    let mut eligible = servers.iter().enumerate().filter(|(_, s)| s.is_eligible());
-    eligible.find(|(_, server)| {
-        let reached = left <= u64::from(server.weight());
-        left = left.saturating_sub(server.weight().into());
-        reached
-    })
+    servers
+        .iter()
+        .enumerate()
+        .filter(|(_, server)| server.is_eligible())
+        .find(|(_, server)| {
+            let reached = left <= u64::from(server.weight());
+            left = left.saturating_sub(server.weight().into());
+            reached
+        })
 }
 
 impl Scheduler for Twos {
@@ -47,8 +50,11 @@ impl Scheduler for Twos {
     }
 
     fn pick(&mut self, servers: &[Server], arrival: &Arrival) -> Option<usize> {
-        let eligible = servers.iter().filter(|server| server.is_eligible());
-        let total = eligible.map(|server| u64::from(server.weight())).sum();
+        let total = servers
+            .iter()
+            .filter(|server| server.is_eligible())
+            .map(|server| u64::from(server.weight()))
+            .sum();
         let [first, second] = arrival.draws.map(|draw| choose(servers, total, draw));
         let ((first, one), (second, two)) = (first?, second?);
         let per_weight = |load_of: &Server, weight_of: &Server| {
@@ -66,7 +72,7 @@ mod tests {
     use super::*;
     use crate::testing::Random;
 
-    /// How often each of the servers is picked, in the order of their weights.
+    /// Returns how often each of the servers is picked, in the order of their weights.
     fn histogram(weights: &[u32], active: &[u32], picks: u32) -> Vec<u32> {
         let mut servers = servers(weights);
         for (server, active) in servers.iter_mut().rev().zip(active) {

@@ -4,14 +4,15 @@ use super::least::least_loaded;
 use super::{Arrival, Generation, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Weighted least connection, `wlc`: the server with the least load for its weight. ipvsadm's default.
+/// Models weighted least connection, `wlc`: the server with the least load for its weight. It is ipvsadm's
+/// default.
 ///
-/// Right nearly everywhere. It has no memory but the connection counts, so edits cost nothing; with
-/// connections of no length it falls to the head of the list alone, for then all loads are 0.
+/// It suits nearly every service. It has no state except the connection counts, so edits cost nothing; with
+/// connections of no length the head of the list gets them all, because all loads are 0.
 ///
-/// The load is that of [`Generation::load`], in which one active connection counts as much as 256 (or
-/// 257) inactive ones. Of equals the one nearest to the head of the list is served; therefore the
-/// very first connection goes to the server added last, whatever its weight.
+/// The load is that of [`Generation::load`], in which one active connection counts as much as 256 (or 257)
+/// inactive ones. Of equals the server nearest to the head of the list is picked; therefore the very first
+/// connection goes to the server added last, with any weight above 0.
 ///
 /// Source: <https://github.com/torvalds/linux/blob/v6.1/net/netfilter/ipvs/ip_vs_wlc.c>
 #[doc(alias = "weighted least connection")]
@@ -21,7 +22,7 @@ pub struct Wlc {
 }
 
 impl Wlc {
-    /// With the loads of that generation.
+    /// Returns a model with the loads of that generation.
     #[must_use]
     pub const fn new(generation: Generation) -> Self {
         Self { generation }
@@ -34,7 +35,9 @@ impl Scheduler for Wlc {
     }
 
     fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
-        least_loaded(servers.iter().enumerate(), |s| self.generation.load(s))
+        least_loaded(servers.iter().enumerate(), |server| {
+            self.generation.load(server)
+        })
     }
 }
 
@@ -52,7 +55,7 @@ mod tests {
         assert_eq!(Pool::new("wlc", &[3, 2, 1]).udp(9), "C B A A B A C B A");
     }
 
-    /// Seen on both kernels: one active connection against 256 inactive ones.
+    /// Observed on both kernels: one active connection against 256 inactive ones.
     #[test]
     fn a_tie_of_the_old_kernel_is_none_of_the_new() {
         let mut servers = [server(1), server(1)];

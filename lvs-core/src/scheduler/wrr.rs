@@ -3,20 +3,20 @@
 use super::{Arrival, PoolChange, Scheduler, Server};
 use crate::ipvs::SchedulerName;
 
-/// Weighted round robin, `wrr`: each server as often as its weight says, interleaved.
+/// Models weighted round robin, `wrr`: each server as often as its weight says, interleaved.
 ///
-/// Right for servers of different strength with connections that are short and alike; it looks at no
-/// connection count. Where connections are long or unlike each other, [`Wlc`](super::Wlc).
+/// It suits servers of different strength with short and similar connections; it ignores connection counts.
+/// Where connections are long or differ, use [`Wlc`](super::Wlc).
 ///
 /// # The cycle
 ///
 /// The scheduler counts a **level** down: from the highest weight to 1, in steps of the weights'
-/// greatest common divisor. At each level it goes once through the list and serves every server whose
+/// greatest common divisor. At each level it goes once through the list and picks every server whose
 /// weight reaches the level. Over one cycle, sum / divisor picks, a server of weight w is picked exactly
 /// w / divisor times, and so over *any* so many picks in a row. With A of weight 2 and B of weight 3,
 /// added in this order (so B is the head of the list):
 ///
-/// | level | served |
+/// | level | picked |
 /// |---|---|
 /// | 3 | B |
 /// | 2 | B A |
@@ -24,11 +24,10 @@ use crate::ipvs::SchedulerName;
 ///
 /// # Where it begins
 ///
-/// The textbook begins at the highest level: B B A B A. The kernel does so only when the scheduler is
-/// switched in on a service that already has its servers. Build a service as everybody does, server by
-/// server, and the level is set to 1 when the first server comes, and stays there as others follow. The
-/// first pass is then the *last* level of the cycle, every server once, and the textbook's cycle
-/// begins behind it:
+/// The textbook begins at the highest level: B B A B A. The kernel does so only when the scheduler is set on
+/// a service that already has its servers. When a service is built in the usual way, server by server, the
+/// level is set to 1 with the first server and stays there as others follow. The first pass is then the
+/// *last* level of the cycle, every server once, and the textbook's cycle follows:
 ///
 /// ```
 /// use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Weight};
@@ -51,25 +50,24 @@ use crate::ipvs::SchedulerName;
 ///
 /// # What an edit does
 ///
-/// Every add, delete and edit, **also one that changes nothing**, sends the scheduler back to the head
-/// of the list but keeps the level (rounded to the new divisor; the highest, if it is now too high).
-/// Servers near the head that were already served at this level are served again. With weights 4, 3, 2
-/// for A, B, C, after C B A A an edit of B to the 3 it has gives A B A C B A ..: A is asked once more.
+/// Every add, delete and edit, **also one that changes no value**, sends the scheduler back to the head of
+/// the list but keeps the level (rounded to the new divisor; the highest, if it is now too high). Servers
+/// near the head that were already picked at this level are picked again. With weights 4, 3, 2 for A, B, C,
+/// after C B A A an edit of B to the 3 it has gives A B A C B A ..: A is picked once more.
 ///
-/// So an agent that rewrites the weights every second skews wrr towards the head of the list and
-/// the heavy servers. Write a weight only when it differs; `lvs_core` does.
+/// So an agent that rewrites the weights every second skews wrr towards the head of the list and the heavy
+/// servers. Write a weight only when it differs, as `lvs_core` does.
 ///
 /// # Full servers and refusals
 ///
-/// A full server is passed over in place. If all servers with a weight are full, the pick is refused and
-/// the cycle begins anew at the highest level; only a scheduler that stands within the lowest level stays
-/// where it is.
+/// A full server is skipped and keeps its place. If all servers with a weight are full, the pick is refused
+/// and the cycle restarts at the highest level; only a scheduler within the lowest level keeps its place.
 ///
 /// # Cost
 ///
-/// The kernel walks the list at every level, so a pick among 1000 servers may look at all of them,
-/// many times. This model keeps the servers that the level reaches, which change only where a weight
-/// is passed; a pick is amortised constant, and the answers are the same.
+/// The kernel walks the list at every level, so a pick among 1000 servers may examine all of them, many
+/// times. This model keeps the servers that the level reaches, which change only where the level passes a
+/// weight; a pick is amortised constant, and the picks are the same.
 ///
 /// Kernels before 3.10 began every cycle at the highest level; that is not modelled.
 ///
@@ -77,19 +75,19 @@ use crate::ipvs::SchedulerName;
 #[doc(alias = "weighted round robin")]
 #[derive(Clone, Debug)]
 pub struct Wrr {
-    /// The greatest common divisor of the weights, at least 1: how far a level is below the last.
+    /// The greatest common divisor of the weights, at least 1: the distance between two levels.
     step: u32,
     /// The highest level: the highest weight, less `step - 1` so that the lowest is 1; 0 without weights.
     top: u32,
     /// The level; 0 until there is a weight.
     level: u32,
-    /// Servers with a weight, the heaviest first, of equals in list order.
+    /// The servers with a weight, the heaviest first, equals in list order.
     by_weight: Vec<Rank>,
-    /// How many of `by_weight` the level reaches.
+    /// How many of `by_weight` reach the level.
     reached: usize,
-    /// Those, by their place in the list.
+    /// The servers that reach the level, by their place in the list.
     serving: Vec<usize>,
-    /// Who of `serving` is asked next; 0 also means that the kernel's cursor is at the head.
+    /// The index in `serving` of the next candidate; 0 also means that the kernel's cursor is at the head.
     next: usize,
 }
 
@@ -113,7 +111,7 @@ impl Default for Wrr {
     }
 }
 
-/// The greatest common divisor; 0 does not count.
+/// Returns the greatest common divisor; 0 does not count.
 pub(super) const fn gcd(mut a: u32, mut b: u32) -> u32 {
     while b != 0 {
         (a, b) = (b, a % b);
@@ -122,14 +120,18 @@ pub(super) const fn gcd(mut a: u32, mut b: u32) -> u32 {
 }
 
 impl Wrr {
-    /// Takes in the list as it is now.
+    /// Computes step, levels and ranks of the list.
     fn measure(&mut self, servers: &[Server]) {
         let rank = |(index, server): (usize, &Server)| Rank {
             weight: server.weight(),
             index,
         };
-        let weighty = servers.iter().enumerate().filter(|(_, s)| s.weight() > 0);
-        self.by_weight = weighty.map(rank).collect();
+        self.by_weight = servers
+            .iter()
+            .enumerate()
+            .filter(|(_, server)| server.weight() > 0)
+            .map(rank)
+            .collect();
         self.by_weight
             .sort_by_key(|rank| std::cmp::Reverse(rank.weight));
         let divisor = self.by_weight.iter().fold(0, |d, rank| gcd(d, rank.weight));
@@ -140,7 +142,7 @@ impl Wrr {
         };
     }
 
-    /// Begins the pass of a level; a lower one than before, unless the cycle begins anew.
+    /// Begins the pass of a level; a lower one than before, unless the cycle restarts.
     fn enter(&mut self, level: u32) {
         if level > self.level {
             self.restart();
@@ -149,8 +151,13 @@ impl Wrr {
         self.next = 0;
         let known = self.reached;
         let reached = |rank: &&Rank| rank.weight >= level;
-        let joining = self.by_weight.iter().skip(known).take_while(reached);
-        self.serving.extend(joining.map(|rank| rank.index));
+        self.serving.extend(
+            self.by_weight
+                .iter()
+                .skip(known)
+                .take_while(reached)
+                .map(|rank| rank.index),
+        );
         self.reached = self.serving.len();
         if self.reached > known {
             // Two sorted runs, which the stable sort merges in one go.
@@ -163,10 +170,10 @@ impl Wrr {
         self.reached = 0;
     }
 
-    /// The level below; 0 below the lowest. If nobody at this level will be served, on to the first
-    /// level that reaches somebody else.
-    fn below(&self, nobody: bool) -> u32 {
-        if !nobody {
+    /// Returns the level below, 0 below the lowest. If all servers of this level are full, it is the first
+    /// level that another server reaches.
+    fn below(&self, all_full: bool) -> u32 {
+        if !all_full {
             return self.level.saturating_sub(self.step);
         }
         match self.by_weight.get(self.reached) {
@@ -175,7 +182,7 @@ impl Wrr {
         }
     }
 
-    /// The next server of this level that is not full.
+    /// Returns the next server of this level that is not full.
     fn serve(&mut self, servers: &[Server]) -> Option<usize> {
         while let Some(&index) = self.serving.get(self.next) {
             self.next += 1;

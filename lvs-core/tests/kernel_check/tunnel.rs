@@ -38,7 +38,7 @@ pub(crate) fn strict_rp_filter_of_all() {
 pub(crate) fn a_device_that_is_down() {
     let web = Web::new(TUNNEL);
     web.on(RS, |host| {
-        host.net().set_up(&"tunl0".parse().unwrap(), false).unwrap();
+        host.net().set_down(&"tunl0".parse().unwrap()).unwrap();
     });
     assert!(!web.works());
     let seen = only(&web.check("director"), Code::HALF_OPEN);
@@ -137,9 +137,7 @@ pub(crate) fn virtual_ip_of_ipv6_missing() {
 pub(crate) fn a_device_of_ipv6_that_is_down() {
     let web = Web::new(SIX);
     web.broken("realserver3", Code::TUNNEL_DEVICE, Harm::Clients, |host| {
-        host.net()
-            .set_up(&"ip6tnl0".parse().unwrap(), false)
-            .unwrap();
+        host.net().set_down(&"ip6tnl0".parse().unwrap()).unwrap();
     });
 }
 

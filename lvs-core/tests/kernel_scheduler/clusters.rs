@@ -1,4 +1,4 @@
-//! The example clusters: what a simulation says is what happens after `apply`.
+//! The example clusters: a simulation makes the picks that the kernel makes after `apply`.
 
 use lvs_core::cluster::{DesiredState, PlanOptions};
 use lvs_core::ipvs::{DestinationId, ServiceId};
@@ -19,10 +19,10 @@ pub(crate) fn simulations_are_the_real_picks() {
     ] {
         let director = Cluster::from_toml(text).unwrap().node("director").unwrap();
         let workload = workload(&director);
-        let wanted = director.services.first().unwrap();
-        let simulation = Simulation::run(&mut wanted.model(generation).unwrap(), &workload);
-        let machine = Netns::create().unwrap();
-        let real = machine.run(|host| really(host, &director, &workload));
+        let service = director.services.first().unwrap();
+        let simulation = Simulation::run(&mut service.model(generation).unwrap(), &workload);
+        let node = Netns::create().unwrap();
+        let real = node.run(|host| real_picks(host, &director, &workload));
         assert_eq!(simulation.picks, real.unwrap());
     }
 }
@@ -38,8 +38,8 @@ fn workload(director: &DesiredState) -> Workload {
     }
 }
 
-/// Whom the connections get on a machine to which the cluster was applied.
-fn really(
+/// Returns the picks on a node to which the cluster was applied.
+fn real_picks(
     host: &mut Host,
     director: &DesiredState,
     workload: &Workload,
@@ -49,9 +49,9 @@ fn really(
         let net = host.net();
         net.add_veth(&name(interface), &name(other_end), None)
             .unwrap();
-        net.set_up(&name(other_end), true).unwrap();
+        net.set_up(&name(other_end)).unwrap();
     }
-    host.net().set_up(&IfName::LO, true).unwrap();
+    host.net().set_up(&IfName::LO).unwrap();
     director
         .apply(host, PlanOptions::default(), &mut |_| ())
         .unwrap();

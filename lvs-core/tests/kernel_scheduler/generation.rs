@@ -1,4 +1,4 @@
-//! Which generation the kernel is of, found out by trying: version numbers do not tell.
+//! The generation of the kernel, found by a trial: version numbers do not show it.
 
 use std::net::SocketAddr;
 
@@ -6,15 +6,15 @@ use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, Thresholds
 use lvs_core::scheduler::{Flow, Generation};
 use lvs_core::{Host, Netns};
 
-use crate::wire::{Wire, lead_nowhere};
+use crate::wire::{Wire, route_to_dummy};
 
-/// A threshold that is set below the number of connections: older kernels let one more in.
+/// Sets a threshold below the number of connections: older kernels accept one more.
 pub(crate) fn of_this_kernel() -> Generation {
     Netns::create().unwrap().run(probe).unwrap()
 }
 
 fn probe(host: &mut Host) -> Generation {
-    lead_nowhere(host);
+    route_to_dummy(host);
     let wire = Wire::new(false);
     let ipvs = host.ipvs().unwrap();
     let service = Service::new("tcp 10.9.0.1:80".parse().unwrap(), SchedulerName::RR);

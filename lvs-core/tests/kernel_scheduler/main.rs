@@ -1,20 +1,20 @@
 //! The scheduler models against the kernel, pick by pick.
 //!
 //! Each test makes random scripts (a service, and then connections, edits, additions, removals, ends of
-//! connections) and lets a model and the kernel live through them side by side; after every step the
-//! kernel's whole list, with its counts, must be the model's. A script that parts them is made as short as
-//! possible and printed.
+//! connections) and runs them on a model and on the kernel side by side; after every step the kernel's whole
+//! list, with its counts, must be the model's. A script on which they differ is made as short as possible and
+//! printed.
 //!
-//! | Variable | Says |
+//! | Variable | Meaning |
 //! |---|---|
 //! | `LVS_SCHEDULER_PICKS` | picks for each scheduler, 1600 |
 //! | `LVS_SCHEDULER_SEED` | the first seed, 1; scripts have consecutive ones |
-//! | `LVS_SCHEDULER_TRACE` | print what the kernel did in the script of this seed, for `tests/traces`, and nothing else |
+//! | `LVS_SCHEDULER_TRACE` | only print what the kernel did in the script of this seed, for `tests/traces` |
 //!
 //! A million by hand, on the kernel of one suite:
 //! `LVS_LAB_TIMEOUT=9000 LVS_SCHEDULER_PICKS=80000 cargo test -p lvs-core --test kernel_scheduler`
 //!
-//! On 2026-11-22 more than a million picks went by without a mismatch: 6.1.176 with the seeds from 1 (rr),
+//! On 2026-11-22 more than a million picks had no mismatch: 6.1.176 with the seeds from 1 (rr),
 //! 1000 and 5000, 744150 picks; 7.2.7 with the seeds from 2000, 300300 picks.
 
 #![allow(
@@ -47,7 +47,7 @@ lvs_lab::main! {
     clusters::simulations_are_the_real_picks, one_packet::datagrams_are_shared_as_modelled,
 }
 
-/// Scripts at a time: most of their time they wait for connections to end.
+/// How many scripts run at a time: most of their time they wait for connections to end.
 const AT_ONCE: usize = 5;
 
 fn rr() {
@@ -102,14 +102,17 @@ fn lblcr() {
     differential(&["lblcr"]);
 }
 
-/// From any scheduler to any other, in place.
+/// Changes from any scheduler to any other, in place.
 fn switched() {
-    let all = SchedulerName::KNOWN.iter().map(SchedulerName::as_str);
-    let but_twos: Vec<_> = all.filter(|name| *name != "twos").collect();
-    differential(&but_twos);
+    let all_but_twos: Vec<_> = SchedulerName::KNOWN
+        .iter()
+        .map(SchedulerName::as_str)
+        .filter(|name| *name != "twos")
+        .collect();
+    differential(&all_but_twos);
 }
 
-/// Runs scripts over these schedulers until there were enough picks.
+/// Runs scripts with these schedulers until there are enough picks.
 fn differential(schedulers: &[&str]) {
     for name in schedulers {
         load_module(&format!("ip_vs_{name}")).unwrap();
@@ -118,7 +121,7 @@ fn differential(schedulers: &[&str]) {
     if let Some(seed) = variable("LVS_SCHEDULER_TRACE") {
         return trace::print(&Script::random(seed, schedulers), generation);
     }
-    let (wanted, first) = (
+    let (enough, first) = (
         number("LVS_SCHEDULER_PICKS", 1600),
         number("LVS_SCHEDULER_SEED", 1),
     );
@@ -126,7 +129,7 @@ fn differential(schedulers: &[&str]) {
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while picks.load(Ordering::Relaxed) < wanted {
+                while picks.load(Ordering::Relaxed) < enough {
                     let seed = seeds.fetch_add(1, Ordering::Relaxed);
                     let made = compare(&Script::random(seed, schedulers), generation);
                     picks.fetch_add(made, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! One-packet services: no connection stays to be looked at, but everybody's datagrams are counted.
+//! One-packet services: no connection remains to be read, but the datagrams of each destination are counted.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use lvs_core::{Host, Netns};
 use lvs_lab::load_module;
 
 use crate::generation;
-use crate::wire::{Wire, lead_nowhere};
+use crate::wire::{Wire, route_to_dummy};
 
 const DATAGRAMS: u16 = 500;
-/// Counters are two seconds late.
+/// How long the counters may take, which lag two seconds behind.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn datagrams_are_shared_as_modelled() {
@@ -32,7 +32,7 @@ pub(crate) fn datagrams_are_shared_as_modelled() {
 }
 
 fn compare(host: &mut Host, scheduler: SchedulerName, generation: Generation) {
-    lead_nowhere(host);
+    route_to_dummy(host);
     let wire = Wire::new(false);
     let ipvs = host.ipvs().unwrap();
     let mut service = Service::new("udp 10.9.0.1:53".parse().unwrap(), scheduler);
@@ -59,7 +59,7 @@ fn compare(host: &mut Host, scheduler: SchedulerName, generation: Generation) {
     assert_eq!(counted(ipvs, &service), expected, "{}", service.scheduler);
 }
 
-/// With an upper threshold that one datagram reaches, and leaves again.
+/// Returns a destination with an upper threshold that one datagram reaches, and leaves again.
 fn destination(weight: u32) -> Destination {
     let id = DestinationId::new([10, 1, 0, weight as u8].into(), 53);
     let mut destination = Destination::new(id, Forwarding::DirectRouting);
@@ -69,7 +69,10 @@ fn destination(weight: u32) -> Destination {
 }
 
 fn counted(ipvs: &mut Ipvs, service: &Service) -> BTreeMap<DestinationId, u64> {
-    let all = ipvs.destinations(&service.id).unwrap().into_iter();
-    let counts = all.map(|status| (status.destination.id, status.stats.connections));
-    counts.filter(|(_, count)| *count > 0).collect()
+    ipvs.destinations(&service.id)
+        .unwrap()
+        .into_iter()
+        .map(|status| (status.destination.id, status.stats.connections))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }

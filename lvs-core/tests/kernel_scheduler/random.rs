@@ -1,6 +1,6 @@
-//! Numbers for scripts, the same for the same seed.
+//! Random numbers for scripts, the same for the same seed.
 
-/// SplitMix64.
+/// Draws numbers by SplitMix64.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -16,12 +16,12 @@ impl Random {
         (mixed >> 32) as u32
     }
 
-    /// A number in `0..end`.
+    /// Returns a number in `0..end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         self.draw() % end
     }
 
-    /// True once in so many times.
+    /// Returns true once in so many times.
     pub(crate) fn once_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }

@@ -1,4 +1,4 @@
-//! A script, lived through by a model and by the kernel.
+//! A script, run on a model and on the kernel.
 
 use std::collections::HashMap;
 use std::thread;
@@ -9,24 +9,26 @@ use lvs_core::scheduler::{Flow, Generation, ModelConnection, Server, ServiceMode
 use lvs_core::{Host, Netns};
 
 use crate::script::{Script, Step};
-use crate::wire::{Wire, lead_nowhere};
+use crate::wire::{Wire, route_to_dummy};
 
-/// So fast do closed connections go.
+/// Timeouts with which closed connections expire soon.
 const SHORT: Timeouts = Timeouts {
     tcp: Seconds(0),
     tcp_fin: Seconds(1),
     udp: Seconds(1),
 };
+/// Timeouts with which open connections do not expire.
 const LONG: Timeouts = Timeouts {
     tcp: Seconds(0),
     tcp_fin: Seconds(0),
     udp: Seconds(900),
 };
-/// And so long may it take; a connection that was never established lives for a minute.
+/// How long the end of connections may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a script may run: a connection that was never established lives for a minute.
 const OLDEST: Duration = Duration::from_secs(55);
 
-/// What the kernel did: the steps that could be made, and whom each connection got.
+/// Holds what the kernel did: the steps that could be made, and the pick of each connection.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) steps: Vec<(Step, Option<DestinationId>)>,
@@ -34,14 +36,14 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn picks(&self) -> u64 {
-        let picks = self.steps.iter();
-        picks
+        self.steps
+            .iter()
             .filter(|(step, _)| matches!(step, Step::Connect(_)))
             .count() as u64
     }
 }
 
-/// Runs the script in a namespace of its own; says what the kernel did, or how model and kernel parted.
+/// Runs the script in a namespace of its own; returns what the kernel did, or how model and kernel differed.
 pub(crate) fn run(script: &Script, generation: Generation) -> Result<Seen, String> {
     let netns = Netns::create().unwrap();
     let run = |host: &mut Host| Run::new(host, script, generation).steps(&script.steps);
@@ -53,7 +55,7 @@ struct Run<'a> {
     wire: Wire,
     id: ServiceId,
     model: ServiceModel,
-    /// What has not ended, by its client.
+    /// The connections that have not ended, by their flow.
     open: HashMap<Flow, ModelConnection>,
     began: Instant,
     seen: Seen,
@@ -62,7 +64,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(host: &'a mut Host, script: &Script, generation: Generation) -> Self {
         let id = script.service.id;
-        lead_nowhere(host);
+        route_to_dummy(host);
         let wire = Wire::new(matches!(id, ServiceId::Fwmark { .. }));
         let ipvs = host.ipvs().unwrap();
         ipvs.set_timeouts(&LONG).unwrap();
@@ -82,16 +84,16 @@ impl<'a> Run<'a> {
         for (number, step) in steps.iter().enumerate() {
             let result = self.step(step);
             if self.began.elapsed() > OLDEST {
-                // Connections have ended by themselves; what was seen before still counts.
+                // Connections have expired by themselves; earlier observations still count.
                 break;
             }
-            result.map_err(|parted| format!("step {}, {step}{parted}", number + 1))?;
+            result.map_err(|mismatch| format!("step {}, {step}{mismatch}", number + 1))?;
         }
         Ok(self.seen)
     }
 
-    /// A step that cannot be made (its server is there already, or is gone) is left out: so any part of a
-    /// script is a script.
+    /// Makes a step. One that cannot be made (its server exists already, or no longer) is left out: so any
+    /// part of a script is a script.
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Add(destination) if self.model.add(*destination).is_ok() => {
@@ -140,7 +142,7 @@ impl<'a> Run<'a> {
 
     /// Ends connections and waits until the kernel has forgotten them.
     ///
-    /// What is between is not looked at: on a busy machine the first may be gone before the last is closed.
+    /// States in between are not compared: on a busy host the first may expire before the last is closed.
     fn end(&mut self, flows: &[Flow]) -> Result<(), String> {
         let ended = self.closing(flows);
         for (flow, _) in &ended {
@@ -160,14 +162,15 @@ impl<'a> Run<'a> {
         self.compare()
     }
 
-    /// Those that can be ended: packets for a server that is gone are dropped, and end nothing.
+    /// Removes and returns the connections that can be ended: packets for a removed server are dropped and
+    /// end none.
     fn closing(&mut self, flows: &[Flow]) -> Vec<(Flow, ModelConnection)> {
         self.ipvs.set_timeouts(&SHORT).unwrap();
-        let there: Vec<_> = self.model.servers().iter().map(Server::id).collect();
+        let present: Vec<_> = self.model.servers().iter().map(Server::id).collect();
         let mut closing = Vec::new();
         for flow in flows {
             let open = self.open.get(flow).map(ModelConnection::destination);
-            if open.is_some_and(|id| there.contains(&id)) {
+            if open.is_some_and(|id| present.contains(&id)) {
                 closing.extend(self.open.remove_entry(flow));
             }
         }
@@ -208,16 +211,18 @@ fn same(kernel: &[DestinationStatus], model: &[Server]) -> bool {
 }
 
 fn show(id: Option<DestinationId>) -> String {
-    id.map_or_else(|| "nobody".to_owned(), |id| id.to_string())
+    id.map_or_else(|| "refused".to_owned(), |id| id.to_string())
 }
 
-/// Whose count went up.
+/// Returns the destination whose count has increased.
 pub(crate) fn picked(
     before: &[DestinationStatus],
     after: &[DestinationStatus],
 ) -> Option<DestinationId> {
     let count = |status: &DestinationStatus| status.active + status.inactive;
-    let mut pairs = before.iter().zip(after);
-    let (_, more) = pairs.find(|(before, after)| count(before) < count(after))?;
-    Some(more.destination.id)
+    let (_, picked) = before
+        .iter()
+        .zip(after)
+        .find(|(before, after)| count(before) < count(after))?;
+    Some(picked.destination.id)
 }

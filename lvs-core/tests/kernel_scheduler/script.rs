@@ -1,4 +1,4 @@
-//! What a service lives through, made up from a seed.
+//! A random script of changes and connections, made from a seed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,7 +27,7 @@ pub(crate) enum Step {
     Remove(DestinationId),
     Service(Service),
     Connect(Flow),
-    /// Those connections end, as far as their servers are there.
+    /// Those connections end whose servers exist.
     End(Vec<Flow>),
 }
 
@@ -50,7 +50,7 @@ impl Script {
     }
 }
 
-/// What the script is about, and what it has said so far.
+/// Writes a script: its parameters, and the steps so far.
 struct Writer<'a> {
     random: Random,
     schedulers: &'a [&'a str],
@@ -60,7 +60,7 @@ struct Writer<'a> {
     pool: u32,
     /// Thresholds of up to this many connections; 0 for none.
     thresholds: u32,
-    /// The largest weight, and of what all weights are multiples.
+    /// The largest weight, and the common divisor of all weights.
     weights: (u32, u32),
     /// Addresses of clients and of targets, as numbers below these.
     clients: u32,
@@ -110,8 +110,8 @@ impl<'a> Writer<'a> {
             0..4 => self.add(),
             4..6 => self.remove(),
             6..14 => self.edit(),
-            14 if self.schedulers.len() > 1 => self.switch(),
-            15 if self.random.once_in(4) => self.switch(),
+            14 if self.schedulers.len() > 1 => self.edit_service(),
+            15 if self.random.once_in(4) => self.edit_service(),
             16 if self.random.once_in(2) => self.end(),
             _ => self.connect(),
         }
@@ -145,7 +145,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn switch(&mut self) {
+    fn edit_service(&mut self) {
         let scheduler = self.random.of(self.schedulers);
         self.service.scheduler = scheduler.parse().unwrap();
         if self.random.once_in(2) {
@@ -154,7 +154,7 @@ impl<'a> Writer<'a> {
         self.steps.push(Step::Service(self.service.clone()));
     }
 
-    /// Some of those that have not ended.
+    /// Ends some of the open connections.
     fn end(&mut self) {
         let open = self.flows.split_off(self.ended);
         let share = *self.random.of(&[2, 4, 10]);
@@ -210,7 +210,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Networks 1 are the servers, 2 the clients, 9 the targets.
+/// Returns an address; the servers are in network 1, the clients in 2, the targets in 9.
 fn address(family: Family, network: u8, number: u32) -> IpAddr {
     match family {
         Family::Ipv4 => {
@@ -254,8 +254,10 @@ fn service(
 }
 
 fn flags(random: &mut Random) -> ServiceFlags {
-    let any = [ServiceFlags::FLAG_1, ServiceFlags::FLAG_2];
-    any.into_iter().filter(|_| random.once_in(2)).collect()
+    [ServiceFlags::FLAG_1, ServiceFlags::FLAG_2]
+        .into_iter()
+        .filter(|_| random.once_in(2))
+        .collect()
 }
 
 impl fmt::Display for Script {

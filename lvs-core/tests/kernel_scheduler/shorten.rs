@@ -1,4 +1,4 @@
-//! Makes a script that parts model and kernel as short as possible.
+//! Makes a script on which model and kernel differ as short as possible.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use lvs_core::scheduler::Generation;
 use crate::run::run;
 use crate::script::Script;
 
-/// So long may it take.
+/// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Leaves out ever smaller pieces, as long as what is left still parts them and there is time.
+/// Leaves out ever smaller pieces, as long as model and kernel still differ on the rest and there is time.
 pub(crate) fn shorten(
     script: &Script,
     generation: Generation,
-    mut how: String,
+    mut mismatch: String,
 ) -> (Script, String) {
     let deadline = Instant::now() + PATIENCE;
     let mut script = script.clone();
@@ -27,10 +27,10 @@ pub(crate) fn shorten(
             shorter.steps.drain(at..end);
             match run(&shorter, generation) {
                 Ok(_) => at += piece,
-                Err(mismatch) => (script, how) = (shorter, mismatch),
+                Err(other) => (script, mismatch) = (shorter, other),
             }
         }
         piece = if piece == 1 { 0 } else { piece.div_ceil(2) };
     }
-    (script, how)
+    (script, mismatch)
 }

@@ -9,10 +9,10 @@ use lvs_core::scheduler::{Flow, Generation};
 use crate::run::run;
 use crate::script::{Script, Step};
 
-/// So many steps make a trace.
+/// How many steps make a trace.
 const STEPS: usize = 160;
 
-/// Prints the trace, each line marked so that it can be told from whatever else is printed.
+/// Prints the trace, each line marked to distinguish it from other output.
 pub(crate) fn print(script: &Script, generation: Generation) {
     let mut script = script.clone();
     script.steps.truncate(STEPS);
@@ -53,7 +53,7 @@ pub(crate) fn print(script: &Script, generation: Generation) {
     }
 }
 
-/// Without persistence the last two are empty.
+/// Returns the line of a service; without persistence its last two fields are empty.
 fn service_line(verb: &str, service: &Service) -> String {
     let (timeout, prefix) = match service.persistence {
         Some(persistence) => (

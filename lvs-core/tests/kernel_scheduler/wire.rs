@@ -1,7 +1,7 @@
-//! A namespace whose packets go nowhere, and the packets.
+//! A namespace whose packets are dropped, and the packets.
 //!
 //! All addresses are routed to a dummy interface. Packets are written whole, with clients that do not exist,
-//! by raw sockets; on their way out they meet IPVS as those of any local client do.
+//! by raw sockets; on their way out they pass IPVS as those of any local client do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -23,13 +23,13 @@ const FIN: u8 = 1;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
-/// Routes all addresses to where nothing is.
-pub(crate) fn lead_nowhere(host: &mut Host) {
+/// Routes all addresses to a dummy interface.
+pub(crate) fn route_to_dummy(host: &mut Host) {
     let dummy: IfName = "dummy0".parse().unwrap();
     let net = host.net();
-    net.set_up(&IfName::LO, true).unwrap();
+    net.set_up(&IfName::LO).unwrap();
     net.add_dummy(&dummy).unwrap();
-    net.set_up(&dummy, true).unwrap();
+    net.set_up(&dummy).unwrap();
     for network in ["10.255.255.254/8", "fd00:ffff::1/16"] {
         let network = network.parse().unwrap();
         let mut address = Address::new(dummy.clone(), network);
@@ -38,14 +38,14 @@ pub(crate) fn lead_nowhere(host: &mut Host) {
     }
 }
 
-/// Where packets are written.
+/// Sends packets.
 pub(crate) struct Wire {
     v4: OwnedFd,
     v6: OwnedFd,
 }
 
 impl Wire {
-    /// Sends from this thread's namespace.
+    /// Opens sockets in this thread's namespace.
     pub(crate) fn new(marked: bool) -> Self {
         Self {
             v4: raw(AddressFamily::Inet, marked),
@@ -53,12 +53,12 @@ impl Wire {
         }
     }
 
-    /// The first packet of a flow; false if the kernel refused it, as it does when there is no server.
+    /// Sends the first packet of a flow; returns false if the kernel refused it, as it does without a server.
     pub(crate) fn open(&self, flow: &Flow) -> bool {
         self.send(flow, SYN)
     }
 
-    /// From established to waiting for the end; another datagram for UDP.
+    /// Sends the packets that establish and close a TCP connection; another datagram for UDP.
     pub(crate) fn close(&self, flow: &Flow) {
         if flow.protocol == Protocol::TCP {
             self.send(flow, ACK);
@@ -87,7 +87,7 @@ impl Wire {
     }
 }
 
-/// A socket for packets with their own IP header.
+/// Opens a socket for packets with their own IP header.
 fn raw(family: AddressFamily, marked: bool) -> OwnedFd {
     let socket = socket(
         family,
@@ -102,7 +102,7 @@ fn raw(family: AddressFamily, marked: bool) -> OwnedFd {
     socket
 }
 
-/// The kernel fills in what IPv4 needs of checksums; nothing else looks at them.
+/// Returns a packet. The kernel fills in the checksum that IPv4 needs; no other checksum is verified.
 fn packet(flow: &Flow, flags: u8) -> Vec<u8> {
     let protocol = flow.protocol.0 as u8;
     let mut rest = [

@@ -1,4 +1,4 @@
-//! What the tests of networking share.
+//! Helpers of the tests of networking.
 
 use lvs_core::net::{Address, IpNet, Net};
 use lvs_core::{Host, IfName, Netns};
@@ -19,23 +19,25 @@ pub(crate) fn address(interface: &str, text: &str) -> Address {
     address
 }
 
-/// Runs `test` in a fresh namespace with `lo` and one end of a cable, `eth0`, set up.
+/// Runs `test` in a fresh namespace with `lo` and a veth pair, `eth0` and `peer`, set up.
 pub(crate) fn with_eth0(test: impl FnOnce(&mut Host) -> Outcome + Send) -> Outcome {
     Netns::create()?.run(|host| {
         let net = host.net();
         net.add_veth(&name("eth0"), &name("peer"), None)?;
         for interface in ["lo", "eth0", "peer"] {
-            net.set_up(&name(interface), true)?;
+            net.set_up(&name(interface))?;
         }
         test(host)
     })?
 }
 
-/// The names of the interfaces that were made here: `lo` is everywhere, and where the module for
-/// tunnels is loaded every namespace has a `tunl0`.
+/// Returns the names of the interfaces that the test made: every namespace has `lo`, and a `tunl0` where the
+/// module for tunnels is loaded.
 pub(crate) fn made(net: &mut Net) -> lvs_core::Result<Vec<String>> {
-    let names = net.links()?.into_iter().map(|link| link.name.to_string());
-    Ok(names
+    Ok(net
+        .links()?
+        .into_iter()
+        .map(|link| link.name.to_string())
         .filter(|name| !["lo", "tunl0"].contains(&name.as_str()))
         .collect())
 }

@@ -1,4 +1,4 @@
-//! apt and dpkg-deb, used by an ordinary user with a state of their own.
+//! apt and dpkg-deb, run by an ordinary user with a state of their own.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,13 +11,13 @@ use super::sources::{self, Archive};
 use crate::error::{Context, Error, Result};
 use crate::signals;
 
-/// An apt that knows certain Debian suites and nothing of the machine's packages.
+/// Runs an apt that knows certain Debian suites and not the host's packages.
 pub(super) struct Apt {
     directory: PathBuf,
 }
 
 impl Apt {
-    /// Reads the package lists of these suites (and of bookworm) from the mirror the machine's own apt uses.
+    /// Reads the package lists of these suites (and of bookworm) from the mirror that the host's own apt uses.
     pub(super) fn new(directory: &Path, suites: &[&str]) -> Result<Self> {
         for part in ["lists/partial", "cache/archives/partial", "none", "debs"] {
             let part = directory.join(part);
@@ -37,7 +37,8 @@ impl Apt {
         Ok(apt)
     }
 
-    /// Packages of a suite and all libraries that they need, but for the C library: the guest has the machine's.
+    /// Returns packages of a suite and all libraries that they need, except the C library: the guest has the
+    /// host's.
     pub(super) fn with_libraries(&self, suite: &str, packages: &[&str]) -> Result<Vec<String>> {
         let mut all: BTreeSet<String> = packages.iter().map(|&name| name.to_owned()).collect();
         let mut new: Vec<String> = all.iter().cloned().collect();
@@ -61,7 +62,9 @@ impl Apt {
         into: &Path,
     ) -> Result<()> {
         let debs = self.directory.join("debs");
-        let names = packages.iter().map(|it| format!("{}/{suite}", it.as_ref()));
+        let names = packages
+            .iter()
+            .map(|package| format!("{}/{suite}", package.as_ref()));
         let mut download = self.command("apt-get");
         run(download.arg("download").args(names).current_dir(&debs))?;
         for entry in fs::read_dir(&debs).on("read", &debs)? {
@@ -110,17 +113,19 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).on("write", path)
 }
 
-/// The libraries among the dependencies that `apt-cache depends` lists, alternatives and all.
+/// Returns the libraries among the dependencies that `apt-cache depends` lists, including alternatives.
 fn libraries(text: &str) -> impl Iterator<Item = &str> {
-    let names = text.lines().filter_map(|line| line.split_once("epends: "));
-    names.map(|(_, name)| name.trim()).filter(|name| {
-        let is_library = name.starts_with("lib") || name.starts_with("zlib");
-        is_library && !["libc6", "libgcc-s1"].contains(name)
-    })
+    text.lines()
+        .filter_map(|line| line.split_once("epends: "))
+        .map(|(_, name)| name.trim())
+        .filter(|name| {
+            let is_library = name.starts_with("lib") || name.starts_with("zlib");
+            is_library && !["libc6", "libgcc-s1"].contains(name)
+        })
 }
 
-/// Runs a command to its end and returns what it printed; what it complained of is the reason why the lab
-/// cannot run.
+/// Runs a command to its end and returns its standard output; its standard error becomes the reason why the
+/// lab cannot run.
 pub(super) fn run(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped());

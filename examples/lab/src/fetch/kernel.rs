@@ -1,4 +1,4 @@
-//! A user-mode Linux kernel out of Debian's package.
+//! A user-mode Linux kernel from Debian's package.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::apt::{Apt, run};
 use crate::error::{Context, Error, Result};
 use crate::signals;
 
-/// Makes `linux` and `modules/` in `stage`, which will lie at `place` in the end.
+/// Makes `linux` and `modules/` in `stage`, which is moved to `place` later.
 pub(super) fn make(apt: &Apt, suite: &str, stage: &Path, place: &Path) -> Result<()> {
     let package = stage.join("package");
     apt.unpack(suite, &["user-mode-linux"], &package)?;
@@ -24,11 +24,11 @@ pub(super) fn make(apt: &Apt, suite: &str, stage: &Path, place: &Path) -> Result
         return Ok(());
     }
     with_own_c_library(apt, suite, stage, place)?;
-    // It names the library where it will lie, so it cannot be tried before that.
+    // It names the library at its final place, so it cannot be tried before the move.
     Ok(())
 }
 
-/// Kernels of newer suites want a newer C library than the machine's: they get their suite's, privately.
+/// Gives a kernel the C library of its suite, privately, where it needs a newer one than the host's.
 fn with_own_c_library(apt: &Apt, suite: &str, stage: &Path, place: &Path) -> Result<()> {
     apt.unpack(suite, &["libc6"], &stage.join("libc"))?;
     apt.unpack(BOOKWORM, &["patchelf"], &stage.join("patchelf"))?;

@@ -1,6 +1,7 @@
-//! What the lab needs and the machine does not have: a kernel, and Debian's own tools for second opinions.
+//! What the lab needs and the host does not have: a kernel, and Debian's own tools for second opinions.
 //!
-//! They are fetched once, by apt and with its verification, into cargo's target directory; nothing is installed.
+//! They are fetched once, by apt and with its verification, into cargo's target directory; nothing is
+//! installed.
 
 mod apt;
 mod kernel;
@@ -31,29 +32,30 @@ const TOOLS: [&str; 7] = [
     "keepalived",
 ];
 
-/// Their directory. Another list of tools needs another name, for what is there is never fetched again.
+/// The directory of the tools. Another list of tools needs another name, because an existing directory is
+/// never fetched again.
 const TOOLS_DIRECTORY: &str = "tools-4";
 
-/// Where everything lies.
+/// Holds the paths of the fetched files.
 #[derive(Clone)]
 pub(crate) struct Installation {
     /// The lab's directory.
     pub(crate) home: PathBuf,
     /// The user-mode Linux executable.
     pub(crate) linux: PathBuf,
-    /// Its directory with `modules.dep`.
+    /// The kernel's directory with `modules.dep`.
     pub(crate) modules: PathBuf,
     /// The root of the unpacked tools, or why there are none.
     pub(crate) tools: Result<PathBuf, String>,
 }
 
-/// Finds or fetches it; once in a process, and one process at a time.
+/// Finds or fetches the kernel and tools; once in a process, and one process at a time.
 pub(crate) fn installation() -> Result<Installation> {
     static ONCE: OnceLock<Result<Installation>> = OnceLock::new();
     ONCE.get_or_init(install).clone()
 }
 
-/// Fetches what the lab needs, unless it is there; every guest does so by itself.
+/// Fetches the kernel and tools unless they exist; every guest does so by itself.
 ///
 /// # Errors
 /// [`Error::Unavailable`] where the lab cannot run: not x86-64 Linux, no apt, no Debian archive, no network.
@@ -64,7 +66,7 @@ pub fn prepare() -> Result<()> {
 fn install() -> Result<Installation> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(Error::unavailable(
-            "user-mode Linux is only there for x86-64 Linux",
+            "user-mode Linux is available for x86-64 Linux only",
         ));
     }
     let home = home::home()?;
@@ -89,7 +91,7 @@ fn install() -> Result<Installation> {
     })
 }
 
-/// A kernel of the user's own: `LVS_LAB_KERNEL` and `LVS_LAB_MODULES`, both or neither.
+/// Returns the user's own kernel: `LVS_LAB_KERNEL` and `LVS_LAB_MODULES`, both or neither.
 fn named_kernel() -> Result<Option<(PathBuf, PathBuf)>> {
     let path = |name| match env::var_os(name).map(PathBuf::from) {
         Some(path) => path.canonicalize().on(name, &path).map(Some),
@@ -115,7 +117,7 @@ fn suite() -> Result<String> {
     }
 }
 
-/// A directory in the lab's home that is there whole or not at all.
+/// A directory in the lab's home that is complete or does not exist.
 enum Product {
     /// The kernel of a suite.
     Kernel(String),
@@ -137,7 +139,7 @@ impl Product {
         }
     }
 
-    /// Makes it in `stage`; `place` is where it will lie.
+    /// Makes the product in `stage`; `place` is its final place.
     fn make(&self, apt: &Apt, stage: &Path, place: &Path) -> Result<()> {
         match self {
             Self::Kernel(suite) => kernel::make(apt, suite, stage, place),
@@ -149,7 +151,7 @@ impl Product {
     }
 }
 
-/// Fetches what is missing, under a lock, and puts each product in place by a rename.
+/// Fetches missing products, under a lock, and moves each to its place by a rename.
 fn fetch(home: &Path, products: &[Product]) -> Result<()> {
     let complete = |product: &&Product| home.join(product.directory()).is_dir();
     if products.iter().all(|product| complete(&product)) {
@@ -160,15 +162,18 @@ fn fetch(home: &Path, products: &[Product]) -> Result<()> {
     let _lock = Flock::lock(file, FlockArg::LockExclusive)
         .map_err(|(_, errno)| errno)
         .on("lock", &path)?;
-    let missing: Vec<&Product> = products.iter().filter(|p| !complete(p)).collect();
+    let missing: Vec<&Product> = products
+        .iter()
+        .filter(|product| !complete(product))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
     eprintln!(
-        "lvs-lab: fetching a kernel and tools from Debian into {}, this once",
+        "lvs-lab: fetching a kernel and tools from Debian into {}, once",
         home.display()
     );
-    // Who has the lock is alone: whatever lies there is what an interrupted one left.
+    // The holder of the lock is alone: files there are left from an interrupted run.
     let work = home.join("fetching");
     drop(fs::remove_dir_all(&work));
     let result = fetch_missing(home, &work, &missing);

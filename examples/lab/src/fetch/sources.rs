@@ -1,11 +1,11 @@
-//! Which Debian archive this machine's own apt uses.
+//! The Debian archive that this host's own apt uses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Suites by which an archive is known to be Debian's.
+/// Suites that identify a Debian archive.
 const DEBIAN: [&str; 11] = [
     "bullseye",
     "bookworm",
@@ -23,15 +23,15 @@ const DEBIAN: [&str; 11] = [
 /// The archive's keys as Debian installs them: they verify every suite.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// A mirror and the keys that verify it.
+/// Holds a mirror and the keys that verify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Archive {
     pub(super) uri: String,
-    /// A file of keys; none leaves it to apt's own trusted keys.
+    /// A file of keys; with none, apt uses its own trusted keys.
     pub(super) keyring: Option<String>,
 }
 
-/// The first Debian archive among apt's sources.
+/// Returns the first Debian archive among apt's sources.
 pub(super) fn debian_archive() -> Result<Archive> {
     let found = source_files().into_iter().find_map(|path| {
         let text = fs::read_to_string(&path).ok()?;
@@ -55,13 +55,18 @@ pub(super) fn debian_archive() -> Result<Archive> {
 
 fn source_files() -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
-    let parts = fs::read_dir("/etc/apt/sources.list.d");
-    files.extend(parts.into_iter().flatten().flatten().map(|e| e.path()));
+    files.extend(
+        fs::read_dir("/etc/apt/sources.list.d")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path()),
+    );
     files.sort_unstable();
     files
 }
 
-/// One-line format: `deb [signed-by=FILE] URI SUITE COMPONENT …`
+/// Reads the one-line format: `deb [signed-by=FILE] URI SUITE COMPONENT …`
 fn in_lines(text: &str) -> Option<Archive> {
     text.lines().find_map(|line| {
         let rest = line.trim().strip_prefix("deb ")?.trim_start();
@@ -78,7 +83,7 @@ fn in_lines(text: &str) -> Option<Archive> {
     })
 }
 
-/// deb822 format: stanzas of `Types`, `URIs`, `Suites`, `Components` and `Signed-By`.
+/// Reads the deb822 format: stanzas of `Types`, `URIs`, `Suites`, `Components` and `Signed-By`.
 fn in_stanzas(text: &str) -> Option<Archive> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     lines
@@ -99,12 +104,12 @@ fn in_stanza(lines: &[&str]) -> Option<Archive> {
     }
     let suites: Vec<&str> = words("Suites").collect();
     let components: Vec<&str> = words("Components").collect();
-    // An armored key may stand there instead of a file's name.
+    // The field may hold an armored key instead of a file's name.
     let keyring = field("Signed-By").filter(|value| value.starts_with('/'));
     words("URIs").find_map(|uri| archive(uri, &suites, &components, keyring))
 }
 
-/// An archive of whole suites: not the security one, nor one for updates or backports alone.
+/// Returns an archive of whole suites, not the security one, nor one for updates or backports alone.
 fn archive(uri: &str, suites: &[&str], parts: &[&str], keyring: Option<&str>) -> Option<Archive> {
     let debian = suites.iter().any(|suite| DEBIAN.contains(suite));
     let local_medium = uri.starts_with("cdrom:");

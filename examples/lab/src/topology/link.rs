@@ -1,4 +1,4 @@
-//! Which interfaces share a link.
+//! The interfaces that share a link.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use lvs_core::net::IpNet;
 
 use super::{Link, Node, Port, Result, TopologyError};
 
-/// A link as the cluster's addresses show it.
+/// Describes a link that follows from the cluster's addresses.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shared {
     pub(super) networks: Vec<IpNet>,
@@ -32,7 +32,7 @@ impl Shared {
     }
 }
 
-/// Joins interfaces whose networks overlap, directly or by way of others.
+/// Joins interfaces whose networks overlap, directly or through others.
 pub(super) fn derive(nodes: &[Node]) -> Result<Vec<Shared>> {
     let mut links: Vec<Shared> = Vec::new();
     for node in nodes {
@@ -52,7 +52,7 @@ pub(super) fn derive(nodes: &[Node]) -> Result<Vec<Shared>> {
     Ok(links)
 }
 
-/// The networks by which an interface finds its link. Host addresses and link-local ones say nothing.
+/// Returns the networks that determine the link of each interface. Host addresses and link-local ones do not.
 fn networks(node: &Node) -> Result<BTreeMap<IfName, Vec<IpNet>>> {
     let mut all: BTreeMap<IfName, Vec<IpNet>> = BTreeMap::new();
     for (interface, address) in &node.addresses {
@@ -81,7 +81,7 @@ pub(super) fn is_network(address: &IpNet) -> bool {
     address.prefix_len() < address.max_prefix_len() && !link_local
 }
 
-/// The interfaces of a machine with their links.
+/// Returns the interfaces of a node with their links.
 pub(super) fn ports(links: &[Shared], node: &Node) -> Vec<Port> {
     let mut ports: Vec<Port> = Vec::new();
     for (interface, _) in &node.addresses {

@@ -1,11 +1,11 @@
-//! Which cables and machines a cluster needs around it, derived from the cluster alone. Pure.
+//! The links, the client and the router that a cluster needs, derived from the cluster alone. Pure.
 //!
 //! - Interfaces whose networks overlap share a link. `lo` has none.
-//! - A gateway that no machine of the cluster is becomes an address of the router.
-//! - The client stands on a virtual IP's network, if that is a real one, or another network of the link
-//!   that contains it; otherwise behind the router, which has a host route to the virtual IP by the director's link.
+//! - A gateway that is not an address of a node becomes an address of the router.
+//! - The client is on a virtual IP's network, if that is more than a host address, or on another network of the link that
+//!   contains it; otherwise it is behind the router, which has a host route to the virtual IP by the director's link.
 //!
-//! What does not follow from the cluster is an error, not a guess.
+//! A question that the cluster does not answer is an error; the lab does not guess.
 
 mod link;
 mod outside;
@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use lvs_core::net::IpNet;
 use lvs_core::{Cluster, IfName};
 
-/// Why a cluster cannot be built in the lab.
+/// Tells why a cluster cannot be built in the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopologyError(String);
 
@@ -41,25 +41,25 @@ impl std::error::Error for TopologyError {}
 
 type Result<T> = std::result::Result<T, TopologyError>;
 
-/// The number of a link: an Ethernet that machines are plugged into.
+/// The number of a link, an Ethernet that connects nodes.
 pub type Link = usize;
 
-/// Everything there is to build.
+/// Describes the network to build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
-    /// The machines of the cluster, without addresses: those are the cluster's to give.
+    /// The nodes of the cluster, without addresses: the cluster sets those.
     pub nodes: BTreeMap<String, Vec<Port>>,
     /// The router, if one is needed; all its addresses and routes are given here.
     pub router: Option<Outsider>,
     /// The client.
     pub client: Outsider,
-    /// The client's addresses for each virtual IP, in the order in which they take turns.
+    /// The client's addresses for each virtual IP, in the order of their use.
     pub sources: BTreeMap<IpAddr, Vec<IpAddr>>,
     /// How many links there are.
     pub links: usize,
 }
 
-/// A machine's interface and the link it is plugged into.
+/// Describes an interface and its link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// The interface.
@@ -68,21 +68,21 @@ pub struct Port {
     pub link: Link,
 }
 
-/// A machine that is not of the cluster.
+/// Describes the client or the router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outsider {
-    /// Its interfaces.
+    /// The interfaces.
     pub ports: Vec<Port>,
-    /// Its addresses.
+    /// The addresses.
     pub addresses: Vec<(IfName, IpNet)>,
-    /// Routes by an interface: hosts that no network of its contains.
+    /// Routes by an interface, to hosts outside its networks.
     pub hosts: Vec<(IpAddr, IfName)>,
-    /// Default gateways, at most one of a family.
+    /// The default gateways, at most one of a family.
     pub gateways: Vec<IpAddr>,
 }
 
 impl Outsider {
-    /// Its interface on a link; a new one if it has none there.
+    /// Returns the interface on a link; adds one if there is none.
     fn interface_on(&mut self, link: Link) -> Result<IfName> {
         if let Some(port) = self.ports.iter().find(|port| port.link == link) {
             return Ok(port.interface.clone());
@@ -104,7 +104,7 @@ impl Outsider {
         Ok(())
     }
 
-    /// Makes sure that a host on a link can be reached.
+    /// Adds a route to a host on a link, unless a network there contains it.
     fn add_host(&mut self, link: Link, host: IpAddr) -> Result<()> {
         let interface = self.interface_on(link)?;
         let connected =
@@ -117,7 +117,7 @@ impl Outsider {
     }
 }
 
-/// What the derivation needs to know of a machine.
+/// Holds what the derivation needs of a node.
 #[derive(Clone, Debug)]
 struct Node {
     name: String,
@@ -126,7 +126,7 @@ struct Node {
 }
 
 impl Topology {
-    /// What a cluster needs, with so many client addresses for each virtual IP.
+    /// Derives the network of a cluster, with so many client addresses for each virtual IP.
     ///
     /// ```
     /// use lvs_core::Cluster;
@@ -154,7 +154,7 @@ impl Topology {
     /// ```
     ///
     /// # Errors
-    /// The cluster does not say enough.
+    /// The cluster does not determine the network.
     pub fn of(cluster: &Cluster, clients: usize) -> Result<Self> {
         let virtual_ips: Vec<IpAddr> = cluster.virtual_ips().into_iter().collect();
         Self::derive(&nodes(cluster), &virtual_ips, clients)
@@ -178,15 +178,14 @@ impl Topology {
 }
 
 fn nodes(cluster: &Cluster) -> Vec<Node> {
-    let directors = cluster
-        .directors()
-        .iter()
-        .map(|director| (&director.name, &director.addresses, director.gateway));
     let real_servers = cluster
         .real_servers()
         .iter()
         .map(|server| (&server.name, &server.addresses, server.gateway));
-    directors
+    cluster
+        .directors()
+        .iter()
+        .map(|director| (&director.name, &director.addresses, director.gateway))
         .chain(real_servers)
         .map(|(name, addresses, gateway)| Node {
             name: name.to_string(),
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_address_is_on_the_network_around_it() {
+    fn a_host_address_is_on_the_network_that_contains_it() {
         let mut nodes = nat();
         nodes[0].addresses[0].1 = "172.16.5.11/32".parse().unwrap();
         let own = ("eth0".parse().unwrap(), "172.16.5.21/16".parse().unwrap());
@@ -301,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn taken_addresses_are_not_given_to_clients() {
+    fn used_addresses_are_not_given_to_clients() {
         let mut nodes = nat();
         nodes[0].addresses[0].1 = "172.16.5.101/30".parse().unwrap();
         nodes[0].gateway = None;
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_goes_the_same_ways() {
+    fn ipv6_is_derived_alike() {
         let gateway = Some("2001:db8:1::fe");
         let nodes = [
             node(
@@ -330,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_follow_is_an_error() {
+    fn an_undetermined_network_is_an_error() {
         let mut without_gateway = dr();
         without_gateway.iter_mut().for_each(|n| n.gateway = None);
         let mut only_hosts = dr();

@@ -8,23 +8,23 @@ use lvs_core::net::IpNet;
 use super::link::{self, Shared};
 use super::{Link, Node, Outsider, Result, TopologyError};
 
-/// Networks for measurements (RFC 2544, RFC 5180): nobody's, so no cluster uses them.
+/// Networks for measurements (RFC 2544, RFC 5180), which no cluster uses.
 const CLIENTS: [(IpAddr, u8); 2] = [
     (IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1)), 24),
     (IpAddr::V6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1)), 64),
 ];
 
-/// The part of the topology that is not the cluster.
+/// Holds the router and the client of a topology.
 #[derive(Default)]
 pub(super) struct Outside {
     pub(super) router: Option<Outsider>,
     pub(super) client: Outsider,
     pub(super) sources: BTreeMap<IpAddr, Vec<IpAddr>>,
-    /// How many links there are, the cluster's among them.
+    /// How many links there are, including those of the cluster.
     pub(super) links: usize,
 }
 
-/// Where a virtual IP is: on which link, and on which network there, if it is on one.
+/// Holds the link of a virtual IP, and its network there, if it is on one.
 struct Virtual {
     ip: IpAddr,
     link: Link,
@@ -38,8 +38,13 @@ pub(super) fn derive(
     clients: usize,
 ) -> Result<Outside> {
     let router = router(nodes, links)?;
-    let mut taken: Vec<IpAddr> = nodes.iter().flat_map(addresses).collect();
-    taken.extend(router.iter().flat_map(|r| &r.addresses).map(|a| a.1.addr()));
+    let mut used: Vec<IpAddr> = nodes.iter().flat_map(addresses).collect();
+    used.extend(
+        router
+            .iter()
+            .flat_map(|router| &router.addresses)
+            .map(|(_, address)| address.addr()),
+    );
     let mut outside = Outside {
         router,
         links: links.len(),
@@ -51,7 +56,7 @@ pub(super) fn derive(
             Some(network) => (place.link, network),
             None => outside.put_client_behind(&place, links.len())?,
         };
-        let sources = free_addresses(network, place.ip, &taken, clients)?;
+        let sources = free_addresses(network, place.ip, &used, clients)?;
         outside.admit(&sources, link, network)?;
         outside.sources.insert(place.ip, sources);
     }
@@ -59,13 +64,14 @@ pub(super) fn derive(
 }
 
 impl Outside {
-    /// Puts the router between a virtual IP and the client; answers the network the two outsiders share.
+    /// Puts the router between a virtual IP and the client; returns the link and network that these two share.
     fn put_client_behind(&mut self, place: &Virtual, link: Link) -> Result<(Link, IpNet)> {
         let router = self.router.as_mut().ok_or_else(|| no_way(place.ip))?;
         router.add_host(place.link, place.ip)?;
-        let same_family = |(gateway, _): &(IpAddr, u8)| gateway.is_ipv4() == place.ip.is_ipv4();
-        let behind = CLIENTS.into_iter().find(same_family);
-        let (gateway, prefix) = behind.ok_or_else(|| no_way(place.ip))?;
+        let (gateway, prefix) = CLIENTS
+            .into_iter()
+            .find(|(gateway, _)| gateway.is_ipv4() == place.ip.is_ipv4())
+            .ok_or_else(|| no_way(place.ip))?;
         let address = network(gateway, prefix)?;
         router.add_address(link, address)?;
         if !self.client.gateways.contains(&gateway) {
@@ -75,8 +81,8 @@ impl Outside {
         Ok((link, address.trunc()))
     }
 
-    /// Gives the client its addresses, and the router a way to them: answers of direct routing come by
-    /// the real server's gateway even to a client beside the virtual IP.
+    /// Adds the client's addresses, and the router's routes to them: answers of direct routing go through the
+    /// real server's gateway even to a client on the virtual IP's network.
     fn admit(&mut self, sources: &[IpAddr], link: Link, network: IpNet) -> Result<()> {
         for source in sources {
             self.client
@@ -91,8 +97,8 @@ impl Outside {
 
 fn no_way(ip: IpAddr) -> TopologyError {
     TopologyError::new(format!(
-        "the virtual IP {ip} is on no network where a client could stand, \
-         and no gateway says that there is a router to stand behind"
+        "the virtual IP {ip} is on no network where a client could be, \
+         and no gateway shows that there is a router"
     ))
 }
 
@@ -100,7 +106,7 @@ fn addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
     node.addresses.iter().map(|(_, address)| address.addr())
 }
 
-/// One router for all gateways that no machine of the cluster is.
+/// Returns one router for all gateways that are not addresses of a node.
 fn router(nodes: &[Node], links: &[Shared]) -> Result<Option<Outsider>> {
     let mut router = Outsider::default();
     for node in nodes {
@@ -125,7 +131,7 @@ fn connected(node: &Node, links: &[Shared], gateway: IpAddr) -> Result<(Link, Ip
         })
         .ok_or_else(|| {
             let reason = format!(
-                "the gateway {gateway} of {} is on no network of its",
+                "the gateway {gateway} of {} is on none of its networks",
                 node.name
             );
             TopologyError::new(reason)
@@ -137,19 +143,25 @@ fn place(nodes: &[Node], links: &[Shared], ip: IpAddr) -> Result<Virtual> {
         let (interface, address) = node.addresses.iter().find(|(_, a)| a.addr() == ip)?;
         let own = link::is_network(address).then(|| address.trunc());
         let link = link::find(links, &node.name, interface)?;
-        let around = || links.get(link)?.networks.iter().find(|it| it.contains(&ip));
+        let around = || {
+            links
+                .get(link)?
+                .networks
+                .iter()
+                .find(|network| network.contains(&ip))
+        };
         let network = own.or_else(|| around().copied());
         Some(Virtual { ip, link, network })
     });
     found.ok_or_else(|| TopologyError::new(format!("no interface carries the virtual IP {ip}")))
 }
 
-/// The first free addresses of a network from `….100` (IPv6: `…:100`) on: beside the virtual IP where it
-/// lies in the network, so that 172.16.5.11/16 gets 172.16.5.100.
+/// Returns the first free addresses of a network from `….100` (IPv6: `…:100`) on: next to the virtual IP if
+/// that is in the network, so that 172.16.5.11/16 gets 172.16.5.100.
 fn free_addresses(
     network: IpNet,
     ip: IpAddr,
-    taken: &[IpAddr],
+    used: &[IpAddr],
     count: usize,
 ) -> Result<Vec<IpAddr>> {
     let beside = if network.contains(&ip) {
@@ -173,7 +185,7 @@ fn free_addresses(
     };
     let usable = |ip: &IpAddr| {
         network.contains(ip)
-            && !taken.contains(ip)
+            && !used.contains(ip)
             && *ip != network.network()
             && (*ip != network.broadcast() || network.prefix_len() >= 31)
     };

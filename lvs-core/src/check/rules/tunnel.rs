@@ -7,7 +7,7 @@ use crate::cluster::Observed;
 use crate::cluster::change::ObjectId;
 use crate::ipvs::{Destination, Family, Forwarding, ServiceId};
 use crate::name::IfName;
-use crate::net::{Listener, Tunnel};
+use crate::net::{GueListener, Tunnel};
 
 kinds! {
     TUNNEL_DEVICE = "LVS050", Error, Routing,
@@ -99,7 +99,7 @@ impl<T> NodeScene<'_, T> {
         (!link.up).then(|| finding(format!("{name} is down")).fix(APPLY))
     }
 
-    fn closed_port(&self, observed: &Observed, desired: &Listener) -> Option<Finding> {
+    fn closed_port(&self, observed: &Observed, desired: &GueListener) -> Option<Finding> {
         if observed.listeners.contains(desired) {
             return None;
         }

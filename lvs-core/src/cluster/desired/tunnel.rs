@@ -7,7 +7,7 @@ use super::addresses;
 use super::state::{Desired, DesiredState};
 use crate::cluster::model::{Cluster, Tunnelled};
 use crate::ipvs::{Encapsulation, Family, TunnelChecksum};
-use crate::net::{Listener, Tunnel, TunnelKind};
+use crate::net::{GueListener, Tunnel, TunnelKind};
 use crate::sysctl::{Conf, RpFilter, SysctlKey};
 
 impl DesiredState {
@@ -29,7 +29,7 @@ impl DesiredState {
             self.suppress_arp();
             self.sysctl(
                 SysctlKey::rp_filter(&Conf::Interface(interface.clone())),
-                // Loose has an effect whatever `all` says, because the kernel takes the greater of both.
+                // Loose has an effect with any value of `all`, because the kernel takes the greater of both.
                 RpFilter::Loose,
                 "answers to clients do not leave through the tunnel",
             );
@@ -37,7 +37,7 @@ impl DesiredState {
         if let Encapsulation::Gue { port, .. } = tunnelled.encapsulation {
             let family = tunnelled.rip.into();
             self.listener(
-                Listener { port, family },
+                GueListener { port, family },
                 "packets arrive encapsulated in UDP",
             );
         }
@@ -81,8 +81,8 @@ impl DesiredState {
     }
 
     /// Routes IPv4 answers of a node without an own IPv4 address through its IPv6 gateway, which is not
-    /// resolved by ARP: an ARP request would have the virtual IP as source address, whatever `arp_announce`
-    /// says, and attract its traffic.
+    /// resolved by ARP: an ARP request would have the virtual IP as source address, with any value of
+    /// `arp_announce`, and attract its traffic.
     fn answer_ipv4_by_ipv6(&mut self, gateway: Option<IpAddr>) {
         match gateway {
             Some(gateway) if gateway.is_ipv6() => self.routes.push(Desired::new(
@@ -129,7 +129,7 @@ impl Tunnelled {
         };
         // ip6tnl0 accepts IPv6 only.
         let standing = kind
-            .standing()
+            .fallback_device()
             .filter(|_| families != (Family::Ipv4, Family::Ipv6));
         match standing {
             Some(name) => Tunnel::new(name, kind),
@@ -139,7 +139,7 @@ impl Tunnelled {
                     == Encapsulation::Gre {
                         checksum: TunnelChecksum::Full,
                     },
-                ..Tunnel::new(kind.made(), kind)
+                ..Tunnel::new(kind.device_name(), kind)
             },
         }
     }
@@ -169,7 +169,7 @@ mod tests {
             };
             let tunnel = tunnelled.device();
             assert_eq!(tunnel.name.as_str(), device);
-            assert_eq!(tunnel.local.is_none(), tunnel.is_standing(), "{device}");
+            assert_eq!(tunnel.local.is_none(), tunnel.is_fallback(), "{device}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `[ipvs]`: timeouts, and the switches of `net.ipv4.vs` by their names with hyphens.
+//! `[ipvs]`: timeouts, and the sysctls of `net.ipv4.vs` by their names with hyphens.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,14 +6,31 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use super::IpvsTable;
-use crate::cluster::DocumentError;
+use super::value::number;
+use crate::cluster::model::{DocumentError, DocumentErrorKind};
+use crate::ipvs::{Seconds, Timeouts};
 use crate::sysctl::SysctlKey;
 
-/// What a switch takes.
+/// The longest timeout in seconds: the kernel keeps timeouts in ticks of up to 1/1000 s in 31 bits.
+const LONGEST_TIMEOUT: i64 = 2_147_483;
+
+/// Holds `[ipvs]` as written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IpvsTable {
+    /// `tcp-timeout`: seconds that an idle established TCP connection is kept; absent: unchanged.
+    pub tcp_timeout: Option<i64>,
+    /// `tcp-fin-timeout`: seconds that a TCP connection is kept after a FIN; absent: unchanged.
+    pub tcp_fin_timeout: Option<i64>,
+    /// `udp-timeout`: seconds that an idle UDP connection is kept; absent: unchanged.
+    pub udp_timeout: Option<i64>,
+    /// The sysctls of `net.ipv4.vs` by their names with hyphens: `conntrack`, `expire-nodest-conn`.
+    pub ipvs_sysctls: BTreeMap<String, SysctlValue>,
+}
+
+/// Says which values a sysctl accepts.
 #[derive(Clone, Copy)]
-enum Takes {
-    /// A number of this range, or true and false for 1 and 0.
+enum Accepts {
+    /// A number in this range, or true and false for 1 and 0.
     Number(i64, i64),
     /// A power of two up to this one.
     PowerOfTwo(i64),
@@ -23,25 +40,25 @@ enum Takes {
     Processors,
 }
 
-use Takes::{Number, PowerOfTwo, Processors, Threshold};
+use Accepts::{Number, PowerOfTwo, Processors, Threshold};
 
-const ANY: Takes = Number(i32::MIN as i64, i32::MAX as i64);
-const NATURAL: Takes = Number(0, i32::MAX as i64);
-const MODE: Takes = Number(0, 3);
+const ANY: Accepts = Number(i32::MIN as i64, i32::MAX as i64);
+const NATURAL: Accepts = Number(0, i32::MAX as i64);
+const MODE: Accepts = Number(0, 3);
 
-/// A switch: its name in the file, what it takes, and what a kernel starts with; "" where that is not
-/// the same everywhere.
-struct Switch {
+/// Describes a sysctl: its name in the file, what it accepts, and its value when ip_vs is loaded; "" where
+/// that differs between kernels.
+struct Known {
     name: &'static str,
-    takes: Takes,
+    accepts: Accepts,
     default: &'static str,
 }
 
-/// The timeouts and the sysctls: all keys of the table.
+/// Lists the timeouts and the sysctls: all keys of the table.
 macro_rules! keys {
-    ($($name:literal $takes:expr, $default:literal;)*) => {
+    ($($name:literal $accepts:expr, $default:literal;)*) => {
         const KEYS: &[&str] = &["tcp-timeout", "tcp-fin-timeout", "udp-timeout", $($name),*];
-        const SWITCHES: &[Switch] = &[$(Switch { name: $name, takes: $takes, default: $default }),*];
+        const SYSCTLS: &[Known] = &[$(Known { name: $name, accepts: $accepts, default: $default }),*];
     };
 }
 
@@ -82,7 +99,7 @@ keys! {
     "conn-max" NATURAL, "";
 }
 
-/// A value as written.
+/// Holds the value of a sysctl as written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SysctlValue {
     /// `1`
@@ -103,28 +120,40 @@ impl fmt::Display for SysctlValue {
     }
 }
 
-/// The switches of the table with their values as the kernel writes them.
-pub(super) fn ipvs_sysctls(
-    table: &IpvsTable,
-) -> Result<BTreeMap<SysctlKey, String>, DocumentError> {
-    let mut switches = BTreeMap::new();
-    for (name, value) in &table.ipvs_sysctls {
-        let known = SWITCHES.iter().find(|switch| switch.name == name);
-        let unknown = || DocumentError::new(name, format!("{name:?} is no switch of net.ipv4.vs"));
-        let switch = known.ok_or_else(unknown)?;
-        let value = switch
-            .takes
-            .value(value)
-            .map_err(|what| DocumentError::new(name, format!("{value} is not {what}")))?;
-        let key = SysctlKey::ipvs(&name.replace('-', "_"));
-        switches.insert(key.map_err(|_| unknown())?, value);
+impl IpvsTable {
+    pub(super) fn timeouts(&self) -> Result<Timeouts, DocumentError> {
+        let seconds = |value: Option<i64>, key| match value {
+            // To the kernel 0 means "unchanged", which is not what a file that says 0 seconds means.
+            Some(value) => number(value, key, 1..=LONGEST_TIMEOUT).map(Seconds),
+            None => Ok(Seconds(0)),
+        };
+        Ok(Timeouts {
+            tcp: seconds(self.tcp_timeout, "tcp-timeout")?,
+            tcp_fin: seconds(self.tcp_fin_timeout, "tcp-fin-timeout")?,
+            udp: seconds(self.udp_timeout, "udp-timeout")?,
+        })
     }
-    Ok(switches)
+
+    /// Returns the sysctls with their values as the kernel writes them.
+    pub(super) fn sysctls(&self) -> Result<BTreeMap<SysctlKey, String>, DocumentError> {
+        let mut sysctls = BTreeMap::new();
+        for (name, value) in &self.ipvs_sysctls {
+            let unknown = || {
+                let problem = format!("{name:?} is not a sysctl of net.ipv4.vs");
+                DocumentError::new(DocumentErrorKind::UnknownKey, name, problem)
+            };
+            let known = SYSCTLS.iter().find(|known| known.name == name);
+            let value = known.ok_or_else(unknown)?.accepts.value(name, value)?;
+            let key = SysctlKey::ipvs(&name.replace('-', "_")).map_err(|_| unknown())?;
+            sysctls.insert(key, value);
+        }
+        Ok(sysctls)
+    }
 }
 
-impl Takes {
-    /// The kernel's text, or what was expected.
-    fn value(self, value: &SysctlValue) -> Result<String, String> {
+impl Accepts {
+    /// Returns the kernel's text for a value.
+    fn value(self, name: &str, value: &SysctlValue) -> Result<String, DocumentError> {
         match (self, value) {
             (Number(..), SysctlValue::Flag(flag)) => Ok(u8::from(*flag).to_string()),
             (Number(from, to), SysctlValue::Number(number)) if (from..=to).contains(number) => {
@@ -135,29 +164,50 @@ impl Takes {
             {
                 Ok(number.to_string())
             }
-            (Threshold, SysctlValue::Text(text)) => threshold(text),
+            (Threshold, SysctlValue::Text(text)) => {
+                threshold(text).ok_or_else(|| self.refusal(name, value))
+            }
             (Processors, SysctlValue::Text(text)) if is_list(text) => Ok(text.clone()),
-            _ => Err(self.expected()),
+            _ => Err(self.refusal(name, value)),
         }
     }
 
-    fn expected(self) -> String {
-        match self {
-            Number(from, to) => format!("in {from}..{to}"),
-            PowerOfTwo(most) => format!("a power of two up to {most}"),
-            Threshold => "two numbers like \"3 50\", the first below the second".to_owned(),
-            Processors => "a list of processors like \"0-3,8\"".to_owned(),
-        }
+    fn refusal(self, name: &str, value: &SysctlValue) -> DocumentError {
+        let (kind, expected) = match self {
+            Number(from, to) => (
+                match value {
+                    SysctlValue::Number(_) => DocumentErrorKind::OutOfRange,
+                    SysctlValue::Flag(_) | SysctlValue::Text(_) => DocumentErrorKind::WrongType,
+                },
+                format!("in {from}..{to}"),
+            ),
+            PowerOfTwo(most) => (
+                DocumentErrorKind::InvalidValue,
+                format!("a power of two up to {most}"),
+            ),
+            Threshold => (
+                DocumentErrorKind::InvalidValue,
+                "two numbers like \"3 50\", the first below the second".to_owned(),
+            ),
+            Processors => (
+                DocumentErrorKind::InvalidValue,
+                "a list of processors like \"0-3,8\"".to_owned(),
+            ),
+        };
+        DocumentError::new(kind, name, format!("{value} is not {expected}"))
     }
 }
 
-fn threshold(text: &str) -> Result<String, String> {
-    let numbers: Vec<Option<u32>> = text.split_whitespace().map(|it| it.parse().ok()).collect();
+fn threshold(text: &str) -> Option<String> {
+    let numbers: Vec<Option<u32>> = text
+        .split_whitespace()
+        .map(|word| word.parse().ok())
+        .collect();
     match numbers.as_slice() {
         [Some(threshold), Some(period)] if *period == 0 || threshold < period => {
-            Ok(format!("{threshold} {period}"))
+            Some(format!("{threshold} {period}"))
         }
-        _ => Err(Threshold.expected()),
+        _ => None,
     }
 }
 
@@ -166,14 +216,14 @@ fn is_list(text: &str) -> bool {
         .all(|c| c.is_ascii_digit() || c == '-' || c == ',')
 }
 
-/// What a switch will be when the kernel loads ip_vs; `None` where that cannot be known.
+/// Returns the value that a sysctl has when the kernel loads ip_vs; `None` where that differs between kernels.
 pub(in crate::cluster) fn before_loading(key: &SysctlKey) -> Option<&'static str> {
     let name = key.as_str().strip_prefix("net/ipv4/vs/")?.replace('_', "-");
-    let switch = SWITCHES.iter().find(|switch| switch.name == name)?;
-    (!switch.default.is_empty()).then_some(switch.default)
+    let known = SYSCTLS.iter().find(|known| known.name == name)?;
+    Some(known.default).filter(|default| !default.is_empty())
 }
 
-/// By hand, because so many optional fields would be one list more to keep.
+/// Written by hand, because so many optional fields would be one more list to maintain.
 impl<'de> Deserialize<'de> for IpvsTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(TableVisitor)
@@ -186,7 +236,7 @@ impl<'de> Visitor<'de> for TableVisitor {
     type Value = IpvsTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table of timeouts and switches")
+        f.write_str("a table of timeouts and sysctls")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<IpvsTable, A::Error> {
@@ -205,7 +255,7 @@ impl<'de> Visitor<'de> for TableVisitor {
     }
 }
 
-/// A known key.
+/// Holds a known key.
 struct Key(&'static str);
 
 impl<'de> Deserialize<'de> for Key {
@@ -241,7 +291,7 @@ impl Visitor<'_> for ValueVisitor {
     type Value = SysctlValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, true, false or a text")
+        f.write_str("a number, true, false or text")
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<SysctlValue, E> {
@@ -272,8 +322,8 @@ mod tests {
             ipvs_sysctls: BTreeMap::from([(name.to_owned(), value)]),
             ..IpvsTable::default()
         };
-        let switches = ipvs_sysctls(&table).map_err(|error| error.to_string())?;
-        Ok(switches.into_values().next().unwrap())
+        let sysctls = table.sysctls().map_err(|error| error.to_string())?;
+        Ok(sysctls.into_values().next().unwrap())
     }
 
     #[test]
@@ -317,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_is_known_before_ip_vs_is_loaded() {
+    fn a_sysctl_is_known_before_ip_vs_is_loaded() {
         let before = |name| before_loading(&SysctlKey::ipvs(name).unwrap());
         assert_eq!(before("expire_nodest_conn"), Some("0"));
         assert_eq!(before("sync_qlen_max"), None);

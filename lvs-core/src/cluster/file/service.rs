@@ -1,112 +1,225 @@
-//! From `[[services]]` as written to virtual services.
+//! `[[services]]`: what clients connect to, how it is scheduled, and which nodes serve it.
 
-use super::convert::{destination, each, number, parse};
-use super::{PersistenceTable, ServiceTable};
-use crate::cluster::model::invalid;
-use crate::cluster::{DocumentError, Match, NodeName, VirtualDestination, VirtualService};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+
+use super::destination::DestinationTable;
+use super::persistence::PersistenceTable;
+use super::value::{each, out_of_range, parse, refuse};
+use crate::cluster::model::{
+    DocumentError, DocumentErrorKind, Match, NodeName, VirtualDestination, VirtualService, invalid,
+};
 use crate::ipvs::{
-    Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
-    Seconds, Service, ServiceFlags, ServiceId,
+    Encapsulation, Family, Forwarding, Protocol, SchedulerName, Service, ServiceFlags, ServiceId,
 };
 use crate::suggest::nearest;
 
-/// The kernel multiplies by its ticks per second, up to 1000, in 32 bits, and wraps.
-const MAX_PERSISTENCE: i64 = 4_294_967;
-
-pub(super) fn service(
-    table: ServiceTable,
-    method: Forwarding,
-    tunnel: Encapsulation,
-    everyone: &[NodeName],
-) -> Result<VirtualService, DocumentError> {
-    let service = kernel_service(&table)?;
-    let matches = matches(&table)?;
-    let implied = || everyone.iter().cloned();
-    let destinations = match table.destinations {
-        Some(tables) => each("destinations", tables, |table| {
-            destination(table, method, tunnel)
-        })?,
-        None => implied()
-            .map(|name| VirtualDestination::new(name, method))
-            .collect(),
-    };
-    Ok(VirtualService {
-        service,
-        matches,
-        keep_weight: table.keep_weight,
-        destinations,
-    })
+/// Holds one of `[[services]]` as written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServiceTable {
+    /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`. Either this or `fwmark`.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// With `address`: `tcp` (default), `udp` or `sctp`.
+    #[serde(default)]
+    pub protocol: Option<String>,
+    /// A firewall mark, 1 to 4294967295.
+    #[serde(default)]
+    pub fwmark: Option<i64>,
+    /// With `fwmark`: `ipv4` (default) or `ipv6`.
+    #[serde(default)]
+    pub family: Option<String>,
+    /// With `fwmark`: the packets that have to be marked, `tcp 172.16.5.11:80`.
+    #[serde(default, rename = "match")]
+    pub matches: Vec<String>,
+    /// The scheduler; `wlc` if absent, as in ipvsadm.
+    #[serde(default = "default_scheduler")]
+    pub scheduler: String,
+    /// `sh-fallback`, `sh-port`, `mh-fallback`, `mh-port`, `flag-1`, `flag-2`, `flag-3`.
+    #[serde(default)]
+    pub scheduler_flags: Vec<String>,
+    /// Whether every UDP datagram is scheduled by itself.
+    #[serde(default)]
+    pub one_packet: bool,
+    /// How long clients return to the server that they had; absent: they do not.
+    #[serde(default)]
+    pub persistence: Option<PersistenceTable>,
+    /// Whether weights apply only when a destination is added; another program sets them afterwards.
+    #[serde(default)]
+    pub keep_weight: bool,
+    /// The nodes that serve it; absent: every real server.
+    #[serde(default)]
+    pub destinations: Option<Vec<DestinationTable>>,
 }
 
-fn kernel_service(table: &ServiceTable) -> Result<Service, DocumentError> {
-    let id = match (&table.address, table.fwmark) {
-        (Some(address), None) => socket(table, address)?,
-        (None, Some(mark)) => fwmark(table, mark)?,
-        (Some(_), Some(_)) => {
-            return Err(
-                DocumentError::new("fwmark", "a service has an address or a mark")
-                    .remedy("leave one of them out; addresses of what is marked stand in match"),
-            );
-        }
-        (None, None) => {
-            return Err(DocumentError::new("", "the key `address` is missing")
-                .remedy("or fwmark, for a service by firewall mark"));
-        }
-    };
-    let mut service = Service::new(id, scheduler(&table.scheduler)?);
-    service.flags = flags(table)?;
-    if let Some(table) = &table.persistence {
-        service.persistence = Some(persistence(table, id.family())?);
-        let engine = table.engine.clone().map(EngineName::new).transpose();
-        service.engine = engine.map_err(invalid("persistence.engine"))?;
-    }
-    Ok(service)
+fn default_scheduler() -> String {
+    "wlc".to_owned()
 }
 
-fn socket(table: &ServiceTable, address: &str) -> Result<ServiceId, DocumentError> {
-    const EXAMPLE: &str = "ADDRESS:PORT, like \"172.16.5.11:80\"";
-    refuse("family", "address", table.family.is_some())?;
-    refuse("match", "address", !table.matches.is_empty())?;
-    Ok(ServiceId::Socket {
-        protocol: table
-            .protocol
-            .as_deref()
-            .map_or(Ok(Protocol::TCP), protocol)?,
-        address: parse(address, "address", EXAMPLE)?,
-    })
-}
-
-fn fwmark(table: &ServiceTable, mark: i64) -> Result<ServiceId, DocumentError> {
-    refuse("protocol", "fwmark", table.protocol.is_some())?;
-    let family = table.family.as_deref();
-    Ok(ServiceId::Fwmark {
-        mark: number(mark, "fwmark", 1..=i64::from(u32::MAX)).and_then(|mark: u32| {
-            mark.try_into()
-                .map_err(|_| DocumentError::new("fwmark", "0"))
-        })?,
-        family: family.map_or(Ok(Family::Ipv4), |text| {
-            text.parse().map_err(invalid("family"))
-        })?,
-    })
-}
-
-fn refuse(key: &str, with: &str, is_there: bool) -> Result<(), DocumentError> {
-    match is_there {
-        true => Err(
-            DocumentError::new(key, format!("means nothing with {with}")).remedy("leave it out"),
-        ),
-        false => Ok(()),
-    }
-}
-
-fn matches(table: &ServiceTable) -> Result<Vec<Match>, DocumentError> {
-    let matches = table.matches.iter().enumerate();
-    matches
-        .map(|(i, text)| {
-            let key = format!("match[{i}]");
-            parse(text, &key, "like \"tcp 172.16.5.11:80\"")
+impl ServiceTable {
+    pub(super) fn into_service(
+        self,
+        method: Forwarding,
+        tunnel: Encapsulation,
+        real_servers: &[NodeName],
+    ) -> Result<VirtualService, DocumentError> {
+        Ok(VirtualService {
+            service: self.kernel_service()?,
+            matches: self.packet_matches()?,
+            keep_weight: self.keep_weight,
+            destinations: match self.destinations {
+                Some(tables) => each("destinations", tables, |table| {
+                    table.into_destination(method, tunnel)
+                })?,
+                None => real_servers
+                    .iter()
+                    .map(|name| VirtualDestination::new(name.clone(), method))
+                    .collect(),
+            },
         })
-        .collect()
+    }
+
+    fn kernel_service(&self) -> Result<Service, DocumentError> {
+        let id = self.id()?;
+        let mut service = Service::new(id, self.scheduler()?);
+        service.flags = self.flags(&service.scheduler)?;
+        if let Some(table) = &self.persistence {
+            let within = |error: DocumentError| error.within("persistence");
+            service.persistence = Some(table.persistence(id.family()).map_err(within)?);
+            service.engine = table.engine().map_err(within)?;
+        }
+        Ok(service)
+    }
+
+    fn id(&self) -> Result<ServiceId, DocumentError> {
+        match (&self.address, self.fwmark) {
+            (Some(address), None) => self.socket(address),
+            (None, Some(mark)) => self.mark(mark),
+            (Some(_), Some(_)) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "fwmark",
+                "a service has either an address or a mark",
+            )
+            .with_hint("leave one of them out; write the addresses that are marked in match")),
+            (None, None) => Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "",
+                "the key `address` is missing",
+            )
+            .with_hint("add it, or fwmark for a service by firewall mark")),
+        }
+    }
+
+    fn socket(&self, address: &str) -> Result<ServiceId, DocumentError> {
+        refuse(
+            self.family.is_some(),
+            "family",
+            "has no effect beside address",
+        )?;
+        refuse(
+            !self.matches.is_empty(),
+            "match",
+            "has no effect beside address",
+        )?;
+        Ok(ServiceId::Socket {
+            protocol: self
+                .protocol
+                .as_deref()
+                .map_or(Ok(Protocol::TCP), protocol)?,
+            address: socket_address(address)?,
+        })
+    }
+
+    fn mark(&self, mark: i64) -> Result<ServiceId, DocumentError> {
+        refuse(
+            self.protocol.is_some(),
+            "protocol",
+            "has no effect beside fwmark",
+        )?;
+        Ok(ServiceId::Fwmark {
+            mark: u32::try_from(mark)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .ok_or_else(|| out_of_range(mark, "fwmark", &(1..=u32::MAX.into())))?,
+            family: match &self.family {
+                Some(text) => text.parse().map_err(invalid("family"))?,
+                None => Family::Ipv4,
+            },
+        })
+    }
+
+    fn packet_matches(&self) -> Result<Vec<Match>, DocumentError> {
+        self.matches
+            .iter()
+            .enumerate()
+            .map(|(i, text)| parse(text, &format!("match[{i}]"), "like \"tcp 172.16.5.11:80\""))
+            .collect()
+    }
+
+    /// Refuses a scheduler that the Linux source tree does not have: the kernel would search for its module
+    /// for a while and then report only "no such file". A cluster built in plain Rust may name any scheduler.
+    fn scheduler(&self) -> Result<SchedulerName, DocumentError> {
+        let text = self.scheduler.as_str();
+        let name = SchedulerName::new(text).map_err(invalid("scheduler"))?;
+        if SchedulerName::KNOWN.contains(&name) {
+            return Ok(name);
+        }
+        let known: Vec<_> = SchedulerName::KNOWN
+            .iter()
+            .map(SchedulerName::as_str)
+            .collect();
+        Err(DocumentError::new(
+            DocumentErrorKind::UnknownName,
+            "scheduler",
+            format!("unknown scheduler {text:?}: Linux has no module ip_vs_{text}"),
+        )
+        .with_hint(match nearest(text, known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("the schedulers are {}", known.join(" ")),
+        }))
+    }
+
+    fn flags(&self, scheduler: &SchedulerName) -> Result<ServiceFlags, DocumentError> {
+        let mut flags = ServiceFlags::empty();
+        flags.set(ServiceFlags::ONE_PACKET, self.one_packet);
+        for (i, word) in self.scheduler_flags.iter().enumerate() {
+            flags |= ServiceFlags::from_word(word, scheduler).map_err(|_| {
+                refused_flag(word, scheduler).within(format_args!("scheduler-flags[{i}]"))
+            })?;
+        }
+        Ok(flags)
+    }
+}
+
+fn refused_flag(word: &str, scheduler: &SchedulerName) -> DocumentError {
+    let words: Vec<_> = ServiceFlags::words().collect();
+    match words.contains(&word) {
+        true => DocumentError::new(
+            DocumentErrorKind::Conflict,
+            "",
+            format!("{word:?} has no effect with the scheduler {scheduler}"),
+        )
+        .with_hint("leave it out"),
+        false => DocumentError::new(
+            DocumentErrorKind::UnknownName,
+            "",
+            format!("unknown scheduler flag {word:?}"),
+        )
+        .with_hint(format!("the flags are {}", words.join(" "))),
+    }
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, DocumentError> {
+    match text.parse::<IpAddr>() {
+        Ok(ip) => Err(
+            DocumentError::new(DocumentErrorKind::Missing, "address", "port is missing")
+                .with_hint(format!("write {}", SocketAddr::new(ip, 80))),
+        ),
+        Err(_) => parse(text, "address", "ADDRESS:PORT, like \"172.16.5.11:80\""),
+    }
 }
 
 fn protocol(text: &str) -> Result<Protocol, DocumentError> {
@@ -114,76 +227,11 @@ fn protocol(text: &str) -> Result<Protocol, DocumentError> {
         "tcp" => Ok(Protocol::TCP),
         "udp" => Ok(Protocol::UDP),
         "sctp" => Ok(Protocol::SCTP),
-        _ => Err(
-            DocumentError::new("protocol", format!("unknown protocol {text:?}"))
-                .remedy("IPVS balances tcp, udp and sctp"),
-        ),
+        _ => Err(DocumentError::new(
+            DocumentErrorKind::UnknownName,
+            "protocol",
+            format!("unknown protocol {text:?}"),
+        )
+        .with_hint("IPVS balances tcp, udp and sctp")),
     }
-}
-
-/// Refuses a scheduler that the kernel's own tree does not have: the kernel would look for its module
-/// for a while and then say no more than "no such file". Who has another builds the cluster in Rust,
-/// where any name is taken.
-fn scheduler(text: &str) -> Result<SchedulerName, DocumentError> {
-    let known = || SchedulerName::KNOWN.iter().map(SchedulerName::as_str);
-    let name = SchedulerName::new(text).map_err(invalid("scheduler"))?;
-    if SchedulerName::KNOWN.contains(&name) {
-        return Ok(name);
-    }
-    let problem = format!("unknown scheduler {text:?}: Linux has no module ip_vs_{text}");
-    Err(
-        DocumentError::new("scheduler", problem).remedy(match nearest(text, known()) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!(
-                "the schedulers are {}",
-                known().collect::<Vec<_>>().join(" ")
-            ),
-        }),
-    )
-}
-
-fn flags(table: &ServiceTable) -> Result<ServiceFlags, DocumentError> {
-    let mut flags = ServiceFlags::empty();
-    flags.set(ServiceFlags::ONE_PACKET, table.one_packet);
-    for (i, text) in table.scheduler_flags.iter().enumerate() {
-        let flag = flag(text, &table.scheduler);
-        flags |= flag.map_err(|error| error.within(format_args!("scheduler-flags[{i}]")))?;
-    }
-    Ok(flags)
-}
-
-fn flag(text: &str, scheduler: &str) -> Result<ServiceFlags, DocumentError> {
-    match (text, scheduler) {
-        ("sh-fallback", "sh") => Ok(ServiceFlags::SH_FALLBACK),
-        ("sh-port", "sh") => Ok(ServiceFlags::SH_PORT),
-        ("mh-fallback", "mh") => Ok(ServiceFlags::MH_FALLBACK),
-        ("mh-port", "mh") => Ok(ServiceFlags::MH_PORT),
-        ("flag-1", _) => Ok(ServiceFlags::FLAG_1),
-        ("flag-2", _) => Ok(ServiceFlags::FLAG_2),
-        ("flag-3", _) => Ok(ServiceFlags::FLAG_3),
-        ("sh-fallback" | "sh-port" | "mh-fallback" | "mh-port", _) => {
-            let problem = format!("{text:?} means nothing to the scheduler {scheduler:?}");
-            Err(DocumentError::new("", problem).remedy("leave it out"))
-        }
-        _ => Err(
-            DocumentError::new("", format!("unknown scheduler flag {text:?}")).remedy(
-                "the flags are sh-fallback sh-port mh-fallback mh-port flag-1 flag-2 flag-3",
-            ),
-        ),
-    }
-}
-
-fn persistence(table: &PersistenceTable, family: Family) -> Result<Persistence, DocumentError> {
-    let netmask = match table.netmask {
-        Some(length) => {
-            let length = number(length, "persistence.netmask", 1..=family.bits().into())?;
-            Netmask::from_prefix(family, length).map_err(invalid("persistence.netmask"))?
-        }
-        None => Netmask::host(family),
-    };
-    let timeout = number(table.timeout, "persistence.timeout", 0..=MAX_PERSISTENCE)?;
-    Ok(Persistence {
-        timeout: Seconds(timeout),
-        netmask,
-    })
 }

@@ -1,87 +1,103 @@
-//! From `tunnel = { … }` as written to an encapsulation.
+//! `tunnel = { … }`: the encapsulation that the forwarding method `tunnel` uses.
 
-use super::TunnelTable;
-use super::convert::number;
-use crate::cluster::{DocumentError, VirtualService};
-use crate::ipvs::{Encapsulation, Forwarding, TunnelChecksum};
+use std::num::NonZeroU16;
 
-/// What the file says of tunnels, if it does.
-pub(super) fn encapsulation(
-    table: Option<TunnelTable>,
-) -> Result<Option<Encapsulation>, DocumentError> {
-    let convert = |table: TunnelTable| tunnel(&table).map_err(|error| error.within("tunnel"));
-    table.map(convert).transpose()
+use serde::Deserialize;
+
+use super::value::{out_of_range, refuse};
+use crate::cluster::model::{DocumentError, DocumentErrorKind, VirtualService};
+use crate::ipvs::{Encapsulation, TunnelChecksum};
+
+/// Holds `tunnel = { type = "gue", port = 5555, checksum = "full" }` as written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TunnelTable {
+    /// `ipip`, `gue` or `gre`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The UDP port on which real servers receive; required for gue, refused otherwise.
+    #[serde(default)]
+    pub port: Option<i64>,
+    /// `none` (default), `full`, or for gue `remote`.
+    #[serde(default)]
+    pub checksum: Option<String>,
 }
 
-fn tunnel(table: &TunnelTable) -> Result<Encapsulation, DocumentError> {
-    let kind = table.kind.as_str();
-    match kind {
-        "gue" => {
-            let missing = || {
-                DocumentError::new("port", "gue needs the port on which real servers listen")
-                    .remedy("add port = 5555, say")
-            };
-            let port = number::<u16>(table.port.ok_or_else(missing)?, "port", 1..=65535)?;
-            Ok(Encapsulation::Gue {
-                port: port.try_into().map_err(|_| missing())?,
-                checksum: checksum(table)?,
-            })
+impl TunnelTable {
+    pub(super) fn into_encapsulation(self) -> Result<Encapsulation, DocumentError> {
+        match self.kind.as_str() {
+            "gue" => Ok(Encapsulation::Gue {
+                port: self.gue_port()?,
+                checksum: self.checksum()?,
+            }),
+            "gre" => {
+                refuse(self.port.is_some(), "port", "gre has no port")?;
+                Ok(Encapsulation::Gre {
+                    checksum: self.checksum()?,
+                })
+            }
+            "ipip" => {
+                refuse(self.port.is_some(), "port", "ipip has no port")?;
+                refuse(self.checksum.is_some(), "checksum", "ipip has no checksum")?;
+                Ok(Encapsulation::Ipip)
+            }
+            kind => Err(DocumentError::new(
+                DocumentErrorKind::UnknownName,
+                "type",
+                format!("unknown tunnel type {kind:?}"),
+            )
+            .with_hint("the types are ipip, gue and gre")),
         }
-        "gre" => {
-            refuse("port", kind, table.port.is_some())?;
-            Ok(Encapsulation::Gre {
-                checksum: checksum(table)?,
-            })
-        }
-        "ipip" => {
-            refuse("port", kind, table.port.is_some())?;
-            refuse("checksum", kind, table.checksum.is_some())?;
-            Ok(Encapsulation::Ipip)
-        }
-        _ => Err(
-            DocumentError::new("type", format!("unknown tunnel type {kind:?}"))
-                .remedy("the types are ipip, gue and gre"),
-        ),
+    }
+
+    fn gue_port(&self) -> Result<NonZeroU16, DocumentError> {
+        let Some(port) = self.port else {
+            return Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "port",
+                "gue needs the UDP port on which real servers receive",
+            )
+            .with_hint("add port = 5555, for example"));
+        };
+        u16::try_from(port)
+            .ok()
+            .and_then(NonZeroU16::new)
+            .ok_or_else(|| out_of_range(port, "port", &(1..=65535)))
+    }
+
+    fn checksum(&self) -> Result<TunnelChecksum, DocumentError> {
+        let (kind, problem, hint) = match self.checksum.as_deref() {
+            None | Some("none") => return Ok(TunnelChecksum::None),
+            Some("full") => return Ok(TunnelChecksum::Full),
+            Some("remote") if self.kind == "gue" => return Ok(TunnelChecksum::Remote),
+            Some("remote") => (
+                DocumentErrorKind::Conflict,
+                "gre has no remote checksums".to_owned(),
+                "the checksums of gre are none and full",
+            ),
+            Some(text) => (
+                DocumentErrorKind::UnknownName,
+                format!("unknown checksum {text:?}"),
+                "the checksums are none, full, and for gue remote",
+            ),
+        };
+        Err(DocumentError::new(kind, "checksum", problem).with_hint(hint))
     }
 }
 
-fn refuse(key: &str, kind: &str, is_there: bool) -> Result<(), DocumentError> {
-    match is_there {
-        true => Err(DocumentError::new(key, format!("{kind} has no {key}")).remedy("leave it out")),
-        false => Ok(()),
-    }
-}
-
-fn checksum(table: &TunnelTable) -> Result<TunnelChecksum, DocumentError> {
-    let wrong =
-        |problem: String, remedy| Err(DocumentError::new("checksum", problem).remedy(remedy));
-    match table.checksum.as_deref() {
-        None | Some("none") => Ok(TunnelChecksum::None),
-        Some("full") => Ok(TunnelChecksum::Full),
-        Some("remote") if table.kind == "gue" => Ok(TunnelChecksum::Remote),
-        Some("remote") => wrong(
-            "gre has no remote checksums".to_owned(),
-            "it has none and full",
-        ),
-        Some(text) => wrong(
-            format!("unknown checksum {text:?}"),
-            "there are none, full, and for gue remote",
-        ),
-    }
-}
-
-/// A tunnel that nothing goes through is a mistake.
-pub(super) fn is_used(
-    tunnel: Option<Encapsulation>,
-    services: &[VirtualService],
-) -> Result<(), DocumentError> {
-    let mut destinations = services.iter().flat_map(|service| &service.destinations);
-    let used = destinations.any(|it| matches!(it.forwarding, Forwarding::Tunnel(_)));
-    match tunnel {
-        Some(_) if !used => Err(
-            DocumentError::new("tunnel", "nothing is forwarded by tunnel")
-                .remedy("leave it out, or write forwarding = \"tunnel\""),
-        ),
-        _ => Ok(()),
+/// Refuses a tunnel that no destination uses.
+pub(super) fn must_be_used(services: &[VirtualService]) -> Result<(), DocumentError> {
+    let is_used = services
+        .iter()
+        .flat_map(|service| &service.destinations)
+        .any(|destination| destination.forwarding.is_tunnel());
+    match is_used {
+        true => Ok(()),
+        false => Err(DocumentError::new(
+            DocumentErrorKind::Unused,
+            "tunnel",
+            "no destination is reached by tunnel",
+        )
+        .with_hint("leave it out, or write forwarding = \"tunnel\"")),
     }
 }

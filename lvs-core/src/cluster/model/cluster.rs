@@ -9,7 +9,6 @@ use super::error::DocumentError;
 use super::name::{ClusterName, NodeName};
 use super::real_server::RealServer;
 use super::sync::Sync;
-use super::validate;
 use super::virtual_service::VirtualService;
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
@@ -67,7 +66,7 @@ impl Cluster {
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
     ) -> Result<Self, DocumentError> {
-        Self::checked(name, vec![director], real_servers, services)
+        Self::validated(name, vec![director], real_servers, services)
     }
 
     /// Creates a cluster with two directors, of which one takes over from the other, and validates it.
@@ -109,11 +108,11 @@ impl Cluster {
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
     ) -> Result<Self, DocumentError> {
-        Self::checked(name, directors.into(), real_servers, services)
+        Self::validated(name, directors.into(), real_servers, services)
     }
 
     /// Creates a cluster with one director or two and validates it.
-    pub(in crate::cluster) fn checked(
+    pub(in crate::cluster) fn validated(
         name: ClusterName,
         directors: Vec<Director>,
         real_servers: Vec<RealServer>,
@@ -129,7 +128,7 @@ impl Cluster {
             sync: None,
             clock: Clock::default(),
         };
-        validate::cluster(&cluster)?;
+        cluster.validate()?;
         Ok(cluster)
     }
 
@@ -150,7 +149,7 @@ impl Cluster {
         ipvs_sysctls: BTreeMap<SysctlKey, String>,
     ) -> Result<Self, DocumentError> {
         self.ipvs_sysctls = ipvs_sysctls;
-        validate::ipvs_sysctls(&self)?;
+        self.validate_ipvs_sysctls()?;
         Ok(self)
     }
 
@@ -160,9 +159,10 @@ impl Cluster {
     /// The group is not a multicast address, the payload is shorter than [`Sync::SHORTEST`], or a destination
     /// is of another family than its service, beside which the kernel synchronises nothing.
     pub fn with_sync(mut self, sync: Sync) -> Result<Self, DocumentError> {
-        validate::sync(&self, &sync).map_err(|error| error.within("sync"))?;
+        self.validate_sync(&sync)
+            .map_err(|error| error.within("sync"))?;
         self.sync = Some(sync);
-        validate::ipvs_sysctls(&self)?;
+        self.validate_ipvs_sysctls()?;
         Ok(self)
     }
 

@@ -1,23 +1,52 @@
-//! What can be wrong with a cluster on paper.
+//! The error of a cluster that is not valid: its kind, its place, the problem and a hint.
 
 use std::fmt;
 
 use crate::error::InvalidValue;
 
-/// A cluster that makes no sense, refused before any machine was looked at.
+/// Reports a cluster or a cluster file that was refused before any node was read.
 ///
-/// It names the place by its path in the file (`services[0].destinations[1].weight`, counted from 0),
-/// which is the same path for a [`Cluster`](super::Cluster) built in plain Rust; what is wrong; and
+/// It names the place by its path in the file (`services[0].destinations[1].weight`, counted from 0), which is
+/// the same path for a [`Cluster`](crate::Cluster) built in plain Rust; the problem; and in most cases a hint
 /// what to write instead. Read from TOML it also has a [`position`](Self::position).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentError {
+    kind: DocumentErrorKind,
     path: String,
     problem: String,
-    remedy: Option<String>,
+    hint: Option<String>,
     position: Option<Position>,
 }
 
-/// A place in a text.
+/// Says what kind of mistake a [`DocumentError`] reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DocumentErrorKind {
+    /// The text cannot be read at all: it is not TOML, it is empty, or it is too long.
+    Syntax,
+    /// A key does not exist.
+    UnknownKey,
+    /// A key, an entry or a part of a value is missing.
+    Missing,
+    /// A value is of another type, such as text in place of a number.
+    WrongType,
+    /// A value does not have the form that its key needs, or cannot be used there by itself.
+    InvalidValue,
+    /// A word or name is not one of those that can be used there.
+    UnknownName,
+    /// A number is too small or too large.
+    OutOfRange,
+    /// A value contradicts another one, or has no meaning beside it.
+    Conflict,
+    /// A name, an address, a service or a destination occurs twice.
+    Duplicate,
+    /// An address cannot be reached: no interface carries it, or it is on no connected network.
+    Unreachable,
+    /// A value has no effect because nothing uses it.
+    Unused,
+}
+
+/// Holds a place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line, from 1.
@@ -33,21 +62,27 @@ impl fmt::Display for Position {
 }
 
 impl DocumentError {
-    pub(in crate::cluster) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(in crate::cluster) fn new(
+        kind: DocumentErrorKind,
+        path: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
         Self {
+            kind,
             path: path.into(),
             problem: problem.into(),
-            remedy: None,
+            hint: None,
             position: None,
         }
     }
 
-    pub(in crate::cluster) fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    /// Adds what to write instead.
+    pub(in crate::cluster) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
-    /// Puts the path below another: `weight` in `services[0]` is `services[0].weight`.
+    /// Puts the path below another: `weight` within `services[0]` is `services[0].weight`.
     pub(in crate::cluster) fn within(mut self, parent: impl fmt::Display) -> Self {
         self.path = if self.path.is_empty() {
             parent.to_string()
@@ -57,31 +92,38 @@ impl DocumentError {
         self
     }
 
+    /// Adds the place in the text.
     #[cfg(feature = "toml")]
-    pub(in crate::cluster) fn at(mut self, position: Option<Position>) -> Self {
-        self.position = position;
+    pub(in crate::cluster) fn at(mut self, position: Position) -> Self {
+        self.position = Some(position);
         self
     }
 
-    /// The place in the document: `services[0].destinations[1].weight`; empty for the whole of it.
+    /// Returns the kind of mistake.
+    #[must_use]
+    pub fn kind(&self) -> DocumentErrorKind {
+        self.kind
+    }
+
+    /// Returns the place in the document, `services[0].destinations[1].weight`; empty for the whole document.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong there.
+    /// Returns what is wrong there.
     #[must_use]
     pub fn problem(&self) -> &str {
         &self.problem
     }
 
-    /// What to write instead.
+    /// Returns what to write instead, where that is known.
     #[must_use]
-    pub fn advice(&self) -> Option<&str> {
-        self.remedy.as_deref()
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
-    /// The place in the text, where it came from a text.
+    /// Returns the place in the text, where the document was read from a text.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.position
@@ -89,15 +131,14 @@ impl DocumentError {
 }
 
 impl fmt::Display for DocumentError {
-    /// Without the position: who has read the file puts its name and the position before.
+    /// Writes path, problem and hint in one line, without the position: the program that read the file puts
+    /// the file's name and the position in front.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
         f.write_str(&self.problem)?;
-        self.remedy
-            .iter()
-            .try_for_each(|remedy| write!(f, "; {remedy}"))
+        self.hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
     }
 }
 
@@ -105,11 +146,11 @@ impl std::error::Error for DocumentError {}
 
 impl From<InvalidValue> for DocumentError {
     fn from(value: InvalidValue) -> Self {
-        Self::new("", value.to_string())
+        Self::new(DocumentErrorKind::InvalidValue, "", value.to_string())
     }
 }
 
-/// A refusal of the value of one key.
+/// Returns a conversion of refused values into errors at the path of one key.
 pub(in crate::cluster) fn invalid(key: &str) -> impl Fn(InvalidValue) -> DocumentError + '_ {
     move |value| DocumentError::from(value).within(key)
 }

@@ -20,7 +20,7 @@ pub use clock::Clock;
 pub use cluster::Cluster;
 pub use director::Director;
 pub(in crate::cluster) use error::invalid;
-pub use error::{DocumentError, Position};
+pub use error::{DocumentError, DocumentErrorKind, Position};
 pub use name::{ClusterName, NodeName};
 pub use node_kind::NodeKind;
 pub use packet_match::Match;

@@ -19,7 +19,7 @@ pub struct RealServer {
     pub gateway: Option<IpAddr>,
     /// The weight of its destinations, unless a service sets another.
     pub weight: Weight,
-    /// Whether it gets no new connections: weight 0 in every service, whatever weight is set elsewhere.
+    /// Whether it gets no new connections: weight 0 in every service, which precedes any weight set elsewhere.
     pub drain: bool,
 }
 

@@ -28,7 +28,7 @@ impl Cluster {
             None => self.local_ip(&destination.real_server, family),
         };
         let family = service.service.id.family();
-        let is_tunnelled = matches!(destination.forwarding, Forwarding::Tunnel(_));
+        let is_tunnelled = destination.forwarding.is_tunnel();
         address(family).or_else(|| is_tunnelled.then(|| address(family.other())).flatten())
     }
 

@@ -1,4 +1,4 @@
-//! Looking at a machine.
+//! Reading a node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,15 +8,15 @@ use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Daemon, ServiceEntry};
-use crate::net::{Address, Listener, Route, Tunnel};
+use crate::net::{Address, GueListener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
 const BY_KERNEL: u8 = 2;
 
 impl Observed {
-    /// Looks at what a plan can need, and changes nothing: ip_vs is not asked where it is not loaded,
-    /// because asking would load it.
+    /// Reads what a plan can need, and changes nothing: ip_vs is not asked where it is not loaded, because
+    /// asking would load it.
     ///
     /// # Errors
     /// Something could not be read; with IPVS in the scope that needs `CAP_NET_ADMIN` where ip_vs is
@@ -48,14 +48,14 @@ fn tunnels(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Tunnel>> {
     Ok(host.net().tunnels()?.into_iter().collect())
 }
 
-fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Listener>> {
+fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<GueListener>> {
     if !scope.reads_listeners() {
         return Ok(BTreeSet::new());
     }
     Ok(host.fou()?.listeners()?.into_iter().collect())
 }
 
-/// Without those that every interface gets by itself.
+/// Without the addresses that every interface gets by itself.
 fn addresses(host: &mut Host) -> Result<Vec<Address>> {
     let mut addresses = host.net().addresses()?;
     addresses.retain(|address| match address.id.network.addr() {
@@ -71,7 +71,7 @@ fn routes(host: &mut Host) -> Result<Vec<Route>> {
     Ok(routes)
 }
 
-/// A switch that does not exist is left out.
+/// A sysctl that does not exist is left out.
 fn sysctls(
     sysctl: &Sysctl,
     keys: impl IntoIterator<Item = SysctlKey>,
@@ -103,9 +103,9 @@ fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
         return Ok(IpvsState::NotLoaded);
     }
     let ipvs = host.ipvs()?;
-    let services = ipvs.snapshot()?.into_iter();
+    let services = ipvs.snapshot()?;
     Ok(IpvsState::Loaded {
-        services: services.map(ServiceEntry::from).collect(),
+        services: services.into_iter().map(ServiceEntry::from).collect(),
         timeouts: ipvs.timeouts()?,
     })
 }

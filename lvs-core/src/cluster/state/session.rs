@@ -1,19 +1,31 @@
-//! The verbs that change something and remember it.
+//! The verbs that change a node and record it.
 
-use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{StateDir, confirmation, file};
+use super::{Confirmation, StateDir, file};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
-/// A state directory that is locked: nobody else changes anything until this is dropped.
+/// Is a locked state directory: no other process changes anything until it is dropped.
+///
+/// ```
+/// use lvs_core::cluster::StateDir;
+///
+/// let directory = std::env::temp_dir().join(format!("lvs-core-{}", std::process::id()));
+/// let state = StateDir::at(&directory);
+/// let session = state.lock("apply")?;
+/// assert!(state.records()?.is_empty(), "no cluster has been applied");
+/// assert!(state.confirm().is_err(), "no change waits for a confirmation");
+/// drop(session);
+/// # std::fs::remove_dir_all(directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Session {
     pub(in crate::cluster) state: StateDir,
@@ -32,27 +44,27 @@ impl Session {
         }
     }
 
-    /// Takes everything back as soon as the flag is raised, between two phases: for a handler of
-    /// signals, or another thread. What is taken back is taken back to the end.
+    /// Rolls everything back as soon as the flag is raised, between two phases: for a signal handler, or
+    /// another thread. A rollback itself is not stopped.
     #[must_use]
     pub fn stop_by(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop = flag;
         self
     }
 
-    /// Takes everything back unless [`StateDir::confirm`] is called in time, by whatever process.
+    /// Rolls everything back unless [`StateDir::confirm`] is called in time, by any process.
     #[must_use]
     pub const fn confirm_within(mut self, time: Duration) -> Self {
         self.confirm_within = Some(time);
         self
     }
 
-    /// Makes a machine look as it must, as [`DesiredState::apply`] does, and remembers: how everything was
-    /// found, before anything is changed; what was made. What was made before and is no longer in the
-    /// file is taken away.
+    /// Applies the desired state to a node as [`DesiredState::apply`] does, and records the original
+    /// configuration before the first change, and what was changed. What was made before and is no longer in
+    /// the file is cleaned up.
     ///
     /// # Errors
-    /// What failed, and what stands now: see [`ApplyError`].
+    /// What failed, and how that left the node: see [`ApplyError`].
     pub fn apply(
         &mut self,
         node: &DesiredState,
@@ -67,31 +79,33 @@ impl Session {
             plan.refusals.extend(claims.iter().cloned());
             plan
         };
-        let written = RefCell::new(None);
-        let remember = |observed: &Observed, plan: &Plan| {
-            if !plan.refusals.is_empty() {
-                return self.write(&record, &record.refused(node, plan));
-            }
-            let before = record.before_applying(node, observed, plan);
-            self.write(&record, &before)?;
-            let after = record.after_applying(node, observed, plan);
-            written.replace(Some((before, after)));
-            Ok(())
-        };
         let scope = Scope::recorded(node, &record);
-        let done = self.run(scope, &plan, &remember, Some(node), host, events);
+        let mut records = None;
+        let done = self.job(scope, &plan, Some(node)).run(
+            |observed, plan| {
+                if !plan.refusals.is_empty() {
+                    return self.write(&record, &record.refused(node, plan));
+                }
+                let before = record.before_applying(node, observed, plan);
+                self.write(&record, &before)?;
+                records = Some((before, record.after_applying(node, observed, plan)));
+                Ok(())
+            },
+            host,
+            events,
+        );
         self.settle(&record, &done);
-        if let (Ok(_), Some((before, after))) = (&done, written.take()) {
+        if let (Ok(_), Some((before, after))) = (&done, records) {
             self.write_late(&before, &after, events);
         }
         done
     }
 
-    /// Takes the cluster off a machine: everything as it was found, except what somebody has changed
-    /// since. See [`Plan::removal_with_record`].
+    /// Removes the cluster from a node: restores the original configuration, except what was modified since.
+    /// See [`Plan::removal_with_record`].
     ///
     /// # Errors
-    /// What failed, and what stands now: see [`ApplyError`].
+    /// What failed, and how that left the node: see [`ApplyError`].
     pub fn remove(
         &mut self,
         node: &DesiredState,
@@ -101,46 +115,43 @@ impl Session {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
         let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
         let scope = Scope::recorded(node, &record);
-        let remember = |_: &Observed, plan: &Plan| {
-            if !plan.is_empty() {
-                // Already known is all that matters: a full disk is no reason to stay.
-                let _ = self.write(&record, &record.before_removal());
-            }
-            Ok(())
-        };
-        let done = self.run(scope, &plan, &remember, None, host, events);
+        let done = self.job(scope, &plan, None).run(
+            |_, plan| {
+                if !plan.is_empty() {
+                    // The record knows everything already: a full disk does not prevent a removal.
+                    let _ = self.write(&record, &record.before_removal());
+                }
+                Ok(())
+            },
+            host,
+            events,
+        );
         self.settle(&record, &done);
         let done = done?;
         self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)
     }
 
-    pub(in crate::cluster) fn run(
-        &self,
+    /// A change that this session can stop and have confirmed.
+    pub(in crate::cluster) fn job<'a>(
+        &'a self,
         scope: Scope,
-        plan: &dyn Fn(&Observed) -> Plan,
-        remember: &dyn Fn(&Observed, &Plan) -> Result<()>,
-        announced: Option<&DesiredState>,
-        host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Plan, ApplyError> {
-        let is_stopped = || self.stop.load(Ordering::Relaxed);
-        let time = self.confirm_within.unwrap_or_default();
-        let wait = |ready: &mut dyn FnMut()| {
-            confirmation::wait(self.state.directory(), time, &is_stopped, ready)
-        };
-        let job = Job {
+        plan: &'a dyn Fn(&Observed) -> Plan,
+        announced: Option<&'a DesiredState>,
+    ) -> Job<'a> {
+        let directory = self.state.directory();
+        Job {
             scope,
             plan,
-            remember,
-            is_stopped: &is_stopped,
             announced,
-            confirmation: self.confirm_within.map(|time| (time, &wait as _)),
-        };
-        job.run(host, events)
+            stop: &self.stop,
+            confirmation: self
+                .confirm_within
+                .map(|within| Confirmation::new(directory, within)),
+        }
     }
 
-    /// Nothing is written where nothing is new.
+    /// Writes a record that has changed.
     pub(in crate::cluster) fn write(&self, old: &Record, new: &Record) -> Result<()> {
         if old == new {
             return Ok(());
@@ -148,15 +159,15 @@ impl Session {
         file::write(&self.state.path(new.cluster(), new.node()), new)
     }
 
-    /// When all is done there is no way back: what the record says of things that are gone does no harm.
+    /// When all is done, it is not rolled back any more: that the record names deleted objects does no harm.
     fn write_late(&self, old: &Record, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
         if let Err(error) = self.write(old, new) {
             events(Event::Unrecorded(&error));
         }
     }
 
-    /// Where all was taken back the record is what it was, too. If that cannot be written, it names
-    /// things that were never made, which does no harm.
+    /// Where everything was rolled back, the record is, too. If that cannot be written, it names objects that
+    /// were never made, which does no harm.
     pub(in crate::cluster) fn settle(&self, old: &Record, done: &Result<Plan, ApplyError>) {
         if done.is_ok() || done.as_ref().is_err_and(|error| !error.is_clean()) {
             return;

@@ -1,15 +1,14 @@
-//! One command that a person has just typed.
+//! One command that was typed by itself, which is read more strictly than a line of a text.
 
-use super::error::{Parsed, Problem, RuleError};
+use super::error::{Parsed, Problem, RuleError, RuleErrorKind};
 use super::line::Line;
 use super::option::Verb;
-use super::print::{write_destination, write_service};
-use super::{destination, parse, service};
+use super::write::{Form, LineWriter};
 use crate::ipvs::{Command, Configuration};
 
-/// The command that these words are, in the options of ipvsadm(8).
+/// Returns the command that these words stand for, in the options of ipvsadm(8).
 ///
-/// Unlike in a text, what ipvsadm silently changes or ignores is an error: nobody depends on it yet.
+/// Unlike in a text, what ipvsadm would silently ignore or change is an error.
 ///
 /// ```
 /// use lvs_core::ipvs::{Command, ipvsadm};
@@ -19,16 +18,17 @@ use crate::ipvs::{Command, Configuration};
 /// ```
 ///
 /// # Errors
-/// What cannot be read; its line is 0.
+/// Words that cannot be read; the line of the error is 0.
 pub fn single<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Command, RuleError> {
     Line::from_words(words.into_iter())
-        .and_then(strict)
+        .and_then(Line::strict)
         .map_err(|problem| RuleError::new(0, problem))
 }
 
-/// As [`single`], but `-E` and `-e` keep what they do not name, where ipvsadm sets its defaults.
+/// Returns the command as [`single`] does, but with `-E` and `-e` everything that is not named is kept,
+/// whereas ipvsadm would reset it to its defaults.
 ///
-/// `--no-persistent`, `--no-pe`, `--no-ops` and `--no-sched-flags` take away what a service has.
+/// `--no-persistent`, `--no-pe`, `--no-ops` and `--no-sched-flags` remove what a service has.
 ///
 /// ```
 /// use lvs_core::ipvs::{Command, ipvsadm::{self, Rules}};
@@ -40,57 +40,61 @@ pub fn single<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Command, R
 /// ```
 ///
 /// # Errors
-/// As [`single`], and if what is to be edited is not in `current`.
+/// As [`single`], and if the object to edit is not in `current`.
 pub fn edit<'a>(
     words: impl IntoIterator<Item = &'a str>,
     current: &Configuration,
 ) -> Result<Command, RuleError> {
     Line::from_words(words.into_iter())
-        .and_then(|line| merged(line, current))
+        .and_then(|line| line.merged(current))
         .map_err(|problem| RuleError::new(0, problem))
 }
 
-fn strict(line: Line<'_>) -> Parsed<Command> {
-    let word = line.command.word;
-    let mut notes = Vec::new();
-    let command = parse::command(line, &mut notes)?;
-    match notes.into_iter().next() {
-        Some(note) => Err(Problem::new(word, format!("is refused: {note}"))),
-        None => Ok(command),
+impl Line<'_> {
+    /// Parses the command, and refuses what ipvsadm would silently ignore or change.
+    fn strict(mut self) -> Parsed<Command> {
+        let command = self.parse()?;
+        match self.notes.first() {
+            Some(note) => Err(Problem::new(
+                RuleErrorKind::Ignored,
+                self.command.word,
+                format!("is refused: {note}"),
+            )),
+            None => Ok(command),
+        }
     }
-}
 
-fn merged(line: Line<'_>, current: &Configuration) -> Parsed<Command> {
-    let text = standing(&line, current)?;
-    let mut line = line;
-    if let Some(standing) = Line::split(&text)? {
-        line.keep(standing);
+    /// Parses the command after adding what it does not name.
+    fn merged(self, current: &Configuration) -> Parsed<Command> {
+        let text = self.current_line(current)?.unwrap_or_default();
+        let mut line = self;
+        if let Some(current) = Line::split(&text)? {
+            line.keep(current);
+        }
+        line.strict()
     }
-    strict(line)
-}
 
-/// What is to be edited, as the line that would add it; empty if nothing is.
-fn standing(line: &Line<'_>, current: &Configuration) -> Parsed<String> {
-    let mut text = String::new();
-    if !matches!(line.verb, Verb::EditService | Verb::EditDestination) {
-        return Ok(text);
+    /// Returns the line that would add what is to be edited; `None` if nothing is.
+    fn current_line(&self, current: &Configuration) -> Parsed<Option<String>> {
+        if !matches!(self.verb, Verb::EditService | Verb::EditDestination) {
+            return Ok(None);
+        }
+        let mut line = self.clone();
+        let id = line.service_id()?;
+        let entry = current
+            .service(&id)
+            .ok_or_else(|| Problem::not_found(format!("service {id}")))?;
+        if line.verb == Verb::EditService {
+            let line = LineWriter::new(Form::Lossless, "-A").service(&entry.service);
+            return Ok(Some(line));
+        }
+        let wanted = line.destination_id(&id)?;
+        let destination = entry
+            .destination(&wanted)
+            .ok_or_else(|| Problem::not_found(format!("destination {wanted} of {id}")))?;
+        let line = LineWriter::new(Form::Lossless, "-a").destination(&id, destination);
+        Ok(Some(line))
     }
-    let mut line = line.clone();
-    let id = service::needed_id(&mut line)?;
-    let entry = current
-        .service(&id)
-        .ok_or_else(|| Problem::missing(format!("service {id}")))?;
-    // Writing to a string cannot fail.
-    if line.verb == Verb::EditService {
-        let _ = write_service(&mut text, &entry.service);
-        return Ok(text);
-    }
-    let wanted = destination::id(&mut line, &id)?;
-    let mut destinations = entry.destinations.iter();
-    let found = destinations.find(|destination| destination.id == wanted);
-    let found = found.ok_or_else(|| Problem::missing(format!("destination {wanted} of {id}")))?;
-    let _ = write_destination(&mut text, &id, found);
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_held_to_more() {
+    fn a_typed_command_is_read_more_strictly() {
         let now = Rules::parse(NOW).unwrap().configuration().unwrap();
         for (words, expected) in [
             (

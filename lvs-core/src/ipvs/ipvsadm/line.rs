@@ -1,25 +1,44 @@
-//! One line, split into the options it consists of.
+//! One line, split into its options.
 
 use super::error::{Parsed, Problem};
-use super::option::{Name, Spec, Takes, Verb};
+use super::option::{Argument, OptionName, OptionSpec, Verb};
 
-/// An option as it was given.
+/// Is an option as it was given.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Given<'a> {
     /// The word that it was, or was part of: `-gw5`.
     pub(super) word: &'a str,
-    pub(super) name: Name,
+    pub(super) name: OptionName,
     pub(super) value: Option<&'a str>,
 }
 
 impl<'a> Given<'a> {
-    /// The value, empty where an optional one was left out.
+    fn new(word: &'a str, spec: OptionSpec, value: Option<&'a str>) -> Parsed<Self> {
+        match (spec.argument, value) {
+            (Argument::None, Some(_)) => Err(Problem::conflict(word, "takes no value")),
+            (Argument::Required, None) => Err(Problem::missing(word, "has no value")),
+            _ => Ok(Self {
+                word,
+                name: spec.name,
+                value,
+            }),
+        }
+    }
+
+    /// Returns the value, empty if an optional one was omitted.
     pub(super) fn text(&self) -> &'a str {
         self.value.unwrap_or_default()
     }
+
+    const fn verb(&self) -> Option<Verb> {
+        match self.name {
+            OptionName::Command(verb) => Some(verb),
+            _ => None,
+        }
+    }
 }
 
-/// The options of a line that nobody has asked for yet.
+/// Holds the options of a line that have not been read yet.
 #[derive(Clone, Debug)]
 pub(super) struct Line<'a> {
     pub(super) command: Given<'a>,
@@ -27,23 +46,25 @@ pub(super) struct Line<'a> {
     options: Vec<Given<'a>>,
     /// Words that belong to no option.
     loose: Vec<&'a str>,
+    /// What ipvsadm would silently ignore or change.
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Line<'a> {
-    /// Splits a line; `None` if nothing is on it but a comment.
+    /// Splits a line; returns `None` if it is empty except for a comment.
     pub(super) fn split(text: &'a str) -> Parsed<Option<Self>> {
-        let words = text
+        let mut words = text
             .split_ascii_whitespace()
             .take_while(|word| !word.starts_with('#'))
-            .skip_while(|word| *word == "ipvsadm");
-        let mut words = words.peekable();
+            .skip_while(|word| *word == "ipvsadm")
+            .peekable();
         match words.peek() {
             None => Ok(None),
             Some(_) => Self::from_words(words).map(Some),
         }
     }
 
-    /// The options that these words are.
+    /// Splits words.
     pub(super) fn from_words(words: impl Iterator<Item = &'a str>) -> Parsed<Self> {
         let mut words = words.peekable();
         let mut options = Vec::new();
@@ -52,7 +73,7 @@ impl<'a> Line<'a> {
             match word.strip_prefix('-') {
                 Some("-") => loose.extend(words.by_ref()),
                 Some(letters) if !letters.is_empty() => {
-                    let mut next = |takes| next_value(&mut words, takes);
+                    let mut next = |argument| next_value(&mut words, argument);
                     match letters.strip_prefix('-') {
                         Some(long) => options.push(long_option(word, long, &mut next)?),
                         None => short_options(word, letters, &mut next, &mut options)?,
@@ -61,161 +82,152 @@ impl<'a> Line<'a> {
                 _ => loose.push(word),
             }
         }
-        Self::find_command(options, loose)
+        Self::new(options, loose)
     }
 
-    fn find_command(mut options: Vec<Given<'a>>, loose: Vec<&'a str>) -> Parsed<Self> {
-        let found = options.iter().position(|given| verb(given).is_some());
-        let Some(place) = found else {
+    /// Finds the command among the options.
+    fn new(mut options: Vec<Given<'a>>, loose: Vec<&'a str>) -> Parsed<Self> {
+        let found = options
+            .iter()
+            .enumerate()
+            .find_map(|(place, given)| Some((place, given.verb()?)));
+        let Some((place, verb)) = found else {
             let word = options.first().map(|given| given.word);
             let word = word.or_else(|| loose.first().copied()).unwrap_or_default();
-            return Err(Problem::new(word, "belongs to no command")
-                .remedy("begin the line with -A, -E, -D, -a, -e, -d, -C, -Z, --set or a daemon"));
+            return Err(Problem::command(word, "belongs to no command")
+                .hint("begin the line with -A, -E, -D, -a, -e, -d, -C, -Z, --set or a daemon"));
         };
         let command = options.remove(place);
-        let verb = verb(&command).unwrap_or(Verb::NotAChange);
-        if let Some(second) = options
-            .iter()
-            .find(|given| matches!(given.name, Name::Command(_)))
-        {
-            return Err(Problem::new(second.word, "is a second command on one line")
-                .remedy("put it on a line of its own"));
+        if let Some(second) = options.iter().find(|given| given.verb().is_some()) {
+            return Err(
+                Problem::command(second.word, "is a second command on one line")
+                    .hint("put it on a line of its own"),
+            );
         }
         Ok(Self {
             command,
             verb,
             options,
             loose,
+            notes: Vec::new(),
         })
     }
 
-    /// Adds what an edit does not name, as it stands.
-    pub(super) fn keep(&mut self, standing: Self) {
-        let mut kept = standing.options;
+    /// Adds those options of the current configuration that an edit does not name.
+    pub(super) fn keep(&mut self, current: Self) {
+        let mut kept = current.options;
         kept.retain(|old| !self.options.iter().any(|new| new.name.replaces(old.name)));
         self.options.extend(kept);
         self.options
-            .retain(|given| !matches!(given.name, Name::Without(_)));
+            .retain(|given| !matches!(given.name, OptionName::Without(_)));
     }
 
-    /// Takes out the option that `wanted` recognises.
-    pub(super) fn take(&mut self, wanted: impl Fn(Name) -> bool) -> Parsed<Option<Given<'a>>> {
+    /// Removes the option that `wanted` accepts, and returns it.
+    pub(super) fn take(
+        &mut self,
+        wanted: impl Fn(OptionName) -> bool,
+    ) -> Parsed<Option<Given<'a>>> {
         let Some(place) = self.options.iter().position(|given| wanted(given.name)) else {
             return Ok(None);
         };
         let given = self.options.remove(place);
         match self.options.iter().find(|other| wanted(other.name)) {
-            Some(second) => Err(Problem::new(
+            Some(second) => Err(Problem::conflict(
                 second.word,
-                format!("says a second time what {:?} said", given.word),
+                format!("cannot be combined with {:?}", given.word),
             )),
             None => Ok(Some(given)),
         }
     }
 
-    /// Takes out an option that has one name.
-    pub(super) fn take_one(&mut self, name: Name) -> Parsed<Option<Given<'a>>> {
+    /// Removes the option of one name, and returns it.
+    pub(super) fn take_one(&mut self, name: OptionName) -> Parsed<Option<Given<'a>>> {
         self.take(|other| other == name)
     }
 
-    /// Takes out exactly `N` loose words.
-    pub(super) fn loose<const N: usize>(&mut self) -> Option<[&'a str; N]> {
+    /// Removes exactly `N` loose words, and returns them.
+    pub(super) fn take_loose<const N: usize>(&mut self) -> Option<[&'a str; N]> {
         let words = <[&str; N]>::try_from(self.loose.as_slice()).ok()?;
         self.loose.clear();
         Some(words)
     }
 
-    /// Refuses what nobody has asked for.
+    /// Refuses options and words that have not been read.
     pub(super) fn finish(&self) -> Parsed<()> {
         if let Some(given) = self.options.first() {
             let reason = format!("does not go with {:?}", self.command.word);
-            return Err(Problem::new(given.word, reason));
+            return Err(Problem::conflict(given.word, reason));
         }
         match self.loose.first() {
             None => Ok(()),
-            Some(word) if *word == "(null)" => Err(Problem::new(*word, "is no forwarding method")
-                .remedy(
+            Some(word) if *word == "(null)" => {
+                Err(Problem::unknown(word, "is not a forwarding method").hint(
                     "ipvsadm prints this for a method that it does not know; use \"lvsctl save\"",
-                )),
-            Some(word) => Err(Problem::new(*word, "belongs to no option")),
+                ))
+            }
+            Some(word) => Err(Problem::unknown(word, "belongs to no option")),
         }
     }
 }
 
-fn verb(given: &Given<'_>) -> Option<Verb> {
-    match given.name {
-        Name::Command(verb) => Some(verb),
-        _ => None,
-    }
-}
-
-/// The next word as the value of an option that was not joined with one.
+/// Returns the next word if it is the value of an option that was not joined with one.
 fn next_value<'a>(
     words: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>,
-    takes: Takes,
+    argument: Argument,
 ) -> Option<&'a str> {
-    match takes {
-        Takes::Nothing => None,
-        Takes::Value => words.next(),
-        Takes::Perhaps => words.next_if(|word| !word.starts_with('-')),
+    match argument {
+        Argument::None => None,
+        Argument::Required => words.next(),
+        Argument::Optional => words.next_if(|word| !word.starts_with('-')),
     }
 }
 
-/// `--weight 5` or `--weight=5`.
+/// Parses `--weight 5` or `--weight=5`.
 fn long_option<'a>(
     word: &'a str,
     long: &'a str,
-    next: &mut impl FnMut(Takes) -> Option<&'a str>,
+    next: &mut impl FnMut(Argument) -> Option<&'a str>,
 ) -> Parsed<Given<'a>> {
     let (name, joined) = match long.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (long, None),
     };
-    let spec = Spec::long(name).ok_or_else(|| unknown(word))?;
-    given(word, spec, joined.or_else(|| next(spec.takes)))
+    let spec = OptionSpec::long(name).ok_or_else(|| unknown_option(word))?;
+    Given::new(word, spec, joined.or_else(|| next(spec.argument)))
 }
 
-/// `-w 5`, `-w5`, `-w=5`, and letters in a row: `-gw5`.
+/// Parses `-w 5`, `-w5`, `-w=5`, and letters in a row: `-gw5`.
 fn short_options<'a>(
     word: &'a str,
     mut letters: &'a str,
-    next: &mut impl FnMut(Takes) -> Option<&'a str>,
+    next: &mut impl FnMut(Argument) -> Option<&'a str>,
     options: &mut Vec<Given<'a>>,
 ) -> Parsed<()> {
     while let Some(letter) = letters.chars().next() {
-        let spec = Spec::short(letter).ok_or_else(|| unknown(word))?;
+        let spec = OptionSpec::short(letter).ok_or_else(|| unknown_option(word))?;
         let (_, rest) = letters.split_at(letter.len_utf8());
         letters = rest;
         let joined = match rest.strip_prefix('=') {
             Some(value) => Some(value),
-            None => (spec.takes != Takes::Nothing && !rest.is_empty()).then_some(rest),
+            None => (spec.argument != Argument::None && !rest.is_empty()).then_some(rest),
         };
         if joined.is_some() {
             letters = "";
         }
-        options.push(given(word, spec, joined.or_else(|| next(spec.takes)))?);
+        options.push(Given::new(
+            word,
+            spec,
+            joined.or_else(|| next(spec.argument)),
+        )?);
     }
     Ok(())
 }
 
-fn given<'a>(word: &'a str, spec: Spec, value: Option<&'a str>) -> Parsed<Given<'a>> {
-    match (spec.takes, value) {
-        (Takes::Nothing, Some(_)) => Err(Problem::new(word, "takes no value")),
-        (Takes::Value, None) => Err(Problem::new(word, "has no value")),
-        _ => Ok(Given {
-            word,
-            name: spec.name,
-            value,
-        }),
+fn unknown_option(word: &str) -> Problem {
+    let problem = Problem::unknown(word, "is not an option of ipvsadm");
+    match word {
+        "--xxx-service" => problem
+            .hint("ipvsadm prints this for a protocol that it does not know; use \"lvsctl save\""),
+        _ => problem,
     }
-}
-
-fn unknown(word: &str) -> Problem {
-    let problem = Problem::new(word, "is no option of ipvsadm");
-    if word == "--xxx-service" {
-        return problem.remedy(
-            "ipvsadm prints this for a protocol that it does not know; use \"lvsctl save\"",
-        );
-    }
-    problem
 }

@@ -1,9 +1,9 @@
 //! The text format of `ipvsadm --save` and `--restore`, read and written without ipvsadm.
 //!
-//! [`Rules::parse`] reads every line that ipvsadm(8) 1.31 writes or takes: short and long options,
+//! [`Rules::parse`] reads every line that ipvsadm(8) 1.31 writes or accepts: short and long options,
 //! joined (`-w5`, `-w=5`, `--weight=5`) or not, in any order, with or without the word `ipvsadm` in
-//! front, and also comments that begin with `#`. Host names and service names are refused, for what
-//! they mean is not in the text: write addresses and ports as numbers (`ipvsadm -Sn`).
+//! front, and also comments that begin with `#`. Host names and service names are refused, because their
+//! meaning is not in the text: write addresses and ports as numbers (`ipvsadm -Sn`).
 //!
 //! ```
 //! use lvs_core::ipvs::ipvsadm::{self, Rules};
@@ -21,34 +21,34 @@
 //! # Ok::<(), ipvsadm::RuleError>(())
 //! ```
 //!
-//! # What is left out means what it means to ipvsadm
+//! # Omitted options have the meaning that they have for ipvsadm
 //!
-//! | left out | means |
+//! | omitted | means |
 //! |---|---|
 //! | `-s` | `wlc` |
 //! | the timeout of `-p` | 360 seconds |
-//! | `-M` | every client for itself |
-//! | `-g`, `-i`, `-m` | `-g`, direct routing; in `-e` too, whatever the method was |
+//! | `-M` | every client is distinguished |
+//! | `-g`, `-i`, `-m` | `-g`, direct routing; in `-e` too, regardless of the previous method |
 //! | `-w`, `-x`, `-y` | 1, 0, 0; in `-e` too |
 //! | the port of `-r` | the service's port, 0 with `-f` |
 //! | the port of `-t`, `-u` | 0, every port; needs `-p` |
 //! | `--tun-type` | `ipip` |
 //!
-//! Direct routing and tunnels cannot change the port: where `-r` names another than the service's,
-//! ipvsadm silently uses the service's. So does the parser, since such files must go on to mean the
-//! same table, but not silently: [`Rules::notes`] tells the line. The same goes for the other things
-//! that ipvsadm passes over.
+//! Direct routing and tunnels cannot change the port: if `-r` names another port than the service's,
+//! ipvsadm silently uses the service's. The parser does the same, because such files must keep their
+//! meaning, but not silently: [`Rules::notes`] names the line. The same applies to everything else that
+//! ipvsadm silently ignores or changes.
 //!
-//! # What is written
+//! # Output
 //!
-//! [`save`] loses nothing: reading it back gives the same table, destinations in the same order.
-//! It adds to what ipvsadm writes the thresholds (`-x`, `-y`), the timeouts (`--set`), the daemons
-//! (`--start-daemon`) and the order of destinations, and writes firewall marks above 2147483647 as
-//! they are (ipvsadm writes them negative, which it then refuses; the parser takes both). Whatever
-//! ipvsadm could have made, `ipvsadm -R` reads back. For what the kernel holds but ipvsadm cannot
-//! say there are options of our own:
+//! [`save`] loses nothing: reading its text gives the same table, with destinations in the same order.
+//! To the output of ipvsadm it adds the thresholds (`-x`, `-y`), the timeouts (`--set`), the daemons
+//! (`--start-daemon`) and the order of destinations, and it writes firewall marks above 2147483647 as
+//! they are (ipvsadm writes them as negative numbers, which it then refuses; the parser accepts both).
+//! `ipvsadm -R` reads everything that ipvsadm could have configured. For what the kernel can contain but
+//! ipvsadm has no words for, there are additional options:
 //!
-//! | option | says |
+//! | option | means |
 //! |---|---|
 //! | `--protocol-N-service ADDRESS:PORT` | a service of IP protocol N |
 //! | `--method local`, `bypass`, `5`, `6`, `7` | the other forwarding methods |
@@ -56,12 +56,14 @@
 //! | `--tun-type N`, `--tun-flags N` | tunnel types and flags by number |
 //! | `-b flag-3,0x40` | flags without a name |
 //!
-//! [`single`] and [`edit`] read the words of one command that a person has just typed, and are
-//! stricter: what ipvsadm passes over is an error, and an edit keeps what it does not name.
+//! [`save_compatible`] returns byte for byte what `ipvsadm -Sn` would print, without all of this.
 //!
-//! [`save_compatible`] writes byte for byte what `ipvsadm -Sn` would print, which forgets all this.
+//! # Single commands
+//!
+//! [`single`] and [`edit`] read the words of one command that was typed by itself, and are stricter: what
+//! ipvsadm would silently ignore or change is an error, and an edit keeps what it does not name.
+//! [`command_line`] is the reverse: the line that an operator would type for a [`Command`](super::Command).
 
-mod compatible;
 mod daemon;
 mod destination;
 mod direct;
@@ -74,9 +76,9 @@ mod service;
 mod sort;
 #[cfg(test)]
 mod tests;
+mod write;
 
-pub use compatible::save_compatible;
 pub use direct::{edit, single};
-pub use error::RuleError;
+pub use error::{RuleError, RuleErrorKind};
 pub use parse::{Note, Rule, Rules};
-pub use print::save;
+pub use print::{command_line, save, save_compatible};

@@ -1,9 +1,9 @@
-//! The options of ipvsadm(8), and the few of our own.
+//! The options of ipvsadm(8), and those that were added to it here.
 
-/// What an option is about. Those that exclude each other share a name: `-t` and `-f` are both
-/// [`Name::Service`].
+/// Is what an option sets. Options that exclude each other share a name: `-t` and `-f` are both
+/// [`OptionName::Service`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum OptionName {
     Command(Verb),
     Service(ServiceKind),
     Ipv6,
@@ -14,7 +14,7 @@ pub(super) enum Name {
     SchedulerFlags,
     OnePacket,
     RealServer,
-    Method(Method),
+    Method(MethodOption),
     Weight,
     Upper,
     Lower,
@@ -29,13 +29,13 @@ pub(super) enum Name {
     Group,
     Port,
     Ttl,
-    /// Our own, in an edit: what is to be given up.
+    /// Removes something in an edit; not an option of ipvsadm.
     Without(Removable),
-    /// Of ipvsadm's, but nothing that changes a table.
-    Useless,
+    /// An option of ipvsadm that does not change a table.
+    Irrelevant,
 }
 
-/// What a service can be without, and what no value of its option says.
+/// Is a part of a service that can be removed, but not by a value of its own option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removable {
     Persistence,
@@ -44,19 +44,21 @@ pub(super) enum Removable {
     SchedulerFlags,
 }
 
-impl Name {
-    /// Whether an edit that names this no longer keeps the other.
+impl OptionName {
+    /// Returns whether an edit with this option no longer keeps the other one.
     pub(super) fn replaces(self, old: Self) -> bool {
-        let tunnel = matches!(
+        let is_of_tunnel = matches!(
             old,
             Self::TunnelPort | Self::TunnelChecksum(_) | Self::TunnelFlags
         );
         match (self, old) {
             (Self::Service(_), Self::Service(_)) | (Self::Method(_), Self::Method(_)) => true,
-            (Self::Method(method), Self::TunnelType) => method != Method::Ipip,
-            (Self::Method(method), _) if tunnel => method != Method::Ipip,
-            (Self::TunnelType, _) if tunnel => true,
-            (Self::TunnelChecksum(_) | Self::TunnelFlags, _) if tunnel => old != Self::TunnelPort,
+            (Self::Method(method), Self::TunnelType) => method != MethodOption::Ipip,
+            (Self::Method(method), _) if is_of_tunnel => method != MethodOption::Ipip,
+            (Self::TunnelType, _) if is_of_tunnel => true,
+            (Self::TunnelChecksum(_) | Self::TunnelFlags, _) if is_of_tunnel => {
+                old != Self::TunnelPort
+            }
             (Self::Without(Removable::Persistence), _) => {
                 matches!(old, Self::Persistent | Self::Netmask)
             }
@@ -68,7 +70,7 @@ impl Name {
     }
 }
 
-/// What a line does.
+/// Is the command of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     AddService,
@@ -86,64 +88,69 @@ pub(super) enum Verb {
     NotAChange,
 }
 
-/// How a service is named.
+/// Is the kind of an option that identifies a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServiceKind {
     Protocol(u16),
     Fwmark,
 }
 
-/// A forwarding method.
+/// Is an option for a forwarding method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub(super) enum MethodOption {
     Gatewaying,
     Ipip,
     Masquerading,
-    /// Our `--method`.
+    /// `--method`, which is not an option of ipvsadm.
     Named,
 }
 
-/// Whether a value follows.
+/// Tells whether a value follows an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    Nothing,
-    Value,
-    /// A value unless the next word is an option or there is none.
-    Perhaps,
+pub(super) enum Argument {
+    None,
+    Required,
+    /// A value, unless the next word is an option or there is none.
+    Optional,
 }
 
-/// One option.
+/// Describes an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spec {
+pub(super) struct OptionSpec {
     pub(super) short: Option<char>,
     pub(super) long: &'static str,
-    pub(super) name: Name,
-    pub(super) takes: Takes,
+    pub(super) name: OptionName,
+    pub(super) argument: Argument,
 }
 
-const fn option(short: char, long: &'static str, name: Name, takes: Takes) -> Spec {
-    Spec {
+const fn option(
+    short: char,
+    long: &'static str,
+    name: OptionName,
+    argument: Argument,
+) -> OptionSpec {
+    OptionSpec {
         short: Some(short),
         long,
         name,
-        takes,
+        argument,
     }
 }
 
-const fn long(long: &'static str, name: Name, takes: Takes) -> Spec {
-    Spec {
+const fn long(long: &'static str, name: OptionName, argument: Argument) -> OptionSpec {
+    OptionSpec {
         short: None,
         long,
         name,
-        takes,
+        argument,
     }
 }
 
-use Name as N;
-use Takes::{Nothing, Perhaps, Value};
+use Argument::{None as Nothing, Optional as Perhaps, Required as Value};
+use OptionName as N;
 use Verb as V;
 
-const OPTIONS: &[Spec] = &[
+const OPTIONS: &[OptionSpec] = &[
     option('A', "add-service", N::Command(V::AddService), Nothing),
     option('E', "edit-service", N::Command(V::EditService), Nothing),
     option('D', "delete-service", N::Command(V::DeleteService), Nothing),
@@ -193,19 +200,24 @@ const OPTIONS: &[Spec] = &[
     option('p', "persistent", N::Persistent, Perhaps),
     option('M', "netmask", N::Netmask, Value),
     long("pe", N::Engine, Value),
-    // ipvsadm itself writes "-b " and no value if sh or mh have nothing but flag-3.
+    // ipvsadm itself writes "-b " without a value if sh or mh have no flag but flag-3.
     option('b', "sched-flags", N::SchedulerFlags, Perhaps),
     option('o', "ops", N::OnePacket, Nothing),
     option('r', "real-server", N::RealServer, Value),
-    option('g', "gatewaying", N::Method(Method::Gatewaying), Nothing),
-    option('i', "ipip", N::Method(Method::Ipip), Nothing),
+    option(
+        'g',
+        "gatewaying",
+        N::Method(MethodOption::Gatewaying),
+        Nothing,
+    ),
+    option('i', "ipip", N::Method(MethodOption::Ipip), Nothing),
     option(
         'm',
         "masquerading",
-        N::Method(Method::Masquerading),
+        N::Method(MethodOption::Masquerading),
         Nothing,
     ),
-    long("method", N::Method(Method::Named), Value),
+    long("method", N::Method(MethodOption::Named), Value),
     option('w', "weight", N::Weight, Value),
     option('x', "u-threshold", N::Upper, Value),
     option('y', "l-threshold", N::Lower, Value),
@@ -230,38 +242,41 @@ const OPTIONS: &[Spec] = &[
     long("mcast-group", N::Group, Value),
     long("mcast-port", N::Port, Value),
     long("mcast-ttl", N::Ttl, Value),
-    option('n', "numeric", N::Useless, Nothing),
-    option('c', "connection", N::Useless, Nothing),
-    long("exact", N::Useless, Nothing),
-    long("timeout", N::Useless, Nothing),
-    long("daemon", N::Useless, Nothing),
-    long("stats", N::Useless, Nothing),
-    long("rate", N::Useless, Nothing),
-    long("thresholds", N::Useless, Nothing),
-    long("persistent-conn", N::Useless, Nothing),
-    long("tun-info", N::Useless, Nothing),
-    long("sort", N::Useless, Nothing),
-    long("nosort", N::Useless, Nothing),
+    option('n', "numeric", N::Irrelevant, Nothing),
+    option('c', "connection", N::Irrelevant, Nothing),
+    long("exact", N::Irrelevant, Nothing),
+    long("timeout", N::Irrelevant, Nothing),
+    long("daemon", N::Irrelevant, Nothing),
+    long("stats", N::Irrelevant, Nothing),
+    long("rate", N::Irrelevant, Nothing),
+    long("thresholds", N::Irrelevant, Nothing),
+    long("persistent-conn", N::Irrelevant, Nothing),
+    long("tun-info", N::Irrelevant, Nothing),
+    long("sort", N::Irrelevant, Nothing),
+    long("nosort", N::Irrelevant, Nothing),
 ];
 
-impl Spec {
-    /// The option of a letter.
+impl OptionSpec {
+    /// Returns the option of a letter.
     pub(super) fn short(letter: char) -> Option<Self> {
-        let mut options = OPTIONS.iter().copied();
-        options.find(|option| option.short == Some(letter))
+        OPTIONS
+            .iter()
+            .find(|option| option.short == Some(letter))
+            .copied()
     }
 
-    /// The option of a whole name; ipvsadm takes no abbreviations.
+    /// Returns the option of a complete name; ipvsadm accepts no abbreviations.
     pub(super) fn long(name: &str) -> Option<Self> {
-        let mut options = OPTIONS.iter().copied();
-        options
+        OPTIONS
+            .iter()
             .find(|option| option.long == name)
+            .copied()
             .or_else(|| protocol_service(name))
     }
 }
 
-/// `protocol-47-service`, for protocols that ipvsadm has no option for.
-fn protocol_service(name: &str) -> Option<Spec> {
+/// Returns the option `protocol-47-service`, for protocols that ipvsadm has no option for.
+fn protocol_service(name: &str) -> Option<OptionSpec> {
     let number = name.strip_prefix("protocol-")?.strip_suffix("-service")?;
     let kind = ServiceKind::Protocol(number.parse().ok()?);
     Some(long("protocol-N-service", N::Service(kind), Value))

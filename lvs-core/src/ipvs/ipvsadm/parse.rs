@@ -1,4 +1,4 @@
-//! From a text to commands.
+//! Parsing a text into commands.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,25 +6,24 @@ use std::str::FromStr;
 use super::error::{Parsed, Problem, RuleError};
 use super::line::Line;
 use super::option::Verb;
-use super::{daemon, destination, service};
 use crate::ipvs::editor::Editor;
 use crate::ipvs::{Command, Configuration};
 
-/// A line as the command that it is.
+/// Is a line of a text, as the command that it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
-    /// The line, counted from 1.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What it does.
+    /// The command.
     pub command: Command,
 }
 
-/// Something about a line that ipvsadm passes over without a word.
+/// Describes a part of a line that ipvsadm silently ignores or changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Note {
-    /// The line, counted from 1.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What it means, or what was made of it.
+    /// What the line means, or how it was changed.
     pub text: String,
 }
 
@@ -34,7 +33,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// A whole text, line by line.
+/// Holds a whole text, line by line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -42,11 +41,11 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Reads a text; see the [module](super) for what it may look like.
+    /// Parses a text; the [module](super) describes the format.
     ///
     /// # Errors
-    /// The first line that cannot be read, with the word and the reason. Whether it fits the lines
-    /// above it is not looked at; see [`configuration`](Self::configuration).
+    /// The first line that cannot be read, with the word and the reason. Whether a line contradicts the
+    /// lines above it is not checked here; see [`configuration`](Self::configuration).
     pub fn parse(text: &str) -> Result<Self, RuleError> {
         let mut rules = Self::default();
         for (number, text) in (1..).zip(text.lines()) {
@@ -58,36 +57,35 @@ impl Rules {
     }
 
     fn read(&mut self, line: usize, text: &str) -> Parsed<()> {
-        let Some(words) = Line::split(text)? else {
+        let Some(mut words) = Line::split(text)? else {
             return Ok(());
         };
-        let mut notes = Vec::new();
-        let command = command(words, &mut notes)?;
+        let command = words.parse()?;
         self.rules.push(Rule { line, command });
-        let notes = notes.into_iter().map(|text| Note { line, text });
-        self.notes.extend(notes);
+        self.notes
+            .extend(words.notes.into_iter().map(|text| Note { line, text }));
         Ok(())
     }
 
-    /// The lines that do something, in order.
+    /// Returns the lines that have a command, in order.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// What a person should know about the lines, in order.
+    /// Returns notes on the lines, in order.
     #[must_use]
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
-    /// The commands alone, for [`Ipvs::batch`](crate::ipvs::Ipvs::batch).
+    /// Returns the commands alone, for [`Ipvs::batch`](crate::ipvs::Ipvs::batch).
     #[must_use]
     pub fn commands(&self) -> Vec<Command> {
         self.rules.iter().map(|rule| rule.command.clone()).collect()
     }
 
-    /// The table that the text describes: what executing it on an empty one gives.
+    /// Returns the table that the text describes: the result of executing it on an empty one.
     ///
     /// # Errors
     /// A line that adds what a line above has added, or changes what none has.
@@ -97,16 +95,17 @@ impl Rules {
         Ok(table)
     }
 
-    /// Executes the lines on a table that is there already.
+    /// Applies the lines to an existing table.
     ///
     /// # Errors
-    /// As [`configuration`](Self::configuration), for what is there and the lines above. Those are executed then.
+    /// As [`configuration`](Self::configuration), for the table and the lines above, which are then
+    /// applied.
     pub fn apply_to(&self, table: &mut Configuration) -> Result<(), RuleError> {
         let mut editor = Editor::new(table);
         for Rule { line, command } in &self.rules {
             editor
                 .apply(command)
-                .map_err(|invalid| RuleError::new(*line, Problem::misplaced(&invalid)))?;
+                .map_err(|error| RuleError::new(*line, Problem::from(error)))?;
         }
         Ok(())
     }
@@ -119,34 +118,38 @@ impl FromStr for Rules {
     }
 }
 
-pub(super) fn command(mut line: Line<'_>, notes: &mut Vec<String>) -> Parsed<Command> {
-    let line = &mut line;
-    let command = match line.verb {
-        Verb::AddService => Command::AddService(service::service(line, notes)?),
-        Verb::EditService => Command::EditService(service::service(line, notes)?),
-        Verb::DeleteService => Command::DeleteService(service::needed_id(line)?),
-        Verb::AddDestination => {
-            let id = service::needed_id(line)?;
-            Command::AddDestination(id, destination::destination(line, &id, notes)?)
-        }
-        Verb::EditDestination => {
-            let id = service::needed_id(line)?;
-            Command::EditDestination(id, destination::destination(line, &id, notes)?)
-        }
-        Verb::DeleteDestination => {
-            let id = service::needed_id(line)?;
-            Command::DeleteDestination(id, destination::id(line, &id)?)
-        }
-        Verb::Flush => Command::Flush,
-        Verb::Zero => Command::Zero(service::id(line)?.map(|(id, _)| id)),
-        Verb::SetTimeouts => Command::SetTimeouts(daemon::timeouts(line)?),
-        Verb::StartDaemon => Command::StartDaemon(daemon::daemon(line)?),
-        Verb::StopDaemon => Command::StopDaemon(daemon::role(line)?),
-        Verb::NotAChange => {
-            return Err(Problem::new(line.command.word, "changes nothing")
-                .remedy("only lines that change the table can stand here"));
-        }
-    };
-    line.finish()?;
-    Ok(command)
+impl Line<'_> {
+    /// Parses the command, and refuses options that do not belong to it.
+    pub(super) fn parse(&mut self) -> Parsed<Command> {
+        let command = match self.verb {
+            Verb::AddService => Command::AddService(self.service()?),
+            Verb::EditService => Command::EditService(self.service()?),
+            Verb::DeleteService => Command::DeleteService(self.service_id()?),
+            Verb::AddDestination => {
+                let service = self.service_id()?;
+                Command::AddDestination(service, self.destination(&service)?)
+            }
+            Verb::EditDestination => {
+                let service = self.service_id()?;
+                Command::EditDestination(service, self.destination(&service)?)
+            }
+            Verb::DeleteDestination => {
+                let service = self.service_id()?;
+                Command::DeleteDestination(service, self.destination_id(&service)?)
+            }
+            Verb::Flush => Command::Flush,
+            Verb::Zero => Command::Zero(self.service_endpoint()?.map(|(id, _)| id)),
+            Verb::SetTimeouts => Command::SetTimeouts(self.timeouts()?),
+            Verb::StartDaemon => Command::StartDaemon(self.daemon()?),
+            Verb::StopDaemon => Command::StopDaemon(self.daemon_role()?),
+            Verb::NotAChange => {
+                return Err(
+                    Problem::command(self.command.word, "does not change the table")
+                        .hint("only lines that change the table are accepted here"),
+                );
+            }
+        };
+        self.finish()?;
+        Ok(command)
+    }
 }

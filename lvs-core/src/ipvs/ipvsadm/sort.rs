@@ -1,33 +1,33 @@
 //! The order in which ipvsadm prints, which is not an order.
 //!
-//! It compares numbers by the sign of their 32-bit difference. That contradicts itself for numbers
-//! further apart than 2^31 (1.1.1.1 before 127.0.0.1 before 200.0.0.1 before 1.1.1.1), and what
-//! comes out then depends on how the C library sorts: by merging, halves of `n / 2` and the rest.
-//! That is repeated here, for a sort of our own standard library may refuse such a comparison.
+//! It compares numbers by the sign of their 32-bit difference. For numbers that are more than 2^31 apart
+//! this contradicts itself (1.1.1.1 before 127.0.0.1 before 200.0.0.1 before 1.1.1.1), and the result then
+//! depends on how the C library sorts: by merging, halves of `n / 2` and the rest. The same is done here,
+//! because the sort of the standard library may refuse such a comparison.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use crate::ipvs::{Destination, Protocol, ServiceEntry, ServiceId};
 
-/// The services in the order of `ipvsadm -S`.
+/// Returns the services in the order of `ipvsadm -S`.
 pub(super) fn services(services: &[ServiceEntry]) -> Vec<&ServiceEntry> {
     merge_sort(services.iter().collect(), &|a, b| {
         compare_services(&a.service.id, &b.service.id)
     })
 }
 
-/// The destinations in the order of `ipvsadm -S`.
+/// Returns the destinations in the order of `ipvsadm -S`.
 pub(super) fn destinations(destinations: &[Destination]) -> Vec<&Destination> {
     merge_sort(destinations.iter().collect(), &|a, b| {
         compare_addresses(a.id.address, b.id.address).then_with(|| a.id.port.cmp(&b.id.port))
     })
 }
 
-/// By mark, family, protocol, address, port.
+/// Compares by mark, family, protocol, address and port.
 fn compare_services(a: &ServiceId, b: &ServiceId) -> Ordering {
     let ((mark_a, protocol_a, socket_a), (mark_b, protocol_b, socket_b)) = (parts(a), parts(b));
-    difference(mark_a, mark_b)
+    compare_numbers(mark_a, mark_b)
         .then_with(|| a.family().number().cmp(&b.family().number()))
         .then_with(|| protocol_a.cmp(&protocol_b))
         .then_with(|| match (socket_a, socket_b) {
@@ -49,12 +49,14 @@ fn parts(id: &ServiceId) -> Parts {
     }
 }
 
-/// Word by word if the first is an IPv6 address, otherwise the first word only.
+/// Compares word by word if the first is an IPv6 address, otherwise only the first word.
 fn compare_addresses(a: IpAddr, b: IpAddr) -> Ordering {
     let count = if a.is_ipv4() { 1 } else { 4 };
-    let pairs = words(a).into_iter().zip(words(b)).take(count);
-    pairs
-        .map(|(a, b)| difference(a, b))
+    words(a)
+        .into_iter()
+        .zip(words(b))
+        .take(count)
+        .map(|(a, b)| compare_numbers(a, b))
         .find(|ordering| ordering.is_ne())
         .unwrap_or(Ordering::Equal)
 }
@@ -69,8 +71,8 @@ fn words(address: IpAddr) -> [u32; 4] {
     }
 }
 
-/// The sign of the difference as a signed 32-bit number.
-fn difference(a: u32, b: u32) -> Ordering {
+/// Compares by the sign of the difference as a signed 32-bit number.
+fn compare_numbers(a: u32, b: u32) -> Ordering {
     a.wrapping_sub(b).cast_signed().cmp(&0)
 }
 
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_further_apart_than_half_the_space_go_round() {
+    fn addresses_more_than_half_the_space_apart_form_a_circle() {
         let less = |a: &str, b: &str| {
             compare_addresses(a.parse().unwrap(), b.parse().unwrap()) == Ordering::Less
         };

@@ -1,15 +1,15 @@
-//! Against records of the real ipvsadm, and against itself.
+//! Comparisons with records of the real ipvsadm, and of reading with writing.
 
 use super::*;
 use crate::fuzzing;
-use crate::ipvs::Configuration;
 use crate::ipvs::arbitrary::{random_table, sorted};
+use crate::ipvs::{Command, Configuration, Forwarding};
 use crate::testing::Random;
 
 const LINES: &str = include_str!("../../../tests/data/ipvsadm/lines.txt");
 const TABLES: &str = include_str!("../../../tests/data/ipvsadm/tables.txt");
 
-/// One record of `tests/data/ipvsadm`.
+/// Is one record of `tests/data/ipvsadm`.
 struct Record {
     input: String,
     output: Result<String, String>,
@@ -36,7 +36,7 @@ fn table(text: &str) -> Result<Configuration, RuleError> {
     Rules::parse(text)?.configuration()
 }
 
-/// What ipvsadm takes and this parser does not, each for a reason that the error tells.
+/// Lines that ipvsadm accepts and this parser refuses, each for a reason that the error gives.
 const STRICTER: &[&str] = &[
     // Names, whose meaning is not in the text.
     "-A -t 10.0.0.1:http",
@@ -51,31 +51,31 @@ const STRICTER: &[&str] = &[
     "-A -t 10.0.0.1:80 -M 64",
 ];
 
-/// What ipvsadm refuses and this parser takes.
+/// Lines that ipvsadm refuses and this parser accepts.
 const MORE_GENEROUS: &[&str] = &[
     "# comment",
     "   # comment",
     "-A -t 10.0.0.1:80 # comment",
-    // The command need not be the first option, nor -f stand before -6.
+    // The command need not be the first option, nor need -f come before -6.
     "-t 10.0.0.1:80 -A",
     "-A -6 -f 1",
     "-A -6 -f 1 -p 10 -M 64",
     // An IPv6 address in brackets without a port.
     "-A -t [2001:db8::1] -p",
     "-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r [2001:db8::9] -i",
-    // ipvsadm itself writes these, or the kernel holds them.
+    // ipvsadm itself writes these, or the kernel contains them.
     "-A -f -1",
     "-A -t 10.0.0.1:80 -p 0",
     "-A -t 10.0.0.1:80 -p 2678401",
     "-A -t 10.0.0.1:80 --ops",
     "-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.9:80 -i --tun-type gre --tun-remcsum",
-    // Only the kernel knows which schedulers there are.
+    // Only the kernel knows which schedulers exist.
     "-A -t 10.0.0.1:80 --scheduler wr",
     "-A -t 10.0.0.1:80 -s \"\"",
 ];
 
 #[test]
-fn lines_mean_what_they_mean_to_ipvsadm() {
+fn lines_have_the_meaning_of_ipvsadm() {
     let (mut taken, mut exceptions) = (0, 0);
     for Record { input, output } in records(LINES) {
         let ours = table(&input).map(|table| save_compatible(&table));
@@ -111,7 +111,7 @@ fn tables_are_printed_as_ipvsadm_prints_them() {
 }
 
 #[test]
-fn what_is_saved_is_read_back() {
+fn a_saved_table_is_read_back() {
     let inputs = records(LINES).into_iter().chain(records(TABLES));
     for Record { input, .. } in inputs {
         let Ok(table) = table(&input) else { continue };
@@ -138,7 +138,7 @@ fn random_tables_survive() {
 }
 
 #[test]
-fn no_text_makes_it_panic() {
+fn no_text_causes_a_panic() {
     let mut random = Random::new(11);
     let lines: Vec<_> = LINES.lines().chain(TABLES.lines()).collect();
     for _ in 0..2000 {
@@ -155,7 +155,7 @@ fn no_text_makes_it_panic() {
 }
 
 #[test]
-fn errors_say_where_what_and_what_to_do() {
+fn errors_name_the_line_the_problem_and_a_hint() {
     for (text, expected) in [
         (
             "\n# two\n-A -t 10.0.0.1:80 -w 5",
@@ -204,7 +204,7 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             "-a -f 1 -r 10.0.0.1 -g -m",
-            "line 1: \"-m\" says a second time what \"-g\" said",
+            "line 1: \"-m\" cannot be combined with \"-g\"",
         ),
         (
             "-A -f 1 -s sh -b mh-port",
@@ -212,15 +212,15 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             "-A -f 1 --wieght 3",
-            "line 1: \"--wieght\" is no option of ipvsadm",
+            "line 1: \"--wieght\" is not an option of ipvsadm",
         ),
         (
             "-L -n",
-            "line 1: \"-L\" changes nothing; only lines that change the table can stand here",
+            "line 1: \"-L\" does not change the table; only lines that change the table are accepted here",
         ),
         (
             "--set 1 2",
-            "line 1: \"--set\" is not followed by three numbers; write --set TCP TCPFIN UDP, in seconds; 0 keeps what is set",
+            "line 1: \"--set\" is not followed by three numbers; write --set TCP TCPFIN UDP, in seconds; 0 keeps the current value",
         ),
         (
             "--start-daemon master",
@@ -232,7 +232,7 @@ fn errors_say_where_what_and_what_to_do() {
         ),
         (
             "-a -f 1 -r 10.0.0.1 (null) -w 1",
-            "line 1: \"(null)\" is no forwarding method; ipvsadm prints this for a method that it does not know; use \"lvsctl save\"",
+            "line 1: \"(null)\" is not a forwarding method; ipvsadm prints this for a method that it does not know; use \"lvsctl save\"",
         ),
     ] {
         assert_eq!(table(text).unwrap_err().to_string(), expected, "{text}");
@@ -240,7 +240,7 @@ fn errors_say_where_what_and_what_to_do() {
 }
 
 #[test]
-fn what_ipvsadm_passes_over_is_noted() {
+fn notes_tell_what_ipvsadm_would_ignore() {
     let text = "\
 -A -t 10.0.0.1:80 -M 255.255.0.0
 -a -t 10.0.0.1:80 -r 10.0.0.2:8080
@@ -259,13 +259,13 @@ fn what_ipvsadm_passes_over_is_noted() {
             "line 1: \"-M\" without -p has no effect",
             "line 2: 10.0.0.2:8080 gets the service's port 80, which only -m can change",
             "line 3: without -g, -i or -m the destination gets direct routing",
-            "line 4: \"-b\" without flags: ipvsadm prints this where flag-3 is set, which is lost",
+            "line 4: \"-b\" without flags: ipvsadm prints this if flag-3 is set, which is then lost",
         ]
     );
 }
 
 #[test]
-fn timeouts_and_daemons_are_part_of_it() {
+fn timeouts_and_daemons_are_part_of_the_format() {
     let text = "\
 --set 900 120 300
 --start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1472 --mcast-group 224.0.0.81 --mcast-port 8848 --mcast-ttl 1
@@ -275,4 +275,96 @@ fn timeouts_and_daemons_are_part_of_it() {
     let stopped = format!("{text}--stop-daemon=master\n--set 0 5 0\n");
     let expected = "--set 900 5 300\n--start-daemon backup --mcast-interface eth1 --syncid 0\n";
     assert_eq!(save(&table(&stopped).unwrap()), expected);
+}
+
+#[test]
+fn errors_have_a_kind() {
+    for (text, kind) in [
+        ("-f 1", RuleErrorKind::Command),
+        ("-L -n", RuleErrorKind::Command),
+        ("-A -f 1 --wieght 3", RuleErrorKind::UnknownWord),
+        ("-A -f 1 wlc", RuleErrorKind::UnknownWord),
+        ("-a -f 1", RuleErrorKind::Missing),
+        ("-A -f 1 -w 3", RuleErrorKind::Conflict),
+        ("-A -f 0", RuleErrorKind::InvalidValue),
+        ("-D -f 1", RuleErrorKind::NotFound),
+        ("--stop-daemon master", RuleErrorKind::NotFound),
+        ("-A -f 1\n-A -f 1", RuleErrorKind::AlreadyExists),
+    ] {
+        assert_eq!(table(text).unwrap_err().kind(), kind, "{text}");
+    }
+    let ignored = single(["-A", "-f", "1", "-M", "255.0.0.0"]).unwrap_err();
+    assert_eq!(ignored.kind(), RuleErrorKind::Ignored);
+}
+
+/// Returns whether ipvsadm has words for everything that the command says.
+fn can_be_typed(command: &Command) -> bool {
+    let has_no_option = matches!(
+        command,
+        Command::AddDestination(_, destination)
+            if matches!(destination.forwarding, Forwarding::Local | Forwarding::Bypass)
+    );
+    !has_no_option && command.check().is_ok()
+}
+
+#[test]
+fn a_typed_command_line_is_read_as_the_command() {
+    let mut random = Random::new(6);
+    let mut typed = 0;
+    for _ in 0..300 {
+        let table = random_table(&mut random);
+        for command in Configuration::default().commands_to(&table) {
+            let line = command_line(&command);
+            let read = Rules::parse(&line).map(|rules| rules.commands());
+            if can_be_typed(&command) {
+                assert_eq!(read, Ok(vec![command]), "{line}");
+                typed += 1;
+            }
+        }
+    }
+    assert!(typed > 100, "only {typed} commands were compared");
+}
+
+#[test]
+fn a_typed_command_line_has_the_words_of_an_operator() {
+    let text = "\
+-A -t 10.0.0.1:80 -s sh -p 60 -M 255.255.255.0 --pe sip -b sh-port
+-E -f 7 -6 -s wlc
+-D -u 10.0.0.1:53
+-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -m -w 3 -x 9
+-e -t 10.0.0.1:80 -r 10.1.0.2:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-csum
+-a -t 10.0.0.1:80 -r 10.1.0.3:80 -i
+-d -t 10.0.0.1:80 -r 10.1.0.1:8080
+-Z -f 7
+-Z
+-C
+--set 900 0 300
+--start-daemon master --mcast-interface eth0 --syncid 7 --mcast-ttl 1
+--stop-daemon backup
+";
+    let lines: Vec<_> = Rules::parse(text)
+        .unwrap()
+        .commands()
+        .iter()
+        .map(command_line)
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "ipvsadm -A -t 10.0.0.1:80 -s sh -b sh-port -p 60 -M 255.255.255.0 --pe sip",
+            "ipvsadm -E -f 7 -6 -s wlc",
+            "ipvsadm -D -u 10.0.0.1:53",
+            "ipvsadm -a -t 10.0.0.1:80 -r 10.1.0.1:8080 -m -w 3 -x 9 -y 0",
+            "ipvsadm -e -t 10.0.0.1:80 -r 10.1.0.2:80 -i --tun-type gue --tun-port 6080 \
+             --tun-csum -w 1",
+            "ipvsadm -a -t 10.0.0.1:80 -r 10.1.0.3:80 -i -w 1",
+            "ipvsadm -d -t 10.0.0.1:80 -r 10.1.0.1:8080",
+            "ipvsadm -Z -f 7",
+            "ipvsadm -Z",
+            "ipvsadm -C",
+            "ipvsadm --set 900 0 300",
+            "ipvsadm --start-daemon master --mcast-interface eth0 --syncid 7 --mcast-ttl 1",
+            "ipvsadm --stop-daemon backup",
+        ]
+    );
 }

@@ -21,7 +21,7 @@ fn a_scheduler_without_a_model_is_refused_and_named() {
 }
 
 #[test]
-fn destinations_are_added_once_and_must_be_there() {
+fn destinations_are_added_once_and_must_exist() {
     let mut model = Pool::new("rr", &[1]).model;
     assert!(model.add(destination('A', 1)).is_err());
     assert!(model.edit(destination('B', 1)).is_err());
@@ -30,7 +30,7 @@ fn destinations_are_added_once_and_must_be_there() {
 }
 
 #[test]
-fn full_at_the_upper_threshold_and_taken_back_below_three_quarters() {
+fn full_at_the_upper_threshold_and_used_again_below_three_quarters() {
     let mut pool = Pool::new("rr", &[1]);
     pool.limit('A', 4);
     assert_eq!(pool.tcp(5), "A A A A -");
@@ -41,7 +41,7 @@ fn full_at_the_upper_threshold_and_taken_back_below_three_quarters() {
 }
 
 #[test]
-fn one_packet_datagrams_leave_nothing_behind() {
+fn one_packet_datagrams_are_not_counted_any_more() {
     let mut pool = Pool::flagged("lc", &[1, 1], ServiceFlags::ONE_PACKET);
     assert_eq!(pool.udp(3), "B B B");
     assert!(pool.model.servers().iter().all(|s| s.connections() == 0));
@@ -87,9 +87,9 @@ fn templates_end_with_their_time_or_their_server() {
     assert_eq!(pool.model.templates(), 0);
 }
 
-/// Found in the kernel: the template is lost with the first connection it cannot serve.
+/// Observed in the kernel: the template is lost with the first connection it cannot serve.
 #[test]
-fn a_template_without_its_server_is_lost_even_if_the_server_comes_back() {
+fn a_template_without_its_server_is_lost_even_if_the_server_is_added_again() {
     let mut pool = Pool::new("rr", &[1]);
     pool.persist(300, 32);
     assert_eq!(pool.tcp(1), "A");
@@ -122,7 +122,7 @@ fn a_removed_server_gets_its_connections_back() {
 }
 
 #[test]
-fn a_clone_goes_its_own_way() {
+fn a_clone_is_independent() {
     let mut model = Pool::new("wrr", &[1, 5]).model;
     let mut what_if = model.clone();
     what_if.edit(destination('B', 0)).unwrap();
@@ -135,7 +135,7 @@ fn a_clone_goes_its_own_way() {
 }
 
 #[test]
-fn attached_to_a_table_it_begins_as_if_just_bound() {
+fn an_attached_model_begins_as_if_just_bound() {
     let status = |letter, weight, active| DestinationStatus {
         destination: destination(letter, weight),
         active,
@@ -153,8 +153,8 @@ fn attached_to_a_table_it_begins_as_if_just_bound() {
     assert_eq!(counts, [8, 4]);
 }
 
-/// All schedulers under random changes: never a server of weight 0, a full one only by lblc's memory,
-/// and the counts add up.
+/// Checks all schedulers under random changes: never a server of weight 0, a full one only for a known target
+/// of lblc, and the counts add up.
 #[test]
 fn no_scheduler_ever_picks_a_drained_server() {
     for name in SchedulerName::KNOWN {
@@ -172,12 +172,12 @@ fn exercise(model: &mut ServiceModel, draws: &mut Random) {
     let mut open = Vec::new();
     for second in 0..3000 {
         let letter = char::from(b'A' + draws.number(8) as u8);
-        let mut wanted = destination(letter, draws.number(4));
-        wanted.thresholds = crate::ipvs::Thresholds::new(draws.number(9), 0).unwrap();
+        let mut drawn = destination(letter, draws.number(4));
+        drawn.thresholds = crate::ipvs::Thresholds::new(draws.number(9), 0).unwrap();
         match draws.number(20) {
-            0 | 1 => drop(model.add(wanted)),
-            2 => drop(model.edit(wanted)),
-            3 if draws.number(4) == 0 => drop(model.remove(wanted.id)),
+            0 | 1 => drop(model.add(drawn)),
+            2 => drop(model.edit(drawn)),
+            3 if draws.number(4) == 0 => drop(model.remove(drawn.id)),
             4..12 if !open.is_empty() => {
                 let index = draws.number(open.len() as u32) as usize;
                 model.close(open.swap_remove(index));
@@ -189,16 +189,22 @@ fn exercise(model: &mut ServiceModel, draws: &mut Random) {
                 else {
                     continue;
                 };
-                let mut all = before.iter();
-                let server = all.find(|s| s.id() == connection.destination()).unwrap();
+                let server = before
+                    .iter()
+                    .find(|server| server.id() == connection.destination())
+                    .unwrap();
                 assert_ne!(server.destination.weight, Weight::DRAIN);
                 let remembers = model.service().scheduler == SchedulerName::LBLC;
                 assert!(!server.overloaded || remembers, "{model:?}");
                 open.push(connection);
             }
         }
-        let counted = |s: &Server| s.connections() as usize;
-        let all = model.servers.iter().chain(&model.removed);
-        assert_eq!(all.map(counted).sum::<usize>(), open.len());
+        let counted: usize = model
+            .servers
+            .iter()
+            .chain(&model.removed)
+            .map(|server| server.connections() as usize)
+            .sum();
+        assert_eq!(counted, open.len());
     }
 }

@@ -2,8 +2,8 @@ use super::super::testing::{Pool, arrival, destination, servers};
 use super::*;
 use crate::testing::Random;
 
-/// The kernel's own procedure, level by level and server by server, from the description in
-/// [`Wrr`]: what the model must equal.
+/// Follows the kernel's procedure level by level and server by server, from the description in [`Wrr`]: the
+/// model must make the same picks.
 #[derive(Default)]
 struct Walk {
     cursor: Option<usize>,
@@ -63,7 +63,7 @@ impl Walk {
     }
 }
 
-/// Random pools under random edits, full servers and refusals.
+/// Compares both on random pools under random edits, full servers and refusals.
 #[test]
 fn equals_the_walk_over_every_level() {
     let mut draws = Random::new(7);
@@ -88,7 +88,7 @@ fn equals_the_walk_over_every_level() {
     }
 }
 
-/// Now and then an edit, an add, a removal, or somebody full.
+/// Makes a random edit, add or removal, or changes which servers are full.
 fn disturb(servers: &mut Vec<Server>, draws: &mut Random, scale: u32) -> Option<PoolChange> {
     let count = servers.len() as u32;
     match draws.number(24) {
@@ -149,7 +149,7 @@ fn a_service_built_server_by_server_begins_with_the_last_level() {
 }
 
 #[test]
-fn nobody_with_a_weight() {
+fn no_server_with_a_weight() {
     let mut pool = Pool::new("wrr", &[0, 0]);
     assert_eq!(pool.picks(2), "- -");
     pool.weigh('A', 2);
@@ -157,12 +157,12 @@ fn nobody_with_a_weight() {
 }
 
 #[test]
-fn switched_in_it_begins_with_the_highest_level() {
+fn set_on_an_existing_service_it_begins_with_the_highest_level() {
     let mut pool = Pool::new("rr", &[2, 3]);
-    pool.switch("wrr");
+    pool.set_scheduler("wrr");
     assert_eq!(pool.picks(8), "B B A B A B B A");
-    // Not switched, only written again: the scheduler does not even hear of it.
-    pool.switch("wrr");
+    // The same scheduler is only written again and keeps its state.
+    pool.set_scheduler("wrr");
     assert_eq!(pool.picks(5), "B A B B A");
 }
 
@@ -220,7 +220,7 @@ fn over_a_cycle_each_server_has_its_weight() {
     }
 }
 
-/// A level for every unit of weight would be two thousand million passes over the list.
+/// With a level for every unit of weight there would be two thousand million passes over the list.
 #[test]
 fn extreme_weights_cost_nothing() {
     let mut servers = servers(&[1, i32::MAX as u32]);

@@ -1,10 +1,10 @@
-//! One address of one machine.
+//! A single address of a node.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::cluster::model::DocumentError;
+use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -26,27 +26,29 @@ pub(super) fn check(address: &Address) -> Result<(), DocumentError> {
 }
 
 fn ipv4_only(key: &str) -> DocumentError {
-    DocumentError::new(key, format!("an IPv6 address has no {key}")).remedy("leave it out")
+    let problem = format!("an IPv6 address has no {key}");
+    DocumentError::new(DocumentErrorKind::Conflict, key, problem).with_hint("leave it out")
 }
 
-/// The address must be one that a machine can have.
+/// Refuses what is not the address of a single node.
 fn host(network: &IpNet) -> Result<(), DocumentError> {
     let address = network.addr();
     let problem = if network.prefix_len() == 0 {
-        "has the prefix length 0, which is every network at once"
+        "has prefix length 0, which covers every address"
     } else if address.is_unspecified()
         || address.is_multicast()
         || address == IpAddr::V4(Ipv4Addr::BROADCAST)
     {
-        "is not the address of a machine"
+        "is not the address of a node"
     } else if is_network_itself(network) {
-        "is the network itself, not an address in it"
+        "is the address of its network itself"
     } else if is_broadcast(network) {
         "is the broadcast address of its network"
     } else {
         return Ok(());
     };
     Err(DocumentError::new(
+        DocumentErrorKind::InvalidValue,
         "address",
         format!("{network} {problem}"),
     ))
@@ -60,7 +62,8 @@ fn is_broadcast(network: &IpNet) -> bool {
     matches!(network, IpNet::V4(v4) if v4.prefix_len() <= 30 && v4.addr() == v4.broadcast())
 }
 
-/// The kernel takes any label, but `ip` and `ifconfig` only the interface's name and a suffix.
+/// Refuses labels other than the interface's name and a suffix: the kernel accepts any label, `ip` and
+/// `ifconfig` only these.
 fn label(label: &str, interface: &IfName) -> Result<(), DocumentError> {
     let suffix = label.strip_prefix(interface.as_str());
     let fits = match suffix.map(|suffix| suffix.strip_prefix(':').unwrap_or(suffix)) {
@@ -71,8 +74,12 @@ fn label(label: &str, interface: &IfName) -> Result<(), DocumentError> {
     if fits && label.len() <= IfName::MAX_LENGTH {
         return Ok(());
     }
-    let problem = format!("{label:?} is not a label of {interface}");
-    Err(DocumentError::new("label", problem).remedy(format!(
+    Err(DocumentError::new(
+        DocumentErrorKind::InvalidValue,
+        "label",
+        format!("{label:?} is not a label of {interface}"),
+    )
+    .with_hint(format!(
         "a label is \"{interface}\" or \"{interface}:1\", at most {} characters",
         IfName::MAX_LENGTH
     )))
@@ -85,9 +92,15 @@ fn broadcast(broadcast: Ipv4Addr, network: Ipv4Net) -> Result<(), DocumentError>
     {
         return Ok(());
     }
-    let problem = format!("{broadcast} is not in the network of {network}");
-    Err(DocumentError::new("broadcast", problem)
-        .remedy(format!("leave it out, it is {} then", network.broadcast())))
+    Err(DocumentError::new(
+        DocumentErrorKind::Conflict,
+        "broadcast",
+        format!("{broadcast} is not in the network of {network}"),
+    )
+    .with_hint(format!(
+        "leave it out: the default is {}",
+        network.broadcast()
+    )))
 }
 
 #[cfg(test)]
@@ -99,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_machines_are_taken() {
+    fn addresses_of_nodes_are_accepted() {
         for good in [
             "172.16.5.11/16",
             "172.16.5.11/32",
@@ -111,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn other_addresses_are_not() {
+    fn other_addresses_are_refused() {
         for bad in [
             "10.0.0.0/24",
             "10.0.0.255/24",

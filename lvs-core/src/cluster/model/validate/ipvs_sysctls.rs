@@ -1,34 +1,42 @@
-//! Switches of `net.ipv4.vs` that would do nothing, or everything.
+//! Sysctls of `net.ipv4.vs` that would stop all forwarding, or have no effect.
 
-use crate::cluster::model::{Cluster, DocumentError};
+use crate::cluster::model::cluster::Cluster;
+use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
 use crate::ipvs::SchedulerName;
+use crate::sysctl::SysctlKey;
 
-pub(super) fn check(cluster: &Cluster) -> Result<(), DocumentError> {
-    let is = |name: &str, value: &str| {
-        let mut switches = cluster.ipvs_sysctls.iter();
-        switches.any(|(key, found)| key.as_str() == format!("net/ipv4/vs/{name}") && found == value)
-    };
-    if cluster.sync.is_some() && is("backup_only", "1") {
-        let problem =
-            "with [sync] the director would forward nothing: it hears another's connections";
-        return Err(DocumentError::new("ipvs.backup-only", problem).remedy("leave it out"));
+impl Cluster {
+    pub(in crate::cluster::model) fn validate_ipvs_sysctls(&self) -> Result<(), DocumentError> {
+        let backup_only = self.ipvs_sysctls.get(&SysctlKey::BACKUP_ONLY);
+        if self.sync.is_some() && backup_only.is_some_and(|value| value == "1") {
+            return Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "ipvs.backup-only",
+                "with [sync] the director would forward nothing, because it receives connections too",
+            )
+            .with_hint("leave it out"));
+        }
+        self.validate_expiration_of(SchedulerName::LBLC)?;
+        self.validate_expiration_of(SchedulerName::LBLCR)
     }
-    unused_scheduler(cluster, SchedulerName::LBLC)?;
-    unused_scheduler(cluster, SchedulerName::LBLCR)
-}
 
-/// Its switch is there only when its module is.
-fn unused_scheduler(cluster: &Cluster, scheduler: SchedulerName) -> Result<(), DocumentError> {
-    let key = format!("net/ipv4/vs/{scheduler}_expiration");
-    let set = cluster
-        .ipvs_sysctls
-        .keys()
-        .any(|found| found.as_str() == key);
-    let mut services = cluster.services.iter();
-    if set && !services.any(|service| service.service.scheduler == scheduler) {
-        let path = format!("ipvs.{scheduler}-expiration");
-        let problem = format!("no service has the scheduler {scheduler}");
-        return Err(DocumentError::new(path, problem).remedy("leave it out"));
+    /// Refuses the sysctl of a scheduler that no service has: it exists only while the scheduler's module is
+    /// loaded.
+    fn validate_expiration_of(&self, scheduler: SchedulerName) -> Result<(), DocumentError> {
+        let is_set = SysctlKey::ipvs(&format!("{scheduler}_expiration"))
+            .is_ok_and(|key| self.ipvs_sysctls.contains_key(&key));
+        let is_used = self
+            .services
+            .iter()
+            .any(|service| service.service.scheduler == scheduler);
+        if !is_set || is_used {
+            return Ok(());
+        }
+        Err(DocumentError::new(
+            DocumentErrorKind::Unused,
+            format!("ipvs.{scheduler}-expiration"),
+            format!("no service has the scheduler {scheduler}"),
+        )
+        .with_hint("leave it out"))
     }
-    Ok(())
 }

@@ -1,4 +1,5 @@
-//! Whether the parts of a cluster fit together. One path, one problem, one remedy for each refusal.
+//! Validation: whether the parts of a cluster fit together. Each refusal has one path and one problem, and
+//! where possible a hint.
 
 mod address;
 mod directors;
@@ -7,21 +8,17 @@ mod node;
 mod service;
 mod sync;
 
-use super::{Cluster, DocumentError, Sync};
+use super::cluster::Cluster;
+use super::error::DocumentError;
 
-pub(super) fn cluster(cluster: &Cluster) -> Result<(), DocumentError> {
-    node::names(cluster)?;
-    node::each(cluster)?;
-    directors::check(cluster)?;
-    node::addresses_once(cluster)?;
-    service::each(cluster)?;
-    directors::services(cluster)
-}
-
-pub(super) fn sync(cluster: &Cluster, sync: &Sync) -> Result<(), DocumentError> {
-    sync::check(cluster, sync)
-}
-
-pub(super) fn ipvs_sysctls(cluster: &Cluster) -> Result<(), DocumentError> {
-    ipvs_sysctls::check(cluster)
+impl Cluster {
+    /// Validates nodes, then directors, then services, so that each step can rely on the ones before.
+    pub(super) fn validate(&self) -> Result<(), DocumentError> {
+        self.validate_names()?;
+        self.validate_nodes()?;
+        self.validate_directors()?;
+        self.validate_addresses_are_unique()?;
+        self.validate_services()?;
+        self.validate_ways_back()
+    }
 }

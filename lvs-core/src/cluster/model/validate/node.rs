@@ -1,13 +1,15 @@
-//! The machines: each for itself, and all together.
+//! The nodes: each by itself, and their names and addresses among each other.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{address, directors};
-use crate::cluster::model::{Cluster, DocumentError, NodeName};
+use super::address;
+use crate::cluster::model::cluster::Cluster;
+use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::name::NodeName;
 use crate::net::Address;
 
-/// A machine as this file needs it, whichever part it plays.
+/// Holds what directors and real servers have in common.
 struct Node<'a> {
     path: String,
     name: &'a NodeName,
@@ -15,110 +17,114 @@ struct Node<'a> {
     gateway: Option<IpAddr>,
 }
 
-fn nodes(cluster: &Cluster) -> impl Iterator<Item = Node<'_>> {
-    let directors = cluster.directors.iter().enumerate();
-    let directors = directors.map(|(i, director)| Node {
-        path: directors::path(cluster, i),
-        name: &director.name,
-        addresses: &director.addresses,
-        gateway: director.gateway,
-    });
-    let servers = cluster
-        .real_servers
-        .iter()
-        .enumerate()
-        .map(|(i, server)| Node {
+impl Cluster {
+    fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        let directors = self.directors.iter().enumerate().map(|(i, director)| Node {
+            path: self.director_path(i),
+            name: &director.name,
+            addresses: &director.addresses,
+            gateway: director.gateway,
+        });
+        let servers = self.real_servers.iter().enumerate();
+        directors.chain(servers.map(|(i, server)| Node {
             path: format!("real-servers[{i}]"),
             name: &server.name,
             addresses: &server.addresses,
             gateway: server.gateway,
-        });
-    directors.chain(servers)
-}
-
-pub(super) fn names(cluster: &Cluster) -> Result<(), DocumentError> {
-    let mut seen: BTreeMap<&NodeName, String> = BTreeMap::new();
-    for node in nodes(cluster) {
-        if let Some(first) = seen.insert(node.name, node.path.clone()) {
-            let problem = format!("{:?} is the name of {first} too", node.name.as_str());
-            return Err(DocumentError::new("name", problem)
-                .remedy("every machine needs a name of its own")
-                .within(node.path));
-        }
+        }))
     }
-    Ok(())
-}
 
-pub(super) fn each(cluster: &Cluster) -> Result<(), DocumentError> {
-    nodes(cluster).try_for_each(|node| check(&node).map_err(|error| error.within(&node.path)))
-}
-
-fn check(node: &Node<'_>) -> Result<(), DocumentError> {
-    for (i, address) in node.addresses.iter().enumerate() {
-        let place = |error: DocumentError| error.within(format_args!("addresses[{i}]"));
-        address::check(address).map_err(place)?;
-    }
-    node.gateway
-        .map_or(Ok(()), |gateway| self::gateway(gateway, node.addresses))
-}
-
-/// A gateway must be a neighbour: another address on a network this machine is connected to.
-fn gateway(gateway: IpAddr, addresses: &[Address]) -> Result<(), DocumentError> {
-    if addresses
-        .iter()
-        .any(|address| address.id.network.addr() == gateway)
-    {
-        let problem = format!("{gateway} is this machine's own address");
-        return Err(DocumentError::new("gateway", problem).remedy("name the router's"));
-    }
-    if addresses
-        .iter()
-        .any(|address| address.id.network.contains(&gateway))
-    {
-        return Ok(());
-    }
-    let networks: Vec<_> = addresses
-        .iter()
-        .map(|address| address.id.network.trunc().to_string())
-        .collect();
-    let problem = format!("{gateway} is on no network of this machine");
-    Err(
-        DocumentError::new("gateway", problem).remedy(match networks.as_slice() {
-            [] => "give the machine an address first".to_owned(),
-            _ => format!("it is connected to {}", networks.join(" and ")),
-        }),
-    )
-}
-
-/// An address belongs to one machine, once, unless it floats. What all real servers carry alike, the
-/// virtual IP of direct routing, is not written down but follows.
-pub(super) fn addresses_once(cluster: &Cluster) -> Result<(), DocumentError> {
-    let vips = cluster.virtual_ips();
-    let mut seen: BTreeMap<IpAddr, (&NodeName, String)> = BTreeMap::new();
-    for node in nodes(cluster) {
-        for (i, address) in node.addresses.iter().enumerate() {
-            let (ip, path) = (
-                address.id.network.addr(),
-                format!("{}.addresses[{i}]", node.path),
-            );
-            let Some((owner, first)) = seen.insert(ip, (node.name, path.clone())) else {
-                continue;
-            };
-            if owner != node.name && directors::floats_between(cluster, ip, owner, node.name) {
-                continue;
+    pub(super) fn validate_names(&self) -> Result<(), DocumentError> {
+        let mut seen: BTreeMap<&NodeName, String> = BTreeMap::new();
+        for node in self.nodes() {
+            if let Some(first) = seen.insert(node.name, node.path.clone()) {
+                let problem = format!("{:?} is also the name of {first}", node.name.as_str());
+                return Err(
+                    DocumentError::new(DocumentErrorKind::Duplicate, "name", problem)
+                        .with_hint("every node needs a name of its own")
+                        .within(node.path),
+                );
             }
-            let on_server = cluster.director(node.name.as_str()).is_none() && vips.contains(&ip);
-            return Err(twice(ip, &first, on_server).within(path));
         }
+        Ok(())
     }
-    Ok(())
+
+    pub(super) fn validate_nodes(&self) -> Result<(), DocumentError> {
+        self.nodes()
+            .try_for_each(|node| node.validate().map_err(|error| error.within(&node.path)))
+    }
+
+    /// Refuses an address that occurs twice, unless it floats between the directors. The virtual IP of direct
+    /// routing, which all real servers carry, is not written in the file but follows from the services.
+    pub(super) fn validate_addresses_are_unique(&self) -> Result<(), DocumentError> {
+        let vips = self.virtual_ips();
+        let mut seen: BTreeMap<IpAddr, (&NodeName, String)> = BTreeMap::new();
+        for node in self.nodes() {
+            for (i, address) in node.addresses.iter().enumerate() {
+                let ip = address.id.network.addr();
+                let path = format!("{}.addresses[{i}]", node.path);
+                let Some((owner, first)) = seen.insert(ip, (node.name, path.clone())) else {
+                    continue;
+                };
+                if owner != node.name && self.floats_between(ip, owner, node.name) {
+                    continue;
+                }
+                let is_on_server = self.director(node.name.as_str()).is_none();
+                return Err(duplicate(ip, &first, is_on_server && vips.contains(&ip)).within(path));
+            }
+        }
+        Ok(())
+    }
 }
 
-fn twice(ip: IpAddr, first: &str, virtual_on_server: bool) -> DocumentError {
-    let problem = format!("{ip} is the address of {first} too");
-    DocumentError::new("address", problem).remedy(if virtual_on_server {
-        "leave it out: where a real server needs the virtual IP, it gets it on lo"
+impl Node<'_> {
+    fn validate(&self) -> Result<(), DocumentError> {
+        for (i, address) in self.addresses.iter().enumerate() {
+            address::check(address)
+                .map_err(|error| error.within(format_args!("addresses[{i}]")))?;
+        }
+        self.gateway
+            .map_or(Ok(()), |gateway| self.validate_gateway(gateway))
+    }
+
+    /// Refuses a gateway that is not a neighbour: another address on a network of this node.
+    fn validate_gateway(&self, gateway: IpAddr) -> Result<(), DocumentError> {
+        let networks = || self.addresses.iter().map(|address| address.id.network);
+        if networks().any(|network| network.addr() == gateway) {
+            return Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "gateway",
+                format!("{gateway} is an address of this node itself"),
+            )
+            .with_hint("write the router's address"));
+        }
+        if networks().any(|network| network.contains(&gateway)) {
+            return Ok(());
+        }
+        let connected: Vec<_> = networks()
+            .map(|network| network.trunc().to_string())
+            .collect();
+        Err(DocumentError::new(
+            DocumentErrorKind::Unreachable,
+            "gateway",
+            format!("{gateway} is on no network of this node"),
+        )
+        .with_hint(match connected.as_slice() {
+            [] => "give the node an address first".to_owned(),
+            _ => format!("the node is connected to {}", connected.join(" and ")),
+        }))
+    }
+}
+
+fn duplicate(ip: IpAddr, first: &str, is_virtual_on_server: bool) -> DocumentError {
+    DocumentError::new(
+        DocumentErrorKind::Duplicate,
+        "address",
+        format!("{ip} is also the address of {first}"),
+    )
+    .with_hint(if is_virtual_on_server {
+        "leave it out: a real server that needs the virtual IP gets it on lo"
     } else {
-        "every address belongs to one machine, once"
+        "every address belongs to one node, once"
     })
 }

@@ -1,228 +1,261 @@
-//! The services: that somebody carries their address, and that their destinations can serve them.
+//! The services: that a node carries their address, and that their destinations can serve them.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::directors;
-use crate::cluster::model::{Cluster, DocumentError, Match, VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Forwarding, Protocol, ServiceFlags, ServiceId};
+use crate::cluster::model::cluster::Cluster;
+use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::name::NodeName;
+use crate::cluster::model::packet_match::Match;
+use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
+use crate::ipvs::{Family, Forwarding, ServiceId};
+use crate::suggest::nearest;
 
-pub(super) fn each(cluster: &Cluster) -> Result<(), DocumentError> {
-    if cluster.services.is_empty() {
-        return Err(DocumentError::new("services", "there are none").remedy("add [[services]]"));
-    }
-    let mut seen = BTreeSet::new();
-    for (i, service) in cluster.services.iter().enumerate() {
-        let place = |error: DocumentError| error.within(format_args!("services[{i}]"));
-        if !seen.insert(service.service.id) {
-            let problem = format!("{} is there already", service.service.id);
-            return Err(place(DocumentError::new("address", problem)));
+impl Cluster {
+    pub(super) fn validate_services(&self) -> Result<(), DocumentError> {
+        if self.services.is_empty() {
+            let error = DocumentError::new(
+                DocumentErrorKind::Missing,
+                "services",
+                "no service is defined",
+            );
+            return Err(error.with_hint("add [[services]]"));
         }
-        check(cluster, service).map_err(place)?;
-    }
-    ip_forward(cluster)
-}
-
-fn check(cluster: &Cluster, service: &VirtualService) -> Result<(), DocumentError> {
-    if let Some(vip) = service.vip() {
-        vip_is_carried(cluster, vip).map_err(|error| error.within("address"))?;
-    }
-    matches(cluster, service)?;
-    sense(service)?;
-    let mut seen = BTreeSet::new();
-    for (i, destination) in service.destinations.iter().enumerate() {
-        let place = |error: DocumentError| error.within(format_args!("destinations[{i}]"));
-        self::destination(cluster, service, destination).map_err(place)?;
-        if !seen.insert((
-            &destination.real_server,
-            destination.port.unwrap_or_else(|| service.port()),
-        )) {
-            let problem = format!("{} on this port is there already", destination.real_server);
-            return Err(place(DocumentError::new("real-server", problem)));
-        }
-    }
-    Ok(())
-}
-
-/// Without an interface nobody would know where the address goes, nor with which prefix length.
-fn vip_is_carried(cluster: &Cluster, vip: IpAddr) -> Result<(), DocumentError> {
-    let addresses = || cluster.directors.iter().flat_map(|it| &it.addresses);
-    if addresses().any(|address| address.id.network.addr() == vip) {
-        return Ok(());
-    }
-    let problem = format!("no interface of {} carries {vip}", directors::all(cluster));
-    let interface = addresses()
-        .next()
-        .map_or("eth0", |address| address.id.interface.as_str());
-    let prefix = if vip.is_ipv4() { 32 } else { 128 };
-    let entry = format!("interface = \"{interface}\", address = \"{vip}/{prefix}\"");
-    Err(
-        DocumentError::new("", problem).remedy(match cluster.is_paired() {
-            false => format!("add {{ {entry} }} to director.addresses"),
-            true => {
-                format!("add {{ {entry}, floating = true }} to the addresses of both directors")
+        let mut seen = BTreeSet::new();
+        for (i, service) in self.services.iter().enumerate() {
+            let place = |error: DocumentError| error.within(format_args!("services[{i}]"));
+            if !seen.insert(service.service.id) {
+                let problem = format!("{} is defined twice", service.service.id);
+                let error = DocumentError::new(DocumentErrorKind::Duplicate, "address", problem);
+                return Err(place(error));
             }
-        }),
-    )
-}
-
-/// A mark alone says nothing about who has to carry which address.
-fn matches(cluster: &Cluster, service: &VirtualService) -> Result<(), DocumentError> {
-    if service.vips().is_empty() {
-        return Err(
-            DocumentError::new("match", "nothing says which packets are marked")
-                .remedy("add match = [\"tcp 172.16.5.11:80\"], say"),
-        );
-    }
-    for (i, it) in service.matches.iter().enumerate() {
-        let place = |error: DocumentError| error.within(format_args!("match[{i}]"));
-        vip_is_carried(cluster, it.address.ip()).map_err(place)?;
-        if Family::from(it.address.ip()) != service.service.id.family() {
-            let family = service.service.id.family();
-            return Err(place(
-                DocumentError::new("", format!("{it} is not {family}"))
-                    .remedy("give the other family a service of its own, with the same mark"),
-            ));
+            self.validate_service(service).map_err(place)?;
         }
-        marked_once(cluster, it).map_err(place)?;
+        self.validate_ip_forward()
     }
-    Ok(())
-}
 
-/// A mark comes before an address, and the last rule that matches before any other.
-fn marked_once(cluster: &Cluster, it: &Match) -> Result<(), DocumentError> {
-    let same = |service: &&VirtualService| {
-        let socket = ServiceId::Socket {
-            protocol: it.protocol,
-            address: it.address,
+    fn validate_service(&self, service: &VirtualService) -> Result<(), DocumentError> {
+        if let Some(vip) = service.vip() {
+            self.validate_vip(vip)
+                .map_err(|error| error.within("address"))?;
+        }
+        self.validate_matches(service)?;
+        service.validate_for_the_kernel()?;
+        let mut seen = BTreeSet::new();
+        for (i, destination) in service.destinations.iter().enumerate() {
+            let place = |error: DocumentError| error.within(format_args!("destinations[{i}]"));
+            self.validate_destination(service, destination)
+                .map_err(place)?;
+            let port = destination.port.unwrap_or_else(|| service.port());
+            if !seen.insert((&destination.real_server, port)) {
+                let problem = format!("{} is listed twice for this port", destination.real_server);
+                let kind = DocumentErrorKind::Duplicate;
+                return Err(place(DocumentError::new(kind, "real-server", problem)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a virtual IP without an interface: it could not be added, nor with which prefix length.
+    fn validate_vip(&self, vip: IpAddr) -> Result<(), DocumentError> {
+        if self
+            .directors
+            .iter()
+            .any(|director| director.address(vip).is_some())
+        {
+            return Ok(());
+        }
+        let interface = self
+            .directors
+            .iter()
+            .flat_map(|director| &director.addresses)
+            .next()
+            .map_or("eth0", |address| address.id.interface.as_str());
+        let prefix = if vip.is_ipv4() { 32 } else { 128 };
+        let entry = format!("interface = \"{interface}\", address = \"{vip}/{prefix}\"");
+        let (directors, hint) = match self.is_paired() {
+            false => (
+                "the director",
+                format!("add {{ {entry} }} to director.addresses"),
+            ),
+            true => (
+                "the directors",
+                format!("add {{ {entry}, floating = true }} to the addresses of both directors"),
+            ),
         };
-        service.service.id == socket || service.matches.contains(it)
-    };
-    match cluster.services.iter().filter(same).count() {
-        0 | 1 => Ok(()),
-        _ => Err(
-            DocumentError::new("", format!("{it} belongs to another service too"))
-                .remedy("a packet has one service"),
-        ),
+        let problem = format!("no interface of {directors} carries {vip}");
+        Err(DocumentError::new(DocumentErrorKind::Unreachable, "", problem).with_hint(hint))
     }
-}
 
-/// What the kernel would take and then never do.
-fn sense(service: &VirtualService) -> Result<(), DocumentError> {
-    let kernel = &service.service;
-    let ServiceId::Socket { protocol, address } = kernel.id else {
-        return Ok(());
-    };
-    let one_packet = kernel.flags.contains(ServiceFlags::ONE_PACKET);
-    if address.port() == 0 && kernel.persistence.is_none() {
-        return Err(DocumentError::new(
-            "address",
-            "port 0 means every port, which only works with persistence",
-        )
-        .remedy("name a port or add persistence"));
+    /// Refuses a mark without matches, which alone does not say which addresses the nodes need.
+    fn validate_matches(&self, service: &VirtualService) -> Result<(), DocumentError> {
+        if service.vips().is_empty() {
+            return Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "match",
+                "the marked packets are not named",
+            )
+            .with_hint("add match = [\"tcp 172.16.5.11:80\"], for example"));
+        }
+        let family = service.service.id.family();
+        for (i, packets) in service.matches.iter().enumerate() {
+            let place = |error: DocumentError| error.within(format_args!("match[{i}]"));
+            self.validate_vip(packets.address.ip()).map_err(place)?;
+            if Family::from(packets.address.ip()) != family {
+                let problem = format!("{packets} is not {family}");
+                return Err(place(
+                    DocumentError::new(DocumentErrorKind::Conflict, "", problem).with_hint(
+                        "define a service of its own for the other family, with the same mark",
+                    ),
+                ));
+            }
+            self.validate_marked_once(packets).map_err(place)?;
+        }
+        Ok(())
     }
-    if one_packet && protocol != Protocol::UDP {
-        return Err(DocumentError::new(
-            "one-packet",
-            format!("means nothing to {protocol}, only to udp"),
-        ));
-    }
-    if one_packet && kernel.persistence.is_some() {
-        return Err(
-            DocumentError::new("one-packet", "does not go with persistence")
-                .remedy("leave one of them out"),
-        );
-    }
-    Ok(kernel.check()?)
-}
 
-fn destination(
-    cluster: &Cluster,
-    service: &VirtualService,
-    destination: &VirtualDestination,
-) -> Result<(), DocumentError> {
-    forwarding(destination)?;
-    port(service, destination)?;
-    let name = &destination.real_server;
-    if cluster.real_server(name).is_none() && cluster.director(name.as_str()).is_none() {
-        return Err(unknown(cluster, destination));
-    }
-    let family = service.service.id.family();
-    if cluster.real_ip(service, destination).is_none() {
-        let problem = format!(
-            "{name} has no {family} address, which {} needs",
-            service.service.id
-        );
-        return Err(
-            DocumentError::new("real-server", problem).remedy("give it one in its addresses")
-        );
-    }
-    Ok(())
-}
-
-fn unknown(cluster: &Cluster, destination: &VirtualDestination) -> DocumentError {
-    let names = || {
-        cluster
-            .node_names()
-            .map(crate::cluster::model::NodeName::as_str)
-    };
-    let wanted = destination.real_server.as_str();
-    let error = DocumentError::new("real-server", format!("there is no real server {wanted:?}"));
-    match crate::suggest::nearest(wanted, names()) {
-        Some(near) => error.remedy(format!("did you mean {near:?}?")),
-        None => error.remedy(format!(
-            "there are {}",
-            names().collect::<Vec<_>>().join(" ")
-        )),
-    }
-}
-
-fn forwarding(destination: &VirtualDestination) -> Result<(), DocumentError> {
-    match destination.forwarding {
-        Forwarding::Masquerade | Forwarding::DirectRouting | Forwarding::Tunnel(_) => Ok(()),
-        other => Err(DocumentError::new(
-            "forwarding",
-            format!("{other} is not a method of a cluster"),
-        )
-        .remedy("the methods are nat, dr and tunnel")),
-    }
-}
-
-/// Only masquerading rewrites packets; with direct routing another port would be a name without effect.
-fn port(service: &VirtualService, destination: &VirtualDestination) -> Result<(), DocumentError> {
-    let Some(port) = destination.port else {
-        return Ok(());
-    };
-    if destination.forwarding != Forwarding::Masquerade {
-        let (method, kept) = (destination.forwarding, service.port());
-        let problem = format!("{port} cannot be: {method} leaves the port as it is, {kept}");
-        return Err(
-            DocumentError::new("port", problem).remedy("leave it out, or use forwarding = \"nat\"")
-        );
-    }
-    if port == 0 {
-        return Err(DocumentError::new("port", "0 is no port"));
-    }
-    Ok(())
-}
-
-/// Masquerading needs the director to route: answers of real servers go through it.
-fn ip_forward(cluster: &Cluster) -> Result<(), DocumentError> {
-    let masquerades = || {
-        cluster
+    /// Refuses packets of two services: a mark precedes an address, and of several rules that match the last
+    /// one sets the mark, so that one of the services would get nothing.
+    fn validate_marked_once(&self, packets: &Match) -> Result<(), DocumentError> {
+        let socket = ServiceId::Socket {
+            protocol: packets.protocol,
+            address: packets.address,
+        };
+        let owners = self
             .services
             .iter()
-            .flat_map(|service| &service.destinations)
-    };
-    let needed = masquerades().any(|destination| destination.forwarding == Forwarding::Masquerade);
-    let mut directors = cluster.directors.iter();
-    let off = directors.position(|director| director.ip_forward == Some(false));
-    match off.filter(|_| needed) {
-        Some(i) => Err(DocumentError::new(
-            format!("{}.ip-forward", directors::path(cluster, i)),
-            "false cannot be with nat: answers would never leave",
+            .filter(|service| service.service.id == socket || service.matches.contains(packets));
+        if owners.count() <= 1 {
+            return Ok(());
+        }
+        let problem = format!("{packets} also belongs to another service");
+        Err(
+            DocumentError::new(DocumentErrorKind::Duplicate, "", problem)
+                .with_hint("a packet can belong to one service only"),
         )
-        .remedy("leave it out")),
-        None => Ok(()),
+    }
+
+    fn validate_destination(
+        &self,
+        service: &VirtualService,
+        destination: &VirtualDestination,
+    ) -> Result<(), DocumentError> {
+        destination.validate_forwarding()?;
+        destination.validate_port(service)?;
+        let name = &destination.real_server;
+        if self.real_server(name).is_none() && self.director(name.as_str()).is_none() {
+            return Err(self.unknown_node(name));
+        }
+        if self.real_ip(service, destination).is_none() {
+            let (id, family) = (service.service.id, service.service.id.family());
+            return Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "real-server",
+                format!("{name} has no {family} address, which {id} needs"),
+            )
+            .with_hint("add one to its addresses"));
+        }
+        Ok(())
+    }
+
+    fn unknown_node(&self, name: &NodeName) -> DocumentError {
+        let nodes: Vec<_> = self.node_names().map(NodeName::as_str).collect();
+        DocumentError::new(
+            DocumentErrorKind::UnknownName,
+            "real-server",
+            format!("there is no real server {:?}", name.as_str()),
+        )
+        .with_hint(match nearest(name.as_str(), nodes.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("the nodes are {}", nodes.join(" ")),
+        })
+    }
+
+    /// Refuses a director that must not route where there is masquerading: answers of real servers pass it.
+    fn validate_ip_forward(&self) -> Result<(), DocumentError> {
+        if !self.services.iter().any(VirtualService::is_masqueraded) {
+            return Ok(());
+        }
+        let off = self
+            .directors
+            .iter()
+            .position(|director| director.ip_forward == Some(false));
+        match off {
+            Some(i) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                format!("{}.ip-forward", self.director_path(i)),
+                "false contradicts nat: answers of real servers would not be forwarded",
+            )
+            .with_hint("leave it out")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl VirtualService {
+    /// Refuses what the kernel would accept but never do.
+    fn validate_for_the_kernel(&self) -> Result<(), DocumentError> {
+        let service = &self.service;
+        let ServiceId::Socket { protocol, .. } = service.id else {
+            return Ok(());
+        };
+        let (key, problem, hint) = if service.lacks_persistence() {
+            (
+                "address",
+                "port 0 means every port, which needs persistence".to_owned(),
+                "write a port, or add persistence",
+            )
+        } else if service.is_one_packet_without_udp() {
+            (
+                "one-packet",
+                format!("has no effect on {protocol}, only on udp"),
+                "leave it out",
+            )
+        } else if service.is_one_packet_with_persistence() {
+            (
+                "one-packet",
+                "excludes persistence".to_owned(),
+                "leave one of them out",
+            )
+        } else {
+            return Ok(service.check()?);
+        };
+        Err(DocumentError::new(DocumentErrorKind::Conflict, key, problem).with_hint(hint))
+    }
+}
+
+impl VirtualDestination {
+    fn validate_forwarding(&self) -> Result<(), DocumentError> {
+        match self.forwarding {
+            Forwarding::Masquerade | Forwarding::DirectRouting | Forwarding::Tunnel(_) => Ok(()),
+            other => Err(DocumentError::new(
+                DocumentErrorKind::InvalidValue,
+                "forwarding",
+                format!("{other} cannot be used in a cluster"),
+            )
+            .with_hint("the methods are nat, dr and tunnel")),
+        }
+    }
+
+    /// Refuses a port that the forwarding method does not set: only masquerading rewrites packets.
+    fn validate_port(&self, service: &VirtualService) -> Result<(), DocumentError> {
+        match self.port {
+            Some(port) if self.forwarding.keeps_port() => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "port",
+                format!(
+                    "{port} would have no effect: {} leaves the port as it is, {}",
+                    self.forwarding,
+                    service.port()
+                ),
+            )
+            .with_hint("leave it out, or use forwarding = \"nat\"")),
+            Some(0) => Err(DocumentError::new(
+                DocumentErrorKind::OutOfRange,
+                "port",
+                "0 is not a port",
+            )),
+            _ => Ok(()),
+        }
     }
 }
