@@ -89,7 +89,7 @@ impl Step {
     /// it did.
     pub fn execute(&self, host: &mut Host) -> Result<()> {
         match command(&self.change) {
-            Some(command) => host.ipvs()?.batch(&[command])?.into_iter().collect(),
+            Some(command) => host.ipvs()?.batch(&[command])?.into_result(),
             None => step(&self.change, host),
         }
     }

@@ -15,6 +15,7 @@ use crate::host::Host;
 
 /// A state directory that is locked: nobody else changes anything until this is dropped.
 #[derive(Debug)]
+#[must_use = "the directory is unlocked as soon as this is dropped"]
 pub struct Session {
     pub(in crate::cluster) state: StateDir,
     _lock: Lock,
