@@ -48,7 +48,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
 /// Runs `work` in a new network namespace, in which no destination was ever deleted, and then removes it.
 fn in_fresh_namespace<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     only_namespace()?.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         work()
     })?
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Problem> {
         save(path, facts)?;
     }
     let mut report = match &facts {
-        Some(facts) => check::on_machine(&cluster, facts),
+        Some(facts) => check::on_node(&cluster, facts),
         None => check::on_paper(&cluster),
     };
     if let Some(old) = &arguments.from {

@@ -43,7 +43,7 @@ fn text(stages: &[RolloutStep]) -> String {
         .map(|stage| {
             format!(
                 "{:<6} {:width$}  # {}\n",
-                stage.turn,
+                stage.action,
                 node(stage),
                 stage.why
             )

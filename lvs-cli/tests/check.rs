@@ -49,7 +49,7 @@ fn a_sound_file_has_a_line_for_each_area() {
 }
 
 #[test]
-fn a_mistake_is_an_error_with_reason_and_remedy() {
+fn a_mistake_is_an_error_with_impact_and_fix() {
     let (_directory, file) = changed(
         NAT,
         "name = \"realserver2\"",
@@ -59,8 +59,8 @@ fn a_mistake_is_an_error_with_reason_and_remedy() {
     let said = text(&output);
     for line in [
         "LVS013 error realserver2 default: its gateway is 192.168.1.254, which is not the director",
-        "  why it hurts: clients get answers from an address they never spoke to, and drop them",
-        "  to mend it: ip route replace default via 192.168.1.11",
+        "  impact: clients get answers from an address they never spoke to, and drop them",
+        "  fix: ip route replace default via 192.168.1.11",
     ] {
         assert!(
             said.lines().any(|it| it == line),
@@ -87,10 +87,10 @@ fn json_has_what_is_promised() {
     assert_eq!(finding["code"], "LVS047");
     assert_eq!(finding["severity"], "warning");
     assert_eq!(finding["node"], serde_json::Value::Null);
-    for key in ["object", "seen", "hurts"] {
+    for key in ["object", "seen", "impact"] {
         assert!(finding[key].is_string(), "{key}");
     }
-    assert!(finding["mend"].is_array());
+    assert!(finding["fix"].is_array());
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn on_a_node(test: impl FnOnce(&mut Host) + Send) -> Outcome {
     let port: IfName = "port0".parse().unwrap();
     Netns::create()?.run(|host| {
         host.net().add_veth(&eth0, &port, None)?;
-        host.net().set_up(&port, true)?;
+        host.net().set_up(&port)?;
         test(host);
         Ok(())
     })?
@@ -184,7 +184,7 @@ fn without_the_interface_nothing_is_changed() -> Outcome {
             &output,
             1,
             &[
-                "link eth0 does not exist on this machine",
+                "link eth0 does not exist on this node",
                 "nothing was changed",
             ],
         );
@@ -231,7 +231,7 @@ fn fed(arguments: &[&str], input: &str) -> Output {
 /// Runs the test with `lo` up: IPVS accepts no real server while it is down.
 fn with_lo(test: impl FnOnce() + Send) -> Outcome {
     on_a_node(|host| {
-        host.net().set_up(&IfName::LO, true).unwrap();
+        host.net().set_up(&IfName::LO).unwrap();
         test();
     })
 }
@@ -442,7 +442,7 @@ fn check_asks_for_the_time() -> lvs_lab::Result<()> {
         says(&output, status, parts);
     };
     Netns::create()?.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         let chrony = lvs_lab::chrony(&Netns::current()?)?;
         check(1, &["ok clock: "]);
         drop(chrony);

@@ -135,7 +135,7 @@ fn a_takeover_needs_nothing_of_the_other_director() {
     lab.request(&service, 0).unwrap();
     let die = |host: &mut Host| {
         for name in ["eth0", "eth1"] {
-            host.net().set_up(&name.parse().unwrap(), false).unwrap();
+            host.net().set_down(&name.parse().unwrap()).unwrap();
         }
     };
     lab.node("lb1").unwrap().run(die).unwrap();

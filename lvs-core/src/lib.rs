@@ -10,9 +10,12 @@
 //! - by a **tunnel**: IPVS encapsulates packets, so that real servers may be on any network.
 //!
 //! Each method needs other addresses, routes and sysctls, on the director *and* on every real server, in the
-//! right order. A [`Cluster`] holds all of it as one value. It knows what every node must look like, plans
-//! the steps from how the node looks now, applies the plan phase by phase, verifies the result by reading it
-//! back, and rolls back where a step fails:
+//! right order.
+#![cfg_attr(feature = "cluster", doc = "A [`Cluster`]")]
+#![cfg_attr(not(feature = "cluster"), doc = "A `Cluster`")]
+//! holds all of it as one value. It knows what every node must look like, plans the steps from how the node
+//! looks now, applies the plan phase by phase, verifies the result by reading it back, and rolls back where a
+//! step fails:
 //!
 //! ```no_run
 //! # #[cfg(feature = "toml")]
@@ -34,19 +37,29 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Cluster`], [`cluster`] | declared nodes and services; plan, apply, verify, remove, the order of nodes |
+#![cfg_attr(
+    feature = "cluster",
+    doc = "| [`Cluster`], [`cluster`] | declared nodes and services; plan, apply, verify, remove, the order of nodes |"
+)]
 //! | [`ipvs`] | the kernel's table: services, destinations, daemons, timeouts; [`ipvs::message`] is the codec alone |
-//! | [`net`], [`sysctl`], [`proc`] | interfaces, addresses, routes, ARP; sysctls; the files in which IPVS shows itself |
-//! | [`Host`], [`Netns`] | all of these for one network namespace; entering another one |
-//! | `check` | findings: what is wrong with a file or a node, its impact and the fix |
+//! | [`proc`] | the files in `/proc` in which IPVS shows itself |
+#![cfg_attr(
+    feature = "cluster",
+    doc = "| [`net`], [`sysctl`] | interfaces, addresses, routes, ARP; sysctls |
+| [`Host`], [`Netns`] | all of these for one network namespace; entering another one |"
+)]
+#![cfg_attr(
+    feature = "check",
+    doc = "| [`check`] | findings: what is wrong with a file or a node, its impact and the fix |"
+)]
 //! | [`scheduler`] | native models of the kernel's schedulers, which tell the server of the next connection |
 //!
 //! # Features
 //!
 //! | feature | adds | default |
 //! |---|---|---|
-//! | `cluster` | [`cluster`], [`net`], [`sysctl`], [`Host`], [`Netns`] | yes |
-//! | `toml` | [`Cluster::from_toml`](cluster::Cluster): the cluster file as TOML, errors with line and column | |
+//! | `cluster` | the modules `cluster`, `net` and `sysctl`, `Host` and `Netns` | yes |
+//! | `toml` | `Cluster::from_toml`: the cluster file as TOML, errors with line and column | |
 //! | `check` | the module `check` | |
 //!
 //! Features add API and never change behaviour. Without default features there are [`ipvs`], [`proc`] and
@@ -63,6 +76,13 @@
 //! - The library does not check the health of servers, does not fail over, and starts no other program.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "cluster"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the crate page names the modules of all features"
+    )
+)]
 
 #[cfg(feature = "check")]
 pub mod check;

@@ -22,7 +22,7 @@ const OWN: &str = "/proc/thread-self/ns/net";
 /// ```no_run
 /// use lvs_core::{IfName, Netns};
 /// let router = Netns::create()?;
-/// router.run(|host| host.net().set_up(&IfName::LO, true))??;
+/// router.run(|host| host.net().set_up(&IfName::LO))??;
 /// # Ok::<(), lvs_core::Error>(())
 /// ```
 #[derive(Debug)]

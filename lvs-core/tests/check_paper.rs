@@ -173,7 +173,7 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        code: Code::TUNNEL_ROOM,
+        code: Code::TUNNEL_MTU,
         base: TUNNEL,
         mistake: &[("gateway = \"10.1.2.254\"\n", "")],
         near_miss: &[("10.1.2.254", "10.1.2.1")],
@@ -310,13 +310,13 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        code: Code::NOBODY_SERVES,
+        code: Code::NO_DESTINATION,
         base: DR,
         mistake: &[("weight = 2", "weight = 0"), ("weight = 3", "weight = 0")],
         near_miss: &[("weight = 2", "weight = 0")],
     },
     Case {
-        code: Code::NOBODY_SERVES,
+        code: Code::NO_DESTINATION,
         base: DR,
         mistake: &[("weight = ", "drain = true\nweight = ")],
         near_miss: &[("weight = 3", "drain = true\nweight = 3")],
@@ -505,7 +505,7 @@ fn weights_of_somebody_else_are_only_noted() {
     ];
     let report = check::on_paper(&cluster(DR, &text));
     let mut findings = report.findings().iter();
-    let nobody = findings.find(|it| it.code == Code::NOBODY_SERVES).unwrap();
+    let nobody = findings.find(|it| it.code == Code::NO_DESTINATION).unwrap();
     assert_eq!(nobody.severity, Severity::Note);
 }
 
@@ -540,10 +540,10 @@ fn a_change_of_method_wants_both_sides_at_once() {
 }
 
 #[test]
-fn every_finding_says_how_to_mend_it() {
+fn every_finding_says_how_to_fix_it() {
     for case in CASES {
         for finding in check::on_paper(&cluster(case.base, case.mistake)).findings() {
-            assert!(!finding.mend.is_empty(), "{finding}");
+            assert!(!finding.fix.is_empty(), "{finding}");
             assert!(
                 !finding.seen.is_empty() && !finding.object.is_empty(),
                 "{finding}"

@@ -1,4 +1,4 @@
-//! What real programs and kernels sent is understood, and said again in the same bytes.
+//! Messages of real programs and kernels are decoded, and encoded to the same bytes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,14 +14,14 @@ use lvs_core::ipvs::{
 const OLD: &str = include_str!("data/captures/ipvsadm-linux-6.1.txt");
 const NEW: &str = include_str!("data/captures/ipvsadm-linux-7.2.txt");
 
-/// The bytes that one command line sent and got, generic netlink headers included.
+/// Holds the bytes that one command line sent and received, generic netlink headers included.
 #[derive(Default)]
 struct Conversation {
     sent: Vec<Vec<u8>>,
     came: Vec<Vec<u8>>,
 }
 
-/// The conversations of a capture by command line; of one typed twice the first.
+/// Returns the conversations of a capture by command line; for one typed twice the first.
 fn conversations(capture: &str) -> BTreeMap<&str, Conversation> {
     let mut all = BTreeMap::new();
     for block in capture.split("\n$ ipvsadm ").skip(1) {
@@ -148,7 +148,7 @@ fn timeouts() -> Timeouts {
     }
 }
 
-/// Command lines and what they mean.
+/// Returns command lines with their meaning.
 fn typed() -> Vec<(&'static str, IpvsMessage)> {
     use Forwarding::{DirectRouting, Masquerade};
     use IpvsMessage::*;
@@ -263,7 +263,7 @@ fn typed() -> Vec<(&'static str, IpvsMessage)> {
 }
 
 #[test]
-fn requests_mean_what_was_typed() {
+fn requests_have_the_meaning_of_the_command_line() {
     for capture in [OLD, NEW] {
         let mut conversations = conversations(capture);
         for (line, meant) in typed() {
@@ -275,10 +275,10 @@ fn requests_mean_what_was_typed() {
     }
 }
 
-/// What ipvsadm sends to add and edit services, to start daemons and to set timeouts is what we
-/// send, but for the flags mask, which leaves out the kernel's own bit.
+/// The requests of ipvsadm to add and edit services, to start daemons and to set timeouts are equal to
+/// ours, except for the flags mask, which omits the bit that only the kernel sets.
 #[test]
-fn our_requests_are_ipvsadms() {
+fn our_requests_are_equal_to_those_of_ipvsadm() {
     let conversations = conversations(NEW);
     let mut same = 0;
     for (line, meant) in typed() {
@@ -295,7 +295,7 @@ fn our_requests_are_ipvsadms() {
             | IpvsMessage::GetDest(_)
             | IpvsMessage::Zero(None)
             | IpvsMessage::Flush => assert_eq!(ours, theirs, "{line}"),
-            // It sends whole services where their identity is enough, and a destination's
+            // It sends complete services if their identity is enough, and a destination's
             // attributes in another order.
             _ => continue,
         }
@@ -304,7 +304,7 @@ fn our_requests_are_ipvsadms() {
     assert_eq!(same, 17);
 }
 
-/// The bytes with another mask in the FLAGS attribute, of type 7 and length 12.
+/// Returns the bytes with another mask in the FLAGS attribute, of type 7 and length 12.
 fn with_mask(mut bytes: Vec<u8>, mask: u32) -> Vec<u8> {
     let header = [&12u16.to_ne_bytes()[..], &7u16.to_ne_bytes()].concat();
     let at = bytes
@@ -316,7 +316,7 @@ fn with_mask(mut bytes: Vec<u8>, mask: u32) -> Vec<u8> {
 }
 
 #[test]
-fn everything_survives_encoding_and_decoding() {
+fn every_message_survives_encoding_and_decoding() {
     for capture in [OLD, NEW] {
         for conversation in conversations(capture).values() {
             for bytes in conversation.sent.iter().chain(&conversation.came) {
@@ -327,16 +327,16 @@ fn everything_survives_encoding_and_decoding() {
     }
 }
 
-/// The bytes too, where the kernel puts no padding before 64-bit values (6.1 does in this one).
+/// The bytes are equal if the kernel puts no padding before 64-bit values (6.1 does in this one).
 #[test]
-fn replies_are_said_again_in_the_same_bytes() {
+fn replies_are_encoded_to_the_same_bytes() {
     let mut replies = 0;
     for (line, conversation) in conversations(NEW) {
         for bytes in conversation.came {
             let message = decode(&bytes);
             let mut said = encode(&message);
             if matches!(message, IpvsMessage::NewDaemon(_)) {
-                // Also a request, and in requests nests are marked as nests.
+                // It is also a request, and in requests nests are marked as nests.
                 said[7] &= 0x7f;
             }
             assert_eq!(said, bytes, "{line}");
@@ -346,7 +346,7 @@ fn replies_are_said_again_in_the_same_bytes() {
     assert_eq!(replies, 19);
 }
 
-/// The table as `-Sn` read it.
+/// Returns the table as `-Sn` read it.
 fn table(capture: &str) -> (Vec<ServiceStatus>, Vec<DestinationStatus>) {
     let mut table = (Vec::new(), Vec::new());
     for bytes in &conversations(capture)["-Sn"].came {
@@ -478,7 +478,7 @@ fn settings_of_both_kernels_are_read() {
 }
 
 #[test]
-fn family_is_the_services_where_a_request_leaves_it_out() {
+fn the_family_of_a_request_without_one_is_that_of_the_service() {
     let web = id("tcp [2001:db8::1]:80");
     let delete = IpvsMessage::DelDest(web, "[2001:db8::2]:80".parse().unwrap());
     let mut bytes = encode(&delete);

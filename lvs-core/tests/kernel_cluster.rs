@@ -48,8 +48,8 @@ fn machine() -> lvs_core::Result<Netns> {
         let net: &mut Net = host.net();
         net.add_veth(&name("eth0"), &name("port0"), None)?;
         net.add_veth(&name("eth1"), &name("port1"), None)?;
-        net.set_up(&name("port0"), true)?;
-        net.set_up(&name("port1"), true)
+        net.set_up(&name("port0"))?;
+        net.set_up(&name("port1"))
     })??;
     Ok(netns)
 }
@@ -113,7 +113,7 @@ const MIXED: &str = include_str!("plans/mixed-director/cluster.toml");
 fn daemons_and_mixed_families_exclude_each_other() -> Outcome {
     let node = node(MIXED, "director");
     machine()?.run(|host| {
-        host.net().set_up(&name("eth0"), true).unwrap();
+        host.net().set_up(&name("eth0")).unwrap();
         let daemon = Daemon::new(DaemonRole::Backup, name("eth0"), 1);
         host.ipvs().unwrap().start_daemon(&daemon).unwrap();
         let error = apply(&node, host).unwrap_err();
@@ -273,7 +273,8 @@ fn removal_does_what_was_foretold() -> Outcome {
         let before = observe(&director, host);
         let plan = director.remove(host, &mut |_| ()).unwrap();
         assert_eq!(observe(&director, host), plan.outcome(&before));
-        let route = "the route default goes with the last address of its interface";
+        let route =
+            "the kernel removes the route default together with the last address of its interface";
         assert!(plan.notes.iter().any(|note| note == route), "{plan}");
     })
 }
@@ -333,7 +334,7 @@ fn a_service_is_taken_over_only_when_told() -> Outcome {
     let node = node(NAT, "director");
     let other = Service::new("udp 172.16.5.11:53".parse().unwrap(), SchedulerName::RR);
     machine()?.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         host.ipvs()?.add_service(&other)?;
         let error = apply(&node, host).unwrap_err();
         assert!(error.to_string().contains("udp 172.16.5.11:53"), "{error}");

@@ -113,7 +113,7 @@ fn arp_finds_exactly_the_hosts_that_answer() -> Outcome {
     let (bridge, asker) = (Netns::create()?, Netns::create()?);
     let (director, server) = (Netns::create()?, Netns::create()?);
     bridge.run(|host| host.net().add_bridge(&name("br0")))??;
-    bridge.run(|host| host.net().set_up(&name("br0"), true))??;
+    bridge.run(|host| host.net().set_up(&name("br0")))??;
     for (number, netns) in [&asker, &director, &server].into_iter().enumerate() {
         plug(&bridge, netns, &format!("port{number}"))?;
     }
@@ -140,7 +140,7 @@ fn arp_finds_exactly_the_hosts_that_answer() -> Outcome {
     })??;
     assert_eq!(ask(&asker, VIP)?, [director_mac.unwrap()]);
 
-    asker.run(|host| host.net().set_up(&name("eth0"), false))??;
+    asker.run(|host| host.net().set_down(&name("eth0")))??;
     let error = ask(&asker, VIP).unwrap_err();
     assert!(error.advice().unwrap().contains("up first"), "{error}");
     Ok(())
@@ -155,13 +155,13 @@ fn plug(bridge: &Netns, host: &Netns, port: &str) -> Outcome {
     host.run(|host| {
         let net = host.net();
         net.add_veth(&name("eth0"), &name(port), Some(bridge.as_fd()))?;
-        net.set_up(&IfName::LO, true)?;
-        net.set_up(&name("eth0"), true)
+        net.set_up(&IfName::LO)?;
+        net.set_up(&name("eth0"))
     })??;
     bridge.run(|host| {
         let net = host.net();
         net.set_controller(&name(port), Some(&name("br0")))?;
-        net.set_up(&name(port), true)
+        net.set_up(&name(port))
     })?
 }
 

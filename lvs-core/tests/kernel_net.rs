@@ -31,7 +31,7 @@ fn links_are_made_changed_and_deleted() -> Outcome {
         net.add_veth(&name("eth0.10"), &name("far"), Some(other.as_fd()))?;
         net.set_controller(&name("eth0.10"), Some(&name("br0")))?;
         net.set_mtu(&name("eth0.10"), 1400)?;
-        net.set_up(&name("eth0.10"), true)?;
+        net.set_up(&name("eth0.10"))?;
 
         let bridge = net.link(&name("br0"))?;
         assert_eq!((bridge.kind.as_deref(), bridge.up), (Some("bridge"), false));
@@ -278,7 +278,7 @@ fn refusals_name_the_object_and_a_hint() -> Outcome {
 
         let mut down = host_route("10.0.0.0/8", Scope::LINK);
         down.interface = Some(name("eth0"));
-        net.set_up(&name("eth0"), false)?;
+        net.set_down(&name("eth0"))?;
         let error = net.add_route(&down).unwrap_err();
         assert!(error.advice().unwrap().contains("up first"), "{error}");
         Ok(())

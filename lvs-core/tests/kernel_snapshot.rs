@@ -1,7 +1,7 @@
-//! Snapshots on a real kernel while somebody keeps changing the table.
+//! Snapshots on a real kernel while another thread keeps changing the table.
 //!
-//! Half of the services (or destinations) live from the beginning to the end, the others come and
-//! go. A plain listing misses living ones; a snapshot never does: it says so instead.
+//! Half of the services (or destinations) exist from the beginning to the end, the others are added and
+//! deleted. A plain listing misses permanent ones; a snapshot never does: it returns an error instead.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,18 +17,18 @@ use lvs_core::ipvs::{
 };
 
 lvs_lab::main! {
-    nothing_that_lives_is_missed_while_many_come_and_go,
-    nothing_that_lives_is_missed_while_many_come_and_go_now_and_then,
-    nothing_that_lives_is_missed_while_one_comes_and_goes,
-    no_destination_that_lives_is_missed_in_a_long_list,
-    a_scope_is_read_whatever_happens_around_it,
-    a_scope_has_what_there_is_of_it,
+    nothing_permanent_is_missed_while_many_change,
+    nothing_permanent_is_missed_while_many_change_with_pauses,
+    nothing_permanent_is_missed_while_one_changes,
+    no_permanent_destination_is_missed_in_a_long_list,
+    a_scope_is_read_while_others_change,
+    a_scope_contains_the_services_that_exist,
 }
 
-/// How long a writer and a reader are at it.
+/// The time for which a writer and a reader work.
 const DURATION: Duration = Duration::from_secs(5);
 
-/// Enough for a listing in four datagrams.
+/// The number of services, enough for a listing in four datagrams.
 const SERVICES: u16 = 250;
 
 type Identities = BTreeMap<ServiceId, BTreeSet<DestinationId>>;
@@ -42,7 +42,7 @@ fn destination(number: u16) -> Destination {
     Destination::new(id, Forwarding::Masquerade)
 }
 
-/// A service with destinations from 1 on.
+/// Returns the commands that add a service with destinations from 1 on.
 fn add(number: u16, destinations: u16) -> Vec<Command> {
     let id = service(number);
     let added = Command::AddService(Service::new(id, SchedulerName::RR));
@@ -73,10 +73,10 @@ fn identities(table: &Snapshot) -> Identities {
         .collect()
 }
 
-/// Those that live and are not in it, services and destinations together.
-fn missing(living: &Identities, seen: &Identities) -> usize {
+/// Counts the permanent services and destinations that were not seen.
+fn missing(permanent: &Identities, seen: &Identities) -> usize {
     let nothing = BTreeSet::new();
-    let missed = living.iter().map(|(service, destinations)| {
+    let missed = permanent.iter().map(|(service, destinations)| {
         let known = seen.get(service);
         let gone = destinations.difference(known.unwrap_or(&nothing)).count();
         gone + usize::from(known.is_none())
@@ -84,7 +84,7 @@ fn missing(living: &Identities, seen: &Identities) -> usize {
     missed.sum()
 }
 
-/// What came of reading over and over.
+/// Counts the results of repeated reading.
 #[derive(Debug, Default)]
 struct Count {
     listings: usize,
@@ -96,39 +96,41 @@ struct Count {
 }
 
 impl Count {
-    fn listing(&mut self, living: &Identities, seen: &Identities) {
+    fn listing(&mut self, permanent: &Identities, seen: &Identities) {
         self.listings += 1;
-        self.listings_that_missed += usize::from(missing(living, seen) > 0);
+        self.listings_that_missed += usize::from(missing(permanent, seen) > 0);
     }
 
-    fn snapshot(&mut self, living: &Identities, snapshot: Result<Snapshot, Error>) {
+    fn snapshot(&mut self, permanent: &Identities, snapshot: Result<Snapshot, Error>) {
         match snapshot {
             Ok(table) => {
                 self.settled += 1;
-                self.settled_that_missed += usize::from(missing(living, &identities(&table)) > 0);
+                self.settled_that_missed +=
+                    usize::from(missing(permanent, &identities(&table)) > 0);
             }
             Err(error) if error.is_unsettled() => {
                 let seen = identities(error.seen().unwrap());
                 self.unsettled += 1;
-                self.unions_that_missed += usize::from(missing(living, &seen) > 0);
+                self.unions_that_missed += usize::from(missing(permanent, &seen) > 0);
             }
             Err(error) => panic!("{error}"),
         }
     }
 
-    /// The promise.
+    /// Asserts that no snapshot missed a permanent entry.
     fn judge(&self, what: &str) {
         println!("{what}: {self:?}");
         assert_eq!(self.settled_that_missed, 0, "{what}: {self:?}");
     }
 }
 
-/// There is one processor only. Who wakes up has it at once, in the middle of whatever the reader does.
+/// Sleeps. There is only one processor, and a thread that wakes up gets it at once, in the middle of the
+/// reader's work.
 fn pause() {
     thread::sleep(Duration::from_micros(50));
 }
 
-/// Writes and reads at the same time, each as fast as it can.
+/// Writes and reads at the same time, each as fast as possible.
 fn at_once(write: impl Fn(&mut Ipvs) + Sync, mut read: impl FnMut(&mut Ipvs)) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -147,20 +149,20 @@ fn at_once(write: impl Fn(&mut Ipvs) + Sync, mut read: impl FnMut(&mut Ipvs)) {
     });
 }
 
-fn nothing_that_lives_is_missed_while_many_come_and_go() {
-    many_come_and_go("many services, all the time", Duration::ZERO);
+fn nothing_permanent_is_missed_while_many_change() {
+    many_change("many services, all the time", Duration::ZERO);
 }
 
-fn nothing_that_lives_is_missed_while_many_come_and_go_now_and_then() {
-    many_come_and_go("many services, now and then", Duration::from_millis(40));
+fn nothing_permanent_is_missed_while_many_change_with_pauses() {
+    many_change("many services, now and then", Duration::from_millis(40));
 }
 
-/// The guests come and go, and the writer rests for some time after each turn.
-fn many_come_and_go(what: &str, rest: Duration) {
+/// Deletes and adds the temporary services, with a pause of the writer after each turn.
+fn many_change(what: &str, rest: Duration) {
     let mut ipvs = Ipvs::open().unwrap();
-    let (guests, living) = half_of_them_guests(&mut ipvs);
+    let (temporary, permanent) = half_of_them_temporary(&mut ipvs);
     let write = |ipvs: &mut Ipvs| {
-        for some in guests.chunks(10) {
+        for some in temporary.chunks(10) {
             run(ipvs, &some.iter().map(|n| delete(*n)).collect::<Vec<_>>());
             pause();
             let back: Vec<_> = some.iter().flat_map(|n| add(*n, 2)).collect();
@@ -169,29 +171,29 @@ fn many_come_and_go(what: &str, rest: Duration) {
         }
         thread::sleep(rest);
     };
-    let count = read_meanwhile(write, &living);
+    let count = read_meanwhile(write, &permanent);
     count.judge(what);
     assert!(count.listings_that_missed > 0, "no test: {count:?}");
     let table = ipvs.snapshot().unwrap();
-    assert_eq!(table.len(), usize::from(SERVICES), "nobody writes any more");
+    assert_eq!(table.len(), usize::from(SERVICES), "the writer has stopped");
 }
 
-/// The numbers of those that come and go, and the identities of those that live.
-fn half_of_them_guests(ipvs: &mut Ipvs) -> (Vec<u16>, Identities) {
+/// Returns the numbers of the temporary services, and the identities of the permanent ones.
+fn half_of_them_temporary(ipvs: &mut Ipvs) -> (Vec<u16>, Identities) {
     let all: Vec<_> = (1..=SERVICES).flat_map(|number| add(number, 2)).collect();
     run(ipvs, &all);
-    let mut living = identities(&ipvs.snapshot().unwrap());
-    assert_eq!(living.len(), usize::from(SERVICES));
-    let guests: Vec<_> = (1..=SERVICES).filter(|number| number % 2 == 1).collect();
-    for number in &guests {
-        living.remove(&service(*number));
+    let mut permanent = identities(&ipvs.snapshot().unwrap());
+    assert_eq!(permanent.len(), usize::from(SERVICES));
+    let temporary: Vec<_> = (1..=SERVICES).filter(|number| number % 2 == 1).collect();
+    for number in &temporary {
+        permanent.remove(&service(*number));
     }
-    (guests, living)
+    (temporary, permanent)
 }
 
-/// Lists services and takes snapshots while somebody writes.
-fn read_meanwhile(write: impl Fn(&mut Ipvs) + Sync, living: &Identities) -> Count {
-    let services = living.keys().map(|id| (*id, BTreeSet::new())).collect();
+/// Lists services and takes snapshots while another thread writes.
+fn read_meanwhile(write: impl Fn(&mut Ipvs) + Sync, permanent: &Identities) -> Count {
+    let services = permanent.keys().map(|id| (*id, BTreeSet::new())).collect();
     let mut count = Count::default();
     at_once(write, |ipvs| {
         for _ in 0..10 {
@@ -199,21 +201,21 @@ fn read_meanwhile(write: impl Fn(&mut Ipvs) + Sync, living: &Identities) -> Coun
             let ids = listed.map(|status| (status.service.id, BTreeSet::new()));
             count.listing(&services, &ids.collect());
         }
-        count.snapshot(living, ipvs.snapshot());
+        count.snapshot(permanent, ipvs.snapshot());
     });
     count
 }
 
-/// The first service of the kernel's order moves all the others, always by the same: the places at
-/// which a dump is cut are the same every time, and so is the service that is missed.
-fn nothing_that_lives_is_missed_while_one_comes_and_goes() {
+/// The first service of the kernel's order moves all the others, always equally far: the places at which
+/// a dump is cut are the same every time, and so is the service that is missed.
+fn nothing_permanent_is_missed_while_one_changes() {
     let mut ipvs = Ipvs::open().unwrap();
     let all: Vec<_> = (1..=SERVICES).flat_map(|number| add(number, 1)).collect();
     run(&mut ipvs, &all);
     let table = ipvs.snapshot().unwrap();
     let first = table.first().unwrap().status.service.clone();
-    let mut living = identities(&table);
-    living.remove(&first.id);
+    let mut permanent = identities(&table);
+    permanent.remove(&first.id);
 
     let write = |ipvs: &mut Ipvs| {
         run(ipvs, &[Command::DeleteService(first.id)]);
@@ -221,19 +223,19 @@ fn nothing_that_lives_is_missed_while_one_comes_and_goes() {
         run(ipvs, &[Command::AddService(first.clone())]);
         pause();
     };
-    let count = read_meanwhile(write, &living);
+    let count = read_meanwhile(write, &permanent);
     count.judge("one service");
     let table = ipvs.snapshot().unwrap();
-    assert_eq!(table.len(), usize::from(SERVICES), "nobody writes any more");
+    assert_eq!(table.len(), usize::from(SERVICES), "the writer has stopped");
 }
 
-fn no_destination_that_lives_is_missed_in_a_long_list() {
+fn no_permanent_destination_is_missed_in_a_long_list() {
     const DESTINATIONS: u16 = 500;
     let mut ipvs = Ipvs::open().unwrap();
     run(&mut ipvs, &add(1, DESTINATIONS));
     let newest = destination(DESTINATIONS);
-    let mut living = identities(&ipvs.snapshot().unwrap());
-    living.get_mut(&service(1)).unwrap().remove(&newest.id);
+    let mut permanent = identities(&ipvs.snapshot().unwrap());
+    permanent.get_mut(&service(1)).unwrap().remove(&newest.id);
 
     let write = |ipvs: &mut Ipvs| {
         run(ipvs, &[Command::DeleteDestination(service(1), newest.id)]);
@@ -245,8 +247,8 @@ fn no_destination_that_lives_is_missed_in_a_long_list() {
     at_once(write, |ipvs| {
         let listed = ipvs.destinations(&service(1)).unwrap().into_iter();
         let ids = listed.map(|status| status.destination.id).collect();
-        count.listing(&living, &BTreeMap::from([(service(1), ids)]));
-        count.snapshot(&living, ipvs.snapshot_of(&[service(1)]));
+        count.listing(&permanent, &BTreeMap::from([(service(1), ids)]));
+        count.snapshot(&permanent, ipvs.snapshot_of(&[service(1)]));
     });
     count.judge("one destination");
     assert!(count.listings_that_missed > 0, "no test: {count:?}");
@@ -254,7 +256,7 @@ fn no_destination_that_lives_is_missed_in_a_long_list() {
     assert_eq!(table[0].destinations.len(), usize::from(DESTINATIONS));
 }
 
-fn a_scope_is_read_whatever_happens_around_it() {
+fn a_scope_is_read_while_others_change() {
     let mut ipvs = Ipvs::open().unwrap();
     let all: Vec<_> = (1..=300).flat_map(|number| add(number, 2)).collect();
     run(&mut ipvs, &all);
@@ -275,7 +277,7 @@ fn a_scope_is_read_whatever_happens_around_it() {
     assert!(readings > 0);
 }
 
-fn a_scope_has_what_there_is_of_it() {
+fn a_scope_contains_the_services_that_exist() {
     let mut ipvs = Ipvs::open().unwrap();
     let all: Vec<_> = (1..=5).flat_map(|number| add(number, 3)).collect();
     run(&mut ipvs, &all);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use lvs_core::cluster::{
     Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
     StateDir,
 };
-use lvs_core::ipvs::SchedulerName;
+use lvs_core::ipvs::{Ipvs, SchedulerName};
 use lvs_core::net::{Address, Net};
 use lvs_core::sysctl::{Conf, SysctlKey};
 use lvs_core::{Cluster, Host, IfName, Netns};
@@ -30,6 +31,7 @@ lvs_lab::main! {
     a_removal_stops_daemons_and_puts_switches_back,
     mixed_families_take_the_place_of_daemons_and_back,
     what_the_file_no_longer_names_goes,
+    a_virtual_ip_is_deleted_before_the_service_behind_it,
     an_address_moves_within_its_network,
     one_virtual_ip_is_one_clusters,
     a_failure_leaves_machine_and_record_as_they_were,
@@ -52,8 +54,8 @@ fn on_a_machine(test: impl FnOnce(&mut Host, StateDir) + Send) -> Outcome {
         let net: &mut Net = host.net();
         net.add_veth(&name("eth0"), &name("port0"), None)?;
         net.add_veth(&name("eth1"), &name("port1"), None)?;
-        net.set_up(&name("port0"), true)?;
-        net.set_up(&name("port1"), true)?;
+        net.set_up(&name("port0"))?;
+        net.set_up(&name("port1"))?;
         host.ipvs()?;
         let directory = tempfile::tempdir().unwrap();
         test(host, StateDir::at(directory.path().join("state")));
@@ -95,7 +97,7 @@ fn record_of(state: &StateDir, node: &DesiredState) -> PathBuf {
 
 /// A director's own address was there before, and one interface forwarded.
 fn disturb(host: &mut Host) {
-    host.net().set_up(&name("eth0"), true).unwrap();
+    host.net().set_up(&name("eth0")).unwrap();
     let own = Address::new(name("eth0"), "192.168.1.11/24".parse().unwrap());
     host.net().add_address(&own).unwrap();
     let port = SysctlKey::forwarding(&Conf::Interface(name("port0")));
@@ -211,22 +213,70 @@ fn mixed_families_take_the_place_of_daemons_and_back() -> Outcome {
         let plan = apply(&state, &mixed, host).unwrap();
         let told = |plan: &Plan, word: &str| plan.notes.iter().any(|note| note.contains(word));
         assert!(
-            told(&plan, "connections are not synchronised any more"),
+            told(&plan, "connections are no longer synchronised"),
             "{plan}"
         );
         assert!(host.ipvs().unwrap().daemons().unwrap().is_empty());
         let plan = apply(&state, &synchronised, host).unwrap();
-        assert!(told(&plan, "go before the sync daemons start"), "{plan}");
+        assert!(
+            told(&plan, "are deleted before the sync daemons start"),
+            "{plan}"
+        );
         assert_eq!(host.ipvs().unwrap().daemons().unwrap().len(), 2);
         assert!(apply(&state, &synchronised, host).unwrap().is_empty());
     })
 }
 
-fn what_the_file_no_longer_names_goes() -> Outcome {
-    let more = DR.replace(
+/// The cluster of DR with a second virtual IP.
+fn with_second_vip() -> String {
+    DR.replace(
         "{ interface = \"eth0\", address = \"172.16.5.11/32\" },",
         "{ interface = \"eth0\", address = \"172.16.5.11/32\" },\n  { interface = \"eth0\", address = \"172.16.5.12/32\" },",
-    ) + "\n[[services]]\naddress = \"172.16.5.12:443\"\nscheduler = \"rr\"\n";
+    ) + "\n[[services]]\naddress = \"172.16.5.12:443\"\nscheduler = \"rr\"\n"
+}
+
+/// Whether the second virtual IP and its service exist.
+fn second_vip_and_service() -> (bool, bool) {
+    let vip: IpAddr = "172.16.5.12".parse().unwrap();
+    let addresses = Net::open().unwrap().addresses().unwrap();
+    let services = Ipvs::open().unwrap().services().unwrap();
+    let id = "tcp 172.16.5.12:443".parse().unwrap();
+    (
+        addresses.iter().any(|found| found.id.network.addr() == vip),
+        services.iter().any(|found| found.service.id == id),
+    )
+}
+
+/// Between two phases a client must not reach a virtual IP without a service, neither when the file no
+/// longer names it nor when the cluster is removed.
+fn a_virtual_ip_is_deleted_before_the_service_behind_it() -> Outcome {
+    let two = node(&with_second_vip(), "director");
+    let one = node(DR, "director");
+    for is_removal in [false, true] {
+        on_a_machine(|host, state| {
+            apply(&state, &two, host).unwrap();
+            let mut seen = Vec::new();
+            let mut session = state.lock("apply").unwrap();
+            let mut events = |event: Event<'_>| {
+                if matches!(event, Event::Phase(_) | Event::Verified) {
+                    seen.push(second_vip_and_service());
+                }
+            };
+            if is_removal {
+                session.remove(&two, host, &mut events).unwrap();
+            } else {
+                let options = PlanOptions::default();
+                session.apply(&one, host, options, &mut events).unwrap();
+            }
+            seen.dedup();
+            assert_eq!(seen, [(true, true), (false, true), (false, false)]);
+        })?;
+    }
+    Ok(())
+}
+
+fn what_the_file_no_longer_names_goes() -> Outcome {
+    let more = with_second_vip();
     for name in ["director", "realserver1"] {
         let (one, two) = (node(DR, name), node(&more, name));
         on_a_machine(|host, state| {
@@ -283,7 +333,7 @@ fn one_virtual_ip_is_one_clusters() -> Outcome {
         assert!(
             error
                 .to_string()
-                .contains("172.16.5.11 is the cluster web's"),
+                .contains("172.16.5.11 belongs to the cluster web"),
             "{error}"
         );
         remove(&state, &web, host).unwrap();
@@ -472,7 +522,7 @@ fn who_waits_for_the_lock_is_told_by_whom() -> Outcome {
     let state = StateDir::at(directory.path());
     let session = state.lock("apply").unwrap();
     let error = state.lock("remove").unwrap_err().to_string();
-    let holder = format!("apply (process {}) has session it for", std::process::id());
+    let holder = format!("apply (process {}) has held it for", std::process::id());
     assert!(error.contains(&holder), "{error}");
     drop(session);
     state.lock("remove").unwrap();

@@ -10,8 +10,12 @@ use std::fs;
 use std::path::Path;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::{DesiredState, Drain, Draining, Observed, Plan, PlanOptions, Record, Role};
-use lvs_core::ipvs::Weight;
+use lvs_core::cluster::{
+    DesiredState, Drain, Draining, IpvsState, Observed, Plan, PlanOptions, Record, Role,
+};
+use lvs_core::ipvs::{
+    Destination, Forwarding, SchedulerName, Service, ServiceEntry, Thresholds, Weight,
+};
 use lvs_core::net::{Address, Route};
 use lvs_core::sysctl::SysctlKey;
 
@@ -77,8 +81,8 @@ fn same(one: &Observed, two: &Observed) {
     assert_eq!(one.timeouts(), two.timeouts());
     let without = |it: &Observed| {
         let mut it = it.clone();
-        it.ipvs = lvs_core::cluster::IpvsState::Unread;
-        let standing = it.tunnels.iter().filter(|tunnel| tunnel.is_standing());
+        it.ipvs = IpvsState::Unread;
+        let standing = it.tunnels.iter().filter(|tunnel| tunnel.is_fallback());
         for name in standing
             .map(|tunnel| tunnel.name.clone())
             .collect::<Vec<_>>()
@@ -94,7 +98,7 @@ fn same(one: &Observed, two: &Observed) {
     for service in one.services() {
         let other = two.service(&service.service.id).unwrap();
         assert_eq!(service.service, other.service);
-        let ids = |it: &lvs_core::ipvs::ServiceEntry| -> Vec<_> {
+        let ids = |it: &ServiceEntry| -> Vec<_> {
             let mut ids = it.destinations.clone();
             ids.sort();
             ids
@@ -153,6 +157,38 @@ fn a_removal_brings_everything_back() {
     }
 }
 
+/// A service that was there before the cluster, and not on one of its virtual IPs.
+#[test]
+fn a_found_service_and_its_destinations_return_with_the_file() {
+    let (named, plain) = (
+        format!("{DR}\n[[services]]\nfwmark = 9\nmatch = [\"udp 172.16.5.11:53\"]\n"),
+        node(DR, "director"),
+    );
+    let named = node(&named, "director");
+    let mut before = observed("dr-director-fresh");
+    let service = Service::new("fwmark 9 ipv4".parse().unwrap(), SchedulerName::WLC);
+    let destination = Destination {
+        id: "192.168.1.99:80".parse().unwrap(),
+        forwarding: Forwarding::Masquerade,
+        weight: Weight::new(5).unwrap(),
+        thresholds: Thresholds::OFF,
+    };
+    before.ipvs = IpvsState::Loaded {
+        timeouts: IpvsState::DEFAULT_TIMEOUTS,
+        services: vec![ServiceEntry {
+            service,
+            destinations: vec![destination],
+        }],
+    };
+    let (_, without) = applied(&plain, &nothing(&plain), &before);
+    let (record, after) = applied(&named, &nothing(&named), &before);
+    assert_ne!(after.services()[0], before.services()[0]);
+    let (record, again) = applied(&plain, &record, &after);
+    same(&again, &without);
+    let (_, back) = removed(&plain, &record, &again);
+    same(&back, &before);
+}
+
 #[test]
 fn what_the_file_no_longer_names_goes() {
     let both = format!(
@@ -206,7 +242,7 @@ fn what_somebody_has_changed_since_stays() {
     let key: SysctlKey = "net/ipv4/conf/all/arp_announce".parse().unwrap();
     after.sysctls.insert(key.clone(), "1".to_owned());
     let plan = Plan::removal_with_record(&node, &after, &record);
-    let note = format!("sysctl {key} stays as it is: somebody has changed it since");
+    let note = format!("sysctl {key} stays unchanged: it was modified after the last apply");
     assert!(plan.notes.contains(&note), "{plan}");
     assert_eq!(plan.outcome(&after).sysctls[&key], "1");
 }
@@ -245,7 +281,7 @@ fn strangers_are_taken_over_once_and_come_back_at_the_end() {
 
     // Who comes later goes for good.
     let mut later = after.clone();
-    let lvs_core::cluster::IpvsState::Loaded { services, .. } = &mut later.ipvs else {
+    let IpvsState::Loaded { services, .. } = &mut later.ipvs else {
         unreachable!("a director has IPVS");
     };
     let mut other = stranger.clone();
@@ -315,7 +351,7 @@ fn a_kept_weight_comes_back_after_a_drain() {
     );
     let plain = node(&kept, "director");
     let (record, mut after) = applied(&plain, &nothing(&plain), &observed("dr-director-fresh"));
-    let lvs_core::cluster::IpvsState::Loaded { services, .. } = &mut after.ipvs else {
+    let IpvsState::Loaded { services, .. } = &mut after.ipvs else {
         unreachable!("a director has IPVS");
     };
     for it in &mut services[0].destinations {

@@ -88,7 +88,7 @@ fn start(spec: &Path) -> Result<Infallible> {
 
 /// Sets `lo` up: without it there is no local routing table, and IPVS refuses every destination.
 pub(crate) fn set_loopback_up() -> Result<()> {
-    Ok(Net::open()?.set_up(&IfName::LO, true)?)
+    Ok(Net::open()?.set_up(&IfName::LO)?)
 }
 
 /// Mounts the guest's own file systems; the root is the host's, read-only.

@@ -64,9 +64,10 @@ impl Network {
     pub fn plug_in(&self, name: &str, plugged: bool) -> Result<()> {
         let cables = self.cables.get(name).ok_or_else(|| unknown(name))?;
         self.switch.run(|host| {
-            cables
-                .iter()
-                .try_for_each(|end| host.net().set_up(end, plugged))
+            cables.iter().try_for_each(|end| match plugged {
+                true => host.net().set_up(end),
+                false => host.net().set_down(end),
+            })
         })??;
         Ok(())
     }
@@ -110,7 +111,7 @@ fn unknown(name: &str) -> Error {
 fn namespace() -> Result<Netns> {
     let netns = Netns::create()?;
     netns.run(|host| {
-        host.net().set_up(&IfName::LO, true)?;
+        host.net().set_up(&IfName::LO)?;
         let key = SysctlKey::new("net/ipv6/conf/default/accept_dad")?;
         Ok::<(), Error>(host.sysctl().write(&key, "0")?)
     })??;
@@ -125,7 +126,7 @@ fn add_bridges(host: &mut Host, links: usize) -> Result<()> {
     for link in 0..links {
         let name = bridge(link)?;
         host.net().add_bridge(&name)?;
-        host.net().set_up(&name, true)?;
+        host.net().set_up(&name)?;
     }
     Ok(())
 }
@@ -148,7 +149,7 @@ impl Cables<'_> {
             let bridge = bridge(port.link)?;
             self.switch.run(|host| {
                 host.net().set_controller(&end, Some(&bridge))?;
-                host.net().set_up(&end, true)
+                host.net().set_up(&end)
             })??;
             ends.push(end);
         }
@@ -166,7 +167,7 @@ impl Cables<'_> {
 
 fn configure(host: &mut Host, outsider: &Outsider, forwards: bool) -> Result<()> {
     for port in &outsider.ports {
-        host.net().set_up(&port.interface, true)?;
+        host.net().set_up(&port.interface)?;
     }
     for (interface, network) in &outsider.addresses {
         let mut address = Address::new(interface.clone(), *network);

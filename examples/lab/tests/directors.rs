@@ -104,7 +104,7 @@ impl Pair {
         self.on(name, |host| {
             for link in host.net().links().unwrap() {
                 if link.name != IfName::LO && link.name.as_str().starts_with("eth") {
-                    host.net().set_up(&link.name, false).unwrap();
+                    host.net().set_down(&link.name).unwrap();
                 }
             }
         });

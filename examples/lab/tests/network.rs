@@ -44,7 +44,7 @@ fn configure(netns: &Netns, addresses: &[Address], gateway: Option<IpAddr>) {
     let everything: IpNet = "0.0.0.0/0".parse().unwrap();
     let set = |host: &mut Host| {
         for address in addresses {
-            host.net().set_up(&address.id.interface, true)?;
+            host.net().set_up(&address.id.interface)?;
             host.net().add_address(address)?;
         }
         match gateway {
@@ -137,10 +137,7 @@ fn a_command_finds_every_node() {
 fn a_server_ends_when_dropped() {
     let netns = Netns::create().unwrap();
     let lo = lvs_core::IfName::LO;
-    netns
-        .run(|host| host.net().set_up(&lo, true))
-        .unwrap()
-        .unwrap();
+    netns.run(|host| host.net().set_up(&lo)).unwrap().unwrap();
     for page in ["first", "second"] {
         let _server = Server::start(&netns, 80, page).unwrap();
         assert_eq!(ask(&netns, "127.0.0.1:80", None).unwrap(), page);

@@ -11,7 +11,7 @@ use crate::sysctl::{Conf, SysctlKey};
 
 /// How `all` and the interface are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
+enum Combination {
     /// The greater of both.
     Greater,
     /// On if one of them is.
@@ -36,73 +36,70 @@ impl<'a> Effective<'a> {
     /// For which addresses `interface` answers: the greater of `all` and the interface.
     #[must_use]
     pub fn arp_ignore(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Greater, interface, SysctlKey::arp_ignore)
+        self.combine(Combination::Greater, interface, SysctlKey::arp_ignore)
     }
 
     /// Which address it asks with: the greater of `all` and the interface.
     #[must_use]
     pub fn arp_announce(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Greater, interface, SysctlKey::arp_announce)
+        self.combine(Combination::Greater, interface, SysctlKey::arp_announce)
     }
 
     /// How it checks where packets come from: the greater of `all` and the interface.
     #[must_use]
     pub fn rp_filter(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Greater, interface, SysctlKey::rp_filter)
+        self.combine(Combination::Greater, interface, SysctlKey::rp_filter)
     }
 
     /// Whether packets that arrive there are sent on: the interface alone.
     #[must_use]
     pub fn forwarding(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Interface, interface, SysctlKey::forwarding)
+        self.combine(Combination::Interface, interface, SysctlKey::forwarding)
     }
 
     /// Whether shorter ways are told: if either says so.
     #[must_use]
     pub fn send_redirects(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Either, interface, SysctlKey::send_redirects)
+        self.combine(Combination::Either, interface, SysctlKey::send_redirects)
     }
 
     /// Whether a secondary address takes the place of a deleted primary one: if either says so.
     #[must_use]
     pub fn promote_secondaries(self, interface: &IfName) -> Option<i64> {
-        self.combine(Rule::Either, interface, |conf| {
-            named(conf, "promote_secondaries")
-        })
+        self.combine(
+            Combination::Either,
+            interface,
+            SysctlKey::promote_secondaries,
+        )
     }
 
     fn combine(
         self,
-        rule: Rule,
+        rule: Combination,
         interface: &IfName,
         key: impl Fn(&Conf) -> SysctlKey,
     ) -> Option<i64> {
         let read = |conf: Conf| self.sysctls.get(&key(&conf))?.parse::<i64>().ok();
         let own = read(Conf::Interface(interface.clone()))?;
         match rule {
-            Rule::Interface => Some(own),
-            Rule::Greater => Some(own.max(read(Conf::All)?)),
-            Rule::Either => Some(i64::from(own != 0 || read(Conf::All)? != 0)),
+            Combination::Interface => Some(own),
+            Combination::Greater => Some(own.max(read(Conf::All)?)),
+            Combination::Either => Some(i64::from(own != 0 || read(Conf::All)? != 0)),
         }
     }
-}
-
-/// A switch of `net/ipv4/conf` by its name, which is one of ours and has no strange character.
-fn named(conf: &Conf, name: &str) -> SysctlKey {
-    SysctlKey::new(format!("net/ipv4/conf/{conf}/{name}")).unwrap_or(SysctlKey::IP_FORWARD)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn switches(name: &str, all: &str, eth0: &str) -> BTreeMap<SysctlKey, String> {
-        let eth0_conf = Conf::Interface("eth0".parse().unwrap());
-        BTreeMap::from([
-            (named(&Conf::All, name), all.to_owned()),
-            (named(&eth0_conf, name), eth0.to_owned()),
-            (named(&Conf::Default, name), "7".to_owned()),
-        ])
+    fn sysctls(name: &str, all: &str, eth0: &str) -> BTreeMap<SysctlKey, String> {
+        [("all", all), ("eth0", eth0), ("default", "7")]
+            .map(|(conf, value)| {
+                let key = SysctlKey::new(format!("net/ipv4/conf/{conf}/{name}")).unwrap();
+                (key, value.to_owned())
+            })
+            .into()
     }
 
     fn eth0() -> IfName {
@@ -111,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_greater_counts_for_arp_and_rp_filter() {
-        let effective = |name, all, own| switches(name, all, own);
+        let effective = |name, all, own| sysctls(name, all, own);
         let both = effective("arp_ignore", "3", "1");
         assert_eq!(Effective::new(&both).arp_ignore(&eth0()), Some(3));
         let both = effective("arp_announce", "0", "2");
@@ -123,10 +120,10 @@ mod tests {
     #[test]
     fn either_counts_for_redirects_and_secondaries() {
         for (all, own, on) in [("0", "0", 0), ("1", "0", 1), ("0", "1", 1)] {
-            let redirects = switches("send_redirects", all, own);
+            let redirects = sysctls("send_redirects", all, own);
             let effective = Effective::new(&redirects).send_redirects(&eth0());
             assert_eq!(effective, Some(on), "all={all} eth0={own}");
-            let secondaries = switches("promote_secondaries", all, own);
+            let secondaries = sysctls("promote_secondaries", all, own);
             let effective = Effective::new(&secondaries).promote_secondaries(&eth0());
             assert_eq!(effective, Some(on), "all={all} eth0={own}");
         }
@@ -134,13 +131,13 @@ mod tests {
 
     #[test]
     fn the_interface_alone_counts_for_forwarding() {
-        let both = switches("forwarding", "1", "0");
+        let both = sysctls("forwarding", "1", "0");
         assert_eq!(Effective::new(&both).forwarding(&eth0()), Some(0));
     }
 
     #[test]
     fn what_was_not_read_is_unknown() {
-        let both = switches("forwarding", "1", "x");
+        let both = sysctls("forwarding", "1", "x");
         assert_eq!(Effective::new(&both).forwarding(&eth0()), None);
         assert_eq!(Effective::new(&both).rp_filter(&eth0()), None);
     }

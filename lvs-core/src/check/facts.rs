@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
 use crate::cluster::{NodeName, Observed, Role};
-use crate::ipvs::{Connection, DestinationStatus, Protocol, ServiceId, ServiceStatus};
+use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
 use crate::sysctl::SysctlKey;
@@ -45,12 +45,12 @@ pub struct Facts {
     /// Interfaces that a network manager holds to its own files, and its name.
     pub managed: BTreeMap<IfName, String>,
     /// The ports on which something listens.
-    pub listeners: BTreeSet<Listener>,
+    pub listeners: BTreeSet<ListeningSocket>,
     /// Whether ip_vs is loaded; `None` where `/proc` does not tell.
     pub ipvs_loaded: Option<bool>,
     /// IPVS, three times with pauses between; empty on a machine without it, one where it was not read
     /// again.
-    pub readings: Vec<Reading>,
+    pub readings: Vec<IpvsReading>,
     /// What a plan looks at.
     pub observed: Option<Observed>,
     /// Who answers for the virtual IPs, if that was asked.
@@ -61,7 +61,7 @@ pub struct Facts {
 
 /// A socket that waits for connections or datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Listener {
+pub struct ListeningSocket {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Where; the unspecified address is every address, and `[::]` every IPv4 address besides.
@@ -70,35 +70,26 @@ pub struct Listener {
 
 /// IPVS at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct IpvsReading {
     /// When: the time since the first reading.
     pub at: Duration,
     /// The services and their destinations.
-    pub services: Vec<Entry>,
-    /// The connections, at most [`Reading::MOST_CONNECTIONS`] of them.
+    pub services: Vec<ServiceEntryStatus>,
+    /// The connections, at most [`IpvsReading::MOST_CONNECTIONS`] of them.
     pub connections: Vec<Connection>,
 }
 
-impl Reading {
+impl IpvsReading {
     /// More connections are not kept: what a rule looks for shows in fewer.
     pub const MOST_CONNECTIONS: usize = 10_000;
 
-    /// The entry of a service.
+    /// Returns the entry of a service.
     #[must_use]
-    pub fn service(&self, id: &ServiceId) -> Option<&Entry> {
+    pub fn service(&self, id: &ServiceId) -> Option<&ServiceEntryStatus> {
         self.services
             .iter()
             .find(|entry| entry.status.service.id == *id)
     }
-}
-
-/// A service of the kernel's table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The service with its counters.
-    pub status: ServiceStatus,
-    /// Its destinations, newest first.
-    pub destinations: Vec<DestinationStatus>,
 }
 
 /// Who answers for a virtual IP on a link.
@@ -160,11 +151,16 @@ impl Facts {
         Effective::new(&self.sysctls)
     }
 
-    /// A switch of IPVS by its name, `conntrack`; `None` if it is not there or no number.
+    /// Returns the value of a sysctl; `None` if it was not read or is no number.
     #[must_use]
-    pub fn ipvs_switch(&self, name: &str) -> Option<i64> {
-        let key = SysctlKey::ipvs(name).ok()?;
-        self.sysctls.get(&key)?.parse().ok()
+    pub fn sysctl(&self, key: &SysctlKey) -> Option<i64> {
+        self.sysctls.get(key)?.parse().ok()
+    }
+
+    /// Returns the value of a sysctl of IPVS by its name, `conntrack`; `None` if it was not read or is no number.
+    #[must_use]
+    pub fn ipvs_sysctl(&self, name: &str) -> Option<i64> {
+        self.sysctl(&SysctlKey::ipvs(name).ok()?)
     }
 
     /// The kernel's version up to its second number; `None` if it has none.
@@ -180,6 +176,36 @@ impl Facts {
         addresses.filter(move |address| address.id.network.addr() == ip)
     }
 
+    /// Returns whether the host has the address `ip`, with whichever prefix.
+    pub(super) fn carries(&self, ip: IpAddr) -> bool {
+        self.carrying(ip).next().is_some()
+    }
+
+    pub(super) fn link(&self, name: &IfName) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == *name)
+    }
+
+    /// Returns whether other hosts beyond an interface can ask for its addresses.
+    pub(super) fn has_neighbours(&self, interface: &IfName) -> bool {
+        let is_silent = self
+            .link(interface)
+            .and_then(|link| link.kind.as_deref())
+            .is_some_and(|kind| {
+                matches!(kind, "dummy" | "ipip" | "gre" | "sit" | "ip6tnl" | "ip6gre")
+            });
+        *interface != IfName::LO && !is_silent
+    }
+
+    /// Returns the default route of a family that the kernel uses: that of the lowest metric.
+    pub(super) fn default_route(&self, family: Family) -> Option<&Route> {
+        self.routes
+            .iter()
+            .filter(|route| {
+                route.id.is_default() && Family::from(route.id.destination.addr()) == family
+            })
+            .min_by_key(|route| route.id.metric)
+    }
+
     /// Whether it is that one of two directors that only waits.
     #[must_use]
     pub fn is_standby(&self) -> bool {
@@ -188,13 +214,13 @@ impl Facts {
 
     /// The last reading of IPVS.
     #[must_use]
-    pub fn now(&self) -> Option<&Reading> {
+    pub fn now(&self) -> Option<&IpvsReading> {
         self.readings.last()
     }
 
     /// The first and the last reading, if there are two.
     #[must_use]
-    pub fn two_readings(&self) -> Option<(&Reading, &Reading)> {
+    pub fn two_readings(&self) -> Option<(&IpvsReading, &IpvsReading)> {
         match self.readings.as_slice() {
             [first, .., last] => Some((first, last)),
             _ => None,
@@ -222,10 +248,10 @@ mod tests {
         let key = SysctlKey::ipvs("conntrack").unwrap();
         facts.sysctls.insert(key, "1".to_owned());
         facts.managed.insert(IfName::LO, "networkd".to_owned());
-        facts.readings = vec![Reading::default(), Reading::default()];
+        facts.readings = vec![IpvsReading::default(), IpvsReading::default()];
         let json = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<Facts>(&json).unwrap(), facts);
-        assert_eq!(facts.ipvs_switch("conntrack"), Some(1));
-        assert_eq!(facts.ipvs_switch("no such"), None);
+        assert_eq!(facts.ipvs_sysctl("conntrack"), Some(1));
+        assert_eq!(facts.ipvs_sysctl("no such"), None);
     }
 }

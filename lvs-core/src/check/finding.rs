@@ -1,35 +1,15 @@
-//! One thing that is wrong.
+//! A finding: what is wrong, its impact and how to fix it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Code;
+use super::code::Code;
+use super::kind::FindingKind;
+use super::severity::Severity;
 use crate::cluster::NodeName;
 
-/// How bad a finding is; the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// It works until something happens.
-    Warning,
-    /// It does not work, for somebody at least.
-    Error,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
-    }
-}
-
-/// What was seen, why it hurts, and how to mend it.
+/// What was seen, its impact, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// Which kind of finding it is.
@@ -42,26 +22,29 @@ pub struct Finding {
     pub object: String,
     /// What was seen.
     pub seen: String,
-    /// Why that hurts.
-    pub hurts: String,
+    /// What it does to clients or to the cluster.
+    pub impact: String,
     /// What to do: commands for the node, or lines of the file. Usually one of them is enough where
     /// the first says "or".
-    pub mend: Vec<String>,
+    pub fix: Vec<String>,
 }
 
-impl Finding {
-    pub(super) fn new(code: Code, object: impl fmt::Display, seen: impl Into<String>) -> Self {
-        Self {
-            code,
-            severity: code.severity(),
+impl FindingKind {
+    /// Returns a finding of this kind, about the cluster as long as no node is named.
+    pub(super) fn finding(&self, object: impl fmt::Display, seen: impl Into<String>) -> Finding {
+        Finding {
+            code: self.code,
+            severity: self.severity,
             node: None,
             object: object.to_string(),
             seen: seen.into(),
-            hurts: code.hurts().to_owned(),
-            mend: Vec::new(),
+            impact: self.impact.to_owned(),
+            fix: Vec::new(),
         }
     }
+}
 
+impl Finding {
     pub(super) fn on(mut self, node: &NodeName) -> Self {
         self.node = Some(node.clone());
         self
@@ -72,21 +55,21 @@ impl Finding {
         self
     }
 
-    pub(super) fn mend(mut self, line: impl Into<String>) -> Self {
-        self.mend.push(line.into());
+    pub(super) fn fix(mut self, line: impl Into<String>) -> Self {
+        self.fix.push(line.into());
         self
     }
 }
 
 impl fmt::Display for Finding {
-    /// Several lines: code, node and object; what was seen; why it hurts; how to mend it.
+    /// Several lines: code, node and object; what was seen; its impact; how to fix it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.severity)?;
         self.node.iter().try_for_each(|node| write!(f, " {node}"))?;
         writeln!(f, " {}: {}", self.object, self.seen)?;
-        write!(f, "  why it hurts: {}", self.hurts)?;
-        self.mend
+        write!(f, "  impact: {}", self.impact)?;
+        self.fix
             .iter()
-            .try_for_each(|line| write!(f, "\n  to mend it: {line}"))
+            .try_for_each(|line| write!(f, "\n  fix: {line}"))
     }
 }

@@ -5,7 +5,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Entry, Facts, Listener, Reading, probe, sntp, sockets, surroundings};
+use super::facts::{Facts, IpvsReading, ListeningSocket};
+use super::{probe, procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
@@ -97,7 +98,7 @@ impl Facts {
             facts.readings.push(reading(host, Duration::ZERO)?);
         }
         facts.network(host)?;
-        facts.surroundings();
+        facts.procfs();
         facts.ipvs_loaded = Some(host.is_ipvs_loaded());
         facts.observed = Some(Observed::read(host, &Scope::of(node))?);
         if let Some(wait) = gather.arp {
@@ -135,14 +136,14 @@ impl Facts {
         Ok(())
     }
 
-    fn surroundings(&mut self) {
+    fn procfs(&mut self) {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         self.kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
         self.uptime = uptime(&read("/proc/uptime")).unwrap_or_default();
-        self.modules = surroundings::modules(&read("/proc/modules"));
-        self.duplicates = surroundings::duplicates(&read(&format!("{NET}/if_inet6")));
-        self.managers = surroundings::managers();
-        self.managed = surroundings::managed(&self.links, &self.managers);
+        self.modules = procfs::modules(&read("/proc/modules"));
+        self.duplicates = procfs::duplicates(&read(&format!("{NET}/if_inet6")));
+        self.managers = procfs::managers();
+        self.managed = procfs::managed(&self.links, &self.managers);
     }
 }
 
@@ -171,7 +172,7 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
         .collect()
 }
 
-fn listeners() -> BTreeSet<Listener> {
+fn listeners() -> BTreeSet<ListeningSocket> {
     let files = [
         (Protocol::TCP, "tcp"),
         (Protocol::TCP, "tcp6"),
@@ -186,18 +187,13 @@ fn listeners() -> BTreeSet<Listener> {
     found
 }
 
-fn reading(host: &mut Host, at: Duration) -> Result<Reading> {
-    let services = host.ipvs()?.snapshot()?.into_iter();
+fn reading(host: &mut Host, at: Duration) -> Result<IpvsReading> {
+    let services = host.ipvs()?.snapshot()?;
     let mut connections = host.proc().connections()?;
-    connections.truncate(Reading::MOST_CONNECTIONS);
-    Ok(Reading {
+    connections.truncate(IpvsReading::MOST_CONNECTIONS);
+    Ok(IpvsReading {
         at,
-        services: services
-            .map(|entry| Entry {
-                status: entry.status,
-                destinations: entry.destinations,
-            })
-            .collect(),
+        services,
         connections,
     })
 }

@@ -29,43 +29,55 @@
 //! # Ok::<(), lvs_core::cluster::DocumentError>(())
 //! ```
 
+mod area;
 mod code;
 mod effective;
 mod facts;
 mod finding;
 mod gather;
+mod kind;
+mod network;
+mod paper;
 mod probe;
+mod procfs;
 mod report;
 mod rules;
+mod scene;
+mod severity;
 mod sntp;
 mod sockets;
-mod surroundings;
 mod table;
-mod view;
 
-pub use code::{Area, Code};
+pub use area::Area;
+pub use code::Code;
 pub use effective::Effective;
-pub use facts::{ArpAnswers, ClockFact, Entry, Facts, Listener, Reading};
-pub use finding::{Finding, Severity};
+pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListeningSocket};
+pub use finding::Finding;
 pub use gather::Gather;
 pub use report::Report;
+pub use severity::Severity;
 
 use crate::cluster::Cluster;
+use scene::Scene;
 
 /// Checks what the file alone can tell.
 #[must_use]
 pub fn on_paper(cluster: &Cluster) -> Report {
-    Report::new(cluster, None, rules::all(cluster, None))
+    report(&Scene::paper(cluster))
 }
 
 /// Checks the file and one machine of the cluster.
 #[must_use]
-pub fn on_machine(cluster: &Cluster, facts: &Facts) -> Report {
-    Report::new(cluster, Some(facts), rules::all(cluster, Some(facts)))
+pub fn on_node(cluster: &Cluster, facts: &Facts) -> Report {
+    report(&Scene::new(cluster, facts))
+}
+
+fn report(scene: &Scene<'_>) -> Report {
+    Report::new(scene, rules::all(scene))
 }
 
 /// Checks the way from one state of a cluster to another.
 #[must_use]
 pub fn between(old: &Cluster, new: &Cluster) -> Vec<Finding> {
-    rules::method::changed(old, new)
+    rules::method_change::changed(old, new)
 }

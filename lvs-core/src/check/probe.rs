@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::ArpAnswers;
-use super::view::{around, carrier};
+use super::facts::ArpAnswers;
+use super::network::{is_wide, sharing_network};
 use crate::cluster::{Cluster, Director};
 use crate::error::Result;
 use crate::name::IfName;
@@ -63,7 +63,7 @@ fn interface<'a>(
     director: &'a Director,
     vip: IpAddr,
 ) -> Option<&'a IfName> {
-    let carrier = &carrier(director, vip)?.id.interface;
+    let carrier = &director.address(vip)?.id.interface;
     if is_director(addresses, director) {
         return Some(carrier);
     }
@@ -71,7 +71,7 @@ fn interface<'a>(
     let there = there.filter(|it| {
         it.id.interface == *carrier && it.id.network.addr().is_ipv4() == vip.is_ipv4()
     });
-    let here = there.filter_map(|it| around(addresses, it.id.network.addr()).next());
+    let here = there.filter_map(|it| sharing_network(addresses, it.id.network.addr()).next());
     let mut here = here.map(|address| &address.id.interface);
     here.find(|interface| **interface != IfName::LO)
 }
@@ -82,7 +82,7 @@ fn is_director(addresses: &[Address], director: &Director) -> bool {
     let mut own = director
         .addresses
         .iter()
-        .filter(|it| super::view::is_wide(&it.id.network) && !director.is_floating(it));
+        .filter(|it| is_wide(&it.id.network) && !director.is_floating(it));
     own.any(|it| {
         addresses
             .iter()
@@ -111,7 +111,7 @@ fn director_by_asking(
     let own = own.filter(|it| !director.is_floating(it));
     let own = own.map(|it| it.id.network.addr());
     let mut own = own.filter(|ip| ip.is_ipv4() == vip.is_ipv4()).filter(|ip| {
-        let near = around(addresses, *ip).next();
+        let near = sharing_network(addresses, *ip).next();
         near.is_some_and(|near| near.id.interface == *interface)
     });
     let Some(dip) = own.next() else {

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Area, Code, Facts, Finding, Severity};
-use crate::cluster::Cluster;
+use super::area::Area;
+use super::code::Code;
+use super::facts::Facts;
+use super::finding::Finding;
+use super::scene::{Place, Scene};
+use super::severity::Severity;
 
 /// What a check found, the worst first, and which areas it looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,18 +20,18 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(cluster: &Cluster, facts: Option<&Facts>, found: Vec<Finding>) -> Self {
+    pub(super) fn new(scene: &Scene<'_>, found: Vec<Finding>) -> Self {
         let mut findings = without_repetitions(found);
         let causes: Vec<_> = findings
             .iter()
-            .filter(|it| is_cause(it, facts))
+            .filter(|it| is_cause(it, scene.facts))
             .cloned()
             .collect();
         findings.retain(|it| !causes.iter().any(|cause| explains(cause.code, it.code)));
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         Self {
             findings,
-            areas: areas(cluster, facts),
+            areas: areas(scene),
         }
     }
 
@@ -75,7 +79,7 @@ fn without_repetitions(found: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Says no more than that something is wrong: left out where this machine shows what it is.
-const fn is_symptom(code: Code) -> bool {
+fn is_symptom(code: Code) -> bool {
     matches!(code, Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC)
 }
 
@@ -92,9 +96,9 @@ fn explains(cause: Code, symptom: Code) -> bool {
     is_symptom(symptom) && !misplaced && !unmarked
 }
 
-fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
+fn areas(scene: &Scene<'_>) -> BTreeSet<Area> {
     let mut areas = BTreeSet::from([Area::Addresses, Area::Routing, Area::Services, Area::Clock]);
-    let Some(facts) = facts else {
+    let Some(facts) = scene.facts else {
         return areas;
     };
     if facts.observed.is_some() {
@@ -103,9 +107,12 @@ fn areas(cluster: &Cluster, facts: Option<&Facts>) -> BTreeSet<Area> {
     if facts.two_readings().is_some() && !facts.is_standby() {
         areas.insert(Area::Traffic);
     }
-    let vips = super::view::carried_vips(cluster, &facts.node);
-    let quiet = super::view::receives(cluster, facts) && !vips.is_empty();
-    if quiet || !facts.arp.is_empty() {
+    let received_vips = match &scene.place {
+        Place::Paper => BTreeSet::new(),
+        Place::Director(director) => director.received_vips(),
+        Place::RealServer(server) => server.received_vips(),
+    };
+    if !received_vips.is_empty() || !facts.arp.is_empty() {
         areas.insert(Area::Arp);
     }
     areas

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rsntp::{Config, SntpClient};
 
-use super::ClockFact;
+use super::facts::ClockFact;
 
 const PORT: u16 = 123;
 /// A server that has not answered by then is asked once more.

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::Listener;
+use super::facts::ListeningSocket;
 use crate::ipvs::Protocol;
 
 /// `TCP_LISTEN`.
@@ -14,7 +14,7 @@ const LISTENING: &str = "0A";
 const UNCONNECTED: &str = "07";
 
 /// The sockets of a file that take whatever comes; what is not understood is skipped.
-pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = Listener> {
+pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = ListeningSocket> {
     let wanted = if protocol == Protocol::TCP {
         LISTENING
     } else {
@@ -24,7 +24,7 @@ pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = List
         let mut words = line.split_whitespace().skip(1);
         let (local, _, state) = (words.next()?, words.next()?, words.next()?);
         let address = socket(local).filter(|_| state == wanted)?;
-        Some(Listener { protocol, address })
+        Some(ListeningSocket { protocol, address })
     })
 }
 

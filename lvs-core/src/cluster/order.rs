@@ -30,7 +30,8 @@ impl fmt::Display for RolloutAction {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RolloutStep {
     /// What is done.
-    pub turn: RolloutAction,
+    #[serde(rename = "turn")]
+    pub action: RolloutAction,
     /// Where.
     pub node: NodeName,
     /// Of two directors: as which one it begins. One that has begun keeps its role, which no file knows.
@@ -40,12 +41,12 @@ pub struct RolloutStep {
 }
 
 fn stages<'a>(
-    turn: RolloutAction,
+    action: RolloutAction,
     nodes: impl IntoIterator<Item = &'a NodeName>,
     why: &'static str,
 ) -> Vec<RolloutStep> {
     let stage = |node: &NodeName| RolloutStep {
-        turn,
+        action,
         node: node.clone(),
         role: None,
         why,
@@ -137,7 +138,7 @@ impl Cluster {
                 _ => "its real servers are ready",
             };
             RolloutStep {
-                turn: RolloutAction::Apply,
+                action: RolloutAction::Apply,
                 node: director.name.clone(),
                 role,
                 why,
@@ -204,7 +205,7 @@ mod tests {
     fn order(stages: &[RolloutStep]) -> Vec<String> {
         stages
             .iter()
-            .map(|stage| format!("{} {}", stage.turn, stage.node))
+            .map(|stage| format!("{} {}", stage.action, stage.node))
             .collect()
     }
 
@@ -255,7 +256,7 @@ mod tests {
     fn with_roles(stages: &[RolloutStep]) -> Vec<String> {
         let role = |stage: &RolloutStep| stage.role.map(|role| format!(" {role}"));
         let said = |stage: &RolloutStep| role(stage).unwrap_or_default();
-        let line = |stage: &RolloutStep| format!("{} {}{}", stage.turn, stage.node, said(stage));
+        let line = |stage: &RolloutStep| format!("{} {}{}", stage.action, stage.node, said(stage));
         stages.iter().map(line).collect()
     }
 

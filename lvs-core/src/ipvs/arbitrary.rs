@@ -1,4 +1,4 @@
-//! Any table that a kernel can hold, for tests.
+//! Random tables that a kernel can contain, for tests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -11,10 +11,10 @@ use super::{
 use crate::name::IfName;
 use crate::testing::Random;
 
-/// With the services and daemons in one order, for that of the kernel means nothing.
+/// Sorts services and daemons, because their order in the kernel has no meaning.
 pub(super) fn sorted(mut table: Configuration) -> Configuration {
     table.services.sort();
-    // No daemons and daemons that are not looked at are the same text.
+    // No daemons and unknown daemons are the same text.
     table.daemons = table.daemons.filter(|daemons| !daemons.is_empty());
     table.daemons.iter_mut().for_each(|daemons| daemons.sort());
     table
@@ -68,7 +68,7 @@ fn random_daemon(random: &mut Random, role: DaemonRole) -> Daemon {
     daemon
 }
 
-/// Any name that a kernel can hold, the worst first letters included.
+/// Returns any name that a kernel can contain, including the worst first letters.
 fn random_name(random: &mut Random, longest: usize) -> String {
     let mut name: String = (0..=random.below(longest - 1))
         .map(|_| char::from(b'!' + random.below(94) as u8))
@@ -157,7 +157,7 @@ fn random_destination(random: &mut Random, family: Family) -> Destination {
 fn random_encapsulation(random: &mut Random) -> Encapsulation {
     let kind = random.below(5) as u8;
     let port = [0, random.next() as u16][random.below(2)];
-    // The kernel takes no GUE without a port.
+    // The kernel accepts no GUE without a port.
     let port = if kind == 1 { port | 1 } else { port };
     let flags = [0, 1, 2, random.next() as u16][random.below(4)];
     Encapsulation::from_numbers(kind, port, flags)

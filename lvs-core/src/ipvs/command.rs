@@ -1,4 +1,4 @@
-//! A change to the IPVS table as a value: what is sent, what it is called, what it means.
+//! A change of the IPVS table as a value.
 
 use super::message::IpvsMessage;
 use super::{
@@ -7,39 +7,41 @@ use super::{
 };
 use crate::error::{Error, InvalidValue, Operation, Result};
 
-/// One change of the table, for [`Ipvs::batch`](super::Ipvs::batch). The verbs of
-/// [`Ipvs`](super::Ipvs) of the same names are batches of one.
+/// Is one change of the table, for [`Ipvs::batch`](super::Ipvs::batch).
+///
+/// The methods of [`Ipvs`](super::Ipvs) with the same names are batches of one command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Command {
-    /// Add a service.
+    /// Adds a service.
     AddService(Service),
-    /// Replace everything but the identity of a service.
+    /// Replaces everything but the identity of a service.
     EditService(Service),
-    /// Delete a service with its destinations.
+    /// Deletes a service with its destinations.
     DeleteService(ServiceId),
-    /// Add a destination to a service.
+    /// Adds a destination to a service.
     AddDestination(ServiceId, Destination),
-    /// Replace everything but the identity of a destination.
+    /// Replaces everything but the identity of a destination.
     EditDestination(ServiceId, Destination),
-    /// Delete a destination.
+    /// Deletes a destination.
     DeleteDestination(ServiceId, DestinationId),
-    /// Set the timeouts that are not 0.
+    /// Sets those of the timeouts that are not 0.
     SetTimeouts(Timeouts),
-    /// Start a synchronisation daemon.
+    /// Starts a synchronisation daemon.
     StartDaemon(Daemon),
-    /// Stop a synchronisation daemon.
+    /// Stops a synchronisation daemon.
     StopDaemon(DaemonRole),
-    /// Zero the counters of one service, or all and the totals too.
+    /// Zeroes the counters of one service, or of all services, and the totals.
     Zero(Option<ServiceId>),
-    /// Delete every service.
+    /// Deletes every service.
     Flush,
 }
 
 impl Command {
-    /// Refuses what the kernel would take but what makes no sense. The verbs of
-    /// [`Ipvs`](super::Ipvs) do this first; a batch does not, for it must be able to restore
-    /// whatever a kernel holds.
+    /// Refuses a command that the kernel would accept although it makes no sense.
+    ///
+    /// The methods of [`Ipvs`](super::Ipvs) do this first; a batch does not, because it must be able to
+    /// restore everything that a kernel contained.
     ///
     /// # Errors
     /// See [`Service::check`], [`Destination::check`] and [`Daemon::check`].
@@ -53,26 +55,30 @@ impl Command {
         }
     }
 
-    /// The commands that build a table anew, as a [`snapshot`](super::Ipvs::snapshot) shows it.
+    /// Returns the commands that build a table anew, as a [`snapshot`](super::Ipvs::snapshot) shows it.
     ///
-    /// In exactly the reverse order: the kernel puts a new destination at the head of its list, so
-    /// this gives every scheduler the list it had. And it is by far the fastest way to put back what
-    /// was just deleted: a deleted destination lies in a list for 2 minutes or more, each new one is
-    /// looked for in it from the head, and in this order is found there at once. In the order of the
-    /// snapshot thousands are walked past each time.
+    /// They are in exactly the reverse order: the kernel inserts a new destination at the head of its
+    /// list, so every scheduler gets the list that it had. This is also by far the fastest way to restore
+    /// what was just deleted: a deleted destination stays in a list for 2 minutes or more, each new one
+    /// is searched for in it from the head, and in this order it is found at once. In the order of the
+    /// snapshot thousands are passed each time.
     #[must_use]
     pub fn rebuilding(table: &[ServiceEntryStatus]) -> Vec<Self> {
-        let services = table.iter().rev().flat_map(|entry| {
-            let service = entry.status.service.clone();
-            let id = service.id;
-            let behind = entry.destinations.iter().rev();
-            let behind = behind.map(move |status| Self::AddDestination(id, status.destination));
-            [Self::AddService(service)].into_iter().chain(behind)
-        });
-        services.collect()
+        table
+            .iter()
+            .rev()
+            .flat_map(|entry| {
+                let service = entry.status.service.clone();
+                let id = service.id;
+                let destinations = entry.destinations.iter().rev();
+                std::iter::once(Self::AddService(service)).chain(
+                    destinations.map(move |status| Self::AddDestination(id, status.destination)),
+                )
+            })
+            .collect()
     }
 
-    /// What it is called in an [`Error`].
+    /// Returns the operation that an [`Error`] names.
     #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
@@ -99,7 +105,7 @@ impl Command {
         }
     }
 
-    /// What is sent for it.
+    /// Returns the message that is sent.
     #[must_use]
     pub fn message(&self) -> IpvsMessage {
         match self.clone() {
@@ -117,7 +123,7 @@ impl Command {
         }
     }
 
-    /// [`check`](Self::check) as the error of the operation.
+    /// Returns the command if [`check`](Self::check) accepts it.
     pub(super) fn checked(self) -> Result<Self> {
         match self.check() {
             Ok(()) => Ok(self),

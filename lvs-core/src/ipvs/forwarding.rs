@@ -45,8 +45,8 @@ pub enum Forwarding {
 }
 
 impl Forwarding {
-    /// Returns whether the real server receives packets with the port of the service, whatever the
-    /// destination's port is.
+    /// Returns whether the real server receives packets with the port of the service, not with that
+    /// of the destination.
     pub(crate) const fn keeps_port(self) -> bool {
         matches!(self, Self::DirectRouting | Self::Tunnel(_))
     }

@@ -76,17 +76,23 @@ impl Net {
         self.find(&Operation::new("look up interface", name), name)
     }
 
-    /// Sets an interface up or down.
+    /// Sets an interface up.
     ///
     /// # Errors
     /// No such interface, or no privilege.
-    pub fn set_up(&mut self, name: &IfName, up: bool) -> Result<()> {
-        let verb = if up {
-            "set up interface"
-        } else {
-            "set down interface"
-        };
-        let operation = Operation::new(verb, name);
+    pub fn set_up(&mut self, name: &IfName) -> Result<()> {
+        self.set_state(Operation::new("set up interface", name), name, true)
+    }
+
+    /// Sets an interface down: it loses its routes and its IPv6 addresses.
+    ///
+    /// # Errors
+    /// No such interface, or no privilege.
+    pub fn set_down(&mut self, name: &IfName) -> Result<()> {
+        self.set_state(Operation::new("set down interface", name), name, false)
+    }
+
+    fn set_state(&mut self, operation: Operation, name: &IfName, up: bool) -> Result<()> {
         let index = self.index(&operation, name)?;
         self.change_link(operation, RTM_SETLINK, 0, &message::link::set_up(index, up))
     }
@@ -156,7 +162,7 @@ impl Net {
         self.change_link(operation, RTM_NEWLINK, NEW, &payload)
     }
 
-    /// Makes a tunnel device, which is down at first. For the [kernel's own](Tunnel::is_standing) device the
+    /// Makes a tunnel device, which is down at first. For the [fallback](Tunnel::is_fallback) device the
     /// kernel loads the module if it can and makes the device by itself: that it exists already is no error.
     ///
     /// # Errors
@@ -167,7 +173,7 @@ impl Net {
         let payload = message::tunnel::add(tunnel);
         match self.conn.request(&operation, RTM_NEWLINK, NEW, &payload) {
             Ok(_) => Ok(()),
-            Err(error) if error.is_already_exists() && tunnel.is_standing() => {
+            Err(error) if error.is_already_exists() && tunnel.is_fallback() => {
                 self.link(&tunnel.name).map(drop)
             }
             Err(error) => Err(errno::tunnel(error, tunnel)),

@@ -18,7 +18,7 @@ mod tunnel;
 
 pub use address::{Address, AddressId, Scope};
 pub use announce::announce;
-pub use fou::{Fou, Listener};
+pub use fou::{Fou, GueListener};
 pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};

@@ -53,11 +53,11 @@ impl TunnelKind {
         }
     }
 
-    /// Returns the device that the kernel makes in every network namespace when the module is loaded, and that
-    /// receives packets from every sender; `None` for GRE, where checksums cannot be configured on that device.
-    /// `ip6tnl0` decapsulates IPv6 only.
+    /// Returns the fallback device, which the kernel makes in every network namespace when the module is loaded,
+    /// and which receives packets from every sender; `None` for GRE, where checksums cannot be configured on
+    /// that device. `ip6tnl0` decapsulates IPv6 only.
     #[must_use]
-    pub const fn standing(self) -> Option<IfName> {
+    pub const fn fallback_device(self) -> Option<IfName> {
         match self {
             Self::Ipip => Some(IfName::fixed("tunl0")),
             Self::Sit => Some(IfName::fixed("sit0")),
@@ -68,7 +68,7 @@ impl TunnelKind {
 
     /// Returns the name of a device of this kind that lvs-core makes: `lvs-gre`.
     #[must_use]
-    pub const fn made(self) -> IfName {
+    pub const fn device_name(self) -> IfName {
         IfName::fixed(match self {
             Self::Ipip => "lvs-ipip",
             Self::Sit => "lvs-sit",
@@ -125,10 +125,10 @@ impl Tunnel {
         }
     }
 
-    /// Returns whether this is the device that the kernel makes by itself and that cannot be deleted: `tunl0`.
+    /// Returns whether this is the kernel's fallback device, which cannot be deleted: `tunl0`.
     #[must_use]
-    pub fn is_standing(&self) -> bool {
-        self.kind.standing().as_ref() == Some(&self.name)
+    pub fn is_fallback(&self) -> bool {
+        self.kind.fallback_device().as_ref() == Some(&self.name)
     }
 }
 
@@ -142,15 +142,15 @@ mod tests {
             assert_eq!(TunnelKind::of(kind.as_str()), Some(kind));
             let json = serde_json::to_string(&kind).unwrap();
             assert_eq!(json, format!("\"{kind}\""));
-            assert!(IfName::new(kind.made().as_str()).is_ok());
+            assert!(IfName::new(kind.device_name().as_str()).is_ok());
         }
         assert_eq!(TunnelKind::of("vxlan"), None);
     }
 
     #[test]
-    fn the_kernels_own_device_is_known_by_kind_and_name() {
+    fn the_fallback_device_is_known_by_kind_and_name() {
         let tunl0: IfName = "tunl0".parse().unwrap();
-        assert!(Tunnel::new(tunl0.clone(), TunnelKind::Ipip).is_standing());
-        assert!(!Tunnel::new(tunl0, TunnelKind::Gre).is_standing());
+        assert!(Tunnel::new(tunl0.clone(), TunnelKind::Ipip).is_fallback());
+        assert!(!Tunnel::new(tunl0, TunnelKind::Gre).is_fallback());
     }
 }

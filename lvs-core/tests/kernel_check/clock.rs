@@ -22,18 +22,18 @@ pub(crate) fn chrony_has_the_same_time() -> lvs_lab::Result<()> {
     let (eth0, port) = (IfName::new("eth0").unwrap(), IfName::new("port0").unwrap());
     server
         .run(|host| {
-            host.net().set_up(&IfName::LO, true).unwrap();
+            host.net().set_up(&IfName::LO).unwrap();
             host.net()
                 .add_veth(&port, &eth0, Some(node.as_fd()))
                 .unwrap();
-            host.net().set_up(&port, true).unwrap();
+            host.net().set_up(&port).unwrap();
             host.net()
                 .add_address(&address("port0", "192.0.2.1/24"))
                 .unwrap();
         })
         .unwrap();
     let prepare = |host: &mut Host| {
-        host.net().set_up(&eth0, true).unwrap();
+        host.net().set_up(&eth0).unwrap();
         host.net()
             .add_address(&address("eth0", "192.0.2.2/24"))
             .unwrap();
@@ -101,11 +101,11 @@ fn check_on(machine: &Netns, text: &str, prepare: impl FnOnce(&mut Host) + Send)
     let cluster = Cluster::from_toml(text).unwrap();
     let node = cluster.node("realserver1").unwrap();
     let facts = machine.run(|host| {
-        host.net().set_up(&IfName::LO, true).unwrap();
+        host.net().set_up(&IfName::LO).unwrap();
         prepare(host);
         Facts::gather(host, &cluster, &node, &Gather::default()).unwrap()
     });
-    check::on_machine(&cluster, &facts.unwrap())
+    check::on_node(&cluster, &facts.unwrap())
 }
 
 /// Answers one question as a server of stratum 2 does. Nothing comes of a socket that is shut down.

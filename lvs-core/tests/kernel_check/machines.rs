@@ -173,7 +173,7 @@ pub(crate) fn an_interface_that_networkd_configures() {
     fs::write(&state, "ADMIN_STATE=configured\nOPER_STATE=routable\n").unwrap();
     sound(&web.check("director"));
     let mut program = run_as("systemd-networkd");
-    let found = only(&web.check("director"), Code::TAKEN_BACK);
+    let found = only(&web.check("director"), Code::MANAGED_INTERFACE);
     assert_eq!(found.object, "eth0");
     fs::write(&state, "ADMIN_STATE=unmanaged\n").unwrap();
     web.mended("director");
@@ -215,10 +215,7 @@ pub(crate) fn a_full_connection_tracker() {
     assert!(!web.works());
     let finding = only(&web.check("director"), Code::CONNTRACK_FULL);
     assert_eq!(finding.severity, Severity::Error);
-    assert_eq!(
-        finding.mend,
-        ["sysctl -w net/netfilter/nf_conntrack_max=32"]
-    );
+    assert_eq!(finding.fix, ["sysctl -w net/netfilter/nf_conntrack_max=32"]);
     limit_tracker(&before);
     web.mended("director");
 }

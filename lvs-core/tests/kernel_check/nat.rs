@@ -78,7 +78,7 @@ pub(crate) fn no_gateway() {
     let is_told = || codes(&web.check("director")).contains(&Code::NO_ANSWERS);
     assert!((0..4).any(|_| is_told()));
     for node in ["realserver1", "realserver2"] {
-        web.mend(&only(&web.check(node), Code::NO_WAY_BACK));
+        web.mend(&only(&web.check(node), Code::NO_DEFAULT_ROUTE));
     }
     web.mended("director");
     web.mended(RS);
@@ -119,7 +119,7 @@ pub(crate) fn virtual_ip_missing_on_the_director() {
 pub(crate) fn all_weights_zero() {
     let web = Web::new(NAT);
     let service = web.service;
-    web.broken("director", Code::NOBODY_SERVES, Hurts::Clients, |host| {
+    web.broken("director", Code::NO_DESTINATION, Hurts::Clients, |host| {
         let destinations = host.ipvs().unwrap().destinations(&service).unwrap();
         let drained = destinations.iter().map(|it| Destination {
             weight: Weight::DRAIN,
@@ -215,7 +215,7 @@ pub(crate) fn ip_vs_is_not_there() {
         );
         let facts = check::Facts::gather(host, &cluster, &node, &gather).unwrap();
         assert!(!host.is_ipvs_loaded(), "looking does not load it");
-        check::on_machine(&cluster, &facts)
+        check::on_node(&cluster, &facts)
     });
     let found = codes(&report.unwrap());
     assert_eq!(

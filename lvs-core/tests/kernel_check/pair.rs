@@ -131,7 +131,7 @@ fn asked_from(web: &Web, node: &str) -> Report {
         facts.gather_arp(host, &web.cluster, WAIT).unwrap();
         facts
     });
-    check::on_machine(&web.cluster, &facts)
+    check::on_node(&web.cluster, &facts)
 }
 
 /// Neither is active: clients get no answer, and neighbours see why.

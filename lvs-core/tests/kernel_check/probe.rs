@@ -27,7 +27,7 @@ fn from_the_router(web: &Web) -> Report {
         );
         facts
     });
-    check::on_machine(&web.cluster, &facts)
+    check::on_node(&web.cluster, &facts)
 }
 
 /// With an address of the director's own in that network, which tells which MAC is right.

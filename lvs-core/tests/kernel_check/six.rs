@@ -108,13 +108,13 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
 pub(crate) fn masquerading_without_gateway() {
     let web = Web::new(NAT_OF_IPV6);
     // The client is on another network than the real servers, but no router is between.
-    web.broken(RS, Code::NO_WAY_BACK, Hurts::Clients, no_default_route);
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, no_default_route);
 }
 
 /// Row 28.
 pub(crate) fn direct_routing_without_gateway() {
     let web = Web::new(SIX);
-    web.broken(RS, Code::NO_WAY_BACK, Hurts::Clients, no_default_route);
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, no_default_route);
 }
 
 /// Row 28: the remedy leaves room for the tunnel.
@@ -122,7 +122,7 @@ pub(crate) fn a_tunnel_without_gateway() {
     let web = Web::new(SIX);
     web.broken(
         "realserver3",
-        Code::NO_WAY_BACK,
+        Code::NO_DEFAULT_ROUTE,
         Hurts::Clients,
         no_default_route,
     );

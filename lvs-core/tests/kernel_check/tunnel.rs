@@ -38,7 +38,7 @@ pub(crate) fn strict_rp_filter_of_all() {
 pub(crate) fn a_device_that_is_down() {
     let web = Web::new(TUNNEL);
     web.on(RS, |host| {
-        host.net().set_up(&"tunl0".parse().unwrap(), false).unwrap();
+        host.net().set_down(&"tunl0".parse().unwrap()).unwrap();
     });
     assert!(!web.works());
     let seen = only(&web.check("director"), Code::HALF_OPEN);
@@ -137,16 +137,14 @@ pub(crate) fn virtual_ip_of_ipv6_missing() {
 pub(crate) fn a_device_of_ipv6_that_is_down() {
     let web = Web::new(SIX);
     web.broken("realserver3", Code::TUNNEL_DEVICE, Hurts::Clients, |host| {
-        host.net()
-            .set_up(&"ip6tnl0".parse().unwrap(), false)
-            .unwrap();
+        host.net().set_down(&"ip6tnl0".parse().unwrap()).unwrap();
     });
 }
 
 /// Row 16, of all methods past the director.
 pub(crate) fn no_way_back() {
     let web = Web::new(TUNNEL);
-    web.broken(RS, Code::NO_WAY_BACK, Hurts::Clients, |_| {
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, |_| {
         run_tool("ip", &["route", "del", "default"]).unwrap();
     });
 }
@@ -215,7 +213,7 @@ pub(crate) fn no_room_for_the_tunnel() {
     assert!(web.works(), "short requests do");
     assert!(!uploads(&web), "nobody is told");
     for node in ["realserver1", RS] {
-        let finding = only(&web.check(node), Code::TUNNEL_ROOM);
+        let finding = only(&web.check(node), Code::TUNNEL_MTU);
         web.mend(&finding);
     }
     assert!(uploads(&web));

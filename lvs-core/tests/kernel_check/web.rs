@@ -154,13 +154,13 @@ impl Web {
         let gathered = self.on(node, |host| {
             Facts::gather(host, &self.cluster, &state, &gather)
         });
-        check::on_machine(&self.cluster, &gathered.unwrap())
+        check::on_node(&self.cluster, &gathered.unwrap())
     }
 
     /// Does what the finding says, to the letter.
     pub(crate) fn mend(&self, finding: &Finding) {
         let node = finding.node.as_ref().unwrap().as_str();
-        for line in &finding.mend {
+        for line in &finding.fix {
             let words = ["or ", "in the file", "first, "];
             if words.iter().any(|word| line.starts_with(word)) {
                 continue;

@@ -29,7 +29,7 @@ pub(crate) fn thousand_duplicates_give_thousand_errors() {
     assert_eq!(ipvs.destinations(&service.id).unwrap().len(), 1000);
 }
 
-pub(crate) fn a_batch_goes_on_after_a_failure() {
+pub(crate) fn a_batch_continues_after_a_failure() {
     let mut ipvs = open();
     let web = round_robin("tcp 10.0.0.1:80");
     let real = destination("10.1.0.1:80", Forwarding::DirectRouting);
@@ -46,7 +46,7 @@ pub(crate) fn a_batch_goes_on_after_a_failure() {
     assert_eq!(behind(&mut ipvs, &web.id), [real]);
 }
 
-/// Whatever the size of a batch, its sends are closed so that every answer arrives.
+/// Sends are closed so that every answer arrives, for any size of a batch.
 pub(crate) fn a_batch_of_every_size_is_answered() {
     let mut ipvs = open();
     assert_eq!(ipvs.batch(&[]).unwrap().len(), 0);

@@ -1,4 +1,4 @@
-//! Destinations: every way of forwarding, their order, the other family.
+//! Destinations: every forwarding method, their order, the other family.
 
 use lvs_core::ipvs::{
     Destination, Encapsulation, Forwarding, Ipvs, Thresholds, TunnelChecksum, Weight,
@@ -6,7 +6,7 @@ use lvs_core::ipvs::{
 
 use crate::{behind, destination, id, open, round_robin};
 
-/// Every way of forwarding, to addresses that begin like this.
+/// Returns a destination of every forwarding method, to addresses that begin like this.
 pub(crate) fn destinations(address: &str) -> Vec<Destination> {
     let port = 6080.try_into().unwrap();
     let gue = |checksum| Forwarding::Tunnel(Encapsulation::Gue { port, checksum });

@@ -1,4 +1,4 @@
-//! Verbs that ask first.
+//! Methods that read first.
 
 use std::num::NonZeroU16;
 
@@ -9,7 +9,7 @@ use lvs_core::ipvs::{
 
 use crate::{id, open, persistent, round_robin};
 
-pub(crate) fn what_is_right_is_left_alone() {
+pub(crate) fn entries_that_are_right_are_not_changed() {
     let mut ipvs = open();
     let mut service = round_robin("tcp 10.0.0.1:80");
     let mut destination =
@@ -48,7 +48,7 @@ pub(crate) fn what_is_right_is_left_alone() {
     );
 }
 
-/// `ipvsadm -e … -w 7` and `-E` forget what they do not name.
+/// `ipvsadm -e … -w 7` and `-E` reset what they do not name.
 pub(crate) fn edits_keep_what_they_do_not_name() {
     let mut ipvs = open();
     let service = persistent(

@@ -1,8 +1,8 @@
-//! Every way in which the kernel's IPVS says no, and what a user of this library reads for it.
+//! Every reason for which the kernel's IPVS refuses a request, and the text that a user reads for it.
 //!
 //! [`REFUSALS`] is the kernel's list, in its order. Each row is attempted on a handle of its own with
-//! an empty table; what no value of this library can bring about stands there with the reason.
-//! [`SENSELESS`] is the other side: what the kernel takes although it means nothing.
+//! an empty table; a refusal that no value of this library can cause is listed with the reason.
+//! [`SENSELESS`] is the opposite: values that the kernel accepts although they make no sense.
 
 use lvs_core::ipvs::{
     Command, Daemon, DaemonRole, Destination, DestinationId, Encapsulation, EngineName, Family,
@@ -16,14 +16,14 @@ use nix::unistd::{Uid, seteuid};
 
 use crate::{destination, id, open, persistent, round_robin};
 
-/// What an attempt was answered.
-struct No {
-    /// The kernel's; `None` if the value never got there.
+/// Describes the refusal of an attempt.
+struct Refusal {
+    /// The kernel's errno; `None` if the value was never sent.
     errno: Option<Errno>,
     text: String,
 }
 
-impl From<Error> for No {
+impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self {
             errno: error.errno().map(Errno::from_raw),
@@ -32,7 +32,7 @@ impl From<Error> for No {
     }
 }
 
-impl From<InvalidValue> for No {
+impl From<InvalidValue> for Refusal {
     fn from(invalid: InvalidValue) -> Self {
         Self {
             errno: None,
@@ -41,16 +41,16 @@ impl From<InvalidValue> for No {
     }
 }
 
-type Attempt = fn(&mut Ipvs) -> Result<(), No>;
+type Attempt = fn(&mut Ipvs) -> Result<(), Refusal>;
 
 enum Row {
-    /// The kernel refuses with this errno; the error has these words: object, reason, remedy.
+    /// The kernel refuses with this errno; the error has these words: object, reason, hint.
     Kernel(&'static str, Errno, &'static [&'static str], Attempt),
     /// A type or `check()` refuses before anything is sent, with these words.
     Before(&'static str, &'static [&'static str], Attempt),
-    /// It is no error at all.
+    /// It is not an error.
     Taken(&'static str, Attempt),
-    /// Nothing here can bring it about, because...
+    /// Nothing here can cause it, because...
     Never(&'static str, &'static str),
 }
 use Row::{Before, Kernel, Never, Taken};
@@ -63,14 +63,14 @@ const IPIP: Forwarding = Forwarding::Tunnel(Encapsulation::Ipip);
 
 #[rustfmt::skip]
 const REFUSALS: &[Row] = &[
-    Before("ip_vs is not there and cannot be loaded", &["open ip_vs", "not loaded", "modprobe ip_vs", "CONFIG_IP_VS"], open_without_module),
-    Kernel("the module goes while the handle lives", ENOENT, &["add service tcp 10.0.0.1:80", "unloaded", "open it again"], module_goes),
+    Before("ip_vs is not loaded and cannot be loaded", &["open ip_vs", "not loaded", "modprobe ip_vs", "CONFIG_IP_VS"], open_without_module),
+    Kernel("the module is unloaded while the handle exists", ENOENT, &["add service tcp 10.0.0.1:80", "unloaded", "open it again"], module_goes),
     Kernel("no CAP_NET_ADMIN", EPERM, &["add service tcp 10.0.0.1:80", "CAP_NET_ADMIN"], unprivileged),
-    Never("unknown command, SET_INFO, dump where one is asked for", "no Command is such a message; the words for EOPNOTSUPP are tested beside them"),
+    Never("unknown command, SET_INFO, dump where one is asked for", "no Command is such a message; the text for EOPNOTSUPP has a test of its own"),
     Never("SERVICE, DEST or DAEMON missing or incomplete", "the codec always writes all of it"),
     Never("SERVICE, DEST, DAEMON or TIMEOUT_* too short", "the codec writes them whole"),
-    Never("bad address family", "Family has the two that there are; a kernel without IPv6 is none of the lab's"),
-    Kernel("service is there", EEXIST, &["add service tcp 10.0.0.1:80", "exists already", "edit it instead"], |ipvs| { let there = web(ipvs); add(ipvs, &there) }),
+    Never("bad address family", "Family has both that exist; the lab has no kernel without IPv6"),
+    Kernel("service exists already", EEXIST, &["add service tcp 10.0.0.1:80", "exists already", "edit it instead"], |ipvs| { let there = web(ipvs); add(ipvs, &there) }),
     Kernel("edit: no service", ESRCH, &["edit service tcp 10.0.0.1:80", "no such service", "add it instead"], |ipvs| Ok(ipvs.edit_service(&round_robin(WEB))?)),
     Kernel("delete: no service", ESRCH, &["delete service tcp 10.0.0.1:80", "no such service"], |ipvs| Ok(ipvs.delete_service(&id(WEB))?)),
     Kernel("read: no service", ESRCH, &["read service tcp 10.0.0.1:80", "no such service"], |ipvs| tried(ipvs.service(&id(WEB)))),
@@ -90,7 +90,7 @@ const REFUSALS: &[Row] = &[
     Before("IPv6 netmask of 0 bits, by hand", &["add service tcp [2001:db8::1]:80", "persistence netmask \"/0\"", "at least 1 bit"], |ipvs| add(ipvs, &masked6(0))),
     Kernel("IPv6 netmask of 0 bits, restored", EINVAL, &["add service tcp [2001:db8::1]:80", "netmask", "1..128"], |ipvs| send(ipvs, Command::AddService(masked6(0)))),
     Kernel("IPv6 netmask of 129 bits, restored", EINVAL, &["add service tcp [2001:db8::1]:80", "netmask", "1..128"], |ipvs| send(ipvs, Command::AddService(masked6(129)))),
-    Kernel("destination is there", EEXIST, &["add destination 10.1.0.1:80 to tcp 10.0.0.1:80", "exists already", "edit it instead"], |ipvs| { let id = behind(ipvs, &real(DR)); Ok(ipvs.add_destination(&id, &real(NAT))?) }),
+    Kernel("destination exists already", EEXIST, &["add destination 10.1.0.1:80 to tcp 10.0.0.1:80", "exists already", "edit it instead"], |ipvs| { let id = behind(ipvs, &real(DR)); Ok(ipvs.add_destination(&id, &real(NAT))?) }),
     Kernel("edit: no destination", ENOENT, &["edit destination 10.1.0.1:80 of tcp 10.0.0.1:80", "no such destination", "add it instead"], |ipvs| { let id = web(ipvs).id; Ok(ipvs.edit_destination(&id, &real(DR))?) }),
     Kernel("delete: no destination", ENOENT, &["delete destination 10.1.0.1:80 from tcp 10.0.0.1:80", "no such destination"], |ipvs| { let id = web(ipvs).id; Ok(ipvs.delete_destination(&id, &real(DR).id)?) }),
     Before("weight of 2^31", &["weight \"2147483648\"", "is not in 0..2147483647"], |_| tried(Weight::new(1 << 31))),
@@ -109,24 +109,24 @@ const REFUSALS: &[Row] = &[
     Kernel("daemon runs already", EEXIST, &["start sync daemon master", "running already", "stop it first"], |ipvs| { ipvs.start_daemon(&master("lo"))?; Ok(ipvs.start_daemon(&master("lo"))?) }),
     Kernel("daemon on no interface", ENODEV, &["start sync daemon master", "no such interface", "eth9"], |ipvs| Ok(ipvs.start_daemon(&master("eth9"))?)),
     Kernel("daemon on an interface that is down", ENETUNREACH, &["start sync daemon master", "is down", "quiet0"], |ipvs| { link_that_is_down(); Ok(ipvs.start_daemon(&master("quiet0"))?) }),
-    Never("daemon in no known role", "DaemonRole has the two that there are, for starting and for stopping"),
+    Never("daemon in no known role", "DaemonRole has both that exist, for starting and for stopping"),
     Before("daemon's group is a machine", &["start sync daemon master", "multicast group \"10.0.0.9\"", "is not a multicast address"], |ipvs| Ok(ipvs.start_daemon(&lonely())?)),
     Kernel("daemon's group is a machine, restored", EINVAL, &["start sync daemon master", "the group is not multicast"], |ipvs| send(ipvs, Command::StartDaemon(lonely()))),
     Kernel("daemon, and a destination of another family", EINVAL, &["start sync daemon master", "destinations of another family"], |ipvs| { behind(ipvs, &mixed()); Ok(ipvs.start_daemon(&master("lo"))?) }),
     Kernel("stop: no daemon", ESRCH, &["stop sync daemon backup", "is not running"], |ipvs| Ok(ipvs.stop_daemon(DaemonRole::Backup)?)),
     Kernel("timeout beyond the kernel's clock", EINVAL, &["set timeouts", "too long", "nothing was changed"], |ipvs| Ok(ipvs.set_timeouts(&udp_timeout(u32::MAX / 2))?)),
     Kernel("negative timeout", EINVAL, &["set timeouts", "too long", "nothing was changed"], |ipvs| Ok(ipvs.set_timeouts(&udp_timeout(u32::MAX))?)),
-    Taken("timeout 0 leaves it as it is", |ipvs| { let before = ipvs.timeouts()?; ipvs.set_timeouts(&udp_timeout(0))?; assert_eq!(ipvs.timeouts()?, before); Ok(()) }),
-    Never("second dump while one runs", "a verb has the handle to itself until its dump is over"),
+    Taken("timeout 0 keeps the current one", |ipvs| { let before = ipvs.timeouts()?; ipvs.set_timeouts(&udp_timeout(0))?; assert_eq!(ipvs.timeouts()?, before); Ok(()) }),
+    Never("second dump while one runs", "a method has exclusive access to the handle until its dump is complete"),
     Kernel("mh with more destinations than its table", EINVAL, &["edit service tcp 10.0.0.1:80", "mh: more destinations than its table"], crowd_for_mh),
     Never("the module is being unloaded (ENOPROTOOPT)", "a moment that no test can hold; read in the source only"),
     Never("no memory (ENOMEM)", "it cannot be made to happen to one request; read in the source only"),
 ];
 
-/// What is wrong, the words of `check()`, and the command that has it.
+/// Is what is wrong, the words of `check()`, and a command with the mistake.
 type Senseless = (&'static str, &'static [&'static str], fn() -> Command);
 
-/// Each is refused by `check()`, and the kernel takes it all the same: that is why there is a `check()`.
+/// The values that `check()` refuses although the kernel accepts them, which is why there is a `check()`.
 #[rustfmt::skip]
 const SENSELESS: &[Senseless] = &[
     ("protocol", &["protocol", "is not tcp, udp or sctp"], || service(|s| s.id = ServiceId::Socket { protocol: Protocol(1), address: "10.0.0.1:80".parse().unwrap() })),
@@ -134,7 +134,7 @@ const SENSELESS: &[Senseless] = &[
     ("tunnel type above 2", &["forwarding", "has no meaning"], || real_server(|d| d.forwarding = Forwarding::Tunnel(Encapsulation::Other { kind: 3, port: 0, flags: 0 }))),
     ("remote checksum with GRE", &["forwarding", "has no meaning"], || real_server(|d| d.forwarding = Forwarding::Tunnel(Encapsulation::Gre { checksum: TunnelChecksum::Remote }))),
     ("netmask with holes", &["persistence netmask \"255.0.255.0\"", "is not a prefix"], || service(|s| *s = persistent(s.clone(), 60, Netmask::Ipv4([255, 0, 255, 0].into())))),
-    ("netmask of nobody", &["persistence netmask \"/0\"", "at least 1 bit"], || service(|s| *s = persistent(s.clone(), 60, Netmask::Ipv4([0; 4].into())))),
+    ("netmask of no bits", &["persistence netmask \"/0\"", "at least 1 bit"], || service(|s| *s = persistent(s.clone(), 60, Netmask::Ipv4([0; 4].into())))),
     ("persistence that wraps the kernel's clock", &["persistence timeout \"4294968s\"", "more than 4294967 s"], || service(|s| *s = persistent(s.clone(), 4_294_968, Netmask::host(Family::Ipv4)))),
     ("other port with direct routing", &["10.1.0.1:8080", "only masquerading"], || real_server(|d| d.id.port = 8080)),
     ("other port with a tunnel", &["10.1.0.1:8080", "only masquerading"], || real_server(|d| { d.id.port = 8080; d.forwarding = IPIP; })),
@@ -186,9 +186,9 @@ fn has_words(situation: &str, text: &str, words: &[&str]) {
     }
 }
 
-/// And a fwmark of 0, or a scheduler or engine whose name can be no module's, cannot even be made: the
-/// kernel would look for the module in vain, for tens of milliseconds and under a lock.
-pub(crate) fn senseless_values_are_refused_although_the_kernel_takes_them() {
+/// A fwmark of 0, or a scheduler or engine whose name cannot be that of a module, cannot even be
+/// constructed: the kernel would search for the module, for tens of milliseconds and under a lock.
+pub(crate) fn senseless_values_are_refused_although_the_kernel_accepts_them() {
     load_module("ip_vs_pe_sip").unwrap();
     for (what, words, command) in SENSELESS {
         let command = command();
@@ -214,8 +214,8 @@ pub(crate) fn senseless_values_are_refused_although_the_kernel_takes_them() {
     }
 }
 
-/// Old kernels take an upper threshold of 2^31 and more, new ones refuse it.
-pub(crate) fn upper_threshold_is_taken_or_explained() {
+/// Old kernels accept an upper threshold of 2^31 and more, new ones refuse it.
+pub(crate) fn upper_threshold_is_accepted_or_explained() {
     let mut ipvs = open();
     let id = web(&mut ipvs).id;
     if let Err(no) = send(&mut ipvs, Command::AddDestination(id, crowded())) {
@@ -225,19 +225,19 @@ pub(crate) fn upper_threshold_is_taken_or_explained() {
     }
 }
 
-// What rows are made of.
+// The parts of rows.
 
-/// Leaves only the refusal.
-fn tried<T, E: Into<No>>(result: Result<T, E>) -> Result<(), No> {
+/// Returns only the refusal.
+fn tried<T, E: Into<Refusal>>(result: Result<T, E>) -> Result<(), Refusal> {
     result.map(|_| ()).map_err(E::into)
 }
 
-fn add(ipvs: &mut Ipvs, service: &Service) -> Result<(), No> {
+fn add(ipvs: &mut Ipvs, service: &Service) -> Result<(), Refusal> {
     Ok(ipvs.add_service(service)?)
 }
 
-/// Past `check()`, as restore does.
-fn send(ipvs: &mut Ipvs, command: Command) -> Result<(), No> {
+/// Sends a command without `check()`, as restoring does.
+fn send(ipvs: &mut Ipvs, command: Command) -> Result<(), Refusal> {
     let results = ipvs.batch(&[command])?;
     Ok(results.into_iter().collect::<Result<(), _>>()?)
 }
@@ -254,7 +254,7 @@ fn behind(ipvs: &mut Ipvs, destination: &Destination) -> ServiceId {
     id
 }
 
-fn at(ipvs: &mut Ipvs, service: &str, address: &str) -> Result<(), No> {
+fn at(ipvs: &mut Ipvs, service: &str, address: &str) -> Result<(), Refusal> {
     let service = round_robin(service);
     ipvs.add_service(&service)?;
     Ok(ipvs.add_destination(&service.id, &destination(address, DR))?)
@@ -300,7 +300,7 @@ fn crowded() -> Destination {
     destination
 }
 
-/// What [`Encapsulation::Gue`] cannot be.
+/// Returns a tunnel that [`Encapsulation::Gue`] cannot express.
 fn portless_gue() -> Forwarding {
     Forwarding::Tunnel(Encapsulation::Other {
         kind: 1,
@@ -330,7 +330,7 @@ fn link_that_is_down() {
     run_tool("ip", &["link", "add", "quiet0", "type", "dummy"]).unwrap();
 }
 
-/// Runs without ip_vs, and has it again afterwards.
+/// Runs an attempt without ip_vs, and loads it again afterwards.
 fn without_module<T>(attempt: impl FnOnce() -> T) -> T {
     let modules = [
         "ip_vs_rr",
@@ -350,15 +350,15 @@ fn without_module<T>(attempt: impl FnOnce() -> T) -> T {
     done
 }
 
-fn open_without_module(_: &mut Ipvs) -> Result<(), No> {
+fn open_without_module(_: &mut Ipvs) -> Result<(), Refusal> {
     tried(without_module(Ipvs::open))
 }
 
-fn module_goes(ipvs: &mut Ipvs) -> Result<(), No> {
+fn module_goes(ipvs: &mut Ipvs) -> Result<(), Refusal> {
     without_module(|| add(ipvs, &round_robin(WEB)))
 }
 
-fn unprivileged(ipvs: &mut Ipvs) -> Result<(), No> {
+fn unprivileged(ipvs: &mut Ipvs) -> Result<(), Refusal> {
     seteuid(Uid::from_raw(65534)).unwrap();
     let refused = add(ipvs, &round_robin(WEB));
     seteuid(Uid::from_raw(0)).unwrap();
@@ -366,7 +366,7 @@ fn unprivileged(ipvs: &mut Ipvs) -> Result<(), No> {
 }
 
 /// The table has 4093 places.
-fn crowd_for_mh(ipvs: &mut Ipvs) -> Result<(), No> {
+fn crowd_for_mh(ipvs: &mut Ipvs) -> Result<(), Refusal> {
     let id = web(ipvs).id;
     let numbered = |number: u32| {
         let address = (0x0a01_0000 + number).to_be_bytes();

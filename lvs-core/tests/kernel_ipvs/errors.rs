@@ -1,4 +1,4 @@
-//! What is refused: with the object, the likely reason and what to do next.
+//! Refusals: with the object, the likely reason and what to do next.
 
 use lvs_core::Error;
 use lvs_core::ipvs::{
@@ -10,7 +10,7 @@ use nix::unistd::{Uid, seteuid};
 
 use crate::{destination, open, persistent, round_robin};
 
-/// An error has all of these words.
+/// Asserts that the error has all of these words, and returns it.
 #[track_caller]
 pub(crate) fn says<T: std::fmt::Debug>(result: Result<T, Error>, words: &[&str]) -> Error {
     let error = result.unwrap_err();
@@ -21,7 +21,7 @@ pub(crate) fn says<T: std::fmt::Debug>(result: Result<T, Error>, words: &[&str])
     error
 }
 
-pub(crate) fn errors_name_object_reason_and_remedy() {
+pub(crate) fn errors_name_object_reason_and_hint() {
     let mut ipvs = open();
     let web = round_robin("tcp 10.0.0.1:80");
     let real = destination("10.1.0.1:80", Forwarding::DirectRouting);
@@ -63,7 +63,7 @@ pub(crate) fn errors_name_object_reason_and_remedy() {
     broadcasts_are_refused(&mut ipvs, &web.id);
 }
 
-/// The address looks like a machine's, but not with the routes that this machine has.
+/// The address could be that of a host, but not with the routes of this one.
 fn broadcasts_are_refused(ipvs: &mut Ipvs, web: &ServiceId) {
     let broadcast = destination("127.255.255.255:80", Forwarding::DirectRouting);
     says(
@@ -83,7 +83,7 @@ pub(crate) fn senseless_values_are_refused_before_they_are_sent() {
         .unwrap_err();
     assert!(error.is_invalid() && error.errno().is_none());
     assert_eq!(ipvs.services().unwrap(), []);
-    // What a kernel holds nevertheless can be restored and taken away.
+    // A value that a kernel contains nevertheless can be restored and deleted.
     let restore = [Command::AddService(Service::new(icmp, SchedulerName::RR))];
     ipvs.batch(&restore)
         .unwrap()
@@ -102,7 +102,7 @@ pub(crate) fn without_ip_vs_it_is_not_loaded() {
     assert!(error.to_string().contains("modprobe ip_vs"), "{error}");
 }
 
-pub(crate) fn without_privilege_nothing_can_be_asked() {
+pub(crate) fn without_privilege_nothing_can_be_read() {
     let mut ipvs = open();
     seteuid(Uid::from_raw(65534)).unwrap();
     let added = ipvs.add_service(&round_robin("tcp 10.0.0.1:80"));
@@ -116,8 +116,8 @@ pub(crate) fn without_privilege_nothing_can_be_asked() {
     assert!(says(ipvs.services(), &["CAP_NET_ADMIN"]).is_permission());
     assert!(says(ipvs.snapshot(), &["CAP_NET_ADMIN"]).is_permission());
     assert!(says(ipvs.timeouts(), &["CAP_NET_ADMIN"]).is_permission());
-    // Opening needs no privilege, and does not have one then.
+    // Opening needs no privilege, and does not grant one.
     assert!(says(open().info(), &["CAP_NET_ADMIN"]).is_permission());
-    // The guest needs it to end itself.
+    // The guest needs the privilege to end itself.
     seteuid(Uid::from_raw(0)).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The verbs of `Ipvs` on a real kernel.
+//! The methods of `Ipvs` on a real kernel.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,24 +30,24 @@ lvs_lab::main! {
     destinations::destinations_read_back_equal,
     destinations::destinations_are_edited_and_deleted,
     destinations::order_is_newest_first_and_survives_edits,
-    ensured::what_is_right_is_left_alone,
+    ensured::entries_that_are_right_are_not_changed,
     ensured::edits_keep_what_they_do_not_name,
     ipvsadm_sees_the_same,
-    services::what_ipvsadm_made_is_read,
-    errors::errors_name_object_reason_and_remedy,
+    services::tables_made_by_ipvsadm_are_read,
+    errors::errors_name_object_reason_and_hint,
     errors::senseless_values_are_refused_before_they_are_sent,
     batches::thousand_duplicates_give_thousand_errors,
-    batches::a_batch_goes_on_after_a_failure,
+    batches::a_batch_continues_after_a_failure,
     batches::a_batch_of_every_size_is_answered,
     batches::snapshot_shows_the_whole_table,
     settings::timeouts_are_set_one_by_one,
     settings::daemons_start_and_stop,
     services::zero_and_flush,
     errno_table::every_refusal_of_the_kernel_is_explained,
-    errno_table::senseless_values_are_refused_although_the_kernel_takes_them,
-    errno_table::upper_threshold_is_taken_or_explained,
+    errno_table::senseless_values_are_refused_although_the_kernel_accepts_them,
+    errno_table::upper_threshold_is_accepted_or_explained,
     errors::without_ip_vs_it_is_not_loaded,
-    errors::without_privilege_nothing_can_be_asked,
+    errors::without_privilege_nothing_can_be_read,
 }
 
 fn open() -> Ipvs {
@@ -88,7 +88,7 @@ fn ipvsadm_sees_the_same() {
     }
     let web = id("tcp 10.0.0.1:80");
     for destination in destinations("10.1.0.") {
-        // ipvsadm knows no name for a bypass.
+        // ipvsadm has no name for a bypass.
         if destination.forwarding != Forwarding::Bypass {
             ipvs.add_destination(&web, &destination).unwrap();
         }
@@ -111,7 +111,7 @@ fn ipvsadm_sees_the_same() {
     ] {
         assert!(saved.contains(line), "{line}\nnot in {saved:#?}");
     }
-    // Its --save leaves thresholds out.
+    // Its --save omits thresholds.
     let list = run_tool("ipvsadm", &["-Ln", "--thresholds"]).unwrap();
     let line: Vec<_> = list
         .lines()

@@ -1,4 +1,4 @@
-//! Services: added, read back, edited, deleted, and as ipvsadm made them.
+//! Services: added, read back, edited, deleted, and added by ipvsadm.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use lvs_lab::{load_module, run_tool};
 
 use crate::{behind, destination, id, open, persistent, round_robin};
 
-/// Every kind of identity, persistence and flag there is.
+/// Returns services of every kind of identity, persistence and flag.
 pub(crate) fn services() -> Vec<Service> {
     let mut sctp = round_robin("sctp 10.0.0.1:9");
     sctp.scheduler = SchedulerName::WRR;
@@ -84,7 +84,7 @@ pub(crate) fn services_are_edited_and_deleted() {
     assert_eq!(ipvs.services().unwrap(), []);
 }
 
-pub(crate) fn what_ipvsadm_made_is_read() {
+pub(crate) fn tables_made_by_ipvsadm_are_read() {
     load_schedulers();
     let mut ipvs = open();
     for line in [

@@ -70,7 +70,7 @@ pub(crate) fn daemons_start_and_stop() {
     stopping_at_once_is_answered(&mut ipvs, &defaults);
 }
 
-/// Old kernels give no answer to the stop of a daemon whose thread has not run yet.
+/// Old kernels do not answer the stop of a daemon whose thread has not run yet.
 fn stopping_at_once_is_answered(ipvs: &mut Ipvs, daemon: &Daemon) {
     for _ in 0..20 {
         let start = Command::StartDaemon(daemon.clone());

@@ -89,7 +89,7 @@ impl Job {
         netns.run(|host| -> lvs_core::Result<()> {
             for (end, other) in [("eth0", "port0"), ("eth1", "port1")] {
                 host.net().add_veth(&name(end), &name(other), None)?;
-                host.net().set_up(&name(other), true)?;
+                host.net().set_up(&name(other))?;
             }
             host.ipvs()?;
             if let Some(old) = &self.old {

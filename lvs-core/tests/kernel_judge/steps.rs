@@ -82,7 +82,7 @@ fn machine() -> lvs_core::Result<Netns> {
             net.add_veth(&name(end), &name(other), None)?;
         }
         for up in ["lo", "port0", "port1", "eth0"] {
-            net.set_up(&name(up), true)?;
+            net.set_up(&name(up))?;
         }
         ["10.0.0.1/24", "2001:db8::1/64"]
             .map(|network| Address {

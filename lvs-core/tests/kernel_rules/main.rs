@@ -1,4 +1,4 @@
-//! ipvsadm's text and ipvsadm's meaning, against ipvsadm itself on a real kernel.
+//! The text of ipvsadm and its meaning, compared with ipvsadm itself on a real kernel.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,12 +22,12 @@ lvs_lab::main! {
     save::compatible_text_is_byte_equal,
     save::saved_and_restored_is_the_same,
     save::ipvsadm_reads_what_we_save,
-    restore::what_stays_is_not_touched,
+    restore::kept_entries_are_not_touched,
     restore::a_bad_line_changes_nothing,
-    restore::a_refusal_puts_the_table_back,
+    restore::a_refusal_restores_the_table,
 }
 
-/// Besides those of every guest.
+/// Loads modules besides those of every guest.
 fn load_modules() {
     for module in ["ip_vs_sh", "ip_vs_mh", "ip_vs_pe_sip"] {
         load_module(module).unwrap();
@@ -53,16 +53,16 @@ fn ipvsadm_restore(text: &str) {
     );
 }
 
-/// Runs `f` in a new namespace. The kernel only takes a real server where `lo` is up.
+/// Runs `f` in a new namespace. The kernel accepts a real server only if `lo` is up.
 fn in_fresh<T: Send>(f: impl FnOnce(&mut Host) -> T + Send) -> T {
     let run = |host: &mut Host| {
-        host.net().set_up(&IfName::LO, true).unwrap();
+        host.net().set_up(&IfName::LO).unwrap();
         f(host)
     };
     Netns::create().unwrap().run(run).unwrap()
 }
 
-/// The kernel's order of services means nothing.
+/// Sorts the services, because the kernel's order has no meaning.
 fn sorted(mut table: Configuration) -> Configuration {
     table.services.sort();
     table

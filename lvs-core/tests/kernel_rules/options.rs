@@ -1,4 +1,4 @@
-//! Every option of ipvsadm(8): the same line through it and through lvs-core makes the same table.
+//! Every option of ipvsadm(8): the same line makes the same table in ipvsadm and in lvs-core.
 
 use lvs_core::Host;
 use lvs_core::ipvs::Configuration;
@@ -7,8 +7,8 @@ use lvs_lab::run_tool;
 
 use crate::{in_fresh, ipvsadm_restore, load_modules, sorted};
 
-/// What is tried for an option: lines of `ipvsadm -R`. `@` stands for an address of the row's own,
-/// `%` for a number.
+/// The lines of `ipvsadm -R` that are tried for an option. `@` stands for an address that belongs to the
+/// row, `%` for a number.
 const CHANGES: &[(&str, &str)] = &[
     ("-A", "-A -t @:80"),
     ("--add-service", "--add-service -t @:80"),
@@ -153,7 +153,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("--set", "--set 800 0 250"),
 ];
 
-/// Those of the synchronisation daemon, which excludes real servers of another family.
+/// The options of the synchronisation daemon, which excludes real servers of another family.
 const DAEMONS: &[(&str, &str)] = &[
     ("--start-daemon", "--start-daemon master"),
     ("--mcast-interface", "--mcast-interface lo"),
@@ -164,7 +164,7 @@ const DAEMONS: &[(&str, &str)] = &[
     ("--mcast-ttl", "--mcast-ttl 3"),
 ];
 
-/// Those that have a test of their own below.
+/// The options that have a test of their own below.
 const ELSEWHERE: &[&str] = &[
     "-C",
     "--clear",
@@ -177,7 +177,7 @@ const ELSEWHERE: &[&str] = &[
     "--stop-daemon",
 ];
 
-/// Those that choose what is shown and how.
+/// The options that select what is shown and how.
 const SHOWING: &[&str] = &[
     "-L",
     "-l",
@@ -198,7 +198,7 @@ const SHOWING: &[&str] = &[
     "--sort",
 ];
 
-/// The lines of a row with its own address and number filled in.
+/// Returns the lines of a row with its address and number.
 fn lines(row: usize, text: &str) -> String {
     let address = format!("10.8.{}.1", row + 1);
     text.replace('@', &address)
@@ -206,7 +206,7 @@ fn lines(row: usize, text: &str) -> String {
         + "\n"
 }
 
-/// What ipvsadm itself says that it can.
+/// The help of ipvsadm lists no other option.
 pub(crate) fn no_option_is_missing() {
     let help = run_tool("ipvsadm", &["--help"]).unwrap();
     let tables = CHANGES.iter().chain(DAEMONS).map(|(option, _)| *option);
@@ -284,7 +284,7 @@ pub(crate) fn stopping_a_daemon_means_the_same() {
     assert_eq!(ours, theirs);
 }
 
-/// The tables that ipvsadm and lvs-core make of a text, after ipvsadm has shown the same for both.
+/// Returns the tables that ipvsadm and lvs-core make of a text, after ipvsadm has shown the same for both.
 fn both(text: &str) -> (Configuration, Configuration) {
     let (theirs, shown) = in_fresh(|host| {
         ipvsadm_restore(text);
@@ -303,7 +303,7 @@ fn read(host: &mut Host) -> Configuration {
     sorted(host.ipvs().unwrap().configuration().unwrap())
 }
 
-/// All that ipvsadm can tell of a table.
+/// Returns everything that ipvsadm shows of a table.
 fn show() -> String {
     let views: [&[&str]; 5] = [
         &["-Sn"],

@@ -1,4 +1,4 @@
-//! Restoring over a table that is there.
+//! Restoring over an existing table.
 
 use lvs_core::ipvs::ipvsadm::{Rules, save};
 use lvs_core::ipvs::{Configuration, Ipvs};
@@ -16,7 +16,7 @@ fn rules(text: &str) -> Rules {
     Rules::parse(text).unwrap()
 }
 
-/// The handle, on the table that every test begins with.
+/// Returns the handle, on the table with which every test begins.
 fn begin() -> Ipvs {
     let mut ipvs = Ipvs::open().unwrap();
     ipvs.restore(&rules(BEFORE)).unwrap();
@@ -32,7 +32,7 @@ fn wanted(text: &str) -> Configuration {
     rules(text).configuration().unwrap()
 }
 
-pub(crate) fn what_stays_is_not_touched() {
+pub(crate) fn kept_entries_are_not_touched() {
     let mut ipvs = begin();
     assert_eq!(ipvs.replace(&wanted(BEFORE)).unwrap(), []);
     let cleared = BEFORE.replacen("-A", "-C\n-A", 1);
@@ -82,7 +82,7 @@ pub(crate) fn a_bad_line_changes_nothing() {
     assert_eq!(saved(&mut ipvs), BEFORE);
 }
 
-pub(crate) fn a_refusal_puts_the_table_back() {
+pub(crate) fn a_refusal_restores_the_table() {
     let mut ipvs = begin();
     let text = "\
 --set 1 1 1
@@ -105,7 +105,7 @@ pub(crate) fn a_refusal_puts_the_table_back() {
     );
     assert_eq!(saved(&mut ipvs), BEFORE);
 
-    // The kernel has no such real server; what was wanted is taken back although it came last.
+    // The kernel has no such real server; the earlier changes are rolled back although it came last.
     let error = ipvs
         .replace(&wanted("-A -f 3\n-a -f 3 -r 224.0.0.1 -m"))
         .unwrap_err();

@@ -25,7 +25,7 @@ impl Random {
         of[self.below(of.len() as u32) as usize]
     }
 
-    /// Any machine's address.
+    /// Returns the address of any host.
     fn ipv4(&mut self) -> Ipv4Addr {
         let first = [1, 9, 100, 126, 128, 200, 223][self.below(7) as usize];
         Ipv4Addr::from_bits(first << 24 | self.below(1 << 24))
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// A text with every kind of service and destination; `plain` keeps to what ipvsadm can say.
+/// Returns a text with every kind of service and destination; `plain` limits it to options of ipvsadm.
 fn random_text(random: &mut Random, plain: bool) -> String {
     let mut text = String::new();
     for number in 1..=random.below(30) {
@@ -136,8 +136,8 @@ pub(crate) fn compatible_text_is_byte_equal() {
     assert!(lines > 300, "only {lines}");
 }
 
-/// The table and what ipvsadm prints, while the kernel kept its order: new ones rearrange their
-/// table in the background, and ipvsadm's order depends on it.
+/// Returns the table and the output of ipvsadm, read while the kernel kept its order: new kernels
+/// rearrange their table in the background, and ipvsadm's order depends on it.
 fn both(host: &mut Host, text: &str) -> (Configuration, String) {
     let mut table = make(host, text);
     loop {

@@ -49,9 +49,9 @@ fn real_picks(
         let net = host.net();
         net.add_veth(&name(interface), &name(other_end), None)
             .unwrap();
-        net.set_up(&name(other_end), true).unwrap();
+        net.set_up(&name(other_end)).unwrap();
     }
-    host.net().set_up(&IfName::LO, true).unwrap();
+    host.net().set_up(&IfName::LO).unwrap();
     director
         .apply(host, PlanOptions::default(), &mut |_| ())
         .unwrap();

@@ -27,9 +27,9 @@ const ACK: u8 = 16;
 pub(crate) fn route_to_dummy(host: &mut Host) {
     let dummy: IfName = "dummy0".parse().unwrap();
     let net = host.net();
-    net.set_up(&IfName::LO, true).unwrap();
+    net.set_up(&IfName::LO).unwrap();
     net.add_dummy(&dummy).unwrap();
-    net.set_up(&dummy, true).unwrap();
+    net.set_up(&dummy).unwrap();
     for network in ["10.255.255.254/8", "fd00:ffff::1/16"] {
         let network = network.parse().unwrap();
         let mut address = Address::new(dummy.clone(), network);

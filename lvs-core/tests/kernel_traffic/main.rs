@@ -51,12 +51,12 @@ impl World {
     fn roll_out(&self, old: Option<&Cluster>, new: &Cluster, between: impl Fn()) {
         for stage in new.rollout(old) {
             let name = stage.node.as_str();
-            let turn = |host: &mut Host| match stage.turn {
+            let turn = |host: &mut Host| match stage.action {
                 RolloutAction::Apply => new.node(name).unwrap().apply(host, OPTIONS, &mut |_| ()),
                 RolloutAction::Remove => old.unwrap().node(name).unwrap().remove(host, &mut |_| ()),
             };
             let result = self.network.node(name).unwrap().run(turn).unwrap();
-            result.unwrap_or_else(|error| panic!("{} {name}: {error}", stage.turn));
+            result.unwrap_or_else(|error| panic!("{} {name}: {error}", stage.action));
             between();
         }
     }

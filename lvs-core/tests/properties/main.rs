@@ -113,7 +113,7 @@ fn without_modules(mut restored: Observed, before: &Observed) -> Observed {
     let came: Vec<_> = restored.tunnels.iter().cloned().collect();
     for device in came
         .iter()
-        .filter(|it| it.is_standing() && !before.links.contains_key(&it.name))
+        .filter(|it| it.is_fallback() && !before.links.contains_key(&it.name))
     {
         restored.links.remove(&device.name);
         restored.tunnels.remove(device);
@@ -142,7 +142,7 @@ fn strangers_things_are_not_named() {
             .steps()
             .map(|step| (step.change.id().what(), step.change.id().to_string()))
             .collect();
-        let foreign = plan.foreign.iter().map(|id| (id.what(), id.to_string()));
+        let foreign = plan.unmanaged.iter().map(|id| (id.what(), id.to_string()));
         assert_eq!(
             foreign.filter(|it| steps.contains(it)).count(),
             0,

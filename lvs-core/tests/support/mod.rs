@@ -25,7 +25,7 @@ pub(crate) fn with_eth0(test: impl FnOnce(&mut Host) -> Outcome + Send) -> Outco
         let net = host.net();
         net.add_veth(&name("eth0"), &name("peer"), None)?;
         for interface in ["lo", "eth0", "peer"] {
-            net.set_up(&name(interface), true)?;
+            net.set_up(&name(interface))?;
         }
         test(host)
     })?

@@ -2,140 +2,145 @@
 
 use std::net::IpAddr;
 
-use super::stalled::stalled;
-use crate::check::view::{around, carrier, director_here, is_wide, server};
-use crate::check::{Code, Facts, Finding, Severity};
-use crate::cluster::{Cluster, Director, RealServer, VirtualDestination, VirtualService};
-use crate::ipvs::{Connection, Forwarding};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::{is_wide, sharing_network};
+use crate::check::scene::DirectorScene;
+use crate::check::severity::Severity;
+use crate::cluster::{Cluster, Director, RealServer, VirtualService};
+use crate::ipvs::Connection;
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for service in cluster.services() {
-        for director in cluster.directors() {
-            found.extend(neighbours(cluster, director, service));
-        }
-    }
-    if let Some(facts) = facts
-        && director_here(cluster, facts).is_some()
-    {
-        found.extend(stuck_neighbours(cluster, facts));
-        found.extend(own_client(cluster, facts));
-    }
-    found
+kinds! {
+    CLIENT_ON_SERVER_NETWORK = "LVS018", Warning, Routing,
+    title: "Clients may be on the real servers' network",
+    impact: "a real server answers a neighbour directly, past the director, and the client drops the answer",
+    explanation: "With NAT a client on a network of the real servers is reached by them without any gateway. Its answers come from the real IP, not the virtual one. \
+        Other clients work, which makes it hard to find; on the director its connections stay in SYN_RECV. \
+        Keep clients off that network, or use direct routing, which does not mind.";
+
+    DIRECTOR_AS_CLIENT = "LVS041", Warning, Traffic,
+    title: "The director is a client of its own service",
+    impact: "with direct routing the real server answers itself, for it has the address too; such a test always fails",
+    explanation: "A connection from the director to its own virtual IP has the virtual IP or an address of its own as source. In direct routing the real server \
+        owns the virtual IP and its answer never comes back. The service may be well: test it from a client.";
 }
 
-/// The real servers that a service masquerades.
-fn masqueraded<'a>(
-    cluster: &'a Cluster,
-    service: &'a VirtualService,
-) -> impl Iterator<Item = &'a RealServer> {
-    let nat = |it: &&VirtualDestination| it.forwarding == Forwarding::Masquerade;
-    let destinations = service.destinations.iter().filter(nat);
-    destinations.filter_map(|it| server(cluster, &it.real_server))
+pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .services()
+        .iter()
+        .flat_map(|service| {
+            cluster
+                .directors()
+                .iter()
+                .filter_map(|director| on_server_network(cluster, director, service))
+        })
+        .collect()
 }
 
 /// Clients on the virtual IP's own network, which is also that of real servers.
-fn neighbours(cluster: &Cluster, director: &Director, service: &VirtualService) -> Option<Finding> {
-    let vips = service.vips().into_iter();
-    let (vip, shared) = vips
-        .filter_map(|vip| Some((vip, shared(cluster, director, service, vip)?)))
-        .next()?;
+fn on_server_network(
+    cluster: &Cluster,
+    director: &Director,
+    service: &VirtualService,
+) -> Option<Finding> {
+    let (vip, server) = service
+        .vips()
+        .into_iter()
+        .find_map(|vip| Some((vip, sharing_server(cluster, director, service, vip)?)))?;
     let seen = format!(
         "{vip} is on a network of {}, and so may its clients be",
-        shared.name
+        server.name
     );
     Some(
-        Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+        CLIENT_ON_SERVER_NETWORK
+            .finding(service.service.id, seen)
             .on(&director.name)
-            .mend("give the virtual IP a network without real servers")
-            .mend("or in the file: forwarding = \"dr\""),
+            .fix("give the virtual IP a network without real servers")
+            .fix("or in the file: forwarding = \"dr\""),
     )
 }
 
-/// A real server on the network of a virtual IP.
-fn shared<'a>(
+/// Returns a masqueraded real server on the network of a virtual IP.
+fn sharing_server<'a>(
     cluster: &'a Cluster,
     director: &Director,
     service: &'a VirtualService,
     vip: IpAddr,
 ) -> Option<&'a RealServer> {
-    let own = carrier(director, vip)?.id.network;
-    masqueraded(cluster, service).find(|server| {
-        let rip = server.real_ip(service.service.id.family());
-        let near = || around(&server.addresses, vip).next().is_some();
-        rip.is_some_and(|rip| is_wide(&own) && own.contains(&rip) || near())
+    let own = director.address(vip)?.id.network;
+    cluster.masqueraded_servers(service).find(|server| {
+        let is_on_own = server
+            .real_ip(service.service.id.family())
+            .is_some_and(|rip| is_wide(&own) && own.contains(&rip));
+        is_on_own || sharing_network(&server.addresses, vip).next().is_some()
     })
 }
 
-/// Whether the method itself keeps a client from being answered, whatever the state of the machines.
-pub(super) fn is_hopeless(
-    cluster: &Cluster,
-    facts: &Facts,
-    service: &VirtualService,
-    connection: &Connection,
-) -> bool {
-    let client = connection.client.ip();
-    is_own(facts, client) || neighbour(cluster, service, connection).is_some()
+pub(super) fn seen(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let services = || scene.cluster.services().iter();
+    services()
+        .filter_map(|service| scene.unanswered_neighbour(service))
+        .chain(services().filter_map(|service| scene.unanswered_director(service)))
+        .collect()
 }
 
-fn is_own(facts: &Facts, ip: IpAddr) -> bool {
-    facts.carrying(ip).next().is_some()
+impl DirectorScene<'_> {
+    /// Returns whether the forwarding method itself keeps a client from being answered, in whatever state the
+    /// nodes are.
+    pub(super) fn is_unanswerable(
+        &self,
+        service: &VirtualService,
+        connection: &Connection,
+    ) -> bool {
+        self.facts.carries(connection.client.ip())
+            || neighbour(self.cluster, service, connection).is_some()
+    }
+
+    /// A client that was seen beside a real server, and whose connection is not established.
+    fn unanswered_neighbour(&self, service: &VirtualService) -> Option<Finding> {
+        let (client, server) = self.half_open(service).into_iter().find_map(|connection| {
+            let server = neighbour(self.cluster, service, connection)?;
+            Some((connection.client.ip(), server))
+        })?;
+        let seen = format!(
+            "the client {client} is a neighbour of {} and its connections get no answer",
+            server.name
+        );
+        Some(
+            self.finding(&CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
+                .severity(Severity::Error)
+                .fix("move the client to another network")
+                .fix("or in the file: forwarding = \"dr\""),
+        )
+    }
+
+    /// The director testing its own service, which direct routing cannot answer.
+    fn unanswered_director(&self, service: &VirtualService) -> Option<Finding> {
+        let client = self
+            .half_open(service)
+            .into_iter()
+            .map(|connection| connection.client.ip())
+            .find(|client| self.facts.carries(*client))?;
+        let seen = format!("the client {client} is this machine, and gets no answer");
+        Some(
+            self.finding(&DIRECTOR_AS_CLIENT, service.service.id, seen)
+                .fix("test the service from a client"),
+        )
+    }
 }
 
-/// The masqueraded real server that answers this client directly.
+/// Returns the masqueraded real server that answers this client directly.
 fn neighbour<'a>(
     cluster: &'a Cluster,
     service: &'a VirtualService,
     connection: &Connection,
 ) -> Option<&'a RealServer> {
     let family = service.service.id.family();
-    let mut servers = masqueraded(cluster, service);
-    servers.find(|server| {
+    cluster.masqueraded_servers(service).find(|server| {
         server.real_ip(family) == Some(connection.destination.ip())
-            && around(&server.addresses, connection.client.ip())
+            && sharing_network(&server.addresses, connection.client.ip())
                 .next()
                 .is_some()
     })
-}
-
-/// A client that was seen there, and whose connection does not come about.
-fn stuck_neighbours(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
-    let services = cluster.services().iter();
-    let found = services.filter_map(|service| {
-        let stalled = stalled(cluster, facts, service).into_iter();
-        let (client, server) = stalled
-            .filter_map(|it| Some((it.client.ip(), neighbour(cluster, service, it)?)))
-            .next()?;
-        let seen = format!(
-            "the client {client} is a neighbour of {} and its connections get no answer",
-            server.name
-        );
-        Some(
-            Finding::new(Code::CLIENT_ON_SERVER_NETWORK, service.service.id, seen)
-                .severity(Severity::Error)
-                .on(&facts.node)
-                .mend("move the client to another network")
-                .mend("or in the file: forwarding = \"dr\""),
-        )
-    });
-    found.collect()
-}
-
-/// The director testing its own service, which direct routing cannot answer.
-fn own_client(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
-    let services = cluster.services().iter();
-    let found = services.filter_map(|service| {
-        let mut stalled = stalled(cluster, facts, service).into_iter();
-        let client = stalled
-            .find(|it| is_own(facts, it.client.ip()))?
-            .client
-            .ip();
-        let seen = format!("the client {client} is this machine, and gets no answer");
-        Some(
-            Finding::new(Code::DIRECTOR_AS_CLIENT, service.service.id, seen)
-                .on(&facts.node)
-                .mend("test the service from a client"),
-        )
-    });
-    found.collect()
 }

@@ -3,64 +3,71 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding, Reading};
-use crate::cluster::Cluster;
+use crate::check::facts::IpvsReading;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::DirectorScene;
 use crate::ipvs::{Connection, Protocol, ServiceId};
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
+kinds! {
+    GONE_DESTINATION = "LVS039", Warning, Traffic,
+    title: "Connections to a real server that was removed",
+    impact: "their packets are dropped silently until the connection expires, up to 15 minutes",
+    explanation: "The kernel keeps connections whose destination was deleted, and drops their packets unless net/ipv4/vs/expire_nodest_conn is 1; \
+        then the first packet ends the connection and the client can go elsewhere. Drain before removing, or set the switch.";
+}
+
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let Some(now) = scene.facts.now() else {
         return Vec::new();
     };
-    let Some(now) = facts.now() else {
-        return Vec::new();
-    };
-    if facts.ipvs_switch("expire_nodest_conn") != Some(0) {
+    if scene.facts.ipvs_sysctl("expire_nodest_conn") != Some(0) {
         return Vec::new();
     }
-    gone(now)
+    let deleted: BTreeSet<SocketAddr> = now
+        .connections
+        .iter()
+        .filter(|connection| is_used(connection) && now.is_orphan(connection))
+        .map(|connection| connection.destination)
+        .collect();
+    deleted
         .into_iter()
-        .map(|destination| finding(facts, now, destination))
+        .map(|destination| {
+            let count = now
+                .connections
+                .iter()
+                .filter(|connection| connection.destination == destination)
+                .count();
+            let seen = format!(
+                "{count} connections go to {destination}, which is no destination any more"
+            );
+            scene
+                .finding(&GONE_DESTINATION, destination, seen)
+                .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
+        })
         .collect()
 }
 
-/// The destinations of living connections that their service does not have.
-fn gone(reading: &Reading) -> BTreeSet<SocketAddr> {
-    let connections = reading.connections.iter();
-    let living = connections.filter(|connection| is_living(connection));
-    let orphans = living.filter(|connection| is_orphan(reading, connection));
-    orphans.map(|connection| connection.destination).collect()
+/// Returns whether a client misses the connection: one that is closing, or was never established, is not missed.
+fn is_used(connection: &Connection) -> bool {
+    ["ESTABLISHED", "CLOSE_WAIT", "UDP"].contains(&connection.state.as_str())
+        && !connection.is_template()
 }
 
-/// What is closing, or never came about, nobody misses.
-fn is_living(connection: &Connection) -> bool {
-    let used = ["ESTABLISHED", "CLOSE_WAIT", "UDP"].contains(&connection.state.as_str());
-    used && !connection.is_template()
-}
-
-/// Only of services that are in the table: without one its connections are nobody's.
-fn is_orphan(reading: &Reading, connection: &Connection) -> bool {
-    let id = ServiceId::Socket {
-        protocol: connection.protocol,
-        address: connection.service,
-    };
-    let has = |entry: &Entry| {
-        let mut destinations = entry.destinations.iter();
-        destinations.any(|it| {
-            let id = it.destination.id;
-            SocketAddr::new(id.address, id.port) == connection.destination
-        })
-    };
-    connection.protocol != Protocol(0) && reading.service(&id).is_some_and(|entry| !has(entry))
-}
-
-fn finding(facts: &Facts, now: &Reading, destination: SocketAddr) -> Finding {
-    let connections = now.connections.iter();
-    let count = connections
-        .filter(|it| it.destination == destination)
-        .count();
-    let seen = format!("{count} connections go to {destination}, which is no destination any more");
-    Finding::new(Code::GONE_DESTINATION, destination, seen)
-        .on(&facts.node)
-        .mend("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
+impl IpvsReading {
+    /// Returns whether the service of a connection is listed, and does not have its destination.
+    fn is_orphan(&self, connection: &Connection) -> bool {
+        let id = ServiceId::Socket {
+            protocol: connection.protocol,
+            address: connection.service,
+        };
+        connection.protocol != Protocol(0)
+            && self.service(&id).is_some_and(|listed| {
+                listed
+                    .destinations
+                    .iter()
+                    .map(|status| status.destination.id)
+                    .all(|id| SocketAddr::new(id.address, id.port) != connection.destination)
+            })
+    }
 }

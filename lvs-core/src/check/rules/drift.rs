@@ -1,30 +1,59 @@
 //! The difference between file and machine: the plan that `apply` would carry out.
 
-use crate::check::view::state;
-use crate::check::{Code, Facts, Finding};
+use crate::check::code::Code;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::NodeScene;
 use crate::cluster::change::Step;
-use crate::cluster::{Cluster, Plan, PlanOptions};
+use crate::cluster::{Plan, PlanOptions};
+
+kinds! {
+    DRIFT = "LVS044", Warning, Upkeep,
+    title: "The machine is not as the file says",
+    impact: "what the file promises is not, or no longer, there",
+    explanation: "Comparing the file with the machine gives a plan that is not empty: something was never applied, was changed by hand, or is gone since a restart. \
+        lvsctl plan shows each step with its reason, lvsctl apply takes them and reverts them all if one fails.";
+}
 
 /// More steps than this are only counted.
 const SHOWN: usize = 5;
 
-/// Runs last: a step whose object another finding is about is told by that one.
-pub(super) fn check(cluster: &Cluster, facts: &Facts, others: &[Finding]) -> Option<Finding> {
-    let observed = facts.observed.as_ref()?;
-    let node = state(cluster, facts)?;
-    let plan = Plan::new(&node, observed, PlanOptions { take_over: true });
-    let refused = !Plan::new(&node, observed, PlanOptions::default())
-        .refusals
-        .is_empty();
-    let here = others
-        .iter()
-        .filter(|finding| finding.node.as_ref() == Some(&facts.node));
-    let told: Vec<_> = here.collect();
+/// Runs last: a step whose object another finding is about is covered by that one.
+pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<Finding> {
+    let observed = scene.facts.observed.as_ref()?;
+    let plan = |options| Plan::new(&scene.desired, observed, options);
+    let is_refused = !plan(PlanOptions::default()).refusals.is_empty();
+    let plan = plan(PlanOptions { take_over: true });
     let steps: Vec<_> = plan
         .steps()
-        .filter(|step| !told.iter().any(|finding| covers(finding, step)))
+        .filter(|step| {
+            !others
+                .iter()
+                .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
+                .any(|other| covers(other, step))
+        })
         .collect();
-    finding(facts, &steps, refused)
+    let first = steps.first()?;
+    let listed: Vec<_> = steps
+        .iter()
+        .take(SHOWN)
+        .map(|step| {
+            let id = step.change.id();
+            format!("{} {} {id}", step.change.kind(), id.what())
+        })
+        .collect();
+    let mut seen = format!("the plan is not empty: {}", listed.join(", "));
+    if steps.len() > SHOWN {
+        seen += &format!(" and {} more", steps.len() - SHOWN);
+    }
+    Some(
+        scene
+            .finding(&DRIFT, first.change.id(), seen)
+            .fix(match is_refused {
+                true => "lvsctl apply FILE --take-over",
+                false => "lvsctl apply FILE",
+            }),
+    )
 }
 
 /// Whether mending what was found makes the step unnecessary.
@@ -52,16 +81,16 @@ fn covers(finding: &Finding, step: &Step) -> bool {
             Code::STICKY_DRAIN => name.ends_with("/expire_quiescent_template"),
             Code::RP_FILTER => name.ends_with("/rp_filter"),
             // What the file asks of clients stands on the route.
-            Code::TUNNEL_ROOM => ["default", "::/0"].contains(&name.as_str()),
+            Code::TUNNEL_MTU => ["default", "::/0"].contains(&name.as_str()),
             // So do the routes whose gateway was reached by its network.
             Code::VIP_MISSING_ON_DIRECTOR => {
-                let mut lines = finding.mend.iter();
+                let mut lines = finding.fix.iter();
                 id.what() == "route" && lines.any(|line| line.starts_with("ip route"))
             }
             // The destination of the port that is meant takes its place.
             Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),
             // A service, and each of its destinations.
-            Code::NOBODY_SERVES | Code::NO_SCHEDULER | Code::PORT_ZERO => {
+            Code::NO_DESTINATION | Code::NO_SCHEDULER | Code::PORT_ZERO => {
                 name.ends_with(&finding.object)
             }
             _ => false,
@@ -80,28 +109,4 @@ fn parts(object: &str) -> (&str, &str) {
         .rsplit_once(':')
         .map_or(destination, |(address, _)| address);
     (address, service)
-}
-
-fn finding(facts: &Facts, steps: &[&Step], refused: bool) -> Option<Finding> {
-    let first = steps.first()?;
-    let told = steps.iter().take(SHOWN).map(|step| {
-        let id = step.change.id();
-        format!("{} {} {id}", step.change.kind(), id.what())
-    });
-    let mut seen = told.collect::<Vec<_>>().join(", ");
-    if steps.len() > SHOWN {
-        seen.push_str(&format!(" and {} more", steps.len() - SHOWN));
-    }
-    Some(
-        Finding::new(
-            Code::DRIFT,
-            first.change.id().to_string(),
-            format!("the plan is not empty: {seen}"),
-        )
-        .on(&facts.node)
-        .mend(match refused {
-            true => "lvsctl apply FILE --take-over",
-            false => "lvsctl apply FILE",
-        }),
-    )
 }

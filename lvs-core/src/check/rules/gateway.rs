@@ -2,170 +2,213 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{bypasses, default_route, families, masquerades, server_here};
-use crate::check::{Code, Facts, Finding, Severity};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::paper::bypasses;
+use crate::check::scene::RealServerScene;
+use crate::check::severity::Severity;
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    if let Some(facts) = facts
-        && let Some(server) = server_here(cluster, facts)
-    {
-        found.extend(here(cluster, server, facts));
-    }
-    for server in cluster.real_servers() {
-        found.extend(written(cluster, server));
-    }
-    found
+kinds! {
+    NAT_GATEWAY = "LVS013", Error, Routing,
+    title: "Answers of a masqueraded real server bypass the director",
+    impact: "clients get answers from an address they never spoke to, and drop them",
+    explanation: "With NAT the director rewrites requests, and must rewrite answers back; they have to pass through it. So the default gateway of the real server is \
+        an address of the director on its network. Otherwise connections stay in SYN_RECV, and the service counts packets in and none out. \
+        Set the gateway to the director's address.";
+
+    DR_GATEWAY = "LVS014", Error, Routing,
+    title: "A real server answers through the director, which it should bypass",
+    impact: "the director drops packets that claim to come from its own virtual IP",
+    explanation: "In direct routing and tunnels answers carry the virtual IP as their source and go straight to the client. Sent through the director, they arrive there with a source \
+        that is its own address, which the kernel takes for a forgery. Let the real server use the router as gateway.";
+
+    NO_DEFAULT_ROUTE = "LVS016", Warning, Routing,
+    title: "A real server has no default route",
+    impact: "clients outside its own networks get no answer",
+    explanation: "A real server answers clients itself, by its own routing table. Without a default route only clients on its own networks are reached, \
+        and all others see a connection that never comes about. With NAT the gateway is the director, with direct routing the router.";
 }
 
 /// What the file says. (A gateway of the other family says nothing about this one.)
-fn written(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for family in families(cluster, &server.name, masquerades) {
-        let named = server.gateway.filter(|ip| Family::from(*ip) == family);
-        found.extend(match named {
-            Some(gateway) => masqueraded_by(cluster, server, gateway, family),
-            None => undecided(cluster, server, family),
-        });
-    }
-    if let Some(gateway) = server.gateway {
-        found.extend(direct_by(cluster, server, gateway));
-    }
-    found
-}
-
-/// What the machine has.
-fn here(cluster: &Cluster, server: &RealServer, facts: &Facts) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for family in families(cluster, &server.name, masquerades) {
-        found.extend(match default_route(facts, family) {
-            None => Some(no_way_back(cluster, server, family)),
-            Some(route) => route
+pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .real_servers()
+        .iter()
+        .map(|server| WayBack { cluster, server })
+        .flat_map(|way| {
+            let masqueraded = cluster
+                .masqueraded(&way.server.name)
+                .into_iter()
+                .filter_map(move |family| match way.server.gateway {
+                    Some(gateway) if Family::from(gateway) == family => {
+                        way.past_director(gateway, family)
+                    }
+                    _ => way.undecided(family),
+                });
+            let direct = way
+                .server
                 .gateway
-                .and_then(|gateway| masqueraded_by(cluster, server, gateway, family)),
-        });
+                .and_then(|gateway| way.through_director(gateway));
+            masqueraded.chain(direct)
+        })
+        .collect()
+}
+
+/// What the node has.
+pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
+    let (cluster, server) = (scene.cluster, scene.node);
+    let way = WayBack { cluster, server };
+    let masqueraded = cluster.masqueraded(&server.name).into_iter();
+    let direct = cluster.families_served_by(&server.name, bypasses);
+    masqueraded
+        .filter_map(|family| match scene.facts.default_route(family) {
+            None => Some(way.missing(family)),
+            Some(route) => way.past_director(route.gateway?, family),
+        })
+        .chain(
+            direct
+                .into_iter()
+                .filter_map(|family| match scene.facts.default_route(family) {
+                    None => Some(way.missing(family)),
+                    Some(route) => way.through_director(route.gateway?),
+                }),
+        )
+        .collect()
+}
+
+/// The way of a real server's answers to the clients.
+#[derive(Clone, Copy)]
+struct WayBack<'a> {
+    cluster: &'a Cluster,
+    server: &'a RealServer,
+}
+
+impl<'a> WayBack<'a> {
+    fn past_director(self, gateway: IpAddr, family: Family) -> Option<Finding> {
+        let problem = match self.staying_director(gateway) {
+            Some(director) => {
+                format!("stays with {} when the other one is active", director.name)
+            }
+            None if self.cluster.is_of_director(gateway) => return None,
+            None => "is not the director".to_owned(),
+        };
+        let seen = format!("its gateway is {gateway}, which {problem}");
+        let finding = NAT_GATEWAY
+            .finding(default(family), seen)
+            .on(&self.server.name);
+        Some(self.with_director_as_gateway(finding, family))
     }
-    for family in families(cluster, &server.name, bypasses) {
-        found.extend(match default_route(facts, family) {
-            None => Some(no_way_back(cluster, server, family)),
-            Some(route) => route
-                .gateway
-                .and_then(|gateway| direct_by(cluster, server, gateway)),
-        });
+
+    /// Returns the director with which answers would stay when the other one becomes active.
+    fn staying_director(self, gateway: IpAddr) -> Option<&'a Director> {
+        self.cluster
+            .directors()
+            .iter()
+            .filter(|_| self.cluster.is_paired())
+            .find(|director| {
+                director.address(gateway).is_some() && !director.floating.contains(&gateway)
+            })
     }
-    found
-}
 
-fn is_director(cluster: &Cluster, ip: IpAddr) -> bool {
-    let mut addresses = cluster.directors().iter().flat_map(|it| &it.addresses);
-    addresses.any(|address| address.id.network.addr() == ip)
-}
-
-/// The director at whom answers would stay when the other one becomes active.
-fn keeper(cluster: &Cluster, ip: IpAddr) -> Option<&Director> {
-    let carries = |it: &&Director| {
-        let mut addresses = it.addresses.iter();
-        addresses.any(|address| address.id.network.addr() == ip)
-    };
-    let mut directors = cluster.directors().iter().filter(carries);
-    let keeper = directors.find(|it| !it.floating.contains(&ip));
-    keeper.filter(|_| cluster.is_paired())
-}
-
-fn masqueraded_by(
-    cluster: &Cluster,
-    server: &RealServer,
-    gateway: IpAddr,
-    family: Family,
-) -> Option<Finding> {
-    let problem = match keeper(cluster, gateway) {
-        Some(keeper) => format!("stays with {} when the other one is active", keeper.name),
-        None if is_director(cluster, gateway) => return None,
-        None => "is not the director".to_owned(),
-    };
-    let seen = format!("its gateway is {gateway}, which {problem}");
-    let finding = Finding::new(Code::NAT_GATEWAY, default(family), seen).on(&server.name);
-    Some(with_gateway(cluster, server, family, finding))
-}
-
-fn with_gateway(
-    cluster: &Cluster,
-    server: &RealServer,
-    family: Family,
-    finding: Finding,
-) -> Finding {
-    match cluster.gateways(server, family).first() {
-        Some(director) => finding
-            .mend(format!("ip route replace default via {director}"))
-            .mend(format!(
-                "in the file: gateway = \"{director}\", or leave it out"
-            )),
-        None => finding.mend("give the director an address on a network of this machine"),
-    }
-}
-
-/// The file leaves it to us, and it is not clear what should be done.
-fn undecided(cluster: &Cluster, server: &RealServer, family: Family) -> Option<Finding> {
-    let object = default(family);
-    let finding = |seen: String| Finding::new(Code::NAT_GATEWAY, object, seen).on(&server.name);
-    match cluster.gateways(server, family).as_slice() {
-        [_] => None,
-        [] => Some(
-            finding(format!(
-                "the director has no {family} address on a network of this machine"
-            ))
-            .mend("give the director an address there"),
-        ),
-        [first, ..] => Some(
-            finding("the director has several addresses here, and none is named as gateway".into())
-                .severity(Severity::Warning)
-                .mend(format!("in the file: gateway = \"{first}\"")),
-        ),
-    }
-}
-
-fn direct_by(cluster: &Cluster, server: &RealServer, gateway: IpAddr) -> Option<Finding> {
-    let direct = families(cluster, &server.name, bypasses);
-    let wrong = direct.contains(&Family::from(gateway)) && is_director(cluster, gateway);
-    let router = cluster.directors().iter().find_map(|it| it.gateway);
-    let router = router.map_or_else(|| "ROUTER".to_owned(), |ip| ip.to_string());
-    let room = room(cluster, server, gateway.into());
-    let seen = format!("its gateway is {gateway}, the director");
-    wrong.then(|| {
-        Finding::new(Code::DR_GATEWAY, default(gateway.into()), seen)
-            .on(&server.name)
-            .mend(format!("ip route replace default via {router}{room}"))
-            .mend(format!("in the file: gateway = \"{router}\""))
-    })
-}
-
-fn no_way_back(cluster: &Cluster, server: &RealServer, family: Family) -> Finding {
-    let seen = format!("there is no default route of {family}");
-    let finding = Finding::new(Code::NO_WAY_BACK, default(family), seen).on(&server.name);
-    let room = room(cluster, server, family);
-    match server.gateway {
-        Some(gateway) => finding.mend(format!("ip route replace default via {gateway}{room}")),
-        None if families(cluster, &server.name, masquerades).contains(&family) => {
-            with_gateway(cluster, server, family, finding)
+    fn with_director_as_gateway(self, finding: Finding, family: Family) -> Finding {
+        match self.cluster.gateways(self.server, family).first() {
+            Some(director) => finding
+                .fix(format!("ip route replace default via {director}"))
+                .fix(format!(
+                    "in the file: gateway = \"{director}\", or leave it out"
+                )),
+            None => finding.fix("give the director an address on a network of this machine"),
         }
-        None => finding.mend(format!(
-            "ip route replace default via ROUTER{room}, and gateway in the file"
-        )),
+    }
+
+    /// The file does not name the gateway, and it is not clear which it should be.
+    fn undecided(self, family: Family) -> Option<Finding> {
+        let finding = |seen: String| {
+            NAT_GATEWAY
+                .finding(default(family), seen)
+                .on(&self.server.name)
+        };
+        match self.cluster.gateways(self.server, family).as_slice() {
+            [_] => None,
+            [] => Some(
+                finding(format!(
+                    "the director has no {family} address on a network of this machine"
+                ))
+                .fix("give the director an address there"),
+            ),
+            [first, ..] => Some(
+                finding(
+                    "the director has several addresses here, and none is named as gateway".into(),
+                )
+                .severity(Severity::Warning)
+                .fix(format!("in the file: gateway = \"{first}\"")),
+            ),
+        }
+    }
+
+    fn through_director(self, gateway: IpAddr) -> Option<Finding> {
+        let family = Family::from(gateway);
+        let is_wrong = self
+            .cluster
+            .families_served_by(&self.server.name, bypasses)
+            .contains(&family)
+            && self.cluster.is_of_director(gateway);
+        let router = self
+            .cluster
+            .directors()
+            .iter()
+            .find_map(|director| director.gateway)
+            .map_or_else(|| "ROUTER".to_owned(), |router| router.to_string());
+        let seen = format!("its gateway is {gateway}, the director");
+        is_wrong.then(|| {
+            DR_GATEWAY
+                .finding(default(family), seen)
+                .on(&self.server.name)
+                .fix(format!(
+                    "ip route replace default via {router}{}",
+                    self.advmss(family)
+                ))
+                .fix(format!("in the file: gateway = \"{router}\""))
+        })
+    }
+
+    fn missing(self, family: Family) -> Finding {
+        let finding = NO_DEFAULT_ROUTE
+            .finding(
+                default(family),
+                format!("there is no default route of {family}"),
+            )
+            .on(&self.server.name);
+        let advmss = self.advmss(family);
+        match self.server.gateway {
+            Some(gateway) => finding.fix(format!("ip route replace default via {gateway}{advmss}")),
+            None if self
+                .cluster
+                .masqueraded(&self.server.name)
+                .contains(&family) =>
+            {
+                self.with_director_as_gateway(finding, family)
+            }
+            None => finding.fix(format!(
+                "ip route replace default via ROUTER{advmss}, and gateway in the file"
+            )),
+        }
+    }
+
+    /// Returns the attribute of a route by which clients leave room for the tunnel.
+    fn advmss(self, family: Family) -> String {
+        self.cluster
+            .segment(&self.server.name, family)
+            .map_or_else(String::new, |segment| format!(" advmss {segment}"))
     }
 }
 
-/// The default route as the plan names it.
+/// Returns the name of the default route in a plan.
 const fn default(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "default",
         Family::Ipv6 => "::/0",
     }
-}
-
-/// What clients send to a tunnel has to leave room for it.
-fn room(cluster: &Cluster, server: &RealServer, family: Family) -> String {
-    let segment = cluster.segment(&server.name, family);
-    segment.map_or_else(String::new, |segment| format!(" advmss {segment}"))
 }

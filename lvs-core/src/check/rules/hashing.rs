@@ -1,20 +1,29 @@
 //! Schedulers that compute who serves whom.
 
-use crate::check::view::weight;
-use crate::check::{Code, Facts, Finding};
-use crate::cluster::{Cluster, VirtualService};
-use crate::ipvs::{SchedulerName, ServiceFlags, Weight};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::cluster::{Cluster, VirtualDestination, VirtualService};
+use crate::ipvs::{SchedulerName, ServiceFlags};
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    let services = cluster.services().iter();
-    services
+kinds! {
+    HASH_WITHOUT_FALLBACK = "LVS022", Warning, Services,
+    title: "A hashing scheduler keeps choosing a drained real server",
+    impact: "the clients that hash to it are refused instead of going elsewhere",
+    explanation: "mh, sh and dh compute the destination from the client's (dh: the service's) address. A server of weight 0 keeps its place in their table, so that other clients do not move, \
+        and its own clients are refused unless the service has the scheduler's fallback flag. Add sh-fallback or mh-fallback; dh has none.";
+}
+
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .services()
+        .iter()
         .filter_map(|service| judge(cluster, service))
         .collect()
 }
 
 fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
     let scheduler = &service.service.scheduler;
-    let mend = if *scheduler == SchedulerName::MH {
+    let fix = if *scheduler == SchedulerName::MH {
         "in the file: scheduler-flags = [\"mh-fallback\"]"
     } else if *scheduler == SchedulerName::SH {
         "in the file: scheduler-flags = [\"sh-fallback\"]"
@@ -27,13 +36,18 @@ fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
     if falls_back && *scheduler != SchedulerName::DH {
         return None;
     }
-    let destinations = service.destinations.iter();
-    let (drained, others): (Vec<_>, Vec<_>) =
-        destinations.partition(|it| weight(cluster, it) == Weight::DRAIN);
+    let (drained, others): (Vec<&VirtualDestination>, Vec<_>) = service
+        .destinations
+        .iter()
+        .partition(|destination| cluster.is_excluded(destination));
     let first = drained.first().filter(|_| !others.is_empty())?;
     let seen = format!(
         "{scheduler} keeps choosing {}, which is drained",
         first.real_server
     );
-    Some(Finding::new(Code::HASH_WITHOUT_FALLBACK, service.service.id, seen).mend(mend))
+    Some(
+        HASH_WITHOUT_FALLBACK
+            .finding(service.service.id, seen)
+            .fix(fix),
+    )
 }

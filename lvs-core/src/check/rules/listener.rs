@@ -2,89 +2,107 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::check::view::{director_here, served, server_here, sockets};
-use crate::check::{Code, Facts, Finding, Listener};
-use crate::cluster::{Cluster, VirtualDestination, VirtualService};
+use crate::check::facts::ListeningSocket;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::NodeScene;
+use crate::cluster::{VirtualDestination, VirtualService};
 use crate::ipvs::{Forwarding, Protocol};
 
-/// A director can be a real server of its own, too.
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts else {
-        return Vec::new();
-    };
-    if server_here(cluster, facts).is_none() && director_here(cluster, facts).is_none() {
-        return Vec::new();
-    }
-    served(cluster, &facts.node)
+kinds! {
+    NO_LISTENER = "LVS033", Error, Services,
+    title: "Nothing on a real server listens where packets arrive",
+    impact: "the real server refuses the connections that the director sends it",
+    explanation: "In direct routing packets arrive for the virtual IP and the service's port: a daemon bound to the real IP alone refuses them, while a health check of the real IP is green. \
+        With masquerading they arrive for the real IP and the destination's port. \
+        Bind the daemon to that address, or to every address.";
+}
+
+/// A director can be a real server too.
+pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
+    scene
+        .cluster
+        .served_by(&scene.facts.node)
         .flat_map(|(service, destination)| {
-            let arriving = arriving(cluster, service, destination).into_iter();
-            arriving.filter_map(|it| judge(facts, service, it))
+            scene
+                .arriving(service, destination)
+                .into_iter()
+                .filter_map(|wanted| scene.not_listening(service, wanted))
         })
         .collect()
 }
 
-fn judge(
-    facts: &Facts,
-    service: &VirtualService,
-    (protocol, wanted): (Protocol, SocketAddr),
-) -> Option<Finding> {
-    if facts.listeners.iter().any(|it| hears(it, protocol, wanted)) {
-        return None;
-    }
-    let others: Vec<_> = facts
-        .listeners
-        .iter()
-        .filter(|it| it.protocol == protocol && it.address.port() == wanted.port())
-        .map(|it| it.address.to_string())
-        .collect();
-    let seen = match others.as_slice() {
-        [] => format!("nothing listens on {protocol} {wanted}"),
-        _ => format!(
-            "nothing listens on {protocol} {wanted}, only on {}",
-            others.join(" and ")
-        ),
-    };
-    let finding = Finding::new(Code::NO_LISTENER, format!("{protocol} {wanted}"), seen);
-    Some(finding.on(&facts.node).mend(format!(
-        "start the server of {}, and bind it to {} or to every address",
-        service.service.id,
-        wanted.ip()
-    )))
-}
-
-/// Where packets of a service arrive on the real server. Port 0, every port, cannot be judged; nor can
-/// SCTP, whose sockets `/proc` lists elsewhere.
-fn arriving(
-    cluster: &Cluster,
-    service: &VirtualService,
-    destination: &VirtualDestination,
-) -> Vec<(Protocol, SocketAddr)> {
-    let sockets = sockets(service).into_iter();
-    let known = sockets.filter(|it| [Protocol::TCP, Protocol::UDP].contains(&it.protocol));
-    let one_port = known.filter(|it| it.address.port() != 0);
-    let arriving = one_port.filter_map(|it| {
-        let wanted = match destination.forwarding {
-            Forwarding::Masquerade => {
-                let rip = cluster.real_ip(service, destination)?;
-                SocketAddr::new(rip, destination.port.unwrap_or_else(|| it.address.port()))
-            }
-            _ => it.address,
+impl<T> NodeScene<'_, T> {
+    fn not_listening(&self, service: &VirtualService, wanted: ListeningSocket) -> Option<Finding> {
+        let listeners = &self.facts.listeners;
+        if listeners.iter().any(|listener| listener.receives(wanted)) {
+            return None;
+        }
+        let ListeningSocket { protocol, address } = wanted;
+        let others: Vec<_> = listeners
+            .iter()
+            .filter(|listener| {
+                listener.protocol == protocol && listener.address.port() == address.port()
+            })
+            .map(|listener| listener.address.to_string())
+            .collect();
+        let seen = match others.as_slice() {
+            [] => format!("nothing listens on {protocol} {address}"),
+            _ => format!(
+                "nothing listens on {protocol} {address}, only on {}",
+                others.join(" and ")
+            ),
         };
-        Some((it.protocol, wanted))
-    });
-    arriving.collect()
+        Some(
+            self.finding(&NO_LISTENER, format!("{protocol} {address}"), seen)
+                .fix(format!(
+                    "start the server of {}, and bind it to {} or to every address",
+                    service.service.id,
+                    address.ip()
+                )),
+        )
+    }
+
+    /// Returns the sockets for which packets of a service arrive on this node.
+    ///
+    /// Port 0, every port, cannot be judged; nor can SCTP, whose sockets `/proc` lists elsewhere.
+    fn arriving(
+        &self,
+        service: &VirtualService,
+        destination: &VirtualDestination,
+    ) -> Vec<ListeningSocket> {
+        service
+            .sockets()
+            .into_iter()
+            .filter(|socket| [Protocol::TCP, Protocol::UDP].contains(&socket.protocol))
+            .filter(|socket| socket.address.port() != 0)
+            .filter_map(|socket| {
+                let address = match destination.forwarding {
+                    Forwarding::Masquerade => SocketAddr::new(
+                        self.cluster.real_ip(service, destination)?,
+                        destination.port.unwrap_or_else(|| socket.address.port()),
+                    ),
+                    _ => socket.address,
+                };
+                let protocol = socket.protocol;
+                Some(ListeningSocket { protocol, address })
+            })
+            .collect()
+    }
 }
 
-/// Whether a socket gets the packets. One on `[::]` gets IPv4 too unless it is told not to, which
-/// cannot be seen.
-fn hears(listener: &Listener, protocol: Protocol, wanted: SocketAddr) -> bool {
-    let everywhere = match (listener.address.ip(), wanted.ip()) {
-        (IpAddr::V4(any), IpAddr::V4(_)) => any.is_unspecified(),
-        (IpAddr::V6(any), _) => any.is_unspecified(),
-        (IpAddr::V4(_), IpAddr::V6(_)) => false,
-    };
-    let exactly = listener.address.ip().to_canonical() == wanted.ip();
-    listener.protocol == protocol
-        && listener.address.port() == wanted.port()
-        && (everywhere || exactly)
+impl ListeningSocket {
+    /// Returns whether a socket gets the packets for another one. A socket on `[::]` gets IPv4 too unless it is
+    /// told not to, which cannot be seen.
+    fn receives(&self, wanted: Self) -> bool {
+        let (own, wanted_ip) = (self.address.ip(), wanted.address.ip());
+        let is_everywhere = match (own, wanted_ip) {
+            (IpAddr::V4(any), IpAddr::V4(_)) => any.is_unspecified(),
+            (IpAddr::V6(any), _) => any.is_unspecified(),
+            (IpAddr::V4(_), IpAddr::V6(_)) => false,
+        };
+        self.protocol == wanted.protocol
+            && self.address.port() == wanted.address.port()
+            && (is_everywhere || own.to_canonical() == wanted_ip)
+    }
 }

@@ -3,97 +3,142 @@
 //! A rule that needs facts says nothing without them, and nothing about other machines than theirs.
 //! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
 
-mod advertised;
-mod arp;
-mod balanced_twice;
-mod broadcast;
-mod clients;
-mod clock;
-mod connections;
-mod conntrack;
-mod director_vip;
-mod drift;
-mod duplicate;
-mod exposed;
-mod forwarding;
-mod ftp;
-mod gateway;
-mod hashing;
-mod kernel_table;
-mod listener;
-mod lo;
-mod managers;
-mod marks;
-pub(super) mod method;
-mod persistence;
-mod real_ip;
-mod redirects;
-mod redundancy;
-mod reuse;
-mod room;
-mod rp_filter;
-mod server_vip;
-mod shared_link;
-mod source;
-mod stalled;
-mod subnet;
-mod sync;
-mod thresholds;
-mod traffic;
-mod tunnel;
-mod udp;
-mod upstream;
-mod weights;
+pub(super) mod advertised;
+pub(super) mod arp_answers;
+pub(super) mod arp_sysctls;
+pub(super) mod balanced_twice;
+pub(super) mod broadcast;
+pub(super) mod clients;
+pub(super) mod clock;
+pub(super) mod connections;
+pub(super) mod conntrack;
+pub(super) mod director_vip;
+pub(super) mod drift;
+pub(super) mod duplicate;
+pub(super) mod exposed;
+pub(super) mod forwarding;
+pub(super) mod ftp;
+pub(super) mod gateway;
+pub(super) mod half_open;
+pub(super) mod hashing;
+pub(super) mod kernel_table;
+pub(super) mod listener;
+pub(super) mod managers;
+pub(super) mod marks;
+pub(super) mod method_change;
+pub(super) mod network_on_lo;
+pub(super) mod persistence;
+pub(super) mod real_ip;
+pub(super) mod redirects;
+pub(super) mod redundancy;
+pub(super) mod reuse;
+pub(super) mod rp_filter;
+pub(super) mod secondary_vip;
+pub(super) mod server_vip;
+pub(super) mod shared_link;
+pub(super) mod sync;
+pub(super) mod thresholds;
+pub(super) mod traffic;
+pub(super) mod tunnel;
+pub(super) mod tunnel_mtu;
+pub(super) mod udp;
+pub(super) mod upstream;
+pub(super) mod vip_as_source;
+pub(super) mod weights;
 
-use super::{Facts, Finding};
+use super::finding::Finding;
+use super::scene::{DirectorScene, Place, RealServerScene, Scene};
 use crate::cluster::Cluster;
 
-type Rule = fn(&Cluster, Option<&Facts>) -> Vec<Finding>;
+/// A rule by what it judges.
+enum Rule {
+    /// The file alone.
+    Paper(fn(&Cluster) -> Vec<Finding>),
+    /// The file, unless the facts of the node in question say otherwise; or any host.
+    Scene(fn(&Scene<'_>) -> Vec<Finding>),
+    /// The director that the facts are of.
+    Director(fn(&DirectorScene<'_>) -> Vec<Finding>),
+    /// The real server that the facts are of.
+    RealServer(fn(&RealServerScene<'_>) -> Vec<Finding>),
+}
 
+/// Of two findings of the same code and object the first one stays, so what a node shows comes before the file.
 const RULES: &[Rule] = &[
-    advertised::check,
-    arp::check,
-    balanced_twice::check,
-    broadcast::check,
-    clients::check,
-    clock::check,
-    connections::check,
-    conntrack::check,
-    director_vip::check,
-    duplicate::check,
-    exposed::check,
-    forwarding::check,
-    ftp::check,
-    gateway::check,
-    hashing::check,
-    kernel_table::check,
-    listener::check,
-    lo::check,
-    managers::check,
-    marks::check,
-    persistence::check,
-    real_ip::check,
-    redirects::check,
-    redundancy::check,
-    reuse::check,
-    room::check,
-    rp_filter::check,
-    server_vip::check,
-    shared_link::check,
-    source::check,
-    subnet::check,
-    sync::check,
-    thresholds::check,
-    traffic::check,
-    tunnel::check,
-    udp::check,
-    upstream::check,
-    weights::check,
+    Rule::Director(advertised::check),
+    Rule::Scene(arp_answers::check),
+    Rule::Director(arp_sysctls::check),
+    Rule::RealServer(arp_sysctls::check),
+    Rule::Director(balanced_twice::check),
+    Rule::Scene(broadcast::check),
+    Rule::Paper(clients::possible),
+    Rule::Director(clients::seen),
+    Rule::Scene(clock::check),
+    Rule::Director(connections::check),
+    Rule::Director(conntrack::check),
+    Rule::RealServer(conntrack::check),
+    Rule::Director(director_vip::check),
+    Rule::Scene(duplicate::check),
+    Rule::Director(exposed::check),
+    Rule::Director(forwarding::check),
+    Rule::Scene(ftp::check),
+    Rule::RealServer(gateway::of_node),
+    Rule::Paper(gateway::of_file),
+    Rule::Director(half_open::check),
+    Rule::Paper(hashing::check),
+    Rule::Director(kernel_table::check),
+    Rule::Director(listener::check),
+    Rule::RealServer(listener::check),
+    Rule::Director(managers::of_ipvs),
+    Rule::Scene(managers::of_interfaces),
+    Rule::Paper(marks::shadowed),
+    Rule::Director(marks::never_marked),
+    Rule::Scene(network_on_lo::check),
+    Rule::Paper(persistence::wide),
+    Rule::Scene(persistence::sticky),
+    Rule::Paper(real_ip::check),
+    Rule::Scene(redirects::check),
+    Rule::Paper(redundancy::check),
+    Rule::Director(reuse::check),
+    Rule::Director(rp_filter::of_tunnels),
+    Rule::RealServer(rp_filter::of_tunnels),
+    Rule::RealServer(rp_filter::of_direct_routing),
+    Rule::Scene(secondary_vip::check),
+    Rule::Director(server_vip::check),
+    Rule::RealServer(server_vip::check),
+    Rule::Paper(shared_link::check),
+    Rule::Director(sync::check),
+    Rule::Paper(thresholds::lower_missing),
+    Rule::Director(thresholds::reached),
+    Rule::Director(traffic::check),
+    Rule::Director(tunnel::check),
+    Rule::RealServer(tunnel::check),
+    Rule::Scene(tunnel_mtu::check),
+    Rule::Director(udp::check),
+    Rule::Scene(upstream::check),
+    Rule::Scene(vip_as_source::check),
+    Rule::Director(weights::of_table),
+    Rule::Paper(weights::of_file),
 ];
 
-pub(super) fn all(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let rules = RULES.iter();
-    let mut found: Vec<_> = rules.flat_map(|rule| rule(cluster, facts)).collect();
-    found.extend(facts.and_then(|facts| drift::check(cluster, facts, &found)));
+impl Rule {
+    fn judge(&self, scene: &Scene<'_>) -> Vec<Finding> {
+        match (self, &scene.place) {
+            (Self::Paper(rule), _) => rule(scene.cluster),
+            (Self::Scene(rule), _) => rule(scene),
+            (Self::Director(rule), Place::Director(director)) => rule(director),
+            (Self::RealServer(rule), Place::RealServer(server)) => rule(server),
+            (Self::Director(_) | Self::RealServer(_), _) => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn all(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
+    let drift = match &scene.place {
+        Place::Paper => None,
+        Place::Director(director) => drift::check(director, &found),
+        Place::RealServer(server) => drift::check(server, &found),
+    };
+    found.extend(drift);
     found
 }

@@ -1,31 +1,44 @@
 //! Addresses that no packet reaches.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::view::served;
-use crate::check::{Code, Facts, Finding};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
 use crate::cluster::{Cluster, RealServer};
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    let servers = cluster.real_servers().iter();
-    servers.flat_map(|server| judge(cluster, server)).collect()
+kinds! {
+    REAL_IP = "LVS012", Error, Addresses,
+    title: "A real server's address cannot be a destination",
+    impact: "the director would send the packets to itself, or the kernel refuses the destination",
+    explanation: "The address of a real server must be one that the director reaches over a network. A loopback address is the director's own, \
+        and IPVS refuses IPv6 link-local addresses because it does not know the link. The kernel takes 127.0.0.1 without a word. \
+        Put the address on the network first in the real server's list.";
 }
 
-fn judge(cluster: &Cluster, server: &RealServer) -> Vec<Finding> {
-    let families: BTreeSet<_> = served(cluster, &server.name)
-        .map(|(service, _)| service.service.id.family())
-        .collect();
-    let rips = families.into_iter().filter_map(|it| server.real_ip(it));
-    let found = rips.filter_map(|rip| {
-        let seen = format!("its real IP is {rip}, {}", problem(rip)?);
-        let finding = Finding::new(Code::REAL_IP, rip, seen).on(&server.name);
-        Some(finding.mend("in the file: put an address of its network first in addresses"))
-    });
-    found.collect()
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .real_servers()
+        .iter()
+        .flat_map(|server| {
+            cluster
+                .families_served_by(&server.name, |_| true)
+                .into_iter()
+                .filter_map(|family| judge(server, server.real_ip(family)?))
+        })
+        .collect()
 }
 
-/// Why no packet for it leaves the director, if none does.
+fn judge(server: &RealServer, rip: IpAddr) -> Option<Finding> {
+    let seen = format!("its real IP is {rip}, {}", problem(rip)?);
+    Some(
+        REAL_IP
+            .finding(rip, seen)
+            .on(&server.name)
+            .fix("in the file: put an address of its network first in addresses"),
+    )
+}
+
+/// Returns why no packet for an address leaves the director, if none does.
 pub(super) fn problem(rip: IpAddr) -> Option<&'static str> {
     match rip {
         _ if rip.is_loopback() => Some("which is the director itself to the director"),

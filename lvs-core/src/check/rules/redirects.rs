@@ -1,67 +1,77 @@
 //! Masquerading over a single interface.
 
-use std::net::IpAddr;
-
-use crate::check::view::{around, carrier, facts_of, server};
-use crate::check::{Code, Facts, Finding};
-use crate::cluster::{Cluster, Director, VirtualService};
-use crate::ipvs::Forwarding;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::sharing_network;
+use crate::check::scene::Scene;
+use crate::cluster::{Director, VirtualService};
 use crate::name::IfName;
-use crate::net::Address;
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let directors = cluster.directors().iter();
-    let found = directors.flat_map(|director| {
-        let facts = facts_of(facts, &director.name);
-        let services = cluster.services().iter();
-        services.filter_map(move |service| judge(cluster, director, service, facts))
-    });
-    found.collect()
+kinds! {
+    REDIRECTS = "LVS017", Warning, Routing,
+    title: "Masquerading over a single interface with redirects on",
+    impact: "the director tells real servers of a shorter way to clients on the same link; they take it, and answers are no longer rewritten",
+    explanation: "When a packet leaves by the interface it came in by, a router sends an ICMP redirect. With NAT on one interface that advice is poison: it works until a real server \
+        believes it. The switch is on if either conf/all or the interface is on, so both have to be 0, and the real servers \
+        should have accept_redirects=0. Two interfaces, one for clients and one for real servers, avoid it altogether.";
 }
 
-fn judge(
-    cluster: &Cluster,
-    director: &Director,
-    service: &VirtualService,
-    facts: Option<&Facts>,
-) -> Option<Finding> {
-    let vips = service.vips().into_iter();
-    let mut carriers = vips.filter_map(|vip| carrier(director, vip));
-    let is_shared = |it: &&Address| {
-        let interface = &it.id.interface;
-        rips(cluster, service).any(|rip| faces(director, interface, rip))
-    };
-    let interface = &carriers.find(is_shared)?.id.interface;
-    let state = match facts.and_then(|facts| facts.effective().send_redirects(interface)) {
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .cluster
+        .directors()
+        .iter()
+        .flat_map(|director| {
+            scene
+                .cluster
+                .services()
+                .iter()
+                .filter_map(|service| judge(scene, director, service))
+        })
+        .collect()
+}
+
+fn judge(scene: &Scene<'_>, director: &Director, service: &VirtualService) -> Option<Finding> {
+    let interface = service
+        .vips()
+        .into_iter()
+        .filter_map(|vip| Some(&director.address(vip)?.id.interface))
+        .find(|interface| faces_masqueraded(scene, director, service, interface))?;
+    let redirects = scene
+        .director(&director.name)
+        .and_then(|scene| scene.facts.effective().send_redirects(interface));
+    let state = match redirects {
         Some(0) => return None,
         Some(_) => "and it sends redirects",
         None => "which is sound only with redirects off",
     };
     let seen = format!("clients and real servers are both on {interface}, {state}");
     Some(
-        Finding::new(Code::REDIRECTS, interface, seen)
+        REDIRECTS
+            .finding(interface, seen)
             .on(&director.name)
-            .mend(format!(
+            .fix(format!(
                 "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/{interface}/send_redirects=0"
             ))
-            .mend("or give the director a second interface for the real servers"),
+            .fix("or give the director a second interface for the real servers"),
     )
 }
 
-/// The addresses of the real servers that a service masquerades, of IPv4: IPv6 has no such switch.
-fn rips<'a>(
-    cluster: &'a Cluster,
-    service: &'a VirtualService,
-) -> impl Iterator<Item = IpAddr> + 'a {
-    let destinations = service.destinations.iter();
-    destinations
-        .filter(|it| it.forwarding == Forwarding::Masquerade)
-        .filter_map(|it| server(cluster, &it.real_server))
+/// Returns whether real servers that a service masquerades are on the network of an interface. Only IPv4 has the
+/// sysctl.
+fn faces_masqueraded(
+    scene: &Scene<'_>,
+    director: &Director,
+    service: &VirtualService,
+    interface: &IfName,
+) -> bool {
+    scene
+        .cluster
+        .masqueraded_servers(service)
         .filter_map(|server| server.real_ip(service.service.id.family()))
-        .filter(IpAddr::is_ipv4)
-}
-
-fn faces(director: &Director, interface: &IfName, rip: IpAddr) -> bool {
-    let mut near = around(&director.addresses, rip);
-    near.any(|address| address.id.interface == *interface)
+        .filter(|rip| rip.is_ipv4())
+        .any(|rip| {
+            sharing_network(&director.addresses, rip)
+                .any(|address| address.id.interface == *interface)
+        })
 }

@@ -2,95 +2,111 @@
 
 use std::net::IpAddr;
 
-use super::tunnel::is_fit;
-use crate::check::view::{carried_vips, receives, state};
-use crate::check::{Code, Facts, Finding};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::NodeScene;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{Cluster, DesiredState};
-use crate::name::IfName;
 use crate::net::Address;
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts.filter(|facts| receives(cluster, facts)) else {
-        return Vec::new();
-    };
-    let Some(node) = state(cluster, facts) else {
-        return Vec::new();
-    };
+kinds! {
+    VIP_ON_NIC = "LVS004", Error, Arp,
+    title: "A real server has the virtual IP on a network interface",
+    impact: "arp_ignore=1 hides only addresses of other interfaces; this one is answered for",
+    explanation: "With arp_ignore=1 an interface answers for its own addresses. The virtual IP of a real server belongs on lo (or a dummy), where no question ever arrives. \
+        For IPv6 there is no arp_ignore at all, so the interface is the only protection: on a network interface the real server \
+        advertises the address or finds a duplicate. Delete it there and add it to lo.";
+
+    VIP_MISSING_ON_SERVER = "LVS005", Error, Addresses,
+    title: "A real server lacks the virtual IP",
+    impact: "packets arrive with the virtual IP as destination and are dropped or sent on as somebody else's",
+    explanation: "Direct routing changes nothing in the packet but the MAC address, and a tunnel nothing inside: the real server must own the virtual IP, as /32 on lo or the tunnel device. \
+        Without it, connections to this server stay in SYN_RECV on the director and the client waits until it gives up, while a health check of the real IP is green. \
+        Set the ARP switches first, then add the address.";
+}
+
+pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for vip in carried_vips(cluster, &facts.node) {
-        let wanted = node.addresses.iter().map(|wanted| &wanted.value);
-        let Some(wanted) = wanted.into_iter().find(|it| it.id.network.addr() == vip) else {
+    for vip in scene.received_vips() {
+        let desired = scene
+            .desired
+            .addresses
+            .iter()
+            .map(|desired| &desired.value)
+            .find(|desired| desired.id.network.addr() == vip);
+        let Some(desired) = desired else {
             continue;
         };
-        let place = &wanted.id.interface;
-        // On a device that is not there, or down, no address can be.
-        if facts.carrying(vip).next().is_none() && is_fit(facts, &node, place) {
-            found.push(missing(facts, &node, wanted));
+        // On a device that does not exist, or is down, no address can be.
+        if !scene.facts.carries(vip) && scene.is_fit(&desired.id.interface) {
+            found.push(scene.missing_vip(desired));
         }
-        let carried = facts.carrying(vip);
-        found.extend(carried.filter_map(|address| exposed(facts, address, wanted)));
+        found.extend(
+            scene
+                .facts
+                .carrying(vip)
+                .filter_map(|address| scene.exposed_vip(address, desired)),
+        );
     }
     found
 }
 
-/// The line that adds an address as the plan does.
+impl<T> NodeScene<'_, T> {
+    fn missing_vip(&self, desired: &Address) -> Finding {
+        let vip = desired.id.network.addr();
+        let finding = self.finding(
+            &VIP_MISSING_ON_SERVER,
+            &desired.id,
+            format!("no interface has {vip}"),
+        );
+        let finding = match vip {
+            IpAddr::V4(_) => finding
+                .fix("sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2"),
+            IpAddr::V6(_) => finding,
+        };
+        // The routes of a device are deleted with its last address.
+        let route = self
+            .desired
+            .routes
+            .iter()
+            .map(|route| &route.value)
+            .find(|route| route.id.destination == desired.id.network)
+            .filter(|route| !self.facts.routes.iter().any(|found| found.id == route.id));
+        let finding = finding.fix(add(desired));
+        match route {
+            Some(route) => finding.fix(Change::Add(Object::Route(route.clone())).to_shell()),
+            None => finding,
+        }
+    }
+
+    /// Only an interface without neighbours hides a virtual IP.
+    fn exposed_vip(&self, address: &Address, desired: &Address) -> Option<Finding> {
+        let (interface, network) = (&address.id.interface, &address.id.network);
+        let ip = network.addr();
+        if !self.facts.has_neighbours(interface) {
+            return None;
+        }
+        let seen = match self.facts.duplicates.contains(&ip) {
+            true => {
+                format!("{interface} has {network}, and does not use it: another machine has it")
+            }
+            false => format!("{interface} has {network}, and answers for it"),
+        };
+        let delete = format!("ip address del {network} dev {interface}");
+        let is_elsewhere = self
+            .facts
+            .carrying(ip)
+            .any(|other| !self.facts.has_neighbours(&other.id.interface));
+        Some(
+            self.finding(&VIP_ON_NIC, &address.id, seen)
+                .fix(match is_elsewhere {
+                    true => delete,
+                    false => format!("{delete} && {}", add(desired)),
+                }),
+        )
+    }
+}
+
+/// Returns the command that adds an address as the plan does.
 fn add(address: &Address) -> String {
     Change::Add(Object::Address(address.clone())).to_shell()
-}
-
-fn missing(facts: &Facts, node: &DesiredState, wanted: &Address) -> Finding {
-    let vip = wanted.id.network.addr();
-    let seen = format!("no interface has {vip}");
-    let finding = Finding::new(Code::VIP_MISSING_ON_SERVER, &wanted.id, seen).on(&facts.node);
-    let finding = match vip {
-        IpAddr::V4(_) => finding
-            .mend("sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/all/arp_announce=2"),
-        IpAddr::V6(_) => finding,
-    };
-    let finding = finding.mend(add(wanted));
-    // With the last address of a device go its routes.
-    let mut routes = node.routes.iter().map(|it| &it.value);
-    let route = routes.find(|route| route.id.destination == wanted.id.network);
-    let route = route.filter(|route| !facts.routes.iter().any(|it| it.id == route.id));
-    match route {
-        Some(route) => finding.mend(Change::Add(Object::Route(route.clone())).to_shell()),
-        None => finding,
-    }
-}
-
-/// Only an interface without neighbours keeps it to itself.
-fn exposed(facts: &Facts, address: &Address, wanted: &Address) -> Option<Finding> {
-    if !has_neighbours(facts, &address.id.interface) {
-        return None;
-    }
-    let (interface, network) = (&address.id.interface, &address.id.network);
-    let ip = network.addr();
-    let seen = match facts.duplicates.contains(&ip) {
-        true => format!("{interface} has {network}, and does not use it: another machine has it"),
-        false => format!("{interface} has {network}, and answers for it"),
-    };
-    let delete = format!("ip address del {network} dev {interface}");
-    let elsewhere = facts
-        .carrying(ip)
-        .any(|other| !has_neighbours(facts, &other.id.interface));
-    let mend = match elsewhere {
-        true => delete,
-        false => format!("{delete} && {}", add(wanted)),
-    };
-    Some(
-        Finding::new(Code::VIP_ON_NIC, &address.id, seen)
-            .on(&facts.node)
-            .mend(mend),
-    )
-}
-
-/// Whether machines beyond an interface can ask for its addresses.
-pub(super) fn has_neighbours(facts: &Facts, interface: &IfName) -> bool {
-    let mut links = facts.links.iter();
-    let link = links.find(|link| link.name == *interface);
-    let silent = link
-        .and_then(|link| link.kind.as_deref())
-        .is_some_and(|kind| matches!(kind, "dummy" | "ipip" | "gre" | "sit" | "ip6tnl" | "ip6gre"));
-    *interface != IfName::LO && !silent
 }

@@ -1,36 +1,50 @@
 //! The link that direct routing needs between director and real server.
 
 use super::real_ip;
-use crate::check::view::{around, families};
-use crate::check::{Code, Facts, Finding};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::sharing_network;
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::{Family, Forwarding};
 
-pub(super) fn check(cluster: &Cluster, _: Option<&Facts>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for director in cluster.directors() {
-        for server in cluster.real_servers() {
-            let families = families(cluster, &server.name, |it| it == Forwarding::DirectRouting);
-            let families = families.into_iter();
-            found.extend(families.filter_map(|family| judge(director, server, family)));
-        }
-    }
-    found
+kinds! {
+    SHARED_LINK = "LVS015", Error, Routing,
+    title: "Director and real server share no network",
+    impact: "direct routing reaches a machine by its MAC address only; through a router the packet comes back to the director",
+    explanation: "Direct routing puts the real server's MAC address on the packet and leaves the virtual IP in it. A router in between would look at that IP and \
+        send the packet to the director again. Director and real server need addresses in one network on one link; over other distances use NAT or a tunnel.";
+}
+
+pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
+    cluster
+        .directors()
+        .iter()
+        .flat_map(|director| {
+            cluster.real_servers().iter().flat_map(move |server| {
+                cluster
+                    .families_served_by(&server.name, |method| method == Forwarding::DirectRouting)
+                    .into_iter()
+                    .filter_map(move |family| judge(director, server, family))
+            })
+        })
+        .collect()
 }
 
 fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Finding> {
     let rip = server.real_ip(family)?;
-    if around(&director.addresses, rip).next().is_some() || real_ip::problem(rip).is_some() {
+    let is_shared = sharing_network(&director.addresses, rip).next().is_some();
+    if is_shared || real_ip::problem(rip).is_some() {
         return None;
     }
     let seen = format!("{} has no address on the network of {rip}", director.name);
     Some(
-        Finding::new(Code::SHARED_LINK, rip, seen)
+        SHARED_LINK
+            .finding(rip, seen)
             .on(&server.name)
-            .mend(format!(
+            .fix(format!(
                 "in the file: give {} an address on that network, if it is on that link",
                 director.name
             ))
-            .mend("or forwarding = \"nat\""),
+            .fix("or forwarding = \"nat\""),
     )
 }

@@ -3,63 +3,79 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::check::view::director_here;
-use crate::check::{Code, Entry, Facts, Finding, Reading};
-use crate::cluster::Cluster;
-use crate::ipvs::{Connection, Protocol, ServiceId, Weight};
+use super::half_open::is_same;
+use crate::check::facts::IpvsReading;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::DirectorScene;
+use crate::ipvs::{Connection, Protocol, ServiceEntryStatus, ServiceId, Weight};
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    let Some(facts) = facts.filter(|facts| director_here(cluster, facts).is_some()) else {
-        return Vec::new();
-    };
-    let Some((first, last)) = facts.two_readings() else {
-        return Vec::new();
-    };
-    let entries = last.services.iter().filter(|entry| is_udp(entry));
-    let found = entries.flat_map(|entry| {
-        let drained = drained(entry);
-        stuck(first, last, drained)
-            .into_iter()
-            .map(|destination| finding(facts, entry, destination))
-    });
-    found.collect()
+kinds! {
+    STUCK_UDP = "LVS040", Warning, Traffic,
+    title: "UDP clients are stuck on a drained real server",
+    impact: "the drain never ends: every datagram renews the entry",
+    explanation: "UDP has no end: an entry lives for udp-timeout after its last datagram, and a client that keeps sending keeps it. Weight 0 does not touch it. \
+        Delete the destination with expire_nodest_conn=1, shorten the timeout, or schedule every datagram on its own (one-packet).";
 }
 
-fn is_udp(entry: &Entry) -> bool {
-    matches!(entry.status.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP)
-}
-
-fn drained(entry: &Entry) -> BTreeSet<SocketAddr> {
-    let destinations = entry.destinations.iter().map(|it| &it.destination);
-    let drained = destinations.filter(|it| it.weight == Weight::DRAIN);
-    drained
-        .map(|it| SocketAddr::new(it.id.address, it.id.port))
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let Some((first, last)) = scene.facts.two_readings() else {
+        return Vec::new();
+    };
+    last.services
+        .iter()
+        .filter(|listed| is_udp(listed))
+        .flat_map(|listed| {
+            let id = listed.status.service.id;
+            stuck(first, last, &drained(listed))
+                .into_iter()
+                .map(move |destination| (id, destination))
+        })
+        .map(|(id, destination)| {
+            scene
+                .finding(
+                    &STUCK_UDP,
+                    format!("{destination} of {id}"),
+                    "it is drained, and its clients keep sending",
+                )
+                .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
+                .fix(format!("lvsctl destination delete {id} {destination}"))
+        })
         .collect()
 }
 
-/// The drained destinations of connections that were renewed between the readings: left alone, an
-/// entry's time runs out.
-fn stuck(first: &Reading, last: &Reading, drained: BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
-    let same = |a: &Connection, b: &Connection| {
-        (a.client, a.service, a.destination) == (b.client, b.service, b.destination)
-    };
-    let renewed = |now: &&Connection| {
-        let mut earlier = first.connections.iter();
-        earlier.any(|before| same(before, now) && now.expires >= before.expires)
-    };
-    let udp = last
-        .connections
-        .iter()
-        .filter(|it| it.protocol == Protocol::UDP);
-    let living = udp.filter(|it| !it.is_template() && drained.contains(&it.destination));
-    living.filter(renewed).map(|it| it.destination).collect()
+fn is_udp(listed: &ServiceEntryStatus) -> bool {
+    matches!(listed.status.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP)
 }
 
-fn finding(facts: &Facts, entry: &Entry, destination: SocketAddr) -> Finding {
-    let id = entry.status.service.id;
-    let seen = "it is drained, and its clients keep sending".to_owned();
-    Finding::new(Code::STUCK_UDP, format!("{destination} of {id}"), seen)
-        .on(&facts.node)
-        .mend("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
-        .mend(format!("lvsctl destination delete {id} {destination}"))
+fn drained(listed: &ServiceEntryStatus) -> BTreeSet<SocketAddr> {
+    listed
+        .destinations
+        .iter()
+        .map(|status| &status.destination)
+        .filter(|destination| destination.weight == Weight::DRAIN)
+        .map(|destination| SocketAddr::new(destination.id.address, destination.id.port))
+        .collect()
+}
+
+/// Returns the drained destinations of connections that were renewed between the readings: left alone, an
+/// entry's time runs out.
+fn stuck(
+    first: &IpvsReading,
+    last: &IpvsReading,
+    drained: &BTreeSet<SocketAddr>,
+) -> BTreeSet<SocketAddr> {
+    let is_renewed = |now: &&Connection| {
+        first
+            .connections
+            .iter()
+            .any(|before| is_same(before, now) && now.expires >= before.expires)
+    };
+    last.connections
+        .iter()
+        .filter(|connection| connection.protocol == Protocol::UDP && !connection.is_template())
+        .filter(|connection| drained.contains(&connection.destination))
+        .filter(is_renewed)
+        .map(|connection| connection.destination)
+        .collect()
 }

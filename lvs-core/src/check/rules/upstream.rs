@@ -2,66 +2,82 @@
 
 use std::net::IpAddr;
 
-use crate::check::view::{around, carrier, facts_of, is_wide};
-use crate::check::{Code, Facts, Finding};
-use crate::cluster::{Cluster, Director};
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::{is_wide, sharing_network};
+use crate::check::scene::{DirectorScene, Place, Scene};
+use crate::cluster::Director;
+use crate::name::IfName;
 use crate::net::Address;
 
-pub(super) fn check(cluster: &Cluster, facts: Option<&Facts>) -> Vec<Finding> {
-    // Another machine of the cluster has nothing to do with it, nor has a director that waits.
-    let elsewhere = |director: &Director| {
-        let ours = facts.filter(|facts| cluster.node_names().any(|name| *name == facts.node));
-        ours.is_some_and(|facts| facts.node != director.name || facts.is_standby())
-    };
-    let directors = cluster.directors().iter();
-    let directors = directors.filter(|director| !elsewhere(director));
-    let found = directors.flat_map(|director| {
-        let facts = facts_of(facts, &director.name);
-        let vips = cluster.virtual_ips().into_iter();
-        vips.filter(move |vip| !facts.is_some_and(|facts| is_reached(cluster, facts, *vip)))
-            .filter_map(|vip| judge(director, vip))
-    });
-    found.collect()
+kinds! {
+    VIP_UPSTREAM = "LVS010", Note, Routing,
+    title: "The virtual IP is on no network of the director",
+    impact: "no neighbour will ask for it by itself; routers have to be told the way",
+    explanation: "A virtual IP outside the networks of the director is reached only where the router in front has a route to it: \
+        to the director's address as gateway, or as a host route on that link. That is sound, and the usual way of direct routing, \
+        but it is done on the router. Nothing arrives until it is; this note goes away once connections were counted.";
 }
 
-/// Somebody was counted who connected to it.
-fn is_reached(cluster: &Cluster, facts: &Facts, vip: IpAddr) -> bool {
-    let services = cluster.services().iter();
-    let mut ours = services.filter(|service| service.vips().contains(&vip));
-    ours.any(|service| {
-        let entry = facts.now().and_then(|now| now.service(&service.service.id));
-        entry.is_some_and(|entry| entry.status.stats.connections > 0)
-    })
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    // Other nodes of the cluster have nothing to do with it, nor has a standby.
+    let is_concerned = |director: &Director| match &scene.place {
+        Place::Paper => true,
+        Place::Director(here) => here.node.name == director.name && !here.facts.is_standby(),
+        Place::RealServer(_) => false,
+    };
+    scene
+        .cluster
+        .directors()
+        .iter()
+        .filter(|director| is_concerned(director))
+        .flat_map(|director| {
+            let here = scene.director(&director.name);
+            scene
+                .cluster
+                .virtual_ips()
+                .into_iter()
+                .filter(move |vip| !here.is_some_and(|here| here.has_been_reached(*vip)))
+                .filter_map(|vip| judge(director, vip))
+        })
+        .collect()
+}
+
+impl DirectorScene<'_> {
+    /// Returns whether a client was counted that connected to a virtual IP.
+    fn has_been_reached(&self, vip: IpAddr) -> bool {
+        self.cluster
+            .services()
+            .iter()
+            .filter(|service| service.vips().contains(&vip))
+            .filter_map(|service| self.facts.now()?.service(&service.service.id))
+            .any(|listed| listed.status.stats.connections > 0)
+    }
 }
 
 fn judge(director: &Director, vip: IpAddr) -> Option<Finding> {
-    if around(&director.addresses, vip).next().is_some() {
+    if sharing_network(&director.addresses, vip).next().is_some() {
         return None;
     }
-    let interface = &carrier(director, vip)?.id.interface;
+    let interface = &director.address(vip)?.id.interface;
     let seen = format!("{vip} is on no network of {}", director.name);
-    let finding = Finding::new(Code::VIP_UPSTREAM, vip, seen).on(&director.name);
-    Some(match gateway(director, interface, vip) {
-        Some(via) => finding.mend(format!(
+    let finding = VIP_UPSTREAM.finding(vip, seen).on(&director.name);
+    Some(match next_hop(director, interface, vip) {
+        Some(next_hop) => finding.fix(format!(
             "on the router in front: a route to {vip} via {}, or a host route on that link",
-            via.id.network.addr()
+            next_hop.id.network.addr()
         )),
-        None => finding.mend(format!(
+        None => finding.fix(format!(
             "on the router in front: a host route to {vip} on the link of {interface}"
         )),
     })
 }
 
-/// The director's own address on the virtual IP's interface, which a router can use as next hop.
-fn gateway<'a>(
-    director: &'a Director,
-    interface: &crate::name::IfName,
-    vip: IpAddr,
-) -> Option<&'a Address> {
-    let mut addresses = director.addresses.iter();
-    addresses.find(|it| {
-        let network = &it.id.network;
-        it.id.interface == *interface
+/// Returns the director's own address on the virtual IP's interface, which a router can use as next hop.
+fn next_hop<'a>(director: &'a Director, interface: &IfName, vip: IpAddr) -> Option<&'a Address> {
+    director.addresses.iter().find(|address| {
+        let network = &address.id.network;
+        address.id.interface == *interface
             && is_wide(network)
             && network.addr().is_ipv4() == vip.is_ipv4()
     })

@@ -1,5 +1,7 @@
 //! Steps become verbs of the handles.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::announce::Announcer;
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Kind, Object, Step};
@@ -13,11 +15,11 @@ use crate::ipvs::{Command, Daemon};
 pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
-    is_stopped: &dyn Fn() -> bool,
+    stop: &AtomicBool,
     announcer: &mut Announcer<'_>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    let go_on = || match is_stopped() {
+    let go_on = || match stop.load(Ordering::Relaxed) {
         true => Err(Failure::Stopped),
         false => Ok(()),
     };
@@ -111,7 +113,8 @@ fn set(object: &Object, kind: Kind, host: &mut Host) -> Result<()> {
     match object {
         Object::Tunnel(tunnel) => host.net().add_tunnel(tunnel),
         Object::Listener(listener) => host.fou()?.add(listener),
-        Object::Link(link) => host.net().set_up(&link.name, link.up),
+        Object::Link(link) if link.up => host.net().set_up(&link.name),
+        Object::Link(link) => host.net().set_down(&link.name),
         Object::Sysctl(setting) => host.sysctl().write(&setting.key, &setting.value),
         Object::Address(address) => host.net().add_address(address),
         Object::Route(route) if kind == Kind::Edit => host.net().replace_route(route),

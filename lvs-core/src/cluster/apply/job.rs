@@ -1,114 +1,109 @@
-//! A plan from looking to proving: carried out, read back, and taken back where something failed.
+//! A change of a node from beginning to end: observe, plan, record, execute, verify, confirm.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::announce::Announcer;
-use super::execute::{self, execute};
+use super::execute::execute;
+use super::rollback::Rollback;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::plan::Plan;
+use crate::cluster::state::Confirmation;
 use crate::cluster::{DesiredState, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
-/// The time there is to confirm, and who waits for it: it is told what to call when it can be done.
-pub(in crate::cluster) type Confirmation<'a> =
-    (Duration, &'a dyn Fn(&mut dyn FnMut()) -> Result<bool>);
+static NEVER_STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// What is to be done on a machine, and who has a say in it.
+/// A change that is to be made on a node.
 pub(in crate::cluster) struct Job<'a> {
-    /// What to look at.
+    /// What to read.
     pub(in crate::cluster) scope: Scope,
-    /// What to do about it; asked again afterwards, it must have nothing left to say.
+    /// Plans by what was read; after the last step it must find nothing to do.
     pub(in crate::cluster) plan: &'a dyn Fn(&Observed) -> Plan,
-    /// Told before the first change; where it fails there is none. Of a refused plan no more is done than
-    /// that a standby lets go of floating addresses.
-    pub(in crate::cluster) remember: &'a dyn Fn(&Observed, &Plan) -> Result<()>,
-    /// Asked before each phase; once it says yes, everything is taken back.
-    pub(in crate::cluster) is_stopped: &'a dyn Fn() -> bool,
-    /// Whose addresses neighbours are told of.
+    /// The node whose addresses are announced.
     pub(in crate::cluster) announced: Option<&'a DesiredState>,
-    /// Asked when something is done and proven; where it says no, everything is taken back.
-    pub(in crate::cluster) confirmation: Option<Confirmation<'a>>,
+    /// Asked before each phase; once it is raised, everything is rolled back.
+    pub(in crate::cluster) stop: &'a AtomicBool,
+    /// Awaited when everything is verified; without it in time, everything is rolled back.
+    pub(in crate::cluster) confirmation: Option<Confirmation>,
 }
 
 impl<'a> Job<'a> {
-    /// One that nobody remembers, stops or has to confirm.
+    /// A change that cannot be stopped and need not be confirmed.
     pub(super) fn plain(scope: Scope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
         Self {
             scope,
             plan,
-            remember: &|_, _| Ok(()),
-            is_stopped: &|| false,
             announced: None,
+            stop: &NEVER_STOPPED,
             confirmation: None,
         }
     }
 
+    /// Makes the change. `record` writes the record before the first step, and if it fails none is made.
+    ///
+    /// A plan that is refused is recorded, too: a standby director releases what the active one carries
+    /// whatever prevents the rest.
     pub(in crate::cluster) fn run(
         &self,
+        record: impl FnOnce(&Observed, &Plan) -> Result<()>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
-        let planned = (self.plan)(&before);
-        events(Event::Planned(&planned));
-        let (release, rest) = planned.released_first();
-        let ready = self.ready(&planned, &before, host);
-        // Who stands by lets go of what the active director carries, whatever stands in the way of the rest.
-        let mut announcer = Announcer::new(self.announced);
-        let released = execute(&release, host, self.is_stopped, &mut announcer, events);
-        let is_begun = ready.is_ok() || !release.is_empty();
-        let done = ready
-            .and(released)
-            .and_then(|()| self.carry_out(&rest, announcer, host, events))
-            .and_then(|()| self.confirmed(&planned, events));
-        let Err(failure) = done else {
-            return Ok(planned);
+        let plan = (self.plan)(&before);
+        events(Event::Planned(&plan));
+        let recorded = match plan.refusals.is_empty() {
+            true => probe(&plan, host)
+                .and_then(|()| record(&before, &plan))
+                .map_err(Failure::Unreadable),
+            false => {
+                // If even that cannot be recorded, releasing is still right.
+                let _ = record(&before, &plan);
+                Err(Failure::Refused(plan.refusals.clone()))
+            }
+        };
+        let (release, rest) = plan.released_first();
+        let is_begun = recorded.is_ok() || !release.is_empty();
+        let Err(failure) = self.carry_out(&release, recorded, &rest, host, events) else {
+            return Ok(plan);
+        };
+        let rollback = Rollback {
+            scope: &self.scope,
+            before: &before,
+            plan: &plan,
+            release: &release,
         };
         let aftermath = match is_begun {
-            true => self.aftermath(&failure, &planned, &before, host, events),
+            true => rollback.after(&failure, host, events),
             false => Aftermath::Untouched,
         };
         Err(ApplyError::new(failure, aftermath))
     }
 
-    /// Whether it may begin.
-    fn ready(&self, planned: &Plan, before: &Observed, host: &mut Host) -> Result<(), Failure> {
-        if !planned.refusals.is_empty() {
-            // What is let go all the same is remembered all the same, if it can be.
-            let _ = (self.remember)(before, planned);
-            return Err(Failure::Refused(planned.refusals.clone()));
-        }
-        probe(planned, host).map_err(Failure::Unreadable)?;
-        (self.remember)(before, planned).map_err(Failure::Unreadable)
-    }
-
     fn carry_out(
         &self,
-        plan: &Plan,
-        mut announcer: Announcer<'_>,
+        release: &Plan,
+        recorded: Result<(), Failure>,
+        rest: &Plan,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        execute(plan, host, self.is_stopped, &mut announcer, events)?;
+        let mut announcer = Announcer::new(self.announced);
+        let released = execute(release, host, self.stop, &mut announcer, events);
+        recorded?;
+        released?;
+        execute(rest, host, self.stop, &mut announcer, events)?;
         self.verify(host)?;
         events(Event::Verified);
         announcer.all_is_done(host, events);
-        Ok(())
-    }
-
-    fn confirmed(&self, plan: &Plan, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
-        let Some((time, wait)) = self.confirmation.filter(|_| !plan.is_empty()) else {
-            return Ok(());
-        };
-        let confirmed = wait(&mut || events(Event::Confirming(time)));
-        match confirmed.map_err(Failure::Unreadable)? {
+        match release.is_empty() && rest.is_empty() {
             true => Ok(()),
-            false => Err(Failure::Unconfirmed),
+            false => self.confirm(events),
         }
     }
 
-    /// Reads back: whatever the kernel has quietly not done would have to be planned again.
+    /// Reads again: what the kernel has silently not done would have to be planned again.
     fn verify(&self, host: &mut Host) -> Result<(), Failure> {
         let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
         let left = (self.plan)(&found);
@@ -118,51 +113,15 @@ impl<'a> Job<'a> {
         Err(Failure::Unverified(Box::new(left)))
     }
 
-    /// What stands after a failure: nothing but what a standby has let go of. Only who says so, or says
-    /// nothing when asked to, gets that back too.
-    fn aftermath(
-        &self,
-        failure: &Failure,
-        planned: &Plan,
-        before: &Observed,
-        host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> Aftermath {
-        let (release, _) = planned.released_first();
-        if release.is_empty() || matches!(failure, Failure::Stopped | Failure::Unconfirmed) {
-            return self.revert(planned, before, host, events);
-        }
-        match self.revert(planned, &release.outcome(before), host, events) {
-            Aftermath::Untouched | Aftermath::Reverted => Aftermath::Released,
-            other => other,
-        }
-    }
-
-    /// Takes back what is there of a plan, goes on where a step fails, and looks what is left.
-    fn revert(
-        &self,
-        plan: &Plan,
-        before: &Observed,
-        host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> Aftermath {
-        let left = |host: &mut Host| {
-            Observed::read(host, &self.scope).map(|now| plan.revert(before, &now))
+    fn confirm(&self, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
+        let Some(confirmation) = &self.confirmation else {
+            return Ok(());
         };
-        let back = match left(host) {
-            Ok(back) if back.is_empty() => return Aftermath::Untouched,
-            Ok(back) => back,
-            Err(error) => return Aftermath::Unknown(error),
-        };
-        events(Event::Reverting(&back));
-        for phase in &back.phases {
-            // Whatever fails here is found by the next look.
-            let _ = execute::phase(phase, host, events);
-        }
-        match left(host) {
-            Ok(left) if left.is_empty() => Aftermath::Reverted,
-            Ok(left) => Aftermath::Stands(Box::new(left)),
-            Err(error) => Aftermath::Unknown(error),
+        let pending = confirmation.ask().map_err(Failure::Unreadable)?;
+        events(Event::Confirming(confirmation.within));
+        match pending.wait(|| self.stop.load(Ordering::Relaxed)) {
+            true => Ok(()),
+            false => Err(Failure::Unconfirmed),
         }
     }
 }

@@ -4,6 +4,7 @@ mod announce;
 mod error;
 mod execute;
 mod job;
+mod rollback;
 
 pub use error::{Aftermath, ApplyError, Failure};
 pub(in crate::cluster) use job::Job;
@@ -99,7 +100,7 @@ impl DesiredState {
             announced: Some(self),
             ..Job::plain(Scope::of(self), &plan)
         };
-        job.run(host, events)
+        job.run(|_, _| Ok(()), host, events)
     }
 
     /// Takes the cluster off this machine: see [`Plan::removal`] for what goes and what stays.
@@ -112,6 +113,6 @@ impl DesiredState {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::removal(self, observed);
-        Job::plain(Scope::of(self), &plan).run(host, events)
+        Job::plain(Scope::of(self), &plan).run(|_, _| Ok(()), host, events)
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ObjectId;
 use crate::ipvs::{Daemon, Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, Listener, Route, Tunnel};
+use crate::net::{Address, GueListener, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// An object of a node that a plan can change. Serialized it is the value alone.
@@ -16,7 +16,7 @@ pub enum Object {
     /// A device that decapsulates packets.
     Tunnel(Tunnel),
     /// A UDP port whose packets are decapsulated.
-    Listener(Listener),
+    Listener(GueListener),
     /// An interface that is up or down.
     Link(LinkState),
     /// A sysctl with its value.
@@ -110,7 +110,7 @@ impl Object {
     /// Returns whether it can be deleted: the kernel's own tunnel device comes with its module and stays
     /// until that is unloaded.
     pub(in crate::cluster) fn can_be_deleted(&self) -> bool {
-        !matches!(self, Self::Tunnel(tunnel) if tunnel.is_standing())
+        !matches!(self, Self::Tunnel(tunnel) if tunnel.is_fallback())
     }
 }
 
@@ -126,7 +126,7 @@ macro_rules! object_from {
 
 object_from!(
     Tunnel(Tunnel),
-    Listener(Listener),
+    Listener(GueListener),
     Link(LinkState),
     Sysctl(Setting),
     Address(Address),

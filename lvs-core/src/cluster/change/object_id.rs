@@ -7,7 +7,7 @@ use serde::ser::{SerializeStruct, Serializer};
 
 use crate::ipvs::{DaemonRole, DestinationId, ServiceId};
 use crate::name::IfName;
-use crate::net::{AddressId, Listener, RouteId};
+use crate::net::{AddressId, GueListener, RouteId};
 use crate::sysctl::SysctlKey;
 
 /// Identifies an [`Object`](super::Object) of a node.
@@ -29,7 +29,7 @@ pub enum ObjectId {
     /// A tunnel device, by its interface.
     Tunnel(IfName),
     /// A UDP port whose packets are decapsulated; it has no other properties.
-    Listener(Listener),
+    Listener(GueListener),
     /// An interface.
     Link(IfName),
     /// A sysctl.

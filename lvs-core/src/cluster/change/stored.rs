@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{BoundDestination, Change, LinkState, Object, Setting};
 use crate::ipvs::{Daemon, Service, Timeouts};
-use crate::net::{Address, Listener, Route, Tunnel};
+use crate::net::{Address, GueListener, Route, Tunnel};
 
 struct Tagged<'a>(&'a Change<Object>);
 
@@ -22,7 +22,7 @@ impl Serialize for Tagged<'_> {
 #[serde(rename_all = "lowercase")]
 enum Stored {
     Tunnel(Change<Tunnel>),
-    Listener(Change<Listener>),
+    Listener(Change<GueListener>),
     Link(Change<LinkState>),
     Sysctl(Change<Setting>),
     Address(Change<Address>),

@@ -9,7 +9,7 @@ use super::service::DesiredService;
 use crate::cluster::model::{Cluster, ClusterName, NodeKind, NodeName, Role};
 use crate::ipvs::{Daemon, Family, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
+use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// Holds a value that a node must have, and the reason that every plan shows for it.
@@ -47,7 +47,7 @@ pub struct DesiredState {
     /// The devices that decapsulate what a director encapsulates.
     pub tunnels: Vec<Desired<Tunnel>>,
     /// The UDP ports whose packets are decapsulated.
-    pub listeners: Vec<Desired<Listener>>,
+    pub listeners: Vec<Desired<GueListener>>,
     /// The interfaces that must be up.
     pub links: BTreeMap<IfName, Desired<()>>,
     /// The sysctls by their exact key.
@@ -208,7 +208,7 @@ impl DesiredState {
         }
     }
 
-    pub(super) fn listener(&mut self, listener: Listener, why: &str) {
+    pub(super) fn listener(&mut self, listener: GueListener, why: &str) {
         if self
             .listeners
             .iter()

@@ -7,7 +7,7 @@ use super::addresses;
 use super::state::{Desired, DesiredState};
 use crate::cluster::model::{Cluster, Tunnelled};
 use crate::ipvs::{Encapsulation, Family, TunnelChecksum};
-use crate::net::{Listener, Tunnel, TunnelKind};
+use crate::net::{GueListener, Tunnel, TunnelKind};
 use crate::sysctl::{Conf, RpFilter, SysctlKey};
 
 impl DesiredState {
@@ -37,7 +37,7 @@ impl DesiredState {
         if let Encapsulation::Gue { port, .. } = tunnelled.encapsulation {
             let family = tunnelled.rip.into();
             self.listener(
-                Listener { port, family },
+                GueListener { port, family },
                 "packets arrive encapsulated in UDP",
             );
         }
@@ -129,7 +129,7 @@ impl Tunnelled {
         };
         // ip6tnl0 accepts IPv6 only.
         let standing = kind
-            .standing()
+            .fallback_device()
             .filter(|_| families != (Family::Ipv4, Family::Ipv6));
         match standing {
             Some(name) => Tunnel::new(name, kind),
@@ -139,7 +139,7 @@ impl Tunnelled {
                     == Encapsulation::Gre {
                         checksum: TunnelChecksum::Full,
                     },
-                ..Tunnel::new(kind.made(), kind)
+                ..Tunnel::new(kind.device_name(), kind)
             },
         }
     }
@@ -169,7 +169,7 @@ mod tests {
             };
             let tunnel = tunnelled.device();
             assert_eq!(tunnel.name.as_str(), device);
-            assert_eq!(tunnel.local.is_none(), tunnel.is_standing(), "{device}");
+            assert_eq!(tunnel.local.is_none(), tunnel.is_fallback(), "{device}");
         }
     }
 }

@@ -15,6 +15,7 @@ const WHY_BACK: &str = "no longer drained";
 impl Record {
     /// The record as it must be written before a real server is drained; `None` if the cluster sends
     /// nobody there.
+    #[doc(hidden)]
     #[must_use]
     pub fn before_draining(
         &self,
@@ -45,6 +46,7 @@ impl Record {
 
     /// The record without a drain, and the destinations that get their weight back; `None` if there is
     /// no such drain.
+    #[doc(hidden)]
     #[must_use]
     pub fn without_drain(&self, drain: Drain) -> Option<(Self, Vec<BoundDestination>)> {
         let mut record = self.clone();
@@ -113,6 +115,7 @@ impl Record {
     }
 
     /// What draining changes in the kernel.
+    #[doc(hidden)]
     #[must_use]
     pub fn plan_drains(&self, observed: &Observed) -> Plan {
         let templates = self.templates(observed).map(|change| {
@@ -146,6 +149,7 @@ impl Record {
     }
 
     /// What giving the weight back to destinations changes in the kernel.
+    #[doc(hidden)]
     #[must_use]
     pub fn plan_back(&self, back: &[BoundDestination], observed: &Observed) -> Plan {
         let mut added = Vec::new();
@@ -171,7 +175,7 @@ impl Record {
         self.plan(vec![
             (PhaseName::Destinations, added),
             (PhaseName::ChangedDestinations, edited),
-            (PhaseName::FormerSysctls, templates),
+            (PhaseName::RestoredSysctls, templates),
         ])
     }
 
@@ -200,7 +204,7 @@ impl Record {
             role: None,
             phases: phases.map(|(name, steps)| Phase { name, steps }).collect(),
             refusals: Vec::new(),
-            foreign: Vec::new(),
+            unmanaged: Vec::new(),
             notes: Vec::new(),
             nftables: None,
         }

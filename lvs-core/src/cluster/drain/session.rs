@@ -80,8 +80,8 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let remember = |_: &Observed, _: &Plan| self.write(old, new);
-        let done = self.run(Scope::of_drains(), plan, &remember, None, host, events);
+        let job = self.job(Scope::of_drains(), plan, None);
+        let done = job.run(|_, _| self.write(old, new), host, events);
         self.settle(old, &done);
         done
     }

@@ -9,7 +9,7 @@ use super::Drain;
 use crate::cluster::StateDir;
 use crate::error::Result;
 use crate::ipvs::{DestinationId, Protocol, ServiceId};
-use crate::proc::{ListedId, ListedService, Listing, Proc};
+use crate::proc::Proc;
 
 /// How often is looked: `/proc` tells the whole table in a few milliseconds.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -90,10 +90,16 @@ impl StateDir {
             drained.extend(record.drained().filter(|(_, it)| drain.matches(it)));
         }
         let listing = proc.listing()?;
-        let left = drained.iter();
-        Ok(left
-            .filter_map(|(service, id)| look(&listing, service, id))
-            .collect())
+        let remaining = drained.into_iter().filter_map(|(service, destination)| {
+            let found = listing.destination(&service, &destination)?;
+            Some(Remaining {
+                service,
+                destination,
+                active: found.active,
+                inactive: found.inactive,
+            })
+        });
+        Ok(remaining.collect())
     }
 
     /// Waits until nobody is left. The lock is not needed, and should not be held for so long.
@@ -128,27 +134,6 @@ impl StateDir {
             }
             thread::sleep(INTERVAL);
         }
-    }
-}
-
-fn look(listing: &Listing, service: &ServiceId, id: &DestinationId) -> Option<Remaining> {
-    let mut services = listing.services.iter().filter(|found| is(found, service));
-    let found = services.find_map(|found| found.destinations.iter().find(|it| it.id == *id))?;
-    Some(Remaining {
-        service: *service,
-        destination: *id,
-        active: found.active,
-        inactive: found.inactive,
-    })
-}
-
-fn is(found: &ListedService, service: &ServiceId) -> bool {
-    match (found.id, service) {
-        (ListedId::Socket(protocol, address), ServiceId::Socket { .. }) => {
-            *service == ServiceId::Socket { protocol, address }
-        }
-        (ListedId::Fwmark(number), ServiceId::Fwmark { mark, .. }) => number == mark.get(),
-        _ => false,
     }
 }
 

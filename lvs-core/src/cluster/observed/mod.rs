@@ -15,7 +15,7 @@ use crate::ipvs::{
     Daemon, DaemonRole, Destination, DestinationId, Seconds, ServiceEntry, ServiceId, Timeouts,
 };
 use crate::name::IfName;
-use crate::net::{Address, AddressId, Listener, Route, RouteId, Tunnel};
+use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 pub use scope::Scope;
 
@@ -33,7 +33,7 @@ pub struct Observed {
     pub tunnels: BTreeSet<Tunnel>,
     /// The UDP ports whose packets are unwrapped, where the plan can need any.
     #[serde(default)]
-    pub listeners: BTreeSet<Listener>,
+    pub listeners: BTreeSet<GueListener>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
     /// The unicast routes of the main table, without those that the kernel derives from addresses.
@@ -123,6 +123,13 @@ impl Observed {
     #[must_use]
     pub fn tunnel(&self, name: &IfName) -> Option<&Tunnel> {
         self.tunnels.iter().find(|tunnel| tunnel.name == *name)
+    }
+
+    /// Returns whether an interface carries an address.
+    pub(in crate::cluster) fn carries_address(&self, interface: &IfName) -> bool {
+        self.addresses
+            .iter()
+            .any(|address| address.id.interface == *interface)
     }
 
     /// Returns the sync daemon of this role.

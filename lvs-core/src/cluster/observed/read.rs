@@ -8,7 +8,7 @@ use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Daemon, ServiceEntry};
-use crate::net::{Address, Listener, Route, Tunnel};
+use crate::net::{Address, GueListener, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
@@ -48,7 +48,7 @@ fn tunnels(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Tunnel>> {
     Ok(host.net().tunnels()?.into_iter().collect())
 }
 
-fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Listener>> {
+fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<GueListener>> {
     if !scope.reads_listeners() {
         return Ok(BTreeSet::new());
     }

@@ -1,39 +1,75 @@
-//! Addresses that must be there. Equal by interface, address and prefix length.
+//! Addresses that must exist. Two are the same by interface, address and prefix length.
 
 use std::cmp::Reverse;
 
+use super::Planner;
 use crate::cluster::change::{Object, Step, detail};
-use crate::cluster::{DesiredState, Observed};
+use crate::cluster::{Observed, Role};
 use crate::net::Address;
 
-pub(super) fn own(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    missing(node, seen, false)
+impl Planner<'_> {
+    pub(super) fn own_addresses(&self, seen: &Observed) -> Vec<Step> {
+        self.missing_addresses(seen, false)
+    }
+
+    /// The addresses that attract traffic, of every node but one of two directors.
+    pub(super) fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
+        match self.node.role {
+            None => self.missing_addresses(seen, true),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// The addresses that attract traffic, of one of two directors.
+    pub(super) fn floating_addresses(&self, seen: &Observed) -> Vec<Step> {
+        match self.node.role {
+            Some(Role::Active | Role::Standby) => self.missing_addresses(seen, true),
+            None => Vec::new(),
+        }
+    }
+
+    /// Addresses that the other director is to carry.
+    pub(super) fn released_addresses(&self, seen: &Observed) -> Vec<Step> {
+        let steps = self.node.absent.iter().filter_map(|absent| {
+            let found = seen.address(&absent.value.id)?;
+            Some(Step::delete(found.clone(), &absent.why))
+        });
+        later_first(steps.collect(), seen)
+    }
+
+    fn missing_addresses(&self, seen: &Observed, attracts_traffic: bool) -> Vec<Step> {
+        self.node
+            .addresses
+            .iter()
+            .filter(|desired| self.node.attracts_traffic(&desired.value.id) == attracts_traffic)
+            .filter(|desired| seen.address(&desired.value.id).is_none())
+            .map(|desired| Step::add(desired.value.clone(), &desired.why))
+            .collect()
+    }
+
+    /// Differences that the kernel cannot change in place, and addresses that exist elsewhere, too.
+    pub(super) fn address_notes(&self) -> Vec<String> {
+        let desired = || self.node.addresses.iter().map(|desired| &desired.value);
+        let named = || desired().chain(self.node.absent.iter().map(|absent| &absent.value));
+        let differing = desired()
+            .filter_map(|desired| difference(desired, self.observed.address(&desired.id)?));
+        let elsewhere = named().flat_map(|named| {
+            let ip = named.id.network.addr();
+            self.observed
+                .addresses
+                .iter()
+                .filter(move |found| found.id.network.addr() == ip)
+                .filter(|found| !self.node.names_address(&found.id))
+                .map(|found| {
+                    let (found, named) = (&found.id, &named.id);
+                    format!("{found} exists, too, beside {named}; it is left unchanged")
+                })
+        });
+        differing.chain(elsewhere).collect()
+    }
 }
 
-/// Those that draw traffic.
-pub(super) fn attracting_traffic(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    missing(node, seen, true)
-}
-
-/// Those that the other director is to carry.
-pub(super) fn released(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    let there = node.absent.iter().filter_map(|absent| {
-        let found = seen.address(&absent.value.id)?;
-        Some(Step::delete(found.clone(), &absent.why))
-    });
-    later_first(there.collect(), seen)
-}
-
-fn missing(node: &DesiredState, seen: &Observed, attracts_traffic: bool) -> Vec<Step> {
-    node.addresses
-        .iter()
-        .filter(|wanted| node.attracts_traffic(&wanted.value.id) == attracts_traffic)
-        .filter(|wanted| seen.address(&wanted.value.id).is_none())
-        .map(|wanted| Step::add(wanted.value.clone(), &wanted.why))
-        .collect()
-}
-
-/// Deletions, the later ones of a network first: its first address would take them along.
+/// Deletions, the later ones of a network first: the kernel removes them together with its first one.
 pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
     let place = |step: &Step| match step.change.newest() {
         Object::Address(address) => seen
@@ -46,29 +82,9 @@ pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
     steps
 }
 
-/// Differences that the kernel cannot change in place, and addresses that stand elsewhere too.
-pub(super) fn notes(node: &DesiredState, observed: &Observed) -> Vec<String> {
-    let wanted = || node.addresses.iter().map(|wanted| &wanted.value);
-    let named = || wanted().chain(node.absent.iter().map(|absent| &absent.value));
-    let is_named = |found: &Address| named().any(|it| it.id == found.id);
-    let unlike = wanted().filter_map(|wanted| unlike(wanted, observed.address(&wanted.id)?));
-    let elsewhere = named().flat_map(|wanted| {
-        let is_elsewhere = |found: &&Address| {
-            !is_named(found) && found.id.network.addr() == wanted.id.network.addr()
-        };
-        observed.addresses.iter().filter(is_elsewhere).map(|found| {
-            format!(
-                "{} stands there too, beside {}; it is left as it is",
-                found.id, wanted.id
-            )
-        })
-    });
-    unlike.chain(elsewhere).collect()
-}
-
-fn unlike(wanted: &Address, found: &Address) -> Option<String> {
-    let label = wanted.label.is_some() && wanted.label != found.label;
-    let broadcast = wanted.broadcast.is_some() && wanted.broadcast != found.broadcast;
+fn difference(desired: &Address, found: &Address) -> Option<String> {
+    let label = desired.label.is_some() && desired.label != found.label;
+    let broadcast = desired.broadcast.is_some() && desired.broadcast != found.broadcast;
     (label || broadcast).then(|| {
         let has = match detail::address(found) {
             nothing if nothing.is_empty() => "nothing".to_owned(),
@@ -77,7 +93,7 @@ fn unlike(wanted: &Address, found: &Address) -> Option<String> {
         format!(
             "{} has {has} instead of {}; the kernel cannot change that in place, and nothing depends on it",
             found.id,
-            detail::address(wanted)
+            detail::address(desired)
         )
     })
 }

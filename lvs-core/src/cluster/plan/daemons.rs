@@ -1,121 +1,122 @@
-//! Sync daemons. Equal by everything: all that the kernel would make up is said.
+//! Sync daemons. Two are the same if everything is: the file states all that the kernel would choose.
 //!
-//! The kernel has no sync daemon beside a destination of another family than its service, and says so of
-//! whichever comes second: so daemons that go stop before destinations come, and start after others are gone.
+//! The kernel allows no sync daemon beside a destination of another family than its service, and refuses the
+//! later of both. So daemons that are no longer desired are stopped before destinations are added, and
+//! desired ones are started after destinations are deleted.
 
-use super::Refusal;
+use super::{Planner, Refusal};
+use crate::cluster::Observed;
 use crate::cluster::change::{ObjectId, Step};
-use crate::cluster::{DesiredState, Observed, Record};
-use crate::ipvs::{Daemon, Destination, ServiceId};
+use crate::ipvs::{Daemon, Destination, ServiceEntry, ServiceId};
 
-pub(super) const ABSENT: &str = "no longer in the file";
+impl Planner<'_> {
+    /// Daemons that the cluster has started and the file no longer names.
+    pub(super) fn stopped_daemons(&self, seen: &Observed) -> Vec<Step> {
+        seen.daemons
+            .iter()
+            .filter(|daemon| self.is_former_daemon(daemon))
+            .map(|daemon| Step::delete(daemon.clone(), "no longer in the file"))
+            .collect()
+    }
 
-/// Those that the cluster has started and the file no longer names.
-pub(super) fn stopped(node: &DesiredState, seen: &Observed, record: &Record) -> Vec<Step> {
-    let gone = seen.daemons.iter().filter(|it| is_gone(node, it, record));
-    gone.map(|daemon| Step::delete(daemon.clone(), ABSENT))
-        .collect()
-}
+    fn is_former_daemon(&self, daemon: &Daemon) -> bool {
+        let mut named = self.node.daemons.iter();
+        let is_named = named.any(|desired| desired.value.role == daemon.role);
+        !is_named && self.record.is_applied() && self.record.made_daemon(daemon.role)
+    }
 
-fn is_gone(node: &DesiredState, daemon: &Daemon, record: &Record) -> bool {
-    let named = node.daemons.iter().any(|it| it.value.role == daemon.role);
-    !named && record.is_applied() && record.made_daemon(daemon.role)
-}
+    pub(super) fn daemons(&self, seen: &Observed) -> Vec<Step> {
+        let steps = self.node.daemons.iter().filter_map(|desired| {
+            let daemon = desired.value.clone();
+            match seen.daemon(daemon.role) {
+                Some(found) if *found == daemon => None,
+                Some(found) => Some(Step::edit(found.clone(), daemon, &desired.why)),
+                None => Some(Step::add(daemon, &desired.why)),
+            }
+        });
+        steps.collect()
+    }
 
-/// Those that must run, and as they must.
-pub(super) fn running(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    let steps = node.daemons.iter().filter_map(|wanted| {
-        let daemon = &wanted.value;
-        let found = seen.daemons.iter().find(|it| it.role == daemon.role);
-        match found {
-            Some(found) if found == daemon => None,
-            Some(found) => Some(Step::edit(found.clone(), daemon.clone(), &wanted.why)),
-            None => Some(Step::add(daemon.clone(), &wanted.why)),
+    /// Daemons and destinations that are unmanaged and exclude what is desired.
+    pub(super) fn daemon_refusals(&self) -> Vec<Refusal> {
+        if !self.node.daemons.is_empty() {
+            return self
+                .unmanaged_mixed()
+                .map(|(service, destination)| {
+                    Refusal::of(
+                        ObjectId::Destination(service, destination.id),
+                        "is of another family than its service, beside which the kernel starts no sync \
+                         daemon",
+                        format!(
+                            "delete it, or leave [sync] out (the service {service} is not in the file)"
+                        ),
+                    )
+                })
+                .collect();
         }
-    });
-    steps.collect()
+        if !self.desires_mixed() {
+            return Vec::new();
+        }
+        let unmanaged = self.observed.daemons.iter();
+        unmanaged
+            .filter(|daemon| !self.is_former_daemon(daemon))
+            .map(|daemon| {
+                Refusal::of(
+                    ObjectId::Daemon(daemon.role),
+                    "runs, and the kernel allows no destination of another family than its service \
+                     beside a sync daemon",
+                    format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
+                )
+            })
+            .collect()
+    }
+
+    fn desires_mixed(&self) -> bool {
+        self.node.services.iter().any(|desired| {
+            let family = desired.service.id.family();
+            let mut destinations = desired.destinations.iter();
+            destinations.any(|destination| destination.value.id.family() != family)
+        })
+    }
+
+    fn unmanaged_mixed(&self) -> impl Iterator<Item = (ServiceId, &Destination)> {
+        let unmanaged = self.observed.services().iter().filter(|found| {
+            let id = &found.service.id;
+            let mut named = self.node.services.iter();
+            !self.node.has_virtual_ip_of(id) && !named.any(|desired| desired.service.id == *id)
+        });
+        unmanaged.flat_map(|found| mixed(found).map(|destination| (found.service.id, destination)))
+    }
+
+    /// Daemons and destinations that replace one another.
+    pub(super) fn daemon_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let mut daemons = self.observed.daemons.iter();
+        if self.desires_mixed() && daemons.any(|daemon| self.is_former_daemon(daemon)) {
+            notes.push(
+                "connections are no longer synchronised: the kernel allows no sync daemon beside a \
+                 destination of another family than its service"
+                    .to_owned(),
+            );
+        }
+        let mut services = self.observed.services().iter();
+        let has_mixed = services.any(|found| mixed(found).next().is_some());
+        if has_mixed && !self.daemons(self.observed).is_empty() {
+            notes.push(
+                "destinations of another family than their service are deleted before the sync daemons \
+                 start: the kernel does not allow both"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
 }
 
-/// Of the two that exclude each other one is a stranger's.
-pub(super) fn refusals(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<Refusal> {
-    let strangers = observed
-        .daemons
+/// The destinations of another family than their service.
+fn mixed(found: &ServiceEntry) -> impl Iterator<Item = &Destination> {
+    let family = found.service.id.family();
+    found
+        .destinations
         .iter()
-        .filter(|it| !is_gone(node, it, record));
-    let mut refusals = Vec::new();
-    if node.daemons.is_empty() && wants_mixed(node) {
-        refusals.extend(strangers.map(|daemon| {
-            Refusal::of(
-                ObjectId::Daemon(daemon.role),
-                "runs, and the kernel has no destination of another family than its service beside a \
-                 sync daemon",
-                format!("stop it: ipvsadm --stop-daemon {}", daemon.role),
-            )
-        }));
-    }
-    if !node.daemons.is_empty() {
-        refusals.extend(foreign_mixed(node, observed).map(|(service, it)| {
-            Refusal::of(
-                ObjectId::Destination(service, it.id),
-                "is of another family than its service, beside which the kernel starts no sync daemon",
-                format!(
-                    "delete it, or leave [sync] out (the service {service} is not in the file)"
-                ),
-            )
-        }));
-    }
-    refusals
-}
-
-fn wants_mixed(node: &DesiredState) -> bool {
-    let mut services = node.services.iter();
-    services.any(|wanted| {
-        let family = wanted.service.id.family();
-        let mut destinations = wanted.destinations.iter();
-        destinations.any(|it| it.value.id.family() != family)
-    })
-}
-
-fn foreign_mixed<'a>(
-    node: &'a DesiredState,
-    observed: &'a Observed,
-) -> impl Iterator<Item = (ServiceId, &'a Destination)> {
-    let foreign = observed.services().iter().filter(|found| {
-        let id = &found.service.id;
-        !super::services::is_on_virtual_ip(node, id)
-            && !node.services.iter().any(|it| it.service.id == *id)
-    });
-    foreign.flat_map(|found| {
-        let id = found.service.id;
-        let mixed = found.destinations.iter();
-        mixed
-            .filter(move |it| it.id.family() != id.family())
-            .map(move |it| (id, it))
-    })
-}
-
-/// One takes the place of the other.
-pub(super) fn notes(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<String> {
-    let stops = observed.daemons.iter().any(|it| is_gone(node, it, record));
-    let mut notes = Vec::new();
-    if stops && wants_mixed(node) {
-        notes.push(
-            "connections are not synchronised any more: the kernel has no sync daemon beside a \
-             destination of another family than its service"
-                .to_owned(),
-        );
-    }
-    let starts = !running(node, observed).is_empty();
-    let goes = observed.services().iter().any(|found| {
-        let family = found.service.id.family();
-        found.destinations.iter().any(|it| it.id.family() != family)
-    });
-    if starts && goes {
-        notes.push(
-            "destinations of another family than their service go before the sync daemons start: the \
-             kernel has not both"
-                .to_owned(),
-        );
-    }
-    notes
+        .filter(move |destination| destination.id.family() != family)
 }

@@ -1,10 +1,12 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use super::{Phase, PhaseName, Plan, Refusal, addresses, daemons, foreign};
+use super::{Phase, PhaseName, Plan, Refusal};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
-use crate::cluster::observed::{IpvsState, Observed};
-use crate::cluster::{DesiredState, NodeKind, Record};
-use crate::net::{Address, Route};
+use crate::cluster::{DesiredState, IpvsState, NodeKind, Observed};
+use crate::net::{AddressId, Route, RouteId};
+
+/// A phase's name, and the function that plans it by what is known (`C`) and how the node will look by then.
+pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
 
 pub(super) struct Draft<'a> {
     node: &'a DesiredState,
@@ -12,9 +14,6 @@ pub(super) struct Draft<'a> {
     seen: Observed,
     phases: Vec<Phase>,
 }
-
-/// A phase's name, and its plan by what is known (`C`) and what the machine will look like by then.
-pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
 
 impl<'a> Draft<'a> {
     pub(super) fn new(node: &'a DesiredState, observed: &'a Observed) -> Self {
@@ -26,53 +25,52 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Plans one phase after the other; one without steps is none.
+    /// Plans one phase after the other. What the kernel removes together with the objects of a phase is
+    /// restored at once, if it can be.
     pub(super) fn phases<C>(&mut self, context: &C, phases: &[Planned<C>]) {
         for (name, plan) in phases {
-            self.phase(*name, plan(context, &self.seen));
+            if self.push(*name, plan(context, &self.seen)) {
+                self.push(PhaseName::RestoredAddresses, self.lost_addresses());
+                self.push(PhaseName::RestoredRoutes, self.restorable_routes());
+            }
         }
     }
 
-    fn phase(&mut self, name: PhaseName, steps: Vec<Step>) {
+    /// Appends a phase; without steps it is none.
+    fn push(&mut self, name: PhaseName, steps: Vec<Step>) -> bool {
+        if steps.is_empty() {
+            return false;
+        }
         self.seen.apply(steps.iter().map(|step| &step.change));
-        if !steps.is_empty() {
-            self.phases.push(Phase { name, steps });
-            self.put_back(PhaseName::RestoredAddresses, Self::gone_addresses);
-            self.put_back(PhaseName::RestoredRoutes, Self::gone_routes);
-        }
+        self.phases.push(Phase { name, steps });
+        true
     }
 
-    /// What the kernel took along with what this plan takes away comes back at once, if it can.
-    fn put_back(&mut self, name: PhaseName, gone: fn(&Self) -> Vec<Object>) {
-        let steps: Vec<_> = gone(self)
-            .into_iter()
-            .map(|object| Step::add(object, "it went along"))
-            .collect();
-        self.seen.apply(steps.iter().map(|step| &step.change));
-        if !steps.is_empty() {
-            self.phases.push(Phase { name, steps });
-        }
-    }
-
-    /// An IPv4 network's first address takes the later ones along.
-    fn gone_addresses(&self) -> Vec<Object> {
+    /// The kernel removes the later addresses of an IPv4 network together with its first one.
+    fn lost_addresses(&self) -> Vec<Step> {
         let added = self.steps().filter_map(|step| match &step.change {
             Change::Add(Object::Address(address)) => Some(address),
             _ => None,
         });
-        let mut gone: Vec<&Address> = Vec::new();
-        for it in self.observed.addresses.iter().chain(added) {
-            let is_new = gone.iter().all(|known| known.id != it.id);
-            if is_new && self.seen.address(&it.id).is_none() && !self.deletes(it) {
-                gone.push(it);
+        let mut lost: Vec<Step> = Vec::new();
+        for address in self.observed.addresses.iter().chain(added) {
+            let step = restored(address.clone());
+            let is_lost =
+                self.seen.address(&address.id).is_none() && !self.deletes_address(&address.id);
+            if is_lost
+                && lost
+                    .iter()
+                    .all(|known| known.change.id() != step.change.id())
+            {
+                lost.push(step);
             }
         }
-        gone.into_iter().cloned().map(Object::Address).collect()
+        lost
     }
 
-    /// An interface's last IPv4 address takes the routes along; where another one was put back, they
-    /// can be too.
-    fn gone_routes(&self) -> Vec<Object> {
+    /// The kernel removes routes together with the last IPv4 address of their interface. Where another one
+    /// was restored, they can be, too.
+    fn restorable_routes(&self) -> Vec<Step> {
         let has_address = |route: &Route| {
             let mut ids = self.seen.addresses.iter().map(|address| &address.id);
             ids.any(|id| {
@@ -80,42 +78,65 @@ impl<'a> Draft<'a> {
             })
         };
         let has_source = |route: &Route| {
-            let mut own = self.seen.addresses.iter().map(|it| it.id.network.addr());
-            route.source.is_none_or(|source| own.any(|ip| ip == source))
+            let ips = self.seen.addresses.iter().map(|it| it.id.network.addr());
+            route
+                .source
+                .is_none_or(|source| { ips }.any(|ip| ip == source))
         };
-        let routes = self.observed.routes.iter();
-        routes
-            .filter(|it| self.seen.route(&it.id).is_none() && !self.deletes_route(it))
-            .filter(|it| has_address(it) && has_source(it))
-            .cloned()
-            .map(Object::Route)
+        self.lost_routes()
+            .filter(|route| has_address(route) && has_source(route))
+            .map(|route| restored(route.clone()))
             .collect()
+    }
+
+    /// Routes that no step deletes, and that do not exist any more all the same.
+    fn lost_routes(&self) -> impl Iterator<Item = &Route> {
+        self.observed
+            .routes
+            .iter()
+            .filter(|route| self.seen.route(&route.id).is_none() && !self.changes_route(&route.id))
     }
 
     fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    fn deletes(&self, address: &Address) -> bool {
-        self.steps().any(|step| {
-            matches!(&step.change, Change::Delete(Object::Address(deleted)) if deleted.id == address.id)
-        })
+    fn deletes_address(&self, id: &AddressId) -> bool {
+        self.steps()
+            .any(|step| matches!(&step.change, Change::Delete(Object::Address(it)) if it.id == *id))
     }
 
-    pub(super) fn finish(self, record: &Record, refusals: Vec<Refusal>) -> Plan {
-        let mut notes = self.node.notes.clone();
-        notes.extend(addresses::notes(self.node, self.observed));
-        notes.extend(daemons::notes(self.node, self.observed, record));
-        notes.extend(self.loading());
-        notes.extend(self.lost_routes());
-        let foreign = foreign::foreign(self.node, self.observed, record);
-        self.plan(refusals, foreign, notes)
+    fn changes_route(&self, id: &RouteId) -> bool {
+        self.steps().any(
+            |step| matches!(step.change.before(), Some(Object::Route(route)) if route.id == *id),
+        )
+    }
+
+    /// What the steps do besides.
+    pub(super) fn notes(&self) -> Vec<String> {
+        // Only a changing verb may make the kernel load a module, and it notes that.
+        let loading = matches!(self.observed.ipvs, IpvsState::NotLoaded)
+            && self.node.kind == NodeKind::Director;
+        let loading = loading.then(|| {
+            "ip_vs is not loaded yet: the first step that needs it makes the kernel load it"
+                .to_owned()
+        });
+        loading.into_iter().chain(self.route_notes()).collect()
+    }
+
+    pub(super) fn route_notes(&self) -> impl Iterator<Item = String> {
+        self.lost_routes().map(|route| {
+            format!(
+                "the kernel removes the route {} together with the last address of its interface",
+                route.id
+            )
+        })
     }
 
     pub(super) fn plan(
         self,
         refusals: Vec<Refusal>,
-        foreign: Vec<ObjectId>,
+        unmanaged: Vec<ObjectId>,
         notes: Vec<String>,
     ) -> Plan {
         Plan {
@@ -125,41 +146,16 @@ impl<'a> Draft<'a> {
             role: self.node.role,
             phases: self.phases,
             refusals,
-            foreign,
+            unmanaged,
             notes,
             nftables: self.node.nftables.clone(),
         }
     }
+}
 
-    fn deletes_route(&self, route: &Route) -> bool {
-        self.steps().any(|step| {
-            matches!(step.change.before(), Some(Object::Route(changed)) if changed.id == route.id)
-        })
-    }
-
-    /// Routes that no step deletes, but that the kernel takes along with an interface's last address.
-    pub(super) fn lost_routes(&self) -> Vec<String> {
-        let lost = self
-            .observed
-            .routes
-            .iter()
-            .filter(|route| self.seen.route(&route.id).is_none());
-        lost.filter(|route| !self.deletes_route(route))
-            .map(|route| {
-                format!(
-                    "the route {} goes with the last address of its interface",
-                    route.id
-                )
-            })
-            .collect()
-    }
-
-    /// Only a changing verb may make the kernel load a module, and it says so.
-    fn loading(&self) -> Option<String> {
-        let absent = matches!(self.observed.ipvs, IpvsState::NotLoaded);
-        (absent && self.node.kind == NodeKind::Director).then(|| {
-            "ip_vs is not loaded yet: the first step that needs it makes the kernel load it"
-                .to_owned()
-        })
-    }
+fn restored(object: impl Into<Object>) -> Step {
+    Step::add(
+        object,
+        "removed by the kernel together with the address above",
+    )
 }

@@ -1,12 +1,17 @@
-//! The way from what a machine looks like to what it must look like, in steps and phases.
+//! The way from how a node looks to how it must look, in phases of steps.
 //!
-//! Pure: the same two values give the same plan, and nothing here touches a machine.
+//! Pure: the same two values give the same plan, and nothing here touches a node.
+//!
+//! [`Plan::with_record`] goes through two tables: the one below is what is desired, the one of `cleanup.rs`
+//! is what is no longer desired.
 
 mod addresses;
+mod cleanup;
 mod daemons;
+mod display;
 mod draft;
-mod foreign;
 mod links;
+mod ownership;
 mod phase;
 mod refusal;
 mod removal;
@@ -15,9 +20,7 @@ mod routes;
 mod services;
 mod shell;
 mod sysctls;
-mod text;
 mod tunnels;
-mod unnamed;
 
 use serde::Serialize;
 
@@ -26,56 +29,89 @@ pub use refusal::{Obstacle, Refusal};
 
 use super::change::{ObjectId, Step};
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
+use cleanup::{Cleanup, Extent};
 use draft::{Draft, Planned};
 
-/// What a plan may do besides what the file names.
+/// Says what a plan may do beyond what the file names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanOptions {
-    /// Take away services that are on a virtual IP of the cluster but not in the file, though no
-    /// record says that the cluster has been here before. Without this they are a [`Refusal`].
+    /// Whether services on a virtual IP of the cluster that the file does not name are deleted although no
+    /// record says that the cluster has been applied before. Without this they are a [`Refusal`].
     pub take_over: bool,
 }
 
-/// Everything that has to change on one machine, in a safe order.
+/// Holds everything that has to change on one node, in a safe order.
 ///
 /// Its `Display` is what `lvsctl plan` prints; serialized it is `lvsctl plan --format json`.
+///
+/// ```
+/// use lvs_core::Cluster;
+/// use lvs_core::cluster::{
+///     Director, Observed, Plan, PlanOptions, RealServer, VirtualDestination, VirtualService,
+/// };
+/// use lvs_core::ipvs::{Forwarding, SchedulerName, Service};
+/// use lvs_core::net::Address;
+///
+/// let mut director = Director::new("director".parse()?);
+/// director.addresses = vec![
+///     Address::new("eth0".parse()?, "172.16.5.11/16".parse()?),
+///     Address::new("eth1".parse()?, "192.168.1.11/24".parse()?),
+/// ];
+/// let mut server = RealServer::new("realserver1".parse()?);
+/// server.addresses = vec![Address::new("eth0".parse()?, "192.168.1.12/24".parse()?)];
+/// let mut web = VirtualService::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::RR));
+/// web.destinations = vec![VirtualDestination::new(server.name.clone(), Forwarding::Masquerade)];
+/// let cluster = Cluster::new("web".parse()?, director, vec![server], vec![web])?;
+///
+/// let node = cluster.node("director").ok_or("no such node")?;
+/// let mut observed = Observed::default();
+/// observed.links = [("eth0".parse()?, true), ("eth1".parse()?, true)].into();
+/// let plan = Plan::new(&node, &observed, PlanOptions::default());
+///
+/// let last = plan.steps().last().ok_or("nothing to do")?;
+/// assert_eq!(last.change.id().to_string(), "172.16.5.11/16 on eth0", "clients come with it");
+/// let after = plan.outcome(&observed);
+/// assert!(Plan::new(&node, &after, PlanOptions::default()).is_empty());
+/// assert!(plan.revert(&observed, &after).outcome(&after).services().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Plan {
     /// The cluster.
     pub cluster: ClusterName,
-    /// The machine.
+    /// The node.
     pub node: NodeName,
-    /// Its part.
+    /// The node kind.
     pub kind: NodeKind,
-    /// Of two directors: which one it is going to be.
+    /// The role that one of two directors is going to have.
     pub role: Option<Role>,
-    /// What to do; empty if the machine is as it must be.
+    /// What to do; empty if the node is as it must be.
     pub phases: Vec<Phase>,
-    /// Why it must not be done: no step is made while there is one.
+    /// Why the plan must not be carried out: no step is made while there is a refusal.
     pub refusals: Vec<Refusal>,
-    /// What was met, belongs to somebody else and is not touched.
-    pub foreign: Vec<ObjectId>,
-    /// What a person should know besides.
+    /// Objects that do not belong to the cluster and are left unchanged.
+    pub unmanaged: Vec<ObjectId>,
+    /// What an operator should know besides.
     pub notes: Vec<String>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
     pub nftables: Option<String>,
 }
 
 impl Plan {
-    /// The way to what a machine must look like.
+    /// Returns the way to how a node must look.
     ///
-    /// On a director the virtual IPs come last, after the services and destinations behind them: the
-    /// address is the switch. So do the other floating addresses of two directors, and the one that is to
-    /// stand by lets go of them first of all. On a real server the ARP switches come before the virtual IP.
+    /// On a director the virtual IPs come last, after the services and destinations behind them, because
+    /// the address attracts the traffic. The same holds for the other floating addresses of two directors;
+    /// the standby releases them first of all. On a real server the ARP sysctls come before the virtual IP.
     #[must_use]
     pub fn new(node: &DesiredState, observed: &Observed, options: PlanOptions) -> Self {
-        let nobody = Record::new(node.cluster.clone(), node.name.clone());
-        Self::with_record(node, observed, &nobody, options)
+        let unknown = Record::new(node.cluster.clone(), node.name.clone());
+        Self::with_record(node, observed, &unknown, options)
     }
 
-    /// The same where it is known what was made here before: that is taken away where the file no
-    /// longer names it, and who is drained stays so.
+    /// Returns the way to how a node must look where a record knows what was made there before: what the
+    /// file no longer names returns to its original configuration, and drained destinations stay drained.
     #[must_use]
     pub fn with_record(
         node: &DesiredState,
@@ -83,35 +119,48 @@ impl Plan {
         record: &Record,
         options: PlanOptions,
     ) -> Self {
-        let node = record.honoured(node);
-        let options = PlanOptions {
-            take_over: options.take_over || record.is_applied(),
-        };
-        let node = &*node;
-        let wanted = DesiredPhases {
+        let node = &*record.honoured(node);
+        let planner = Planner {
             node,
+            observed,
             record,
-            options,
+            options: PlanOptions {
+                take_over: options.take_over || record.is_applied(),
+            },
+        };
+        let cleanup = Cleanup {
+            node,
+            observed,
+            record,
+            extent: Extent::Unnamed(planner.options),
         };
         let mut draft = Draft::new(node, observed);
-        draft.phases(&wanted, &DesiredPhases::PHASES);
-        unnamed::phases(&mut draft, node, observed, record);
-        draft.finish(record, foreign::refusals(node, observed, record, options))
+        draft.phases(&planner, &Planner::PHASES);
+        draft.phases(&cleanup, &Cleanup::PHASES);
+        draft.phases(&planner, &Planner::LAST);
+        let notes = [
+            node.notes.clone(),
+            planner.address_notes(),
+            planner.daemon_notes(),
+            draft.notes(),
+        ];
+        let unmanaged = ownership::unmanaged(node, observed, record);
+        draft.plan(planner.refusals(), unmanaged, notes.concat())
     }
 
-    /// Whether nothing is to be done.
+    /// Returns whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.phases.is_empty()
     }
 
-    /// All steps in order.
+    /// Returns all steps in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    /// The beginning, which must be done whatever becomes of the rest, as room is made for an active
-    /// director; and the rest.
+    /// Splits off the beginning that makes room for an active director, which must be done whatever becomes
+    /// of the rest.
     pub(super) fn released_first(&self) -> (Self, Self) {
         let of_release = |phase: &&Phase| phase.name.is_release();
         let count = self.phases.iter().take_while(of_release).count();
@@ -123,7 +172,7 @@ impl Plan {
         (part(release), part(rest))
     }
 
-    /// What the machine looks like when all steps are done.
+    /// Returns how the node looks when all steps are done.
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {
         let mut outcome = observed.clone();
@@ -132,84 +181,44 @@ impl Plan {
     }
 }
 
-/// What a plan goes by.
-struct DesiredPhases<'a> {
+/// What a plan of what is desired is made from.
+struct Planner<'a> {
     node: &'a DesiredState,
+    observed: &'a Observed,
     record: &'a Record,
     options: PlanOptions,
 }
 
-impl DesiredPhases<'_> {
-    /// The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 19] = [
-        (PhaseName::ReleasedRoutes, |it, seen| {
-            routes::released(it.node, seen)
+impl Planner<'_> {
+    /// What is desired. The order is half of what a plan is worth.
+    const PHASES: [Planned<Self>; 16] = [
+        (PhaseName::ReleasedRoutes, Self::released_routes),
+        (PhaseName::ReleasedAddresses, Self::released_addresses),
+        // Before what they carry, their state and their sysctls, which exist only with them.
+        (PhaseName::Tunnels, Self::tunnels),
+        // `ip_forward` before all sysctls that it changes.
+        (PhaseName::LinksAndForwarding, |planner, seen| {
+            [planner.links_up(seen), planner.ip_forward(seen)].concat()
         }),
-        (PhaseName::ReleasedAddresses, |it, seen| {
-            addresses::released(it.node, seen)
-        }),
-        // First, for what they carry, their state and their switches are there only when they are.
-        (PhaseName::Tunnels, |it, seen| {
-            let mut steps = tunnels::made(it.node, seen);
-            steps.extend(tunnels::listening(it.node, seen));
-            steps
-        }),
-        // `ip_forward` before all switches that it changes.
-        (PhaseName::LinksAndForwarding, |it, seen| {
-            let mut steps = links::up(it.node, seen);
-            steps.extend(sysctls::ip_forward(it.node, seen));
-            steps
-        }),
-        (PhaseName::Sysctls, |it, seen| {
-            sysctls::others(it.node, seen)
-        }),
-        (PhaseName::Addresses, |it, seen| {
-            addresses::own(it.node, seen)
-        }),
-        (PhaseName::Routes, |it, seen| routes::own(it.node, seen)),
-        (PhaseName::StoppedSyncDaemons, |it, seen| {
-            daemons::stopped(it.node, seen, it.record)
-        }),
-        (PhaseName::Timeouts, |it, seen| {
-            services::timeouts(it.node, seen)
-        }),
-        (PhaseName::Services, |it, seen| {
-            services::services(it.node, seen)
-        }),
-        // Their module, which has them, may come with the first service.
-        (PhaseName::IpvsSysctls, |it, seen| {
-            sysctls::of_ipvs(it.node, seen)
-        }),
-        (PhaseName::Destinations, |it, seen| {
-            services::destinations_added(it.node, seen)
-        }),
-        (PhaseName::ChangedDestinations, |it, seen| {
-            services::destinations_edited(it.node, seen, it.record)
-        }),
-        // Clients come with them: something must be behind them by now.
-        (PhaseName::VirtualIps, |it, seen| match it.node.role {
-            None => addresses::attracting_traffic(it.node, seen),
-            Some(_) => Vec::new(),
-        }),
-        (PhaseName::FloatingAddresses, |it, seen| {
-            match it.node.role {
-                Some(_) => addresses::attracting_traffic(it.node, seen),
-                None => Vec::new(),
-            }
-        }),
-        (PhaseName::LastRoutes, |it, seen| {
-            routes::by_virtual_ips(it.node, seen)
-        }),
-        (PhaseName::DeletedDestinations, |it, seen| {
-            services::destinations_deleted(it.node, seen, it.record, it.options)
-        }),
-        (PhaseName::DeletedServices, |it, seen| {
-            services::services_deleted(it.node, seen, it.record, it.options)
-        }),
-        (PhaseName::SyncDaemons, |it, seen| {
-            daemons::running(it.node, seen)
-        }),
+        (PhaseName::Sysctls, Self::other_sysctls),
+        (PhaseName::Addresses, Self::own_addresses),
+        (PhaseName::Routes, Self::own_routes),
+        (PhaseName::StoppedSyncDaemons, Self::stopped_daemons),
+        (PhaseName::Timeouts, Self::timeouts),
+        (PhaseName::Services, Self::services),
+        // They exist once the first service has loaded their module.
+        (PhaseName::IpvsSysctls, Self::ipvs_sysctls),
+        (PhaseName::Destinations, Self::added_destinations),
+        (PhaseName::ChangedDestinations, Self::changed_destinations),
+        // Clients come with them: everything behind them must be ready.
+        (PhaseName::VirtualIps, Self::virtual_ips),
+        (PhaseName::FloatingAddresses, Self::floating_addresses),
+        (PhaseName::LastRoutes, Self::last_routes),
     ];
+
+    /// What is desired and must wait for the cleanup: the kernel starts no sync daemon beside a destination
+    /// of another family than its service.
+    const LAST: [Planned<Self>; 1] = [(PhaseName::SyncDaemons, Self::daemons)];
 }
 
 /// `{cluster, node, role, changed, phases, refusals, foreign, notes, nftables}`.
@@ -223,7 +232,7 @@ impl Serialize for Plan {
         plan.serialize_field("changed", &!self.is_empty())?;
         plan.serialize_field("phases", &self.phases)?;
         plan.serialize_field("refusals", &self.refusals)?;
-        plan.serialize_field("foreign", &self.foreign)?;
+        plan.serialize_field("foreign", &self.unmanaged)?;
         plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("nftables", &self.nftables)?;
         plan.end()

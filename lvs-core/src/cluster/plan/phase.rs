@@ -55,56 +55,36 @@ pub enum PhaseName {
     FloatingAddresses,
     /// Routes that need a virtual IP.
     LastRoutes,
+    /// Sync daemons that must run: after the cleanup, as a destination may have to be deleted first.
+    SyncDaemons,
+
+    // What is no longer desired, in the order of the table in `plan/cleanup.rs`.
+    /// Sync daemons that are no longer desired.
+    FormerSyncDaemons,
+    /// Routes that are no longer desired.
+    FormerRoutes,
+    /// Virtual IPs that are no longer desired.
+    FormerVirtualIps,
     /// Destinations that are not desired.
     DeletedDestinations,
     /// Services that are not desired.
     DeletedServices,
-    /// Sync daemons that must run.
-    SyncDaemons,
-
-    // What is no longer desired: a removal, in the order of the table in `plan/removal.rs`.
-    /// Sync daemons of the cluster.
-    FormerSyncDaemons,
-    /// Routes of the cluster.
-    FormerRoutes,
-    /// Virtual IPs of the cluster.
-    FormerVirtualIps,
-    /// Destinations of the cluster.
-    FormerDestinations,
-    /// Services of the cluster.
-    FormerServices,
     /// Services that were there before the cluster.
     RestoredServices,
     /// Destinations that were there before the cluster.
     RestoredDestinations,
     /// The timeouts of connections.
-    FormerTimeouts,
-    /// Addresses of the cluster that did not attract traffic.
+    RestoredTimeouts,
+    /// Other addresses that are no longer desired.
     FormerAddresses,
     /// The sysctls that change others.
-    FormerForwarding,
+    RestoredForwarding,
     /// The other sysctls.
-    FormerSysctls,
+    RestoredSysctls,
     /// Links that were down.
-    FormerLinks,
-    /// Tunnel devices and listeners of the cluster.
+    RestoredLinks,
+    /// Tunnel devices and listeners that are no longer desired.
     FormerTunnels,
-
-    // What is no longer desired beside what is: in the order of the table in `plan/unnamed.rs`.
-    /// The timeouts of connections.
-    UnnamedTimeouts,
-    /// Routes.
-    UnnamedRoutes,
-    /// Addresses.
-    UnnamedAddresses,
-    /// The sysctls that change others.
-    UnnamedForwarding,
-    /// The other sysctls.
-    UnnamedSysctls,
-    /// Sync daemons.
-    UnnamedSyncDaemons,
-    /// Tunnel devices and listeners.
-    UnnamedTunnels,
 
     // What the kernel removes together with something else, restored at once.
     /// Addresses that an address of the same network took along.
@@ -172,36 +152,36 @@ impl fmt::Display for PhaseName {
         f.pad(match self {
             Self::ReleasedRoutes => "released routes",
             Self::ReleasedAddresses => "released addresses",
-            Self::Tunnels | Self::FormerTunnels => "tunnels",
+            Self::Tunnels => "tunnels",
             Self::LinksAndForwarding => "links and forwarding",
-            Self::Sysctls | Self::FormerSysctls | Self::LostSysctls => "sysctls",
-            Self::Addresses | Self::FormerAddresses => "addresses",
-            Self::Routes | Self::FormerRoutes => "routes",
+            Self::Sysctls => "sysctls",
+            Self::Addresses => "addresses",
+            Self::Routes => "routes",
             Self::StoppedSyncDaemons => "stopped sync daemons",
-            Self::Timeouts | Self::FormerTimeouts => "timeouts",
-            Self::Services | Self::FormerServices => "services",
-            Self::IpvsSysctls => "switches of IPVS",
-            Self::Destinations | Self::FormerDestinations => "destinations",
+            Self::Timeouts => "timeouts",
+            Self::Services => "services",
+            Self::IpvsSysctls => "sysctls of IPVS",
+            Self::Destinations => "destinations",
             Self::ChangedDestinations => "changed destinations",
-            Self::VirtualIps | Self::FormerVirtualIps => "virtual IPs",
+            Self::VirtualIps => "virtual IPs",
             Self::FloatingAddresses => "floating addresses",
             Self::LastRoutes => "last routes",
+            Self::SyncDaemons => "sync daemons",
+            Self::FormerSyncDaemons => "former sync daemons",
+            Self::FormerRoutes => "former routes",
+            Self::FormerVirtualIps => "former virtual IPs",
             Self::DeletedDestinations => "deleted destinations",
             Self::DeletedServices => "deleted services",
-            Self::SyncDaemons | Self::FormerSyncDaemons => "sync daemons",
-            Self::RestoredServices => "services as before",
-            Self::RestoredDestinations => "destinations as before",
-            Self::FormerForwarding => "forwarding",
-            Self::FormerLinks => "links",
-            Self::UnnamedTimeouts => "timeouts as before",
-            Self::UnnamedRoutes => "routes as before",
-            Self::UnnamedAddresses => "addresses as before",
-            Self::UnnamedForwarding => "forwarding as before",
-            Self::UnnamedSysctls => "sysctls as before",
-            Self::UnnamedSyncDaemons => "sync daemons as before",
-            Self::UnnamedTunnels => "tunnels as before",
-            Self::RestoredAddresses => "addresses put back",
-            Self::RestoredRoutes => "routes put back",
+            Self::RestoredServices => "restored services",
+            Self::RestoredDestinations => "restored destinations",
+            Self::RestoredTimeouts => "restored timeouts",
+            Self::FormerAddresses => "former addresses",
+            Self::RestoredForwarding => "restored forwarding",
+            Self::RestoredSysctls | Self::LostSysctls => "restored sysctls",
+            Self::RestoredLinks => "restored links",
+            Self::FormerTunnels => "former tunnels",
+            Self::RestoredAddresses => "restored addresses",
+            Self::RestoredRoutes => "restored routes",
             Self::LostAddresses => "lost addresses",
             Self::LostRoutes => "lost routes",
             Self::DrainedDestinations => "drained destinations",

@@ -9,7 +9,7 @@ use crate::cluster::change::ObjectId;
 
 /// A reason why a plan must not be carried out, found before anything was changed.
 ///
-/// Its text is `link eth9 does not exist on this machine; it has eth0 lo; correct the file, or make the
+/// Its text is `link eth9 does not exist on this node; the node has eth0 lo; correct the file or create the
 /// interface first`; serialized it is `{what, name, problem, advice}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Refusal {

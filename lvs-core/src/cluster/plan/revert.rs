@@ -1,19 +1,19 @@
-//! The way back after a failure: from what is there now to what was there before.
+//! The rollback of a plan: from how a node looks now to how it looked before.
 
 use super::{Phase, PhaseName, Plan};
 use crate::cluster::Observed;
-use crate::cluster::change::{Change, Object, Setting, Step};
+use crate::cluster::change::{Setting, Step};
 
-const WHY: &str = "as it was before";
+const WHY: &str = "rolled back";
 
 impl Plan {
-    /// Takes back what of this plan has been done, however far it came.
+    /// Returns the plan that rolls back what has been done of this one, however far it came.
     ///
-    /// Each step is judged by what is there `now`: what was never done is not undone, and what somebody
-    /// else has taken back is not taken back twice. What the kernel changed of itself along with it
-    /// comes last: IPv6 addresses of an interface that is down again, routes that went with an
-    /// interface's last address, and switches that went with others (`ip_forward` changes `forwarding`
-    /// of every interface).
+    /// Each step is judged by how its object looks `now`: what was never done is not undone, and what
+    /// another program has rolled back is not rolled back twice. What the kernel has changed besides comes
+    /// last: IPv6 addresses of an interface that is down again, routes that it removed together with an
+    /// interface's last address, and sysctls that follow others (`ip_forward` changes `forwarding` of every
+    /// interface).
     #[must_use]
     pub fn revert(&self, before: &Observed, now: &Observed) -> Self {
         let mut seen = now.clone();
@@ -21,7 +21,7 @@ impl Plan {
             .phases
             .iter()
             .rev()
-            .map(|phase| back(phase, before, &mut seen))
+            .map(|phase| phase.rolled_back(before, &mut seen))
             .collect();
         for (name, lost) in LOST {
             let steps = lost(before, &seen);
@@ -32,7 +32,7 @@ impl Plan {
         Self {
             phases,
             refusals: Vec::new(),
-            foreign: Vec::new(),
+            unmanaged: Vec::new(),
             notes: Vec::new(),
             nftables: None,
             ..self.clone()
@@ -40,57 +40,65 @@ impl Plan {
     }
 }
 
-fn back(phase: &Phase, before: &Observed, seen: &mut Observed) -> Phase {
-    let mut steps = Vec::new();
-    for step in phase.steps.iter().rev() {
-        if let Some(change) = seen.restore(&step.change, before.find(&step.change.id())) {
-            seen.apply([&change]);
-            steps.push(Step::new(change, WHY));
+impl Phase {
+    fn rolled_back(&self, before: &Observed, seen: &mut Observed) -> Self {
+        let mut steps = Vec::new();
+        for step in self.steps.iter().rev() {
+            let original = before.find(&step.change.id());
+            if let Some(change) = seen.restore(&step.change, original) {
+                seen.apply([&change]);
+                steps.push(Step::new(change, WHY));
+            }
         }
-    }
-    Phase {
-        name: phase.name,
-        steps,
+        Self {
+            name: self.name,
+            steps,
+        }
     }
 }
 
-/// What no step has taken, but what is gone or different nevertheless.
+/// What no step names, but what is lost or different all the same: from how a node looked before to how it
+/// looks now.
 type Lost = fn(&Observed, &Observed) -> Vec<Step>;
 
 const LOST: [(PhaseName, Lost); 3] = [
-    (PhaseName::LostAddresses, lost_addresses),
-    (PhaseName::LostRoutes, lost_routes),
-    (PhaseName::LostSysctls, sysctls),
+    (PhaseName::LostAddresses, Observed::lost_addresses),
+    (PhaseName::LostRoutes, Observed::lost_routes),
+    (PhaseName::LostSysctls, Observed::lost_sysctls),
 ];
 
-fn lost_addresses(before: &Observed, seen: &Observed) -> Vec<Step> {
-    let addresses = before.addresses.iter();
-    addresses
-        .filter(|address| seen.address(&address.id).is_none())
-        .map(|address| Step::add(address.clone(), WHY))
-        .collect()
-}
+impl Observed {
+    fn lost_addresses(&self, now: &Self) -> Vec<Step> {
+        self.addresses
+            .iter()
+            .filter(|address| now.address(&address.id).is_none())
+            .map(|address| Step::add(address.clone(), WHY))
+            .collect()
+    }
 
-/// Gone with an address or an interface, or without its source.
-fn lost_routes(before: &Observed, seen: &Observed) -> Vec<Step> {
-    let changes = before.routes.iter().filter_map(|route| {
-        let found = seen.route(&route.id);
-        let differs = found != Some(route);
-        differs.then(|| Change::between(found.cloned(), Some(route.clone())))?
-    });
-    changes
-        .map(|change| Step::new(change.map(Object::Route), WHY))
-        .collect()
-}
+    /// Routes that were lost with an address or an interface, or have lost their source.
+    fn lost_routes(&self, now: &Self) -> Vec<Step> {
+        let steps = self
+            .routes
+            .iter()
+            .filter_map(|route| match now.route(&route.id) {
+                Some(found) if found == route => None,
+                Some(found) => Some(Step::edit(found.clone(), route.clone(), WHY)),
+                None => Some(Step::add(route.clone(), WHY)),
+            });
+        steps.collect()
+    }
 
-fn sysctls(before: &Observed, seen: &Observed) -> Vec<Step> {
-    let steps = before.sysctls.iter().filter_map(|(key, value)| {
-        let found = seen.sysctls.get(key).filter(|found| *found != value)?;
-        let setting = |value: &String| Setting {
-            key: key.clone(),
-            value: value.clone(),
-        };
-        Some(Step::edit(setting(found), setting(value), WHY))
-    });
-    steps.collect()
+    /// Sysctls that have followed others.
+    fn lost_sysctls(&self, now: &Self) -> Vec<Step> {
+        let steps = self.sysctls.iter().filter_map(|(key, value)| {
+            let found = now.sysctls.get(key).filter(|found| *found != value)?;
+            let setting = |value: &String| Setting {
+                key: key.clone(),
+                value: value.clone(),
+            };
+            Some(Step::edit(setting(found), setting(value), WHY))
+        });
+        steps.collect()
+    }
 }

@@ -14,7 +14,7 @@ use crate::ipvs::{
     ServiceId, Thresholds, Timeouts, TunnelChecksum,
 };
 use crate::name::IfName;
-use crate::net::{Address, Listener, Route, Scope, Tunnel, TunnelKind};
+use crate::net::{Address, GueListener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
     /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
@@ -79,7 +79,7 @@ impl Change<Object> {
 fn tunnel(kind: Kind, tunnel: &Tunnel) -> String {
     match kind {
         Kind::Delete => format!("ip link delete {}", tunnel.name),
-        _ if tunnel.is_standing() => format!("modprobe {}", tunnel.kind.module()),
+        _ if tunnel.is_fallback() => format!("modprobe {}", tunnel.kind.module()),
         _ => add_tunnel(tunnel),
     }
 }
@@ -98,7 +98,7 @@ fn add_tunnel(tunnel: &Tunnel) -> String {
     line
 }
 
-fn listener(kind: Kind, listener: &Listener) -> String {
+fn listener(kind: Kind, listener: &GueListener) -> String {
     let (port, family) = (listener.port, six(listener.family));
     match kind {
         Kind::Delete => format!("ip fou del port {port}{family}"),

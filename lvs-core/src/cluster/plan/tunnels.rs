@@ -1,58 +1,42 @@
-//! Tunnel devices and listeners that must be there. Equal by name; one that is there is never changed.
+//! Tunnel devices and listeners that must exist. Two are the same by name; one that exists is never changed.
 
-use super::Refusal;
-use crate::cluster::change::{Object, ObjectId, Step, detail};
-use crate::cluster::{DesiredState, Observed};
-use crate::name::IfName;
+use super::{Planner, Refusal};
+use crate::cluster::Observed;
+use crate::cluster::change::{ObjectId, Step, detail};
 
-pub(super) fn made(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    let missing = node
-        .tunnels
-        .iter()
-        .filter(|wanted| !seen.links.contains_key(&wanted.value.name));
-    missing
-        .map(|wanted| Step::add(wanted.value.clone(), &wanted.why))
-        .collect()
-}
-
-/// Ports that must be open.
-pub(super) fn listening(node: &DesiredState, seen: &Observed) -> Vec<Step> {
-    let missing = node
-        .listeners
-        .iter()
-        .filter(|wanted| !seen.listeners.contains(&wanted.value));
-    missing
-        .map(|wanted| Step::add(wanted.value, &wanted.why))
-        .collect()
-}
-
-/// Whether it is a listener, or a device that carries nothing: another cluster may have come to use it.
-pub(super) fn is_idle(object: &Object, seen: &Observed) -> bool {
-    match object {
-        Object::Tunnel(tunnel) => !carries_address(&tunnel.name, seen),
-        Object::Listener(_) => true,
-        _ => false,
+impl Planner<'_> {
+    pub(super) fn tunnels(&self, seen: &Observed) -> Vec<Step> {
+        let devices = self
+            .node
+            .tunnels
+            .iter()
+            .filter(|desired| !seen.links.contains_key(&desired.value.name))
+            .map(|desired| Step::add(desired.value.clone(), &desired.why));
+        let listeners = self
+            .node
+            .listeners
+            .iter()
+            .filter(|desired| !seen.listeners.contains(&desired.value))
+            .map(|desired| Step::add(desired.value, &desired.why));
+        devices.chain(listeners).collect()
     }
-}
 
-pub(super) fn carries_address(interface: &IfName, seen: &Observed) -> bool {
-    let mut addresses = seen.addresses.iter();
-    addresses.any(|address| address.id.interface == *interface)
-}
-
-/// Interfaces of the right name that do not unwrap what must be unwrapped.
-pub(super) fn refusals(node: &DesiredState, observed: &Observed) -> Vec<Refusal> {
-    let wanted = node.tunnels.iter().map(|wanted| &wanted.value);
-    let unlike = wanted.filter(|wanted| {
-        observed.links.contains_key(&wanted.name) && !observed.tunnels.contains(wanted)
-    });
-    unlike
-        .map(|wanted| {
-            Refusal::of(
-                ObjectId::Tunnel(wanted.name.clone()),
-                format!("is there, but is no {}", detail::tunnel(wanted)),
-                format!("delete it: ip link delete {}", wanted.name),
-            )
-        })
-        .collect()
+    /// Interfaces of the right name that do not decapsulate what must be decapsulated.
+    pub(super) fn tunnel_refusals(&self) -> Vec<Refusal> {
+        let observed = self.observed;
+        self.node
+            .tunnels
+            .iter()
+            .map(|desired| &desired.value)
+            .filter(|tunnel| observed.links.contains_key(&tunnel.name))
+            .filter(|tunnel| !observed.tunnels.contains(tunnel))
+            .map(|tunnel| {
+                Refusal::of(
+                    ObjectId::Tunnel(tunnel.name.clone()),
+                    format!("exists, but not as {}", detail::tunnel(tunnel)),
+                    format!("delete it: ip link delete {}", tunnel.name),
+                )
+            })
+            .collect()
+    }
 }

@@ -15,6 +15,66 @@ use crate::error::{Cause, Error, Operation, Result};
 /// How often is looked whether somebody has.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// A confirmation that a change asks for.
+pub(in crate::cluster) struct Confirmation {
+    directory: PathBuf,
+    /// The time there is for it.
+    pub(in crate::cluster) within: Duration,
+}
+
+impl Confirmation {
+    pub(super) fn new(directory: &Path, within: Duration) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            within,
+        }
+    }
+
+    /// Makes it possible to confirm. The time begins now.
+    pub(in crate::cluster) fn ask(&self) -> Result<Pending> {
+        let pending = Pending {
+            files: Files::of(&self.directory),
+            end: Instant::now() + self.within,
+        };
+        let unconfirmed = &pending.files.unconfirmed;
+        pending.files.delete();
+        fs::write(unconfirmed, format!("{} s\n", self.within.as_secs())).map_err(|source| {
+            let operation = Operation::new("write", unconfirmed.display());
+            Error::io(operation, source).advise("without that file nobody could confirm anything")
+        })?;
+        Ok(pending)
+    }
+}
+
+/// A confirmation that was asked for.
+pub(in crate::cluster) struct Pending {
+    files: Files,
+    end: Instant,
+}
+
+impl Pending {
+    /// Waits for it; returns no if the time is over or the change is to be stopped before.
+    pub(in crate::cluster) fn wait(self, is_stopped: impl Fn() -> bool) -> bool {
+        loop {
+            if self.files.confirmed.exists() {
+                return true;
+            }
+            if is_stopped() || Instant::now() >= self.end {
+                // Whoever comes in this very instant wins: only one of the two can take the file away.
+                let is_late = fs::remove_file(&self.files.unconfirmed).is_ok();
+                return !is_late && self.files.confirmed.exists();
+            }
+            thread::sleep(INTERVAL);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.files.delete();
+    }
+}
+
 /// The two names of the file.
 struct Files {
     unconfirmed: PathBuf,
@@ -34,36 +94,6 @@ impl Files {
         let _ = fs::remove_file(&self.unconfirmed);
         let _ = fs::remove_file(&self.confirmed);
     }
-}
-
-/// Waits until somebody confirms; no if the time is over or the change is to be stopped before.
-/// `ready` is called when it can be confirmed.
-pub(super) fn wait(
-    directory: &Path,
-    time: Duration,
-    is_stopped: &dyn Fn() -> bool,
-    ready: &mut dyn FnMut(),
-) -> Result<bool> {
-    let files = Files::of(directory);
-    let end = Instant::now() + time;
-    files.delete();
-    fs::write(&files.unconfirmed, format!("{} s\n", time.as_secs())).map_err(|source| {
-        let operation = Operation::new("write", files.unconfirmed.display());
-        Error::io(operation, source).advise("without that file nobody could confirm anything")
-    })?;
-    ready();
-    let confirmed = loop {
-        if files.confirmed.exists() {
-            break true;
-        }
-        if is_stopped() || Instant::now() >= end {
-            // Whoever comes in this very instant wins: only one of the two can take the file away.
-            break fs::remove_file(&files.unconfirmed).is_err() && files.confirmed.exists();
-        }
-        thread::sleep(INTERVAL);
-    };
-    files.delete();
-    Ok(confirmed)
 }
 
 /// Says that all is well.
@@ -93,7 +123,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         let _lock = Lock::acquire(path, "apply").unwrap();
-        wait(path, time, &|| stop, &mut || meanwhile(path)).unwrap()
+        let pending = Confirmation::new(path, time).ask().unwrap();
+        meanwhile(path);
+        pending.wait(|| stop)
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod session;
 
 use std::path::{Path, PathBuf};
 
+pub(in crate::cluster) use confirmation::Confirmation;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 pub use session::Session;

@@ -248,9 +248,9 @@ impl Record {
         shared
             .map(|vip| Refusal {
                 obstacle: Obstacle::VirtualIp(*vip),
-                problem: format!("is the cluster {}'s on this machine", self.cluster),
+                problem: format!("belongs to the cluster {} on this node", self.cluster),
                 advice: format!(
-                    "remove {} first (lvsctl remove its file), or take another address",
+                    "remove {} first (lvsctl remove FILE), or use another address",
                     self.cluster
                 ),
             })

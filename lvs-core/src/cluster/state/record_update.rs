@@ -16,6 +16,7 @@ impl Record {
     /// What the file names and stands there already is found, once and for all; what the plan makes is
     /// made. What the plan takes away is still known, for it may stay; what goes along with something
     /// else and is put back stays whose it was.
+    #[doc(hidden)]
     #[must_use]
     pub fn before_applying(&self, node: &DesiredState, observed: &Observed, plan: &Plan) -> Self {
         if plan.is_empty() {
@@ -47,6 +48,7 @@ impl Record {
     }
 
     /// The record when the plan has been carried out: what it has taken away is forgotten.
+    #[doc(hidden)]
     #[must_use]
     pub fn after_applying(&self, node: &DesiredState, observed: &Observed, plan: &Plan) -> Self {
         self.applied_with(node, observed, plan, Gone::IsForgotten)
@@ -87,6 +89,7 @@ impl Record {
     }
 
     /// The record as it must be written before a removal.
+    #[doc(hidden)]
     #[must_use]
     pub fn before_removal(&self) -> Self {
         Self {
@@ -97,6 +100,7 @@ impl Record {
 
     /// The record after a removal: what was found is still known, so that a second removal or the next
     /// cluster does not take it for ours; and who was drained stays so.
+    #[doc(hidden)]
     #[must_use]
     pub fn after_removal(&self) -> Self {
         let found = self.things.iter().filter_map(Change::before);
@@ -167,7 +171,10 @@ impl RecordUpdate {
         match slot.take() {
             Some(entry) => {
                 let known = (self.gone == Gone::IsKnown).then(|| entry.clone());
-                *slot = entry.then(change).or(known);
+                let both = entry.then(change);
+                // What the change restores may be left as the cluster has made it.
+                let both = both.filter(|both| known.is_none() || !both.is_void());
+                *slot = both.or(known);
             }
             None if applied && matches!(change, Change::Delete(_)) => {}
             None => *slot = Some(change.clone()),

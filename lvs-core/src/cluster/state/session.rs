@@ -1,12 +1,11 @@
 //! The verbs that change something and remember it.
 
-use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{StateDir, confirmation, file};
+use super::{Confirmation, StateDir, file};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
@@ -68,21 +67,23 @@ impl Session {
             plan.refusals.extend(claims.iter().cloned());
             plan
         };
-        let written = RefCell::new(None);
-        let remember = |observed: &Observed, plan: &Plan| {
-            if !plan.refusals.is_empty() {
-                return self.write(&record, &record.refused(node, plan));
-            }
-            let before = record.before_applying(node, observed, plan);
-            self.write(&record, &before)?;
-            let after = record.after_applying(node, observed, plan);
-            written.replace(Some((before, after)));
-            Ok(())
-        };
         let scope = Scope::recorded(node, &record);
-        let done = self.run(scope, &plan, &remember, Some(node), host, events);
+        let mut records = None;
+        let done = self.job(scope, &plan, Some(node)).run(
+            |observed, plan| {
+                if !plan.refusals.is_empty() {
+                    return self.write(&record, &record.refused(node, plan));
+                }
+                let before = record.before_applying(node, observed, plan);
+                self.write(&record, &before)?;
+                records = Some((before, record.after_applying(node, observed, plan)));
+                Ok(())
+            },
+            host,
+            events,
+        );
         self.settle(&record, &done);
-        if let (Ok(_), Some((before, after))) = (&done, written.take()) {
+        if let (Ok(_), Some((before, after))) = (&done, records) {
             self.write_late(&before, &after, events);
         }
         done
@@ -102,43 +103,40 @@ impl Session {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
         let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
         let scope = Scope::recorded(node, &record);
-        let remember = |_: &Observed, plan: &Plan| {
-            if !plan.is_empty() {
-                // Already known is all that matters: a full disk is no reason to stay.
-                let _ = self.write(&record, &record.before_removal());
-            }
-            Ok(())
-        };
-        let done = self.run(scope, &plan, &remember, None, host, events);
+        let done = self.job(scope, &plan, None).run(
+            |_, plan| {
+                if !plan.is_empty() {
+                    // The record knows everything already: a full disk does not prevent a removal.
+                    let _ = self.write(&record, &record.before_removal());
+                }
+                Ok(())
+            },
+            host,
+            events,
+        );
         self.settle(&record, &done);
         let done = done?;
         self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)
     }
 
-    pub(in crate::cluster) fn run(
-        &self,
+    /// A change that this session can stop and have confirmed.
+    pub(in crate::cluster) fn job<'a>(
+        &'a self,
         scope: Scope,
-        plan: &dyn Fn(&Observed) -> Plan,
-        remember: &dyn Fn(&Observed, &Plan) -> Result<()>,
-        announced: Option<&DesiredState>,
-        host: &mut Host,
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Plan, ApplyError> {
-        let is_stopped = || self.stop.load(Ordering::Relaxed);
-        let time = self.confirm_within.unwrap_or_default();
-        let wait = |ready: &mut dyn FnMut()| {
-            confirmation::wait(self.state.directory(), time, &is_stopped, ready)
-        };
-        let job = Job {
+        plan: &'a dyn Fn(&Observed) -> Plan,
+        announced: Option<&'a DesiredState>,
+    ) -> Job<'a> {
+        let directory = self.state.directory();
+        Job {
             scope,
             plan,
-            remember,
-            is_stopped: &is_stopped,
             announced,
-            confirmation: self.confirm_within.map(|time| (time, &wait as _)),
-        };
-        job.run(host, events)
+            stop: &self.stop,
+            confirmation: self
+                .confirm_within
+                .map(|within| Confirmation::new(directory, within)),
+        }
     }
 
     /// Nothing is written where nothing is new.

@@ -28,7 +28,7 @@
 //! | `-s` | `wlc` |
 //! | the timeout of `-p` | 360 seconds |
 //! | `-M` | every client is distinguished |
-//! | `-g`, `-i`, `-m` | `-g`, direct routing; in `-e` too, whatever the method was |
+//! | `-g`, `-i`, `-m` | `-g`, direct routing; in `-e` too, regardless of the previous method |
 //! | `-w`, `-x`, `-y` | 1, 0, 0; in `-e` too |
 //! | the port of `-r` | the service's port, 0 with `-f` |
 //! | the port of `-t`, `-u` | 0, every port; needs `-p` |

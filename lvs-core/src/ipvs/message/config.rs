@@ -1,4 +1,4 @@
-//! What stands at the top level: timeouts, and the facts of GET_INFO, which reuse numbers 1 and 2.
+//! The attributes at the top level: the timeouts, and those of GET_INFO, which reuse the numbers 1 and 2.
 
 use super::DecodeError;
 use super::fields::{Fields, attributes};
@@ -13,7 +13,7 @@ attributes! {
     CONN_TAB_SIZE = 2, "IPVS_INFO_ATTR_CONN_TAB_SIZE";
 }
 
-/// The timeouts; one that is absent stays as it is, which 0 says too.
+/// Decodes the timeouts; an absent one, like 0, keeps the current value.
 pub(super) fn decode_timeouts(fields: &Fields<'_>) -> Result<Timeouts, DecodeError> {
     Ok(Timeouts {
         tcp: Seconds(fields.u32(TIMEOUT_TCP)?.unwrap_or(0)),

@@ -19,7 +19,7 @@ attributes! {
     MCAST_TTL = 8, "IPVS_DAEMON_ATTR_MCAST_TTL";
 }
 
-/// Which daemon; the only attribute that stopping one needs.
+/// Decodes the role, the only attribute that stopping a daemon needs.
 pub(super) fn decode_role(fields: &Fields<'_>) -> Result<DaemonRole, DecodeError> {
     match fields.u32(STATE)? {
         None => Err(STATE.missing()),
@@ -29,7 +29,7 @@ pub(super) fn decode_role(fields: &Fields<'_>) -> Result<DaemonRole, DecodeError
     }
 }
 
-/// A daemon. A length, port or TTL of 0 leaves the choice to the kernel, like one that is absent.
+/// Decodes a daemon. A length, port or TTL of 0 leaves the choice to the kernel, like an absent one.
 pub(super) fn decode(fields: &Fields<'_>) -> Result<Daemon, DecodeError> {
     let interface = fields.name(MCAST_IFN, |name| IfName::new(name).ok())?;
     Ok(Daemon {
@@ -44,7 +44,7 @@ pub(super) fn decode(fields: &Fields<'_>) -> Result<Daemon, DecodeError> {
     })
 }
 
-/// Where both groups are given the kernel takes the IPv4 one.
+/// Decodes the group. If both groups are given, the kernel uses the IPv4 one.
 fn decode_group(fields: &Fields<'_>) -> Result<Option<IpAddr>, DecodeError> {
     match fields.ipv4(MCAST_GROUP)? {
         Some(group) => Ok(Some(group.into())),
@@ -60,7 +60,7 @@ pub(super) fn encode_role(out: &mut Writer<'_>, role: DaemonRole) {
     out.put_u32(STATE.kind, state);
 }
 
-/// A daemon, in the order in which the kernel reports it.
+/// Encodes a daemon, in the kernel's order of attributes.
 pub(super) fn encode(out: &mut Writer<'_>, daemon: &Daemon) {
     encode_role(out, daemon.role);
     out.put_str(MCAST_IFN.kind, daemon.interface.as_str());

@@ -29,7 +29,7 @@ attributes! {
 /// The forwarding method is the low 3 bits of its word.
 const METHOD: u32 = 7;
 
-/// What identifies a destination. `service` is the family of its service, where it is known.
+/// Decodes the identity of a destination. `service` is the family of its service, if it is known.
 pub(super) fn decode_id(
     fields: &Fields<'_>,
     service: Option<Family>,
@@ -42,7 +42,7 @@ pub(super) fn decode_id(
     Ok(DestinationId::new(fields.address(ADDR, family)?, port))
 }
 
-/// Kernels before 3.18 do not tell the family, and fill an IPv4 address up with zeros.
+/// Guesses the family, which kernels before 3.18 do not report; they fill an IPv4 address up with zeros.
 fn guess_family(fields: &Fields<'_>) -> Family {
     match fields.bytes(ADDR).and_then(|address| address.get(4..16)) {
         Some(rest) if rest.iter().any(|&byte| byte != 0) => Family::Ipv6,
@@ -50,7 +50,7 @@ fn guess_family(fields: &Fields<'_>) -> Family {
     }
 }
 
-/// A whole destination, without its connections and counters.
+/// Decodes a complete destination, without its connections and counters.
 pub(super) fn decode(
     fields: &Fields<'_>,
     service: Option<Family>,
@@ -87,7 +87,7 @@ fn decode_encapsulation(fields: &Fields<'_>) -> Result<Encapsulation, DecodeErro
     Ok(Encapsulation::from_numbers(kind, port, flags))
 }
 
-/// A destination as the kernel reports it.
+/// Decodes a destination as the kernel reports it.
 pub(super) fn decode_status(fields: &Fields<'_>) -> Result<DestinationStatus, DecodeError> {
     Ok(DestinationStatus {
         destination: decode(fields, None)?,
@@ -98,8 +98,8 @@ pub(super) fn decode_status(fields: &Fields<'_>) -> Result<DestinationStatus, De
     })
 }
 
-/// The attributes that identify a destination. The family always: without it the kernel would cut an
-/// IPv6 destination of an IPv4 service to its first 4 bytes.
+/// Encodes the identity of a destination, always with the family: without it the kernel would cut an IPv6
+/// destination of an IPv4 service to its first 4 bytes.
 pub(super) fn encode_id(out: &mut Writer<'_>, id: &DestinationId) {
     encode_address(out, id);
     out.put_u16(ADDR_FAMILY.kind, id.family().number());
@@ -110,8 +110,8 @@ fn encode_address(out: &mut Writer<'_>, id: &DestinationId) {
     out.put_be16(PORT.kind, id.port);
 }
 
-/// A whole destination, to add or to edit. The tunnel attributes always: they are reset by an edit
-/// that leaves them out, which is right for what is no tunnel but should not hang on that.
+/// Encodes a complete destination, to add or to edit, always with the tunnel attributes: an edit without
+/// them resets them, which would be right without a tunnel but is not relied on.
 pub(super) fn encode(out: &mut Writer<'_>, destination: &Destination) {
     encode_address(out, &destination.id);
     encode_body(out, destination);
@@ -129,7 +129,7 @@ fn encode_body(out: &mut Writer<'_>, destination: &Destination) {
     out.put_u32(L_THRESH.kind, destination.thresholds.lower());
 }
 
-/// Method, tunnel type, tunnel port, tunnel flags.
+/// Returns the method, tunnel type, tunnel port and tunnel flags.
 fn numbers(forwarding: Forwarding) -> (u32, u8, u16, u16) {
     match forwarding {
         Forwarding::Masquerade => (0, 0, 0, 0),
@@ -144,7 +144,7 @@ fn numbers(forwarding: Forwarding) -> (u32, u8, u16, u16) {
     }
 }
 
-/// A destination as the kernel reports it.
+/// Encodes a destination as the kernel reports it.
 pub(super) fn encode_status(out: &mut Writer<'_>, status: &DestinationStatus) {
     encode_address(out, &status.destination.id);
     encode_body(out, &status.destination);

@@ -1,4 +1,4 @@
-//! The attributes of one nest, by number, with typed access that names the attribute when it fails.
+//! The attributes of one nest by number, with typed access whose errors name the attribute.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,14 +8,14 @@ use crate::netlink::attributes::{
     Attributes, read_be16, read_str, read_u8, read_u16, read_u32, read_u64,
 };
 
-/// The number of an attribute within its nest, and the kernel's name for it.
+/// Holds the number of an attribute within its nest, and the kernel's name for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attribute {
     pub(super) kind: u16,
     pub(super) name: &'static str,
 }
 
-/// Declares attributes with their numbers; the names are the kernel's.
+/// Declares attributes with their numbers and the kernel's names.
 macro_rules! attributes {
     ($($constant:ident = $kind:literal, $name:literal;)*) => {
         $(const $constant: $crate::ipvs::message::fields::Attribute =
@@ -38,11 +38,11 @@ impl Attribute {
     }
 }
 
-/// More than the highest number of any nest (a destination's 15).
+/// One more than the highest number of any nest (a destination's 15).
 const SLOTS: usize = 16;
 
-/// The attributes of a nest. Unknown numbers are skipped; of duplicates the last counts, as in the
-/// kernel.
+/// Holds the attributes of a nest. Unknown numbers are skipped; of duplicates the last one counts, as in
+/// the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>([Option<&'a [u8]>; SLOTS]);
 
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
         self.0.get(usize::from(attribute.kind)).copied().flatten()
     }
 
-    /// The attributes of a nest in this nest.
+    /// Returns the attributes of a nest in this nest.
     pub(super) fn nest(&self, attribute: Attribute) -> Option<Self> {
         self.bytes(attribute).map(Self::new)
     }
@@ -98,7 +98,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// An address of a family: 16 bytes, of which IPv4 uses the first 4.
+    /// Returns an address of a family: 16 bytes, of which IPv4 uses the first 4.
     pub(super) fn address(
         &self,
         attribute: Attribute,
@@ -111,7 +111,7 @@ impl<'a> Fields<'a> {
         address.ok_or_else(|| attribute.missing())
     }
 
-    /// A text that is a name of the kernel's.
+    /// Returns a text that is a name of the kernel.
     pub(super) fn name<T>(
         &self,
         attribute: Attribute,
@@ -136,7 +136,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The 16 bytes of an address: IPv4 in the first 4, the rest 0.
+/// Returns the 16 bytes of an address: IPv4 in the first 4, the rest 0.
 pub(super) fn address_bytes(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V6(address) => address.octets(),

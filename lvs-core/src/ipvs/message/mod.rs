@@ -1,13 +1,13 @@
 //! The messages of the generic netlink family `IPVS`, as bytes and as the types of this crate.
 //!
-//! Pure: nothing here knows a socket, a clock or a file. [`IpvsMessage`] covers every command and
-//! every attribute of the kernel's `include/uapi/linux/ip_vs.h`, requests and replies, and goes
-//! straight from bytes to [`Service`], [`Destination`] and the others and back. It also implements
-//! the traits of `netlink-packet-generic`, so that it travels in a `GenlMessage` over whatever
-//! netlink library a program has already.
+//! The codec is pure: it uses no socket, clock or file. [`IpvsMessage`] covers every command and every
+//! attribute of the kernel's `include/uapi/linux/ip_vs.h`, requests and replies, and converts directly
+//! between bytes and [`Service`], [`Destination`] and the other types. It also implements the traits of
+//! `netlink-packet-generic`, so that a program can send it in a `GenlMessage` by the netlink library that
+//! it already uses.
 //!
-//! What the kernel may add is skipped: attributes of an unknown number, bytes behind an integer,
-//! padding. What cannot be understood is a [`DecodeError`] that names the attribute.
+//! Additions of the kernel are skipped: attributes of an unknown number, bytes behind an integer, padding.
+//! Bytes that cannot be decoded are a [`DecodeError`] that names the attribute.
 //!
 //! ```
 //! use lvs_core::ipvs::message::IpvsMessage;
@@ -42,59 +42,59 @@ attributes! {
     DAEMON = 3, "IPVS_CMD_ATTR_DAEMON";
 }
 
-/// The name under which the kernel registers the family; its number is given out at run time.
+/// The name under which the kernel registers the family; its number is assigned at run time.
 pub const FAMILY_NAME: &str = "IPVS";
-/// The version of the family. The kernel does not look at it.
+/// The version of the family, which the kernel ignores.
 pub const FAMILY_VERSION: u8 = 1;
 
-/// A message of the IPVS family: a request, or the kernel's reply to one.
+/// Is a message of the IPVS family: a request, or the kernel's reply to one.
 ///
-/// Commands as the kernel numbers them. Three replies have the shape of a request and share its
-/// variant: a daemon, the timeouts, and (without counters) a service.
+/// Commands have the kernel's numbers. Three replies have the form of a request and share its variant: a
+/// daemon, the timeouts, and (without counters) a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum IpvsMessage {
-    /// Add a service (command 1).
+    /// Adds a service (command 1).
     NewService(Service),
-    /// Reply to GET_SERVICE: a service and its counters (command 1 too).
+    /// Replies to GET_SERVICE with a service and its counters (command 1 too).
     Service(ServiceStatus),
-    /// Edit a service; everything is replaced (command 2).
+    /// Edits a service; everything is replaced (command 2).
     SetService(Service),
-    /// Delete a service and its destinations (command 3).
+    /// Deletes a service and its destinations (command 3).
     DelService(ServiceId),
-    /// Ask for one service, or, as a dump with `None`, for all (command 4).
+    /// Requests one service, or, as a dump with `None`, all services (command 4).
     GetService(Option<ServiceId>),
-    /// Add a destination to a service (command 5).
+    /// Adds a destination to a service (command 5).
     NewDest(ServiceId, Destination),
-    /// Reply to GET_DEST: a destination with its connections and counters (command 5 too).
+    /// Replies to GET_DEST with a destination, its connections and counters (command 5 too).
     Dest(DestinationStatus),
-    /// Edit a destination; everything is replaced (command 6).
+    /// Edits a destination; everything is replaced (command 6).
     SetDest(ServiceId, Destination),
-    /// Delete a destination (command 7).
+    /// Deletes a destination (command 7).
     DelDest(ServiceId, DestinationId),
-    /// Ask for the destinations of a service, as a dump (command 8).
+    /// Requests the destinations of a service, as a dump (command 8).
     GetDest(ServiceId),
-    /// Start a daemon; also the reply to GET_DAEMON, then with every value (command 9).
+    /// Starts a daemon; also the reply to GET_DAEMON, then with every value (command 9).
     NewDaemon(Daemon),
-    /// Stop a daemon (command 10).
+    /// Stops a daemon (command 10).
     DelDaemon(DaemonRole),
-    /// Ask for the daemons, as a dump (command 11).
+    /// Requests the daemons, as a dump (command 11).
     GetDaemon,
-    /// Set timeouts, 0 leaves one alone; also the reply to GET_CONFIG (command 12).
+    /// Sets timeouts, where 0 keeps the current one; also the reply to GET_CONFIG (command 12).
     SetConfig(Timeouts),
-    /// Ask for the timeouts (command 13).
+    /// Requests the timeouts (command 13).
     GetConfig,
-    /// Reply to GET_INFO (command 14, never a request).
+    /// Replies to GET_INFO (command 14, never a request).
     SetInfo(Info),
-    /// Ask for version and table size (command 15).
+    /// Requests the version and the table size (command 15).
     GetInfo,
-    /// Zero the counters of one service or of all (command 16).
+    /// Zeroes the counters of one service or of all (command 16).
     Zero(Option<ServiceId>),
-    /// Delete every service (command 17).
+    /// Deletes every service (command 17).
     Flush,
 }
 
-/// Bytes that are no message: which attribute, and what is wrong with it.
+/// Describes bytes that are not a message: the attribute, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{attribute} {problem}")]
 pub struct DecodeError {
@@ -107,13 +107,13 @@ impl DecodeError {
         Self { attribute, problem }
     }
 
-    /// The kernel's name of the attribute, `"IPVS_SVC_ATTR_AF"`, or `"command"`.
+    /// Returns the kernel's name of the attribute, `"IPVS_SVC_ATTR_AF"`, or `"command"`.
     #[must_use]
     pub const fn attribute(&self) -> &'static str {
         self.attribute
     }
 
-    /// What is wrong with it: `"is missing"`, `"is too short"`, `"has a value without meaning"`.
+    /// Returns what is wrong with it: `"is missing"`, `"is too short"`, `"has a value without meaning"`.
     #[must_use]
     pub const fn problem(&self) -> &'static str {
         self.problem
@@ -121,7 +121,7 @@ impl DecodeError {
 }
 
 impl IpvsMessage {
-    /// The command in the generic netlink header, 1 to 17.
+    /// Returns the command in the generic netlink header, 1 to 17.
     #[must_use]
     pub const fn command(&self) -> u8 {
         match self {
@@ -145,11 +145,11 @@ impl IpvsMessage {
         }
     }
 
-    /// Reads the attributes of a command: what follows the 4 bytes of the generic netlink header.
+    /// Decodes the attributes of a command, which follow the 4 bytes of the generic netlink header.
     ///
     /// # Errors
-    /// An unknown command; an attribute that the command needs and that is missing, too short for
-    /// its type, or of a value that the kernel cannot hold either (a weight above 2147483647).
+    /// An unknown command; an attribute that the command needs and that is missing, too short for its
+    /// type, or has a value that the kernel cannot hold either (a weight above 2147483647).
     pub fn decode(command: u8, attributes: &[u8]) -> Result<Self, DecodeError> {
         let fields = Fields::new(attributes);
         match command {
@@ -176,11 +176,11 @@ impl IpvsMessage {
         }
     }
 
-    /// Appends the attributes to `out`; the generic netlink header is the caller's.
+    /// Appends the attributes to `out`, without the generic netlink header.
     ///
-    /// Requests carry everything the kernel could otherwise make up: a destination always has its
-    /// address family and the three tunnel attributes, a service a netmask and a flags mask. Replies
-    /// have the kernel's order of attributes.
+    /// Requests contain everything for which the kernel would otherwise use a default: a destination
+    /// always has its address family and the three tunnel attributes, a service a netmask and a flags
+    /// mask. Replies have the kernel's order of attributes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let out = &mut Writer::new(out);
         match self {
@@ -224,7 +224,7 @@ impl IpvsMessage {
         self.encode(out);
     }
 
-    /// Reads the payload of a netlink message: generic netlink header and attributes.
+    /// Decodes the payload of a netlink message: the generic netlink header and the attributes.
     pub(crate) fn decode_with_header(payload: &[u8]) -> Result<Self, DecodeError> {
         match payload {
             [command, _version, _, _, attributes @ ..] => Self::decode(*command, attributes),
@@ -260,7 +260,7 @@ fn optional_service_id(fields: &Fields<'_>) -> Result<Option<ServiceId>, DecodeE
         .transpose()
 }
 
-/// Command 1: with counters a reply, without them a request.
+/// Decodes command 1: with counters it is a reply, without them a request.
 fn decode_service(fields: &Fields<'_>) -> Result<IpvsMessage, DecodeError> {
     let nest = need_service(fields)?;
     let service = service::decode(&nest)?;
@@ -270,7 +270,7 @@ fn decode_service(fields: &Fields<'_>) -> Result<IpvsMessage, DecodeError> {
     })
 }
 
-/// Command 5: with the service a request, without it a reply.
+/// Decodes command 5: with the service it is a request, without it a reply.
 fn decode_destination(fields: &Fields<'_>) -> Result<IpvsMessage, DecodeError> {
     if fields.bytes(SERVICE).is_some() {
         return destination(fields).map(|(id, destination)| IpvsMessage::NewDest(id, destination));

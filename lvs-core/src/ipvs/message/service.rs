@@ -26,13 +26,13 @@ attributes! {
     STATS64 = 12, "IPVS_SVC_ATTR_STATS64";
 }
 
-/// `IP_VS_SVC_F_PERSISTENT`, which the noun says by having a [`Persistence`].
+/// `IP_VS_SVC_F_PERSISTENT`, which a [`Service`] expresses by having a [`Persistence`].
 const PERSISTENT: u32 = 0x1;
-/// `IP_VS_SVC_F_HASHED`, the kernel's own.
+/// `IP_VS_SVC_F_HASHED`, which only the kernel sets.
 const HASHED: u32 = 0x2;
 
-/// What identifies a service. A mark of 0 is no mark: the kernel takes it for a TCP service of the
-/// unspecified address.
+/// Decodes the identity of a service. A mark of 0 is no mark: the kernel treats it as a TCP service of
+/// the unspecified address.
 pub(super) fn decode_id(fields: &Fields<'_>) -> Result<ServiceId, DecodeError> {
     let family = fields.u16(AF)?.ok_or_else(|| AF.missing())?;
     let family = Family::from_number(family).ok_or_else(|| AF.senseless())?;
@@ -59,7 +59,7 @@ const fn unspecified(family: Family) -> IpAddr {
     }
 }
 
-/// A whole service, without its counters.
+/// Decodes a complete service, without its counters.
 pub(super) fn decode(fields: &Fields<'_>) -> Result<Service, DecodeError> {
     let id = decode_id(fields)?;
     let scheduler = fields.name(SCHED_NAME, decode_scheduler)?;
@@ -76,7 +76,7 @@ pub(super) fn decode(fields: &Fields<'_>) -> Result<Service, DecodeError> {
     })
 }
 
-/// The kernel's own without a copy, for it is the scheduler of nearly every service.
+/// Returns the name of a scheduler, without a copy if it is one of the kernel, as nearly always.
 fn decode_scheduler(name: &str) -> Option<SchedulerName> {
     let mut known = SchedulerName::KNOWN.iter();
     match known.find(|known| known.as_str() == name) {
@@ -85,7 +85,8 @@ fn decode_scheduler(name: &str) -> Option<SchedulerName> {
     }
 }
 
-/// Two words, flags and which of them count; a short attribute is filled up with zeros.
+/// Decodes two words, the flags and the mask of those that count; a short attribute is filled up with
+/// zeros.
 fn decode_flags(fields: &Fields<'_>) -> Result<u32, DecodeError> {
     let bytes = fields.bytes(FLAGS).ok_or_else(|| FLAGS.missing())?;
     let flags = read_u32(bytes).ok_or_else(|| FLAGS.short())?;
@@ -100,7 +101,7 @@ fn decode_persistence(fields: &Fields<'_>, family: Family) -> Result<Persistence
     })
 }
 
-/// IPv4: the mask as an address. IPv6: the length of the prefix, in host order.
+/// Decodes a mask: for IPv4 an address, for IPv6 the length of the prefix, in host order.
 fn decode_netmask(fields: &Fields<'_>, family: Family) -> Result<Netmask, DecodeError> {
     match family {
         Family::Ipv4 => fields
@@ -115,7 +116,7 @@ fn decode_netmask(fields: &Fields<'_>, family: Family) -> Result<Netmask, Decode
     }
 }
 
-/// An empty name is how one says "none" when editing.
+/// Decodes an engine; in an edit, an empty name means none.
 fn decode_engine(fields: &Fields<'_>) -> Result<Option<EngineName>, DecodeError> {
     let engine = fields.name(PE_NAME, |name| match name {
         "" => Some(None),
@@ -125,12 +126,12 @@ fn decode_engine(fields: &Fields<'_>) -> Result<Option<EngineName>, DecodeError>
     Ok(engine.flatten())
 }
 
-/// A service as the kernel reports it; `None` where the nest has no counters and thus is a request.
+/// Decodes the counters; returns `None` if the nest has none and is therefore a request.
 pub(super) fn decode_stats(fields: &Fields<'_>) -> Result<Option<Stats>, DecodeError> {
     stats::decode(fields, STATS, STATS64)
 }
 
-/// The attributes that identify a service.
+/// Encodes the identity of a service.
 pub(super) fn encode_id(out: &mut Writer<'_>, id: &ServiceId) {
     out.put_u16(AF.kind, id.family().number());
     match id {
@@ -143,13 +144,13 @@ pub(super) fn encode_id(out: &mut Writer<'_>, id: &ServiceId) {
     }
 }
 
-/// A whole service, to add or to edit. The mask covers every flag but the kernel's own, so that
-/// after an edit the service has exactly the flags of the noun.
+/// Encodes a complete service, to add or to edit. The mask covers every flag except the one that only the
+/// kernel sets, so that after an edit the service has exactly these flags.
 pub(super) fn encode(out: &mut Writer<'_>, service: &Service) {
     encode_body(out, service, flag_bits(service), !HASHED);
 }
 
-/// A service as the kernel reports it.
+/// Encodes a service as the kernel reports it.
 pub(super) fn encode_status(out: &mut Writer<'_>, status: &ServiceStatus) {
     let service = &status.service;
     encode_body(out, service, flag_bits(service) | HASHED, !0);
@@ -184,7 +185,7 @@ fn put_pair(out: &mut Writer<'_>, attribute: Attribute, first: u32, second: u32)
     out.put_bytes(attribute.kind, &[a, b, c, d, e, f, g, h]);
 }
 
-/// The kernel demands a mask of the service's family, of persistent services or not.
+/// Encodes the mask. The kernel requires one of the service's family, with and without persistence.
 fn encode_netmask(out: &mut Writer<'_>, service: &Service) {
     let host = Netmask::host(service.id.family());
     match service

@@ -18,10 +18,11 @@ attributes! {
     OUTBPS = 10, "IPVS_STATS_ATTR_OUTBPS";
 }
 
-/// The 64-bit nest where there is one (since kernel 4.1), or the one of 32 bits, which wraps.
+/// Decodes the 64-bit nest if there is one (since kernel 4.1), otherwise the one of 32 bits, which
+/// overflows.
 ///
-/// Number 11 is padding that some architectures put before 64-bit values, and is skipped like
-/// everything unknown.
+/// Number 11 is padding that some architectures put before 64-bit values; like everything unknown it is
+/// skipped.
 pub(super) fn decode(
     parent: &Fields<'_>,
     narrow: Attribute,
@@ -40,7 +41,7 @@ pub(super) fn decode(
     .map(Some)
 }
 
-/// Bytes are 64 bits wide in both nests; the width of the others differs.
+/// Reads a nest. Byte counts have 64 bits in both nests; the width of the others differs.
 fn read(
     count: impl Fn(Attribute) -> Result<Option<u64>, DecodeError>,
     fields: &Fields<'_>,
@@ -61,7 +62,7 @@ fn read(
     })
 }
 
-/// Both nests, the narrow one with the low 32 bits, as the kernel sends them.
+/// Encodes both nests as the kernel sends them, the narrow one with the low 32 bits.
 pub(super) fn encode(out: &mut Writer<'_>, narrow: Attribute, wide: Attribute, stats: &Stats) {
     let low = |out: &mut Writer<'_>, kind, value: u64| out.put_u32(kind, value as u32);
     out.plain_nest(narrow.kind, |out| write(out, stats, low));

@@ -1,4 +1,4 @@
-//! The traits of `netlink-packet-core` and `netlink-packet-generic`; no other file names them.
+//! The traits of `netlink-packet-core` and `netlink-packet-generic`, which no other file uses.
 
 use netlink_packet_core::{DecodeError as VendorError, Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
@@ -19,8 +19,8 @@ impl GenlFamily for IpvsMessage {
     }
 }
 
-/// The attributes, without the generic netlink header. Where many are sent,
-/// [`IpvsMessage::encode`] saves the copy that this trait's shape demands.
+/// Emits the attributes, without the generic netlink header. If many messages are sent,
+/// [`IpvsMessage::encode`] avoids the copy that this trait requires.
 impl Emitable for IpvsMessage {
     fn buffer_len(&self) -> usize {
         let mut bytes = Vec::new();
@@ -28,7 +28,7 @@ impl Emitable for IpvsMessage {
         bytes.len()
     }
 
-    /// Writes as much as `buffer` takes, which is all if it has [`buffer_len`](Self::buffer_len).
+    /// Writes as many bytes as `buffer` has room for: all, if it has [`buffer_len`](Self::buffer_len).
     fn emit(&self, buffer: &mut [u8]) {
         let mut bytes = Vec::new();
         self.encode(&mut bytes);

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU16;
 
-use super::Listener;
+use super::GueListener;
 use crate::ipvs::Family;
 use crate::netlink::attributes::{Attributes, Writer, read_be16, read_u8};
 
@@ -30,18 +30,18 @@ pub(crate) fn list() -> Vec<u8> {
 }
 
 /// Returns the payload that opens a port.
-pub(crate) fn add(listener: &Listener) -> Vec<u8> {
+pub(crate) fn add(listener: &GueListener) -> Vec<u8> {
     let mut payload = identity(ADD, listener);
     Writer::new(&mut payload).put_u8(TYPE, GUE);
     payload
 }
 
 /// Returns the payload that closes a port.
-pub(crate) fn delete(listener: &Listener) -> Vec<u8> {
+pub(crate) fn delete(listener: &GueListener) -> Vec<u8> {
     identity(DELETE, listener)
 }
 
-fn identity(command: u8, listener: &Listener) -> Vec<u8> {
+fn identity(command: u8, listener: &GueListener) -> Vec<u8> {
     let mut payload = header(command).to_vec();
     let mut writer = Writer::new(&mut payload);
     writer.put_be16(PORT, listener.port.get());
@@ -52,7 +52,7 @@ fn identity(command: u8, listener: &Listener) -> Vec<u8> {
 }
 
 /// Reads the port of an answer; returns `None` where it is not GUE.
-pub(crate) fn decode(payload: &[u8]) -> Option<Listener> {
+pub(crate) fn decode(payload: &[u8]) -> Option<GueListener> {
     let attributes = Attributes::new(payload.get(header(GET).len()..)?);
     let value = |wanted| {
         let (_, value) = { attributes }.find(|(kind, _)| *kind == wanted)?;
@@ -60,7 +60,7 @@ pub(crate) fn decode(payload: &[u8]) -> Option<Listener> {
     };
     let is_gue = value(TYPE).and_then(read_u8) == Some(GUE);
     let family = value(FAMILY).and_then(read_u8).map(u16::from);
-    is_gue.then_some(Listener {
+    is_gue.then_some(GueListener {
         port: NonZeroU16::new(read_be16(value(PORT)?)?)?,
         family: family.map_or(Some(Family::Ipv4), Family::from_number)?,
     })
@@ -70,8 +70,8 @@ pub(crate) fn decode(payload: &[u8]) -> Option<Listener> {
 mod tests {
     use super::*;
 
-    fn listener(family: Family) -> Listener {
-        Listener {
+    fn listener(family: Family) -> GueListener {
+        GueListener {
             port: NonZeroU16::new(5555).unwrap(),
             family,
         }

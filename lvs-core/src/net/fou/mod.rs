@@ -22,14 +22,14 @@ const NAME: &str = "fou";
 /// The text is `udp port 5555 ipv4`.
 #[doc(alias("fou", "foo over udp", "GUE"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Listener {
+pub struct GueListener {
     /// The UDP port.
     pub port: NonZeroU16,
     /// The family of the outer packet.
     pub family: Family,
 }
 
-impl fmt::Display for Listener {
+impl fmt::Display for GueListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "udp port {} {}", self.port, self.family)
     }
@@ -41,9 +41,9 @@ impl fmt::Display for Listener {
 ///
 /// ```no_run
 /// use lvs_core::ipvs::Family;
-/// use lvs_core::net::{Fou, Listener};
+/// use lvs_core::net::{Fou, GueListener};
 /// let mut fou = Fou::open()?;
-/// let listener = Listener { port: 5555.try_into()?, family: Family::Ipv4 };
+/// let listener = GueListener { port: 5555.try_into()?, family: Family::Ipv4 };
 /// fou.add(&listener)?;
 /// assert!(fou.listeners()?.contains(&listener));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -67,7 +67,7 @@ impl Fou {
     ///
     /// # Errors
     /// Lack of privilege, or answers were lost.
-    pub fn listeners(&mut self) -> Result<Vec<Listener>> {
+    pub fn listeners(&mut self) -> Result<Vec<GueListener>> {
         let operation = Operation::new("list", "GUE listeners");
         let Some(number) = family::find(&mut self.conn, &operation, NAME)? else {
             return Ok(Vec::new());
@@ -85,7 +85,7 @@ impl Fou {
     ///
     /// # Errors
     /// The port is in use, no such module, or no privilege.
-    pub fn add(&mut self, listener: &Listener) -> Result<()> {
+    pub fn add(&mut self, listener: &GueListener) -> Result<()> {
         self.change("add GUE listener", listener, message::add(listener))
     }
 
@@ -93,11 +93,16 @@ impl Fou {
     ///
     /// # Errors
     /// There is no such port, or no privilege.
-    pub fn delete(&mut self, listener: &Listener) -> Result<()> {
+    pub fn delete(&mut self, listener: &GueListener) -> Result<()> {
         self.change("delete GUE listener", listener, message::delete(listener))
     }
 
-    fn change(&mut self, verb: &'static str, listener: &Listener, payload: Vec<u8>) -> Result<()> {
+    fn change(
+        &mut self,
+        verb: &'static str,
+        listener: &GueListener,
+        payload: Vec<u8>,
+    ) -> Result<()> {
         let operation = Operation::new(verb, listener);
         let number = family::resolve(&mut self.conn, &operation, NAME).map_err(errno::no_fou)?;
         self.conn

@@ -59,7 +59,7 @@ pub(crate) fn add(tunnel: &Tunnel) -> Vec<u8> {
     payload
 }
 
-/// Writes the parameters of a device. The kernel's own device has none: only its module has to be loaded.
+/// Writes the parameters of a device. The fallback device has none: only its module has to be loaded.
 fn parameters(tunnel: &Tunnel, data: &mut Writer<'_>) {
     let numbers = Numbers::of(tunnel.kind);
     match tunnel.local {
@@ -115,7 +115,7 @@ mod tests {
         Tunnel {
             local: Some(local.parse().unwrap()),
             checksum,
-            ..Tunnel::new(kind.made(), kind)
+            ..Tunnel::new(kind.device_name(), kind)
         }
     }
 

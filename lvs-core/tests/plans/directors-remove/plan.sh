@@ -1,8 +1,8 @@
-# virtual IPs
+# former virtual IPs
 ip address delete 192.168.1.11/24 dev eth1
 ip address delete 172.16.5.11/16 dev eth0
-# destinations
+# deleted destinations
 ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.13:80
 ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.12:80
-# services
+# deleted services
 ipvsadm -D -t 172.16.5.11:80

@@ -9,7 +9,7 @@ ip address add 192.168.1.22/24 broadcast 192.168.1.255 dev eth0
 ip route add default via 192.168.1.254 dev eth0 proto 76
 # services
 ipvsadm -A -t 172.16.5.11:80 -s rr
-# switches of IPVS
+# sysctls of IPVS
 sysctl -w net/ipv4/vs/backup_only=1
 # destinations
 ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.21:80 -g -w 1

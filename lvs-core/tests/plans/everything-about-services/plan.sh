@@ -2,7 +2,7 @@
 ipvsadm --set 600 120 300
 # services
 ipvsadm -A -u 203.0.113.5:53 -s rr -o
-# switches of IPVS
+# sysctls of IPVS
 sysctl -w net/ipv4/vs/expire_quiescent_template=1
 # destinations
 ipvsadm -a -t 203.0.113.5:25 -r 10.1.0.1:25 -m -w 1

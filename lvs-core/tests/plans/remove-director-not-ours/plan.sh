@@ -1,5 +1,5 @@
-# destinations
+# deleted destinations
 ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.14:80
 ipvsadm -d -t 172.16.5.11:80 -r 192.168.1.12:80
-# services
+# deleted services
 ipvsadm -D -t 172.16.5.11:80

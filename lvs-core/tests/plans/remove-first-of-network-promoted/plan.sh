@@ -1,4 +1,4 @@
-# virtual IPs
+# former virtual IPs
 ip address delete 192.168.1.10/24 dev eth0
-# services
+# deleted services
 ipvsadm -D -t 192.168.1.10:80

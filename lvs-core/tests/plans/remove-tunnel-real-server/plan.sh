@@ -1,4 +1,4 @@
-# routes
+# former routes
 ip route delete 172.16.5.11/32 dev tunl0 scope link proto 76
-# virtual IPs
+# former virtual IPs
 ip address delete 172.16.5.11/32 dev tunl0

@@ -9,7 +9,7 @@ ip address add 192.168.1.11/24 broadcast 192.168.1.255 dev eth1
 ipvsadm --set 600 120 300
 # services
 ipvsadm -A -t 172.16.5.11:80 -s rr
-# switches of IPVS
+# sysctls of IPVS
 sysctl -w net/ipv4/vs/conntrack=1
 sysctl -w net/ipv4/vs/expire_nodest_conn=1
 sysctl -w net/ipv4/vs/sync_threshold='3 10'

@@ -4,7 +4,7 @@ sysctl -w net/ipv4/conf/eth1/forwarding=1
 ipvsadm --set 600 120 300
 # services
 ipvsadm -E -t 172.16.5.11:80 -s rr
-# switches of IPVS
+# sysctls of IPVS
 sysctl -w net/ipv4/vs/conntrack=1
 sysctl -w net/ipv4/vs/expire_nodest_conn=1
 sysctl -w net/ipv4/vs/sync_threshold='3 10'

@@ -1,4 +1,4 @@
-//! A plan as a person reads it.
+//! A plan as an operator reads it.
 
 use std::fmt;
 
@@ -37,42 +37,26 @@ impl fmt::Display for Plan {
             _ => writeln!(f, "{count} changes")?,
         }
         self.phases(f)?;
-        let lists = [
-            (
-                "refused",
-                self.refusals
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>(),
-            ),
-            (
-                "not the cluster's, left alone",
-                self.foreign
-                    .iter()
-                    .map(|id| format!("{} {id}", id.what()))
-                    .collect(),
-            ),
-            ("notes", self.notes.clone()),
-            (
-                "nftables rules that must be there (nft -f; nothing here loads them)",
-                self.marks(),
-            ),
-        ];
-        lists
+        list(f, "refused", &self.refusals)?;
+        let unmanaged = self.unmanaged.iter();
+        let unmanaged: Vec<_> = unmanaged.map(|id| format!("{} {id}", id.what())).collect();
+        list(f, "unmanaged, left unchanged", &unmanaged)?;
+        list(f, "notes", &self.notes)?;
+        let rules: Vec<_> = self
+            .nftables
             .iter()
-            .try_for_each(|(title, lines)| list(f, title, lines))
+            .flat_map(|rules| rules.lines())
+            .collect();
+        let title = "nftables rules that must be loaded (with nft -f; no step does it)";
+        list(f, title, &rules)
     }
 }
 
 impl Plan {
-    fn marks(&self) -> Vec<String> {
-        let rules = self.nftables.iter().flat_map(|rules| rules.lines());
-        rules.map(str::to_owned).collect()
-    }
-
     fn phases(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.steps().map(|step| step.to_string().chars().count());
-        let width = widths
+        let width = self
+            .steps()
+            .map(|step| step.to_string().chars().count())
             .filter(|width| *width <= WIDEST)
             .max()
             .unwrap_or_default();
@@ -86,7 +70,7 @@ impl Plan {
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
+fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[impl fmt::Display]) -> fmt::Result {
     if lines.is_empty() {
         return Ok(());
     }

@@ -1,0 +1,119 @@
+//! Questions about the cluster file that several rules ask.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::cluster::{Cluster, Match, NodeName, RealServer, VirtualDestination, VirtualService};
+use crate::ipvs::{Connection, Forwarding, ServiceId, Weight};
+
+/// Returns whether answers go straight to the client, past the director.
+pub(super) const fn bypasses(method: Forwarding) -> bool {
+    matches!(method, Forwarding::DirectRouting | Forwarding::Tunnel(_))
+}
+
+impl Cluster {
+    /// Returns the virtual IPs that a node must carry because packets arrive with them as destination address.
+    ///
+    /// These are those of a real server; and each of two directors may be a real server of the other one.
+    pub(super) fn carried_vips(&self, name: &NodeName) -> BTreeSet<IpAddr> {
+        if self.real_server(name).is_none() && !self.is_paired() {
+            return BTreeSet::new();
+        }
+        self.served_by(name)
+            .filter(|(_, destination)| bypasses(destination.forwarding))
+            .flat_map(|(service, _)| service.vips())
+            .collect()
+    }
+
+    /// Returns whether an address is a director's.
+    pub(super) fn is_of_director(&self, ip: IpAddr) -> bool {
+        self.directors()
+            .iter()
+            .any(|director| director.address(ip).is_some())
+    }
+
+    /// Returns the real servers that a service masquerades.
+    pub(super) fn masqueraded_servers<'a>(
+        &'a self,
+        service: &'a VirtualService,
+    ) -> impl Iterator<Item = &'a RealServer> {
+        service
+            .destinations
+            .iter()
+            .filter(|destination| destination.forwarding == Forwarding::Masquerade)
+            .filter_map(|destination| self.real_server(&destination.real_server))
+    }
+
+    /// Returns whether a destination gets no new connections: its weight is 0, or its real server is drained.
+    pub(super) fn is_excluded(&self, destination: &VirtualDestination) -> bool {
+        self.is_drained(destination) || self.weight(destination) == Weight::DRAIN
+    }
+
+    /// Returns the service that receives what clients send to a socket.
+    ///
+    /// A mark comes before an address, and of several rules that mark the last one counts; an address with its
+    /// port comes before one of every port.
+    pub(super) fn receiver(&self, to: &Match) -> Option<&VirtualService> {
+        let rank = |service: &VirtualService, socket: &Match| match service.service.id {
+            ServiceId::Fwmark { .. } => 2,
+            ServiceId::Socket { .. } => u8::from(socket.address.port() != 0),
+        };
+        self.services()
+            .iter()
+            .flat_map(|service| {
+                service
+                    .sockets()
+                    .into_iter()
+                    .filter(|socket| socket.contains(to))
+                    .map(move |socket| (rank(service, &socket), service))
+            })
+            .max_by_key(|(rank, _)| *rank)
+            .map(|(_, service)| service)
+    }
+
+    /// Returns whether a connection belongs to a service.
+    pub(super) fn is_of_service(&self, service: &VirtualService, connection: &Connection) -> bool {
+        let to = Match {
+            protocol: connection.protocol,
+            address: connection.service,
+        };
+        service.sockets().iter().any(|socket| socket.contains(&to))
+            && self
+                .receiver(&to)
+                .is_some_and(|receiver| receiver.service.id == service.service.id)
+    }
+
+    /// Returns the node of a destination's address.
+    pub(super) fn node_of<'a>(
+        &self,
+        service: &'a VirtualService,
+        rip: IpAddr,
+    ) -> Option<&'a NodeName> {
+        service
+            .destinations
+            .iter()
+            .find(|destination| self.real_ip(service, destination) == Some(rip))
+            .map(|destination| &destination.real_server)
+    }
+}
+
+impl VirtualService {
+    /// Returns what clients connect to: the service's own socket, or those that a firewall marks for it.
+    pub(super) fn sockets(&self) -> Vec<Match> {
+        match self.service.id {
+            ServiceId::Socket { protocol, address } => vec![Match { protocol, address }],
+            ServiceId::Fwmark { .. } => self.matches.clone(),
+        }
+    }
+}
+
+impl Match {
+    /// Returns whether this match takes the packets of another one: it is the same, or every port of the same
+    /// address.
+    pub(super) fn contains(&self, narrow: &Self) -> bool {
+        let port = self.address.port();
+        self.protocol == narrow.protocol
+            && self.address.ip() == narrow.address.ip()
+            && (port == 0 || port == narrow.address.port())
+    }
+}

@@ -1,0 +1,127 @@
+//! Connections that ask and get no answer.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::check::facts::IpvsReading;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::DirectorScene;
+use crate::cluster::VirtualService;
+use crate::ipvs::{Connection, Protocol, Seconds};
+
+kinds! {
+    HALF_OPEN = "LVS036", Error, Traffic,
+    title: "Connections do not come about",
+    impact: "clients of this real server wait until they give up",
+    explanation: "Connections stay in SYN_RECV between two readings: the request was sent on, and no answer of the client ever came back. \
+        The real server drops it (no virtual IP, rp_filter, a firewall, switched off), or its answer goes astray (gateway, anti-spoofing of a cloud). \
+        Run check on the real server; where the director could tell the cause itself it names that instead.";
+}
+
+/// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
+/// works an answer takes a few milliseconds.
+const WAITED: Seconds = Seconds(58);
+/// The same, between two readings.
+const A_SECOND: Duration = Duration::from_secs(1);
+/// So many half-open connections are no accident: a client that went away leaves one or two.
+const SEVERAL: usize = 2;
+
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    scene
+        .traffic()
+        .iter()
+        .flat_map(|traffic| scene.half_open_destinations(traffic.service))
+        .collect()
+}
+
+impl DirectorScene<'_> {
+    /// Clients that no real server could answer have findings of their own.
+    fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
+        let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for connection in self.half_open(service) {
+            if !self.is_unanswerable(service, connection) {
+                *counts.entry(connection.destination).or_default() += 1;
+            }
+        }
+        counts
+            .into_iter()
+            .filter(|(_, count)| *count >= SEVERAL)
+            .map(|(destination, count)| self.half_open_at(service, destination, count))
+            .collect()
+    }
+
+    fn half_open_at(
+        &self,
+        service: &VirtualService,
+        destination: SocketAddr,
+        count: usize,
+    ) -> Finding {
+        let name = self.cluster.node_of(service, destination.ip());
+        let server = name.map_or_else(|| destination.to_string(), ToString::to_string);
+        let finding = self.finding(
+            &HALF_OPEN,
+            format!("{destination} of {}", service.service.id),
+            format!("{count} connections to {server} get no answer (SYN_RECV)"),
+        );
+        match name {
+            Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
+            None => finding.fix("lvsctl apply, which removes destinations the file does not name"),
+        }
+    }
+
+    /// Returns the TCP connections of a service that are not established: begun since the first reading and
+    /// without an answer for a second, or asked for shortly before it and again since.
+    ///
+    /// A client that asks every second, as Linux does since 6.5, renews the entry each time: there a reading
+    /// between tells. Other entries say nothing about now: they stay for a minute after their client has given
+    /// up, and each may be renewed once more by what the real server repeats meanwhile.
+    pub(super) fn half_open(&self, service: &VirtualService) -> Vec<&Connection> {
+        let Some((first, last)) = self.facts.two_readings() else {
+            return Vec::new();
+        };
+        let pause = last.at.saturating_sub(first.at).as_secs();
+        last.connections
+            .iter()
+            .filter(|now| is_half_open(now) && self.cluster.is_of_service(service, now))
+            .filter(|now| match first.same_connection(now) {
+                Some(before) if is_half_open(before) => {
+                    before.expires >= WAITED && is_renewed(before, now, pause)
+                }
+                _ => now.expires <= WAITED || has_waited(&self.facts.readings, last, now),
+            })
+            .collect()
+    }
+}
+
+fn has_waited(readings: &[IpvsReading], last: &IpvsReading, now: &Connection) -> bool {
+    readings
+        .iter()
+        .filter(|reading| last.at.saturating_sub(reading.at) >= A_SECOND)
+        .any(|reading| reading.same_connection(now).is_some_and(is_half_open))
+}
+
+/// Left alone, an entry would have lost the seconds between the readings, give or take one.
+fn is_renewed(before: &Connection, now: &Connection, pause: u64) -> bool {
+    u64::from(now.expires.0) + pause > u64::from(before.expires.0)
+}
+
+fn is_half_open(connection: &Connection) -> bool {
+    connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
+}
+
+/// Returns whether two readings mean the same connection.
+pub(super) fn is_same(one: &Connection, other: &Connection) -> bool {
+    one.client == other.client
+        && one.service == other.service
+        && one.destination == other.destination
+}
+
+impl IpvsReading {
+    fn same_connection(&self, other: &Connection) -> Option<&Connection> {
+        self.connections
+            .iter()
+            .find(|connection| is_same(connection, other))
+    }
+}

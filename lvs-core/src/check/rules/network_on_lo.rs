@@ -1,0 +1,44 @@
+//! Networks on lo, where every address of them becomes the machine's own.
+
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::is_wide;
+use crate::check::scene::Scene;
+use crate::cluster::NodeName;
+use crate::name::IfName;
+use crate::net::Address;
+
+kinds! {
+    NETWORK_ON_LO = "LVS007", Error, Addresses,
+    title: "A whole network is on lo",
+    impact: "every address of that network is this machine to itself: gateways, health checks and neighbours in it cannot be reached",
+    explanation: "An address on lo makes its whole network local, unlike on any other interface. A virtual IP given to a real server as /24 \
+        swallows the network it came from, the gateway included; with arp_ignore=0 the server even answers ARP for addresses that nobody has. \
+        It shows as a failing health check while what was already resolved goes on working. On lo, give the virtual IP as /32 (IPv6 /128).";
+}
+
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .addresses()
+        .filter_map(|(node, address)| judge(node, address))
+        .collect()
+}
+
+fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
+    let network = &address.id.network;
+    let ip = network.addr();
+    let is_wrong = address.id.interface == IfName::LO && is_wide(network) && !ip.is_loopback();
+    let seen = format!(
+        "{network} on lo makes every address of {} this machine's own",
+        network.trunc()
+    );
+    is_wrong.then(|| {
+        NETWORK_ON_LO
+            .finding(&address.id, seen)
+            .on(node)
+            .fix(format!(
+                "ip address add {ip}/{} dev lo && ip address del {network} dev lo",
+                network.max_prefix_len()
+            ))
+    })
+}

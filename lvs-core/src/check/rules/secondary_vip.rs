@@ -1,0 +1,109 @@
+//! Addresses that hang on another one.
+
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::is_wide;
+use crate::check::scene::{DirectorScene, Place, Scene};
+use crate::cluster::{Cluster, Director};
+use crate::net::{Address, IpNet};
+
+kinds! {
+    SECONDARY_VIP = "LVS009", Warning, Addresses,
+    title: "The virtual IP shares a network with another address of its interface",
+    impact: "when the one that was added first is deleted, the kernel deletes the other with it",
+    explanation: "Of several addresses in one network on one interface, the first is primary and the others hang on it: without promote_secondaries \
+        deleting the primary deletes them all, and a failover or a renewed lease is enough. Give the virtual IP as /32, \
+        which belongs to no network, or set promote_secondaries=1.";
+}
+
+pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    match &scene.place {
+        Place::Director(director) => director.of_node(),
+        Place::Paper | Place::RealServer(_) => scene
+            .cluster
+            .directors()
+            .iter()
+            .flat_map(|director| of_file(scene.cluster, director))
+            .collect(),
+    }
+}
+
+/// The plan adds the addresses that stay first.
+fn of_file(cluster: &Cluster, director: &Director) -> Vec<Finding> {
+    let vips = cluster.virtual_ips();
+    let mut addresses = director.addresses.clone();
+    addresses.sort_by_key(|address| {
+        vips.contains(&address.id.network.addr()) || director.is_floating(address)
+    });
+    pairs(cluster, &addresses)
+        .into_iter()
+        .map(|pair| finding(pair).on(&director.name))
+        .collect()
+}
+
+impl DirectorScene<'_> {
+    fn of_node(&self) -> Vec<Finding> {
+        pairs(self.cluster, &self.facts.addresses)
+            .into_iter()
+            .filter(|(primary, _)| {
+                let interface = &primary.id.interface;
+                self.facts.effective().promote_secondaries(interface) == Some(0)
+            })
+            .map(|pair| finding(pair).on(&self.facts.node))
+            .collect()
+    }
+}
+
+/// Returns the pairs of addresses in one network on one interface of which one is a virtual IP: the primary one,
+/// which was added first, and the secondary one.
+fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &'a Address)> {
+    let vips = cluster.virtual_ips();
+    addresses
+        .iter()
+        .enumerate()
+        .flat_map(|(place, primary)| {
+            addresses
+                .iter()
+                .skip(place + 1)
+                .map(move |secondary| (primary, secondary))
+        })
+        .filter(|(primary, secondary)| is_secondary_to(secondary, primary))
+        .filter(|(_, secondary)| !cluster.is_paired() || !comes_and_goes(cluster, secondary))
+        .filter(|(primary, secondary)| {
+            [primary, secondary]
+                .iter()
+                .any(|address| vips.contains(&address.id.network.addr()))
+        })
+        .collect()
+}
+
+/// Only IPv4 knows primary and secondary addresses.
+fn is_secondary_to(secondary: &Address, primary: &Address) -> bool {
+    let (one, other) = (&primary.id.network, &secondary.id.network);
+    matches!(one, IpNet::V4(_))
+        && is_wide(one)
+        && primary.id.interface == secondary.id.interface
+        && one.trunc() == other.trunc()
+}
+
+/// A floating address is meant to be deleted, alone: it may be secondary to one that stays.
+fn comes_and_goes(cluster: &Cluster, address: &Address) -> bool {
+    cluster
+        .directors()
+        .iter()
+        .any(|director| director.is_floating(address))
+}
+
+fn finding((primary, secondary): (&Address, &Address)) -> Finding {
+    let interface = &primary.id.interface;
+    let ip = secondary.id.network.addr();
+    let seen = format!("{} hangs on {}", secondary.id.network, primary.id.network);
+    SECONDARY_VIP
+        .finding(&secondary.id, seen)
+        .fix(format!(
+            "sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"
+        ))
+        .fix(format!(
+            "or in the file: give the virtual IP as /32 ({ip}/32)"
+        ))
+}

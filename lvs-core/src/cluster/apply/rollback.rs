@@ -1,0 +1,66 @@
+//! The rollback of a change that has failed.
+
+use super::execute;
+use super::{Aftermath, Event, Failure};
+use crate::cluster::plan::Plan;
+use crate::cluster::{Observed, Scope};
+use crate::error::Result;
+use crate::host::Host;
+
+/// What is known of a change when it begins, so that it can be rolled back.
+pub(super) struct Rollback<'a> {
+    pub(super) scope: &'a Scope,
+    pub(super) before: &'a Observed,
+    pub(super) plan: &'a Plan,
+    /// The beginning of the plan that makes room for an active director.
+    pub(super) release: &'a Plan,
+}
+
+impl Rollback<'_> {
+    /// Rolls everything back, except what a standby director has released: two directors would carry it.
+    /// That is restored only where the operator stopped the change or did not confirm it.
+    pub(super) fn after(
+        &self,
+        failure: &Failure,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Aftermath {
+        let is_wanted = matches!(failure, Failure::Stopped | Failure::Unconfirmed);
+        if self.release.is_empty() || is_wanted {
+            return self.to(self.before, host, events);
+        }
+        match self.to(&self.release.outcome(self.before), host, events) {
+            Aftermath::Untouched | Aftermath::Reverted => Aftermath::Released,
+            other => other,
+        }
+    }
+
+    /// Rolls back whatever of the plan is done, continues where a step fails, and reads what is left.
+    fn to(
+        &self,
+        original: &Observed,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Aftermath {
+        let back = match self.left(original, host) {
+            Ok(back) if back.is_empty() => return Aftermath::Untouched,
+            Ok(back) => back,
+            Err(error) => return Aftermath::Unknown(error),
+        };
+        events(Event::Reverting(&back));
+        for phase in &back.phases {
+            // What fails here is found by the next reading.
+            let _ = execute::phase(phase, host, events);
+        }
+        match self.left(original, host) {
+            Ok(left) if left.is_empty() => Aftermath::Reverted,
+            Ok(left) => Aftermath::Stands(Box::new(left)),
+            Err(error) => Aftermath::Unknown(error),
+        }
+    }
+
+    fn left(&self, original: &Observed, host: &mut Host) -> Result<Plan> {
+        let now = Observed::read(host, self.scope)?;
+        Ok(self.plan.revert(original, &now))
+    }
+}

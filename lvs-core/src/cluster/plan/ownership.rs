@@ -1,0 +1,117 @@
+//! Which objects belong to the cluster: unmanaged ones are shown and never touched, and where one prevents
+//! the plan it is refused.
+
+use super::{Planner, Refusal};
+use crate::cluster::change::ObjectId;
+use crate::cluster::{DesiredState, Observed, Record};
+use crate::name::IfName;
+use crate::net::Address;
+
+/// Returns the unmanaged objects that a plan meets: services on other addresses and by firewall mark;
+/// addresses and routes that carry our protocol number but are neither in the file nor in the record.
+pub(super) fn unmanaged(
+    node: &DesiredState,
+    observed: &Observed,
+    record: &Record,
+) -> Vec<ObjectId> {
+    let desired = node.services_by_id();
+    let services = observed
+        .services()
+        .iter()
+        .map(|found| found.service.id)
+        .filter(|id| !node.has_virtual_ip_of(id))
+        .filter(|id| !desired.contains_key(id) && !node.absent_services.contains(id))
+        .filter(|id| !record.made_service(id))
+        .map(ObjectId::Service);
+    let addresses = observed
+        .addresses
+        .iter()
+        .filter(|found| found.protocol == Address::PROTOCOL && !node.names_address(&found.id))
+        .map(|found| ObjectId::Address(found.id.clone()));
+    let routes = observed
+        .routes
+        .iter()
+        .filter(|found| found.protocol == Address::PROTOCOL && !node.names_route(&found.id))
+        .map(|found| ObjectId::Route(found.id));
+    let marked = addresses.chain(routes).filter(|id| !record.knows(id));
+    services.chain(marked).collect()
+}
+
+impl Planner<'_> {
+    /// Returns why the plan must not be carried out.
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        [
+            self.missing_links(),
+            self.missing_sysctls(),
+            self.tunnel_refusals(),
+            self.daemon_refusals(),
+            self.unmanaged_services(),
+        ]
+        .concat()
+    }
+
+    fn missing_links(&self) -> Vec<Refusal> {
+        let links = &self.observed.links;
+        let existing: Vec<_> = links.keys().map(IfName::as_str).collect();
+        let existing = existing.join(" ");
+        let is_tunnel = |name: &IfName| {
+            let mut tunnels = self.node.tunnels.iter();
+            tunnels.any(|tunnel| tunnel.value.name == *name)
+        };
+        self.node
+            .links
+            .keys()
+            .filter(|name| !links.contains_key(name) && !is_tunnel(name))
+            .map(|name| {
+                Refusal::of(
+                    ObjectId::Link(name.clone()),
+                    "does not exist on this node",
+                    format!(
+                        "the node has {existing}; correct the file or create the interface first"
+                    ),
+                )
+            })
+            .collect()
+    }
+
+    /// Those of a missing interface are reported once, by the interface; those of ip_vs come with its module.
+    fn missing_sysctls(&self) -> Vec<Refusal> {
+        let has_link = |name: &str| self.observed.links.keys().any(|link| link.as_str() == name);
+        self.node
+            .sysctls
+            .keys()
+            .filter(|key| !self.observed.sysctls.contains_key(key) && !key.is_ipvs())
+            .filter(|key| key.interface().is_none_or(has_link))
+            .map(|key| {
+                Refusal::of(
+                    ObjectId::Sysctl(key.clone()),
+                    "does not exist in this kernel",
+                    "is the protocol disabled?",
+                )
+            })
+            .collect()
+    }
+
+    /// Services on a virtual IP of the cluster that the file does not name.
+    fn unmanaged_services(&self) -> Vec<Refusal> {
+        if self.options.take_over {
+            return Vec::new();
+        }
+        let node = self.node;
+        let desired = node.services_by_id();
+        self.observed
+            .services()
+            .iter()
+            .map(|found| found.service.id)
+            .filter(|id| node.has_virtual_ip_of(id))
+            .filter(|id| !desired.contains_key(id) && !node.absent_services.contains(id))
+            .map(|id| {
+                Refusal::of(
+                    ObjectId::Service(id),
+                    "is on a virtual IP of the cluster, but not in the file",
+                    "add it to the file, delete it, or take it over (apply --take-over deletes it)",
+                )
+            })
+            .collect()
+    }
+}
