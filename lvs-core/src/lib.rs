@@ -91,6 +91,8 @@ pub mod cluster;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "health")]
+pub mod health;
 #[cfg(feature = "cluster")]
 mod host;
 pub mod ipvs;
@@ -101,6 +103,8 @@ mod netlink;
 #[cfg(feature = "cluster")]
 mod netns;
 pub mod proc;
+#[cfg(feature = "run")]
+pub mod run;
 pub mod scheduler;
 #[cfg(feature = "cluster")]
 mod suggest;

@@ -15,7 +15,7 @@ use crate::error::{Cause, Error, Operation};
 /// Adds what the errno means for this command.
 pub(super) fn explain(command: &Command, error: Error) -> Error {
     match error.errno().and_then(|errno| command.reason(errno)) {
-        Some(reason) => error.advise(reason),
+        Some(reason) => error.with_hint(reason),
         None => general(error),
     }
 }
@@ -23,12 +23,12 @@ pub(super) fn explain(command: &Command, error: Error) -> Error {
 /// Adds what the errno means for any request.
 pub(super) fn general(error: Error) -> Error {
     if error.is_outcome_unknown() {
-        return error.advise("part of it may have been done: read the table before you continue");
+        return error.with_hint("part of it may have been done: read the table before you continue");
     }
     match error.errno() {
-        Some(EPERM) => error.advise(permission()),
-        Some(ESRCH) => error.advise("there is no such service"),
-        Some(EOPNOTSUPP) => error.advise("this kernel's ip_vs does not know the command"),
+        Some(EPERM) => error.with_hint(permission()),
+        Some(ESRCH) => error.with_hint("there is no such service"),
+        Some(EOPNOTSUPP) => error.with_hint("this kernel's ip_vs does not know the command"),
         _ => error,
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn open(error: Error) -> Error {
     if error.errno() != Some(ENOENT) {
         return general(error);
     }
-    Error::new(error.operation().clone(), Cause::NotLoaded).advise(
+    Error::new(error.operation().clone(), Cause::NotLoaded).with_hint(
         "load it as root with \"modprobe ip_vs\"; if there is no such module, this kernel was \
          built without CONFIG_IP_VS",
     )
@@ -47,7 +47,7 @@ pub(super) fn open(error: Error) -> Error {
 
 /// Returns the error of a handle whose module was unloaded after it was opened.
 pub(super) fn unloaded(operation: &Operation) -> Error {
-    Error::new(operation.clone(), Cause::NotLoaded).advise(
+    Error::new(operation.clone(), Cause::NotLoaded).with_hint(
         "the module was unloaded meanwhile, and its table with it; load it as root with \
          \"modprobe ip_vs\"",
     )
@@ -233,7 +233,7 @@ mod tests {
     fn absent_family_is_not_loaded() {
         let error = open(Error::kernel(Operation::new("open", "ip_vs"), ENOENT, None));
         assert!(error.is_not_loaded());
-        assert!(error.advice().unwrap().contains("modprobe ip_vs"));
+        assert!(error.hint().unwrap().contains("modprobe ip_vs"));
     }
 
     #[test]

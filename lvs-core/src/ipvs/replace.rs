@@ -71,7 +71,7 @@ impl Ipvs {
             done.extend(self.turn_into(&wanted, &before)?);
         }
         Err(Error::new(operation(), Cause::Unsettled)
-            .advise("another program keeps changing the same services"))
+            .with_hint("another program keeps changing the same services"))
     }
 
     /// Reads the given services as a configuration without timeouts and daemons.
@@ -180,12 +180,12 @@ impl Ipvs {
             self.execute_all(&commands)
         });
         let Err(second) = restored else { return error };
-        let first = error.advice().map(|hint| format!("{hint}; "));
+        let first = error.hint().map(|hint| format!("{hint}; "));
         let hint = format!(
             "{}not everything could be rolled back ({second}): compare the table with the one you want",
             first.unwrap_or_default()
         );
-        error.advise(hint).partly_done()
+        error.with_hint(hint).partly_done()
     }
 }
 

@@ -165,7 +165,7 @@ impl Ipvs {
 
 fn unsettled(operation: Operation, seen: Snapshot) -> Error {
     Error::new(operation, Cause::Unsettled)
-        .advise("another program keeps changing it; try again")
+        .with_hint("another program keeps changing it; try again")
         .with_payload(seen)
 }
 

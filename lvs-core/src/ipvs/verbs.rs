@@ -91,7 +91,7 @@ impl Ipvs {
         list.into_iter().find(is_this).ok_or_else(|| {
             let operation = Operation::new("read destination", format!("{id} of {service}"));
             Error::kernel(operation, ENOENT, None)
-                .advise("the service has no such destination; add it instead")
+                .with_hint("the service has no such destination; add it instead")
         })
     }
 

@@ -8,7 +8,7 @@ use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::{Phase, Plan};
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Command, Daemon};
+use crate::ipvs::Daemon;
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
 /// has said stop.
@@ -47,7 +47,7 @@ pub(super) fn phase(
     }
     let commands: Vec<_> = ipvs
         .iter()
-        .filter_map(|step| command(&step.change))
+        .flat_map(|step| step.change.commands())
         .collect();
     if commands.is_empty() {
         return Ok(());
@@ -90,10 +90,10 @@ impl Step {
     /// The kernel refused it, and then nothing has changed; or with `is_unsettled` it is not known what
     /// it did.
     pub fn execute(&self, host: &mut Host) -> Result<()> {
-        match command(&self.change) {
-            Some(command) => host.ipvs()?.batch(&[command])?.into_result(),
-            None => step(&self.change, host),
+        if !is_batched(&self.change) {
+            return step(&self.change, host);
         }
+        host.ipvs()?.batch(&self.change.commands())?.into_result()
     }
 }
 
@@ -146,23 +146,4 @@ fn start(daemon: &Daemon, kind: Kind, host: &mut Host) -> Result<()> {
         ipvs.stop_daemon(daemon.role)?;
     }
     ipvs.start_daemon(daemon)
-}
-
-fn command(change: &Change<Object>) -> Option<Command> {
-    let command = match (change.newest(), change.kind()) {
-        (Object::Timeouts(timeouts), Kind::Add | Kind::Edit) => Command::SetTimeouts(*timeouts),
-        (Object::Service(service), Kind::Add) => Command::AddService(service.clone()),
-        (Object::Service(service), Kind::Edit) => Command::EditService(service.clone()),
-        (Object::Service(service), Kind::Delete) => Command::DeleteService(service.id),
-        (Object::Destination(bound), kind) => {
-            let (service, destination) = (bound.service, bound.destination);
-            match kind {
-                Kind::Add => Command::AddDestination(service, destination),
-                Kind::Edit => Command::EditDestination(service, destination),
-                Kind::Delete => Command::DeleteDestination(service, destination.id),
-            }
-        }
-        _ => return None,
-    };
-    Some(command)
 }

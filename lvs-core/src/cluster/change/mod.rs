@@ -1,5 +1,6 @@
 //! A step of a plan is a change of one object: added, edited or deleted.
 
+mod command;
 pub(in crate::cluster) mod detail;
 mod object;
 mod object_id;

@@ -93,7 +93,7 @@ fn observe(host: &mut Host) -> Result<Observed> {
 
 fn nobody(drain: Drain) -> Error {
     let problem = "no cluster on this machine sends anybody there".to_owned();
-    Error::new(Operation::new("drain", drain), Cause::Invalid(problem)).advise(
+    Error::new(Operation::new("drain", drain), Cause::Invalid(problem)).with_hint(
         "is this the director, is the cluster applied, is it the real server's own address? \
          `lvsctl list` shows the destinations",
     )
@@ -103,7 +103,7 @@ fn not_drained(drain: Drain, drains: &[String]) -> Error {
     let problem = "it is not drained".to_owned();
     let error = Error::new(Operation::new("undrain", drain), Cause::Invalid(problem));
     if drains.is_empty() {
-        return error.advise("nothing is; `drain = true` in the file is taken back in the file");
+        return error.with_hint("nothing is; `drain = true` in the file is taken back in the file");
     }
-    error.advise(format!("these are: {}", drains.join(" ")))
+    error.with_hint(format!("these are: {}", drains.join(" ")))
 }

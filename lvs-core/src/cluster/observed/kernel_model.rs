@@ -3,58 +3,51 @@
 //! Plans, their outcome and their rollback all rest on this model; `tests/kernel_judge` compares it with a
 //! real kernel after every step of random sequences.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::same;
 use super::{IpvsState, Observed};
 use crate::cluster::change::{Change, LinkState, Object, Setting};
-use crate::ipvs::{DaemonRole, Destination, DestinationId, Service, ServiceEntry, ServiceId};
+use crate::ipvs::{Command, DaemonRole, ServicesEditor};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
-/// A destination as it is after a change; `None` if it is deleted.
-type DestinationChange = (DestinationId, Option<Destination>);
-
 impl Observed {
-    /// Does what the kernel does when it is told to make some changes in a row, in time that grows with
-    /// their number only.
+    /// Applies some changes in a row as the kernel does, in time that grows with their number only.
     pub(in crate::cluster) fn apply<'a>(
         &mut self,
         changes: impl IntoIterator<Item = &'a Change<Object>>,
     ) {
-        let mut run: HashMap<ServiceId, Vec<DestinationChange>> = HashMap::new();
+        let mut run = Vec::new();
         for change in changes {
-            if let Object::Destination(bound) = change.newest() {
-                let after = change.after().map(|_| bound.destination);
-                let changes = run.entry(bound.service).or_default();
-                changes.push((bound.destination.id, after));
-            } else {
-                self.apply_run(&std::mem::take(&mut run));
-                match change {
-                    Change::Add(object) | Change::Edit(_, object) => self.set(object),
-                    Change::Delete(object) => self.delete(object),
-                }
+            if let Object::Service(_) | Object::Destination(_) = change.newest() {
+                run.extend(change.commands());
+                continue;
+            }
+            self.execute(&std::mem::take(&mut run));
+            match change {
+                Change::Add(object) | Change::Edit(_, object) => self.set(object),
+                Change::Delete(object) => self.delete(object),
             }
         }
-        self.apply_run(&run);
+        self.execute(&run);
     }
 
-    /// Changes of destinations only: the service of each is looked up once.
-    fn apply_run(&mut self, run: &HashMap<ServiceId, Vec<DestinationChange>>) {
-        let IpvsState::Loaded { services, .. } = &mut self.ipvs else {
-            // No service, no destinations.
+    /// Executes commands about services and destinations; the kernel refuses one that does not fit.
+    fn execute(&mut self, commands: &[Command]) {
+        if commands.is_empty() {
             return;
-        };
-        for found in services {
-            if let Some(changes) = run.get(&found.service.id) {
-                set_destinations(&mut found.destinations, changes);
+        }
+        if let IpvsState::Loaded { services, .. } = self.loaded() {
+            let mut editor = ServicesEditor::new(services);
+            for command in commands {
+                let _ = editor.apply(command);
             }
         }
     }
 
-    /// Destinations are changed in runs.
+    /// Services and destinations are changed in runs.
     fn set(&mut self, object: &Object) {
         match object {
             Object::Tunnel(tunnel) => self.set_tunnel(tunnel),
@@ -77,12 +70,11 @@ impl Observed {
                 self.stop_daemon(daemon.role);
                 self.daemons.insert(daemon.clone());
             }
-            Object::Service(service) => self.set_service(service),
-            Object::Destination(_) => {}
+            Object::Service(_) | Object::Destination(_) => {}
         }
     }
 
-    /// Links, sysctls and the timeouts cannot be deleted; destinations are changed in runs.
+    /// Links, sysctls and the timeouts cannot be deleted; services and destinations are changed in runs.
     fn delete(&mut self, object: &Object) {
         match object {
             Object::Tunnel(tunnel) => self.forget_link(&tunnel.name),
@@ -92,8 +84,11 @@ impl Observed {
             Object::Address(address) => self.delete_address(address),
             Object::Route(route) => self.delete_route(&route.id),
             Object::Daemon(daemon) => self.stop_daemon(daemon.role),
-            Object::Service(service) => self.delete_service(&service.id),
-            Object::Link(_) | Object::Sysctl(_) | Object::Timeouts(_) | Object::Destination(_) => {}
+            Object::Link(_)
+            | Object::Sysctl(_)
+            | Object::Timeouts(_)
+            | Object::Service(_)
+            | Object::Destination(_) => {}
         }
     }
 
@@ -268,28 +263,6 @@ impl Observed {
         nearest.map(|(_, interface)| interface.clone())
     }
 
-    fn set_service(&mut self, service: &Service) {
-        let IpvsState::Loaded { services, .. } = self.loaded() else {
-            return;
-        };
-        let known = services
-            .iter_mut()
-            .find(|found| found.service.id == service.id);
-        match known {
-            Some(found) => found.service = service.clone(),
-            None => services.push(ServiceEntry {
-                service: service.clone(),
-                destinations: Vec::new(),
-            }),
-        }
-    }
-
-    fn delete_service(&mut self, id: &ServiceId) {
-        if let IpvsState::Loaded { services, .. } = self.loaded() {
-            services.retain(|found| found.service.id != *id);
-        }
-    }
-
     /// The first verb of IPVS makes the kernel load it.
     fn loaded(&mut self) -> &mut IpvsState {
         if !matches!(self.ipvs, IpvsState::Loaded { .. }) {
@@ -301,19 +274,4 @@ impl Observed {
 
 fn is_ipv4(address: &Address) -> bool {
     address.id.network.addr().is_ipv4()
-}
-
-/// A new destination goes to the head of the list, an edited one stays where it is.
-fn set_destinations(list: &mut Vec<Destination>, changes: &[DestinationChange]) {
-    let mut after: HashMap<_, _> = changes.iter().copied().collect();
-    list.retain_mut(|found| match after.remove(&found.id) {
-        None => true,
-        Some(Some(destination)) => {
-            *found = destination;
-            true
-        }
-        Some(None) => false,
-    });
-    let newest_first = changes.iter().rev();
-    list.splice(0..0, newest_first.filter_map(|(id, _)| after.remove(id)?));
 }

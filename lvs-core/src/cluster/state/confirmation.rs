@@ -40,7 +40,8 @@ impl Confirmation {
         pending.files.delete();
         fs::write(unconfirmed, format!("{} s\n", self.within.as_secs())).map_err(|source| {
             let operation = Operation::new("write", unconfirmed.display());
-            Error::io(operation, source).advise("without that file nobody could confirm anything")
+            Error::io(operation, source)
+                .with_hint("without that file nobody could confirm anything")
         })?;
         Ok(pending)
     }
@@ -103,13 +104,13 @@ pub(super) fn confirm(directory: &Path) -> Result<()> {
     let nothing = |problem: &str| Error::new(operation(), Cause::Invalid(problem.to_owned()));
     if !Lock::is_held(directory) && files.unconfirmed.exists() {
         files.delete();
-        return Err(nothing("whoever waited for it is gone").advise(
+        return Err(nothing("whoever waited for it is gone").with_hint(
             "nothing was taken back: `lvsctl plan` shows how the machine differs from a file",
         ));
     }
     fs::rename(&files.unconfirmed, &files.confirmed).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => nothing("nothing waits for a confirmation")
-            .advise("it was confirmed already, or it came too late and was taken back"),
+            .with_hint("it was confirmed already, or it came too late and was taken back"),
         _ => Error::io(operation(), source),
     })
 }

@@ -46,10 +46,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     let operation = || Operation::new("read record", path.display());
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(|source| Error::io(operation(), source).advise(WITHOUT))?,
+        bytes => bytes.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?,
     };
     let placed: Placed<Record> = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::invalid(operation(), error.to_string()).advise(WITHOUT))?;
+        .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
     if placed.place == Place::here()? {
         return Ok(Some(placed.record));
     }
@@ -75,7 +75,7 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         let _ = fs::remove_file(&new);
         let operation = Operation::new("write record", path.display());
         Error::io(operation, source)
-            .advise("the record of how everything was is kept there: make room, or name another directory (--state)")
+            .with_hint("the record of how everything was is kept there: make room, or name another directory (--state)")
     })
 }
 
@@ -138,7 +138,7 @@ mod tests {
             fs::write(&path, &whole[..end]).unwrap();
             let error = read(&path).unwrap_err();
             assert!(
-                error.is_invalid() && error.advice().unwrap().contains("delete it"),
+                error.is_invalid() && error.hint().unwrap().contains("delete it"),
                 "{error}"
             );
         }

@@ -90,7 +90,7 @@ fn held(operation: Operation, file: &mut File) -> Error {
         None => "somebody holds it".to_owned(),
     };
     Error::new(operation, Cause::Invalid(problem))
-        .advise("one change at a time: wait until that is done, or end it")
+        .with_hint("one change at a time: wait until that is done, or end it")
 }
 
 fn holder(file: &mut File) -> Option<Holder> {
@@ -106,7 +106,7 @@ fn now() -> u64 {
 }
 
 fn unwritable(operation: Operation, source: std::io::Error) -> Error {
-    Error::io(operation, source).advise(
+    Error::io(operation, source).with_hint(
         "the state directory must be writable, which usually needs root; --state names another",
     )
 }
@@ -138,6 +138,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("state"), "").unwrap();
         let error = Lock::acquire(&directory.path().join("state"), "apply").unwrap_err();
-        assert!(error.advice().unwrap().contains("--state"), "{error}");
+        assert!(error.hint().unwrap().contains("--state"), "{error}");
     }
 }
