@@ -375,7 +375,11 @@ fn a_failure_leaves_machine_and_record_as_they_were() -> Outcome {
 /// Each of these came with another kernel; none of the lab's has them all.
 fn a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change() -> Outcome {
     on_a_machine(|host, state| {
-        let newer = [("conn-max", "1000"), ("est-nice", "0"), ("svc-lfactor", "-4")];
+        let newer = [
+            ("conn-max", "1000"),
+            ("est-nice", "0"),
+            ("svc-lfactor", "-4"),
+        ];
         for (sysctl, value) in newer {
             let key = SysctlKey::ipvs(&sysctl.replace('-', "_")).unwrap();
             let text = format!("{NAT}\n[ipvs]\n{sysctl} = {value}\n");
@@ -392,7 +396,10 @@ fn a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change() -> Outco
                 panic!("{error}");
             };
             let text = refusals[0].to_string();
-            assert!(text.contains(&key.to_string()) && text.contains("[ipvs]"), "{text}");
+            assert!(
+                text.contains(&key.to_string()) && text.contains("[ipvs]"),
+                "{text}"
+            );
             assert!(error.is_clean());
             assert_eq!(look(&director, host), before);
         }

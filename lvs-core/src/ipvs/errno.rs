@@ -23,7 +23,8 @@ pub(super) fn explain(command: &Command, error: Error) -> Error {
 /// Adds what the errno means for any request.
 pub(super) fn general(error: Error) -> Error {
     if error.is_outcome_unknown() {
-        return error.with_hint("part of it may have been done: read the table before you continue");
+        return error
+            .with_hint("part of it may have been done: read the table before you continue");
     }
     match error.errno() {
         Some(EPERM) => error.with_hint(permission()),

@@ -221,13 +221,14 @@ fn service_changes(
             .filter(|destination| !now.contains_key(destination))
             .map(|destination| ListedChange::DestinationRemoved(id, *destination)),
     );
-    changes.extend(now.iter().filter_map(|(destination, found)| {
-        match before.get(destination) {
-            None => Some(ListedChange::DestinationAdded(id, *destination)),
-            Some(old) if (old.weight, old.method) == (found.weight, found.method) => None,
-            Some(_) => Some(ListedChange::DestinationEdited(id, *destination)),
-        }
-    }));
+    changes.extend(
+        now.iter()
+            .filter_map(|(destination, found)| match before.get(destination) {
+                None => Some(ListedChange::DestinationAdded(id, *destination)),
+                Some(old) if (old.weight, old.method) == (found.weight, found.method) => None,
+                Some(_) => Some(ListedChange::DestinationEdited(id, *destination)),
+            }),
+    );
     changes
 }
 

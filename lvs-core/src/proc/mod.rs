@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use nix::libc::ENOENT;
 
 pub use listing::{
-    ListedChange, ListedDestination, ListedForwarding, ListedId, ListedPersistence, ListedService, Listing,
+    ListedChange, ListedDestination, ListedForwarding, ListedId, ListedPersistence, ListedService,
+    Listing,
 };
 
 use crate::error::{Cause, Error, Operation, Result};
@@ -146,8 +147,9 @@ impl Proc {
     fn unreadable(&self, operation: Operation, source: io::Error) -> Error {
         let is_absent = source.raw_os_error() == Some(ENOENT);
         if is_absent && !self.is_readable() {
-            return Error::io(operation, source)
-                .with_hint("/proc is not mounted here, or hidden; mount it to see the state of ip_vs");
+            return Error::io(operation, source).with_hint(
+                "/proc is not mounted here, or hidden; mount it to see the state of ip_vs",
+            );
         }
         if is_absent {
             return Error::new(operation, Cause::NotLoaded)
@@ -236,7 +238,10 @@ mod tests {
         assert!(!proc.is_readable());
         let error = proc.listing().unwrap_err();
         assert!(!error.is_not_loaded() && error.is_not_found());
-        assert!(error.to_string().contains("/proc is not mounted"), "{error}");
+        assert!(
+            error.to_string().contains("/proc is not mounted"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -144,7 +144,10 @@ pub(crate) fn a_scope_is_replaced_and_nothing_else() {
         .unwrap();
     assert_eq!(commands.len(), 3, "{commands:?}");
     let table = entries(ipvs.snapshot().unwrap());
-    assert_eq!(table[1], before[2], "a service outside of the scope changed");
+    assert_eq!(
+        table[1], before[2],
+        "a service outside of the scope changed"
+    );
     assert_eq!(table.len(), 2);
     assert_eq!(ipvs.replace_of(&[id(web)], &[after]).unwrap(), []);
 

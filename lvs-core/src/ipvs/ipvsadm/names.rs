@@ -96,7 +96,8 @@ pub(super) fn is_host_name(word: &str) -> bool {
     let is_number = |label: &str| {
         label.starts_with("0x") || label.chars().all(|character| character.is_ascii_digit())
     };
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    let is_allowed =
+        |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     last.is_some_and(|label| !is_number(label)) && word.chars().all(is_allowed)
 }
 
@@ -122,7 +123,15 @@ mod tests {
         for word in ["web1", "web1.example.com", "a.b-c_d", "10web"] {
             assert!(is_host_name(word), "{word}");
         }
-        for word in ["", "10.1", "010.0.0.1", "192.168.001.012", "0x7f.0x1", "a b", "web;1"] {
+        for word in [
+            "",
+            "10.1",
+            "010.0.0.1",
+            "192.168.001.012",
+            "0x7f.0x1",
+            "a b",
+            "web;1",
+        ] {
             assert!(!is_host_name(word), "{word}");
         }
     }

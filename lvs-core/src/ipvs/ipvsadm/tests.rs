@@ -390,14 +390,25 @@ fn names_are_resolved_where_that_is_wanted() {
     let text = "-A -t 10.0.0.1:http -s rr\n-a -t 10.0.0.1:http -r web1.example.com:http -m\n\
                 -A -f 1\n-a -f 1 -r web1.example.com:http -m\n-A -t [2001:db8::1]:http";
     let rules = Rules::parse_with(text, &OneName).unwrap();
-    let numbers = text.replace("http", "80").replace("web1.example.com", "192.168.1.12");
+    let numbers = text
+        .replace("http", "80")
+        .replace("web1.example.com", "192.168.1.12");
     assert_eq!(rules.rules(), Rules::parse(&numbers).unwrap().rules());
 
     let problem = |text| Rules::parse_with(text, &OneName).unwrap_err().to_string();
     for (text, expected) in [
-        ("-A -u 10.0.0.1:http", "\"http\" is not a port in 0..65535; /etc/services has no such"),
-        ("-A -t web2:80", "\"web2\" is not an IP address; this host finds no IPv4 address"),
-        ("-A -t 10.0.0.010:80", "\"10.0.0.010\" is not an IP address; write four numbers without"),
+        (
+            "-A -u 10.0.0.1:http",
+            "\"http\" is not a port in 0..65535; /etc/services has no such",
+        ),
+        (
+            "-A -t web2:80",
+            "\"web2\" is not an IP address; this host finds no IPv4 address",
+        ),
+        (
+            "-A -t 10.0.0.010:80",
+            "\"10.0.0.010\" is not an IP address; write four numbers without",
+        ),
         ("-A -t 10.1:80", "\"10.1\" is not an IP address"),
     ] {
         let found = problem(text);
