@@ -95,6 +95,8 @@ pub mod fuzzing;
 pub mod health;
 #[cfg(feature = "cluster")]
 mod host;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod ipvs;
 mod name;
 #[cfg(feature = "cluster")]

@@ -1,4 +1,4 @@
-//! Steps become verbs of the handles.
+//! Carrying out steps by the verbs of the handles.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;
 
-/// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
-/// has said stop.
+/// Carries out phase by phase; the next begins when everything in the last has succeeded and the caller has not
+/// stopped it.
 pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
@@ -56,7 +56,7 @@ pub(super) fn phase(
         .ipvs()
         .and_then(|handle| handle.batch(&commands))
         .map_err(Failure::Unreadable)?;
-    // All have been executed whatever became of the first: all are reported, the first failure counts.
+    // All have been executed even if the first has failed: all are reported, the first failure counts.
     let reported: Vec<_> = ipvs
         .into_iter()
         .zip(results)
@@ -83,12 +83,11 @@ fn report(
 }
 
 impl Step {
-    /// Carries out this step alone, without looking before or after: the tool of whoever orders steps
-    /// in another way. [`Observed::after`](crate::cluster::Observed::after) says what it does.
+    /// Carries out this step alone, without observing before or after: for a program that orders steps in
+    /// another way. [`Observed::after`](crate::cluster::Observed::after) models what it does.
     ///
     /// # Errors
-    /// The kernel refused it, and then nothing has changed; or with `is_unsettled` it is not known what
-    /// it did.
+    /// The kernel refused it, and nothing has changed; or with `is_unsettled` it is not known what it did.
     pub fn execute(&self, host: &mut Host) -> Result<()> {
         if !is_batched(&self.change) {
             return step(&self.change, host);

@@ -106,14 +106,15 @@ impl Observed {
 
     /// A new interface has the template's values of what is known of it.
     fn copy_template(&mut self, name: &IfName) {
-        let templates = self.sysctls.iter();
-        let copied: Vec<_> = templates
+        let copied: Vec<_> = self
+            .sysctls
+            .iter()
             .filter_map(|(key, value)| Some((key.of_template(name)?, value.clone())))
             .collect();
         self.sysctls.extend(copied);
     }
 
-    /// With an interface goes everything that it carries.
+    /// The kernel removes with an interface everything that it carries.
     fn forget_link(&mut self, name: &IfName) {
         self.links.remove(name);
         self.tunnels.retain(|tunnel| tunnel.name != *name);
@@ -143,7 +144,7 @@ impl Observed {
         }
     }
 
-    /// A write that changes a switch of all interfaces goes to every one; one that does not goes nowhere.
+    /// A write that changes a sysctl of all interfaces changes each of them; one that does not changes none.
     fn push(&mut self, key: &SysctlKey, value: &str) {
         let contrary = if value == "0" { "1" } else { "0" };
         for (follower, current) in &mut self.sysctls {
@@ -167,7 +168,7 @@ impl Observed {
         self.flush_after(gone);
     }
 
-    /// The addresses that go with the first IPv4 address of their network.
+    /// The addresses that the kernel removes together with the first IPv4 address of their network.
     fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
         let network = gone.id.network.trunc();
         let mut same = self
@@ -189,15 +190,15 @@ impl Observed {
             .any(|value| value != "0")
     }
 
-    /// Routes that name the address as their source go when it is nobody's here any more (IPv4), or
-    /// stay without a source (IPv6).
+    /// Routes that name the address as their source are removed when no interface carries it any more (IPv4),
+    /// or stay without a source (IPv6).
     fn forget_source(&mut self, gone: &AddressId) {
         let ip = gone.network.addr();
         let is_source = |route: &Route| route.source == Some(ip);
         if ip.is_ipv6() {
             let interface = Some(&gone.interface);
-            let routes = self.routes.iter_mut();
-            routes
+            self.routes
+                .iter_mut()
                 .filter(|route| is_source(route) && route.interface.as_ref() == interface)
                 .for_each(|route| route.source = None);
         } else if !self.is_local(ip) {
@@ -205,7 +206,7 @@ impl Observed {
         }
     }
 
-    /// An address on lo makes its whole network this machine's.
+    /// The node treats every address of a network on lo as local.
     fn is_local(&self, ip: IpAddr) -> bool {
         let mut ids = self.addresses.iter().map(|address| &address.id);
         ids.any(|id| {
@@ -247,20 +248,26 @@ impl Observed {
         self.routes.retain(|found| !same::network(found, id));
     }
 
-    /// The interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
-    /// among connected networks and routes without a gateway. Where two interfaces are on the same
-    /// network it takes the one that was there first, which no list of addresses tells.
+    /// Returns the interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
+    /// among connected networks and routes without a gateway. Where two interfaces are on the same network
+    /// the kernel takes the older one, which no list of addresses tells.
     fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
-        let up = |id: &&AddressId| self.links.get(&id.interface) != Some(&false);
-        let connected = self.addresses.iter().map(|address| &address.id).filter(up);
-        let connected = connected.map(|id| (id.network, &id.interface));
-        let direct = self.routes.iter().filter(|route| route.gateway.is_none());
-        let direct = direct.filter_map(|it| Some((it.id.destination, it.interface.as_ref()?)));
-        let near = connected
+        let connected = self
+            .addresses
+            .iter()
+            .map(|address| &address.id)
+            .filter(|id| self.links.get(&id.interface) != Some(&false))
+            .map(|id| (id.network, &id.interface));
+        let direct = self
+            .routes
+            .iter()
+            .filter(|route| route.gateway.is_none())
+            .filter_map(|route| Some((route.id.destination, route.interface.as_ref()?)));
+        connected
             .chain(direct)
-            .filter(|(network, _)| network.contains(&gateway));
-        let nearest = near.max_by_key(|(network, _)| network.prefix_len());
-        nearest.map(|(_, interface)| interface.clone())
+            .filter(|(network, _)| network.contains(&gateway))
+            .max_by_key(|(network, _)| network.prefix_len())
+            .map(|(_, interface)| interface.clone())
     }
 
     /// The first verb of IPVS makes the kernel load it.

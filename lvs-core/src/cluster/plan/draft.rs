@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
             })
         };
         let has_source = |route: &Route| {
-            let ips = self.seen.addresses.iter().map(|it| it.id.network.addr());
+            let ips = self.seen.addresses.iter().map(|own| own.id.network.addr());
             route
                 .source
                 .is_none_or(|source| { ips }.any(|ip| ip == source))

@@ -1,8 +1,8 @@
 //! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
 //!
-//! Typing them does the same as applying the plan: afterwards it is empty. Two things differ: the
-//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it; and
-//! telling neighbours of floating addresses is a comment, for few machines have the programs.
+//! Typing them does the same as applying the plan: afterwards it is empty. Two details differ: the addresses
+//! do not carry our protocol number, because the `ip address` of several Debian releases has no word for it;
+//! and announcing floating addresses is a comment, because few nodes have the programs.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use crate::name::IfName;
 use crate::net::{Address, GueListener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
-    /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
+    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`.
     #[must_use]
     pub fn to_shell(&self) -> String {
         let mut script = String::new();
@@ -36,21 +36,21 @@ impl Plan {
     }
 }
 
-/// How neighbours are told by hand of addresses that have come from another director.
+/// How an operator announces addresses that another director has carried.
 fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
-    let is_told = phase.name == PhaseName::FloatingAddresses;
-    let added = phase
+    let are_announced = phase.name == PhaseName::FloatingAddresses;
+    phase
         .steps
         .iter()
         .filter_map(|step| match step.change.after() {
             Some(Object::Address(address)) => Some(&address.id),
             _ => None,
-        });
-    let told = added.filter(move |id| is_told && id.interface != IfName::LO);
-    told.map(|id| match id.network.addr() {
-        IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
-        IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
-    })
+        })
+        .filter(move |id| are_announced && id.interface != IfName::LO)
+        .map(|id| match id.network.addr() {
+            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
+            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+        })
 }
 
 impl Change<Object> {
@@ -59,12 +59,12 @@ impl Change<Object> {
     pub fn to_shell(&self) -> String {
         let kind = self.kind();
         match self.newest() {
-            Object::Tunnel(it) => tunnel(kind, it),
-            Object::Listener(it) => listener(kind, it),
-            Object::Link(it) => link(it),
-            Object::Sysctl(it) => sysctl(it),
-            Object::Address(it) => address(kind, it),
-            Object::Route(it) => route(kind, it),
+            Object::Tunnel(object) => tunnel(kind, object),
+            Object::Listener(object) => listener(kind, object),
+            Object::Link(object) => link(object),
+            Object::Sysctl(object) => sysctl(object),
+            Object::Address(object) => address(kind, object),
+            Object::Route(object) => route(kind, object),
             Object::Timeouts(_)
             | Object::Daemon(_)
             | Object::Service(_)
