@@ -17,9 +17,7 @@ const SEARCHED: [&str; 3] = ["README.md", "lvs-core/src", "lvs-cli/src"];
 const TEST_MODULES: [&str; 3] = ["tests", "testing", "arbitrary"];
 
 /// Still to be rewritten; to be emptied.
-const PENDING: &[&str] = &[
-    "lvs-core/src/check/",
-];
+const PENDING: &[&str] = &["lvs-core/src/check/"];
 
 #[test]
 fn nothing_hides_who_acts() {
