@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use lvs_core::{Host, IfName, Netns};
 
+mod tables;
+
 lvs_lab::main! {
     plan_apply_list_remove,
     json_reports,
@@ -19,8 +21,12 @@ lvs_lab::main! {
     check_asks_for_the_time,
     saved_facts_give_the_same_findings,
     saved_is_restored,
+    what_is_imported_plans_nothing,
     direct_verbs,
     every_list,
+    tables::texts_of_ipvsadm_are_restored,
+    tables::an_interrupted_restore_is_whole_or_not_at_all,
+    tables::a_changing_table_is_listed_and_saved_when_it_settles,
 }
 
 const DR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/dr.toml");
@@ -275,7 +281,7 @@ fn saved_is_restored() -> Outcome {
         says(
             &wrong,
             1,
-            &["error: standard input: line 2: \"web\" is not an IP address; names are not"],
+            &["error: standard input: line 2: \"web\" is not an IP address; this host finds no"],
         );
         saves(SAVED);
 
@@ -462,5 +468,30 @@ fn saved_facts_give_the_same_findings() -> Outcome {
             String::from_utf8_lossy(&elsewhere.stdout),
             String::from_utf8_lossy(&here.stdout)
         );
+    })
+}
+
+fn what_is_imported_plans_nothing() -> Outcome {
+    on_a_node(|_| {
+        let applied = lvsctl(&["apply", DR, "--node", "director"]);
+        says(&applied, 0, &["done and verified"]);
+        let imported = lvsctl(&["import", "kernel", "--node", "director"]);
+        says(
+            &imported,
+            0,
+            &["address = \"172.16.5.11:80\"", "directives: "],
+        );
+        let file = "/run/imported.toml";
+        std::fs::write(file, &imported.stdout).unwrap();
+        let plan = [
+            "plan",
+            file,
+            "--node",
+            "director",
+            "--exit-code",
+            "--state",
+            "/run/other",
+        ];
+        says(&lvsctl(&plan), 0, &["nothing to do"]);
     })
 }

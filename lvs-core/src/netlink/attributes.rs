@@ -63,8 +63,12 @@ pub(crate) fn read_u64(value: &[u8]) -> Option<u64> {
 
 /// Reads the text before the first NUL, if it is UTF-8.
 pub(crate) fn read_str(value: &[u8]) -> Option<&str> {
-    let end = value.iter().position(|&byte| byte == 0);
-    str::from_utf8(value.get(..end.unwrap_or(value.len()))?).ok()
+    str::from_utf8(read_text(value)).ok()
+}
+
+/// Returns the bytes of a text, up to its NUL.
+pub(crate) fn read_text(value: &[u8]) -> &[u8] {
+    value.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// Appends attributes to a buffer, so that one allocation serves many messages.

@@ -27,6 +27,8 @@ mod desired;
 mod event;
 mod probes;
 mod service;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use controller::Controller;

@@ -45,7 +45,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Applies the file everywhere, and what its director's probes need.
     pub(crate) fn new(text: &str) -> Self {
-        let mut watch = Self::without_sysctls(text, "director", Role::Active);
+        let watch = Self::without_sysctls(text, "director", Role::Active);
         watch.set_sysctls();
         watch
     }
@@ -86,7 +86,7 @@ impl Watch {
         watch
     }
 
-    pub(crate) fn set_sysctls(&mut self) {
+    pub(crate) fn set_sysctls(&self) {
         let sysctls = &self.plan.sysctls;
         self.on(self.director, |host| {
             for sysctl in sysctls {

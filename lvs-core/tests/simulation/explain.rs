@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use lvs_core::cluster::{Drain, Draining};
-use lvs_core::health::{BelowMinimum, Health, OnFailure, Posture, WeightReason};
+use lvs_core::health::{
+    BelowMinimum, DesiredWeight, Health, OnFailure, Percent, Posture, WeightReason,
+};
 use lvs_core::ipvs::Weight;
 use lvs_core::run::{CheckedDestination, CheckedService, DestinationView};
 
@@ -42,4 +44,11 @@ pub(crate) fn weight(
         },
     };
     assert_eq!(number, expected, "{context}");
+}
+
+/// Asserts that a weight has risen wholly, if there was time for that.
+pub(crate) fn slow_start(desired: &DesiredWeight, has_risen: bool) {
+    if let WeightReason::Up { slow_start, .. } = desired.reason {
+        assert!(!has_risen || slow_start == Percent::FULL, "{desired:?}");
+    }
 }

@@ -516,6 +516,10 @@ impl World {
                     checked.id,
                     service.id
                 );
+                let turned = self.turns.get(&(service.id, checked.id));
+                let since = turned.map_or(self.disturbed, |(_, since)| self.disturbed.max(*since));
+                let has_risen = self.now - since > SETTLED + SLOW_START;
+                crate::explain::slow_start(&desired, has_risen);
                 crate::explain::weight(service, checked, seen, &self.drains, view.posture.unwrap());
                 let server = self
                     .servers
@@ -551,6 +555,9 @@ impl World {
 /// So long after a mishap everything is as it must be: the longest interval × fall, a timeout, a late probe,
 /// a lost one, and one observation.
 const SETTLED: Duration = Duration::from_secs(240 * 5 + 900 + 60);
+
+/// The time over which weights rise.
+const SLOW_START: Duration = Duration::from_secs(3600);
 
 /// The shortest fast interval.
 const FASTEST: Duration = Duration::from_secs(60);

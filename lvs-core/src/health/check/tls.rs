@@ -18,7 +18,7 @@ checked_text! {
 pub struct TlsCheck {
     /// The name that SNI sends and that the certificate must be valid for. With HTTPS the host unless given.
     pub sni: Option<ServerName>,
-    /// Accepts every certificate, whoever signed it and whatever its name and dates.
+    /// Accepts every certificate, whichever authority signed it and with any name and dates.
     pub unverified: bool,
     /// A file of PEM certificates whose signatures are accepted in place of the system's.
     pub ca: Option<FilePath>,

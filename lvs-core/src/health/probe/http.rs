@@ -131,7 +131,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Takes the end of the connection.
-    pub(super) fn end(&mut self) -> Outcome {
+    pub(super) fn end(&self) -> Outcome {
         let is_whole = matches!(&self.body, Some(body) if body.length == Length::Close);
         match self.judge(is_whole) {
             Some(outcome) => outcome,

@@ -69,13 +69,11 @@ impl Prober {
     }
 
     /// Probes once, and returns the result and how long it took.
-    #[must_use]
     pub fn run(&self, timeout: Timeout) -> (Outcome, Duration) {
         self.run_from(0, timeout)
     }
 
     /// Probes once from a source port; 0 is any, and so is a port that is in use.
-    #[must_use]
     pub fn run_from(&self, port: u16, timeout: Timeout) -> (Outcome, Duration) {
         let began = Instant::now();
         let deadline = Deadline::after(timeout.get());
