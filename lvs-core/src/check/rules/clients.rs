@@ -1,4 +1,4 @@
-//! Clients whom the forwarding method cannot serve.
+//! Clients that the forwarding method cannot serve.
 
 use std::net::IpAddr;
 
@@ -14,15 +14,19 @@ kinds! {
     CLIENT_ON_SERVER_NETWORK = "LVS018", Warning, Routing,
     title: "Clients may be on the real servers' network",
     impact: "a real server answers a neighbour directly, past the director, and the client drops the answer",
-    explanation: "With NAT a client on a network of the real servers is reached by them without any gateway. Its answers come from the real IP, not the virtual one. \
-        Other clients work, which makes it hard to find; on the director its connections stay in SYN_RECV. \
-        Keep clients off that network, or use direct routing, which does not mind.";
+    explanation: "\
+        With NAT, real servers reach a client on one of their networks without any gateway. Its answers \
+        come from the real IP, not from the virtual one. Other clients work, which makes the fault hard \
+        to find; on the director the client's connections stay in SYN_RECV. Keep clients off that \
+        network, or use direct routing, where this does no harm.";
 
     DIRECTOR_AS_CLIENT = "LVS041", Warning, Traffic,
     title: "The director is a client of its own service",
-    impact: "with direct routing the real server answers itself, for it has the address too; such a test always fails",
-    explanation: "A connection from the director to its own virtual IP has the virtual IP or an address of its own as source. In direct routing the real server \
-        owns the virtual IP and its answer never comes back. The service may be well: test it from a client.";
+    impact: "with direct routing the real server answers itself, because it has the address too; such a test always fails",
+    explanation: "\
+        A connection from the director to its own virtual IP has the virtual IP or another address of \
+        its own as source. With direct routing the real server has the virtual IP as well, and its \
+        answer never comes back. The service may work nevertheless: test it from a client.";
 }
 
 pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
@@ -38,7 +42,7 @@ pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
         .collect()
 }
 
-/// Clients on the virtual IP's own network, which is also that of real servers.
+/// Reports that clients on the virtual IP's own network, if there are any, are on the real servers' one.
 fn on_server_network(
     cluster: &Cluster,
     director: &Director,
@@ -49,7 +53,7 @@ fn on_server_network(
         .into_iter()
         .find_map(|vip| Some((vip, sharing_server(cluster, director, service, vip)?)))?;
     let seen = format!(
-        "{vip} is on a network of {}, and so may its clients be",
+        "{vip} is on a network of {}, and its clients may be there too",
         server.name
     );
     Some(
@@ -86,8 +90,8 @@ pub(super) fn seen(scene: &DirectorScene<'_>) -> Vec<Finding> {
 }
 
 impl DirectorScene<'_> {
-    /// Returns whether the forwarding method itself keeps a client from being answered, in whatever state the
-    /// nodes are.
+    /// Returns whether the forwarding method itself keeps a client from being answered, in every state of the
+    /// nodes.
     pub(super) fn is_unanswerable(
         &self,
         service: &VirtualService,
@@ -97,7 +101,7 @@ impl DirectorScene<'_> {
             || neighbour(self.cluster, service, connection).is_some()
     }
 
-    /// A client that was seen beside a real server, and whose connection is not established.
+    /// Reports a client that was seen beside a real server and whose connection is not established.
     fn unanswered_neighbour(&self, service: &VirtualService) -> Option<Finding> {
         let (client, server) = self.half_open(service).into_iter().find_map(|connection| {
             let server = neighbour(self.cluster, service, connection)?;
@@ -115,14 +119,14 @@ impl DirectorScene<'_> {
         )
     }
 
-    /// The director testing its own service, which direct routing cannot answer.
+    /// Reports that the director tests its own service, which direct routing cannot answer.
     fn unanswered_director(&self, service: &VirtualService) -> Option<Finding> {
         let client = self
             .half_open(service)
             .into_iter()
             .map(|connection| connection.client.ip())
             .find(|client| self.facts.carries(*client))?;
-        let seen = format!("the client {client} is this machine, and gets no answer");
+        let seen = format!("the client {client} is the director itself, and gets no answer");
         Some(
             self.finding(&DIRECTOR_AS_CLIENT, service.service.id, seen)
                 .fix("test the service from a client"),

@@ -10,15 +10,18 @@ use crate::sysctl::SysctlKey;
 kinds! {
     CONNTRACK_FULL = "LVS059", Warning, Routing,
     title: "The connection tracker's table is nearly full",
-    impact: "when it is, the kernel drops packets of new connections at random",
-    explanation: "Where a firewall keeps state, or net/ipv4/vs/conntrack is on, each connection has an entry in nf_conntrack as well, and stays there for minutes after its end. \
-        A full table drops what is new, and the kernel logs \"table full, dropping packet\". Raise net/netfilter/nf_conntrack_max, shorten its timeouts, \
-        or leave the traffic of services untracked (notrack).";
+    impact: "when it is full, the kernel drops packets of new connections at random",
+    explanation: "\
+        Where a firewall keeps state, or net/ipv4/vs/conntrack is on, each connection also has an entry \
+        in nf_conntrack, which stays there for minutes after the connection's end. With a full table the \
+        kernel drops new connections, and logs \"table full, dropping packet\". Raise \
+        net/netfilter/nf_conntrack_max, shorten its timeouts, or leave the traffic of services untracked \
+        (notrack).";
 }
 
 const MOST: &str = "net/netfilter/nf_conntrack_max";
 const COUNT: &str = "net/netfilter/nf_conntrack_count";
-/// So many tenths are as good as full: a wave of clients takes the rest.
+/// So many tenths of the maximum are as good as full: a burst of clients takes the rest.
 const NEARLY: u64 = 9;
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
@@ -31,7 +34,7 @@ fn find<T>(scene: &NodeScene<'_, T>) -> Option<Finding> {
     let count = number(scene.facts, &SysctlKey::new(COUNT).ok()?)?;
     // A maximum of 0 is no limit.
     let is_full = most > 0 && count.saturating_mul(10) >= most.saturating_mul(NEARLY);
-    let seen = format!("it has {count} entries, and takes {most}");
+    let seen = format!("the table has {count} entries of at most {most}");
     let severity = match count >= most {
         true => Severity::Error,
         false => Severity::Warning,

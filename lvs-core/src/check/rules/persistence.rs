@@ -1,4 +1,4 @@
-//! Clients that come back to their server.
+//! Clients that return to their real server.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -9,17 +9,21 @@ use crate::sysctl::SysctlKey;
 
 kinds! {
     WIDE_PERSISTENCE = "LVS025", Warning, Services,
-    title: "Persistence makes one client of a whole region",
-    impact: "everybody within the mask meets one real server, and the others idle",
-    explanation: "The persistence netmask says which clients count as one. Below /24 (IPv6 /48) that is a provider or a country: the load no longer spreads, \
-        and draining one server moves half the users. The mask exists for clients behind a few neighbouring proxies. Use /32 or /24.";
+    title: "Persistence treats a whole region as one client",
+    impact: "all clients within the mask reach one real server, and the others idle",
+    explanation: "\
+        The persistence netmask says which clients count as one. Below /24 (IPv6 /48) this is a provider \
+        or a country: the load is no longer spread, and draining one server moves half of the users. The \
+        mask exists for clients behind a few neighbouring proxies. Use /32 or /24.";
 
     STICKY_DRAIN = "LVS026", Warning, Services,
     title: "Clients stick to a drained real server",
-    impact: "a drain never ends: clients it knows keep coming back",
-    explanation: "Weight 0 keeps new clients away, but a persistence template sends its client to the same server however long it returns within the timeout. \
-        With net/ipv4/vs/expire_quiescent_template=1 templates of drained servers are ignored, and their clients are scheduled anew. \
-        Set it before draining persistent services.";
+    impact: "the drain never ends: clients that the server knows keep coming back",
+    explanation: "\
+        Weight 0 keeps new clients away, but a persistence template sends its client to the same server \
+        as often as the client returns within the timeout. With net/ipv4/vs/expire_quiescent_template=1 \
+        the kernel ignores templates of drained servers and schedules their clients anew. Set it before \
+        draining persistent services.";
 }
 
 pub(super) fn wide(cluster: &Cluster) -> Vec<Finding> {
@@ -33,7 +37,7 @@ pub(super) fn wide(cluster: &Cluster) -> Vec<Finding> {
                 Family::Ipv6 => 48,
             };
             let is_wide = netmask.prefix().is_some_and(|prefix| prefix < narrowest);
-            let seen = format!("all clients of a {netmask} meet one real server");
+            let seen = format!("all clients of a {netmask} reach the same real server");
             is_wide.then(|| {
                 WIDE_PERSISTENCE
                     .finding(service.service.id, seen)
@@ -80,7 +84,7 @@ fn sticky_service(cluster: &Cluster, service: &VirtualService) -> Option<Finding
     Some(STICKY_DRAIN.finding(service.service.id, seen))
 }
 
-/// Returns whether every director gets the sysctl: a drain of the file brings it along, a weight of 0 does not.
+/// Returns whether every director gets the sysctl: a drain in the file sets it, a weight of 0 does not.
 fn is_planned(cluster: &Cluster) -> bool {
     cluster
         .directors()

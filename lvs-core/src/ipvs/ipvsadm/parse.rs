@@ -7,7 +7,6 @@ use super::error::{Parsed, Problem, RuleError};
 use super::line::Line;
 use super::names::Names;
 use super::option::Verb;
-use crate::ipvs::editor::Editor;
 use crate::ipvs::{Command, Configuration};
 
 /// Is a line of a text, as the command that it stands for.
@@ -124,7 +123,7 @@ impl Rules {
     /// As [`configuration`](Self::configuration), for the table and the lines above, which are then
     /// applied.
     pub fn apply_to(&self, table: &mut Configuration) -> Result<(), RuleError> {
-        let mut editor = Editor::new(table);
+        let mut editor = table.editor();
         for Rule { line, command } in &self.rules {
             editor
                 .apply(command)
