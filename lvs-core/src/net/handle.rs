@@ -10,7 +10,7 @@ use nix::libc::{
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, Tunnel, errno};
+use super::{Address, AddressId, Link, Route, RouteDecision, RouteQuery, Tunnel, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
@@ -298,6 +298,48 @@ impl Net {
         self.change_route(operation, RTM_DELROUTE, 0, &payload, route)
     }
 
+    /// Returns how the kernel would route a packet: by all tables and the rules of policy routing, as they are
+    /// now. Nothing is sent.
+    ///
+    /// That there is no route is an answer ([`Verdict`](super::Verdict)), and no error.
+    ///
+    /// ```
+    /// use lvs_core::net::{Net, RouteQuery, Verdict};
+    /// let decision = Net::open()?.lookup(&RouteQuery::to([127, 0, 0, 1].into()))?;
+    /// assert_eq!(decision.verdict, Verdict::Local);
+    /// # Ok::<(), lvs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Addresses of two families ([`Error::is_invalid`]), no such interface, or no IPv6 in this kernel.
+    #[doc(alias("RTM_GETROUTE", "ip route get"))]
+    pub fn lookup(&mut self, query: &RouteQuery) -> Result<RouteDecision> {
+        let operation = Operation::new("look up route", query);
+        if !message::lookup::is_of_one_family(query) {
+            let problem = "destination and source are of different families";
+            return Err(Error::invalid(operation, problem.to_owned()));
+        }
+        let input = self.named_index(&operation, query.input.as_ref())?;
+        let output = self.named_index(&operation, query.output.as_ref())?;
+        let payload = message::lookup::query(query, input, output);
+        let replies = match self.conn.request(&operation, RTM_GETROUTE, 0, &payload) {
+            Ok(replies) => replies,
+            Err(error) => {
+                let verdict = error.errno().and_then(message::lookup::refusal);
+                return verdict.map(RouteDecision::refused).ok_or(error);
+            }
+        };
+        let names = self.names()?;
+        replies
+            .iter()
+            .find_map(|reply| message::lookup::decode(&reply.payload, &names))
+            .ok_or_else(|| Error::new(operation, Cause::Decode("no route in it".into())))
+    }
+
+    fn named_index(&mut self, operation: &Operation, name: Option<&IfName>) -> Result<Option<u32>> {
+        name.map(|name| self.index(operation, name)).transpose()
+    }
+
     fn put_route(&mut self, verb: &'static str, flags: u16, route: &Route) -> Result<()> {
         let operation = Operation::new(verb, route);
         let index = self.route_index(&operation, route)?;
@@ -375,11 +417,7 @@ impl Net {
     }
 
     fn route_index(&mut self, operation: &Operation, route: &Route) -> Result<Option<u32>> {
-        route
-            .interface
-            .as_ref()
-            .map(|name| self.index(operation, name))
-            .transpose()
+        self.named_index(operation, route.interface.as_ref())
     }
 
     fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {

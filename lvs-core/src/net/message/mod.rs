@@ -6,8 +6,10 @@
 
 pub(crate) mod address;
 pub(crate) mod link;
+pub(crate) mod lookup;
 pub(crate) mod route;
 pub(crate) mod tunnel;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +46,11 @@ const fn family(is_ipv6: bool) -> AddressFamily {
     } else {
         AddressFamily::Inet
     }
+}
+
+/// Returns the number of a family, as headers have it.
+const fn family_number(is_ipv6: bool) -> u8 {
+    if is_ipv6 { 10 } else { 2 }
 }
 
 #[cfg(test)]
