@@ -1,5 +1,6 @@
 //! The handle of rtnetlink and its verbs.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -10,7 +11,7 @@ use nix::libc::{
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, RouteDecision, RouteQuery, Tunnel, errno};
+use super::{Address, AddressId, Link, Route, RouteDecision, RouteId, RouteQuery, Tunnel, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
@@ -243,18 +244,43 @@ impl Net {
     pub fn delete_address(&mut self, id: &AddressId) -> Result<()> {
         let operation = Operation::new("delete address", id);
         let index = self.index(&operation, &id.interface)?;
-        let payload = message::address::delete(id, index);
+        let payload = message::address::delete(id, None, index);
+        let result = self.change_address(operation.clone(), RTM_DELADDR, 0, &payload, id);
+        if !result.as_ref().is_err_and(Error::is_not_found) {
+            return result;
+        }
+        // Of an IPv4 address with a peer the kernel wants to be told the peer.
+        let peer = self
+            .addresses()?
+            .iter()
+            .find(|found| found.id == *id)
+            .and_then(|found| found.peer);
+        if peer.is_none() {
+            return result;
+        }
+        let payload = message::address::delete(id, peer, index);
         self.change_address(operation, RTM_DELADDR, 0, &payload, id)
     }
 
     /// Returns the unicast routes of the main table, of both families, in the kernel's order, including those
     /// that it made itself.
     ///
-    /// A route with several next hops is listed without gateway and interface.
+    /// A route with several next hops is listed without gateway and interface of its own.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn routes(&mut self) -> Result<Vec<Route>> {
+        let mut routes = self.routes_of_all_tables()?;
+        routes.retain(|route| route.id.table == RouteId::MAIN);
+        Ok(routes)
+    }
+
+    /// Returns the unicast routes of all tables but that of local addresses, of both families, in the
+    /// kernel's order.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    pub fn routes_of_all_tables(&mut self) -> Result<Vec<Route>> {
         let list = message::route::list();
         let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list)?;
         let names = self.names()?;
@@ -290,11 +316,17 @@ impl Net {
     pub fn delete_route(&mut self, route: &Route) -> Result<()> {
         let operation = Operation::new("delete route", route);
         // The kernel reads metric 0 of an IPv4 deletion as "any", and would delete a route with another metric.
-        if route.id.metric == 0 && !self.routes()?.iter().any(|found| found.id == route.id) {
+        let id = route.id.trunc();
+        if id.metric == 0
+            && !self
+                .routes_of_all_tables()?
+                .iter()
+                .any(|found| found.id == id)
+        {
             return Err(errno::route(Error::kernel(operation, ESRCH, None), route));
         }
-        let index = self.route_index(&operation, route)?;
-        let payload = message::route::delete(route, index);
+        let indexes = self.indexes(&operation, route)?;
+        let payload = message::route::delete(route, |name| indexes.get(name).copied());
         self.change_route(operation, RTM_DELROUTE, 0, &payload, route)
     }
 
@@ -342,8 +374,8 @@ impl Net {
 
     fn put_route(&mut self, verb: &'static str, flags: u16, route: &Route) -> Result<()> {
         let operation = Operation::new(verb, route);
-        let index = self.route_index(&operation, route)?;
-        let payload = message::route::add(route, index);
+        let indexes = self.indexes(&operation, route)?;
+        let payload = message::route::add(route, |name| indexes.get(name).copied());
         self.change_route(operation, RTM_NEWROUTE, flags, &payload, route)
     }
 
@@ -416,8 +448,12 @@ impl Net {
             .collect())
     }
 
-    fn route_index(&mut self, operation: &Operation, route: &Route) -> Result<Option<u32>> {
-        self.named_index(operation, route.interface.as_ref())
+    /// Returns the numbers of the interfaces of a route.
+    fn indexes(&mut self, operation: &Operation, route: &Route) -> Result<BTreeMap<IfName, u32>> {
+        route
+            .interfaces()
+            .map(|name| Ok((name.clone(), self.index(operation, name)?)))
+            .collect()
     }
 
     fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {

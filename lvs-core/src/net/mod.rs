@@ -14,6 +14,7 @@ mod lookup;
 pub(crate) mod message;
 pub mod ndp;
 mod packet_socket;
+mod raw_attribute;
 mod route;
 mod tunnel;
 
@@ -24,5 +25,6 @@ pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
 pub use lookup::{RouteDecision, RouteQuery, Verdict};
-pub use route::{Route, RouteId};
+pub use raw_attribute::RawAttribute;
+pub use route::{NextHop, Route, RouteDetails, RouteId};
 pub use tunnel::{Tunnel, TunnelKind};

@@ -14,7 +14,6 @@ mod wire;
 use std::collections::BTreeMap;
 
 use netlink_packet_core::{DecodeError, Emitable, NlaBuffer, NlasIterator};
-use netlink_packet_route::AddressFamily;
 
 use crate::name::IfName;
 
@@ -38,14 +37,6 @@ fn attributes<'a, T>(
     NlasIterator::new(payload.get(header..).unwrap_or_default())
         .map_while(Result::ok)
         .filter_map(move |attribute| parse(&attribute).ok())
-}
-
-const fn family(is_ipv6: bool) -> AddressFamily {
-    if is_ipv6 {
-        AddressFamily::Inet6
-    } else {
-        AddressFamily::Inet
-    }
 }
 
 /// Returns the number of a family, as headers have it.

@@ -38,3 +38,9 @@ pub(super) fn via(value: &[u8]) -> Option<IpAddr> {
     };
     address(bytes.get(..length)?)
 }
+
+/// Writes an `rtvia`.
+pub(super) fn to_via(gateway: IpAddr) -> Vec<u8> {
+    let family = u16::from(super::family_number(gateway.is_ipv6()));
+    [family.to_ne_bytes().as_slice(), &octets(gateway)].concat()
+}

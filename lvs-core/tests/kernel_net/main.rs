@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod whole;
 
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -26,6 +28,8 @@ lvs_lab::main! {
     look_ups_follow_tables_rules_and_marks,
     look_ups_tell_packets_that_are_not_sent,
     packets_that_arrive_are_looked_up_by_their_interface,
+    whole::routes_are_added_again_as_they_were,
+    whole::addresses_are_added_again_as_they_were,
 }
 
 fn links_are_made_changed_and_deleted() -> Outcome {
@@ -174,16 +178,10 @@ fn routes_are_read_back_as_they_were_added() -> Outcome {
 
 fn host_route(destination: &str, scope: Scope) -> Route {
     Route {
-        id: RouteId {
-            destination: network(destination),
-            metric: 0,
-        },
-        gateway: None,
         interface: Some(IfName::LO),
-        source: None,
         scope,
-        advmss: None,
         protocol: Address::PROTOCOL,
+        ..Route::to(RouteId::new(network(destination)))
     }
 }
 
