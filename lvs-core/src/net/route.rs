@@ -57,6 +57,8 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl RouteId {
+    /// The metric that the kernel gives an IPv6 route which is added without one.
+    pub const IPV6_METRIC: u32 = 1024;
     /// The number of the main table.
     pub const MAIN: u32 = 254;
 
@@ -244,6 +246,27 @@ impl Route {
         self.interface
             .iter()
             .chain(hops.filter_map(|hop| hop.interface.as_ref()))
+    }
+
+    /// Returns the place of the route among those to the same destination: the lowest wins. Equal metrics are
+    /// decided by the router preference, high before medium before low.
+    #[must_use]
+    pub fn rank(&self) -> (u32, u8) {
+        let preference = match self.details.preference {
+            1 => 0,
+            3 => 2,
+            _ => 1,
+        };
+        (self.priority(), preference)
+    }
+
+    /// Returns the metric as the kernel has it: that of an IPv6 route which was added without one is 1024.
+    #[must_use]
+    pub fn priority(&self) -> u32 {
+        match self.id.metric {
+            0 if self.id.destination.addr().is_ipv6() => RouteId::IPV6_METRIC,
+            metric => metric,
+        }
     }
 
     /// Returns the route without the time that is left to it: two readings of one route agree in this.

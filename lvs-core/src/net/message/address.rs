@@ -112,7 +112,7 @@ pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
         // Of an IPv4 address that is valid for ever the kernel tells only the flag.
         preferred: seen
             .preferred
-            .or((flags & IFA_F_DEPRECATED != 0).then_some(0)),
+            .or_else(|| (flags & IFA_F_DEPRECATED != 0).then_some(0)),
         metric: seen.metric,
         flags: flags & (SETTABLE | temporary),
         id: AddressId { interface, network },

@@ -23,8 +23,8 @@ const HEADER: usize = 12;
 const COMPATIBLE: u8 = 252;
 /// The table of the host's own addresses, which the kernel fills by itself.
 const LOCAL: u32 = 255;
-/// The metric that the kernel gives an IPv6 route which is added without one; here both families have 0.
-const IPV6_METRIC: u32 = 1024;
+/// Here the routes of both families that are added without a metric have 0.
+const IPV6_METRIC: u32 = RouteId::IPV6_METRIC;
 /// `RTNH_F_ONLINK`: the only flag that can be set; the others tell the state of the interface.
 const ON_LINK: u8 = 4;
 /// `RTAX_ADVMSS`.
