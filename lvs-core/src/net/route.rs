@@ -269,6 +269,20 @@ impl Route {
         }
     }
 
+    /// Returns the gateways that must be on the network of an address: those that are neither on-link nor
+    /// link-local, nor decided by a nexthop object.
+    pub fn neighbours(&self) -> impl Iterator<Item = &IpAddr> {
+        let own = self.gateway.iter().filter(|_| !self.on_link);
+        let hops = self.details.next_hops.iter();
+        let hops = hops.filter_map(|hop| hop.gateway.as_ref().filter(|_| !hop.on_link));
+        own.chain(hops)
+            .filter(|_| self.details.nexthop_id.is_none())
+            .filter(|gateway| match gateway {
+                IpAddr::V4(_) => true,
+                IpAddr::V6(gateway) => !gateway.is_unicast_link_local(),
+            })
+    }
+
     /// Returns the route without the time that is left to it: two readings of one route agree in this.
     #[must_use]
     pub fn timeless(mut self) -> Self {

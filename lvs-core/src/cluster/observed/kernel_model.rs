@@ -276,6 +276,11 @@ impl Observed {
         place.map(|place| self.routes.remove(place));
     }
 
+    /// Returns whether a neighbour is on the network of an address, or of a route without a gateway.
+    pub(in crate::cluster) fn reaches(&self, neighbour: IpAddr) -> bool {
+        self.interface_towards(neighbour).is_some()
+    }
+
     /// The interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
     /// among connected networks and routes without a gateway. Where two interfaces are on the same
     /// network it takes the one that was there first, which no list of addresses tells.

@@ -1,6 +1,7 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use super::{Phase, PhaseName, Plan, Refusal};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
@@ -63,12 +64,17 @@ impl<'a> Draft<'a> {
             })
             .collect();
         let mut known = HashSet::new();
-        self.observed
+        let mut lost: Vec<_> = self
+            .observed
             .addresses
             .iter()
             .chain(added)
             .filter(|address| !seen.contains(&address.id) && !deleted.contains(&address.id))
             .filter(|address| address.can_be_restored() && known.insert(&address.id))
+            .collect();
+        // Only for the first address of a network the kernel adds the route to it.
+        lost.sort_by_key(|address| !address.has_prefix_route());
+        lost.into_iter()
             .map(|address| restored(address.clone()))
             .collect()
     }
@@ -89,8 +95,15 @@ impl<'a> Draft<'a> {
             .iter()
             .map(|address| address.id.network.addr())
             .collect();
+        let mut reached: HashMap<IpAddr, bool> = HashMap::new();
+        let mut reaches = |gateway: &IpAddr| {
+            *reached
+                .entry(*gateway)
+                .or_insert_with(|| self.seen.reaches(*gateway))
+        };
         self.lost_routes()
             .filter(|route| route.can_be_restored())
+            .filter(|route| route.neighbours().all(&mut reaches))
             .filter(|route| route.interfaces().all(|name| carriers.contains(name)))
             .filter(|route| route.interfaces().next().is_some())
             .filter(|route| route.source.is_none_or(|source| ips.contains(&source)))

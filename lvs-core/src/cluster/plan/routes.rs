@@ -130,7 +130,13 @@ impl<'a> Choice<'a> {
             ([other], _) if own == lowest && other.can_be_restored() => {
                 Self::of(desired, Some(other))
             }
-            (_, [ours]) if ours.protocol == Address::PROTOCOL => Self::of(desired, Some(ours)),
+            // Our own from an earlier apply, or one below which there is no metric left.
+            (_, [other])
+                if other.protocol == Address::PROTOCOL
+                    || lowest == 1 && other.can_be_restored() =>
+            {
+                Self::of(desired, Some(other))
+            }
             _ => Self::below(desired, winner),
         }
     }
