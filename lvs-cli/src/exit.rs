@@ -74,7 +74,7 @@ impl From<lvs_core::Error> for Problem {
             false => Exit::Failed,
         };
         Self {
-            hint: error.advice().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
             ..Self::new(exit, format!("{}: {}", error.operation(), error.cause()))
         }
     }

@@ -9,6 +9,7 @@ mod drain;
 mod duration;
 mod exit;
 mod file;
+mod import;
 mod list;
 mod order;
 mod output;
@@ -51,6 +52,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Drain(arguments) => drain::run(&arguments),
         Verb::Undrain(arguments) => drain::undrain(&arguments),
+        Verb::Import(arguments) => import::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),

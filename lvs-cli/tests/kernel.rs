@@ -19,6 +19,7 @@ lvs_lab::main! {
     check_asks_for_the_time,
     saved_facts_give_the_same_findings,
     saved_is_restored,
+    what_is_imported_plans_nothing,
     direct_verbs,
     every_list,
 }
@@ -462,5 +463,30 @@ fn saved_facts_give_the_same_findings() -> Outcome {
             String::from_utf8_lossy(&elsewhere.stdout),
             String::from_utf8_lossy(&here.stdout)
         );
+    })
+}
+
+fn what_is_imported_plans_nothing() -> Outcome {
+    on_a_node(|_| {
+        let applied = lvsctl(&["apply", DR, "--node", "director"]);
+        says(&applied, 0, &["done and verified"]);
+        let imported = lvsctl(&["import", "kernel", "--node", "director"]);
+        says(
+            &imported,
+            0,
+            &["address = \"172.16.5.11:80\"", "directives: "],
+        );
+        let file = "/run/imported.toml";
+        std::fs::write(file, &imported.stdout).unwrap();
+        let plan = [
+            "plan",
+            file,
+            "--node",
+            "director",
+            "--exit-code",
+            "--state",
+            "/run/other",
+        ];
+        says(&lvsctl(&plan), 0, &["nothing to do"]);
     })
 }

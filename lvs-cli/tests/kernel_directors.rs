@@ -143,7 +143,7 @@ fn a_takeover_needs_nothing_of_the_other_director() {
     lab.request(&service, 0).unwrap();
 }
 
-const RELEASED: &str = "the floating addresses were let go all the same";
+const RELEASED: &str = "the floating addresses stay released";
 
 /// Two directors with the same address are worse than one that is incomplete.
 fn a_standby_releases_addresses_even_if_a_step_fails() {
@@ -207,7 +207,7 @@ fn an_unconfirmed_role_is_rolled_back() {
         &["done and verified"],
     );
     let unconfirmed = lvsctl("apply", &["--role", "standby", "--confirm", "1s"]);
-    says(&unconfirmed, 1, &["not confirmed in time", "taken back"]);
+    says(&unconfirmed, 1, &["not confirmed in time", "rolled back"]);
     assert!(carries(&lab, "lb1", "172.16.5.11"));
     says(
         &lvsctl("apply", &[]),

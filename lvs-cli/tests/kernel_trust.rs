@@ -179,7 +179,7 @@ fn a_change_that_cuts_the_control_connection_rolls_back() {
         "the change must cut the connection"
     );
     let output = apply.wait_with_output().unwrap();
-    says(&output, 1, &["not confirmed in time", "taken back"]);
+    says(&output, 1, &["not confirmed in time", "rolled back"]);
     let mut byte = [0];
     control.set_read_timeout(Some(PATIENCE)).unwrap();
     control.read_exact(&mut byte).unwrap();
@@ -219,7 +219,7 @@ fn an_interrupt_rolls_everything_back() {
         wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
         send(signal, &apply);
         let output = apply.wait_with_output().unwrap();
-        says(&output, 1, &["taken back"]);
+        says(&output, 1, &["rolled back"]);
         assert_eq!(run(&lab, &file, &["plan"]).stdout, before);
     }
 }
@@ -245,7 +245,7 @@ fn what_cannot_be_rolled_back_is_reported() {
         &output,
         3,
         &[
-            "not everything could be taken back; to be done by hand:",
+            "not everything could be rolled back; to be done by hand:",
             command,
         ],
     );
@@ -265,7 +265,7 @@ fn a_killed_apply_can_be_removed() {
     says(
         &run(&lab, &file, &["confirm"]),
         1,
-        &["whoever waited for it is gone"],
+        &["the process that waited for it has ended"],
     );
     says(
         &run(&lab, &file, &["remove"]),
@@ -363,7 +363,7 @@ fn a_drain_waits_for_the_last_connection() {
     says(
         &run(&lab, &file, &["undrain", "192.168.1.13"]),
         1,
-        &["these are: 192.168.1.12"],
+        &["these are drained: 192.168.1.12"],
     );
     says(
         &run(&lab, &file, &["undrain", "192.168.1.12"]),

@@ -45,8 +45,8 @@ fn order() {
     let output = lvsctl(&["order", DR]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "apply  realserver1  # before anybody is sent to it\n\
-         apply  realserver2  # before anybody is sent to it\n\
+        "apply  realserver1  # before clients are sent to it\n\
+         apply  realserver2  # before clients are sent to it\n\
          apply  director     # its real servers are ready\n"
     );
     assert_eq!(output.status.code(), Some(0));
@@ -63,9 +63,9 @@ fn two_directors_begin_in_a_role() {
     let output = lvsctl(&["order", TWO]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "apply  realserver1         # before anybody is sent to it\n\
-         apply  realserver2         # before anybody is sent to it\n\
-         apply  lb2 --role standby  # ready to take over before anybody is sent anywhere\n\
+        "apply  realserver1         # before clients are sent to it\n\
+         apply  realserver2         # before clients are sent to it\n\
+         apply  lb2 --role standby  # ready to take over before clients are sent\n\
          apply  lb1 --role active   # its real servers are ready\n"
     );
     let output = lvsctl(&["order", TWO, "--json"]);

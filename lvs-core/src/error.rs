@@ -166,7 +166,7 @@ impl Error {
 
     /// Adds the likely reason and what to do next, which only the caller knows.
     #[must_use]
-    pub(crate) fn advise(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
@@ -211,7 +211,7 @@ impl Error {
 
     /// Returns the likely reason and what to do next, if they are known.
     #[must_use]
-    pub fn advice(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn says_operation_object_errno_and_hint() {
         let operation = Operation::new("add destination", "192.168.1.12:80 to tcp 172.16.5.11:80");
-        let error = Error::kernel(operation, 17, None).advise("another program added it");
+        let error = Error::kernel(operation, 17, None).with_hint("another program added it");
         assert!(error.is_already_exists());
         assert_eq!(
             error.to_string(),

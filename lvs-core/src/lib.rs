@@ -91,8 +91,12 @@ pub mod cluster;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "health")]
+pub mod health;
 #[cfg(feature = "cluster")]
 mod host;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod ipvs;
 mod name;
 #[cfg(feature = "cluster")]
@@ -101,6 +105,8 @@ mod netlink;
 #[cfg(feature = "cluster")]
 mod netns;
 pub mod proc;
+#[cfg(feature = "run")]
+pub mod run;
 pub mod scheduler;
 #[cfg(feature = "cluster")]
 mod suggest;

@@ -111,14 +111,14 @@ fn entering(operation: &Operation, source: io::Error) -> Error {
     let is_other_file = source.raw_os_error() == Some(nix::libc::EINVAL);
     let error = needs_privilege(Error::io(operation.clone(), source));
     if is_other_file {
-        return error.advise("the file is not one of a network namespace");
+        return error.with_hint("the file is not one of a network namespace");
     }
     error
 }
 
 fn needs_privilege(error: Error) -> Error {
     if error.is_permission() {
-        return error.advise("network namespaces need CAP_SYS_ADMIN; run it as root");
+        return error.with_hint("network namespaces need CAP_SYS_ADMIN; run it as root");
     }
     error
 }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(error.errno(), Some(nix::libc::EINVAL));
         assert!(
             error
-                .advice()
+                .hint()
                 .unwrap()
                 .contains("not one of a network namespace")
         );

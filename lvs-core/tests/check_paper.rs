@@ -545,7 +545,7 @@ fn every_finding_says_how_to_fix_it() {
         for finding in check::on_paper(&cluster(case.base, case.mistake)).findings() {
             assert!(!finding.fix.is_empty(), "{finding}");
             assert!(
-                !finding.seen.is_empty() && !finding.object.is_empty(),
+                !finding.seen.is_empty() && !finding.object.to_string().is_empty(),
                 "{finding}"
             );
         }

@@ -100,7 +100,7 @@ fn sysctls_are_those_of_the_namespace() -> Outcome {
     let gone = SysctlKey::arp_ignore(&Conf::Interface(name("eth0")));
     let error = Host::open()?.sysctl().read(&gone).unwrap_err();
     assert!(
-        error.is_not_found() && error.advice().unwrap().contains("eth0"),
+        error.is_not_found() && error.hint().unwrap().contains("eth0"),
         "{error}"
     );
     Ok(())
@@ -142,7 +142,7 @@ fn arp_finds_exactly_the_hosts_that_answer() -> Outcome {
 
     asker.run(|host| host.net().set_down(&name("eth0")))??;
     let error = ask(&asker, VIP).unwrap_err();
-    assert!(error.advice().unwrap().contains("up first"), "{error}");
+    assert!(error.hint().unwrap().contains("up first"), "{error}");
     Ok(())
 }
 

@@ -62,6 +62,19 @@ fn unknown_key_that_is_near_nothing() {
 }
 
 #[test]
+fn a_mark_without_match_is_of_others() {
+    let text = DR.replace("address = \"172.16.5.11:80\"", "fwmark = 1");
+    let node = Cluster::from_toml(&text).unwrap().node("director").unwrap();
+    assert!(node.nftables.is_none());
+    assert_eq!(
+        node.notes,
+        [
+            "fwmark 1 ipv4 has no match: rules of others mark its packets, and real servers get no virtual IP for it"
+        ]
+    );
+}
+
+#[test]
 fn marks_that_make_no_sense() {
     let address = "address = \"172.16.5.11:80\"";
     let web = "match = [\"tcp 172.16.5.11:80\"]";
@@ -82,11 +95,6 @@ fn marks_that_make_no_sense() {
         (
             format!("fwmark = 0\n{web}"),
             "services[0].fwmark: 0 is not in 1..4294967295",
-        ),
-        (
-            "fwmark = 1".to_owned(),
-            "services[0].match: the marked packets are not named; \
-             add match = [\"tcp 172.16.5.11:80\"], for example",
         ),
         (
             "fwmark = 1\nmatch = [\"172.16.5.11:80\"]".to_owned(),

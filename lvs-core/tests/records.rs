@@ -337,7 +337,7 @@ fn who_is_drained_stays_so_until_undrained() {
     assert_eq!(weights(&without), [3]);
 
     let (record, back) = record.without_drain(drain).unwrap();
-    let full = record.plan_back(&back, &without).outcome(&without);
+    let full = record.plan_undrained(&back, &without).outcome(&without);
     assert_eq!(weights(&full), [2, 3]);
     let (record, _) = applied(&node, &record, &full);
     assert!(record.without_drain(drain).is_none());
@@ -391,7 +391,7 @@ fn persistence_does_not_bring_clients_back() {
     let (record, drained) = applied(&node, &record, &drained);
     assert_eq!(drained.sysctls[&key], "1");
     let (record, back) = record.without_drain(drain).unwrap();
-    let full = record.plan_back(&back, &drained).outcome(&drained);
+    let full = record.plan_undrained(&back, &drained).outcome(&drained);
     assert_eq!(full.sysctls[&key], "0");
     let (record, full) = applied(&node, &record, &full);
     let (_, gone) = removed(&node, &record, &full);

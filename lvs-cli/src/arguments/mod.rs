@@ -56,6 +56,8 @@ pub(crate) enum Verb {
     Drain(DrainArguments),
     /// Restore the weight of a drained real server
     Undrain(UndrainArguments),
+    /// Make a cluster file from keepalived.conf, ldirectord.cf, rules of ipvsadm or the kernel
+    Import(crate::import::ImportArguments),
     /// Show the kernel's services and destinations
     List(ListArguments),
     /// Show the order in which to change the nodes of a cluster

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 use super::kind::FindingKind;
+use super::object::FindingObject;
 use super::severity::Severity;
 use crate::cluster::NodeName;
 
@@ -19,7 +20,7 @@ pub struct Finding {
     /// The machine it is about; none if it is about the cluster.
     pub node: Option<NodeName>,
     /// The service, address, route or switch it is about, in the file's text form.
-    pub object: String,
+    pub object: FindingObject,
     /// What was seen.
     pub seen: String,
     /// What it does to clients or to the cluster.
@@ -31,12 +32,16 @@ pub struct Finding {
 
 impl FindingKind {
     /// Returns a finding of this kind, about the cluster as long as no node is named.
-    pub(super) fn finding(&self, object: impl fmt::Display, seen: impl Into<String>) -> Finding {
+    pub(super) fn finding(
+        &self,
+        object: impl Into<FindingObject>,
+        seen: impl Into<String>,
+    ) -> Finding {
         Finding {
             code: self.code,
             severity: self.severity,
             node: None,
-            object: object.to_string(),
+            object: object.into(),
             seen: seen.into(),
             impact: self.impact.to_owned(),
             fix: Vec::new(),

@@ -37,6 +37,7 @@ mod finding;
 mod gather;
 mod kind;
 mod network;
+mod object;
 mod paper;
 mod probe;
 mod procfs;
@@ -54,6 +55,7 @@ pub use effective::Effective;
 pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListeningSocket};
 pub use finding::Finding;
 pub use gather::Gather;
+pub use object::FindingObject;
 pub use report::Report;
 pub use severity::Severity;
 

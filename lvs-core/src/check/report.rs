@@ -1,5 +1,6 @@
 //! The findings of a check, and what it found nothing about.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -28,7 +29,7 @@ impl Report {
             .cloned()
             .collect();
         findings.retain(|it| !causes.iter().any(|cause| explains(cause.code, it.code)));
-        findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
+        findings.sort_by(worst_first);
         Self {
             findings,
             areas: areas(scene),
@@ -58,10 +59,25 @@ impl Report {
     #[must_use]
     pub fn with(mut self, more: impl IntoIterator<Item = Finding>) -> Self {
         self.findings.extend(more);
-        self.findings
-            .sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
+        self.findings.sort_by(worst_first);
         self
     }
+}
+
+/// Objects are in the order of their texts, whichever kinds they are of.
+fn worst_first(one: &Finding, other: &Finding) -> Ordering {
+    let key = |finding: &Finding| {
+        (
+            finding.code,
+            finding.node.clone(),
+            finding.object.to_string(),
+        )
+    };
+    other
+        .severity
+        .cmp(&one.severity)
+        .then_with(|| key(one).cmp(&key(other)))
+        .then_with(|| one.cmp(other))
 }
 
 /// What the file says and what the machine shows may be the same mistake: it is told once, as the

@@ -4,12 +4,12 @@
 //! it is.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::IpAddr;
 
 use super::facts::Facts;
 use super::finding::Finding;
 use super::kind::FindingKind;
+use super::object::FindingObject;
 use crate::cluster::{Cluster, DesiredState, Director, NodeKind, NodeName, RealServer};
 use crate::net::Address;
 
@@ -119,7 +119,7 @@ impl<T> NodeScene<'_, T> {
     pub(super) fn finding(
         &self,
         kind: &FindingKind,
-        object: impl fmt::Display,
+        object: impl Into<FindingObject>,
         seen: impl Into<String>,
     ) -> Finding {
         kind.finding(object, seen).on(&self.facts.node)

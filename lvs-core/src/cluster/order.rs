@@ -1,4 +1,4 @@
-//! The order across machines.
+//! The order across nodes.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::plan::Plan;
 use super::{Cluster, DesiredState, Director, NodeName, Observed, PlanOptions, Role};
 
-/// What is done on a machine in its turn.
+/// Says what is done on a node in a step of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RolloutAction {
-    /// The new cluster is applied there.
+    /// The new cluster is applied.
     Apply,
-    /// The old cluster is removed there.
+    /// The old cluster is removed.
     Remove,
 }
 
@@ -26,41 +26,41 @@ impl fmt::Display for RolloutAction {
     }
 }
 
-/// One machine's turn.
+/// Is one step of a rollout: an action on a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RolloutStep {
     /// What is done.
     #[serde(rename = "turn")]
     pub action: RolloutAction,
-    /// Where.
+    /// The node.
     pub node: NodeName,
-    /// Of two directors: as which one it begins. One that has begun keeps its role, which no file knows.
+    /// The role in which one of two directors begins. One that has begun keeps its role, which no file knows.
     pub role: Option<Role>,
-    /// Why then and not earlier.
+    /// Why it is done then and not earlier.
     pub why: &'static str,
 }
 
-fn stages<'a>(
+fn steps<'a>(
     action: RolloutAction,
     nodes: impl IntoIterator<Item = &'a NodeName>,
     why: &'static str,
 ) -> Vec<RolloutStep> {
-    let stage = |node: &NodeName| RolloutStep {
+    let step = |node: &NodeName| RolloutStep {
         action,
         node: node.clone(),
         role: None,
         why,
     };
-    nodes.into_iter().map(stage).collect()
+    nodes.into_iter().map(step).collect()
 }
 
 impl Cluster {
-    /// The machines in the order in which they may be changed without a client noticing: real servers
-    /// first, so that nobody is sent to one that is not ready; then the director; then those that
-    /// nobody is sent to any more. With an `old` cluster, machines that stay as they are have no turn.
+    /// Returns the nodes in the order in which they may be changed without a client noticing: real servers
+    /// first, so that no client is sent to one that is not ready; then the director; then those that get no
+    /// more clients. With an `old` cluster, nodes that stay as they are have no step.
     ///
-    /// Of two directors the file's second one goes first: it begins as standby. When both have begun,
-    /// whichever stands by goes first, and that no file knows.
+    /// Of two directors the file's second one is first: it begins as standby. When both have begun, the
+    /// standby is first, and no file knows which one that is.
     #[must_use]
     pub fn rollout(&self, old: Option<&Self>) -> Vec<RolloutStep> {
         let servers = self.real_servers().iter().map(|server| &server.name);
@@ -73,68 +73,69 @@ impl Cluster {
             .flatten()
             .partition(|name| old.is_some_and(|old| old.director(name.as_str()).is_some()));
         [
-            stages(
+            steps(
                 RolloutAction::Apply,
                 gaining,
-                "before anybody is sent to it",
+                "before clients are sent to it",
             ),
-            stages(
+            steps(
                 RolloutAction::Remove,
                 old_director,
-                "before another takes its virtual IPs",
+                "before another director carries its virtual IPs",
             ),
-            self.directors_turns(old),
-            stages(
+            self.director_steps(old),
+            steps(
                 RolloutAction::Apply,
                 losing,
-                "nobody is sent there for what it loses",
+                "no client is sent to it for what it loses",
             ),
-            stages(
+            steps(
                 RolloutAction::Remove,
                 leaving,
-                "nobody is sent there any more",
+                "no client is sent to it any more",
             ),
         ]
         .concat()
     }
 
-    /// The order in which the cluster is taken down: the director first, so that nobody is sent to a
-    /// real server that is going.
+    /// Returns the order in which the cluster is removed: the director first, so that no client is sent to a
+    /// real server that is being removed.
     #[must_use]
     pub fn takedown(&self) -> Vec<RolloutStep> {
         let servers = self.real_servers().iter().map(|server| &server.name);
         let directors = self.directors().iter().rev();
         [
-            stages(
+            steps(
                 RolloutAction::Remove,
                 directors.map(|director| &director.name),
-                "so that nobody is sent anywhere",
+                "so that no client is sent to a real server",
             ),
-            stages(
+            steps(
                 RolloutAction::Remove,
                 servers,
-                "nobody is sent there any more",
+                "no client is sent to it any more",
             ),
         ]
         .concat()
     }
 
-    /// The second one first: nobody is sent to a standby that is not ready, nor by it.
-    fn directors_turns(&self, old: Option<&Self>) -> Vec<RolloutStep> {
+    /// The second one first: a standby sends no clients.
+    fn director_steps(&self, old: Option<&Self>) -> Vec<RolloutStep> {
         let begins = |name: &NodeName| {
             let was = old.and_then(|old| old.director(name.as_str()));
             was.is_none_or(|_| old.is_some_and(|old| old.is_paired() != self.is_paired()))
         };
-        let both_begin = self.directors().iter().all(|it| begins(&it.name));
-        let changing = self.directors().iter().rev();
-        let changing = changing.filter(|director| self.changes(old, &director.name));
-        let turn = |director: &Director| {
+        let both_begin = self
+            .directors()
+            .iter()
+            .all(|director| begins(&director.name));
+        let step = |director: &Director| {
             let role = match both_begin {
                 true => self.first_role(director),
                 false => (self.is_paired() && begins(&director.name)).then_some(Role::Standby),
             };
             let why = match role {
-                Some(Role::Standby) => "ready to take over before anybody is sent anywhere",
+                Some(Role::Standby) => "ready to take over before clients are sent",
                 _ => "its real servers are ready",
             };
             RolloutStep {
@@ -144,55 +145,56 @@ impl Cluster {
                 why,
             }
         };
-        changing.map(turn).collect()
+        self.directors()
+            .iter()
+            .rev()
+            .filter(|director| self.changes(old, &director.name))
+            .map(step)
+            .collect()
     }
 
-    /// Whether a machine has to look different than under the old cluster.
+    /// Returns whether a node has to look different than under the old cluster.
     fn changes(&self, old: Option<&Self>, name: &NodeName) -> bool {
         let name = name.as_str();
-        let look = |cluster: &Self| {
+        let desired = |cluster: &Self| {
             let active = cluster.node_as(name, Role::Active);
             active.or_else(|| cluster.node(name))
         };
-        old.is_none_or(|old| look(old) != look(self))
+        old.is_none_or(|old| desired(old) != desired(self))
     }
 
     fn lacks(&self, name: &NodeName) -> bool {
         !self.node_names().any(|own| own == name)
     }
 
-    /// Whether a machine must look like more than the old cluster made of it.
+    /// Returns whether a node needs more than the old cluster has given it.
     fn gains(&self, old: Option<&Self>, name: &NodeName) -> bool {
         let was = old.and_then(|old| old.node(name.as_str()));
         match (was, self.node(name.as_str())) {
             (Some(was), Some(is)) => {
-                !Plan::new(&is, &ideal(&was), PlanOptions::default()).is_empty()
+                !Plan::new(&is, &was.fulfilled(), PlanOptions::default()).is_empty()
             }
             _ => true,
         }
     }
 }
 
-/// A machine that looks like nothing but what a cluster wants of it.
-fn ideal(node: &DesiredState) -> Observed {
-    Observed {
-        links: node.links.keys().map(|name| (name.clone(), true)).collect(),
-        addresses: node
-            .addresses
-            .iter()
-            .map(|wanted| wanted.value.clone())
-            .collect(),
-        routes: node
-            .routes
-            .iter()
-            .map(|wanted| wanted.value.clone())
-            .collect(),
-        sysctls: node
-            .sysctls
-            .iter()
-            .map(|(key, wanted)| (key.clone(), wanted.value.clone()))
-            .collect(),
-        ..Observed::default()
+impl DesiredState {
+    /// Returns a node that has what is desired and nothing else.
+    fn fulfilled(&self) -> Observed {
+        let addresses = self.addresses.iter().map(|desired| &desired.value);
+        let routes = self.routes.iter().map(|desired| &desired.value);
+        Observed {
+            links: self.links.keys().map(|name| (name.clone(), true)).collect(),
+            addresses: addresses.cloned().collect(),
+            routes: routes.cloned().collect(),
+            sysctls: self
+                .sysctls
+                .iter()
+                .map(|(key, desired)| (key.clone(), desired.value.clone()))
+                .collect(),
+            ..Observed::default()
+        }
     }
 }
 

@@ -7,11 +7,15 @@
     reason = "panicking is how a fuzz target reports"
 )]
 
+#[cfg(feature = "import")]
+mod import;
 #[cfg(feature = "cluster")]
 mod rtnetlink;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "import")]
+pub use import::{ipvsadm_script, keepalived_conf, ldirectord_cf};
 #[cfg(feature = "cluster")]
 pub use rtnetlink::rtnetlink;
 

@@ -111,3 +111,68 @@ fn cluster_files() {
     };
     replay("cluster_file", cluster_file, reads, 2000);
 }
+
+#[test]
+#[cfg(feature = "import")]
+fn imports() {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
+    replay("keepalived_conf", keepalived_conf, text, 3000);
+    replay("ldirectord_cf", ldirectord_cf, text, 3000);
+    replay("ipvsadm_script", ipvsadm_script, text, 3000);
+}
+
+/// Sources cut into words and lines that are put together anew.
+#[test]
+#[cfg(feature = "import")]
+fn shuffled_imports() {
+    for (target, run) in [
+        ("keepalived_conf", keepalived_conf as fn(&[u8])),
+        ("ldirectord_cf", ldirectord_cf),
+        ("ipvsadm_script", ipvsadm_script),
+    ] {
+        let seeds: Vec<_> = seeds(target)
+            .into_iter()
+            .map(|seed| String::from_utf8(seed).unwrap())
+            .collect();
+        let lines: Vec<_> = seeds
+            .iter()
+            .flat_map(|seed| seed.split_inclusive('\n'))
+            .collect();
+        let words: Vec<_> = lines
+            .iter()
+            .flat_map(|line| line.split_whitespace())
+            .collect();
+        let mut random = Random::new(0x1a9);
+        for _ in 0..2000 {
+            let mut text = seeds[random.below(seeds.len())].clone();
+            for _ in 0..random.below(6) {
+                let places: Vec<_> = text
+                    .match_indices([' ', '\n'])
+                    .map(|(place, _)| place)
+                    .collect();
+                let place = places[random.below(places.len())];
+                match random.below(2) {
+                    0 => text.insert_str(place, words[random.below(words.len())]),
+                    _ => text.insert_str(place + 1, lines[random.below(lines.len())]),
+                }
+            }
+            run(text.as_bytes());
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "import")]
+fn any_bytes_are_no_panic_of_imports() {
+    let mut random = Random::new(0xb17e);
+    for _ in 0..50_000 {
+        let bytes = random.bytes(200);
+        keepalived_conf(&bytes);
+        ldirectord_cf(&bytes);
+        ipvsadm_script(&bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        keepalived_conf(text.as_bytes());
+        ldirectord_cf(text.as_bytes());
+        ipvsadm_script(text.as_bytes());
+    }
+}

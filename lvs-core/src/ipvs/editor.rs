@@ -1,6 +1,6 @@
 //! The effect of commands on a table, in time that grows only with their number.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Command, Configuration, Daemon, DaemonRole, Destination, DestinationId, Service, ServiceEntry,
@@ -100,6 +100,8 @@ impl<'a> Editor<'a> {
 pub(crate) struct ServicesEditor<'a> {
     services: &'a mut Vec<ServiceEntry>,
     places: HashMap<ServiceId, usize>,
+    /// The places of deleted services, which are removed at the end so that no place changes.
+    deleted: HashSet<usize>,
     /// The destinations of services whose destinations were changed.
     changed: HashMap<ServiceId, Destinations>,
 }
@@ -115,6 +117,7 @@ impl<'a> ServicesEditor<'a> {
                 .map(|(place, entry)| (entry.service.id, place))
                 .collect(),
             services,
+            deleted: HashSet::new(),
             changed: HashMap::new(),
         }
     }
@@ -138,6 +141,7 @@ impl<'a> ServicesEditor<'a> {
             Command::Flush => {
                 self.services.clear();
                 self.places.clear();
+                self.deleted.clear();
                 self.changed.clear();
                 Ok(())
             }
@@ -174,17 +178,13 @@ impl<'a> ServicesEditor<'a> {
         Ok(())
     }
 
-    /// The last service moves to its place, because the order of services has no meaning.
     fn delete_service(&mut self, id: &ServiceId) -> Result<(), EditError> {
         let place = self
             .places
             .remove(id)
             .ok_or_else(|| EditError::not_found("service", id))?;
         self.changed.remove(id);
-        self.services.swap_remove(place);
-        let moved = self.services.get(place);
-        self.places
-            .extend(moved.map(|entry| (entry.service.id, place)));
+        self.deleted.insert(place);
         Ok(())
     }
 }
@@ -196,6 +196,12 @@ impl Drop for ServicesEditor<'_> {
                 entry.destinations = destinations.newest_first();
             }
         }
+        let mut places = 0..;
+        self.services.retain(|_| {
+            places
+                .next()
+                .is_none_or(|place| !self.deleted.contains(&place))
+        });
     }
 }
 

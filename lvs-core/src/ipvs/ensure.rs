@@ -120,7 +120,7 @@ impl Ipvs {
         let before = self.find_destination(service, id)?.ok_or_else(|| {
             let operation = Operation::new("edit destination", format!("{id} of {service}"));
             Error::kernel(operation, nix::libc::ENOENT, None)
-                .advise("the service has no such destination; add it instead")
+                .with_hint("the service has no such destination; add it instead")
         })?;
         let mut after = before;
         edit(&mut after);

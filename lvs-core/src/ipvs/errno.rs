@@ -24,7 +24,7 @@ pub(super) fn with_reason(command: &Command, error: Error) -> Error {
 
 fn explain(command: &Command, error: Error) -> Error {
     match error.errno().and_then(|errno| command.reason(errno)) {
-        Some(reason) => error.advise(reason),
+        Some(reason) => error.with_hint(reason),
         None => general(error),
     }
 }
@@ -32,13 +32,14 @@ fn explain(command: &Command, error: Error) -> Error {
 /// Adds what the errno means for any request.
 pub(super) fn general(error: Error) -> Error {
     if error.is_outcome_unknown() {
-        return error.advise("part of it may have been done: read the table before you continue");
+        return error
+            .with_hint("part of it may have been done: read the table before you continue");
     }
     match error.errno() {
-        Some(EPERM) => error.advise(permission()),
-        Some(ESRCH) => error.advise("there is no such service"),
-        Some(ENOENT) => error.advise("the module ip_vs was unloaded meanwhile; open it again"),
-        Some(EOPNOTSUPP) => error.advise("this kernel's ip_vs does not know the command"),
+        Some(EPERM) => error.with_hint(permission()),
+        Some(ESRCH) => error.with_hint("there is no such service"),
+        Some(ENOENT) => error.with_hint("the module ip_vs was unloaded meanwhile; open it again"),
+        Some(EOPNOTSUPP) => error.with_hint("this kernel's ip_vs does not know the command"),
         _ => error,
     }
 }
@@ -49,7 +50,7 @@ pub(super) fn open(error: Error) -> Error {
     if error.errno() != Some(ENOENT) {
         return general(error);
     }
-    Error::new(error.operation().clone(), Cause::NotLoaded).advise(
+    Error::new(error.operation().clone(), Cause::NotLoaded).with_hint(
         "load it as root with \"modprobe ip_vs\"; if there is no such module, this kernel was \
          built without CONFIG_IP_VS",
     )
@@ -236,7 +237,7 @@ mod tests {
     fn absent_family_is_not_loaded() {
         let error = open(Error::kernel(Operation::new("open", "ip_vs"), ENOENT, None));
         assert!(error.is_not_loaded());
-        assert!(error.advice().unwrap().contains("modprobe ip_vs"));
+        assert!(error.hint().unwrap().contains("modprobe ip_vs"));
     }
 
     #[test]

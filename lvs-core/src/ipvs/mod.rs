@@ -51,6 +51,8 @@ pub use configuration::Configuration;
 pub use connection::{Connection, Origin};
 pub use daemon::{Daemon, DaemonRole};
 pub use destination::{Destination, DestinationId, DestinationStatus, Thresholds, Weight};
+#[cfg(feature = "cluster")]
+pub(crate) use editor::ServicesEditor;
 pub use entry::{ServiceEntry, ServiceEntryStatus, Snapshot};
 pub use family::Family;
 pub use flags::ServiceFlags;

@@ -100,12 +100,12 @@ impl Ipvs {
             self.execute_all(&commands)
         });
         let Err(second) = restored else { return error };
-        let first = error.advice().map(|hint| format!("{hint}; "));
+        let first = error.hint().map(|hint| format!("{hint}; "));
         let hint = format!(
             "{}not everything could be rolled back ({second}): compare the table with the one you want",
             first.unwrap_or_default()
         );
-        error.advise(hint).partly_done()
+        error.with_hint(hint).partly_done()
     }
 }
 

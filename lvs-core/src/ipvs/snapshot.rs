@@ -89,7 +89,7 @@ impl Ipvs {
         let without_destinations = std::iter::repeat_with(Vec::new);
         seen.push(entries(before.items, without_destinations));
         Err(Error::new(operation, Cause::Unsettled)
-            .advise("another program keeps changing it; try again")
+            .with_hint("another program keeps changing it; try again")
             .with_payload(union(seen)))
     }
 

@@ -24,9 +24,9 @@ pub(super) fn no_interface(name: &IfName, existing: &[Link]) -> String {
 /// Adds a hint to the refusal of a change to an interface.
 pub(super) fn link(error: Error) -> Error {
     match error.errno() {
-        Some(EPERM) => error.advise(PRIVILEGE),
-        Some(EEXIST) => error.advise("an interface of this name exists already"),
-        Some(EOPNOTSUPP) => error.advise(
+        Some(EPERM) => error.with_hint(PRIVILEGE),
+        Some(EEXIST) => error.with_hint("an interface of this name exists already"),
+        Some(EOPNOTSUPP) => error.with_hint(
             "this kernel does not support that for such an interface, or lacks the module for it",
         ),
         _ => error,
@@ -36,12 +36,12 @@ pub(super) fn link(error: Error) -> Error {
 /// Adds a hint to the refusal of a tunnel device.
 pub(super) fn tunnel(error: Error, tunnel: &Tunnel) -> Error {
     match error.errno() {
-        Some(EPERM) => error.advise(PRIVILEGE),
-        Some(EEXIST) => error.advise(format!(
+        Some(EPERM) => error.with_hint(PRIVILEGE),
+        Some(EEXIST) => error.with_hint(format!(
             "a device of this name, or another {} device for the same packets, exists already",
             tunnel.kind
         )),
-        Some(EOPNOTSUPP) => error.advise(format!(
+        Some(EOPNOTSUPP) => error.with_hint(format!(
             "this kernel could not load the module for such tunnels: modprobe {}",
             tunnel.kind.module()
         )),
@@ -53,19 +53,19 @@ pub(super) fn tunnel(error: Error, tunnel: &Tunnel) -> Error {
 pub(super) fn address(error: Error, id: &AddressId) -> Error {
     let is_ipv6 = id.network.addr().is_ipv6();
     match error.errno() {
-        Some(EPERM) => error.advise(PRIVILEGE),
-        Some(EEXIST) => error.advise(
+        Some(EPERM) => error.with_hint(PRIVILEGE),
+        Some(EEXIST) => error.with_hint(
             "the interface has this address already; to change label or broadcast, delete it first",
         ),
-        Some(EADDRNOTAVAIL) => error.advise(format!(
+        Some(EADDRNOTAVAIL) => error.with_hint(format!(
             "{} has no such address with this prefix length",
             id.interface
         )),
-        Some(EACCES) if is_ipv6 => error.advise(format!(
+        Some(EACCES) if is_ipv6 => error.with_hint(format!(
             "IPv6 is disabled on this interface: set net/ipv6/conf/{}/disable_ipv6 to 0",
             id.interface
         )),
-        Some(EAFNOSUPPORT | EOPNOTSUPP) if is_ipv6 => error.advise("this kernel has no IPv6"),
+        Some(EAFNOSUPPORT | EOPNOTSUPP) if is_ipv6 => error.with_hint("this kernel has no IPv6"),
         _ => error,
     }
 }
@@ -73,21 +73,21 @@ pub(super) fn address(error: Error, id: &AddressId) -> Error {
 /// Adds a hint to the refusal of a change to a route.
 pub(super) fn route(error: Error, route: &Route) -> Error {
     match (error.errno(), route.gateway) {
-        (Some(EPERM), _) => error.advise(PRIVILEGE),
-        (Some(EEXIST), _) => error.advise(
+        (Some(EPERM), _) => error.with_hint(PRIVILEGE),
+        (Some(EEXIST), _) => error.with_hint(
             "there is another route to this destination with this metric: replace it, or use another metric",
         ),
-        (Some(ESRCH), _) => error.advise("there is no such route in the main table"),
-        (Some(ENETUNREACH | EHOSTUNREACH), Some(gateway)) => error.advise(format!(
+        (Some(ESRCH), _) => error.with_hint("there is no such route in the main table"),
+        (Some(ENETUNREACH | EHOSTUNREACH), Some(gateway)) => error.with_hint(format!(
             "the gateway {gateway} is on no connected network: first add an address of its network \
              to an interface that is up"
         )),
-        (Some(EINVAL), Some(gateway)) => error.advise(format!(
+        (Some(EINVAL), Some(gateway)) => error.with_hint(format!(
             "is the gateway {gateway} an address of this host, or the source address none?"
         )),
-        (Some(ENETDOWN), _) => error.advise("set the interface up first"),
+        (Some(ENETDOWN), _) => error.with_hint("set the interface up first"),
         (Some(EAFNOSUPPORT | EOPNOTSUPP), _) if route.id.destination.addr().is_ipv6() => {
-            error.advise("this kernel has no IPv6")
+            error.with_hint("this kernel has no IPv6")
         }
         _ => error,
     }
@@ -96,7 +96,7 @@ pub(super) fn route(error: Error, route: &Route) -> Error {
 /// Adds a hint to the error of a kernel that does not know the family `fou`.
 pub(super) fn no_fou(error: Error) -> Error {
     match error.errno() {
-        Some(ENOENT) => error.advise("the kernel could not load its module: modprobe fou"),
+        Some(ENOENT) => error.with_hint("the kernel could not load its module: modprobe fou"),
         _ => error,
     }
 }
@@ -104,11 +104,11 @@ pub(super) fn no_fou(error: Error) -> Error {
 /// Adds a hint to the refusal of a GUE port.
 pub(super) fn fou(error: Error) -> Error {
     match error.errno() {
-        Some(EPERM) => error.advise(PRIVILEGE),
+        Some(EPERM) => error.with_hint(PRIVILEGE),
         Some(EADDRINUSE | EALREADY) => {
-            error.advise("this port is in use: see \"ip fou show\" and \"ss -lun\"")
+            error.with_hint("this port is in use: see \"ip fou show\" and \"ss -lun\"")
         }
-        Some(ENOENT | ESRCH) => error.advise("there is no such listener"),
+        Some(ENOENT | ESRCH) => error.with_hint("there is no such listener"),
         _ => error,
     }
 }

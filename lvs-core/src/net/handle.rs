@@ -476,7 +476,7 @@ impl Net {
                 }),
             Err(error) if error.errno() == Some(ENODEV) => {
                 let existing = self.links().unwrap_or_default();
-                Err(error.advise(errno::no_interface(name, &existing)))
+                Err(error.with_hint(errno::no_interface(name, &existing)))
             }
             Err(error) => Err(error),
         }

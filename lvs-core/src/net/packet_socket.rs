@@ -140,7 +140,7 @@ fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
         .find_map(|entry| entry.address?.as_link_addr().copied());
     let Some(link) = link else {
         return Err(
-            Error::kernel(operation.clone(), ENODEV, None).advise(format!(
+            Error::kernel(operation.clone(), ENODEV, None).with_hint(format!(
                 "there is no interface {interface} in this network namespace"
             )),
         );
@@ -164,8 +164,8 @@ fn timeout_until(until: Instant) -> Option<TimeVal> {
 fn refused(operation: Operation, interface: &IfName, errno: Errno) -> Error {
     let error = Error::io(operation, io::Error::from(errno));
     match errno as i32 {
-        EPERM => error.advise("packet sockets need CAP_NET_RAW; run it as root"),
-        ENETDOWN => error.advise(format!("set interface {interface} up first")),
+        EPERM => error.with_hint("packet sockets need CAP_NET_RAW; run it as root"),
+        ENETDOWN => error.with_hint(format!("set interface {interface} up first")),
         _ => error,
     }
 }

@@ -155,7 +155,7 @@ impl Default for Proc {
 fn unreadable(operation: Operation, source: io::Error) -> Error {
     if source.raw_os_error() == Some(ENOENT) {
         return Error::new(operation, Cause::NotLoaded)
-            .advise("load it with \"modprobe ip_vs\", or add a service, which loads it");
+            .with_hint("load it with \"modprobe ip_vs\", or add a service, which loads it");
     }
     Error::io(operation, source)
 }

@@ -117,7 +117,7 @@ fn refused(operation: Operation, key: &SysctlKey, source: io::Error) -> Error {
     let hint = hint(key, source.raw_os_error());
     let error = Error::io(operation, source);
     match hint {
-        Some(hint) => error.advise(hint),
+        Some(hint) => error.with_hint(hint),
         None => error,
     }
 }
@@ -196,13 +196,13 @@ mod tests {
         let error = sysctl.read(&SysctlKey::rp_filter(&conf)).unwrap_err();
         assert!(error.is_not_found());
         assert!(error.to_string().contains("conf/eth9.10/rp_filter"));
-        assert!(error.advice().unwrap().contains("interface eth9.10"));
+        assert!(error.hint().unwrap().contains("interface eth9.10"));
 
         let error = sysctl
             .write(&SysctlKey::ipvs("conntrack").unwrap(), "1")
             .unwrap_err();
         assert!(error.is_not_found());
-        assert!(error.advice().unwrap().contains("ip_vs is not loaded"));
+        assert!(error.hint().unwrap().contains("ip_vs is not loaded"));
         let created = sysctl.root.join("net/ipv4/vs/conntrack");
         assert!(!created.exists(), "a write must never make a file");
     }

@@ -72,7 +72,11 @@ pub(crate) fn arp_switches_only_on_lo() {
     off(&web, &[IGNORE]);
     is_hijacked(&web);
     let finding = only(&web.check(RS), Code::ARP_IGNORE);
-    assert_eq!(finding.object, "eth0", "the interface that hears, not lo");
+    assert_eq!(
+        finding.object.to_string(),
+        "eth0",
+        "the interface that hears, not lo"
+    );
     web.mend(&finding);
     web.mended(RS);
 }
@@ -266,7 +270,7 @@ pub(crate) fn an_interface_with_a_dot() {
     dotted.unwrap_err();
     off(&web, &[IGNORE]);
     let finding = only(&web.check(RS), Code::ARP_IGNORE);
-    assert_eq!(finding.object, "eth0.10");
+    assert_eq!(finding.object.to_string(), "eth0.10");
     web.mend(&finding);
     web.mended(RS);
 }

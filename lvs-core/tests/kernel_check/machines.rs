@@ -89,7 +89,7 @@ pub(crate) fn datagrams_to_a_drained_real_server() {
         let drained = web.on("director", |host| drain_its_server(host, web.service));
         let finding = only(&web.check_alone("director", None), Code::STUCK_UDP);
         assert!(
-            finding.object.starts_with(&drained.to_string()),
+            finding.object.to_string().starts_with(&drained.to_string()),
             "{finding}"
         );
         web.mend(&finding);
@@ -156,7 +156,7 @@ pub(crate) fn another_program_that_manages_ipvs() {
     let web = Web::new(NAT);
     let mut program = run_as("keepalived");
     let found = only(&web.check("director"), Code::OTHER_MANAGER);
-    assert_eq!(found.object, "keepalived");
+    assert_eq!(found.object.to_string(), "keepalived");
     program.kill().unwrap();
     program.wait().unwrap();
     web.mended("director");
@@ -174,7 +174,7 @@ pub(crate) fn an_interface_that_networkd_configures() {
     sound(&web.check("director"));
     let mut program = run_as("systemd-networkd");
     let found = only(&web.check("director"), Code::MANAGED_INTERFACE);
-    assert_eq!(found.object, "eth0");
+    assert_eq!(found.object.to_string(), "eth0");
     fs::write(&state, "ADMIN_STATE=unmanaged\n").unwrap();
     web.mended("director");
     program.kill().unwrap();

@@ -21,7 +21,7 @@ pub(crate) fn no_rule_that_marks() {
     web.on("director", |host| forget(host, &web.service));
     assert_eq!(web.answers(), vec![None; web.answers().len()]);
     let finding = only(&web.check("director"), Code::NEVER_MARKED);
-    assert_eq!(finding.object, web.service.to_string());
+    assert_eq!(finding.object.to_string(), web.service.to_string());
     web.lab.load_rules().unwrap();
     web.mended("director");
 }
@@ -110,7 +110,7 @@ pub(crate) fn a_mark_that_takes_everything() {
     let http: ServiceId = "tcp 172.16.5.11:80".parse().unwrap();
     assert!((0..4).all(|number| web.lab.request(&http, number).is_ok()));
     let finding = only(&web.check("director"), Code::SHADOWED_BY_MARK);
-    assert_eq!(finding.object, "tcp 172.16.5.11:80");
+    assert_eq!(finding.object.to_string(), "tcp 172.16.5.11:80");
     assert_eq!(web.counted_by(&http), 0, "the mark has them all");
     assert!(web.counted() > 0);
 }

@@ -249,9 +249,9 @@ fn refusals_name_the_object_and_a_hint() -> Outcome {
             .add_address(&address("eth9", "192.168.1.11/24"))
             .unwrap_err();
         assert!(error.is_not_found());
-        let advice = error.advice().unwrap();
+        let hint = error.hint().unwrap();
         assert!(
-            advice.contains("no interface eth9") && advice.contains("eth0"),
+            hint.contains("no interface eth9") && hint.contains("eth0"),
             "{error}"
         );
 
@@ -283,7 +283,7 @@ fn refusals_name_the_object_and_a_hint() -> Outcome {
         down.interface = Some(name("eth0"));
         net.set_down(&name("eth0"))?;
         let error = net.add_route(&down).unwrap_err();
-        assert!(error.advice().unwrap().contains("up first"), "{error}");
+        assert!(error.hint().unwrap().contains("up first"), "{error}");
         Ok(())
     })
 }
@@ -296,7 +296,7 @@ fn disabled_ipv6_is_named() -> Outcome {
             .net()
             .add_address(&address("eth0", "2001:db8::1/64"))
             .unwrap_err();
-        assert!(error.advice().unwrap().contains(key.as_str()), "{error}");
+        assert!(error.hint().unwrap().contains(key.as_str()), "{error}");
         Ok(())
     })
 }

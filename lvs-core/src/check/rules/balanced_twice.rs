@@ -49,7 +49,7 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
             scene
                 .finding(
                     &BALANCED_TWICE,
-                    again,
+                    *again,
                     "it is balanced here, though this one is not active",
                 )
                 .fix("lvsctl apply FILE --role standby"),

@@ -26,7 +26,9 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
 }
 
 fn find<T>(scene: &NodeScene<'_, T>) -> Option<Finding> {
-    let (count, most) = (number(scene.facts, COUNT)?, number(scene.facts, MOST)?);
+    let key = SysctlKey::new(MOST).ok()?;
+    let most = number(scene.facts, &key)?;
+    let count = number(scene.facts, &SysctlKey::new(COUNT).ok()?)?;
     // A maximum of 0 is no limit.
     let is_full = most > 0 && count.saturating_mul(10) >= most.saturating_mul(NEARLY);
     let seen = format!("it has {count} entries, and takes {most}");
@@ -36,13 +38,12 @@ fn find<T>(scene: &NodeScene<'_, T>) -> Option<Finding> {
     };
     is_full.then(|| {
         scene
-            .finding(&CONNTRACK_FULL, MOST, seen)
+            .finding(&CONNTRACK_FULL, &key, seen)
             .severity(severity)
-            .fix(format!("sysctl -w {MOST}={}", count.saturating_mul(4)))
+            .fix(format!("sysctl -w {key}={}", count.saturating_mul(4)))
     })
 }
 
-fn number(facts: &Facts, key: &str) -> Option<u64> {
-    let value = facts.sysctl(&SysctlKey::new(key).ok()?)?;
-    value.try_into().ok()
+fn number(facts: &Facts, key: &SysctlKey) -> Option<u64> {
+    facts.sysctl(key)?.try_into().ok()
 }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::scene::DirectorScene;
+use crate::check::scene::{DirectorScene, NodeScene};
+use crate::net::AddressId;
 
 kinds! {
     VIP_MISSING_ON_DIRECTOR = "LVS006", Error, Addresses,
@@ -69,7 +70,6 @@ impl DirectorScene<'_> {
             .collect()
     }
 
-    /// The default route is deleted together with the address on whose network its gateway is.
     fn missing(&self, vip: IpAddr) -> Option<Finding> {
         let id = &self.node.address(vip)?.id;
         let finding = self
@@ -82,15 +82,25 @@ impl DirectorScene<'_> {
                 "ip address add {} dev {}",
                 id.network, id.interface
             ));
-        let gateway = self
-            .node
-            .gateway
-            .filter(|gateway| id.network.contains(gateway));
-        Some(match gateway {
-            Some(gateway) if self.facts.default_route(vip.into()).is_none() => {
-                finding.fix(format!("ip route replace default via {gateway}"))
-            }
-            _ => finding,
+        Some(match self.lost_gateway(id) {
+            Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
+            None => finding,
         })
+    }
+}
+
+impl<T> NodeScene<'_, T> {
+    /// Returns the gateway of the default route that was deleted together with an address: the gateway is on the
+    /// network of that address.
+    pub(super) fn lost_gateway(&self, id: &AddressId) -> Option<IpAddr> {
+        let family = id.network.addr().into();
+        self.desired
+            .routes
+            .iter()
+            .chain(&self.desired.absent_routes)
+            .filter(|route| route.value.id.is_default())
+            .filter_map(|route| route.value.gateway)
+            .find(|gateway| id.network.contains(gateway))
+            .filter(|_| self.facts.default_route(family).is_none())
     }
 }

@@ -1,11 +1,16 @@
 //! The difference between file and machine: the plan that `apply` would carry out.
 
+use std::net::IpAddr;
+
 use crate::check::code::Code;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
+use crate::check::object::FindingObject;
 use crate::check::scene::NodeScene;
-use crate::cluster::change::Step;
+use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{Plan, PlanOptions};
+use crate::name::IfName;
+use crate::sysctl::SysctlKey;
 
 kinds! {
     DRIFT = "LVS044", Warning, Upkeep,
@@ -30,7 +35,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<F
             !others
                 .iter()
                 .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
-                .any(|other| covers(other, step))
+                .any(|other| scene.covers(other, step))
         })
         .collect();
     let first = steps.first()?;
@@ -56,57 +61,81 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<F
     )
 }
 
-/// Whether mending what was found makes the step unnecessary.
-fn covers(finding: &Finding, step: &Step) -> bool {
-    let id = step.change.id();
-    let name = id.to_string();
-    let is_same = finding.object == name;
-    is_same
-        || match finding.code {
-            // Nothing else can be right without it.
-            Code::NOT_LOADED => step.change.is_ipvs(),
+impl<T> NodeScene<'_, T> {
+    /// Returns whether the fix of a finding makes a step of the plan unnecessary.
+    fn covers(&self, finding: &Finding, step: &Step) -> bool {
+        let id = step.change.id();
+        let FindingObject::Object(object) = &finding.object else {
+            // Without ip_vs nothing else of IPVS can be right.
+            return finding.code == Code::NOT_LOADED && step.change.is_ipvs()
+                || finding.code == Code::TUNNEL_MTU && is_default_route(&id);
+        };
+        if *object == id || interface(object).is_some() && interface(object) == interface(&id) {
+            return true;
+        }
+        match (finding.code, &id) {
             // The plan sets it on all and lo, the finding names the interface that shows it.
-            Code::ARP_IGNORE => name.ends_with("/arp_ignore"),
-            Code::ARP_ANNOUNCE => name.ends_with("/arp_announce"),
-            // One switch sets the others.
-            Code::FORWARDING => name.ends_with("/forwarding") || name.ends_with("/ip_forward"),
-            // The route to a virtual IP goes with the address.
-            Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC => {
-                ip(&finding.object) == ip(&name)
+            (Code::ARP_IGNORE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_ignore),
+            (Code::ARP_ANNOUNCE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_announce),
+            (Code::RP_FILTER, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::rp_filter),
+            // One sysctl sets the others.
+            (Code::FORWARDING, ObjectId::Sysctl(key)) => {
+                *key == SysctlKey::IP_FORWARD
+                    || key.is_copy_of(SysctlKey::forwarding)
+                    || key.is_copy_of(SysctlKey::ipv6_forwarding)
             }
-            // So does everything on the device, and the address that could not be added.
-            Code::TUNNEL_DEVICE => name.contains(finding.object.as_str()) || id.what() == "route",
-            // A service with its destinations, or the daemon that makes the switch work.
-            Code::BALANCED_TWICE => step.change.is_ipvs() && name.ends_with(&finding.object),
-            Code::STICKY_DRAIN => name.ends_with("/expire_quiescent_template"),
-            Code::RP_FILTER => name.ends_with("/rp_filter"),
-            // What the file asks of clients stands on the route.
-            Code::TUNNEL_MTU => ["default", "::/0"].contains(&name.as_str()),
-            // So do the routes whose gateway was reached by its network.
-            Code::VIP_MISSING_ON_DIRECTOR => {
-                let mut lines = finding.fix.iter();
-                id.what() == "route" && lines.any(|line| line.starts_with("ip route"))
+            (Code::STICKY_DRAIN, ObjectId::Sysctl(key)) => {
+                *key == SysctlKey::EXPIRE_QUIESCENT_TEMPLATE
             }
-            // The destination of the port that is meant takes its place.
-            Code::PORT_WITHOUT_NAT => parts(&finding.object) == parts(&name),
-            // A service, and each of its destinations.
-            Code::NO_DESTINATION | Code::NO_SCHEDULER | Code::PORT_ZERO => {
-                name.ends_with(&finding.object)
+            // The route to a virtual IP is added and deleted with the address.
+            (Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC, _) => {
+                ip(object).is_some() && ip(object) == ip(&id)
             }
+            // So is everything on a device, and what needs the address that could not be added.
+            (Code::TUNNEL_DEVICE, ObjectId::Route(_)) => true,
+            (Code::TUNNEL_DEVICE, _) => interface(object).is_some_and(|name| is_on(&id, name)),
+            // So is the default route whose gateway is on the network of the address.
+            (Code::VIP_MISSING_ON_DIRECTOR, ObjectId::Route(_)) => {
+                matches!(object, ObjectId::Address(lost) if self.lost_gateway(lost).is_some())
+            }
+            // The destination with the right port replaces the other one.
+            (Code::PORT_WITHOUT_NAT, ObjectId::Destination(service, desired)) => {
+                matches!(object, ObjectId::Destination(of, listed)
+                    if of == service && listed.address == desired.address)
+            }
+            // A service is added with each of its destinations.
+            (
+                Code::NO_DESTINATION | Code::NO_SCHEDULER | Code::PORT_ZERO | Code::BALANCED_TWICE,
+                ObjectId::Destination(service, _),
+            ) => *object == ObjectId::Service(*service),
             _ => false,
         }
+    }
 }
 
-/// `172.16.5.11/32 on lo` without all but the address.
-fn ip(object: &str) -> Option<&str> {
-    object.split('/').next()
+fn is_default_route(id: &ObjectId) -> bool {
+    matches!(id, ObjectId::Route(route) if route.is_default())
 }
 
-/// `192.168.1.12:80 of tcp 172.16.5.11:80` without the first port.
-fn parts(object: &str) -> (&str, &str) {
-    let (destination, service) = object.split_once(" of ").unwrap_or((object, ""));
-    let address = destination
-        .rsplit_once(':')
-        .map_or(destination, |(address, _)| address);
-    (address, service)
+const fn interface(id: &ObjectId) -> Option<&IfName> {
+    match id {
+        ObjectId::Tunnel(name) | ObjectId::Link(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn is_on(id: &ObjectId, name: &IfName) -> bool {
+    match id {
+        ObjectId::Sysctl(key) => key.is_of(name),
+        ObjectId::Address(address) => address.interface == *name,
+        _ => interface(id) == Some(name),
+    }
+}
+
+fn ip(id: &ObjectId) -> Option<IpAddr> {
+    match id {
+        ObjectId::Address(address) => Some(address.network.addr()),
+        ObjectId::Route(route) => Some(route.destination.addr()),
+        _ => None,
+    }
 }

@@ -34,7 +34,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         .filter(|ip| vips.contains(ip) && !is_misplaced(**ip))
         .map(|ip| {
             let finding = DUPLICATE_ADDRESS
-                .finding(ip, format!("{ip} failed duplicate address detection"))
+                .finding(*ip, format!("{ip} failed duplicate address detection"))
                 .on(&facts.node)
                 .fix("first, take it off the other machine, whose MAC --arp names");
             facts

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::{Ipv4Net, Ipv6Net};
+
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::paper::bypasses;
@@ -9,6 +11,7 @@ use crate::check::scene::RealServerScene;
 use crate::check::severity::Severity;
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
+use crate::net::{IpNet, RouteId};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -205,10 +208,9 @@ impl<'a> WayBack<'a> {
     }
 }
 
-/// Returns the name of the default route in a plan.
-const fn default(family: Family) -> &'static str {
-    match family {
-        Family::Ipv4 => "default",
-        Family::Ipv6 => "::/0",
-    }
+fn default(family: Family) -> RouteId {
+    RouteId::new(match family {
+        Family::Ipv4 => IpNet::V4(Ipv4Net::default()),
+        Family::Ipv6 => IpNet::V6(Ipv6Net::default()),
+    })
 }

@@ -9,7 +9,7 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::cluster::VirtualService;
-use crate::ipvs::{Connection, Protocol, Seconds};
+use crate::ipvs::{Connection, DestinationId, Protocol, Seconds};
 
 kinds! {
     HALF_OPEN = "LVS036", Error, Traffic,
@@ -62,7 +62,10 @@ impl DirectorScene<'_> {
         let server = name.map_or_else(|| destination.to_string(), ToString::to_string);
         let finding = self.finding(
             &HALF_OPEN,
-            format!("{destination} of {}", service.service.id),
+            (
+                service.service.id,
+                DestinationId::new(destination.ip(), destination.port()),
+            ),
             format!("{count} connections to {server} get no answer (SYN_RECV)"),
         );
         match name {

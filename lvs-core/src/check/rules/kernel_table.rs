@@ -115,7 +115,7 @@ impl DirectorScene<'_> {
         Some(
             self.finding(
                 &DEAD_DESTINATION,
-                format!("{} of {service}", destination.id),
+                (service, destination.id),
                 format!("{ip} {problem}"),
             )
             .fix("lvsctl apply FILE, which deletes it"),
@@ -133,9 +133,8 @@ impl DirectorScene<'_> {
             address.port(),
             destination.id.port
         );
-        let object = format!("{} of {service}", destination.id);
         (keeps_port && destination.id.port != address.port()).then(|| {
-            self.finding(&PORT_WITHOUT_NAT, object, seen)
+            self.finding(&PORT_WITHOUT_NAT, (service, destination.id), seen)
                 .fix("lvsctl apply FILE, which gives it the port of the service")
         })
     }

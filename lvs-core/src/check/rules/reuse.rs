@@ -3,6 +3,7 @@
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
+use crate::sysctl::SysctlKey;
 
 kinds! {
     REUSE_STALLS = "LVS034", Warning, Services,
@@ -16,22 +17,22 @@ kinds! {
 const FIXED: (u32, u32) = (5, 9);
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    Vec::from_iter(find(scene))
+}
+
+fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
     let facts = scene.facts;
-    let stalls = facts
-        .kernel_version()
-        .is_some_and(|version| version < FIXED)
-        && facts.ipvs_sysctl("conn_reuse_mode") == Some(1)
-        && facts
-            .ipvs_sysctl("conntrack")
-            .is_some_and(|value| value != 0);
+    let key = SysctlKey::ipvs("conn_reuse_mode").ok()?;
+    let stalls = facts.kernel_version()? < FIXED
+        && facts.sysctl(&key)? == 1
+        && facts.ipvs_sysctl("conntrack")? != 0;
     let seen = format!(
         "kernel {} with conn_reuse_mode=1 and conntrack=1",
         facts.kernel
     );
-    let found = stalls.then(|| {
+    stalls.then(|| {
         scene
-            .finding(&REUSE_STALLS, "net/ipv4/vs/conn_reuse_mode", seen)
-            .fix("sysctl -w net/ipv4/vs/conn_reuse_mode=0")
-    });
-    Vec::from_iter(found)
+            .finding(&REUSE_STALLS, &key, seen)
+            .fix(format!("sysctl -w {key}=0"))
+    })
 }

@@ -68,7 +68,7 @@ impl DirectorScene<'_> {
         let destination = &status.destination;
         self.finding(
             &OVERLOADED,
-            format!("{} of {service}", destination.id),
+            (service, destination.id),
             format!(
                 "it has {} connections, and its upper threshold is {}",
                 connections(status),

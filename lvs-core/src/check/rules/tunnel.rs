@@ -5,6 +5,7 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::NodeScene;
 use crate::cluster::Observed;
+use crate::cluster::change::ObjectId;
 use crate::ipvs::{Destination, Family, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::net::{GueListener, Tunnel};
@@ -76,7 +77,8 @@ impl<T> NodeScene<'_, T> {
 
     fn unfit_device(&self, observed: &Observed, desired: &Tunnel) -> Option<Finding> {
         let name = &desired.name;
-        let finding = |seen: String| self.finding(&TUNNEL_DEVICE, name, seen);
+        let finding =
+            |seen: String| self.finding(&TUNNEL_DEVICE, ObjectId::Tunnel(name.clone()), seen);
         let Some(link) = self.facts.link(name) else {
             return Some(finding(format!("there is no {name}")).fix(APPLY));
         };
@@ -123,8 +125,10 @@ impl<T> NodeScene<'_, T> {
         else {
             return None;
         };
-        let object = format!("{} of {service}", desired.id);
         let seen = format!("packets are wrapped in {is}, and unwrapped as {should}");
-        (is != should).then(|| self.finding(&ENCAPSULATION, object, seen).fix(APPLY))
+        (is != should).then(|| {
+            self.finding(&ENCAPSULATION, (service, desired.id), seen)
+                .fix(APPLY)
+        })
     }
 }

@@ -8,7 +8,7 @@ use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
-use crate::ipvs::{Connection, Protocol, ServiceEntryStatus, ServiceId, Weight};
+use crate::ipvs::{Connection, DestinationId, Protocol, ServiceEntryStatus, ServiceId, Weight};
 
 kinds! {
     STUCK_UDP = "LVS040", Warning, Traffic,
@@ -35,7 +35,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
             scene
                 .finding(
                     &STUCK_UDP,
-                    format!("{destination} of {id}"),
+                    (id, DestinationId::new(destination.ip(), destination.port())),
                     "it is drained, and its clients keep sending",
                 )
                 .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")

@@ -1,4 +1,5 @@
-//! Addresses that draw traffic are announced when they have come: neighbours may remember another machine.
+//! Announcing addresses that attract traffic (gratuitous ARP, unsolicited NA): neighbours may remember another
+//! host.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,31 +16,31 @@ use crate::name::IfName;
 use crate::net::{self, Address};
 use crate::sysctl::{Conf, SysctlKey};
 
-/// How often an active director says that the floating addresses are here: a frame may be lost.
+/// How often an active director announces the floating addresses: a frame may be lost.
 const TIMES: u32 = 5;
-/// The time from one to the next: what loses a frame, a queue or a switch that is learning, takes time.
+/// The time from one announcement to the next: what loses a frame, a full queue or a learning bridge, takes time.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What has been said of the addresses of one machine.
+/// What has been announced of the addresses of one node.
 pub(super) struct Announcer<'a> {
     node: Option<&'a DesiredState>,
-    /// What was said at once.
-    said: Vec<Address>,
-    /// Where it could not be said when it was last tried.
+    /// The addresses that were announced at once.
+    announced: Vec<Address>,
+    /// Where the last announcement failed.
     failures: BTreeMap<IfName, Error>,
 }
 
 impl<'a> Announcer<'a> {
-    /// Of a director; of other machines, or of none in particular, there is nothing to say.
+    /// Only a director announces.
     pub(super) fn new(node: Option<&'a DesiredState>) -> Self {
         Self {
             node: node.filter(|node| node.kind == NodeKind::Director),
-            said: Vec::new(),
+            announced: Vec::new(),
             failures: BTreeMap::new(),
         }
     }
 
-    /// Says that addresses are here as soon as they are: each moment before is lost.
+    /// Announces addresses as soon as they are added: each moment before is lost.
     pub(super) fn phase_is_done(&mut self, phase: &Phase, host: &Host) {
         let Some(node) = self.node else { return };
         let added = phase
@@ -49,39 +50,47 @@ impl<'a> Announcer<'a> {
                 Some(Object::Address(address)) => Some(address),
                 _ => None,
             });
-        let added: Vec<_> = added.filter(|it| is_told(node, it)).cloned().collect();
-        self.say(&added, host);
-        self.said.extend(added);
+        let added: Vec<_> = added
+            .filter(|address| node.announces(address))
+            .cloned()
+            .collect();
+        self.announce(&added, host);
+        self.announced.extend(added);
     }
 
-    /// Says it again where another director may have had them before: even of those that nothing had to
-    /// be done for, as an apply may have been cut short before it was said.
+    /// Announces again where another director may have carried the addresses before: even those that no
+    /// step has added, because an earlier apply may have been interrupted before it announced them.
     pub(super) fn all_is_done(mut self, host: &Host, events: &mut dyn FnMut(Event<'_>)) {
-        let mut told = self.said.clone();
+        let mut announced = self.announced.clone();
         if let Some(node) = self.node.filter(|node| node.role == Some(Role::Active)) {
-            let addresses = node.addresses.iter().map(|wanted| &wanted.value);
-            told = addresses.filter(|it| is_told(node, it)).cloned().collect();
-            let first: Vec<_> = told
+            announced = node
+                .addresses
                 .iter()
-                .filter(|it| !self.said.contains(it))
+                .map(|desired| &desired.value)
+                .filter(|address| node.announces(address))
                 .cloned()
                 .collect();
-            self.say(&first, host);
+            let first: Vec<_> = announced
+                .iter()
+                .filter(|address| !self.announced.contains(address))
+                .cloned()
+                .collect();
+            self.announce(&first, host);
             for _ in 1..TIMES {
                 thread::sleep(PAUSE);
-                self.say(&told, host);
+                self.announce(&announced, host);
             }
         }
-        told.retain(|address| !self.failures.contains_key(&address.id.interface));
-        if !told.is_empty() {
-            events(Event::Announced(&told));
+        announced.retain(|address| !self.failures.contains_key(&address.id.interface));
+        if !announced.is_empty() {
+            events(Event::Announced(&announced));
         }
         self.failures
             .values()
             .for_each(|error| events(Event::NotAnnounced(error)));
     }
 
-    fn say(&mut self, addresses: &[Address], host: &Host) {
+    fn announce(&mut self, addresses: &[Address], host: &Host) {
         let mut interfaces: BTreeMap<&IfName, Vec<IpAddr>> = BTreeMap::new();
         for Address { id, .. } in addresses {
             interfaces
@@ -100,8 +109,11 @@ impl<'a> Announcer<'a> {
     }
 }
 
-/// An IPv6 address that others are still asked about is not announced: it may prove to be theirs.
-fn is_told(node: &DesiredState, address: &Address) -> bool {
-    let is_sure = address.id.network.addr().is_ipv4() || address.no_dad;
-    node.attracts_traffic(&address.id) && address.id.interface != IfName::LO && is_sure
+impl DesiredState {
+    /// Returns whether an address is announced. An IPv6 address under duplicate address detection is not: it
+    /// may prove to be another host's.
+    fn announces(&self, address: &Address) -> bool {
+        let is_sure = address.id.network.addr().is_ipv4() || address.no_dad;
+        self.attracts_traffic(&address.id) && address.id.interface != IfName::LO && is_sure
+    }
 }

@@ -1,4 +1,4 @@
-//! What failed, and what stands now.
+//! Why an apply failed, and how it left the node.
 
 use std::fmt;
 
@@ -6,42 +6,42 @@ use crate::cluster::change::Step;
 use crate::cluster::plan::{Plan, Refusal};
 use crate::error::Error;
 
-/// Why a plan was not carried out to its end.
+/// Says why a plan was not carried out to its end.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The plan itself says why not; nothing was tried.
+    /// The plan is refused; nothing was tried.
     Refused(Vec<Refusal>),
-    /// The machine could not be looked at, or what a batch of changes did is unknown.
+    /// The node could not be read, or it is unknown what a batch of changes did.
     Unreadable(Error),
     /// The kernel refused a step.
     Step(Box<Step>, Error),
-    /// The kernel took every step, but the machine does not look right: this is left to do.
+    /// The kernel accepted every step, but verification found this left to do.
     Unverified(Box<Plan>),
-    /// Somebody said stop.
+    /// The caller stopped it.
     Stopped,
-    /// All was well, but nobody confirmed it in time.
+    /// Everything was verified, but not confirmed in time.
     Unconfirmed,
 }
 
-/// What became of the steps that were done before the failure.
+/// Says what became of the steps that were done before the failure.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Aftermath {
     /// There were none.
     Untouched,
-    /// All were taken back.
+    /// All were rolled back.
     Reverted,
-    /// All were taken back but these: the addresses that only the active one of two directors may carry
-    /// were let go and stay so, or two would carry them.
+    /// All were rolled back except one part: the addresses that only the active one of two directors may
+    /// carry stay released, because otherwise both could carry them.
     Released,
-    /// Not all could be taken back: this is what is left to take back.
-    Stands(Box<Plan>),
-    /// What stands could not be read.
+    /// Not all could be rolled back: this is left to roll back.
+    Incomplete(Box<Plan>),
+    /// The node could not be read.
     Unknown(Error),
 }
 
-/// A failure and its aftermath: both belong in front of whoever asked for the change.
+/// Holds a failure and its aftermath; both are for the operator who asked for the change.
 #[derive(Debug)]
 pub struct ApplyError(Box<(Failure, Aftermath)>);
 
@@ -54,19 +54,19 @@ impl ApplyError {
         Self::new(Failure::Unreadable(error), Aftermath::Untouched)
     }
 
-    /// What failed.
+    /// Returns what failed.
     #[must_use]
     pub fn failure(&self) -> &Failure {
         &self.0.0
     }
 
-    /// What stands now.
+    /// Returns how the failure left the node.
     #[must_use]
     pub fn aftermath(&self) -> &Aftermath {
         &self.0.1
     }
 
-    /// Whether the machine is as it was before.
+    /// Returns whether the node is as it was before.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         matches!(self.aftermath(), Aftermath::Untouched | Aftermath::Reverted)
@@ -77,14 +77,16 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusals) => {
-                let said: Vec<_> = refusals.iter().map(ToString::to_string).collect();
-                f.write_str(&said.join("\n"))
+                let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+                f.write_str(&refusals.join("\n"))
             }
             Self::Unreadable(error) | Self::Step(_, error) => write!(f, "{error}"),
             Self::Stopped => f.write_str("stopped before the end"),
             Self::Unconfirmed => f.write_str("not confirmed in time"),
             Self::Unverified(left) => {
-                f.write_str("the kernel took every step, but when read back this is left to do:")?;
+                f.write_str(
+                    "the kernel accepted every step, but verification found this left to do:",
+                )?;
                 left.steps().try_for_each(|step| write!(f, "\n  {step}"))
             }
         }
@@ -95,16 +97,16 @@ impl fmt::Display for Aftermath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untouched => f.write_str("nothing was changed"),
-            Self::Reverted => f.write_str("what had been changed was taken back"),
+            Self::Reverted => f.write_str("all changes were rolled back"),
             Self::Released => f.write_str(
-                "the floating addresses were let go all the same; everything else is as it was before",
+                "the floating addresses stay released; all other changes were rolled back",
             ),
-            Self::Stands(left) => {
-                f.write_str("not everything could be taken back; to be done by hand:")?;
+            Self::Incomplete(left) => {
+                f.write_str("not everything could be rolled back; to be done by hand:")?;
                 left.steps()
                     .try_for_each(|step| write!(f, "\n  {}", step.change.to_shell()))
             }
-            Self::Unknown(error) => write!(f, "what stands now could not be read: {error}"),
+            Self::Unknown(error) => write!(f, "the state of the node could not be read: {error}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Steps become verbs of the handles.
+//! Carrying out steps by the verbs of the handles.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,10 +8,10 @@ use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::{Phase, Plan};
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Command, Daemon};
+use crate::ipvs::Daemon;
 
-/// Carries out phase by phase; the next begins when everything in the last has succeeded and nobody
-/// has said stop.
+/// Carries out phase by phase; the next begins when everything in the last has succeeded and the caller has not
+/// stopped it.
 pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
@@ -47,7 +47,7 @@ pub(super) fn phase(
     }
     let commands: Vec<_> = ipvs
         .iter()
-        .filter_map(|step| command(&step.change))
+        .flat_map(|step| step.change.commands())
         .collect();
     if commands.is_empty() {
         return Ok(());
@@ -56,7 +56,7 @@ pub(super) fn phase(
         .ipvs()
         .and_then(|handle| handle.batch(&commands))
         .map_err(Failure::Unreadable)?;
-    // All have been executed whatever became of the first: all are reported, the first failure counts.
+    // All have been executed even if the first has failed: all are reported, the first failure counts.
     let reported: Vec<_> = ipvs
         .into_iter()
         .zip(results)
@@ -83,17 +83,17 @@ fn report(
 }
 
 impl Step {
-    /// Carries out this step alone, without looking before or after: the tool of whoever orders steps
-    /// in another way. [`Observed::after`](crate::cluster::Observed::after) says what it does.
+    /// Carries out this step alone, without observing before or after: for a program that orders steps in
+    /// another way. [`Observed::after`](crate::cluster::Observed::after) models what it does.
     ///
     /// # Errors
-    /// The kernel refused it, and then nothing has changed; or with `is_unsettled` it is not known what
-    /// it did.
+    /// The kernel refused it, and nothing has changed; or with `is_unsettled` it is not known what it did.
     pub fn execute(&self, host: &mut Host) -> Result<()> {
-        match command(&self.change) {
-            Some(command) => host.ipvs()?.batch(&[command])?.into_iter().collect(),
-            None => step(&self.change, host),
+        if !is_batched(&self.change) {
+            return step(&self.change, host);
         }
+        let results = host.ipvs()?.batch(&self.change.commands())?;
+        results.into_iter().collect()
     }
 }
 
@@ -146,23 +146,4 @@ fn start(daemon: &Daemon, kind: Kind, host: &mut Host) -> Result<()> {
         ipvs.stop_daemon(daemon.role)?;
     }
     ipvs.start_daemon(daemon)
-}
-
-fn command(change: &Change<Object>) -> Option<Command> {
-    let command = match (change.newest(), change.kind()) {
-        (Object::Timeouts(timeouts), Kind::Add | Kind::Edit) => Command::SetTimeouts(*timeouts),
-        (Object::Service(service), Kind::Add) => Command::AddService(service.clone()),
-        (Object::Service(service), Kind::Edit) => Command::EditService(service.clone()),
-        (Object::Service(service), Kind::Delete) => Command::DeleteService(service.id),
-        (Object::Destination(bound), kind) => {
-            let (service, destination) = (bound.service, bound.destination);
-            match kind {
-                Kind::Add => Command::AddDestination(service, destination),
-                Kind::Edit => Command::EditDestination(service, destination),
-                Kind::Delete => Command::DeleteDestination(service, destination.id),
-            }
-        }
-        _ => return None,
-    };
-    Some(command)
 }

@@ -1,4 +1,4 @@
-//! Making a machine look as it must, proving that it does, and taking it back where it failed.
+//! Applying the desired state to a node, verifying the result, and rolling back on failure.
 
 mod announce;
 mod error;
@@ -18,11 +18,11 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::net::Address;
 
-/// What happens while a plan is carried out, in order.
+/// Reports what happens while a plan is carried out, in order.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// This is going to be done; nothing has been yet.
+    /// This plan is going to be carried out; nothing has been done yet.
     Planned(&'a Plan),
     /// The next phase begins.
     Phase(&'a Phase),
@@ -30,25 +30,25 @@ pub enum Event<'a> {
     Done(&'a Step),
     /// A step has failed.
     Failed(&'a Step, &'a Error),
-    /// Everything has been read back, and nothing is left to do.
+    /// Everything has been verified: nothing is left to do.
     Verified,
-    /// Neighbours have been told that these addresses are here now: an active director's floating ones,
-    /// several times; a lone director's virtual IPs that were added.
+    /// These addresses have been announced to the neighbours: an active director's floating ones, several
+    /// times; a lone director's virtual IPs that were added.
     Announced(&'a [Address]),
-    /// Neighbours could not be told; what was done stays. They may look for an address at another machine
-    /// until they ask again.
+    /// Addresses could not be announced; what was done stays. Neighbours may send to another host until they
+    /// ask again.
     NotAnnounced(&'a Error),
-    /// It is taken back unless it is confirmed within this time.
+    /// The change is rolled back unless it is confirmed within this time.
     Confirming(Duration),
-    /// This is going to be taken back.
+    /// This plan of a rollback is going to be carried out.
     Reverting(&'a Plan),
-    /// All is done, but the record could not be brought up to date. It still knows all that may have to
-    /// be taken away, and takes it for a change that was cut short.
+    /// All is done, but the record could not be updated. It still knows all that may have to be deleted, and
+    /// describes a change that was interrupted.
     Unrecorded(&'a Error),
 }
 
 impl DesiredState {
-    /// What would have to change on this machine. Nothing is touched, not even a module loaded.
+    /// Returns what would have to change on this node. Nothing is touched, and no module is loaded.
     ///
     /// # Errors
     /// Those of [`Observed::read`].
@@ -57,7 +57,7 @@ impl DesiredState {
         Ok(Plan::new(self, &observed, options))
     }
 
-    /// What would have to be taken away here. Nothing is touched.
+    /// Returns what a removal would have to change on this node. Nothing is touched.
     ///
     /// # Errors
     /// Those of [`Observed::read`].
@@ -66,12 +66,12 @@ impl DesiredState {
         Ok(Plan::removal(self, &observed))
     }
 
-    /// Makes this machine look as it must: observes, plans, carries out phase by phase, reads back.
-    /// What was done before a failure is taken back. Returns what was done: an empty plan if the
-    /// machine looked right already.
+    /// Applies the desired state to this node: observes, plans, carries out phase by phase, verifies. What was
+    /// done before a failure is rolled back. Returns what was done: an empty plan if the node was as desired
+    /// already.
     ///
-    /// Nothing is remembered: what the file no longer names stays, and a removal does not know what was
-    /// there before. See [`StateDir::lock`](super::StateDir::lock) for the verbs that do.
+    /// Nothing is recorded: what the file no longer names stays, and a removal does not know the original
+    /// configuration. See [`StateDir::lock`](super::StateDir::lock) for the verbs that keep a record.
     ///
     /// ```no_run
     /// use lvs_core::cluster::PlanOptions;
@@ -79,7 +79,7 @@ impl DesiredState {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # #[cfg(feature = "toml")] {
     /// let cluster = Cluster::from_toml(&std::fs::read_to_string("web.toml")?)?;
-    /// let node = cluster.node("director").ok_or("no such machine")?;
+    /// let node = cluster.node("director").ok_or("no such node")?;
     /// let done = node.apply(&mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
     /// println!("{} changes", done.steps().count());
     /// # }
@@ -88,7 +88,7 @@ impl DesiredState {
     /// ```
     ///
     /// # Errors
-    /// What failed, and what stands now: see [`ApplyError`].
+    /// What failed, and how that left the node: see [`ApplyError`].
     pub fn apply(
         &self,
         host: &mut Host,
@@ -103,10 +103,10 @@ impl DesiredState {
         job.run(|_, _| Ok(()), host, events)
     }
 
-    /// Takes the cluster off this machine: see [`Plan::removal`] for what goes and what stays.
+    /// Removes the cluster from this node: see [`Plan::removal`] for what is deleted and what stays.
     ///
     /// # Errors
-    /// What failed, and what stands now: see [`ApplyError`].
+    /// What failed, and how that left the node: see [`ApplyError`].
     pub fn remove(
         &self,
         host: &mut Host,

@@ -58,7 +58,7 @@ impl Rollback<'_> {
         }
         match self.left(original, host) {
             Ok(left) if left.is_empty() => Aftermath::Reverted,
-            Ok(left) => Aftermath::Stands(Box::new(left)),
+            Ok(left) => Aftermath::Incomplete(Box::new(left)),
             Err(error) => Aftermath::Unknown(error),
         }
     }

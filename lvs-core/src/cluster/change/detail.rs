@@ -21,16 +21,16 @@ impl Object {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::Tunnel(it) => tunnel(it),
+            Self::Tunnel(object) => tunnel(object),
             Self::Listener(_) => "gue".to_owned(),
             Self::Link(link) => if link.up { "up" } else { "down" }.to_owned(),
             Self::Sysctl(setting) => setting.value.clone(),
-            Self::Address(it) => address(it),
-            Self::Route(it) => route(it),
+            Self::Address(object) => address(object),
+            Self::Route(object) => route(object),
             Self::Timeouts(timeouts) => {
                 format!("{} {} {}", timeouts.tcp, timeouts.tcp_fin, timeouts.udp)
             }
-            Self::Daemon(it) => daemon(it),
+            Self::Daemon(object) => daemon(object),
             Self::Service(service) => service.describe(),
             Self::Destination(bound) => bound.destination.describe(),
         }

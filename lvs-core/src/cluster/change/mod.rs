@@ -1,5 +1,6 @@
 //! A step of a plan is a change of one object: added, edited or deleted.
 
+mod command;
 pub(in crate::cluster) mod detail;
 mod object;
 mod object_id;
@@ -14,20 +15,20 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a change does.
+/// Says what a change does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// There is nothing before.
+    /// The object does not exist before.
     Add,
-    /// The same thing looks different after.
+    /// The object exists before and after.
     Edit,
-    /// There is nothing after.
+    /// The object does not exist after.
     Delete,
 }
 
 impl Kind {
-    /// `+`, `~` or `-`.
+    /// Returns `+`, `~` or `-`.
     #[must_use]
     pub const fn sign(self) -> char {
         match self {

@@ -29,6 +29,7 @@ impl DesiredState {
         }
         state.forward_answers(cluster, director);
         state.nftables = cluster.nftables();
+        state.notes.extend(cluster.marked_by_others());
         state.timeouts = cluster.timeouts();
         for (key, value) in cluster.ipvs_sysctls() {
             state.sysctl(key.clone(), value, "named in the file");
@@ -105,5 +106,18 @@ impl Cluster {
                 true => Role::Active,
                 false => Role::Standby,
             })
+    }
+
+    /// Returns a note for each service by firewall mark that has no match: which addresses its packets have,
+    /// and so which nodes need them, is not known.
+    fn marked_by_others(&self) -> impl Iterator<Item = String> {
+        let services = self.services().iter();
+        let unmatched = services.filter(|service| service.vips().is_empty());
+        unmatched.map(|service| {
+            format!(
+                "{} has no match: rules of others mark its packets, and real servers get no virtual IP for it",
+                service.service.id
+            )
+        })
     }
 }

@@ -1,12 +1,12 @@
 //! Taking a real server out of service without its users noticing.
 //!
-//! A drained destination has weight 0: nobody new is sent there, who is there stays. That alone does
-//! not hold clients off that a persistence template leads there, so where a drained destination's
-//! service is persistent `net.ipv4.vs.expire_quiescent_template` is 1 for as long; it drops templates,
-//! never connections.
+//! A drained destination has weight 0: it gets no new connections, and existing ones stay. That alone does
+//! not stop clients that have a persistence template, so where a drained destination's service is
+//! persistent `net.ipv4.vs.expire_quiescent_template` is 1 for as long; it drops templates, never
+//! connections.
 //!
-//! A file drains with `drain = true`, a person with [`Session::drain`](super::Session::drain), by record. Both
-//! keep the weight for later, and win over `keep-weight`.
+//! A file drains with `drain = true`, an operator with [`Session::drain`](super::Session::drain), by record.
+//! Both keep the weight for later, and override `keep-weight`.
 
 mod record;
 mod session;
@@ -27,7 +27,7 @@ use crate::sysctl::SysctlKey;
 
 pub use wait::{DrainOutcome, Remaining};
 
-/// Who gets no new connections: an address, on one port or on all.
+/// Names the destinations that get no new connections: an address, on one port or on all.
 ///
 /// ```
 /// use lvs_core::cluster::Drain;
@@ -47,10 +47,10 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Whether it means this destination.
+    /// Returns whether it means this destination.
     #[must_use]
     pub fn matches(&self, destination: &DestinationId) -> bool {
-        self.address == destination.address && self.port.is_none_or(|it| it == destination.port)
+        self.address == destination.address && self.port.is_none_or(|port| port == destination.port)
     }
 }
 
@@ -85,27 +85,27 @@ impl FromStr for Drain {
 
 crate::text::serde_as_text!(Drain);
 
-/// How far a drain goes.
+/// Says how far a drain goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Draining {
-    /// Weight 0: nobody new is sent there, who is there stays.
+    /// Weight 0: the destinations get no new connections, and existing ones stay.
     Quiet,
-    /// The destinations are not there at all until the drain is taken back.
+    /// The destinations are deleted until the drain ends.
     Removed,
 }
 
-/// How a destination is drained, if it is: by its address and by its port, the farther counts.
+/// Returns how a destination is drained, if it is: by its address and by its port, the farther counts.
 pub(super) fn how(drains: &BTreeMap<Drain, Draining>, id: &DestinationId) -> Option<Draining> {
     let matching = drains.iter().filter(|(drain, _)| drain.matches(id));
     matching.map(|(_, how)| *how).max()
 }
 
-const WHY_TEMPLATES: &str =
-    "a client's persistence must not bring it back to a server that is drained";
+/// Why persistence templates are dropped.
+const WHY_TEMPLATES: &str = "a persistent client must not return to a drained server";
 
 impl DesiredState {
-    /// Takes the weight from every destination that somebody has drained.
+    /// Sets the weight of every drained destination to 0.
     pub(super) fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
         for service in &mut self.services {
             service.drain(drains);
@@ -113,11 +113,13 @@ impl DesiredState {
         self.expire_templates();
     }
 
-    /// Weight 0 alone does not stop who has a persistence template.
+    /// Weight 0 alone does not stop clients that have a persistence template.
     pub(super) fn expire_templates(&mut self) {
-        let sticks =
-            |it: &DesiredService| it.service.persistence.is_some() && !it.drained.is_empty();
-        if self.services.iter().any(sticks) {
+        if self
+            .services
+            .iter()
+            .any(|desired| desired.service.persistence.is_some() && !desired.drained.is_empty())
+        {
             self.sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE, 1, WHY_TEMPLATES);
         }
     }
@@ -140,7 +142,7 @@ impl DesiredService {
             .retain(|wanted| how(drains, &wanted.value.id) != Some(Draining::Removed));
     }
 
-    /// Whether a destination gets no new connections whatever its weight.
+    /// Returns whether a destination gets no new connections whatever its weight.
     #[must_use]
     pub fn is_drained(&self, id: &DestinationId) -> bool {
         self.drained.iter().any(|destination| destination.id == *id)
@@ -148,8 +150,8 @@ impl DesiredService {
 }
 
 impl Record {
-    /// What a machine must look like, with those drained that somebody has drained.
-    pub(super) fn honoured<'a>(&self, node: &'a DesiredState) -> Cow<'a, DesiredState> {
+    /// Returns how a node must look with the destinations drained that are drained on record.
+    pub(super) fn with_drains<'a>(&self, node: &'a DesiredState) -> Cow<'a, DesiredState> {
         if self.drains().is_empty() {
             return Cow::Borrowed(node);
         }

@@ -1,20 +1,20 @@
-//! How a record remembers who is drained, and what that means for a kernel.
+//! Drains on record, and the plans that carry them out.
 
-use super::{Drain, Draining, how};
+use super::{Drain, Draining, WHY_TEMPLATES, how};
 use crate::cluster::Record;
 use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting, Step};
 use crate::cluster::plan::{Phase, PhaseName, Plan};
 use crate::cluster::state::Drained;
 use crate::cluster::{NodeKind, Observed};
-use crate::ipvs::{Destination, DestinationId, ServiceEntry, ServiceId, Weight};
+use crate::ipvs::{Destination, DestinationId, ServiceId, Weight};
 use crate::sysctl::SysctlKey;
 
 const WHY: &str = "drained";
-const WHY_BACK: &str = "no longer drained";
+const WHY_RESTORED: &str = "no longer drained";
 
 impl Record {
-    /// The record as it must be written before a real server is drained; `None` if the cluster sends
-    /// nobody there.
+    /// Returns the record as it must be written before a real server is drained; `None` if it is no
+    /// destination of the cluster.
     #[doc(hidden)]
     #[must_use]
     pub fn before_draining(
@@ -24,83 +24,89 @@ impl Record {
         observed: &Observed,
     ) -> Option<Self> {
         let mut record = self.clone();
-        let own = self.own_destinations(observed);
-        for (found, destination) in own.filter(|(_, it)| drain.matches(&it.id)) {
-            let id = found.service.id;
-            if self.weight_for_later(&id, &destination.id).is_none() {
-                record.drained.push(Drained {
-                    service: id,
-                    destination: *destination,
-                    by_file: false,
-                });
-            }
-        }
-        let is_known = |it: &Drained| drain.matches(&it.destination.id);
-        if !record.drained.iter().any(is_known) {
+        let new = self
+            .own_destinations(observed)
+            .filter(|(service, destination)| {
+                drain.matches(&destination.id)
+                    && self.weight_for_later(service, &destination.id).is_none()
+            })
+            .map(|(service, destination)| Drained {
+                service,
+                destination,
+                by_file: false,
+            });
+        record.drained.extend(new);
+        if !record
+            .drained
+            .iter()
+            .any(|drained| drain.matches(&drained.destination.id))
+        {
             return None;
         }
         record.drains.insert(drain, how);
-        record.remember_templates(observed);
+        record.record_templates(observed);
         Some(record)
     }
 
-    /// The record without a drain, and the destinations that get their weight back; `None` if there is
-    /// no such drain.
+    /// Returns the record without a drain, and the destinations whose weight is to be restored; `None` if
+    /// there is no such drain.
     #[doc(hidden)]
     #[must_use]
     pub fn without_drain(&self, drain: Drain) -> Option<(Self, Vec<BoundDestination>)> {
         let mut record = self.clone();
         record.drains.remove(&drain)?;
-        let (back, still) = self.drained.iter().cloned().partition(|it| {
-            let id = &it.destination.id;
-            drain.matches(id) && !it.by_file && !record.drains.keys().any(|it| it.matches(id))
-        });
-        let back: Vec<Drained> = back;
+        let (restored, still): (Vec<_>, Vec<_>) =
+            self.drained.iter().cloned().partition(|drained| {
+                let id = &drained.destination.id;
+                drain.matches(id)
+                    && !drained.by_file
+                    && !record.drains.keys().any(|other| other.matches(id))
+            });
         record.drained = still;
-        let back = back.into_iter().map(|it| BoundDestination {
-            service: it.service,
-            destination: it.destination,
+        let restored = restored.into_iter().map(|drained| BoundDestination {
+            service: drained.service,
+            destination: drained.destination,
         });
-        Some((record, back.collect()))
+        Some((record, restored.collect()))
     }
 
-    /// The destinations that get no new connections.
+    /// Returns the destinations that get no new connections.
     pub(in crate::cluster) fn drained(&self) -> impl Iterator<Item = (ServiceId, DestinationId)> {
-        let drained = self.drained.iter();
-        drained.map(|it| (it.service, it.destination.id))
+        self.drained.iter().map(Drained::id)
     }
 
-    /// The destinations of the cluster's services.
-    fn own_destinations<'a>(
-        &'a self,
-        observed: &'a Observed,
-    ) -> impl Iterator<Item = (&'a ServiceEntry, &'a Destination)> {
-        let services = observed.services().iter();
-        let own = services.filter(|found| self.applied && self.knows_service(&found.service.id));
-        own.flat_map(|found| found.destinations.iter().map(move |it| (found, it)))
+    /// Returns the destinations of the cluster's services.
+    fn own_destinations(
+        &self,
+        observed: &Observed,
+    ) -> impl Iterator<Item = (ServiceId, Destination)> {
+        observed
+            .services()
+            .iter()
+            .filter(|found| self.applied && self.knows_service(&found.service.id))
+            .flat_map(|found| {
+                let destinations = found.destinations.iter().copied();
+                destinations.map(|destination| (found.service.id, destination))
+            })
     }
 
-    /// Persistence templates are dropped while one of their servers is drained.
-    fn remember_templates(&mut self, observed: &Observed) {
+    /// Records that persistence templates are dropped while one of their servers is drained.
+    fn record_templates(&mut self, observed: &Observed) {
         if let Some(change) = self.templates(observed) {
             let id = change.id();
-            match self.things.iter_mut().find(|entry| entry.id() == id) {
+            match self.entries.iter_mut().find(|entry| entry.id() == id) {
                 Some(entry) => {
                     if let Some(both) = entry.clone().then(&change) {
                         *entry = both;
                     }
                 }
-                None => self.things.push(change),
+                None => self.entries.push(change),
             }
         }
     }
 
     fn templates(&self, observed: &Observed) -> Option<Change<Object>> {
-        let sticks = |id: &ServiceId| {
-            let found = observed.service(id);
-            found.is_some_and(|found| found.service.persistence.is_some())
-        };
-        if !self.drained.iter().any(|it| sticks(&it.service)) {
+        if !self.needs_templates_dropped(observed) {
             return None;
         }
         let key = SysctlKey::EXPIRE_QUIESCENT_TEMPLATE;
@@ -114,29 +120,25 @@ impl Record {
         Some(Change::Edit(setting(found), setting("1")))
     }
 
-    /// What draining changes in the kernel.
+    /// Returns what draining changes in the kernel.
     #[doc(hidden)]
     #[must_use]
     pub fn plan_drains(&self, observed: &Observed) -> Plan {
-        let templates = self.templates(observed).map(|change| {
-            let why = "a client's persistence must not bring it back to a server that is drained";
-            Step::new(change, why)
-        });
+        let templates = self.templates(observed);
+        let templates = templates.map(|change| Step::new(change, WHY_TEMPLATES));
         let mut quiet = Vec::new();
         let mut removed = Vec::new();
-        for (found, destination) in self.own_destinations(observed) {
-            let service = found.service.id;
+        for (service, destination) in self.own_destinations(observed) {
             match how(&self.drains, &destination.id) {
-                Some(Draining::Removed) => {
-                    let destination = *destination;
-                    let bound = BoundDestination {
+                Some(Draining::Removed) => removed.push(Step::delete(
+                    BoundDestination {
                         service,
                         destination,
-                    };
-                    removed.push(Step::delete(bound, WHY));
-                }
+                    },
+                    WHY,
+                )),
                 Some(Draining::Quiet) if destination.weight != Weight::DRAIN => {
-                    quiet.push(weight(service, *destination, Weight::DRAIN, WHY));
+                    quiet.push(weight(service, destination, Weight::DRAIN, WHY));
                 }
                 _ => {}
             }
@@ -148,29 +150,28 @@ impl Record {
         ])
     }
 
-    /// What giving the weight back to destinations changes in the kernel.
+    /// Returns what restoring the weight of destinations changes in the kernel.
     #[doc(hidden)]
     #[must_use]
-    pub fn plan_back(&self, back: &[BoundDestination], observed: &Observed) -> Plan {
+    pub fn plan_undrained(&self, restored: &[BoundDestination], observed: &Observed) -> Plan {
         let mut added = Vec::new();
         let mut edited = Vec::new();
-        for bound in back {
+        for bound in restored {
             if observed.service(&bound.service).is_none() {
                 continue;
             }
             match observed.destination(&bound.service, &bound.destination.id) {
-                None => added.push(Step::add(*bound, WHY_BACK)),
+                None => added.push(Step::add(*bound, WHY_RESTORED)),
                 Some(found) if found.weight == Weight::DRAIN && *found != bound.destination => {
                     let weight = bound.destination.weight;
-                    edited.push(self::weight(bound.service, *found, weight, WHY_BACK));
+                    edited.push(self::weight(bound.service, *found, weight, WHY_RESTORED));
                 }
                 Some(_) => {}
             }
         }
-        let templates = if self.templates_needed(observed) {
-            Vec::new()
-        } else {
-            self.templates_back(observed)
+        let templates = match self.needs_templates_dropped(observed) {
+            true => Vec::new(),
+            false => self.templates_restored(observed),
         };
         self.plan(vec![
             (PhaseName::Destinations, added),
@@ -179,30 +180,33 @@ impl Record {
         ])
     }
 
-    fn templates_needed(&self, observed: &Observed) -> bool {
-        self.drained.iter().any(|it| {
-            let found = observed.service(&it.service);
+    /// Returns whether a destination of a persistent service is drained.
+    fn needs_templates_dropped(&self, observed: &Observed) -> bool {
+        self.drained.iter().any(|drained| {
+            let found = observed.service(&drained.service);
             found.is_some_and(|found| found.service.persistence.is_some())
         })
     }
 
-    fn templates_back(&self, observed: &Observed) -> Vec<Step> {
+    fn templates_restored(&self, observed: &Observed) -> Vec<Step> {
         let id = ObjectId::Sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
-        let things = self.things().filter(|entry| entry.id() == id);
-        things
+        self.entries()
+            .filter(|entry| entry.id() == id)
             .filter_map(|entry| self.undone(entry, observed, observed))
-            .map(|change| Step::new(change, "as it was found"))
+            .map(|change| Step::new(change, "original configuration"))
             .collect()
     }
 
     fn plan(&self, phases: Vec<(PhaseName, Vec<Step>)>) -> Plan {
-        let phases = phases.into_iter().filter(|(_, steps)| !steps.is_empty());
+        let phases = phases
+            .into_iter()
+            .map(|(name, steps)| Phase { name, steps });
         Plan {
             cluster: self.cluster.clone(),
             node: self.node.clone(),
             kind: NodeKind::Director,
             role: None,
-            phases: phases.map(|(name, steps)| Phase { name, steps }).collect(),
+            phases: phases.filter(|phase| !phase.steps.is_empty()).collect(),
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             notes: Vec::new(),

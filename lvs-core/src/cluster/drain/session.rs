@@ -1,17 +1,18 @@
-//! Draining by record: it lasts until it is taken back, and every apply honours it.
+//! Draining by record: it lasts until it is undrained, through every apply.
 
 use crate::cluster::Session;
 use crate::cluster::plan::Plan;
 use crate::cluster::{ApplyError, Drain, Draining, Event, Observed, Record, Scope};
-use crate::error::{Cause, Error, Operation, Result};
+use crate::error::{Cause, Error, Operation};
 use crate::host::Host;
 
 impl Session {
-    /// Sends nobody new to a real server, in no service of any cluster on this machine, until
-    /// [`undrain`](Self::undrain). Who is there stays, unless it is to be [`Draining::Removed`].
+    /// Drains a real server in every service of every cluster on this node until
+    /// [`undrain`](Self::undrain): it gets no new connections. Existing ones stay, unless it is to be
+    /// [`Draining::Removed`].
     ///
     /// # Errors
-    /// No cluster here sends anybody there; otherwise what failed, and what stands now.
+    /// No cluster on this node has it as a destination; otherwise what failed, and how that left the node.
     pub fn drain(
         &mut self,
         drain: Drain,
@@ -19,27 +20,32 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
-        let observed = observe(host).map_err(ApplyError::untouched)?;
-        let records = self.applied().map_err(ApplyError::untouched)?;
-        let drained = records.into_iter().filter_map(|old| {
-            let new = old.before_draining(drain, how, &observed)?;
-            Some((old, new))
-        });
-        let drained: Vec<_> = drained.collect();
+        let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
+        let records = self.state.records().map_err(ApplyError::untouched)?;
+        let drained: Vec<_> = records
+            .into_iter()
+            .filter(Record::is_applied)
+            .filter_map(|old| {
+                let new = old.before_draining(drain, how, &observed)?;
+                Some((old, new))
+            })
+            .collect();
         if drained.is_empty() {
-            return Err(ApplyError::untouched(nobody(drain)));
+            return Err(ApplyError::untouched(no_destination(drain)));
         }
-        let each = drained.into_iter().map(|(old, new)| {
-            let plan = |observed: &Observed| new.plan_drains(observed);
-            self.change(&old, &new, &plan, host, events)
-        });
-        each.collect()
+        drained
+            .into_iter()
+            .map(|(old, new)| {
+                let plan = |observed: &Observed| new.plan_drains(observed);
+                self.change(&old, &new, &plan, host, events)
+            })
+            .collect()
     }
 
-    /// Takes a drain back: destinations get their weight again.
+    /// Ends a drain: the weights of the destinations are restored.
     ///
     /// # Errors
-    /// There is no such drain; otherwise what failed, and what stands now.
+    /// There is no such drain; otherwise what failed, and how that left the node.
     pub fn undrain(
         &mut self,
         drain: Drain,
@@ -52,24 +58,23 @@ impl Session {
             .flat_map(|record| record.drains().keys())
             .map(ToString::to_string)
             .collect();
-        let undrained = records.into_iter().filter_map(|old| {
-            let (new, back) = old.without_drain(drain)?;
-            Some((old, new, back))
-        });
-        let undrained: Vec<_> = undrained.collect();
+        let undrained: Vec<_> = records
+            .into_iter()
+            .filter_map(|old| {
+                let (new, restored) = old.without_drain(drain)?;
+                Some((old, new, restored))
+            })
+            .collect();
         if undrained.is_empty() {
             return Err(ApplyError::untouched(not_drained(drain, &drains)));
         }
-        let each = undrained.into_iter().map(|(old, new, back)| {
-            let plan = |observed: &Observed| new.plan_back(&back, observed);
-            self.change(&old, &new, &plan, host, events)
-        });
-        each.collect()
-    }
-
-    fn applied(&self) -> Result<Vec<Record>> {
-        let records = self.state.records()?.into_iter();
-        Ok(records.filter(Record::is_applied).collect())
+        undrained
+            .into_iter()
+            .map(|(old, new, restored)| {
+                let plan = |observed: &Observed| new.plan_undrained(&restored, observed);
+                self.change(&old, &new, &plan, host, events)
+            })
+            .collect()
     }
 
     fn change(
@@ -87,23 +92,19 @@ impl Session {
     }
 }
 
-fn observe(host: &mut Host) -> Result<Observed> {
-    Observed::read(host, &Scope::of_drains())
-}
-
-fn nobody(drain: Drain) -> Error {
-    let problem = "no cluster on this machine sends anybody there".to_owned();
-    Error::new(Operation::new("drain", drain), Cause::Invalid(problem)).advise(
-        "is this the director, is the cluster applied, is it the real server's own address? \
+fn no_destination(drain: Drain) -> Error {
+    let problem = "is a destination of no cluster on this node".to_owned();
+    Error::new(Operation::new("drain", drain), Cause::Invalid(problem)).with_hint(
+        "is this node the director, is the cluster applied, is it the real server's own address? \
          `lvsctl list` shows the destinations",
     )
 }
 
 fn not_drained(drain: Drain, drains: &[String]) -> Error {
-    let problem = "it is not drained".to_owned();
+    let problem = "is not drained".to_owned();
     let error = Error::new(Operation::new("undrain", drain), Cause::Invalid(problem));
     if drains.is_empty() {
-        return error.advise("nothing is; `drain = true` in the file is taken back in the file");
+        return error.with_hint("no real server is; `drain = true` in the file ends in the file");
     }
-    error.advise(format!("these are: {}", drains.join(" ")))
+    error.with_hint(format!("these are drained: {}", drains.join(" ")))
 }

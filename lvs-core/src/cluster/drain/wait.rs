@@ -1,4 +1,4 @@
-//! Who is still on a drained real server.
+//! Waiting for the remaining connections of a drained real server.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,10 @@ use crate::error::Result;
 use crate::ipvs::{DestinationId, Protocol, ServiceId};
 use crate::proc::Proc;
 
-/// How often is looked: `/proc` tells the whole table in a few milliseconds.
+/// How often the connections are counted: `/proc` tells the whole table in a few milliseconds.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Connections to a drained destination.
+/// Counts the connections that remain on a drained destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Remaining {
     /// The service.
@@ -28,12 +28,12 @@ pub struct Remaining {
 }
 
 impl Remaining {
-    /// Whether nobody uses it any more.
+    /// Returns whether it is not used any more.
     ///
     /// With TCP and SCTP that is when no connection is active. One counts as closing from the first FIN
     /// on and for up to two minutes after the last, and the kernel's table does not tell which is which:
-    /// a client that has said all and still listens is closing, too. Of UDP the kernel cannot tell
-    /// anything: a client counts as there until it has been silent for the UDP timeout.
+    /// a client that has sent everything and still receives is closing, too. Of UDP the kernel cannot tell:
+    /// a client counts until it has been silent for the UDP timeout.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.active == 0 && (self.inactive == 0 || self.is_closing())
@@ -66,28 +66,28 @@ impl fmt::Display for Remaining {
     }
 }
 
-/// How a wait for the last connection ended.
+/// Says how a wait for the last connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DrainOutcome {
-    /// Nobody is left, but for connections that are closing.
+    /// No connection remains, except closing ones.
     Over(Vec<Remaining>),
-    /// Time was over; these are left.
+    /// The time was over; these remain.
     Late(Vec<Remaining>),
-    /// Somebody said stop; these are left.
+    /// The caller stopped it; these remain.
     Stopped(Vec<Remaining>),
 }
 
 impl StateDir {
-    /// Who is left on what a drain means: one entry for each destination that is still in the kernel's
-    /// table, busy or not.
+    /// Returns the remaining connections on what a drain means: one entry for each destination that is still
+    /// in the kernel's table, busy or not.
     ///
     /// # Errors
     /// A record cannot be read, or `/proc` cannot.
-    pub fn left(&self, drain: Drain, proc: &Proc) -> Result<Vec<Remaining>> {
+    pub fn remaining(&self, drain: Drain, proc: &Proc) -> Result<Vec<Remaining>> {
         let mut drained = Vec::new();
         for record in self.records()? {
-            drained.extend(record.drained().filter(|(_, it)| drain.matches(it)));
+            drained.extend(record.drained().filter(|(_, id)| drain.matches(id)));
         }
         let listing = proc.listing()?;
         let remaining = drained.into_iter().filter_map(|(service, destination)| {
@@ -102,11 +102,11 @@ impl StateDir {
         Ok(remaining.collect())
     }
 
-    /// Waits until nobody is left. The lock is not needed, and should not be held for so long.
-    /// `progress` is told whenever something has changed.
+    /// Waits until no connection remains. The lock is not needed, and should not be held for so long.
+    /// `progress` is called when a count has changed.
     ///
     /// # Errors
-    /// Those of [`left`](Self::left).
+    /// Those of [`remaining`](Self::remaining).
     pub fn wait(
         &self,
         drain: Drain,
@@ -118,7 +118,7 @@ impl StateDir {
         let end = Instant::now() + time;
         let mut last = Vec::new();
         loop {
-            let left = self.left(drain, proc)?;
+            let left = self.remaining(drain, proc)?;
             if left.iter().all(Remaining::is_over) {
                 return Ok(DrainOutcome::Over(left));
             }

@@ -3,58 +3,51 @@
 //! Plans, their outcome and their rollback all rest on this model; `tests/kernel_judge` compares it with a
 //! real kernel after every step of random sequences.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::same;
 use super::{IpvsState, Observed};
 use crate::cluster::change::{Change, LinkState, Object, Setting};
-use crate::ipvs::{DaemonRole, Destination, DestinationId, Service, ServiceEntry, ServiceId};
+use crate::ipvs::{Command, DaemonRole, ServicesEditor};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
 
-/// A destination as it is after a change; `None` if it is deleted.
-type DestinationChange = (DestinationId, Option<Destination>);
-
 impl Observed {
-    /// Does what the kernel does when it is told to make some changes in a row, in time that grows with
-    /// their number only.
+    /// Applies some changes in a row as the kernel does, in time that grows with their number only.
     pub(in crate::cluster) fn apply<'a>(
         &mut self,
         changes: impl IntoIterator<Item = &'a Change<Object>>,
     ) {
-        let mut run: HashMap<ServiceId, Vec<DestinationChange>> = HashMap::new();
+        let mut run = Vec::new();
         for change in changes {
-            if let Object::Destination(bound) = change.newest() {
-                let after = change.after().map(|_| bound.destination);
-                let changes = run.entry(bound.service).or_default();
-                changes.push((bound.destination.id, after));
-            } else {
-                self.apply_run(&std::mem::take(&mut run));
-                match change {
-                    Change::Add(object) | Change::Edit(_, object) => self.set(object),
-                    Change::Delete(object) => self.delete(object),
-                }
+            if let Object::Service(_) | Object::Destination(_) = change.newest() {
+                run.extend(change.commands());
+                continue;
+            }
+            self.execute(&std::mem::take(&mut run));
+            match change {
+                Change::Add(object) | Change::Edit(_, object) => self.set(object),
+                Change::Delete(object) => self.delete(object),
             }
         }
-        self.apply_run(&run);
+        self.execute(&run);
     }
 
-    /// Changes of destinations only: the service of each is looked up once.
-    fn apply_run(&mut self, run: &HashMap<ServiceId, Vec<DestinationChange>>) {
-        let IpvsState::Loaded { services, .. } = &mut self.ipvs else {
-            // No service, no destinations.
+    /// Executes commands about services and destinations; the kernel refuses one that does not fit.
+    fn execute(&mut self, commands: &[Command]) {
+        if commands.is_empty() {
             return;
-        };
-        for found in services {
-            if let Some(changes) = run.get(&found.service.id) {
-                set_destinations(&mut found.destinations, changes);
+        }
+        if let IpvsState::Loaded { services, .. } = self.loaded() {
+            let mut editor = ServicesEditor::new(services);
+            for command in commands {
+                let _ = editor.apply(command);
             }
         }
     }
 
-    /// Destinations are changed in runs.
+    /// Services and destinations are changed in runs.
     fn set(&mut self, object: &Object) {
         match object {
             Object::Tunnel(tunnel) => self.set_tunnel(tunnel),
@@ -77,12 +70,11 @@ impl Observed {
                 self.stop_daemon(daemon.role);
                 self.daemons.insert(daemon.clone());
             }
-            Object::Service(service) => self.set_service(service),
-            Object::Destination(_) => {}
+            Object::Service(_) | Object::Destination(_) => {}
         }
     }
 
-    /// Links, sysctls and the timeouts cannot be deleted; destinations are changed in runs.
+    /// Links, sysctls and the timeouts cannot be deleted; services and destinations are changed in runs.
     fn delete(&mut self, object: &Object) {
         match object {
             Object::Tunnel(tunnel) => self.forget_link(&tunnel.name),
@@ -92,8 +84,11 @@ impl Observed {
             Object::Address(address) => self.delete_address(address),
             Object::Route(route) => self.delete_route(route),
             Object::Daemon(daemon) => self.stop_daemon(daemon.role),
-            Object::Service(service) => self.delete_service(&service.id),
-            Object::Link(_) | Object::Sysctl(_) | Object::Timeouts(_) | Object::Destination(_) => {}
+            Object::Link(_)
+            | Object::Sysctl(_)
+            | Object::Timeouts(_)
+            | Object::Service(_)
+            | Object::Destination(_) => {}
         }
     }
 
@@ -111,14 +106,15 @@ impl Observed {
 
     /// A new interface has the template's values of what is known of it.
     fn copy_template(&mut self, name: &IfName) {
-        let templates = self.sysctls.iter();
-        let copied: Vec<_> = templates
+        let copied: Vec<_> = self
+            .sysctls
+            .iter()
             .filter_map(|(key, value)| Some((key.of_template(name)?, value.clone())))
             .collect();
         self.sysctls.extend(copied);
     }
 
-    /// With an interface goes everything that it carries.
+    /// The kernel removes with an interface everything that it carries.
     fn forget_link(&mut self, name: &IfName) {
         self.links.remove(name);
         self.tunnels.retain(|tunnel| tunnel.name != *name);
@@ -148,7 +144,7 @@ impl Observed {
         }
     }
 
-    /// A write that changes a switch of all interfaces goes to every one; one that does not goes nowhere.
+    /// A write that changes a sysctl of all interfaces changes each of them; one that does not changes none.
     fn push(&mut self, key: &SysctlKey, value: &str) {
         let contrary = if value == "0" { "1" } else { "0" };
         for (follower, current) in &mut self.sysctls {
@@ -172,7 +168,7 @@ impl Observed {
         self.flush_after(gone);
     }
 
-    /// The addresses that go with the first IPv4 address of their network.
+    /// The addresses that the kernel removes together with the first IPv4 address of their network.
     fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
         let network = gone.subnet();
         let mut same = self
@@ -194,15 +190,15 @@ impl Observed {
             .any(|value| value != "0")
     }
 
-    /// Routes that name the address as their source go when it is nobody's here any more (IPv4), or
-    /// stay without a source (IPv6).
+    /// Routes that name the address as their source are removed when no interface carries it any more (IPv4),
+    /// or stay without a source (IPv6).
     fn forget_source(&mut self, gone: &AddressId) {
         let ip = gone.network.addr();
         let is_source = |route: &Route| route.source == Some(ip);
         if ip.is_ipv6() {
             let interface = Some(&gone.interface);
-            let routes = self.routes.iter_mut();
-            routes
+            self.routes
+                .iter_mut()
                 .filter(|route| is_source(route) && route.interface.as_ref() == interface)
                 .for_each(|route| route.source = None);
         } else if !self.is_local(ip) {
@@ -211,7 +207,7 @@ impl Observed {
         }
     }
 
-    /// An address on lo makes its whole network this machine's.
+    /// The node treats every address of a network on lo as local.
     fn is_local(&self, ip: IpAddr) -> bool {
         let mut ids = self.addresses.iter().map(|address| &address.id);
         ids.any(|id| {
@@ -281,48 +277,26 @@ impl Observed {
         self.interface_towards(neighbour).is_some()
     }
 
-    /// The interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
-    /// among connected networks and routes without a gateway. Where two interfaces are on the same
-    /// network it takes the one that was there first, which no list of addresses tells.
+    /// Returns the interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
+    /// among connected networks and routes without a gateway. Where two interfaces are on the same network
+    /// the kernel takes the older one, which no list of addresses tells.
     fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
-        let up = |id: &&AddressId| self.links.get(&id.interface) != Some(&false);
         let connected = self
             .addresses
             .iter()
-            .filter(|address| address.has_prefix_route() && up(&&address.id))
+            .filter(|address| address.has_prefix_route())
+            .filter(|address| self.links.get(&address.id.interface) != Some(&false))
             .map(|address| (address.subnet(), &address.id.interface));
         let direct = self
             .routes
             .iter()
-            .filter(|route| route.id.table == RouteId::MAIN && route.gateway.is_none());
-        let direct = direct.filter_map(|it| Some((it.id.destination, it.interface.as_ref()?)));
-        let near = connected
+            .filter(|route| route.id.table == RouteId::MAIN && route.gateway.is_none())
+            .filter_map(|route| Some((route.id.destination, route.interface.as_ref()?)));
+        connected
             .chain(direct)
-            .filter(|(network, _)| network.contains(&gateway));
-        let nearest = near.max_by_key(|(network, _)| network.prefix_len());
-        nearest.map(|(_, interface)| interface.clone())
-    }
-
-    fn set_service(&mut self, service: &Service) {
-        let IpvsState::Loaded { services, .. } = self.loaded() else {
-            return;
-        };
-        let known = services
-            .iter_mut()
-            .find(|found| found.service.id == service.id);
-        match known {
-            Some(found) => found.service = service.clone(),
-            None => services.push(ServiceEntry {
-                service: service.clone(),
-                destinations: Vec::new(),
-            }),
-        }
-    }
-
-    fn delete_service(&mut self, id: &ServiceId) {
-        if let IpvsState::Loaded { services, .. } = self.loaded() {
-            services.retain(|found| found.service.id != *id);
-        }
+            .filter(|(network, _)| network.contains(&gateway))
+            .max_by_key(|(network, _)| network.prefix_len())
+            .map(|(_, interface)| interface.clone())
     }
 
     /// The first verb of IPVS makes the kernel load it.
@@ -336,19 +310,4 @@ impl Observed {
 
 fn is_ipv4(address: &Address) -> bool {
     address.id.network.addr().is_ipv4()
-}
-
-/// A new destination goes to the head of the list, an edited one stays where it is.
-fn set_destinations(list: &mut Vec<Destination>, changes: &[DestinationChange]) {
-    let mut after: HashMap<_, _> = changes.iter().copied().collect();
-    list.retain_mut(|found| match after.remove(&found.id) {
-        None => true,
-        Some(Some(destination)) => {
-            *found = destination;
-            true
-        }
-        Some(None) => false,
-    });
-    let newest_first = changes.iter().rev();
-    list.splice(0..0, newest_first.filter_map(|(id, _)| after.remove(id)?));
 }

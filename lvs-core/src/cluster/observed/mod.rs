@@ -1,4 +1,4 @@
-//! What one machine looks like now, as far as a cluster is concerned.
+//! How one node looks now, as far as a cluster is concerned.
 
 mod kernel_model;
 mod read;
@@ -20,11 +20,27 @@ use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 pub use scope::Scope;
 
-/// What was found on a machine: the other side of a [`Plan`](super::Plan).
+/// Holds what was found on a node: the other side of a [`Plan`](super::Plan).
 ///
 /// A value like any other: it can be written to a file, sent with a bug report, or made up in a test.
-/// Two are equal if nothing that a plan looks at differs: the order of services, destinations,
-/// addresses and routes does not count, and neither does what the kernel fills in by itself.
+/// Two are equal if nothing that a plan reads differs: the order of services, destinations, addresses and
+/// routes does not count, and neither does what the kernel fills in by itself.
+///
+/// ```
+/// use lvs_core::cluster::Observed;
+/// use lvs_core::cluster::change::{Change, ObjectId, Step};
+/// use lvs_core::net::Address;
+///
+/// let vip = Address::new("eth0".parse()?, "172.16.5.11/32".parse()?);
+/// let id = ObjectId::Address(vip.id.clone());
+/// let before = Observed::default();
+/// assert_eq!(before.find(&id), None);
+///
+/// let step = Step { change: Change::Add(vip.into()), why: "clients connect to it".to_owned() };
+/// let after = before.after(&step);
+/// assert_eq!(after.find(&id).as_ref(), step.change.after());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Observed {
     /// The interfaces, and whether each is set up.
@@ -32,14 +48,14 @@ pub struct Observed {
     /// The tunnel devices among them, where the plan can need any.
     #[serde(default)]
     pub tunnels: BTreeSet<Tunnel>,
-    /// The UDP ports whose packets are unwrapped, where the plan can need any.
+    /// The UDP ports whose packets are decapsulated, where the plan can need any.
     #[serde(default)]
     pub listeners: BTreeSet<GueListener>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
     /// The unicast routes of all tables, without those that the kernel derives from addresses.
     pub routes: Vec<Route>,
-    /// The kernel switches that were asked for and exist.
+    /// The sysctls that were asked for and exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The sync daemons that run, where the kernel's table of services was read.
     #[serde(default)]
@@ -49,16 +65,16 @@ pub struct Observed {
     pub ipvs: IpvsState,
 }
 
-/// What is known of the kernel's IPVS.
+/// Says what is known of the kernel's IPVS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IpvsState {
-    /// It was not looked at: this machine is no director.
+    /// It was not read: this node is no director.
     #[default]
     Unread,
-    /// Its module is not loaded. Another state than an empty table: looking closer would load it.
+    /// Its module is not loaded. Another state than an empty table: reading the table would load it.
     NotLoaded,
-    /// It is there.
+    /// It is loaded.
     Loaded {
         /// The timeouts of connections.
         timeouts: Timeouts,
@@ -68,14 +84,14 @@ pub enum IpvsState {
 }
 
 impl IpvsState {
-    /// The timeouts a kernel starts with.
+    /// The timeouts that a kernel starts with.
     pub const DEFAULT_TIMEOUTS: Timeouts = Timeouts {
         tcp: Seconds(900),
         tcp_fin: Seconds(120),
         udp: Seconds(300),
     };
 
-    /// A kernel that has just loaded it.
+    /// Returns the state of a kernel that has just loaded it.
     #[must_use]
     pub const fn empty() -> Self {
         Self::Loaded {
@@ -86,7 +102,7 @@ impl IpvsState {
 }
 
 impl Observed {
-    /// What the machine looks like after a step, by what is known of the kernel.
+    /// Returns how the node looks after a step, by the model of the kernel.
     #[must_use]
     pub fn after(&self, step: &Step) -> Self {
         let mut after = self.clone();
@@ -94,7 +110,7 @@ impl Observed {
         after
     }
 
-    /// Returns the object of this identity as it was found; `None` if it does not exist.
+    /// Returns the object of this identity; `None` if it does not exist.
     #[must_use]
     pub fn find(&self, id: &ObjectId) -> Option<Object> {
         Some(match id {
@@ -139,7 +155,7 @@ impl Observed {
         self.daemons.iter().find(|daemon| daemon.role == role)
     }
 
-    /// The services, none where IPVS is not there.
+    /// Returns the services; none where IPVS is not loaded.
     #[must_use]
     pub fn services(&self) -> &[ServiceEntry] {
         match &self.ipvs {
@@ -148,7 +164,7 @@ impl Observed {
         }
     }
 
-    /// The timeouts, the kernel's defaults where IPVS is not there yet.
+    /// Returns the timeouts; the kernel's defaults where IPVS is not loaded yet.
     #[must_use]
     pub fn timeouts(&self) -> Timeouts {
         match &self.ipvs {
@@ -157,26 +173,26 @@ impl Observed {
         }
     }
 
-    /// One service.
+    /// Returns the service of this identity.
     #[must_use]
     pub fn service(&self, id: &ServiceId) -> Option<&ServiceEntry> {
         self.services().iter().find(|found| found.service.id == *id)
     }
 
-    /// One destination of a service.
+    /// Returns the destination of a service.
     #[must_use]
     pub fn destination(&self, service: &ServiceId, id: &DestinationId) -> Option<&Destination> {
         let destinations = &self.service(service)?.destinations;
         destinations.iter().find(|found| found.id == *id)
     }
 
-    /// One address.
+    /// Returns the address of this identity.
     #[must_use]
     pub fn address(&self, id: &AddressId) -> Option<&Address> {
         self.addresses.iter().find(|found| found.id == *id)
     }
 
-    /// One route.
+    /// Returns the route to this network with this metric.
     #[must_use]
     pub fn route(&self, id: &RouteId) -> Option<&Route> {
         self.routes.iter().find(|found| same::network(found, id))

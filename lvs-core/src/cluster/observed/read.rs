@@ -1,4 +1,4 @@
-//! Looking at a machine.
+//! Reading a node.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,8 +15,8 @@ use crate::sysctl::{Sysctl, SysctlKey};
 const BY_KERNEL: u8 = 2;
 
 impl Observed {
-    /// Looks at what a plan can need, and changes nothing: ip_vs is not asked where it is not loaded,
-    /// because asking would load it.
+    /// Reads what a plan can need, and changes nothing: ip_vs is not asked where it is not loaded, because
+    /// asking would load it.
     ///
     /// # Errors
     /// Something could not be read; with IPVS in the scope that needs `CAP_NET_ADMIN` where ip_vs is
@@ -55,7 +55,7 @@ fn listeners(host: &mut Host, scope: &Scope) -> Result<BTreeSet<GueListener>> {
     Ok(host.fou()?.listeners()?.into_iter().collect())
 }
 
-/// Without those that every interface gets by itself.
+/// Without the addresses that every interface gets by itself.
 fn addresses(host: &mut Host) -> Result<Vec<Address>> {
     let mut addresses = host.net().addresses()?;
     addresses.retain(|address| match address.id.network.addr() {
@@ -71,7 +71,7 @@ fn routes(host: &mut Host) -> Result<Vec<Route>> {
     Ok(routes)
 }
 
-/// A switch that does not exist is left out.
+/// A sysctl that does not exist is left out.
 fn sysctls(
     sysctl: &Sysctl,
     keys: impl IntoIterator<Item = SysctlKey>,
@@ -103,9 +103,9 @@ fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
         return Ok(IpvsState::NotLoaded);
     }
     let ipvs = host.ipvs()?;
-    let services = ipvs.snapshot()?.into_iter();
+    let services = ipvs.snapshot()?;
     Ok(IpvsState::Loaded {
-        services: services.map(ServiceEntry::from).collect(),
+        services: services.into_iter().map(ServiceEntry::from).collect(),
         timeouts: ipvs.timeouts()?,
     })
 }

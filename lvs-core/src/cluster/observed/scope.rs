@@ -1,4 +1,4 @@
-//! How much of a machine is looked at.
+//! How much of a node is read.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
-/// What is to be read on a machine: only what its plan can need, and what the plan's steps change
-/// besides (see [`Observed::after`](super::Observed::after)), so that it can be taken back.
+/// Says what is to be read on a node: only what its plan can need, and what the plan's steps change besides
+/// (see [`Observed::after`](super::Observed::after)), so that it can be rolled back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     sysctls: BTreeSet<SysctlKey>,
@@ -18,7 +18,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What the plan of a machine can need.
+    /// Returns what the plan of a node can need.
     #[must_use]
     pub fn of(node: &DesiredState) -> Self {
         Self {
@@ -34,23 +34,23 @@ impl Scope {
         }
     }
 
-    /// Whether tunnel devices are to be read.
+    /// Returns whether tunnel devices are to be read.
     #[must_use]
     pub fn reads_tunnels(&self) -> bool {
         !self.tunnels.is_empty()
     }
 
-    /// Whether listeners are to be read.
+    /// Returns whether listeners are to be read.
     #[must_use]
     pub const fn reads_listeners(&self) -> bool {
         self.listeners
     }
 
-    /// What the plan of a machine can need that the cluster has a record of: besides, what has to be
-    /// put back as it was found.
+    /// Returns what the plan of a node can need where there is a record: besides, what may have to be
+    /// restored.
     #[must_use]
     pub fn recorded(node: &DesiredState, record: &Record) -> Self {
-        let mut scope = Self::of(&record.honoured(node));
+        let mut scope = Self::of(&record.with_drains(node));
         scope.sysctls.extend(record.sysctls().cloned());
         scope.links.extend(record.interfaces().cloned());
         scope.tunnels.extend(record.tunnels().cloned());
@@ -58,7 +58,7 @@ impl Scope {
         scope
     }
 
-    /// What draining can need.
+    /// Returns what draining can need.
     pub(in crate::cluster) fn of_drains() -> Self {
         Self {
             sysctls: BTreeSet::from([SysctlKey::EXPIRE_QUIESCENT_TEMPLATE]),
@@ -67,13 +67,13 @@ impl Scope {
         }
     }
 
-    /// Whether the kernel's table of services is to be read.
+    /// Returns whether the kernel's table of services is to be read.
     #[must_use]
     pub const fn reads_ipvs(&self) -> bool {
         self.ipvs
     }
 
-    /// The kernel switches to read on a machine with these interfaces.
+    /// Returns the sysctls to read on a node with these interfaces.
     #[must_use]
     pub fn sysctls<'a>(&self, links: impl IntoIterator<Item = &'a IfName>) -> BTreeSet<SysctlKey> {
         let links: Vec<_> = links.into_iter().cloned().collect();
@@ -85,9 +85,12 @@ impl Scope {
         if keys.contains(&SysctlKey::IPV6_FORWARDING) {
             keys.extend(pushed(&links, SysctlKey::ipv6_forwarding));
         }
-        // They decide what else goes with an address.
-        let own = links.into_iter().filter(|name| self.links.contains(name));
-        let confs = own.map(Conf::Interface).chain([Conf::All]);
+        // They decide what the kernel removes together with an address.
+        let confs = links
+            .into_iter()
+            .filter(|name| self.links.contains(name))
+            .map(Conf::Interface)
+            .chain([Conf::All]);
         keys.extend(confs.map(|conf| SysctlKey::promote_secondaries(&conf)));
         keys.extend(self.templates());
         keys
@@ -95,9 +98,12 @@ impl Scope {
 
     /// A device that is still to be made will have the values of the template.
     fn templates(&self) -> BTreeSet<SysctlKey> {
-        let made = |key: &&SysctlKey| self.tunnels.iter().any(|name| key.is_of(name));
-        let keys = self.sysctls.iter().filter(made);
-        let mut templates: BTreeSet<_> = keys.filter_map(SysctlKey::template).collect();
+        let mut templates: BTreeSet<_> = self
+            .sysctls
+            .iter()
+            .filter(|key| self.tunnels.iter().any(|name| key.is_of(name)))
+            .filter_map(SysctlKey::template)
+            .collect();
         if !self.tunnels.is_empty() {
             templates.insert(SysctlKey::promote_secondaries(&Conf::Default));
         }
@@ -105,8 +111,12 @@ impl Scope {
     }
 }
 
-/// The switches that follow the one of `all`.
+/// The sysctls that follow the one of `all`.
 fn pushed(links: &[IfName], key: fn(&Conf) -> SysctlKey) -> impl Iterator<Item = SysctlKey> {
-    let each = links.iter().cloned().map(Conf::Interface);
-    each.chain([Conf::Default]).map(move |conf| key(&conf))
+    links
+        .iter()
+        .cloned()
+        .map(Conf::Interface)
+        .chain([Conf::Default])
+        .map(move |conf| key(&conf))
 }

@@ -98,7 +98,7 @@ impl Cleanup<'_> {
         if !self.has_been_applied() {
             return Vec::new();
         }
-        let entries = self.record.things().rev();
+        let entries = self.record.entries().rev();
         let steps = entries
             .filter(|entry| which(entry.newest()) && !self.keeps(entry.newest()))
             .filter_map(|entry| {
@@ -132,18 +132,18 @@ impl Cleanup<'_> {
             Object::Timeouts(_) => node.timeouts != Timeouts::default(),
             Object::Service(service) => self.keeps_service(&service.id),
             Object::Destination(bound) => self.keeps_service(&bound.service),
-            Object::Tunnel(tunnel) => {
-                let mut desired = node.tunnels.iter();
-                desired.any(|desired| desired.value.name == tunnel.name)
-            }
-            Object::Listener(listener) => {
-                let mut desired = node.listeners.iter();
-                desired.any(|desired| desired.value == *listener)
-            }
-            Object::Daemon(daemon) => {
-                let mut desired = node.daemons.iter();
-                desired.any(|desired| desired.value.role == daemon.role)
-            }
+            Object::Tunnel(tunnel) => node
+                .tunnels
+                .iter()
+                .any(|desired| desired.value.name == tunnel.name),
+            Object::Listener(listener) => node
+                .listeners
+                .iter()
+                .any(|desired| desired.value == *listener),
+            Object::Daemon(daemon) => node
+                .daemons
+                .iter()
+                .any(|desired| desired.value.role == daemon.role),
             Object::Link(_) => true,
         }
     }

@@ -20,8 +20,11 @@ impl Planner<'_> {
     }
 
     fn is_former_daemon(&self, daemon: &Daemon) -> bool {
-        let mut named = self.node.daemons.iter();
-        let is_named = named.any(|desired| desired.value.role == daemon.role);
+        let is_named = self
+            .node
+            .daemons
+            .iter()
+            .any(|desired| desired.value.role == daemon.role);
         !is_named && self.record.is_applied() && self.record.made_daemon(daemon.role)
     }
 
@@ -57,8 +60,9 @@ impl Planner<'_> {
         if !self.desires_mixed() {
             return Vec::new();
         }
-        let unmanaged = self.observed.daemons.iter();
-        unmanaged
+        self.observed
+            .daemons
+            .iter()
             .filter(|daemon| !self.is_former_daemon(daemon))
             .map(|daemon| {
                 Refusal::of(
@@ -74,16 +78,22 @@ impl Planner<'_> {
     fn desires_mixed(&self) -> bool {
         self.node.services.iter().any(|desired| {
             let family = desired.service.id.family();
-            let mut destinations = desired.destinations.iter();
-            destinations.any(|destination| destination.value.id.family() != family)
+            desired
+                .destinations
+                .iter()
+                .any(|destination| destination.value.id.family() != family)
         })
     }
 
     fn unmanaged_mixed(&self) -> impl Iterator<Item = (ServiceId, &Destination)> {
         let unmanaged = self.observed.services().iter().filter(|found| {
             let id = &found.service.id;
-            let mut named = self.node.services.iter();
-            !self.node.has_virtual_ip_of(id) && !named.any(|desired| desired.service.id == *id)
+            !self.node.has_virtual_ip_of(id)
+                && !self
+                    .node
+                    .services
+                    .iter()
+                    .any(|desired| desired.service.id == *id)
         });
         unmanaged.flat_map(|found| mixed(found).map(|destination| (found.service.id, destination)))
     }
@@ -91,16 +101,24 @@ impl Planner<'_> {
     /// Daemons and destinations that replace one another.
     pub(super) fn daemon_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        let mut daemons = self.observed.daemons.iter();
-        if self.desires_mixed() && daemons.any(|daemon| self.is_former_daemon(daemon)) {
+        if self.desires_mixed()
+            && self
+                .observed
+                .daemons
+                .iter()
+                .any(|daemon| self.is_former_daemon(daemon))
+        {
             notes.push(
                 "connections are no longer synchronised: the kernel allows no sync daemon beside a \
                  destination of another family than its service"
                     .to_owned(),
             );
         }
-        let mut services = self.observed.services().iter();
-        let has_mixed = services.any(|found| mixed(found).next().is_some());
+        let has_mixed = self
+            .observed
+            .services()
+            .iter()
+            .any(|found| mixed(found).next().is_some());
         if has_mixed && !self.daemons(self.observed).is_empty() {
             notes.push(
                 "destinations of another family than their service are deleted before the sync daemons \

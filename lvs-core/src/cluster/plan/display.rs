@@ -38,8 +38,11 @@ impl fmt::Display for Plan {
         }
         self.phases(f)?;
         list(f, "refused", &self.refusals)?;
-        let unmanaged = self.unmanaged.iter();
-        let unmanaged: Vec<_> = unmanaged.map(|id| format!("{} {id}", id.what())).collect();
+        let unmanaged: Vec<_> = self
+            .unmanaged
+            .iter()
+            .map(|id| format!("{} {id}", id.what()))
+            .collect();
         list(f, "unmanaged, left unchanged", &unmanaged)?;
         list(f, "notes", &self.notes)?;
         let rules: Vec<_> = self

@@ -119,7 +119,7 @@ impl Plan {
         record: &Record,
         options: PlanOptions,
     ) -> Self {
-        let node = &*record.honoured(node);
+        let node = &*record.with_drains(node);
         let planner = Planner {
             node,
             observed,

@@ -56,8 +56,10 @@ impl Planner<'_> {
         let existing: Vec<_> = links.keys().map(IfName::as_str).collect();
         let existing = existing.join(" ");
         let is_tunnel = |name: &IfName| {
-            let mut tunnels = self.node.tunnels.iter();
-            tunnels.any(|tunnel| tunnel.value.name == *name)
+            self.node
+                .tunnels
+                .iter()
+                .any(|tunnel| tunnel.value.name == *name)
         };
         self.node
             .links

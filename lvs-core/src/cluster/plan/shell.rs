@@ -1,23 +1,21 @@
 //! A plan as the `ip`, `sysctl` and `ipvsadm` lines an operator would have typed.
 //!
-//! Typing them does the same as applying the plan: afterwards it is empty. Two things differ: the
-//! addresses do not carry our protocol number, for many a Debian's `ip address` has no word for it; and
-//! telling neighbours of floating addresses is a comment, for few machines have the programs.
+//! Typing them does the same as applying the plan: afterwards it is empty. Two details differ: the addresses
+//! do not carry our protocol number, because the `ip address` of several Debian releases has no word for it;
+//! and announcing floating addresses is a comment, because few nodes have the programs.
 
 use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::{Phase, PhaseName, Plan};
-use crate::cluster::change::{BoundDestination, Change, Kind, LinkState, Object, Setting};
-use crate::ipvs::{
-    Daemon, Encapsulation, Family, Forwarding, Netmask, Protocol, Seconds, Service, ServiceFlags,
-    ServiceId, Thresholds, Timeouts, TunnelChecksum,
-};
+use crate::cluster::change::{Change, Kind, LinkState, Object, Setting};
+use crate::ipvs::Family;
+use crate::ipvs::ipvsadm::command_line;
 use crate::name::IfName;
 use crate::net::{Address, GueListener, Route, Scope, Tunnel, TunnelKind};
 
 impl Plan {
-    /// The lines of a shell script, with a comment before each phase. Run them as root with `sh -e`.
+    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`.
     #[must_use]
     pub fn to_shell(&self) -> String {
         let mut script = String::new();
@@ -38,39 +36,42 @@ impl Plan {
     }
 }
 
-/// How neighbours are told by hand of addresses that have come from another director.
+/// How an operator announces addresses that another director has carried.
 fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
-    let is_told = phase.name == PhaseName::FloatingAddresses;
-    let added = phase
+    let are_announced = phase.name == PhaseName::FloatingAddresses;
+    phase
         .steps
         .iter()
         .filter_map(|step| match step.change.after() {
             Some(Object::Address(address)) => Some(&address.id),
             _ => None,
-        });
-    let told = added.filter(move |id| is_told && id.interface != IfName::LO);
-    told.map(|id| match id.network.addr() {
-        IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
-        IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
-    })
+        })
+        .filter(move |id| are_announced && id.interface != IfName::LO)
+        .map(|id| match id.network.addr() {
+            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
+            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+        })
 }
 
 impl Change<Object> {
-    /// Returns the line that makes the change.
+    /// Returns the line that makes the change; two for a daemon that is edited.
     #[must_use]
     pub fn to_shell(&self) -> String {
         let kind = self.kind();
         match self.newest() {
-            Object::Tunnel(it) => tunnel(kind, it),
-            Object::Listener(it) => listener(kind, it),
-            Object::Link(it) => link(it),
-            Object::Sysctl(it) => sysctl(it),
-            Object::Address(it) => address(kind, it),
-            Object::Route(it) => route(kind, it),
-            Object::Timeouts(it) => timeouts(it),
-            Object::Daemon(it) => daemon(kind, it),
-            Object::Service(it) => service(kind, it),
-            Object::Destination(it) => destination(kind, it),
+            Object::Tunnel(object) => tunnel(kind, object),
+            Object::Listener(object) => listener(kind, object),
+            Object::Link(object) => link(object),
+            Object::Sysctl(object) => sysctl(object),
+            Object::Address(object) => address(kind, object),
+            Object::Route(object) => route(kind, object),
+            Object::Timeouts(_)
+            | Object::Daemon(_)
+            | Object::Service(_)
+            | Object::Destination(_) => {
+                let lines: Vec<_> = self.commands().iter().map(command_line).collect();
+                lines.join("\n")
+            }
         }
     }
 }
@@ -198,150 +199,4 @@ fn route_line(verb: &str, route: &Route) -> String {
         let _ = write!(line, " proto {}", route.protocol);
     }
     line
-}
-
-fn timeouts(timeouts: &Timeouts) -> String {
-    let Timeouts { tcp, tcp_fin, udp } = timeouts;
-    format!("ipvsadm --set {} {} {}", tcp.0, tcp_fin.0, udp.0)
-}
-
-/// The kernel cannot change one that runs.
-fn daemon(kind: Kind, daemon: &Daemon) -> String {
-    let stop = || format!("ipvsadm --stop-daemon {}", daemon.role);
-    match kind {
-        Kind::Add => start_daemon(daemon),
-        Kind::Edit => format!("{}\n{}", stop(), start_daemon(daemon)),
-        Kind::Delete => stop(),
-    }
-}
-
-fn start_daemon(daemon: &Daemon) -> String {
-    let mut line = format!(
-        "ipvsadm --start-daemon {} --mcast-interface {} --syncid {}",
-        daemon.role, daemon.interface, daemon.sync_id
-    );
-    if let Some(length) = daemon.max_length {
-        let _ = write!(line, " --sync-maxlen {length}");
-    }
-    if let Some(group) = daemon.group {
-        let _ = write!(line, " --mcast-group {group}");
-    }
-    if let Some(port) = daemon.port {
-        let _ = write!(line, " --mcast-port {port}");
-    }
-    if let Some(ttl) = daemon.ttl {
-        let _ = write!(line, " --mcast-ttl {ttl}");
-    }
-    line
-}
-
-fn service(kind: Kind, service: &Service) -> String {
-    let which = which(&service.id);
-    match kind {
-        Kind::Add => format!("ipvsadm -A {which}{}", how(service)),
-        Kind::Edit => format!("ipvsadm -E {which}{}", how(service)),
-        Kind::Delete => format!("ipvsadm -D {which}"),
-    }
-}
-
-fn which(id: &ServiceId) -> String {
-    match id {
-        ServiceId::Socket { protocol, address } => match *protocol {
-            Protocol::UDP => format!("-u {address}"),
-            Protocol::SCTP => format!("--sctp-service {address}"),
-            _ => format!("-t {address}"),
-        },
-        ServiceId::Fwmark { mark, family } => {
-            format!("-f {mark}{}", six(*family))
-        }
-    }
-}
-
-fn how(service: &Service) -> String {
-    let mut options = format!(" -s {}", service.scheduler);
-    let flags = service.scheduler_flags();
-    if !flags.is_empty() {
-        let _ = write!(options, " -b {}", flags.join(","));
-    }
-    if let Some(persistence) = service.persistence {
-        let Seconds(seconds) = persistence.timeout;
-        let _ = write!(options, " -p {seconds}");
-        if persistence.netmask != Netmask::host(persistence.netmask.family()) {
-            let _ = write!(options, " -M {}", netmask(persistence.netmask));
-        }
-    }
-    if let Some(engine) = &service.engine {
-        let _ = write!(options, " --pe {engine}");
-    }
-    if service.flags.contains(ServiceFlags::ONE_PACKET) {
-        options.push_str(" -o");
-    }
-    options
-}
-
-/// ipvsadm takes an IPv4 mask as an address and an IPv6 mask as a length.
-fn netmask(mask: Netmask) -> String {
-    match mask {
-        Netmask::Ipv4(mask) => mask.to_string(),
-        Netmask::Ipv6(length) => length.to_string(),
-    }
-}
-
-fn destination(kind: Kind, bound: &BoundDestination) -> String {
-    let BoundDestination {
-        service,
-        destination,
-    } = bound;
-    let verb = match kind {
-        Kind::Add => "-a",
-        Kind::Edit => "-e",
-        Kind::Delete => return format!("ipvsadm -d {} -r {}", which(service), destination.id),
-    };
-    let mut line = format!(
-        "ipvsadm {verb} {} -r {} {}{} -w {}",
-        which(service),
-        destination.id,
-        method(destination.forwarding),
-        encapsulation(destination.forwarding),
-        destination.weight
-    );
-    let thresholds = destination.thresholds;
-    if thresholds != Thresholds::OFF {
-        let _ = write!(line, " -x {} -y {}", thresholds.upper(), thresholds.lower());
-    }
-    line
-}
-
-/// What ipvsadm has no word for is what it makes of a local address or an old table: direct routing.
-const fn method(forwarding: Forwarding) -> &'static str {
-    match forwarding {
-        Forwarding::Masquerade => "-m",
-        Forwarding::Tunnel(_) => "-i",
-        _ => "-g",
-    }
-}
-
-/// ipvsadm's words for what packets are wrapped in; IP in IP is what `-i` means alone.
-fn encapsulation(forwarding: Forwarding) -> String {
-    let Forwarding::Tunnel(encapsulation) = forwarding else {
-        return String::new();
-    };
-    match encapsulation {
-        Encapsulation::Gue { port, checksum } => {
-            format!(
-                " --tun-type gue --tun-port {port}{}",
-                self::checksum(checksum)
-            )
-        }
-        Encapsulation::Gre { checksum } => format!(" --tun-type gre{}", self::checksum(checksum)),
-        Encapsulation::Ipip | Encapsulation::Other { .. } => String::new(),
-    }
-}
-
-const fn checksum(checksum: TunnelChecksum) -> &'static str {
-    match checksum {
-        TunnelChecksum::None => "",
-        TunnelChecksum::Full => " --tun-csum",
-        TunnelChecksum::Remote => " --tun-remcsum",
-    }
 }

@@ -1,7 +1,7 @@
-//! A change that is taken back unless somebody says in time that all is well.
+//! A change that is rolled back unless it is confirmed in time.
 //!
-//! Who has applied waits for a file to be renamed. It needs no terminal and no connection for that: a
-//! change that cuts both is exactly what this is for.
+//! The process that has applied waits for a file to be renamed. It needs no terminal and no connection for
+//! that: a change that cuts both is what this is for.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::lock::Lock;
 use crate::error::{Cause, Error, Operation, Result};
 
-/// How often is looked whether somebody has.
+/// How often it looks for the confirmation.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A confirmation that a change asks for.
@@ -40,7 +40,8 @@ impl Confirmation {
         pending.files.delete();
         fs::write(unconfirmed, format!("{} s\n", self.within.as_secs())).map_err(|source| {
             let operation = Operation::new("write", unconfirmed.display());
-            Error::io(operation, source).advise("without that file nobody could confirm anything")
+            Error::io(operation, source)
+                .with_hint("without that file the change could not be confirmed")
         })?;
         Ok(pending)
     }
@@ -60,7 +61,7 @@ impl Pending {
                 return true;
             }
             if is_stopped() || Instant::now() >= self.end {
-                // Whoever comes in this very instant wins: only one of the two can take the file away.
+                // A confirmation in this very instant wins: only one of the two can delete or rename the file.
                 let is_late = fs::remove_file(&self.files.unconfirmed).is_ok();
                 return !is_late && self.files.confirmed.exists();
             }
@@ -89,27 +90,30 @@ impl Files {
         }
     }
 
-    /// What is not there is as good as deleted.
+    /// A file that does not exist is deleted already.
     fn delete(&self) {
         let _ = fs::remove_file(&self.unconfirmed);
         let _ = fs::remove_file(&self.confirmed);
     }
 }
 
-/// Says that all is well.
+/// Confirms the change that waits for it.
 pub(super) fn confirm(directory: &Path) -> Result<()> {
     let files = Files::of(directory);
     let operation = || Operation::new("confirm", directory.display());
     let nothing = |problem: &str| Error::new(operation(), Cause::Invalid(problem.to_owned()));
     if !Lock::is_held(directory) && files.unconfirmed.exists() {
         files.delete();
-        return Err(nothing("whoever waited for it is gone").advise(
-            "nothing was taken back: `lvsctl plan` shows how the machine differs from a file",
-        ));
+        return Err(
+            nothing("the process that waited for it has ended").with_hint(
+                "nothing was rolled back: `lvsctl plan` shows how the node differs from a file",
+            ),
+        );
     }
     fs::rename(&files.unconfirmed, &files.confirmed).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => nothing("nothing waits for a confirmation")
-            .advise("it was confirmed already, or it came too late and was taken back"),
+        io::ErrorKind::NotFound => nothing("nothing waits for a confirmation").with_hint(
+            "it was confirmed already, or it was too late and everything was rolled back",
+        ),
         _ => Error::io(operation(), source),
     })
 }
@@ -118,7 +122,7 @@ pub(super) fn confirm(directory: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Waits for what goes on meanwhile, under a lock.
+    /// Waits under a lock, while the confirmation is or is not given.
     fn waiting(time: Duration, stop: bool, mut meanwhile: impl FnMut(&Path)) -> bool {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
@@ -148,6 +152,9 @@ mod tests {
         assert!(error.contains("nothing waits"), "{error}");
         fs::write(directory.path().join("unconfirmed"), "").unwrap();
         let error = confirm(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("whoever waited for it is gone"), "{error}");
+        assert!(
+            error.contains("the process that waited for it has ended"),
+            "{error}"
+        );
     }
 }

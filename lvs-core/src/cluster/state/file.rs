@@ -1,4 +1,4 @@
-//! Records as files: whole or not at all, whatever happens while one is written.
+//! Records as files. A record is written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use super::place::Place;
 use crate::cluster::{ClusterName, NodeName, Record};
 use crate::error::{Error, Operation, Result};
 
-/// A record and where it is true.
+/// A record with the kernel and network namespace that it describes.
 #[derive(Serialize, Deserialize)]
 struct Placed<T> {
     place: Place,
@@ -22,7 +22,7 @@ pub(super) fn path(directory: &Path, cluster: &ClusterName, node: &NodeName) -> 
     directory.join(format!("{cluster}@{node}.json"))
 }
 
-/// All the records in a directory; none where there is no directory.
+/// Lists the records in a directory; a directory that does not exist has none.
 pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::io(Operation::new("list", directory.display()), source);
     let entries = match fs::read_dir(directory) {
@@ -41,25 +41,26 @@ pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// A record; `None` where there is no file. One that is true elsewhere is but its drains.
+/// Reads a record; `None` if there is no file. Of a record of another kernel or network namespace only the
+/// drains count.
 pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     let operation = || Operation::new("read record", path.display());
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(|source| Error::io(operation(), source).advise(WITHOUT))?,
+        bytes => bytes.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?,
     };
     let placed: Placed<Record> = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::invalid(operation(), error.to_string()).advise(WITHOUT))?;
+        .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
     if placed.place == Place::here()? {
         return Ok(Some(placed.record));
     }
-    Ok(Some(placed.record.elsewhere()))
+    Ok(Some(placed.record.drains_only()))
 }
 
-const WITHOUT: &str = "nothing was changed: put the file right, or delete it. Without it `apply` takes \
-     whatever stands there for found and `remove` takes away only what can be nobody else's";
+const WITHOUT: &str = "nothing was changed: correct the file, or delete it. Without it `apply` takes the \
+     present configuration for the original one, and `remove` deletes only what cannot be unmanaged";
 
-/// Writes a record so that after a crash at any instant either the old or the new one is there, whole.
+/// Writes a record so that after a crash at any instant either the old or the new one exists, whole.
 pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
     let placed = Placed {
         place: Place::here()?,
@@ -71,11 +72,11 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         .map_err(io::Error::from)
         .and_then(|text| replace(path, &new, text.as_bytes()));
     written.map_err(|source| {
-        // Half a file is of no use to anybody, least of all on a full disk.
+        // Half a file is of no use, least of all on a full disk.
         let _ = fs::remove_file(&new);
         let operation = Operation::new("write record", path.display());
         Error::io(operation, source)
-            .advise("the record of how everything was is kept there: make room, or name another directory (--state)")
+            .with_hint("the record of the original configuration is kept there: make room, or name another directory (--state)")
     })
 }
 
@@ -88,7 +89,7 @@ fn replace(path: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(path)
 }
 
-/// Deletes a record; one that is not there is deleted already.
+/// Deletes a record; one that does not exist is deleted already.
 pub(super) fn delete(path: &Path) -> Result<()> {
     let deleted = match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -138,7 +139,7 @@ mod tests {
             fs::write(&path, &whole[..end]).unwrap();
             let error = read(&path).unwrap_err();
             assert!(
-                error.is_invalid() && error.advice().unwrap().contains("delete it"),
+                error.is_invalid() && error.hint().unwrap().contains("delete it"),
                 "{error}"
             );
         }

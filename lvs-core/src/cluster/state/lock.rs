@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Cause, Error, Operation, Result};
 
-/// How long somebody else may take.
+/// How long another change may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often the lock is tried: the kernel can wait for a lock, but not for ten seconds at most.
@@ -20,13 +20,13 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The lock of a state directory, held until it is dropped or the process ends, however it ends.
 ///
-/// The file is never deleted: who did that could lock another file than who waits.
+/// The file is never deleted: two processes could then lock two files.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: Flock<File>,
 }
 
-/// Who holds it.
+/// The process that holds the lock.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -61,7 +61,7 @@ impl Lock {
         }
     }
 
-    /// Whether somebody holds it now.
+    /// Returns whether a process holds it now.
     pub(super) fn is_held(directory: &Path) -> bool {
         let Ok(file) = File::open(directory.join("lock")) else {
             return false;
@@ -87,10 +87,10 @@ fn held(operation: Operation, file: &mut File) -> Error {
             let seconds = now().saturating_sub(since);
             format!("{verb} (process {pid}) has held it for {seconds} s")
         }
-        None => "somebody holds it".to_owned(),
+        None => "another process holds it".to_owned(),
     };
     Error::new(operation, Cause::Invalid(problem))
-        .advise("one change at a time: wait until that is done, or end it")
+        .with_hint("one change at a time: wait until it is done, or end it")
 }
 
 fn holder(file: &mut File) -> Option<Holder> {
@@ -106,7 +106,7 @@ fn now() -> u64 {
 }
 
 fn unwritable(operation: Operation, source: std::io::Error) -> Error {
-    Error::io(operation, source).advise(
+    Error::io(operation, source).with_hint(
         "the state directory must be writable, which usually needs root; --state names another",
     )
 }
@@ -138,6 +138,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("state"), "").unwrap();
         let error = Lock::acquire(&directory.path().join("state"), "apply").unwrap_err();
-        assert!(error.advice().unwrap().contains("--state"), "{error}");
+        assert!(error.hint().unwrap().contains("--state"), "{error}");
     }
 }

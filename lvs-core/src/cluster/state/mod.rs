@@ -1,22 +1,23 @@
-//! What is remembered between two runs: records, and the lock that keeps two runs apart.
+//! The state directory: records of the original and the applied configuration, and the lock that keeps two
+//! changes apart.
 //!
-//! A directory, `/run/lvsctl` by default, gone at reboot as is what it describes:
+//! It is `/run/lvsctl` by default, which a reboot empties together with the kernel that it describes:
 //!
 //! | file | is |
 //! |---|---|
-//! | `web@director.json` | the [`Record`] of the cluster `web` on the machine `director` |
-//! | `lock` | locked by whoever is changing something, with its name in it |
-//! | `unconfirmed`, `confirmed` | a change that is taken back unless somebody renames the one to the other |
+//! | `web@director.json` | the [`Record`] of the cluster `web` on the node `director` |
+//! | `lock` | locked by the process that is changing the node, with its name in it |
+//! | `unconfirmed`, `confirmed` | a change that is rolled back unless the one is renamed to the other |
 //!
 //! Nothing else in this library writes files.
 //!
 //! # Removing and applying again
 //!
-//! The kernel does not forget a deleted destination at once: it keeps it aside until nobody has used it
-//! for about two minutes. Added again within that time, to a service of the same protocol, address and
+//! The kernel does not forget a deleted destination at once: it keeps it aside until it has been unused for
+//! about two minutes. Added again within that time, to a service of the same protocol, address and
 //! port, it is the same destination as before, with its connections and their counts. So a removal
-//! followed by an apply, as a restart of the systemd unit is, breaks no connection that can wait for
-//! so long. In between, packets of living connections are dropped, unless the sysctl
+//! followed by an apply, as a restart of the systemd unit is, breaks no connection that can wait that
+//! long. In between, packets of living connections are dropped, unless the sysctl
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
 mod confirmation;
@@ -39,7 +40,7 @@ use super::{ClusterName, DesiredState, NodeName, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
-/// The directory in which clusters are remembered.
+/// Is the directory that keeps the records of the clusters on this node.
 ///
 /// ```no_run
 /// use lvs_core::cluster::{PlanOptions, StateDir};
@@ -47,7 +48,7 @@ use crate::host::Host;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # #[cfg(feature = "toml")] {
 /// let cluster = Cluster::from_toml(&std::fs::read_to_string("web.toml")?)?;
-/// let node = cluster.node("director").ok_or("no such machine")?;
+/// let node = cluster.node("director").ok_or("no such node")?;
 /// let mut session = StateDir::default().lock("apply")?;
 /// session.apply(&node, &mut Host::open()?, PlanOptions::default(), &mut |_| ())?;
 /// # }
@@ -63,7 +64,7 @@ impl StateDir {
     /// The directory that is used unless another is named.
     pub const DEFAULT: &'static str = "/run/lvsctl";
 
-    /// Another directory. It is made when it is first locked.
+    /// Returns another directory, which is created when it is first locked.
     #[must_use]
     pub fn at(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -71,54 +72,55 @@ impl StateDir {
         }
     }
 
-    /// Where it is.
+    /// Returns its path.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Keeps everybody else from changing anything, until what it returns is dropped. `verb` is what
-    /// others are told that they wait for.
+    /// Locks the directory: no other process can change anything until the session is dropped. `verb` is
+    /// what the others are told they wait for.
     ///
     /// # Errors
-    /// The directory cannot be written, or somebody else has held the lock for ten seconds: the error
-    /// says who.
+    /// The directory cannot be written, or another process has held the lock for ten seconds: the error names
+    /// it.
     pub fn lock(&self, verb: &str) -> Result<Session> {
         let lock = lock::Lock::acquire(&self.directory, verb)?;
         Ok(Session::new(self.clone(), lock))
     }
 
-    /// What is remembered of a cluster on this machine; an empty record if nothing is.
+    /// Returns the record of a cluster on this node; an empty one if there is none.
     ///
-    /// A record from before the last boot, or of another network namespace, tells nothing about this
-    /// kernel: of such a one only the drains are left.
+    /// A record from before the last boot, or of another network namespace, says nothing about this kernel:
+    /// only its drains count.
     ///
     /// # Errors
-    /// The record cannot be read, or is none.
+    /// The record cannot be read, or the file is no record.
     pub fn record(&self, node: &DesiredState) -> Result<Record> {
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         Ok(file::read(&self.path(&node.cluster, &node.name))?.unwrap_or_else(nothing))
     }
 
-    /// Every record there is.
+    /// Returns all records.
     ///
     /// # Errors
-    /// One cannot be read, or is none.
+    /// One cannot be read, or a file is no record.
     pub fn records(&self) -> Result<Vec<Record>> {
-        let paths = file::all(&self.directory)?;
-        let records = paths.iter().map(|path| file::read(path));
-        records.filter_map(Result::transpose).collect()
+        file::all(&self.directory)?
+            .iter()
+            .filter_map(|path| file::read(path).transpose())
+            .collect()
     }
 
-    /// Says that all is well with a change that was made with [`Session::confirm_within`].
+    /// Confirms a change that was made with [`Session::confirm_within`].
     ///
     /// # Errors
-    /// Nothing waits for it: nothing was to be confirmed, or it is too late.
+    /// No change waits for it, or it is too late.
     pub fn confirm(&self) -> Result<()> {
         confirmation::confirm(&self.directory)
     }
 
-    /// What would have to change on this machine, by what is remembered of it. Nothing is touched.
+    /// Returns what would have to change on this node by its record. Nothing is touched.
     ///
     /// # Errors
     /// Those of [`records`](Self::records) and [`Observed::read`].
@@ -130,7 +132,7 @@ impl StateDir {
         Ok(plan)
     }
 
-    /// What would have to be taken away here, by what is remembered. Nothing is touched.
+    /// Returns what a removal would have to change on this node by its record. Nothing is touched.
     ///
     /// # Errors
     /// Those of [`record`](Self::record) and [`Observed::read`].
@@ -140,7 +142,7 @@ impl StateDir {
         Ok(Plan::removal_with_record(node, &observed, &record))
     }
 
-    /// Virtual IPs that other clusters have on this machine.
+    /// Returns the virtual IPs that other clusters have on this node.
     fn claims(&self, node: &DesiredState) -> Result<Vec<Refusal>> {
         let records = self.records()?;
         Ok(records

@@ -1,4 +1,4 @@
-//! Which kernel and which network namespace a record is about.
+//! The boot of the kernel and the network namespace that a record describes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,14 +10,14 @@ use crate::error::{Error, Operation, Result};
 /// A running kernel and a network namespace of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
-    /// Another one after each boot.
+    /// Changes with each boot.
     boot: String,
     /// The number of the namespace's file.
     namespace: u64,
 }
 
 impl Place {
-    /// Where the calling thread is.
+    /// Returns that of the calling thread.
     pub(super) fn here() -> Result<Self> {
         let boot = read("/proc/sys/kernel/random/boot_id", |path| {
             fs::read_to_string(path)

@@ -1,4 +1,4 @@
-//! What a cluster has to do with one machine: each thing as it was found, and as we have made it.
+//! The record of a cluster on one node: each object in its original configuration, and as it was applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,38 +14,46 @@ use crate::name::IfName;
 use crate::net::AddressId;
 use crate::sysctl::SysctlKey;
 
-/// The memory of a cluster on one machine.
+/// Records what a cluster has changed on one node.
 ///
-/// It is written before anything is changed, so it may name a thing that was then never made; it never
-/// lacks one that was. What *must* be there is the file's business alone: the record only says what may
-/// be taken away, and what has to come back when it is.
+/// It is written before anything is changed, so it may name an object that was then never made; it never
+/// lacks one that was. What is *desired* the file alone says: the record says what may be deleted, and what
+/// has to be restored then.
+///
+/// ```
+/// use lvs_core::cluster::Record;
+/// let record = Record::new("web".parse()?, "director".parse()?);
+/// assert!(!record.is_applied());
+/// assert_eq!(record.entries().count(), 0);
+/// # Ok::<(), lvs_core::InvalidValue>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     pub(super) schema: Schema,
     pub(in crate::cluster) cluster: ClusterName,
     pub(in crate::cluster) node: NodeName,
-    /// Whether the cluster is on this machine. After a removal the record stays, with what was found.
+    /// Whether the cluster is on this node. After a removal the record stays, with the original configuration.
     pub(in crate::cluster) applied: bool,
-    /// Whether something is being changed. Whoever reads it so comes after a change that was cut short:
-    /// what looks as nobody has made it may be half of what we were doing.
+    /// Set while a change is in progress; if found set, the last one was interrupted: an object that looks
+    /// neither as found nor as made may be half changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::cluster) under_way: bool,
-    /// Of two directors: which one the last apply made of it, or was going to.
+    /// The role that the last apply gave one of two directors, or was going to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::cluster) role: Option<Role>,
     pub(in crate::cluster) virtual_ips: BTreeSet<IpAddr>,
-    /// A pair for each thing: as found before the first change (`null`: it was not there), and as last
-    /// made; in the order in which they were first met.
-    #[serde(with = "stored")]
-    pub(in crate::cluster) things: Vec<Change<Object>>,
-    /// What gets no new connections, whatever the file says.
+    /// Each object as found before the first change (`null`: it did not exist), and as last made; in the
+    /// order in which they were first met.
+    #[serde(rename = "things", with = "stored")]
+    pub(in crate::cluster) entries: Vec<Change<Object>>,
+    /// The real servers that get no new connections even if the file does not drain them.
     pub(in crate::cluster) drains: BTreeMap<Drain, Draining>,
-    /// The destinations that have weight 0 for now, with the weight they get back.
+    /// The destinations that have weight 0 for now, with the weight to restore.
     pub(in crate::cluster) drained: Vec<Drained>,
 }
 
-/// The form of the file; another number would be read by no version that does not know it.
+/// The form of the file; a version that does not know the number refuses the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Schema {
     #[serde(rename = "lvsctl.record/1")]
@@ -56,20 +64,20 @@ pub(super) enum Schema {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::cluster) struct Drained {
     pub(in crate::cluster) service: ServiceId,
-    /// With the weight it gets back.
+    /// With the weight to restore.
     pub(in crate::cluster) destination: Destination,
-    /// Whether the file wants it so, whoever else does.
+    /// Whether the file drains it, beside any drain on record.
     pub(in crate::cluster) by_file: bool,
 }
 
 impl Drained {
-    pub(super) fn place(&self) -> (ServiceId, DestinationId) {
+    pub(in crate::cluster) fn id(&self) -> (ServiceId, DestinationId) {
         (self.service, self.destination.id)
     }
 }
 
 impl Record {
-    /// The memory of a machine that nothing has been done on.
+    /// Returns the record of a node on which nothing has been changed.
     #[must_use]
     pub fn new(cluster: ClusterName, node: NodeName) -> Self {
         Self {
@@ -80,50 +88,50 @@ impl Record {
             under_way: false,
             role: None,
             virtual_ips: BTreeSet::new(),
-            things: Vec::new(),
+            entries: Vec::new(),
             drains: BTreeMap::new(),
             drained: Vec::new(),
         }
     }
 
-    /// The cluster.
+    /// Returns the cluster.
     #[must_use]
     pub fn cluster(&self) -> &ClusterName {
         &self.cluster
     }
 
-    /// Its machine that this one is.
+    /// Returns the node of the cluster that this host is.
     #[must_use]
     pub fn node(&self) -> &NodeName {
         &self.node
     }
 
-    /// Whether the cluster is on this machine: it was applied and not removed since.
+    /// Returns whether the cluster is on this node: it was applied and not removed since.
     #[must_use]
     pub fn is_applied(&self) -> bool {
         self.applied
     }
 
-    /// Of two directors: which one the last apply made of it, or was making of it when it was cut short.
-    /// `None` once the cluster was removed.
+    /// Returns the role that the last apply gave one of two directors, or was giving it when it was
+    /// interrupted. `None` once the cluster was removed.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
         self.role
     }
 
-    /// What gets no new connections, whatever the file says.
+    /// Returns the real servers that get no new connections even if the file does not drain them.
     #[must_use]
     pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
         &self.drains
     }
 
-    /// Each thing as it was found and as it was last made, in the order in which they were first met.
-    pub fn things(&self) -> impl DoubleEndedIterator<Item = &Change<Object>> {
-        self.things.iter()
+    /// Returns each object as it was found and as it was last made, in the order in which they were first met.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Change<Object>> {
+        self.entries.iter()
     }
 
-    /// The way back to how a thing was found; `None` if there is none, or if somebody else has changed it
-    /// since. After a change that was cut short nobody can tell by whom.
+    /// Returns the way back to the original configuration of an object; `None` if there is none, or if the
+    /// object was modified since by another program. After an interrupted change that cannot be told.
     pub(in crate::cluster) fn undone(
         &self,
         entry: &Change<Object>,
@@ -138,13 +146,13 @@ impl Record {
         is_ours.then(|| seen.restore(entry, entry.before().cloned()))?
     }
 
-    /// The objects that were there before the cluster, that it has changed, and that look by now neither
-    /// as it has found nor as it has made them. After a change that was cut short nobody can tell.
+    /// Returns the objects that existed before the cluster, that it has changed, and that look by now neither
+    /// as found nor as made. After an interrupted change that cannot be told.
     pub(in crate::cluster) fn changed_since(
         &self,
         now: &Observed,
     ) -> impl Iterator<Item = &Change<Object>> {
-        let changed = self.things.iter().filter(|entry| {
+        let changed = self.entries.iter().filter(|entry| {
             matches!(entry, Change::Edit(..) | Change::Delete(_)) && !entry.is_void()
         });
         changed.filter(move |entry| {
@@ -154,98 +162,99 @@ impl Record {
         })
     }
 
-    /// Whether it has an entry for a thing.
+    /// Returns whether it has an entry for an object.
     pub(in crate::cluster) fn knows(&self, id: &ObjectId) -> bool {
-        self.things().any(|entry| entry.id() == *id)
+        self.entries().any(|entry| entry.id() == *id)
     }
 
     pub(in crate::cluster) fn knows_service(&self, id: &ServiceId) -> bool {
         self.knows(&ObjectId::Service(*id))
     }
 
-    /// Whether an object was not there before the cluster was.
+    /// Returns whether an object did not exist before the cluster.
     fn made(&self, id: &ObjectId) -> bool {
-        self.things()
+        self.entries()
             .any(|entry| entry.before().is_none() && entry.id() == *id)
     }
 
-    /// Whether a service was not there before the cluster was.
+    /// Returns whether a service did not exist before the cluster.
     pub(in crate::cluster) fn made_service(&self, id: &ServiceId) -> bool {
         self.made(&ObjectId::Service(*id))
     }
 
-    /// Whether no sync daemon of a role ran before the cluster's did.
+    /// Returns whether no sync daemon of a role ran before the cluster's.
     pub(in crate::cluster) fn made_daemon(&self, role: DaemonRole) -> bool {
         self.made(&ObjectId::Daemon(role))
     }
 
-    /// Whether an address was one of the cluster's virtual IPs when it was last applied.
+    /// Returns whether an address was one of the cluster's virtual IPs when it was last applied.
     pub(in crate::cluster) fn is_virtual(&self, id: &AddressId) -> bool {
         self.virtual_ips.contains(&id.network.addr())
     }
 
-    /// Whether it says nothing.
+    /// Returns whether it says nothing.
     pub(in crate::cluster) fn is_empty(&self) -> bool {
         *self == Self::new(self.cluster.clone(), self.node.clone())
     }
 
-    /// What is left of a record that was made on another kernel: who is to be drained.
-    pub(in crate::cluster) fn elsewhere(self) -> Self {
+    /// Returns what counts of a record that was made on another kernel: the drains.
+    pub(in crate::cluster) fn drains_only(self) -> Self {
         Self {
             drains: self.drains,
             ..Self::new(self.cluster, self.node)
         }
     }
 
-    /// The interfaces that carry addresses which it may have to take away.
+    /// Returns the interfaces with addresses that may have to be deleted.
     pub(in crate::cluster) fn interfaces(&self) -> impl Iterator<Item = &IfName> {
-        self.things().filter_map(|entry| match entry.newest() {
+        self.entries().filter_map(|entry| match entry.newest() {
             Object::Address(address) => Some(&address.id.interface),
             _ => None,
         })
     }
 
-    /// The tunnel devices it may have to take away.
+    /// Returns the tunnel devices that may have to be deleted.
     pub(in crate::cluster) fn tunnels(&self) -> impl Iterator<Item = &IfName> {
-        self.things().filter_map(|entry| match entry.newest() {
+        self.entries().filter_map(|entry| match entry.newest() {
             Object::Tunnel(tunnel) => Some(&tunnel.name),
             _ => None,
         })
     }
 
-    /// Whether there are listeners it may have to take away.
+    /// Returns whether there are listeners that may have to be deleted.
     pub(in crate::cluster) fn has_listeners(&self) -> bool {
-        self.things()
+        self.entries()
             .any(|entry| matches!(entry.newest(), Object::Listener(_)))
     }
 
-    /// The switches it may have to put back.
+    /// Returns the sysctls that may have to be restored.
     pub(in crate::cluster) fn sysctls(&self) -> impl Iterator<Item = &SysctlKey> {
-        self.things().filter_map(|entry| match entry.newest() {
+        self.entries().filter_map(|entry| match entry.newest() {
             Object::Sysctl(setting) => Some(&setting.key),
             _ => None,
         })
     }
 
-    /// The weight a drained destination gets back.
+    /// Returns the weight to restore for a drained destination.
     pub(in crate::cluster) fn weight_for_later(
         &self,
         service: &ServiceId,
         id: &DestinationId,
     ) -> Option<Weight> {
-        let mut drained = self.drained.iter();
-        let found = drained.find(|it| it.service == *service && it.destination.id == *id);
-        found.map(|it| it.destination.weight)
+        self.drained
+            .iter()
+            .find(|drained| drained.id() == (*service, *id))
+            .map(|drained| drained.destination.weight)
     }
 
-    /// Why another cluster must not come to this machine beside this one: a virtual IP can be one
-    /// cluster's only, else each would take away the other's services.
+    /// Returns why another cluster must not be applied to this node beside this one: a virtual IP can belong
+    /// to one cluster only, because each would delete the other's services.
     pub(in crate::cluster) fn claims(&self, node: &DesiredState) -> Vec<Refusal> {
         if !self.applied || self.cluster == node.cluster {
             return Vec::new();
         }
-        let shared = self.virtual_ips.intersection(&node.virtual_ips);
-        shared
+        self.virtual_ips
+            .intersection(&node.virtual_ips)
             .map(|vip| Refusal {
                 obstacle: Obstacle::VirtualIp(*vip),
                 problem: format!("belongs to the cluster {} on this node", self.cluster),

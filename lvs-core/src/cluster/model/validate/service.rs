@@ -87,16 +87,8 @@ impl Cluster {
         Err(DocumentError::new(DocumentErrorKind::Unreachable, "", problem).with_hint(hint))
     }
 
-    /// Refuses a mark without matches, which alone does not say which addresses the nodes need.
+    /// Validates what is marked for a service; without matches the rules of others mark its packets.
     fn validate_matches(&self, service: &VirtualService) -> Result<(), DocumentError> {
-        if service.vips().is_empty() {
-            return Err(DocumentError::new(
-                DocumentErrorKind::Missing,
-                "match",
-                "the marked packets are not named",
-            )
-            .with_hint("add match = [\"tcp 172.16.5.11:80\"], for example"));
-        }
         let family = service.service.id.family();
         for (i, packets) in service.matches.iter().enumerate() {
             let place = |error: DocumentError| error.within(format_args!("match[{i}]"));

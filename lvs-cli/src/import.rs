@@ -1,0 +1,203 @@
+//! `lvsctl import`
+
+use std::fs;
+use std::io::{self, Read};
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use lvs_core::cluster::{ClusterName, NodeName};
+use lvs_core::import::{self, Counts, Directive, Fate, Import, ImportError, Options};
+use lvs_core::{Host, IfName};
+use serde::Serialize;
+
+use crate::exit::{Exit, Problem};
+use crate::file;
+use crate::output::{note, print, print_json};
+
+/// A configuration is read up to here; those of a hundred thousand lines are shorter.
+const LONGEST: usize = 16 << 20;
+
+const IMPORTED: &str = "\
+The cluster file goes to standard output; what was assumed and what was left go to standard error, each
+with its line and the reason. `lvsctl import kernel > web.toml; lvsctl plan web.toml` plans nothing.
+
+JSON: one object. Within /1 fields are only ever added.
+  {schema: \"lvsctl.import/1\", source, file, directives, carried, assumed, left, report}
+  report  [{file, line, directive, fate: \"carried\" | \"assumed\" | \"left\", to, reason}]";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = IMPORTED)]
+pub(crate) struct ImportArguments {
+    /// keepalived.conf, ldirectord.cf, rules of ipvsadm (- is standard input), or kernel
+    source: String,
+    /// The kind of the source [default: told by its words]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The name of the cluster
+    #[arg(long, value_name = "NAME", default_value = "web")]
+    name: ClusterName,
+    /// The name of the director; for kernel, of this node [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    node: Option<NodeName>,
+    /// The interface to assume where the source names none
+    #[arg(long, value_name = "NAME", default_value = "eth0")]
+    interface: IfName,
+    /// keepalived's configuration id, for lines with @ [default: the host name's first part]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Print keepalived.conf for VRRP alone, which calls lvsctl, instead of the cluster file
+    #[arg(long, conflicts_with_all = ["report", "json"])]
+    keepalived: bool,
+    /// Print what became of every directive instead of the cluster file
+    #[arg(long, conflicts_with = "json")]
+    report: bool,
+    /// Report as JSON, the cluster file in it
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Keepalived,
+    Ldirectord,
+    Rules,
+    Kernel,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    source: &'a str,
+    file: &'a str,
+    #[serde(flatten)]
+    counts: Counts,
+    report: &'a [Directive],
+}
+
+pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
+    let import = imported(arguments)?;
+    if arguments.json {
+        print_json(&Report {
+            schema: "lvsctl.import/1",
+            source: &arguments.source,
+            file: &import.file,
+            counts: import.report.counts(),
+            report: import.report.directives(),
+        })?;
+    } else if arguments.report {
+        print(&import.report.to_string())?;
+    } else if arguments.keepalived {
+        let reduced = import.keepalived.as_deref();
+        let missing = || Problem::usage("--keepalived: the source is not keepalived.conf");
+        print(reduced.ok_or_else(missing)?)?;
+    } else {
+        print(&import.file)?;
+        tell(&import);
+    }
+    Ok(Exit::Done)
+}
+
+/// What needs a look, on standard error.
+fn tell(import: &Import) {
+    for directive in import.report.directives() {
+        if !matches!(directive.fate, Fate::Carried { .. }) {
+            note(&directive.to_string());
+        }
+    }
+    note(&import.report.counts().to_string());
+}
+
+fn imported(arguments: &ImportArguments) -> Result<Import, Problem> {
+    let source = arguments.source.as_str();
+    let is_kernel = arguments.format.is_none() && source == "kernel" && !Path::new(source).exists();
+    if is_kernel || arguments.format == Some(Format::Kernel) {
+        let observed = import::read_kernel(&mut Host::open()?)?;
+        return import::kernel(&observed, &options(arguments, true)?).map_err(refused);
+    }
+    let text = file::text(source, "a configuration", LONGEST)?;
+    let format = arguments
+        .format
+        .unwrap_or_else(|| match import::Format::of(&text) {
+            import::Format::Ldirectord => Format::Ldirectord,
+            import::Format::Rules => Format::Rules,
+            import::Format::Keepalived => Format::Keepalived,
+        });
+    let (name, options) = (file::name(source), options(arguments, false)?);
+    match format {
+        Format::Ldirectord => import::ldirectord(name, &text, &options, &mut resolve),
+        Format::Rules => import::rules(name, &text, &options, &mut resolve),
+        _ => import::keepalived(name, &text, &options, &mut read),
+    }
+    .map_err(refused)
+}
+
+fn refused(error: ImportError) -> Problem {
+    let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));
+    match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    }
+}
+
+fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Problem> {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let node = match &arguments.node {
+        Some(node) => node.clone(),
+        None if is_here => host.parse().map_err(|_| {
+            Problem::usage(format!(
+                "this host's name, {host:?}, names no node: say --node"
+            ))
+        })?,
+        None => NodeName::new("director").map_err(|error| Problem::usage(error.to_string()))?,
+    };
+    let first = host.split('.').next().unwrap_or(host);
+    Ok(Options {
+        interface: arguments.interface.clone(),
+        id: arguments.id.clone().or_else(|| Some(first.to_owned())),
+        ..Options::new(arguments.name.clone(), node)
+    })
+}
+
+/// The addresses of a host, by whatever this host asks.
+fn resolve(host: &str) -> Option<IpAddr> {
+    let mut addresses = (host, 0).to_socket_addrs().ok()?;
+    addresses.next().map(|address| address.ip())
+}
+
+/// The files of a pattern in the order of their names, as `include` takes them.
+fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
+    let mut paths = vec![String::new()];
+    for part in pattern.split('/') {
+        paths = match part.contains(['*', '?', '[']) {
+            true => paths.iter().flat_map(|path| matches(path, part)).collect(),
+            false => paths.iter().map(|path| format!("{path}{part}/")).collect(),
+        };
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.trim_end_matches('/');
+        if Path::new(path).is_file() {
+            let mut text = String::new();
+            let file = fs::File::open(path)?;
+            file.take(LONGEST as u64).read_to_string(&mut text)?;
+            files.push((path.to_owned(), text));
+        }
+    }
+    Ok(files)
+}
+
+/// The entries of a directory whose names match, each with a slash behind it.
+fn matches(directory: &str, pattern: &str) -> Vec<String> {
+    let place = if directory.is_empty() { "." } else { directory };
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_hidden = |name: &String| name.starts_with('.') && !pattern.starts_with('.');
+    let mut names: Vec<_> = names
+        .filter(|name| !is_hidden(name) && import::is_match(pattern, name))
+        .map(|name| format!("{directory}{name}/"))
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,57 @@
+//! A file on the director is present.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::fcntl::OFlag;
+
+use super::Target;
+use crate::health::{Failure, FileCheck, Healthy, Outcome, Percent};
+
+/// As much of a file is read.
+const READ: u64 = 256;
+
+pub(super) fn probe(check: &FileCheck, target: &Target) -> Outcome {
+    let subject = &target.subject;
+    let path = check
+        .file
+        .as_str()
+        .replace("{server}", subject.server.as_str())
+        .replace("{address}", &subject.destination.address.to_string());
+    let not_read = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Failure::Absent(path.clone()),
+        _ => Failure::NotProbed(format!("read {path}: {error}")),
+    };
+    // Without O_NONBLOCK a FIFO would block for ever.
+    let mut begin = Vec::new();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(&path)
+        .and_then(|file| file.take(READ).read_to_end(&mut begin))
+        .map_err(not_read)?;
+    judge(&begin)
+}
+
+/// Judges the beginning of a file that is present.
+pub(super) fn judge(begin: &[u8]) -> Outcome {
+    let line = begin
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let Some(number) = std::str::from_utf8(line).ok().and_then(|line| {
+        line.trim()
+            .trim_end_matches('%')
+            .trim_end()
+            .parse::<u64>()
+            .ok()
+    }) else {
+        return Ok(Healthy::default());
+    };
+    u8::try_from(number)
+        .ok()
+        .and_then(|number| Percent::new(number).ok())
+        .map(Healthy::with_share)
+        .ok_or_else(|| Failure::Malformed(format!("{number} is no share from 0 to 100")))
+}

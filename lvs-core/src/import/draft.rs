@@ -1,0 +1,74 @@
+//! What was read from a source, before it is made to fit into a cluster file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::health::Health;
+use super::report::{DirectiveId, Place};
+use crate::cluster::Sync;
+use crate::ipvs::{Destination, Service, Timeouts};
+use crate::net::Address;
+
+/// A cluster as a source describes it: by addresses, without names of nodes.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// The directors' addresses that the source names, in its order.
+    pub(super) addresses: Vec<DraftAddress>,
+    /// Whether these addresses move between two directors (VRRP).
+    pub(super) floats: bool,
+    /// The default route's gateway.
+    pub(super) gateway: Option<IpAddr>,
+    pub(super) ip_forward: Option<bool>,
+    pub(super) services: Vec<DraftService>,
+    /// Names of nodes by their addresses, where the source has any.
+    pub(super) names: BTreeMap<IpAddr, String>,
+    pub(super) timeouts: Timeouts,
+    /// Sysctls of `net.ipv4.vs`, by their names in the cluster file.
+    pub(super) sysctls: BTreeMap<String, String>,
+    pub(super) sync: Option<Sync>,
+    /// Lines for the head of the cluster file.
+    pub(super) notes: Vec<String>,
+}
+
+/// An address of the director.
+#[derive(Clone, Debug)]
+pub(super) struct DraftAddress {
+    pub(super) address: Address,
+    /// What of it was assumed.
+    pub(super) assumed: Option<String>,
+    pub(super) directive: Option<DirectiveId>,
+}
+
+/// A service as the kernel would hold it.
+#[derive(Clone, Debug)]
+pub(super) struct DraftService {
+    pub(super) service: Service,
+    pub(super) destinations: Vec<DraftDestination>,
+    pub(super) health: Health,
+    pub(super) place: Place,
+    pub(super) directive: DirectiveId,
+    /// What of it was assumed, for the report.
+    pub(super) assumed: BTreeSet<String>,
+}
+
+/// A destination as the kernel would hold it.
+#[derive(Clone, Debug)]
+pub(super) struct DraftDestination {
+    pub(super) destination: Destination,
+    pub(super) directive: DirectiveId,
+    /// What became of its port or the like, for the report.
+    pub(super) assumed: Option<String>,
+}
+
+impl DraftService {
+    pub(super) fn new(service: Service, place: &Place, directive: DirectiveId) -> Self {
+        Self {
+            service,
+            destinations: Vec::new(),
+            health: Health::default(),
+            place: place.clone(),
+            directive,
+            assumed: BTreeSet::new(),
+        }
+    }
+}

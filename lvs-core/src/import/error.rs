@@ -1,0 +1,63 @@
+//! A source that cannot be imported: where, why, and what to write instead.
+
+use std::fmt;
+
+use super::report::Place;
+
+/// A source that cannot be imported.
+///
+/// ```
+/// # use lvs_core::import::{self, Options};
+/// let options = Options::new("web".parse()?, "director".parse()?);
+/// let error = import::keepalived("k.conf", "global_defs {\n", &options, &mut |_| Ok(Vec::new()));
+/// assert_eq!(error.unwrap_err().to_string(), "k.conf:1: global_defs: the block is never closed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportError {
+    place: Place,
+    problem: String,
+    hint: Option<String>,
+}
+
+impl ImportError {
+    pub(super) fn new(place: &Place, problem: impl Into<String>) -> Self {
+        Self {
+            place: place.clone(),
+            problem: problem.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Returns the file and line of the directive that is refused.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Returns what is wrong.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// Returns what to write instead, where that is not obvious.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)?;
+        self.hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
+    }
+}
+
+impl std::error::Error for ImportError {}

@@ -1,0 +1,127 @@
+//! The checks of a real server.
+
+use super::Walk;
+use super::tree::Node;
+use super::virtual_server::{Block, Timing, reason};
+use crate::import::health::{Check, Health, Kind, Page};
+
+/// What is read of a check's block, of whichever kind.
+#[derive(Default)]
+struct Parameters {
+    page: Page,
+    port: Option<u16>,
+    name: Option<String>,
+    record: Option<String>,
+    command: Option<String>,
+}
+
+impl Walk<'_> {
+    pub(super) fn check(&mut self, node: &Node, inherited: &Timing, block: &mut Block) {
+        let kind = node.word(0);
+        let reason = match kind {
+            "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
+            | "MISC_CHECK" => None,
+            "PING_CHECK" => Some("a host that answers ping may serve nothing: use tcp"),
+            "FILE_CHECK" => Some("files are followed by track_file, which is keepalived's"),
+            "BFD_CHECK" => Some("BFD is for keepalived or BIRD"),
+            _ => Some("keepalived knows no such check"),
+        };
+        if let Some(reason) = reason {
+            return node.leave(self.tally, reason);
+        }
+        let mut timing = inherited.clone();
+        let mut parameters = Parameters::default();
+        for child in node.children() {
+            if !self.timing(child, &mut timing) {
+                self.check_directive(child, &mut parameters);
+            }
+        }
+        let page = || Page {
+            host: parameters.page.host.clone().or_else(|| block.host.clone()),
+            ..parameters.page.clone()
+        };
+        let kind = match kind {
+            "HTTP_GET" => Kind::Http(page()),
+            "SSL_GET" => Kind::Https(page()),
+            "DNS_CHECK" => Kind::Dns {
+                name: parameters.name,
+                record: parameters.record,
+            },
+            "UDP_CHECK" => Kind::Udp,
+            "MISC_CHECK" => Kind::Program {
+                command: parameters.command.unwrap_or_default(),
+            },
+            _ => Kind::Tcp,
+        };
+        let check = timing.complete(Check {
+            port: parameters.port,
+            ..Check::new(kind)
+        });
+        match block.health.offer(&check) {
+            true => Health::said(self.tally, node.id, "check"),
+            false => {
+                let reason = "a service has one check, and another real server's is taken";
+                node.leave(self.tally, reason);
+            }
+        }
+    }
+
+    fn check_directive(&mut self, node: &Node, parameters: &mut Parameters) {
+        let text = || Some(node.word(1).to_owned());
+        match node.word(0) {
+            "url" if parameters.page.path.is_some() => {
+                return node.leave(
+                    self.tally,
+                    "a check asks for one page, and another is taken",
+                );
+            }
+            "url" => {
+                Health::said(self.tally, node.id, "check");
+                for child in node.children() {
+                    self.url_directive(child, &mut parameters.page);
+                }
+                return;
+            }
+            "virtualhost" => parameters.page.host = text(),
+            "connect_port" => parameters.port = node.word(1).parse().ok(),
+            "name" => parameters.name = text(),
+            "type" => parameters.record = text(),
+            "misc_path" => parameters.command = text(),
+            word => return self.tally.left(node.id, check_reason(word)),
+        }
+        Health::said(self.tally, node.id, "check");
+    }
+
+    fn url_directive(&mut self, node: &Node, page: &mut Page) {
+        let rest = || Some(node.words.get(1..).unwrap_or_default().join(" "));
+        match node.word(0) {
+            "path" => page.path = rest(),
+            "status_code" => page.status = rest(),
+            "virtualhost" => page.host = rest(),
+            word => return self.tally.left(node.id, check_reason(word)),
+        }
+        Health::said(self.tally, node.id, "check");
+    }
+}
+
+fn check_reason(word: &str) -> &'static str {
+    match word {
+        "digest" => "a digest is of the whole page: write contains, or a program",
+        "regex" | "regex_no_match" | "regex_options" | "regex_stack" | "regex_min_offset"
+        | "regex_max_offset" => {
+            "a page is searched for a text, not for an expression: write contains"
+        }
+        "connect_ip" | "bindto" | "bind_if" | "bind_port" | "fwmark" => {
+            "probes go the clients' way, by the virtual IP"
+        }
+        "enable_sni" | "sni_name" => "the host of the check is the server name",
+        "http_protocol" | "fast_recovery" | "tls_compliant" => "probes have no such choice",
+        "misc_dynamic" => "a program that says weights is not supported yet",
+        "user" => "a program runs as lvsctl does",
+        "helo_name" | "host" => "a greeting of SMTP is not tested: the check is of the connection",
+        "payload" | "require_reply" | "min_reply_length" | "max_reply_length" => {
+            "a UDP probe sends an empty datagram"
+        }
+        word => reason(word),
+    }
+}

@@ -1,0 +1,105 @@
+//! `global_defs`: timeouts and the synchronisation of connections are the cluster's; the rest is
+//! keepalived's.
+
+use super::tree::Node;
+use super::{Walk, vrrp};
+use crate::cluster::Sync;
+use crate::ipvs::Seconds;
+use crate::name::IfName;
+
+impl Walk<'_> {
+    pub(super) fn global(&mut self, node: &Node) {
+        self.tally.left(node.id, "keepalived's own settings");
+        for child in node.children() {
+            match child.word(0) {
+                "lvs_timeouts" => self.timeouts(child),
+                "lvs_sync_daemon" => self.sync_daemon(child),
+                "lvs_flush" | "lvs_flush_onstop" | "lvs_flush_on_stop" => {
+                    let reason =
+                        "lvsctl deletes only services that it added or that the file replaces";
+                    self.tally.left(child.id, reason);
+                }
+                word if word.starts_with("vrrp_") => child.leave(self.tally, vrrp::LEFT),
+                word if word.contains("notification") || word.contains("smtp") => {
+                    child.leave(self.tally, "lvsctl sends no mail");
+                }
+                "router_id" | "script_user" | "enable_script_security" => {
+                    child.leave(self.tally, "keepalived goes on with it");
+                }
+                word if word.contains("checker") => {
+                    child.leave(self.tally, "keepalived's process for checks");
+                }
+                _ => child.leave(self.tally, "keepalived's own setting"),
+            }
+        }
+    }
+
+    /// `lvs_timeouts tcp SECONDS tcpfin SECONDS udp SECONDS`
+    fn timeouts(&mut self, node: &Node) {
+        let mut timeouts = self.draft.timeouts;
+        for pair in node.words.get(1..).unwrap_or_default().chunks(2) {
+            let [key, value] = pair else {
+                return self.tally.left(node.id, "a timeout without a number");
+            };
+            // The kernel keeps timeouts in ticks of up to 1/1000 s in 31 bits.
+            let seconds = value
+                .parse()
+                .ok()
+                .filter(|seconds| (1..=2_147_483).contains(seconds));
+            let Some(seconds) = seconds.map(Seconds) else {
+                return self
+                    .tally
+                    .left(node.id, format!("{value:?} is not in 1..2147483"));
+            };
+            match key.as_str() {
+                "tcp" => timeouts.tcp = seconds,
+                "tcpfin" | "tcp_fin" => timeouts.tcp_fin = seconds,
+                "udp" => timeouts.udp = seconds,
+                _ => return self.tally.left(node.id, format!("{key:?} is no timeout")),
+            }
+        }
+        self.draft.timeouts = timeouts;
+        self.tally.carried(node.id, "ipvs");
+    }
+
+    /// `lvs_sync_daemon INTERFACE [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]`
+    fn sync_daemon(&mut self, node: &Node) {
+        let Ok(interface) = IfName::new(node.word(1).to_owned()) else {
+            return self
+                .tally
+                .left(node.id, format!("{:?} is no interface", node.word(1)));
+        };
+        let after = |key: &str| {
+            let mut words = node.words.iter().skip(2);
+            words.find(|word| *word == key)?;
+            words.next()
+        };
+        let number = |key: &str| after(key).and_then(|word| word.parse::<u16>().ok());
+        let mut sync = Sync::new(number("id").unwrap_or_default() as u8, interface);
+        if let Some(group) = after("group").and_then(|word| word.parse().ok()) {
+            sync.group = group;
+            sync.max_length = Sync::default_length(group);
+        }
+        sync.port = number("port").filter(|port| *port > 0).unwrap_or(sync.port);
+        sync.ttl = number("ttl")
+            .and_then(|ttl| u8::try_from(ttl).ok())
+            .unwrap_or(sync.ttl)
+            .max(1);
+        let length = number("maxlen").unwrap_or(sync.max_length);
+        sync.max_length = length.clamp(Sync::SHORTEST, 65_000);
+        if !sync.group.is_multicast() {
+            return self
+                .tally
+                .left(node.id, format!("{} is no multicast group", sync.group));
+        }
+        match number("id") {
+            Some(0..=255) => self.tally.carried(node.id, "sync"),
+            _ => self.tally.assumed(
+                node.id,
+                "sync",
+                "id 0; keepalived takes the virtual router's",
+            ),
+        }
+        self.draft.sync = Some(sync);
+    }
+}

@@ -1,0 +1,143 @@
+//! keepalived.conf, as keepalived 2.x reads it.
+
+mod check;
+mod expand;
+mod global;
+mod group;
+mod real_server;
+mod reduced;
+mod sequence;
+mod tree;
+mod virtual_server;
+mod vrrp;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use super::draft::Draft;
+use super::report::Tally;
+use super::{ImportError, Options, Reader};
+use crate::ipvs::ServiceId;
+use expand::Expander;
+use group::Group;
+use tree::Node;
+
+/// What is collected while the directives are walked.
+struct Walk<'a> {
+    tally: &'a mut Tally,
+    draft: Draft,
+    groups: BTreeMap<String, Group>,
+    options: &'a Options,
+    /// Where a service is in the draft.
+    services: BTreeMap<ServiceId, usize>,
+    /// How many services groups may still make.
+    services_left: usize,
+}
+
+const SEVERAL_INSTANCES: &str = "The source has several VRRP instances and no vrrp_sync_group: each could \
+    have another master. One of two directors is active here, with all addresses: put the instances in one \
+    vrrp_sync_group.";
+
+/// The most services that one configuration may make, by ranges.
+const MAX_SERVICES: usize = 4096;
+/// The most destinations; a range of services times many servers is many.
+const MAX_DESTINATIONS: usize = 65_536;
+
+/// Returns the draft, and the configuration that is left for keepalived.
+pub(super) fn draft(
+    file: &str,
+    text: &str,
+    options: &Options,
+    read: &mut Reader<'_>,
+    tally: &mut Tally,
+) -> Result<(Draft, String), ImportError> {
+    let id = options.id.as_deref().unwrap_or(options.node.as_str());
+    let lines = Expander::new(id, read, tally).lines(file, text)?;
+    let nodes = tree::parse(&lines, tally)?;
+    let mut walk = Walk {
+        tally,
+        draft: Draft::default(),
+        groups: BTreeMap::new(),
+        options,
+        services: BTreeMap::new(),
+        services_left: MAX_SERVICES,
+    };
+    // Groups may be declared below the virtual servers that name them, and addresses below services.
+    for node in &nodes {
+        walk.before(node)?;
+    }
+    for node in &nodes {
+        walk.virtual_servers(node)?;
+    }
+    let count = |word| nodes.iter().filter(|node| node.word(0) == word).count();
+    if count("vrrp_instance") > 1 && count("vrrp_sync_group") == 0 {
+        walk.draft.notes.push(SEVERAL_INSTANCES.to_owned());
+    }
+    let Walk {
+        draft,
+        tally,
+        groups,
+        ..
+    } = walk;
+    for group in groups.values() {
+        group.settle(tally);
+    }
+    Ok((draft, reduced::reduced(&nodes, options)))
+}
+
+impl Walk<'_> {
+    fn before(&mut self, node: &Node) -> Result<(), ImportError> {
+        match node.word(0) {
+            "global_defs" => self.global(node),
+            "virtual_server_group" => self.group(node)?,
+            "vrrp_instance" => self.vrrp_instance(node),
+            "virtual_server" => {}
+            "SSL" => node.leave(self.tally, "checks have no client certificates"),
+            word if word.starts_with("vrrp_") || word.starts_with("track_") => {
+                node.leave(self.tally, vrrp::LEFT);
+            }
+            word if word.starts_with("static_")
+                || word == "garp_group"
+                || word == "linkbeat_interfaces" =>
+            {
+                node.leave(self.tally, "keepalived goes on with it");
+            }
+            word if word.starts_with("bfd") => {
+                node.leave(self.tally, "BFD is for keepalived or BIRD")
+            }
+            word if word.starts_with("net_namespace")
+                || word == "instance"
+                || word.starts_with("use_pid") =>
+            {
+                node.leave(self.tally, "how keepalived is run");
+            }
+            _ => node.leave(self.tally, "keepalived knows no such directive here"),
+        }
+        Ok(())
+    }
+
+    fn virtual_servers(&mut self, node: &Node) -> Result<(), ImportError> {
+        match node.word(0) {
+            "virtual_server" => self.virtual_server(node),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads a number, or leaves the directive with the reason.
+    fn number<T: FromStr>(&mut self, node: &Node, what: &str) -> Option<T> {
+        let number = node.word(1).parse().ok();
+        if number.is_none() {
+            self.tally
+                .left(node.id, format!("{:?} is not {what}", node.word(1)));
+        }
+        number
+    }
+}
+
+/// `yes`, `on`, `true` or nothing; `no`, `off`, `false`.
+fn flag(node: &Node) -> bool {
+    !matches!(
+        node.word(1).to_ascii_lowercase().as_str(),
+        "no" | "off" | "false"
+    )
+}

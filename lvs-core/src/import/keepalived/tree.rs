@@ -1,0 +1,182 @@
+//! Lines as a tree of directives: words, and perhaps a block.
+
+use super::expand::Line;
+use crate::import::ImportError;
+use crate::import::report::{DirectiveId, Place, Tally};
+
+/// How deep blocks may be nested; keepalived's own are four deep.
+const MAX_DEPTH: usize = 16;
+
+/// A directive.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) id: DirectiveId,
+    pub(super) place: Place,
+    pub(super) words: Vec<String>,
+    pub(super) block: Option<Vec<Self>>,
+}
+
+impl Node {
+    /// A word by its index; "" where there is none.
+    pub(super) fn word(&self, index: usize) -> &str {
+        self.words.get(index).map_or("", String::as_str)
+    }
+
+    pub(super) fn children(&self) -> &[Self] {
+        self.block.as_deref().unwrap_or_default()
+    }
+
+    /// Leaves a directive and everything in its block.
+    pub(super) fn leave(&self, tally: &mut Tally, reason: &str) {
+        tally.left(self.id, reason);
+        for child in self.children() {
+            child.leave(tally, reason);
+        }
+    }
+}
+
+enum Token {
+    Word(String),
+    Open,
+    Close,
+}
+
+pub(super) fn parse(lines: &[Line], tally: &mut Tally) -> Result<Vec<Node>, ImportError> {
+    let mut parser = Parser {
+        open: Vec::new(),
+        siblings: Vec::new(),
+        tally,
+    };
+    for line in lines {
+        parser.line(line)?;
+    }
+    match parser.open.pop() {
+        Some((node, _)) => {
+            let problem = format!("{}: the block is never closed", node.word(0));
+            Err(ImportError::new(&node.place, problem).with_hint("add a }"))
+        }
+        None => Ok(parser.siblings),
+    }
+}
+
+struct Parser<'a> {
+    /// The directives whose blocks are open, each with what stands before it.
+    open: Vec<(Node, Vec<Node>)>,
+    siblings: Vec<Node>,
+    tally: &'a mut Tally,
+}
+
+impl Parser<'_> {
+    fn line(&mut self, line: &Line) -> Result<(), ImportError> {
+        let mut words = Vec::new();
+        let mut fresh = false;
+        for token in tokens(&line.text) {
+            match token {
+                Token::Word(word) => words.push(word),
+                Token::Open => {
+                    fresh |= self.directive(line, &mut words);
+                    self.open(line, fresh)?;
+                    fresh = false;
+                }
+                Token::Close => {
+                    self.directive(line, &mut words);
+                    self.close(line)?;
+                    fresh = false;
+                }
+            }
+        }
+        self.directive(line, &mut words);
+        Ok(())
+    }
+
+    fn directive(&mut self, line: &Line, words: &mut Vec<String>) -> bool {
+        if words.is_empty() {
+            return false;
+        }
+        let words = std::mem::take(words);
+        self.siblings.push(Node {
+            id: self.tally.add(&line.place, &words.join(" ")),
+            place: line.place.clone(),
+            words,
+            block: None,
+        });
+        true
+    }
+
+    /// A brace opens the block of the words before it, on its line or on the one above.
+    fn open(&mut self, line: &Line, fresh: bool) -> Result<(), ImportError> {
+        let owner = self.siblings.pop_if(|node| fresh || node.block.is_none());
+        let Some(node) = owner else {
+            return Err(ImportError::new(
+                &line.place,
+                "a { that belongs to no directive",
+            ));
+        };
+        if self.open.len() >= MAX_DEPTH {
+            let problem = format!("blocks are nested more than {MAX_DEPTH} deep");
+            return Err(ImportError::new(&line.place, problem));
+        }
+        self.open.push((node, std::mem::take(&mut self.siblings)));
+        Ok(())
+    }
+
+    fn close(&mut self, line: &Line) -> Result<(), ImportError> {
+        let Some((mut node, before)) = self.open.pop() else {
+            return Err(
+                ImportError::new(&line.place, "a } that closes no block").with_hint("remove it")
+            );
+        };
+        node.block = Some(std::mem::replace(&mut self.siblings, before));
+        self.siblings.push(node);
+        Ok(())
+    }
+}
+
+/// Words, quoted or not, and braces.
+fn tokens(line: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut word = None::<String>;
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' | '\'' => {
+                let word = word.get_or_insert_default();
+                quoted(&mut rest, c, word);
+            }
+            '\\' => word.get_or_insert_default().extend(rest.next()),
+            // A definition that is not known stays as it is written, braces and all.
+            '$' if rest.as_str().starts_with('{') && rest.as_str().contains('}') => {
+                let word = word.get_or_insert_default();
+                word.push('$');
+                word.extend(rest.by_ref().take_while(|c| *c != '}'));
+                word.push('}');
+            }
+            '{' | '}' => {
+                tokens.extend(word.take().map(Token::Word));
+                tokens.push(if c == '{' { Token::Open } else { Token::Close });
+            }
+            c if c.is_whitespace() => tokens.extend(word.take().map(Token::Word)),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    tokens.extend(word.take().map(Token::Word));
+    tokens
+}
+
+/// Up to the closing quote; what has none is an apostrophe, and the word goes on behind it.
+fn quoted(rest: &mut std::str::Chars<'_>, quote: char, word: &mut String) {
+    let mut inside = rest.clone();
+    let mut text = String::new();
+    while let Some(c) = inside.next() {
+        match c {
+            '\\' => text.extend(inside.next()),
+            c if c == quote => {
+                word.push_str(&text);
+                *rest = inside;
+                return;
+            }
+            c => text.push(c),
+        }
+    }
+    word.push(quote);
+}

@@ -1,0 +1,473 @@
+//! `virtual_server`: one service, or one for each address and mark of its group.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::group::{Target, TargetKind, mark, port};
+use super::real_server::RealServer;
+use super::tree::Node;
+use super::{MAX_DESTINATIONS, Walk, flag};
+use crate::import::ImportError;
+use crate::import::draft::{DraftDestination, DraftService};
+use crate::import::health::{Check, Health};
+use crate::import::report::DirectiveId;
+use crate::ipvs::{
+    Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
+    Seconds, Service, ServiceFlags, ServiceId, TunnelChecksum, Weight,
+};
+
+/// The persistence that keepalived sets where none, or only a mask, is given: six minutes.
+const PERSISTENCE: Seconds = Seconds(360);
+
+/// What the block says, whichever service it is for.
+#[derive(Default)]
+pub(super) struct Block {
+    scheduler: Option<SchedulerName>,
+    forwarding: Option<Forwarding>,
+    protocol: Option<Protocol>,
+    flags: Vec<(String, DirectiveId)>,
+    one_packet: Option<DirectiveId>,
+    persistence: Option<Seconds>,
+    mask: Option<(String, DirectiveId)>,
+    engine: Option<(EngineName, DirectiveId)>,
+    family: Option<Family>,
+    pub(super) weight: Weight,
+    pub(super) timing: Timing,
+    pub(super) host: Option<String>,
+    pub(super) health: Health,
+    pub(super) servers: Vec<RealServer>,
+}
+
+/// Parameters that a check inherits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timing {
+    pub(super) interval: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) retry: Option<u32>,
+}
+
+impl Timing {
+    /// keepalived's own defaults, which are written out: 60 s, 5 s, one more try.
+    pub(super) fn complete(&self, check: Check) -> Check {
+        let or = |value: &Option<String>, default: &str| {
+            Some(value.clone().unwrap_or_else(|| default.to_owned()))
+        };
+        Check {
+            interval: or(&self.interval, "60s"),
+            timeout: or(&self.timeout, "5s"),
+            fall: Some(self.retry.unwrap_or(1).saturating_add(1)),
+            ..check
+        }
+    }
+}
+
+impl Walk<'_> {
+    pub(super) fn virtual_server(&mut self, node: &Node) -> Result<(), ImportError> {
+        let targets = match self.targets(node) {
+            Ok(targets) => targets,
+            Err(reason) => {
+                node.leave(self.tally, &reason);
+                return Ok(());
+            }
+        };
+        let mut block = Block::default();
+        for child in node.children() {
+            self.virtual_server_directive(child, &mut block);
+        }
+        if block.servers.is_empty() {
+            node.leave(
+                self.tally,
+                "keepalived ignores a virtual server without real servers",
+            );
+            return Ok(());
+        }
+        block.health.inhibit.get_or_insert(false);
+        self.services_left = match self.services_left.checked_sub(targets.len()) {
+            Some(left) if targets.len() * block.servers.len() <= MAX_DESTINATIONS => left,
+            _ => {
+                let problem = "its group and its real servers make too many destinations";
+                return Err(ImportError::new(&node.place, problem));
+            }
+        };
+        for target in targets {
+            self.service(node, &target, &block);
+        }
+        Ok(())
+    }
+
+    fn targets(&mut self, node: &Node) -> Result<Vec<Target>, String> {
+        let kind = match node.word(1) {
+            "group" => {
+                let group = self.groups.get_mut(node.word(2));
+                let group = group.ok_or_else(|| format!("there is no group {:?}", node.word(2)))?;
+                group.used = true;
+                return match group.targets.is_empty() {
+                    true => Err(format!("the group {:?} has no address", node.word(2))),
+                    false => Ok(group.targets.clone()),
+                };
+            }
+            "fwmark" => TargetKind::Fwmark(mark(node.word(2))?, None),
+            text => {
+                let ip: IpAddr = text
+                    .parse()
+                    .map_err(|_| format!("{text:?} is not an address"))?;
+                TargetKind::Socket(SocketAddr::new(ip, port(node.word(2))?))
+            }
+        };
+        Ok(vec![Target {
+            kind,
+            directive: node.id,
+            place: node.place.clone(),
+        }])
+    }
+
+    fn virtual_server_directive(&mut self, node: &Node, block: &mut Block) {
+        match node.word(0) {
+            "lb_algo" | "lvs_sched" => match SchedulerName::new(node.word(1).to_owned()) {
+                Ok(name) if SchedulerName::KNOWN.contains(&name) => {
+                    block.scheduler = Some(name);
+                    self.tally.carried(node.id, "services.scheduler");
+                }
+                _ => self
+                    .tally
+                    .left(node.id, format!("{:?} is no scheduler", node.word(1))),
+            },
+            "lb_kind" | "lvs_method" => {
+                if let Some(method) = self.method(node) {
+                    block.forwarding = Some(method);
+                }
+            }
+            "protocol" => match node.word(1).to_ascii_lowercase().as_str() {
+                "tcp" => self.protocol(node, block, Protocol::TCP),
+                "udp" => self.protocol(node, block, Protocol::UDP),
+                "sctp" => self.protocol(node, block, Protocol::SCTP),
+                _ => self
+                    .tally
+                    .left(node.id, format!("{:?} is no protocol", node.word(1))),
+            },
+            "flag-1" | "flag-2" | "flag-3" | "sh-port" | "sh-fallback" | "mh-port"
+            | "mh-fallback" => {
+                block.flags.push((node.word(0).to_owned(), node.id));
+                self.tally.carried(node.id, "services.scheduler-flags");
+            }
+            "hashed" => self
+                .tally
+                .left(node.id, "the kernel's own flag, which it sets by itself"),
+            "ops" => {
+                block.one_packet = Some(node.id);
+                self.tally.carried(node.id, "services.one-packet");
+            }
+            "persistence_timeout" if node.words.len() < 2 => {
+                block.persistence = Some(PERSISTENCE);
+                self.tally
+                    .carried(node.id, "services.persistence: 360, keepalived's default");
+            }
+            "persistence_timeout" => {
+                if let Some(seconds) = self.number(node, "a number of seconds") {
+                    block.persistence = Some(Seconds(seconds)).filter(|seconds| seconds.0 > 0);
+                    self.tally.carried(node.id, "services.persistence");
+                }
+            }
+            "persistence_granularity" => {
+                block.mask = Some((node.word(1).to_owned(), node.id));
+                self.tally.carried(node.id, "services.persistence");
+            }
+            "persistence_engine" => match EngineName::new(node.word(1).to_owned()) {
+                Ok(engine) => {
+                    block.engine = Some((engine, node.id));
+                    self.tally.carried(node.id, "services.persistence");
+                }
+                Err(invalid) => self.tally.left(node.id, invalid.to_string()),
+            },
+            "ip_family" => {
+                block.family = Some(match node.word(1) {
+                    "inet6" => Family::Ipv6,
+                    _ => Family::Ipv4,
+                });
+                self.tally.carried(node.id, "services.family");
+            }
+            "weight" => {
+                if let Some(weight) = self.weight(node) {
+                    block.weight = weight;
+                }
+            }
+            "real_server" => self.real_server(node, block),
+            _ => self.health_directive(node, block),
+        }
+    }
+
+    fn protocol(&mut self, node: &Node, block: &mut Block, protocol: Protocol) {
+        block.protocol = Some(protocol);
+        self.tally.carried(node.id, "services.protocol");
+    }
+
+    /// What is about checks and failures.
+    fn health_directive(&mut self, node: &Node, block: &mut Block) {
+        if self.timing(node, &mut block.timing) {
+            return;
+        }
+        match node.word(0) {
+            "quorum" => {
+                if let Some(quorum) = self.number(node, "a number") {
+                    block.health.minimum = Some(quorum);
+                    Health::said(self.tally, node.id, "minimum");
+                }
+            }
+            "sorry_server" => {
+                let ip = node.word(1).parse::<IpAddr>().ok();
+                match (ip, port(node.word(2))) {
+                    (Some(ip), Ok(port)) => {
+                        block.health.fallback = Some(SocketAddr::new(ip, port));
+                        Health::said(self.tally, node.id, "fallback");
+                    }
+                    _ => self.tally.left(node.id, "it has no address and port"),
+                }
+            }
+            "inhibit_on_failure" => {
+                block.health.inhibit = Some(flag(node));
+                Health::said(self.tally, node.id, "on-failure");
+            }
+            "virtualhost" => {
+                block.host = Some(node.word(1).to_owned());
+                Health::said(self.tally, node.id, "check.host");
+            }
+            word => self.tally.left(node.id, reason(word)),
+        }
+    }
+
+    /// Reads a parameter that checks inherit; false if it is none.
+    pub(super) fn timing(&mut self, node: &Node, timing: &mut Timing) -> bool {
+        let seconds = |text: &str| {
+            let number = text
+                .parse::<f64>()
+                .ok()
+                .filter(|number| number.is_finite() && *number > 0.0);
+            number.map(|number| format!("{number}s"))
+        };
+        match node.word(0) {
+            "delay_loop" => timing.interval = seconds(node.word(1)),
+            "connect_timeout" | "misc_timeout" => timing.timeout = seconds(node.word(1)),
+            "retry" | "nb_get_retry" | "nb_get_retries" => timing.retry = node.word(1).parse().ok(),
+            _ => return false,
+        }
+        Health::said(self.tally, node.id, "check");
+        true
+    }
+
+    /// `NAT`, `DR`, or `TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]`.
+    pub(super) fn method(&mut self, node: &Node) -> Option<Forwarding> {
+        let method = match node.word(1) {
+            "NAT" => Some(Forwarding::Masquerade),
+            "DR" => Some(Forwarding::DirectRouting),
+            "TUN" => tunnel(node).map(Forwarding::Tunnel),
+            _ => None,
+        };
+        match method {
+            Some(_) => self
+                .tally
+                .carried(node.id, "services.destinations.forwarding"),
+            None => self
+                .tally
+                .left(node.id, "keepalived knows NAT, DR and TUN, in capitals"),
+        }
+        method
+    }
+
+    pub(super) fn weight(&mut self, node: &Node) -> Option<Weight> {
+        let weight = self
+            .number(node, "a weight")
+            .and_then(|weight| Weight::new(weight).ok());
+        match weight {
+            Some(_) => self.tally.carried(node.id, "services.destinations.weight"),
+            None => self
+                .tally
+                .left(node.id, format!("{:?} is not a weight", node.word(1))),
+        }
+        weight
+    }
+
+    fn service(&mut self, node: &Node, target: &Target, block: &Block) {
+        let mut assumed = Vec::new();
+        let id = match target.kind {
+            TargetKind::Socket(address) => {
+                let protocol = block.protocol.unwrap_or_else(|| {
+                    assumed.push("protocol udp, as keepalived does without one".to_owned());
+                    Protocol::UDP
+                });
+                ServiceId::Socket { protocol, address }
+            }
+            TargetKind::Fwmark(mark, family) => ServiceId::Fwmark {
+                mark,
+                family: family
+                    .or(block.family)
+                    .unwrap_or_else(|| block.servers_family()),
+            },
+        };
+        let mut service = Service::new(
+            id,
+            block.scheduler.clone().unwrap_or_else(|| {
+                assumed.push("scheduler wlc, keepalived's default".to_owned());
+                SchedulerName::WLC
+            }),
+        );
+        service.persistence = self.persistence(&id, block, &mut assumed);
+        self.options_of(&mut service, block);
+        let default = block.forwarding.unwrap_or_else(|| {
+            if block
+                .servers
+                .iter()
+                .any(|server| server.forwarding.is_none())
+            {
+                assumed.push("forwarding nat, keepalived's default".to_owned());
+            }
+            Forwarding::Masquerade
+        });
+        let mut draft = DraftService::new(service, &target.place, node.id);
+        draft.assumed = assumed.into_iter().collect();
+        draft.health = block.health.clone();
+        draft.destinations = block
+            .servers
+            .iter()
+            .map(|server| DraftDestination {
+                destination: server.destination(&id, default, block.weight),
+                directive: server.directive,
+                assumed: None,
+            })
+            .collect();
+        self.add(draft);
+    }
+
+    /// Adds a service. The kernel refuses a second one of the same address, but keepalived adds its real
+    /// servers to the first.
+    fn add(&mut self, draft: DraftService) {
+        let Some(place) = self.services.get(&draft.service.id).copied() else {
+            self.services
+                .insert(draft.service.id, self.draft.services.len());
+            return self.draft.services.push(draft);
+        };
+        let Some(first) = self.draft.services.get_mut(place) else {
+            return;
+        };
+        if first.directive != draft.directive {
+            let reason = format!(
+                "{} is declared above; its real servers are added there",
+                draft.service.id
+            );
+            self.tally.left(draft.directive, reason);
+        }
+        first.destinations.extend(draft.destinations);
+    }
+}
+
+impl Walk<'_> {
+    /// Flags, one-packet scheduling and the engine, where the service can have them.
+    fn options_of(&mut self, service: &mut Service, block: &Block) {
+        for (word, id) in &block.flags {
+            match ServiceFlags::from_word(word, &service.scheduler) {
+                Ok(flag) => service.flags |= flag,
+                Err(_) => {
+                    let reason = format!("it means nothing to the scheduler {}", service.scheduler);
+                    self.tally.left(*id, reason);
+                }
+            }
+        }
+        if let Some(id) = block.one_packet {
+            let is_udp = match service.id {
+                ServiceId::Socket { protocol, .. } => protocol == Protocol::UDP,
+                ServiceId::Fwmark { .. } => true,
+            };
+            match is_udp && service.persistence.is_none() {
+                true => service.flags |= ServiceFlags::ONE_PACKET,
+                false => self.tally.left(id, "only for UDP without persistence"),
+            }
+        }
+        if let Some((engine, id)) = &block.engine {
+            match service.persistence {
+                Some(_) => service.engine = Some(engine.clone()),
+                None => self.tally.left(*id, "it needs persistence"),
+            }
+        }
+    }
+
+    fn persistence(
+        &mut self,
+        id: &ServiceId,
+        block: &Block,
+        assumed: &mut Vec<String>,
+    ) -> Option<Persistence> {
+        let family = id.family();
+        let every_port = matches!(id, ServiceId::Socket { address, .. } if address.port() == 0);
+        let netmask = block.mask.as_ref().and_then(|(mask, directive)| {
+            let netmask = match family {
+                Family::Ipv4 => mask.parse().ok().map(Netmask::Ipv4),
+                Family::Ipv6 => mask
+                    .parse()
+                    .ok()
+                    .and_then(|length| Netmask::from_prefix(family, length).ok()),
+            };
+            let netmask =
+                netmask.filter(|netmask| netmask.prefix().is_some_and(|length| length > 0));
+            if netmask.is_none() {
+                self.tally
+                    .left(*directive, format!("{mask:?} is no prefix of {family}"));
+            }
+            netmask
+        });
+        let implied = (every_port || netmask.is_some()).then_some(PERSISTENCE);
+        if block.persistence.is_none() && implied.is_some() {
+            assumed.push("persistence 360, as keepalived sets it here".to_owned());
+        }
+        Some(Persistence {
+            timeout: block.persistence.or(implied)?,
+            netmask: netmask.unwrap_or_else(|| Netmask::host(family)),
+        })
+    }
+}
+
+impl Block {
+    fn servers_family(&self) -> Family {
+        let first = self.servers.first();
+        first.map_or(Family::Ipv4, |server| server.address.into())
+    }
+}
+
+fn tunnel(node: &Node) -> Option<Encapsulation> {
+    let words = node.words.get(2..).unwrap_or_default();
+    let has = |wanted: &str| words.iter().any(|word| word == wanted);
+    let checksum = match (has("csum"), has("remcsum")) {
+        (true, _) => TunnelChecksum::Full,
+        (_, true) => TunnelChecksum::Remote,
+        _ => TunnelChecksum::None,
+    };
+    if has("gue") {
+        let mut words = words.iter();
+        words.find(|word| *word == "port")?;
+        let port = words.next()?.parse().ok()?;
+        return Some(Encapsulation::Gue { port, checksum });
+    }
+    match has("gre") {
+        true if checksum == TunnelChecksum::Remote => None,
+        true => Some(Encapsulation::Gre { checksum }),
+        false => Some(Encapsulation::Ipip),
+    }
+}
+
+/// Why a directive of a virtual or real server has no key.
+pub(super) fn reason(word: &str) -> &'static str {
+    match word {
+        "alpha" => "a server keeps its weight until its first check",
+        "omega" | "quorum_up" | "quorum_down" | "notify_up" | "notify_down" => {
+            "lvsctl starts no program on a change"
+        }
+        "hysteresis" => "minimum has no hysteresis",
+        "sorry_server_inhibit" | "sorry_server_lvs_method" => {
+            "the fallback is a real server as any other"
+        }
+        "delay_before_retry" => "a check is repeated after its interval",
+        "warmup" => "checks begin at random moments of the first interval",
+        "ha_suspend" => "a standby director checks too",
+        "smtp_alert" => "lvsctl sends no mail",
+        "snmp_name" => "metrics name services by their addresses",
+        "log_all_failures" => "status shows the reason of every failure",
+        _ => "keepalived knows no such directive here",
+    }
+}

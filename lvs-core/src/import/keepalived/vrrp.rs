@@ -1,0 +1,101 @@
+//! `vrrp_instance`: its addresses become the director's, the rest stays keepalived's.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::Walk;
+use super::tree::Node;
+use crate::import::draft::DraftAddress;
+use crate::name::IfName;
+use crate::net::Address;
+
+/// The reason why directives of VRRP are left.
+pub(super) const LEFT: &str = "VRRP is keepalived's: see --keepalived";
+
+impl Walk<'_> {
+    pub(super) fn vrrp_instance(&mut self, node: &Node) {
+        self.tally.left(node.id, LEFT);
+        let named = node
+            .children()
+            .iter()
+            .find(|child| child.word(0) == "interface");
+        let interface = named.and_then(|child| IfName::new(child.word(1).to_owned()).ok());
+        for child in node.children() {
+            match child.word(0) {
+                "virtual_ipaddress" | "virtual_ipaddress_excluded" => {
+                    self.tally.carried(child.id, "director.addresses");
+                    for address in child.children() {
+                        self.virtual_address(address, interface.as_ref());
+                    }
+                }
+                "virtual_routes" | "virtual_rules" => child.leave(
+                    self.tally,
+                    "routes and rules that come and go with the role are keepalived's",
+                ),
+                _ => child.leave(self.tally, LEFT),
+            }
+        }
+    }
+
+    /// `ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …`
+    fn virtual_address(&mut self, node: &Node, instance: Option<&IfName>) {
+        let text = node.word(0);
+        let network = text.parse::<IpNet>().ok();
+        let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let Some(network) = network.or_else(alone) else {
+            return self
+                .tally
+                .left(node.id, format!("{text:?} is not an address"));
+        };
+        if network.addr().is_loopback() {
+            return self
+                .tally
+                .left(node.id, "a loopback address attracts no traffic");
+        }
+        if matches!(network.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+            let reason = "a link-local address: lvsctl leaves these to the kernel";
+            return self.tally.left(node.id, reason);
+        }
+        let after = |key: &str| {
+            let mut words = node.words.iter().skip(1);
+            words.find(|word| *word == key)?;
+            words.next()
+        };
+        let device = after("dev").and_then(|name| IfName::new(name.clone()).ok());
+        let interface = device.or_else(|| instance.cloned());
+        let assumed = interface.is_none().then(|| "interface".to_owned());
+        let mut address = Address::new(
+            interface.unwrap_or_else(|| self.options.interface.clone()),
+            network,
+        );
+        if network.addr().is_ipv4() {
+            address.label = after("label")
+                .filter(|label| is_label(label, &address))
+                .cloned();
+        }
+        match &assumed {
+            None => self.tally.carried(node.id, "director.addresses"),
+            Some(what) => {
+                let reason = format!("the {what} ({})", address.id.interface);
+                self.tally.assumed(node.id, "director.addresses", reason);
+            }
+        }
+        self.draft.floats = true;
+        self.draft.addresses.push(DraftAddress {
+            address,
+            assumed,
+            directive: Some(node.id),
+        });
+    }
+}
+
+/// Whether the cluster file takes a label: the interface's name, a colon and letters or digits.
+fn is_label(label: &str, address: &Address) -> bool {
+    let suffix = label.strip_prefix(address.id.interface.as_str());
+    let suffix = suffix.and_then(|suffix| suffix.strip_prefix(':'));
+    label.len() <= IfName::MAX_LENGTH
+        && suffix.is_some_and(|suffix| {
+            !suffix.is_empty() && suffix.chars().all(|c| c.is_ascii_alphanumeric())
+        })
+}

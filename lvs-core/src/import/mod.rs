@@ -1,0 +1,251 @@
+//! From what a director runs today to a cluster file: keepalived.conf, ldirectord.cf, rules of ipvsadm,
+//! and the kernel itself.
+//!
+//! ```text
+//! keepalived.conf ─▶ lines ─▶ tree ─┐
+//! ldirectord.cf ──▶ lines ──────────┤
+//! ipvsadm rules ──▶ Rules ──────────┼─▶ Draft ─▶ Fitted ─▶ cluster file
+//! kernel ─────────▶ Observed ───────┘       └──────────▶ Report
+//! ```
+//!
+//! Every directive of the source is *carried* (the file says the same), *assumed* (the file needs a value
+//! that the source does not give) or *left*, with its line and the reason: the three [`Counts`] add up to
+//! all of them. The result is a file that [`Cluster::from_toml`](crate::Cluster::from_toml) accepts, or the
+//! source is refused at a line.
+//!
+//! The parsers open no file: keepalived's `include` and names of hosts are for the caller to read.
+//!
+//! ```
+//! use lvs_core::import::{self, Options};
+//! let source = "\
+//! virtual_server 172.16.5.11 80 {
+//!     lb_algo rr
+//!     lb_kind DR
+//!     protocol TCP
+//!     real_server 192.168.1.12 80 {
+//!         weight 2
+//!     }
+//! }
+//! ";
+//! let options = Options::new("web".parse()?, "director".parse()?);
+//! let import = import::keepalived("keepalived.conf", source, &options, &mut |_| Ok(Vec::new()))?;
+//! assert_eq!(import.report.counts().to_string(), "6 directives: 4 carried, 2 assumed, 0 left");
+//! let cluster = lvs_core::Cluster::from_toml(&import.file).unwrap();
+//! assert_eq!(cluster.services()[0].service.scheduler.as_str(), "rr");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod draft;
+mod error;
+mod fit;
+mod health;
+mod keepalived;
+mod kernel;
+mod ldirectord;
+mod names;
+mod pattern;
+mod report;
+mod rules;
+mod write;
+
+use std::io;
+use std::net::IpAddr;
+
+pub use error::ImportError;
+pub use kernel::read as read_kernel;
+pub use pattern::is_match;
+pub use report::{Counts, Directive, Fate, Place, Report};
+
+use crate::cluster::{Cluster, ClusterName, Document, NodeName, Observed};
+use crate::name::IfName;
+use draft::Draft;
+use report::Tally;
+
+/// Reads the files that an `include` names: a path, perhaps with `*`, `?` and `[…]`, relative to where the
+/// first file was found. Returns their names and texts, in order.
+pub type Reader<'a> = dyn FnMut(&str) -> io::Result<Vec<(String, String)>> + 'a;
+
+/// Looks up the address of a host.
+pub type Resolver<'a> = dyn FnMut(&str) -> Option<IpAddr> + 'a;
+
+/// What the source does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The name of the cluster.
+    pub name: ClusterName,
+    /// The name of the director.
+    pub node: NodeName,
+    /// The interface of addresses whose interface the source does not give.
+    pub interface: IfName,
+    /// keepalived's configuration id, for lines that begin with `@`; by default the director's name.
+    pub id: Option<String>,
+}
+
+impl Options {
+    /// The interface that is assumed where the source names none.
+    pub const INTERFACE: IfName = IfName::fixed("eth0");
+
+    /// Names the cluster and its director, and assumes `eth0`.
+    #[must_use]
+    pub const fn new(name: ClusterName, node: NodeName) -> Self {
+        Self {
+            name,
+            node,
+            interface: Self::INTERFACE,
+            id: None,
+        }
+    }
+}
+
+/// A cluster file made of something else, and the account of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// The cluster file, in TOML.
+    pub file: String,
+    /// What became of every directive.
+    pub report: Report,
+    /// keepalived.conf without what the cluster file says now: VRRP alone, which calls lvsctl.
+    pub keepalived: Option<String>,
+}
+
+/// The kinds of text that can be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// keepalived.conf
+    Keepalived,
+    /// ldirectord.cf
+    Ldirectord,
+    /// What `ipvsadm -S` prints, or a script of such lines.
+    Rules,
+}
+
+impl Format {
+    /// Tells the kind of a text by its words.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let lines = || text.lines().map(str::trim_start);
+        let is_virtual = |line: &str| {
+            let rest = line
+                .strip_prefix("virtual6")
+                .or_else(|| line.strip_prefix("virtual"));
+            rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        let is_rule = |line: &str| line.starts_with('-') || line.contains("ipvsadm");
+        let is_keepalived = |line: &str| {
+            let words = ["virtual_server", "vrrp_", "global_defs"];
+            words.iter().any(|word| line.starts_with(word))
+        };
+        if lines().any(is_virtual) {
+            Self::Ldirectord
+        } else if lines().any(is_rule) && !lines().any(is_keepalived) {
+            Self::Rules
+        } else {
+            Self::Keepalived
+        }
+    }
+}
+
+/// Imports keepalived.conf; `file` is its name, `read` reads what it includes.
+///
+/// # Errors
+/// Text that is not keepalived's, too much of it, or no virtual server: with the line.
+pub fn keepalived(
+    file: &str,
+    text: &str,
+    options: &Options,
+    read: &mut Reader<'_>,
+) -> Result<Import, ImportError> {
+    let mut tally = Tally::default();
+    let (draft, reduced) = keepalived::draft(file, text, options, read, &mut tally)?;
+    let import = finish(draft, tally, file, options)?;
+    Ok(Import {
+        keepalived: Some(reduced),
+        ..import
+    })
+}
+
+/// Imports ldirectord.cf; `file` is its name, `resolve` looks up hosts that it names.
+///
+/// # Errors
+/// Text that is not ldirectord's, too much of it, or no virtual service: with the line.
+pub fn ldirectord(
+    file: &str,
+    text: &str,
+    options: &Options,
+    resolve: &mut Resolver<'_>,
+) -> Result<Import, ImportError> {
+    let mut tally = Tally::default();
+    let draft = ldirectord::draft(file, text, resolve, &mut tally)?;
+    finish(draft, tally, file, options)
+}
+
+/// Imports rules of ipvsadm, or a script of them; `file` is its name, `resolve` looks up hosts that it names.
+///
+/// # Errors
+/// A line of ipvsadm that cannot be read, too many lines, or no service: with the line.
+pub fn rules(
+    file: &str,
+    text: &str,
+    options: &Options,
+    resolve: &mut Resolver<'_>,
+) -> Result<Import, ImportError> {
+    let mut tally = Tally::default();
+    let draft = rules::draft(file, text, options, resolve, &mut tally)?;
+    finish(draft, tally, file, options)
+}
+
+/// Imports what a director's kernel holds, as [`read_kernel`] reads it.
+///
+/// A plan of the result for the same node is empty.
+///
+/// # Errors
+/// A node without services.
+pub fn kernel(observed: &Observed, options: &Options) -> Result<Import, ImportError> {
+    let mut tally = Tally::default();
+    let draft = kernel::draft(observed, &mut tally)?;
+    finish(draft, tally, "kernel", options)
+}
+
+/// Makes the file and reads it back: a source is imported wholly or refused.
+fn finish(
+    draft: Draft,
+    mut tally: Tally,
+    source: &str,
+    options: &Options,
+) -> Result<Import, ImportError> {
+    let fitted = fit::fit(draft, &mut tally, options);
+    let start = Place::new(source, usize::from(source != "kernel"));
+    if fitted.draft.services.is_empty() {
+        let problem = "nothing to import: no virtual service that a cluster file can say";
+        return Err(ImportError::new(&start, problem));
+    }
+    for service in &fitted.draft.services {
+        let reasons: Vec<_> = service.assumed.iter().map(String::as_str).collect();
+        match reasons.is_empty() {
+            true => tally.carried(service.directive, "services"),
+            false => tally.assumed(service.directive, "services", reasons.join("; ")),
+        }
+    }
+    let file = write::write(&fitted, source, options);
+    if file.len() > Document::MAX_LENGTH {
+        return Err(ImportError::new(
+            &start,
+            "the cluster file would be too long",
+        ));
+    }
+    if let Err(error) = Cluster::from_toml(&file) {
+        let index = error.path().strip_prefix("services[");
+        let index = index.and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
+        let service = index.and_then(|index| fitted.draft.services.get(index));
+        let place = service.map_or(&start, |service| &service.place);
+        return Err(ImportError::new(
+            place,
+            format!("the cluster file would be refused: {error}"),
+        ));
+    }
+    Ok(Import {
+        file,
+        report: tally.finish(),
+        keepalived: None,
+    })
+}

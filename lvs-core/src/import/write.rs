@@ -1,0 +1,341 @@
+//! The cluster file as text: the keys by `toml_edit`, with comments where a value was assumed.
+
+use ipnet::IpNet;
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
+
+use super::Options;
+use super::draft::{DraftDestination, DraftService};
+use super::fit::{Fitted, FittedServer, word};
+use crate::cluster::Sync;
+use crate::ipvs::{
+    Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, Seconds, Service,
+    ServiceFlags, ServiceId, TunnelChecksum,
+};
+
+pub(super) fn write(fitted: &Fitted, source: &str, options: &Options) -> String {
+    let mut document = DocumentMut::new();
+    document.insert("name", text(options.name.as_str()));
+    document.insert("forwarding", text(fitted.method));
+    if let Some(tunnel) = fitted.tunnel {
+        document.insert("tunnel", Item::Value(encapsulation(tunnel).into()));
+    }
+    directors(&mut document, fitted);
+    services(&mut document, fitted);
+    servers(&mut document, &fitted.servers);
+    ipvs(&mut document, fitted);
+    if let Some(sync) = &fitted.draft.sync {
+        document.insert("sync", Item::Table(self::sync(sync)));
+    }
+    if let Some(mut key) = document.key_mut("name") {
+        key.leaf_decor_mut().set_prefix(head(fitted, source));
+    }
+    document.to_string()
+}
+
+fn head(fitted: &Fitted, source: &str) -> String {
+    let source: String = source.chars().filter(|c| !c.is_control()).collect();
+    let first = format!(
+        "Imported from {source} by lvsctl. Read it before it is applied: comments that say \"assumed\" mark \
+         values that the source does not give."
+    );
+    let mut head = String::new();
+    for note in [&first].into_iter().chain(&fitted.draft.notes) {
+        if !head.is_empty() {
+            head.push_str("#\n");
+        }
+        wrap(note, &mut head);
+    }
+    head.push('\n');
+    head
+}
+
+/// A comment in lines of about a hundred columns.
+fn wrap(note: &str, text: &mut String) {
+    let mut line = "#".to_owned();
+    for word in note.split_whitespace() {
+        if line.len() > 1 && line.len() + word.len() > 105 {
+            text.push_str(&line);
+            text.push('\n');
+            line.truncate(1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}
+
+fn text(value: &str) -> Item {
+    toml_edit::value(value)
+}
+
+fn number(value: impl Into<i64>) -> Item {
+    toml_edit::value(value.into())
+}
+
+/// Elements on lines of their own, each with its comment behind it.
+fn lines(elements: Vec<(Value, Option<String>)>) -> Item {
+    let mut array = Array::new();
+    let mut before = String::new();
+    for (mut element, comment) in elements {
+        element.decor_mut().set_prefix(format!("{before}\n    "));
+        before = comment.map_or_else(String::new, |comment| format!(" # {comment}"));
+        array.push_formatted(element);
+    }
+    if !array.is_empty() {
+        array.set_trailing(format!("{before}\n"));
+        array.set_trailing_comma(true);
+    }
+    Item::Value(Value::Array(array))
+}
+
+fn directors(document: &mut DocumentMut, fitted: &Fitted) {
+    let mut tables = fitted.directors.iter().map(|name| director(fitted, name));
+    match fitted.directors.len() {
+        0 | 1 => {
+            let table = tables.next().unwrap_or_default();
+            document.insert("director", Item::Table(table));
+        }
+        _ => {
+            let tables: ArrayOfTables = tables.collect();
+            document.insert("directors", Item::ArrayOfTables(tables));
+        }
+    }
+}
+
+fn director(fitted: &Fitted, name: &str) -> Table {
+    let mut table = Table::new();
+    table.insert("name", text(name));
+    if let Some(gateway) = fitted.draft.gateway {
+        table.insert("gateway", text(&gateway.to_string()));
+    }
+    if let Some(forward) = fitted.draft.ip_forward {
+        table.insert("ip-forward", toml_edit::value(forward));
+    }
+    let floats = fitted.directors.len() > 1;
+    let addresses = fitted.draft.addresses.iter().map(|draft| {
+        let address = &draft.address;
+        let mut table = placed(address.id.interface.as_str(), &address.id.network);
+        if let Some(label) = &address.label {
+            table.insert("label", label.as_str().into());
+        }
+        if let Some(broadcast) = address.broadcast {
+            table.insert("broadcast", broadcast.to_string().into());
+        }
+        if floats {
+            table.insert("floating", true.into());
+        }
+        let assumed = draft
+            .assumed
+            .as_ref()
+            .map(|what| format!("assumed: {what}"));
+        (Value::InlineTable(table), assumed)
+    });
+    table.insert("addresses", lines(addresses.collect()));
+    table
+}
+
+fn placed(interface: &str, network: &IpNet) -> InlineTable {
+    let mut table = InlineTable::new();
+    table.insert("interface", interface.into());
+    table.insert("address", network.to_string().into());
+    table
+}
+
+fn services(document: &mut DocumentMut, fitted: &Fitted) {
+    let services = fitted.draft.services.iter();
+    let tables: ArrayOfTables = services.map(|draft| service(fitted, draft)).collect();
+    if !tables.is_empty() {
+        document.insert("services", Item::ArrayOfTables(tables));
+    }
+}
+
+fn service(fitted: &Fitted, draft: &DraftService) -> Table {
+    let service = &draft.service;
+    let mut table = Table::new();
+    if draft.place.line > 0 {
+        table
+            .decor_mut()
+            .set_prefix(format!("\n# {}\n", draft.place).replace('\r', ""));
+    }
+    match service.id {
+        ServiceId::Socket { protocol, address } => {
+            table.insert("address", text(&address.to_string()));
+            if protocol != Protocol::TCP {
+                table.insert("protocol", text(&protocol.to_string()));
+            }
+        }
+        ServiceId::Fwmark { mark, family } => {
+            table.insert("fwmark", number(mark.get()));
+            if family == Family::Ipv6 {
+                table.insert("family", text("ipv6"));
+            }
+        }
+    }
+    table.insert("scheduler", text(service.scheduler.as_str()));
+    flags(&mut table, service);
+    if let Some(persistence) = &service.persistence {
+        let engine = service.engine.as_ref().map(crate::ipvs::EngineName::as_str);
+        table.insert("persistence", self::persistence(persistence, engine));
+    }
+    let destinations = draft.destinations.iter();
+    let destinations = destinations.map(|draft| (destination(fitted, service.id, draft), None));
+    table.insert("destinations", lines(destinations.collect()));
+    health(&mut table, draft);
+    table
+}
+
+/// Before the destinations, as keys or as comments.
+fn health(table: &mut Table, draft: &DraftService) {
+    let lines = draft.health.lines();
+    let (comments, keys): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| line.starts_with('#'));
+    if let Ok(keys) = keys.join("\n").parse::<DocumentMut>() {
+        for (key, value) in keys.iter() {
+            table.insert(key, value.clone());
+        }
+    }
+    let assumed = draft
+        .assumed
+        .iter()
+        .map(|what| format!("# assumed: {what}"));
+    let comments: Vec<_> = assumed.chain(comments).collect();
+    if let Some(mut key) = table
+        .key_mut("destinations")
+        .filter(|_| !comments.is_empty())
+    {
+        key.leaf_decor_mut()
+            .set_prefix(format!("{}\n", comments.join("\n")));
+    }
+}
+
+fn flags(table: &mut Table, service: &Service) {
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        table.insert("one-packet", toml_edit::value(true));
+    }
+    let names: Array = service.scheduler_flags().into_iter().collect();
+    if !names.is_empty() {
+        table.insert("scheduler-flags", toml_edit::value(names));
+    }
+}
+
+fn persistence(persistence: &Persistence, engine: Option<&str>) -> Item {
+    let family = persistence.netmask.family();
+    let timeout = i64::from(persistence.timeout.0);
+    let masked = persistence.netmask != Netmask::host(family);
+    if !masked && engine.is_none() {
+        return number(timeout);
+    }
+    let mut table = InlineTable::new();
+    table.insert("timeout", timeout.into());
+    if let Some(length) = persistence.netmask.prefix().filter(|_| masked) {
+        table.insert("netmask", i64::from(length).into());
+    }
+    if let Some(engine) = engine {
+        table.insert("engine", engine.into());
+    }
+    Item::Value(Value::InlineTable(table))
+}
+
+fn destination(fitted: &Fitted, service: ServiceId, draft: &DraftDestination) -> Value {
+    let destination = &draft.destination;
+    let mut table = InlineTable::new();
+    let name = fitted.nodes.get(&destination.id.address);
+    table.insert("real-server", name.map_or("", String::as_str).into());
+    let port = match service {
+        ServiceId::Socket { address, .. } => address.port(),
+        ServiceId::Fwmark { .. } => 0,
+    };
+    if destination.id.port != port {
+        table.insert("port", i64::from(destination.id.port).into());
+    }
+    table.insert("weight", i64::from(destination.weight.get()).into());
+    let ipip = Forwarding::Tunnel(Encapsulation::Ipip);
+    if destination.forwarding == ipip && fitted.tunnel.is_some() {
+        table.insert("forwarding", "ipip".into());
+    } else if word(destination.forwarding) != fitted.method {
+        table.insert("forwarding", word(destination.forwarding).into());
+    }
+    let thresholds = destination.thresholds;
+    if thresholds.upper() > 0 {
+        table.insert("upper-threshold", i64::from(thresholds.upper()).into());
+    }
+    if thresholds.lower() > 0 {
+        table.insert("lower-threshold", i64::from(thresholds.lower()).into());
+    }
+    Value::InlineTable(table)
+}
+
+fn servers(document: &mut DocumentMut, servers: &[FittedServer]) {
+    let tables: ArrayOfTables = servers
+        .iter()
+        .map(|server| {
+            let mut table = Table::new();
+            table.insert("name", text(&server.name));
+            let mut addresses = Array::new();
+            addresses.push(placed(server.interface.as_str(), &server.network));
+            let mut addresses = Value::Array(addresses);
+            let comment = format!(" # assumed: {}", server.assumed);
+            addresses.decor_mut().set_suffix(comment);
+            table.insert("addresses", Item::Value(addresses));
+            table
+        })
+        .collect();
+    if !tables.is_empty() {
+        document.insert("real-servers", Item::ArrayOfTables(tables));
+    }
+}
+
+fn encapsulation(encapsulation: Encapsulation) -> InlineTable {
+    let mut table = InlineTable::new();
+    let (kind, checksum) = match encapsulation {
+        Encapsulation::Gue { checksum, .. } => ("gue", checksum),
+        Encapsulation::Gre { checksum } => ("gre", checksum),
+        _ => ("ipip", TunnelChecksum::None),
+    };
+    table.insert("type", kind.into());
+    if let Encapsulation::Gue { port, .. } = encapsulation {
+        table.insert("port", i64::from(port.get()).into());
+    }
+    if checksum != TunnelChecksum::None {
+        table.insert("checksum", checksum.to_string().into());
+    }
+    table
+}
+
+fn ipvs(document: &mut DocumentMut, fitted: &Fitted) {
+    let mut table = Table::new();
+    let timeouts = fitted.draft.timeouts;
+    for (key, Seconds(seconds)) in [
+        ("tcp-timeout", timeouts.tcp),
+        ("tcp-fin-timeout", timeouts.tcp_fin),
+        ("udp-timeout", timeouts.udp),
+    ] {
+        if seconds > 0 {
+            table.insert(key, number(seconds));
+        }
+    }
+    for (key, value) in &fitted.draft.sysctls {
+        table.insert(
+            key,
+            match value.parse::<i64>() {
+                Ok(value) => number(value),
+                Err(_) => text(value),
+            },
+        );
+    }
+    if !table.is_empty() {
+        document.insert("ipvs", Item::Table(table));
+    }
+}
+
+fn sync(sync: &Sync) -> Table {
+    let mut table = Table::new();
+    table.insert("id", number(sync.id));
+    table.insert("interface", text(sync.interface.as_str()));
+    table.insert("group", text(&sync.group.to_string()));
+    table.insert("port", number(sync.port));
+    table.insert("ttl", number(sync.ttl));
+    table.insert("max-length", number(sync.max_length));
+    table
+}

@@ -1,0 +1,255 @@
+//! Decides everything: events in, actions out, with the time as an argument.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::probes::Probes;
+use super::service::{DestinationState, ServiceState};
+use super::{Action, CheckedService, Event, KernelWeights, Notice, ProbeId, ServiceView};
+use crate::cluster::{Drain, Draining};
+use crate::health::{BelowMinimum, Posture};
+use crate::ipvs::{DestinationId, ServiceId};
+
+/// Decides what is probed and which weights the kernel gets.
+///
+/// Pure: the same events at the same times give the same actions. Time is a [`Duration`] since any fixed
+/// moment of a monotonic clock.
+///
+/// - Until the kernel was observed no weight changes; a destination whose health is unknown keeps what the
+///   kernel had, so that a restart moves no client.
+/// - The actions of one step are in order: within a service, weights that rise come before those that fall.
+/// - What was not carried out is decided again after the next [`Event::Observed`].
+#[derive(Debug)]
+pub struct Controller {
+    probes: Probes,
+    services: BTreeMap<ServiceId, ServiceState>,
+    /// The services that a probe concerns.
+    users: BTreeMap<ProbeId, BTreeSet<ServiceId>>,
+    /// What the kernel has once all actions were carried out; `None` until it was observed.
+    kernel: Option<KernelWeights>,
+    drains: BTreeMap<Drain, Draining>,
+    withdrawn: BTreeSet<IpAddr>,
+    /// When a weight of a service rises next.
+    steps: BTreeSet<(Duration, ServiceId)>,
+    is_loaded: bool,
+}
+
+impl Controller {
+    /// A controller without services. The seed decides the jitter of probes.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            probes: Probes::new(seed),
+            services: BTreeMap::new(),
+            users: BTreeMap::new(),
+            kernel: None,
+            drains: BTreeMap::new(),
+            withdrawn: BTreeSet::new(),
+            steps: BTreeSet::new(),
+            is_loaded: false,
+        }
+    }
+
+    /// Takes an event, and returns what is to be done, in order.
+    pub fn step(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Load(services) => self.load(services, now, &mut actions),
+            Event::Observed(found) => self.observe(found, now, &mut actions),
+            Event::Probed { run, took, outcome } => {
+                if self.probes.record(run, took, &outcome, now, &mut actions) {
+                    for id in self.users.get(&run.probe).cloned().unwrap_or_default() {
+                        self.decide(id, now, &mut actions);
+                    }
+                }
+            }
+            Event::Drain(drain, how) => {
+                self.drains.insert(drain, how);
+                self.decide_all(now, &mut actions);
+            }
+            Event::Undrain(drain) => {
+                self.drains.remove(&drain);
+                self.decide_all(now, &mut actions);
+            }
+            Event::Tick => {}
+        }
+        self.rise(now, &mut actions);
+        self.probes.begin(now, &mut actions);
+        actions
+    }
+
+    /// Returns when the next [`Event::Tick`] is due; `None` without services.
+    #[must_use]
+    pub fn wake(&self) -> Option<Duration> {
+        let step = self.steps.first().map(|(due, _)| *due);
+        self.probes.next().into_iter().chain(step).min()
+    }
+
+    /// Returns the state of every service.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceView> {
+        self.services
+            .iter()
+            .map(|(id, state)| {
+                let kernel = self.kernel.as_ref().and_then(|kernel| kernel.get(id));
+                state.view(&self.probes, &self.drains, kernel)
+            })
+            .collect()
+    }
+
+    /// Returns the drains of the operator.
+    #[must_use]
+    pub const fn drains(&self) -> &BTreeMap<Drain, Draining> {
+        &self.drains
+    }
+
+    /// Returns the virtual IPs that are withdrawn.
+    #[must_use]
+    pub const fn withdrawn(&self) -> &BTreeSet<IpAddr> {
+        &self.withdrawn
+    }
+
+    fn load(&mut self, services: Vec<CheckedService>, now: Duration, actions: &mut Vec<Action>) {
+        let mut before = std::mem::take(&mut self.services);
+        self.users.clear();
+        let mut notices = Vec::new();
+        for service in services {
+            let id = service.id;
+            let old = before.remove(&id);
+            match &old {
+                None => notices.push(Notice::Added(id)),
+                Some(old) if old.service != service => notices.push(Notice::Changed(id)),
+                Some(_) => {}
+            }
+            let state = self.adopt(service, old, now);
+            self.services.insert(id, state);
+        }
+        notices.extend(before.into_keys().map(Notice::Removed));
+        let users = &self.users;
+        let unused = self.probes.retain(|id| users.contains_key(&id));
+        actions.extend(unused.into_iter().map(Action::Forget));
+        if std::mem::replace(&mut self.is_loaded, true) {
+            actions.extend(notices.into_iter().map(Action::Notify));
+        } else {
+            actions.push(Action::Notify(Notice::Snapshot(self.services())));
+        }
+        self.steps.clear();
+        self.decide_all(now, actions);
+    }
+
+    /// Gives a service the state that its destinations had before.
+    fn adopt(
+        &mut self,
+        service: CheckedService,
+        old: Option<ServiceState>,
+        now: Duration,
+    ) -> ServiceState {
+        let posture = old.as_ref().and_then(|old| old.posture);
+        let mut known: BTreeMap<DestinationId, DestinationState> = old
+            .map(|old| {
+                let ids = old
+                    .service
+                    .destinations
+                    .into_iter()
+                    .map(|checked| checked.id);
+                ids.zip(old.destinations).collect()
+            })
+            .unwrap_or_default();
+        let destinations = service
+            .destinations
+            .iter()
+            .map(|checked| {
+                let targets = checked.targets.iter();
+                let probes: Vec<ProbeId> =
+                    targets.map(|target| self.probes.of(target, now)).collect();
+                for probe in &probes {
+                    self.users.entry(*probe).or_default().insert(service.id);
+                }
+                match known.remove(&checked.id) {
+                    Some(state) => state.with(probes),
+                    None => DestinationState::new(probes),
+                }
+            })
+            .collect();
+        let mut state = ServiceState::new(service, destinations);
+        state.posture = posture;
+        state
+    }
+
+    /// Compares what was found with what was expected, and decides anew.
+    fn observe(&mut self, found: KernelWeights, now: Duration, actions: &mut Vec<Action>) {
+        if let Some(expected) = &self.kernel {
+            for (id, state) in &self.services {
+                let (Some(expected), Some(found)) = (expected.get(id), found.get(id)) else {
+                    continue;
+                };
+                for checked in &state.service.destinations {
+                    let found = found.get(&checked.id).copied();
+                    if expected.get(&checked.id).copied() != found {
+                        actions.push(Action::Notify(Notice::Drift {
+                            service: *id,
+                            destination: checked.id,
+                            found,
+                        }));
+                    }
+                }
+            }
+        }
+        self.kernel = Some(found);
+        self.decide_all(now, actions);
+    }
+
+    fn decide_all(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let ids: Vec<ServiceId> = self.services.keys().copied().collect();
+        for id in ids {
+            self.decide(id, now, actions);
+        }
+        self.move_virtual_ips(actions);
+    }
+
+    fn decide(&mut self, id: ServiceId, now: Duration, actions: &mut Vec<Action>) {
+        let Some(state) = self.services.get_mut(&id) else {
+            return;
+        };
+        state.refresh(&self.probes, actions);
+        // A service that the kernel does not have is a matter of the plan, not of weights.
+        let kernel = self.kernel.as_mut().and_then(|kernel| kernel.get_mut(&id));
+        let Some(kernel) = kernel else {
+            return;
+        };
+        let posture = state.posture;
+        state.decide(&self.probes, &self.drains, kernel, now, actions);
+        let is_moved = posture != state.posture;
+        if let Some(next) = state.next_step(now) {
+            self.steps.insert((next, id));
+        }
+        if is_moved {
+            self.move_virtual_ips(actions);
+        }
+    }
+
+    /// Raises the weights whose slow start goes on.
+    fn rise(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        while self.steps.first().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, id)) = self.steps.pop_first() {
+                self.decide(id, now, actions);
+            }
+        }
+    }
+
+    /// Withdraws the virtual IPs of services that say so below their minimum, and announces the others again.
+    fn move_virtual_ips(&mut self, actions: &mut Vec<Action>) {
+        let withdrawn: BTreeSet<IpAddr> = self
+            .services
+            .values()
+            .filter(|state| state.posture == Some(Posture::Below(BelowMinimum::Withdraw)))
+            .flat_map(|state| state.service.virtual_ips.iter().copied())
+            .collect();
+        let announced = self.withdrawn.difference(&withdrawn).copied();
+        actions.extend(announced.map(Action::Announce));
+        let removed = withdrawn.difference(&self.withdrawn).copied();
+        actions.extend(removed.map(Action::Withdraw));
+        self.withdrawn = withdrawn;
+    }
+}

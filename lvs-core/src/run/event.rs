@@ -1,0 +1,149 @@
+//! What goes into the controller, and what comes out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{CheckedService, ServiceView};
+use crate::cluster::{Drain, Draining};
+use crate::health::{Failure, Outcome, Posture, Target, Timeout, Transition, WeightReason};
+use crate::ipvs::{DestinationId, ServiceId, Weight};
+
+/// The weights of the kernel's destinations; a service that the kernel does not have is absent.
+pub type KernelWeights = BTreeMap<ServiceId, BTreeMap<DestinationId, Weight>>;
+
+/// Identifies the probes of one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeId(pub(super) u64);
+
+/// Identifies one probe: the result of an earlier one that comes late is not mistaken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeRun {
+    /// The target's probes.
+    pub probe: ProbeId,
+    pub(super) number: u64,
+}
+
+/// An event that the controller decides upon.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The services to keep, at the start and after a reload. Checks that did not change keep their state.
+    Load(Vec<CheckedService>),
+    /// The kernel's weights were read.
+    Observed(KernelWeights),
+    /// A probe ended.
+    Probed {
+        /// Which one.
+        run: ProbeRun,
+        /// How long it took.
+        took: Duration,
+        /// Its result.
+        outcome: Outcome,
+    },
+    /// The operator drains destinations.
+    Drain(Drain, Draining),
+    /// The operator drains them no longer.
+    Undrain(Drain),
+    /// Time passed.
+    Tick,
+}
+
+/// An action that the runner carries out, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Probe a target, and report the result with [`Event::Probed`].
+    Probe {
+        /// What the result is reported with.
+        run: ProbeRun,
+        /// What is probed.
+        target: Arc<Target>,
+        /// The time after which the probe has failed.
+        timeout: Timeout,
+    },
+    /// A target is probed no longer: what was prepared for it can be dropped.
+    Forget(ProbeId),
+    /// Change the kernel. A change that fails is repeated after the next [`Event::Observed`].
+    Weight(WeightChange),
+    /// Remove a virtual IP from the director, for a service below its minimum.
+    Withdraw(IpAddr),
+    /// Add it again.
+    Announce(IpAddr),
+    /// Tell those who listen.
+    Notify(Notice),
+}
+
+/// A change of one destination in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WeightChange {
+    /// The service.
+    pub service: ServiceId,
+    /// The destination.
+    pub destination: DestinationId,
+    /// What is done.
+    pub verb: WeightVerb,
+    /// The reason.
+    pub reason: WeightReason,
+}
+
+/// What is done to a destination in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WeightVerb {
+    /// Add it with a weight.
+    Add(Weight),
+    /// Change its weight.
+    Edit(Weight),
+    /// Delete it, and its connections with it.
+    Delete,
+}
+
+/// What listeners are told, in order and without a gap: the snapshot first, then every change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The services as they are after the first load.
+    Snapshot(Vec<ServiceView>),
+    /// A reload added a service.
+    Added(ServiceId),
+    /// A reload changed a service.
+    Changed(ServiceId),
+    /// A reload removed a service.
+    Removed(ServiceId),
+    /// The health of a destination changed.
+    Health {
+        /// The service.
+        service: ServiceId,
+        /// The destination.
+        destination: DestinationId,
+        /// The change.
+        transition: Transition,
+        /// The last failure, if it is not up.
+        failure: Option<Failure>,
+    },
+    /// A service fell below its minimum, or has it again.
+    Posture {
+        /// The service.
+        service: ServiceId,
+        /// What happens from now on.
+        posture: Posture,
+        /// So many destinations are available.
+        available: usize,
+    },
+    /// Another program changed a weight, which is repaired.
+    Drift {
+        /// The service.
+        service: ServiceId,
+        /// The destination.
+        destination: DestinationId,
+        /// The weight that was found; `None` if the destination was deleted.
+        found: Option<Weight>,
+    },
+    /// A probe ended so late that the director was stalled; it does not count.
+    Late(Arc<Target>),
+    /// A probe could not be made, through no fault of the real server; told when that begins.
+    NotProbed(Arc<Target>, Failure),
+    /// A probe was never reported; it is made again.
+    Lost(Arc<Target>),
+}

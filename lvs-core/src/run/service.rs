@@ -1,0 +1,256 @@
+//! The state of one service: what its destinations keep between two decisions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::probes::Probes;
+use super::{
+    Action, CheckedDestination, CheckedService, DestinationView, Notice, ProbeId, ServiceView,
+    WeightChange, WeightVerb,
+};
+use crate::cluster::{Drain, Draining};
+use crate::health::{
+    Admission, Decision, DesiredWeight, Health, Member, Percent, Posture, Transition,
+};
+use crate::ipvs::{DestinationId, Weight};
+
+/// What a destination keeps between two decisions.
+#[derive(Clone, Debug)]
+pub(super) struct DestinationState {
+    probes: Vec<ProbeId>,
+    health: Health,
+    admission: Admission,
+    /// The weight that it keeps while its health is unknown; the outer `None` until the kernel was seen.
+    kept: Option<Option<Weight>>,
+    desired: Option<DesiredWeight>,
+}
+
+impl DestinationState {
+    pub(super) const fn new(probes: Vec<ProbeId>) -> Self {
+        Self {
+            probes,
+            health: Health::Unknown,
+            admission: Admission::Undecided,
+            kept: None,
+            desired: None,
+        }
+    }
+
+    /// The same state with other probes, after a reload.
+    pub(super) fn with(self, probes: Vec<ProbeId>) -> Self {
+        Self { probes, ..self }
+    }
+}
+
+/// A service and its state.
+#[derive(Debug)]
+pub(super) struct ServiceState {
+    pub(super) service: CheckedService,
+    pub(super) destinations: Vec<DestinationState>,
+    pub(super) posture: Option<Posture>,
+    available: usize,
+}
+
+impl ServiceState {
+    pub(super) const fn new(service: CheckedService, destinations: Vec<DestinationState>) -> Self {
+        Self {
+            service,
+            destinations,
+            posture: None,
+            available: 0,
+        }
+    }
+
+    /// Takes the health of its destinations from their probes, and tells what changed.
+    pub(super) fn refresh(&mut self, probes: &Probes, actions: &mut Vec<Action>) {
+        for (checked, state) in self.service.destinations.iter().zip(&mut self.destinations) {
+            let trackers = || state.probes.iter().filter_map(|id| probes.tracker(*id));
+            let to = Health::of_all(trackers().map(|tracker| tracker.health()));
+            let failure = trackers()
+                .filter(|_| !to.is_up())
+                .find_map(|tracker| tracker.failure());
+            let failure = failure.cloned();
+            let from = std::mem::replace(&mut state.health, to);
+            if from != to && !state.probes.is_empty() {
+                actions.push(Action::Notify(Notice::Health {
+                    service: self.service.id,
+                    destination: checked.id,
+                    transition: Transition { from, to },
+                    failure,
+                }));
+            }
+        }
+    }
+
+    /// Decides its weights, and changes `kernel` to what it will be once the actions are carried out.
+    ///
+    /// Weights that rise come first, so that a service is never without destinations between two actions.
+    pub(super) fn decide(
+        &mut self,
+        probes: &Probes,
+        drains: &BTreeMap<Drain, Draining>,
+        kernel: &mut BTreeMap<DestinationId, Weight>,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        let members = self.members(probes, drains, kernel, now);
+        let decision = self.service.policy.decide(&members);
+        self.keep(&members);
+        self.take_posture(&decision, actions);
+        let mut changes = Vec::new();
+        for ((checked, state), desired) in self
+            .service
+            .destinations
+            .iter()
+            .zip(&mut self.destinations)
+            .zip(decision.weights)
+        {
+            state.desired = Some(desired);
+            let found = kernel.get(&checked.id).copied();
+            let verb = match (found, desired.weight) {
+                (None, Some(weight)) => WeightVerb::Add(weight),
+                (Some(found), Some(weight)) if found != weight => WeightVerb::Edit(weight),
+                (Some(_), None) => WeightVerb::Delete,
+                _ => continue,
+            };
+            match desired.weight {
+                Some(weight) => kernel.insert(checked.id, weight),
+                None => kernel.remove(&checked.id),
+            };
+            let is_lowered =
+                desired.weight.unwrap_or(Weight::DRAIN) < found.unwrap_or(Weight::DRAIN);
+            let change = WeightChange {
+                service: self.service.id,
+                destination: checked.id,
+                verb,
+                reason: desired.reason,
+            };
+            changes.push((is_lowered, change));
+        }
+        changes.sort_by_key(|(is_lowered, _)| *is_lowered);
+        actions.extend(
+            changes
+                .into_iter()
+                .map(|(_, change)| Action::Weight(change)),
+        );
+    }
+
+    fn members(
+        &mut self,
+        probes: &Probes,
+        drains: &BTreeMap<Drain, Draining>,
+        kernel: &BTreeMap<DestinationId, Weight>,
+        now: Duration,
+    ) -> Vec<Member> {
+        let slow_start = self.service.policy.slow_start;
+        self.service
+            .destinations
+            .iter()
+            .zip(&mut self.destinations)
+            .map(|(checked, state)| {
+                let kept = *state
+                    .kept
+                    .get_or_insert_with(|| kernel.get(&checked.id).copied());
+                let mut member = Member {
+                    weight: checked.weight,
+                    health: state.health,
+                    share: share(&state.probes, probes),
+                    slow_start: Percent::FULL,
+                    drain: drain(checked, drains),
+                    is_fallback: checked.is_fallback,
+                    kept,
+                };
+                state.admission = state.admission.next(member.is_admitted(), now);
+                member.slow_start = state.admission.share(slow_start, now);
+                member
+            })
+            .collect()
+    }
+
+    /// Remembers what health gives each destination, for the time when a reload makes it unknown.
+    fn keep(&mut self, members: &[Member]) {
+        for (member, state) in members.iter().zip(&mut self.destinations) {
+            if member.health != Health::Unknown {
+                state.kept = Some(self.service.policy.by_health(member).weight);
+            }
+        }
+    }
+
+    fn take_posture(&mut self, decision: &Decision, actions: &mut Vec<Action>) {
+        self.available = decision.available;
+        let before = self.posture.replace(decision.posture);
+        // A service that begins with its minimum is no news.
+        if before.unwrap_or(Posture::Serving) != decision.posture {
+            actions.push(Action::Notify(Notice::Posture {
+                service: self.service.id,
+                posture: decision.posture,
+                available: decision.available,
+            }));
+        }
+    }
+
+    /// Returns when a weight rises next by slow start.
+    pub(super) fn next_step(&self, now: Duration) -> Option<Duration> {
+        let slow_start = self.service.policy.slow_start?;
+        self.destinations
+            .iter()
+            .filter_map(|state| state.admission.next_step(Some(slow_start), now))
+            .min()
+    }
+
+    pub(super) fn view(
+        &self,
+        probes: &Probes,
+        drains: &BTreeMap<Drain, Draining>,
+        kernel: Option<&BTreeMap<DestinationId, Weight>>,
+    ) -> ServiceView {
+        let view = |(checked, state): (&CheckedDestination, &DestinationState)| {
+            let trackers = || state.probes.iter().filter_map(|id| probes.tracker(*id));
+            // Of the checks that make it what it is.
+            let worst = trackers().filter(|tracker| tracker.health() == state.health);
+            DestinationView {
+                id: checked.id,
+                server: checked.server.clone(),
+                weight: checked.weight,
+                health: state.health,
+                since: worst.map(|tracker| tracker.since()).max(),
+                failure: trackers().find_map(|tracker| tracker.failure()).cloned(),
+                drain: drain(checked, drains),
+                desired: state.desired,
+                kernel: kernel.and_then(|kernel| kernel.get(&checked.id).copied()),
+            }
+        };
+        ServiceView {
+            id: self.service.id,
+            posture: self.posture,
+            minimum: self.service.policy.minimum,
+            available: self.available,
+            destinations: self
+                .service
+                .destinations
+                .iter()
+                .zip(&self.destinations)
+                .map(view)
+                .collect(),
+        }
+    }
+}
+
+/// Returns the smallest share that any check reported.
+fn share(ids: &[ProbeId], probes: &Probes) -> Percent {
+    ids.iter()
+        .filter_map(|id| probes.tracker(*id))
+        .map(|tracker| tracker.share())
+        .min()
+        .unwrap_or(Percent::FULL)
+}
+
+/// Returns how a destination is drained: by the file, or by the operator; the farther counts.
+fn drain(checked: &CheckedDestination, drains: &BTreeMap<Drain, Draining>) -> Option<Draining> {
+    drains
+        .iter()
+        .filter(|(drain, _)| drain.matches(&checked.id))
+        .map(|(_, how)| *how)
+        .chain(checked.drain)
+        .max()
+}

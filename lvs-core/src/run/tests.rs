@@ -1,0 +1,241 @@
+//! Single decisions; what holds over years is simulated in `tests/simulation`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::cluster::Draining;
+use crate::health::{
+    BelowMinimum, CheckKind, Failure, Health, Healthy, Outcome, Policy, ProbePath, SlowStart,
+    Subject, Target, Timing,
+};
+use crate::ipvs::{DestinationId, ServiceId, Weight};
+
+const DOWN: Outcome = Err(Failure::ConnectTimedOut);
+const UP: Outcome = Ok(Healthy { share: None });
+
+fn id(port: u16) -> ServiceId {
+    ServiceId::tcp(([172, 16, 5, 11], port).into())
+}
+
+fn service(port: u16, policy: Policy) -> CheckedService {
+    let destination: DestinationId = "192.168.1.12:80".parse().unwrap();
+    let target = Target {
+        kind: CheckKind::Tcp,
+        path: ProbePath::direct(SocketAddr::new(destination.address, destination.port)),
+        via: None,
+        subject: Subject {
+            cluster: "web".parse().unwrap(),
+            service: id(port),
+            server: "rs1".parse().unwrap(),
+            destination,
+        },
+    };
+    let timing = Timing::default();
+    CheckedService {
+        id: id(port),
+        policy,
+        virtual_ips: vec![[172, 16, 5, 11].into()],
+        destinations: vec![CheckedDestination {
+            id: destination,
+            server: "rs1".parse().unwrap(),
+            weight: Weight::new(10).unwrap(),
+            drain: None,
+            is_fallback: false,
+            targets: vec![CheckedTarget { target, timing }],
+        }],
+    }
+}
+
+/// A controller whose probes end as a test says, and the actions that are no probes.
+struct Bench {
+    controller: Controller,
+    now: Duration,
+    probes: Vec<ProbeRun>,
+    actions: Vec<Action>,
+}
+
+impl Bench {
+    fn new(services: Vec<CheckedService>, weight: u32) -> Self {
+        let mut bench = Self {
+            controller: Controller::new(1),
+            now: Duration::ZERO,
+            probes: Vec::new(),
+            actions: Vec::new(),
+        };
+        let weights = |service: &CheckedService| -> BTreeMap<DestinationId, Weight> {
+            let ids = service.destinations.iter().map(|checked| checked.id);
+            ids.map(|id| (id, Weight::new(weight).unwrap())).collect()
+        };
+        let kernel = services
+            .iter()
+            .map(|service| (service.id, weights(service)))
+            .collect();
+        bench.step(Event::Load(services));
+        bench.step(Event::Observed(kernel));
+        bench
+    }
+
+    fn step(&mut self, event: Event) {
+        for action in self.controller.step(event, self.now) {
+            match action {
+                Action::Probe { run, .. } => self.probes.push(run),
+                other => self.actions.push(other),
+            }
+        }
+    }
+
+    /// Lets the next probes begin and end.
+    fn probe(&mut self, outcome: &Outcome, took: Duration) {
+        self.now = self.controller.wake().unwrap();
+        self.step(Event::Tick);
+        self.now += took;
+        for run in std::mem::take(&mut self.probes) {
+            let outcome = outcome.clone();
+            self.step(Event::Probed { run, took, outcome });
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.controller.services()[0].destinations[0].health
+    }
+
+    fn weight(&self) -> Option<u32> {
+        self.controller.services()[0].destinations[0]
+            .kernel
+            .map(Weight::get)
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_millis(5);
+
+#[test]
+fn a_dead_server_is_down_within_the_promised_time() {
+    let refuse = Policy {
+        below_minimum: BelowMinimum::Refuse,
+        ..Policy::default()
+    };
+    let mut bench = Bench::new(vec![service(80, refuse)], 10);
+    bench.probe(&UP, MOMENT);
+    bench.probe(&UP, MOMENT);
+    assert_eq!((bench.health(), bench.weight()), (Health::Up, Some(10)));
+    let died = bench.now;
+    while bench.health() != Health::Down {
+        bench.probe(&DOWN, SECOND);
+    }
+    assert!(bench.now - died <= Timing::default().longest_until_down());
+    assert_eq!(bench.weight(), Some(0));
+}
+
+#[test]
+fn services_share_the_probe_of_one_target() {
+    let policy = Policy::default();
+    let mut bench = Bench::new(vec![service(80, policy), service(443, policy)], 10);
+    bench.now = bench.controller.wake().unwrap();
+    bench.step(Event::Tick);
+    assert_eq!(bench.probes.len(), 1);
+}
+
+#[test]
+fn a_reload_keeps_what_did_not_change_and_forgets_what_is_gone() {
+    let policy = Policy::default();
+    let mut bench = Bench::new(vec![service(80, policy)], 10);
+    bench.probe(&UP, MOMENT);
+    bench.probe(&UP, MOMENT);
+    let mut changed = service(
+        80,
+        Policy {
+            minimum: 0,
+            ..policy
+        },
+    );
+    bench.actions.clear();
+    bench.step(Event::Load(vec![changed.clone()]));
+    assert_eq!(bench.actions, [Action::Notify(Notice::Changed(id(80)))]);
+    assert_eq!(bench.health(), Health::Up);
+    // Another check is unknown, and the weight stays.
+    changed.destinations[0].targets[0].timing.timeout = "2s".parse().unwrap();
+    bench.step(Event::Load(vec![changed]));
+    assert_eq!(
+        (bench.health(), bench.weight()),
+        (Health::Unknown, Some(10))
+    );
+    assert!(
+        bench
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Forget(_)))
+    );
+}
+
+#[test]
+fn a_weight_rises_when_its_time_has_come() {
+    let slow = Policy {
+        slow_start: Some(SlowStart("10s".parse().unwrap())),
+        below_minimum: BelowMinimum::Withdraw,
+        ..Policy::default()
+    };
+    let mut bench = Bench::new(vec![service(80, slow)], 0);
+    assert!(
+        bench
+            .actions
+            .contains(&Action::Withdraw([172, 16, 5, 11].into()))
+    );
+    bench.probe(&UP, MOMENT);
+    bench.probe(&UP, MOMENT);
+    assert!(
+        bench
+            .actions
+            .contains(&Action::Announce([172, 16, 5, 11].into()))
+    );
+    assert_eq!(bench.weight(), Some(1));
+    let admitted = bench.now;
+    for second in 1..10 {
+        bench.now = admitted + SECOND * second;
+        assert!(
+            bench.controller.wake().unwrap() <= bench.now,
+            "it wakes for the step"
+        );
+        bench.step(Event::Tick);
+        assert_eq!(bench.weight(), Some(second + 1));
+    }
+}
+
+#[test]
+fn a_stalled_director_takes_nothing_from_a_server_once() {
+    let mut bench = Bench::new(vec![service(80, Policy::default())], 10);
+    bench.probe(&UP, MOMENT);
+    bench.probe(&UP, MOMENT);
+    bench.probe(&DOWN, SECOND * 3);
+    assert_eq!(bench.health(), Health::Up);
+    assert!(matches!(
+        bench.actions.last(),
+        Some(Action::Notify(Notice::Late(_)))
+    ));
+    bench.probe(&DOWN, SECOND * 3);
+    assert_eq!(bench.health(), Health::Failing);
+}
+
+#[test]
+fn a_drain_is_at_once_and_a_drift_is_repaired() {
+    let mut bench = Bench::new(vec![service(80, Policy::default())], 10);
+    let drain = "192.168.1.12".parse().unwrap();
+    bench.step(Event::Drain(drain, Draining::Quiet));
+    assert_eq!(bench.weight(), Some(0));
+    let destination = "192.168.1.12:80".parse().unwrap();
+    let found = Some(Weight::new(7).unwrap());
+    let kernel = BTreeMap::from([(destination, found.unwrap())]);
+    bench.actions.clear();
+    bench.step(Event::Observed(BTreeMap::from([(id(80), kernel)])));
+    let drift = Notice::Drift {
+        service: id(80),
+        destination,
+        found,
+    };
+    assert_eq!(bench.actions.first(), Some(&Action::Notify(drift)));
+    assert_eq!(bench.weight(), Some(0));
+    bench.step(Event::Undrain(drain));
+    assert_eq!(bench.weight(), Some(10));
+}
