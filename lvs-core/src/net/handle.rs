@@ -56,7 +56,7 @@ impl Net {
         Ok(Self { conn })
     }
 
-    /// Returns all interfaces in the order of their numbers. One whose name is not printable ASCII is left out.
+    /// Returns all interfaces in the order of their numbers.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.

@@ -18,6 +18,7 @@ mod tests {
         kill::killed_at_fifty_random_instants,
         objects::default_routes_of_every_kind_come_back,
         objects::ipv6_default_routes_win_or_are_refused,
+        objects::typed_lines_say_everything,
         objects::what_others_add_survives_a_removal,
         objects::what_others_delete_meanwhile_stays_deleted,
     }

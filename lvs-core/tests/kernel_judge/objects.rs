@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
+use lvs_core::cluster::change::{Change, Object};
 use lvs_core::cluster::{Aftermath, DesiredState, Event, Failure, PlanOptions, StateDir};
 use lvs_core::net::RouteQuery;
 use lvs_core::{Cluster, Host, Netns};
@@ -98,6 +99,37 @@ pub(crate) fn default_routes_of_every_kind_come_back() -> Outcome {
             ip("nexthop add id 7 via 192.168.1.7 dev eth0");
             ip(line);
             comes_back(&node, host, &state, line);
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn typed_lines_say_everything() -> Outcome {
+    for line in DEFAULTS.iter().chain(&[
+        "-6 route add default via fe80::1 dev eth0 metric 100 expires 1800 pref high",
+        "-6 route add default metric 9 nexthop via fe80::1 dev eth0 nexthop via fe80::2 dev eth1",
+        "route add 10.9.0.0/16 via 192.168.1.1 mtu lock 1400 rtt 100ms rto_min 40ms congctl reno",
+        "route add 10.9.0.0/16 via 192.168.1.1 table 1000 realms 5/6",
+    ]) {
+        on_a_node(|host, _| {
+            ip("address add 192.168.1.40/24 dev eth0");
+            ip("address add 10.1.0.40/16 dev eth1");
+            ip("nexthop add id 7 via 192.168.1.7 dev eth0");
+            ip(line);
+            let before = listing();
+            let routes = host.net().routes_of_all_tables().unwrap();
+            let route = routes
+                .into_iter()
+                .find(|route| route.protocol != 2)
+                .unwrap();
+            for change in [
+                Change::Delete(Object::from(route.clone())),
+                Change::Add(Object::from(route)),
+            ] {
+                let typed = change.to_shell();
+                ip(typed.strip_prefix("ip ").unwrap());
+            }
+            same(&before, line);
         })?;
     }
     Ok(())

@@ -28,6 +28,7 @@ lvs_lab::main! {
     look_ups_follow_tables_rules_and_marks,
     look_ups_tell_packets_that_are_not_sent,
     packets_that_arrive_are_looked_up_by_their_interface,
+    whole::interfaces_of_any_name_are_listed,
     whole::routes_are_added_again_as_they_were,
     whole::addresses_are_added_again_as_they_were,
 }

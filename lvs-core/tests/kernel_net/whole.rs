@@ -116,6 +116,22 @@ pub(crate) fn routes_are_added_again_as_they_were() -> Outcome {
     })
 }
 
+pub(crate) fn interfaces_of_any_name_are_listed() -> Outcome {
+    with_eth0(|host| {
+        ip("link add \u{7f51}\u{5361} type dummy");
+        ip("address add 192.168.1.12/24 dev \u{7f51}\u{5361}");
+        let net = host.net();
+        let addresses = net.addresses()?;
+        let own = addresses
+            .iter()
+            .find(|address| address.id.interface.as_str() == "\u{7f51}\u{5361}")
+            .unwrap();
+        net.set_up(&own.id.interface)?;
+        assert!(net.link(&own.id.interface)?.up);
+        Ok(())
+    })
+}
+
 pub(crate) fn addresses_are_added_again_as_they_were() -> Outcome {
     with_eth0(|host| {
         let missing = made("address", &ADDRESSES);
