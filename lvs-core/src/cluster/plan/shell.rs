@@ -308,7 +308,8 @@ fn metric(metric: &RawAttribute, details: &RouteDetails) -> String {
         .and_then(|metric| metric.value.first_chunk())
         .map_or(0, |bytes| u32::from_ne_bytes(*bytes));
     let lock = match 1_u32.checked_shl(metric.kind.into()) {
-        Some(bit) if locks & bit != 0 => "lock ",
+        // `ip` locks `rto_min` by itself, and has no word for that.
+        Some(bit) if locks & bit != 0 && metric.kind != RTO_MIN => "lock ",
         _ => "",
     };
     let Some((_, word, unit)) = METRICS.iter().find(|(kind, ..)| *kind == metric.kind) else {
@@ -328,6 +329,7 @@ fn metric(metric: &RawAttribute, details: &RouteDetails) -> String {
 
 /// `RTAX_LOCK`: a bit for each metric that the kernel must not change by what it measures.
 const LOCK: u16 = 1;
+const RTO_MIN: u16 = 13;
 
 /// How `ip` writes a metric; the kernel keeps times in parts of a millisecond.
 #[derive(Clone, Copy)]
@@ -350,7 +352,7 @@ const METRICS: [(u16, &str, Unit); 15] = [
     (10, "hoplimit", Unit::Number),
     (11, "initcwnd", Unit::Number),
     (12, "features", Unit::Ecn),
-    (13, "rto_min", Unit::Parts(1)),
+    (RTO_MIN, "rto_min", Unit::Parts(1)),
     (14, "initrwnd", Unit::Number),
     (15, "quickack", Unit::Number),
     (16, "congctl", Unit::Text),
