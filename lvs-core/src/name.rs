@@ -10,10 +10,10 @@ use crate::error::InvalidValue;
 ///
 /// It is a macro and not a generic type, so that an interface can never be passed as a scheduler.
 macro_rules! kernel_name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $stored:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = $stored, into = "String")]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(Cow<'static, str>);
 
         impl $name {
@@ -30,9 +30,30 @@ macro_rules! kernel_name {
                 check($what, &name, Self::MAX_LENGTH)?;
                 Ok(Self(Cow::Owned(name)))
             }
+
+            /// Keeps a name that the kernel reported. It has more names than [`new`](Self::new) accepts: an
+            /// interface may be called 网卡, and bytes that are not UTF-8 are replaced.
+            pub(crate) fn reported(name: &[u8]) -> Option<Self> {
+                let name = String::from_utf8_lossy(name);
+                (!name.is_empty()).then(|| Self(Cow::Owned(name.into_owned())))
+            }
         }
 
-        crate::text::name_as_text!($name);
+        crate::text::name_text!($name);
+
+        /// Reads what was written before: a name that the kernel reported stands in records and reports.
+        impl TryFrom<String> for $name {
+            type Error = InvalidValue;
+            fn try_from(name: String) -> Result<Self, InvalidValue> {
+                Self::reported(name.as_bytes()).ok_or_else(|| InvalidValue::new($what, name, "is empty"))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into_owned()
+            }
+        }
     };
 }
 
@@ -40,10 +61,7 @@ kernel_name! {
     /// Holds the name of a network interface: 1 to 15 bytes, `eth0`, `eth0.10`, `lo`.
     ///
     /// Dots are legal, which is why sysctl paths are always built with slashes.
-    ///
-    /// The names that the kernel reports, and those that were stored, are kept as they are: it takes every name
-    /// without blanks, slashes and colons.
-    IfName, "interface name", 15, "Reported"
+    IfName, "interface name", 15
 }
 
 kernel_name! {
@@ -57,36 +75,16 @@ kernel_name! {
     /// assert_eq!("wrr".parse::<SchedulerName>()?, SchedulerName::WRR);
     /// # Ok::<(), lvs_core::InvalidValue>(())
     /// ```
-    SchedulerName, "scheduler", 15, "String"
+    SchedulerName, "scheduler", 15
 }
 
 kernel_name! {
     /// Holds the name of a persistence engine: 1 to 16 bytes. The kernel has one, `sip` (module
     /// `ip_vs_pe_sip`).
-    EngineName, "persistence engine", 16, "String"
-}
-
-/// An interface's name as it was stored.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Reported(String);
-
-impl TryFrom<Reported> for IfName {
-    type Error = InvalidValue;
-    fn try_from(Reported(name): Reported) -> Result<Self, InvalidValue> {
-        Self::reported(name.as_bytes())
-            .ok_or_else(|| InvalidValue::new("interface name", name, "is empty"))
-    }
+    EngineName, "persistence engine", 16
 }
 
 impl IfName {
-    /// Returns a name that the kernel reports, up to the closing NUL; `None` if it is empty.
-    pub(crate) fn reported(bytes: &[u8]) -> Option<Self> {
-        let name = bytes.split(|byte| *byte == 0).next()?;
-        let name = String::from_utf8_lossy(name).into_owned();
-        (!name.is_empty()).then_some(Self(Cow::Owned(name)))
-    }
-
     /// The loopback interface.
     pub const LO: Self = Self(Cow::Borrowed("lo"));
 
@@ -185,18 +183,23 @@ mod tests {
     }
 
     #[test]
-    fn refusal_names_value_and_problem() {
-        let error = SchedulerName::new("a b").unwrap_err();
-        assert_eq!(error.to_string(), "scheduler \"a b\" contains ' '");
+    fn what_the_kernel_reports_is_kept() {
+        let reported = |name: &str| IfName::reported(name.as_bytes()).unwrap();
+        assert_eq!(reported("网卡").as_str(), "网卡");
+        assert_eq!(reported("eth0"), IfName::new("eth0").unwrap());
+        assert_eq!(IfName::reported(b"\xff").unwrap().as_str(), "\u{fffd}");
+        assert_eq!(IfName::reported(b""), None);
+        let json = serde_json::to_string(&reported("网卡")).unwrap();
+        assert_eq!(
+            serde_json::from_str::<IfName>(&json).unwrap(),
+            reported("网卡")
+        );
+        assert!(serde_json::from_str::<IfName>("\"\"").is_err());
     }
 
     #[test]
-    fn names_of_the_kernel_are_kept_and_stored() {
-        let name = IfName::reported("\u{7f51}\u{5361}\0".as_bytes()).unwrap();
-        assert_eq!(name.as_str(), "\u{7f51}\u{5361}");
-        let stored = serde_json::to_string(&name).unwrap();
-        assert_eq!(serde_json::from_str::<IfName>(&stored).unwrap(), name);
-        assert_eq!(IfName::reported(b"\0"), None);
-        assert!(serde_json::from_str::<IfName>("\"\"").is_err());
+    fn refusal_names_value_and_problem() {
+        let error = SchedulerName::new("a b").unwrap_err();
+        assert_eq!(error.to_string(), "scheduler \"a b\" contains ' '");
     }
 }

@@ -348,6 +348,11 @@ fn addresses_as_people_forget_them() {
          write the network's, as in 192.168.1.12/24",
     );
     says(
+        &changed(NAT, "192.168.1.12/24", "192.168.001.012/24"),
+        "real-servers[0].addresses[0].address: \"192.168.001.012/24\" has a number with leading zeros; \
+         write it without them",
+    );
+    says(
         &changed(NAT, "172.16.5.11:80", "172.16.5.11"),
         "services[0].address: port is missing; write 172.16.5.11:80",
     );

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -54,6 +55,12 @@ impl Net {
     pub fn open() -> Result<Self> {
         let conn = Conn::open(NETLINK_ROUTE)?;
         Ok(Self { conn })
+    }
+
+    /// Sets how long one exchange waits for the kernel's answer; 5 seconds if it is never set. Signals do not
+    /// prolong it.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.conn.set_timeout(timeout);
     }
 
     /// Returns all interfaces in the order of their numbers.

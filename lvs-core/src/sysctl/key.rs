@@ -155,6 +155,11 @@ impl SysctlKey {
         self.0.starts_with("net/ipv4/vs/")
     }
 
+    /// Returns whether it exists only while the module of a scheduler is loaded: lblc or lblcr.
+    pub(crate) fn is_of_scheduler(&self) -> bool {
+        self.0.starts_with("net/ipv4/vs/lblc")
+    }
+
     /// Returns the sysctl whose change sets this one too.
     pub(crate) fn follows(&self) -> Option<Self> {
         if *self == Self::ACCEPT_REDIRECTS || self.is_copy_of(Self::forwarding) {

@@ -193,11 +193,19 @@ fn network(text: &str) -> Result<IpNet, DocumentError> {
         )
         .with_hint(format!("write the network's, as in {text}/{example}")));
     }
-    parse(
+    let network = parse(
         text,
         "address",
         "an address with its prefix length, like \"192.168.1.11/24\"",
-    )
+    )?;
+    // 012 is 12 to one program and 10 to another.
+    let address = text.split('/').next().unwrap_or_default();
+    if IpAddr::from_str(address).is_err() {
+        let problem = format!("{text:?} has a number with leading zeros");
+        let error = DocumentError::new(DocumentErrorKind::InvalidValue, "address", problem);
+        return Err(error.with_hint("write it without them"));
+    }
+    Ok(network)
 }
 
 fn gateway(text: &str) -> Result<IpAddr, DocumentError> {

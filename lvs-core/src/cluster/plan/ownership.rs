@@ -3,7 +3,7 @@
 
 use super::{Planner, Refusal};
 use crate::cluster::change::ObjectId;
-use crate::cluster::{DesiredState, Observed, Record};
+use crate::cluster::{DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -77,19 +77,26 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Those of a missing interface are reported once, by the interface; those of ip_vs come with its module.
+    /// Those of a missing interface are reported once, by the interface; those of ip_vs are known once its
+    /// module is loaded.
     fn missing_sysctls(&self) -> Vec<Refusal> {
         let has_link = |name: &str| self.observed.links.keys().any(|link| link.as_str() == name);
+        let is_loaded = matches!(self.observed.ipvs, IpvsState::Loaded { .. });
         self.node
             .sysctls
             .keys()
-            .filter(|key| !self.observed.sysctls.contains_key(key) && !key.is_ipvs())
+            .filter(|key| !self.observed.sysctls.contains_key(key))
+            .filter(|key| is_loaded || !key.is_ipvs())
             .filter(|key| key.interface().is_none_or(has_link))
             .map(|key| {
+                let hint = match key.is_ipvs() {
+                    true => "its ip_vs has no such sysctl; remove it from [ipvs]",
+                    false => "is the protocol disabled?",
+                };
                 Refusal::of(
                     ObjectId::Sysctl(key.clone()),
                     "does not exist in this kernel",
-                    "is the protocol disabled?",
+                    hint,
                 )
             })
             .collect()

@@ -27,6 +27,7 @@ use crate::host::Host;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "the directory is unlocked as soon as this is dropped"]
 pub struct Session {
     pub(in crate::cluster) state: StateDir,
     _lock: Lock,

@@ -134,7 +134,7 @@ impl LinkAttributes {
     fn take(&mut self, attribute: &NlaBuffer<&[u8]>) {
         match attribute.kind() {
             IFLA_LINKINFO => self.kind = kind(attribute.value()),
-            IFLA_IFNAME => self.name = IfName::reported(attribute.value()),
+            IFLA_IFNAME => self.name = super::interface_name(attribute.value()),
             IFLA_ADDRESS | IFLA_MASTER | IFLA_MTU => {
                 let parsed = LinkAttribute::parse_with_param(attribute, AddressFamily::Unspec);
                 self.note(parsed.ok());

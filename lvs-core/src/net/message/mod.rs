@@ -39,6 +39,11 @@ fn attributes<'a, T>(
         .filter_map(move |attribute| parse(&attribute).ok())
 }
 
+/// Reads the name of an interface up to its closing NUL, whatever characters it has.
+fn interface_name(value: &[u8]) -> Option<IfName> {
+    IfName::reported(value.split(|byte| *byte == 0).next()?)
+}
+
 /// Returns the number of a family, as headers have it.
 const fn family_number(is_ipv6: bool) -> u8 {
     if is_ipv6 { 10 } else { 2 }
