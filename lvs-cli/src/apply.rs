@@ -24,9 +24,12 @@ struct ApplyReport<'a> {
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
-    let node = file::node_as(&arguments.target, arguments.role.role)?;
+    let target = &arguments.target;
+    let (cluster, node) = file::node_as(target, arguments.role.role)?;
     let mut host = Host::open()?;
-    let state = arguments.target.state.directory();
+    let identity = &arguments.identity;
+    identity.check(&cluster, &node, &target.state, &mut host)?;
+    let state = target.state.directory();
     let options = PlanOptions {
         take_over: arguments.take_over,
     };

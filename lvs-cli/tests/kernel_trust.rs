@@ -1,6 +1,13 @@
 //! The guarantees to an operator, on a real kernel: confirmation, interrupts, drains, live connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kernel_trust/identity.rs"]
+mod identity;
+#[path = "kernel_trust/nodes.rs"]
+mod nodes;
+#[path = "kernel_trust/records.rs"]
+mod records;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,6 +33,13 @@ lvs_lab::main! {
     an_interrupted_drain_stays,
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
+    identity::a_host_that_is_evidently_another_node_is_refused,
+    records::a_cluster_is_removed_by_its_record,
+    records::a_host_that_left_the_file_is_removed_by_its_record,
+    records::a_cluster_that_was_never_applied_removes_nothing,
+    records::a_renamed_cluster_keeps_its_record,
+    records::a_renamed_node_keeps_its_record,
+    records::unmanaged_destinations_are_refused,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");

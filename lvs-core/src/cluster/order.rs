@@ -1,5 +1,6 @@
 //! The order across nodes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -158,7 +159,13 @@ impl Cluster {
         let name = name.as_str();
         let desired = |cluster: &Self| {
             let active = cluster.node_as(name, Role::Active);
-            active.or_else(|| cluster.node(name))
+            active
+                .or_else(|| cluster.node(name))
+                .map(|state| DesiredState {
+                    // That another node joins or leaves is no change of this one.
+                    nodes: BTreeSet::new(),
+                    ..state
+                })
         };
         old.is_none_or(|old| desired(old) != desired(self))
     }

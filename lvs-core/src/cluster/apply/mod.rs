@@ -3,10 +3,12 @@
 mod announce;
 mod error;
 mod execute;
+mod identity;
 mod job;
 mod rollback;
 
 pub use error::{Aftermath, ApplyError, Failure};
+pub use identity::{Evidence, HostIdentity, OtherNode};
 pub(in crate::cluster) use job::Job;
 
 use std::time::Duration;

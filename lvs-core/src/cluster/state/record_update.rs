@@ -298,7 +298,8 @@ impl DesiredState {
 }
 
 impl Observed {
-    fn marks_address_of(&self, id: &ServiceId) -> bool {
+    /// Returns whether the address of a service carries the mark of an apply.
+    pub(in crate::cluster) fn marks_address_of(&self, id: &ServiceId) -> bool {
         let ServiceId::Socket { address, .. } = id else {
             return false;
         };

@@ -72,29 +72,34 @@ impl Session {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let record = self.state.record(node).map_err(ApplyError::untouched)?;
-        let claims = self.state.claims(node).map_err(ApplyError::untouched)?;
+        let known = self.state.known(node).map_err(ApplyError::untouched)?;
+        let (record, former) = (&known.record, known.former.as_ref());
         let plan = |observed: &Observed| {
-            let mut plan = Plan::with_record(node, observed, &record, options);
-            plan.refusals.extend(claims.iter().cloned());
+            let mut plan = Plan::with_record(node, observed, record, options);
+            plan.notes.extend(known.note());
+            plan.refusals.extend(known.claims.iter().cloned());
             plan
         };
-        let scope = Scope::recorded(node, &record);
+        let scope = Scope::recorded(node, record);
         let mut records = None;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
                 if !plan.refusals.is_empty() {
-                    return self.write(&record, &record.refused(node, plan));
+                    let refused = record.refused(node, plan);
+                    self.take(former.filter(|_| refused != *record))?;
+                    return self.write(record, &refused);
                 }
+                self.take(former)?;
                 let before = record.before_applying(node, observed, plan);
-                self.write(&record, &before)?;
+                self.write(record, &before)?;
                 records = Some((before, record.after_applying(node, observed, plan)));
                 Ok(())
             },
             host,
             events,
         );
-        self.settle(&record, &done);
+        self.settle(record, &done);
+        self.give_back(former, &done);
         if let (Ok(_), Some((before, after))) = (&done, records) {
             self.write_late(&before, &after, events);
         }
@@ -112,21 +117,29 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let record = self.state.record(node).map_err(ApplyError::untouched)?;
-        let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
-        let scope = Scope::recorded(node, &record);
+        let known = self
+            .state
+            .known_for_removal(node)
+            .map_err(ApplyError::untouched)?;
+        let (record, former) = (&known.record, known.former.as_ref());
+        let plan = |observed: &Observed| known.removal(node, observed);
+        let scope = Scope::recorded(node, record);
         let done = self.job(scope, &plan, None).run(
             |_, plan| {
-                if !plan.is_empty() {
+                if plan.refusals.is_empty() {
+                    self.take(former)?;
+                }
+                if plan.refusals.is_empty() && !plan.is_empty() {
                     // The record knows everything already: a full disk does not prevent a removal.
-                    let _ = self.write(&record, &record.before_removal());
+                    let _ = self.write(record, &record.before_removal());
                 }
                 Ok(())
             },
             host,
             events,
         );
-        self.settle(&record, &done);
+        self.settle(record, &done);
+        self.give_back(former, &done);
         let done = done?;
         self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)
