@@ -34,10 +34,16 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         take_over: arguments.take_over,
     };
     if arguments.dry_run {
-        let plan = state.plan(&node, &mut host, options)?;
+        let mut plan = state.plan(&node, &mut host, options)?;
+        if arguments.grow {
+            plan = plan.growing();
+        }
         return dry_run(&plan, arguments.json, arguments.exit_code);
     }
     let mut session = state.lock("apply")?.stop_by(signals::stop_flag()?);
+    if arguments.grow {
+        session = session.grow();
+    }
     if let Some(time) = arguments.confirm {
         session = session.confirm_within(time);
     }

@@ -7,6 +7,8 @@ mod identity;
 mod nodes;
 #[path = "kernel_trust/records.rs"]
 mod records;
+#[path = "kernel_trust/rollout.rs"]
+mod rollout;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -40,6 +42,15 @@ lvs_lab::main! {
     records::a_renamed_cluster_keeps_its_record,
     records::a_renamed_node_keeps_its_record,
     records::unmanaged_destinations_are_refused,
+    rollout::a_renamed_node_is_not_removed,
+    rollout::a_renamed_cluster_is_served_on,
+    rollout::a_changed_gateway_fails_no_client,
+    rollout::a_moved_real_server_loses_no_client,
+    rollout::a_virtual_ip_moves_to_another_prefix,
+    rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
+    rollout::a_moved_virtual_ip_is_announced,
+    rollout::a_changed_port_fails_only_who_asks_the_old_one,
+    rollout::a_changed_method_is_announced,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");

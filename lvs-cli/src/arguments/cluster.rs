@@ -81,6 +81,10 @@ pub(crate) struct ApplyArguments {
     pub(crate) role: RoleArguments,
     #[command(flatten)]
     pub(crate) identity: IdentityArguments,
+    /// Apply only what is added: what the file no longer names or would replace stays until the next
+    /// apply (see `order`)
+    #[arg(long)]
+    pub(crate) grow: bool,
     /// Show the plan, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

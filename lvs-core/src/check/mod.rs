@@ -81,5 +81,7 @@ fn report(scene: &Scene<'_>) -> Report {
 /// Checks the way from one state of a cluster to another.
 #[must_use]
 pub fn between(old: &Cluster, new: &Cluster) -> Vec<Finding> {
-    rules::method_change::changed(old, new)
+    let mut found = rules::method_change::changed(old, new);
+    found.extend(rules::outage::of_change(old, new));
+    found
 }

@@ -105,6 +105,25 @@ impl DesiredState {
         job.run(|_, _| Ok(()), host, events)
     }
 
+    /// Applies what the desired state adds, and neither removes nor replaces what is in use: see
+    /// [`Plan::growing`].
+    ///
+    /// # Errors
+    /// What failed, and how that left the node: see [`ApplyError`].
+    pub fn grow(
+        &self,
+        host: &mut Host,
+        options: PlanOptions,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let plan = |observed: &Observed| Plan::new(self, observed, options).growing();
+        let job = Job {
+            announced: Some(self),
+            ..Job::plain(Scope::of(self), &plan)
+        };
+        job.run(|_, _| Ok(()), host, events)
+    }
+
     /// Removes the cluster from this node: see [`Plan::removal`] for what is deleted and what stays.
     ///
     /// # Errors

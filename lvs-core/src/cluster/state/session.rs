@@ -32,6 +32,7 @@ pub struct Session {
     _lock: Lock,
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
+    grows: bool,
 }
 
 impl Session {
@@ -41,7 +42,16 @@ impl Session {
             _lock: lock,
             stop: Arc::default(),
             confirm_within: None,
+            grows: false,
         }
+    }
+
+    /// Applies only what the desired state adds: what it no longer names stays, and so does what it would
+    /// replace. See [`Plan::growing`].
+    #[must_use]
+    pub const fn grow(mut self) -> Self {
+        self.grows = true;
+        self
     }
 
     /// Rolls everything back as soon as the flag is raised, between two phases: for a signal handler, or
@@ -78,7 +88,10 @@ impl Session {
             let mut plan = Plan::with_record(node, observed, record, options);
             plan.notes.extend(known.note());
             plan.refusals.extend(known.claims.iter().cloned());
-            plan
+            match self.grows {
+                true => plan.growing(),
+                false => plan,
+            }
         };
         let scope = Scope::recorded(node, record);
         let mut records = None;
@@ -90,9 +103,16 @@ impl Session {
                     return self.write(record, &refused);
                 }
                 self.take(former)?;
-                let before = record.before_applying(node, observed, plan);
+                let after = match self.grows {
+                    true => record.after_growing(node, observed, plan),
+                    false => record.after_applying(node, observed, plan),
+                };
+                let before = match (self.grows, plan.is_empty()) {
+                    (true, true) => after.clone(),
+                    _ => record.before_applying(node, observed, plan),
+                };
                 self.write(record, &before)?;
-                records = Some((before, record.after_applying(node, observed, plan)));
+                records = Some((before, after));
                 Ok(())
             },
             host,
