@@ -94,7 +94,7 @@ fn facts(arguments: &CheckArguments, cluster: &Cluster) -> Result<Option<Facts>,
     }
 }
 
-/// This machine's own name, for one that is none of the cluster's.
+/// Returns this host's own name, for a host that is no node of the cluster.
 fn here() -> Result<NodeName, Problem> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     NodeName::new(name.trim()).map_err(|error| Problem::failed(error.to_string()))

@@ -82,17 +82,33 @@ pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
 
 /// Returns the text of a file or of standard input, of which no more is read than `longest` and a byte.
 pub(crate) fn text(file: &str, kind: &str, longest: usize) -> Result<String, Problem> {
+    let bytes = bytes(file, kind, longest)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let lines = error.as_bytes().iter().take(valid);
+        let line = 1 + lines.filter(|byte| **byte == b'\n').count();
+        Problem::failed(format!("{}:{line}: the text is not UTF-8", name(file)))
+            .with_hint("save the file as UTF-8; that includes its comments")
+    })
+}
+
+/// Returns the text as [`text`] does, with bytes that are not UTF-8 replaced.
+pub(crate) fn lossy_text(file: &str, kind: &str, longest: usize) -> Result<String, Problem> {
+    bytes(file, kind, longest).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn bytes(file: &str, kind: &str, longest: usize) -> Result<Vec<u8>, Problem> {
     read(file, kind, longest as u64)
         .map_err(|error| Problem::failed(format!("{}: {error}", name(file))))
 }
 
-fn read(file: &str, kind: &str, longest: u64) -> io::Result<String> {
+fn read(file: &str, kind: &str, longest: u64) -> io::Result<Vec<u8>> {
     let source: Box<dyn Read> = match file {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path)?),
     };
-    let mut text = String::new();
-    source.take(longest + 1).read_to_string(&mut text)?;
+    let mut text = Vec::new();
+    source.take(longest + 1).read_to_end(&mut text)?;
     if text.len() as u64 > longest {
         let limit = longest >> 20;
         let problem = format!("longer than {limit} MiB, which is too long for {kind}");

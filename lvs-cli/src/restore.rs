@@ -1,12 +1,15 @@
 //! `lvsctl restore`
 
+use std::sync::atomic::Ordering;
+
 use lvs_core::Host;
-use lvs_core::ipvs::ipvsadm::{RuleError, Rules};
+use lvs_core::ipvs::ipvsadm::{RuleError, Rules, SystemNames};
 
 use crate::arguments::RestoreArguments;
 use crate::exit::{Exit, Problem};
 use crate::file;
-use crate::output::{note, print};
+use crate::output::{note, print, warning};
+use crate::signals::stop_flag;
 
 /// The longest text that is read; a table of 100 000 destinations is shorter.
 const LONGEST: usize = 64 << 20;
@@ -14,25 +17,40 @@ const LONGEST: usize = 64 << 20;
 pub(crate) fn run(arguments: &RestoreArguments) -> Result<Exit, Problem> {
     let name = file::name(&arguments.file);
     let problem = |error: RuleError| Problem::failed(format!("{name}: {error}"));
-    let text = file::text(&arguments.file, "rules of ipvsadm", LONGEST)?;
-    let rules = Rules::parse(&text).map_err(problem)?;
+    // A comment may have any encoding; anywhere else such a byte is an error of its line.
+    let text = file::lossy_text(&arguments.file, "rules of ipvsadm", LONGEST)?;
+    let rules = Rules::parse_with(&text, &SystemNames::read()).map_err(problem)?;
     let desired = match arguments.replace {
         true => Some(rules.configuration().map_err(problem)?),
         false => None,
     };
     let _session = arguments.state.directory().lock("restore")?;
     let mut host = Host::open()?;
+    // An interrupt comes before the first change, or it comes too late: nothing is done by half.
+    let stop = stop_flag()?;
+    let ipvs = host.ipvs()?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Problem::failed("restore: stopped; nothing was changed"));
+    }
     let commands = match desired {
-        Some(desired) => host.ipvs()?.replace(&desired)?,
-        None => host.ipvs()?.restore(&rules)?,
+        Some(desired) => ipvs.replace(&desired)?,
+        None => ipvs.restore(&rules)?,
     };
     for remark in rules.notes() {
         note(&format!("{name}: {remark}"));
     }
-    print(&match commands.len() {
+    report(commands.len());
+    Ok(Exit::Done)
+}
+
+/// Prints how many changes were made. They were, even if that cannot be printed.
+fn report(changes: usize) {
+    let printed = print(&match changes {
         0 => "nothing to do\n".to_owned(),
         1 => "1 change\n".to_owned(),
         many => format!("{many} changes\n"),
-    })?;
-    Ok(Exit::Done)
+    });
+    if let Err(problem) = printed {
+        warning(&problem.message);
+    }
 }

@@ -41,9 +41,9 @@ fn a_sound_file_has_a_line_for_each_area() {
     assert_eq!(
         text(&output),
         "ok addresses: every address is where it belongs\n\
-         ok routing: requests and answers find their way\n\
-         ok services: every service has somebody who takes connections\n\
-         ok clock: the time is agreed on\n"
+         ok routing: requests reach the real servers, and answers the clients\n\
+         ok services: every service has a destination that takes connections\n\
+         ok clock: all nodes follow one time server\n"
     );
     assert_eq!(output.status.code(), Some(0));
 }
@@ -59,11 +59,11 @@ fn a_mistake_is_an_error_with_impact_and_fix() {
     let said = text(&output);
     for line in [
         "LVS013 error realserver2 default: its gateway is 192.168.1.254, which is not the director",
-        "  impact: clients get answers from an address they never spoke to, and drop them",
+        "  impact: clients get answers from an address to which they sent no packet, and drop them",
         "  fix: ip route replace default via 192.168.1.11",
     ] {
         assert!(
-            said.lines().any(|it| it == line),
+            said.lines().any(|printed| printed == line),
             "{line:?} is not in\n{said}"
         );
     }

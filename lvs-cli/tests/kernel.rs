@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use lvs_core::{Host, IfName, Netns};
 
+mod tables;
+
 lvs_lab::main! {
     plan_apply_list_remove,
     json_reports,
@@ -22,6 +24,9 @@ lvs_lab::main! {
     what_is_imported_plans_nothing,
     direct_verbs,
     every_list,
+    tables::texts_of_ipvsadm_are_restored,
+    tables::an_interrupted_restore_is_whole_or_not_at_all,
+    tables::a_changing_table_is_listed_and_saved_when_it_settles,
 }
 
 const DR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/dr.toml");
@@ -276,7 +281,7 @@ fn saved_is_restored() -> Outcome {
         says(
             &wrong,
             1,
-            &["error: standard input: line 2: \"web\" is not an IP address; names are not"],
+            &["error: standard input: line 2: \"web\" is not an IP address; this host finds no"],
         );
         saves(SAVED);
 

@@ -30,9 +30,30 @@ macro_rules! kernel_name {
                 check($what, &name, Self::MAX_LENGTH)?;
                 Ok(Self(Cow::Owned(name)))
             }
+
+            /// Keeps a name that the kernel reported. It has more names than [`new`](Self::new) accepts: an
+            /// interface may be called 网卡, and bytes that are not UTF-8 are replaced.
+            pub(crate) fn reported(name: &[u8]) -> Option<Self> {
+                let name = String::from_utf8_lossy(name);
+                (!name.is_empty()).then(|| Self(Cow::Owned(name.into_owned())))
+            }
         }
 
-        crate::text::name_as_text!($name);
+        crate::text::name_text!($name);
+
+        /// Reads what was written before: a name that the kernel reported stands in records and reports.
+        impl TryFrom<String> for $name {
+            type Error = InvalidValue;
+            fn try_from(name: String) -> Result<Self, InvalidValue> {
+                Self::reported(name.as_bytes()).ok_or_else(|| InvalidValue::new($what, name, "is empty"))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into_owned()
+            }
+        }
     };
 }
 
@@ -159,6 +180,21 @@ mod tests {
             assert!(IfName::new(bad).is_err(), "{bad:?}");
         }
         assert!(IfName::new("eth0.10").is_ok());
+    }
+
+    #[test]
+    fn what_the_kernel_reports_is_kept() {
+        let reported = |name: &str| IfName::reported(name.as_bytes()).unwrap();
+        assert_eq!(reported("网卡").as_str(), "网卡");
+        assert_eq!(reported("eth0"), IfName::new("eth0").unwrap());
+        assert_eq!(IfName::reported(b"\xff").unwrap().as_str(), "\u{fffd}");
+        assert_eq!(IfName::reported(b""), None);
+        let json = serde_json::to_string(&reported("网卡")).unwrap();
+        assert_eq!(
+            serde_json::from_str::<IfName>(&json).unwrap(),
+            reported("网卡")
+        );
+        assert!(serde_json::from_str::<IfName>("\"\"").is_err());
     }
 
     #[test]

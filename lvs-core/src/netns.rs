@@ -28,6 +28,8 @@ const OWN: &str = "/proc/thread-self/ns/net";
 #[derive(Debug)]
 pub struct Netns {
     file: File,
+    /// What errors call it: the path it was opened by.
+    name: String,
 }
 
 impl Netns {
@@ -51,7 +53,10 @@ impl Netns {
                 source,
             )
         })?;
-        Ok(Self { file })
+        Ok(Self {
+            file,
+            name: path.display().to_string(),
+        })
     }
 
     /// Creates a namespace.
@@ -66,7 +71,10 @@ impl Netns {
         on_own_thread(&operation(), || {
             unshare(CloneFlags::CLONE_NEWNET)
                 .map_err(|errno| needs_privilege(Error::io(operation(), errno.into())))?;
-            Self::current()
+            Ok(Self {
+                name: "created by this process".to_owned(),
+                ..Self::current()?
+            })
         })?
     }
 
@@ -77,7 +85,7 @@ impl Netns {
     /// # Errors
     /// Entering failed: no privilege (`CAP_SYS_ADMIN`), or a file that is no network namespace.
     pub fn run<T: Send>(&self, f: impl FnOnce(&mut Host) -> T + Send) -> Result<T> {
-        let operation = Operation::new("enter network namespace", "");
+        let operation = Operation::new("enter network namespace", &self.name);
         on_own_thread(&operation, || {
             setns(&self.file, CloneFlags::CLONE_NEWNET)
                 .map_err(|errno| entering(&operation, errno.into()))?;
@@ -147,6 +155,7 @@ mod tests {
             .run(|_| ())
             .unwrap_err();
         assert_eq!(error.errno(), Some(nix::libc::EINVAL));
+        assert_eq!(error.operation().object(), "/proc/thread-self/status");
         assert!(
             error
                 .hint()

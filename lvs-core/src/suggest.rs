@@ -1,14 +1,16 @@
 //! The nearest known word for hints: "did you mean …?"
 
-/// Returns the candidate that is nearest to a word, if it is near enough for a typing mistake.
+/// Returns the candidate that is nearest to a word, if it is near enough for a typing mistake. Capital letters
+/// are no difference.
 pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    let word = word.to_lowercase();
     let limit = (word.chars().count() / 3).max(1) + 1;
     candidates
         .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
+        .map(|candidate| (distance(&word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -49,5 +51,6 @@ mod tests {
         assert_eq!(nearest("forwardings", keys), Some("forwarding"));
         assert_eq!(nearest("colour", keys), None);
         assert_eq!(nearest("wr", ["rr", "wrr"]), Some("rr"));
+        assert_eq!(nearest("RR", ["dh", "lc", "rr"]), Some("rr"));
     }
 }

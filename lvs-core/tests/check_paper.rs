@@ -106,7 +106,11 @@ fn cluster(base: &str, changes: &[(&str, &str)]) -> Cluster {
 /// The codes that are found, each once, the worst first.
 fn codes(cluster: &Cluster) -> Vec<Code> {
     let report = check::on_paper(cluster);
-    let mut codes: Vec<_> = report.findings().iter().map(|it| it.code).collect();
+    let mut codes: Vec<_> = report
+        .findings()
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
     codes.dedup();
     codes
 }
@@ -468,7 +472,7 @@ fn sound_files_have_no_findings_worth_a_warning() {
     let found: Vec<_> = report
         .findings()
         .iter()
-        .map(|it| (it.code, it.severity))
+        .map(|finding| (finding.code, finding.severity))
         .collect();
     assert_eq!(
         found,
@@ -478,7 +482,7 @@ fn sound_files_have_no_findings_worth_a_warning() {
 }
 
 #[test]
-fn the_examples_lack_nothing_but_a_time_server() {
+fn the_examples_lack_only_a_time_server() {
     for text in [
         include_str!("../../examples/nat.toml"),
         include_str!("../../examples/dr.toml"),
@@ -490,14 +494,14 @@ fn the_examples_lack_nothing_but_a_time_server() {
         let bad = report
             .findings()
             .iter()
-            .filter(|it| it.severity > Severity::Note);
-        let bad: Vec<_> = bad.map(|it| it.code).collect();
+            .filter(|finding| finding.severity > Severity::Note);
+        let bad: Vec<_> = bad.map(|finding| finding.code).collect();
         assert_eq!(bad, [Code::NO_TIME_SERVER]);
     }
 }
 
 #[test]
-fn weights_of_somebody_else_are_only_noted() {
+fn weights_of_another_program_are_only_noted() {
     let text = [
         ("weight = 2", "weight = 0"),
         ("weight = 3", "weight = 0"),
@@ -505,8 +509,10 @@ fn weights_of_somebody_else_are_only_noted() {
     ];
     let report = check::on_paper(&cluster(DR, &text));
     let mut findings = report.findings().iter();
-    let nobody = findings.find(|it| it.code == Code::NO_DESTINATION).unwrap();
-    assert_eq!(nobody.severity, Severity::Note);
+    let excluded = findings
+        .find(|finding| finding.code == Code::NO_DESTINATION)
+        .unwrap();
+    assert_eq!(excluded.severity, Severity::Note);
 }
 
 #[test]
@@ -524,7 +530,7 @@ fn a_change_of_method_wants_both_sides_at_once() {
     let found = check::between(&old, &new);
     let found: Vec<_> = found
         .iter()
-        .map(|it| (it.code, it.node.as_ref().unwrap().as_str()))
+        .map(|finding| (finding.code, finding.node.as_ref().unwrap().as_str()))
         .collect();
     assert_eq!(
         found,

@@ -25,13 +25,13 @@ const MACHINE_TESTS: &[&str] = &[
 enum Where {
     /// The file alone tells, with this finding.
     Paper(&'static str),
-    /// The facts of a machine tell, made up in a test.
+    /// The facts of a node tell, made up in a test.
     Machine(&'static str),
-    /// A cluster on a kernel was broken like this, found and mended.
+    /// A cluster on a kernel was broken like this, and the fix of the finding worked.
     Kernel(&'static str),
     /// The file's own validation refuses it.
     Refused(&'static str, &'static str, &'static str),
-    /// No file can say it, for the plan does right by itself.
+    /// No file can say it, because the plan does the right by itself.
     Follows(&'static str),
     /// Not looked for, and why.
     Not(&'static str),
@@ -41,7 +41,7 @@ use Where::{Follows, Kernel, Machine, Not, Paper, Refused};
 const ROWS: &[(u8, &str, &[Where])] = &[
     (
         1,
-        "no ARP switches on a real server",
+        "no ARP sysctls on a real server",
         &[
             Follows("the plan of every real server of direct routing has them"),
             Kernel("dr::no_arp_switches"),
@@ -50,7 +50,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     ),
     (
         2,
-        "ARP switches only on lo",
+        "ARP sysctls only on lo",
         &[Kernel("dr::arp_switches_only_on_lo")],
     ),
     (
@@ -58,13 +58,13 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         "arp_ignore without arp_announce",
         &[
             Kernel("dr::arp_ignore_without_arp_announce"),
-            Not("waiting for a real server's question by ARP: its switches tell at once"),
+            Not("waiting for an ARP request of a real server: its sysctls tell at once"),
         ],
     ),
     (
         4,
-        "virtual IP before the ARP switches",
-        &[Follows("the plan's phases: switches, then addresses")],
+        "virtual IP before the ARP sysctls",
+        &[Follows("the plan's phases: sysctls, then addresses")],
     ),
     (
         5,
@@ -79,7 +79,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         "broadcast of a subnet on a single address",
         &[
             Paper("BROADCAST"),
-            Machine("broadcasts_of_the_machine_are_looked_at"),
+            Machine("broadcasts_of_the_node_are_judged"),
             Kernel("shares::a_broadcast_of_a_network_on_lo"),
         ],
     ),
@@ -188,7 +188,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         "strict rp_filter",
         &[
             Follows("the plan has 2 on the device of every tunnel"),
-            Machine("strict_rp_filter_hurts_where_answers_take_another_way"),
+            Machine("strict_rp_filter_drops_where_answers_leave_by_another_interface"),
             Kernel("machines::strict_rp_filter_with_answers_another_way"),
             Kernel("tunnel::strict_rp_filter"),
             Kernel("tunnel::strict_rp_filter_of_all"),
@@ -248,16 +248,18 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         25,
         "failover without gratuitous ARP",
         &[
-            Follows("who becomes active by the plan tells its neighbours"),
+            Follows("a director that the plan makes active announces its addresses"),
             Kernel("pair::healthy_by_masquerading"),
-            Not("by another program: it is the neighbours' tables that are wrong, not the cluster"),
+            Not(
+                "a failover by another program: the tables of neighbours are wrong then, not the cluster",
+            ),
             Kernel("pair::a_floating_address_on_the_standby"),
             Kernel("pair::neither_is_active"),
         ],
     ),
     (
         26,
-        "virtual IP that hangs on another address",
+        "virtual IP that is secondary to another address",
         &[
             Paper("SECONDARY_VIP"),
             Kernel("nat::virtual_ip_that_hangs_on_another"),
@@ -274,7 +276,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     ),
     (
         28,
-        "no way back from a real server",
+        "no default route of a real server",
         &[
             Paper("DR_GATEWAY"),
             Kernel("dr::a_gateway_that_is_the_director"),
@@ -287,7 +289,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         29,
         "a cloud that drops foreign sources",
         &[
-            Not("it is on no machine of the cluster; connections that do not come about show it"),
+            Not("it is on no node of the cluster; connections that are not established show it"),
             Kernel("dr::virtual_ip_missing_on_a_real_server"),
         ],
     ),
@@ -295,14 +297,14 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         30,
         "a firewall that takes the traffic for invalid",
         &[Not(
-            "firewall rules are not read; connections that do not come about show it",
+            "firewall rules are not read; connections that are not established show it",
         )],
     ),
     (
         31,
         "source NAT without conntrack",
         &[Not(
-            "nothing says that source NAT is wanted; who knows it sets [ipvs] conntrack",
+            "no setting says that source NAT is wanted; an operator who wants it sets [ipvs] conntrack",
         )],
     ),
     (
@@ -317,11 +319,6 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         33,
         "a mark that no rule sets",
         &[
-            Refused(
-                NAT,
-                "address = \"172.16.5.11:80\"",
-                "fwmark = 1\nfamily = \"ipv4\"",
-            ),
             Kernel("marks::no_rule_that_marks"),
             Paper("SHADOWED_BY_MARK"),
             Kernel("marks::a_mark_that_takes_everything"),
@@ -398,13 +395,13 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         "persistence of too many clients at once",
         &[
             Paper("WIDE_PERSISTENCE"),
-            Machine("one_that_gets_everything_is_named"),
+            Machine("one_that_gets_all_connections_is_named"),
             Kernel("shares::persistence_of_a_whole_network"),
         ],
     ),
     (
         42,
-        "a health check of something else",
+        "a health check of another address",
         &[
             Not("health checks are another program's; what it misses is seen"),
             Kernel("machines::a_daemon_of_the_real_ip_only"),
@@ -462,7 +459,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     ),
     (
         48,
-        "switches set in default only",
+        "sysctls set in default only",
         &[Kernel("dr::arp_switches_only_in_default")],
     ),
     (

@@ -35,6 +35,7 @@ lvs_lab::main! {
     an_address_moves_within_its_network,
     one_virtual_ip_is_one_clusters,
     a_failure_leaves_machine_and_record_as_they_were,
+    a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change,
     a_stop_takes_everything_back,
     without_a_confirmation_everything_is_taken_back,
     a_full_disk_changes_nothing,
@@ -374,6 +375,40 @@ fn a_failure_leaves_machine_and_record_as_they_were() -> Outcome {
     })
 }
 
+/// Each of these came with another kernel; none of the lab's has them all.
+fn a_sysctl_that_this_kernel_lacks_is_refused_before_the_first_change() -> Outcome {
+    on_a_machine(|host, state| {
+        let newer = [
+            ("conn-max", "1000"),
+            ("est-nice", "0"),
+            ("svc-lfactor", "-4"),
+        ];
+        for (sysctl, value) in newer {
+            let key = SysctlKey::ipvs(&sysctl.replace('-', "_")).unwrap();
+            let text = format!("{NAT}\n[ipvs]\n{sysctl} = {value}\n");
+            let director = node(&text, "director");
+            let before = look(&director, host);
+            let applied = apply(&state, &director, host);
+            if host.sysctl().read(&key).is_ok() {
+                applied.unwrap();
+                remove(&state, &director, host).unwrap();
+                continue;
+            }
+            let error = applied.unwrap_err();
+            let Failure::Refused(refusals) = error.failure() else {
+                panic!("{error}");
+            };
+            let text = refusals[0].to_string();
+            assert!(
+                text.contains(&key.to_string()) && text.contains("[ipvs]"),
+                "{text}"
+            );
+            assert!(error.is_clean());
+            assert_eq!(look(&director, host), before);
+        }
+    })
+}
+
 fn a_stop_takes_everything_back() -> Outcome {
     let node = node(NAT, "director");
     on_a_machine(|host, state| {
@@ -528,7 +563,7 @@ fn who_waits_for_the_lock_is_told_by_whom() -> Outcome {
     let holder = format!("apply (process {}) has held it for", std::process::id());
     assert!(error.contains(&holder), "{error}");
     drop(session);
-    state.lock("remove").unwrap();
+    drop(state.lock("remove").unwrap());
     Ok(())
 }
 

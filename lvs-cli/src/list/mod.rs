@@ -11,13 +11,12 @@ use lvs_core::ipvs::Snapshot;
 
 use crate::arguments::{ListArguments, View};
 use crate::exit::{Exit, Problem};
-use crate::output::{output_width, print, print_json};
+use crate::output::{output_width, print, print_json, warning};
 use report::ListReport;
 
 pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let mut host = Host::open()?;
-    // Asking the kernel for its table would load the module.
-    let loaded = host.is_ipvs_loaded();
+    let loaded = is_loaded(&host)?;
     let mut report = ListReport::new(loaded);
     if loaded {
         fill(&mut report, &mut host, &arguments.view)?;
@@ -43,8 +42,29 @@ fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Pro
     Ok(())
 }
 
+/// Returns whether ip_vs is loaded. Asking the kernel for its table would load it.
+pub(crate) fn is_loaded(host: &Host) -> Result<bool, Problem> {
+    if !host.proc().is_readable() {
+        return Err(Problem::failed(
+            "/proc/thread-self/net: unreadable, so that nothing is known of ip_vs",
+        )
+        .with_hint("mount /proc, or do not hide it from this process"));
+    }
+    Ok(host.is_ipvs_loaded())
+}
+
+/// Reads the table; one that does not settle is listed as far as it was read.
 fn services(host: &mut Host) -> Result<Snapshot, Problem> {
-    let mut table = host.ipvs()?.snapshot()?;
+    let mut table = match host.ipvs()?.snapshot() {
+        Err(error) if error.is_unsettled() => {
+            warning(
+                "the table was changing while it was read: deleted entries may be listed, and others \
+                 may be missing",
+            );
+            error.seen().cloned().unwrap_or_default()
+        }
+        table => table?,
+    };
     table.sort_by_key(|entry| entry.status.service.id);
     Ok(table)
 }

@@ -1,41 +1,41 @@
-//! The areas that findings belong to.
+//! The areas to which findings belong.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a check looks at.
+/// An area that a check examines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
     /// Addresses and their prefixes.
     Addresses,
-    /// Who answers, and who asks, in the virtual IP's name.
+    /// ARP requests and answers for the virtual IPs.
     Arp,
-    /// The ways of requests and answers.
+    /// The paths of requests and answers.
     Routing,
-    /// The services and who takes their connections.
+    /// The services, and the destinations that take their connections.
     Services,
-    /// What connections there are say.
+    /// The connections and counters of IPVS.
     Traffic,
-    /// The time.
+    /// The clock.
     Clock,
-    /// That the machine is, and stays, as the file says.
+    /// Whether the node is, and stays, as the file says.
     Upkeep,
 }
 
 impl Area {
-    /// What is said where nothing was found.
+    /// Returns the sentence that a report prints where it has no finding.
     #[must_use]
     pub const fn reassurance(self) -> &'static str {
         match self {
             Self::Addresses => "every address is where it belongs",
-            Self::Arp => "nobody but the director speaks for the virtual IPs",
-            Self::Routing => "requests and answers find their way",
-            Self::Services => "every service has somebody who takes connections",
-            Self::Traffic => "connections come through",
-            Self::Clock => "the time is agreed on",
-            Self::Upkeep => "the machine is as the file says, and nobody else manages it",
+            Self::Arp => "only the director answers ARP for the virtual IPs",
+            Self::Routing => "requests reach the real servers, and answers the clients",
+            Self::Services => "every service has a destination that takes connections",
+            Self::Traffic => "connections are established",
+            Self::Clock => "all nodes follow one time server",
+            Self::Upkeep => "the node is as the file says, and no other program manages it",
         }
     }
 }

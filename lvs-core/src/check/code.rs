@@ -1,10 +1,10 @@
-//! The lasting names of the kinds of findings.
+//! The permanent names of the kinds of findings.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The lasting name of a kind of finding: `LVS` and a number of three digits. A code is never given to another
+/// The permanent name of a kind of finding: `LVS` and a number of three digits. A code is never given to another
 /// kind.
 ///
 /// ```

@@ -1,69 +1,69 @@
-//! Switches of networking as the kernel combines `all` with an interface.
+//! Per-interface sysctls as the kernel combines `all` with an interface.
 //!
-//! A switch of `net/ipv4/conf` stands there once for each interface and once for `all`, and which of
-//! the two counts differs from switch to switch. Source: the kernel's `include/linux/inetdevice.h`,
-//! tried on kernel 6.1. `default` never counts: it is the template of later interfaces.
+//! A sysctl of `net/ipv4/conf` exists once for each interface and once for `all`, and which of the two counts differs
+//! from sysctl to sysctl. Source: the kernel's `include/linux/inetdevice.h`, tried on kernel 6.1. `default` never
+//! counts: it is the template of later interfaces.
 
 use std::collections::BTreeMap;
 
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
-/// How `all` and the interface are combined.
+/// How the kernel combines `all` and the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Combination {
-    /// The greater of both.
+    /// The greater value of both counts.
     Greater,
-    /// On if one of them is.
+    /// It is on if either of them is.
     Either,
-    /// The interface alone.
+    /// The interface alone counts.
     Interface,
 }
 
-/// Looks switches up in what was read from `/proc/sys`.
+/// Looks up per-interface sysctls among those that were read from `/proc/sys`.
 #[derive(Clone, Copy, Debug)]
 pub struct Effective<'a> {
     sysctls: &'a BTreeMap<SysctlKey, String>,
 }
 
 impl<'a> Effective<'a> {
-    /// `sysctls` as they are written in `/proc/sys`.
+    /// Returns a look-up in sysctls with the values that `/proc/sys` has.
     #[must_use]
     pub const fn new(sysctls: &'a BTreeMap<SysctlKey, String>) -> Self {
         Self { sysctls }
     }
 
-    /// For which addresses `interface` answers: the greater of `all` and the interface.
+    /// Returns for which addresses `interface` answers ARP: the greater of `all` and the interface.
     #[must_use]
     pub fn arp_ignore(self, interface: &IfName) -> Option<i64> {
         self.combine(Combination::Greater, interface, SysctlKey::arp_ignore)
     }
 
-    /// Which address it asks with: the greater of `all` and the interface.
+    /// Returns which source address its ARP requests have: the greater of `all` and the interface.
     #[must_use]
     pub fn arp_announce(self, interface: &IfName) -> Option<i64> {
         self.combine(Combination::Greater, interface, SysctlKey::arp_announce)
     }
 
-    /// How it checks where packets come from: the greater of `all` and the interface.
+    /// Returns how it checks the source addresses of packets: the greater of `all` and the interface.
     #[must_use]
     pub fn rp_filter(self, interface: &IfName) -> Option<i64> {
         self.combine(Combination::Greater, interface, SysctlKey::rp_filter)
     }
 
-    /// Whether packets that arrive there are sent on: the interface alone.
+    /// Returns whether packets that arrive there are routed: the interface alone.
     #[must_use]
     pub fn forwarding(self, interface: &IfName) -> Option<i64> {
         self.combine(Combination::Interface, interface, SysctlKey::forwarding)
     }
 
-    /// Whether shorter ways are told: if either says so.
+    /// Returns whether ICMP redirects are sent: if either says so.
     #[must_use]
     pub fn send_redirects(self, interface: &IfName) -> Option<i64> {
         self.combine(Combination::Either, interface, SysctlKey::send_redirects)
     }
 
-    /// Whether a secondary address takes the place of a deleted primary one: if either says so.
+    /// Returns whether a secondary address becomes primary when the primary one is deleted: if either says so.
     #[must_use]
     pub fn promote_secondaries(self, interface: &IfName) -> Option<i64> {
         self.combine(

@@ -1,4 +1,4 @@
-//! What one machine looks like: everything that rules look at, gathered before any of them runs.
+//! The facts of one node: everything that rules judge, gathered before any of them runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -13,20 +13,64 @@ use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
 use crate::sysctl::SysctlKey;
 
-/// The facts of one machine, as data: they can be kept in a file and judged elsewhere.
+/// The facts of one node as data, which can be stored in a file and judged elsewhere.
 ///
-/// Whatever could not be read is empty or `None`, and rules that need it are silent.
+/// What could not be read is empty or `None`, and rules that need it report no finding.
+///
+/// ```
+/// # #[cfg(feature = "toml")] {
+/// use lvs_core::Cluster;
+/// use lvs_core::check::{self, Code, Facts, ListeningSocket};
+/// use lvs_core::ipvs::Protocol;
+/// use lvs_core::net::Link;
+///
+/// let cluster = Cluster::from_toml(r#"
+///     name = "web"
+///     forwarding = "nat"
+///     [director]
+///     addresses = [
+///       { interface = "eth0", address = "172.16.5.11/16" },
+///       { interface = "eth1", address = "192.168.1.11/24" },
+///     ]
+///     [[services]]
+///     address = "172.16.5.11:80"
+///     [[real-servers]]
+///     name = "realserver1"
+///     addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+/// "#)?;
+/// // Usually they are gathered on the node: Facts::gather.
+/// let mut facts = Facts::unknown("realserver1".parse()?);
+/// facts.links.push(Link {
+///     index: 1,
+///     name: "lo".parse()?,
+///     up: true,
+///     mtu: 65536,
+///     mac: None,
+///     kind: None,
+///     controller: None,
+/// });
+/// facts.listeners.insert(ListeningSocket {
+///     protocol: Protocol::TCP,
+///     address: "127.0.0.1:80".parse()?,
+/// });
+/// let report = check::on_node(&cluster, &facts);
+/// let deaf = report.findings().iter().find(|finding| finding.code == Code::NO_LISTENER);
+/// let seen = "no program listens on tcp 192.168.1.12:80, only on 127.0.0.1:80";
+/// assert_eq!(deaf.map(|finding| finding.seen.as_str()), Some(seen));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Facts {
-    /// Which machine of the cluster it is.
+    /// The name of the node, or of a host in front of the cluster.
     pub node: NodeName,
-    /// Of two directors: which one it is meant to be.
+    /// The role that it is meant to have, of two directors.
     #[serde(default)]
     pub role: Option<Role>,
     /// The kernel's release: `6.1.176`.
     pub kernel: String,
-    /// How long the machine has been up.
+    /// How long the node has been up.
     pub uptime: Duration,
     /// The interfaces.
     pub links: Vec<Link>,
@@ -36,42 +80,43 @@ pub struct Facts {
     pub duplicates: BTreeSet<IpAddr>,
     /// The unicast routes of the main table.
     pub routes: Vec<Route>,
-    /// `net/ipv4/conf`, `net/ipv4/vs` and a few more, as they are written there.
+    /// The sysctls of `net/ipv4/conf`, `net/ipv4/vs` and a few more, with the values that `/proc/sys` has.
     pub sysctls: BTreeMap<SysctlKey, String>,
-    /// The loaded modules; those built into the kernel are not among them.
+    /// The loaded modules, without those built into the kernel.
     pub modules: BTreeSet<String>,
-    /// Programs that run and that manage networks or IPVS.
+    /// The running programs that manage networks or IPVS.
     pub managers: BTreeSet<String>,
-    /// Interfaces that a network manager holds to its own files, and its name.
+    /// The interfaces that a network manager configures by its own files, with its name.
     pub managed: BTreeMap<IfName, String>,
-    /// The ports on which something listens.
+    /// The sockets on which programs listen.
     pub listeners: BTreeSet<ListeningSocket>,
     /// Whether ip_vs is loaded; `None` where `/proc` does not tell.
     pub ipvs_loaded: Option<bool>,
-    /// IPVS, three times with pauses between; empty on a machine without it, one where it was not read
-    /// again.
+    /// Readings of IPVS: three with pauses between them, one where it was not read again, none on a node without
+    /// IPVS.
     pub readings: Vec<IpvsReading>,
-    /// What a plan looks at.
+    /// What a plan compares with the desired state. Unlike the fields above it has neither addresses of loopback
+    /// nor routes that the kernel derives from addresses, and only the sysctls that the plan can need.
     pub observed: Option<Observed>,
-    /// Who answers for the virtual IPs, if that was asked.
+    /// The hosts that answer for the virtual IPs, if they were asked.
     pub arp: Vec<ArpAnswers>,
-    /// The clock, if it was compared.
+    /// The comparison of the clock, if it was made.
     pub clock: Option<ClockFact>,
 }
 
-/// A socket that waits for connections or datagrams.
+/// A socket on which a program waits for connections or datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListeningSocket {
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// Where; the unspecified address is every address, and `[::]` every IPv4 address besides.
+    /// The address and port; the unspecified address is every address, and `[::]` every IPv4 address as well.
     pub address: SocketAddr,
 }
 
-/// IPVS at one moment.
+/// The state of IPVS at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpvsReading {
-    /// When: the time since the first reading.
+    /// The time since the first reading.
     pub at: Duration,
     /// The services and their destinations.
     pub services: Vec<ServiceEntryStatus>,
@@ -80,7 +125,7 @@ pub struct IpvsReading {
 }
 
 impl IpvsReading {
-    /// More connections are not kept: what a rule looks for shows in fewer.
+    /// The number of connections beyond which a reading is cut off: fewer are enough for every rule.
     pub const MOST_CONNECTIONS: usize = 10_000;
 
     /// Returns the entry of a service.
@@ -92,35 +137,34 @@ impl IpvsReading {
     }
 }
 
-/// Who answers for a virtual IP on a link.
+/// The hosts that answer for a virtual IP on a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ArpAnswers {
-    /// Where it was asked.
+    /// The interface by which they were asked.
     pub interface: IfName,
     /// The virtual IP.
     pub vip: IpAddr,
-    /// Everybody who answered, the fastest first; this machine itself is never among them.
+    /// The hosts that answered, the fastest first; this host itself is never among them.
     pub answers: Vec<MacAddress>,
     /// The director's hardware address on that link, if it is known.
     pub director: Option<MacAddress>,
-    /// That of the second one of two directors.
+    /// The hardware address of the second one of two directors, if it is known.
     #[serde(default)]
     pub partner: Option<MacAddress>,
 }
 
-/// What comparing the clock with the time server gave.
+/// The result of comparing the clock with the time server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClockFact {
-    /// How far this machine's clock is behind (positive) or ahead of (negative) the server's, in
-    /// microseconds.
+    /// How far this node's clock is behind (positive) or ahead of (negative) the server's, in microseconds.
     Offset(i64),
-    /// No usable answer, and why.
+    /// There was no usable answer, for this reason.
     Silent(String),
 }
 
 impl Facts {
-    /// Facts of a machine of which nothing is known yet.
+    /// Returns facts of a node of which no fact is known yet.
     #[must_use]
     pub const fn unknown(node: NodeName) -> Self {
         Self {
@@ -145,7 +189,7 @@ impl Facts {
         }
     }
 
-    /// The switches of networking as the kernel combines them.
+    /// Returns the per-interface sysctls as the kernel combines them.
     #[must_use]
     pub const fn effective(&self) -> Effective<'_> {
         Effective::new(&self.sysctls)
@@ -163,20 +207,20 @@ impl Facts {
         self.sysctl(&SysctlKey::ipvs(name).ok()?)
     }
 
-    /// The kernel's version up to its second number; `None` if it has none.
+    /// Returns the kernel's version up to its second number; `None` if it has none.
     #[must_use]
     pub fn kernel_version(&self) -> Option<(u32, u32)> {
         let mut numbers = self.kernel.split(|c: char| !c.is_ascii_digit());
         Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     }
 
-    /// The addresses of the machine that equal `ip`, whatever their prefix.
+    /// Returns the node's addresses that equal `ip`, with any prefix length.
     pub fn carrying(&self, ip: IpAddr) -> impl Iterator<Item = &Address> {
         let addresses = self.addresses.iter();
         addresses.filter(move |address| address.id.network.addr() == ip)
     }
 
-    /// Returns whether the host has the address `ip`, with whichever prefix.
+    /// Returns whether the node has the address `ip`, with any prefix length.
     pub(super) fn carries(&self, ip: IpAddr) -> bool {
         self.carrying(ip).next().is_some()
     }
@@ -206,19 +250,19 @@ impl Facts {
             .min_by_key(|route| route.id.metric)
     }
 
-    /// Whether it is that one of two directors that only waits.
+    /// Returns whether it is the standby of two directors.
     #[must_use]
     pub fn is_standby(&self) -> bool {
         self.role == Some(Role::Standby)
     }
 
-    /// The last reading of IPVS.
+    /// Returns the last reading of IPVS.
     #[must_use]
     pub fn now(&self) -> Option<&IpvsReading> {
         self.readings.last()
     }
 
-    /// The first and the last reading, if there are two.
+    /// Returns the first and the last reading, if there are at least two.
     #[must_use]
     pub fn two_readings(&self) -> Option<(&IpvsReading, &IpvsReading)> {
         match self.readings.as_slice() {

@@ -1,4 +1,4 @@
-//! A finding: what is wrong, its impact and how to fix it.
+//! A finding: what is wrong, its impact and the fix.
 
 use std::fmt;
 
@@ -10,23 +10,51 @@ use super::object::FindingObject;
 use super::severity::Severity;
 use crate::cluster::NodeName;
 
-/// What was seen, its impact, and how to fix it.
+/// A problem as it was seen, its impact and the fix.
+///
+/// ```
+/// # #[cfg(feature = "toml")] {
+/// use lvs_core::Cluster;
+/// use lvs_core::check::{self, Code, Severity};
+/// let cluster = Cluster::from_toml(r#"
+///     name = "web"
+///     forwarding = "dr"
+///     [director]
+///     addresses = [
+///       { interface = "eth0", address = "172.16.5.11/32" },
+///       { interface = "eth0", address = "192.168.1.11/24" },
+///     ]
+///     [[services]]
+///     address = "172.16.5.11:80"
+///     [[real-servers]]
+///     name = "realserver1"
+///     addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+///     gateway = "192.168.1.11"
+/// "#)?;
+/// let report = check::on_paper(&cluster);
+/// let finding = &report.findings()[0];
+/// assert_eq!((finding.code, finding.severity), (Code::DR_GATEWAY, Severity::Error));
+/// assert_eq!(finding.seen, "its gateway is 192.168.1.11, the director");
+/// assert!(finding.to_string().contains("\n  fix: ip route replace default via ROUTER"));
+/// # }
+/// # Ok::<(), lvs_core::cluster::DocumentError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {
-    /// Which kind of finding it is.
+    /// The kind of finding.
     pub code: Code,
-    /// How bad it is.
+    /// The severity: that of the code, unless the rule knows better.
     pub severity: Severity,
-    /// The machine it is about; none if it is about the cluster.
+    /// The node it is about; none if it is about the cluster.
     pub node: Option<NodeName>,
-    /// The service, address, route or switch it is about, in the file's text form.
+    /// The service, address, route or other object it is about.
     pub object: FindingObject,
-    /// What was seen.
+    /// The problem as it was seen.
     pub seen: String,
-    /// What it does to clients or to the cluster.
+    /// What the problem does to clients or to the cluster.
     pub impact: String,
-    /// What to do: commands for the node, or lines of the file. Usually one of them is enough where
-    /// the first says "or".
+    /// What to do: commands for the node, or lines of the file. A line that begins with "or" is an alternative to
+    /// those before it.
     pub fix: Vec<String>,
 }
 
@@ -67,7 +95,7 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// Several lines: code, node and object; what was seen; its impact; how to fix it.
+    /// Writes several lines: code, severity, node, object and what was seen; the impact; each fix.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.severity)?;
         self.node.iter().try_for_each(|node| write!(f, " {node}"))?;

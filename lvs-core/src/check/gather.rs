@@ -1,4 +1,4 @@
-//! Gathering facts: the only part of a check that touches the machine. It changes nothing.
+//! Gathering facts: the only part of a check that does I/O. It changes no state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
-use super::{probe, procfs, sntp, sockets};
+use super::{procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
@@ -17,7 +17,7 @@ use crate::sysctl::{Conf, Sysctl, SysctlKey};
 /// The files of the reading thread's network namespace.
 const NET: &str = "/proc/thread-self/net";
 
-/// Switches of each interface, and of `all` and `default`, below `net/ipv4/conf`.
+/// The sysctls of each interface, and of `all` and `default`, below `net/ipv4/conf`.
 const OF_INTERFACES: &[&str] = &[
     "accept_redirects",
     "arp_announce",
@@ -28,10 +28,10 @@ const OF_INTERFACES: &[&str] = &[
     "send_redirects",
 ];
 
-/// The same, below `net/ipv6/conf`.
+/// The sysctls of each interface, and of `all` and `default`, below `net/ipv6/conf`.
 const OF_INTERFACES_6: &[&str] = &["accept_ra"];
 
-/// Switches below `net/ipv4/vs`.
+/// The sysctls below `net/ipv4/vs`.
 const OF_IPVS: &[&str] = &[
     "backup_only",
     "conn_reuse_mode",
@@ -41,7 +41,7 @@ const OF_IPVS: &[&str] = &[
     "snat_reroute",
 ];
 
-/// Everything else.
+/// The other sysctls.
 const OTHERS: &[&str] = &[
     "net/ipv4/ip_forward",
     "net/ipv6/conf/all/forwarding",
@@ -49,25 +49,25 @@ const OTHERS: &[&str] = &[
     "net/netfilter/nf_conntrack_max",
 ];
 
-/// What to look at besides what only has to be read.
+/// Selects the facts that take time or send packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
-    /// How long to wait between the first and the last reading of IPVS, with one in the middle; zero reads
-    /// it once, and traffic is not judged.
+    /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
+    /// traffic is not judged.
     pub pause: Duration,
-    /// Ask by ARP who has the virtual IPs, and listen for so long to the answers to each.
+    /// Asks by ARP which hosts have the virtual IPs, and waits this long for the answers for each of them.
     pub arp: Option<Duration>,
-    /// Compare the clock with the file's time server.
+    /// Compares the clock with the time server of the file.
     pub clock: bool,
 }
 
 impl Gather {
-    /// The kernel updates its counters every 2 s: less between two readings could show nothing.
+    /// The default pause. The kernel updates its counters every 2 s, so that a shorter one might show no traffic.
     pub const PAUSE: Duration = Duration::from_millis(2500);
 }
 
 impl Default for Gather {
-    /// Traffic and clock, but no question by ARP.
+    /// Returns a selection of traffic and clock, without ARP requests.
     fn default() -> Self {
         Self {
             pause: Self::PAUSE,
@@ -78,12 +78,14 @@ impl Default for Gather {
 }
 
 impl Facts {
-    /// Reads what there is to know about a machine of the cluster; changes nothing, and does not load
-    /// ip_vs. Takes at least the pause between the readings of IPVS, on a director.
+    /// Gathers the facts of a node of the cluster.
+    ///
+    /// This changes no state and does not load ip_vs. On a director it takes at least the pause between the readings
+    /// of IPVS.
     ///
     /// # Errors
-    /// The network cannot be read; on a director no privilege for IPVS (`CAP_NET_ADMIN`); for the
-    /// question by ARP no privilege (`CAP_NET_RAW`).
+    /// The network cannot be read; on a director there is no privilege for IPVS (`CAP_NET_ADMIN`); for ARP requests
+    /// there is no privilege (`CAP_NET_RAW`).
     pub fn gather(
         host: &mut Host,
         cluster: &Cluster,
@@ -102,7 +104,7 @@ impl Facts {
         facts.ipvs_loaded = Some(host.is_ipvs_loaded());
         facts.observed = Some(Observed::read(host, &Scope::of(node))?);
         if let Some(wait) = gather.arp {
-            facts.arp = probe::ask(&facts.addresses, &facts.links, cluster, wait)?;
+            facts.arp = facts.ask_for_vips(cluster, wait)?;
         }
         if gather.clock {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
@@ -116,14 +118,16 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Asks by ARP who has the cluster's virtual IPs, from a machine that is none of the cluster's: a
-    /// router or client in front of it. Each virtual IP on whose link this machine is gets `wait`.
+    /// Asks by ARP which hosts have the cluster's virtual IPs, from a host that is no node of the cluster: a router
+    /// or client in front of it.
+    ///
+    /// Each virtual IP on whose link this host is takes `wait`.
     ///
     /// # Errors
-    /// The network cannot be read, or no privilege (`CAP_NET_RAW`).
+    /// The network cannot be read, or there is no privilege (`CAP_NET_RAW`).
     pub fn gather_arp(&mut self, host: &mut Host, cluster: &Cluster, wait: Duration) -> Result<()> {
         self.network(host)?;
-        self.arp = probe::ask(&self.addresses, &self.links, cluster, wait)?;
+        self.arp = self.ask_for_vips(cluster, wait)?;
         Ok(())
     }
 
@@ -139,7 +143,7 @@ impl Facts {
     fn procfs(&mut self) {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         self.kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
-        self.uptime = uptime(&read("/proc/uptime")).unwrap_or_default();
+        self.uptime = procfs::uptime(&read("/proc/uptime")).unwrap_or_default();
         self.modules = procfs::modules(&read("/proc/modules"));
         self.duplicates = procfs::duplicates(&read(&format!("{NET}/if_inet6")));
         self.managers = procfs::managers();
@@ -147,21 +151,18 @@ impl Facts {
     }
 }
 
-/// Whole seconds are enough.
-fn uptime(text: &str) -> Option<Duration> {
-    let seconds = text.split(['.', ' ']).next()?;
-    seconds.parse().ok().map(Duration::from_secs)
-}
-
-/// Switches that do not exist, or may not be read, are left out.
+/// Reads the sysctls; those that do not exist, or may not be read, are left out.
 fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
-    let interfaces = links.iter().map(|link| Conf::Interface(link.name.clone()));
-    let confs = [Conf::All, Conf::Default].into_iter().chain(interfaces);
-    let of_interfaces = confs.flat_map(|conf| {
-        let ipv4 = OF_INTERFACES.iter().map(|name| (4, name));
-        let both = ipv4.chain(OF_INTERFACES_6.iter().map(|name| (6, name)));
-        both.map(move |(ip, name)| format!("net/ipv{ip}/conf/{conf}/{name}"))
-    });
+    let of_interfaces = [Conf::All, Conf::Default]
+        .into_iter()
+        .chain(links.iter().map(|link| Conf::Interface(link.name.clone())))
+        .flat_map(|conf| {
+            OF_INTERFACES
+                .iter()
+                .map(|name| (4, name))
+                .chain(OF_INTERFACES_6.iter().map(|name| (6, name)))
+                .map(move |(ip, name)| format!("net/ipv{ip}/conf/{conf}/{name}"))
+        });
     let of_ipvs = OF_IPVS.iter().map(|name| format!("net/ipv4/vs/{name}"));
     let others = OTHERS.iter().map(|path| (*path).to_owned());
     of_interfaces
@@ -201,15 +202,6 @@ fn reading(host: &mut Host, at: Duration) -> Result<IpvsReading> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn uptime_is_the_first_number() {
-        assert_eq!(
-            uptime("350735.47 234388.90\n"),
-            Some(Duration::from_secs(350_735))
-        );
-        assert_eq!(uptime(""), None);
-    }
 
     #[test]
     fn what_does_not_exist_is_left_out() {

@@ -1,4 +1,4 @@
-//! The kinds of findings: what is known of each of them without any cluster.
+//! The kinds of findings: what is the same for every finding of a kind.
 
 use super::area::Area;
 use super::code::Code;

@@ -1,8 +1,8 @@
-//! Checks: what is wrong with a cluster, why it hurts, and how to mend it.
+//! Checks: what is wrong with a cluster, its impact and the fix.
 //!
-//! LVS fails silently: a browser that hangs, half of the users, one switch of ARP. Most of it can be
-//! seen: some in the file, some on a machine, some in the connections that do not come about. Rules
-//! are pure functions of the [`Cluster`] and, if there are any, of one machine's [`Facts`].
+//! LVS fails silently: a browser hangs, half of the users get no answer, one ARP sysctl is wrong. Most faults can be
+//! seen in the cluster file, on a node, or in connections that are not established. Rules are pure functions of the
+//! [`Cluster`] and, where they were gathered, of the [`Facts`] of one node.
 //!
 //! ```
 //! # #[cfg(feature = "toml")] {
@@ -23,8 +23,8 @@
 //!     gateway = "192.168.1.254"
 //! "#)?;
 //! let report = check::on_paper(&cluster);
-//! let found: Vec<_> = report.findings().iter().map(|found| found.code).collect();
-//! assert!(found.contains(&check::Code::NAT_GATEWAY), "answers would bypass the director");
+//! let codes: Vec<_> = report.findings().iter().map(|finding| finding.code).collect();
+//! assert!(codes.contains(&check::Code::NAT_GATEWAY), "answers would bypass the director");
 //! # }
 //! # Ok::<(), lvs_core::cluster::DocumentError>(())
 //! ```
@@ -62,13 +62,13 @@ pub use severity::Severity;
 use crate::cluster::Cluster;
 use scene::Scene;
 
-/// Checks what the file alone can tell.
+/// Checks the cluster file alone.
 #[must_use]
 pub fn on_paper(cluster: &Cluster) -> Report {
     report(&Scene::paper(cluster))
 }
 
-/// Checks the file and one machine of the cluster.
+/// Checks the cluster file and the host that the facts are of: a node of the cluster, or a host in front of it.
 #[must_use]
 pub fn on_node(cluster: &Cluster, facts: &Facts) -> Report {
     report(&Scene::new(cluster, facts))
@@ -78,7 +78,7 @@ fn report(scene: &Scene<'_>) -> Report {
     Report::new(scene, rules::all(scene))
 }
 
-/// Checks the way from one state of a cluster to another.
+/// Checks the change from one cluster file to another.
 #[must_use]
 pub fn between(old: &Cluster, new: &Cluster) -> Vec<Finding> {
     let mut found = rules::method_change::changed(old, new);

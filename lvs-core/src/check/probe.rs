@@ -1,126 +1,131 @@
-//! Asking who has the virtual IPs, by ARP or neighbour solicitation, from wherever this machine stands.
+//! Asking by ARP or neighbour solicitation which hosts have the virtual IPs, from any host.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::facts::ArpAnswers;
+use super::facts::{ArpAnswers, Facts};
 use super::network::{is_wide, sharing_network};
 use crate::cluster::{Cluster, Director};
 use crate::error::Result;
 use crate::name::IfName;
-use crate::net::{Address, Link, MacAddress, arp, ndp};
+use crate::net::{MacAddress, arp, ndp};
 
-/// Asks for each virtual IP on the link that this machine shares with the director; those on other
-/// links are left out.
-pub(super) fn ask(
-    addresses: &[Address],
-    links: &[Link],
-    cluster: &Cluster,
-    wait: Duration,
-) -> Result<Vec<ArpAnswers>> {
-    let mut found = Vec::new();
-    for vip in cluster.virtual_ips() {
-        let mut directors = cluster.directors().iter();
-        // The machine's own interface, if it is one of two directors.
-        let own = directors.clone().filter(|it| is_director(addresses, it));
-        let mut places = own.chain(directors.clone());
-        let Some(interface) = places.find_map(|it| interface(addresses, it, vip)) else {
-            continue;
-        };
-        let answers = owners(interface, vip, wait)?;
-        let mac = |director: Option<&Director>| match director {
-            Some(director) => known(addresses, links, director, (interface, vip), wait),
-            None => Ok(None),
-        };
-        found.push(ArpAnswers {
-            interface: interface.clone(),
-            vip,
-            answers,
-            director: mac(directors.next())?,
-            partner: mac(directors.next())?,
-        });
+impl Facts {
+    /// Asks for each virtual IP on the link that this host shares with the director; virtual IPs on other links are
+    /// left out.
+    pub(super) fn ask_for_vips(
+        &self,
+        cluster: &Cluster,
+        wait: Duration,
+    ) -> Result<Vec<ArpAnswers>> {
+        let mut found = Vec::new();
+        for vip in cluster.virtual_ips() {
+            let Some(interface) = self.interface_towards(cluster.directors(), vip) else {
+                continue;
+            };
+            let answers = owners(interface, vip, wait)?;
+            let mut directors = cluster.directors().iter();
+            let mut next_mac = || match directors.next() {
+                Some(director) => self.mac_of(director, interface, vip, wait),
+                None => Ok(None),
+            };
+            found.push(ArpAnswers {
+                interface: interface.clone(),
+                vip,
+                answers,
+                director: next_mac()?,
+                partner: next_mac()?,
+            });
+        }
+        Ok(found)
     }
-    Ok(found)
-}
 
-fn known(
-    addresses: &[Address],
-    links: &[Link],
-    director: &Director,
-    (interface, vip): (&IfName, IpAddr),
-    wait: Duration,
-) -> Result<Option<MacAddress>> {
-    match own(addresses, links, director, interface) {
-        Some(mac) => Ok(Some(mac)),
-        None => director_by_asking(addresses, director, (interface, vip), wait),
+    /// Returns the interface by which to ask. Of two directors this host's own data decide, if it is one of them.
+    fn interface_towards<'a>(
+        &'a self,
+        directors: &'a [Director],
+        vip: IpAddr,
+    ) -> Option<&'a IfName> {
+        let itself = directors.iter().filter(|director| self.are_of(director));
+        itself
+            .chain(directors)
+            .find_map(|director| self.interface_to(director, vip))
     }
-}
 
-/// The director's interface on the director itself; elsewhere the one on a network of the director's
-/// interface that carries the virtual IP.
-fn interface<'a>(
-    addresses: &'a [Address],
-    director: &'a Director,
-    vip: IpAddr,
-) -> Option<&'a IfName> {
-    let carrier = &director.address(vip)?.id.interface;
-    if is_director(addresses, director) {
-        return Some(carrier);
-    }
-    let there = director.addresses.iter();
-    let there = there.filter(|it| {
-        it.id.interface == *carrier && it.id.network.addr().is_ipv4() == vip.is_ipv4()
-    });
-    let here = there.filter_map(|it| sharing_network(addresses, it.id.network.addr()).next());
-    let mut here = here.map(|address| &address.id.interface);
-    here.find(|interface| **interface != IfName::LO)
-}
-
-/// Real servers carry virtual IPs too, and both of two directors floating ones, so another address tells:
-/// one that is on a network and stays.
-fn is_director(addresses: &[Address], director: &Director) -> bool {
-    let mut own = director
-        .addresses
-        .iter()
-        .filter(|it| is_wide(&it.id.network) && !director.is_floating(it));
-    own.any(|it| {
-        addresses
+    /// Returns the director's interface that carries the virtual IP, on the director itself; elsewhere the one on a
+    /// network of that interface.
+    fn interface_to<'a>(&'a self, director: &'a Director, vip: IpAddr) -> Option<&'a IfName> {
+        let carrier = &director.address(vip)?.id.interface;
+        if self.are_of(director) {
+            return Some(carrier);
+        }
+        director
+            .addresses
             .iter()
-            .any(|here| here.id.network.addr() == it.id.network.addr())
-    })
-}
+            .filter(|address| address.id.interface == *carrier)
+            .map(|address| address.id.network.addr())
+            .filter(|ip| ip.is_ipv4() == vip.is_ipv4())
+            .filter_map(|ip| sharing_network(&self.addresses, ip).next())
+            .map(|address| &address.id.interface)
+            .find(|interface| **interface != IfName::LO)
+    }
 
-fn own(
-    addresses: &[Address],
-    links: &[Link],
-    director: &Director,
-    interface: &IfName,
-) -> Option<MacAddress> {
-    let mut links = links.iter().filter(|link| link.name == *interface);
-    links.find(|_| is_director(addresses, director))?.mac
-}
+    /// Returns whether the facts are of a director.
+    ///
+    /// Real servers carry virtual IPs too, and each of two directors floating addresses, so another address decides:
+    /// one that is on a network and stays.
+    fn are_of(&self, director: &Director) -> bool {
+        director
+            .addresses
+            .iter()
+            .filter(|own| is_wide(&own.id.network) && !director.is_floating(own))
+            .any(|own| self.carries(own.id.network.addr()))
+    }
 
-/// Who answers for an address of the virtual IP's family that only the director has.
-fn director_by_asking(
-    addresses: &[Address],
-    director: &Director,
-    (interface, vip): (&IfName, IpAddr),
-    wait: Duration,
-) -> Result<Option<MacAddress>> {
-    let own = director.addresses.iter();
-    let own = own.filter(|it| !director.is_floating(it));
-    let own = own.map(|it| it.id.network.addr());
-    let mut own = own.filter(|ip| ip.is_ipv4() == vip.is_ipv4()).filter(|ip| {
-        let near = sharing_network(addresses, *ip).next();
-        near.is_some_and(|near| near.id.interface == *interface)
-    });
-    let Some(dip) = own.next() else {
-        return Ok(None);
-    };
-    Ok(match owners(interface, dip, wait)?.as_slice() {
-        [only] => Some(*only),
-        _ => None,
-    })
+    fn mac_of(
+        &self,
+        director: &Director,
+        interface: &IfName,
+        vip: IpAddr,
+        wait: Duration,
+    ) -> Result<Option<MacAddress>> {
+        let own = self
+            .link(interface)
+            .filter(|_| self.are_of(director))
+            .and_then(|link| link.mac);
+        match own {
+            Some(mac) => Ok(Some(mac)),
+            None => self.ask_for_director(director, interface, vip, wait),
+        }
+    }
+
+    /// Asks for an address of the virtual IP's family that only the director has.
+    fn ask_for_director(
+        &self,
+        director: &Director,
+        interface: &IfName,
+        vip: IpAddr,
+        wait: Duration,
+    ) -> Result<Option<MacAddress>> {
+        let own = director
+            .addresses
+            .iter()
+            .filter(|address| !director.is_floating(address))
+            .map(|address| address.id.network.addr())
+            .filter(|ip| ip.is_ipv4() == vip.is_ipv4())
+            .find(|ip| {
+                sharing_network(&self.addresses, *ip)
+                    .next()
+                    .is_some_and(|here| here.id.interface == *interface)
+            });
+        let Some(own) = own else {
+            return Ok(None);
+        };
+        Ok(match owners(interface, own, wait)?.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        })
+    }
 }
 
 fn owners(interface: &IfName, ip: IpAddr, wait: Duration) -> Result<Vec<MacAddress>> {

@@ -1,16 +1,17 @@
-//! What the kernel and other programs say of themselves in files.
+//! Facts in files of the kernel and of other programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use crate::name::IfName;
 use crate::net::Link;
 
-/// Flag of an address that another machine has too (`IFA_F_DADFAILED`).
+/// The flag of an address that another host has too (`IFA_F_DADFAILED`).
 const DAD_FAILED: u8 = 0x08;
 
-/// Programs worth knowing of, by the 15 bytes the kernel keeps of a name.
+/// The programs that manage networks or IPVS, by the 15 bytes that the kernel keeps of a name.
 const MANAGERS: &[&str] = &[
     "NetworkManager",
     "keepalived",
@@ -20,35 +21,47 @@ const MANAGERS: &[&str] = &[
     "systemd-network",
 ];
 
-/// The first word of each line of `/proc/modules`.
+/// Returns the first number of `/proc/uptime`, in whole seconds.
+pub(super) fn uptime(text: &str) -> Option<Duration> {
+    let seconds = text.split(['.', ' ']).next()?;
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
+/// Returns the first word of each line of `/proc/modules`.
 pub(super) fn modules(text: &str) -> BTreeSet<String> {
-    let lines = text.lines().filter_map(|line| line.split(' ').next());
-    lines.map(str::to_owned).collect()
+    text.lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
 }
 
-/// The addresses in `if_inet6` that failed duplicate address detection: a line is the address in 32
-/// hexadecimal digits, then the interface's number, the prefix length, the scope and the flags.
+/// Returns the addresses in `if_inet6` that failed duplicate address detection.
+///
+/// A line is the address in 32 hexadecimal digits, the interface's number, the prefix length, the scope and the flags.
 pub(super) fn duplicates(text: &str) -> BTreeSet<IpAddr> {
-    let failed = text.lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let address = u128::from_str_radix(words.next()?, 16).ok()?;
-        let flags = u8::from_str_radix(words.nth(3)?, 16).ok()?;
-        (flags & DAD_FAILED != 0).then(|| IpAddr::V6(Ipv6Addr::from(address)))
-    });
-    failed.collect()
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let address = u128::from_str_radix(words.next()?, 16).ok()?;
+            let flags = u8::from_str_radix(words.nth(3)?, 16).ok()?;
+            (flags & DAD_FAILED != 0).then(|| IpAddr::V6(Ipv6Addr::from(address)))
+        })
+        .collect()
 }
 
-/// The programs that run and manage networks or IPVS. A process that ended meanwhile is none.
+/// Returns the running programs that manage networks or IPVS, without processes that have ended meanwhile.
 pub(super) fn managers() -> BTreeSet<String> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = processes.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
-    names
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
         .map(|name| name.trim_end().to_owned())
         .filter(|name| MANAGERS.contains(&name.as_str()))
         .collect()
 }
 
-/// The interfaces that a running network manager says it manages.
+/// Returns the interfaces that a running network manager manages by its own account.
 pub(super) fn managed(links: &[Link], managers: &BTreeSet<String>) -> BTreeMap<IfName, String> {
     let mut managed = BTreeMap::new();
     for link in links {
@@ -69,19 +82,30 @@ pub(super) fn managed(links: &[Link], managers: &BTreeSet<String>) -> BTreeMap<I
 }
 
 fn by_networkd(state: &str) -> bool {
-    let mut lines = state.lines();
-    let admin = lines.find_map(|line| line.strip_prefix("ADMIN_STATE="));
-    admin.is_some_and(|state| !["unmanaged", "linger"].contains(&state))
+    state
+        .lines()
+        .find_map(|line| line.strip_prefix("ADMIN_STATE="))
+        .is_some_and(|state| !["unmanaged", "linger"].contains(&state))
 }
 
 fn by_network_manager(state: &str) -> bool {
-    let mut lines = state.lines();
-    lines.any(|line| ["managed=true", "managed=1"].contains(&line))
+    state
+        .lines()
+        .any(|line| ["managed=true", "managed=1"].contains(&line))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn uptime_is_the_first_number() {
+        assert_eq!(
+            uptime("350735.47 234388.90\n"),
+            Some(Duration::from_secs(350_735))
+        );
+        assert_eq!(uptime(""), None);
+    }
 
     #[test]
     fn modules_are_first_words() {

@@ -1,4 +1,4 @@
-//! The findings of a check, and what it found nothing about.
+//! The findings of a check, and the areas in which it has none.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use super::finding::Finding;
 use super::scene::{Place, Scene};
 use super::severity::Severity;
 
-/// What a check found, the worst first, and which areas it looked at.
+/// The findings of a check, the worst first, and the areas that it examined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     findings: Vec<Finding>,
@@ -25,10 +25,10 @@ impl Report {
         let mut findings = without_repetitions(found);
         let causes: Vec<_> = findings
             .iter()
-            .filter(|it| is_cause(it, scene.facts))
-            .cloned()
+            .filter(|finding| is_cause(finding, scene.facts))
+            .map(|finding| finding.code)
             .collect();
-        findings.retain(|it| !causes.iter().any(|cause| explains(cause.code, it.code)));
+        findings.retain(|finding| !causes.iter().any(|cause| explains(*cause, finding.code)));
         findings.sort_by(worst_first);
         Self {
             findings,
@@ -36,26 +36,29 @@ impl Report {
         }
     }
 
-    /// The findings, the worst first.
+    /// Returns the findings, the worst first.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The worst there is.
+    /// Returns the worst severity among the findings.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 
-    /// The areas that were looked at and about which there is nothing to say.
+    /// Returns the areas that were examined and have no finding.
     pub fn sound(&self) -> impl Iterator<Item = Area> {
-        let found: BTreeSet<_> = self.findings.iter().map(|it| it.code.area()).collect();
-        let areas = self.areas.iter().copied();
-        areas.filter(move |area| !found.contains(area))
+        self.areas.iter().copied().filter(|area| {
+            !self
+                .findings
+                .iter()
+                .any(|finding| finding.code.area() == *area)
+        })
     }
 
-    /// The same with further findings.
+    /// Returns the report with further findings.
     #[must_use]
     pub fn with(mut self, more: impl IntoIterator<Item = Finding>) -> Self {
         self.findings.extend(more);
@@ -80,36 +83,39 @@ fn worst_first(one: &Finding, other: &Finding) -> Ordering {
         .then_with(|| one.cmp(other))
 }
 
-/// What the file says and what the machine shows may be the same mistake: it is told once, as the
-/// rules come with what the machine shows first.
-fn without_repetitions(found: Vec<Finding>) -> Vec<Finding> {
+/// Keeps the first of the findings of a code, an object and a node; one about the cluster is left out where there is
+/// one about a node before it.
+fn without_repetitions(mut findings: Vec<Finding>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
-    let mut findings = found;
     findings.retain(|finding| {
-        let known = seen.contains(&(finding.code, finding.object.clone(), None));
-        let new = seen.insert((finding.code, finding.object.clone(), finding.node.clone()));
-        seen.insert((finding.code, finding.object.clone(), None));
-        new && !(known && finding.node.is_none())
+        let key = |node| (finding.code, finding.object.clone(), node);
+        let is_new = seen.insert(key(finding.node.clone()));
+        seen.insert(key(None));
+        is_new
     });
     findings
 }
 
-/// Says no more than that something is wrong: left out where this machine shows what it is.
+/// Returns whether a finding shows an effect only: it is left out where the node shows the cause.
 fn is_symptom(code: Code) -> bool {
     matches!(code, Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC)
 }
 
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
-    let here = finding.node.as_ref() == facts.map(|facts| &facts.node);
-    let bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
-    here && bad && !is_symptom(finding.code)
+    let is_here = finding.node.as_ref() == facts.map(|facts| &facts.node);
+    let is_bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
+    is_here && is_bad && !is_symptom(finding.code)
 }
 
-/// Clients in the wrong place are no reason for others to wait, nor is what never came.
+/// Returns whether a cause explains a symptom. Clients in the wrong place do not make others wait; packets that were
+/// never marked explain only that there is no traffic.
 fn explains(cause: Code, symptom: Code) -> bool {
-    let misplaced = cause == Code::CLIENT_ON_SERVER_NETWORK && symptom == Code::HALF_OPEN;
-    let unmarked = cause == Code::NEVER_MARKED && symptom != Code::NO_TRAFFIC;
-    is_symptom(symptom) && !misplaced && !unmarked
+    is_symptom(symptom)
+        && match cause {
+            Code::CLIENT_ON_SERVER_NETWORK => symptom != Code::HALF_OPEN,
+            Code::NEVER_MARKED => symptom == Code::NO_TRAFFIC,
+            _ => true,
+        }
 }
 
 fn areas(scene: &Scene<'_>) -> BTreeSet<Area> {

@@ -1,18 +1,18 @@
-//! How bad a finding is.
+//! The severity of a finding.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How bad a finding is; the worst is the greatest.
+/// The severity of a finding; the worst is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// Worth knowing.
     Note,
-    /// It works until something happens.
+    /// It works until a failure or a change.
     Warning,
-    /// It does not work, for somebody at least.
+    /// It does not work, at least for some clients.
     Error,
 }
 

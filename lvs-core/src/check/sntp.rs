@@ -8,11 +8,11 @@ use rsntp::{Config, SntpClient};
 use super::facts::ClockFact;
 
 const PORT: u16 = 123;
-/// A server that has not answered by then is asked once more.
+/// The time after which a server that has not answered is asked once more.
 const PATIENCE: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 2;
 
-/// Asks the server by SNTP for the difference to its clock.
+/// Compares the clock with that of a server by SNTP.
 pub(super) fn compare(server: &str) -> ClockFact {
     let addresses = match (server, PORT).to_socket_addrs() {
         Ok(addresses) => addresses,
@@ -31,7 +31,7 @@ pub(super) fn compare(server: &str) -> ClockFact {
     }
 }
 
-/// Microseconds to be added to this clock.
+/// Returns the microseconds to be added to this clock.
 fn ask(address: SocketAddr) -> Result<i64, String> {
     let any: SocketAddr = match address {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -43,6 +43,6 @@ fn ask(address: SocketAddr) -> Result<i64, String> {
         .map_err(|error| error.to_string())?
         .clock_offset()
         .as_secs_f64();
-    // A float that is out of range becomes the nearest number there is.
+    // A float that is out of range becomes the nearest integer.
     Ok((seconds * 1e6).round() as i64)
 }

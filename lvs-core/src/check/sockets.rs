@@ -1,7 +1,7 @@
-//! Who listens: `tcp`, `tcp6`, `udp` and `udp6` of `/proc/thread-self/net`.
+//! The sockets on which programs listen: `tcp`, `tcp6`, `udp` and `udp6` of `/proc/thread-self/net`.
 //!
-//! A line of headings, then a line a socket: number, local address and port, remote ones, state, and
-//! more that is of no use here. An address is printed as 32-bit words in the machine's own byte order.
+//! A line of headings is followed by one line for each socket: number, local address and port, remote address and
+//! port, state, and fields that are not needed here. An address is printed as 32-bit words in the host's byte order.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,10 +10,10 @@ use crate::ipvs::Protocol;
 
 /// `TCP_LISTEN`.
 const LISTENING: &str = "0A";
-/// A UDP socket that is connected to nobody is in `TCP_CLOSE`.
+/// `TCP_CLOSE`, the state of a UDP socket that is not connected.
 const UNCONNECTED: &str = "07";
 
-/// The sockets of a file that take whatever comes; what is not understood is skipped.
+/// Returns the sockets of a file that take packets of any sender; lines that are not understood are skipped.
 pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = ListeningSocket> {
     let wanted = if protocol == Protocol::TCP {
         LISTENING
@@ -54,7 +54,7 @@ fn word(hex: &[u8]) -> Option<[u8; 4]> {
 mod tests {
     use super::*;
 
-    /// From a little-endian machine: one listening on 127.0.0.1:80, one on every address, one connected.
+    /// From a little-endian host: one listening on 127.0.0.1:80, one on every address, one connected.
     const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt
    0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
    1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1
@@ -71,13 +71,13 @@ mod tests {
 
     fn addresses(protocol: Protocol, text: &str) -> Vec<String> {
         parse(protocol, text)
-            .map(|it| it.address.to_string())
+            .map(|socket| socket.address.to_string())
             .collect()
     }
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn those_that_take_whatever_comes_are_found() {
+    fn sockets_that_listen_are_found() {
         assert_eq!(
             addresses(Protocol::TCP, TCP),
             ["127.0.0.1:80", "0.0.0.0:22"]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_of_it_is_read_without_harm() {
+    fn text_that_is_cut_off_is_read_without_harm() {
         for text in [TCP, TCP6, UDP] {
             for end in 0..text.len() {
                 assert!(parse(Protocol::TCP, &text[..end]).count() <= 2);

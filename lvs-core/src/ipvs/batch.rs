@@ -1,8 +1,14 @@
 //! Batches: many changes in few sends.
 
+use std::slice;
+use std::vec;
+
+use nix::libc::ENOENT;
+
 use super::{Command, Ipvs, errno};
-use crate::error::{Operation, Result};
+use crate::error::{Error, Operation, Result};
 use crate::netlink::conn::refused;
+use crate::netlink::exchange::Refusal;
 
 /// The number of bytes from which on a send is closed: a thousand destinations take two sends. Larger
 /// ones are no faster.
@@ -14,7 +20,8 @@ const LONGEST: usize = 512;
 
 impl Ipvs {
     /// Executes all commands, in order and in as few sends as possible, and returns one result per
-    /// command, in the same order. A failure does not stop the commands behind it.
+    /// command, in the same order. A failure does not stop the commands behind it: to change services
+    /// completely or not at all, use [`replace_of`](Self::replace_of).
     ///
     /// Commands are not [checked](Command::check): a table that a kernel contained can be restored.
     ///
@@ -35,8 +42,9 @@ impl Ipvs {
     /// # Errors
     /// The outer error means that answers were lost or never arrived
     /// ([`is_outcome_unknown`](crate::Error::is_outcome_unknown)): some commands may have been executed.
-    /// Read the table again.
-    pub fn batch(&mut self, commands: &[Command]) -> Result<Vec<Result<()>>> {
+    /// Read the table again. If the module was unloaded ([`is_not_loaded`](crate::Error::is_not_loaded)),
+    /// nothing of the batch is left.
+    pub fn batch(&mut self, commands: &[Command]) -> Result<BatchOutcome> {
         let most = self.channel.conn.most_requests().saturating_sub(1).max(1);
         let mut results = Vec::with_capacity(commands.len());
         let mut rest = commands;
@@ -46,7 +54,7 @@ impl Ipvs {
             results.extend(self.send(sent, &operation(commands))?);
             rest = later;
         }
-        Ok(results)
+        Ok(BatchOutcome { results })
     }
 
     /// Packs the first commands, and returns how many.
@@ -67,14 +75,127 @@ impl Ipvs {
     /// Sends what was packed for these commands.
     fn send(&mut self, commands: &[Command], operation: &Operation) -> Result<Vec<Result<()>>> {
         let exchange = self.channel.send(operation, &mut self.packet)?;
+        let is_renewed = exchange.is_refused_with(ENOENT) && self.channel.renew(operation)?;
+        let refusals = match is_renewed {
+            true => self.send_again(commands, exchange.refusals, operation)?,
+            false => exchange.refusals,
+        };
         let mut results: Vec<_> = commands.iter().map(|_| Ok(())).collect();
-        for (place, refusal) in exchange.refusals {
+        for (place, refusal) in refusals {
             if let (Some(command), Some(result)) = (commands.get(place), results.get_mut(place)) {
                 let error = refused(command.operation(), refusal);
-                *result = Err(errno::with_reason(command, error));
+                *result = Err(errno::explain(command, error));
             }
         }
         Ok(results)
+    }
+
+    /// Sends the commands again that reached no module, because it was loaded anew; returns all refusals.
+    fn send_again(
+        &mut self,
+        commands: &[Command],
+        refusals: Vec<(usize, Refusal)>,
+        operation: &Operation,
+    ) -> Result<Vec<(usize, Refusal)>> {
+        let (unseen, mut seen): (Vec<_>, Vec<_>) = refusals
+            .into_iter()
+            .partition(|(_, refusal)| refusal.errno == ENOENT);
+        let again: Vec<_> = unseen
+            .iter()
+            .filter_map(|(place, _)| commands.get(*place).cloned())
+            .collect();
+        self.pack(&again, again.len());
+        let exchange = self.channel.send(operation, &mut self.packet)?;
+        seen.extend(
+            exchange
+                .refusals
+                .into_iter()
+                .filter_map(|(place, refusal)| Some((unseen.get(place)?.0, refusal))),
+        );
+        Ok(seen)
+    }
+}
+
+/// Holds one result per command of a [batch](Ipvs::batch), in the same order.
+///
+/// A `?` behind the batch says only that the kernel has answered; each command may have been refused.
+///
+/// ```
+/// use lvs_core::ipvs::{Command, Ipvs};
+/// fn run(ipvs: &mut Ipvs, commands: &[Command]) -> lvs_core::Result<()> {
+///     ipvs.batch(commands)?.into_result()
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # #![deny(unused_must_use)]
+/// # use lvs_core::ipvs::{Command, Ipvs};
+/// fn run(ipvs: &mut Ipvs, commands: &[Command]) -> lvs_core::Result<()> {
+///     ipvs.batch(commands)?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "each command may have been refused: use the results, or into_result"]
+pub struct BatchOutcome {
+    results: Vec<Result<()>>,
+}
+
+impl BatchOutcome {
+    /// Returns the first refusal as an error, whatever became of the commands behind it.
+    ///
+    /// # Errors
+    /// A command was refused.
+    pub fn into_result(self) -> Result<()> {
+        self.into_iter().collect()
+    }
+
+    /// Returns whether every command was executed.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.iter().all(Result::is_ok)
+    }
+
+    /// Returns the refused commands: their places in the batch, from 0, and why.
+    pub fn failures(&self) -> impl Iterator<Item = (usize, &Error)> {
+        self.iter()
+            .enumerate()
+            .filter_map(|(place, result)| Some((place, result.as_ref().err()?)))
+    }
+
+    /// Returns the results in the order of the commands.
+    pub fn iter(&self) -> slice::Iter<'_, Result<()>> {
+        self.results.iter()
+    }
+
+    /// Returns how many commands there were.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.results.len()
+    }
+
+    /// Returns whether there was no command.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty()
+    }
+}
+
+impl IntoIterator for BatchOutcome {
+    type Item = Result<()>;
+    type IntoIter = vec::IntoIter<Result<()>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.results.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a BatchOutcome {
+    type Item = &'a Result<()>;
+    type IntoIter = slice::Iter<'a, Result<()>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

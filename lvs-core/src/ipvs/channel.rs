@@ -1,13 +1,15 @@
 //! The channel to the kernel's IPVS: a netlink socket that exchanges [`IpvsMessage`]s.
 
+use nix::libc::{ENOENT, ESRCH};
+
 use super::dump::Dump;
-use super::message::{DecodeError, IpvsMessage};
+use super::message::{DecodeError, FAMILY_NAME, IpvsMessage};
 use super::{DestinationStatus, ServiceId, ServiceStatus, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::netlink::conn::refused;
 use crate::netlink::exchange::Exchange;
 use crate::netlink::packet::{ACK, Packet};
-use crate::netlink::{Conn, Reply};
+use crate::netlink::{Conn, Reply, family};
 
 /// `NLMSG_NOOP`, which does nothing and is answered on request.
 ///
@@ -17,7 +19,10 @@ const BARRIER: u16 = 1;
 /// The most bytes that the kernel charges to the receive buffer for one service.
 const SERVICE: usize = 8 << 10;
 
-/// Is a netlink socket together with the number of the IPVS family in its network namespace.
+/// Is a netlink socket together with the number of the IPVS family.
+///
+/// The kernel assigns the number when it loads the module, and another one when it loads it again. A request
+/// to a number that is out of date is refused with `ENOENT`, as is one for an object that does not exist.
 pub(super) struct Channel {
     pub(super) conn: Conn,
     pub(super) family: u16,
@@ -31,10 +36,12 @@ impl Channel {
         message: &IpvsMessage,
         select: impl Fn(IpvsMessage) -> Option<T>,
     ) -> Result<T> {
-        let replies = self
-            .conn
-            .request(operation, self.family, ACK, &payload(message))
-            .map_err(errno::general)?;
+        let replies = self.renewing(operation, |channel| {
+            let payload = payload(message);
+            channel
+                .conn
+                .request(operation, channel.family, ACK, &payload)
+        })?;
         decode(operation, &replies)?
             .into_iter()
             .find_map(select)
@@ -54,18 +61,41 @@ impl Channel {
         operation: &Operation,
         message: &IpvsMessage,
     ) -> Result<(Vec<IpvsMessage>, usize)> {
-        let (replies, passes) = self
-            .conn
-            .dump_looks(operation, self.family, &payload(message))
-            .map_err(errno::general)?;
+        let (replies, passes) = self.renewing(operation, |channel| {
+            let payload = payload(message);
+            channel.conn.dump_looks(operation, channel.family, &payload)
+        })?;
         Ok((decode(operation, &replies)?, passes))
     }
 
-    /// Dumps the services.
-    pub(super) fn services(&mut self) -> Result<Dump<ServiceStatus>> {
+    /// Calls `request`, and once more if it was refused because the module was loaded anew.
+    fn renewing<T>(
+        &mut self,
+        operation: &Operation,
+        request: impl Fn(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        match request(self) {
+            Err(error) if error.errno() == Some(ENOENT) && self.renew(operation)? => request(self),
+            result => result,
+        }
+        .map_err(errno::general)
+    }
+
+    /// Resolves the number of the family anew, and returns whether it is another one. The module is not
+    /// loaded for that.
+    pub(super) fn renew(&mut self, operation: &Operation) -> Result<bool> {
+        let number = family::find(&mut self.conn, operation, FAMILY_NAME)?
+            .ok_or_else(|| errno::unloaded(operation))?;
+        let is_other = number != self.family;
+        self.family = number;
+        Ok(is_other)
+    }
+
+    /// Dumps the services, and returns them with the number of passes.
+    pub(super) fn services(&mut self) -> Result<(Dump<ServiceStatus>, usize)> {
         let operation = Operation::new("list services", "");
-        let (messages, _) = self.dump(&operation, &IpvsMessage::GetService(None))?;
-        Ok(Dump::new(messages.into_iter().filter_map(service)))
+        let (messages, passes) = self.dump(&operation, &IpvsMessage::GetService(None))?;
+        Ok((Dump::new(messages.into_iter().filter_map(service)), passes))
     }
 
     /// Dumps the destinations of a service, and returns them with the number of passes. A service that
@@ -90,11 +120,13 @@ impl Channel {
         let most = (self.conn.receive_buffer() / SERVICE).max(1);
         let mut found = Vec::new();
         for ids in ids.chunks(most) {
-            let exchange = self.send(&operation, &mut self.requests(ids))?;
+            let mut exchange = self.send(&operation, &mut self.requests(ids))?;
+            if exchange.is_refused_with(ENOENT) && self.renew(&operation)? {
+                exchange = self.send(&operation, &mut self.requests(ids))?;
+            }
             for (_, refusal) in exchange.refusals {
-                let error = refused(operation.clone(), refusal);
-                if !error.is_not_found() {
-                    return Err(errno::general(error));
+                if refusal.errno != ESRCH {
+                    return Err(errno::general(refused(operation, refusal)));
                 }
             }
             let messages = decode(&operation, &exchange.replies)?;

@@ -45,6 +45,11 @@ impl Configuration {
     /// configuration is then unchanged. Other reasons for which the kernel may refuse a command (an
     /// unknown scheduler) are not known here.
     pub fn apply(&mut self, command: &Command) -> Result<(), InvalidValue> {
-        Ok(Editor::new(self).apply(command)?)
+        Ok(self.editor().apply(command)?)
+    }
+
+    /// Returns an editor, for many commands.
+    pub(super) fn editor(&mut self) -> Editor<'_> {
+        Editor::new(&mut self.services, &mut self.timeouts, &mut self.daemons)
     }
 }

@@ -5,6 +5,11 @@ use std::fmt;
 use super::{Destination, Service, ServiceFlags, Thresholds};
 
 impl Service {
+    /// Returns the words for the scheduler's flags, in the order of the bits.
+    pub(crate) fn scheduler_flags(&self) -> Vec<&'static str> {
+        self.flags.words_of(&self.scheduler)
+    }
+
     /// Describes everything but the identity: `sh sh-port persistent 300s /24`.
     pub(crate) fn describe(&self) -> String {
         let mut words = vec![self.scheduler.to_string()];

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Command, Configuration, Daemon, DaemonRole, Destination, DestinationId, Service, ServiceEntry,
-    ServiceId, Timeouts,
+    Command, Daemon, DaemonRole, Destination, DestinationId, Service, ServiceEntry, ServiceId,
+    Timeouts,
 };
 use crate::error::InvalidValue;
 
@@ -43,15 +43,19 @@ pub(super) struct Editor<'a> {
 }
 
 impl<'a> Editor<'a> {
-    pub(super) fn new(table: &'a mut Configuration) -> Self {
+    pub(super) fn new(
+        services: &'a mut Vec<ServiceEntry>,
+        timeouts: &'a mut Option<Timeouts>,
+        daemons: &'a mut Option<Vec<Daemon>>,
+    ) -> Self {
         Self {
-            services: ServicesEditor::new(&mut table.services),
-            timeouts: &mut table.timeouts,
-            daemons: &mut table.daemons,
+            services: ServicesEditor::new(services),
+            timeouts,
+            daemons,
         }
     }
 
-    /// Applies a command; see [`Configuration::apply`].
+    /// Applies a command; see [`Configuration::apply`](super::Configuration::apply).
     pub(super) fn apply(&mut self, command: &Command) -> Result<(), EditError> {
         match command {
             Command::SetTimeouts(new) => {
@@ -258,6 +262,7 @@ impl Destinations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipvs::Configuration;
     use crate::ipvs::ipvsadm::Rules;
 
     fn ids(table: &Configuration) -> Vec<String> {
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn a_flushed_table_is_empty() {
         let mut table = Configuration::default();
-        let mut editor = Editor::new(&mut table);
+        let mut editor = table.editor();
         let service: ServiceId = "fwmark 1".parse().unwrap();
         let add = Command::AddService(Service::new(service, crate::ipvs::SchedulerName::RR));
         editor.apply(&add).unwrap();

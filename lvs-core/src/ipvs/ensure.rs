@@ -1,14 +1,20 @@
 //! Methods that read first: an entry that is right already is not written, and other entries are kept.
 
-use super::{Destination, DestinationId, Ipvs, Service, ServiceId};
-use crate::error::{Error, Operation, Result};
+use nix::libc::{EEXIST, ENOENT, ESRCH};
+
+use super::{Destination, DestinationId, DestinationStatus, Ipvs, Service, ServiceId};
+use crate::error::Result;
+
+/// How often an attempt is made that other programs may foil by changing the same entry.
+const ATTEMPTS: usize = 32;
 
 impl Ipvs {
     /// Ensures that a service exists as given, and returns whether anything was changed.
     ///
     /// The service is added, or edited if it differs; its destinations are neither read nor changed.
     /// Nothing is sent for a service that is right already, because even an edit that changes nothing
-    /// makes some schedulers start from their beginning.
+    /// makes some schedulers start from their beginning. If another program adds or deletes it at the
+    /// same time, it is read again.
     ///
     /// ```no_run
     /// use lvs_core::ipvs::{Ipvs, SchedulerName, Service};
@@ -22,12 +28,14 @@ impl Ipvs {
     /// # Errors
     /// As [`add_service`](Self::add_service) and [`edit_service`](Self::edit_service).
     pub fn ensure_service(&mut self, service: &Service) -> Result<bool> {
-        match if_found(self.service(&service.id))? {
-            None => self.add_service(service)?,
-            Some(status) if status.service == *service => return Ok(false),
-            Some(_) => self.edit_service(service)?,
-        }
-        Ok(true)
+        retry([EEXIST, ESRCH], || {
+            match unless([ESRCH], self.service(&service.id))? {
+                None => self.add_service(service)?,
+                Some(status) if status.service == *service => return Ok(false),
+                Some(_) => self.edit_service(service)?,
+            }
+            Ok(true)
+        })
     }
 
     /// Ensures that a service has a destination as given, and returns whether anything was changed.
@@ -35,27 +43,29 @@ impl Ipvs {
     /// The destination is added, or edited if it differs.
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found) if the service does not exist; otherwise as
+    /// [`is_not_found`](crate::Error::is_not_found) if the service does not exist; otherwise as
     /// [`add_destination`](Self::add_destination).
     pub fn ensure_destination(
         &mut self,
         service: &ServiceId,
         destination: &Destination,
     ) -> Result<bool> {
-        match self.find_destination(service, &destination.id)? {
-            None => self.add_destination(service, destination)?,
-            Some(found) if found == *destination => return Ok(false),
-            Some(_) => self.edit_destination(service, destination)?,
-        }
-        Ok(true)
+        retry([EEXIST, ENOENT], || {
+            match unless([ENOENT], self.destination(service, &destination.id))? {
+                None => self.add_destination(service, destination)?,
+                Some(status) if status.destination == *destination => return Ok(false),
+                Some(_) => self.edit_destination(service, destination)?,
+            }
+            Ok(true)
+        })
     }
 
     /// Ensures that a service does not exist, and returns whether it was deleted.
     ///
     /// # Errors
-    /// [`is_permission`](Error::is_permission).
+    /// [`is_permission`](crate::Error::is_permission).
     pub fn ensure_no_service(&mut self, id: &ServiceId) -> Result<bool> {
-        Ok(if_found(self.delete_service(id))?.is_some())
+        Ok(unless([ESRCH], self.delete_service(id))?.is_some())
     }
 
     /// Ensures that a service does not have a destination, and returns whether it was deleted.
@@ -63,13 +73,13 @@ impl Ipvs {
     /// It is no error if the service itself does not exist.
     ///
     /// # Errors
-    /// [`is_permission`](Error::is_permission).
+    /// [`is_permission`](crate::Error::is_permission).
     pub fn ensure_no_destination(
         &mut self,
         service: &ServiceId,
         id: &DestinationId,
     ) -> Result<bool> {
-        Ok(if_found(self.delete_destination(service, id))?.is_some())
+        Ok(unless([ESRCH, ENOENT], self.delete_destination(service, id))?.is_some())
     }
 
     /// Edits parts of a service, and returns whether anything was changed.
@@ -78,7 +88,7 @@ impl Ipvs {
     /// identity cannot be changed.
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found); otherwise as [`edit_service`](Self::edit_service).
+    /// [`is_not_found`](crate::Error::is_not_found); otherwise as [`edit_service`](Self::edit_service).
     pub fn edit_service_with(
         &mut self,
         id: &ServiceId,
@@ -109,7 +119,7 @@ impl Ipvs {
     /// ```
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found); otherwise as
+    /// [`is_not_found`](crate::Error::is_not_found); otherwise as
     /// [`edit_destination`](Self::edit_destination).
     pub fn edit_destination_with(
         &mut self,
@@ -117,11 +127,10 @@ impl Ipvs {
         id: &DestinationId,
         edit: impl FnOnce(&mut Destination),
     ) -> Result<bool> {
-        let before = self.find_destination(service, id)?.ok_or_else(|| {
-            let operation = Operation::new("edit destination", format!("{id} of {service}"));
-            Error::kernel(operation, nix::libc::ENOENT, None)
-                .with_hint("the service has no such destination; add it instead")
-        })?;
+        let DestinationStatus {
+            destination: before,
+            ..
+        } = self.destination(service, id)?;
         let mut after = before;
         edit(&mut after);
         after.id = *id;
@@ -130,25 +139,25 @@ impl Ipvs {
         }
         Ok(after != before)
     }
-
-    /// Reads one destination. The kernel can only be asked for all destinations of a service.
-    fn find_destination(
-        &mut self,
-        service: &ServiceId,
-        id: &DestinationId,
-    ) -> Result<Option<Destination>> {
-        Ok(self
-            .destinations(service)?
-            .into_iter()
-            .map(|status| status.destination)
-            .find(|destination| destination.id == *id))
-    }
 }
 
-/// Turns the error of an object that does not exist into `None`.
-fn if_found<T>(result: Result<T>) -> Result<Option<T>> {
+/// Calls `attempt` until it is not foiled by another program, which these errnos indicate: the entry was
+/// added or deleted after it had been read.
+fn retry<T>(foiled: [i32; 2], mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let is_foiled = |errno| foiled.contains(&errno);
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if error.errno().is_some_and(is_foiled) => {}
+            result => return result,
+        }
+    }
+    attempt()
+}
+
+/// Turns an error with one of these errnos, which say that the object does not exist, into `None`.
+fn unless<T, const N: usize>(missing: [i32; N], result: Result<T>) -> Result<Option<T>> {
     match result {
-        Err(error) if error.is_not_found() => Ok(None),
-        other => other.map(Some),
+        Err(error) if error.errno().is_some_and(|errno| missing.contains(&errno)) => Ok(None),
+        result => result.map(Some),
     }
 }

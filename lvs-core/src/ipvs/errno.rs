@@ -10,19 +10,10 @@ use nix::libc::{
 };
 
 use super::{Command, Destination, Encapsulation, Forwarding, Netmask, Service, ServiceId};
-use crate::error::{Cause, Error};
-use crate::proc::Proc;
+use crate::error::{Cause, Error, Operation};
 
 /// Adds what the errno means for this command.
-pub(super) fn with_reason(command: &Command, error: Error) -> Error {
-    // A scheduler that does not exist has the same errno.
-    if error.errno() == Some(ENOENT) && !Proc::new().is_ipvs_loaded() {
-        return general(error);
-    }
-    explain(command, error)
-}
-
-fn explain(command: &Command, error: Error) -> Error {
+pub(super) fn explain(command: &Command, error: Error) -> Error {
     match error.errno().and_then(|errno| command.reason(errno)) {
         Some(reason) => error.with_hint(reason),
         None => general(error),
@@ -38,7 +29,6 @@ pub(super) fn general(error: Error) -> Error {
     match error.errno() {
         Some(EPERM) => error.with_hint(permission()),
         Some(ESRCH) => error.with_hint("there is no such service"),
-        Some(ENOENT) => error.with_hint("the module ip_vs was unloaded meanwhile; open it again"),
         Some(EOPNOTSUPP) => error.with_hint("this kernel's ip_vs does not know the command"),
         _ => error,
     }
@@ -53,6 +43,14 @@ pub(super) fn open(error: Error) -> Error {
     Error::new(error.operation().clone(), Cause::NotLoaded).with_hint(
         "load it as root with \"modprobe ip_vs\"; if there is no such module, this kernel was \
          built without CONFIG_IP_VS",
+    )
+}
+
+/// Returns the error of a handle whose module was unloaded after it was opened.
+pub(super) fn unloaded(operation: &Operation) -> Error {
+    Error::new(operation.clone(), Cause::NotLoaded).with_hint(
+        "the module was unloaded meanwhile, and its table with it; load it as root with \
+         \"modprobe ip_vs\"",
     )
 }
 
@@ -190,7 +188,6 @@ fn is_initial(uid_map: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Operation;
     use crate::ipvs::{EngineName, SchedulerName};
 
     fn explained(command: &Command, errno: i32) -> String {

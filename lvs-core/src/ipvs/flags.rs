@@ -3,13 +3,14 @@
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-use super::{SchedulerName, Service};
+use super::SchedulerName;
 
 bitflags! {
     /// Holds the bits of the kernel's flags word that a user may set.
     ///
-    /// PERSISTENT (0x1) is not among them: it is [`Service::persistence`]; nor is HASHED (0x2), which
-    /// the kernel sets. Unknown bits are kept.
+    /// PERSISTENT (0x1) is not among them, because it is
+    /// [`Service::persistence`](super::Service::persistence); nor is HASHED (0x2), which the kernel sets.
+    /// Unknown bits are kept.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct ServiceFlags: u32 {
         /// Schedules every UDP datagram on its own.
@@ -104,26 +105,20 @@ impl ServiceFlags {
     pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         WORDS.iter().map(|word| word.text)
     }
-}
 
-impl Service {
-    /// Returns the words for the scheduler's flags, in the order of the bits.
-    pub(crate) fn scheduler_flags(&self) -> Vec<&'static str> {
-        [
-            ServiceFlags::FLAG_1,
-            ServiceFlags::FLAG_2,
-            ServiceFlags::FLAG_3,
-        ]
-        .into_iter()
-        .filter(|flag| self.flags.contains(*flag))
-        .filter_map(|flag| {
-            WORDS.iter().filter(|word| word.flag == flag).find(|word| {
-                word.scheduler
-                    .is_none_or(|name| name == self.scheduler.as_str())
+    /// Returns the words for the flags that are set of a scheduler, in the order of the bits.
+    pub(super) fn words_of(self, scheduler: &SchedulerName) -> Vec<&'static str> {
+        [Self::FLAG_1, Self::FLAG_2, Self::FLAG_3]
+            .into_iter()
+            .filter(|flag| self.contains(*flag))
+            .filter_map(|flag| {
+                WORDS
+                    .iter()
+                    .filter(|word| word.flag == flag)
+                    .find(|word| word.scheduler.is_none_or(|name| name == scheduler.as_str()))
             })
-        })
-        .map(|word| word.text)
-        .collect()
+            .map(|word| word.text)
+            .collect()
     }
 }
 
@@ -132,17 +127,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_a_service_means_its_flag() {
+    fn every_word_means_its_flag() {
         for scheduler in [SchedulerName::SH, SchedulerName::MH, SchedulerName::RR] {
-            let mut service = Service::new("tcp 10.0.0.1:80".parse().unwrap(), scheduler);
             for bits in 0..8 {
-                service.flags = ServiceFlags::from_bits_retain(bits << 3);
-                let read: Result<ServiceFlags, FlagError> = service
-                    .scheduler_flags()
+                let flags = ServiceFlags::from_bits_retain(bits << 3);
+                let read: Result<ServiceFlags, FlagError> = flags
+                    .words_of(&scheduler)
                     .into_iter()
-                    .map(|word| ServiceFlags::from_word(word, &service.scheduler))
+                    .map(|word| ServiceFlags::from_word(word, &scheduler))
                     .collect();
-                assert_eq!(read, Ok(service.flags));
+                assert_eq!(read, Ok(flags));
             }
         }
     }

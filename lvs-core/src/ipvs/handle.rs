@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use netlink_sys::protocols::NETLINK_GENERIC;
 
@@ -42,7 +43,12 @@ const SECOND_ROOM: usize = 20_252;
 ///
 /// Every call is one exchange with the kernel and blocks until it is complete. The kernel executes a
 /// request while it is sent, so this takes microseconds (milliseconds for a dump, and tens of them if a
-/// scheduler's module is loaded). An answer is awaited for 5 seconds at most.
+/// scheduler's module is loaded). Answers are awaited for 5 seconds at most, or for the time
+/// [that was set](Self::set_timeout).
+///
+/// The handle survives that the module is unloaded and loaded again: the next call finds it. While it is
+/// unloaded every call fails with [`is_not_loaded`](crate::Error::is_not_loaded), and no call loads it but
+/// [`reopen`](Self::reopen).
 ///
 /// Everything, reading included, needs `CAP_NET_ADMIN` in the initial user namespace.
 #[doc(alias = "ipvsadm")]
@@ -77,6 +83,28 @@ impl Ipvs {
             },
             packet: Packet::default(),
         })
+    }
+
+    /// Opens the IPVS of the same network namespace again, which may load the module `ip_vs` as
+    /// [`open`](Self::open) does. Its table is empty if the module was unloaded.
+    ///
+    /// # Errors
+    /// [`is_not_loaded`](crate::Error::is_not_loaded) if the kernel has no ip_vs.
+    pub fn reopen(&mut self) -> Result<()> {
+        let operation = Operation::new("open", "ip_vs");
+        let family = family::resolve(&mut self.channel.conn, &operation, FAMILY_NAME)
+            .map_err(errno::open)?;
+        self.channel.family = family;
+        self.second.family = family;
+        Ok(())
+    }
+
+    /// Sets how long one exchange waits for the kernel's answer; 5 seconds if it is never set.
+    ///
+    /// Signals do not prolong it, and a long list that arrives bit by bit is not cut off by it.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.channel.conn.set_timeout(timeout);
+        self.second.conn.set_timeout(timeout);
     }
 }
 

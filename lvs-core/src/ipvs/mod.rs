@@ -46,6 +46,7 @@ mod stats;
 mod timeouts;
 
 pub use crate::name::{EngineName, SchedulerName};
+pub use batch::BatchOutcome;
 pub use command::Command;
 pub use configuration::Configuration;
 pub use connection::{Connection, Origin};

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::ipvsadm::{Rule, Rules};
-use super::{Command, Configuration, Ipvs, ServiceId};
-use crate::error::{Error, Operation, Result};
+use super::{Command, Configuration, Ipvs, ServiceEntry, ServiceId};
+use crate::error::{Cause, Error, Operation, Result};
+
+/// How often services are changed again that another program changes at the same time.
+const ROUNDS: usize = 4;
 
 impl Ipvs {
     /// Makes the kernel's table equal to `wanted` by [the difference](Configuration::commands_to), and
@@ -27,6 +30,60 @@ impl Ipvs {
     pub fn replace(&mut self, wanted: &Configuration) -> Result<Vec<Command>> {
         let before = self.configuration()?;
         self.turn_into(wanted, &before)
+    }
+
+    /// Makes the given services equal to `wanted`, and returns the commands that were needed: one that
+    /// `wanted` does not contain is deleted. All other services, timeouts and daemons are neither read nor
+    /// changed.
+    ///
+    /// This is done completely or not at all, as by [`replace`](Self::replace), and verified: the services
+    /// are read again, and what another program changed meanwhile is changed back.
+    ///
+    /// ```no_run
+    /// use lvs_core::ipvs::{Destination, Forwarding, Ipvs, SchedulerName, Service, ServiceEntry};
+    /// let mut web = ServiceEntry::new(Service::new("tcp 172.16.5.11:80".parse()?, SchedulerName::WRR));
+    /// for server in ["192.168.1.12:80", "192.168.1.13:80"] {
+    ///     web.destinations.push(Destination::new(server.parse()?, Forwarding::DirectRouting));
+    /// }
+    /// let retired = "tcp 172.16.5.11:8080".parse()?;
+    /// Ipvs::open()?.replace_of(&[web.service.id, retired], &[web])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_invalid`](Error::is_invalid) if `wanted` contains a service twice, or one that is not among the
+    /// given ones; [`is_unsettled`](Error::is_unsettled) if another program kept changing the services;
+    /// otherwise the first refusal, with [`is_partly_done`](Error::is_partly_done) if rolling back failed
+    /// too.
+    pub fn replace_of(
+        &mut self,
+        services: &[ServiceId],
+        wanted: &[ServiceEntry],
+    ) -> Result<Vec<Command>> {
+        let operation = || Operation::new("replace", format!("{} services", services.len()));
+        let wanted = scoped(services, wanted).map_err(|why| Error::invalid(operation(), why))?;
+        let mut done = Vec::new();
+        for _ in 0..ROUNDS {
+            let before = self.services_of(services)?;
+            if before.commands_to(&wanted).is_empty() {
+                return Ok(done);
+            }
+            done.extend(self.turn_into(&wanted, &before)?);
+        }
+        Err(Error::new(operation(), Cause::Unsettled)
+            .with_hint("another program keeps changing the same services"))
+    }
+
+    /// Reads the given services as a configuration without timeouts and daemons.
+    fn services_of(&mut self, services: &[ServiceId]) -> Result<Configuration> {
+        Ok(Configuration {
+            services: self
+                .snapshot_of(services)?
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            ..Configuration::default()
+        })
     }
 
     /// Reads the whole configuration: services, destinations, timeouts and daemons.
@@ -88,13 +145,36 @@ impl Ipvs {
 
     /// Executes all commands, and returns the first refusal.
     fn execute_all(&mut self, commands: &[Command]) -> Result<()> {
-        self.batch(commands)?.into_iter().collect()
+        self.batch(commands)?.into_result()
+    }
+
+    /// Reads the services that commands were about; where they were about more than services, everything.
+    fn touched(
+        &mut self,
+        before: &Configuration,
+        touched: &BTreeSet<Subject>,
+    ) -> Result<Configuration> {
+        let services: Option<Vec<_>> = touched
+            .iter()
+            .map(|subject| match subject {
+                Subject::Service(id) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        let Some(services) = services else {
+            return self.configuration();
+        };
+        Ok(Configuration {
+            timeouts: before.timeouts,
+            daemons: before.daemons.clone(),
+            ..self.services_of(&services)?
+        })
     }
 
     /// Restores what these commands may have changed; `error` is the reason.
     fn roll_back(&mut self, before: &Configuration, commands: &[Command], error: Error) -> Error {
         let touched: BTreeSet<_> = commands.iter().map(Command::subject).collect();
-        let restored = self.configuration().and_then(|now| {
+        let restored = self.touched(before, &touched).and_then(|now| {
             let mut commands = now.commands_to(before);
             commands.retain(|command| touched.contains(&command.subject()));
             self.execute_all(&commands)
@@ -107,6 +187,25 @@ impl Ipvs {
         );
         error.with_hint(hint).partly_done()
     }
+}
+
+/// Returns what is wanted of the services in the scope.
+fn scoped(scope: &[ServiceId], wanted: &[ServiceEntry]) -> Result<Configuration, String> {
+    let scope: BTreeSet<_> = scope.iter().collect();
+    let mut seen = BTreeSet::new();
+    for ServiceEntry { service, .. } in wanted {
+        let id = service.id;
+        if !scope.contains(&id) {
+            return Err(format!("{id} is not one of the services to replace"));
+        }
+        if !seen.insert(id) {
+            return Err(format!("{id} is given twice"));
+        }
+    }
+    Ok(Configuration {
+        services: wanted.to_vec(),
+        ..Configuration::default()
+    })
 }
 
 /// Is what a command is about. Only this is rolled back: another program may change the rest.

@@ -11,7 +11,8 @@
 //! is therefore made on a socket with less room, whose datagrams end elsewhere: to hide one entry from
 //! both, as many others would have to be added and deleted unseen as there are between the two cuts.
 
-use super::dump::{Dump, union};
+use super::channel::Channel;
+use super::dump::{Dump, Identified, union};
 use super::{DestinationStatus, Ipvs, ServiceEntryStatus, ServiceId, ServiceStatus, Snapshot};
 use crate::error::{Cause, Error, Operation, Result};
 
@@ -38,8 +39,8 @@ impl Ipvs {
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         let operation = Operation::new("read the IPVS table", "");
         self.settle(operation, |ipvs, round| match round % 2 {
-            0 => ipvs.channel.services(),
-            _ => ipvs.second.services(),
+            0 => Ok(ipvs.channel.services()?.0),
+            _ => Ok(ipvs.second.services()?.0),
         })
     }
 
@@ -88,9 +89,51 @@ impl Ipvs {
         }
         let without_destinations = std::iter::repeat_with(Vec::new);
         seen.push(entries(before.items, without_destinations));
-        Err(Error::new(operation, Cause::Unsettled)
-            .with_hint("another program keeps changing it; try again")
-            .with_payload(union(seen)))
+        Err(unsettled(operation, union(seen)))
+    }
+
+    /// Reads the services until two dumps agree.
+    pub(super) fn agreed_services(&mut self) -> Result<Vec<ServiceStatus>> {
+        self.agreed(Channel::services)?.map_err(|seen| {
+            let operation = Operation::new("list services", "");
+            unsettled(operation, entries(seen, std::iter::repeat_with(Vec::new)))
+        })
+    }
+
+    /// Reads the destinations of a service until two dumps agree.
+    pub(super) fn agreed_destinations(&mut self, id: &ServiceId) -> Result<Vec<DestinationStatus>> {
+        match self.agreed(|channel| channel.destinations(id))? {
+            Ok(list) => Ok(list),
+            Err(seen) => {
+                let service = self.service(id)?;
+                let operation = Operation::new("list destinations of", id);
+                Err(unsettled(operation, entries(vec![service], [seen])))
+            }
+        }
+    }
+
+    /// Reads a list until two dumps of it agree, alternating between the sockets; one that fits one
+    /// datagram agrees with itself. The inner error is what the last dump contained.
+    fn agreed<T: Identified>(
+        &mut self,
+        dump: impl Fn(&mut Channel) -> Result<(Dump<T>, usize)>,
+    ) -> Result<Result<Vec<T>, Vec<T>>> {
+        let (mut before, passes) = dump(&mut self.channel)?;
+        if passes < 2 && before.is_stable {
+            return Ok(Ok(before.items));
+        }
+        for round in 1..=ROUNDS {
+            let channel = match round % 2 {
+                0 => &mut self.channel,
+                _ => &mut self.second,
+            };
+            let (after, _) = dump(channel)?;
+            if before.agrees(&after) {
+                return Ok(Ok(after.items));
+            }
+            before = after;
+        }
+        Ok(Err(before.items))
     }
 
     /// Reads the destinations of these services, and whether all lists were stable.
@@ -120,6 +163,12 @@ impl Ipvs {
     }
 }
 
+fn unsettled(operation: Operation, seen: Snapshot) -> Error {
+    Error::new(operation, Cause::Unsettled)
+        .with_hint("another program keeps changing it; try again")
+        .with_payload(seen)
+}
+
 fn entries(
     services: Vec<ServiceStatus>,
     destinations: impl IntoIterator<Item = Vec<DestinationStatus>>,
@@ -137,8 +186,9 @@ fn entries(
 impl Error {
     /// Returns what was read of an IPVS table that kept changing ([`Cause::Unsettled`]).
     ///
-    /// These are the services and destinations that any of the dumps contained, ordered by identity:
-    /// some of them have been deleted, and some that exist may be missing.
+    /// After a [`snapshot`](Ipvs::snapshot) these are the services and destinations that any of the dumps
+    /// contained, ordered by identity; after a list, what its last dump contained. Some of them have been
+    /// deleted, and some that exist may be missing.
     #[must_use]
     pub fn seen(&self) -> Option<&Snapshot> {
         self.payload()

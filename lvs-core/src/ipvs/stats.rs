@@ -26,6 +26,36 @@ pub struct Stats {
     pub rates: Rates,
 }
 
+impl Stats {
+    /// Returns what was carried since an earlier reading of the same object. The rates are the later ones.
+    ///
+    /// A counter that is smaller than before began anew, because it was zeroed or the object was deleted and
+    /// added: then all of them count from 0.
+    ///
+    /// ```
+    /// use lvs_core::ipvs::Stats;
+    /// let earlier = Stats { connections: 5, ..Stats::default() };
+    /// let later = Stats { connections: 8, ..Stats::default() };
+    /// assert_eq!(later.since(earlier).connections, 3);
+    /// assert_eq!(earlier.since(later).connections, 5, "it was zeroed in between");
+    /// ```
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        self.checked_since(earlier).unwrap_or(self)
+    }
+
+    fn checked_since(self, earlier: Self) -> Option<Self> {
+        Some(Self {
+            connections: self.connections.checked_sub(earlier.connections)?,
+            packets_in: self.packets_in.checked_sub(earlier.packets_in)?,
+            packets_out: self.packets_out.checked_sub(earlier.packets_out)?,
+            bytes_in: self.bytes_in.checked_sub(earlier.bytes_in)?,
+            bytes_out: self.bytes_out.checked_sub(earlier.bytes_out)?,
+            rates: self.rates,
+        })
+    }
+}
+
 /// Holds averages per second, weighted towards the last few seconds.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

@@ -1,11 +1,13 @@
 //! One method for each request of the kernel's IPVS.
 
+use nix::libc::ENOENT;
+
 use super::message::IpvsMessage;
 use super::{
     Command, Daemon, DaemonRole, Destination, DestinationId, DestinationStatus, Info, Ipvs,
     Service, ServiceId, ServiceStatus, Timeouts,
 };
-use crate::error::{Operation, Result};
+use crate::error::{Error, Operation, Result};
 
 impl Ipvs {
     /// Reads the version and the size of the connection table.
@@ -23,13 +25,14 @@ impl Ipvs {
 
     /// Reads all services, in the kernel's hash order, which has no meaning and may change.
     ///
-    /// This is a single dump: services that are added or deleted meanwhile hide others. To be sure, take
-    /// a [`snapshot`](Self::snapshot), or read the one [`service`](Self::service).
+    /// A list that is longer than one datagram is read until two dumps contain the same services, as in a
+    /// [`snapshot`](Self::snapshot): one that exists all the time is never missing.
     ///
     /// # Errors
-    /// [`is_permission`](crate::Error::is_permission).
+    /// [`is_permission`](crate::Error::is_permission); [`is_unsettled`](crate::Error::is_unsettled) if
+    /// services kept being added or deleted: [`Error::seen`] has those that were read.
     pub fn services(&mut self) -> Result<Vec<ServiceStatus>> {
-        Ok(self.channel.services()?.items)
+        self.agreed_services()
     }
 
     /// Reads one service.
@@ -51,15 +54,45 @@ impl Ipvs {
     /// Reads the destinations of a service in the kernel's order, newest first: the order in which
     /// schedulers walk them.
     ///
+    /// A list that is longer than one datagram is read until two dumps contain the same destinations.
+    ///
     /// # Errors
-    /// [`is_not_found`](crate::Error::is_not_found) if the service does not exist.
+    /// [`is_not_found`](crate::Error::is_not_found) if the service does not exist;
+    /// [`is_unsettled`](crate::Error::is_unsettled) if destinations kept being added or deleted:
+    /// [`Error::seen`] has those that were read.
     pub fn destinations(&mut self, id: &ServiceId) -> Result<Vec<DestinationStatus>> {
-        let (list, _) = self.channel.destinations(id)?;
-        if list.items.is_empty() {
+        let list = self.agreed_destinations(id)?;
+        if list.is_empty() {
             // The kernel also returns an empty list for a service that does not exist.
             self.service(id)?;
         }
-        Ok(list.items)
+        Ok(list)
+    }
+
+    /// Reads one destination of a service.
+    ///
+    /// The kernel can only be asked for all destinations of a service; they are read once, and only if
+    /// this one is not among them until two dumps agree.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such service (`ESRCH`) or destination
+    /// (`ENOENT`).
+    pub fn destination(
+        &mut self,
+        service: &ServiceId,
+        id: &DestinationId,
+    ) -> Result<DestinationStatus> {
+        let is_this = |status: &DestinationStatus| status.destination.id == *id;
+        let (list, _) = self.channel.destinations(service)?;
+        if let Some(status) = list.items.into_iter().find(is_this) {
+            return Ok(status);
+        }
+        let list = self.destinations(service)?;
+        list.into_iter().find(is_this).ok_or_else(|| {
+            let operation = Operation::new("read destination", format!("{id} of {service}"));
+            Error::kernel(operation, ENOENT, None)
+                .with_hint("the service has no such destination; add it instead")
+        })
     }
 
     /// Adds a service.
@@ -209,6 +242,6 @@ impl Ipvs {
     }
 
     fn change(&mut self, command: Command) -> Result<()> {
-        self.batch(&[command])?.into_iter().collect()
+        self.batch(&[command])?.into_result()
     }
 }

@@ -63,8 +63,12 @@ pub(crate) fn read_u64(value: &[u8]) -> Option<u64> {
 
 /// Reads the text before the first NUL, if it is UTF-8.
 pub(crate) fn read_str(value: &[u8]) -> Option<&str> {
-    let end = value.iter().position(|&byte| byte == 0);
-    str::from_utf8(value.get(..end.unwrap_or(value.len()))?).ok()
+    str::from_utf8(read_text(value)).ok()
+}
+
+/// Returns the bytes of a text, up to its NUL.
+pub(crate) fn read_text(value: &[u8]) -> &[u8] {
+    value.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// Appends attributes to a buffer, so that one allocation serves many messages.
@@ -195,19 +199,20 @@ mod tests {
 
     #[test]
     fn reading_ends_at_what_is_no_attribute() {
+        let head = |length: u16| [length.to_ne_bytes(), 1_u16.to_ne_bytes()].concat();
         for garbage in [
-            &[][..],
-            &[4],
-            &[4, 0, 1],
-            &[3, 0, 1, 0],
-            &[0, 0, 0, 0],
-            &[9, 0, 1, 0, 1, 2, 3, 4],
-            &[0xff, 0xff, 0xff, 0xff],
+            vec![],
+            vec![4],
+            head(4)[..3].to_vec(),
+            head(3),
+            vec![0; 4],
+            [head(9), vec![1, 2, 3, 4]].concat(),
+            vec![0xff; 4],
         ] {
-            assert_eq!(Attributes::new(garbage).count(), 0, "{garbage:?}");
+            assert_eq!(Attributes::new(&garbage).count(), 0, "{garbage:?}");
         }
         // The last attribute's padding may be missing.
-        assert_eq!(Attributes::new(&[5, 0, 1, 0, 9]).count(), 1);
+        assert_eq!(Attributes::new(&[head(5), vec![9]].concat()).count(), 1);
     }
 
     #[test]

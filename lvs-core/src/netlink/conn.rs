@@ -3,12 +3,13 @@
 use std::io::IoSliceMut;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
-use nix::libc::MSG_WAITFORONE;
+use nix::libc::{EBUSY, MSG_WAITFORONE};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, send, setsockopt, sockopt};
-use nix::sys::time::TimeVal;
 
 use super::exchange::{Broken, Exchange, Refusal, Reply};
 use super::packet::{ACK, DUMP, Packet};
@@ -25,11 +26,15 @@ const AT_ONCE: usize = 4;
 const DATAGRAM: usize = 64 << 10;
 /// The most that the kernel charges to the receive buffer for the answer to one request.
 const ANSWER: usize = 1024;
-/// How long an answer may take: the kernel has executed a request when `send` returns, so this time only runs
-/// out where an answer was lost.
-const PATIENCE: TimeVal = TimeVal::new(5, 0);
+/// How long one call waits for its answers, unless the caller sets another time: the kernel has executed a
+/// request when `send` returns, so this time only runs out where an answer was lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time that can be set, which keeps every deadline within the clock's range.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How often an interrupted dump is started.
 const ROUNDS: usize = 8;
+/// `NLMSG_NOOP`, which does nothing and is answered on request.
+const NOOP: u16 = 1;
 
 /// Sends requests of one netlink protocol to the kernel and receives the answers.
 ///
@@ -42,6 +47,8 @@ pub(crate) struct Conn {
     /// Room for [`AT_ONCE`] datagrams. Memory that no datagram ever reaches is never allocated by the kernel.
     buffer: Vec<u8>,
     room: usize,
+    /// How long one call waits for its answers.
+    timeout: Duration,
     /// Whether the last exchange ended early, so that answers to it may still come.
     stale: bool,
 }
@@ -60,7 +67,6 @@ impl Conn {
         socket.bind_auto().map_err(failed)?;
         // Connected to the kernel, the socket receives no datagrams from other senders.
         socket.connect(&SocketAddr::new(0, 0)).map_err(failed)?;
-        setsockopt(&socket, sockopt::ReceiveTimeout, &PATIENCE).map_err(|e| failed(e.into()))?;
         // Old kernels have neither; answers are understood with and without.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
@@ -72,8 +78,19 @@ impl Conn {
             receive_buffer,
             buffer: vec![0; room.saturating_mul(AT_ONCE)],
             room,
+            timeout: PATIENCE,
             stale: false,
         })
+    }
+
+    /// Sets how long one call waits for its answers.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout.min(LONGEST);
+    }
+
+    /// Returns the moment from which on a call that begins now waits no more.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
     }
 
     /// Sends one request with ACK, and returns the data answers (may be none) or the kernel's refusal.
@@ -108,8 +125,15 @@ impl Conn {
         kind: u16,
         payload: &[u8],
     ) -> Result<(Vec<Reply>, usize)> {
+        let deadline = self.deadline();
         for _ in 0..ROUNDS {
-            let exchange = self.exchange(operation, &mut Packet::single(kind, DUMP, payload))?;
+            let mut packet = Packet::single(kind, DUMP, payload);
+            let exchange = self.exchange_until(deadline, operation, &mut packet)?;
+            if exchange.is_refused_with(EBUSY) {
+                // A dump that was given up occupies the socket until it has been read to its end.
+                self.stale = true;
+                continue;
+            }
             if !exchange.interrupted {
                 let looks = exchange.looks;
                 return Ok((answers(operation, exchange)?, looks));
@@ -137,7 +161,16 @@ impl Conn {
         operation: &Operation,
         packet: &mut Packet,
     ) -> Result<Exchange> {
-        self.drain();
+        self.exchange_until(self.deadline(), operation, packet)
+    }
+
+    fn exchange_until(
+        &mut self,
+        deadline: Instant,
+        operation: &Operation,
+        packet: &mut Packet,
+    ) -> Result<Exchange> {
+        self.drain(deadline);
         let count = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         let first = self.sequence.wrapping_add(1);
         self.sequence = self.sequence.wrapping_add(count);
@@ -145,15 +178,20 @@ impl Conn {
             .map_err(|errno| Error::io(operation.clone(), errno.into()))?;
         self.stale = true;
         let mut exchange = Exchange::new(first, count);
-        self.collect(operation, &mut exchange)?;
+        self.collect(deadline, operation, &mut exchange)?;
         self.stale = false;
         Ok(exchange)
     }
 
-    fn collect(&mut self, operation: &Operation, exchange: &mut Exchange) -> Result<()> {
+    fn collect(
+        &mut self,
+        deadline: Instant,
+        operation: &Operation,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
         let broken = |cause| Error::new(operation.clone(), cause);
         loop {
-            let lengths = self.receive(MsgFlags::empty()).map_err(broken)?;
+            let lengths = self.receive_until(deadline).map_err(broken)?;
             for (room, length) in self.buffer.chunks(self.room).zip(lengths) {
                 let datagram = whole(room, length).map_err(broken)?;
                 match exchange.feed(datagram).map_err(|why| broken(why.into()))? {
@@ -166,10 +204,21 @@ impl Conn {
 
     /// Discards the answers to an earlier exchange. This also ends its dump, or the next one would be refused
     /// with `EBUSY`.
-    fn drain(&mut self) {
+    ///
+    /// The kernel continues a dump only while a datagram is received. If it could not make the next one (no
+    /// memory), none is queued and the dump would never end: the answer to a request that does nothing makes
+    /// it go on.
+    fn drain(&mut self, deadline: Instant) {
+        if !self.stale {
+            return;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        // A failure shows in the request that follows.
+        let _ = self.send(Packet::single(NOOP, ACK, &[]).numbered(self.sequence));
         while self.stale {
-            self.stale = match self.receive(MsgFlags::MSG_DONTWAIT) {
-                Ok(_) | Err(Cause::Overrun) => true,
+            self.stale = match self.receive() {
+                Ok(_) => true,
+                Err(Cause::Overrun) => Instant::now() < deadline,
                 Err(_) => false,
             };
         }
@@ -184,11 +233,24 @@ impl Conn {
         }
     }
 
-    /// Waits for one datagram, receives it and those queued behind it, each into its room, and returns their
-    /// lengths. While one is received the kernel makes the next of a dump.
-    fn receive(&mut self, flags: MsgFlags) -> Result<Vec<usize>, Cause> {
+    /// Receives datagrams as [`receive`](Self::receive) does, and waits for the first until the deadline. A
+    /// dump that makes progress never waits, however long it takes.
+    fn receive_until(&mut self, deadline: Instant) -> Result<Vec<usize>, Cause> {
+        loop {
+            match self.receive() {
+                Err(Cause::Timeout) => self.wait(deadline)?,
+                received => return received,
+            }
+        }
+    }
+
+    /// Receives the datagrams that are queued, each into its room, and returns their lengths. While one is
+    /// received the kernel makes the next of a dump. If there is none it is a timeout.
+    fn receive(&mut self) -> Result<Vec<usize>, Cause> {
         let fd = self.socket.as_raw_fd();
-        let flags = flags | MsgFlags::MSG_TRUNC | MsgFlags::from_bits_retain(MSG_WAITFORONE);
+        let flags = MsgFlags::MSG_DONTWAIT
+            | MsgFlags::MSG_TRUNC
+            | MsgFlags::from_bits_retain(MSG_WAITFORONE);
         loop {
             // Not kept, because their raw pointers would tie this to a thread.
             let mut headers = MultiHeaders::<()>::preallocate(AT_ONCE, None);
@@ -200,6 +262,24 @@ impl Conn {
                 Err(Errno::ENOBUFS) => return Err(Cause::Overrun),
                 Err(errno) => return Err(Cause::Io(errno.into())),
                 Ok(datagrams) => return Ok(datagrams.map(|datagram| datagram.bytes).collect()),
+            }
+        }
+    }
+
+    /// Waits until there is something to receive. A signal does not prolong the wait.
+    fn wait(&self, deadline: Instant) -> Result<(), Cause> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Cause::Timeout);
+            }
+            // Rounded up to whole milliseconds.
+            let left = PollTimeout::try_from(left + Duration::from_micros(999));
+            let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut socket, left.unwrap_or(PollTimeout::MAX)) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(Cause::Io(errno.into())),
             }
         }
     }
@@ -330,6 +410,59 @@ mod tests {
                 .len(),
             all
         );
+    }
+
+    /// A dump that was left in the middle, with nothing to show that it was: the state after a failed drain.
+    #[test]
+    fn an_abandoned_dump_does_not_make_the_next_calls_busy() {
+        let mut conn = Conn::open(NETLINK_GENERIC).unwrap();
+        let dump = |conn: &mut Conn| conn.dump(&operation(), CONTROLLER, &FAMILIES);
+        let all = dump(&mut conn).unwrap().len();
+        for sequence in [7, 8] {
+            conn.send(Packet::single(CONTROLLER, DUMP, &FAMILIES).numbered(sequence))
+                .unwrap();
+            assert_eq!(dump(&mut conn).unwrap().len(), all);
+            assert_eq!(dump(&mut conn).unwrap().len(), all);
+        }
+    }
+
+    /// The request has no answer: nothing in it asks for one.
+    fn unanswered() -> Packet {
+        Packet::single(NOOP, 0, &[])
+    }
+
+    #[test]
+    fn one_deadline_holds_for_the_whole_call_whatever_signals_arrive() {
+        use nix::sys::pthread::{pthread_kill, pthread_self};
+        use nix::sys::signal::Signal;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        // Without a handler that returns, the signal would be ignored and interrupt nothing.
+        let seen = std::sync::Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(Signal::SIGUSR2 as i32, seen.clone()).unwrap();
+        let mut conn = Conn::open(NETLINK_GENERIC).unwrap();
+        conn.set_timeout(Duration::from_millis(400));
+        let waiting = pthread_self();
+        let ended = AtomicBool::new(false);
+        let begin = Instant::now();
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    pthread_kill(waiting, Signal::SIGUSR2).unwrap();
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+            let error = conn.exchange(&operation(), &mut unanswered()).unwrap_err();
+            ended.store(true, Ordering::Relaxed);
+            error
+        });
+        assert!(matches!(error.cause(), Cause::Timeout), "{error}");
+        assert!(seen.load(Ordering::Relaxed), "no signal was handled");
+        let took = begin.elapsed();
+        assert!(took >= Duration::from_millis(400), "{took:?}");
+        assert!(took < Duration::from_secs(4), "{took:?}");
+        let next = conn.exchange(&operation(), &mut refused_packet(1)).unwrap();
+        assert_eq!(next.refusals.len(), 1);
     }
 
     #[test]

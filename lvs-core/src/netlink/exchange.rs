@@ -79,6 +79,13 @@ impl Exchange {
         }
     }
 
+    /// Returns whether a request was refused with this errno.
+    pub(crate) fn is_refused_with(&self, errno: i32) -> bool {
+        self.refusals
+            .iter()
+            .any(|(_, refusal)| refusal.errno == errno)
+    }
+
     /// Reads one datagram; returns `Break` when the last request has its answer.
     pub(crate) fn feed(&mut self, mut datagram: &[u8]) -> Result<ControlFlow<()>, Broken> {
         let known = self.replies.len();

@@ -33,7 +33,6 @@ pub(crate) fn resolve(conn: &mut Conn, operation: &Operation, name: &str) -> Res
 }
 
 /// Finds the number of a family without making the kernel load a module: it lists all existing families.
-#[cfg(feature = "cluster")]
 pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result<Option<u16>> {
     let replies = conn.dump(operation, CONTROLLER, &GET_FAMILY)?;
     let mut named = replies
@@ -42,7 +41,6 @@ pub(crate) fn find(conn: &mut Conn, operation: &Operation, name: &str) -> Result
     Ok(named.find_map(|reply| number(&reply.payload)))
 }
 
-#[cfg(feature = "cluster")]
 fn is_named(payload: &[u8], name: &str) -> bool {
     let mut attributes = Attributes::new(payload.get(GET_FAMILY.len()..).unwrap_or_default());
     attributes.any(|(kind, value)| {

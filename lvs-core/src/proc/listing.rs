@@ -1,5 +1,6 @@
 //! The file `ip_vs`: three lines of headings, then services, each followed by its destinations.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,25 @@ pub struct Listing {
     pub info: Option<Info>,
     /// The services in the order in which the kernel walks them, which has no meaning.
     pub services: Vec<ListedService>,
+}
+
+/// Is a difference of two [`Listing`]s. Counts of connections are no difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ListedChange {
+    /// The service is new; it is followed by its destinations.
+    ServiceAdded(ListedId),
+    /// The service does not exist any more; its destinations are not named.
+    ServiceRemoved(ListedId),
+    /// Its scheduler, persistence or one-packet scheduling is another one.
+    ServiceEdited(ListedId),
+    /// The destination is new.
+    DestinationAdded(ListedId, DestinationId),
+    /// The destination does not exist any more.
+    DestinationRemoved(ListedId, DestinationId),
+    /// Its weight or forwarding method is another one.
+    DestinationEdited(ListedId, DestinationId),
 }
 
 /// Identifies a service in a [`Listing`].
@@ -127,6 +147,31 @@ impl Listing {
             .find(|destination| destination.id == *id)
     }
 
+    /// Returns how this listing differs from an earlier one, ordered by identity. The order of services and
+    /// destinations is no difference.
+    ///
+    /// A firewall mark of both families is one service here, because the file does not contain the family.
+    #[must_use]
+    pub fn changes_since(&self, earlier: &Self) -> Vec<ListedChange> {
+        let (before, now) = (earlier.by_id(), self.by_id());
+        let removed = before
+            .iter()
+            .filter(|(id, _)| !now.contains_key(id))
+            .map(|(id, _)| ListedChange::ServiceRemoved(*id));
+        let others = now
+            .iter()
+            .flat_map(|(id, services)| service_changes(*id, before.get(id), services));
+        removed.chain(others).collect()
+    }
+
+    fn by_id(&self) -> BTreeMap<ListedId, Vec<&ListedService>> {
+        let mut services = BTreeMap::<_, Vec<_>>::new();
+        for service in &self.services {
+            services.entry(service.id).or_default().push(service);
+        }
+        services
+    }
+
     /// Adds the content of the next line; a line that is not understood is skipped.
     pub(super) fn read_line(&mut self, line: &str) {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -142,6 +187,49 @@ impl Listing {
             words => self.services.extend(ListedService::parse(words)),
         }
     }
+}
+
+type Destinations<'a> = BTreeMap<DestinationId, &'a ListedDestination>;
+
+fn destinations_of<'a>(services: &[&'a ListedService]) -> Destinations<'a> {
+    services
+        .iter()
+        .flat_map(|service| &service.destinations)
+        .map(|destination| (destination.id, destination))
+        .collect()
+}
+
+fn service_changes(
+    id: ListedId,
+    before: Option<&Vec<&ListedService>>,
+    now: &[&ListedService],
+) -> Vec<ListedChange> {
+    let settings = |service: &&ListedService| {
+        let scheduler = service.scheduler.clone();
+        (scheduler, service.one_packet, service.persistence)
+    };
+    let mut changes = match before {
+        None => vec![ListedChange::ServiceAdded(id)],
+        Some(before) if before.iter().map(settings).eq(now.iter().map(settings)) => Vec::new(),
+        Some(_) => vec![ListedChange::ServiceEdited(id)],
+    };
+    let before = destinations_of(before.map(Vec::as_slice).unwrap_or_default());
+    let now = destinations_of(now);
+    changes.extend(
+        before
+            .keys()
+            .filter(|destination| !now.contains_key(destination))
+            .map(|destination| ListedChange::DestinationRemoved(id, *destination)),
+    );
+    changes.extend(
+        now.iter()
+            .filter_map(|(destination, found)| match before.get(destination) {
+                None => Some(ListedChange::DestinationAdded(id, *destination)),
+                Some(old) if (old.weight, old.method) == (found.weight, found.method) => None,
+                Some(_) => Some(ListedChange::DestinationEdited(id, *destination)),
+            }),
+    );
+    changes
 }
 
 fn info(version: &str, size: &str) -> Option<Info> {
@@ -316,6 +404,30 @@ mod tests {
         assert_eq!(
             https.destinations[0].method,
             ListedForwarding::DirectRouting
+        );
+    }
+
+    #[test]
+    fn two_listings_are_compared_by_identity() {
+        let before = read(CAPTURE_6_1);
+        assert_eq!(before.changes_since(&before), []);
+        let text = CAPTURE_6_1
+            .replace("Masq    3      0 ", "Masq    0      7 ")
+            .replace("0A000102:0050      Masq", "0A000177:0050      Masq")
+            .replace("0A000001:0050 wlc", "0A000001:0050 rr")
+            .replace("FWM  00000063", "FWM  00000064");
+        let web = ListedId::Socket(Protocol::TCP, "10.0.0.1:80".parse().unwrap());
+        let id = |text: &str| text.parse().unwrap();
+        assert_eq!(
+            read(&text).changes_since(&before),
+            [
+                ListedChange::ServiceRemoved(ListedId::Fwmark(0x63)),
+                ListedChange::ServiceEdited(web),
+                ListedChange::DestinationRemoved(web, id("10.0.1.2:80")),
+                ListedChange::DestinationEdited(web, id("10.0.1.1:8080")),
+                ListedChange::DestinationAdded(web, id("10.0.1.119:80")),
+                ListedChange::ServiceAdded(ListedId::Fwmark(0x64)),
+            ]
         );
     }
 

@@ -11,12 +11,14 @@ mod totals;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use nix::libc::ENOENT;
 
 pub use listing::{
-    ListedDestination, ListedForwarding, ListedId, ListedPersistence, ListedService, Listing,
+    ListedChange, ListedDestination, ListedForwarding, ListedId, ListedPersistence, ListedService,
+    Listing,
 };
 
 use crate::error::{Cause, Error, Operation, Result};
@@ -47,6 +49,13 @@ impl Proc {
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// Returns whether the directory can be read. If not (`/proc` is not mounted, or hidden), nothing is
+    /// known of ip_vs: that its files do not exist does not mean that it is not loaded.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.root.is_dir()
     }
 
     /// Returns whether ip_vs is loaded, without ever loading it, as every netlink request would.
@@ -86,6 +95,34 @@ impl Proc {
         self.read("ip_vs_conn", read_connections)
     }
 
+    /// Reads the connections as [`connections`](Self::connections) does, one by one, until `visit` breaks:
+    /// there may be millions of them. Returns what it broke with.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    /// use lvs_core::proc::Proc;
+    /// let mut established = 0;
+    /// Proc::new().for_each_connection(|connection| {
+    ///     established += usize::from(connection.state == "ESTABLISHED");
+    ///     ControlFlow::<()>::Continue(())
+    /// })?;
+    /// # Ok::<(), lvs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`connections`](Self::connections).
+    pub fn for_each_connection<B>(
+        &self,
+        mut visit: impl FnMut(Connection) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>> {
+        self.read("ip_vs_conn", |reader| {
+            while_lines(reader, |line| match connection::parse(line) {
+                Some(connection) => visit(connection),
+                None => ControlFlow::Continue(()),
+            })
+        })
+    }
+
     /// Reads the connections with the origin of each, but without persistence engines
     /// (`ip_vs_conn_sync`).
     ///
@@ -104,7 +141,21 @@ impl Proc {
         File::open(&path)
             .map(BufReader::new)
             .and_then(read)
-            .map_err(|source| unreadable(Operation::new("read", path.display()), source))
+            .map_err(|source| self.unreadable(Operation::new("read", path.display()), source))
+    }
+
+    fn unreadable(&self, operation: Operation, source: io::Error) -> Error {
+        let is_absent = source.raw_os_error() == Some(ENOENT);
+        if is_absent && !self.is_readable() {
+            return Error::io(operation, source).with_hint(
+                "/proc is not mounted here, or hidden; mount it to see the state of ip_vs",
+            );
+        }
+        if is_absent {
+            return Error::new(operation, Cause::NotLoaded)
+                .with_hint("load it with \"modprobe ip_vs\", or add a service, which loads it");
+        }
+        Error::io(operation, source)
     }
 }
 
@@ -137,27 +188,33 @@ pub(crate) fn read_sync_connections(reader: impl BufRead) -> io::Result<Vec<Conn
 
 /// Reads line by line, because there may be millions of connections. Data of persistence engines is raw
 /// bytes; bytes that are not UTF-8 are replaced.
-fn for_each_line(mut reader: impl BufRead, mut read: impl FnMut(&str)) -> io::Result<()> {
+fn for_each_line(reader: impl BufRead, mut read: impl FnMut(&str)) -> io::Result<()> {
+    let end = while_lines(reader, |line| {
+        read(line);
+        ControlFlow::<()>::Continue(())
+    });
+    end.map(drop)
+}
+
+fn while_lines<B>(
+    mut reader: impl BufRead,
+    mut read: impl FnMut(&str) -> ControlFlow<B>,
+) -> io::Result<ControlFlow<B>> {
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
-        read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        let end = read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        if end.is_break() {
+            return Ok(end);
+        }
         line.clear();
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
 impl Default for Proc {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn unreadable(operation: Operation, source: io::Error) -> Error {
-    if source.raw_os_error() == Some(ENOENT) {
-        return Error::new(operation, Cause::NotLoaded)
-            .with_hint("load it with \"modprobe ip_vs\", or add a service, which loads it");
-    }
-    Error::io(operation, source)
 }
 
 #[cfg(test)]
@@ -171,6 +228,37 @@ mod tests {
         assert!(!proc.is_ipvs_loaded());
         assert!(proc.listing().unwrap_err().is_not_loaded());
         assert!(proc.connections().unwrap_err().is_not_loaded());
+    }
+
+    /// Without /proc the files do not exist either, but nothing is known.
+    #[test]
+    fn an_absent_directory_does_not_mean_not_loaded() {
+        let root = tempfile::tempdir().unwrap();
+        let proc = Proc::at(root.path().join("net"));
+        assert!(!proc.is_readable());
+        let error = proc.listing().unwrap_err();
+        assert!(!error.is_not_loaded() && error.is_not_found());
+        assert!(
+            error.to_string().contains("/proc is not mounted"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn connections_are_visited_until_it_breaks() {
+        let root = tempfile::tempdir().unwrap();
+        let line = "TCP 0A000001 CF66 0A000001 0050 0A000102 0050 SYN_RECV         59\n";
+        std::fs::write(root.path().join("ip_vs_conn"), line.repeat(3)).unwrap();
+        let mut seen = 0;
+        let end = Proc::at(root.path()).for_each_connection(|connection| {
+            seen += 1;
+            match seen {
+                2 => ControlFlow::Break(connection.state),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        assert_eq!(end.unwrap(), ControlFlow::Break("SYN_RECV".to_owned()));
+        assert_eq!(seen, 2);
     }
 
     #[test]

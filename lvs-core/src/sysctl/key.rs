@@ -155,6 +155,11 @@ impl SysctlKey {
         self.0.starts_with("net/ipv4/vs/")
     }
 
+    /// Returns whether it exists only while the module of a scheduler is loaded: lblc or lblcr.
+    pub(crate) fn is_of_scheduler(&self) -> bool {
+        self.0.starts_with("net/ipv4/vs/lblc")
+    }
+
     /// Returns the sysctl whose change sets this one too.
     pub(crate) fn follows(&self) -> Option<Self> {
         if *self == Self::ACCEPT_REDIRECTS || self.is_copy_of(Self::forwarding) {
@@ -232,7 +237,7 @@ fn problem(path: &str) -> Option<&'static str> {
         .any(|component| ["", ".", ".."].contains(&component))
     {
         Some("has an empty component, or one that leaves its directory")
-    } else if path.len() > 255 || path.chars().any(|c| !c.is_ascii_graphic()) {
+    } else if path.len() > 255 || path.chars().any(|c| c.is_whitespace() || c.is_control()) {
         Some("is longer than any sysctl, or has a blank or a control character")
     } else {
         None

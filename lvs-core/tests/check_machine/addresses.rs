@@ -7,7 +7,7 @@ use lvs_core::net::Route;
 use crate::facts::{DR, address, cluster, found, listener, server};
 
 #[test]
-fn broadcasts_of_the_machine_are_looked_at() {
+fn broadcasts_of_the_node_are_judged() {
     let mut facts = server();
     facts.addresses[1].broadcast = Some([172, 16, 5, 255].into());
     assert_eq!(found(&cluster(DR), &facts), [Code::BROADCAST]);

@@ -20,16 +20,16 @@ fn arp_levels_as_they_count() {
         set(&mut facts, "net/ipv4/conf/all/arp_ignore", all);
         set(&mut facts, "net/ipv4/conf/eth1/arp_ignore", eth1);
         assert_eq!(found(&dr, &facts).is_empty(), quiet, "{all} {eth1}");
-        // A bridge answers for its ports, and who is down hears nothing.
+        // A bridge answers for its ports, and an interface that is down receives no request.
         facts.links[1].up = false;
         facts.links[2].controller = Some(9);
         assert_eq!(found(&dr, &facts), [], "{all} {eth1}");
     }
 }
 
-/// Elsewhere nobody asks for the virtual IP, so that nothing hurts yet.
+/// On other links no host asks for the virtual IP, so that there is no harm yet.
 #[test]
-fn arp_switches_matter_most_on_the_directors_link() {
+fn arp_sysctls_matter_most_on_the_directors_link() {
     for (text, mut facts, severity) in [
         (TUNNEL, tunnelled(), Severity::Warning),
         (DR, server(), Severity::Error),
@@ -38,7 +38,9 @@ fn arp_switches_matter_most_on_the_directors_link() {
         set(&mut facts, "net/ipv4/conf/all/arp_ignore", "0");
         let report = check::on_node(&cluster(text), &facts);
         let mut findings = report.findings().iter();
-        let arp = findings.find(|it| it.code == Code::ARP_IGNORE).unwrap();
+        let arp = findings
+            .find(|finding| finding.code == Code::ARP_IGNORE)
+            .unwrap();
         assert_eq!(arp.severity, severity);
     }
 }

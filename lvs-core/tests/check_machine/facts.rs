@@ -41,10 +41,10 @@ pub(crate) fn cluster(text: &str) -> Cluster {
     .unwrap()
 }
 
-/// What is found on the machine, without the note about the router's route.
+/// Returns the codes of the findings, without the note about the router's route.
 pub(crate) fn found(cluster: &Cluster, facts: &Facts) -> Vec<Code> {
     let report = check::on_node(cluster, facts);
-    let findings = report.findings().iter().map(|it| it.code);
+    let findings = report.findings().iter().map(|finding| finding.code);
     findings
         .filter(|code| *code != Code::VIP_UPSTREAM)
         .collect()
@@ -174,8 +174,8 @@ pub(crate) fn reading(cluster: &Cluster, connections: u64) -> IpvsReading {
         destinations: wanted
             .destinations
             .iter()
-            .map(|it| DestinationStatus {
-                destination: it.value,
+            .map(|desired| DestinationStatus {
+                destination: desired.value,
                 active: 0,
                 inactive: 0,
                 persistent: 0,

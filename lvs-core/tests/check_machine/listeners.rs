@@ -32,7 +32,7 @@ fn with_masquerading_listeners_must_hear_the_real_ip() {
     let mut facts = server();
     facts
         .addresses
-        .retain(|it| it.id.network.prefix_len() != 32);
+        .retain(|address| address.id.network.prefix_len() != 32);
     facts.routes = vec![default_route("192.168.1.11", "eth0")];
     assert_eq!(found(&nat, &facts), [Code::NO_LISTENER]);
     facts

@@ -9,9 +9,9 @@ use crate::facts::{
 };
 
 #[test]
-fn strict_rp_filter_hurts_where_answers_take_another_way() {
+fn strict_rp_filter_drops_where_answers_leave_by_another_interface() {
     let dr = cluster(DR);
-    for (all, eth0, way_out, hurts) in [
+    for (all, eth0, leaving, drops) in [
         ("1", "0", "eth1", true),
         ("0", "1", "eth1", true),
         ("1", "2", "eth1", false),
@@ -20,9 +20,9 @@ fn strict_rp_filter_hurts_where_answers_take_another_way() {
         let mut facts = server();
         set(&mut facts, "net/ipv4/conf/all/rp_filter", all);
         set(&mut facts, "net/ipv4/conf/eth0/rp_filter", eth0);
-        facts.routes = vec![default_route("10.0.0.1", way_out)];
-        let expected: &[Code] = if hurts { &[Code::RP_FILTER] } else { &[] };
-        assert_eq!(found(&dr, &facts), expected, "{all} {eth0} {way_out}");
+        facts.routes = vec![default_route("10.0.0.1", leaving)];
+        let expected: &[Code] = if drops { &[Code::RP_FILTER] } else { &[] };
+        assert_eq!(found(&dr, &facts), expected, "{all} {eth0} {leaving}");
     }
 }
 
@@ -44,12 +44,12 @@ fn room_for_the_tunnel_can_be_made_in_two_ways() {
         let expected: &[Code] = if fits { &[] } else { &[Code::TUNNEL_MTU] };
         assert_eq!(found(&tunnel, &facts), expected, "{advmss:?} {mtu}");
     }
-    // The file names no gateway, but the machine has a route that leaves room.
+    // The file names no gateway, but the node has a route that leaves room.
     let unnamed = cluster(&TUNNEL.replace("gateway = \"10.1.1.254\"\n", ""));
     assert_eq!(found(&unnamed, &tunnelled()), []);
     let report = check::on_paper(&unnamed);
     let mut findings = report.findings().iter();
-    assert!(findings.any(|it| it.code == Code::TUNNEL_MTU));
+    assert!(findings.any(|finding| finding.code == Code::TUNNEL_MTU));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_directors_own_packets_leave_from_its_own_address() {
         let mut route = default_route("192.168.1.254", "eth0");
         route.id.destination = text.parse().unwrap();
         route.gateway = None;
-        route.source = source.map(|it| it.parse().unwrap());
+        route.source = source.map(|source| source.parse().unwrap());
         route
     };
     let mut facts = director(&dr);
@@ -98,7 +98,7 @@ fn the_directors_own_packets_leave_from_its_own_address() {
 }
 
 #[test]
-fn advertised_routes_end_on_a_machine_that_routes() {
+fn advertised_routes_end_on_a_node_that_routes() {
     let six = cluster(SIX);
     for (protocol, accept_ra, ends) in [
         (9, "1", true),
@@ -136,7 +136,7 @@ fn a_route_of_the_router_shows_in_connections() {
         report
             .findings()
             .iter()
-            .any(|it| it.code == Code::VIP_UPSTREAM)
+            .any(|finding| finding.code == Code::VIP_UPSTREAM)
     };
     assert!(!note(&facts));
     facts.readings = vec![reading(&dr, 0), reading(&dr, 0)];

@@ -8,7 +8,7 @@ use lvs_core::ipvs::{Protocol, Weight};
 use crate::facts::{NAT, cluster, connection, destination, director, found, reading, set};
 
 #[test]
-fn one_that_gets_everything_is_named() {
+fn one_that_gets_all_connections_is_named() {
     let nat = cluster(NAT);
     let mut facts = director(&nat);
     facts.readings = vec![reading(&nat, 10), reading(&nat, 30)];
@@ -49,7 +49,7 @@ fn living_connections_to_what_is_gone_are_counted() {
 }
 
 #[test]
-fn connections_that_came_about_late_are_no_sign() {
+fn connections_that_were_established_late_are_no_sign() {
     let nat = cluster(NAT);
     let stalled = |port: u16, expires| {
         connection(
@@ -143,7 +143,7 @@ fn no_traffic_is_a_note() {
     let seen: Vec<_> = report
         .findings()
         .iter()
-        .map(|it| (it.code, it.severity))
+        .map(|finding| (finding.code, finding.severity))
         .collect();
     assert_eq!(seen, [(Code::NO_TRAFFIC, Severity::Note)]);
     facts.readings.pop();

@@ -5,7 +5,7 @@ use lvs_core::check::{self, Code, Facts, IpvsReading};
 use crate::facts::{DR, NAT, cluster, director, found, server, set};
 
 #[test]
-fn sound_machines_are_sound() {
+fn sound_nodes_are_sound() {
     assert_eq!(found(&cluster(DR), &server()), []);
     let nat = cluster(NAT);
     assert_eq!(found(&nat, &director(&nat)), []);
@@ -28,7 +28,7 @@ fn other_managers_are_named() {
     assert_eq!(found(&nat, &facts), [Code::MANAGED_INTERFACE]);
 }
 
-/// What the file leaves open, the machine may answer.
+/// The facts may answer what the file leaves open.
 #[test]
 fn what_is_taken_care_of_is_no_finding() {
     let one_arm = cluster(&NAT.replace("eth1", "eth0"));

@@ -5,7 +5,7 @@ use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding};
 use lvs_lab::run_tool;
 
 use crate::DR;
-use crate::web::{Hurts, Web, address, codes, default_via, findings, only, put, set, sound};
+use crate::web::{Harm, Web, address, codes, default_via, findings, only, put, set, sound};
 
 const VIP: &str = "172.16.5.11";
 /// On an address of the local network, which more can go wrong with.
@@ -61,9 +61,9 @@ pub(crate) fn no_arp_switches() {
     is_hijacked(&web);
     let report = web.check(RS);
     assert_eq!(codes(&report), [Code::ARP_IGNORE, Code::ARP_ANNOUNCE]);
-    findings(&report).into_iter().for_each(|it| web.mend(it));
-    web.mended(RS);
-    web.mended("director");
+    findings(&report).into_iter().for_each(|it| web.fix(it));
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// Row 2.
@@ -77,8 +77,8 @@ pub(crate) fn arp_switches_only_on_lo() {
         "eth0",
         "the interface that hears, not lo"
     );
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }
 
 /// Row 48.
@@ -90,8 +90,8 @@ pub(crate) fn arp_switches_only_in_default() {
     });
     is_hijacked(&web);
     let finding = only(&web.check(RS), Code::ARP_IGNORE);
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }
 
 /// Row 3: it works until the real server has to ask for its gateway.
@@ -111,9 +111,9 @@ pub(crate) fn arp_ignore_without_arp_announce() {
     }
     assert!(stolen, "the router believed the real server's question");
     let finding = only(&web.check(RS), Code::ARP_ANNOUNCE);
-    web.mend(&finding);
-    web.mended(RS);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// The greater number re-opens what 1 had hidden.
@@ -122,8 +122,8 @@ pub(crate) fn arp_ignore_of_3() {
     web.on(RS, |host| set(host, "net/ipv4/conf/eth0/arp_ignore", "3"));
     is_hijacked(&web);
     let finding = only(&web.check(RS), Code::ARP_IGNORE);
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }
 
 fn local() -> String {
@@ -147,9 +147,9 @@ pub(crate) fn virtual_ip_with_its_network_on_lo() {
         "a health check"
     );
     let finding = only(&web.check(RS), Code::NETWORK_ON_LO);
-    web.mend(&finding);
+    web.fix(&finding);
     assert!(web.reaches("realserver1", "192.168.1.13:80").is_some());
-    web.mended(RS);
+    web.fixed(RS);
 }
 
 /// For its own addresses an interface answers with arp_ignore=1 too.
@@ -163,11 +163,11 @@ pub(crate) fn virtual_ip_on_a_network_interface() {
     });
     is_hijacked(&web);
     let finding = only(&web.check(RS), Code::VIP_ON_NIC);
-    web.mend(&finding);
+    web.fix(&finding);
     web.on("router", |_| {
         run_tool("ip", &["neigh", "flush", "to", VIP]).unwrap()
     });
-    web.mended(RS);
+    web.fixed(RS);
 }
 
 /// Row 7; the director sees that something is wrong, the real server what it is.
@@ -182,9 +182,9 @@ pub(crate) fn virtual_ip_missing_on_a_real_server() {
     let seen = only(&web.check("director"), Code::HALF_OPEN);
     assert!(seen.seen.contains(RS), "{seen}");
     let finding = only(&web.check(RS), Code::VIP_MISSING_ON_SERVER);
-    web.mend(&finding);
-    web.mended(RS);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// Row 8.
@@ -193,7 +193,7 @@ pub(crate) fn virtual_ip_missing_on_the_director() {
     web.broken(
         "director",
         Code::VIP_MISSING_ON_DIRECTOR,
-        Hurts::Clients,
+        Harm::Clients,
         |host| {
             host.net()
                 .delete_address(&address("eth0", "172.16.5.11/32").id)
@@ -213,7 +213,7 @@ pub(crate) fn another_port() {
         port: 8080,
         ..right
     };
-    web.broken("director", Code::PORT_WITHOUT_NAT, Hurts::Nobody, |host| {
+    web.broken("director", Code::PORT_WITHOUT_NAT, Harm::None, |host| {
         let other = Destination::new(wrong, Forwarding::DirectRouting);
         put(
             host,
@@ -253,7 +253,7 @@ pub(crate) fn the_director_as_client() {
         web.reaches("director", "172.16.5.11:80");
     });
     only(&report, Code::DIRECTOR_AS_CLIENT);
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// Row 47: the dot belongs to the interface's name.
@@ -271,8 +271,8 @@ pub(crate) fn an_interface_with_a_dot() {
     off(&web, &[IGNORE]);
     let finding = only(&web.check(RS), Code::ARP_IGNORE);
     assert_eq!(finding.object.to_string(), "eth0.10");
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }
 
 /// Row 28: the director takes answers from its own virtual IP for forged.
@@ -285,6 +285,6 @@ pub(crate) fn a_gateway_that_is_the_director() {
     });
     assert!(!web.works());
     let finding = only(&web.check(RS), Code::DR_GATEWAY);
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }

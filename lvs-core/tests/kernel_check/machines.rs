@@ -15,7 +15,7 @@ use lvs_core::ipvs::{
 };
 use lvs_lab::{http, load_module, run_tool};
 
-use crate::web::{Hurts, Web, codes, only, put, set, sound};
+use crate::web::{Harm, Web, codes, only, put, set, sound};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -34,8 +34,8 @@ pub(crate) fn a_daemon_of_the_real_ip_only() {
     );
     drop(bound);
     let _server = http::Server::start(web.lab.node(RS).unwrap(), 80, RS).unwrap();
-    web.mended(RS);
-    web.mended("director");
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// Row 42: the director as its own real server is looked at as any other.
@@ -46,7 +46,7 @@ pub(crate) fn no_daemon_on_the_director() {
     only(&web.check("director"), Code::NO_LISTENER);
     let director = web.lab.node("director").unwrap();
     let _server = http::Server::start(director, 80, "director").unwrap();
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// Row 46: it answers clients, who were not meant.
@@ -61,7 +61,7 @@ pub(crate) fn a_daemon_that_the_virtual_ip_exposes() {
         TcpListener::bind("192.168.1.11:2222").unwrap()
     });
     assert!(!web.connects("client", "172.16.5.11:2222"));
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// Row 18: requests by one interface, answers by another.
@@ -73,7 +73,7 @@ pub(crate) fn strict_rp_filter_with_answers_another_way() {
     );
     assert_ne!(two, DR);
     let web = Web::new(&two);
-    web.broken(RS, Code::RP_FILTER, Hurts::Clients, |host| {
+    web.broken(RS, Code::RP_FILTER, Harm::Clients, |host| {
         set(host, "net/ipv4/conf/eth0/rp_filter", "1");
     });
 }
@@ -92,7 +92,7 @@ pub(crate) fn datagrams_to_a_drained_real_server() {
             finding.object.to_string().starts_with(&drained.to_string()),
             "{finding}"
         );
-        web.mend(&finding);
+        web.fix(&finding);
         // The file still names it: it is not there, as the remedy had it.
         let report = web.check_alone("director", None);
         done.store(true, Ordering::Relaxed);
@@ -159,7 +159,7 @@ pub(crate) fn another_program_that_manages_ipvs() {
     assert_eq!(found.object.to_string(), "keepalived");
     program.kill().unwrap();
     program.wait().unwrap();
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// What systemd-networkd writes of an interface that it configures.
@@ -176,7 +176,7 @@ pub(crate) fn an_interface_that_networkd_configures() {
     let found = only(&web.check("director"), Code::MANAGED_INTERFACE);
     assert_eq!(found.object.to_string(), "eth0");
     fs::write(&state, "ADMIN_STATE=unmanaged\n").unwrap();
-    web.mended("director");
+    web.fixed("director");
     program.kill().unwrap();
     program.wait().unwrap();
 }
@@ -201,9 +201,9 @@ pub(crate) fn the_virtual_ip_as_source() {
         "a health check"
     );
     assert!(web.works());
-    web.mend(&only(&web.check("director"), Code::VIP_AS_SOURCE));
+    web.fix(&only(&web.check("director"), Code::VIP_AS_SOURCE));
     assert!(web.connects("director", "192.168.1.13:80"));
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// Row 32. Here it is FTP by masquerading that has the kernel track connections.
@@ -217,7 +217,7 @@ pub(crate) fn a_full_connection_tracker() {
     assert_eq!(finding.severity, Severity::Error);
     assert_eq!(finding.fix, ["sysctl -w net/netfilter/nf_conntrack_max=32"]);
     limit_tracker(&before);
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// The limit is that of the whole kernel, and only its first namespace can set it.

@@ -1,5 +1,5 @@
 //! Healthy clusters that are broken in one way each: what it does to clients, whether the check finds
-//! exactly that and nothing else, and whether what it says mends it.
+//! exactly that and nothing else, and whether the fix that it names works.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 

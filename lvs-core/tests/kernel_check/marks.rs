@@ -9,7 +9,7 @@ use lvs_core::{Host, IfName};
 use lvs_lab::run_tool;
 
 use crate::kinds::marked;
-use crate::web::{Hurts, Web, address, default_via, only};
+use crate::web::{Harm, Web, address, default_via, only};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -23,7 +23,7 @@ pub(crate) fn no_rule_that_marks() {
     let finding = only(&web.check("director"), Code::NEVER_MARKED);
     assert_eq!(finding.object.to_string(), web.service.to_string());
     web.lab.load_rules().unwrap();
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// As if it had just been added. Counters are some seconds late, and what they have not taken in yet
@@ -53,7 +53,7 @@ pub(crate) fn virtual_ip_missing_on_the_director() {
     web.broken(
         "director",
         Code::VIP_MISSING_ON_DIRECTOR,
-        Hurts::Clients,
+        Harm::Clients,
         |host| {
             let id = address("eth0", "172.16.5.11/32").id;
             host.net().delete_address(&id).unwrap();
@@ -76,10 +76,10 @@ pub(crate) fn virtual_ip_missing_on_a_real_server() {
     let count = half_open.filter(|it| it.code == Code::HALF_OPEN).count();
     assert!(count > 0, "it is seen by the mark's connections");
     for node in ["realserver1", RS] {
-        web.mend(&only(&web.check(node), Code::VIP_MISSING_ON_SERVER));
+        web.fix(&only(&web.check(node), Code::VIP_MISSING_ON_SERVER));
     }
-    web.mended(RS);
-    web.mended("director");
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// Row 13.
@@ -93,10 +93,10 @@ pub(crate) fn another_gateway() {
     }
     assert!(!web.works());
     for node in ["realserver1", RS] {
-        web.mend(&only(&web.check(node), Code::NAT_GATEWAY));
+        web.fix(&only(&web.check(node), Code::NAT_GATEWAY));
     }
-    web.mended(RS);
-    web.mended("director");
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// A mark of every port leaves nothing to a service of one.

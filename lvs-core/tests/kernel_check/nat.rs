@@ -10,7 +10,7 @@ use lvs_core::net::Address;
 use lvs_core::{Host, check};
 
 use crate::NAT;
-use crate::web::{Hurts, Web, address, codes, default_via, only, put, set, sound};
+use crate::web::{Harm, Web, address, codes, default_via, only, put, set, sound};
 
 const RS: &str = "realserver1";
 
@@ -31,7 +31,7 @@ pub(crate) fn a_healthy_one_is_sound() {
 /// Row 11.
 pub(crate) fn no_forwarding() {
     let web = Web::new(NAT);
-    web.broken("director", Code::FORWARDING, Hurts::Clients, |host| {
+    web.broken("director", Code::FORWARDING, Harm::Clients, |host| {
         set(host, "net/ipv4/ip_forward", "0");
     });
 }
@@ -39,7 +39,7 @@ pub(crate) fn no_forwarding() {
 /// Row 49: what a write of ip_forward had set was changed afterwards.
 pub(crate) fn no_forwarding_on_the_interface() {
     let web = Web::new(NAT);
-    web.broken("director", Code::FORWARDING, Hurts::Clients, |host| {
+    web.broken("director", Code::FORWARDING, Harm::Clients, |host| {
         set(host, "net/ipv4/conf/eth1/forwarding", "0");
         set(host, "net/ipv4/ip_forward", "1");
     });
@@ -57,9 +57,9 @@ pub(crate) fn another_gateway() {
     let seen = only(&web.check("director"), Code::HALF_OPEN);
     assert!(seen.seen.contains(RS), "{seen}");
     let finding = only(&web.check(RS), Code::NAT_GATEWAY);
-    web.mend(&finding);
-    web.mended(RS);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// With no real server that answers by the director.
@@ -78,10 +78,10 @@ pub(crate) fn no_gateway() {
     let is_told = || codes(&web.check("director")).contains(&Code::NO_ANSWERS);
     assert!((0..4).any(|_| is_told()));
     for node in ["realserver1", "realserver2"] {
-        web.mend(&only(&web.check(node), Code::NO_DEFAULT_ROUTE));
+        web.fix(&only(&web.check(node), Code::NO_DEFAULT_ROUTE));
     }
-    web.mended("director");
-    web.mended(RS);
+    web.fixed("director");
+    web.fixed(RS);
 }
 
 /// Row 14: real server 1 asks, and real server 2 answers it directly.
@@ -96,8 +96,8 @@ pub(crate) fn a_client_beside_the_real_servers() {
         web.reaches(RS, "172.16.5.11:80");
     });
     only(&report, Code::CLIENT_ON_SERVER_NETWORK);
-    // It is mended by asking from elsewhere.
-    web.mended("director");
+    // The fix is a client elsewhere.
+    web.fixed("director");
 }
 
 /// Row 8.
@@ -106,7 +106,7 @@ pub(crate) fn virtual_ip_missing_on_the_director() {
     web.broken(
         "director",
         Code::VIP_MISSING_ON_DIRECTOR,
-        Hurts::Clients,
+        Harm::Clients,
         |host| {
             host.net()
                 .delete_address(&address("eth0", "172.16.5.11/16").id)
@@ -119,7 +119,7 @@ pub(crate) fn virtual_ip_missing_on_the_director() {
 pub(crate) fn all_weights_zero() {
     let web = Web::new(NAT);
     let service = web.service;
-    web.broken("director", Code::NO_DESTINATION, Hurts::Clients, |host| {
+    web.broken("director", Code::NO_DESTINATION, Harm::Clients, |host| {
         let destinations = host.ipvs().unwrap().destinations(&service).unwrap();
         let drained = destinations.iter().map(|it| Destination {
             weight: Weight::DRAIN,
@@ -150,8 +150,8 @@ pub(crate) fn virtual_ip_that_hangs_on_another() {
     web.lab.apply().unwrap();
     assert!(web.works());
     let finding = only(&web.check("director"), Code::SECONDARY_VIP);
-    web.mend(&finding);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed("director");
     web.on("director", |host| {
         host.net().delete_address(&other.id).unwrap()
     });
@@ -175,15 +175,15 @@ pub(crate) fn every_port_without_persistence() {
     assert_eq!(web.reaches("client", "172.16.5.11:81"), None);
     assert!(web.works(), "the service of one port does");
     let finding = only(&web.check("director"), Code::PORT_ZERO);
-    web.mend(&finding);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed("director");
 }
 
 /// Row 50.
 pub(crate) fn a_loopback_destination() {
     let web = Web::new(NAT);
     let service = web.service;
-    web.broken("director", Code::DEAD_DESTINATION, Hurts::Clients, |host| {
+    web.broken("director", Code::DEAD_DESTINATION, Harm::Clients, |host| {
         let id = DestinationId::new([127, 0, 0, 1].into(), 80);
         put(
             host,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lvs_core::check::{self, Code, Facts, Report};
 use lvs_lab::run_tool;
 
-use crate::web::{Hurts, Web, address, default_via, findings, only, set, sound, text};
+use crate::web::{Harm, Web, address, default_via, findings, only, set, sound, text};
 
 const TWO: &str = include_str!("../../../examples/two_directors.toml");
 const WAIT: Duration = Duration::from_millis(300);
@@ -108,7 +108,7 @@ pub(crate) fn a_floating_address_on_the_standby() {
         let both = found.iter().any(|it| it.code == Code::TWO_ACTIVE);
         assert!(both, "{node}:\n{}", text(&report));
     }
-    web.mend(&finding);
+    web.fix(&finding);
     for node in ["director", "partner", "client"] {
         let report = asked_from(&web, node);
         let told = [Code::TWO_ACTIVE, Code::VIP_UNANSWERED, Code::ARP_PROBE];
@@ -119,7 +119,7 @@ pub(crate) fn a_floating_address_on_the_standby() {
             text(&report)
         );
     }
-    web.mended("partner");
+    web.fixed("partner");
 }
 
 fn asked_from(web: &Web, node: &str) -> Report {
@@ -145,8 +145,8 @@ pub(crate) fn neither_is_active() {
     let report = asked_from(&web, "client");
     only(&report, Code::VIP_UNANSWERED);
     let finding = only(&web.check("director"), Code::VIP_MISSING_ON_DIRECTOR);
-    web.mend(&finding);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed("director");
 }
 
 /// The gateway of masqueraded real servers moves, too.
@@ -158,8 +158,8 @@ pub(crate) fn a_floating_gateway_that_is_missing() {
     });
     forget(&web);
     assert!(!web.works(), "real servers cannot find it");
-    web.mend(&only(&web.check("director"), Code::VIP_MISSING_ON_DIRECTOR));
-    web.mended("director");
+    web.fix(&only(&web.check("director"), Code::VIP_MISSING_ON_DIRECTOR));
+    web.fixed("director");
 }
 
 /// It works until the other director takes over.
@@ -175,8 +175,8 @@ pub(crate) fn a_gateway_that_stays() {
     assert!(finding.seen.contains("stays with director"), "{finding}");
     web.take_over("partner");
     assert!(!web.works());
-    web.mend(&finding);
-    web.mended("realserver1");
+    web.fix(&finding);
+    web.fixed("realserver1");
 }
 
 /// An address that stays must not hang on one that goes.
@@ -204,7 +204,7 @@ pub(crate) fn an_own_address_that_hangs_on_a_floating_one() {
 /// Row 36: the standby, as a real server, balances again what it was sent.
 pub(crate) fn the_standby_balances_too() {
     let web = Web::new(&serving(SYNC));
-    web.broken("partner", Code::BALANCED_TWICE, Hurts::Clients, |host| {
+    web.broken("partner", Code::BALANCED_TWICE, Harm::Clients, |host| {
         set(host, "net/ipv4/vs/backup_only", "0");
     });
 }

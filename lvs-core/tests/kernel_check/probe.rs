@@ -70,7 +70,7 @@ pub(crate) fn a_real_server_answers_too() {
     assert!(finding.seen.contains(&mac.to_string()), "{finding}");
     // On the culprit itself its switches tell.
     let finding = only(&web.check(RS), Code::ARP_IGNORE);
-    web.mend(&finding);
+    web.fix(&finding);
     sound(&from_the_router(&web));
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn ipv6_is_asked_by_solicitation() {
         assert!(probe.seen.contains(&mac.to_string()), "{probe}");
     }
     let finding = only(&web.check(RS), Code::VIP_ON_NIC);
-    web.mend(&finding);
+    web.fix(&finding);
     sound(&from_the_router(&web));
     sound(&web.check(RS));
 }

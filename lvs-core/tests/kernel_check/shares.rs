@@ -7,7 +7,7 @@ use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding, Thresholds
 use lvs_lab::run_tool;
 
 use crate::NAT;
-use crate::web::{Hurts, Web, codes, findings, only, put, set, sound};
+use crate::web::{Harm, Web, codes, findings, only, put, set, sound};
 
 /// Row 41: the clients of this lab are neighbours.
 pub(crate) fn persistence_of_a_whole_network() {
@@ -27,7 +27,7 @@ pub(crate) fn persistence_of_a_whole_network() {
 pub(crate) fn a_threshold_that_is_reached() {
     let web = Web::new(NAT);
     let service = web.service;
-    web.broken("director", Code::OVERLOADED, Hurts::Nobody, |host| {
+    web.broken("director", Code::OVERLOADED, Harm::None, |host| {
         let id = DestinationId::new([192, 168, 1, 12].into(), 80);
         let mut tight = Destination::new(id, Forwarding::Masquerade);
         tight.thresholds = Thresholds::new(2, 1).unwrap();
@@ -51,11 +51,11 @@ pub(crate) fn a_connection_to_what_is_gone() {
     let report = web.check_alone("director", None);
     let found = findings(&report);
     let gone = found.iter().find(|it| it.code == Code::GONE_DESTINATION);
-    web.mend(gone.unwrap());
+    web.fix(gone.unwrap());
     let report = web.check_alone("director", None);
     assert!(!codes(&report).contains(&Code::GONE_DESTINATION));
     web.lab.apply().unwrap();
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// Row 40: who is drained gets its clients back.
@@ -67,15 +67,15 @@ pub(crate) fn a_drain_that_persistence_defeats() {
     ));
     sound(&web.check("director"));
     let key = "net/ipv4/vs/expire_quiescent_template";
-    web.broken("director", Code::STICKY_DRAIN, Hurts::Nobody, |host| {
+    web.broken("director", Code::STICKY_DRAIN, Harm::None, |host| {
         set(host, key, "0");
     });
 }
 
-/// Row 6: nothing hurts yet.
+/// Row 6: there is no harm yet.
 pub(crate) fn a_broadcast_of_a_network_on_lo() {
     let web = Web::new(crate::DR);
-    web.broken("realserver1", Code::BROADCAST, Hurts::Nobody, |_| {
+    web.broken("realserver1", Code::BROADCAST, Harm::None, |_| {
         let vip = "172.16.5.11/32";
         run_tool("ip", &["address", "del", vip, "dev", "lo"]).unwrap();
         let line = [
@@ -96,6 +96,6 @@ pub(crate) fn masquerading_over_one_interface() {
     let one = NAT.replace("\"eth1\"", "\"eth0\"");
     let web = Web::new(&one);
     let finding = only(&web.check("director"), Code::REDIRECTS);
-    web.mend(&finding);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed("director");
 }

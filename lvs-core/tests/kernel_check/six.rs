@@ -16,7 +16,7 @@ use nix::sys::socket::{
 
 use crate::SIX;
 use crate::kinds::NAT_OF_IPV6;
-use crate::web::{Hurts, Web, address, findings, only, set, text};
+use crate::web::{Harm, Web, address, findings, only, set, text};
 
 const RS: &str = "realserver2";
 const VIP: &str = "2001:db8:5::11/128";
@@ -24,7 +24,7 @@ const VIP: &str = "2001:db8:5::11/128";
 /// Row 11.
 pub(crate) fn no_forwarding() {
     let web = Web::new(NAT_OF_IPV6);
-    web.broken("director", Code::FORWARDING, Hurts::Clients, |host| {
+    web.broken("director", Code::FORWARDING, Harm::Clients, |host| {
         set(host, "net/ipv6/conf/all/forwarding", "0");
     });
 }
@@ -57,9 +57,9 @@ pub(crate) fn a_default_route_that_is_not_renewed() {
     web.on("director", |host| set(host, accept_ra, "1"));
     let finding = only(&web.check("director"), Code::ADVERTISED_ROUTE);
     wait_until("it is not renewed", || !is_answered());
-    web.mend(&finding);
+    web.fix(&finding);
     wait_until("the advertised route", is_answered);
-    web.mended("director");
+    web.fixed("director");
 }
 
 fn far_client_is_answered(web: &Web) -> bool {
@@ -108,13 +108,13 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
 pub(crate) fn masquerading_without_gateway() {
     let web = Web::new(NAT_OF_IPV6);
     // The client is on another network than the real servers, but no router is between.
-    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, no_default_route);
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Harm::Clients, no_default_route);
 }
 
 /// Row 28.
 pub(crate) fn direct_routing_without_gateway() {
     let web = Web::new(SIX);
-    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, no_default_route);
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Harm::Clients, no_default_route);
 }
 
 /// Row 28: the remedy leaves room for the tunnel.
@@ -123,7 +123,7 @@ pub(crate) fn a_tunnel_without_gateway() {
     web.broken(
         "realserver3",
         Code::NO_DEFAULT_ROUTE,
-        Hurts::Clients,
+        Harm::Clients,
         no_default_route,
     );
 }
@@ -135,7 +135,7 @@ fn no_default_route(_: &mut Host) {
 /// Row 7.
 pub(crate) fn virtual_ip_missing_on_a_real_server() {
     let web = Web::new(SIX);
-    web.broken(RS, Code::VIP_MISSING_ON_SERVER, Hurts::Clients, |host| {
+    web.broken(RS, Code::VIP_MISSING_ON_SERVER, Harm::Clients, |host| {
         host.net().delete_address(&vip("lo").id).unwrap()
     });
 }
@@ -146,7 +146,7 @@ pub(crate) fn virtual_ip_missing_on_the_director() {
     web.broken(
         "director",
         Code::VIP_MISSING_ON_DIRECTOR,
-        Hurts::Clients,
+        Harm::Clients,
         |host| host.net().delete_address(&vip("eth0").id).unwrap(),
     );
 }
@@ -182,10 +182,10 @@ pub(crate) fn a_real_server_answers_for_the_virtual_ip() {
     // The first one may have met both.
     assert!(answers.iter().skip(1).all(stolen), "{answers:?}");
     let finding = only(&web.check(culprit), Code::VIP_ON_NIC);
-    web.mend(&finding);
+    web.fix(&finding);
     web.on("router", forget);
-    web.mended(culprit);
-    web.mended("director");
+    web.fixed(culprit);
+    web.fixed("director");
 }
 
 /// As every other machine does; those of the lab have no time for it.
@@ -206,8 +206,8 @@ pub(crate) fn a_real_server_finds_a_duplicate() {
     assert!(!web.works());
     let finding = only(&web.check(RS), Code::VIP_ON_NIC);
     assert!(finding.seen.contains("does not use it"), "{finding}");
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }
 
 /// Row 44, the other way round: the real server had it first.
@@ -227,10 +227,10 @@ pub(crate) fn the_director_finds_a_duplicate() {
         panic!("{}", text(&report));
     };
     assert_eq!(finding.code, Code::DUPLICATE_ADDRESS);
-    web.mend(&only(&web.check(RS), Code::VIP_ON_NIC));
-    web.mend(finding);
+    web.fix(&only(&web.check(RS), Code::VIP_ON_NIC));
+    web.fix(finding);
     web.on("router", forget);
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// The kernel asks for a second.

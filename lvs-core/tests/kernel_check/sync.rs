@@ -8,7 +8,7 @@ use lvs_core::ipvs::{Daemon, DaemonRole};
 use lvs_lab::run_tool;
 
 use crate::NAT;
-use crate::web::{Hurts, Web, only, sound};
+use crate::web::{Harm, Web, only, sound};
 
 const OTHER: &str = "realserver1";
 /// The kernel sends what it has collected twice a second.
@@ -44,7 +44,7 @@ fn is_told(web: &Web) -> bool {
 pub(crate) fn a_daemon_that_does_not_run() {
     let web = synchronised();
     assert!(is_told(&web));
-    web.broken("director", Code::DRIFT, Hurts::Nobody, |host| {
+    web.broken("director", Code::DRIFT, Harm::None, |host| {
         let ipvs = host.ipvs().unwrap();
         ipvs.stop_daemon(DaemonRole::Master).unwrap();
     });
@@ -63,9 +63,9 @@ pub(crate) fn another_id() {
     assert!(!is_told(&web));
     let finding = only(&web.check("director"), Code::DRIFT);
     assert!(finding.seen.contains("daemon master"), "{finding}");
-    web.mend(&finding);
+    web.fix(&finding);
     assert!(is_told(&web));
-    web.mended("director");
+    web.fixed("director");
 }
 
 /// Row 37: the kernel does not ask for that flag.
@@ -86,8 +86,8 @@ pub(crate) fn datagrams_larger_than_the_interface_takes() {
     let finding = only(&web.check("director"), Code::SYNC_LENGTH);
     assert_eq!(finding.severity, Severity::Note);
     assert!(is_told(&web));
-    web.mend(&finding);
-    web.mended("director");
+    web.fix(&finding);
+    web.fixed("director");
 }
 
 fn mtu(_: &mut Host, mtu: &str) {

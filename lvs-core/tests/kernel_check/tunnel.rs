@@ -9,7 +9,7 @@ use lvs_core::ipvs::{Command, Destination, DestinationId, Encapsulation, Forward
 use lvs_lab::{load_module, run_tool};
 
 use crate::kinds::wrapped;
-use crate::web::{Hurts, Web, address, default_via, only, put, set};
+use crate::web::{Harm, Web, address, default_via, only, put, set};
 use crate::{SIX, TUNNEL};
 
 const RS: &str = "realserver2";
@@ -19,7 +19,7 @@ const GRE: &str = "{ type = \"gre\", checksum = \"full\" }";
 /// Row 18: what is unwrapped comes from clients, who are answered elsewhere.
 pub(crate) fn strict_rp_filter() {
     let web = Web::new(TUNNEL);
-    web.broken(RS, Code::RP_FILTER, Hurts::Clients, |host| {
+    web.broken(RS, Code::RP_FILTER, Harm::Clients, |host| {
         set(host, "net/ipv4/conf/tunl0/rp_filter", "1");
     });
 }
@@ -29,7 +29,7 @@ pub(crate) fn strict_rp_filter_of_all() {
     let web = Web::new(TUNNEL);
     web.on(RS, |host| set(host, "net/ipv4/conf/all/rp_filter", "1"));
     assert!(web.works(), "the device has 2");
-    web.broken(RS, Code::RP_FILTER, Hurts::Clients, |host| {
+    web.broken(RS, Code::RP_FILTER, Harm::Clients, |host| {
         set(host, "net/ipv4/conf/tunl0/rp_filter", "0");
     });
 }
@@ -45,15 +45,15 @@ pub(crate) fn a_device_that_is_down() {
     assert!(seen.seen.contains(RS), "{seen}");
     let totals = web.on("director", |host| host.proc().totals().unwrap());
     assert!(totals.packets_out > 0, "the real server's complaints");
-    web.mend(&only(&web.check(RS), Code::TUNNEL_DEVICE));
-    web.mended(RS);
-    web.mended("director");
+    web.fix(&only(&web.check(RS), Code::TUNNEL_DEVICE));
+    web.fixed(RS);
+    web.fixed("director");
 }
 
 /// Row 19.
 pub(crate) fn a_device_that_is_not_there() {
     let web = Web::new(&wrapped(GRE));
-    web.broken(RS, Code::TUNNEL_DEVICE, Hurts::Clients, |_| {
+    web.broken(RS, Code::TUNNEL_DEVICE, Harm::Clients, |_| {
         run_tool("ip", &["link", "delete", "lvs-gre"]).unwrap();
     });
 }
@@ -61,7 +61,7 @@ pub(crate) fn a_device_that_is_not_there() {
 /// Row 20: it wants no checksums where the director sends them.
 pub(crate) fn a_device_of_another_kind() {
     let web = Web::new(&wrapped(GRE));
-    web.broken(RS, Code::TUNNEL_DEVICE, Hurts::Clients, |_| {
+    web.broken(RS, Code::TUNNEL_DEVICE, Harm::Clients, |_| {
         let other = [
             "link",
             "add",
@@ -80,7 +80,7 @@ pub(crate) fn a_device_of_another_kind() {
 /// Row 20.
 pub(crate) fn a_port_that_nobody_unwraps() {
     let web = Web::new(&wrapped(GUE));
-    web.broken(RS, Code::TUNNEL_PORT, Hurts::Clients, |_| {
+    web.broken(RS, Code::TUNNEL_PORT, Harm::Clients, |_| {
         run_tool("ip", &["fou", "del", "port", "5555"]).unwrap();
     });
 }
@@ -95,15 +95,15 @@ pub(crate) fn another_port_of_the_real_server() {
     assert!(!web.works());
     let finding = only(&web.check(RS), Code::TUNNEL_PORT);
     assert!(finding.seen.contains("only udp port 5556"), "{finding}");
-    web.mend(&finding);
-    web.mended(RS);
+    web.fix(&finding);
+    web.fixed(RS);
 }
 
 /// Row 20: as ipvsadm does without `--tun-type`.
 pub(crate) fn another_wrapping_of_the_director() {
     let web = Web::new(&wrapped(GRE));
     let service = web.service;
-    web.broken("director", Code::ENCAPSULATION, Hurts::Clients, |host| {
+    web.broken("director", Code::ENCAPSULATION, Harm::Clients, |host| {
         let id = DestinationId::new([10, 1, 2, 13].into(), 80);
         let plain = Destination::new(id, Forwarding::Tunnel(Encapsulation::Ipip));
         put(host, &[Command::EditDestination(service, plain)]);
@@ -113,7 +113,7 @@ pub(crate) fn another_wrapping_of_the_director() {
 /// Row 7, in a tunnel.
 pub(crate) fn virtual_ip_missing_on_a_real_server() {
     let web = Web::new(TUNNEL);
-    web.broken(RS, Code::VIP_MISSING_ON_SERVER, Hurts::Clients, |host| {
+    web.broken(RS, Code::VIP_MISSING_ON_SERVER, Harm::Clients, |host| {
         let id = address("tunl0", "172.16.5.11/32").id;
         host.net().delete_address(&id).unwrap();
     });
@@ -125,7 +125,7 @@ pub(crate) fn virtual_ip_of_ipv6_missing() {
     web.broken(
         "realserver3",
         Code::VIP_MISSING_ON_SERVER,
-        Hurts::Clients,
+        Harm::Clients,
         |host| {
             let id = address("ip6tnl0", "2001:db8:5::11/128").id;
             host.net().delete_address(&id).unwrap();
@@ -136,7 +136,7 @@ pub(crate) fn virtual_ip_of_ipv6_missing() {
 /// Row 19, of IPv6: with the device goes the address.
 pub(crate) fn a_device_of_ipv6_that_is_down() {
     let web = Web::new(SIX);
-    web.broken("realserver3", Code::TUNNEL_DEVICE, Hurts::Clients, |host| {
+    web.broken("realserver3", Code::TUNNEL_DEVICE, Harm::Clients, |host| {
         host.net().set_down(&"ip6tnl0".parse().unwrap()).unwrap();
     });
 }
@@ -144,7 +144,7 @@ pub(crate) fn a_device_of_ipv6_that_is_down() {
 /// Row 16, of all methods past the director.
 pub(crate) fn no_way_back() {
     let web = Web::new(TUNNEL);
-    web.broken(RS, Code::NO_DEFAULT_ROUTE, Hurts::Clients, |_| {
+    web.broken(RS, Code::NO_DEFAULT_ROUTE, Harm::Clients, |_| {
         run_tool("ip", &["route", "del", "default"]).unwrap();
     });
 }
@@ -214,8 +214,8 @@ pub(crate) fn no_room_for_the_tunnel() {
     assert!(!uploads(&web), "nobody is told");
     for node in ["realserver1", RS] {
         let finding = only(&web.check(node), Code::TUNNEL_MTU);
-        web.mend(&finding);
+        web.fix(&finding);
     }
     assert!(uploads(&web));
-    web.mended(RS);
+    web.fixed(RS);
 }

@@ -1,4 +1,4 @@
-//! A cluster that works, to be broken, checked and mended.
+//! A cluster that works, to be broken, checked and fixed.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -158,7 +158,7 @@ impl Web {
     }
 
     /// Does what the finding says, to the letter.
-    pub(crate) fn mend(&self, finding: &Finding) {
+    pub(crate) fn fix(&self, finding: &Finding) {
         let node = finding.node.as_ref().unwrap().as_str();
         for line in &finding.fix {
             let words = ["or ", "in the file", "first, "];
@@ -208,24 +208,25 @@ impl Web {
         }
     }
 
-    /// Breaks it on a machine, sees whether that hurts, finds exactly that, mends it, sees it work.
+    /// Breaks the cluster on a node, and verifies whether clients notice, that exactly this is found, and that the
+    /// fix works.
     #[track_caller]
     pub(crate) fn broken(
         &self,
         node: &str,
         code: Code,
-        hurts: Hurts,
+        harm: Harm,
         how: impl FnOnce(&mut Host) + Send,
     ) {
         self.on(node, how);
-        assert_eq!(self.works(), hurts == Hurts::Nobody, "whether it hurts");
+        assert_eq!(self.works(), harm == Harm::None, "whether clients notice");
         let finding = only(&self.check(node), code);
-        self.mend(&finding);
-        self.mended(node);
+        self.fix(&finding);
+        self.fixed(node);
     }
 
-    /// Waits until nobody asks any more who had begun before it was mended: what comes of that is
-    /// no sign of how things are now. SYN_RECV lasts 60 s from the last question on.
+    /// Waits until no client that began before the fix sends requests any more: their connections say nothing about
+    /// the present state. SYN_RECV lasts 60 s from the last request on.
     fn let_clients_give_up(&self) {
         let is_recent = |host: &mut Host| {
             let connections = host.proc().connections().unwrap();
@@ -240,19 +241,19 @@ impl Web {
     }
 
     #[track_caller]
-    pub(crate) fn mended(&self, node: &str) {
-        assert!(self.works(), "the mended cluster works");
+    pub(crate) fn fixed(&self, node: &str) {
+        assert!(self.works(), "the fixed cluster works");
         self.let_clients_give_up();
         sound(&self.check(node));
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hurts {
+pub(crate) enum Harm {
     /// Some or all clients.
     Clients,
-    /// Traffic goes on as before.
-    Nobody,
+    /// Traffic continues as before.
+    None,
 }
 
 /// The findings, without the note that the router needs a route, which only the director can judge.

@@ -64,7 +64,7 @@ const IPIP: Forwarding = Forwarding::Tunnel(Encapsulation::Ipip);
 #[rustfmt::skip]
 const REFUSALS: &[Row] = &[
     Before("ip_vs is not loaded and cannot be loaded", &["open ip_vs", "not loaded", "modprobe ip_vs", "CONFIG_IP_VS"], open_without_module),
-    Kernel("the module is unloaded while the handle exists", ENOENT, &["add service tcp 10.0.0.1:80", "unloaded", "open it again"], module_goes),
+    Before("the module is unloaded while the handle exists", &["add service tcp 10.0.0.1:80", "not loaded", "unloaded", "modprobe ip_vs"], module_goes),
     Kernel("no CAP_NET_ADMIN", EPERM, &["add service tcp 10.0.0.1:80", "CAP_NET_ADMIN"], unprivileged),
     Never("unknown command, SET_INFO, dump where one is asked for", "no Command is such a message; the text for EOPNOTSUPP has a test of its own"),
     Never("SERVICE, DEST or DAEMON missing or incomplete", "the codec always writes all of it"),

@@ -11,6 +11,7 @@ mod destinations;
 mod ensured;
 mod errno_table;
 mod errors;
+mod kept_word;
 mod services;
 mod settings;
 
@@ -47,6 +48,14 @@ lvs_lab::main! {
     errno_table::senseless_values_are_refused_although_the_kernel_accepts_them,
     errno_table::upper_threshold_is_accepted_or_explained,
     errors::without_ip_vs_it_is_not_loaded,
+    kept_word::a_handle_survives_the_reload_of_its_module,
+    kept_word::a_dead_handle_is_neither_empty_nor_content,
+    kept_word::an_unknown_scheduler_is_no_dead_handle,
+    kept_word::a_scope_is_replaced_and_nothing_else,
+    kept_word::a_refused_replacement_leaves_every_destination,
+    kept_word::a_daemon_on_an_interface_of_any_name_is_listed,
+    kept_word::racing_threads_ensure_without_errors,
+    kept_word::twenty_thousand_services_are_listed_and_deleted,
     errors::without_privilege_nothing_can_be_read,
 }
 

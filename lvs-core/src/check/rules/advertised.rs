@@ -1,4 +1,4 @@
-//! A default route of IPv6 that a router advertises, on a machine that routes.
+//! A default route from IPv6 router advertisements, on a node that routes.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -9,10 +9,13 @@ use crate::sysctl::SysctlKey;
 kinds! {
     ADVERTISED_ROUTE = "LVS064", Warning, Routing,
     title: "The director's IPv6 default route is not renewed",
-    impact: "it goes when its lifetime ends or forwarding is switched on, and with it all answers to distant clients",
-    explanation: "accept_ra=1 means that advertisements of routers are heeded only while the machine does not route itself, and masquerading of IPv6 makes it route. \
-        The default route that was there already stays until its lifetime, half an hour mostly, is over; then clients beyond the router get no answer. \
-        Set accept_ra=2 on that interface, or name the gateway in the file. With 0 systemd-networkd or the like listens, and goes on.";
+    impact: "the kernel deletes it when its lifetime ends or forwarding is turned on, and then distant clients get no answer",
+    explanation: "\
+        With accept_ra=1 the kernel follows router advertisements only while the node does not route \
+        itself, and masquerading of IPv6 makes it route. The default route that exists already stays \
+        until its lifetime, usually half an hour, is over; then clients beyond the router get no answer. \
+        Set accept_ra=2 on that interface, or name the gateway in the file. With 0 another program such \
+        as systemd-networkd receives the advertisements, and continues to do so.";
 }
 
 /// The kernel's number for routes from router advertisements (`RTPROT_RA`).
@@ -39,11 +42,11 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
         .filter(|route| routes && route.protocol == ADVERTISED)?;
     let interface = route.interface.as_ref()?;
     let key = SysctlKey::new(format!("net/ipv6/conf/{interface}/accept_ra")).ok()?;
-    let seen = "it is 1, and the default route was advertised there";
+    let seen = "it is 1, and the default route comes from router advertisements on this interface";
     (scene.facts.sysctl(&key)? == UNLESS_ROUTING).then(|| {
         scene
             .finding(&ADVERTISED_ROUTE, &key, seen)
             .fix(format!("sysctl -w {key}=2"))
-            .fix("or in the file: gateway of the director")
+            .fix("or in the file: name the gateway of the director")
     })
 }

@@ -1,4 +1,4 @@
-//! The ARP sysctls of a real server, which keep it quiet about the virtual IP.
+//! The ARP sysctls of a real server, which keep it from answering and asking for the virtual IP.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,18 +14,24 @@ use crate::net::Address;
 kinds! {
     ARP_IGNORE = "LVS001", Error, Arp,
     title: "A real server answers ARP for the virtual IP",
-    impact: "the router may learn this machine's MAC for the virtual IP; then every client lands here, past the director",
-    explanation: "In direct routing every real server carries the virtual IP, and only arp_ignore keeps it quiet about it. \
-        The kernel takes the greater of conf/all and the interface where the question arrives; a value on lo alone does nothing, \
-        conf/default changes nothing for an interface that has an address, and 3 in either place re-opens what 1 had hidden. \
-        It shows as one server that gets everything while the director counts no connection. Set arp_ignore=1 on all, before the virtual IP is added.";
+    impact: "the router may learn this node's MAC address for the virtual IP; then every client is sent here, past the director",
+    explanation: "\
+        In direct routing every real server carries the virtual IP, and only arp_ignore keeps it from \
+        answering ARP requests for it. The kernel takes the greater value of conf/all and the interface \
+        where the request arrives: a value on lo alone has no effect, conf/default has none on an \
+        interface that already has an address, and 3 in either place exposes again what 1 had hidden. \
+        The symptom is one real server that gets all connections while the director counts none. Set \
+        arp_ignore=1 on all before the virtual IP is added.";
 
     ARP_ANNOUNCE = "LVS002", Error, Arp,
-    title: "A real server asks by ARP in the virtual IP's name",
-    impact: "its own questions tell the router that the virtual IP is at its MAC, and the router believes it",
-    explanation: "A real server answers clients from the virtual IP. To find its gateway's MAC it asks by ARP, and with arp_announce 0 or 1 it may name \
-        the virtual IP as the asker; whoever hears it updates its neighbour table. arp_ignore=1 alone therefore works until the first such question. \
-        The greater of conf/all and the sending interface counts. Set arp_announce=2 on all.";
+    title: "A real server sends ARP requests with the virtual IP as source address",
+    impact: "its own ARP requests tell the router that the virtual IP is at its MAC address, and the router believes it",
+    explanation: "\
+        A real server answers clients from the virtual IP. To find its gateway's MAC address it sends an \
+        ARP request, and with arp_announce 0 or 1 the request may have the virtual IP as source address; \
+        every host that receives it updates its neighbour table. arp_ignore=1 alone therefore works \
+        until the first such request. The greater value of conf/all and the sending interface counts. \
+        Set arp_announce=2 on all.";
 }
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
@@ -64,7 +70,8 @@ impl<T> NodeScene<'_, T> {
             .map(|link| &link.name)
     }
 
-    /// A node elsewhere, behind a tunnel for instance, is not asked for the virtual IP today.
+    /// Returns an error on the director's link, and a warning elsewhere: a node behind a tunnel, for instance, is
+    /// not asked for the virtual IP today.
     fn arp_severity(&self, interface: &IfName) -> Severity {
         let here: Vec<Address> = self
             .facts
@@ -89,16 +96,16 @@ impl<T> NodeScene<'_, T> {
         }
     }
 
-    /// 1 and 2 hide the virtual IP; 3 does not, and 8 hides the real server too.
+    /// Reports every level but 1 and 2, which hide the virtual IP: 3 does not, and 8 hides the real server too.
     fn arp_ignore(&self, vips: &BTreeSet<IpAddr>, interface: &IfName) -> Option<Finding> {
         let level = self.facts.effective().arp_ignore(interface)?;
         let problem = match level {
             1 | 2 => return None,
             3 => {
-                "it answers ARP for all but addresses of scope host, the virtual IP on lo included"
+                "the node answers ARP for all addresses except those of scope host, for the virtual IP on lo too"
             }
-            8 => "it answers ARP for no address at all, not even its own",
-            _ => "it answers ARP for every address of this machine, the virtual IP on lo included",
+            8 => "the node answers ARP for no address at all, not even for its own",
+            _ => "the node answers ARP for all of its addresses, for the virtual IP on lo too",
         };
         let finding = self.finding(
             &ARP_IGNORE,
@@ -121,7 +128,7 @@ impl<T> NodeScene<'_, T> {
         let level = self.facts.effective().arp_announce(interface)?;
         let seen = format!(
             "arp_announce is {level} (the greater of all and {interface}): \
-             questions sent there may name the virtual IP as the asker"
+             ARP requests sent there may have the virtual IP as source address"
         );
         (level < 2).then(|| {
             self.finding(&ARP_ANNOUNCE, interface, seen)
@@ -131,12 +138,12 @@ impl<T> NodeScene<'_, T> {
     }
 }
 
-/// On lo too, as every recipe and so the plan has it; all alone decides.
+/// Returns the command for all and lo: every recipe, and so the plan, sets lo too, though all alone decides.
 fn on_all_and_lo(name: &str, level: u8) -> String {
     format!("sysctl -w net/ipv4/conf/all/{name}={level} net/ipv4/conf/lo/{name}={level}")
 }
 
-/// A router keeps for minutes what it has learnt.
+/// Returns the command that deletes the entries of a router, which would keep them for minutes.
 fn forget(vips: &BTreeSet<IpAddr>) -> String {
     let commands: Vec<_> = vips
         .iter()

@@ -11,9 +11,12 @@ use crate::sysctl::SysctlKey;
 kinds! {
     BALANCED_TWICE = "LVS063", Error, Services,
     title: "A standby director balances what the active one sent it",
-    impact: "packets are sent on again, in the worst case to and fro between the two until they have lived long enough",
-    explanation: "Two directors that are each other's real servers have the same table. What the active one sends to the standby as a real server must be delivered there, not balanced once more. \
-        With a sync daemon net/ipv4/vs/backup_only=1 on the standby sees to that; without one its services must go while it is standby. The plan of each role does it.";
+    impact: "packets are forwarded again, in the worst case to and fro between the two directors until their time to live is over",
+    explanation: "\
+        Two directors that are each other's real servers have the same table. What the active one sends \
+        to the standby as a real server must be delivered there, not balanced once more. With a sync \
+        daemon, net/ipv4/vs/backup_only=1 on the standby prevents it; without one its services must not \
+        exist while it is standby. The plan of each role does this.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -41,7 +44,7 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
                 .finding(
                     &BALANCED_TWICE,
                     &key,
-                    format!("it is 0, and {again} is balanced here, too"),
+                    format!("it is 0, and {again} is balanced on the standby too"),
                 )
                 .fix(format!("sysctl -w {key}=1")),
         ),
@@ -50,7 +53,7 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
                 .finding(
                     &BALANCED_TWICE,
                     *again,
-                    "it is balanced here, though this one is not active",
+                    "it is balanced here, although this director is not active",
                 )
                 .fix("lvsctl apply FILE --role standby"),
         ),

@@ -1,4 +1,4 @@
-//! Broadcast addresses of addresses that have no network.
+//! Broadcast addresses of single addresses, which have no network.
 
 use std::net::Ipv4Addr;
 
@@ -10,11 +10,13 @@ use crate::net::{Address, IpNet};
 
 kinds! {
     BROADCAST = "LVS008", Warning, Addresses,
-    title: "A single address has the broadcast of a network",
-    impact: "packets to that broadcast address are taken for this machine's, on an interface that has no such network",
-    explanation: "A /32 has no network, so its broadcast address is the address itself or none. Recipes that copy the broadcast of the subnet make the kernel \
-        treat that subnet's broadcasts as local. The broadcast cannot be changed in place: delete the address and add it again, \
-        on a real server with the ARP switches set.";
+    title: "A single address has the broadcast address of a network",
+    impact: "the node takes packets to that broadcast address for its own, on an interface that has no such network",
+    explanation: "\
+        A /32 has no network, so its broadcast address is the address itself or none. Recipes that copy \
+        the broadcast address of the subnet make the kernel treat that subnet's broadcasts as local. The \
+        broadcast address cannot be changed in place: delete the address and add it again, on a real \
+        server with the ARP sysctls set.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
@@ -31,7 +33,7 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     let (ip, interface) = (network.addr(), &address.id.interface);
     let is_wrong =
         network.prefix_len() == 32 && broadcast != ip && broadcast != Ipv4Addr::UNSPECIFIED;
-    let seen = format!("{network} on {interface} has the broadcast {broadcast}");
+    let seen = format!("{network} on {interface} has the broadcast address {broadcast}");
     is_wrong.then(|| {
         BROADCAST
             .finding(&address.id, seen)

@@ -1,4 +1,4 @@
-//! Clients whom the forwarding method cannot serve.
+//! Clients that the forwarding method cannot serve.
 
 use std::net::IpAddr;
 
@@ -14,15 +14,19 @@ kinds! {
     CLIENT_ON_SERVER_NETWORK = "LVS018", Warning, Routing,
     title: "Clients may be on the real servers' network",
     impact: "a real server answers a neighbour directly, past the director, and the client drops the answer",
-    explanation: "With NAT a client on a network of the real servers is reached by them without any gateway. Its answers come from the real IP, not the virtual one. \
-        Other clients work, which makes it hard to find; on the director its connections stay in SYN_RECV. \
-        Keep clients off that network, or use direct routing, which does not mind.";
+    explanation: "\
+        With NAT, real servers reach a client on one of their networks without any gateway. Its answers \
+        come from the real IP, not from the virtual one. Other clients work, which makes the fault hard \
+        to find; on the director the client's connections stay in SYN_RECV. Keep clients off that \
+        network, or use direct routing, where this does no harm.";
 
     DIRECTOR_AS_CLIENT = "LVS041", Warning, Traffic,
     title: "The director is a client of its own service",
-    impact: "with direct routing the real server answers itself, for it has the address too; such a test always fails",
-    explanation: "A connection from the director to its own virtual IP has the virtual IP or an address of its own as source. In direct routing the real server \
-        owns the virtual IP and its answer never comes back. The service may be well: test it from a client.";
+    impact: "with direct routing the real server answers itself, because it has the address too; such a test always fails",
+    explanation: "\
+        A connection from the director to its own virtual IP has the virtual IP or another address of \
+        its own as source. With direct routing the real server has the virtual IP as well, and its \
+        answer never comes back. The service may work nevertheless: test it from a client.";
 }
 
 pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
@@ -33,48 +37,9 @@ pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
             cluster
                 .directors()
                 .iter()
-                .filter_map(|director| on_server_network(cluster, director, service))
+                .filter_map(|director| cluster.clients_on_server_network(director, service))
         })
         .collect()
-}
-
-/// Clients on the virtual IP's own network, which is also that of real servers.
-fn on_server_network(
-    cluster: &Cluster,
-    director: &Director,
-    service: &VirtualService,
-) -> Option<Finding> {
-    let (vip, server) = service
-        .vips()
-        .into_iter()
-        .find_map(|vip| Some((vip, sharing_server(cluster, director, service, vip)?)))?;
-    let seen = format!(
-        "{vip} is on a network of {}, and so may its clients be",
-        server.name
-    );
-    Some(
-        CLIENT_ON_SERVER_NETWORK
-            .finding(service.service.id, seen)
-            .on(&director.name)
-            .fix("give the virtual IP a network without real servers")
-            .fix("or in the file: forwarding = \"dr\""),
-    )
-}
-
-/// Returns a masqueraded real server on the network of a virtual IP.
-fn sharing_server<'a>(
-    cluster: &'a Cluster,
-    director: &Director,
-    service: &'a VirtualService,
-    vip: IpAddr,
-) -> Option<&'a RealServer> {
-    let own = director.address(vip)?.id.network;
-    cluster.masqueraded_servers(service).find(|server| {
-        let is_on_own = server
-            .real_ip(service.service.id.family())
-            .is_some_and(|rip| is_wide(&own) && own.contains(&rip));
-        is_on_own || sharing_network(&server.addresses, vip).next().is_some()
-    })
 }
 
 pub(super) fn seen(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -86,21 +51,21 @@ pub(super) fn seen(scene: &DirectorScene<'_>) -> Vec<Finding> {
 }
 
 impl DirectorScene<'_> {
-    /// Returns whether the forwarding method itself keeps a client from being answered, in whatever state the
-    /// nodes are.
+    /// Returns whether the forwarding method itself keeps a client from being answered, in every state of the
+    /// nodes.
     pub(super) fn is_unanswerable(
         &self,
         service: &VirtualService,
         connection: &Connection,
     ) -> bool {
         self.facts.carries(connection.client.ip())
-            || neighbour(self.cluster, service, connection).is_some()
+            || self.cluster.neighbour(service, connection).is_some()
     }
 
-    /// A client that was seen beside a real server, and whose connection is not established.
+    /// Reports a client that was seen beside a real server and whose connection is not established.
     fn unanswered_neighbour(&self, service: &VirtualService) -> Option<Finding> {
         let (client, server) = self.half_open(service).into_iter().find_map(|connection| {
-            let server = neighbour(self.cluster, service, connection)?;
+            let server = self.cluster.neighbour(service, connection)?;
             Some((connection.client.ip(), server))
         })?;
         let seen = format!(
@@ -115,14 +80,14 @@ impl DirectorScene<'_> {
         )
     }
 
-    /// The director testing its own service, which direct routing cannot answer.
+    /// Reports that the director tests its own service, which direct routing cannot answer.
     fn unanswered_director(&self, service: &VirtualService) -> Option<Finding> {
         let client = self
             .half_open(service)
             .into_iter()
             .map(|connection| connection.client.ip())
             .find(|client| self.facts.carries(*client))?;
-        let seen = format!("the client {client} is this machine, and gets no answer");
+        let seen = format!("the client {client} is the director itself, and gets no answer");
         Some(
             self.finding(&DIRECTOR_AS_CLIENT, service.service.id, seen)
                 .fix("test the service from a client"),
@@ -130,17 +95,58 @@ impl DirectorScene<'_> {
     }
 }
 
-/// Returns the masqueraded real server that answers this client directly.
-fn neighbour<'a>(
-    cluster: &'a Cluster,
-    service: &'a VirtualService,
-    connection: &Connection,
-) -> Option<&'a RealServer> {
-    let family = service.service.id.family();
-    cluster.masqueraded_servers(service).find(|server| {
-        server.real_ip(family) == Some(connection.destination.ip())
-            && sharing_network(&server.addresses, connection.client.ip())
-                .next()
-                .is_some()
-    })
+impl Cluster {
+    /// Reports that clients on the virtual IP's own network, if there are any, are on the real servers' one.
+    fn clients_on_server_network(
+        &self,
+        director: &Director,
+        service: &VirtualService,
+    ) -> Option<Finding> {
+        let (vip, server) = service
+            .vips()
+            .into_iter()
+            .find_map(|vip| Some((vip, self.server_beside(director, service, vip)?)))?;
+        let seen = format!(
+            "{vip} is on a network of {}, and its clients may be there too",
+            server.name
+        );
+        Some(
+            CLIENT_ON_SERVER_NETWORK
+                .finding(service.service.id, seen)
+                .on(&director.name)
+                .fix("give the virtual IP a network without real servers")
+                .fix("or in the file: forwarding = \"dr\""),
+        )
+    }
+
+    /// Returns a masqueraded real server on the network of a virtual IP.
+    fn server_beside<'a>(
+        &'a self,
+        director: &Director,
+        service: &'a VirtualService,
+        vip: IpAddr,
+    ) -> Option<&'a RealServer> {
+        let own = director.address(vip)?.id.network;
+        self.masqueraded_servers(service).find(|server| {
+            let is_on_own = server
+                .real_ip(service.service.id.family())
+                .is_some_and(|rip| is_wide(&own) && own.contains(&rip));
+            is_on_own || sharing_network(&server.addresses, vip).next().is_some()
+        })
+    }
+
+    /// Returns the masqueraded real server that answers this client directly.
+    fn neighbour<'a>(
+        &'a self,
+        service: &'a VirtualService,
+        connection: &Connection,
+    ) -> Option<&'a RealServer> {
+        let family = service.service.id.family();
+        self.masqueraded_servers(service).find(|server| {
+            server.real_ip(family) == Some(connection.destination.ip())
+                && sharing_network(&server.addresses, connection.client.ip())
+                    .next()
+                    .is_some()
+        })
+    }
 }

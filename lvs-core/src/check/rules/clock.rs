@@ -1,4 +1,4 @@
-//! The time: every node within half of what the cluster allows, against one server.
+//! The time: every node within half of what the cluster allows, compared with one server.
 
 use std::time::Duration;
 
@@ -10,21 +10,27 @@ use crate::check::scene::Scene;
 kinds! {
     NO_TIME_SERVER = "LVS047", Warning, Clock,
     title: "No common time server is named",
-    impact: "nothing says that the machines agree on the time: logs cannot be put together, sessions and certificates expire early on one of them",
-    explanation: "Nodes of a cluster must agree on the time to about a second. The file can name the server that all of them follow, and check then compares each machine with it. \
-        Add [time] ntp-server = \"…\", best the one they are set by.";
+    impact: "the clocks of the nodes may differ: logs cannot be put together, sessions and certificates expire early on one of them",
+    explanation: "\
+        Nodes of a cluster must agree on the time to about a second. The file can name the server that \
+        all of them follow, and check then compares each node with it. Add [time] ntp-server = \"…\", \
+        preferably the server by which they are set.";
 
     CLOCK_OFF = "LVS048", Error, Clock,
     title: "The clock is off",
-    impact: "this machine and another one of the cluster may differ by more than the file allows",
-    explanation: "Each node is compared with the one time server of the file and may differ from it by half of max-offset, so that any two nodes agree within the whole. \
-        Set the clock by that server: chronyc makestep, or see that the time daemon runs and follows it.";
+    impact: "this node and another one of the cluster may differ by more than the file allows",
+    explanation: "\
+        Each node is compared with the one time server of the file and may differ from it by half of \
+        max-offset, so that any two nodes agree within the whole. Set the clock by that server: chronyc \
+        makestep, or make sure that the time daemon runs and follows it.";
 
     TIME_SERVER_SILENT = "LVS049", Warning, Clock,
     title: "The time server does not answer",
-    impact: "whether this machine's clock is right is not known",
-    explanation: "The NTP server of the file gave no usable answer in time. The name may be wrong, UDP port 123 closed on the way, or the server not synchronised itself. \
-        Ask it by hand, for instance with chronyd -Q 'server NAME iburst'.";
+    impact: "whether this node's clock is right is unknown",
+    explanation: "\
+        The NTP server of the file gave no usable answer in time. The name may be wrong, UDP port 123 \
+        closed on the way, or the server itself not synchronised. Ask it by hand, for instance with \
+        chronyd -Q 'server NAME iburst'.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {

@@ -13,8 +13,10 @@ kinds! {
     GONE_DESTINATION = "LVS039", Warning, Traffic,
     title: "Connections to a real server that was removed",
     impact: "their packets are dropped silently until the connection expires, up to 15 minutes",
-    explanation: "The kernel keeps connections whose destination was deleted, and drops their packets unless net/ipv4/vs/expire_nodest_conn is 1; \
-        then the first packet ends the connection and the client can go elsewhere. Drain before removing, or set the switch.";
+    explanation: "\
+        The kernel keeps connections whose destination was deleted, and drops their packets unless \
+        net/ipv4/vs/expire_nodest_conn is 1; then the first packet ends the connection and the client \
+        can connect to another server. Drain before removing, or set the sysctl.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -39,7 +41,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
                 .filter(|connection| connection.destination == destination)
                 .count();
             let seen = format!(
-                "{count} connections go to {destination}, which is no destination any more"
+                "{count} connections go to {destination}, which is no longer a destination"
             );
             scene
                 .finding(&GONE_DESTINATION, destination, seen)

@@ -11,17 +11,21 @@ use crate::net::AddressId;
 kinds! {
     VIP_MISSING_ON_DIRECTOR = "LVS006", Error, Addresses,
     title: "The director lacks the virtual IP",
-    impact: "nobody answers for it, and packets that arrive all the same are not delivered to IPVS",
-    explanation: "IPVS sees packets on their way to a local socket; a virtual IP that is no address of the director never comes that far. \
-        Clients see \"no route to host\" and the service counts nothing. Somebody deleted it, or another address of its network went away and took it along. \
-        Add it with the prefix of the file.";
+    impact: "the director does not answer ARP for it, and packets that arrive nevertheless are not delivered to IPVS",
+    explanation: "\
+        IPVS sees packets on their way to a local socket; a packet for a virtual IP that is no address \
+        of the director never gets that far. Clients see \"no route to host\" and the service counts no \
+        packets. The address was deleted by hand, or by the kernel together with another address of its \
+        network. Add it with the prefix length of the file.";
 
     FLOATING_ON_STANDBY = "LVS060", Error, Arp,
     title: "A standby director carries an address of the active one",
-    impact: "both directors answer for it, and neighbours go to the one they heard last",
-    explanation: "Of two directors only the active one may carry the floating addresses: virtual IPs, and the gateway of masqueraded real servers. \
-        A standby that has one as well was never told that it is standby, or somebody added the address by hand. \
-        Take it away there, or make that one active and the other one standby; who decides that is a VRRP daemon like keepalived.";
+    impact: "both directors answer for it, and neighbours send to the one whose answer came last",
+    explanation: "\
+        Of two directors only the active one may carry the floating addresses: virtual IPs, and the \
+        gateway of masqueraded real servers. A standby that has one as well was never told that it is \
+        standby, or the address was added by hand. Delete it there, or make this director active and the \
+        other one standby. A VRRP daemon such as keepalived decides which director is active.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -42,7 +46,8 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
 }
 
 impl DirectorScene<'_> {
-    /// One of two directors also has a virtual IP of direct routing on lo, where it attracts no traffic.
+    /// Returns whether an address is on its interface: one of two directors also has a virtual IP of direct routing
+    /// on lo, where it attracts no traffic.
     fn is_carried(&self, ip: IpAddr) -> bool {
         let place = self.node.address(ip).map(|address| &address.id.interface);
         self.facts
@@ -50,7 +55,7 @@ impl DirectorScene<'_> {
             .any(|address| !self.cluster.is_paired() || Some(&address.id.interface) == place)
     }
 
-    /// Addresses that only the active director may carry.
+    /// Reports addresses that only the active director may carry.
     fn floating_on_standby(&self) -> Vec<Finding> {
         self.node
             .addresses
@@ -59,13 +64,13 @@ impl DirectorScene<'_> {
             .map(|address| &address.id)
             .filter(|id| self.facts.addresses.iter().any(|found| found.id == **id))
             .map(|id| {
-                let seen = format!("{} has it, and is not the active one", id.interface);
+                let seen = format!("{} has it, but this director is not active", id.interface);
                 self.finding(&FLOATING_ON_STANDBY, id, seen)
                     .fix(format!(
                         "ip address del {} dev {}",
                         id.network, id.interface
                     ))
-                    .fix("or lvsctl apply FILE --role active, if this one is to take over")
+                    .fix("or lvsctl apply FILE --role active, if this director should take over")
             })
             .collect()
     }

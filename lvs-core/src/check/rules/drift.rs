@@ -1,4 +1,4 @@
-//! The difference between file and machine: the plan that `apply` would carry out.
+//! The difference between file and node: the plan that `apply` would execute.
 
 use std::net::IpAddr;
 
@@ -14,16 +14,18 @@ use crate::sysctl::SysctlKey;
 
 kinds! {
     DRIFT = "LVS044", Warning, Upkeep,
-    title: "The machine is not as the file says",
-    impact: "what the file promises is not, or no longer, there",
-    explanation: "Comparing the file with the machine gives a plan that is not empty: something was never applied, was changed by hand, or is gone since a restart. \
-        lvsctl plan shows each step with its reason, lvsctl apply takes them and reverts them all if one fails.";
+    title: "The node is not as the file says",
+    impact: "the node lacks, or has lost, what the file promises",
+    explanation: "\
+        Comparing the file with the node gives a plan that is not empty: a part of it was never applied, \
+        was changed by hand, or was lost at a restart. lvsctl plan shows each step with its reason; \
+        lvsctl apply executes them, and rolls them all back if one fails.";
 }
 
-/// More steps than this are only counted.
+/// Further steps are only counted.
 const SHOWN: usize = 5;
 
-/// Runs last: a step whose object another finding is about is covered by that one.
+/// Reports the steps of the plan that no other finding covers, and therefore runs last.
 pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<Finding> {
     let observed = scene.facts.observed.as_ref()?;
     let plan = |options| Plan::new(&scene.desired, observed, options);
@@ -66,7 +68,7 @@ impl<T> NodeScene<'_, T> {
     fn covers(&self, finding: &Finding, step: &Step) -> bool {
         let id = step.change.id();
         let FindingObject::Object(object) = &finding.object else {
-            // Without ip_vs nothing else of IPVS can be right.
+            // Without ip_vs no other object of IPVS can exist.
             return finding.code == Code::NOT_LOADED && step.change.is_ipvs()
                 || finding.code == Code::TUNNEL_MTU && is_default_route(&id);
         };

@@ -1,4 +1,4 @@
-//! IPv6 addresses that another machine has too.
+//! IPv6 addresses that another host has too.
 
 use std::net::IpAddr;
 
@@ -9,11 +9,12 @@ use crate::net::AddressId;
 
 kinds! {
     DUPLICATE_ADDRESS = "LVS011", Error, Addresses,
-    title: "An IPv6 address is not in use because another machine has it",
+    title: "An IPv6 address is not in use because another host has it",
     impact: "the kernel does not use an address that failed duplicate address detection",
-    explanation: "Before it uses an IPv6 address, the kernel asks whether anybody has it. On a real server the answer for a virtual IP is yes, the director, \
-        and the address stays marked dadfailed, useless. Add it to lo with nodad, as the plan does; \
-        on the director, find the other machine first.";
+    explanation: "\
+        Before it uses an IPv6 address, the kernel asks whether another host has it. For a virtual IP on \
+        a real server the director answers, and the address stays marked dadfailed and unused. Add it to \
+        lo with nodad, as the plan does; on the director, find the other host first.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
@@ -21,7 +22,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let vips = scene.cluster.virtual_ips();
-    // On a network interface of a real server it is a mistake of its own.
+    // On a network interface of a real server this is another mistake, with a finding of its own.
     let is_misplaced = |ip: IpAddr| {
         matches!(scene.place, Place::RealServer(_))
             && facts
@@ -36,7 +37,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
             let finding = DUPLICATE_ADDRESS
                 .finding(*ip, format!("{ip} failed duplicate address detection"))
                 .on(&facts.node)
-                .fix("first, take it off the other machine, whose MAC --arp names");
+                .fix("first, delete it on the other host, whose MAC address --arp shows");
             facts
                 .carrying(*ip)
                 .map(|address| again(&address.id))
@@ -45,7 +46,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The kernel asks once, when an address is added.
+/// Returns the command that adds an address again: the kernel asks only then whether another host has it.
 fn again(id: &AddressId) -> String {
     let line = |verb| format!("ip address {verb} {} dev {}", id.network, id.interface);
     format!("{} && {}", line("del"), line("add"))

@@ -1,4 +1,4 @@
-//! Daemons of the director's own that a virtual IP makes reachable.
+//! Daemons of the director's own that clients can reach at a virtual IP.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,9 +13,12 @@ use crate::ipvs::Protocol;
 kinds! {
     EXPOSED = "LVS058", Note, Upkeep,
     title: "Daemons of the director can be reached by the virtual IP",
-    impact: "what was meant for administrators is open to clients",
-    explanation: "A daemon that listens on every address listens on the virtual IP, too. Packets to a port that belongs to no service are the director's own as on any other address. \
-        Firewalls that were written before the virtual IP often do not name it. Bind such daemons to an address of the director's own, or close the ports.";
+    impact: "clients can reach what was meant for administrators",
+    explanation: "\
+        A daemon that listens on every address listens on the virtual IP, too. Packets to a port that \
+        belongs to no service are the director's own as on any other address. Firewalls that were \
+        written before the virtual IP often do not name it. Bind such daemons to an address of the \
+        director's own, or close the ports.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -36,21 +39,23 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
                 .collect();
             let listed: Vec<_> = ports.iter().map(ToString::to_string).collect();
             let seen = format!(
-                "the director's own tcp {} can be reached by {vip}",
+                "the director's own tcp {} can be reached at {vip}",
                 listed.join(" ")
             );
             (!ports.is_empty()).then(|| {
                 scene
                     .finding(&EXPOSED, vip, seen)
                     .fix("bind them to an address of the director's own")
-                    .fix(format!("or close these ports of {vip} by a firewall"))
+                    .fix(format!("or close these ports of {vip} with a firewall"))
             })
         })
         .collect()
 }
 
 impl DirectorScene<'_> {
-    /// Datagram sockets come and go with every question that a host asks: only TCP is looked at.
+    /// Returns whether a socket is reached at a virtual IP, though no service has its port.
+    ///
+    /// Only TCP is judged: UDP sockets appear and disappear with every request that a host sends.
     fn is_exposed(&self, listener: &ListeningSocket, vip: IpAddr) -> bool {
         let to = Match {
             protocol: Protocol::TCP,

@@ -10,9 +10,11 @@ kinds! {
     FORWARDING = "LVS019", Error, Routing,
     title: "The director does not route where answers arrive",
     impact: "answers of the real servers are dropped on the director",
-    explanation: "IPVS sends masqueraded requests on by itself, but answers are routed like any packet: the interface where they arrive needs forwarding=1. \
-        That is the interface's own switch. ip_forward sets it everywhere, but only when its value changes, so ip_forward=1 does not prove it. \
-        Direct routing needs none of this. It shows as packets in and none out.";
+    explanation: "\
+        IPVS forwards masqueraded requests by itself, but answers are routed like any packet: the \
+        interface where they arrive needs forwarding=1, which is a sysctl of each interface. ip_forward \
+        sets it everywhere, but only when its value changes, so ip_forward=1 does not prove it. Direct \
+        routing needs none of this. The symptom is packets in and none out.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -34,7 +36,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
             };
             scene.off(&key, &fix)
         });
-    // Interfaces follow the sysctl of all.
+    // For IPv6 all interfaces follow the sysctl of all.
     let ipv6 = Some(SysctlKey::IPV6_FORWARDING)
         .filter(|key| !facing(Family::Ipv6).is_empty() && is_off(key))
         .map(|key| scene.off(&key, &key));
@@ -46,7 +48,7 @@ impl DirectorScene<'_> {
         self.finding(
             &FORWARDING,
             key,
-            "it is 0, and answers of masqueraded real servers arrive there",
+            "it is 0, and answers of masqueraded real servers arrive on this interface",
         )
         .fix(format!("sysctl -w {fix}=1"))
     }

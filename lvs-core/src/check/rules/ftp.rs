@@ -8,11 +8,13 @@ use crate::ipvs::{Forwarding, Protocol};
 
 kinds! {
     FTP = "LVS023", Warning, Services,
-    title: "FTP whose data connections find another real server",
+    title: "FTP whose data connections reach another real server",
     impact: "login works, and the first listing or transfer hangs",
-    explanation: "An FTP client opens a second connection for data. With NAT only the module ip_vs_ftp understands where to; without it, the real server's own \
-        address is told to the client. With direct routing the service needs persistence, so that both connections meet the same real server. \
-        Load ip_vs_ftp, or add persistence.";
+    explanation: "\
+        An FTP client opens a second connection for data. With NAT only the module ip_vs_ftp understands \
+        to which address and port; without it, the client is told the real server's own address. With \
+        direct routing the service needs persistence, so that both connections reach the same real \
+        server. Load ip_vs_ftp, or add persistence.";
 }
 
 /// The module that understands FTP, for masquerading only.
@@ -35,12 +37,12 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
                 .any(|destination| destination.forwarding == Forwarding::Masquerade);
             let (seen, fix) = if is_masqueraded && !has_module {
                 (
-                    "masquerading FTP needs the module ip_vs_ftp",
+                    "FTP by masquerading needs the module ip_vs_ftp",
                     "modprobe ip_vs_ftp",
                 )
             } else if !is_masqueraded && service.service.persistence.is_none() {
                 (
-                    "FTP without persistence",
+                    "FTP by direct routing or a tunnel needs persistence",
                     "in the file, in this service: persistence = 300",
                 )
             } else {

@@ -1,4 +1,4 @@
-//! The way back: by the director with masquerading, past it with direct routing.
+//! The default route of a real server: to the director with masquerading, past it with direct routing.
 
 use std::net::IpAddr;
 
@@ -16,25 +16,31 @@ use crate::net::{IpNet, RouteId};
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
     title: "Answers of a masqueraded real server bypass the director",
-    impact: "clients get answers from an address they never spoke to, and drop them",
-    explanation: "With NAT the director rewrites requests, and must rewrite answers back; they have to pass through it. So the default gateway of the real server is \
-        an address of the director on its network. Otherwise connections stay in SYN_RECV, and the service counts packets in and none out. \
-        Set the gateway to the director's address.";
+    impact: "clients get answers from an address to which they sent no packet, and drop them",
+    explanation: "\
+        With NAT the director rewrites requests and must rewrite the answers back, so they have to pass \
+        through it: the default gateway of the real server is an address of the director on its network. \
+        Otherwise connections stay in SYN_RECV, and the service counts packets in and none out. Set the \
+        gateway to the director's address.";
 
     DR_GATEWAY = "LVS014", Error, Routing,
     title: "A real server answers through the director, which it should bypass",
-    impact: "the director drops packets that claim to come from its own virtual IP",
-    explanation: "In direct routing and tunnels answers carry the virtual IP as their source and go straight to the client. Sent through the director, they arrive there with a source \
-        that is its own address, which the kernel takes for a forgery. Let the real server use the router as gateway.";
+    impact: "the director drops packets that have its own virtual IP as source address",
+    explanation: "\
+        With direct routing and tunnels, answers have the virtual IP as source address and go straight \
+        to the client. Sent through the director, they arrive there with a source that is its own \
+        address, which the kernel takes for a forgery. Use the router as the real server's gateway.";
 
     NO_DEFAULT_ROUTE = "LVS016", Warning, Routing,
     title: "A real server has no default route",
     impact: "clients outside its own networks get no answer",
-    explanation: "A real server answers clients itself, by its own routing table. Without a default route only clients on its own networks are reached, \
-        and all others see a connection that never comes about. With NAT the gateway is the director, with direct routing the router.";
+    explanation: "\
+        A real server answers clients itself, by its own routing table. Without a default route it \
+        reaches only clients on its own networks, and the connections of all others are never \
+        established. With NAT the gateway is the director, with direct routing the router.";
 }
 
-/// What the file says. (A gateway of the other family says nothing about this one.)
+/// Judges the gateways of the file. (A gateway of the other family does not concern this one.)
 pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
     cluster
         .real_servers()
@@ -59,7 +65,7 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
         .collect()
 }
 
-/// What the node has.
+/// Judges the default routes of the node.
 pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
     let (cluster, server) = (scene.cluster, scene.node);
     let way = WayBack { cluster, server };
@@ -81,7 +87,7 @@ pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The way of a real server's answers to the clients.
+/// Describes how a real server's answers reach the clients.
 #[derive(Clone, Copy)]
 struct WayBack<'a> {
     cluster: &'a Cluster,
@@ -92,7 +98,10 @@ impl<'a> WayBack<'a> {
     fn past_director(self, gateway: IpAddr, family: Family) -> Option<Finding> {
         let problem = match self.staying_director(gateway) {
             Some(director) => {
-                format!("stays with {} when the other one is active", director.name)
+                format!(
+                    "stays with {} when the other director is active",
+                    director.name
+                )
             }
             None if self.cluster.is_of_director(gateway) => return None,
             None => "is not the director".to_owned(),
@@ -122,11 +131,11 @@ impl<'a> WayBack<'a> {
                 .fix(format!(
                     "in the file: gateway = \"{director}\", or leave it out"
                 )),
-            None => finding.fix("give the director an address on a network of this machine"),
+            None => finding.fix("give the director an address on a network of this real server"),
         }
     }
 
-    /// The file does not name the gateway, and it is not clear which it should be.
+    /// Reports a gateway that the file does not name where it is not clear which it should be.
     fn undecided(self, family: Family) -> Option<Finding> {
         let finding = |seen: String| {
             NAT_GATEWAY
@@ -137,13 +146,13 @@ impl<'a> WayBack<'a> {
             [_] => None,
             [] => Some(
                 finding(format!(
-                    "the director has no {family} address on a network of this machine"
+                    "the director has no {family} address on a network of this real server"
                 ))
                 .fix("give the director an address there"),
             ),
             [first, ..] => Some(
                 finding(
-                    "the director has several addresses here, and none is named as gateway".into(),
+                    "the director has several addresses on its networks, and the file names none as gateway".into(),
                 )
                 .severity(Severity::Warning)
                 .fix(format!("in the file: gateway = \"{first}\"")),
@@ -181,7 +190,7 @@ impl<'a> WayBack<'a> {
         let finding = NO_DEFAULT_ROUTE
             .finding(
                 default(family),
-                format!("there is no default route of {family}"),
+                format!("there is no {family} default route"),
             )
             .on(&self.server.name);
         let advmss = self.advmss(family);
@@ -195,12 +204,12 @@ impl<'a> WayBack<'a> {
                 self.with_director_as_gateway(finding, family)
             }
             None => finding.fix(format!(
-                "ip route replace default via ROUTER{advmss}, and gateway in the file"
+                "ip route replace default via ROUTER{advmss}, and name the gateway in the file"
             )),
         }
     }
 
-    /// Returns the attribute of a route by which clients leave room for the tunnel.
+    /// Returns the attribute of a route that makes clients send segments which fit into the tunnel.
     fn advmss(self, family: Family) -> String {
         self.cluster
             .segment(&self.server.name, family)
@@ -209,11 +218,8 @@ impl<'a> WayBack<'a> {
 }
 
 fn default(family: Family) -> RouteId {
-    RouteId {
-        destination: match family {
-            Family::Ipv4 => IpNet::V4(Ipv4Net::default()),
-            Family::Ipv6 => IpNet::V6(Ipv6Net::default()),
-        },
-        metric: 0,
-    }
+    RouteId::new(match family {
+        Family::Ipv4 => IpNet::V4(Ipv4Net::default()),
+        Family::Ipv6 => IpNet::V6(Ipv6Net::default()),
+    })
 }

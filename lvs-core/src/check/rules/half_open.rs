@@ -1,4 +1,4 @@
-//! Connections that ask and get no answer.
+//! Connections that are not established, because the client gets no answer.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,19 +13,22 @@ use crate::ipvs::{Connection, DestinationId, Protocol, Seconds};
 
 kinds! {
     HALF_OPEN = "LVS036", Error, Traffic,
-    title: "Connections do not come about",
+    title: "Connections are not established",
     impact: "clients of this real server wait until they give up",
-    explanation: "Connections stay in SYN_RECV between two readings: the request was sent on, and no answer of the client ever came back. \
-        The real server drops it (no virtual IP, rp_filter, a firewall, switched off), or its answer goes astray (gateway, anti-spoofing of a cloud). \
-        Run check on the real server; where the director could tell the cause itself it names that instead.";
+    explanation: "\
+        Connections stay in SYN_RECV between two readings: the request was forwarded, and the client \
+        never answered, because no answer has reached it. The real server drops the request (no virtual \
+        IP, rp_filter, a firewall, powered off), or its answer is lost on the way (gateway, \
+        anti-spoofing of a cloud). Run check on the real server; where the director can tell the cause \
+        itself, it names that instead.";
 }
 
-/// What is left of SYN_RECV's 60 s when its client has waited in vain for a second. On a network that
-/// works an answer takes a few milliseconds.
+/// The rest of the 60 s of SYN_RECV when its client has waited in vain for a second. On a network that works an
+/// answer takes a few milliseconds.
 const WAITED: Seconds = Seconds(58);
-/// The same, between two readings.
+/// The same wait as the time between two readings.
 const A_SECOND: Duration = Duration::from_secs(1);
-/// So many half-open connections are no accident: a client that went away leaves one or two.
+/// From this number on half-open connections are no accident: a client that has left leaves one or two.
 const SEVERAL: usize = 2;
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -37,7 +40,8 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
 }
 
 impl DirectorScene<'_> {
-    /// Clients that no real server could answer have findings of their own.
+    /// Reports half-open connections by destination, except of clients that no real server could answer: those have
+    /// findings of their own.
     fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
         let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
         for connection in self.half_open(service) {
@@ -70,16 +74,17 @@ impl DirectorScene<'_> {
         );
         match name {
             Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
-            None => finding.fix("lvsctl apply, which removes destinations the file does not name"),
+            None => finding
+                .fix("lvsctl apply FILE, which deletes destinations that the file does not name"),
         }
     }
 
     /// Returns the TCP connections of a service that are not established: begun since the first reading and
     /// without an answer for a second, or asked for shortly before it and again since.
     ///
-    /// A client that asks every second, as Linux does since 6.5, renews the entry each time: there a reading
-    /// between tells. Other entries say nothing about now: they stay for a minute after their client has given
-    /// up, and each may be renewed once more by what the real server repeats meanwhile.
+    /// A client that asks every second, as Linux does since 6.5, renews the entry each time; there the reading
+    /// in the middle decides. Other entries do not show the present: they stay for a minute after their client
+    /// has given up, and each may be renewed once more by what the real server repeats meanwhile.
     pub(super) fn half_open(&self, service: &VirtualService) -> Vec<&Connection> {
         let Some((first, last)) = self.facts.two_readings() else {
             return Vec::new();
@@ -105,7 +110,8 @@ fn has_waited(readings: &[IpvsReading], last: &IpvsReading, now: &Connection) ->
         .any(|reading| reading.same_connection(now).is_some_and(is_half_open))
 }
 
-/// Left alone, an entry would have lost the seconds between the readings, give or take one.
+/// Returns whether an entry was renewed: otherwise it would have lost the seconds between the readings, give or
+/// take one.
 fn is_renewed(before: &Connection, now: &Connection, pause: u64) -> bool {
     u64::from(now.expires.0) + pause > u64::from(before.expires.0)
 }
@@ -114,7 +120,7 @@ fn is_half_open(connection: &Connection) -> bool {
     connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
 }
 
-/// Returns whether two readings mean the same connection.
+/// Returns whether two entries are of the same connection.
 pub(super) fn is_same(one: &Connection, other: &Connection) -> bool {
     one.client == other.client
         && one.service == other.service

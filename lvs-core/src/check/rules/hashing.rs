@@ -1,4 +1,4 @@
-//! Schedulers that compute who serves whom.
+//! Schedulers that compute a client's real server from an address, whether it is drained or not.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -8,9 +8,12 @@ use crate::ipvs::{SchedulerName, ServiceFlags};
 kinds! {
     HASH_WITHOUT_FALLBACK = "LVS022", Warning, Services,
     title: "A hashing scheduler keeps choosing a drained real server",
-    impact: "the clients that hash to it are refused instead of going elsewhere",
-    explanation: "mh, sh and dh compute the destination from the client's (dh: the service's) address. A server of weight 0 keeps its place in their table, so that other clients do not move, \
-        and its own clients are refused unless the service has the scheduler's fallback flag. Add sh-fallback or mh-fallback; dh has none.";
+    impact: "the clients that hash to it are refused instead of being sent to another one",
+    explanation: "\
+        mh, sh and dh compute the destination from the client's (dh: the service's) address. A server of \
+        weight 0 keeps its place in their table, so that other clients do not move, and its own clients \
+        are refused unless the service has the scheduler's fallback flag. Add sh-fallback or \
+        mh-fallback; dh has none.";
 }
 
 pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {

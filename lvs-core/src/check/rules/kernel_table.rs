@@ -1,4 +1,4 @@
-//! What the kernel's table holds that it should never have been given.
+//! Services and destinations of the kernel's table that it should never have been given.
 
 use std::net::IpAddr;
 
@@ -10,34 +10,43 @@ use crate::ipvs::{Destination, Forwarding, SchedulerName, ServiceEntryStatus, Se
 kinds! {
     PORT_ZERO = "LVS024", Error, Services,
     title: "A service of every port has no persistence",
-    impact: "the kernel schedules nothing for it and only logs that port zero needs persistence",
-    explanation: "Port 0 means every port, and works only for persistent services. The kernel accepts it without persistence over netlink all the same, \
-        though ipvsadm refuses it. Name a port, or give the service persistence.";
+    impact: "the kernel schedules no connection for it and only logs that port zero needs persistence",
+    explanation: "\
+        Port 0 means every port, and works only for persistent services. The kernel accepts it without \
+        persistence over netlink nevertheless, although ipvsadm refuses it. Name a port, or give the \
+        service persistence.";
 
     NOT_LOADED = "LVS030", Error, Services,
     title: "IPVS is not loaded on the director",
-    impact: "nothing is balanced: packets to the virtual IP meet this machine's own ports",
-    explanation: "The module ip_vs is not in the kernel, so no service can be. It is loaded by whatever changes the table for the first time; \
-        usually this means that nothing was applied since the machine started. Run lvsctl apply, and see that it runs at every start.";
+    impact: "no connection is balanced: packets to the virtual IP reach the director's own ports",
+    explanation: "\
+        The module ip_vs is not in the kernel, so there can be no service. It is loaded by the first \
+        program that changes the table; usually this means that no plan was applied since the node \
+        started. Run lvsctl apply, and make sure that it runs at every start.";
 
     NO_SCHEDULER = "LVS031", Error, Services,
     title: "A service has no scheduler",
     impact: "the kernel refuses every new connection",
-    explanation: "The kernel reports the scheduler of this service as none. It was set so by hand, or its module is gone. \
-        Every new connection is refused, though the destinations and their weights look well. \
-        Load the module ip_vs_NAME and edit the service; lvsctl apply does both.";
+    explanation: "\
+        The kernel reports the scheduler of this service as none. It was set so by hand, or its module \
+        was removed. Every new connection is refused, although the destinations and their weights look \
+        right. Load the module ip_vs_NAME and edit the service; lvsctl apply does both.";
 
     PORT_WITHOUT_NAT = "LVS032", Warning, Services,
     title: "A destination of direct routing has another port",
-    impact: "packets keep the port of the service, so nothing ever reaches the port that is shown",
-    explanation: "Only masquerading rewrites ports. The kernel stores another port for direct routing and tunnels all the same, and shows it in every listing, \
-        but packets arrive at the service's port. ipvsadm corrects it silently; other programs do not. Use the service's port, or masquerading.";
+    impact: "packets keep the port of the service, so none reaches the port that is shown",
+    explanation: "\
+        Only masquerading rewrites ports. The kernel stores another port for direct routing and tunnels \
+        nevertheless and shows it in every listing, but packets arrive at the service's port. ipvsadm \
+        corrects it silently; other programs do not. Use the service's port, or masquerading.";
 
     DEAD_DESTINATION = "LVS043", Error, Services,
     title: "A destination that no packet can reach",
     impact: "its share of the clients gets no answer",
-    explanation: "The kernel's table has a destination whose address is loopback, or the virtual IP itself without being local delivery. \
-        The kernel takes 127.0.0.1 without a word, and packets of clients for it are dropped as martians. Delete it and use the machine's own address.";
+    explanation: "\
+        The kernel's table has a destination whose address is loopback, or the virtual IP itself without \
+        local delivery. The kernel accepts 127.0.0.1 without an error, and drops packets of clients for \
+        it as martians. Delete it and use the node's own address.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -73,13 +82,13 @@ impl DirectorScene<'_> {
     fn judge(&self, listed: &ServiceEntryStatus) -> Vec<Finding> {
         let service = &listed.status.service;
         let no_scheduler = (service.scheduler == SchedulerName::NONE).then(|| {
-            self.finding(&NO_SCHEDULER, service.id, "its scheduler is none")
+            self.finding(&NO_SCHEDULER, service.id, "the kernel reports no scheduler")
                 .fix("lvsctl apply FILE")
         });
         let is_every_port =
             matches!(service.id, ServiceId::Socket { address, .. } if address.port() == 0);
         let port_zero = (is_every_port && service.persistence.is_none()).then(|| {
-            let seen = "it is a service of every port without persistence";
+            let seen = "a service of every port without persistence";
             self.finding(&PORT_ZERO, service.id, seen)
                 .fix("lvsctl apply FILE --take-over, which deletes it or gives it the persistence of the file")
         });
@@ -100,7 +109,7 @@ impl DirectorScene<'_> {
             .collect()
     }
 
-    /// Local delivery needs no address that can be reached; every other method does.
+    /// Reports an address that cannot be reached, which every method but local delivery needs.
     fn unreachable(&self, service: ServiceId, destination: &Destination) -> Option<Finding> {
         let ip = destination.id.address;
         let problem = if destination.forwarding == Forwarding::Local {
@@ -128,7 +137,7 @@ impl DirectorScene<'_> {
         };
         let keeps_port = destination.forwarding != Forwarding::Masquerade;
         let seen = format!(
-            "{} keeps the port {}, but the destination says {}",
+            "{} keeps port {}, but the destination has port {}",
             destination.forwarding,
             address.port(),
             destination.id.port

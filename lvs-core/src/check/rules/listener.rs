@@ -1,4 +1,4 @@
-//! Whether anything listens where packets arrive.
+//! Programs that listen where packets of a service arrive.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,14 +11,16 @@ use crate::ipvs::{Forwarding, Protocol};
 
 kinds! {
     NO_LISTENER = "LVS033", Error, Services,
-    title: "Nothing on a real server listens where packets arrive",
+    title: "No program on a real server listens where packets arrive",
     impact: "the real server refuses the connections that the director sends it",
-    explanation: "In direct routing packets arrive for the virtual IP and the service's port: a daemon bound to the real IP alone refuses them, while a health check of the real IP is green. \
-        With masquerading they arrive for the real IP and the destination's port. \
-        Bind the daemon to that address, or to every address.";
+    explanation: "\
+        With direct routing packets arrive for the virtual IP and the service's port: a daemon bound to \
+        the real IP alone refuses them, while a health check of the real IP succeeds. With masquerading \
+        they arrive for the real IP and the destination's port. Bind the daemon to that address, or to \
+        every address.";
 }
 
-/// A director can be a real server too.
+/// Judges a director too: it may be a real server.
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     scene
         .cluster
@@ -47,9 +49,9 @@ impl<T> NodeScene<'_, T> {
             .map(|listener| listener.address.to_string())
             .collect();
         let seen = match others.as_slice() {
-            [] => format!("nothing listens on {protocol} {address}"),
+            [] => format!("no program listens on {protocol} {address}"),
             _ => format!(
-                "nothing listens on {protocol} {address}, only on {}",
+                "no program listens on {protocol} {address}, only on {}",
                 others.join(" and ")
             ),
         };

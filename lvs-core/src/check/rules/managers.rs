@@ -1,4 +1,4 @@
-//! Other programs that hold the machine to other files.
+//! Other programs that manage the node by other files.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -8,15 +8,20 @@ use crate::name::IfName;
 kinds! {
     MANAGED_INTERFACE = "LVS045", Warning, Upkeep,
     title: "Another program manages the interface",
-    impact: "it will take away addresses and routes it does not know, at the next carrier change or restart",
-    explanation: "systemd-networkd and NetworkManager hold an interface to their own files: on a restart or a reconnect they remove what is not written there, the virtual IP among it. \
-        Write the addresses into their files too, or let them keep foreign ones (networkd: ManageForeignRoutes=no and KeepConfiguration=yes), or leave the interface unmanaged.";
+    impact: "it will remove addresses and routes it does not know, at the next carrier change or restart",
+    explanation: "\
+        systemd-networkd and NetworkManager hold an interface to their own files: on a restart or a \
+        reconnect they remove what is not written there, the virtual IP included. Write the addresses \
+        into their files too, or let them keep what they do not manage (networkd: ManageForeignRoutes=no \
+        and KeepConfiguration=yes), or leave the interface unmanaged.";
 
     OTHER_MANAGER = "LVS046", Warning, Upkeep,
     title: "Another program manages IPVS",
-    impact: "two programs that each believe the table is theirs undo each other's work",
-    explanation: "keepalived, kube-proxy, kube-router and the like write the same table. Where they hold services on the same virtual IP, weights and destinations flap. \
-        Let one of them have the virtual IP; services on other addresses do not disturb each other.";
+    impact: "two programs that each treat the table as their own undo each other's changes",
+    explanation: "\
+        keepalived, kube-proxy, kube-router and similar programs write the same table. Where they hold \
+        services on the same virtual IP, weights and destinations flap. Leave the virtual IP to one of \
+        them; services on other addresses do not disturb each other.";
 }
 
 /// Programs that write the table of IPVS.
@@ -28,13 +33,13 @@ pub(super) fn of_ipvs(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .managers
         .iter()
         .filter(|name| IPVS.contains(&name.as_str()))
-        // Of two directors it decides which one is active.
+        // With two directors it decides which one is active.
         .filter(|name| !(scene.cluster.is_paired() && *name == "keepalived"))
         .map(|name| {
             scene
-                .finding(&OTHER_MANAGER, name, format!("{name} runs here"))
+                .finding(&OTHER_MANAGER, name, format!("{name} is running"))
                 .fix(format!(
-                    "stop {name}, or see that it has no service on the virtual IPs of the file"
+                    "stop {name}, or make sure that it has no service on the virtual IPs of the file"
                 ))
         })
         .collect()

@@ -7,12 +7,15 @@ use crate::cluster::{Cluster, VirtualDestination, VirtualService};
 kinds! {
     METHOD_CHANGE = "LVS035", Warning, Services,
     title: "The forwarding method changes",
-    impact: "between the first and the last machine that changes, connections to it fail",
-    explanation: "Direct routing and masquerading want opposite things of a real server: virtual IP and own gateway, or none and the director as gateway. \
-        No order of changes keeps both working. Drain the real server first, change it and the director, and let it in again; one server after another.";
+    impact: "connections to it fail from the first node that changes until the last one has changed",
+    explanation: "\
+        Direct routing and masquerading require opposite configurations of a real server: the virtual IP \
+        and a gateway of its own, or no virtual IP and the director as gateway. No order of changes \
+        keeps both working. Drain the real server first, change it and the director, and end the drain; \
+        one server after another.";
 }
 
-/// Destinations that both states have, with another method.
+/// Reports destinations that both states have, with another method.
 pub(in crate::check) fn changed(old: &Cluster, new: &Cluster) -> Vec<Finding> {
     new.services()
         .iter()
@@ -50,6 +53,6 @@ fn judge(
             )
             .on(name)
             .fix("first, in the old file: drain = true for this real server, and apply")
-            .fix("then apply the new file with drain = true on both machines, and without it last")
+            .fix("then apply the new file with drain = true on both nodes, and finally without it")
     })
 }

@@ -1,7 +1,8 @@
-//! The rules: one noun a file, each a pure function of the cluster and the facts of one machine.
+//! The rules, one subject a file: each with the code and the texts of its findings.
 //!
-//! A rule that needs facts says nothing without them, and nothing about other machines than theirs.
-//! Where the machine shows that what the file leaves open is taken care of, a rule is silent too.
+//! A rule is a pure function of the part of the scene that it judges. A rule that needs facts reports no findings
+//! without them, and none about other nodes than theirs. Where the facts show that a node takes care of what the
+//! file leaves open, the rules for the file report no findings either.
 
 pub(super) mod advertised;
 pub(super) mod arp_answers;
@@ -63,7 +64,8 @@ enum Rule {
     RealServer(fn(&RealServerScene<'_>) -> Vec<Finding>),
 }
 
-/// Of two findings of the same code and object the first one stays, so what a node shows comes before the file.
+/// Of two findings of the same code, object and node the first one stays: rules for a node come before those for
+/// the file, except with clients.
 const RULES: &[Rule] = &[
     Rule::Director(advertised::check),
     Rule::Scene(arp_answers::check),

@@ -1,4 +1,4 @@
-//! Networks on lo, where every address of them becomes the machine's own.
+//! Networks on lo, of which the node treats every address as local.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -11,10 +11,13 @@ use crate::net::Address;
 kinds! {
     NETWORK_ON_LO = "LVS007", Error, Addresses,
     title: "A whole network is on lo",
-    impact: "every address of that network is this machine to itself: gateways, health checks and neighbours in it cannot be reached",
-    explanation: "An address on lo makes its whole network local, unlike on any other interface. A virtual IP given to a real server as /24 \
-        swallows the network it came from, the gateway included; with arp_ignore=0 the server even answers ARP for addresses that nobody has. \
-        It shows as a failing health check while what was already resolved goes on working. On lo, give the virtual IP as /32 (IPv6 /128).";
+    impact: "the node treats every address of that network as local: gateways, health checks and neighbours in it cannot be reached",
+    explanation: "\
+        An address on lo makes its whole network local, unlike on any other interface. A virtual IP that \
+        a real server has as /24 makes the network it came from unreachable, the gateway included; with \
+        arp_ignore=0 the server even answers ARP for addresses that no host has. The symptom is a \
+        failing health check while addresses that were resolved before go on working. On lo, give the \
+        virtual IP as /32 (IPv6 /128).";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
@@ -29,7 +32,7 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     let ip = network.addr();
     let is_wrong = address.id.interface == IfName::LO && is_wide(network) && !ip.is_loopback();
     let seen = format!(
-        "{network} on lo makes every address of {} this machine's own",
+        "{network} on lo makes every address of {} local to the node",
         network.trunc()
     );
     is_wrong.then(|| {

@@ -1,4 +1,4 @@
-//! Clients that come back to their server.
+//! Clients that return to their real server.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -9,17 +9,21 @@ use crate::sysctl::SysctlKey;
 
 kinds! {
     WIDE_PERSISTENCE = "LVS025", Warning, Services,
-    title: "Persistence makes one client of a whole region",
-    impact: "everybody within the mask meets one real server, and the others idle",
-    explanation: "The persistence netmask says which clients count as one. Below /24 (IPv6 /48) that is a provider or a country: the load no longer spreads, \
-        and draining one server moves half the users. The mask exists for clients behind a few neighbouring proxies. Use /32 or /24.";
+    title: "Persistence treats a whole region as one client",
+    impact: "all clients within the mask reach one real server, and the others idle",
+    explanation: "\
+        The persistence netmask says which clients count as one. Below /24 (IPv6 /48) this is a provider \
+        or a country: the load is no longer spread, and draining one server moves half of the users. The \
+        mask exists for clients behind a few neighbouring proxies. Use /32 or /24.";
 
     STICKY_DRAIN = "LVS026", Warning, Services,
     title: "Clients stick to a drained real server",
-    impact: "a drain never ends: clients it knows keep coming back",
-    explanation: "Weight 0 keeps new clients away, but a persistence template sends its client to the same server however long it returns within the timeout. \
-        With net/ipv4/vs/expire_quiescent_template=1 templates of drained servers are ignored, and their clients are scheduled anew. \
-        Set it before draining persistent services.";
+    impact: "the drain never ends: clients that the server knows keep coming back",
+    explanation: "\
+        Weight 0 keeps new clients away, but a persistence template sends its client to the same server \
+        as often as the client returns within the timeout. With net/ipv4/vs/expire_quiescent_template=1 \
+        the kernel ignores templates of drained servers and schedules their clients anew. Set it before \
+        draining persistent services.";
 }
 
 pub(super) fn wide(cluster: &Cluster) -> Vec<Finding> {
@@ -33,7 +37,7 @@ pub(super) fn wide(cluster: &Cluster) -> Vec<Finding> {
                 Family::Ipv6 => 48,
             };
             let is_wide = netmask.prefix().is_some_and(|prefix| prefix < narrowest);
-            let seen = format!("all clients of a {netmask} meet one real server");
+            let seen = format!("all clients of a {netmask} reach the same real server");
             is_wide.then(|| {
                 WIDE_PERSISTENCE
                     .finding(service.service.id, seen)
@@ -51,7 +55,7 @@ pub(super) fn sticky(scene: &Scene<'_>) -> Vec<Finding> {
     let sticky = cluster
         .services()
         .iter()
-        .filter_map(|service| sticky_service(cluster, service));
+        .filter_map(|service| cluster.sticky_drain(service));
     match &scene.place {
         Place::Director(director) if director.facts.sysctl(&key) == Some(0) => sticky
             .map(|finding| {
@@ -60,36 +64,37 @@ pub(super) fn sticky(scene: &Scene<'_>) -> Vec<Finding> {
                     .fix(format!("sysctl -w {key}=1"))
             })
             .collect(),
-        Place::Paper | Place::RealServer(_) if !is_planned(cluster) => sticky
+        Place::Paper | Place::RealServer(_) if !cluster.plans_to_expire_templates() => sticky
             .map(|finding| finding.fix("in the file: [ipvs] expire-quiescent-template = true"))
             .collect(),
         _ => Vec::new(),
     }
 }
 
-fn sticky_service(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
-    service.service.persistence?;
-    let drained = service
-        .destinations
-        .iter()
-        .find(|destination| cluster.is_excluded(destination))?;
-    let seen = format!(
-        "{} is drained, and the service is persistent",
-        drained.real_server
-    );
-    Some(STICKY_DRAIN.finding(service.service.id, seen))
-}
+impl Cluster {
+    fn sticky_drain(&self, service: &VirtualService) -> Option<Finding> {
+        service.service.persistence?;
+        let drained = service
+            .destinations
+            .iter()
+            .find(|destination| self.is_excluded(destination))?;
+        let seen = format!(
+            "{} is drained, and the service is persistent",
+            drained.real_server
+        );
+        Some(STICKY_DRAIN.finding(service.service.id, seen))
+    }
 
-/// Returns whether every director gets the sysctl: a drain of the file brings it along, a weight of 0 does not.
-fn is_planned(cluster: &Cluster) -> bool {
-    cluster
-        .directors()
-        .iter()
-        .filter_map(|director| cluster.node(director.name.as_str()))
-        .all(|desired| {
-            desired
-                .sysctls
-                .get(&SysctlKey::EXPIRE_QUIESCENT_TEMPLATE)
-                .is_some_and(|sysctl| sysctl.value != "0")
-        })
+    /// Returns whether every director gets the sysctl: a drain in the file sets it, a weight of 0 does not.
+    fn plans_to_expire_templates(&self) -> bool {
+        self.directors()
+            .iter()
+            .filter_map(|director| self.node(director.name.as_str()))
+            .all(|desired| {
+                desired
+                    .sysctls
+                    .get(&SysctlKey::EXPIRE_QUIESCENT_TEMPLATE)
+                    .is_some_and(|sysctl| sysctl.value != "0")
+            })
+    }
 }

@@ -1,4 +1,4 @@
-//! Addresses that no packet reaches.
+//! Addresses of real servers that no packet reaches.
 
 use std::net::IpAddr;
 
@@ -10,9 +10,11 @@ kinds! {
     REAL_IP = "LVS012", Error, Addresses,
     title: "A real server's address cannot be a destination",
     impact: "the director would send the packets to itself, or the kernel refuses the destination",
-    explanation: "The address of a real server must be one that the director reaches over a network. A loopback address is the director's own, \
-        and IPVS refuses IPv6 link-local addresses because it does not know the link. The kernel takes 127.0.0.1 without a word. \
-        Put the address on the network first in the real server's list.";
+    explanation: "\
+        The director must reach the address of a real server over a network. A loopback address is the \
+        director's own, and IPVS refuses IPv6 link-local addresses because it does not know their link. \
+        The kernel accepts 127.0.0.1 without an error. Put the address on the network first in the real \
+        server's list.";
 }
 
 pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
@@ -41,11 +43,11 @@ fn judge(server: &RealServer, rip: IpAddr) -> Option<Finding> {
 /// Returns why no packet for an address leaves the director, if none does.
 pub(super) fn problem(rip: IpAddr) -> Option<&'static str> {
     match rip {
-        _ if rip.is_loopback() => Some("which is the director itself to the director"),
+        _ if rip.is_loopback() => Some("which to the director is the director itself"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-            Some("which IPVS refuses: it knows no links")
+            Some("which IPVS refuses because it knows no links")
         }
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("which is no address of a machine"),
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("which is no address of a host"),
         _ => None,
     }
 }

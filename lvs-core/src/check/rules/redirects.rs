@@ -1,4 +1,4 @@
-//! Masquerading over a single interface.
+//! ICMP redirects, with masquerading over a single interface.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -10,10 +10,13 @@ use crate::name::IfName;
 kinds! {
     REDIRECTS = "LVS017", Warning, Routing,
     title: "Masquerading over a single interface with redirects on",
-    impact: "the director tells real servers of a shorter way to clients on the same link; they take it, and answers are no longer rewritten",
-    explanation: "When a packet leaves by the interface it came in by, a router sends an ICMP redirect. With NAT on one interface that advice is poison: it works until a real server \
-        believes it. The switch is on if either conf/all or the interface is on, so both have to be 0, and the real servers \
-        should have accept_redirects=0. Two interfaces, one for clients and one for real servers, avoid it altogether.";
+    impact: "the director tells real servers of a shorter path to clients on the same link; they use it, and answers are no longer rewritten",
+    explanation: "\
+        When a packet leaves by the interface by which it came in, a router sends an ICMP redirect. With \
+        NAT on one interface this redirect does harm: the service works until a real server believes it. \
+        The sysctl is on if either conf/all or the interface is on, so both have to be 0, and the real \
+        servers should have accept_redirects=0. Two interfaces, one for clients and one for real \
+        servers, avoid the problem altogether.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
@@ -42,8 +45,8 @@ fn judge(scene: &Scene<'_>, director: &Director, service: &VirtualService) -> Op
         .and_then(|scene| scene.facts.effective().send_redirects(interface));
     let state = match redirects {
         Some(0) => return None,
-        Some(_) => "and it sends redirects",
-        None => "which is sound only with redirects off",
+        Some(_) => "and the director sends redirects",
+        None => "which works only with redirects off",
     };
     let seen = format!("clients and real servers are both on {interface}, {state}");
     Some(

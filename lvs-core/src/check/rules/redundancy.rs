@@ -1,4 +1,4 @@
-//! Services that hang on one machine.
+//! Services that depend on one node.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,11 @@ use crate::cluster::Cluster;
 kinds! {
     ONE_SERVER = "LVS029", Warning, Services,
     title: "A service has a single real server",
-    impact: "when it goes, or is drained, the service is gone",
-    explanation: "Balancing among one is routing. The cluster works, but there is nowhere to go for clients when that machine is taken out for maintenance or fails, \
-        and drain will refuse them all. Name a second real server.";
+    impact: "when it fails or is drained, the service is unavailable",
+    explanation: "\
+        Balancing among one server is routing. The cluster works, but clients have no other server when \
+        that node is taken out for maintenance or fails, and a drain refuses them all. Name a second \
+        real server.";
 }
 
 pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
@@ -27,8 +29,11 @@ pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
             let only = servers.first().filter(|_| servers.len() == 1)?;
             Some(
                 ONE_SERVER
-                    .finding(service.service.id, format!("{only} alone serves it"))
-                    .fix("in the file: add a second of [[real-servers]]"),
+                    .finding(
+                        service.service.id,
+                        format!("{only} is its only real server"),
+                    )
+                    .fix("in the file: add a second entry to [[real-servers]]"),
             )
         })
         .collect()

@@ -8,9 +8,11 @@ use crate::sysctl::SysctlKey;
 kinds! {
     REUSE_STALLS = "LVS034", Warning, Services,
     title: "Reused client ports stall for a second",
-    impact: "a client port that is used again soon meets a lost SYN, and waits a second for the next",
-    explanation: "Before kernel 5.9, conn_reuse_mode=1 together with conntrack=1 drops the first SYN of a connection from a port that has an old entry, \
-        which busy clients behind one address do all the time. Set net/ipv4/vs/conn_reuse_mode=0, or conntrack=0, or use a newer kernel.";
+    impact: "the first SYN from a client port that is used again soon is lost, and the client waits a second before the next",
+    explanation: "\
+        Before kernel 5.9, conn_reuse_mode=1 together with conntrack=1 drops the first SYN of a \
+        connection from a port that still has an old entry, which happens all the time to busy clients \
+        behind one address. Set net/ipv4/vs/conn_reuse_mode=0 or conntrack=0, or use a newer kernel.";
 }
 
 /// From this version on, reuse with conntrack no longer drops a SYN.

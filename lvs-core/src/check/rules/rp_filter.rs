@@ -1,4 +1,4 @@
-//! The check of where packets come from, which dislikes answers that take another way.
+//! The check of source addresses, which drops packets whose answers leave by another interface.
 
 use std::collections::BTreeSet;
 
@@ -13,17 +13,20 @@ use crate::sysctl::{Conf, SysctlKey};
 
 kinds! {
     RP_FILTER = "LVS020", Warning, Routing,
-    title: "Packets of clients arrive by another way than they are answered",
+    title: "Packets of clients arrive by another interface than their answers leave by",
     impact: "strict rp_filter drops every packet whose source would be answered by another interface",
-    explanation: "rp_filter=1 drops a packet unless the route back to its source leaves by the interface it arrived on; the greater of conf/all and the interface counts. \
-        In direct routing that is common: requests come from the director by one interface, answers leave by another. \
-        The kernel drops without a word, but counts IPReversePathFilter. Set it to 2, loose, there; 0 in one place does not help while the other is 1.";
+    explanation: "\
+        rp_filter=1 drops a packet unless the route back to its source leaves by the interface where the \
+        packet arrived; the greater value of conf/all and the interface counts. With direct routing this \
+        is common: requests come from the director by one interface, answers leave by another. The \
+        kernel does not log it, but counts IPReversePathFilter. Set it to 2, loose, on that interface; 0 \
+        in one place does not help while the other is 1.";
 }
 
 /// The level that drops packets.
 const STRICT: i64 = 1;
 
-/// Devices where packets are unwrapped: no answer ever leaves by such a device.
+/// Judges the devices that decapsulate: no answer ever leaves by one of them.
 pub(super) fn of_tunnels<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     scene
         .desired
@@ -36,7 +39,7 @@ pub(super) fn of_tunnels<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
         })
         .map(|name| {
             let seen = format!(
-                "rp_filter is 1 (the greater of all and {name}): every packet that is unwrapped is dropped"
+                "rp_filter is 1 (the greater of all and {name}): every decapsulated packet is dropped"
             );
             scene.strict(name, seen).severity(Severity::Error)
         })
@@ -71,7 +74,7 @@ pub(super) fn of_direct_routing(scene: &RealServerScene<'_>) -> Vec<Finding> {
         .filter(|interface| *interface != leaving && scene.is_strict(interface))
         .map(|interface| {
             let seen = format!(
-                "rp_filter is 1 (the greater of all and {interface}), and clients are answered by {leaving}"
+                "rp_filter is 1 (the greater of all and {interface}), and answers to clients leave by {leaving}"
             );
             scene.strict(interface, seen)
         })

@@ -1,4 +1,4 @@
-//! Addresses that hang on another one.
+//! Virtual IPs that the kernel deletes together with another address.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -10,10 +10,12 @@ use crate::net::{Address, IpNet};
 kinds! {
     SECONDARY_VIP = "LVS009", Warning, Addresses,
     title: "The virtual IP shares a network with another address of its interface",
-    impact: "when the one that was added first is deleted, the kernel deletes the other with it",
-    explanation: "Of several addresses in one network on one interface, the first is primary and the others hang on it: without promote_secondaries \
-        deleting the primary deletes them all, and a failover or a renewed lease is enough. Give the virtual IP as /32, \
-        which belongs to no network, or set promote_secondaries=1.";
+    impact: "when the one that was added first is deleted, the kernel deletes the other one with it",
+    explanation: "\
+        Of several addresses in one network on one interface, the first is primary and the others are \
+        secondary to it: without promote_secondaries, deleting the primary address deletes them all, and \
+        a failover or a renewed lease is enough for that. Give the virtual IP as /32, which belongs to \
+        no network, or set promote_secondaries=1.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
@@ -28,7 +30,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     }
 }
 
-/// The plan adds the addresses that stay first.
+/// Judges the addresses in the order in which the plan adds them: those that stay first.
 fn of_file(cluster: &Cluster, director: &Director) -> Vec<Finding> {
     let vips = cluster.virtual_ips();
     let mut addresses = director.addresses.clone();
@@ -68,7 +70,7 @@ fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &
                 .map(move |secondary| (primary, secondary))
         })
         .filter(|(primary, secondary)| is_secondary_to(secondary, primary))
-        .filter(|(_, secondary)| !cluster.is_paired() || !comes_and_goes(cluster, secondary))
+        .filter(|(_, secondary)| !cluster.is_paired() || !cluster.floats(secondary))
         .filter(|(primary, secondary)| {
             [primary, secondary]
                 .iter()
@@ -77,7 +79,7 @@ fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &
         .collect()
 }
 
-/// Only IPv4 knows primary and secondary addresses.
+/// Returns whether an address is secondary to another one, which exists for IPv4 only.
 fn is_secondary_to(secondary: &Address, primary: &Address) -> bool {
     let (one, other) = (&primary.id.network, &secondary.id.network);
     matches!(one, IpNet::V4(_))
@@ -86,18 +88,23 @@ fn is_secondary_to(secondary: &Address, primary: &Address) -> bool {
         && one.trunc() == other.trunc()
 }
 
-/// A floating address is meant to be deleted, alone: it may be secondary to one that stays.
-fn comes_and_goes(cluster: &Cluster, address: &Address) -> bool {
-    cluster
-        .directors()
-        .iter()
-        .any(|director| director.is_floating(address))
+impl Cluster {
+    /// Returns whether an address floats: it is meant to be deleted, and alone, so that it may be secondary to one
+    /// that stays.
+    fn floats(&self, address: &Address) -> bool {
+        self.directors()
+            .iter()
+            .any(|director| director.is_floating(address))
+    }
 }
 
 fn finding((primary, secondary): (&Address, &Address)) -> Finding {
     let interface = &primary.id.interface;
     let ip = secondary.id.network.addr();
-    let seen = format!("{} hangs on {}", secondary.id.network, primary.id.network);
+    let seen = format!(
+        "{} is secondary to {}",
+        secondary.id.network, primary.id.network
+    );
     SECONDARY_VIP
         .finding(&secondary.id, seen)
         .fix(format!(

@@ -1,4 +1,4 @@
-//! The virtual IP on a real server: where nobody asks for it, as a single address.
+//! The virtual IP on a real server: on an interface where no host asks for it, as a single address.
 
 use std::net::IpAddr;
 
@@ -11,17 +11,22 @@ use crate::net::Address;
 kinds! {
     VIP_ON_NIC = "LVS004", Error, Arp,
     title: "A real server has the virtual IP on a network interface",
-    impact: "arp_ignore=1 hides only addresses of other interfaces; this one is answered for",
-    explanation: "With arp_ignore=1 an interface answers for its own addresses. The virtual IP of a real server belongs on lo (or a dummy), where no question ever arrives. \
-        For IPv6 there is no arp_ignore at all, so the interface is the only protection: on a network interface the real server \
-        advertises the address or finds a duplicate. Delete it there and add it to lo.";
+    impact: "arp_ignore=1 hides only addresses of other interfaces; the node answers for this one",
+    explanation: "\
+        With arp_ignore=1 an interface answers for its own addresses. The virtual IP of a real server \
+        belongs on lo (or a dummy device), where no request ever arrives. IPv6 has no arp_ignore, so \
+        there the interface is the only protection: on a network interface the real server advertises \
+        the address or finds a duplicate. Delete it there and add it to lo.";
 
     VIP_MISSING_ON_SERVER = "LVS005", Error, Addresses,
     title: "A real server lacks the virtual IP",
-    impact: "packets arrive with the virtual IP as destination and are dropped or sent on as somebody else's",
-    explanation: "Direct routing changes nothing in the packet but the MAC address, and a tunnel nothing inside: the real server must own the virtual IP, as /32 on lo or the tunnel device. \
-        Without it, connections to this server stay in SYN_RECV on the director and the client waits until it gives up, while a health check of the real IP is green. \
-        Set the ARP switches first, then add the address.";
+    impact: "packets arrive with the virtual IP as destination address, and the node drops them or forwards them as another host's",
+    explanation: "\
+        Direct routing changes only the MAC address of a packet, and a tunnel leaves the packet inside \
+        it as it is: the real server must have the virtual IP itself, as /32 on lo or on the tunnel \
+        device. Without it, connections to this server stay in SYN_RECV on the director and clients wait \
+        until they give up, while a health check of the real IP succeeds. Set the ARP sysctls first, \
+        then add the address.";
 }
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
@@ -36,7 +41,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
         let Some(desired) = desired else {
             continue;
         };
-        // On a device that does not exist, or is down, no address can be.
+        // A device that does not exist, or is down, has a finding of its own.
         if !scene.facts.carries(vip) && scene.is_fit(&desired.id.interface) {
             found.push(scene.missing_vip(desired));
         }
@@ -78,7 +83,7 @@ impl<T> NodeScene<'_, T> {
         }
     }
 
-    /// Only an interface without neighbours hides a virtual IP.
+    /// Reports a virtual IP on an interface with neighbours, which can ask for it.
     fn exposed_vip(&self, address: &Address, desired: &Address) -> Option<Finding> {
         let (interface, network) = (&address.id.interface, &address.id.network);
         let ip = network.addr();
@@ -87,9 +92,9 @@ impl<T> NodeScene<'_, T> {
         }
         let seen = match self.facts.duplicates.contains(&ip) {
             true => {
-                format!("{interface} has {network}, and does not use it: another machine has it")
+                format!("{interface} has {network}, but does not use it: another host has it")
             }
-            false => format!("{interface} has {network}, and answers for it"),
+            false => format!("{interface} has {network}, and the node answers for it"),
         };
         let delete = format!("ip address del {network} dev {interface}");
         let is_elsewhere = self

@@ -10,9 +10,12 @@ use crate::ipvs::{Family, Forwarding};
 kinds! {
     SHARED_LINK = "LVS015", Error, Routing,
     title: "Director and real server share no network",
-    impact: "direct routing reaches a machine by its MAC address only; through a router the packet comes back to the director",
-    explanation: "Direct routing puts the real server's MAC address on the packet and leaves the virtual IP in it. A router in between would look at that IP and \
-        send the packet to the director again. Director and real server need addresses in one network on one link; over other distances use NAT or a tunnel.";
+    impact: "direct routing reaches a node by its MAC address only; through a router the packet comes back to the director",
+    explanation: "\
+        Direct routing sends the packet to the real server's MAC address and leaves the virtual IP in \
+        it. A router in between would route it by that IP and send it to the director again. Director \
+        and real server need addresses in one network on one link; over other distances use NAT or a \
+        tunnel.";
 }
 
 pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
@@ -42,7 +45,7 @@ fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Fin
             .finding(rip, seen)
             .on(&server.name)
             .fix(format!(
-                "in the file: give {} an address on that network, if it is on that link",
+                "in the file: give {} an address on that network, if it is on the same link",
                 director.name
             ))
             .fix("or forwarding = \"nat\""),

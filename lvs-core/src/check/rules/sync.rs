@@ -1,5 +1,6 @@
-//! Datagrams that tell another director of connections. (That the daemons run as the file says is the
-//! plan's to see.)
+//! The datagrams by which a director sends connections to the other one.
+//!
+//! Whether the daemons run as the file says shows in the plan.
 
 use std::net::IpAddr;
 
@@ -11,9 +12,12 @@ use crate::cluster::Sync;
 kinds! {
     SYNC_LENGTH = "LVS056", Note, Upkeep,
     title: "Synchronisation sends larger datagrams than the interface takes",
-    impact: "they go out in pieces, and where one piece is lost all the connections in the datagram are",
-    explanation: "A director tells the other one of many connections in one datagram, of max-length bytes and headers. What does not fit into a packet of the interface is sent in pieces, \
-        which works on a network that loses nothing; but nothing is sent again. Let max-length be the interface's MTU without 28 bytes (IPv6 48), and the same on both directors.";
+    impact: "they are fragmented, and where one fragment is lost all the connections in the datagram are",
+    explanation: "\
+        A director sends many connections to the other one in one datagram, of max-length bytes and \
+        headers. A datagram that does not fit into a packet of the interface is fragmented, which works \
+        on a network that loses no packet; but no datagram is sent again. Set max-length to the \
+        interface's MTU without 28 bytes (IPv6 48), and to the same value on both directors.";
 }
 
 /// The UDP header.
@@ -37,7 +41,7 @@ impl DirectorScene<'_> {
         };
         let whole = headers + u32::from(sync.max_length);
         let fitting = mtu.saturating_sub(headers);
-        let seen = format!("a datagram of {whole} bytes goes by {name}, which takes {mtu}");
+        let seen = format!("datagrams have up to {whole} bytes, and the MTU of {name} is {mtu}");
         let finding = self
             .finding(&SYNC_LENGTH, name, seen)
             .fix(format!("ip link set dev {name} mtu {whole}"));

@@ -1,4 +1,4 @@
-//! Thresholds: what they mean, and destinations that reached theirs.
+//! Thresholds: those without a lower one, and destinations that have reached theirs.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -8,17 +8,22 @@ use crate::ipvs::{Destination, DestinationStatus, ServiceId, Weight};
 
 kinds! {
     THRESHOLD_RULE = "LVS027", Note, Services,
-    title: "An upper threshold stands alone",
+    title: "An upper threshold has no lower one",
     impact: "a full server is used again only when it has fewer than three quarters of the upper threshold",
-    explanation: "A destination that reached its upper threshold takes no connections until it has fewer than the lower one. Without a lower threshold \
-        the kernel uses three quarters of the upper. TCP connections count until the kernel forgets them, two minutes after they were closed. \
-        Name the lower threshold, so that the next reader knows it.";
+    explanation: "\
+        A destination that has reached its upper threshold takes no connections until it has fewer than \
+        the lower one. Without a lower threshold the kernel uses three quarters of the upper one. TCP \
+        connections count until the kernel forgets them, two minutes after they were closed. Write the \
+        lower threshold, so that the next reader knows it.";
 
     OVERLOADED = "LVS028", Warning, Services,
     title: "A real server is at its upper threshold",
     impact: "it takes no connections, although its weight says otherwise",
-    explanation: "Active and inactive connections together have reached the destination's upper threshold, and it is out of the rotation until there are fewer than the lower one. \
-        If all are, clients are refused. A threshold that is small and old is easily forgotten: raise it, or set it to 0.";
+    explanation: "\
+        Active and inactive connections together have reached the destination's upper threshold, and the \
+        scheduler leaves it out until there are fewer than the lower one. If all destinations are full, \
+        clients are refused. A threshold that is small and old is easily forgotten: raise it, or set it \
+        to 0.";
 }
 
 pub(super) fn lower_missing(cluster: &Cluster) -> Vec<Finding> {
@@ -37,8 +42,9 @@ pub(super) fn lower_missing(cluster: &Cluster) -> Vec<Finding> {
 fn judge(service: &VirtualService, destination: &VirtualDestination) -> Option<Finding> {
     let upper = destination.thresholds.upper();
     let name = &destination.real_server;
-    let seen =
-        format!("{name} is full at {upper} connections and used again below three quarters of it");
+    let seen = format!(
+        "{name} is full at {upper} connections, and used again below three quarters of them"
+    );
     (upper > 0 && destination.thresholds.lower() == 0).then(|| {
         THRESHOLD_RULE
             .finding(format!("{name} of {}", service.service.id), seen)

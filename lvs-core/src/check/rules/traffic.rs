@@ -1,4 +1,4 @@
-//! What connections tell: whether they come about, whether answers pass, whether all get their share.
+//! What counters and connections tell: whether clients come, answers pass, and all servers get their share.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,26 +15,33 @@ kinds! {
     NO_ANSWERS = "LVS037", Error, Traffic,
     title: "Packets come in and none go out",
     impact: "no answer passes the director, so none is rewritten, and clients drop what reaches them",
-    explanation: "With masquerading both directions pass the director and both are counted. Packets in without packets out mean that the real servers answer another way \
-        (their gateway is not the director, or the client is their neighbour) or that the director does not forward. \
-        With direct routing no packets out are normal.";
+    explanation: "\
+        With masquerading both directions pass the director and both are counted. Packets in without \
+        packets out mean that the real servers answer by another path (their gateway is not the \
+        director, or the client is their neighbour) or that the director does not forward. With direct \
+        routing no packets out are normal.";
 
     ONE_GETS_ALL = "LVS038", Warning, Traffic,
-    title: "One real server gets everything",
+    title: "One real server gets all connections",
     impact: "the others idle",
-    explanation: "All connections that were counted between two readings went to one destination although others have weight. Persistence with a wide mask, \
-        a hashing scheduler with few clients, or a least-connection scheduler whose other servers are stuck do that. Look at scheduler, persistence and thresholds.";
+    explanation: "\
+        All connections that were counted between two readings went to one destination although others \
+        have weight. The cause may be persistence with a wide mask, a hashing scheduler with few \
+        clients, or a least-connection scheduler whose other servers are stuck. Look at scheduler, \
+        persistence and thresholds.";
 
     NO_TRAFFIC = "LVS042", Note, Traffic,
     title: "No traffic was seen",
-    impact: "nothing could be learnt from connections",
-    explanation: "Nothing moved between the two readings of the table, so the signs that only traffic gives could not be judged. \
-        Send a few requests from a client while check runs. If clients do send, the virtual IP is answered for by another machine: use --arp.";
+    impact: "connections could not be judged",
+    explanation: "\
+        No connection began and no packet was counted between the two readings of the table, so the \
+        signs that only traffic gives could not be judged. Send a few requests from a client while check \
+        runs. If clients do send requests, another host answers for the virtual IP: use --arp.";
 }
 
-/// From so many new connections on, all of them at one of several servers is no accident.
+/// From this number of new connections on, all of them to one of several servers are no accident.
 const ONE_SIDED: u64 = 8;
-/// A request without an answer is repeated a few times before it is certain that none is coming.
+/// From this number of packets on no answer will come: a request is repeated a few times.
 const UNANSWERED: u64 = 3;
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -47,7 +54,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// A service in the first and in the last reading.
+/// Holds a service in the first and in the last reading.
 pub(super) struct Traffic<'a> {
     pub(super) service: &'a VirtualService,
     before: &'a ServiceEntryStatus,
@@ -89,7 +96,7 @@ impl DirectorScene<'_> {
             self.finding(
                 &NO_TRAFFIC,
                 "traffic",
-                "nothing moved between two readings of the table",
+                "no connection and no packet between two readings of the table",
             )
         })
     }
@@ -112,7 +119,7 @@ impl DirectorScene<'_> {
         !clients(last).is_subset(&clients(first))
     }
 
-    /// Only where every destination is masqueraded: other answers do not pass the director.
+    /// Judges services whose destinations are all masqueraded: other answers do not pass the director.
     fn no_answers(&self, traffic: &Traffic<'_>) -> Option<Finding> {
         let destinations = || {
             traffic
@@ -126,7 +133,7 @@ impl DirectorScene<'_> {
         let has_weight = destinations().any(|destination| destination.weight != Weight::DRAIN);
         let (packets_in, packets_out) = traffic.new_packets();
         let is_silent = packets_in >= UNANSWERED && packets_out == 0;
-        let seen = format!("{packets_in} packets came in, none went out");
+        let seen = format!("{packets_in} packets came in, and none went out");
         (is_masqueraded && has_weight && is_silent).then(|| {
             self.finding(&NO_ANSWERS, traffic.service.service.id, seen)
                 .fix("lvsctl check FILE --node REAL-SERVER, on each real server")
@@ -149,7 +156,7 @@ impl DirectorScene<'_> {
 }
 
 impl Traffic<'_> {
-    /// Returns the packets in and out between the readings. Counters that were zeroed meanwhile count nothing.
+    /// Returns the packets in and out between the readings. Counters that were zeroed meanwhile count as 0.
     fn new_packets(&self) -> (u64, u64) {
         let (before, after) = (&self.before.status.stats, &self.after.status.stats);
         (
@@ -163,7 +170,7 @@ impl Traffic<'_> {
         after.connections.saturating_sub(before.connections)
     }
 
-    /// Leaves out destinations that take no connections.
+    /// Returns the new connections of every destination that takes connections.
     fn new_connections_by_destination(&self) -> Vec<(DestinationId, u64)> {
         self.after
             .destinations

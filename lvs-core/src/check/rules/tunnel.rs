@@ -1,5 +1,4 @@
-//! The devices and ports of a real server that unwrap what a director has wrapped, and what the director
-//! wraps it in.
+//! The devices and ports by which a real server decapsulates, and how the director encapsulates.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -12,28 +11,35 @@ use crate::net::{GueListener, Tunnel};
 
 kinds! {
     TUNNEL_DEVICE = "LVS050", Error, Routing,
-    title: "A real server cannot unwrap what the director wraps",
-    impact: "its kernel answers \"protocol unreachable\" or nothing at all, and clients are refused or wait",
-    explanation: "A tunnelled packet is for the virtual IP, inside another one for the real IP. The real server needs the device that unwraps it: tunl0 for IP in IP and GUE, \
-        a gre device for GRE, their like for IPv6. The kernel's own appear when the module is loaded, and all of them are down at first. \
-        It shows on the director as packets out where a tunnel should have none. lvsctl apply makes the device, sets it up and puts the virtual IP on it.";
+    title: "A real server cannot decapsulate what the director encapsulates",
+    impact: "its kernel answers \"protocol unreachable\" or not at all, and clients are refused or wait",
+    explanation: "\
+        A tunnelled packet is for the virtual IP, inside another one for the real IP. The real server \
+        needs the device that decapsulates it: tunl0 for IP in IP and GUE, a gre device for GRE, and \
+        their counterparts for IPv6. The kernel's own devices appear when the module is loaded, and all \
+        of them are down at first. The symptom on the director is packets out where a tunnel should have \
+        none. lvsctl apply adds the device, sets it up and adds the virtual IP to it.";
 
     TUNNEL_PORT = "LVS051", Error, Routing,
-    title: "Nothing on a real server unwraps the UDP port of the tunnel",
-    impact: "the director's packets arrive at a port where nobody listens, and clients wait until they give up",
-    explanation: "With GUE the director sends each packet inside a UDP datagram, and the kernel of the real server unwraps only what comes to a port that it was told of. \
-        A port that was never opened, or another number on one of the two sides, loses everything without a word. \
-        The listeners of a machine are shown by ip fou show.";
+    title: "A real server does not decapsulate the UDP port of the tunnel",
+    impact: "the director's packets arrive at a port that is not open, and clients wait until they give up",
+    explanation: "\
+        With GUE the director sends each packet inside a UDP datagram, and the kernel of the real server \
+        decapsulates only datagrams to a port that was opened for this. Where a port was never opened, \
+        or the two sides have different numbers, every packet is lost without an error. ip fou show \
+        lists the open ports of a node.";
 
     ENCAPSULATION = "LVS052", Error, Routing,
-    title: "The director wraps packets in something else than the file says",
-    impact: "the real server waits for another kind of packet, and drops these",
-    explanation: "Both ends of a tunnel have to agree on how packets are wrapped: IP in IP, GUE with its port, or GRE with or without checksum. The file says it once for both, \
-        but the kernel's table was changed by hand or by another program, ipvsadm without --tun-type for instance, which means IP in IP. \
+    title: "The director encapsulates packets in another way than the file says",
+    impact: "the real server expects another kind of packet, and drops these",
+    explanation: "\
+        Both ends of a tunnel have to use the same encapsulation: IP in IP, GUE with its port, or GRE \
+        with or without checksum. The file says it once for both, but the kernel's table was changed by \
+        hand or by another program, for instance ipvsadm without --tun-type, which means IP in IP. \
         lvsctl apply gives the destination the encapsulation of the file.";
 }
 
-/// The module comes with the first packet that the kernel is to wrap or unwrap.
+/// The kernel loads the module with the first packet that it encapsulates or decapsulates.
 const APPLY: &str = "lvsctl apply FILE";
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
@@ -80,16 +86,16 @@ impl<T> NodeScene<'_, T> {
         let finding =
             |seen: String| self.finding(&TUNNEL_DEVICE, ObjectId::Tunnel(name.clone()), seen);
         let Some(link) = self.facts.link(name) else {
-            return Some(finding(format!("there is no {name}")).fix(APPLY));
+            return Some(finding(format!("{name} does not exist")).fix(APPLY));
         };
         if !observed.tunnels.contains(desired) {
             return Some(
-                finding(format!("{name} does not unwrap what the file says"))
+                finding(format!("{name} does not decapsulate as the file requires"))
                     .fix(format!("ip link delete {name}"))
                     .fix(APPLY),
             );
         }
-        // Its routes were deleted with it, and addresses of IPv6: one command is not enough.
+        // Its routes were deleted with it, and its IPv6 addresses: one command is not enough.
         (!link.up).then(|| finding(format!("{name} is down")).fix(APPLY))
     }
 
@@ -99,8 +105,8 @@ impl<T> NodeScene<'_, T> {
         }
         let others: Vec<_> = observed.listeners.iter().map(ToString::to_string).collect();
         let seen = match others.as_slice() {
-            [] => format!("nothing unwraps {desired}"),
-            _ => format!("nothing unwraps {desired}, only {}", others.join(" and ")),
+            [] => format!("{desired} is not open"),
+            _ => format!("{desired} is not open, only {}", others.join(" and ")),
         };
         let six = match desired.family {
             Family::Ipv4 => "",
@@ -112,7 +118,7 @@ impl<T> NodeScene<'_, T> {
         )
     }
 
-    /// The director's table may encapsulate in another way than the file says.
+    /// Reports a destination that the director's table encapsulates in another way than the file says.
     fn other_encapsulation(
         &self,
         observed: &Observed,
@@ -125,7 +131,7 @@ impl<T> NodeScene<'_, T> {
         else {
             return None;
         };
-        let seen = format!("packets are wrapped in {is}, and unwrapped as {should}");
+        let seen = format!("packets are encapsulated as {is}, and decapsulated as {should}");
         (is != should).then(|| {
             self.finding(&ENCAPSULATION, (service, desired.id), seen)
                 .fix(APPLY)

@@ -1,4 +1,4 @@
-//! Room for the tunnel: what clients send grows when it is wrapped, so that they have to send less.
+//! The size of packets in the tunnel: encapsulation makes them longer, so that clients have to send shorter ones.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -12,11 +12,14 @@ use crate::net::Route;
 
 kinds! {
     TUNNEL_MTU = "LVS053", Warning, Routing,
-    title: "Nothing leaves room for the tunnel",
-    impact: "small requests work, and long ones hang wherever a router or firewall between swallows ICMP",
-    explanation: "A packet of 1500 bytes does not fit any more when it is wrapped. The director tells the client so by ICMP, but much of the Internet drops that, \
-        and then uploads hang while pages load. It is safer to ask for less: a real server whose route to its clients has advmss tells every one of them \
-        how large a segment may be. The plan sets it where the file names the gateway. Larger packets between director and real servers (an MTU of 1600, say) do as well.";
+    title: "The largest packets of clients do not fit into the tunnel",
+    impact: "small requests work, and long ones hang wherever a router or firewall on the way drops ICMP",
+    explanation: "\
+        A packet of 1500 bytes no longer fits when it is encapsulated. The director tells the client so \
+        by ICMP, but much of the Internet drops ICMP, and then uploads hang while pages load. Smaller \
+        segments are safer: a real server whose route to its clients has advmss tells each of them how \
+        large a segment may be. The plan sets it where the file names the gateway. Larger packets \
+        between director and real servers (an MTU of 1600, for instance) work as well.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
@@ -34,7 +37,8 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     found
 }
 
-/// The plan sets advmss on the route that it adds; where the file names none, another program has to.
+/// Reports a file without the gateway: the plan sets advmss on the route that it adds, and other routes are set by
+/// another program.
 fn no_route(
     cluster: &Cluster,
     server: &RealServer,
@@ -47,7 +51,7 @@ fn no_route(
         .iter()
         .map(|route| route.value.id)
         .any(|id| id.is_default() && Family::from(id.destination.addr()) == family);
-    let seen = format!("the file names no gateway of {family}, whose route would say advmss");
+    let seen = format!("the file names no {family} gateway, whose route would have advmss");
     (!has_route).then(|| {
         TUNNEL_MTU
             .finding(format!("segments of {segment}"), seen)
@@ -68,8 +72,7 @@ impl RealServerScene<'_> {
             || "no advmss".to_owned(),
             |advmss| format!("advmss {advmss}"),
         );
-        let seen =
-            format!("the way back to clients has {advmss}: they send segments that do not fit");
+        let seen = format!("the route to clients has {advmss}, so that their segments do not fit");
         let desired = Route {
             advmss: Some(segment),
             ..route.clone()

@@ -1,4 +1,4 @@
-//! UDP clients that a drain does not reach.
+//! UDP clients that a drain does not end.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,8 +14,10 @@ kinds! {
     STUCK_UDP = "LVS040", Warning, Traffic,
     title: "UDP clients are stuck on a drained real server",
     impact: "the drain never ends: every datagram renews the entry",
-    explanation: "UDP has no end: an entry lives for udp-timeout after its last datagram, and a client that keeps sending keeps it. Weight 0 does not touch it. \
-        Delete the destination with expire_nodest_conn=1, shorten the timeout, or schedule every datagram on its own (one-packet).";
+    explanation: "\
+        UDP connections have no end: an entry lives for udp-timeout after its last datagram, and a \
+        client that keeps sending keeps it. Weight 0 does not affect it. Delete the destination with \
+        expire_nodest_conn=1, shorten the timeout, or schedule every datagram on its own (one-packet).";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {

@@ -13,14 +13,16 @@ use crate::net::Address;
 kinds! {
     VIP_UPSTREAM = "LVS010", Note, Routing,
     title: "The virtual IP is on no network of the director",
-    impact: "no neighbour will ask for it by itself; routers have to be told the way",
-    explanation: "A virtual IP outside the networks of the director is reached only where the router in front has a route to it: \
-        to the director's address as gateway, or as a host route on that link. That is sound, and the usual way of direct routing, \
-        but it is done on the router. Nothing arrives until it is; this note goes away once connections were counted.";
+    impact: "no neighbour sends ARP requests for it by itself; routers need a route",
+    explanation: "\
+        A virtual IP outside the networks of the director is reached only if the router in front has a \
+        route to it: through the director's address as gateway, or as a host route on that link. This is \
+        sound and usual with direct routing, but it is configured on the router. Until then no packet \
+        arrives; this note disappears once connections were counted.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
-    // Other nodes of the cluster have nothing to do with it, nor has a standby.
+    // It does not concern other nodes of the cluster, nor a standby.
     let is_concerned = |director: &Director| match &scene.place {
         Place::Paper => true,
         Place::Director(here) => here.node.name == director.name && !here.facts.is_standby(),
@@ -64,11 +66,11 @@ fn judge(director: &Director, vip: IpAddr) -> Option<Finding> {
     let finding = VIP_UPSTREAM.finding(vip, seen).on(&director.name);
     Some(match next_hop(director, interface, vip) {
         Some(next_hop) => finding.fix(format!(
-            "on the router in front: a route to {vip} via {}, or a host route on that link",
+            "on the router in front: add a route to {vip} via {}, or a host route on that link",
             next_hop.id.network.addr()
         )),
         None => finding.fix(format!(
-            "on the router in front: a host route to {vip} on the link of {interface}"
+            "on the router in front: add a host route to {vip} on the link of {interface}"
         )),
     })
 }

@@ -1,4 +1,4 @@
-//! The address by which the director itself speaks to real servers.
+//! The source address of the director's own packets to real servers.
 
 use std::net::IpAddr;
 
@@ -13,18 +13,21 @@ use crate::net::Route;
 
 kinds! {
     VIP_AS_SOURCE = "LVS057", Warning, Routing,
-    title: "The director speaks to real servers in the virtual IP's name",
+    title: "The director sends packets to real servers with the virtual IP as source address",
     impact: "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served",
-    explanation: "For its own connections, health checks among them, the director takes the source of the route: of several addresses in one network the one that was added first. \
-        Is that the virtual IP, a real server of direct routing or a tunnel sees packets from its own address and drops them as forged. \
-        Masquerading does not mind. Give the virtual IP as /32, or let the director have an address of its own there, added first as the plan does.";
+    explanation: "\
+        For its own connections, health checks among them, the director takes the source address of the \
+        route: of several addresses in one network the one that was added first. If this is the virtual \
+        IP, a real server of direct routing or a tunnel receives packets from its own address and drops \
+        them as forged. Masquerading is not affected. Give the virtual IP as /32, or give the director \
+        an address of its own there, added first as the plan does.";
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for director in scene.cluster.directors() {
         for server in scene.cluster.real_servers() {
-            // Which address IPv6 takes depends on more than the route.
+            // The choice of an IPv6 source depends on more than the route.
             if let Some(rip) = server.real_ip(Family::Ipv4) {
                 found.extend(match scene.director(&director.name) {
                     Some(scene) => scene.by_route(server, rip),
@@ -36,8 +39,8 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     found
 }
 
-/// The kernel takes the first address of a network as source, and the plan adds virtual IPs last: it takes one
-/// only where there is no other.
+/// Judges the file: the kernel takes the first address of a network as source, and the plan adds virtual IPs
+/// last, so it takes one only where there is no other.
 fn of_file(
     cluster: &Cluster,
     director: &Director,
@@ -112,7 +115,7 @@ fn with_source(route: &Route, own: IpAddr) -> String {
 
 fn finding(director: &Director, server: &RealServer, source: IpAddr) -> Finding {
     let seen = format!(
-        "it speaks to {} from {source}, which is {0}'s own address, too",
+        "packets to {} have the source address {source}, which {0} carries itself",
         server.name
     );
     VIP_AS_SOURCE.finding(source, seen).on(&director.name)

@@ -1,4 +1,4 @@
-//! Whether anybody takes connections.
+//! Services of which no destination takes connections.
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -9,10 +9,12 @@ use crate::ipvs::{ServiceEntryStatus, Weight};
 
 kinds! {
     NO_DESTINATION = "LVS021", Error, Services,
-    title: "Nobody takes connections of a service",
+    title: "No destination of a service takes connections",
     impact: "every client is refused",
-    explanation: "All destinations of the service have weight 0, or there are none. The kernel answers each new connection as if no such port existed, \
-        and logs \"no destination available\". Connections that are there go on. Give a destination a weight, or end the drain.";
+    explanation: "\
+        All destinations of the service have weight 0, or there are none. The kernel answers each new \
+        connection as if no such port existed, and logs \"no destination available\". Established \
+        connections continue. Give a destination a weight, or end the drain.";
 }
 
 pub(super) fn of_table(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -62,7 +64,7 @@ fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
             "in the file: give one of them a weight, or end its drain",
         ),
     };
-    // Where another program sets the weights, this is how all begin.
+    // Where another program sets the weights, all of them begin with 0.
     let severity = match service.keep_weight {
         true => Severity::Note,
         false => Severity::Error,

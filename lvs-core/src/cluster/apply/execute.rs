@@ -92,8 +92,7 @@ impl Step {
         if !is_batched(&self.change) {
             return step(&self.change, host);
         }
-        let results = host.ipvs()?.batch(&self.change.commands())?;
-        results.into_iter().collect()
+        host.ipvs()?.batch(&self.change.commands())?.into_result()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A change of a node from beginning to end: observe, plan, record, execute, verify, confirm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::announce::Announcer;
 use super::execute::execute;
@@ -8,7 +9,7 @@ use super::rollback::Rollback;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::plan::Plan;
 use crate::cluster::state::Confirmation;
-use crate::cluster::{DesiredState, Observed, Scope};
+use crate::cluster::{DesiredState, IpvsState, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -50,13 +51,15 @@ impl<'a> Job<'a> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        let read_at = Instant::now();
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
         events(Event::Planned(&plan));
         let recorded = match plan.refusals.is_empty() {
             true => probe(&plan, host)
-                .and_then(|()| record(&before, &plan))
-                .map_err(Failure::Unreadable),
+                .map_err(Failure::Unreadable)
+                .and_then(|()| self.refuse_once_loaded(&before, host))
+                .and_then(|()| record(&before, &plan).map_err(Failure::Unreadable)),
             false => {
                 // If even that cannot be recorded, releasing is still right.
                 let _ = record(&before, &plan);
@@ -71,6 +74,7 @@ impl<'a> Job<'a> {
         let rollback = Rollback {
             scope: &self.scope,
             before: &before,
+            read_at,
             plan: &plan,
             release: &release,
         };
@@ -100,6 +104,19 @@ impl<'a> Job<'a> {
         match release.is_empty() && rest.is_empty() {
             true => Ok(()),
             false => self.confirm(events),
+        }
+    }
+
+    /// Refuses what only shows when ip_vs is loaded: a sysctl that this kernel's has not.
+    fn refuse_once_loaded(&self, before: &Observed, host: &mut Host) -> Result<(), Failure> {
+        if !matches!(before.ipvs, IpvsState::NotLoaded) || !host.is_ipvs_loaded() {
+            return Ok(());
+        }
+        let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
+        let refusals = (self.plan)(&found).refusals;
+        match refusals.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::Refused(refusals)),
         }
     }
 

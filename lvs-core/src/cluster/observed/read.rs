@@ -31,7 +31,11 @@ impl Observed {
         Ok(Self {
             addresses: addresses(host)?,
             routes: routes(host)?,
-            sysctls: sysctls(host.sysctl(), scope.sysctls(links.keys()))?,
+            sysctls: sysctls(
+                host.sysctl(),
+                host.is_ipvs_loaded(),
+                scope.sysctls(links.keys()),
+            )?,
             tunnels: tunnels(host, scope)?,
             listeners: listeners(host, scope)?,
             daemons: daemons(host, scope)?,
@@ -66,20 +70,23 @@ fn addresses(host: &mut Host) -> Result<Vec<Address>> {
 }
 
 fn routes(host: &mut Host) -> Result<Vec<Route>> {
-    let mut routes = host.net().routes()?;
+    let mut routes = host.net().routes_of_all_tables()?;
     routes.retain(|route| route.protocol != BY_KERNEL);
     Ok(routes)
 }
 
-/// A sysctl that does not exist is left out.
+/// Reads sysctls; one that does not exist is left out, unless a module that is still to be loaded has it.
 fn sysctls(
     sysctl: &Sysctl,
+    is_ipvs_loaded: bool,
     keys: impl IntoIterator<Item = SysctlKey>,
 ) -> Result<BTreeMap<SysctlKey, String>> {
     let mut found = BTreeMap::new();
     for key in keys {
+        let is_loaded = is_ipvs_loaded && !key.is_of_scheduler();
         let value = match sysctl.read(&key) {
             Ok(value) => Some(value),
+            Err(error) if error.is_not_found() && is_loaded => None,
             Err(error) if error.is_not_found() => before_loading(&key).map(str::to_owned),
             Err(error) => return Err(error),
         };

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use super::Planner;
+use crate::cluster::Observed;
 use crate::cluster::change::{Object, Step, detail};
-use crate::cluster::{Observed, Role};
 use crate::net::Address;
 
 impl Planner<'_> {
@@ -23,7 +23,7 @@ impl Planner<'_> {
     /// The addresses that attract traffic, of one of two directors.
     pub(super) fn floating_addresses(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
-            Some(Role::Active | Role::Standby) => self.missing_addresses(seen, true),
+            Some(_) => self.missing_addresses(seen, true),
             None => Vec::new(),
         }
     }

@@ -4,7 +4,7 @@
 use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
 use crate::cluster::change::{Kind, ObjectId, Step};
-use crate::cluster::{DesiredState, Observed, Record};
+use crate::cluster::{DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -48,6 +48,7 @@ impl Planner<'_> {
             self.daemon_refusals(),
             self.unmanaged_services(),
             self.unmanaged_destinations(),
+            self.losing_routes(),
         ]
         .concat()
     }
@@ -78,19 +79,26 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Those of a missing interface are reported once, by the interface; those of ip_vs come with its module.
+    /// Those of a missing interface are reported once, by the interface; those of ip_vs are known once its
+    /// module is loaded.
     fn missing_sysctls(&self) -> Vec<Refusal> {
         let has_link = |name: &str| self.observed.links.keys().any(|link| link.as_str() == name);
+        let is_loaded = matches!(self.observed.ipvs, IpvsState::Loaded { .. });
         self.node
             .sysctls
             .keys()
-            .filter(|key| !self.observed.sysctls.contains_key(key) && !key.is_ipvs())
+            .filter(|key| !self.observed.sysctls.contains_key(key))
+            .filter(|key| is_loaded || !key.is_ipvs())
             .filter(|key| key.interface().is_none_or(has_link))
             .map(|key| {
+                let hint = match key.is_ipvs() {
+                    true => "its ip_vs has no such sysctl; remove it from [ipvs]",
+                    false => "is the protocol disabled?",
+                };
                 Refusal::of(
                     ObjectId::Sysctl(key.clone()),
                     "does not exist in this kernel",
-                    "is the protocol disabled?",
+                    hint,
                 )
             })
             .collect()

@@ -9,6 +9,9 @@ use super::option::OptionName;
 use crate::ipvs::{Daemon, DaemonRole, Seconds, Timeouts};
 use crate::name::IfName;
 
+/// The interface that ipvsadm takes if none is named.
+const DEFAULT_INTERFACE: &str = "eth0";
+
 impl Line<'_> {
     /// Parses `--set TCP TCPFIN UDP`.
     pub(super) fn timeouts(&mut self) -> Parsed<Timeouts> {
@@ -42,12 +45,17 @@ impl Line<'_> {
     /// Parses a complete daemon.
     pub(super) fn daemon(&mut self) -> Parsed<Daemon> {
         let role = self.daemon_role()?;
-        let Some(interface) = self.take_one(OptionName::Interface)? else {
-            return Err(Problem::missing(self.command.word, "names no interface")
-                .hint("add --mcast-interface"));
+        let interface = match self.take_one(OptionName::Interface)? {
+            Some(given) => given.text(),
+            None => {
+                self.notes.push(format!(
+                    "without --mcast-interface the {role} daemon gets {DEFAULT_INTERFACE}"
+                ));
+                DEFAULT_INTERFACE
+            }
         };
-        let interface = IfName::new(interface.text())
-            .map_err(|invalid| Problem::invalid(interface.text(), &invalid))?;
+        let interface =
+            IfName::new(interface).map_err(|invalid| Problem::invalid(interface, &invalid))?;
         let sync_id = match self.take_one(OptionName::SyncId)? {
             Some(given) => given.number("a number of at most 32 bits")?,
             None => 0,

@@ -5,7 +5,7 @@ use super::line::{Given, Line};
 use super::option::{MethodOption, OptionName, Verb};
 use super::service::Endpoint;
 use crate::ipvs::{
-    Destination, DestinationId, Encapsulation, Forwarding, ServiceId, Thresholds, Weight,
+    Destination, DestinationId, Encapsulation, Forwarding, Protocol, ServiceId, Thresholds, Weight,
 };
 
 const IPIP: u8 = 0;
@@ -18,7 +18,12 @@ impl Line<'_> {
         let Some(given) = self.take_one(OptionName::RealServer)? else {
             return Err(Problem::missing(self.command.word, "names no real server").hint("add -r"));
         };
-        let Endpoint { address, port } = Endpoint::parse(given.text())?;
+        let protocol = match service {
+            ServiceId::Socket { protocol, .. } => *protocol,
+            ServiceId::Fwmark { .. } => Protocol::TCP,
+        };
+        let lookup = self.lookup(protocol);
+        let Endpoint { address, port } = Endpoint::parse(given.text(), lookup)?;
         Ok(DestinationId::new(
             address,
             port.unwrap_or_else(|| service.port()),

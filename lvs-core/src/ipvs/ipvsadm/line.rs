@@ -1,6 +1,7 @@
 //! One line, split into its options.
 
 use super::error::{Parsed, Problem};
+use super::names::Names;
 use super::option::{Argument, OptionName, OptionSpec, Verb};
 
 /// Is an option as it was given.
@@ -46,6 +47,8 @@ pub(super) struct Line<'a> {
     options: Vec<Given<'a>>,
     /// Words that belong to no option.
     loose: Vec<&'a str>,
+    /// What gives names of hosts and services their meaning; without it they are refused.
+    pub(super) names: Option<&'a dyn Names>,
     /// What ipvsadm would silently ignore or change.
     pub(super) notes: Vec<String>,
 }
@@ -109,6 +112,7 @@ impl<'a> Line<'a> {
             verb,
             options,
             loose,
+            names: None,
             notes: Vec::new(),
         })
     }

@@ -4,6 +4,7 @@
 //! joined (`-w5`, `-w=5`, `--weight=5`) or not, in any order, with or without the word `ipvsadm` in
 //! front, and also comments that begin with `#`. Host names and service names are refused, because their
 //! meaning is not in the text: write addresses and ports as numbers (`ipvsadm -Sn`).
+//! [`Rules::parse_with`] resolves them, as ipvsadm does.
 //!
 //! ```
 //! use lvs_core::ipvs::ipvsadm::{self, Rules};
@@ -31,8 +32,9 @@
 //! | `-g`, `-i`, `-m` | `-g`, direct routing; in `-e` too, regardless of the previous method |
 //! | `-w`, `-x`, `-y` | 1, 0, 0; in `-e` too |
 //! | the port of `-r` | the service's port, 0 with `-f` |
-//! | the port of `-t`, `-u` | 0, every port; needs `-p` |
+//! | the port of `-t`, `-u` | 0, every port; needs `-p`, whether written or not |
 //! | `--tun-type` | `ipip` |
+//! | `--mcast-interface` | `eth0` |
 //!
 //! Direct routing and tunnels cannot change the port: if `-r` names another port than the service's,
 //! ipvsadm silently uses the service's. The parser does the same, because such files must keep their
@@ -52,7 +54,7 @@
 //! |---|---|
 //! | `--protocol-N-service ADDRESS:PORT` | a service of IP protocol N |
 //! | `--method local`, `bypass`, `5`, `6`, `7` | the other forwarding methods |
-//! | `--exact-port` | direct routing or a tunnel with another port than the service's |
+//! | `--exact-port` | direct routing or a tunnel with another port than the service's; port 0 without `-p` |
 //! | `--tun-type N`, `--tun-flags N` | tunnel types and flags by number |
 //! | `-b flag-3,0x40` | flags without a name |
 //!
@@ -69,6 +71,7 @@ mod destination;
 mod direct;
 mod error;
 mod line;
+mod names;
 mod option;
 mod parse;
 mod print;
@@ -80,5 +83,6 @@ mod write;
 
 pub use direct::{edit, single};
 pub use error::{RuleError, RuleErrorKind};
+pub use names::{Names, SystemNames};
 pub use parse::{Note, Rule, Rules};
 pub use print::{command_line, save, save_compatible};

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::error::{Parsed, Problem, RuleError};
 use super::line::Line;
+use super::names::Names;
 use super::option::Verb;
-use crate::ipvs::editor::Editor;
 use crate::ipvs::{Command, Configuration};
 
 /// Is a line of a text, as the command that it stands for.
@@ -47,19 +47,41 @@ impl Rules {
     /// The first line that cannot be read, with the word and the reason. Whether a line contradicts the
     /// lines above it is not checked here; see [`configuration`](Self::configuration).
     pub fn parse(text: &str) -> Result<Self, RuleError> {
+        Self::read_all(text, None)
+    }
+
+    /// Parses a text in which hosts and services may have names, as `ipvsadm -S` without `-n` writes them.
+    ///
+    /// ```no_run
+    /// use lvs_core::ipvs::ipvsadm::{Rules, SystemNames};
+    /// let text = "-A -t 10.0.0.1:http\n-a -t 10.0.0.1:http -r web1.example.org:http -m";
+    /// let rules = Rules::parse_with(text, &SystemNames::read())?;
+    /// # Ok::<(), lvs_core::ipvs::ipvsadm::RuleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and for a name that has no meaning.
+    pub fn parse_with(text: &str, names: &dyn Names) -> Result<Self, RuleError> {
+        Self::read_all(text, Some(names))
+    }
+
+    fn read_all(text: &str, names: Option<&dyn Names>) -> Result<Self, RuleError> {
         let mut rules = Self::default();
+        // Editors of other systems put a byte order mark in front.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (number, text) in (1..).zip(text.lines()) {
             rules
-                .read(number, text)
+                .read(number, text, names)
                 .map_err(|problem| RuleError::new(number, problem))?;
         }
         Ok(rules)
     }
 
-    fn read(&mut self, line: usize, text: &str) -> Parsed<()> {
+    fn read(&mut self, line: usize, text: &str, names: Option<&dyn Names>) -> Parsed<()> {
         let Some(mut words) = Line::split(text)? else {
             return Ok(());
         };
+        words.names = names;
         let command = words.parse()?;
         self.rules.push(Rule { line, command });
         self.notes
@@ -101,7 +123,7 @@ impl Rules {
     /// As [`configuration`](Self::configuration), for the table and the lines above, which are then
     /// applied.
     pub fn apply_to(&self, table: &mut Configuration) -> Result<(), RuleError> {
-        let mut editor = Editor::new(table);
+        let mut editor = table.editor();
         for Rule { line, command } in &self.rules {
             editor
                 .apply(command)

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::error::{Parsed, Problem};
 use super::line::{Given, Line};
+use super::names::{Names, is_host_name};
 use super::option::{OptionName, ServiceKind};
 use crate::ipvs::flags::FlagError;
 use crate::ipvs::{
@@ -23,9 +24,49 @@ pub(super) struct Endpoint {
     pub(super) port: Option<u16>,
 }
 
+/// Gives names in an endpoint their meaning, if they may have one.
+#[derive(Clone, Copy)]
+pub(super) struct Lookup<'a> {
+    pub(super) names: Option<&'a dyn Names>,
+    /// The protocol of the service, which decides what its names mean.
+    pub(super) protocol: Protocol,
+}
+
+impl Lookup<'_> {
+    fn address(self, text: &str) -> Parsed<IpAddr> {
+        let problem = || Problem::value(text, "is not an IP address");
+        if let Ok(address) = text.parse() {
+            return Ok(address);
+        }
+        let Some(names) = self.names else {
+            return Err(problem().hint(NO_NAMES));
+        };
+        if !is_host_name(text) {
+            return Err(problem().hint("write four numbers without leading zeros"));
+        }
+        names.address(text).map(IpAddr::V4).ok_or_else(|| {
+            problem().hint("this host finds no IPv4 address of this name; write the address")
+        })
+    }
+
+    fn port(self, text: &str) -> Parsed<u16> {
+        let problem = || Problem::value(text, "is not a port in 0..65535");
+        if let Ok(port) = text.parse() {
+            return Ok(port);
+        }
+        let Some(names) = self.names else {
+            return Err(problem().hint(NO_NAMES));
+        };
+        names
+            .port(text, self.protocol)
+            .ok_or_else(|| problem().hint("/etc/services has no such service; write the number"))
+    }
+}
+
 impl Endpoint {
-    /// Parses `10.0.0.1:80`, `10.0.0.1`, `[2001:db8::1]:80`, `[2001:db8::1]` or `2001:db8::1`.
-    pub(super) fn parse(text: &str) -> Parsed<Self> {
+    /// Parses `10.0.0.1:80`, `10.0.0.1`, `[2001:db8::1]:80`, `[2001:db8::1]` or `2001:db8::1`; instead of an
+    /// IPv4 address and a port there may be names.
+    pub(super) fn parse(text: &str, lookup: Lookup<'_>) -> Parsed<Self> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, port) = match rest.split_once(']') {
                 Some((address, "")) => (address, None),
@@ -35,8 +76,8 @@ impl Endpoint {
                 }
             };
             return Ok(Self {
-                address: parse_address::<Ipv6Addr>(address, "an IPv6 address")?.into(),
-                port: port.map(parse_port).transpose()?,
+                address: parse_ipv6(address)?.into(),
+                port: port.map(|port| lookup.port(port)).transpose()?,
             });
         }
         if let Ok(address) = text.parse::<Ipv6Addr>() {
@@ -50,20 +91,15 @@ impl Endpoint {
             None => (text, None),
         };
         Ok(Self {
-            address: parse_address::<IpAddr>(address, "an IP address")?,
-            port: port.map(parse_port).transpose()?,
+            address: lookup.address(address)?,
+            port: port.map(|port| lookup.port(port)).transpose()?,
         })
     }
 }
 
-fn parse_address<T: FromStr>(text: &str, what: &str) -> Parsed<T> {
+fn parse_ipv6(text: &str) -> Parsed<Ipv6Addr> {
     text.parse()
-        .map_err(|_| Problem::value(text, format!("is not {what}")).hint(NO_NAMES))
-}
-
-fn parse_port(text: &str) -> Parsed<u16> {
-    text.parse()
-        .map_err(|_| Problem::value(text, "is not a port in 0..65535").hint(NO_NAMES))
+        .map_err(|_| Problem::value(text, "is not an IPv6 address").hint(NO_NAMES))
 }
 
 impl Given<'_> {
@@ -85,12 +121,21 @@ impl Line<'_> {
         let OptionName::Service(ServiceKind::Protocol(protocol)) = given.name else {
             return self.fwmark(&given).map(|id| Some((id, false)));
         };
-        let Endpoint { address, port } = Endpoint::parse(given.text())?;
+        let protocol = Protocol(protocol);
+        let lookup = self.lookup(protocol);
+        let Endpoint { address, port } = Endpoint::parse(given.text(), lookup)?;
         let id = ServiceId::Socket {
-            protocol: Protocol(protocol),
+            protocol,
             address: SocketAddr::new(address, port.unwrap_or(0)),
         };
         Ok(Some((id, port.is_none())))
+    }
+
+    pub(super) const fn lookup(&self, protocol: Protocol) -> Lookup<'_> {
+        Lookup {
+            names: self.names,
+            protocol,
+        }
     }
 
     /// Parses a firewall mark. ipvsadm prints marks above 2147483647 as negative numbers, which are
@@ -127,11 +172,15 @@ impl Line<'_> {
         let (id, is_port_omitted) = self.needed_service_endpoint()?;
         let scheduler = self.scheduler()?;
         let persistence = self.persistence(id.family())?;
-        if is_port_omitted && persistence.is_none() {
-            return Err(
-                Problem::missing(id.to_string(), "has no port, and is not persistent")
-                    .hint("write ADDRESS:PORT, or add -p for a service of every port"),
-            );
+        let is_exact = self.take_one(OptionName::ExactPort)?.is_some();
+        let is_every_port = matches!(&id, ServiceId::Socket { address, .. } if address.port() == 0);
+        if is_every_port && persistence.is_none() && !is_exact {
+            let reason = match is_port_omitted {
+                true => "has no port, and is not persistent",
+                false => "has port 0 (every port), and is not persistent",
+            };
+            return Err(Problem::missing(id.to_string(), reason)
+                .hint("write ADDRESS:PORT, or add -p for a service of every port"));
         }
         let mut flags = self.scheduler_flags(&scheduler)?;
         if self.take_one(OptionName::OnePacket)?.is_some() {

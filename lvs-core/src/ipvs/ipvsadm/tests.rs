@@ -1,9 +1,11 @@
 //! Comparisons with records of the real ipvsadm, and of reading with writing.
 
+use std::net::Ipv4Addr;
+
 use super::*;
 use crate::fuzzing;
 use crate::ipvs::arbitrary::{random_table, sorted};
-use crate::ipvs::{Command, Configuration, Forwarding};
+use crate::ipvs::{Command, Configuration, Forwarding, Protocol};
 use crate::testing::Random;
 
 const LINES: &str = include_str!("../../../tests/data/ipvsadm/lines.txt");
@@ -223,8 +225,8 @@ fn errors_name_the_line_the_problem_and_a_hint() {
             "line 1: \"--set\" is not followed by three numbers; write --set TCP TCPFIN UDP, in seconds; 0 keeps the current value",
         ),
         (
-            "--start-daemon master",
-            "line 1: \"--start-daemon\" names no interface; add --mcast-interface",
+            "# one\n-A -t 10.0.0.1:0 -s rr",
+            "line 2: \"tcp 10.0.0.1:0\" has port 0 (every port), and is not persistent; write ADDRESS:PORT, or add -p for a service of every port",
         ),
         (
             "--stop-daemon both",
@@ -367,4 +369,74 @@ fn a_typed_command_line_has_the_words_of_an_operator() {
             "ipvsadm --stop-daemon backup",
         ]
     );
+}
+
+/// Knows one name of each kind.
+#[derive(Debug)]
+struct OneName;
+
+impl Names for OneName {
+    fn port(&self, name: &str, protocol: Protocol) -> Option<u16> {
+        (name == "http" && protocol == Protocol::TCP).then_some(80)
+    }
+
+    fn address(&self, name: &str) -> Option<Ipv4Addr> {
+        (name == "web1.example.com").then_some(Ipv4Addr::new(192, 168, 1, 12))
+    }
+}
+
+#[test]
+fn names_are_resolved_where_that_is_wanted() {
+    let text = "-A -t 10.0.0.1:http -s rr\n-a -t 10.0.0.1:http -r web1.example.com:http -m\n\
+                -A -f 1\n-a -f 1 -r web1.example.com:http -m\n-A -t [2001:db8::1]:http";
+    let rules = Rules::parse_with(text, &OneName).unwrap();
+    let numbers = text
+        .replace("http", "80")
+        .replace("web1.example.com", "192.168.1.12");
+    assert_eq!(rules.rules(), Rules::parse(&numbers).unwrap().rules());
+
+    let problem = |text| Rules::parse_with(text, &OneName).unwrap_err().to_string();
+    for (text, expected) in [
+        (
+            "-A -u 10.0.0.1:http",
+            "\"http\" is not a port in 0..65535; /etc/services has no such",
+        ),
+        (
+            "-A -t web2:80",
+            "\"web2\" is not an IP address; this host finds no IPv4 address",
+        ),
+        (
+            "-A -t 10.0.0.010:80",
+            "\"10.0.0.010\" is not an IP address; write four numbers without",
+        ),
+        ("-A -t 10.1:80", "\"10.1\" is not an IP address"),
+    ] {
+        let found = problem(text);
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let rules = Rules::parse("\u{feff}-A -t 10.0.0.1:80 -s rr\n").unwrap();
+    assert_eq!(rules.rules().len(), 1);
+}
+
+#[test]
+fn a_daemon_without_an_interface_gets_that_of_ipvsadm() {
+    let rules = Rules::parse("--start-daemon master").unwrap();
+    let Command::StartDaemon(daemon) = &rules.rules()[0].command else {
+        panic!("{rules:?}");
+    };
+    assert_eq!(daemon.interface.as_str(), "eth0");
+    assert!(rules.notes()[0].to_string().contains("gets eth0"));
+    // Typed by itself it is an error: which interface is meant can be said.
+    assert!(single(["--start-daemon", "master"]).is_err());
+}
+
+#[test]
+fn what_a_kernel_holds_can_be_restored_though_ipvsadm_refuses_it() {
+    let text = "-A -t 10.0.0.1:0 -s rr --exact-port\n";
+    let table = Rules::parse(text).unwrap().configuration().unwrap();
+    assert_eq!(save(&table), text);
 }

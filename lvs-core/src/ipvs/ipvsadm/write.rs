@@ -69,6 +69,10 @@ impl LineWriter {
         if self.form != Form::Typed {
             self.flags(service);
         }
+        // Without it the service would be refused, as ipvsadm refuses it.
+        if self.form == Form::Lossless && service.lacks_persistence() {
+            self.word("--exact-port");
+        }
         self.text
     }
 

@@ -31,7 +31,7 @@ pub(super) fn decode_role(fields: &Fields<'_>) -> Result<DaemonRole, DecodeError
 
 /// Decodes a daemon. A length, port or TTL of 0 leaves the choice to the kernel, like an absent one.
 pub(super) fn decode(fields: &Fields<'_>) -> Result<Daemon, DecodeError> {
-    let interface = fields.name(MCAST_IFN, |name| IfName::new(name).ok())?;
+    let interface = fields.name(MCAST_IFN, IfName::reported)?;
     Ok(Daemon {
         role: decode_role(fields)?,
         interface: interface.ok_or_else(|| MCAST_IFN.missing())?,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::DecodeError;
 use crate::ipvs::Family;
 use crate::netlink::attributes::{
-    Attributes, read_be16, read_str, read_u8, read_u16, read_u32, read_u64,
+    Attributes, read_be16, read_text, read_u8, read_u16, read_u32, read_u64,
 };
 
 /// Holds the number of an attribute within its nest, and the kernel's name for it.
@@ -115,12 +115,12 @@ impl<'a> Fields<'a> {
     pub(super) fn name<T>(
         &self,
         attribute: Attribute,
-        parse: impl FnOnce(&'a str) -> Option<T>,
+        parse: impl FnOnce(&'a [u8]) -> Option<T>,
     ) -> Result<Option<T>, DecodeError> {
         let Some(value) = self.bytes(attribute) else {
             return Ok(None);
         };
-        let name = read_str(value).and_then(parse);
+        let name = parse(read_text(value));
         name.map(Some).ok_or_else(|| attribute.senseless())
     }
 

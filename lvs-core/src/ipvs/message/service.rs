@@ -77,11 +77,11 @@ pub(super) fn decode(fields: &Fields<'_>) -> Result<Service, DecodeError> {
 }
 
 /// Returns the name of a scheduler, without a copy if it is one of the kernel, as nearly always.
-fn decode_scheduler(name: &str) -> Option<SchedulerName> {
+fn decode_scheduler(name: &[u8]) -> Option<SchedulerName> {
     let mut known = SchedulerName::KNOWN.iter();
-    match known.find(|known| known.as_str() == name) {
+    match known.find(|known| known.as_str().as_bytes() == name) {
         Some(known) => Some(known.clone()),
-        None => SchedulerName::new(name).ok(),
+        None => SchedulerName::reported(name),
     }
 }
 
@@ -119,9 +119,9 @@ fn decode_netmask(fields: &Fields<'_>, family: Family) -> Result<Netmask, Decode
 /// Decodes an engine; in an edit, an empty name means none.
 fn decode_engine(fields: &Fields<'_>) -> Result<Option<EngineName>, DecodeError> {
     let engine = fields.name(PE_NAME, |name| match name {
-        "" => Some(None),
-        name if name == EngineName::SIP.as_str() => Some(Some(EngineName::SIP)),
-        name => EngineName::new(name).ok().map(Some),
+        b"" => Some(None),
+        name if name == EngineName::SIP.as_str().as_bytes() => Some(Some(EngineName::SIP)),
+        name => EngineName::reported(name).map(Some),
     })?;
     Ok(engine.flatten())
 }
