@@ -212,7 +212,8 @@ fn a_file_that_is_no_text() {
     fails(
         &output,
         1,
-        "standard input: stream did not contain valid UTF-8",
+        "standard input:1: the text is not UTF-8\n\
+         hint: save the file as UTF-8; that includes its comments",
     );
 }
 
