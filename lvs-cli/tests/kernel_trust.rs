@@ -18,7 +18,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use lvs_core::net::Address;
+use lvs_core::net::{Address, Route};
 use lvs_core::{Cluster, IfName, Netns};
 use lvs_lab::Lab;
 use nix::sys::signal::{Signal, kill};
@@ -254,18 +254,23 @@ fn what_cannot_be_rolled_back_is_reported() {
     let file = in_file("nat.toml", NAT);
     let lab = lab(NAT);
     let director = lab.node("director").unwrap();
-    let network = "192.168.1.11/24".parse().unwrap();
-    let eth1: IfName = "eth1".parse().unwrap();
-    let address = Address::new(eth1.clone(), network);
-    let found = director.run(|host| host.net().add_address(&address));
-    found.unwrap().unwrap();
+    let eth0: IfName = "eth0".parse().unwrap();
+    let address = Address::new(eth0.clone(), "172.16.9.9/16".parse().unwrap());
+    let gateway = "172.16.0.9".parse().unwrap();
+    let default = Route::via("0.0.0.0/0".parse().unwrap(), gateway);
+    let prepared = director.run(|host| {
+        host.net().set_up(&eth0)?;
+        host.net().add_address(&address)?;
+        host.net().add_route(&default)
+    });
+    prepared.unwrap().unwrap();
     let mut apply = start(&lab, &file, &["apply", "--confirm", "1h"]);
     wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
-    let gone = director.run(|host| host.net().delete_link(&eth1));
+    let gone = director.run(|host| host.net().delete_link(&eth0));
     gone.unwrap().unwrap();
     send(Signal::SIGINT, &apply);
     let output = apply.wait_with_output().unwrap();
-    let command = "ip address add 192.168.1.11/24 dev eth1";
+    let command = "ip route add default via 172.16.0.9 dev eth0";
     says(
         &output,
         3,
