@@ -1,8 +1,9 @@
-//! Results on standard output, messages on standard error.
+//! Results on standard output, messages on standard error: nothing of either is obeyed by a terminal.
 
 use std::env;
 use std::io::{self, ErrorKind, Write};
 
+use lvs_core::escape_control;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
@@ -11,7 +12,10 @@ use crate::exit::Problem;
 /// Prints a result. A reader that closes its end early (`lvsctl … | head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out
+        .write_all(escape_control(text).as_bytes())
+        .and_then(|()| out.flush())
+    {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Problem::failed(format!("standard output: {error}")))
         }
@@ -54,5 +58,5 @@ pub(crate) fn hint(text: &str) {
 
 fn message(kind: &str, text: &str) {
     // Standard error is closed; there is nowhere left to report.
-    let _ = writeln!(io::stderr(), "{kind}: {text}");
+    let _ = writeln!(io::stderr(), "{kind}: {}", escape_control(text));
 }

@@ -13,12 +13,18 @@ use crate::ipvs::Family;
 use crate::ipvs::ipvsadm::command_line;
 use crate::name::IfName;
 use crate::net::{Address, GueListener, Route, Scope, Tunnel, TunnelKind};
+use crate::shell::quote;
+use crate::text::escape_line;
 
 impl Plan {
-    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`.
+    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`;
+    /// none of a plan that is refused.
     #[must_use]
     pub fn to_shell(&self) -> String {
         let mut script = String::new();
+        if !self.refusals.is_empty() {
+            return script;
+        }
         for phase in &self.phases {
             // Writing to a String cannot fail.
             let _ = writeln!(script, "# {}", phase.name);
@@ -30,7 +36,7 @@ impl Plan {
             }
         }
         for rule in self.nftables.iter().flat_map(|rules| rules.lines()) {
-            let _ = writeln!(script, "# nft: {rule}");
+            let _ = writeln!(script, "# nft: {}", escape_line(rule));
         }
         script
     }
@@ -48,8 +54,8 @@ fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
         })
         .filter(move |id| are_announced && id.interface != IfName::LO)
         .map(|id| match id.network.addr() {
-            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
-            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface.quoted()),
+            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface.quoted()),
         })
 }
 
@@ -79,14 +85,14 @@ impl Change<Object> {
 /// The kernel's own device comes with its module.
 fn tunnel(kind: Kind, tunnel: &Tunnel) -> String {
     match kind {
-        Kind::Delete => format!("ip link delete {}", tunnel.name),
+        Kind::Delete => format!("ip link delete {}", tunnel.name.quoted()),
         _ if tunnel.is_fallback() => format!("modprobe {}", tunnel.kind.module()),
         _ => add_tunnel(tunnel),
     }
 }
 
 fn add_tunnel(tunnel: &Tunnel) -> String {
-    let mut line = format!("ip link add {} type {}", tunnel.name, tunnel.kind);
+    let mut line = format!("ip link add {} type {}", tunnel.name.quoted(), tunnel.kind);
     if let Some(local) = tunnel.local {
         let _ = write!(line, " local {local}");
     }
@@ -117,25 +123,26 @@ fn six(family: Family) -> &'static str {
 fn link(link: &LinkState) -> String {
     format!(
         "ip link set dev {} {}",
-        link.name,
+        link.name.quoted(),
         if link.up { "up" } else { "down" }
     )
 }
 
 /// With slashes, as dots may belong to an interface's name.
 fn sysctl(setting: &Setting) -> String {
-    if setting.value.contains(' ') {
-        format!("sysctl -w {}='{}'", setting.key, setting.value)
-    } else {
-        format!("sysctl -w {}={}", setting.key, setting.value)
-    }
+    format!(
+        "sysctl -w {}={}",
+        setting.key.quoted(),
+        quote(&setting.value)
+    )
 }
 
 fn address(kind: Kind, address: &Address) -> String {
     match kind {
         Kind::Delete => format!(
             "ip address delete {} dev {}",
-            address.id.network, address.id.interface
+            address.id.network,
+            address.id.interface.quoted()
         ),
         _ => add_address(address),
     }
@@ -146,9 +153,9 @@ fn add_address(address: &Address) -> String {
     if let Some(broadcast) = address.broadcast {
         let _ = write!(line, " broadcast {broadcast}");
     }
-    let _ = write!(line, " dev {}", address.id.interface);
+    let _ = write!(line, " dev {}", address.id.interface.quoted());
     if let Some(label) = &address.label {
-        let _ = write!(line, " label {label}");
+        let _ = write!(line, " label {}", quote(label));
     }
     if address.no_dad {
         line.push_str(" nodad");
@@ -184,7 +191,7 @@ fn route_line(verb: &str, route: &Route) -> String {
         let _ = write!(line, " via {family}{gateway}");
     }
     if let Some(interface) = &route.interface {
-        let _ = write!(line, " dev {interface}");
+        let _ = write!(line, " dev {}", interface.quoted());
     }
     if route.scope == Scope::LINK {
         line.push_str(" scope link");
@@ -199,4 +206,30 @@ fn route_line(verb: &str, route: &Route) -> String {
         let _ = write!(line, " proto {}", route.protocol);
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_file_are_words_of_the_shell() {
+        for name in ["e$(id)", "e;id>&2;#", "a;b&c|d`e", "x'y\"z*?[a]"] {
+            let interface: IfName = name.parse().unwrap();
+            let quoted = crate::shell::quote(name);
+            let up = LinkState {
+                name: interface.clone(),
+                up: true,
+            };
+            let mut own = Address::new(interface, "10.0.0.1/32".parse().unwrap());
+            own.label = Some(format!("{name}:1"));
+            assert_eq!(link(&up), format!("ip link set dev {quoted} up"));
+            let label = crate::shell::quote(own.label.as_deref().unwrap_or_default());
+            let line = add_address(&own);
+            assert!(
+                line.contains(&format!(" dev {quoted} label {label}")),
+                "{line}"
+            );
+        }
+    }
 }
