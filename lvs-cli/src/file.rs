@@ -73,6 +73,20 @@ fn undecided(cluster: &Cluster, node: &DesiredState) -> Problem {
     .with_hint("add --role active or --role standby")
 }
 
+/// Returns the name of the cluster in a file that may have mistakes elsewhere.
+pub(crate) fn claimed_name(file: &str) -> Option<String> {
+    let text = lossy_text(file, "a cluster file", Document::MAX_LENGTH).ok()?;
+    let mut lines = text
+        .lines()
+        .take_while(|line| !line.trim_start().starts_with('['));
+    lines.find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let (_, value) = value.split_once('"')?;
+        let (name, _) = value.split_once('"')?;
+        (key.trim() == "name").then(|| name.to_owned())
+    })
+}
+
 /// Reads and checks a cluster file.
 pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
     let text = text(file, "a cluster file", Document::MAX_LENGTH)?;

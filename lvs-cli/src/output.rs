@@ -40,6 +40,13 @@ pub(crate) fn output_width() -> Option<usize> {
         .or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
 }
 
+/// Prints what was done: that it cannot be printed is no failure of what was done.
+pub(crate) fn print_done(text: &str) {
+    if let Err(problem) = print(text) {
+        warning(&format!("done, but not reported: {}", problem.message));
+    }
+}
+
 pub(crate) fn error(text: &str) {
     message("error", text);
 }

@@ -143,6 +143,10 @@ struct Inner {
     payload: Option<Box<dyn Any + Send + Sync>>,
 }
 
+/// Marks the error of a change that a newer one has made pointless.
+#[derive(Debug)]
+pub(crate) struct Superseded;
+
 impl Error {
     pub(crate) fn new(operation: Operation, cause: Cause) -> Self {
         Self(Box::new(Inner {
@@ -271,6 +275,12 @@ impl Error {
     #[must_use]
     pub fn is_partly_done(&self) -> bool {
         self.0.partly_done
+    }
+
+    /// Returns whether a change of the role was not made because a newer one came.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.payload::<Superseded>().is_some()
     }
 
     /// Returns whether the table kept changing while it was read.

@@ -216,7 +216,7 @@ mod tests {
     fn names_of_the_file_are_words_of_the_shell() {
         for name in ["e$(id)", "e;id>&2;#", "a;b&c|d`e", "x'y\"z*?[a]"] {
             let interface: IfName = name.parse().unwrap();
-            let quoted = crate::shell::quote(name);
+            let quoted = quote(name);
             let up = LinkState {
                 name: interface.clone(),
                 up: true,
@@ -224,7 +224,7 @@ mod tests {
             let mut own = Address::new(interface, "10.0.0.1/32".parse().unwrap());
             own.label = Some(format!("{name}:1"));
             assert_eq!(link(&up), format!("ip link set dev {quoted} up"));
-            let label = crate::shell::quote(own.label.as_deref().unwrap_or_default());
+            let label = quote(own.label.as_deref().unwrap_or_default());
             let line = add_address(&own);
             assert!(
                 line.contains(&format!(" dev {quoted} label {label}")),

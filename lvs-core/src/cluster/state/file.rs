@@ -1,11 +1,12 @@
 //! Records as files. A record is written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::directory::Directory;
 use super::place::Place;
 use crate::cluster::{ClusterName, NodeName, Record};
 use crate::error::{Error, Operation, Result};
@@ -16,6 +17,9 @@ struct Placed<T> {
     place: Place,
     record: T,
 }
+
+/// The longest record that is read: one of 250,000 destinations has about a third of it.
+const MAX_LENGTH: u64 = 512 << 20;
 
 /// No name of a cluster has an `@`, so no two records share a file.
 pub(super) fn path(directory: &Path, cluster: &ClusterName, node: &NodeName) -> PathBuf {
@@ -32,8 +36,7 @@ pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| name.contains('@') && name.ends_with(".json")) {
+        if name(&path).is_ok_and(|name| name.contains('@') && name.ends_with(".json")) {
             paths.push(path);
         }
     }
@@ -45,9 +48,13 @@ pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
 /// drains count.
 pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     let operation = || Operation::new("read record", path.display());
-    let bytes = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?,
+    let read = within(path, |directory, name| match directory {
+        Some(directory) => directory.read(name, MAX_LENGTH),
+        None => Ok(None),
+    });
+    let Some(bytes) = read.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?
+    else {
+        return Ok(None);
     };
     let placed: Placed<Record> = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
@@ -66,44 +73,44 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         place: Place::here()?,
         record,
     };
-    let text = serde_json::to_string_pretty(&placed);
-    let new = path.with_extension("json.new");
-    let written = text
+    let written = serde_json::to_string_pretty(&placed)
         .map_err(io::Error::from)
-        .and_then(|text| replace(path, &new, text.as_bytes()));
+        .and_then(|text| {
+            within(path, |directory, name| {
+                directory
+                    .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
+                    .replace(name, text.as_bytes())
+            })
+        });
     written.map_err(|source| {
-        // Half a file is of no use, least of all on a full disk.
-        let _ = fs::remove_file(&new);
         let operation = Operation::new("write record", path.display());
         Error::io(operation, source)
             .with_hint("the record of the original configuration is kept there: make room, or name another directory (--state)")
     })
 }
 
-fn replace(path: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).open(new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(new, path)?;
-    sync_directory(path)
-}
-
 /// Deletes a record; one that does not exist is deleted already.
 pub(super) fn delete(path: &Path) -> Result<()> {
-    let deleted = match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => sync_directory(path),
-    };
+    let deleted = within(path, |directory, name| match directory {
+        Some(directory) => directory.delete(name),
+        None => Ok(()),
+    });
     deleted.map_err(|source| Error::io(Operation::new("delete record", path.display()), source))
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+/// Does something with a file by its name in its directory.
+fn within<T>(
+    path: &Path,
+    action: impl FnOnce(Option<&Directory>, &str) -> io::Result<T>,
+) -> io::Result<T> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    action(Directory::open(directory)?.as_ref(), name(path)?)
+}
+
+fn name(path: &Path) -> io::Result<&str> {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| io::Error::other("not a name of a record"))
 }
 
 #[cfg(test)]

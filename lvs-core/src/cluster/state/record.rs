@@ -43,6 +43,9 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::cluster) role: Option<Role>,
     pub(in crate::cluster) virtual_ips: BTreeSet<IpAddr>,
+    /// The addresses that only the active one of two directors carries.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(in crate::cluster) floating: BTreeSet<AddressId>,
     /// Each object as found before the first change (`null`: it did not exist), and as last made; in the
     /// order in which they were first met.
     #[serde(rename = "things", with = "stored")]
@@ -88,6 +91,7 @@ impl Record {
             under_way: false,
             role: None,
             virtual_ips: BTreeSet::new(),
+            floating: BTreeSet::new(),
             entries: Vec::new(),
             drains: BTreeMap::new(),
             drained: Vec::new(),

@@ -1,6 +1,6 @@
 //! How a record changes: by what is found, by what a plan is going to do, by a removal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::record::{Drained, Record};
 use crate::cluster::change::{BoundDestination, Change, LinkState, Object, ObjectId, Setting};
@@ -25,6 +25,7 @@ impl Record {
         let mut record = self.applied_with(node, observed, plan, Moment::Before);
         record.under_way = true;
         record.virtual_ips.extend(&self.virtual_ips);
+        record.floating.extend(self.floating.iter().cloned());
         let known: Vec<_> = record.drained.iter().map(Drained::id).collect();
         let former = self
             .drained
@@ -80,6 +81,7 @@ impl Record {
             under_way: false,
             role: node.role,
             virtual_ips: node.virtual_ips.clone(),
+            floating: node.floating_addresses(),
             drained: self.drained_destinations(file, node, observed),
             entries: update.entries(),
             ..self.clone()
@@ -137,6 +139,7 @@ impl Record {
             applied: false,
             under_way: false,
             role: None,
+            floating: BTreeSet::new(),
             entries: found.cloned().map(as_found).collect(),
             drained: Vec::new(),
             ..self.clone()
