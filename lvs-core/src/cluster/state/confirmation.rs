@@ -12,8 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::Flock;
-
 use super::directory::Directory;
 use super::lock::{Lock, is_pending, lock_pending};
 use crate::error::{Cause, Error, Operation, Result};
@@ -109,7 +107,7 @@ pub(in crate::cluster) struct Pending<'a> {
     decision: Arc<Mutex<Decision>>,
     socket: PathBuf,
     end: Instant,
-    _locked: Flock<File>,
+    _locked: File,
 }
 
 impl Pending<'_> {

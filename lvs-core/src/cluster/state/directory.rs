@@ -256,8 +256,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
 
-    use nix::sys::stat::umask;
-    use nix::unistd::mkfifo;
+    use nix::unistd::{Uid, chown, mkfifo};
 
     use super::*;
 
@@ -266,18 +265,16 @@ mod tests {
     }
 
     #[test]
-    fn modes_do_not_depend_on_the_umask() {
+    fn modes_are_set_whatever_they_were() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("state");
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         fs::write(path.join("lock"), "").unwrap();
         fs::set_permissions(path.join("lock"), Permissions::from_mode(0o666)).unwrap();
-        let before = umask(Mode::empty());
         let directory = Directory::create(&path).unwrap();
         directory.open_or_create("lock").unwrap();
         directory.replace("a", b"b").unwrap();
-        umask(before);
         assert_eq!(
             (mode(&path), mode(&path.join("lock")), mode(&path.join("a"))),
             (0o700, 0o600, 0o600)
@@ -327,6 +324,12 @@ mod tests {
             error.contains("other users can exchange \"deeper\""),
             "{error}"
         );
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        if geteuid().is_root() {
+            chown(&path, Some(Uid::from_raw(12345)), None).unwrap();
+            let error = Directory::create(&path).unwrap_err().to_string();
+            assert!(error.contains("belongs to the user 12345"), "{error}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
+use super::lasting;
 use super::place::Place;
 use crate::cluster::{ClusterName, NodeName, Record};
 use crate::error::{Error, Operation, Result};
@@ -26,21 +27,25 @@ pub(super) fn path(directory: &Path, cluster: &ClusterName, node: &NodeName) -> 
     directory.join(format!("{cluster}@{node}.json"))
 }
 
-/// Lists the records in a directory; a directory that does not exist has none.
+/// Lists the records of a directory, those that outlived a reboot included; a directory that does not exist has
+/// none.
 pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::io(Operation::new("list", directory.display()), source);
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
+    let list = |directory: &Path| match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        entries => entries.map(Some).map_err(failed),
     };
+    let entries = list(directory)?;
+    let lasting = list(&lasting::directory(directory))?;
     let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
+    for entry in entries.into_iter().chain(lasting).flatten() {
+        let path = directory.join(entry.map_err(failed)?.file_name());
         if name(&path).is_ok_and(|name| name.contains('@') && name.ends_with(".json")) {
             paths.push(path);
         }
     }
     paths.sort();
+    paths.dedup();
     Ok(paths)
 }
 
@@ -52,16 +57,19 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
         Some(directory) => directory.read(name, MAX_LENGTH),
         None => Ok(None),
     });
-    let Some(bytes) = read.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?
-    else {
-        return Ok(None);
+    let unread = |source| Error::io(operation(), source).with_hint(WITHOUT);
+    let Some(bytes) = read.map_err(unread)? else {
+        return name(path)
+            .and_then(|name| lasting::read(parent(path), name))
+            .map_err(unread);
     };
     let placed: Placed<Record> = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
     if placed.place == Place::here()? {
         return Ok(Some(placed.record));
     }
-    Ok(Some(placed.record.drains_only()))
+    let is_another_boot = placed.place.is_another_boot();
+    Ok(Some(placed.record.elsewhere(is_another_boot)))
 }
 
 const WITHOUT: &str = "nothing was changed: correct the file, or delete it. Without it `apply` takes the \
@@ -73,6 +81,15 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         place: Place::here()?,
         record,
     };
+    let kept =
+        name(path).and_then(|name| lasting::write(parent(path), name, record, &placed.place));
+    kept.map_err(|source| {
+        let directory = lasting::directory(parent(path));
+        let operation = Operation::new("write what outlives a reboot in", directory.display());
+        Error::io(operation, source).with_hint(
+            "drains and the role are kept there: make room, or name another directory (--state)",
+        )
+    })?;
     let written = serde_json::to_string_pretty(&placed)
         .map_err(io::Error::from)
         .and_then(|text| {
@@ -95,6 +112,7 @@ pub(super) fn delete(path: &Path) -> Result<()> {
         Some(directory) => directory.delete(name),
         None => Ok(()),
     });
+    let deleted = deleted.and_then(|()| lasting::delete(parent(path), name(path)?));
     deleted.map_err(|source| Error::io(Operation::new("delete record", path.display()), source))
 }
 
@@ -103,8 +121,11 @@ fn within<T>(
     path: &Path,
     action: impl FnOnce(Option<&Directory>, &str) -> io::Result<T>,
 ) -> io::Result<T> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    action(Directory::open(directory)?.as_ref(), name(path)?)
+    action(Directory::open(parent(path))?.as_ref(), name(path)?)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 fn name(path: &Path) -> io::Result<&str> {
@@ -116,6 +137,7 @@ fn name(path: &Path) -> io::Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Draining, Role};
 
     fn record() -> Record {
         Record::new("web".parse().unwrap(), "director".parse().unwrap())
@@ -159,6 +181,25 @@ mod tests {
         let error = write(&path, &record()).unwrap_err();
         assert!(error.to_string().contains("web@director.json"), "{error}");
         assert_eq!(read(&path).unwrap(), Some(record()));
+    }
+
+    #[test]
+    fn drains_and_the_role_outlive_a_reboot() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut drained = record();
+        drained.role = Some(Role::Standby);
+        drained.drains = [("192.168.1.12".parse().unwrap(), Draining::Quiet)].into();
+        let path = path(directory.path(), record().cluster(), record().node());
+        write(&path, &drained).unwrap();
+        // The reboot: /run is empty, and the kernel another one.
+        fs::remove_file(&path).unwrap();
+        let lasting = lasting::directory(directory.path()).join(path.file_name().unwrap());
+        let text = fs::read_to_string(&lasting).unwrap();
+        fs::write(&lasting, text.replacen("\"boot\": \"", "\"boot\": \"0", 1)).unwrap();
+        assert_eq!(all(directory.path()).unwrap(), std::slice::from_ref(&path));
+        assert_eq!(read(&path).unwrap(), Some(drained));
+        write(&path, &record()).unwrap();
+        assert!(!lasting.exists());
     }
 
     #[test]

@@ -27,6 +27,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -36,7 +37,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::FlockArg;
+#[expect(deprecated, reason = "see try_lock")]
+use nix::fcntl::flock;
 use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
@@ -73,7 +76,7 @@ pub(super) struct Request<'a> {
 pub(super) struct Lock {
     path: PathBuf,
     verb: String,
-    file: Mutex<Option<Flock<File>>>,
+    file: Mutex<Option<File>>,
     /// Why a change of the role goes on without it.
     pub(super) lacking: Option<Error>,
 }
@@ -135,7 +138,7 @@ impl Lock {
         &self.path
     }
 
-    fn file(&self) -> std::sync::MutexGuard<'_, Option<Flock<File>>> {
+    fn file(&self) -> std::sync::MutexGuard<'_, Option<File>> {
         self.file
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -146,7 +149,7 @@ impl Lock {
 struct Queue {
     directory: Directory,
     /// Shared by the roles that wait.
-    role: Option<Flock<File>>,
+    role: Option<File>,
     /// What says that no newer change of the role has come.
     ticket: Option<String>,
 }
@@ -182,7 +185,7 @@ impl Queue {
             .map_err(|source| failed(&self.directory.path(name), source))
     }
 
-    fn wait(&mut self, request: &Request<'_>) -> Result<Flock<File>> {
+    fn wait(&mut self, request: &Request<'_>) -> Result<File> {
         let usual = if request.is_role {
             PATIENCE_FIRST
         } else {
@@ -205,10 +208,7 @@ impl Queue {
         }
     }
 
-    fn attempt(
-        &mut self,
-        request: &Request<'_>,
-    ) -> Result<std::result::Result<Flock<File>, Obstacle>> {
+    fn attempt(&mut self, request: &Request<'_>) -> Result<std::result::Result<File, Obstacle>> {
         if request.is_role {
             self.stay_newest()?;
             if self.role.is_none() {
@@ -277,7 +277,7 @@ enum Obstacle {
 }
 
 /// Locks the file that says that a confirmation is pending, and for how long.
-pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<Flock<File>> {
+pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<File> {
     let name = path.join("pending");
     let directory = Directory::create(path).map_err(|source| failed(&name, source))?;
     let file = directory
@@ -298,14 +298,18 @@ pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<
 /// Returns whether a confirmation is pending.
 pub(super) fn is_pending(directory: &Directory) -> bool {
     let file = directory.file("pending", nix::fcntl::OFlag::O_RDONLY);
-    file.is_ok_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
+    file.is_ok_and(|file| {
+        try_lock(file, FlockArg::LockSharedNonblock).is_ok_and(|locked| locked.is_none())
+    })
 }
 
-fn try_lock(file: File, how: FlockArg) -> Result<Option<Flock<File>>> {
-    match Flock::lock(file, how) {
-        Ok(locked) => Ok(Some(locked)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(Error::io(
+/// Locks a file until it is closed. The type of nix that unlocks it before that panics where unlocking fails.
+#[expect(deprecated, reason = "see above")]
+fn try_lock(file: File, how: FlockArg) -> Result<Option<File>> {
+    match flock(file.as_raw_fd(), how) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::EWOULDBLOCK) => Ok(None),
+        Err(errno) => Err(Error::io(
             Operation::new("lock", "the state directory"),
             errno.into(),
         )),

@@ -1,7 +1,9 @@
 //! The state directory: records of the original and the applied configuration, and the lock that keeps two
 //! changes apart.
 //!
-//! It is `/run/lvsctl` by default, which a reboot empties together with the kernel that it describes:
+//! It is `/run/lvsctl` by default, which a reboot empties together with the kernel that it describes. What a
+//! reboot must not forget, drains and the role that was last applied, is kept in `/var/lib/lvsctl`, or in
+//! `lasting` of another state directory:
 //!
 //! | file | is |
 //! |---|---|
@@ -27,6 +29,7 @@
 mod confirmation;
 mod directory;
 mod file;
+mod lasting;
 mod lock;
 mod place;
 mod record;
@@ -75,6 +78,9 @@ pub struct StateDir {
 impl StateDir {
     /// The directory that is used unless another is named.
     pub const DEFAULT: &'static str = "/run/lvsctl";
+
+    /// The directory of what a reboot must not forget, beside [`DEFAULT`](Self::DEFAULT).
+    pub const LASTING: &'static str = "/var/lib/lvsctl";
 
     /// Returns another directory, which is created when it is first locked.
     #[must_use]
@@ -143,7 +149,7 @@ impl StateDir {
     /// Returns the record of a cluster on this node; an empty one if there is none.
     ///
     /// A record from before the last boot, or of another network namespace, says nothing about this kernel:
-    /// only its drains count.
+    /// only its drains count, and after a reboot the role.
     ///
     /// # Errors
     /// The record cannot be read, or the file is no record.

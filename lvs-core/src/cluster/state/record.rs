@@ -201,10 +201,11 @@ impl Record {
         *self == Self::new(self.cluster.clone(), self.node.clone())
     }
 
-    /// Returns what counts of a record that was made on another kernel: the drains.
-    pub(in crate::cluster) fn drains_only(self) -> Self {
+    /// Returns what counts of a record that was made on another kernel: the drains, and after a reboot the role.
+    pub(in crate::cluster) fn elsewhere(self, is_another_boot: bool) -> Self {
         Self {
             drains: self.drains,
+            role: self.role.filter(|_| is_another_boot),
             ..Self::new(self.cluster, self.node)
         }
     }
