@@ -52,6 +52,18 @@
     feature = "check",
     doc = "| [`check`] | findings: what is wrong with a file or a node, its impact and the fix |"
 )]
+#![cfg_attr(
+    feature = "health",
+    doc = "| [`health`] | probes of real servers by the clients' path, and the weights that follow |"
+)]
+#![cfg_attr(
+    feature = "run",
+    doc = "| [`run`] | the controller that keeps kernel, file, health and drains in agreement |"
+)]
+#![cfg_attr(
+    feature = "import",
+    doc = "| [`import`] | cluster files from keepalived.conf, ldirectord.cf, rules of ipvsadm and the kernel |"
+)]
 //! | [`scheduler`] | native models of the kernel's schedulers, which tell the server of the next connection |
 //!
 //! # Features
@@ -61,6 +73,9 @@
 //! | `cluster` | the modules `cluster`, `net` and `sysctl`, `Host` and `Netns` | yes |
 //! | `toml` | `Cluster::from_toml`: the cluster file as TOML, errors with line and column | |
 //! | `check` | the module `check` | |
+//! | `health` | the module `health` | |
+//! | `run` | the module `run`, with `health` | |
+//! | `import` | the module `import`, with `toml` | |
 //!
 //! Features add API and never change behaviour. Without default features there are [`ipvs`], [`proc`] and
 //! [`scheduler`].
@@ -73,16 +88,10 @@
 //! - An [`Error`] names the operation, the object and the errno, and adds a hint: the likely reason and what to do
 //!   next.
 //! - What the kernel reports and this version does not know is kept or skipped, and never an error.
-//! - The library does not check the health of servers, does not fail over, and starts no other program.
+//! - It does not decide which director is active: a VRRP daemon does. It starts no other program, except for health
+//!   checks of the kind `program`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(
-    not(feature = "cluster"),
-    allow(
-        rustdoc::broken_intra_doc_links,
-        reason = "the crate page names the modules of all features"
-    )
-)]
 
 #[cfg(feature = "check")]
 pub mod check;

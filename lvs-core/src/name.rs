@@ -39,7 +39,21 @@ macro_rules! kernel_name {
             }
         }
 
-        crate::text::name_as_text!($name);
+        crate::text::name_text!($name);
+
+        /// Reads what was written before: a name that the kernel reported stands in records and reports.
+        impl TryFrom<String> for $name {
+            type Error = InvalidValue;
+            fn try_from(name: String) -> Result<Self, InvalidValue> {
+                Self::reported(name.as_bytes()).ok_or_else(|| InvalidValue::new($what, name, "is empty"))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into_owned()
+            }
+        }
     };
 }
 
@@ -181,6 +195,12 @@ mod tests {
         assert_eq!(reported("eth0"), IfName::new("eth0").unwrap());
         assert_eq!(IfName::reported(b"\xff").unwrap().as_str(), "\u{fffd}");
         assert_eq!(IfName::reported(b""), None);
+        let json = serde_json::to_string(&reported("网卡")).unwrap();
+        assert_eq!(
+            serde_json::from_str::<IfName>(&json).unwrap(),
+            reported("网卡")
+        );
+        assert!(serde_json::from_str::<IfName>("\"\"").is_err());
     }
 
     #[test]

@@ -61,9 +61,8 @@ macro_rules! serde_as_text {
     };
 }
 
-/// Adds `as_str`, `Display`, `FromStr` and the conversions of [`serde_as_text`] to a type that holds text and
-/// whose `new` checks it.
-macro_rules! name_as_text {
+/// Adds `as_str`, `Display` and `FromStr` to a type that holds text and whose `new` checks it.
+macro_rules! name_text {
     ($type:ident) => {
         impl $type {
             /// Returns the name as text.
@@ -85,12 +84,18 @@ macro_rules! name_as_text {
                 Self::new(name)
             }
         }
+    };
+}
 
+/// Adds what [`name_text`] adds, and the conversions of [`serde_as_text`].
+macro_rules! name_as_text {
+    ($type:ident) => {
+        $crate::text::name_text!($type);
         $crate::text::serde_as_text!($type);
     };
 }
 
-pub(crate) use {name_as_text, serde_as_text};
+pub(crate) use {name_as_text, name_text, serde_as_text};
 
 #[cfg(test)]
 mod tests {

@@ -319,11 +319,6 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         33,
         "a mark that no rule sets",
         &[
-            Refused(
-                NAT,
-                "address = \"172.16.5.11:80\"",
-                "fwmark = 1\nfamily = \"ipv4\"",
-            ),
             Kernel("marks::no_rule_that_marks"),
             Paper("SHADOWED_BY_MARK"),
             Kernel("marks::a_mark_that_takes_everything"),

@@ -284,6 +284,15 @@ fn gateway_on_no_connected_network() {
 }
 
 #[test]
+fn an_alias_as_interface_is_a_label() {
+    says(
+        &changed(NAT, "interface = \"eth0\"", "interface = \"ens33:0\""),
+        "director.addresses[0].interface: \"ens33:0\" is a label, and no interface; \
+         write interface = \"ens33\", label = \"ens33:0\"",
+    );
+}
+
+#[test]
 fn duplicate_names() {
     says(
         &changed(NAT, "name = \"realserver2\"", "name = \"realserver1\""),
@@ -337,6 +346,11 @@ fn addresses_as_people_forget_them() {
         &changed(NAT, "192.168.1.12/24", "192.168.1.12"),
         "real-servers[0].addresses[0].address: prefix length is missing; \
          write the network's, as in 192.168.1.12/24",
+    );
+    says(
+        &changed(NAT, "192.168.1.12/24", "192.168.001.012/24"),
+        "real-servers[0].addresses[0].address: \"192.168.001.012/24\" has a number with leading zeros; \
+         write it without them",
     );
     says(
         &changed(NAT, "172.16.5.11:80", "172.16.5.11"),

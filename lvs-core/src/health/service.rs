@@ -329,7 +329,7 @@ impl Policy {
         }
     }
 
-    /// Returns the weight of a member by its health alone, whatever the minimum and drains say.
+    /// Returns the weight of a member by its health alone, without regard to the minimum and drains.
     #[must_use]
     pub fn by_health(&self, member: &Member) -> DesiredWeight {
         let absent = match self.on_failure {

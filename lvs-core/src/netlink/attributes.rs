@@ -199,19 +199,20 @@ mod tests {
 
     #[test]
     fn reading_ends_at_what_is_no_attribute() {
+        let head = |length: u16| [length.to_ne_bytes(), 1_u16.to_ne_bytes()].concat();
         for garbage in [
-            &[][..],
-            &[4],
-            &[4, 0, 1],
-            &[3, 0, 1, 0],
-            &[0, 0, 0, 0],
-            &[9, 0, 1, 0, 1, 2, 3, 4],
-            &[0xff, 0xff, 0xff, 0xff],
+            vec![],
+            vec![4],
+            head(4)[..3].to_vec(),
+            head(3),
+            vec![0; 4],
+            [head(9), vec![1, 2, 3, 4]].concat(),
+            vec![0xff; 4],
         ] {
-            assert_eq!(Attributes::new(garbage).count(), 0, "{garbage:?}");
+            assert_eq!(Attributes::new(&garbage).count(), 0, "{garbage:?}");
         }
         // The last attribute's padding may be missing.
-        assert_eq!(Attributes::new(&[5, 0, 1, 0, 9]).count(), 1);
+        assert_eq!(Attributes::new(&[head(5), vec![9]].concat()).count(), 1);
     }
 
     #[test]

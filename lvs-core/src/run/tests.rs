@@ -225,14 +225,14 @@ fn a_drain_is_at_once_and_a_drift_is_repaired() {
     bench.step(Event::Drain(drain, Draining::Quiet));
     assert_eq!(bench.weight(), Some(0));
     let destination = "192.168.1.12:80".parse().unwrap();
-    let found = Some(Weight::new(7).unwrap());
-    let kernel = BTreeMap::from([(destination, found.unwrap())]);
+    let found = Weight::new(7).unwrap();
+    let kernel = BTreeMap::from([(destination, found)]);
     bench.actions.clear();
     bench.step(Event::Observed(BTreeMap::from([(id(80), kernel)])));
     let drift = Notice::Drift {
         service: id(80),
         destination,
-        found,
+        found: Some(found),
     };
     assert_eq!(bench.actions.first(), Some(&Action::Notify(drift)));
     assert_eq!(bench.weight(), Some(0));

@@ -9,7 +9,7 @@ use lvs_core::ipvs::{
     Weight,
 };
 use lvs_core::{Error, Result};
-use lvs_lab::{load_module, unload_module};
+use lvs_lab::{load_module, run_tool, unload_module};
 
 use crate::{behind, destination, id, open, round_robin};
 
@@ -254,4 +254,18 @@ pub(crate) fn twenty_thousand_services_are_listed_and_deleted() {
     let failed: Vec<&Error> = outcome.failures().map(|(_, error)| error).collect();
     assert!(failed.is_empty(), "{failed:?}");
     complete(&mut ipvs, 0);
+}
+
+/// The kernel forbids only slashes, colons and blanks in the name of an interface.
+pub(crate) fn a_daemon_on_an_interface_of_any_name_is_listed() {
+    run_tool("ip", &["link", "add", "name", "网卡", "type", "dummy"]).unwrap();
+    run_tool("ip", &["link", "set", "网卡", "up"]).unwrap();
+    let daemon = ["--start-daemon", "master", "--mcast-interface", "网卡"];
+    run_tool("ipvsadm", &daemon).unwrap();
+    let mut ipvs = open();
+    let daemons = ipvs.configuration().unwrap().daemons.unwrap();
+    assert_eq!(daemons[0].interface.as_str(), "网卡");
+    ipvs.stop_daemon(daemons[0].role).unwrap();
+    ipvs.start_daemon(&daemons[0]).unwrap();
+    assert_eq!(ipvs.daemons().unwrap(), daemons);
 }

@@ -53,6 +53,7 @@ lvs_lab::main! {
     kept_word::an_unknown_scheduler_is_no_dead_handle,
     kept_word::a_scope_is_replaced_and_nothing_else,
     kept_word::a_refused_replacement_leaves_every_destination,
+    kept_word::a_daemon_on_an_interface_of_any_name_is_listed,
     kept_word::racing_threads_ensure_without_errors,
     kept_word::twenty_thousand_services_are_listed_and_deleted,
     errors::without_privilege_nothing_can_be_read,

@@ -37,48 +37,9 @@ pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
             cluster
                 .directors()
                 .iter()
-                .filter_map(|director| on_server_network(cluster, director, service))
+                .filter_map(|director| cluster.clients_on_server_network(director, service))
         })
         .collect()
-}
-
-/// Reports that clients on the virtual IP's own network, if there are any, are on the real servers' one.
-fn on_server_network(
-    cluster: &Cluster,
-    director: &Director,
-    service: &VirtualService,
-) -> Option<Finding> {
-    let (vip, server) = service
-        .vips()
-        .into_iter()
-        .find_map(|vip| Some((vip, sharing_server(cluster, director, service, vip)?)))?;
-    let seen = format!(
-        "{vip} is on a network of {}, and its clients may be there too",
-        server.name
-    );
-    Some(
-        CLIENT_ON_SERVER_NETWORK
-            .finding(service.service.id, seen)
-            .on(&director.name)
-            .fix("give the virtual IP a network without real servers")
-            .fix("or in the file: forwarding = \"dr\""),
-    )
-}
-
-/// Returns a masqueraded real server on the network of a virtual IP.
-fn sharing_server<'a>(
-    cluster: &'a Cluster,
-    director: &Director,
-    service: &'a VirtualService,
-    vip: IpAddr,
-) -> Option<&'a RealServer> {
-    let own = director.address(vip)?.id.network;
-    cluster.masqueraded_servers(service).find(|server| {
-        let is_on_own = server
-            .real_ip(service.service.id.family())
-            .is_some_and(|rip| is_wide(&own) && own.contains(&rip));
-        is_on_own || sharing_network(&server.addresses, vip).next().is_some()
-    })
 }
 
 pub(super) fn seen(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -98,13 +59,13 @@ impl DirectorScene<'_> {
         connection: &Connection,
     ) -> bool {
         self.facts.carries(connection.client.ip())
-            || neighbour(self.cluster, service, connection).is_some()
+            || self.cluster.neighbour(service, connection).is_some()
     }
 
     /// Reports a client that was seen beside a real server and whose connection is not established.
     fn unanswered_neighbour(&self, service: &VirtualService) -> Option<Finding> {
         let (client, server) = self.half_open(service).into_iter().find_map(|connection| {
-            let server = neighbour(self.cluster, service, connection)?;
+            let server = self.cluster.neighbour(service, connection)?;
             Some((connection.client.ip(), server))
         })?;
         let seen = format!(
@@ -134,17 +95,58 @@ impl DirectorScene<'_> {
     }
 }
 
-/// Returns the masqueraded real server that answers this client directly.
-fn neighbour<'a>(
-    cluster: &'a Cluster,
-    service: &'a VirtualService,
-    connection: &Connection,
-) -> Option<&'a RealServer> {
-    let family = service.service.id.family();
-    cluster.masqueraded_servers(service).find(|server| {
-        server.real_ip(family) == Some(connection.destination.ip())
-            && sharing_network(&server.addresses, connection.client.ip())
-                .next()
-                .is_some()
-    })
+impl Cluster {
+    /// Reports that clients on the virtual IP's own network, if there are any, are on the real servers' one.
+    fn clients_on_server_network(
+        &self,
+        director: &Director,
+        service: &VirtualService,
+    ) -> Option<Finding> {
+        let (vip, server) = service
+            .vips()
+            .into_iter()
+            .find_map(|vip| Some((vip, self.server_beside(director, service, vip)?)))?;
+        let seen = format!(
+            "{vip} is on a network of {}, and its clients may be there too",
+            server.name
+        );
+        Some(
+            CLIENT_ON_SERVER_NETWORK
+                .finding(service.service.id, seen)
+                .on(&director.name)
+                .fix("give the virtual IP a network without real servers")
+                .fix("or in the file: forwarding = \"dr\""),
+        )
+    }
+
+    /// Returns a masqueraded real server on the network of a virtual IP.
+    fn server_beside<'a>(
+        &'a self,
+        director: &Director,
+        service: &'a VirtualService,
+        vip: IpAddr,
+    ) -> Option<&'a RealServer> {
+        let own = director.address(vip)?.id.network;
+        self.masqueraded_servers(service).find(|server| {
+            let is_on_own = server
+                .real_ip(service.service.id.family())
+                .is_some_and(|rip| is_wide(&own) && own.contains(&rip));
+            is_on_own || sharing_network(&server.addresses, vip).next().is_some()
+        })
+    }
+
+    /// Returns the masqueraded real server that answers this client directly.
+    fn neighbour<'a>(
+        &'a self,
+        service: &'a VirtualService,
+        connection: &Connection,
+    ) -> Option<&'a RealServer> {
+        let family = service.service.id.family();
+        self.masqueraded_servers(service).find(|server| {
+            server.real_ip(family) == Some(connection.destination.ip())
+                && sharing_network(&server.addresses, connection.client.ip())
+                    .next()
+                    .is_some()
+        })
+    }
 }

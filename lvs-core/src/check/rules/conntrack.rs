@@ -1,6 +1,5 @@
 //! The table of the kernel's connection tracker.
 
-use crate::check::facts::Facts;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::NodeScene;
@@ -30,8 +29,9 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
 
 fn find<T>(scene: &NodeScene<'_, T>) -> Option<Finding> {
     let key = SysctlKey::new(MOST).ok()?;
-    let most = number(scene.facts, &key)?;
-    let count = number(scene.facts, &SysctlKey::new(COUNT).ok()?)?;
+    let most: u64 = scene.facts.sysctl(&key)?.try_into().ok()?;
+    let count = scene.facts.sysctl(&SysctlKey::new(COUNT).ok()?)?;
+    let count: u64 = count.try_into().ok()?;
     // A maximum of 0 is no limit.
     let is_full = most > 0 && count.saturating_mul(10) >= most.saturating_mul(NEARLY);
     let seen = format!("the table has {count} entries of at most {most}");
@@ -49,8 +49,4 @@ fn find<T>(scene: &NodeScene<'_, T>) -> Option<Finding> {
                 count.saturating_mul(4)
             ))
     })
-}
-
-fn number(facts: &Facts, key: &SysctlKey) -> Option<u64> {
-    facts.sysctl(key)?.try_into().ok()
 }

@@ -63,7 +63,8 @@ enum Rule {
     RealServer(fn(&RealServerScene<'_>) -> Vec<Finding>),
 }
 
-/// Of two findings of the same code and object the first one stays, so what a node shows comes before the file.
+/// Of two findings of the same code, object and node the first one stays: rules for a node come before those for
+/// the file, except with clients.
 const RULES: &[Rule] = &[
     Rule::Director(advertised::check),
     Rule::Scene(arp_answers::check),

@@ -55,7 +55,7 @@ pub(super) fn sticky(scene: &Scene<'_>) -> Vec<Finding> {
     let sticky = cluster
         .services()
         .iter()
-        .filter_map(|service| sticky_service(cluster, service));
+        .filter_map(|service| cluster.sticky_drain(service));
     match &scene.place {
         Place::Director(director) if director.facts.sysctl(&key) == Some(0) => sticky
             .map(|finding| {
@@ -64,36 +64,37 @@ pub(super) fn sticky(scene: &Scene<'_>) -> Vec<Finding> {
                     .fix(format!("sysctl -w {}=1", key.quoted()))
             })
             .collect(),
-        Place::Paper | Place::RealServer(_) if !is_planned(cluster) => sticky
+        Place::Paper | Place::RealServer(_) if !cluster.plans_to_expire_templates() => sticky
             .map(|finding| finding.fix("in the file: [ipvs] expire-quiescent-template = true"))
             .collect(),
         _ => Vec::new(),
     }
 }
 
-fn sticky_service(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
-    service.service.persistence?;
-    let drained = service
-        .destinations
-        .iter()
-        .find(|destination| cluster.is_excluded(destination))?;
-    let seen = format!(
-        "{} is drained, and the service is persistent",
-        drained.real_server
-    );
-    Some(STICKY_DRAIN.finding(service.service.id, seen))
-}
+impl Cluster {
+    fn sticky_drain(&self, service: &VirtualService) -> Option<Finding> {
+        service.service.persistence?;
+        let drained = service
+            .destinations
+            .iter()
+            .find(|destination| self.is_excluded(destination))?;
+        let seen = format!(
+            "{} is drained, and the service is persistent",
+            drained.real_server
+        );
+        Some(STICKY_DRAIN.finding(service.service.id, seen))
+    }
 
-/// Returns whether every director gets the sysctl: a drain in the file sets it, a weight of 0 does not.
-fn is_planned(cluster: &Cluster) -> bool {
-    cluster
-        .directors()
-        .iter()
-        .filter_map(|director| cluster.node(director.name.as_str()))
-        .all(|desired| {
-            desired
-                .sysctls
-                .get(&SysctlKey::EXPIRE_QUIESCENT_TEMPLATE)
-                .is_some_and(|sysctl| sysctl.value != "0")
-        })
+    /// Returns whether every director gets the sysctl: a drain in the file sets it, a weight of 0 does not.
+    fn plans_to_expire_templates(&self) -> bool {
+        self.directors()
+            .iter()
+            .filter_map(|director| self.node(director.name.as_str()))
+            .all(|desired| {
+                desired
+                    .sysctls
+                    .get(&SysctlKey::EXPIRE_QUIESCENT_TEMPLATE)
+                    .is_some_and(|sysctl| sysctl.value != "0")
+            })
+    }
 }

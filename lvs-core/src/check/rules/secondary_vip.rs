@@ -70,7 +70,7 @@ fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &
                 .map(move |secondary| (primary, secondary))
         })
         .filter(|(primary, secondary)| is_secondary_to(secondary, primary))
-        .filter(|(_, secondary)| !cluster.is_paired() || !comes_and_goes(cluster, secondary))
+        .filter(|(_, secondary)| !cluster.is_paired() || !cluster.floats(secondary))
         .filter(|(primary, secondary)| {
             [primary, secondary]
                 .iter()
@@ -88,13 +88,14 @@ fn is_secondary_to(secondary: &Address, primary: &Address) -> bool {
         && one.trunc() == other.trunc()
 }
 
-/// Returns whether an address floats: it is meant to be deleted, and alone, so that it may be secondary to one
-/// that stays.
-fn comes_and_goes(cluster: &Cluster, address: &Address) -> bool {
-    cluster
-        .directors()
-        .iter()
-        .any(|director| director.is_floating(address))
+impl Cluster {
+    /// Returns whether an address floats: it is meant to be deleted, and alone, so that it may be secondary to one
+    /// that stays.
+    fn floats(&self, address: &Address) -> bool {
+        self.directors()
+            .iter()
+            .any(|director| director.is_floating(address))
+    }
 }
 
 fn finding((primary, secondary): (&Address, &Address)) -> Finding {

@@ -158,6 +158,7 @@ impl AddressTable {
     }
 
     fn into_address(self) -> Result<Address, DocumentError> {
+        refuse_label(&self.interface)?;
         let interface = IfName::new(self.interface).map_err(invalid("interface"))?;
         Ok(Address {
             label: self.label,
@@ -170,6 +171,18 @@ impl AddressTable {
     }
 }
 
+/// Refuses the name of an alias, as ifconfig wrote it: to the kernel it is a label.
+fn refuse_label(interface: &str) -> Result<(), DocumentError> {
+    let Some((name, _)) = interface.split_once(':') else {
+        return Ok(());
+    };
+    let problem = format!("{interface:?} is a label, and no interface");
+    Err(
+        DocumentError::new(DocumentErrorKind::InvalidValue, "interface", problem)
+            .with_hint(format!("write interface = {name:?}, label = {interface:?}")),
+    )
+}
+
 fn network(text: &str) -> Result<IpNet, DocumentError> {
     if let Ok(bare) = IpAddr::from_str(text) {
         let example = if bare.is_ipv4() { 24 } else { 64 };
@@ -180,11 +193,19 @@ fn network(text: &str) -> Result<IpNet, DocumentError> {
         )
         .with_hint(format!("write the network's, as in {text}/{example}")));
     }
-    parse(
+    let network = parse(
         text,
         "address",
         "an address with its prefix length, like \"192.168.1.11/24\"",
-    )
+    )?;
+    // 012 is 12 to one program and 10 to another.
+    let address = text.split('/').next().unwrap_or_default();
+    if IpAddr::from_str(address).is_err() {
+        let problem = format!("{text:?} has a number with leading zeros");
+        let error = DocumentError::new(DocumentErrorKind::InvalidValue, "address", problem);
+        return Err(error.with_hint("write it without them"));
+    }
+    Ok(network)
 }
 
 fn gateway(text: &str) -> Result<IpAddr, DocumentError> {

@@ -383,7 +383,7 @@ mod tests {
             r#"{"type": "https", "host": "www.example.org:8443", "method": "HEAD"}"#,
             r#"{"type": "dns", "name": "example.org.", "record": "SOA", "transport": "tcp"}"#,
             r#"{"type": "udp", "payload": "hex:00ff", "answer": "pong"}"#,
-            r#"{"type": "program", "command": ["/bin/true", "a b"], "user": "nobody"}"#,
+            r#"{"type": "program", "command": ["/bin/true", "a b"], "user": "www-data"}"#,
             r#"{"type": "file", "file": "/run/health/{server}"}"#,
         ] {
             let once = check(text).unwrap();

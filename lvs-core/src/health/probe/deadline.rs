@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The moment at which a probe has failed, whatever it is doing.
+/// The moment at which a probe has failed, during any of its stages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Instant);
 
