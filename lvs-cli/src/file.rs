@@ -44,8 +44,15 @@ pub(crate) fn in_role(
         (None, Some(_)) => return Err(roleless(&node)),
         (Some(_), _) => {}
     }
-    let last = state.directory().record(&node)?.role();
-    let role = role.or(last).ok_or_else(|| undecided(cluster, &node))?;
+    // A record that cannot be read must not prevent a role that is given.
+    let role = match role {
+        Some(role) => role,
+        None => state
+            .directory()
+            .record(&node)?
+            .role()
+            .ok_or_else(|| undecided(cluster, &node))?,
+    };
     cluster
         .node_as(node.name.as_str(), role)
         .ok_or_else(|| roleless(&node))

@@ -107,7 +107,7 @@ impl<'a> Job<'a> {
         announcer.all_is_done(host, events);
         match release.is_empty() && rest.is_empty() {
             true => Ok(()),
-            false => self.confirm(events),
+            false => self.confirm(verified, events),
         }
     }
 
@@ -134,13 +134,23 @@ impl<'a> Job<'a> {
         Err(Failure::Unverified(Box::new(left)))
     }
 
-    fn confirm(&self, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
+    /// Waits for the confirmation. What was verified counts for the rollback only if the role has changed since.
+    fn confirm(
+        &self,
+        verified: &mut Option<Observed>,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Failure> {
         let Some(confirmation) = &self.confirmation else {
+            *verified = None;
             return Ok(());
         };
         let pending = confirmation.ask().map_err(Failure::Unreadable)?;
         events(Event::Confirming(confirmation.within));
-        match pending.wait(|| self.stop.load(Ordering::Relaxed)) {
+        let is_confirmed = pending.wait(|| self.stop.load(Ordering::Relaxed));
+        if !pending.has_new_role() {
+            *verified = None;
+        }
+        match is_confirmed {
             true => Ok(()),
             false => Err(Failure::Unconfirmed),
         }

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::directory::Directory;
-use super::lock::{Lock, is_pending, lock_pending};
+use super::lock::{Lock, TICKET, is_pending, lock_pending, newest_role};
 use crate::error::{Cause, Error, Operation, Result};
 
 /// How often it looks for the confirmation.
@@ -53,8 +53,10 @@ impl<'a> Confirmation<'a> {
         let spawned = thread::Builder::new().spawn(move || answer(&listener, end, &decides));
         spawned
             .map_err(|source| Error::io(Operation::new("wait at", decided.display()), source))?;
+        let role = newest_role(path);
         self.lock.release();
         Ok(Pending {
+            role,
             lock: self.lock,
             decision,
             socket,
@@ -107,13 +109,20 @@ pub(in crate::cluster) struct Pending<'a> {
     decision: Arc<Mutex<Decision>>,
     socket: PathBuf,
     end: Instant,
+    /// The newest change of the role when the wait began.
+    role: Option<[u8; TICKET]>,
     _locked: File,
 }
 
 impl Pending<'_> {
+    /// Returns whether the role may have changed meanwhile.
+    pub(in crate::cluster) fn has_new_role(&self) -> bool {
+        newest_role(self.lock.directory()) != self.role
+    }
+
     /// Waits for it, and locks the directory again; returns no if the time is over or the change is to be
     /// stopped before.
-    pub(in crate::cluster) fn wait(self, is_stopped: impl Fn() -> bool) -> bool {
+    pub(in crate::cluster) fn wait(&self, is_stopped: impl Fn() -> bool) -> bool {
         loop {
             let is_over = is_stopped() || Instant::now() >= self.end;
             let decision = self.decide(is_over);

@@ -55,7 +55,7 @@ const PATIENCE_FIRST: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The length of a ticket.
-const TICKET: usize = 41;
+pub(super) const TICKET: usize = 41;
 
 /// What a process wants the lock for.
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +124,8 @@ impl Lock {
             stop: None,
             patience: None,
         };
-        let mut queue = Queue::join(&self.path, &request)?;
-        queue.ticket = None;
+        // No ticket: a role that waits is still the newest.
+        let mut queue = Queue::at(&self.path)?;
         *self.file() = Some(queue.wait(&request)?);
         Ok(())
     }
@@ -155,13 +155,16 @@ struct Queue {
 }
 
 impl Queue {
-    fn join(path: &Path, request: &Request<'_>) -> Result<Self> {
-        let directory = Directory::create(path).map_err(|source| failed(path, source))?;
-        let mut queue = Self {
-            directory,
+    fn at(path: &Path) -> Result<Self> {
+        Ok(Self {
+            directory: Directory::create(path).map_err(|source| failed(path, source))?,
             role: None,
             ticket: None,
-        };
+        })
+    }
+
+    fn join(path: &Path, request: &Request<'_>) -> Result<Self> {
+        let mut queue = Self::at(path)?;
         if request.is_role {
             let file = queue.open("role")?;
             let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -274,6 +277,14 @@ enum Obstacle {
     Role,
     Lock,
     Pending,
+}
+
+/// Returns the ticket of the newest change of the role: another one than before means that the role may have
+/// changed.
+pub(super) fn newest_role(path: &Path) -> Option<[u8; TICKET]> {
+    let mut newest = [0; TICKET];
+    let file = Queue::at(path).and_then(|queue| queue.open("role")).ok()?;
+    file.read_exact_at(&mut newest, 0).ok().map(|()| newest)
 }
 
 /// Locks the file that says that a confirmation is pending, and for how long.
