@@ -29,17 +29,28 @@ struct ApplyReport<'a> {
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
     let releases = arguments.role.role == Some(Role::Standby) && !arguments.dry_run;
-    let node = match file::node_as(&arguments.target, arguments.role.role) {
+    let target = &arguments.target;
+    let (cluster, node) = match file::node_as(target, arguments.role.role) {
         Err(problem) if releases => return Err(release_recorded(arguments, problem)),
         node => node?,
     };
     let mut host = Host::open()?;
-    let state = arguments.target.state.directory();
+    let identity = &arguments.identity;
+    let state = target.state.directory();
+    match identity.check(&cluster, &node, &target.state, &mut host) {
+        Err(problem) if releases && problem.exit != Exit::Usage => {
+            return Err(release(&state, &node, &mut host, problem));
+        }
+        checked => checked?,
+    }
     let options = PlanOptions {
         take_over: arguments.take_over,
     };
     if arguments.dry_run {
-        let plan = state.plan(&node, &mut host, options)?;
+        let mut plan = state.plan(&node, &mut host, options)?;
+        if arguments.grow {
+            plan = plan.growing();
+        }
         return dry_run(&plan, arguments.json, arguments.exit_code);
     }
     let stop = signals::stop_flag()?;
@@ -53,6 +64,9 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         }
         session => session?,
     };
+    if arguments.grow {
+        session = session.grow();
+    }
     if let Some(time) = arguments.confirm {
         session = session.confirm_within(time);
     }

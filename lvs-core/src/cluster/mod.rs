@@ -34,7 +34,7 @@ mod order;
 pub mod plan;
 mod state;
 
-pub use apply::{Aftermath, ApplyError, Event, Failure};
+pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
 pub use desired::{Desired, DesiredService, DesiredState};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;

@@ -141,6 +141,12 @@ impl Directory {
         Ok(fsync(&self.fd)?)
     }
 
+    /// Moves a file to another name.
+    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        renameat(&self.fd, from, &self.fd, to)?;
+        Ok(fsync(&self.fd)?)
+    }
+
     /// Deletes a file; one that does not exist is deleted already.
     pub(super) fn delete(&self, name: &str) -> io::Result<()> {
         match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
+use super::former::names;
 use super::lasting;
 use super::place::Place;
 use crate::cluster::{ClusterName, NodeName, Record};
@@ -63,8 +64,13 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
             .and_then(|name| lasting::read(parent(path), name))
             .map_err(unread);
     };
-    let placed: Placed<Record> = serde_json::from_slice(&bytes)
+    let mut placed: Placed<Record> = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
+    // A record that has just moved is of its new name, although its text has still the old one.
+    let (cluster, node) = names(path).unwrap_or_default();
+    if let (Ok(cluster), Ok(node)) = (ClusterName::new(cluster), NodeName::new(node)) {
+        (placed.record.cluster, placed.record.node) = (cluster, node);
+    }
     if placed.place == Place::here()? {
         return Ok(Some(placed.record));
     }
@@ -104,6 +110,17 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         Error::io(operation, source)
             .with_hint("the record of the original configuration is kept there: make room, or name another directory (--state)")
     })
+}
+
+/// Moves a record to another name, whole or not at all.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
+    within(from, |directory, old| {
+        directory
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
+            .rename(old, name(to)?)?;
+        lasting::delete(parent(from), old)
+    })
+    .map_err(|source| Error::io(Operation::new("move record", from.display()), source))
 }
 
 /// Deletes a record; one that does not exist is deleted already.

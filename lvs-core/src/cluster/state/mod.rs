@@ -29,6 +29,7 @@
 mod confirmation;
 mod directory;
 mod file;
+mod former;
 mod lasting;
 mod lock;
 mod place;
@@ -47,7 +48,7 @@ pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 pub use session::Session;
 
-use super::plan::{Plan, PlanOptions, Refusal};
+use super::plan::{Plan, PlanOptions};
 use super::{ClusterName, DesiredState, NodeName, Observed, Role, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -146,7 +147,8 @@ impl StateDir {
         Ok(Session::new(self.clone(), lock, is_role))
     }
 
-    /// Returns the record of a cluster on this node; an empty one if there is none.
+    /// Returns the record of a cluster on this node; an empty one if there is none. That of a node or cluster
+    /// that was renamed is the one under its former name.
     ///
     /// A record from before the last boot, or of another network namespace, says nothing about this kernel:
     /// only its drains count, and after a reboot the role.
@@ -154,6 +156,10 @@ impl StateDir {
     /// # Errors
     /// The record cannot be read, or the file is no record.
     pub fn record(&self, node: &DesiredState) -> Result<Record> {
+        Ok(self.known(node)?.record)
+    }
+
+    fn own_record(&self, node: &DesiredState) -> Result<Record> {
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         Ok(file::read(&self.path(&node.cluster, &node.name))?.unwrap_or_else(nothing))
     }
@@ -167,6 +173,22 @@ impl StateDir {
             .iter()
             .filter_map(|path| file::read(path).transpose())
             .collect()
+    }
+
+    /// Returns what is known by the records alone of the nodes of a cluster that this host is, for a removal
+    /// without the file: those that are applied, or else those that were.
+    ///
+    /// # Errors
+    /// Those of [`records`](Self::records).
+    pub fn nodes_of(&self, cluster: &ClusterName) -> Result<Vec<DesiredState>> {
+        let mut records = self.records()?;
+        records.retain(|record| record.cluster() == cluster);
+        let is_applied = records.iter().any(Record::is_applied);
+        let records = records.iter();
+        Ok(records
+            .filter(|record| record.is_applied() == is_applied)
+            .map(Record::desired_state)
+            .collect())
     }
 
     /// Confirms a change that was made with [`Session::confirm_within`]. The process that waits decides, and
@@ -183,10 +205,11 @@ impl StateDir {
     /// # Errors
     /// Those of [`records`](Self::records) and [`Observed::read`].
     pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
-        let record = self.record(node)?;
-        let observed = Observed::read(host, &Scope::recorded(node, &record))?;
-        let mut plan = Plan::with_record(node, &observed, &record, options);
-        self.claims(node)?.add_to(&mut plan);
+        let known = self.known(node)?;
+        let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
+        let mut plan = Plan::with_record(node, &observed, &known.record, options);
+        plan.notes.extend(known.notes());
+        plan.refusals.extend(known.claims);
         Ok(plan)
     }
 
@@ -195,21 +218,9 @@ impl StateDir {
     /// # Errors
     /// Those of [`record`](Self::record) and [`Observed::read`].
     pub fn plan_removal(&self, node: &DesiredState, host: &mut Host) -> Result<Plan> {
-        let record = self.record(node)?;
-        let observed = Observed::read(host, &Scope::recorded(node, &record))?;
-        Ok(Plan::removal_with_record(node, &observed, &record))
-    }
-
-    /// Returns what other clusters have on this node.
-    fn claims(&self, node: &DesiredState) -> Result<Claims> {
-        let (records, unread) = self.readable()?;
-        Ok(Claims {
-            refusals: records
-                .iter()
-                .flat_map(|record| record.claims(node))
-                .collect(),
-            notes: unread.iter().map(Unread::note).collect(),
-        })
+        let known = self.known_for_removal(node)?;
+        let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
+        Ok(known.removal(node, &observed))
     }
 
     /// Returns the records that can be read, and the others: a broken one concerns its cluster only.
@@ -239,20 +250,6 @@ impl Unread {
         format!(
             "{operation}: {cause}; what that cluster has on this node is not known, and it is left out of account"
         )
-    }
-}
-
-/// What other clusters have on a node.
-#[derive(Clone)]
-struct Claims {
-    refusals: Vec<Refusal>,
-    notes: Vec<String>,
-}
-
-impl Claims {
-    fn add_to(&self, plan: &mut Plan) {
-        plan.refusals.extend(self.refusals.iter().cloned());
-        plan.notes.extend(self.notes.iter().cloned());
     }
 }
 
