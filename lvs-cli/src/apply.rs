@@ -1,12 +1,16 @@
 //! `lvsctl apply`, and what `remove` shares with it.
 
+use std::sync::atomic::Ordering;
+
 use lvs_core::Host;
-use lvs_core::cluster::{Aftermath, ApplyError, Event, Plan, PlanOptions};
+use lvs_core::cluster::{
+    Aftermath, ApplyError, DesiredState, Event, Failure, Plan, PlanOptions, Role, StateDir,
+};
 use serde::Serialize;
 
 use crate::arguments::{ApplyArguments, PlanFormat};
 use crate::exit::{Exit, Problem};
-use crate::output::{note, print, print_json, warning};
+use crate::output::{note, print, print_done, print_json, warning};
 use crate::plan::{refused, show};
 use crate::{file, signals};
 
@@ -24,12 +28,21 @@ struct ApplyReport<'a> {
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
+    let releases = arguments.role.role == Some(Role::Standby) && !arguments.dry_run;
     let target = &arguments.target;
-    let (cluster, node) = file::node_as(target, arguments.role.role)?;
+    let (cluster, node) = match file::node_as(target, arguments.role.role) {
+        Err(problem) if releases => return Err(release_recorded(arguments, problem)),
+        node => node?,
+    };
     let mut host = Host::open()?;
     let identity = &arguments.identity;
-    identity.check(&cluster, &node, &target.state, &mut host)?;
     let state = target.state.directory();
+    match identity.check(&cluster, &node, &target.state, &mut host) {
+        Err(problem) if releases && problem.exit != Exit::Usage => {
+            return Err(release(&state, &node, &mut host, problem));
+        }
+        checked => checked?,
+    }
     let options = PlanOptions {
         take_over: arguments.take_over,
     };
@@ -40,17 +53,85 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         }
         return dry_run(&plan, arguments.json, arguments.exit_code);
     }
-    let mut session = state.lock("apply")?.stop_by(signals::stop_flag()?);
+    let stop = signals::stop_flag()?;
+    let locked = match arguments.role.role {
+        Some(role) => state.lock_for_role("apply", role, stop.clone()),
+        None => state.lock_unless("apply", stop.clone()),
+    };
+    let mut session = match locked {
+        Err(error) if releases && !error.is_superseded() && !stop.load(Ordering::Relaxed) => {
+            return Err(release(&state, &node, &mut host, error.into()));
+        }
+        session => session?,
+    };
     if arguments.grow {
         session = session.grow();
     }
     if let Some(time) = arguments.confirm {
         session = session.confirm_within(time);
     }
-    let plan = change("lvsctl.apply/1", arguments.json, |events| {
-        session.apply(&node, &mut host, options, events)
-    })?;
-    Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
+    let mut is_unprepared = false;
+    let changed = change("lvsctl.apply/1", arguments.json, |events| {
+        let done = session.apply(&node, &mut host, options, events);
+        is_unprepared = done.as_ref().is_err_and(|error| {
+            error.is_clean() && matches!(error.failure(), Failure::Unreadable(_))
+        });
+        done
+    });
+    match changed {
+        Err(problem) if releases && is_unprepared => {
+            Err(release(&state, &node, &mut host, problem))
+        }
+        changed => Ok(Exit::for_change(!changed?.is_empty(), arguments.exit_code)),
+    }
+}
+
+/// Releases the floating addresses although the rest cannot be done, and says both.
+fn release(state: &StateDir, node: &DesiredState, host: &mut Host, problem: Problem) -> Problem {
+    let released = state.release(node, host, &mut |_| ());
+    nevertheless(problem, released.map(Some))
+}
+
+/// Releases the floating addresses that the record knows, where the file cannot be used.
+fn release_recorded(arguments: &ApplyArguments, problem: Problem) -> Problem {
+    let mut host = match Host::open() {
+        Ok(host) => host,
+        Err(_) => return problem,
+    };
+    let name = file::claimed_name(&arguments.target.file);
+    let state = arguments.target.state.directory();
+    let released = state.release_recorded(name.as_deref(), &mut host, &mut |event| {
+        if let Event::Unrecorded(error) = event {
+            warning(&format!("the role is not recorded: {error}"));
+        }
+    });
+    nevertheless(problem, released)
+}
+
+fn nevertheless(problem: Problem, released: Result<Option<Plan>, ApplyError>) -> Problem {
+    match released {
+        Ok(Some(plan)) if plan.is_empty() => problem,
+        Ok(Some(plan)) => {
+            warning(&format!(
+                "only the floating addresses were released:\n{}",
+                plan.to_string().trim_end()
+            ));
+            problem.partial()
+        }
+        Ok(None) => {
+            warning("no record tells which floating addresses to release");
+            problem
+        }
+        Err(error) => {
+            warning(&format!(
+                "the floating addresses could not be released: {error}"
+            ));
+            match error.is_clean() {
+                true => problem,
+                false => problem.partial(),
+            }
+        }
+    }
 }
 
 /// Shows the plan, and fails if `apply` would refuse it.
@@ -74,9 +155,11 @@ pub(crate) fn change(
     let mut progress = Progress::default();
     let result = verb(&mut |event| progress.receive(event, json));
     if json {
-        print_json(&progress.report(schema, &result))?;
+        if let Err(problem) = print_json(&progress.report(schema, &result)) {
+            warning(&format!("not reported: {}", problem.message));
+        }
     } else if let Ok(plan) = &result {
-        print(&progress.summary(plan))?;
+        print_done(&progress.summary(plan));
     }
     Ok(result?)
 }
@@ -106,6 +189,9 @@ impl Progress {
             )),
             Event::Unrecorded(error) => warning(&format!(
                 "the change is complete, but the record is not up to date: {error}"
+            )),
+            Event::Unlocked(error) => warning(&format!(
+                "the change goes on without the lock, and nothing is recorded: {error}"
             )),
             Event::Announced(addresses) => self
                 .announced

@@ -15,6 +15,9 @@ use crate::file;
 use crate::identity::other_node;
 use crate::output::{note, print, print_json};
 
+/// The longest facts that are read.
+const LONGEST_FACTS: usize = 256 << 20;
+
 /// How long answers by ARP are awaited.
 const ARP: Duration = Duration::from_secs(1);
 
@@ -104,7 +107,7 @@ fn load(path: &Path) -> Result<Facts, Problem> {
     let failed = |error: &dyn ToString| {
         Problem::failed(format!("{}: {}", path.display(), error.to_string()))
     };
-    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let text = file::text(&path.to_string_lossy(), "facts", LONGEST_FACTS)?;
     serde_json::from_str(&text).map_err(|error| failed(&error))
 }
 

@@ -1,6 +1,7 @@
 //! The verbs that execute one ipvsadm command each, in its own options.
 
 use lvs_core::Host;
+use lvs_core::cluster::StateDir;
 use lvs_core::ipvs::Command;
 use lvs_core::ipvs::ipvsadm::{self, RuleError};
 
@@ -36,7 +37,7 @@ pub(crate) fn daemon(verb: &DaemonVerb) -> Result<Exit, Problem> {
 
 /// Sets the timeouts, or shows them if no values are given.
 pub(crate) fn timeouts(options: &IpvsadmOptions) -> Result<Exit, Problem> {
-    if !options.words.is_empty() {
+    if options.words().next().is_some() {
         return run("timeouts", "--set", options);
     }
     print(&list::timeouts(&Host::open()?.ipvs()?.timeouts()?))?;
@@ -54,13 +55,13 @@ pub(crate) fn zero(options: &IpvsadmOptions) -> Result<Exit, Problem> {
 
 fn run(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
     let command = ipvsadm::single(options.after(command)).map_err(problem)?;
-    let _session = options.state.directory().lock(verb)?;
+    let _session = options.directory().lock(verb)?;
     execute(&command)
 }
 
 /// Reads the table and changes it under one lock, so that no other lvsctl changes it in between.
 fn edit(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
-    let _session = options.state.directory().lock(verb)?;
+    let _session = options.directory().lock(verb)?;
     let present = Host::open()?.ipvs()?.configuration()?;
     let command = ipvsadm::edit(options.after(command), &present).map_err(problem)?;
     execute(&command)
@@ -81,6 +82,35 @@ fn execute(command: &Command) -> Result<Exit, Problem> {
 impl IpvsadmOptions {
     /// Returns the words of a whole ipvsadm line: the command, then its options.
     fn after<'a>(&'a self, command: &'a str) -> impl Iterator<Item = &'a str> {
-        std::iter::once(command).chain(self.words.iter().map(String::as_str))
+        std::iter::once(command).chain(self.words())
+    }
+
+    /// Returns the options of ipvsadm, which has none called --state.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let mut is_value = false;
+        self.words.iter().map(String::as_str).filter(move |word| {
+            let is_named = *word == STATE;
+            let is_left_out = is_value || is_named || word.starts_with(STATE_IS);
+            is_value = is_named;
+            !is_left_out
+        })
+    }
+
+    /// Returns the state directory, which may be named before or after the options of ipvsadm.
+    fn directory(&self) -> StateDir {
+        let mut words = self.words.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            let named = match word.strip_prefix(STATE_IS) {
+                None if word == STATE => words.next(),
+                named => named,
+            };
+            if let Some(directory) = named {
+                return StateDir::at(directory);
+            }
+        }
+        self.state.directory()
     }
 }
+
+const STATE: &str = "--state";
+const STATE_IS: &str = "--state=";

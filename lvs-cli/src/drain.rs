@@ -8,7 +8,7 @@ use lvs_core::cluster::{Drain, DrainOutcome, Draining, Plan, Remaining};
 
 use crate::arguments::{DrainArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
-use crate::output::{note, print};
+use crate::output::{note, print_done};
 use crate::signals;
 
 pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
     if arguments.remove {
         drain(arguments, Draining::Removed, &stop, &mut host)?;
     }
-    print(&format!("{}: {}\n", arguments.drain, summary(&remaining)))?;
+    print_done(&format!("{}: {}\n", arguments.drain, summary(&remaining)));
     Ok(Exit::Done)
 }
 
@@ -30,11 +30,13 @@ fn drain(
     stop: &Arc<AtomicBool>,
     host: &mut Host,
 ) -> Result<(), Problem> {
-    let mut session = arguments.state.directory().lock("drain")?;
-    if how == Draining::Quiet {
-        session = session.stop_by(Arc::clone(stop));
-    }
-    show(&session.drain(arguments.drain, how, host, &mut |_| ())?)
+    let state = arguments.state.directory();
+    let mut session = match how {
+        Draining::Quiet => state.lock_unless("drain", Arc::clone(stop))?,
+        Draining::Removed => state.lock("drain")?,
+    };
+    show(&session.drain(arguments.drain, how, host, &mut |_| ())?);
+    Ok(())
 }
 
 /// Waits until no connection is in use, and returns what the table still has.
@@ -104,11 +106,11 @@ fn summary(remaining: &[Remaining]) -> String {
 
 pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
-    let mut session = arguments.state.directory().lock("undrain")?.stop_by(stop);
-    show(&session.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?)?;
+    let mut session = arguments.state.directory().lock_unless("undrain", stop)?;
+    show(&session.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?);
     Ok(Exit::Done)
 }
 
-fn show(plans: &[Plan]) -> Result<(), Problem> {
-    plans.iter().try_for_each(|plan| print(&plan.to_string()))
+fn show(plans: &[Plan]) {
+    plans.iter().for_each(|plan| print_done(&plan.to_string()));
 }

@@ -61,6 +61,14 @@ impl Problem {
         }
     }
 
+    /// Returns it for a verb that has changed something all the same.
+    pub(crate) fn partial(self) -> Self {
+        Self {
+            exit: Exit::Partial,
+            ..self
+        }
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -45,8 +45,15 @@ pub(crate) fn in_role(
         (None, Some(_)) => return Err(roleless(&node)),
         (Some(_), _) => {}
     }
-    let last = state.directory().record(&node)?.role();
-    let role = role.or(last).ok_or_else(|| undecided(cluster, &node))?;
+    // A record that cannot be read must not prevent a role that is given.
+    let role = match role {
+        Some(role) => role,
+        None => state
+            .directory()
+            .record(&node)?
+            .role()
+            .ok_or_else(|| undecided(cluster, &node))?,
+    };
     cluster
         .node_as(node.name.as_str(), role)
         .ok_or_else(|| roleless(&node))
@@ -72,6 +79,20 @@ fn undecided(cluster: &Cluster, node: &DesiredState) -> Problem {
         directors.join(" and ")
     ))
     .with_hint("add --role active or --role standby")
+}
+
+/// Returns the name of the cluster in a file that may have mistakes elsewhere.
+pub(crate) fn claimed_name(file: &str) -> Option<String> {
+    let text = lossy_text(file, "a cluster file", Document::MAX_LENGTH).ok()?;
+    let mut lines = text
+        .lines()
+        .take_while(|line| !line.trim_start().starts_with('['));
+    lines.find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let (_, value) = value.split_once('"')?;
+        let (name, _) = value.split_once('"')?;
+        (key.trim() == "name").then(|| name.to_owned())
+    })
 }
 
 /// Reads and checks a cluster file.

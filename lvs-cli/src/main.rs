@@ -21,6 +21,8 @@ mod save;
 mod signals;
 mod simulate;
 
+use std::borrow::Cow;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Verb};
@@ -70,8 +72,12 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
 
 /// Prints what clap has to say; help and version, which the user asked for, are not a failure.
 fn usage(error: &clap::Error) -> Exit {
+    let plain = error.render().to_string();
     // If standard error is closed, there is nowhere left to report.
-    let _ = error.print();
+    let _ = match lvs_core::escape_control(&plain) {
+        Cow::Borrowed(_) => error.print(),
+        Cow::Owned(escaped) => io::stderr().write_all(escaped.as_bytes()),
+    };
     if error.use_stderr() {
         Exit::Usage
     } else {

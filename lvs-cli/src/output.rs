@@ -1,8 +1,9 @@
-//! Results on standard output, messages on standard error.
+//! Results on standard output, messages on standard error: nothing of either is obeyed by a terminal.
 
 use std::env;
 use std::io::{self, ErrorKind, Write};
 
+use lvs_core::escape_control;
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
@@ -11,7 +12,10 @@ use crate::exit::Problem;
 /// Prints a result. A reader that closes its end early (`lvsctl … | head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out
+        .write_all(escape_control(text).as_bytes())
+        .and_then(|()| out.flush())
+    {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Problem::failed(format!("standard output: {error}")))
         }
@@ -36,6 +40,13 @@ pub(crate) fn output_width() -> Option<usize> {
         .or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
 }
 
+/// Prints what was done: that it cannot be printed is no failure of what was done.
+pub(crate) fn print_done(text: &str) {
+    if let Err(problem) = print(text) {
+        warning(&format!("done, but not reported: {}", problem.message));
+    }
+}
+
 pub(crate) fn error(text: &str) {
     message("error", text);
 }
@@ -54,5 +65,5 @@ pub(crate) fn hint(text: &str) {
 
 fn message(kind: &str, text: &str) {
     // Standard error is closed; there is nowhere left to report.
-    let _ = writeln!(io::stderr(), "{kind}: {text}");
+    let _ = writeln!(io::stderr(), "{kind}: {}", escape_control(text));
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
         let plan = state.plan_removal(&node, &mut host)?;
         return dry_run(&plan, arguments.json, false);
     }
-    let mut session = state.lock("remove")?.stop_by(signals::stop_flag()?);
+    let mut session = state.lock_unless("remove", signals::stop_flag()?)?;
     change("lvsctl.remove/1", arguments.json, |events| {
         session.remove(&node, &mut host, events)
     })?;

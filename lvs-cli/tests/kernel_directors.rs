@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
 
 use lvs_core::net::{Address, Route};
 use lvs_core::{Cluster, Host};
 use lvs_lab::Lab;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 lvs_lab::main! {
     a_role_is_kept_until_another_is_given,
@@ -16,6 +19,9 @@ lvs_lab::main! {
     an_unconfirmed_role_is_rolled_back,
     roles_are_reported,
     a_failed_announcement_is_reported,
+    a_role_passes_a_pending_confirmation,
+    a_standby_releases_addresses_whatever_is_wrong,
+    an_active_director_takes_over_where_nothing_can_be_recorded,
 }
 
 const TWO: &str = include_str!("../../examples/two_directors.toml");
@@ -249,5 +255,133 @@ fn a_failed_announcement_is_reported() {
         0,
         &["done and verified", problem, "CAP_NET_RAW"],
     );
+    assert!(carries(&lab, "lb2", "172.16.5.11"));
+}
+
+fn spawn(lab: &Lab, words: &[String]) -> Child {
+    let (program, arguments) = words.split_first().unwrap();
+    let run = |_: &mut Host| {
+        let mut command = Command::new(program);
+        let command = command.args(arguments).stdout(Stdio::piped());
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    };
+    lab.node("lb1").unwrap().run(run).unwrap()
+}
+
+/// The role changes at once, no other change is made, and what is rolled back then keeps the role.
+fn a_role_passes_a_pending_confirmation() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    let standby = lvsctl("apply", &["--role", "standby"]);
+    says(&standby, 0, &["done and verified"]);
+    let changed = TWO.replacen("172.16.5.11:80\"", "172.16.5.11:8080\"", 1);
+    assert_ne!(changed, TWO);
+    fs::write(FILE, changed).unwrap();
+    let mut pending = spawn(&lab, &command("lb1", "apply", &["--confirm", "1h"]));
+    let messages = BufReader::new(pending.stderr.take().unwrap());
+    let is_asked = |line: &String| line.contains("unless `lvsctl confirm` is run");
+    let mut messages = messages.lines().map(Result::unwrap);
+    assert!(messages.any(|line| is_asked(&line)));
+    let active = lvsctl("apply", &["--role", "active"]);
+    says(&active, 0, &["done and verified", ANNOUNCED]);
+    assert!(carries(&lab, "lb1", "172.16.5.11"));
+    let refused = lvsctl("remove", &[]);
+    says(
+        &refused,
+        1,
+        &["waits for a confirmation for", "`lvsctl confirm`"],
+    );
+
+    let id = i32::try_from(pending.id()).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGQUIT).unwrap();
+    assert_eq!(pending.wait().unwrap().code(), Some(1));
+    assert!(messages.any(|line| line.contains("rolled back")));
+    assert!(carries(&lab, "lb1", "172.16.5.11"), "the role stays");
+    let list = String::from_utf8(lvsctl("list", &[]).stdout).unwrap();
+    assert!(
+        list.contains("172.16.5.11:80 ") && !list.contains(":8080"),
+        "{list}"
+    );
+    fs::write(FILE, TWO).unwrap();
+    let same = "lb1 (active director of web): nothing to do";
+    says(&lvsctl("apply", &[]), 0, &[same]);
+}
+
+fn a_standby_releases_addresses_whatever_is_wrong() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb1", verb, options);
+    let record = "/run/state-lb1/web@lb1.json";
+    let wrongs: [(fn(), &str); 3] = [
+        (
+            || fs::write(FILE, format!("{TWO}\nx = 1\n")).unwrap(),
+            "unknown key",
+        ),
+        (
+            || fs::write("/run/state-lb1/web@lb1.json", "{").unwrap(),
+            "EOF",
+        ),
+        (
+            || fs::write("/run/state-lb1/other@lb1.json", "{").unwrap(),
+            "done and verified",
+        ),
+    ];
+    for (wrong, message) in wrongs {
+        says(&lvsctl("apply", &["--role", "active"]), 0, &[]);
+        let kept = fs::read(record).unwrap();
+        assert!(carries(&lab, "lb1", "172.16.5.11"));
+        wrong();
+        let released = lvsctl("apply", &["--role", "standby"]);
+        let status = if message.starts_with("done") { 0 } else { 3 };
+        says(&released, status, &[message]);
+        assert!(!carries(&lab, "lb1", "172.16.5.11"), "{message}");
+        fs::write(FILE, TWO).unwrap();
+        fs::write(record, kept).unwrap();
+    }
+    says(&lvsctl("apply", &["--role", "active"]), 0, &[]);
+    let lock = ["/run/state-lb1/lock", "sleep", "1000"];
+    let mut holder = Command::new("flock")
+        .args(["-F"])
+        .args(lock)
+        .spawn()
+        .unwrap();
+    let is_held = || {
+        Command::new("flock")
+            .args(["-n", "/run/state-lb1/lock", "true"])
+            .status()
+    };
+    while is_held().unwrap().success() {}
+    let released = lvsctl("apply", &["--role", "standby"]);
+    says(
+        &released,
+        3,
+        &["not known", "only the floating addresses were released"],
+    );
+    assert!(!carries(&lab, "lb1", "172.16.5.11"));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
+
+fn an_active_director_takes_over_where_nothing_can_be_recorded() {
+    let lab = lab();
+    let lvsctl = |verb, options: &[&str]| run(&lab, "lb2", verb, options);
+    says(&lvsctl("apply", &["--role", "standby"]), 0, &[]);
+    let state = "/run/state-lb2";
+    let mount = ["-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", state];
+    assert!(
+        Command::new("mount")
+            .args(mount)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let active = lvsctl("apply", &["--role", "active"]);
+    assert!(
+        Command::new("umount")
+            .arg(state)
+            .status()
+            .unwrap()
+            .success()
+    );
+    says(&active, 0, &["done and verified", "Read-only file system"]);
     assert!(carries(&lab, "lb2", "172.16.5.11"));
 }

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 
+use crate::text::{escape_control, escape_line};
+
 /// Is the result of every function of this crate that talks to the kernel.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -63,7 +65,7 @@ impl Operation {
     pub fn new(verb: &'static str, object: impl fmt::Display) -> Self {
         Self {
             verb,
-            object: object.to_string(),
+            object: escape_line(&object.to_string()).into_owned(),
         }
     }
 
@@ -140,6 +142,10 @@ struct Inner {
     /// What the module that failed wants to return besides; only that module knows the type.
     payload: Option<Box<dyn Any + Send + Sync>>,
 }
+
+/// Marks the error of a change that a newer one has made pointless.
+#[derive(Debug)]
+pub(crate) struct Superseded;
 
 impl Error {
     pub(crate) fn new(operation: Operation, cause: Cause) -> Self {
@@ -271,6 +277,12 @@ impl Error {
         self.0.partly_done
     }
 
+    /// Returns whether a change of the role was not made because a newer one came.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.payload::<Superseded>().is_some()
+    }
+
     /// Returns whether the table kept changing while it was read.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
@@ -282,7 +294,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.operation, self.0.cause)?;
         match &self.0.hint {
-            Some(hint) => write!(f, "; {hint}"),
+            Some(hint) => write!(f, "; {}", escape_control(hint)),
             None => Ok(()),
         }
     }
@@ -295,11 +307,15 @@ impl fmt::Display for Cause {
                 let known = nix::errno::Errno::from_raw(*errno);
                 write!(f, "{} ({known:?})", known.desc())?;
                 text.iter()
-                    .try_for_each(|text| write!(f, ", the kernel says: {text}"))
+                    .try_for_each(|text| write!(f, ", the kernel says: {}", escape_line(text)))
             }
             Self::Io(source) => write!(f, "{source}"),
-            Self::Invalid(problem) => f.write_str(problem),
-            Self::Decode(problem) => write!(f, "the kernel's answer was not understood: {problem}"),
+            Self::Invalid(problem) => f.write_str(&escape_control(problem)),
+            Self::Decode(problem) => write!(
+                f,
+                "the kernel's answer was not understood: {}",
+                escape_control(problem)
+            ),
             Self::NotLoaded => f.write_str("ip_vs is not loaded in this kernel"),
             Self::Timeout => f.write_str("no answer in time, the outcome is unknown"),
             Self::Overrun => f.write_str("answers were lost (ENOBUFS), the outcome is unknown"),

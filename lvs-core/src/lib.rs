@@ -117,6 +117,7 @@ pub mod proc;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod scheduler;
+mod shell;
 #[cfg(feature = "cluster")]
 mod suggest;
 #[cfg(feature = "cluster")]
@@ -133,6 +134,7 @@ pub use host::Host;
 pub use name::IfName;
 #[cfg(feature = "cluster")]
 pub use netns::Netns;
+pub use text::{escape_control, escape_line};
 
 /// Compiles the program of the README.
 #[cfg(all(doctest, feature = "toml"))]

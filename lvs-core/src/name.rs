@@ -85,6 +85,12 @@ kernel_name! {
 }
 
 impl IfName {
+    /// Returns the name as a word of a shell command line.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn quoted(&self) -> Cow<'_, str> {
+        crate::shell::quote(&self.0)
+    }
+
     /// The loopback interface.
     pub const LO: Self = Self(Cow::Borrowed("lo"));
 

@@ -469,7 +469,7 @@ fn a_full_disk_changes_nothing() -> Outcome {
             state.directory(),
             Some("tmpfs"),
             nix::mount::MsFlags::empty(),
-            Some("size=32k"),
+            Some("size=32k,mode=700"),
         )
         .unwrap();
         drop(state.lock("fill").unwrap());

@@ -9,6 +9,7 @@ use super::kind::FindingKind;
 use super::object::FindingObject;
 use super::severity::Severity;
 use crate::cluster::NodeName;
+use crate::text::{escape_control, escape_line};
 
 /// A problem as it was seen, its impact and the fix.
 ///
@@ -99,10 +100,16 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.severity)?;
         self.node.iter().try_for_each(|node| write!(f, " {node}"))?;
-        writeln!(f, " {}: {}", self.object, self.seen)?;
-        write!(f, "  impact: {}", self.impact)?;
+        let object = self.object.to_string();
+        writeln!(
+            f,
+            " {}: {}",
+            escape_line(&object),
+            escape_control(&self.seen)
+        )?;
+        write!(f, "  impact: {}", escape_control(&self.impact))?;
         self.fix
             .iter()
-            .try_for_each(|line| write!(f, "\n  fix: {line}"))
+            .try_for_each(|line| write!(f, "\n  fix: {}", escape_control(line)))
     }
 }

@@ -244,6 +244,14 @@ fn problem(path: &str) -> Option<&'static str> {
     }
 }
 
+impl SysctlKey {
+    /// Returns the key as a word of a shell command line.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn quoted(&self) -> Cow<'_, str> {
+        crate::shell::quote(&self.0)
+    }
+}
+
 impl fmt::Display for SysctlKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

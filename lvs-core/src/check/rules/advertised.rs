@@ -46,7 +46,7 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
     (scene.facts.sysctl(&key)? == UNLESS_ROUTING).then(|| {
         scene
             .finding(&ADVERTISED_ROUTE, &key, seen)
-            .fix(format!("sysctl -w {key}=2"))
+            .fix(format!("sysctl -w {}=2", key.quoted()))
             .fix("or in the file: name the gateway of the director")
     })
 }

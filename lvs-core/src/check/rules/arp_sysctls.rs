@@ -115,7 +115,10 @@ impl<T> NodeScene<'_, T> {
         // A greater number on the interface would outweigh the one on all.
         let finding = match level {
             0 => finding,
-            _ => finding.fix(format!("sysctl -w net/ipv4/conf/{interface}/arp_ignore=0")),
+            _ => finding.fix(format!(
+                "sysctl -w net/ipv4/conf/{}/arp_ignore=0",
+                interface.quoted()
+            )),
         };
         Some(
             finding

@@ -46,7 +46,7 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
                     &key,
                     format!("it is 0, and {again} is balanced on the standby too"),
                 )
-                .fix(format!("sysctl -w {key}=1")),
+                .fix(format!("sysctl -w {}=1", key.quoted())),
         ),
         (false, _) => Some(
             scene

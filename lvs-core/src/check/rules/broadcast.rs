@@ -39,7 +39,8 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
             .finding(&address.id, seen)
             .on(node)
             .fix(format!(
-                "ip address del {network} dev {interface} && ip address add {network} broadcast {ip} dev {interface}"
+                "ip address del {network} dev {interface} && ip address add {network} broadcast {ip} dev {interface}",
+                interface = interface.quoted()
             ))
             .fix(format!("in the file: no broadcast, or broadcast = \"{ip}\""))
     })

@@ -6,6 +6,7 @@ use crate::check::facts::{ClockFact, Facts};
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::Scene;
+use crate::shell::quote;
 
 kinds! {
     NO_TIME_SERVER = "LVS047", Warning, Clock,
@@ -47,7 +48,10 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
             TIME_SERVER_SILENT
                 .finding(server, reason)
                 .on(&facts.node)
-                .fix(format!("chronyd -Q 'server {server} iburst'")),
+                .fix(format!(
+                    "chronyd -Q {}",
+                    quote(&format!("server {server} iburst"))
+                )),
         ),
     });
     Vec::from_iter(found)

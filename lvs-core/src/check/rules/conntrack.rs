@@ -43,6 +43,10 @@ fn find<T>(scene: &NodeScene<'_, T>) -> Option<Finding> {
         scene
             .finding(&CONNTRACK_FULL, &key, seen)
             .severity(severity)
-            .fix(format!("sysctl -w {key}={}", count.saturating_mul(4)))
+            .fix(format!(
+                "sysctl -w {}={}",
+                key.quoted(),
+                count.saturating_mul(4)
+            ))
     })
 }

@@ -68,7 +68,8 @@ impl DirectorScene<'_> {
                 self.finding(&FLOATING_ON_STANDBY, id, seen)
                     .fix(format!(
                         "ip address del {} dev {}",
-                        id.network, id.interface
+                        id.network,
+                        id.interface.quoted()
                     ))
                     .fix("or lvsctl apply FILE --role active, if this director should take over")
             })
@@ -85,7 +86,8 @@ impl DirectorScene<'_> {
             )
             .fix(format!(
                 "ip address add {} dev {}",
-                id.network, id.interface
+                id.network,
+                id.interface.quoted()
             ));
         Some(match self.lost_gateway(id) {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),

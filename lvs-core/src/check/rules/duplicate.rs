@@ -48,6 +48,12 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
 
 /// Returns the command that adds an address again: the kernel asks only then whether another host has it.
 fn again(id: &AddressId) -> String {
-    let line = |verb| format!("ip address {verb} {} dev {}", id.network, id.interface);
+    let line = |verb| {
+        format!(
+            "ip address {verb} {} dev {}",
+            id.network,
+            id.interface.quoted()
+        )
+    };
     format!("{} && {}", line("del"), line("add"))
 }

@@ -50,6 +50,6 @@ impl DirectorScene<'_> {
             key,
             "it is 0, and answers of masqueraded real servers arrive on this interface",
         )
-        .fix(format!("sysctl -w {fix}=1"))
+        .fix(format!("sysctl -w {}=1", fix.quoted()))
     }
 }

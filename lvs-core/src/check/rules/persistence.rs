@@ -61,7 +61,7 @@ pub(super) fn sticky(scene: &Scene<'_>) -> Vec<Finding> {
             .map(|finding| {
                 finding
                     .on(&director.facts.node)
-                    .fix(format!("sysctl -w {key}=1"))
+                    .fix(format!("sysctl -w {}=1", key.quoted()))
             })
             .collect(),
         Place::Paper | Place::RealServer(_) if !cluster.plans_to_expire_templates() => sticky

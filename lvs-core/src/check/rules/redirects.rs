@@ -54,7 +54,8 @@ fn judge(scene: &Scene<'_>, director: &Director, service: &VirtualService) -> Op
             .finding(interface, seen)
             .on(&director.name)
             .fix(format!(
-                "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/{interface}/send_redirects=0"
+                "sysctl -w net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/{}/send_redirects=0",
+                interface.quoted()
             ))
             .fix("or give the director a second interface for the real servers"),
     )

@@ -35,6 +35,6 @@ fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
     stalls.then(|| {
         scene
             .finding(&REUSE_STALLS, &key, seen)
-            .fix(format!("sysctl -w {key}=0"))
+            .fix(format!("sysctl -w {}=0", key.quoted()))
     })
 }

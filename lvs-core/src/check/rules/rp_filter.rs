@@ -87,7 +87,9 @@ impl<T> NodeScene<'_, T> {
     }
 
     fn strict(&self, interface: &IfName, seen: String) -> Finding {
-        self.finding(&RP_FILTER, interface, seen)
-            .fix(format!("sysctl -w net/ipv4/conf/{interface}/rp_filter=2"))
+        self.finding(&RP_FILTER, interface, seen).fix(format!(
+            "sysctl -w net/ipv4/conf/{}/rp_filter=2",
+            interface.quoted()
+        ))
     }
 }

@@ -108,7 +108,8 @@ fn finding((primary, secondary): (&Address, &Address)) -> Finding {
     SECONDARY_VIP
         .finding(&secondary.id, seen)
         .fix(format!(
-            "sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"
+            "sysctl -w net/ipv4/conf/{}/promote_secondaries=1",
+            interface.quoted()
         ))
         .fix(format!(
             "or in the file: give the virtual IP as /32 ({ip}/32)"

@@ -96,7 +96,7 @@ impl<T> NodeScene<'_, T> {
             }
             false => format!("{interface} has {network}, and the node answers for it"),
         };
-        let delete = format!("ip address del {network} dev {interface}");
+        let delete = format!("ip address del {network} dev {}", interface.quoted());
         let is_elsewhere = self
             .facts
             .carrying(ip)

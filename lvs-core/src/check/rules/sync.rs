@@ -44,7 +44,7 @@ impl DirectorScene<'_> {
         let seen = format!("datagrams have up to {whole} bytes, and the MTU of {name} is {mtu}");
         let finding = self
             .finding(&SYNC_LENGTH, name, seen)
-            .fix(format!("ip link set dev {name} mtu {whole}"));
+            .fix(format!("ip link set dev {} mtu {whole}", name.quoted()));
         (whole > mtu).then(|| match fitting < u32::from(Sync::SHORTEST) {
             true => finding,
             false => finding.fix(format!("or in the file: max-length = {fitting}")),

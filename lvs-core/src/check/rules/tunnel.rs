@@ -91,7 +91,7 @@ impl<T> NodeScene<'_, T> {
         if !observed.tunnels.contains(desired) {
             return Some(
                 finding(format!("{name} does not decapsulate as the file requires"))
-                    .fix(format!("ip link delete {name}"))
+                    .fix(format!("ip link delete {}", name.quoted()))
                     .fix(APPLY),
             );
         }

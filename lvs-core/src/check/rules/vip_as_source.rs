@@ -105,7 +105,7 @@ fn with_source(route: &Route, own: IpAddr) -> String {
         line += &format!(" via {gateway}");
     }
     if let Some(interface) = &route.interface {
-        line += &format!(" dev {interface}");
+        line += &format!(" dev {}", interface.quoted());
     }
     if route.id.metric != 0 {
         line += &format!(" metric {}", route.id.metric);

@@ -54,6 +54,27 @@ impl ApplyError {
         Self::new(Failure::Unreadable(error), Aftermath::Untouched)
     }
 
+    /// Returns it with what became of the changes before it, which had to be rolled back, too.
+    pub(in crate::cluster) fn followed_by(self, rollback: Option<Self>) -> Self {
+        match rollback {
+            None => self,
+            Some(rollback) => {
+                let (failure, aftermath) = *rollback.0;
+                let aftermath = match (aftermath, failure) {
+                    (
+                        Aftermath::Untouched | Aftermath::Reverted,
+                        Failure::Unreadable(error) | Failure::Step(_, error),
+                    ) => Aftermath::Unknown(error),
+                    (Aftermath::Untouched | Aftermath::Reverted, Failure::Unverified(left)) => {
+                        Aftermath::Incomplete(left)
+                    }
+                    (aftermath, _) => aftermath,
+                };
+                Self::new(self.0.0, aftermath)
+            }
+        }
+    }
+
     /// Returns what failed.
     #[must_use]
     pub fn failure(&self) -> &Failure {

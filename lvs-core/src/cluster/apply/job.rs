@@ -26,12 +26,12 @@ pub(in crate::cluster) struct Job<'a> {
     /// Asked before each phase; once it is raised, everything is rolled back.
     pub(in crate::cluster) stop: &'a AtomicBool,
     /// Awaited when everything is verified; without it in time, everything is rolled back.
-    pub(in crate::cluster) confirmation: Option<Confirmation>,
+    pub(in crate::cluster) confirmation: Option<Confirmation<'a>>,
 }
 
 impl<'a> Job<'a> {
     /// A change that cannot be stopped and need not be confirmed.
-    pub(super) fn plain(scope: Scope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
+    pub(in crate::cluster) fn plain(scope: Scope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
         Self {
             scope,
             plan,
@@ -68,7 +68,9 @@ impl<'a> Job<'a> {
         };
         let (release, rest) = plan.released_first();
         let is_begun = recorded.is_ok() || !release.is_empty();
-        let Err(failure) = self.carry_out(&release, recorded, &rest, host, events) else {
+        let mut verified = None;
+        let done = self.carry_out(&release, recorded, &rest, &mut verified, host, events);
+        let Err(failure) = done else {
             return Ok(plan);
         };
         let rollback = Rollback {
@@ -77,6 +79,7 @@ impl<'a> Job<'a> {
             read_at,
             plan: &plan,
             release: &release,
+            verified: verified.as_ref(),
         };
         let aftermath = match is_begun {
             true => rollback.after(&failure, host, events),
@@ -90,6 +93,7 @@ impl<'a> Job<'a> {
         release: &Plan,
         recorded: Result<(), Failure>,
         rest: &Plan,
+        verified: &mut Option<Observed>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
@@ -98,12 +102,12 @@ impl<'a> Job<'a> {
         recorded?;
         released?;
         execute(rest, host, self.stop, &mut announcer, events)?;
-        self.verify(host)?;
+        *verified = Some(self.verify(host)?);
         events(Event::Verified);
         announcer.all_is_done(host, events);
         match release.is_empty() && rest.is_empty() {
             true => Ok(()),
-            false => self.confirm(events),
+            false => self.confirm(verified, events),
         }
     }
 
@@ -121,22 +125,32 @@ impl<'a> Job<'a> {
     }
 
     /// Reads again: what the kernel has silently not done would have to be planned again.
-    fn verify(&self, host: &mut Host) -> Result<(), Failure> {
+    fn verify(&self, host: &mut Host) -> Result<Observed, Failure> {
         let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
         let left = (self.plan)(&found);
         if left.is_empty() {
-            return Ok(());
+            return Ok(found);
         }
         Err(Failure::Unverified(Box::new(left)))
     }
 
-    fn confirm(&self, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
+    /// Waits for the confirmation. What was verified counts for the rollback only if the role has changed since.
+    fn confirm(
+        &self,
+        verified: &mut Option<Observed>,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Failure> {
         let Some(confirmation) = &self.confirmation else {
+            *verified = None;
             return Ok(());
         };
         let pending = confirmation.ask().map_err(Failure::Unreadable)?;
         events(Event::Confirming(confirmation.within));
-        match pending.wait(|| self.stop.load(Ordering::Relaxed)) {
+        let is_confirmed = pending.wait(|| self.stop.load(Ordering::Relaxed));
+        if !pending.has_new_role() {
+            *verified = None;
+        }
+        match is_confirmed {
             true => Ok(()),
             false => Err(Failure::Unconfirmed),
         }

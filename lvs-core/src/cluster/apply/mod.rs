@@ -42,6 +42,8 @@ pub enum Event<'a> {
     NotAnnounced(&'a Error),
     /// The change is rolled back unless it is confirmed within this time.
     Confirming(Duration),
+    /// The state directory could not be locked. The change goes on, because a role that does not change is worse.
+    Unlocked(&'a Error),
     /// This plan of a rollback is going to be carried out.
     Reverting(&'a Plan),
     /// All is done, but the record could not be updated. It still knows all that may have to be deleted, and

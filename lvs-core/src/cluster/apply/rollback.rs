@@ -18,6 +18,8 @@ pub(super) struct Rollback<'a> {
     pub(super) plan: &'a Plan,
     /// The beginning of the plan that makes room for an active director.
     pub(super) release: &'a Plan,
+    /// How the node looked before it waited for a confirmation: a role may have changed meanwhile, and stays.
+    pub(super) verified: Option<&'a Observed>,
 }
 
 impl Rollback<'_> {
@@ -46,7 +48,23 @@ impl Rollback<'_> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Aftermath {
-        let back = match self.left(original, host) {
+        let now = match Observed::read(host, self.scope) {
+            Ok(now) => now,
+            Err(error) => return Aftermath::Unknown(error),
+        };
+        let (plan, original) = match self.verified {
+            Some(verified) => (
+                self.plan.without_changed(verified, &now),
+                original.with_changed(verified, &now),
+            ),
+            None => (self.plan.clone(), original.clone()),
+        };
+        let left = |host: &mut Host| -> Result<Plan> {
+            let now = Observed::read(host, self.scope)?;
+            let passed = u32::try_from(self.read_at.elapsed().as_secs()).unwrap_or(u32::MAX);
+            Ok(plan.revert(&original.clone().aged(passed), &now))
+        };
+        let back = match left(host) {
             Ok(back) if back.is_empty() => return Aftermath::Untouched,
             Ok(back) => back,
             Err(error) => return Aftermath::Unknown(error),
@@ -56,16 +74,10 @@ impl Rollback<'_> {
             // What fails here is found by the next reading.
             let _ = execute::phase(phase, host, events);
         }
-        match self.left(original, host) {
+        match left(host) {
             Ok(left) if left.is_empty() => Aftermath::Reverted,
             Ok(left) => Aftermath::Incomplete(Box::new(left)),
             Err(error) => Aftermath::Unknown(error),
         }
-    }
-
-    fn left(&self, original: &Observed, host: &mut Host) -> Result<Plan> {
-        let now = Observed::read(host, self.scope)?;
-        let passed = u32::try_from(self.read_at.elapsed().as_secs()).unwrap_or(u32::MAX);
-        Ok(self.plan.revert(&original.clone().aged(passed), &now))
     }
 }

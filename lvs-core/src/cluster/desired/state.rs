@@ -102,6 +102,19 @@ impl DesiredState {
         self.is_virtual(address) || self.floating.contains(&address.network.addr())
     }
 
+    /// Returns the addresses that only the active one of two directors carries.
+    pub(in crate::cluster) fn floating_addresses(&self) -> BTreeSet<AddressId> {
+        let carried = self
+            .addresses
+            .iter()
+            .filter(|desired| self.role.is_some() && self.attracts_traffic(&desired.value.id));
+        let absent = self.absent.iter().filter(|_| self.role.is_some());
+        carried
+            .chain(absent)
+            .map(|desired| desired.value.id.clone())
+            .collect()
+    }
+
     /// Returns whether the state says anything about an address: that it must be present, or absent.
     pub(in crate::cluster) fn names_address(&self, id: &AddressId) -> bool {
         self.addresses

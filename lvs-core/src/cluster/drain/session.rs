@@ -2,6 +2,7 @@
 
 use crate::cluster::Session;
 use crate::cluster::plan::Plan;
+use crate::cluster::state::Unread;
 use crate::cluster::{ApplyError, Drain, Draining, Event, Observed, Record, Scope};
 use crate::error::{Cause, Error, Operation};
 use crate::host::Host;
@@ -21,7 +22,7 @@ impl Session {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
-        let records = self.state.records().map_err(ApplyError::untouched)?;
+        let (records, mut unread) = self.state.readable().map_err(ApplyError::untouched)?;
         let drained: Vec<_> = records
             .into_iter()
             .filter(Record::is_applied)
@@ -30,16 +31,23 @@ impl Session {
                 Some((old, new))
             })
             .collect();
+        if let (true, false) = (drained.is_empty(), unread.is_empty()) {
+            return Err(ApplyError::untouched(unread.remove(0).0));
+        }
         if drained.is_empty() {
             return Err(ApplyError::untouched(no_destination(drain)));
         }
-        drained
-            .into_iter()
-            .map(|(old, new)| {
-                let plan = |observed: &Observed| new.plan_drains(observed);
-                self.change(&old, &new, &plan, host, events)
-            })
-            .collect()
+        let changes = drained.into_iter().map(|(old, new)| {
+            let notes: Vec<_> = unread.iter().map(Unread::note).collect();
+            let drained = new.clone();
+            let plan: Planning = Box::new(move |observed| {
+                let mut plan = drained.plan_drains(observed);
+                plan.notes.extend(notes.iter().cloned());
+                plan
+            });
+            (old, new, plan)
+        });
+        self.change_all(changes.collect(), &observed, host, events)
     }
 
     /// Ends a drain: the weights of the destinations are restored.
@@ -52,7 +60,7 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
-        let records = self.state.records().map_err(ApplyError::untouched)?;
+        let (records, mut unread) = self.state.readable().map_err(ApplyError::untouched)?;
         let drains: Vec<_> = records
             .iter()
             .flat_map(|record| record.drains().keys())
@@ -65,16 +73,62 @@ impl Session {
                 Some((old, new, restored))
             })
             .collect();
+        if let (true, false) = (undrained.is_empty(), unread.is_empty()) {
+            return Err(ApplyError::untouched(unread.remove(0).0));
+        }
         if undrained.is_empty() {
             return Err(ApplyError::untouched(not_drained(drain, &drains)));
         }
-        undrained
-            .into_iter()
-            .map(|(old, new, restored)| {
-                let plan = |observed: &Observed| new.plan_undrained(&restored, observed);
-                self.change(&old, &new, &plan, host, events)
-            })
-            .collect()
+        let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
+        let changes = undrained.into_iter().map(|(old, new, restored)| {
+            let notes: Vec<_> = unread.iter().map(Unread::note).collect();
+            let undrained = new.clone();
+            let plan: Planning = Box::new(move |observed| {
+                let mut plan = undrained.plan_undrained(&restored, observed);
+                plan.notes.extend(notes.iter().cloned());
+                plan
+            });
+            (old, new, plan)
+        });
+        self.change_all(changes.collect(), &observed, host, events)
+    }
+
+    /// Changes all clusters, or none: where one fails, those before it are rolled back.
+    fn change_all(
+        &self,
+        changes: Vec<(Record, Record, Planning)>,
+        before: &Observed,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Vec<Plan>, ApplyError> {
+        let mut done: Vec<Plan> = Vec::new();
+        for (old, new, plan) in &changes {
+            match self.change(old, new, plan, host, events) {
+                Ok(plan) => done.push(plan),
+                Err(error) => {
+                    let back = changes.iter().zip(&done).rev();
+                    let failed = back.fold(None, |failed, ((old, new, _), plan)| {
+                        failed.or(self
+                            .change_back((old, new), plan, before, host, events)
+                            .err())
+                    });
+                    return Err(error.followed_by(failed));
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn change_back(
+        &self,
+        (old, new): (&Record, &Record),
+        plan: &Plan,
+        before: &Observed,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let back = |now: &Observed| plan.revert(before, now);
+        self.change(new, old, &back, host, events)
     }
 
     fn change(
@@ -91,6 +145,9 @@ impl Session {
         done
     }
 }
+
+/// Plans by what is observed.
+type Planning = Box<dyn Fn(&Observed) -> Plan>;
 
 fn no_destination(drain: Drain) -> Error {
     let problem = "is a destination of no cluster on this node".to_owned();

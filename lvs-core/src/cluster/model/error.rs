@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::InvalidValue;
+use crate::text::{escape_control, escape_line};
 
 /// Reports a cluster or a cluster file that was refused before any node was read.
 ///
@@ -135,10 +136,12 @@ impl fmt::Display for DocumentError {
     /// the file's name and the position in front.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            write!(f, "{}: ", escape_line(&self.path))?;
         }
-        f.write_str(&self.problem)?;
-        self.hint.iter().try_for_each(|hint| write!(f, "; {hint}"))
+        f.write_str(&escape_control(&self.problem))?;
+        self.hint
+            .iter()
+            .try_for_each(|hint| write!(f, "; {}", escape_control(hint)))
     }
 }
 

@@ -195,6 +195,17 @@ impl Plan {
         (part(release), part(rest))
     }
 
+    /// Returns the part that makes room for an active director, which nothing prevents.
+    pub(in crate::cluster) fn only_release(&self) -> Self {
+        let (release, _) = self.released_first();
+        Self {
+            refusals: Vec::new(),
+            notes: Vec::new(),
+            nftables: None,
+            ..release
+        }
+    }
+
     /// Returns how the node looks when all steps are done.
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {

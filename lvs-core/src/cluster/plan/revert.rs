@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use super::{Phase, PhaseName, Plan};
 use crate::cluster::Observed;
-use crate::cluster::change::{Setting, Step};
+use crate::cluster::change::{Object, Setting, Step};
 use crate::net::{Address, Route};
 
 const WHY: &str = "rolled back";
@@ -48,6 +48,49 @@ impl Plan {
             nftables: None,
             ..self.clone()
         }
+    }
+}
+
+impl Plan {
+    /// Returns the plan without the steps whose objects were changed from one reading to another.
+    pub(in crate::cluster) fn without_changed(&self, then: &Observed, now: &Observed) -> Self {
+        let is_same = |step: &Step| {
+            let id = step.change.id();
+            Object::are_alike(then.find(&id).as_ref(), now.find(&id).as_ref())
+        };
+        let mut plan = self.clone();
+        for phase in &mut plan.phases {
+            phase.steps.retain(is_same);
+        }
+        plan.phases.retain(|phase| !phase.steps.is_empty());
+        plan
+    }
+}
+
+impl Observed {
+    /// Returns it with those addresses and routes that were added or removed from one reading to another.
+    pub(in crate::cluster) fn with_changed(&self, then: &Self, now: &Self) -> Self {
+        let mut changed = self.clone();
+        changed
+            .addresses
+            .retain(|old| then.address(&old.id).is_none() || now.address(&old.id).is_some());
+        let new = now
+            .addresses
+            .iter()
+            .filter(|new| then.address(&new.id).is_none() && self.address(&new.id).is_none());
+        changed.addresses.extend(new.cloned());
+        // A director that speaks BGP has many.
+        let of = |routes: &[Route]| -> HashSet<Route> { routes.iter().cloned().collect() };
+        let (known, old, present) = (of(&self.routes), of(&then.routes), of(&now.routes));
+        changed
+            .routes
+            .retain(|route| !old.contains(route) || present.contains(route));
+        let new = now
+            .routes
+            .iter()
+            .filter(|new| !old.contains(new) && !known.contains(new));
+        changed.routes.extend(new.cloned());
+        changed
     }
 }
 

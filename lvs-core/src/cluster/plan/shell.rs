@@ -15,12 +15,18 @@ use crate::name::IfName;
 use crate::net::{
     Address, GueListener, RawAttribute, Route, RouteDetails, RouteId, Scope, Tunnel, TunnelKind,
 };
+use crate::shell::quote;
+use crate::text::escape_line;
 
 impl Plan {
-    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`.
+    /// Returns the lines of a shell script, with a comment before each phase, to be run as root with `sh -e`;
+    /// none of a plan that is refused.
     #[must_use]
     pub fn to_shell(&self) -> String {
         let mut script = String::new();
+        if !self.refusals.is_empty() {
+            return script;
+        }
         for phase in &self.phases {
             // Writing to a String cannot fail.
             let _ = writeln!(script, "# {}", phase.name);
@@ -32,7 +38,7 @@ impl Plan {
             }
         }
         for rule in self.nftables.iter().flat_map(|rules| rules.lines()) {
-            let _ = writeln!(script, "# nft: {rule}");
+            let _ = writeln!(script, "# nft: {}", escape_line(rule));
         }
         script
     }
@@ -50,8 +56,8 @@ fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
         })
         .filter(move |id| are_announced && id.interface != IfName::LO)
         .map(|id| match id.network.addr() {
-            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface),
-            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface),
+            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface.quoted()),
+            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface.quoted()),
         })
 }
 
@@ -81,14 +87,14 @@ impl Change<Object> {
 /// The kernel's own device comes with its module.
 fn tunnel(kind: Kind, tunnel: &Tunnel) -> String {
     match kind {
-        Kind::Delete => format!("ip link delete {}", tunnel.name),
+        Kind::Delete => format!("ip link delete {}", tunnel.name.quoted()),
         _ if tunnel.is_fallback() => format!("modprobe {}", tunnel.kind.module()),
         _ => add_tunnel(tunnel),
     }
 }
 
 fn add_tunnel(tunnel: &Tunnel) -> String {
-    let mut line = format!("ip link add {} type {}", tunnel.name, tunnel.kind);
+    let mut line = format!("ip link add {} type {}", tunnel.name.quoted(), tunnel.kind);
     if let Some(local) = tunnel.local {
         let _ = write!(line, " local {local}");
     }
@@ -119,25 +125,26 @@ fn six(family: Family) -> &'static str {
 fn link(link: &LinkState) -> String {
     format!(
         "ip link set dev {} {}",
-        link.name,
+        link.name.quoted(),
         if link.up { "up" } else { "down" }
     )
 }
 
 /// With slashes, as dots may belong to an interface's name.
 fn sysctl(setting: &Setting) -> String {
-    if setting.value.contains(' ') {
-        format!("sysctl -w {}='{}'", setting.key, setting.value)
-    } else {
-        format!("sysctl -w {}={}", setting.key, setting.value)
-    }
+    format!(
+        "sysctl -w {}={}",
+        setting.key.quoted(),
+        quote(&setting.value)
+    )
 }
 
 fn address(kind: Kind, address: &Address) -> String {
     match kind {
         Kind::Delete => format!(
             "ip address delete {} dev {}",
-            address.id.network, address.id.interface
+            address.id.network,
+            address.id.interface.quoted()
         ),
         _ => add_address(address),
     }
@@ -272,7 +279,7 @@ fn route_line(verb: &str, route: &Route) -> String {
 
 fn option<T: fmt::Display>(line: &mut String, word: &str, value: Option<T>) {
     if let Some(value) = value {
-        let _ = write!(line, " {word} {value}");
+        let _ = write!(line, " {word} {}", quote(&value.to_string()));
     }
 }
 
@@ -318,7 +325,7 @@ fn metric(metric: &RawAttribute, details: &RouteDetails) -> String {
     match (number, *unit) {
         (_, Unit::Text) => {
             let text = String::from_utf8_lossy(&metric.value);
-            format!(" {word} {lock}{}", text.trim_end_matches('\0'))
+            format!(" {word} {lock}{}", quote(text.trim_end_matches('\0')))
         }
         (Some(number), Unit::Number) => format!(" {word} {lock}{number}"),
         (Some(number), Unit::Parts(parts)) => format!(" {word} {lock}{}ms", number / parts),
@@ -370,4 +377,30 @@ fn realms(attribute: &RawAttribute) -> Option<String> {
         (0, to) => to.to_string(),
         (from, to) => format!("{from}/{to}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_file_are_words_of_the_shell() {
+        for name in ["e$(id)", "e;id>&2;#", "a;b&c|d`e", "x'y\"z*?[a]"] {
+            let interface: IfName = name.parse().unwrap();
+            let quoted = quote(name);
+            let up = LinkState {
+                name: interface.clone(),
+                up: true,
+            };
+            let mut own = Address::new(interface, "10.0.0.1/32".parse().unwrap());
+            own.label = Some(format!("{name}:1"));
+            assert_eq!(link(&up), format!("ip link set dev {quoted} up"));
+            let label = quote(own.label.as_deref().unwrap_or_default());
+            let line = add_address(&own);
+            assert!(
+                line.contains(&format!(" dev {quoted} label {label}")),
+                "{line}"
+            );
+        }
+    }
 }

@@ -1,12 +1,14 @@
 //! Records as files. A record is written whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::directory::Directory;
 use super::former::names;
+use super::lasting;
 use super::place::Place;
 use crate::cluster::{ClusterName, NodeName, Record};
 use crate::error::{Error, Operation, Result};
@@ -18,27 +20,33 @@ struct Placed<T> {
     record: T,
 }
 
+/// The longest record that is read: one of 250,000 destinations has about a third of it.
+const MAX_LENGTH: u64 = 512 << 20;
+
 /// No name of a cluster has an `@`, so no two records share a file.
 pub(super) fn path(directory: &Path, cluster: &ClusterName, node: &NodeName) -> PathBuf {
     directory.join(format!("{cluster}@{node}.json"))
 }
 
-/// Lists the records in a directory; a directory that does not exist has none.
+/// Lists the records of a directory, those that outlived a reboot included; a directory that does not exist has
+/// none.
 pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::io(Operation::new("list", directory.display()), source);
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
+    let list = |directory: &Path| match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        entries => entries.map(Some).map_err(failed),
     };
+    let entries = list(directory)?;
+    let lasting = list(&lasting::directory(directory))?;
     let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| name.contains('@') && name.ends_with(".json")) {
+    for entry in entries.into_iter().chain(lasting).flatten() {
+        let path = directory.join(entry.map_err(failed)?.file_name());
+        if name(&path).is_ok_and(|name| name.contains('@') && name.ends_with(".json")) {
             paths.push(path);
         }
     }
     paths.sort();
+    paths.dedup();
     Ok(paths)
 }
 
@@ -46,9 +54,15 @@ pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
 /// drains count.
 pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     let operation = || Operation::new("read record", path.display());
-    let bytes = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?,
+    let read = within(path, |directory, name| match directory {
+        Some(directory) => directory.read(name, MAX_LENGTH),
+        None => Ok(None),
+    });
+    let unread = |source| Error::io(operation(), source).with_hint(WITHOUT);
+    let Some(bytes) = read.map_err(unread)? else {
+        return name(path)
+            .and_then(|name| lasting::read(parent(path), name))
+            .map_err(unread);
     };
     let mut placed: Placed<Record> = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
@@ -60,7 +74,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     if placed.place == Place::here()? {
         return Ok(Some(placed.record));
     }
-    Ok(Some(placed.record.drains_only()))
+    let is_another_boot = placed.place.is_another_boot();
+    Ok(Some(placed.record.elsewhere(is_another_boot)))
 }
 
 const WITHOUT: &str = "nothing was changed: correct the file, or delete it. Without it `apply` takes the \
@@ -72,56 +87,74 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
         place: Place::here()?,
         record,
     };
-    let text = serde_json::to_string_pretty(&placed);
-    let new = path.with_extension("json.new");
-    let written = text
+    let kept =
+        name(path).and_then(|name| lasting::write(parent(path), name, record, &placed.place));
+    kept.map_err(|source| {
+        let directory = lasting::directory(parent(path));
+        let operation = Operation::new("write what outlives a reboot in", directory.display());
+        Error::io(operation, source).with_hint(
+            "drains and the role are kept there: make room, or name another directory (--state)",
+        )
+    })?;
+    let written = serde_json::to_string_pretty(&placed)
         .map_err(io::Error::from)
-        .and_then(|text| replace(path, &new, text.as_bytes()));
+        .and_then(|text| {
+            within(path, |directory, name| {
+                directory
+                    .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
+                    .replace(name, text.as_bytes())
+            })
+        });
     written.map_err(|source| {
-        // Half a file is of no use, least of all on a full disk.
-        let _ = fs::remove_file(&new);
         let operation = Operation::new("write record", path.display());
         Error::io(operation, source)
             .with_hint("the record of the original configuration is kept there: make room, or name another directory (--state)")
     })
 }
 
-fn replace(path: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).open(new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(new, path)?;
-    sync_directory(path)
-}
-
 /// Moves a record to another name, whole or not at all.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to)
-        .and_then(|()| sync_directory(to))
-        .map_err(|source| Error::io(Operation::new("move record", from.display()), source))
+    within(from, |directory, old| {
+        directory
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
+            .rename(old, name(to)?)?;
+        lasting::delete(parent(from), old)
+    })
+    .map_err(|source| Error::io(Operation::new("move record", from.display()), source))
 }
 
 /// Deletes a record; one that does not exist is deleted already.
 pub(super) fn delete(path: &Path) -> Result<()> {
-    let deleted = match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => sync_directory(path),
-    };
+    let deleted = within(path, |directory, name| match directory {
+        Some(directory) => directory.delete(name),
+        None => Ok(()),
+    });
+    let deleted = deleted.and_then(|()| lasting::delete(parent(path), name(path)?));
     deleted.map_err(|source| Error::io(Operation::new("delete record", path.display()), source))
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+/// Does something with a file by its name in its directory.
+fn within<T>(
+    path: &Path,
+    action: impl FnOnce(Option<&Directory>, &str) -> io::Result<T>,
+) -> io::Result<T> {
+    action(Directory::open(parent(path))?.as_ref(), name(path)?)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+fn name(path: &Path) -> io::Result<&str> {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| io::Error::other("not a name of a record"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Draining, Role};
 
     fn record() -> Record {
         Record::new("web".parse().unwrap(), "director".parse().unwrap())
@@ -165,6 +198,25 @@ mod tests {
         let error = write(&path, &record()).unwrap_err();
         assert!(error.to_string().contains("web@director.json"), "{error}");
         assert_eq!(read(&path).unwrap(), Some(record()));
+    }
+
+    #[test]
+    fn drains_and_the_role_outlive_a_reboot() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut drained = record();
+        drained.role = Some(Role::Standby);
+        drained.drains = [("192.168.1.12".parse().unwrap(), Draining::Quiet)].into();
+        let path = path(directory.path(), record().cluster(), record().node());
+        write(&path, &drained).unwrap();
+        // The reboot: /run is empty, and the kernel another one.
+        fs::remove_file(&path).unwrap();
+        let lasting = lasting::directory(directory.path()).join(path.file_name().unwrap());
+        let text = fs::read_to_string(&lasting).unwrap();
+        fs::write(&lasting, text.replacen("\"boot\": \"", "\"boot\": \"0", 1)).unwrap();
+        assert_eq!(all(directory.path()).unwrap(), std::slice::from_ref(&path));
+        assert_eq!(read(&path).unwrap(), Some(drained));
+        write(&path, &record()).unwrap();
+        assert!(!lasting.exists());
     }
 
     #[test]

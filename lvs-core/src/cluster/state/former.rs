@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Session, StateDir, file};
+use super::{Session, StateDir, Unread, file};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Refusal;
 use crate::cluster::{ApplyError, DesiredState, NodeKind, Observed, Plan, Record};
@@ -16,6 +16,8 @@ pub(super) struct Known {
     pub(super) former: Option<Former>,
     /// The virtual IPs that other clusters have on this node.
     pub(super) claims: Vec<Refusal>,
+    /// Why records of other clusters could not be read.
+    pub(super) unread: Vec<String>,
 }
 
 /// A record that moves when it is first written under its new name.
@@ -28,16 +30,17 @@ pub(super) struct Former {
 }
 
 impl Known {
-    /// Returns the note of a plan that moves the record.
-    pub(super) fn note(&self) -> Option<String> {
-        self.former.as_ref().map(|former| former.note.clone())
+    /// Returns the notes of a plan: that it moves the record, and which records could not be read.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let note = self.former.as_ref().map(|former| former.note.clone());
+        note.into_iter().chain(self.unread.iter().cloned())
     }
 
     /// Returns the plan of a removal. Without an applied record of its own it must not take the virtual IPs
     /// of another cluster away.
     pub(super) fn removal(&self, node: &DesiredState, observed: &Observed) -> Plan {
         let mut plan = Plan::removal_with_record(node, observed, &self.record);
-        plan.notes.extend(self.note());
+        plan.notes.extend(self.notes());
         if !self.record.is_applied() {
             plan.refusals.extend(self.claims.iter().cloned());
         }
@@ -62,7 +65,8 @@ impl StateDir {
 
     fn known_by(&self, node: &DesiredState, is_former: impl Fn(&Record) -> bool) -> Result<Known> {
         let own = self.own_record(node)?;
-        let mut others = self.records()?;
+        let (mut others, unread) = self.readable()?;
+        let unread = unread.iter().map(Unread::note).collect();
         let place = others
             .iter()
             .position(|record| !own.is_applied() && record.is_applied() && is_former(record));
@@ -74,6 +78,7 @@ impl StateDir {
                 record: own,
                 former: None,
                 claims,
+                unread,
             },
             Some(former) => Known {
                 former: Some(Former {
@@ -84,6 +89,7 @@ impl StateDir {
                 }),
                 record: former.of(node, own),
                 claims,
+                unread,
             },
         })
     }

@@ -1,103 +1,386 @@
-//! One changing verb at a time.
+//! One changing verb at a time, and a change of the role before all others.
+//!
+//! Three files are locked with flock(2), which ends with its process however that ends:
+//!
+//! | file | is locked by |
+//! |---|---|
+//! | `lock` | the process that changes the node |
+//! | `role` | (shared) every change of the role that waits for `lock`; in it is the newest one's ticket |
+//! | `pending` | the process that has applied and waits for a confirmation, without `lock` |
+//!
+//! ```text
+//!              another holds lock, a role waits, or a confirmation is pending
+//!                ┌────────┐
+//!                ▼        │
+//!  change ───▶ waits ─────┴──▶ holds lock ──────────────────────────────▶ done
+//!                               │      ▲
+//!                  --confirm    ▼      │ confirmed, late or stopped
+//!                              pending ┘  (lock is free: only roles pass)
+//!
+//!              another holds lock
+//!                ┌────────┐
+//!                ▼        │
+//!  role ─────▶ waits ─────┴──▶ holds lock ──▶ done
+//!                │
+//!                └─ a newer role came ──▶ gives up, nothing changed
+//! ```
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::errno::Errno;
+use nix::fcntl::FlockArg;
+#[expect(deprecated, reason = "see try_lock")]
+use nix::fcntl::flock;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Cause, Error, Operation, Result};
+use super::directory::Directory;
+use crate::error::{Cause, Error, Operation, Result, Superseded};
 
 /// How long another change may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a role, and a change that was pending, wait for the change that is being made.
+const PATIENCE_FIRST: Duration = Duration::from_secs(60);
+
 /// How often the lock is tried: the kernel can wait for a lock, but not for ten seconds at most.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The length of a ticket.
+pub(super) const TICKET: usize = 41;
+
+/// What a process wants the lock for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) verb: &'a str,
+    /// Whether the role of a director changes, which goes first.
+    pub(super) is_role: bool,
+    /// Ends the wait.
+    pub(super) stop: Option<&'a AtomicBool>,
+    /// Ends the wait for another holder, if it is not the usual one.
+    pub(super) patience: Option<Duration>,
+}
 
 /// The lock of a state directory, held until it is dropped or the process ends, however it ends.
 ///
 /// The file is never deleted: two processes could then lock two files.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: Flock<File>,
+    path: PathBuf,
+    verb: String,
+    file: Mutex<Option<File>>,
+    /// Why a change of the role goes on without it.
+    pub(super) lacking: Option<Error>,
 }
 
-/// The process that holds the lock.
+/// The process that holds a lock.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
+    /// When the process began, in ticks since boot: numbers of processes are used again.
+    #[serde(default)]
+    began: u64,
     verb: String,
     /// Seconds since 1970.
     since: u64,
+    /// Seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
 }
 
 impl Lock {
-    pub(super) fn acquire(directory: &Path, verb: &str) -> Result<Self> {
-        let path = directory.join("lock");
-        let operation = || Operation::new("lock", path.display());
-        let failed = |source| unwritable(operation(), source);
-        fs::create_dir_all(directory).map_err(failed)?;
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(failed)?;
+    pub(super) fn acquire(path: &Path, request: &Request<'_>) -> Result<Self> {
+        let lock = |file, lacking| Self {
+            path: path.to_owned(),
+            verb: request.verb.to_owned(),
+            file: Mutex::new(file),
+            lacking,
+        };
+        match Queue::join(path, request).and_then(|mut queue| queue.wait(request)) {
+            Ok(file) => Ok(lock(Some(file), None)),
+            Err(error) if request.is_role && is_unwritable(&error) => Ok(lock(None, Some(error))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Unlocks it for changes of the role while a confirmation is pending.
+    pub(super) fn release(&self) {
+        *self.file() = None;
+    }
+
+    /// Locks it again after a confirmation or without one, before all others.
+    pub(super) fn retake(&self) -> Result<()> {
+        let request = Request {
+            verb: &self.verb,
+            is_role: true,
+            stop: None,
+            patience: None,
+        };
+        // No ticket: a role that waits is still the newest.
+        let mut queue = Queue::at(&self.path)?;
+        *self.file() = Some(queue.wait(&request)?);
+        Ok(())
+    }
+
+    pub(super) fn verb(&self) -> &str {
+        &self.verb
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.path
+    }
+
+    fn file(&self) -> std::sync::MutexGuard<'_, Option<File>> {
+        self.file
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Those that wait for the lock.
+struct Queue {
+    directory: Directory,
+    /// Shared by the roles that wait.
+    role: Option<File>,
+    /// What says that no newer change of the role has come.
+    ticket: Option<String>,
+}
+
+impl Queue {
+    fn at(path: &Path) -> Result<Self> {
+        Ok(Self {
+            directory: Directory::create(path).map_err(|source| failed(path, source))?,
+            role: None,
+            ticket: None,
+        })
+    }
+
+    fn join(path: &Path, request: &Request<'_>) -> Result<Self> {
+        let mut queue = Self::at(path)?;
+        if request.is_role {
+            let file = queue.open("role")?;
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let ticket = format!(
+                "{:020}-{:020}",
+                process::id(),
+                since.unwrap_or_default().as_nanos()
+            );
+            // Written at once or not at all; a full disk prevents no change of the role.
+            queue.ticket = file
+                .write_all_at(ticket.as_bytes(), 0)
+                .ok()
+                .map(|()| ticket);
+        }
+        Ok(queue)
+    }
+
+    fn open(&self, name: &str) -> Result<File> {
+        self.directory
+            .open_or_create(name)
+            .map_err(|source| failed(&self.directory.path(name), source))
+    }
+
+    fn wait(&mut self, request: &Request<'_>) -> Result<File> {
+        let usual = if request.is_role {
+            PATIENCE_FIRST
+        } else {
+            PATIENCE
+        };
+        let patience = request.patience.unwrap_or(usual);
         let started = Instant::now();
         loop {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(mut locked) => {
-                    sign(&mut locked, verb).map_err(failed)?;
-                    return Ok(Self { _file: locked });
-                }
-                Err((back, errno)) if errno == nix::errno::Errno::EWOULDBLOCK => file = back,
-                Err((_, errno)) => return Err(failed(errno.into())),
-            }
-            if started.elapsed() >= PATIENCE {
-                return Err(held(operation(), &mut file));
+            let obstacle = match self.attempt(request)? {
+                Ok(file) => return Ok(file),
+                Err(obstacle) => obstacle,
+            };
+            let is_stopped = request
+                .stop
+                .is_some_and(|stop| stop.load(Ordering::Relaxed));
+            if is_stopped || started.elapsed() >= patience {
+                return Err(self.gave_up(obstacle, is_stopped));
             }
             thread::sleep(INTERVAL);
         }
     }
 
-    /// Returns whether a process holds it now.
-    pub(super) fn is_held(directory: &Path) -> bool {
-        let Ok(file) = File::open(directory.join("lock")) else {
-            return false;
+    fn attempt(&mut self, request: &Request<'_>) -> Result<std::result::Result<File, Obstacle>> {
+        if request.is_role {
+            self.stay_newest()?;
+            if self.role.is_none() {
+                self.role = try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?;
+            }
+        } else if try_lock(self.open("role")?, FlockArg::LockExclusiveNonblock)?.is_none() {
+            return Ok(Err(Obstacle::Role));
+        }
+        let Some(mut locked) = try_lock(self.open("lock")?, FlockArg::LockExclusiveNonblock)?
+        else {
+            return Ok(Err(Obstacle::Lock));
         };
-        Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
+        if !request.is_role
+            && try_lock(self.open("pending")?, FlockArg::LockSharedNonblock)?.is_none()
+        {
+            return Ok(Err(Obstacle::Pending));
+        }
+        // Only for messages: a full disk prevents no change.
+        let _ = sign(&mut locked, request.verb, None);
+        Ok(Ok(locked))
+    }
+
+    /// Fails if another change of the role came later: it decides.
+    fn stay_newest(&self) -> Result<()> {
+        let Some(ticket) = &self.ticket else {
+            return Ok(());
+        };
+        let mut newest = [0; TICKET];
+        let is_read = self.open("role")?.read_exact_at(&mut newest, 0).is_ok();
+        if !is_read || newest == *ticket.as_bytes() {
+            return Ok(());
+        }
+        let problem = "a newer change of the role came, which decides";
+        let operation = Operation::new("lock", self.directory.path("lock").display());
+        Err(Error::invalid(operation, problem)
+            .with_hint("nothing was changed")
+            .with_payload(Superseded))
+    }
+
+    fn gave_up(&self, obstacle: Obstacle, is_stopped: bool) -> Error {
+        let path = self.directory.path("lock");
+        let operation = Operation::new("lock", path.display());
+        let holder = |name| self.open(name).ok().and_then(|mut file| holder(&mut file));
+        let problem = match obstacle {
+            Obstacle::Role => "a change of the role waits for it, too, and goes first".to_owned(),
+            Obstacle::Lock => held(holder("lock")),
+            Obstacle::Pending => pending(holder("pending")),
+        };
+        let hint = match (obstacle, is_stopped) {
+            (_, true) => "interrupted while it waited; nothing was changed",
+            (Obstacle::Pending, _) => {
+                "`lvsctl confirm` keeps that change; without it, it is rolled back then"
+            }
+            _ => "one change at a time: wait until it is done, or end it",
+        };
+        Error::new(operation, Cause::Invalid(problem)).with_hint(hint)
     }
 }
 
-fn sign(file: &mut File, verb: &str) -> std::io::Result<()> {
+/// Why the lock cannot be had now.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    Role,
+    Lock,
+    Pending,
+}
+
+/// Returns the ticket of the newest change of the role: another one than before means that the role may have
+/// changed.
+pub(super) fn newest_role(path: &Path) -> Option<[u8; TICKET]> {
+    let mut newest = [0; TICKET];
+    let file = Queue::at(path).and_then(|queue| queue.open("role")).ok()?;
+    file.read_exact_at(&mut newest, 0).ok().map(|()| newest)
+}
+
+/// Locks the file that says that a confirmation is pending, and for how long.
+pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<File> {
+    let name = path.join("pending");
+    let directory = Directory::create(path).map_err(|source| failed(&name, source))?;
+    let file = directory
+        .open_or_create("pending")
+        .map_err(|source| failed(&name, source))?;
+    let Some(mut locked) = try_lock(file, FlockArg::LockExclusiveNonblock)? else {
+        let operation = Operation::new("lock", name.display());
+        return Err(Error::invalid(
+            operation,
+            "another change waits for a confirmation",
+        ));
+    };
+    sign(&mut locked, verb, Some(now() + within.as_secs()))
+        .map_err(|source| failed(&name, source))?;
+    Ok(locked)
+}
+
+/// Returns whether a confirmation is pending.
+pub(super) fn is_pending(directory: &Directory) -> bool {
+    let file = directory.file("pending", nix::fcntl::OFlag::O_RDONLY);
+    file.is_ok_and(|file| {
+        try_lock(file, FlockArg::LockSharedNonblock).is_ok_and(|locked| locked.is_none())
+    })
+}
+
+/// Locks a file until it is closed. The type of nix that unlocks it before that panics where unlocking fails.
+#[expect(deprecated, reason = "see above")]
+fn try_lock(file: File, how: FlockArg) -> Result<Option<File>> {
+    match flock(file.as_raw_fd(), how) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::EWOULDBLOCK) => Ok(None),
+        Err(errno) => Err(Error::io(
+            Operation::new("lock", "the state directory"),
+            errno.into(),
+        )),
+    }
+}
+
+fn sign(file: &mut File, verb: &str, until: Option<u64>) -> io::Result<()> {
     let holder = Holder {
         pid: process::id(),
+        began: began(process::id()).unwrap_or_default(),
         verb: verb.to_owned(),
         since: now(),
+        until,
     };
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(serde_json::to_string(&holder)?.as_bytes())
 }
 
-fn held(operation: Operation, file: &mut File) -> Error {
-    let problem = match holder(file) {
-        Some(Holder { pid, verb, since }) => {
+fn held(holder: Option<Holder>) -> String {
+    match holder {
+        Some(Holder {
+            pid, verb, since, ..
+        }) => {
             let seconds = now().saturating_sub(since);
             format!("{verb} (process {pid}) has held it for {seconds} s")
         }
-        None => "another process holds it".to_owned(),
-    };
-    Error::new(operation, Cause::Invalid(problem))
-        .with_hint("one change at a time: wait until it is done, or end it")
+        None => "a process that is not known holds it (`fuser -v` on the file names it)".to_owned(),
+    }
 }
 
+fn pending(holder: Option<Holder>) -> String {
+    match holder {
+        Some(Holder {
+            pid,
+            verb,
+            until: Some(until),
+            ..
+        }) => {
+            let seconds = until.saturating_sub(now());
+            format!("{verb} (process {pid}) waits for a confirmation for {seconds} s more")
+        }
+        _ => "a change waits for a confirmation".to_owned(),
+    }
+}
+
+/// Returns the process that has signed a file, if it still lives: one that was killed could not erase its name.
 fn holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let holder: Holder = serde_json::from_str(&text).ok()?;
+    (began(holder.pid) == Some(holder.began)).then_some(holder)
+}
+
+/// Returns when a living process began.
+fn began(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 fn now() -> u64 {
@@ -105,39 +388,138 @@ fn now() -> u64 {
     since.map(|time| time.as_secs()).unwrap_or_default()
 }
 
-fn unwritable(operation: Operation, source: std::io::Error) -> Error {
-    Error::io(operation, source).with_hint(
-        "the state directory must be writable, which usually needs root; --state names another",
+/// Returns whether the state directory is full or read-only, which prevents no change of the role.
+pub(super) fn is_unwritable(error: &Error) -> bool {
+    use nix::libc::{EDQUOT, EIO, ENOSPC, EROFS};
+    matches!(error.errno(), Some(EROFS | ENOSPC | EDQUOT | EIO))
+}
+
+fn failed(path: &Path, source: io::Error) -> Error {
+    Error::io(Operation::new("lock", path.display()), source).with_hint(
+        "the state directory must be writable for this user and for no other, which usually needs root; --state names another",
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn request(verb: &str) -> Request<'_> {
+        Request {
+            verb,
+            is_role: false,
+            stop: None,
+            patience: Some(Duration::ZERO),
+        }
+    }
+
+    fn role(verb: &str) -> Request<'_> {
+        Request {
+            is_role: true,
+            patience: Some(Duration::from_secs(20)),
+            ..request(verb)
+        }
+    }
 
     #[test]
     fn the_holder_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(!Lock::is_held(directory.path()));
-        let lock = Lock::acquire(directory.path(), "apply").unwrap();
-        assert!(Lock::is_held(directory.path()));
-        let mut file = File::open(directory.path().join("lock")).unwrap();
-        let error = held(Operation::new("lock", "here"), &mut file).to_string();
+        let lock = Lock::acquire(directory.path(), &request("apply")).unwrap();
+        let error = Lock::acquire(directory.path(), &request("remove"))
+            .unwrap_err()
+            .to_string();
         let pid = process::id();
         assert!(
             error.contains(&format!("apply (process {pid}) has held it for 0 s")),
             "{error}"
         );
         drop(lock);
-        assert!(!Lock::is_held(directory.path()));
-        Lock::acquire(directory.path(), "remove").unwrap();
+        Lock::acquire(directory.path(), &request("remove")).unwrap();
+    }
+
+    #[test]
+    fn a_dead_process_is_not_the_holder() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::acquire(directory.path(), &request("apply")).unwrap();
+        let text = r#"{"pid":4294967,"began":1,"verb":"apply","since":1}"#;
+        fs::write(directory.path().join("lock"), text).unwrap();
+        let error = Lock::acquire(directory.path(), &request("remove"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("not known"), "{error}");
+        drop(lock);
     }
 
     #[test]
     fn a_file_in_the_way_is_no_directory() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("state"), "").unwrap();
-        let error = Lock::acquire(&directory.path().join("state"), "apply").unwrap_err();
+        let error = Lock::acquire(&directory.path().join("state"), &request("apply")).unwrap_err();
         assert!(error.hint().unwrap().contains("--state"), "{error}");
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let _lock = Lock::acquire(directory.path(), &request("apply")).unwrap();
+        let stop = AtomicBool::new(true);
+        let stopped = Request {
+            stop: Some(&stop),
+            patience: None,
+            ..request("drain")
+        };
+        let error = Lock::acquire(directory.path(), &stopped)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("interrupted"), "{error}");
+    }
+
+    #[test]
+    fn only_roles_pass_a_pending_confirmation() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::acquire(directory.path(), &request("apply")).unwrap();
+        let pending = lock_pending(directory.path(), "apply", Duration::from_secs(60)).unwrap();
+        lock.release();
+        let error = Lock::acquire(directory.path(), &request("remove"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("waits for a confirmation for"), "{error}");
+        drop(Lock::acquire(directory.path(), &role("apply")).unwrap());
+        lock.retake().unwrap();
+        drop(pending);
+    }
+
+    #[test]
+    fn roles_go_first_and_the_newest_wins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let lock = Lock::acquire(path, &request("apply")).unwrap();
+        thread::scope(|scope| {
+            let waits = || {
+                try_lock(
+                    Directory::create(path)
+                        .unwrap()
+                        .open_or_create("role")
+                        .unwrap(),
+                    FlockArg::LockExclusiveNonblock,
+                )
+                .unwrap()
+                .is_none()
+            };
+            let old = scope.spawn(|| Lock::acquire(path, &role("old")).map(drop));
+            while !waits() {
+                thread::yield_now();
+            }
+            let new = scope.spawn(|| Lock::acquire(path, &role("new")).map(drop));
+            let error = old.join().unwrap().unwrap_err().to_string();
+            assert!(error.contains("newer"), "{error}");
+            while !waits() {
+                thread::yield_now();
+            }
+            lock.release();
+            new.join().unwrap().unwrap();
+        });
     }
 }

@@ -1,15 +1,21 @@
 //! The state directory: records of the original and the applied configuration, and the lock that keeps two
 //! changes apart.
 //!
-//! It is `/run/lvsctl` by default, which a reboot empties together with the kernel that it describes:
+//! It is `/run/lvsctl` by default, which a reboot empties together with the kernel that it describes. What a
+//! reboot must not forget, drains and the role that was last applied, is kept in `/var/lib/lvsctl`, or in
+//! `lasting` of another state directory:
 //!
 //! | file | is |
 //! |---|---|
 //! | `web@director.json` | the [`Record`] of the cluster `web` on the node `director` |
 //! | `lock` | locked by the process that is changing the node, with its name in it |
-//! | `unconfirmed`, `confirmed` | a change that is rolled back unless the one is renamed to the other |
+//! | `role` | locked by changes of the role that wait for it: they go first, and the newest wins |
+//! | `pending` | locked by the process whose change is rolled back unless it is confirmed in time |
+//! | `confirm` | the socket on which that process listens |
 //!
-//! Nothing else in this library writes files.
+//! Nothing else in this library writes files. The directory is its owner's alone (mode 0700, files 0600): it is
+//! refused where another user could write to it or exchange it, and so is every file in it that is no regular
+//! file of its owner.
 //!
 //! # Removing and applying again
 //!
@@ -21,15 +27,21 @@
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
 mod confirmation;
+mod directory;
 mod file;
 mod former;
+mod lasting;
 mod lock;
 mod place;
 mod record;
 mod record_update;
+mod release;
 mod session;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 pub(in crate::cluster) use confirmation::Confirmation;
 pub(in crate::cluster) use record::Drained;
@@ -37,9 +49,12 @@ pub use record::Record;
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
-use super::{ClusterName, DesiredState, NodeName, Observed, Scope};
-use crate::error::Result;
+use super::{ClusterName, DesiredState, NodeName, Observed, Role, Scope};
+use crate::error::{Error, Result};
 use crate::host::Host;
+
+/// How long a director that is to be standby waits for another change.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Is the directory that keeps the records of the clusters on this node.
 ///
@@ -65,6 +80,9 @@ impl StateDir {
     /// The directory that is used unless another is named.
     pub const DEFAULT: &'static str = "/run/lvsctl";
 
+    /// The directory of what a reboot must not forget, beside [`DEFAULT`](Self::DEFAULT).
+    pub const LASTING: &'static str = "/var/lib/lvsctl";
+
     /// Returns another directory, which is created when it is first locked.
     #[must_use]
     pub fn at(directory: impl Into<PathBuf>) -> Self {
@@ -86,15 +104,54 @@ impl StateDir {
     /// The directory cannot be written, or another process has held the lock for ten seconds: the error names
     /// it.
     pub fn lock(&self, verb: &str) -> Result<Session> {
-        let lock = lock::Lock::acquire(&self.directory, verb)?;
-        Ok(Session::new(self.clone(), lock))
+        self.acquire(verb, None, None)
+    }
+
+    /// Locks the directory as [`lock`](Self::lock) does, and stops waiting when the flag is raised. The session
+    /// is [stopped by](Session::stop_by) the same flag.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock), and the flag was raised.
+    pub fn lock_unless(&self, verb: &str, stop: Arc<AtomicBool>) -> Result<Session> {
+        Ok(self.acquire(verb, None, Some(&stop))?.stop_by(stop))
+    }
+
+    /// Locks the directory for a change of a director's role, which goes before all other changes: it waits only
+    /// for one that is being made, not for a confirmation that is pending. Of several the newest wins. A state
+    /// directory that is full or read-only does not prevent it: the session then changes the node and records
+    /// nothing.
+    ///
+    /// # Errors
+    /// A newer change of the role came, another change took longer than a minute (for a
+    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the
+    /// directory cannot be used.
+    pub fn lock_for_role(&self, verb: &str, role: Role, stop: Arc<AtomicBool>) -> Result<Session> {
+        Ok(self.acquire(verb, Some(role), Some(&stop))?.stop_by(stop))
+    }
+
+    fn acquire(
+        &self,
+        verb: &str,
+        role: Option<Role>,
+        stop: Option<&AtomicBool>,
+    ) -> Result<Session> {
+        let is_role = role.is_some();
+        let request = lock::Request {
+            verb,
+            is_role,
+            stop,
+            // Two active directors are worse than a release beside another change.
+            patience: (role == Some(Role::Standby)).then_some(RELEASE_PATIENCE),
+        };
+        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        Ok(Session::new(self.clone(), lock, is_role))
     }
 
     /// Returns the record of a cluster on this node; an empty one if there is none. That of a node or cluster
     /// that was renamed is the one under its former name.
     ///
     /// A record from before the last boot, or of another network namespace, says nothing about this kernel:
-    /// only its drains count.
+    /// only its drains count, and after a reboot the role.
     ///
     /// # Errors
     /// The record cannot be read, or the file is no record.
@@ -134,10 +191,11 @@ impl StateDir {
             .collect())
     }
 
-    /// Confirms a change that was made with [`Session::confirm_within`].
+    /// Confirms a change that was made with [`Session::confirm_within`]. The process that waits decides, and
+    /// answers.
     ///
     /// # Errors
-    /// No change waits for it, or it is too late.
+    /// No change waits for it, it is too late, or the process does not answer.
     pub fn confirm(&self) -> Result<()> {
         confirmation::confirm(&self.directory)
     }
@@ -150,7 +208,7 @@ impl StateDir {
         let known = self.known(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
         let mut plan = Plan::with_record(node, &observed, &known.record, options);
-        plan.notes.extend(known.note());
+        plan.notes.extend(known.notes());
         plan.refusals.extend(known.claims);
         Ok(plan)
     }
@@ -165,8 +223,33 @@ impl StateDir {
         Ok(known.removal(node, &observed))
     }
 
+    /// Returns the records that can be read, and the others: a broken one concerns its cluster only.
+    pub(in crate::cluster) fn readable(&self) -> Result<(Vec<Record>, Vec<Unread>)> {
+        let (mut records, mut unread) = (Vec::new(), Vec::new());
+        for path in file::all(&self.directory)? {
+            match file::read(&path) {
+                Ok(record) => records.extend(record),
+                Err(error) => unread.push(Unread(error)),
+            }
+        }
+        Ok((records, unread))
+    }
+
     fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {
         file::path(&self.directory, cluster, node)
+    }
+}
+
+/// Why a record cannot be read.
+pub(in crate::cluster) struct Unread(pub(in crate::cluster) Error);
+
+impl Unread {
+    /// Returns what an operator of another cluster must know of it.
+    pub(in crate::cluster) fn note(&self) -> String {
+        let (operation, cause) = (self.0.operation(), self.0.cause());
+        format!(
+            "{operation}: {cause}; what that cluster has on this node is not known, and it is left out of account"
+        )
     }
 }
 

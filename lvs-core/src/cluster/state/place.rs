@@ -17,6 +17,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Returns whether it is known that the kernel has been booted since.
+    pub(super) fn is_another_boot(&self) -> bool {
+        Self::here().is_ok_and(|here| here.boot != self.boot)
+    }
+
     /// Returns that of the calling thread.
     pub(super) fn here() -> Result<Self> {
         let boot = read("/proc/sys/kernel/random/boot_id", |path| {

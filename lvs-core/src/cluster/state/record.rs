@@ -43,6 +43,9 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::cluster) role: Option<Role>,
     pub(in crate::cluster) virtual_ips: BTreeSet<IpAddr>,
+    /// The addresses that only the active one of two directors carries.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(in crate::cluster) floating: BTreeSet<AddressId>,
     /// Each object as found before the first change (`null`: it did not exist), and as last made; in the
     /// order in which they were first met.
     #[serde(rename = "things", with = "stored")]
@@ -88,6 +91,7 @@ impl Record {
             under_way: false,
             role: None,
             virtual_ips: BTreeSet::new(),
+            floating: BTreeSet::new(),
             entries: Vec::new(),
             drains: BTreeMap::new(),
             drained: Vec::new(),
@@ -222,10 +226,11 @@ impl Record {
         *self == Self::new(self.cluster.clone(), self.node.clone())
     }
 
-    /// Returns what counts of a record that was made on another kernel: the drains.
-    pub(in crate::cluster) fn drains_only(self) -> Self {
+    /// Returns what counts of a record that was made on another kernel: the drains, and after a reboot the role.
+    pub(in crate::cluster) fn elsewhere(self, is_another_boot: bool) -> Self {
         Self {
             drains: self.drains,
+            role: self.role.filter(|_| is_another_boot),
             ..Self::new(self.cluster, self.node)
         }
     }

@@ -1,6 +1,6 @@
 //! How a record changes: by what is found, by what a plan is going to do, by a removal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::record::{Drained, Record};
 use crate::cluster::change::{BoundDestination, Change, LinkState, Object, ObjectId, Setting};
@@ -42,6 +42,7 @@ impl Record {
 
     fn keep_former(&mut self, former: &Self) {
         self.virtual_ips.extend(&former.virtual_ips);
+        self.floating.extend(former.floating.iter().cloned());
         let known: Vec<_> = self.drained.iter().map(Drained::id).collect();
         let drained = former
             .drained
@@ -96,6 +97,7 @@ impl Record {
             under_way: false,
             role: node.role,
             virtual_ips: node.virtual_ips.clone(),
+            floating: node.floating_addresses(),
             drained: self.drained_destinations(file, node, observed),
             entries: update.entries(),
             ..self.clone()
@@ -153,6 +155,7 @@ impl Record {
             applied: false,
             under_way: false,
             role: None,
+            floating: BTreeSet::new(),
             entries: found.cloned().map(as_found).collect(),
             drained: Vec::new(),
             ..self.clone()

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{Confirmation, StateDir, file};
+use super::{Confirmation, StateDir, file, lock};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
@@ -30,17 +30,20 @@ use crate::host::Host;
 #[must_use = "the directory is unlocked as soon as this is dropped"]
 pub struct Session {
     pub(in crate::cluster) state: StateDir,
-    _lock: Lock,
+    lock: Lock,
+    /// Whether it changes a role, which a record that cannot be written does not prevent.
+    is_role: bool,
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
     grows: bool,
 }
 
 impl Session {
-    pub(super) fn new(state: StateDir, lock: Lock) -> Self {
+    pub(super) fn new(state: StateDir, lock: Lock, is_role: bool) -> Self {
         Self {
             state,
-            _lock: lock,
+            lock,
+            is_role,
             stop: Arc::default(),
             confirm_within: None,
             grows: false,
@@ -85,7 +88,7 @@ impl Session {
         let (record, former) = (&known.record, known.former.as_ref());
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_record(node, observed, record, options);
-            plan.notes.extend(known.note());
+            plan.notes.extend(known.notes());
             plan.refusals.extend(known.claims.iter().cloned());
             match self.grows {
                 true => plan.growing(),
@@ -93,7 +96,11 @@ impl Session {
             }
         };
         let scope = Scope::recorded(node, record);
+        if let Some(error) = &self.lock.lacking {
+            events(Event::Unlocked(error));
+        }
         let mut records = None;
+        let mut unrecorded = None;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
                 if !plan.refusals.is_empty() {
@@ -110,14 +117,31 @@ impl Session {
                     (true, true) => after.clone(),
                     _ => record.before_applying(node, observed, plan),
                 };
-                self.write(record, &before)?;
+                match self.write(record, &before) {
+                    Err(error) if self.is_role && lock::is_unwritable(&error) => {
+                        unrecorded = Some(error);
+                        return Ok(());
+                    }
+                    written => written?,
+                }
                 records = Some((before, after));
                 Ok(())
             },
             host,
             events,
         );
-        self.settle(record, &done);
+        let written = records.as_ref().map(|(before, _)| before);
+        match written.is_some_and(|written| self.was_replaced(written)) {
+            // The role changed while this waited for its confirmation. That record knows all that either made.
+            true => {
+                self.interrupted(record, &done);
+                records = None;
+            }
+            false => self.settle(record, &done),
+        }
+        if let Some(error) = unrecorded {
+            events(Event::Unrecorded(&error));
+        }
         self.give_back(former, &done);
         if let (Ok(_), Some((before, after))) = (&done, records) {
             self.write_late(&before, &after, events);
@@ -171,7 +195,6 @@ impl Session {
         plan: &'a dyn Fn(&Observed) -> Plan,
         announced: Option<&'a DesiredState>,
     ) -> Job<'a> {
-        let directory = self.state.directory();
         Job {
             scope,
             plan,
@@ -179,7 +202,24 @@ impl Session {
             stop: &self.stop,
             confirmation: self
                 .confirm_within
-                .map(|within| Confirmation::new(directory, within)),
+                .map(|within| Confirmation::new(&self.lock, within)),
+        }
+    }
+
+    /// Returns whether another process has written the record since this one did: only a change of the role
+    /// can, while a confirmation is pending.
+    fn was_replaced(&self, written: &Record) -> bool {
+        self.confirm_within.is_some()
+            && file::read(&self.state.path(written.cluster(), written.node()))
+                .is_ok_and(|found| found.is_some_and(|found| found != *written))
+    }
+
+    /// Marks the record of another process where this one has rolled back what is in it.
+    fn interrupted(&self, old: &Record, done: &Result<Plan, ApplyError>) {
+        let path = self.state.path(old.cluster(), old.node());
+        if let (Err(_), Ok(Some(found))) = (done, file::read(&path)) {
+            // If it cannot be written, it names objects that were rolled back, which does no harm.
+            let _ = self.write(&found, &found.before_removal());
         }
     }
 

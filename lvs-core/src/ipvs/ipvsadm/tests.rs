@@ -317,7 +317,12 @@ fn a_typed_command_line_is_read_as_the_command() {
         let table = random_table(&mut random);
         for command in Configuration::default().commands_to(&table) {
             let line = command_line(&command);
-            let read = Rules::parse(&line).map(|rules| rules.commands());
+            // No name has a blank: what a shell makes of a quoted word is the word without its quotes.
+            let words = line
+                .replace(r"'\''", "\u{0}")
+                .replace('\'', "")
+                .replace('\u{0}', "'");
+            let read = Rules::parse(&words).map(|rules| rules.commands());
             if can_be_typed(&command) {
                 assert_eq!(read, Ok(vec![command]), "{line}");
                 typed += 1;

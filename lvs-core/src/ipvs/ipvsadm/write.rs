@@ -8,6 +8,7 @@ use crate::ipvs::{
     Persistence, Protocol, SchedulerName, Service, ServiceFlags, ServiceId, Thresholds, Timeouts,
     TunnelChecksum,
 };
+use crate::shell::quote;
 
 /// Is the purpose of a line, which determines its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +149,10 @@ impl LineWriter {
     /// else; it is then joined to its option.
     fn name(&mut self, option: &str, name: &str) {
         let is_plain = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+        let name = match self.form {
+            Form::Typed => quote(name),
+            Form::Lossless | Form::Compatible => name.into(),
+        };
         if is_plain || self.form == Form::Compatible {
             self.option(option, name);
         } else {

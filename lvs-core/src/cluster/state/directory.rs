@@ -1,0 +1,353 @@
+//! The state directory as the file system sees it: opened once, and never through a link or a directory that
+//! another user could have made.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, fsync, geteuid, unlinkat};
+
+/// For the state directory: only its owner may so much as lock a file in it.
+const PRIVATE_DIRECTORY: Mode = Mode::S_IRWXU;
+/// For the directories above it.
+const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
+const PRIVATE_FILE: Mode = Mode::from_bits_truncate(0o600);
+const OTHERS: u32 = 0o077;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const STICKY: u32 = 0o1000;
+/// How many links a path may have, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// An open directory of which no other user can exchange a file.
+#[derive(Debug)]
+pub(super) struct Directory {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Opens a directory; `None` if it does not exist.
+    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+        match Self::at(path, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Opens a directory that is created first if need be, for its owner alone whatever the umask.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let directory = Self::at(path, true)?;
+        if fstat(&directory.fd)?.st_mode & OTHERS != 0 {
+            match fchmod(&directory.fd, PRIVATE_DIRECTORY) {
+                // A read-only file system is reported by what needs to write.
+                Ok(()) | Err(Errno::EROFS) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(directory)
+    }
+
+    fn at(path: &Path, create: bool) -> io::Result<Self> {
+        let fd = walk(path, create)?;
+        let stat = fstat(&fd)?;
+        if !is_trusted(stat.st_uid) {
+            return Err(io::Error::other(format!(
+                "the directory belongs to the user {}",
+                stat.st_uid
+            )));
+        }
+        if stat.st_mode & WRITABLE_BY_OTHERS != 0 {
+            return Err(io::Error::other("the directory is writable by other users"));
+        }
+        Ok(Self {
+            fd,
+            path: path.to_owned(),
+        })
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Reads a whole file of at most `limit` bytes; `None` if there is none.
+    pub(super) fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let file = match self.file(name, OFlag::O_RDONLY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > limit {
+            true => Err(io::Error::other(format!("longer than {} MiB", limit >> 20))),
+            false => Ok(Some(bytes)),
+        }
+    }
+
+    /// Opens a file for reading and writing; an empty one is created if there is none.
+    pub(super) fn open_or_create(&self, name: &str) -> io::Result<File> {
+        let file = match self.file(name, OFlag::O_RDWR) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                File::from(openat(&self.fd, name, flags, PRIVATE_FILE)?)
+            }
+            file => file?,
+        };
+        if fstat(&file)?.st_mode & 0o7777 != PRIVATE_FILE.bits() {
+            fchmod(&file, PRIVATE_FILE)?;
+        }
+        Ok(file)
+    }
+
+    /// Opens a regular file of a trusted owner. Anything else would block, or do what its maker wants.
+    pub(super) fn file(&self, name: &str, flags: OFlag) -> io::Result<File> {
+        is_regular(&fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?)?;
+        let flags =
+            flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let file = openat(&self.fd, name, flags, Mode::empty())?;
+        is_regular(&fstat(&file)?)?;
+        Ok(File::from(file))
+    }
+
+    /// Replaces a file so that after a crash at any instant either the old or the new one exists, whole.
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let new = format!("{name}.new");
+        let written = self.replace_by(name, &new, bytes);
+        if written.is_err() {
+            // Half a file is of no use, least of all on a full disk.
+            let _ = self.delete(&new);
+        }
+        written
+    }
+
+    fn replace_by(&self, name: &str, new: &str, bytes: &[u8]) -> io::Result<()> {
+        self.delete(new)?;
+        match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT) => {}
+            stat => is_regular(&stat?)?,
+        }
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut file = File::from(openat(&self.fd, new, flags, PRIVATE_FILE)?);
+        fchmod(&file, PRIVATE_FILE)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        renameat(&self.fd, new, &self.fd, name)?;
+        Ok(fsync(&self.fd)?)
+    }
+
+    /// Moves a file to another name.
+    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        renameat(&self.fd, from, &self.fd, to)?;
+        Ok(fsync(&self.fd)?)
+    }
+
+    /// Deletes a file; one that does not exist is deleted already.
+    pub(super) fn delete(&self, name: &str) -> io::Result<()> {
+        match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            deleted => Ok(deleted.and_then(|()| fsync(&self.fd))?),
+        }
+    }
+}
+
+/// Opens a directory name by name, each in a directory where no other user can exchange it.
+fn walk(path: &Path, create: bool) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let root = || open("/", flags, Mode::empty());
+    let mut rest = names(&std::path::absolute(path)?);
+    let mut links = 0;
+    let mut here = root()?;
+    while let Some(name) = rest.pop_front() {
+        cannot_be_exchanged_in(&here, &name)?;
+        match fstatat(&here, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT) if create => {
+                let mode = if rest.is_empty() {
+                    PRIVATE_DIRECTORY
+                } else {
+                    DIRECTORY
+                };
+                match mkdirat(&here, name.as_os_str(), mode) {
+                    Ok(()) | Err(Errno::EEXIST) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            Ok(stat) if kind(&stat) == SFlag::S_IFLNK => {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(Errno::ELOOP.into());
+                }
+                if !is_trusted(stat.st_uid) {
+                    return Err(io::Error::other(format!(
+                        "the link {name:?} on the way belongs to the user {}",
+                        stat.st_uid
+                    )));
+                }
+                let target = PathBuf::from(readlinkat(&here, name.as_os_str())?);
+                if target.is_absolute() {
+                    here = root()?;
+                }
+                let mut way = names(&target);
+                way.append(&mut rest);
+                rest = way;
+                continue;
+            }
+            stat => drop(stat?),
+        }
+        here = openat(&here, name.as_os_str(), flags, Mode::empty())?;
+    }
+    Ok(here)
+}
+
+fn names(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some(OsString::from("..")),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        })
+        .collect()
+}
+
+/// In a directory like /tmp, which is writable by all and sticky, only the owner of a file can exchange it.
+fn cannot_be_exchanged_in(directory: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    let stat = fstat(directory)?;
+    let is_writable = stat.st_mode & WRITABLE_BY_OTHERS != 0 && stat.st_mode & STICKY == 0;
+    if is_writable || !(is_trusted(stat.st_uid) || is_unmapped(stat.st_uid)) {
+        return Err(io::Error::other(format!(
+            "other users can exchange {name:?} in the directory that it is in"
+        )));
+    }
+    Ok(())
+}
+
+fn is_trusted(owner: u32) -> bool {
+    owner == 0 || owner == geteuid().as_raw()
+}
+
+/// Returns whether a directory above belongs to a user outside this user namespace, such as the real root.
+fn is_unmapped(owner: u32) -> bool {
+    const OVERFLOW: u32 = 65534;
+    let map = || std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    owner == OVERFLOW && map().split_ascii_whitespace().nth(2) != Some("4294967295")
+}
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+fn is_regular(stat: &FileStat) -> io::Result<()> {
+    let problem = match kind(stat) {
+        SFlag::S_IFREG if !is_trusted(stat.st_uid) => {
+            format!("the file belongs to the user {}", stat.st_uid)
+        }
+        SFlag::S_IFREG => return Ok(()),
+        SFlag::S_IFDIR => "it is a directory, not a file".to_owned(),
+        SFlag::S_IFLNK => "it is a symbolic link, which is not followed".to_owned(),
+        SFlag::S_IFIFO => "it is a FIFO, not a file".to_owned(),
+        SFlag::S_IFSOCK => "it is a socket, not a file".to_owned(),
+        _ => "it is a device, not a file".to_owned(),
+    };
+    Err(io::Error::other(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use nix::unistd::{Uid, chown, mkfifo};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn modes_are_set_whatever_they_were() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        fs::write(path.join("lock"), "").unwrap();
+        fs::set_permissions(path.join("lock"), Permissions::from_mode(0o666)).unwrap();
+        let directory = Directory::create(&path).unwrap();
+        directory.open_or_create("lock").unwrap();
+        directory.replace("a", b"b").unwrap();
+        assert_eq!(
+            (mode(&path), mode(&path.join("lock")), mode(&path.join("a"))),
+            (0o700, 0o600, 0o600)
+        );
+    }
+
+    #[test]
+    fn every_other_kind_of_file_is_refused_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::create(root.path()).unwrap();
+        let path = root.path().join("x");
+        let makers: [fn(&Path); 5] = [
+            |path| mkfifo(path, Mode::S_IRWXU).unwrap(),
+            |path| drop(UnixListener::bind(path).unwrap()),
+            |path| fs::create_dir(path).unwrap(),
+            |path| symlink("/etc/passwd", path).unwrap(),
+            |path| symlink("nowhere", path).unwrap(),
+        ];
+        for make in makers {
+            make(&path);
+            for result in [
+                directory.read("x", 100).map(drop),
+                directory.open_or_create("x").map(drop),
+                directory.replace("x", b"").map(drop),
+            ] {
+                let error = result.unwrap_err().to_string();
+                assert!(error.contains("it is a "), "{error}");
+            }
+            fs::remove_file(&path)
+                .or_else(|_| fs::remove_dir(&path))
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_directory_of_others_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+        let error = Directory::create(&path).unwrap_err().to_string();
+        assert!(error.contains("writable by other users"), "{error}");
+        let error = Directory::create(&path.join("deeper"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("other users can exchange \"deeper\""),
+            "{error}"
+        );
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        if geteuid().is_root() {
+            chown(&path, Some(Uid::from_raw(12345)), None).unwrap();
+            let error = Directory::create(&path).unwrap_err().to_string();
+            assert!(error.contains("belongs to the user 12345"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_not_read_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::create(root.path()).unwrap();
+        File::create(root.path().join("x"))
+            .unwrap()
+            .set_len(3 << 30)
+            .unwrap();
+        let error = directory.read("x", 1 << 20).unwrap_err().to_string();
+        assert_eq!(error, "longer than 1 MiB");
+        assert!(directory.read("y", 1 << 20).unwrap().is_none());
+    }
+}

@@ -1,0 +1,109 @@
+//! Releasing the addresses of the active one of two directors, whatever else is wrong: two directors that carry
+//! them are worse than any state of the file, the record or the state directory.
+
+use std::time::Duration;
+
+use super::lock::{Lock, Request};
+use super::{Record, StateDir, file};
+use crate::cluster::apply::Job;
+use crate::cluster::change::Step;
+use crate::cluster::plan::{Phase, PhaseName, Plan, PlanOptions};
+use crate::cluster::{ApplyError, DesiredState, Event, NodeKind, Observed, Role, Scope};
+use crate::host::Host;
+
+const WHY: &str = "the other director may be active";
+
+impl StateDir {
+    /// Releases what only an active director carries, of a node that is to be standby: without the lock, and
+    /// without the record if it cannot be read. Nothing else is changed, and nothing is recorded.
+    ///
+    /// # Errors
+    /// What failed, and how that left the node: see [`ApplyError`].
+    pub fn release(
+        &self,
+        node: &DesiredState,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let nothing = || Record::new(node.cluster.clone(), node.name.clone());
+        let record = self.record(node).unwrap_or_else(|_| nothing());
+        let plan = |observed: &Observed| {
+            Plan::with_record(node, observed, &record, PlanOptions::default()).only_release()
+        };
+        Job::plain(Scope::recorded(node, &record), &plan).run(|_, _| Ok(()), host, events)
+    }
+
+    /// Releases what only an active director carries, by the record alone: for a cluster whose file cannot be
+    /// read. Without a name it is the only cluster here that has a role. The record then says that this director
+    /// is standby, if it can be written.
+    ///
+    /// Returns `None` if it is not known which cluster is meant, or no record knows its addresses.
+    ///
+    /// # Errors
+    /// What failed, and how that left the node: see [`ApplyError`].
+    pub fn release_recorded(
+        &self,
+        cluster: Option<&str>,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Option<Plan>, ApplyError> {
+        let request = Request {
+            verb: "apply",
+            is_role: true,
+            stop: None,
+            patience: Some(Duration::from_secs(1)),
+        };
+        let lock = Lock::acquire(self.directory(), &request);
+        let (records, _) = self.readable().map_err(ApplyError::untouched)?;
+        let mut records = records.into_iter().filter(|record| {
+            record.role().is_some()
+                && cluster.is_none_or(|cluster| record.cluster().as_str() == cluster)
+        });
+        let (Some(record), None) = (records.next(), records.next()) else {
+            return Ok(None);
+        };
+        let plan = |observed: &Observed| record.release(observed);
+        let done = Job::plain(Scope::default(), &plan).run(|_, _| Ok(()), host, events)?;
+        if lock.is_ok() {
+            let standby = Record {
+                role: Some(Role::Standby),
+                ..record.clone()
+            };
+            let path = self.path(standby.cluster(), standby.node());
+            if let Err(error) = file::write(&path, &standby) {
+                events(Event::Unrecorded(&error));
+            }
+        }
+        Ok(Some(done))
+    }
+}
+
+impl Record {
+    /// Returns the plan that deletes the addresses that only an active director carries.
+    fn release(&self, observed: &Observed) -> Plan {
+        let steps: Vec<_> = observed
+            .addresses
+            .iter()
+            .filter(|address| self.floating.contains(&address.id))
+            .map(|address| Step::delete(address.clone(), WHY))
+            .collect();
+        let phase = Phase {
+            name: PhaseName::ReleasedAddresses,
+            steps,
+        };
+        Plan {
+            cluster: self.cluster.clone(),
+            node: self.node.clone(),
+            kind: NodeKind::Director,
+            role: Some(Role::Standby),
+            phases: Some(phase)
+                .filter(|phase| !phase.steps.is_empty())
+                .into_iter()
+                .collect(),
+            refusals: Vec::new(),
+            unmanaged: Vec::new(),
+            notes: Vec::new(),
+            nftables: None,
+        }
+    }
+}
