@@ -1,7 +1,7 @@
 //! Interfaces, addresses, routes and tunnels of one network namespace, and which hosts answer for an address.
 //!
 //! [`Net`] reads and changes them over rtnetlink, [`Fou`] the UDP ports of GUE. [`arp`] and [`ndp`] ask a link
-//! who has an address, and [`announce()`] tells it.
+//! who has an address, [`owners()`] asks for many at once, and [`announce()`] tells it.
 
 mod address;
 mod announce;
@@ -12,6 +12,7 @@ mod handle;
 mod link;
 pub(crate) mod message;
 pub mod ndp;
+mod owners;
 mod packet_socket;
 mod route;
 mod tunnel;
@@ -22,5 +23,6 @@ pub use fou::{Fou, GueListener};
 pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
+pub use owners::owners;
 pub use route::{Route, RouteId};
 pub use tunnel::{Tunnel, TunnelKind};

@@ -1,6 +1,7 @@
 //! Applying the desired state to a node, verifying the result, and rolling back on failure.
 
 mod announce;
+mod conflict;
 mod error;
 mod execute;
 mod job;
@@ -38,6 +39,8 @@ pub enum Event<'a> {
     /// Addresses could not be announced; what was done stays. Neighbours may send to another host until they
     /// ask again.
     NotAnnounced(&'a Error),
+    /// Addresses that are added could not be asked for: whether another host has them is not known.
+    NotAsked(&'a Error),
     /// The change is rolled back unless it is confirmed within this time.
     Confirming(Duration),
     /// This plan of a rollback is going to be carried out.
