@@ -284,6 +284,15 @@ fn gateway_on_no_connected_network() {
 }
 
 #[test]
+fn an_alias_as_interface_is_a_label() {
+    says(
+        &changed(NAT, "interface = \"eth0\"", "interface = \"ens33:0\""),
+        "director.addresses[0].interface: \"ens33:0\" is a label, and no interface; \
+         write interface = \"ens33\", label = \"ens33:0\"",
+    );
+}
+
+#[test]
 fn duplicate_names() {
     says(
         &changed(NAT, "name = \"realserver2\"", "name = \"realserver1\""),

@@ -19,12 +19,12 @@ pub fn rtnetlink(bytes: &[u8]) {
         1 => settles(payload, |payload| {
             let address = address::decode(payload, &names())?;
             let index = number(Some(&address.id.interface))?;
-            let _ = address::delete(&address.id, index);
+            let _ = address::delete(&address.id, address.peer, index);
             Some(address::add(&address, index))
         }),
         2 => settles(payload, |payload| {
             let route = route::decode(payload, &names())?;
-            let index = number(route.interface.as_ref());
+            let index = |name: &IfName| number(Some(name));
             let _ = route::delete(&route, index);
             Some(route::add(&route, index))
         }),

@@ -10,7 +10,7 @@ use super::report::Place;
 /// # use lvs_core::import::{self, Options};
 /// let options = Options::new("web".parse()?, "director".parse()?);
 /// let error = import::keepalived("k.conf", "global_defs {\n", &options, &mut |_| Ok(Vec::new()));
-/// assert_eq!(error.unwrap_err().to_string(), "k.conf:1: global_defs: the block is never closed");
+/// assert_eq!(error.unwrap_err().to_string(), "k.conf:1: global_defs: the block is never closed; add a }");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

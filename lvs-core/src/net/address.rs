@@ -1,7 +1,7 @@
 //! IP addresses on interfaces.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,8 @@ impl Scope {
     pub const HOST: Self = Self(254);
 }
 
-/// Describes an IP address on an interface.
+/// Describes an IP address on an interface, whole: what the kernel reports of it and takes when it is added
+/// again.
 ///
 /// Label and broadcast can only be given when the address is added: the kernel cannot change them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,11 +59,39 @@ pub struct Address {
     pub protocol: u8,
     /// Whether it was added without duplicate address detection, IPv6 only.
     pub no_dad: bool,
+    /// The address at the other end of a point-to-point link, in whose network the prefix length is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpAddr>,
+    /// The seconds until the kernel deletes it; `None` is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<u32>,
+    /// The seconds until it is deprecated, which means no longer chosen as a source address; `None` is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred: Option<u32>,
+    /// The metric of the route to its network that the kernel adds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
+    /// The other flags that were set when it was added (`IFA_F_*`): [`NO_PREFIX_ROUTE`](Self::NO_PREFIX_ROUTE),
+    /// `home`, `mngtmpaddr`, `autojoin`, `optimistic`; and [`TEMPORARY`](Self::TEMPORARY).
+    #[serde(default, skip_serializing_if = "is_none_set")]
+    pub flags: u32,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_none_set(flags: &u32) -> bool {
+    *flags == 0
 }
 
 impl Address {
     /// The protocol number that marks the addresses and routes of lvs-core.
     pub const PROTOCOL: u8 = 76;
+    /// The flag of an address whose network the kernel adds no route to (`IFA_F_NOPREFIXROUTE`).
+    pub const NO_PREFIX_ROUTE: u32 = 0x200;
+    /// The flag of an IPv6 address that the kernel made for privacy and replaces by itself (`IFA_F_TEMPORARY`).
+    pub const TEMPORARY: u32 = 0x01;
 
     /// Returns an address of global scope without label or broadcast.
     #[must_use]
@@ -74,7 +103,42 @@ impl Address {
             scope: Scope::GLOBAL,
             protocol: 0,
             no_dad: false,
+            peer: None,
+            valid: None,
+            preferred: None,
+            metric: None,
+            flags: 0,
         }
+    }
+
+    /// Returns the network that it makes reachable on its link, which is that of the peer where it has one.
+    #[must_use]
+    pub fn subnet(&self) -> IpNet {
+        let network = self.id.network;
+        self.peer
+            .and_then(|peer| IpNet::new(peer, network.prefix_len()).ok())
+            .unwrap_or(network)
+            .trunc()
+    }
+
+    /// Returns whether the kernel added a route to its network.
+    #[must_use]
+    pub const fn has_prefix_route(&self) -> bool {
+        self.flags & Self::NO_PREFIX_ROUTE == 0
+    }
+
+    /// Returns whether adding it again makes the same address: netlink cannot make one for privacy.
+    #[must_use]
+    pub fn can_be_restored(&self) -> bool {
+        self.id.network.addr().is_ipv4() || self.flags & Self::TEMPORARY == 0
+    }
+
+    /// Returns the address without the times that are left to it: two readings of one address agree in this.
+    #[must_use]
+    pub fn timeless(mut self) -> Self {
+        self.valid = self.valid.map(|_| 0);
+        self.preferred = self.preferred.map(|_| 0);
+        self
     }
 
     /// Returns why no kernel would accept this address, before anything is sent.

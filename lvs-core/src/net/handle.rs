@@ -1,5 +1,6 @@
 //! The handle of rtnetlink and its verbs.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use nix::libc::{
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, Tunnel, errno};
+use super::{Address, AddressId, Link, Route, RouteDecision, RouteId, RouteQuery, Tunnel, errno};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
@@ -62,7 +63,7 @@ impl Net {
         self.conn.set_timeout(timeout);
     }
 
-    /// Returns all interfaces in the order of their numbers. One whose name is not printable ASCII is left out.
+    /// Returns all interfaces in the order of their numbers.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
@@ -250,18 +251,43 @@ impl Net {
     pub fn delete_address(&mut self, id: &AddressId) -> Result<()> {
         let operation = Operation::new("delete address", id);
         let index = self.index(&operation, &id.interface)?;
-        let payload = message::address::delete(id, index);
+        let payload = message::address::delete(id, None, index);
+        let result = self.change_address(operation.clone(), RTM_DELADDR, 0, &payload, id);
+        if !result.as_ref().is_err_and(Error::is_not_found) {
+            return result;
+        }
+        // Of an IPv4 address with a peer the kernel wants to be told the peer.
+        let peer = self
+            .addresses()?
+            .iter()
+            .find(|found| found.id == *id)
+            .and_then(|found| found.peer);
+        if peer.is_none() {
+            return result;
+        }
+        let payload = message::address::delete(id, peer, index);
         self.change_address(operation, RTM_DELADDR, 0, &payload, id)
     }
 
     /// Returns the unicast routes of the main table, of both families, in the kernel's order, including those
     /// that it made itself.
     ///
-    /// A route with several next hops is listed without gateway and interface.
+    /// A route with several next hops is listed without gateway and interface of its own.
     ///
     /// # Errors
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn routes(&mut self) -> Result<Vec<Route>> {
+        let mut routes = self.routes_of_all_tables()?;
+        routes.retain(|route| route.id.table == RouteId::MAIN);
+        Ok(routes)
+    }
+
+    /// Returns the unicast routes of all tables but that of local addresses, of both families, in the
+    /// kernel's order.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    pub fn routes_of_all_tables(&mut self) -> Result<Vec<Route>> {
         let list = message::route::list();
         let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list)?;
         let names = self.names()?;
@@ -297,18 +323,66 @@ impl Net {
     pub fn delete_route(&mut self, route: &Route) -> Result<()> {
         let operation = Operation::new("delete route", route);
         // The kernel reads metric 0 of an IPv4 deletion as "any", and would delete a route with another metric.
-        if route.id.metric == 0 && !self.routes()?.iter().any(|found| found.id == route.id) {
+        let id = route.id.trunc();
+        if id.metric == 0
+            && !self
+                .routes_of_all_tables()?
+                .iter()
+                .any(|found| found.id == id)
+        {
             return Err(errno::route(Error::kernel(operation, ESRCH, None), route));
         }
-        let index = self.route_index(&operation, route)?;
-        let payload = message::route::delete(route, index);
+        let indexes = self.indexes(&operation, route)?;
+        let payload = message::route::delete(route, |name| indexes.get(name).copied());
         self.change_route(operation, RTM_DELROUTE, 0, &payload, route)
+    }
+
+    /// Returns how the kernel would route a packet: by all tables and the rules of policy routing, as they are
+    /// now. Nothing is sent.
+    ///
+    /// That there is no route is an answer ([`Verdict`](super::Verdict)), and no error.
+    ///
+    /// ```
+    /// use lvs_core::net::{Net, RouteQuery, Verdict};
+    /// let decision = Net::open()?.lookup(&RouteQuery::to([127, 0, 0, 1].into()))?;
+    /// assert_eq!(decision.verdict, Verdict::Local);
+    /// # Ok::<(), lvs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Addresses of two families ([`Error::is_invalid`]), no such interface, or no IPv6 in this kernel.
+    #[doc(alias("RTM_GETROUTE", "ip route get"))]
+    pub fn lookup(&mut self, query: &RouteQuery) -> Result<RouteDecision> {
+        let operation = Operation::new("look up route", query);
+        if !message::lookup::is_of_one_family(query) {
+            let problem = "destination and source are of different families";
+            return Err(Error::invalid(operation, problem.to_owned()));
+        }
+        let input = self.named_index(&operation, query.input.as_ref())?;
+        let output = self.named_index(&operation, query.output.as_ref())?;
+        let payload = message::lookup::query(query, input, output);
+        let replies = match self.conn.request(&operation, RTM_GETROUTE, 0, &payload) {
+            Ok(replies) => replies,
+            Err(error) => {
+                let verdict = error.errno().and_then(message::lookup::refusal);
+                return verdict.map(RouteDecision::refused).ok_or(error);
+            }
+        };
+        let names = self.names()?;
+        replies
+            .iter()
+            .find_map(|reply| message::lookup::decode(&reply.payload, &names))
+            .ok_or_else(|| Error::new(operation, Cause::Decode("no route in it".into())))
+    }
+
+    fn named_index(&mut self, operation: &Operation, name: Option<&IfName>) -> Result<Option<u32>> {
+        name.map(|name| self.index(operation, name)).transpose()
     }
 
     fn put_route(&mut self, verb: &'static str, flags: u16, route: &Route) -> Result<()> {
         let operation = Operation::new(verb, route);
-        let index = self.route_index(&operation, route)?;
-        let payload = message::route::add(route, index);
+        let indexes = self.indexes(&operation, route)?;
+        let payload = message::route::add(route, |name| indexes.get(name).copied());
         self.change_route(operation, RTM_NEWROUTE, flags, &payload, route)
     }
 
@@ -381,12 +455,12 @@ impl Net {
             .collect())
     }
 
-    fn route_index(&mut self, operation: &Operation, route: &Route) -> Result<Option<u32>> {
+    /// Returns the numbers of the interfaces of a route.
+    fn indexes(&mut self, operation: &Operation, route: &Route) -> Result<BTreeMap<IfName, u32>> {
         route
-            .interface
-            .as_ref()
-            .map(|name| self.index(operation, name))
-            .transpose()
+            .interfaces()
+            .map(|name| Ok((name.clone(), self.index(operation, name)?)))
+            .collect()
     }
 
     fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {

@@ -237,7 +237,7 @@ fn problem(path: &str) -> Option<&'static str> {
         .any(|component| ["", ".", ".."].contains(&component))
     {
         Some("has an empty component, or one that leaves its directory")
-    } else if path.len() > 255 || path.chars().any(|c| !c.is_ascii_graphic()) {
+    } else if path.len() > 255 || path.chars().any(|c| c.is_whitespace() || c.is_control()) {
         Some("is longer than any sysctl, or has a blank or a control character")
     } else {
         None

@@ -3,18 +3,24 @@
 
 mod ipvs_steps;
 mod kill;
+mod objects;
 #[path = "../random/mod.rs"]
 mod random;
 mod steps;
 
 mod tests {
-    use crate::{kill, steps};
+    use crate::{kill, objects, steps};
 
     lvs_lab::main! {
         steps::a_hundred_random_sequences_do_what_was_foretold,
         steps::a_hundred_more_do_what_was_foretold,
         kill::killed_before_every_phase,
         kill::killed_at_fifty_random_instants,
+        objects::default_routes_of_every_kind_come_back,
+        objects::ipv6_default_routes_win_or_are_refused,
+        objects::typed_lines_say_everything,
+        objects::what_others_add_survives_a_removal,
+        objects::what_others_delete_meanwhile_stays_deleted,
     }
 
     pub(crate) fn run() -> std::process::ExitCode {

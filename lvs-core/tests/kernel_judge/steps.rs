@@ -249,10 +249,14 @@ fn route(now: &Observed, random: &mut Random) -> Change<Object> {
     }
     let id = match now.routes.get(random.below(2)) {
         Some(found) => found.id,
-        None => RouteId {
-            destination: random.pick(&DESTINATIONS).parse().unwrap(),
-            metric: random.pick(&[0, 0, 100]),
-        },
+        None => {
+            let destination = random.pick(&DESTINATIONS).parse().unwrap();
+            let metric = random.pick(&[0, 0, 100]);
+            RouteId {
+                metric,
+                ..RouteId::new(destination)
+            }
+        }
     };
     let destination = id.destination;
     let gateways = match destination {

@@ -41,3 +41,15 @@ pub(crate) fn made(net: &mut Net) -> lvs_core::Result<Vec<String>> {
         .filter(|name| !["lo", "tunl0"].contains(&name.as_str()))
         .collect())
 }
+
+/// Runs `ip` in the thread's namespace; it must succeed.
+#[allow(dead_code, reason = "not every test has a use for it")]
+pub(crate) fn ip(arguments: &str) -> String {
+    let output = std::process::Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {arguments}: {problem}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -218,11 +218,8 @@ impl<'a> WayBack<'a> {
 }
 
 fn default(family: Family) -> RouteId {
-    RouteId {
-        destination: match family {
-            Family::Ipv4 => IpNet::V4(Ipv4Net::default()),
-            Family::Ipv6 => IpNet::V6(Ipv6Net::default()),
-        },
-        metric: 0,
-    }
+    RouteId::new(match family {
+        Family::Ipv4 => IpNet::V4(Ipv4Net::default()),
+        Family::Ipv6 => IpNet::V6(Ipv6Net::default()),
+    })
 }

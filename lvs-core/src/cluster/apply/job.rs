@@ -1,6 +1,7 @@
 //! A change of a node from beginning to end: observe, plan, record, execute, verify, confirm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::announce::Announcer;
 use super::conflict::Conflicts;
@@ -51,6 +52,7 @@ impl<'a> Job<'a> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        let read_at = Instant::now();
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
         events(Event::Planned(&plan));
@@ -77,6 +79,7 @@ impl<'a> Job<'a> {
         let rollback = Rollback {
             scope: &self.scope,
             before: &before,
+            read_at,
             plan: &plan,
             release: &release,
         };

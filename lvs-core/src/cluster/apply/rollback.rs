@@ -1,5 +1,7 @@
 //! The rollback of a change that has failed.
 
+use std::time::Instant;
+
 use super::execute;
 use super::{Aftermath, Event, Failure};
 use crate::cluster::plan::Plan;
@@ -11,6 +13,8 @@ use crate::host::Host;
 pub(super) struct Rollback<'a> {
     pub(super) scope: &'a Scope,
     pub(super) before: &'a Observed,
+    /// When that was read: lifetimes pass meanwhile.
+    pub(super) read_at: Instant,
     pub(super) plan: &'a Plan,
     /// The beginning of the plan that makes room for an active director.
     pub(super) release: &'a Plan,
@@ -61,6 +65,7 @@ impl Rollback<'_> {
 
     fn left(&self, original: &Observed, host: &mut Host) -> Result<Plan> {
         let now = Observed::read(host, self.scope)?;
-        Ok(self.plan.revert(original, &now))
+        let passed = u32::try_from(self.read_at.elapsed().as_secs()).unwrap_or(u32::MAX);
+        Ok(self.plan.revert(&original.clone().aged(passed), &now))
     }
 }

@@ -71,9 +71,19 @@ pub(in crate::cluster) fn address(address: &Address) -> String {
 
 /// `via 192.168.1.254 advmss 1360`
 fn route(route: &Route) -> String {
+    let hops = &route.details.next_hops;
     let by = match (&route.gateway, &route.interface) {
         (Some(gateway), _) => format!("via {gateway}"),
         (None, Some(interface)) => format!("dev {interface}"),
+        (None, None) if !hops.is_empty() => hops
+            .iter()
+            .map(|hop| match (&hop.gateway, &hop.interface) {
+                (Some(gateway), _) => format!("nexthop via {gateway}"),
+                (None, Some(interface)) => format!("nexthop dev {interface}"),
+                (None, None) => "nexthop".to_owned(),
+            })
+            .collect::<Vec<_>>()
+            .join(" "),
         (None, None) => "by no interface".to_owned(),
     };
     match route.advmss {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ObjectId;
 use crate::ipvs::{Daemon, Destination, Service, ServiceId, Timeouts};
 use crate::name::IfName;
-use crate::net::{Address, GueListener, Route, Tunnel};
+use crate::net::{Address, GueListener, Route, Scope, Tunnel};
 use crate::sysctl::SysctlKey;
 
 /// An object of a node that a plan can change. Serialized it is the value alone.
@@ -84,15 +84,21 @@ impl Object {
     /// change.
     ///
     /// The kernel cannot change an address's label and broadcast in place. Of a route it does not count
-    /// who made it, and an interface that is not named is any.
+    /// who made it or how much time is left to it, and an interface that is not named is any.
     pub(in crate::cluster) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Address(one), Self::Address(two)) => one.id == two.id,
             (Self::Route(one), Self::Route(two)) => {
                 let interfaces = one.interface.as_ref().zip(two.interface.as_ref());
-                one.gateway == two.gateway
-                    && one.advmss == two.advmss
-                    && interfaces.is_none_or(|(one, two)| one == two)
+                // All else counts, for it can be restored.
+                let rest = |route: &Route| Route {
+                    id: route.id.trunc(),
+                    interface: None,
+                    scope: Scope::GLOBAL,
+                    protocol: 0,
+                    ..route.clone().timeless()
+                };
+                interfaces.is_none_or(|(one, two)| one == two) && rest(one) == rest(two)
             }
             _ => self == other,
         }

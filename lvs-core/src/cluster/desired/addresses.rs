@@ -50,13 +50,7 @@ pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
 /// Returns the host route to a virtual IP through the interface that carries it.
 pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
     Route {
-        id: RouteId {
-            destination: IpNet::from(vip),
-            metric: 0,
-        },
-        gateway: None,
         interface: Some(interface),
-        source: None,
         // IPv6 routes have no scope.
         scope: if vip.is_ipv4() {
             Scope::LINK
@@ -64,7 +58,7 @@ pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
             Scope::GLOBAL
         },
         protocol: Address::PROTOCOL,
-        advmss: None,
+        ..Route::to(RouteId::new(IpNet::from(vip)))
     }
 }
 

@@ -78,6 +78,13 @@ pub struct DesiredState {
     pub notes: Vec<String>,
 }
 
+/// A default route is added with a metric that wins, so that any of its family is it.
+fn is_route(desired: &RouteId, id: &RouteId) -> bool {
+    let family = |id: &RouteId| Family::from(id.destination.addr());
+    desired.trunc() == id.trunc()
+        || desired.is_default() && id.is_default() && family(desired) == family(id)
+}
+
 impl DesiredState {
     /// Returns whether an address is one of the cluster's virtual IPs.
     #[must_use]
@@ -105,7 +112,14 @@ impl DesiredState {
         self.routes
             .iter()
             .chain(&self.absent_routes)
-            .any(|desired| desired.value.id == *id)
+            .any(|desired| is_route(&desired.value.id, id))
+    }
+
+    /// Returns whether the state says that a route must be present.
+    pub(in crate::cluster) fn requires_route(&self, id: &RouteId) -> bool {
+        self.routes
+            .iter()
+            .any(|desired| is_route(&desired.value.id, id))
     }
 
     /// Returns whether the state says anything about a service: that it must be present, or absent.

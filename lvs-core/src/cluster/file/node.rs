@@ -158,6 +158,7 @@ impl AddressTable {
     }
 
     fn into_address(self) -> Result<Address, DocumentError> {
+        refuse_label(&self.interface)?;
         let interface = IfName::new(self.interface).map_err(invalid("interface"))?;
         Ok(Address {
             label: self.label,
@@ -168,6 +169,18 @@ impl AddressTable {
             ..Address::new(interface, network(&self.address)?)
         })
     }
+}
+
+/// Refuses the name of an alias, as ifconfig wrote it: to the kernel it is a label.
+fn refuse_label(interface: &str) -> Result<(), DocumentError> {
+    let Some((name, _)) = interface.split_once(':') else {
+        return Ok(());
+    };
+    let problem = format!("{interface:?} is a label, and no interface");
+    Err(
+        DocumentError::new(DocumentErrorKind::InvalidValue, "interface", problem)
+            .with_hint(format!("write interface = {name:?}, label = {interface:?}")),
+    )
 }
 
 fn network(text: &str) -> Result<IpNet, DocumentError> {

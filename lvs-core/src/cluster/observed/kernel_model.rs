@@ -82,7 +82,7 @@ impl Observed {
                 self.listeners.remove(listener);
             }
             Object::Address(address) => self.delete_address(address),
-            Object::Route(route) => self.delete_route(&route.id),
+            Object::Route(route) => self.delete_route(route),
             Object::Daemon(daemon) => self.stop_daemon(daemon.role),
             Object::Link(_)
             | Object::Sysctl(_)
@@ -170,12 +170,12 @@ impl Observed {
 
     /// The addresses that the kernel removes together with the first IPv4 address of their network.
     fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
-        let network = gone.id.network.trunc();
+        let network = gone.subnet();
         let mut same = self
             .addresses
             .iter()
-            .map(|found| &found.id)
-            .filter(|id| id.interface == gone.id.interface && id.network.trunc() == network);
+            .filter(|found| found.id.interface == gone.id.interface && found.subnet() == network)
+            .map(|found| &found.id);
         let is_first = same.next() == Some(&gone.id);
         if is_first && is_ipv4(gone) && !self.promotes(&gone.id.interface) {
             return same.cloned().collect();
@@ -202,7 +202,8 @@ impl Observed {
                 .filter(|route| is_source(route) && route.interface.as_ref() == interface)
                 .for_each(|route| route.source = None);
         } else if !self.is_local(ip) {
-            self.routes.retain(|route| !is_source(route));
+            self.routes
+                .retain(|route| !is_source(route) || route.id.table != RouteId::MAIN);
         }
     }
 
@@ -223,13 +224,21 @@ impl Observed {
             .iter()
             .filter(|address| address.id.interface == *interface);
         if is_ipv4(gone) && *interface != IfName::LO && !rest.any(is_ipv4) {
-            self.flush_routes(interface, |route| route.id.destination.addr().is_ipv4());
+            // The device's nexthop objects stay, and the routes by them.
+            self.flush_routes(interface, |route| {
+                route.id.destination.addr().is_ipv4() && route.details.nexthop_id.is_none()
+            });
         }
     }
 
     fn flush_routes(&mut self, interface: &IfName, which: impl Fn(&Route) -> bool) {
+        // A multipath route goes with the last of its interfaces.
+        let is_by_it = |route: &Route| {
+            let mut interfaces = route.interfaces().peekable();
+            interfaces.peek().is_some() && interfaces.all(|name| name == interface)
+        };
         self.routes
-            .retain(|route| route.interface.as_ref() != Some(interface) || !which(route));
+            .retain(|route| !is_by_it(route) || !which(route));
     }
 
     fn set_route(&mut self, route: &Route) {
@@ -237,15 +246,35 @@ impl Observed {
             .interface
             .clone()
             .or_else(|| self.interface_towards(route.gateway?));
-        self.delete_route(&route.id);
+        self.forget_route(&route.id);
         self.routes.push(Route {
             interface,
             ..route.clone()
         });
     }
 
-    fn delete_route(&mut self, id: &RouteId) {
-        self.routes.retain(|found| !same::network(found, id));
+    /// Of several with one identity the kernel deletes the first that has the gateway.
+    fn delete_route(&mut self, route: &Route) {
+        let is_it = |found: &Route| {
+            same::network(found, &route.id)
+                && (route.gateway.is_none() || found.gateway == route.gateway)
+        };
+        if let Some(place) = self.routes.iter().position(is_it) {
+            self.routes.remove(place);
+        }
+    }
+
+    fn forget_route(&mut self, id: &RouteId) {
+        let place = self
+            .routes
+            .iter()
+            .position(|found| same::network(found, id));
+        place.map(|place| self.routes.remove(place));
+    }
+
+    /// Returns whether a neighbour is on the network of an address, or of a route without a gateway.
+    pub(in crate::cluster) fn reaches(&self, neighbour: IpAddr) -> bool {
+        self.interface_towards(neighbour).is_some()
     }
 
     /// Returns the interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
@@ -255,13 +284,13 @@ impl Observed {
         let connected = self
             .addresses
             .iter()
-            .map(|address| &address.id)
-            .filter(|id| self.links.get(&id.interface) != Some(&false))
-            .map(|id| (id.network, &id.interface));
+            .filter(|address| address.has_prefix_route())
+            .filter(|address| self.links.get(&address.id.interface) != Some(&false))
+            .map(|address| (address.subnet(), &address.id.interface));
         let direct = self
             .routes
             .iter()
-            .filter(|route| route.gateway.is_none())
+            .filter(|route| route.id.table == RouteId::MAIN && route.gateway.is_none())
             .filter_map(|route| Some((route.id.destination, route.interface.as_ref()?)));
         connected
             .chain(direct)

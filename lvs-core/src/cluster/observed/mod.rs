@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
 use crate::ipvs::{
-    Daemon, DaemonRole, Destination, DestinationId, Seconds, ServiceEntry, ServiceId, Timeouts,
+    Daemon, DaemonRole, Destination, DestinationId, Family, Seconds, ServiceEntry, ServiceId,
+    Timeouts,
 };
 use crate::name::IfName;
 use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
@@ -52,7 +53,7 @@ pub struct Observed {
     pub listeners: BTreeSet<GueListener>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
     pub addresses: Vec<Address>,
-    /// The unicast routes of the main table, without those that the kernel derives from addresses.
+    /// The unicast routes of all tables, without those that the kernel derives from addresses.
     pub routes: Vec<Route>,
     /// The sysctls that were asked for and exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
@@ -195,5 +196,32 @@ impl Observed {
     #[must_use]
     pub fn route(&self, id: &RouteId) -> Option<&Route> {
         self.routes.iter().find(|found| same::network(found, id))
+    }
+
+    /// Returns the default routes of a family in the main table, the winner first. Of equal ones the first in
+    /// the kernel's order wins.
+    pub(in crate::cluster) fn default_routes(&self, family: Family) -> Vec<&Route> {
+        let is_default =
+            |route: &&Route| route.id.is_default() && family == route.id.destination.addr().into();
+        let mut routes: Vec<_> = self.routes.iter().filter(is_default).collect();
+        routes.sort_by_key(|route| route.rank());
+        routes
+    }
+
+    /// Returns what was observed as it would be observed some seconds later: lifetimes end.
+    pub(in crate::cluster) fn aged(mut self, seconds: u32) -> Self {
+        let pass = |left: &mut Option<u32>| {
+            *left = left.map(|left| left.saturating_sub(seconds));
+        };
+        for route in &mut self.routes {
+            pass(&mut route.details.expires);
+        }
+        for address in &mut self.addresses {
+            pass(&mut address.valid);
+            pass(&mut address.preferred);
+        }
+        self.routes.retain(|route| route.details.expires != Some(0));
+        self.addresses.retain(|address| address.valid != Some(0));
+        self
     }
 }

@@ -70,7 +70,7 @@ fn addresses(host: &mut Host) -> Result<Vec<Address>> {
 }
 
 fn routes(host: &mut Host) -> Result<Vec<Route>> {
-    let mut routes = host.net().routes()?;
+    let mut routes = host.net().routes_of_all_tables()?;
     routes.retain(|route| route.protocol != BY_KERNEL);
     Ok(routes)
 }

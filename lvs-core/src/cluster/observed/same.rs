@@ -8,7 +8,7 @@ use crate::net::{Address, Route, RouteId};
 
 /// A route's destination is a network: the kernel keeps no host bits.
 pub(super) fn network(route: &Route, id: &RouteId) -> bool {
-    route.id.metric == id.metric && route.id.destination.trunc() == id.destination.trunc()
+    route.id.trunc() == id.trunc()
 }
 
 impl PartialEq for Observed {
@@ -19,7 +19,7 @@ impl PartialEq for Observed {
             && self.daemons == other.daemons
             && self.sysctls == other.sysctls
             && sorted(&self.addresses, address) == sorted(&other.addresses, address)
-            && sorted(&self.routes, Clone::clone) == sorted(&other.routes, Clone::clone)
+            && sorted(&self.routes, route) == sorted(&other.routes, route)
             && self.ipvs == other.ipvs
     }
 }
@@ -61,8 +61,13 @@ fn address(address: &Address) -> Address {
     };
     Address {
         label: address.label.clone().or(label),
-        ..address.clone()
+        ..address.clone().timeless()
     }
+}
+
+/// The time that is left to a route passes while it is read.
+fn route(route: &Route) -> Route {
+    route.clone().timeless()
 }
 
 fn service(found: &ServiceEntry) -> ServiceEntry {

@@ -12,7 +12,7 @@ use super::{PhaseName, PlanOptions, addresses, links};
 use crate::cluster::change::{BoundDestination, Object, ObjectId, Step};
 use crate::cluster::{DesiredService, DesiredState, NodeKind, Observed, Record};
 use crate::ipvs::{Destination, ServiceEntry, ServiceId, Timeouts};
-use crate::net::{Address, Route, Tunnel};
+use crate::net::{Address, Tunnel};
 use crate::sysctl::SysctlKey;
 
 const UNNAMED: &str = "no longer in the file";
@@ -128,7 +128,7 @@ impl Cleanup<'_> {
         match object {
             Object::Sysctl(setting) => node.names_sysctl(&setting.key),
             Object::Address(address) => node.names_address(&address.id),
-            Object::Route(route) => node.names_network(route),
+            Object::Route(route) => node.requires_route(&route.id),
             Object::Timeouts(_) => node.timeouts != Timeouts::default(),
             Object::Service(service) => self.keeps_service(&service.id),
             Object::Destination(bound) => self.keeps_service(&bound.service),
@@ -342,13 +342,5 @@ impl DesiredState {
     fn names_sysctl(&self, key: &SysctlKey) -> bool {
         let named = |key: &SysctlKey| self.sysctls.contains_key(key);
         named(key) || key.follows().is_some_and(|leader| named(&leader))
-    }
-
-    /// Returns whether a route to this network must exist: the kernel keeps no host bits.
-    fn names_network(&self, route: &Route) -> bool {
-        let mut desired = self.routes.iter().map(|desired| &desired.value.id);
-        desired.any(|id| {
-            id.metric == route.id.metric && id.destination.trunc() == route.id.destination.trunc()
-        })
     }
 }

@@ -1,9 +1,12 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
 use super::{Phase, PhaseName, Plan, Refusal};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::{DesiredState, IpvsState, NodeKind, Observed};
-use crate::net::{AddressId, Route, RouteId};
+use crate::net::Route;
 
 /// A phase's name, and the function that plans it by what is known (`C`) and how the node will look by then.
 pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
@@ -52,64 +55,85 @@ impl<'a> Draft<'a> {
             Change::Add(Object::Address(address)) => Some(address),
             _ => None,
         });
-        let mut lost: Vec<Step> = Vec::new();
-        for address in self.observed.addresses.iter().chain(added) {
-            let step = restored(address.clone());
-            let is_lost =
-                self.seen.address(&address.id).is_none() && !self.deletes_address(&address.id);
-            if is_lost
-                && lost
-                    .iter()
-                    .all(|known| known.change.id() != step.change.id())
-            {
-                lost.push(step);
-            }
-        }
-        lost
+        let seen: HashSet<_> = self.seen.addresses.iter().map(|found| &found.id).collect();
+        let deleted: HashSet<_> = self
+            .steps()
+            .filter_map(|step| match &step.change {
+                Change::Delete(Object::Address(address)) => Some(&address.id),
+                _ => None,
+            })
+            .collect();
+        let mut known = HashSet::new();
+        let mut lost: Vec<_> = self
+            .observed
+            .addresses
+            .iter()
+            .chain(added)
+            .filter(|address| !seen.contains(&address.id) && !deleted.contains(&address.id))
+            .filter(|address| address.can_be_restored() && known.insert(&address.id))
+            .collect();
+        // Only for the first address of a network the kernel adds the route to it.
+        lost.sort_by_key(|address| !address.has_prefix_route());
+        lost.into_iter()
+            .map(|address| restored(address.clone()))
+            .collect()
     }
 
     /// The kernel removes routes together with the last IPv4 address of their interface. Where another one
     /// was restored, they can be, too.
     fn restorable_routes(&self) -> Vec<Step> {
-        let has_address = |route: &Route| {
-            let mut ids = self.seen.addresses.iter().map(|address| &address.id);
-            ids.any(|id| {
-                Some(&id.interface) == route.interface.as_ref() && id.network.addr().is_ipv4()
-            })
-        };
-        let has_source = |route: &Route| {
-            let ips = self.seen.addresses.iter().map(|own| own.id.network.addr());
-            route
-                .source
-                .is_none_or(|source| { ips }.any(|ip| ip == source))
+        let carriers: HashSet<_> = self
+            .seen
+            .addresses
+            .iter()
+            .filter(|address| address.id.network.addr().is_ipv4())
+            .map(|address| &address.id.interface)
+            .collect();
+        let ips: HashSet<_> = self
+            .seen
+            .addresses
+            .iter()
+            .map(|address| address.id.network.addr())
+            .collect();
+        let mut reached: HashMap<IpAddr, bool> = HashMap::new();
+        let mut reaches = |gateway: &IpAddr| {
+            *reached
+                .entry(*gateway)
+                .or_insert_with(|| self.seen.reaches(*gateway))
         };
         self.lost_routes()
-            .filter(|route| has_address(route) && has_source(route))
+            .filter(|route| route.can_be_restored())
+            .filter(|route| route.neighbours().all(&mut reaches))
+            .filter(|route| route.interfaces().all(|name| carriers.contains(name)))
+            .filter(|route| route.interfaces().next().is_some())
+            .filter(|route| route.source.is_none_or(|source| ips.contains(&source)))
             .map(|route| restored(route.clone()))
             .collect()
     }
 
     /// Routes that no step deletes, and that do not exist any more all the same.
     fn lost_routes(&self) -> impl Iterator<Item = &Route> {
-        self.observed
+        let seen: HashSet<_> = self
+            .seen
             .routes
             .iter()
-            .filter(|route| self.seen.route(&route.id).is_none() && !self.changes_route(&route.id))
+            .map(|found| found.id.trunc())
+            .collect();
+        let changed: HashSet<_> = self
+            .steps()
+            .filter_map(|step| match step.change.before() {
+                Some(Object::Route(route)) => Some(route.id.trunc()),
+                _ => None,
+            })
+            .collect();
+        self.observed.routes.iter().filter(move |route| {
+            let id = route.id.trunc();
+            !seen.contains(&id) && !changed.contains(&id)
+        })
     }
 
     fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.iter().flat_map(|phase| &phase.steps)
-    }
-
-    fn deletes_address(&self, id: &AddressId) -> bool {
-        self.steps()
-            .any(|step| matches!(&step.change, Change::Delete(Object::Address(it)) if it.id == *id))
-    }
-
-    fn changes_route(&self, id: &RouteId) -> bool {
-        self.steps().any(
-            |step| matches!(step.change.before(), Some(Object::Route(route)) if route.id == *id),
-        )
     }
 
     /// What the steps do besides.

@@ -46,6 +46,7 @@ impl Planner<'_> {
             self.tunnel_refusals(),
             self.daemon_refusals(),
             self.unmanaged_services(),
+            self.losing_routes(),
         ]
         .concat()
     }

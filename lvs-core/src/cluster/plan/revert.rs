@@ -1,8 +1,12 @@
 //! The rollback of a plan: from how a node looks now to how it looked before.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
 use super::{Phase, PhaseName, Plan};
 use crate::cluster::Observed;
 use crate::cluster::change::{Setting, Step};
+use crate::net::{Address, Route};
 
 const WHY: &str = "rolled back";
 
@@ -13,7 +17,8 @@ impl Plan {
     /// another program has rolled back is not rolled back twice. What the kernel has changed besides comes
     /// last: IPv6 addresses of an interface that is down again, routes that it removed together with an
     /// interface's last address, and sysctls that follow others (`ip_forward` changes `forwarding` of every
-    /// interface).
+    /// interface). Other addresses and routes that are missing `now` are missing because another program
+    /// deleted them: they stay so.
     #[must_use]
     pub fn revert(&self, before: &Observed, now: &Observed) -> Self {
         let mut seen = now.clone();
@@ -23,8 +28,14 @@ impl Plan {
             .rev()
             .map(|phase| phase.rolled_back(before, &mut seen))
             .collect();
+        let outcome = self.outcome(before);
         for (name, lost) in LOST {
-            let steps = lost(before, &seen);
+            let steps = lost(&Taken {
+                before,
+                outcome: &outcome,
+                now,
+                seen: &seen,
+            });
             seen.apply(steps.iter().map(|step| &step.change));
             phases.push(Phase { name, steps });
         }
@@ -57,42 +68,76 @@ impl Phase {
     }
 }
 
-/// What no step names, but what is lost or different all the same: from how a node looked before to how it
-/// looks now.
-type Lost = fn(&Observed, &Observed) -> Vec<Step>;
+/// Four states of a node, which together tell what the kernel took along.
+struct Taken<'a> {
+    before: &'a Observed,
+    /// As the plan makes it.
+    outcome: &'a Observed,
+    now: &'a Observed,
+    /// As the rollback makes it.
+    seen: &'a Observed,
+}
+
+/// What no step names, but what is lost or different all the same.
+type Lost = fn(&Taken<'_>) -> Vec<Step>;
 
 const LOST: [(PhaseName, Lost); 3] = [
-    (PhaseName::LostAddresses, Observed::lost_addresses),
-    (PhaseName::LostRoutes, Observed::lost_routes),
-    (PhaseName::LostSysctls, Observed::lost_sysctls),
+    (PhaseName::LostAddresses, |taken| taken.lost_addresses()),
+    (PhaseName::LostRoutes, |taken| taken.lost_routes()),
+    (PhaseName::LostSysctls, |taken| taken.lost_sysctls()),
 ];
 
-impl Observed {
-    fn lost_addresses(&self, now: &Self) -> Vec<Step> {
-        self.addresses
-            .iter()
-            .filter(|address| now.address(&address.id).is_none())
+impl Taken<'_> {
+    /// Returns the objects that were there before, and that the plan or the rollback removed or changed.
+    fn of<T: Clone + Eq + Hash + 'static>(
+        &self,
+        of: fn(&Observed) -> &[T],
+        timeless: fn(T) -> T,
+    ) -> impl Iterator<Item = &T> {
+        let set = |state| {
+            of(state)
+                .iter()
+                .cloned()
+                .map(timeless)
+                .collect::<HashSet<T>>()
+        };
+        let [outcome, now, seen] = [self.outcome, self.now, self.seen].map(set);
+        of(self.before).iter().filter(move |object| {
+            let object = timeless(T::clone(object));
+            let is_taken = !outcome.contains(&object) || now.contains(&object);
+            is_taken && !seen.contains(&object)
+        })
+    }
+
+    fn lost_addresses(&self) -> Vec<Step> {
+        let seen: HashSet<_> = self.seen.addresses.iter().map(|found| &found.id).collect();
+        self.of(|state| &state.addresses, Address::timeless)
+            .filter(|address| !seen.contains(&address.id) && address.can_be_restored())
             .map(|address| Step::add(address.clone(), WHY))
             .collect()
     }
 
     /// Routes that were lost with an address or an interface, or have lost their source.
-    fn lost_routes(&self, now: &Self) -> Vec<Step> {
-        let steps = self
+    fn lost_routes(&self) -> Vec<Step> {
+        let seen: HashMap<_, _> = self
+            .seen
             .routes
             .iter()
-            .filter_map(|route| match now.route(&route.id) {
-                Some(found) if found == route => None,
-                Some(found) => Some(Step::edit(found.clone(), route.clone(), WHY)),
-                None => Some(Step::add(route.clone(), WHY)),
-            });
-        steps.collect()
+            .map(|found| (found.id.trunc(), found))
+            .collect();
+        self.of(|state| &state.routes, Route::timeless)
+            .filter(|route| route.can_be_restored())
+            .map(|route| match seen.get(&route.id.trunc()) {
+                Some(found) => Step::edit(Route::clone(found), route.clone(), WHY),
+                None => Step::add(route.clone(), WHY),
+            })
+            .collect()
     }
 
     /// Sysctls that have followed others.
-    fn lost_sysctls(&self, now: &Self) -> Vec<Step> {
-        let steps = self.sysctls.iter().filter_map(|(key, value)| {
-            let found = now.sysctls.get(key).filter(|found| *found != value)?;
+    fn lost_sysctls(&self) -> Vec<Step> {
+        let steps = self.before.sysctls.iter().filter_map(|(key, value)| {
+            let found = self.seen.sysctls.get(key).filter(|found| *found != value)?;
             let setting = |value: &String| Setting {
                 key: key.clone(),
                 value: value.clone(),

@@ -47,14 +47,12 @@ impl Session {
 
     /// Rolls everything back as soon as the flag is raised, between two phases: for a signal handler, or
     /// another thread. A rollback itself is not stopped.
-    #[must_use]
     pub fn stop_by(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop = flag;
         self
     }
 
     /// Rolls everything back unless [`StateDir::confirm`] is called in time, by any process.
-    #[must_use]
     pub const fn confirm_within(mut self, time: Duration) -> Self {
         self.confirm_within = Some(time);
         self

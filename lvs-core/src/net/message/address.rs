@@ -3,110 +3,162 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use netlink_packet_core::Parseable;
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressProtocol,
+use nix::libc::{
+    IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_DEPRECATED, IFA_F_HOMEADDRESS,
+    IFA_F_MANAGETEMPADDR, IFA_F_MCAUTOJOIN, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_F_OPTIMISTIC,
+    IFA_FLAGS, IFA_LABEL, IFA_LOCAL,
 };
 
 use super::super::{Address, AddressId, Scope};
-use super::{Names, attributes, emitted, family};
+use super::wire::{address, octets};
+use super::{Names, family_number};
+use crate::netlink::attributes::{Attributes, Writer, read_str, read_u32};
 
 const HEADER: usize = 8;
+const IFA_RT_PRIORITY: u16 = 9;
+const IFA_PROTO: u16 = 11;
+/// The flags that can be set, without that of duplicate address detection, which has a field.
+const SETTABLE: u32 = IFA_F_HOMEADDRESS
+    | IFA_F_MANAGETEMPADDR
+    | IFA_F_NOPREFIXROUTE
+    | IFA_F_MCAUTOJOIN
+    | IFA_F_OPTIMISTIC;
+/// The lifetime that does not end (`INFINITY_LIFE_TIME`).
+const FOREVER: u32 = u32::MAX;
 
 /// Returns the payload that asks for all addresses of both families.
 pub(crate) fn list() -> Vec<u8> {
-    emitted(&AddressMessage::default())
+    vec![0; HEADER]
 }
 
 /// Returns the payload that adds an address.
-///
-/// `IFA_LOCAL` and `IFA_ADDRESS` are the same except on point-to-point links; IPv4 needs the first, and the
-/// kernel takes the second for the subnet.
 pub(crate) fn add(address: &Address, index: u32) -> Vec<u8> {
-    let mut message = identity(&address.id, index);
-    message.header.scope = address.scope.0.into();
-    let attributes = &mut message.attributes;
-    attributes.extend(address.label.clone().map(AddressAttribute::Label));
-    attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
-    if address.no_dad {
-        attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+    let mut payload = identity(&address.id, address.peer, address.scope, index);
+    let mut writer = Writer::new(&mut payload);
+    if let Some(label) = &address.label {
+        writer.put_str(IFA_LABEL, label);
+    }
+    if let Some(broadcast) = address.broadcast {
+        writer.put_bytes(IFA_BROADCAST, &broadcast.octets());
+    }
+    let no_dad = if address.no_dad { IFA_F_NODAD } else { 0 };
+    let flags = address.flags & SETTABLE | no_dad;
+    if flags != 0 {
+        writer.put_u32(IFA_FLAGS, flags);
+    }
+    if address.valid.is_some() || address.preferred.is_some() {
+        writer.put_bytes(IFA_CACHEINFO, &lifetimes(address));
+    }
+    if let Some(metric) = address.metric {
+        writer.put_u32(IFA_RT_PRIORITY, metric);
     }
     if address.protocol != 0 {
-        let protocol = AddressProtocol::from(address.protocol);
-        attributes.push(AddressAttribute::Protocol(protocol));
+        writer.put_u8(IFA_PROTO, address.protocol);
     }
-    emitted(&message)
+    payload
 }
 
-/// Returns the payload that deletes exactly this address: the kernel compares interface, address and prefix
-/// length.
-pub(crate) fn delete(id: &AddressId, index: u32) -> Vec<u8> {
-    emitted(&identity(id, index))
+/// Returns an `ifa_cacheinfo`: the preferred and the valid lifetime in seconds, and two times of the kernel.
+fn lifetimes(address: &Address) -> Vec<u8> {
+    [address.preferred, address.valid, Some(0), Some(0)]
+        .iter()
+        .flat_map(|seconds| seconds.unwrap_or(FOREVER).to_ne_bytes())
+        .collect()
 }
 
-fn identity(id: &AddressId, index: u32) -> AddressMessage {
+/// Returns the payload that deletes exactly this address: the kernel compares interface, address, peer and
+/// prefix length.
+pub(crate) fn delete(id: &AddressId, peer: Option<IpAddr>, index: u32) -> Vec<u8> {
+    identity(id, peer, Scope::GLOBAL, index)
+}
+
+/// `IFA_LOCAL` and `IFA_ADDRESS` are the same except on point-to-point links; IPv4 needs the first, and the
+/// kernel takes the second for the subnet.
+fn identity(id: &AddressId, peer: Option<IpAddr>, scope: Scope, index: u32) -> Vec<u8> {
     let address = id.network.addr();
-    let mut message = AddressMessage::default();
-    message.header.family = family(address.is_ipv6());
-    message.header.prefix_len = id.network.prefix_len();
-    message.header.index = index;
-    message.attributes = vec![
-        AddressAttribute::Local(address),
-        AddressAttribute::Address(address),
-    ];
-    message
+    let family = family_number(address.is_ipv6());
+    let mut payload = vec![family, id.network.prefix_len(), 0, scope.0];
+    payload.extend(index.to_ne_bytes());
+    let mut writer = Writer::new(&mut payload);
+    writer.put_bytes(IFA_LOCAL, &octets(address));
+    writer.put_bytes(IFA_ADDRESS, &octets(peer.unwrap_or(address)));
+    payload
 }
 
 /// Reads the address of an `RTM_NEWADDR`; returns `None` where it is of another family, cannot be read, or
 /// belongs to an interface that no longer exists.
 pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
-    let header = AddressHeader::parse(payload).ok()?;
-    let interface = names.get(&header.index)?.clone();
-    let seen = AddressAttributes::read(payload);
+    let (header, attributes) = payload.split_at_checked(HEADER)?;
+    let &[family, length, flags, scope, ..] = header else {
+        return None;
+    };
+    let interface = names.get(&read_u32(header.get(4..)?)?)?.clone();
+    let seen = Seen::read(attributes);
     let ip = seen.local.or(seen.address)?;
-    let is_ipv6 = header.family == AddressFamily::Inet6;
-    if header.family != family(ip.is_ipv6()) {
+    if family != family_number(ip.is_ipv6()) {
         return None;
     }
-    let network = IpNet::new(ip, header.prefix_len).ok()?;
-    let flags = seen.flags | u32::from(header.flags.bits());
+    let network = IpNet::new(ip, length).ok()?;
+    let flags = seen.flags | u32::from(flags);
+    let temporary = if ip.is_ipv6() { Address::TEMPORARY } else { 0 };
     Some(Address {
         label: seen.label.filter(|label| label != interface.as_str()),
         broadcast: seen.broadcast,
-        scope: Scope(header.scope.into()),
+        scope: Scope(scope),
         protocol: seen.protocol,
-        no_dad: is_ipv6 && flags & AddressFlags::Nodad.bits() != 0,
+        no_dad: ip.is_ipv6() && flags & IFA_F_NODAD != 0,
+        peer: seen.address.filter(|peer| *peer != ip),
+        valid: seen.valid,
+        // Of an IPv4 address that is valid for ever the kernel tells only the flag.
+        preferred: seen
+            .preferred
+            .or_else(|| (flags & IFA_F_DEPRECATED != 0).then_some(0)),
+        metric: seen.metric,
+        flags: flags & (SETTABLE | temporary),
         id: AddressId { interface, network },
     })
 }
 
-/// Holds the attributes that are understood.
+/// Holds the attributes of an address while they are read.
 #[derive(Default)]
-struct AddressAttributes {
+struct Seen {
     local: Option<IpAddr>,
     address: Option<IpAddr>,
     label: Option<String>,
     broadcast: Option<Ipv4Addr>,
     flags: u32,
     protocol: u8,
+    valid: Option<u32>,
+    preferred: Option<u32>,
+    metric: Option<u32>,
 }
 
-impl AddressAttributes {
-    fn read(payload: &[u8]) -> Self {
+impl Seen {
+    fn read(attributes: &[u8]) -> Self {
         let mut seen = Self::default();
-        for attribute in attributes(payload, HEADER, AddressAttribute::parse) {
-            match attribute {
-                AddressAttribute::Local(ip) => seen.local = Some(ip),
-                AddressAttribute::Address(ip) => seen.address = Some(ip),
-                AddressAttribute::Label(label) => seen.label = Some(label),
-                AddressAttribute::Broadcast(ip) => seen.broadcast = Some(ip),
-                AddressAttribute::Flags(flags) => seen.flags = flags.bits(),
-                AddressAttribute::Protocol(protocol) => seen.protocol = protocol.into(),
-                _ => {}
-            }
+        for (kind, value) in Attributes::new(attributes) {
+            seen.note(kind, value);
         }
         seen
+    }
+
+    fn note(&mut self, kind: u16, value: &[u8]) {
+        match kind {
+            IFA_LOCAL => self.local = address(value),
+            IFA_ADDRESS => self.address = address(value),
+            IFA_LABEL => self.label = read_str(value).map(str::to_owned),
+            IFA_BROADCAST => {
+                self.broadcast = <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from);
+            }
+            IFA_FLAGS => self.flags = read_u32(value).unwrap_or_default(),
+            IFA_PROTO => self.protocol = value.first().copied().unwrap_or_default(),
+            IFA_RT_PRIORITY => self.metric = read_u32(value).filter(|&metric| metric != 0),
+            IFA_CACHEINFO => {
+                let seconds = |at| read_u32(value.get(at..)?).filter(|&left| left != FOREVER);
+                (self.preferred, self.valid) = (seconds(0), seconds(4));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -134,7 +186,22 @@ mod tests {
         vip6.no_dad = true;
         let mut host = Address::new(IfName::LO, "127.0.0.2/8".parse().unwrap());
         host.scope = Scope::HOST;
-        for (address, index) in [(dip(), 2), (vip6, 1), (host, 1)] {
+        let mut leased = dip();
+        (leased.valid, leased.preferred) = (Some(3600), Some(1800));
+        (leased.flags, leased.metric) = (Address::NO_PREFIX_ROUTE, Some(100));
+        let mut end = dip();
+        end.peer = Some([10, 0, 0, 2].into());
+        let mut deprecated = vip6.clone();
+        deprecated.preferred = Some(0);
+        let addresses = [
+            (dip(), 2),
+            (vip6, 1),
+            (host, 1),
+            (leased, 2),
+            (end, 2),
+            (deprecated, 1),
+        ];
+        for (address, index) in addresses {
             let payload = add(&address, index);
             assert_eq!(decode(&payload, &names()), Some(address));
         }
@@ -150,7 +217,7 @@ mod tests {
         let label = attribute(3, b"lo:0\0");
         let bytes = [head, local, same, label].concat();
         assert_eq!(add(&address, 1), bytes);
-        assert_eq!(delete(&address.id, 1), bytes[..24]);
+        assert_eq!(delete(&address.id, None, 1), bytes[..24]);
     }
 
     #[test]

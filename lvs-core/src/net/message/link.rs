@@ -134,7 +134,8 @@ impl LinkAttributes {
     fn take(&mut self, attribute: &NlaBuffer<&[u8]>) {
         match attribute.kind() {
             IFLA_LINKINFO => self.kind = kind(attribute.value()),
-            IFLA_ADDRESS | IFLA_IFNAME | IFLA_MASTER | IFLA_MTU => {
+            IFLA_IFNAME => self.name = super::interface_name(attribute.value()),
+            IFLA_ADDRESS | IFLA_MASTER | IFLA_MTU => {
                 let parsed = LinkAttribute::parse_with_param(attribute, AddressFamily::Unspec);
                 self.note(parsed.ok());
             }
@@ -144,7 +145,6 @@ impl LinkAttributes {
 
     fn note(&mut self, attribute: Option<LinkAttribute>) {
         match attribute {
-            Some(LinkAttribute::IfName(name)) => self.name = IfName::new(name).ok(),
             Some(LinkAttribute::Mtu(mtu)) => self.mtu = mtu,
             Some(LinkAttribute::Address(mac)) => self.mac = mac.try_into().ok().map(MacAddress),
             Some(LinkAttribute::Controller(index)) => self.controller = Some(index),

@@ -6,13 +6,14 @@
 
 pub(crate) mod address;
 pub(crate) mod link;
+pub(crate) mod lookup;
 pub(crate) mod route;
 pub(crate) mod tunnel;
+mod wire;
 
 use std::collections::BTreeMap;
 
 use netlink_packet_core::{DecodeError, Emitable, NlaBuffer, NlasIterator};
-use netlink_packet_route::AddressFamily;
 
 use crate::name::IfName;
 
@@ -38,12 +39,14 @@ fn attributes<'a, T>(
         .filter_map(move |attribute| parse(&attribute).ok())
 }
 
-const fn family(is_ipv6: bool) -> AddressFamily {
-    if is_ipv6 {
-        AddressFamily::Inet6
-    } else {
-        AddressFamily::Inet
-    }
+/// Reads the name of an interface up to its closing NUL, whatever characters it has.
+fn interface_name(value: &[u8]) -> Option<IfName> {
+    IfName::reported(value.split(|byte| *byte == 0).next()?)
+}
+
+/// Returns the number of a family, as headers have it.
+const fn family_number(is_ipv6: bool) -> u8 {
+    if is_ipv6 { 10 } else { 2 }
 }
 
 #[cfg(test)]

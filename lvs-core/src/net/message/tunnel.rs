@@ -9,7 +9,6 @@ use nix::libc::{IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO};
 
 use super::super::{Tunnel, TunnelKind};
 use crate::ipvs::Family;
-use crate::name::IfName;
 use crate::netlink::attributes::{Attributes, Writer, read_str};
 
 const HEADER: usize = 16;
@@ -78,7 +77,7 @@ fn parameters(tunnel: &Tunnel, data: &mut Writer<'_>) {
 /// Reads the tunnel device of an `RTM_NEWLINK`; returns `None` for a device of any other kind.
 pub(crate) fn decode(payload: &[u8]) -> Option<Tunnel> {
     let attributes = Attributes::new(payload.get(HEADER..)?);
-    let name = IfName::new(read_str(value(attributes, IFLA_IFNAME)?)?).ok()?;
+    let name = super::interface_name(value(attributes, IFLA_IFNAME)?)?;
     let info = Attributes::new(value(attributes, IFLA_LINKINFO)?);
     let kind = TunnelKind::of(read_str(value(info, IFLA_INFO_KIND)?)?)?;
     let data = Attributes::new(value(info, IFLA_INFO_DATA).unwrap_or_default());

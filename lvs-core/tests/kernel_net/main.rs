@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod whole;
 
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 
-use lvs_core::net::{Address, AddressId, IpNet, Net, Route, RouteId, Scope};
+use lvs_core::net::{
+    Address, AddressId, IpNet, Net, Route, RouteDecision, RouteId, RouteQuery, Scope, Verdict,
+};
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{IfName, Netns};
 
-use support::{Outcome, address, made, name, network, with_eth0};
+use support::{Outcome, address, ip, made, name, network, with_eth0};
 
 lvs_lab::main! {
     links_are_made_changed_and_deleted,
@@ -21,6 +25,12 @@ lvs_lab::main! {
     routes_are_replaced_and_deleted_by_metric,
     refusals_name_the_object_and_a_hint,
     disabled_ipv6_is_named,
+    look_ups_follow_tables_rules_and_marks,
+    look_ups_tell_packets_that_are_not_sent,
+    packets_that_arrive_are_looked_up_by_their_interface,
+    whole::interfaces_of_any_name_are_listed,
+    whole::routes_are_added_again_as_they_were,
+    whole::addresses_are_added_again_as_they_were,
 }
 
 fn links_are_made_changed_and_deleted() -> Outcome {
@@ -169,16 +179,10 @@ fn routes_are_read_back_as_they_were_added() -> Outcome {
 
 fn host_route(destination: &str, scope: Scope) -> Route {
     Route {
-        id: RouteId {
-            destination: network(destination),
-            metric: 0,
-        },
-        gateway: None,
         interface: Some(IfName::LO),
-        source: None,
         scope,
-        advmss: None,
         protocol: Address::PROTOCOL,
+        ..Route::to(RouteId::new(network(destination)))
     }
 }
 
@@ -294,6 +298,125 @@ fn disabled_ipv6_is_named() -> Outcome {
             .add_address(&address("eth0", "2001:db8::1/64"))
             .unwrap_err();
         assert!(error.hint().unwrap().contains(key.as_str()), "{error}");
+        Ok(())
+    })
+}
+
+fn by(gateway: &str, source: &str, table: u32) -> RouteDecision {
+    RouteDecision {
+        verdict: Verdict::Unicast,
+        gateway: Some(gateway.parse().unwrap()),
+        interface: Some(name("eth0")),
+        source: Some(source.parse().unwrap()),
+        table: Some(table),
+    }
+}
+
+fn look_ups_follow_tables_rules_and_marks() -> Outcome {
+    with_eth0(|host| {
+        let net = host.net();
+        for (own, main, other, far, family) in [
+            (
+                "192.168.1.12/24",
+                "192.168.1.254",
+                "192.168.1.253",
+                "203.0.113.7",
+                "-4",
+            ),
+            (
+                "2001:db8::12/64",
+                "2001:db8::fe",
+                "2001:db8::fd",
+                "2001:db8:9::7",
+                "-6",
+            ),
+        ] {
+            net.add_address(&address("eth0", own))?;
+            ip(&format!("{family} route add default via {main} dev eth0"));
+            ip(&format!(
+                "{family} route add default via {other} dev eth0 table 1000"
+            ));
+            ip(&format!("{family} rule add fwmark 7 lookup 1000"));
+            let own = network(own).addr().to_string();
+            let mut query = RouteQuery::to(far.parse().unwrap());
+            assert_eq!(net.lookup(&query)?, by(main, &own, 254));
+            query.output = Some(name("eth0"));
+            assert_eq!(net.lookup(&query)?, by(main, &own, 254));
+            query.mark = 7;
+            assert_eq!(net.lookup(&query)?, by(other, &own, 1000));
+
+            let here = net.lookup(&RouteQuery::to(own.parse().unwrap()))?;
+            assert_eq!((here.verdict, here.table), (Verdict::Local, Some(255)));
+
+            let by_source = RouteQuery::to(far.parse().unwrap()).with_source(own.parse().unwrap());
+            ip(&format!("{family} rule add from {own} lookup 1000"));
+            let decision = net.lookup(&by_source)?;
+            assert_eq!(
+                (decision.gateway, decision.table),
+                (Some(other.parse().unwrap()), Some(1000))
+            );
+        }
+        Ok(())
+    })
+}
+
+fn look_ups_tell_packets_that_are_not_sent() -> Outcome {
+    with_eth0(|host| {
+        let net = host.net();
+        for (family, own, far) in [
+            ("-4", "192.168.1.12/24", "203.0.113.7"),
+            ("-6", "2001:db8::12/64", "2001:db8:9::7"),
+        ] {
+            net.add_address(&address("eth0", own))?;
+            let far = RouteQuery::to(far.parse().unwrap());
+            assert_eq!(net.lookup(&far)?.verdict, Verdict::Unreachable, "no route");
+            for (kind, verdict) in [
+                ("unreachable", Verdict::Unreachable),
+                ("prohibit", Verdict::Prohibited),
+                ("blackhole", Verdict::Dropped),
+            ] {
+                ip(&format!("{family} route add {kind} {}", far.destination));
+                assert_eq!(net.lookup(&far)?.verdict, verdict, "{family} {kind}");
+                ip(&format!("{family} route del {kind} {}", far.destination));
+            }
+        }
+        let mixed = RouteQuery::to([203, 0, 113, 7].into()).with_source("::1".parse().unwrap());
+        assert!(net.lookup(&mixed).unwrap_err().is_invalid());
+        let mut missing = RouteQuery::to([203, 0, 113, 7].into());
+        missing.input = Some(name("eth9"));
+        assert!(net.lookup(&missing).unwrap_err().is_not_found());
+        Ok(())
+    })
+}
+
+fn packets_that_arrive_are_looked_up_by_their_interface() -> Outcome {
+    with_eth0(|host| {
+        host.sysctl().write(&SysctlKey::IP_FORWARD, "1")?;
+        let net = host.net();
+        net.add_address(&address("eth0", "192.168.1.11/24"))?;
+        net.add_dummy(&name("eth1"))?;
+        net.set_up(&name("eth1"))?;
+        net.add_address(&address("eth1", "172.16.0.11/16"))?;
+        ip("route add default via 172.16.0.1 dev eth1");
+        ip("route add default via 172.16.0.2 dev eth1 table 1000");
+        ip("rule add iif eth0 from 192.168.1.12 lookup 1000");
+        let answer = |source: [u8; 4]| {
+            let mut query = RouteQuery::to([203, 0, 113, 7].into()).with_source(source.into());
+            query.input = Some(name("eth0"));
+            query
+        };
+        let decision = net.lookup(&answer([192, 168, 1, 12]))?;
+        assert_eq!(
+            (decision.gateway, decision.table),
+            (Some([172, 16, 0, 2].into()), Some(1000))
+        );
+        let decision = net.lookup(&answer([192, 168, 1, 13]))?;
+        assert_eq!(
+            (decision.gateway, decision.table),
+            (Some([172, 16, 0, 1].into()), Some(254))
+        );
+        let own = net.lookup(&answer([192, 168, 1, 11]))?;
+        assert_eq!(own.verdict, Verdict::Dropped, "a martian source");
         Ok(())
     })
 }
