@@ -115,7 +115,10 @@ impl Arrival<'_> {
             .flat_map(|route| match (&route.interface, route.gateway) {
                 (Some(interface), _) => BTreeSet::from([interface.clone()]),
                 (None, Some(gateway)) => self.near(gateway),
-                (None, None) => BTreeSet::new(),
+                (None, None) => {
+                    let hops = route.details.next_hops.iter();
+                    hops.filter_map(|hop| hop.interface.clone()).collect()
+                }
             })
             .filter(|interface| self.has_neighbours(interface))
             .collect()

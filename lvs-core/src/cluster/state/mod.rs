@@ -27,6 +27,7 @@ mod place;
 mod record;
 mod record_update;
 mod session;
+mod sharing;
 
 use std::path::{Path, PathBuf};
 
@@ -127,7 +128,8 @@ impl StateDir {
     pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
         let record = self.record(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &record))?;
-        let mut plan = Plan::with_record(node, &observed, &record, options);
+        let others = self.others(node)?;
+        let mut plan = Plan::with_records(node, &observed, &record, &others, options);
         plan.refusals.extend(self.claims(node)?);
         Ok(plan)
     }
@@ -139,7 +141,17 @@ impl StateDir {
     pub fn plan_removal(&self, node: &DesiredState, host: &mut Host) -> Result<Plan> {
         let record = self.record(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &record))?;
-        Ok(Plan::removal_with_record(node, &observed, &record))
+        let others = self.others(node)?;
+        Ok(Plan::removal_with_records(
+            node, &observed, &record, &others,
+        ))
+    }
+
+    /// Returns the records of the other clusters that are on this node.
+    fn others(&self, node: &DesiredState) -> Result<Vec<Record>> {
+        let mut records = self.records()?;
+        records.retain(|record| record.is_applied() && record.cluster != node.cluster);
+        Ok(records)
     }
 
     /// Returns the virtual IPs that other clusters have on this node.

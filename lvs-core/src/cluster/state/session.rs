@@ -73,8 +73,9 @@ impl Session {
     ) -> Result<Plan, ApplyError> {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
         let claims = self.state.claims(node).map_err(ApplyError::untouched)?;
+        let others = self.state.others(node).map_err(ApplyError::untouched)?;
         let plan = |observed: &Observed| {
-            let mut plan = Plan::with_record(node, observed, &record, options);
+            let mut plan = Plan::with_records(node, observed, &record, &others, options);
             plan.refusals.extend(claims.iter().cloned());
             plan
         };
@@ -101,7 +102,8 @@ impl Session {
     }
 
     /// Removes the cluster from a node: restores the original configuration, except what was modified since.
-    /// See [`Plan::removal_with_record`].
+    /// See [`Plan::removal_with_records`]. What another cluster on the node needs stays, and its record gets the
+    /// recorded original.
     ///
     /// # Errors
     /// What failed, and how that left the node: see [`ApplyError`].
@@ -112,7 +114,9 @@ impl Session {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let record = self.state.record(node).map_err(ApplyError::untouched)?;
-        let plan = |observed: &Observed| Plan::removal_with_record(node, observed, &record);
+        let others = self.state.others(node).map_err(ApplyError::untouched)?;
+        let plan =
+            |observed: &Observed| Plan::removal_with_records(node, observed, &record, &others);
         let scope = Scope::recorded(node, &record);
         let done = self.job(scope, &plan, None).run(
             |_, plan| {
@@ -127,6 +131,10 @@ impl Session {
         );
         self.settle(&record, &done);
         let done = done?;
+        // First: if this is interrupted, a second removal finds all of it again.
+        for other in &others {
+            self.write_late(other, &other.inheriting(&record), events);
+        }
         self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)
     }
