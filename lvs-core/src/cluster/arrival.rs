@@ -15,9 +15,9 @@ const WITHOUT_NEIGHBOURS: [&str; 3] = ["dummy", "ifb", "vrf"];
 /// Holds what decides on which links questions for an address arrive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival<'a> {
-    links: &'a [Link],
-    addresses: &'a [Address],
-    routes: &'a [Route],
+    pub(crate) links: &'a [Link],
+    pub(crate) addresses: &'a [Address],
+    pub(crate) routes: &'a [Route],
 }
 
 /// Holds what was read of a host to decide that.

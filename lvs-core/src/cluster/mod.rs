@@ -36,7 +36,7 @@ mod order;
 pub mod plan;
 mod state;
 
-pub(crate) use arrival::Neighbourhood;
+pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{Aftermath, ApplyError, Event, Failure};
 pub use desired::{Desired, DesiredService, DesiredState};
