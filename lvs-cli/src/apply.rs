@@ -24,17 +24,26 @@ struct ApplyReport<'a> {
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
-    let node = file::node_as(&arguments.target, arguments.role.role)?;
+    let target = &arguments.target;
+    let (cluster, node) = file::node_as(target, arguments.role.role)?;
     let mut host = Host::open()?;
-    let state = arguments.target.state.directory();
+    let identity = &arguments.identity;
+    identity.check(&cluster, &node, &target.state, &mut host)?;
+    let state = target.state.directory();
     let options = PlanOptions {
         take_over: arguments.take_over,
     };
     if arguments.dry_run {
-        let plan = state.plan(&node, &mut host, options)?;
+        let mut plan = state.plan(&node, &mut host, options)?;
+        if arguments.grow {
+            plan = plan.growing();
+        }
         return dry_run(&plan, arguments.json, arguments.exit_code);
     }
     let mut session = state.lock("apply")?.stop_by(signals::stop_flag()?);
+    if arguments.grow {
+        session = session.grow();
+    }
     if let Some(time) = arguments.confirm {
         session = session.confirm_within(time);
     }

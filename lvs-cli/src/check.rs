@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::arguments::CheckArguments;
 use crate::exit::{Exit, Problem};
 use crate::file;
-use crate::output::{print, print_json};
+use crate::identity::other_node;
+use crate::output::{note, print, print_json};
 
 /// How long answers by ARP are awaited.
 const ARP: Duration = Duration::from_secs(1);
@@ -78,12 +79,11 @@ fn facts(arguments: &CheckArguments, cluster: &Cluster) -> Result<Option<Facts>,
                 arp,
                 ..Gather::default()
             };
-            Ok(Some(Facts::gather(
-                &mut Host::open()?,
-                cluster,
-                &node,
-                &gather,
-            )?))
+            let mut host = Host::open()?;
+            if let Ok(Some(other)) = other_node(cluster, &node, &arguments.state, &mut host) {
+                note(&format!("--node {name}: {other}"));
+            }
+            Ok(Some(Facts::gather(&mut host, cluster, &node, &gather)?))
         }
         (None, None, Some(wait)) => {
             let mut facts = Facts::unknown(here()?);

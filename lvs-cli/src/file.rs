@@ -9,22 +9,23 @@ use lvs_core::cluster::{DesiredState, Document, DocumentError, Role};
 use crate::arguments::{StateArguments, Target};
 use crate::exit::Problem;
 
-/// Returns the desired state of the node that this host is.
-pub(crate) fn node(target: &Target) -> Result<DesiredState, Problem> {
-    target.find(&cluster(&target.file)?)
-}
-
-/// Returns the desired state of the node that this host is; of one of two directors, in the given role.
+/// Returns the cluster, and the desired state of the node that this host is; of one of two directors, in the
+/// given role.
 ///
 /// Without `--role` it is the role that was last applied: a change of the file must not change which
 /// director is active, and its author need not know.
-pub(crate) fn node_as(target: &Target, role: Option<Role>) -> Result<DesiredState, Problem> {
+pub(crate) fn node_as(
+    target: &Target,
+    role: Option<Role>,
+) -> Result<(Cluster, DesiredState), Problem> {
     let cluster = cluster(&target.file)?;
-    in_role(&cluster, target.find(&cluster)?, &target.state, role)
+    let node = in_role(&cluster, target.find(&cluster)?, &target.state, role)?;
+    Ok((cluster, node))
 }
 
 impl Target {
-    fn find(&self, cluster: &Cluster) -> Result<DesiredState, Problem> {
+    /// Returns the desired state of the node that this host is.
+    pub(crate) fn find(&self, cluster: &Cluster) -> Result<DesiredState, Problem> {
         match &self.node {
             Some(name) => named(cluster, name),
             None => this_node(cluster),

@@ -9,6 +9,7 @@ mod drain;
 mod duration;
 mod exit;
 mod file;
+mod identity;
 mod import;
 mod list;
 mod order;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::arguments::{PlanArguments, PlanFormat};
 use crate::exit::{Exit, Problem};
 use crate::file;
+use crate::identity::other_node;
 use crate::output::{print, print_json};
 
 /// Is the JSON of a plan.
@@ -18,10 +19,14 @@ struct PlanReport<'a> {
 }
 
 pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
-    let node = file::node_as(&arguments.target, arguments.role.role)?;
+    let target = &arguments.target;
+    let (cluster, node) = file::node_as(target, arguments.role.role)?;
     let take_over = arguments.take_over;
-    let state = arguments.target.state.directory();
-    let plan = state.plan(&node, &mut Host::open()?, PlanOptions { take_over })?;
+    let mut host = Host::open()?;
+    let state = target.state.directory();
+    let mut plan = state.plan(&node, &mut host, PlanOptions { take_over })?;
+    let other = other_node(&cluster, &node, &target.state, &mut host)?;
+    plan.notes.extend(other.map(|other| other.to_string()));
     show(&plan, arguments.format)?;
     refused(&plan)?;
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))

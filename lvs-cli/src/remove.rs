@@ -1,6 +1,9 @@
 //! `lvsctl remove`
 
-use lvs_core::Host;
+use std::path::Path;
+
+use lvs_core::cluster::{ClusterName, DesiredState, StateDir};
+use lvs_core::{Cluster, Host};
 
 use crate::apply::{change, dry_run};
 use crate::arguments::RemoveArguments;
@@ -8,9 +11,12 @@ use crate::exit::{Exit, Problem};
 use crate::{file, signals};
 
 pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
-    let node = file::node(&arguments.target)?;
     let mut host = Host::open()?;
     let state = arguments.target.state.directory();
+    let node = match arguments.cluster_name() {
+        Some(name) => arguments.recorded(&state, &name)?,
+        None => arguments.named(&state, &mut host)?,
+    };
     if arguments.dry_run {
         let plan = state.plan_removal(&node, &mut host)?;
         return dry_run(&plan, arguments.json, false);
@@ -20,4 +26,71 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
         session.remove(&node, &mut host, events)
     })?;
     Ok(Exit::Done)
+}
+
+impl RemoveArguments {
+    /// Returns the cluster's name, if that and no file was given.
+    fn cluster_name(&self) -> Option<ClusterName> {
+        let name = &self.target.file;
+        match name == "-" || Path::new(name).exists() {
+            true => None,
+            false => ClusterName::new(name).ok(),
+        }
+    }
+
+    /// Returns the node that this host is by the file; or by the record of the file's cluster, if the file
+    /// does not name this host any more.
+    fn named(&self, state: &StateDir, host: &mut Host) -> Result<DesiredState, Problem> {
+        let target = &self.target;
+        let cluster = file::cluster(&target.file)?;
+        let node = match target.find(&cluster) {
+            Ok(node) => node,
+            Err(problem) => return self.left(&cluster, state, problem),
+        };
+        self.identity.check(&cluster, &node, &target.state, host)?;
+        Ok(node)
+    }
+
+    fn left(
+        &self,
+        cluster: &Cluster,
+        state: &StateDir,
+        problem: Problem,
+    ) -> Result<DesiredState, Problem> {
+        let is_named = |node: &DesiredState| cluster.node_names().any(|name| *name == node.name);
+        let mut nodes = self.nodes(state, cluster.name())?;
+        nodes.retain(|node| !is_named(node));
+        match nodes.pop().filter(|_| nodes.is_empty()) {
+            Some(node) => Ok(node),
+            None => Err(problem),
+        }
+    }
+
+    /// Returns the node that this host is by the record alone.
+    fn recorded(&self, state: &StateDir, name: &ClusterName) -> Result<DesiredState, Problem> {
+        let mut nodes = self.nodes(state, name)?;
+        let names: Vec<_> = nodes.iter().map(|node| node.name.to_string()).collect();
+        match (nodes.pop(), nodes.len()) {
+            (Some(node), 0) => Ok(node),
+            (None, _) => Err(Problem::failed(format!(
+                "{name}: no such file, and no cluster of this name was applied here"
+            ))
+            .with_hint("name the cluster file, or a cluster that has a record here")),
+            (Some(_), _) => Err(Problem::usage(format!(
+                "{name}: this host has records of several nodes, {}",
+                names.join(" and ")
+            ))
+            .with_hint("add --node with one of them")),
+        }
+    }
+
+    /// Returns the nodes of a cluster that this host is by the records.
+    fn nodes(&self, state: &StateDir, cluster: &ClusterName) -> Result<Vec<DesiredState>, Problem> {
+        let mut nodes = state.nodes_of(cluster)?;
+        nodes.retain(|node| match &self.target.node {
+            Some(name) => node.name == *name.as_str(),
+            None => true,
+        });
+        Ok(nodes)
+    }
 }

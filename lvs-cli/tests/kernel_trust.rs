@@ -1,6 +1,15 @@
 //! The guarantees to an operator, on a real kernel: confirmation, interrupts, drains, live connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kernel_trust/identity.rs"]
+mod identity;
+#[path = "kernel_trust/nodes.rs"]
+mod nodes;
+#[path = "kernel_trust/records.rs"]
+mod records;
+#[path = "kernel_trust/rollout.rs"]
+mod rollout;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,6 +35,22 @@ lvs_lab::main! {
     an_interrupted_drain_stays,
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
+    identity::a_host_that_is_evidently_another_node_is_refused,
+    records::a_cluster_is_removed_by_its_record,
+    records::a_host_that_left_the_file_is_removed_by_its_record,
+    records::a_cluster_that_was_never_applied_removes_nothing,
+    records::a_renamed_cluster_keeps_its_record,
+    records::a_renamed_node_keeps_its_record,
+    records::unmanaged_destinations_are_refused,
+    rollout::a_renamed_node_is_not_removed,
+    rollout::a_renamed_cluster_is_served_on,
+    rollout::a_changed_gateway_fails_no_client,
+    rollout::a_moved_real_server_loses_no_client,
+    rollout::a_virtual_ip_moves_to_another_prefix,
+    rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
+    rollout::a_moved_virtual_ip_is_announced,
+    rollout::a_changed_port_fails_only_who_asks_the_old_one,
+    rollout::a_changed_method_is_announced,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");

@@ -58,6 +58,45 @@ fn order() {
     assert_eq!(json["stages"][2]["node"], "director");
 }
 
+/// Each step is a command that can be typed as it stands.
+#[test]
+fn order_from_an_old_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new web.toml");
+    let text = fs::read_to_string(DR).unwrap();
+    let (kept, _) = text
+        .split_once("[[real-servers]]\nname = \"realserver2\"")
+        .unwrap();
+    fs::write(&path, kept.replace("172.16.5.11", "172.16.5.12")).unwrap();
+    let path = path.to_str().unwrap();
+    let output = lvsctl(&["order", path, "--from", DR, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let steps = json["stages"].as_array().unwrap().iter();
+    let commands: Vec<_> = steps
+        .map(|step| step["command"].as_str().unwrap())
+        .collect();
+    let apply = format!("lvsctl apply '{path}' --node ");
+    assert_eq!(
+        commands,
+        [
+            format!("{apply}realserver1 --grow"),
+            format!("{apply}director"),
+            format!("{apply}realserver1"),
+            "lvsctl remove web --node realserver2".to_owned(),
+        ]
+    );
+    assert_eq!(json["stages"][0]["turn"], "grow");
+    let output = lvsctl(&["order", path, "--from", DR]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "apply  realserver1 --grow  # before clients are sent to it\n\
+         apply  director            # its real servers are ready\n        \
+         outage: tcp 172.16.5.11:80 is not served any more: clients must have its new address before, if it has one\n\
+         apply  realserver1         # no client is sent to it for what it loses\n\
+         remove realserver2         # no client is sent to it any more\n"
+    );
+}
+
 #[test]
 fn two_directors_begin_in_a_role() {
     let output = lvsctl(&["order", TWO]);
@@ -173,7 +212,8 @@ fn a_file_that_is_no_text() {
     fails(
         &output,
         1,
-        "standard input: stream did not contain valid UTF-8",
+        "standard input:1: the text is not UTF-8\n\
+         hint: save the file as UTF-8; that includes its comments",
     );
 }
 

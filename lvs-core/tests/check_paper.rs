@@ -546,6 +546,22 @@ fn a_change_of_method_wants_both_sides_at_once() {
 }
 
 #[test]
+fn an_outage_that_no_order_avoids_is_named() {
+    let old = cluster(DR, &[]);
+    let moved = cluster(DR, &[("172.16.5.11", "172.16.5.12")]);
+    let found = check::between(&old, &moved);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].code, Code::CHANGE_OUTAGE);
+    assert!(
+        found[0]
+            .seen
+            .contains("tcp 172.16.5.11:80 is not served any more")
+    );
+    let renamed = cluster(DR, &[("realserver1", "www1"), ("\"web\"", "\"shop\"")]);
+    assert_eq!(check::between(&old, &renamed), []);
+}
+
+#[test]
 fn every_finding_says_how_to_fix_it() {
     for case in CASES {
         for finding in check::on_paper(&cluster(case.base, case.mistake)).findings() {

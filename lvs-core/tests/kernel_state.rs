@@ -325,7 +325,8 @@ fn an_address_moves_within_its_network() -> Outcome {
 fn one_virtual_ip_is_one_clusters() -> Outcome {
     let web = node(NAT, "director");
     let mail = node(
-        &NAT.replace("name = \"web\"", "name = \"mail\""),
+        &NAT.replace("name = \"web\"", "name = \"mail\"")
+            .replace("172.16.5.11:80", "172.16.5.11:25"),
         "director",
     );
     on_a_machine(|host, state| {
@@ -337,6 +338,8 @@ fn one_virtual_ip_is_one_clusters() -> Outcome {
                 .contains("172.16.5.11 belongs to the cluster web"),
             "{error}"
         );
+        let error = remove(&state, &mail, host).unwrap_err();
+        assert!(error.is_clean(), "{error}");
         remove(&state, &web, host).unwrap();
         apply(&state, &mail, host).unwrap();
     })

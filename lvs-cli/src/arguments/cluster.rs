@@ -42,6 +42,13 @@ pub(crate) struct RoleArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct IdentityArguments {
+    /// Take this host for the node even if it is evidently another one
+    #[arg(long)]
+    pub(crate) force_node: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -50,7 +57,8 @@ pub(crate) struct PlanArguments {
     /// Output: text, the equivalent shell commands, or JSON
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub(crate) format: PlanFormat,
-    /// Plan to delete services on a virtual IP that the file does not name
+    /// Plan to delete services on a virtual IP that the file does not name, and to delete or change
+    /// destinations that were there before the first apply
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something would change
@@ -71,6 +79,12 @@ pub(crate) struct ApplyArguments {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) role: RoleArguments,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
+    /// Apply only what is added: what the file no longer names or would replace stays until the next
+    /// apply (see `order`)
+    #[arg(long)]
+    pub(crate) grow: bool,
     /// Show the plan, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -78,7 +92,8 @@ pub(crate) struct ApplyArguments {
     /// terminal is lost: for changes that may cut your own connection
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) confirm: Option<Duration>,
-    /// Delete services on a virtual IP that the file does not name
+    /// Delete services on a virtual IP that the file does not name, and delete or change destinations
+    /// that were there before the first apply
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something changed
@@ -93,6 +108,8 @@ pub(crate) struct ApplyArguments {
 pub(crate) struct RemoveArguments {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
     /// Show the plan, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

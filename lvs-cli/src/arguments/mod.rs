@@ -9,8 +9,8 @@ mod table;
 
 pub(crate) use check::CheckArguments;
 pub(crate) use cluster::{
-    ApplyArguments, OrderArguments, PlanArguments, PlanFormat, RemoveArguments, StateArguments,
-    Target,
+    ApplyArguments, IdentityArguments, OrderArguments, PlanArguments, PlanFormat, RemoveArguments,
+    StateArguments, Target,
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};
@@ -48,7 +48,8 @@ pub(crate) enum Verb {
     Apply(ApplyArguments),
     /// Confirm a change made with `apply --confirm` before its deadline
     Confirm(StateArguments),
-    /// Remove the cluster from this node and restore the original configuration
+    /// Remove the cluster of the file, or of the name in place of a file, from this node and restore the
+    /// original configuration
     Remove(RemoveArguments),
     /// Find errors in the file or on this node; each finding has an impact and a fix
     Check(CheckArguments),

@@ -216,8 +216,9 @@ impl Facts {
 
     /// Returns the node's addresses that equal `ip`, with any prefix length.
     pub fn carrying(&self, ip: IpAddr) -> impl Iterator<Item = &Address> {
-        let addresses = self.addresses.iter();
-        addresses.filter(move |address| address.id.network.addr() == ip)
+        self.addresses
+            .iter()
+            .filter(move |address| address.id.network.addr() == ip)
     }
 
     /// Returns whether the node has the address `ip`, with any prefix length.

@@ -81,5 +81,7 @@ fn report(scene: &Scene<'_>) -> Report {
 /// Checks the change from one cluster file to another.
 #[must_use]
 pub fn between(old: &Cluster, new: &Cluster) -> Vec<Finding> {
-    rules::method_change::changed(old, new)
+    let mut found = rules::method_change::changed(old, new);
+    found.extend(rules::outage::of_change(old, new));
+    found
 }

@@ -75,6 +75,7 @@ const TABLE: &[&FindingKind] = &[
     &arp_answers::VIP_UNANSWERED,
     &balanced_twice::BALANCED_TWICE,
     &advertised::ADVERTISED_ROUTE,
+    &outage::CHANGE_OUTAGE,
 ];
 
 impl Code {

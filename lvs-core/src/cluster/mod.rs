@@ -38,7 +38,7 @@ mod state;
 
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
-pub use apply::{Aftermath, ApplyError, Event, Failure};
+pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
 pub use desired::{Desired, DesiredService, DesiredState};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;

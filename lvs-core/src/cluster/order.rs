@@ -1,16 +1,25 @@
 //! The order across nodes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
+use super::change::{Change, Object, Step};
 use super::plan::Plan;
-use super::{Cluster, DesiredState, Director, NodeName, Observed, PlanOptions, Role};
+use super::{
+    Cluster, Desired, DesiredState, Director, NodeKind, NodeName, Observed, PlanOptions,
+    RealServer, Role,
+};
+use crate::ipvs::Family;
 
 /// Says what is done on a node in a step of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum RolloutAction {
+    /// What the new cluster adds is applied, and what it removes stays.
+    Grow,
     /// The new cluster is applied.
     Apply,
     /// The old cluster is removed.
@@ -20,6 +29,7 @@ pub enum RolloutAction {
 impl fmt::Display for RolloutAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Grow => "grow",
             Self::Apply => "apply",
             Self::Remove => "remove",
         })
@@ -38,6 +48,30 @@ pub struct RolloutStep {
     pub role: Option<Role>,
     /// Why it is done then and not earlier.
     pub why: &'static str,
+    /// What clients feel of it, where no order avoids that.
+    pub outage: Option<String>,
+}
+
+impl RolloutStep {
+    fn new(action: RolloutAction, node: &NodeName, why: &'static str) -> Self {
+        Self {
+            action,
+            node: node.clone(),
+            role: None,
+            why,
+            outage: None,
+        }
+    }
+
+    /// Returns the step by which a director gets what is new before real servers change over to it.
+    fn growing(&self) -> Self {
+        Self {
+            action: RolloutAction::Grow,
+            why: "its old address stays until the real servers use the new one",
+            outage: None,
+            ..self.clone()
+        }
+    }
 }
 
 fn steps<'a>(
@@ -45,57 +79,39 @@ fn steps<'a>(
     nodes: impl IntoIterator<Item = &'a NodeName>,
     why: &'static str,
 ) -> Vec<RolloutStep> {
-    let step = |node: &NodeName| RolloutStep {
-        action,
-        node: node.clone(),
-        role: None,
-        why,
-    };
-    nodes.into_iter().map(step).collect()
+    nodes
+        .into_iter()
+        .map(|node| RolloutStep::new(action, node, why))
+        .collect()
 }
 
 impl Cluster {
-    /// Returns the nodes in the order in which they may be changed without a client noticing: real servers
-    /// first, so that no client is sent to one that is not ready; then the director; then those that get no
-    /// more clients. With an `old` cluster, nodes that stay as they are have no step.
+    /// Returns the steps by which the nodes are changed without a client noticing, make before break. With an
+    /// `old` cluster, nodes that stay as they are have no step.
+    ///
+    /// Real servers grow first, so that no client is sent to one that is not ready: they get what is new and
+    /// keep what is old. Then the director changes; then the real servers lose what no client needs any more;
+    /// then the nodes that leave are removed. Where the real servers get another address of the director as
+    /// their gateway, the director grows before they change over.
+    ///
+    /// A node whose name changed but whose addresses did not is the same node. An outage that no order avoids
+    /// is named in its step.
     ///
     /// Of two directors the file's second one is first: it begins as standby. When both have begun, the
     /// standby is first, and no file knows which one that is.
     #[must_use]
     pub fn rollout(&self, old: Option<&Self>) -> Vec<RolloutStep> {
-        let servers = self.real_servers().iter().map(|server| &server.name);
-        let (gaining, losing): (Vec<_>, Vec<_>) = servers
-            .filter(|name| self.changes(old, name))
-            .partition(|name| self.gains(old, name));
-        let (old_director, leaving): (Vec<_>, Vec<_>) = old
-            .map(|old| old.node_names().filter(|name| self.lacks(name)))
-            .into_iter()
-            .flatten()
-            .partition(|name| old.is_some_and(|old| old.director(name.as_str()).is_some()));
-        [
-            steps(
-                RolloutAction::Apply,
-                gaining,
-                "before clients are sent to it",
-            ),
-            steps(
-                RolloutAction::Remove,
-                old_director,
-                "before another director carries its virtual IPs",
-            ),
-            self.director_steps(old),
-            steps(
-                RolloutAction::Apply,
-                losing,
-                "no client is sent to it for what it loses",
-            ),
-            steps(
-                RolloutAction::Remove,
-                leaving,
-                "no client is sent to it any more",
-            ),
-        ]
-        .concat()
+        match old {
+            Some(old) => Transition { old, new: self }.steps(),
+            None => {
+                let servers = self.real_servers().iter().map(|server| &server.name);
+                [
+                    steps(RolloutAction::Apply, servers, BEFORE_CLIENTS),
+                    self.director_steps(self.directors().iter(), None),
+                ]
+                .concat()
+            }
+        }
     }
 
     /// Returns the order in which the cluster is removed: the director first, so that no client is sent to a
@@ -120,61 +136,318 @@ impl Cluster {
     }
 
     /// The second one first: a standby sends no clients.
-    fn director_steps(&self, old: Option<&Self>) -> Vec<RolloutStep> {
-        let begins = |name: &NodeName| {
-            let was = old.and_then(|old| old.director(name.as_str()));
-            was.is_none_or(|_| old.is_some_and(|old| old.is_paired() != self.is_paired()))
+    fn director_steps<'a>(
+        &'a self,
+        changing: impl DoubleEndedIterator<Item = &'a Director>,
+        old: Option<&Self>,
+    ) -> Vec<RolloutStep> {
+        let begins = |director: &Director| {
+            let was = old.and_then(|old| self.former_name(&director.name, old));
+            was.is_none() || old.is_some_and(|old| old.is_paired() != self.is_paired())
         };
-        let both_begin = self
-            .directors()
-            .iter()
-            .all(|director| begins(&director.name));
+        let both_begin = self.directors().iter().all(begins);
         let step = |director: &Director| {
             let role = match both_begin {
                 true => self.first_role(director),
-                false => (self.is_paired() && begins(&director.name)).then_some(Role::Standby),
+                false => (self.is_paired() && begins(director)).then_some(Role::Standby),
             };
             let why = match role {
                 Some(Role::Standby) => "ready to take over before clients are sent",
                 _ => "its real servers are ready",
             };
             RolloutStep {
-                action: RolloutAction::Apply,
-                node: director.name.clone(),
                 role,
-                why,
+                ..RolloutStep::new(RolloutAction::Apply, &director.name, why)
             }
         };
-        self.directors()
-            .iter()
-            .rev()
-            .filter(|director| self.changes(old, &director.name))
-            .map(step)
-            .collect()
+        changing.rev().map(step).collect()
     }
 
-    /// Returns whether a node has to look different than under the old cluster.
-    fn changes(&self, old: Option<&Self>, name: &NodeName) -> bool {
-        let name = name.as_str();
-        let desired = |cluster: &Self| {
-            let active = cluster.node_as(name, Role::Active);
-            active.or_else(|| cluster.node(name))
-        };
-        old.is_none_or(|old| desired(old) != desired(self))
+    /// Returns the name that a node has in the old cluster: the same, or that of a node which the new cluster
+    /// does not name and which has one of its addresses.
+    fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
+        let same = old.node_names().find(|own| *own == name);
+        same.or_else(|| {
+            let kind = self.kind_of(name);
+            let addresses = self.unique_addresses(name);
+            old.node_names()
+                .filter(|former| self.lacks(former) && old.kind_of(former) == kind)
+                .find(|former| !old.unique_addresses(former).is_disjoint(&addresses))
+        })
+    }
+
+    fn kind_of(&self, name: &NodeName) -> NodeKind {
+        match self.director(name.as_str()) {
+            Some(_) => NodeKind::Director,
+            None => NodeKind::RealServer,
+        }
     }
 
     fn lacks(&self, name: &NodeName) -> bool {
         !self.node_names().any(|own| own == name)
     }
 
-    /// Returns whether a node needs more than the old cluster has given it.
-    fn gains(&self, old: Option<&Self>, name: &NodeName) -> bool {
-        let was = old.and_then(|old| old.node(name.as_str()));
-        match (was, self.node(name.as_str())) {
-            (Some(was), Some(is)) => {
-                !Plan::new(&is, &was.fulfilled(), PlanOptions::default()).is_empty()
-            }
-            _ => true,
+    /// Returns how a node looks that is active if it has a role.
+    fn active_node(&self, name: &NodeName) -> Option<DesiredState> {
+        let active = self.node_as(name.as_str(), Role::Active);
+        active.or_else(|| self.node(name.as_str()))
+    }
+}
+
+impl Cluster {
+    /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
+    /// step it is; those of a changed forwarding method are not among them.
+    pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
+        let transition = Transition { old, new: self };
+        let director = self.directors().first().map(|director| &director.name);
+        let unserved = transition
+            .unserved()
+            .filter_map(|outage| Some((director?.clone(), outage)));
+        let others = self
+            .rollout(Some(old))
+            .into_iter()
+            .filter(|step| self.director(step.node.as_str()).is_none())
+            .filter_map(|step| Some((step.node, step.outage?)));
+        unserved.chain(others).collect()
+    }
+}
+
+const BEFORE_CLIENTS: &str = "before clients are sent to it";
+
+/// The way from one cluster to another.
+#[derive(Clone, Copy)]
+struct Transition<'a> {
+    old: &'a Cluster,
+    new: &'a Cluster,
+}
+
+/// What a staying real server gets and what it loses.
+struct Staying<'a> {
+    name: &'a NodeName,
+    /// Whether it needs more than it has.
+    gains: bool,
+    /// Whether something that it has is removed or replaced.
+    loses: bool,
+    /// Whether its default route gets an address of the director as another gateway.
+    reroutes: bool,
+    /// Whether the old director sends clients to an address that it loses.
+    moves: bool,
+}
+
+impl<'a> Transition<'a> {
+    fn steps(self) -> Vec<RolloutStep> {
+        let Self { old, new } = self;
+        let staying: Vec<_> = self.staying().collect();
+        let reroutes = staying.iter().any(|server| server.reroutes);
+        let changing = new
+            .directors()
+            .iter()
+            .filter(|director| self.changes(&director.name));
+        let former: BTreeSet<_> = new
+            .node_names()
+            .filter_map(|name| new.former_name(name, old))
+            .collect();
+        let (old_directors, leaving): (Vec<_>, Vec<_>) = old
+            .node_names()
+            .filter(|name| !former.contains(name))
+            .partition(|name| old.kind_of(name) == NodeKind::Director);
+        let changing_over = staying.iter().filter(|server| server.reroutes);
+        let losing = staying
+            .iter()
+            .filter(|server| server.loses && !server.reroutes);
+        let mut directors = new.director_steps(changing, Some(old));
+        let growing = directors
+            .iter()
+            .filter(|step| reroutes && step.role != Some(Role::Standby))
+            .filter(|step| new.former_name(&step.node, old).is_some())
+            .map(RolloutStep::growing)
+            .collect();
+        if let Some(first) = directors.first_mut() {
+            first.outage = self.outage();
+        }
+        [
+            self.ready_servers(&staying),
+            self.removed_directors(&old_directors),
+            growing,
+            changing_over.map(Staying::change_over).collect(),
+            directors,
+            steps(
+                RolloutAction::Apply,
+                losing.map(|server| server.name),
+                "no client is sent to it for what it loses",
+            ),
+            steps(
+                RolloutAction::Remove,
+                leaving,
+                "no client is sent to it any more",
+            ),
+        ]
+        .concat()
+    }
+
+    /// The real servers that get something: those that lose nothing are done with it.
+    fn ready_servers(self, staying: &[Staying<'_>]) -> Vec<RolloutStep> {
+        let step = |server: &RealServer| {
+            let name = &server.name;
+            let action = match staying.iter().find(|staying| staying.name == name) {
+                None => RolloutAction::Apply,
+                Some(staying) if !staying.gains => return None,
+                Some(staying) if staying.loses => RolloutAction::Grow,
+                Some(_) => RolloutAction::Apply,
+            };
+            Some(RolloutStep::new(action, name, BEFORE_CLIENTS))
+        };
+        self.new
+            .real_servers()
+            .iter()
+            .filter(|server| self.changes(&server.name))
+            .filter_map(step)
+            .collect()
+    }
+
+    /// The directors that are no nodes of the new cluster, or have become real servers.
+    fn removed_directors(self, names: &[&NodeName]) -> Vec<RolloutStep> {
+        let until = self.new.directors().first().map(|director| &director.name);
+        let outage = |name: &NodeName| match (self.old.is_paired(), until) {
+            (false, Some(until)) => Some(format!(
+                "no director has the virtual IPs from the removal of {name} until the apply on {until}:                  only one host may carry them"
+            )),
+            _ => Some(format!(
+                "if {name} is the active director, clients are not served until the other one is active: make it active first"
+            )),
+        };
+        let mut removed = steps(
+            RolloutAction::Remove,
+            names.iter().copied(),
+            "before another director carries its virtual IPs",
+        );
+        for step in &mut removed {
+            step.outage = outage(&step.node);
+        }
+        removed
+    }
+
+    /// Returns the real servers that both clusters have and that change.
+    fn staying(self) -> impl Iterator<Item = Staying<'a>> {
+        let names = self.new.real_servers().iter().map(|server| &server.name);
+        names
+            .filter(move |name| self.changes(name))
+            .filter_map(move |name| self.stays(name))
+    }
+
+    fn stays(self, name: &'a NodeName) -> Option<Staying<'a>> {
+        let Self { old, new } = self;
+        let former = new.former_name(name, old)?;
+        let (was, is) = (old.active_node(former)?, new.active_node(name)?);
+        let way = Plan::new(&is, &was.fulfilled(), PlanOptions::default());
+        let back = Plan::new(&was, &is.fulfilled(), PlanOptions::default());
+        let grown = way.growing();
+        let replaces = grown.steps().count() != way.steps().count();
+        let gains = !grown.is_empty();
+        let is_lost = |step: &Step| !matches!(step.change, Change::Edit(..));
+        Some(Staying {
+            name,
+            gains,
+            loses: replaces || back.steps().any(is_lost) || !gains,
+            reroutes: way.steps().any(|step| self.is_reroute(&step.change)),
+            moves: self.loses_destination(former, name),
+        })
+    }
+
+    /// Returns whether a default route gets an address of a director as another gateway.
+    fn is_reroute(self, change: &Change<Object>) -> bool {
+        let Change::Edit(Object::Route(_), Object::Route(route)) = change else {
+            return false;
+        };
+        route.gateway.is_some_and(|gateway| {
+            self.new
+                .directors()
+                .iter()
+                .any(|director| director.address(gateway).is_some())
+        })
+    }
+
+    fn loses_destination(self, former: &NodeName, name: &NodeName) -> bool {
+        let (was, is) = (self.old.real_server(former), self.new.real_server(name));
+        let (Some(was), Some(is)) = (was, is) else {
+            return false;
+        };
+        [Family::Ipv4, Family::Ipv6].into_iter().any(|family| {
+            let ip = was.real_ip(family);
+            ip.is_some() && ip != is.real_ip(family)
+        })
+    }
+
+    /// Returns whether a node has to look different than under the old cluster.
+    fn changes(self, name: &NodeName) -> bool {
+        let Self { old, new } = self;
+        let was = new
+            .former_name(name, old)
+            .and_then(|former| old.active_node(former));
+        let nodes = BTreeSet::new;
+        let alike = |state: DesiredState| DesiredState {
+            nodes: nodes(),
+            ..state
+        };
+        was.map(alike) != new.active_node(name).map(alike)
+    }
+
+    /// Returns what clients feel when the director changes.
+    fn outage(self) -> Option<String> {
+        let outages: Vec<_> = self.unserved().chain(self.method_changes()).collect();
+        (!outages.is_empty()).then(|| outages.join("; "))
+    }
+
+    /// The services that the new cluster does not have.
+    fn unserved(self) -> impl Iterator<Item = String> + 'a {
+        let ids = self.old.services().iter().map(|was| was.service.id);
+        ids.filter(move |id| self.new.services().iter().all(|is| is.service.id != *id))
+            .map(|id| {
+                format!(
+                    "{id} is not served any more: clients must have its new address before, if it has one"
+                )
+            })
+    }
+
+    /// The destinations that both have, with another forwarding method.
+    fn method_changes(self) -> impl Iterator<Item = String> + 'a {
+        let pairs = self.new.services().iter().filter_map(move |is| {
+            let mut services = self.old.services().iter();
+            let was = services.find(|was| was.service.id == is.service.id)?;
+            Some((was, is))
+        });
+        pairs.flat_map(move |(was, is)| {
+            is.destinations.iter().filter_map(move |now| {
+                let former = self.new.former_name(&now.real_server, self.old)?;
+                let mut known = was.destinations.iter();
+                let before = known.find(|before| before.real_server == *former)?;
+                (before.forwarding != now.forwarding).then(|| {
+                    format!(
+                        "{} by {}: connections fail until director and real server have both changed from {} to {}; \
+                         drain it first",
+                        is.service.id, now.real_server, before.forwarding, now.forwarding
+                    )
+                })
+            })
+        })
+    }
+}
+
+impl Staying<'_> {
+    fn change_over(&self) -> RolloutStep {
+        let outage = self.moves.then(|| {
+            format!(
+                "clients are sent to the old address of {} until the director has changed: its gateway moves, too",
+                self.name
+            )
+        });
+        RolloutStep {
+            outage,
+            ..RolloutStep::new(
+                RolloutAction::Apply,
+                self.name,
+                "the director has the new gateway, and the old one still",
+            )
         }
     }
 }
@@ -182,12 +455,17 @@ impl Cluster {
 impl DesiredState {
     /// Returns a node that has what is desired and nothing else.
     fn fulfilled(&self) -> Observed {
-        let addresses = self.addresses.iter().map(|desired| &desired.value);
-        let routes = self.routes.iter().map(|desired| &desired.value);
+        let links = self.links.keys();
+        let devices = self.tunnels.iter().map(|desired| &desired.value.name);
         Observed {
-            links: self.links.keys().map(|name| (name.clone(), true)).collect(),
-            addresses: addresses.cloned().collect(),
-            routes: routes.cloned().collect(),
+            links: links
+                .chain(devices)
+                .map(|name| (name.clone(), true))
+                .collect(),
+            tunnels: values(&self.tunnels).collect(),
+            listeners: values(&self.listeners).collect(),
+            addresses: values(&self.addresses).collect(),
+            routes: values(&self.routes).collect(),
             sysctls: self
                 .sysctls
                 .iter()
@@ -196,6 +474,10 @@ impl DesiredState {
             ..Observed::default()
         }
     }
+}
+
+fn values<T: Clone>(desired: &[Desired<T>]) -> impl Iterator<Item = T> {
+    desired.iter().map(|desired| desired.value.clone())
 }
 
 #[cfg(all(test, feature = "toml"))]
@@ -245,11 +527,82 @@ mod tests {
     #[test]
     fn a_replaced_director_goes_before_the_new_one_comes() {
         let old = Cluster::from_toml(DR).unwrap();
-        let named = DR.replace("[director]\n", "[director]\nname = \"lb2\"\n");
+        let named = DR
+            .replace("[director]\n", "[director]\nname = \"lb2\"\n")
+            .replace("192.168.1.11", "192.168.1.10");
         let new = Cluster::from_toml(&named).unwrap();
+        let steps = new.rollout(Some(&old));
+        assert_eq!(order(&steps), ["remove director", "apply lb2"]);
+        let outage = steps[0].outage.as_deref().unwrap();
+        assert!(outage.starts_with("no director has the virtual IPs from the removal of director"));
+    }
+
+    #[test]
+    fn a_renamed_node_is_the_same_node() {
+        let old = Cluster::from_toml(DR).unwrap();
+        for (name, text) in [
+            (
+                "lb2",
+                DR.replace("[director]\n", "[director]\nname = \"lb2\"\n"),
+            ),
+            ("www1", DR.replace("realserver1", "www1")),
+        ] {
+            let new = Cluster::from_toml(&text).unwrap();
+            let steps = new.rollout(Some(&old));
+            let of_node = |step: &&RolloutStep| step.node == *name;
+            assert_eq!(steps.iter().filter(of_node).count(), 1, "{steps:?}");
+            let removes = |step: &RolloutStep| step.action == RolloutAction::Remove;
+            assert!(!steps.iter().any(removes), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn a_changed_virtual_ip_is_added_before_the_old_one_goes() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let new = Cluster::from_toml(&DR.replace("172.16.5.11", "172.16.5.12")).unwrap();
+        let steps = new.rollout(Some(&old));
+        assert_eq!(
+            order(&steps),
+            [
+                "grow realserver1",
+                "grow realserver2",
+                "apply director",
+                "apply realserver1",
+                "apply realserver2"
+            ]
+        );
+        let outage = steps[2].outage.as_deref().unwrap();
+        assert!(
+            outage.starts_with("tcp 172.16.5.11:80 is not served any more"),
+            "{outage}"
+        );
+    }
+
+    #[test]
+    fn a_changed_gateway_is_there_before_it_is_used() {
+        let nat = include_str!("../../../examples/nat.toml");
+        let old = Cluster::from_toml(nat).unwrap();
+        let new = nat.replace("192.168.1.11/24", "192.168.1.21/24");
+        let steps = Cluster::from_toml(&new).unwrap().rollout(Some(&old));
+        assert_eq!(
+            order(&steps),
+            [
+                "grow director",
+                "apply realserver1",
+                "apply realserver2",
+                "apply director"
+            ]
+        );
+        assert!(steps.iter().all(|step| step.outage.is_none()), "{steps:?}");
+    }
+
+    #[test]
+    fn a_moved_real_server_has_both_addresses_for_a_while() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let new = Cluster::from_toml(&DR.replace("192.168.1.13/24", "192.168.1.33/24")).unwrap();
         assert_eq!(
             order(&new.rollout(Some(&old))),
-            ["remove director", "apply lb2"]
+            ["grow realserver2", "apply director", "apply realserver2"]
         );
     }
 
@@ -290,7 +643,10 @@ mod tests {
             with_roles(&new.rollout(Some(&old))),
             ["apply lb2", "apply lb1"]
         );
-        let replaced = TWO.replace("\"lb1\"", "\"lb3\"");
+        let replaced = TWO
+            .replace("\"lb1\"", "\"lb3\"")
+            .replace("172.16.5.21", "172.16.5.23")
+            .replace("192.168.1.21", "192.168.1.23");
         let new = Cluster::from_toml(&replaced).unwrap();
         let turns = ["remove lb1", "apply lb3 standby"];
         assert_eq!(with_roles(&new.rollout(Some(&old))), turns);
@@ -313,6 +669,7 @@ mod tests {
         assert_eq!(
             with_roles(&new.unwrap().rollout(Some(&old.unwrap()))),
             [
+                "grow lb1 active",
                 "apply realserver1",
                 "apply realserver2",
                 "apply lb2 standby",

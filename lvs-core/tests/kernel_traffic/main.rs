@@ -57,7 +57,9 @@ impl World {
             let name = stage.node.as_str();
             let turn = |host: &mut Host| match stage.action {
                 RolloutAction::Apply => new.node(name).unwrap().apply(host, OPTIONS, &mut |_| ()),
+                RolloutAction::Grow => new.node(name).unwrap().grow(host, OPTIONS, &mut |_| ()),
                 RolloutAction::Remove => old.unwrap().node(name).unwrap().remove(host, &mut |_| ()),
+                other => panic!("{other}"),
             };
             let result = self.network.node(name).unwrap().run(turn).unwrap();
             result.unwrap_or_else(|error| panic!("{} {name}: {error}", stage.action));

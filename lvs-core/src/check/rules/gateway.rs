@@ -69,21 +69,21 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
 pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
     let (cluster, server) = (scene.cluster, scene.node);
     let way = WayBack { cluster, server };
-    let masqueraded = cluster.masqueraded(&server.name).into_iter();
-    let direct = cluster.families_served_by(&server.name, bypasses);
-    masqueraded
+    let direct = cluster
+        .families_served_by(&server.name, bypasses)
+        .into_iter()
+        .filter_map(|family| match scene.facts.default_route(family) {
+            None => Some(way.missing(family)),
+            Some(route) => way.through_director(route.gateway?),
+        });
+    cluster
+        .masqueraded(&server.name)
+        .into_iter()
         .filter_map(|family| match scene.facts.default_route(family) {
             None => Some(way.missing(family)),
             Some(route) => way.past_director(route.gateway?, family),
         })
-        .chain(
-            direct
-                .into_iter()
-                .filter_map(|family| match scene.facts.default_route(family) {
-                    None => Some(way.missing(family)),
-                    Some(route) => way.through_director(route.gateway?),
-                }),
-        )
+        .chain(direct)
         .collect()
 }
 

@@ -28,6 +28,7 @@ pub(super) mod managers;
 pub(super) mod marks;
 pub(super) mod method_change;
 pub(super) mod network_on_lo;
+pub(super) mod outage;
 pub(super) mod persistence;
 pub(super) mod real_ip;
 pub(super) mod redirects;

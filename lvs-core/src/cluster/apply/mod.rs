@@ -4,10 +4,12 @@ mod announce;
 mod conflict;
 mod error;
 mod execute;
+mod identity;
 mod job;
 mod rollback;
 
 pub use error::{Aftermath, ApplyError, Failure};
+pub use identity::{Evidence, HostIdentity, OtherNode};
 pub(in crate::cluster) use job::Job;
 
 use std::time::Duration;
@@ -99,6 +101,25 @@ impl DesiredState {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
         let plan = |observed: &Observed| Plan::new(self, observed, options);
+        let job = Job {
+            announced: Some(self),
+            ..Job::plain(Scope::of(self), &plan)
+        };
+        job.run(|_, _| Ok(()), host, events)
+    }
+
+    /// Applies what the desired state adds, and neither removes nor replaces what is in use: see
+    /// [`Plan::growing`].
+    ///
+    /// # Errors
+    /// What failed, and how that left the node: see [`ApplyError`].
+    pub fn grow(
+        &self,
+        host: &mut Host,
+        options: PlanOptions,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        let plan = |observed: &Observed| Plan::new(self, observed, options).growing();
         let job = Job {
             announced: Some(self),
             ..Job::plain(Scope::of(self), &plan)

@@ -40,6 +40,9 @@ pub struct DesiredState {
     pub cluster: ClusterName,
     /// The node's name.
     pub name: NodeName,
+    /// The names of all nodes of the cluster, among them this one's: a record of another name is of a node that
+    /// was renamed or has left.
+    pub nodes: BTreeSet<NodeName>,
     /// The node's kind.
     pub kind: NodeKind,
     /// The role of one of two directors; other nodes have none.
@@ -133,9 +136,24 @@ impl DesiredState {
 
     /// Creates a state that says nothing yet.
     pub(super) fn new(cluster: &Cluster, name: &NodeName, kind: NodeKind) -> Self {
+        let virtual_ips = cluster.virtual_ips();
         Self {
-            cluster: cluster.name().clone(),
-            name: name.clone(),
+            nodes: cluster.node_names().cloned().collect(),
+            ..Self::empty(cluster.name().clone(), name.clone(), kind, virtual_ips)
+        }
+    }
+
+    /// Creates a state that says nothing.
+    pub(in crate::cluster) fn empty(
+        cluster: ClusterName,
+        name: NodeName,
+        kind: NodeKind,
+        virtual_ips: BTreeSet<IpAddr>,
+    ) -> Self {
+        Self {
+            cluster,
+            nodes: BTreeSet::from([name.clone()]),
+            name,
             kind,
             role: None,
             tunnels: Vec::new(),
@@ -151,7 +169,7 @@ impl DesiredState {
             absent_services: BTreeSet::new(),
             daemons: Vec::new(),
             nftables: None,
-            virtual_ips: cluster.virtual_ips(),
+            virtual_ips,
             floating: BTreeSet::new(),
             notes: Vec::new(),
         }

@@ -310,7 +310,7 @@ fn is_idle_tunnel(object: &Object, seen: &Observed) -> bool {
     }
 }
 
-fn unnamed_destinations(
+pub(super) fn unnamed_destinations(
     desired: &DesiredService,
     found: &ServiceEntry,
 ) -> impl Iterator<Item = Step> {

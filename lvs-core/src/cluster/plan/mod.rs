@@ -27,7 +27,7 @@ use serde::Serialize;
 pub use phase::{Phase, PhaseName};
 pub use refusal::{Obstacle, Refusal};
 
-use super::change::{ObjectId, Step};
+use super::change::{Change, Object, ObjectId, Step};
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
 use cleanup::{Cleanup, Extent};
 use draft::{Draft, Planned};
@@ -160,6 +160,29 @@ impl Plan {
         ];
         let unmanaged = ownership::unmanaged(node, observed, record);
         draft.plan(planner.refusals(), unmanaged, notes.concat())
+    }
+
+    /// Returns the part that only adds: make before break. It has none of the phases that remove, and no step
+    /// that replaces what is in use: a route, a service, a destination or a sync daemon.
+    #[must_use]
+    pub fn growing(&self) -> Self {
+        let replaces = |change: &Change<Object>| {
+            use Object::{Daemon, Destination, Route, Service};
+            matches!(
+                change,
+                Change::Edit(Route(_) | Service(_) | Destination(_) | Daemon(_), _)
+            )
+        };
+        let mut phases = self.phases.clone();
+        phases.retain(|phase| phase.name.is_growing() && phase.name != PhaseName::SyncDaemons);
+        for phase in &mut phases {
+            phase.steps.retain(|step| !replaces(&step.change));
+        }
+        phases.retain(|phase| !phase.steps.is_empty());
+        Self {
+            phases,
+            ..self.clone()
+        }
     }
 
     /// Returns whether there is nothing to do.

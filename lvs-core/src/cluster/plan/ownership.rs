@@ -1,8 +1,9 @@
 //! Which objects belong to the cluster: unmanaged ones are shown and never touched, and where one prevents
 //! the plan it is refused.
 
+use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
-use crate::cluster::change::ObjectId;
+use crate::cluster::change::{Kind, ObjectId, Step};
 use crate::cluster::{DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
 use crate::net::Address;
@@ -46,6 +47,7 @@ impl Planner<'_> {
             self.tunnel_refusals(),
             self.daemon_refusals(),
             self.unmanaged_services(),
+            self.unmanaged_destinations(),
             self.losing_routes(),
         ]
         .concat()
@@ -123,5 +125,45 @@ impl Planner<'_> {
                 )
             })
             .collect()
+    }
+
+    /// Destinations of services that the plan would take and that it would delete or edit, although no record
+    /// and no mark of the virtual IP says that they are the cluster's.
+    fn unmanaged_destinations(&self) -> Vec<Refusal> {
+        if self.options.take_over {
+            return Vec::new();
+        }
+        let edited = self.changed_destinations(self.observed);
+        let named = self.node.services_by_id();
+        let deleted = self
+            .observed
+            .services()
+            .iter()
+            .filter_map(|found| Some(unnamed_destinations(named.get(&found.service.id)?, found)))
+            .flatten();
+        edited
+            .into_iter()
+            .chain(deleted)
+            .filter(|step| !self.is_ours(step))
+            .map(|step| {
+                let verb = match step.change.kind() {
+                    Kind::Edit => "changes",
+                    Kind::Add | Kind::Delete => "deletes",
+                };
+                Refusal::of(
+                    step.change.id(),
+                    "is not as in the file, and the cluster was never applied here",
+                    format!("correct the file, or take it over (apply --take-over {verb} it)"),
+                )
+            })
+            .collect()
+    }
+
+    /// Without a record the virtual IP tells: an apply marks the addresses that it adds.
+    fn is_ours(&self, step: &Step) -> bool {
+        match step.change.id() {
+            ObjectId::Destination(service, _) => self.observed.marks_address_of(&service),
+            _ => false,
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::former::names;
 use super::place::Place;
 use crate::cluster::{ClusterName, NodeName, Record};
 use crate::error::{Error, Operation, Result};
@@ -49,8 +50,13 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|source| Error::io(operation(), source).with_hint(WITHOUT))?,
     };
-    let placed: Placed<Record> = serde_json::from_slice(&bytes)
+    let mut placed: Placed<Record> = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
+    // A record that has just moved is of its new name, although its text has still the old one.
+    let (cluster, node) = names(path).unwrap_or_default();
+    if let (Ok(cluster), Ok(node)) = (ClusterName::new(cluster), NodeName::new(node)) {
+        (placed.record.cluster, placed.record.node) = (cluster, node);
+    }
     if placed.place == Place::here()? {
         return Ok(Some(placed.record));
     }
@@ -87,6 +93,13 @@ fn replace(path: &Path, new: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(new, path)?;
     sync_directory(path)
+}
+
+/// Moves a record to another name, whole or not at all.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to)
+        .and_then(|()| sync_directory(to))
+        .map_err(|source| Error::io(Operation::new("move record", from.display()), source))
 }
 
 /// Deletes a record; one that does not exist is deleted already.

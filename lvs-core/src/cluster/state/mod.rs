@@ -22,6 +22,7 @@
 
 mod confirmation;
 mod file;
+mod former;
 mod lock;
 mod place;
 mod record;
@@ -36,7 +37,7 @@ pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 pub use session::Session;
 
-use super::plan::{Plan, PlanOptions, Refusal};
+use super::plan::{Plan, PlanOptions};
 use super::{ClusterName, DesiredState, NodeName, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
@@ -90,7 +91,8 @@ impl StateDir {
         Ok(Session::new(self.clone(), lock))
     }
 
-    /// Returns the record of a cluster on this node; an empty one if there is none.
+    /// Returns the record of a cluster on this node; an empty one if there is none. That of a node or cluster
+    /// that was renamed is the one under its former name.
     ///
     /// A record from before the last boot, or of another network namespace, says nothing about this kernel:
     /// only its drains count.
@@ -98,6 +100,10 @@ impl StateDir {
     /// # Errors
     /// The record cannot be read, or the file is no record.
     pub fn record(&self, node: &DesiredState) -> Result<Record> {
+        Ok(self.known(node)?.record)
+    }
+
+    fn own_record(&self, node: &DesiredState) -> Result<Record> {
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         Ok(file::read(&self.path(&node.cluster, &node.name))?.unwrap_or_else(nothing))
     }
@@ -113,6 +119,22 @@ impl StateDir {
             .collect()
     }
 
+    /// Returns what is known by the records alone of the nodes of a cluster that this host is, for a removal
+    /// without the file: those that are applied, or else those that were.
+    ///
+    /// # Errors
+    /// Those of [`records`](Self::records).
+    pub fn nodes_of(&self, cluster: &ClusterName) -> Result<Vec<DesiredState>> {
+        let mut records = self.records()?;
+        records.retain(|record| record.cluster() == cluster);
+        let is_applied = records.iter().any(Record::is_applied);
+        let records = records.iter();
+        Ok(records
+            .filter(|record| record.is_applied() == is_applied)
+            .map(Record::desired_state)
+            .collect())
+    }
+
     /// Confirms a change that was made with [`Session::confirm_within`].
     ///
     /// # Errors
@@ -126,11 +148,11 @@ impl StateDir {
     /// # Errors
     /// Those of [`records`](Self::records) and [`Observed::read`].
     pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
-        let record = self.record(node)?;
-        let observed = Observed::read(host, &Scope::recorded(node, &record))?;
-        let others = self.others(node)?;
-        let mut plan = Plan::with_records(node, &observed, &record, &others, options);
-        plan.refusals.extend(self.claims(node)?);
+        let known = self.known(node)?;
+        let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
+        let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
+        plan.notes.extend(known.note());
+        plan.refusals.extend(known.claims);
         Ok(plan)
     }
 
@@ -139,28 +161,9 @@ impl StateDir {
     /// # Errors
     /// Those of [`record`](Self::record) and [`Observed::read`].
     pub fn plan_removal(&self, node: &DesiredState, host: &mut Host) -> Result<Plan> {
-        let record = self.record(node)?;
-        let observed = Observed::read(host, &Scope::recorded(node, &record))?;
-        let others = self.others(node)?;
-        Ok(Plan::removal_with_records(
-            node, &observed, &record, &others,
-        ))
-    }
-
-    /// Returns the records of the other clusters that are on this node.
-    fn others(&self, node: &DesiredState) -> Result<Vec<Record>> {
-        let mut records = self.records()?;
-        records.retain(|record| record.is_applied() && record.cluster != node.cluster);
-        Ok(records)
-    }
-
-    /// Returns the virtual IPs that other clusters have on this node.
-    fn claims(&self, node: &DesiredState) -> Result<Vec<Refusal>> {
-        let records = self.records()?;
-        Ok(records
-            .iter()
-            .flat_map(|record| record.claims(node))
-            .collect())
+        let known = self.known_for_removal(node)?;
+        let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
+        Ok(known.removal(node, &observed))
     }
 
     fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {

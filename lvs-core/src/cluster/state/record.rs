@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::change::{Change, Object, ObjectId, stored};
 use crate::cluster::drain::{Drain, Draining};
 use crate::cluster::plan::{Obstacle, Refusal};
-use crate::cluster::{ClusterName, DesiredState, NodeName, Observed, Role};
+use crate::cluster::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Role};
 use crate::ipvs::{DaemonRole, Destination, DestinationId, ServiceId, Weight};
 use crate::name::IfName;
 use crate::net::AddressId;
@@ -123,6 +123,31 @@ impl Record {
     #[must_use]
     pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
         &self.drains
+    }
+
+    /// Returns what is known of the node without the file: enough for a removal, and nothing to apply.
+    #[must_use]
+    pub fn desired_state(&self) -> DesiredState {
+        let is_director = self.role.is_some()
+            || self.entries().any(|entry| {
+                matches!(
+                    entry.newest(),
+                    Object::Service(_)
+                        | Object::Destination(_)
+                        | Object::Timeouts(_)
+                        | Object::Daemon(_)
+                )
+            });
+        let kind = match is_director {
+            true => NodeKind::Director,
+            false => NodeKind::RealServer,
+        };
+        DesiredState::empty(
+            self.cluster.clone(),
+            self.node.clone(),
+            kind,
+            self.virtual_ips.clone(),
+        )
     }
 
     /// Returns each object as it was found and as it was last made, in the order in which they were first met.
@@ -259,8 +284,8 @@ impl Record {
                 obstacle: Obstacle::VirtualIp(*vip),
                 problem: format!("belongs to the cluster {} on this node", self.cluster),
                 advice: format!(
-                    "remove {} first (lvsctl remove FILE), or use another address",
-                    self.cluster
+                    "remove {} first (lvsctl remove {}), or use another address",
+                    self.cluster, self.cluster
                 ),
             })
             .collect()

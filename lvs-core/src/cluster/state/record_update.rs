@@ -24,14 +24,30 @@ impl Record {
         }
         let mut record = self.applied_with(node, observed, plan, Moment::Before);
         record.under_way = true;
-        record.virtual_ips.extend(&self.virtual_ips);
-        let known: Vec<_> = record.drained.iter().map(Drained::id).collect();
-        let former = self
+        record.keep_former(self);
+        record
+    }
+
+    /// Returns the record when only what is new was applied: all that was known is known still.
+    pub(in crate::cluster) fn after_growing(
+        &self,
+        node: &DesiredState,
+        observed: &Observed,
+        plan: &Plan,
+    ) -> Self {
+        let mut record = self.applied_with(node, observed, plan, Moment::Before);
+        record.keep_former(self);
+        record
+    }
+
+    fn keep_former(&mut self, former: &Self) {
+        self.virtual_ips.extend(&former.virtual_ips);
+        let known: Vec<_> = self.drained.iter().map(Drained::id).collect();
+        let drained = former
             .drained
             .iter()
             .filter(|drained| !known.contains(&drained.id()));
-        record.drained.extend(former.cloned());
-        record
+        self.drained.extend(drained.cloned());
     }
 
     /// Returns the record beside a plan that is refused: nothing is done, except that a standby director
@@ -298,7 +314,8 @@ impl DesiredState {
 }
 
 impl Observed {
-    fn marks_address_of(&self, id: &ServiceId) -> bool {
+    /// Returns whether the address of a service carries the mark of an apply.
+    pub(in crate::cluster) fn marks_address_of(&self, id: &ServiceId) -> bool {
         let ServiceId::Socket { address, .. } = id else {
             return false;
         };

@@ -33,6 +33,7 @@ pub struct Session {
     _lock: Lock,
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
+    grows: bool,
 }
 
 impl Session {
@@ -42,7 +43,16 @@ impl Session {
             _lock: lock,
             stop: Arc::default(),
             confirm_within: None,
+            grows: false,
         }
+    }
+
+    /// Applies only what the desired state adds: what it no longer names stays, and so does what it would
+    /// replace. See [`Plan::growing`].
+    #[must_use]
+    pub const fn grow(mut self) -> Self {
+        self.grows = true;
+        self
     }
 
     /// Rolls everything back as soon as the flag is raised, between two phases: for a signal handler, or
@@ -71,30 +81,44 @@ impl Session {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let record = self.state.record(node).map_err(ApplyError::untouched)?;
-        let claims = self.state.claims(node).map_err(ApplyError::untouched)?;
-        let others = self.state.others(node).map_err(ApplyError::untouched)?;
+        let known = self.state.known(node).map_err(ApplyError::untouched)?;
+        let (record, former) = (&known.record, known.former.as_ref());
         let plan = |observed: &Observed| {
-            let mut plan = Plan::with_records(node, observed, &record, &others, options);
-            plan.refusals.extend(claims.iter().cloned());
-            plan
+            let mut plan = Plan::with_records(node, observed, record, &known.others, options);
+            plan.notes.extend(known.note());
+            plan.refusals.extend(known.claims.iter().cloned());
+            match self.grows {
+                true => plan.growing(),
+                false => plan,
+            }
         };
-        let scope = Scope::recorded(node, &record);
+        let scope = Scope::recorded(node, record);
         let mut records = None;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
                 if !plan.refusals.is_empty() {
-                    return self.write(&record, &record.refused(node, plan));
+                    let refused = record.refused(node, plan);
+                    self.take(former.filter(|_| refused != *record))?;
+                    return self.write(record, &refused);
                 }
-                let before = record.before_applying(node, observed, plan);
-                self.write(&record, &before)?;
-                records = Some((before, record.after_applying(node, observed, plan)));
+                self.take(former)?;
+                let after = match self.grows {
+                    true => record.after_growing(node, observed, plan),
+                    false => record.after_applying(node, observed, plan),
+                };
+                let before = match (self.grows, plan.is_empty()) {
+                    (true, true) => after.clone(),
+                    _ => record.before_applying(node, observed, plan),
+                };
+                self.write(record, &before)?;
+                records = Some((before, after));
                 Ok(())
             },
             host,
             events,
         );
-        self.settle(&record, &done);
+        self.settle(record, &done);
+        self.give_back(former, &done);
         if let (Ok(_), Some((before, after))) = (&done, records) {
             self.write_late(&before, &after, events);
         }
@@ -113,27 +137,33 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let record = self.state.record(node).map_err(ApplyError::untouched)?;
-        let others = self.state.others(node).map_err(ApplyError::untouched)?;
-        let plan =
-            |observed: &Observed| Plan::removal_with_records(node, observed, &record, &others);
-        let scope = Scope::recorded(node, &record);
+        let known = self
+            .state
+            .known_for_removal(node)
+            .map_err(ApplyError::untouched)?;
+        let (record, former) = (&known.record, known.former.as_ref());
+        let plan = |observed: &Observed| known.removal(node, observed);
+        let scope = Scope::recorded(node, record);
         let done = self.job(scope, &plan, None).run(
             |_, plan| {
-                if !plan.is_empty() {
+                if plan.refusals.is_empty() {
+                    self.take(former)?;
+                }
+                if plan.refusals.is_empty() && !plan.is_empty() {
                     // The record knows everything already: a full disk does not prevent a removal.
-                    let _ = self.write(&record, &record.before_removal());
+                    let _ = self.write(record, &record.before_removal());
                 }
                 Ok(())
             },
             host,
             events,
         );
-        self.settle(&record, &done);
+        self.settle(record, &done);
+        self.give_back(former, &done);
         let done = done?;
         // First: if this is interrupted, a second removal finds all of it again.
-        for other in &others {
-            self.write_late(other, &other.inheriting(&record), events);
+        for other in &known.others {
+            self.write_late(other, &other.inheriting(record), events);
         }
         self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)

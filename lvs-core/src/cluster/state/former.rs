@@ -1,0 +1,168 @@
+//! Records of a node or a cluster that has another name by now: they move to the new name.
+
+use std::path::{Path, PathBuf};
+
+use super::{Session, StateDir, file};
+use crate::cluster::change::Object;
+use crate::cluster::plan::Refusal;
+use crate::cluster::{ApplyError, DesiredState, NodeKind, Observed, Plan, Record};
+use crate::error::Result;
+
+/// Holds what the state directory knows of a node.
+pub(super) struct Known {
+    /// The record by which the node is changed, under the names that the file has.
+    pub(super) record: Record,
+    /// The record under another name that it was, if it has not moved yet.
+    pub(super) former: Option<Former>,
+    /// The virtual IPs that other clusters have on this node.
+    pub(super) claims: Vec<Refusal>,
+    /// The records of the other clusters that are on this node.
+    pub(super) others: Vec<Record>,
+}
+
+/// A record that moves when it is first written under its new name.
+pub(super) struct Former {
+    from: PathBuf,
+    to: PathBuf,
+    /// The record that has the new name now: of a cluster that was removed, or empty.
+    replaced: Record,
+    note: String,
+}
+
+impl Known {
+    /// Returns the note of a plan that moves the record.
+    pub(super) fn note(&self) -> Option<String> {
+        self.former.as_ref().map(|former| former.note.clone())
+    }
+
+    /// Returns the plan of a removal. Without an applied record of its own it must not take the virtual IPs
+    /// of another cluster away.
+    pub(super) fn removal(&self, node: &DesiredState, observed: &Observed) -> Plan {
+        let mut plan = Plan::removal_with_records(node, observed, &self.record, &self.others);
+        plan.notes.extend(self.note());
+        if !self.record.is_applied() {
+            plan.refusals.extend(self.claims.iter().cloned());
+        }
+        plan
+    }
+}
+
+impl StateDir {
+    /// Returns what is known of a node that is applied. Without a record of its own that is applied, it is that
+    /// of the same node under a former name.
+    pub(super) fn known(&self, node: &DesiredState) -> Result<Known> {
+        self.known_by(node, |record| {
+            record.is_former_node(node) || record.is_former_cluster(node)
+        })
+    }
+
+    /// Returns what is known of a node that is removed. Only an apply says that a cluster was renamed: the
+    /// record of another cluster stays that of the other cluster.
+    pub(super) fn known_for_removal(&self, node: &DesiredState) -> Result<Known> {
+        self.known_by(node, |record| record.is_former_node(node))
+    }
+
+    fn known_by(&self, node: &DesiredState, is_former: impl Fn(&Record) -> bool) -> Result<Known> {
+        let own = self.own_record(node)?;
+        let mut others = self.records()?;
+        let place = others
+            .iter()
+            .position(|record| !own.is_applied() && record.is_applied() && is_former(record));
+        let former = place.map(|place| others.remove(place));
+        let claims = others.iter().flat_map(|record| record.claims(node));
+        let claims = claims.collect();
+        others.retain(|record| record.is_applied() && record.cluster != node.cluster);
+        Ok(match former {
+            None => Known {
+                record: own,
+                former: None,
+                claims,
+                others,
+            },
+            Some(former) => Known {
+                former: Some(Former {
+                    from: self.path(&former.cluster, &former.node),
+                    to: self.path(&node.cluster, &node.name),
+                    note: former.renamed(node),
+                    replaced: own.clone(),
+                }),
+                record: former.of(node, own),
+                claims,
+                others,
+            },
+        })
+    }
+}
+
+impl Record {
+    /// Returns whether it is of a node of the same cluster that the file does not have any more: one host is
+    /// one node of a cluster.
+    fn is_former_node(&self, node: &DesiredState) -> bool {
+        self.cluster == node.cluster && !node.nodes.contains(&self.node)
+    }
+
+    /// Returns whether it is of another cluster with the same virtual IPs, whose services the file names all.
+    fn is_former_cluster(&self, node: &DesiredState) -> bool {
+        let same = match node.kind {
+            NodeKind::Director => self.virtual_ips.is_subset(&node.virtual_ips),
+            NodeKind::RealServer => self.virtual_ips == node.virtual_ips,
+        };
+        let names_services = self.entries().all(|entry| match entry.newest() {
+            Object::Service(service) => node.names_service(&service.id),
+            _ => true,
+        });
+        let is_node = self.node == node.name || !node.nodes.contains(&self.node);
+        let is_other = self.cluster != node.cluster && is_node;
+        is_other && same && names_services && !self.virtual_ips.is_empty()
+    }
+
+    /// Returns the record under the names that the file has now. What drains there stays drained.
+    fn of(self, node: &DesiredState, own: Self) -> Self {
+        let mut drains = own.drains;
+        drains.extend(self.drains);
+        Self {
+            cluster: node.cluster.clone(),
+            node: node.name.clone(),
+            drains,
+            ..self
+        }
+    }
+
+    fn renamed(&self, node: &DesiredState) -> String {
+        let (cluster, name) = (&self.cluster, &self.node);
+        format!(
+            "the record of the node {name} of the cluster {cluster} becomes that of {} of {}: it was renamed",
+            node.name, node.cluster
+        )
+    }
+}
+
+impl Session {
+    /// Moves a record to its new name, if it has one.
+    pub(super) fn take(&self, former: Option<&Former>) -> Result<()> {
+        match former {
+            Some(former) => file::rename(&former.from, &former.to),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves a record back if everything was rolled back.
+    pub(super) fn give_back(&self, former: Option<&Former>, done: &Result<Plan, ApplyError>) {
+        let is_clean = done.as_ref().is_err_and(ApplyError::is_clean);
+        let Some(former) = former.filter(|former| is_clean && !former.from.exists()) else {
+            return;
+        };
+        let _ = file::rename(&former.to, &former.from);
+        if !former.replaced.is_empty() {
+            let _ = file::write(&former.to, &former.replaced);
+        }
+    }
+}
+
+/// Returns the names in a record's path.
+pub(super) fn names(path: &Path) -> Option<(&str, &str)> {
+    path.file_name()?
+        .to_str()?
+        .strip_suffix(".json")?
+        .split_once('@')
+}
