@@ -196,6 +196,9 @@ impl Progress {
             Event::Announced(addresses) => self
                 .announced
                 .extend(addresses.iter().map(|address| address.id.to_string())),
+            Event::NotAsked(error) => warning(&format!(
+                "whether another host has an address that is added was not asked: {error}"
+            )),
             Event::NotAnnounced(error) => {
                 warning(&format!(
                     "the change is complete, but an address was not announced: {error}"

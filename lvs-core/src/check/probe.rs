@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::facts::{ArpAnswers, Facts};
 use super::network::{is_wide, sharing_network};
-use crate::cluster::{Cluster, Director};
+use crate::cluster::{Arrival, Cluster, Director};
 use crate::error::Result;
 use crate::name::IfName;
-use crate::net::{MacAddress, arp, ndp};
+use crate::net::{AddressId, MacAddress, arp, ndp};
 
 impl Facts {
     /// Asks for each virtual IP on the link that this host shares with the director; virtual IPs on other links are
@@ -52,13 +52,14 @@ impl Facts {
             .find_map(|director| self.interface_to(director, vip))
     }
 
-    /// Returns the director's interface that carries the virtual IP, on the director itself; elsewhere the one on a
-    /// network of that interface.
+    /// Returns the link on which questions for the virtual IP arrive, on the director itself; elsewhere the one on a
+    /// network of the interface that carries it.
     fn interface_to<'a>(&'a self, director: &'a Director, vip: IpAddr) -> Option<&'a IfName> {
-        let carrier = &director.address(vip)?.id.interface;
+        let id = &director.address(vip)?.id;
         if self.are_of(director) {
-            return Some(carrier);
+            return self.arrival_link(id);
         }
+        let carrier = &id.interface;
         director
             .addresses
             .iter()
@@ -68,6 +69,18 @@ impl Facts {
             .filter_map(|ip| sharing_network(&self.addresses, ip).next())
             .map(|address| &address.id.interface)
             .find(|interface| **interface != IfName::LO)
+    }
+
+    /// Returns the first link of this host on which questions for its address arrive.
+    fn arrival_link(&self, id: &AddressId) -> Option<&IfName> {
+        let arrival = Arrival {
+            links: &self.links,
+            addresses: &self.addresses,
+            routes: &self.routes,
+        };
+        let found = arrival.links_of(id);
+        let mut names = self.links.iter().map(|link| &link.name);
+        names.find(|name| found.contains(*name))
     }
 
     /// Returns whether the facts are of a director.

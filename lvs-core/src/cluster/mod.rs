@@ -15,6 +15,7 @@
 //! | [`change`] | the steps of a plan |
 //! | `observed` | [`Observed`]: what a node has |
 //! | [`plan`] | [`Plan`]: the differences between the two, in phases |
+//! | `arrival` | the links on which other hosts ask for an address |
 //! | `apply` | carrying out a plan, with verification and rollback |
 //! | `state` | [`StateDir`]: the [`Record`]s of original and applied configuration, and the lock |
 //! | `drain` | draining a real server and waiting for its remaining connections |
@@ -24,6 +25,7 @@
 //! types. Everything but reading and applying is pure.
 
 mod apply;
+mod arrival;
 pub mod change;
 mod desired;
 mod drain;
@@ -33,6 +35,8 @@ mod observed;
 mod order;
 pub mod plan;
 mod state;
+
+pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
 pub use desired::{Desired, DesiredService, DesiredState};

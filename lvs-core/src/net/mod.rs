@@ -1,7 +1,7 @@
 //! Interfaces, addresses, routes and tunnels of one network namespace, and which hosts answer for an address.
 //!
 //! [`Net`] reads and changes them over rtnetlink, [`Fou`] the UDP ports of GUE. [`arp`] and [`ndp`] ask a link
-//! who has an address, and [`announce()`] tells it.
+//! who has an address, [`owners()`] asks for many at once, and [`announce()`] tells it.
 
 mod address;
 mod announce;
@@ -13,6 +13,7 @@ mod link;
 mod lookup;
 pub(crate) mod message;
 pub mod ndp;
+mod owners;
 mod packet_socket;
 mod raw_attribute;
 mod route;
@@ -25,6 +26,7 @@ pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
 pub use lookup::{RouteDecision, RouteQuery, Verdict};
+pub use owners::owners;
 pub use raw_attribute::RawAttribute;
 pub use route::{NextHop, Route, RouteDetails, RouteId};
 pub use tunnel::{Tunnel, TunnelKind};

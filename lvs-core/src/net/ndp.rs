@@ -40,13 +40,13 @@ pub fn probe(interface: &IfName, ip: Ipv6Addr, wait: Duration) -> Result<Vec<Mac
     let operation = Operation::new("ask who has", format!("{ip} on {interface}"));
     let socket = PacketSocket::open(operation, interface)?;
     let question = solicitation(socket.mac(), ip);
-    socket.ask(&question, wait, |bytes| advertised(bytes, ip))
+    socket.ask(&[question], wait, |bytes| advertised(bytes, ip))
 }
 
 /// Returns a neighbour solicitation in its frame (RFC 4861): Ethernet 14 bytes, IPv6 40, ICMPv6 24.
 ///
 /// It goes to the group of all nodes with an address that ends like this one.
-fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
+pub(super) fn solicitation(mac: MacAddress, ip: Ipv6Addr) -> Vec<u8> {
     let [.., a, b, c] = ip.octets();
     let group = Ipv6Addr::new(
         0xff02,
@@ -108,7 +108,7 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
 
 /// Returns the hardware address that a neighbour advertisement for `ip` names, or its sender's where it
 /// names none; `None` for any other frame.
-fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
+pub(super) fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
     let (ethernet, rest) = frame.split_first_chunk::<14>()?;
     let [_, _, _, _, _, _, source @ .., _, _] = ethernet;
     let (header, rest) = rest.split_first_chunk::<40>()?;

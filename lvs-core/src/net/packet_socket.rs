@@ -86,17 +86,19 @@ impl<'a> PacketSocket<'a> {
         }
     }
 
-    /// Sends a question [`QUESTIONS`] times within `wait`, and returns the hardware addresses that `answer`
-    /// finds in the frames of others, each once, the fastest first.
-    pub(super) fn ask(
+    /// Sends questions [`QUESTIONS`] times within `wait`, and returns what `answer` finds in the frames of
+    /// others, each once, the fastest first.
+    pub(super) fn ask<T: PartialEq>(
         &self,
-        question: &[u8],
+        questions: &[Vec<u8>],
         wait: Duration,
-        answer: impl Fn(&[u8]) -> Option<MacAddress>,
-    ) -> Result<Vec<MacAddress>> {
+        answer: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>> {
         let mut owners = Vec::new();
         for _ in 0..QUESTIONS {
-            self.send(question)?;
+            for question in questions {
+                self.send(question)?;
+            }
             let until = Instant::now() + wait / QUESTIONS;
             self.collect(until, &answer, &mut owners)
                 .map_err(|errno| self.failed(errno))?;
@@ -104,11 +106,11 @@ impl<'a> PacketSocket<'a> {
         Ok(owners)
     }
 
-    fn collect(
+    fn collect<T: PartialEq>(
         &self,
         until: Instant,
-        answer: impl Fn(&[u8]) -> Option<MacAddress>,
-        owners: &mut Vec<MacAddress>,
+        answer: impl Fn(&[u8]) -> Option<T>,
+        owners: &mut Vec<T>,
     ) -> nix::Result<()> {
         let mut bytes = [0; LONGEST];
         while let Some(timeout) = timeout_until(until) {

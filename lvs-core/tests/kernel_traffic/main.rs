@@ -3,6 +3,7 @@
 
 mod clients;
 mod file;
+mod links;
 #[path = "../random/mod.rs"]
 mod random;
 
@@ -10,6 +11,7 @@ use std::thread;
 
 use clients::{Held, Visitors, echo};
 use file::File;
+use links::{a_virtual_ip_on_a_dummy_is_announced_where_clients_ask, an_address_in_use_is_refused};
 use lvs_core::cluster::{PlanOptions, RolloutAction};
 use lvs_core::{Cluster, Host};
 use lvs_lab::topology::Topology;
@@ -21,6 +23,8 @@ lvs_lab::main! {
     fifty_steps_of_dr,
     one_joins_and_another_leaves_by_nat,
     one_joins_and_another_leaves_by_dr,
+    a_virtual_ip_on_a_dummy_is_announced_where_clients_ask,
+    an_address_in_use_is_refused,
 }
 
 const STEPS: usize = 50;

@@ -1,7 +1,7 @@
 //! Announcing addresses that attract traffic (gratuitous ARP, unsolicited NA): neighbours may remember another
 //! host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::Event;
 use crate::cluster::change::Object;
 use crate::cluster::plan::Phase;
-use crate::cluster::{DesiredState, NodeKind, Role};
+use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Role};
 use crate::error::Error;
 use crate::host::Host;
 use crate::name::IfName;
-use crate::net::{self, Address};
+use crate::net::{self, Address, AddressId};
 use crate::sysctl::{Conf, SysctlKey};
 
 /// How often an active director announces the floating addresses: a frame may be lost.
@@ -26,7 +26,9 @@ pub(super) struct Announcer<'a> {
     node: Option<&'a DesiredState>,
     /// The addresses that were announced at once.
     announced: Vec<Address>,
-    /// Where the last announcement failed.
+    /// The links where questions for each of them arrive.
+    links: BTreeMap<AddressId, BTreeSet<IfName>>,
+    /// The links on which the last announcement failed.
     failures: BTreeMap<IfName, Error>,
 }
 
@@ -36,12 +38,13 @@ impl<'a> Announcer<'a> {
         Self {
             node: node.filter(|node| node.kind == NodeKind::Director),
             announced: Vec::new(),
+            links: BTreeMap::new(),
             failures: BTreeMap::new(),
         }
     }
 
     /// Announces addresses as soon as they are added: each moment before is lost.
-    pub(super) fn phase_is_done(&mut self, phase: &Phase, host: &Host) {
+    pub(super) fn phase_is_done(&mut self, phase: &Phase, host: &mut Host) {
         let Some(node) = self.node else { return };
         let added = phase
             .steps
@@ -60,7 +63,7 @@ impl<'a> Announcer<'a> {
 
     /// Announces again where another director may have carried the addresses before: even those that no
     /// step has added, because an earlier apply may have been interrupted before it announced them.
-    pub(super) fn all_is_done(mut self, host: &Host, events: &mut dyn FnMut(Event<'_>)) {
+    pub(super) fn all_is_done(mut self, host: &mut Host, events: &mut dyn FnMut(Event<'_>)) {
         let mut announced = self.announced.clone();
         if let Some(node) = self.node.filter(|node| node.role == Some(Role::Active)) {
             announced = node
@@ -81,7 +84,7 @@ impl<'a> Announcer<'a> {
                 self.announce(&announced, host);
             }
         }
-        announced.retain(|address| !self.failures.contains_key(&address.id.interface));
+        announced.retain(|address| self.is_announced(&address.id));
         if !announced.is_empty() {
             events(Event::Announced(&announced));
         }
@@ -90,20 +93,39 @@ impl<'a> Announcer<'a> {
             .for_each(|error| events(Event::NotAnnounced(error)));
     }
 
-    fn announce(&mut self, addresses: &[Address], host: &Host) {
-        let mut interfaces: BTreeMap<&IfName, Vec<IpAddr>> = BTreeMap::new();
-        for Address { id, .. } in addresses {
-            interfaces
-                .entry(&id.interface)
-                .or_default()
-                .push(id.network.addr());
+    fn is_announced(&self, id: &AddressId) -> bool {
+        self.links.get(id).is_some_and(|links| {
+            !links.is_empty() && links.iter().all(|link| !self.failures.contains_key(link))
+        })
+    }
+
+    /// Announces addresses on the links where questions for them arrive.
+    fn announce(&mut self, addresses: &[Address], host: &mut Host) {
+        if addresses.is_empty() {
+            return;
         }
-        for (interface, ips) in interfaces {
-            let key = SysctlKey::ipv6_forwarding(&Conf::Interface(interface.clone()));
+        let neighbourhood = match Neighbourhood::read(host) {
+            Ok(neighbourhood) => neighbourhood,
+            Err(error) => {
+                self.failures.insert(IfName::LO, error);
+                return;
+            }
+        };
+        let mut by_link: BTreeMap<IfName, Vec<IpAddr>> = BTreeMap::new();
+        for Address { id, .. } in addresses {
+            let links = neighbourhood.arrival().links_of(id);
+            for link in &links {
+                let ips = by_link.entry(link.clone()).or_default();
+                ips.push(id.network.addr());
+            }
+            self.links.insert(id.clone(), links);
+        }
+        for (link, ips) in by_link {
+            let key = SysctlKey::ipv6_forwarding(&Conf::Interface(link.clone()));
             let is_router = host.sysctl().read(&key).is_ok_and(|value| value != "0");
-            match net::announce(interface, &ips, is_router) {
-                Ok(()) => self.failures.remove(interface),
-                Err(error) => self.failures.insert(interface.clone(), error),
+            match net::announce(&link, &ips, is_router) {
+                Ok(()) => self.failures.remove(&link),
+                Err(error) => self.failures.insert(link, error),
             };
         }
     }
@@ -111,9 +133,12 @@ impl<'a> Announcer<'a> {
 
 impl DesiredState {
     /// Returns whether an address is announced. An IPv6 address under duplicate address detection is not: it
-    /// may prove to be another host's.
+    /// may prove to be another host's. Neither is a floating address that a standby director carries as a
+    /// real server.
     fn announces(&self, address: &Address) -> bool {
-        let is_sure = address.id.network.addr().is_ipv4() || address.no_dad;
-        self.attracts_traffic(&address.id) && address.id.interface != IfName::LO && is_sure
+        let ip = address.id.network.addr();
+        let is_sure = ip.is_ipv4() || address.no_dad;
+        let is_elsewhere = self.role == Some(Role::Standby) && self.floating.contains(&ip);
+        self.attracts_traffic(&address.id) && is_sure && !is_elsewhere
     }
 }

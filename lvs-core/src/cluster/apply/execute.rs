@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::announce::Announcer;
+use super::conflict::Conflicts;
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::{Phase, Plan};
@@ -10,23 +11,31 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;
 
+/// What is asked before each phase, and told after it.
+pub(super) struct Guards<'a, 'b> {
+    pub(super) stop: &'a AtomicBool,
+    pub(super) conflicts: &'a mut Conflicts<'b>,
+    pub(super) announcer: &'a mut Announcer<'b>,
+}
+
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and the caller has not
 /// stopped it.
 pub(super) fn execute(
     plan: &Plan,
     host: &mut Host,
-    stop: &AtomicBool,
-    announcer: &mut Announcer<'_>,
+    guards: &mut Guards<'_, '_>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
+    let stop = guards.stop;
     let go_on = || match stop.load(Ordering::Relaxed) {
         true => Err(Failure::Stopped),
         false => Ok(()),
     };
     for phase in &plan.phases {
         go_on()?;
+        guards.conflicts.before_phase(phase, host, events)?;
         self::phase(phase, host, events)?;
-        announcer.phase_is_done(phase, host);
+        guards.announcer.phase_is_done(phase, host);
     }
     go_on()
 }

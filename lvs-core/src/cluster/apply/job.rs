@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::announce::Announcer;
-use super::execute::execute;
+use super::conflict::Conflicts;
+use super::execute::{Guards, execute};
 use super::rollback::Rollback;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::plan::Plan;
@@ -55,10 +56,12 @@ impl<'a> Job<'a> {
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
         events(Event::Planned(&plan));
+        let mut conflicts = Conflicts::of(self.announced, &plan, &before);
         let recorded = match plan.refusals.is_empty() {
             true => probe(&plan, host)
                 .map_err(Failure::Unreadable)
                 .and_then(|()| self.refuse_once_loaded(&before, host))
+                .and_then(|()| conflicts.ask_early(host, events))
                 .and_then(|()| record(&before, &plan).map_err(Failure::Unreadable)),
             false => {
                 // If even that cannot be recorded, releasing is still right.
@@ -69,7 +72,14 @@ impl<'a> Job<'a> {
         let (release, rest) = plan.released_first();
         let is_begun = recorded.is_ok() || !release.is_empty();
         let mut verified = None;
-        let done = self.carry_out(&release, recorded, &rest, &mut verified, host, events);
+        let done = self.carry_out(
+            (&release, &rest),
+            recorded,
+            &mut conflicts,
+            &mut verified,
+            host,
+            events,
+        );
         let Err(failure) = done else {
             return Ok(plan);
         };
@@ -90,18 +100,23 @@ impl<'a> Job<'a> {
 
     fn carry_out(
         &self,
-        release: &Plan,
+        (release, rest): (&Plan, &Plan),
         recorded: Result<(), Failure>,
-        rest: &Plan,
+        conflicts: &mut Conflicts<'a>,
         verified: &mut Option<Observed>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
         let mut announcer = Announcer::new(self.announced);
-        let released = execute(release, host, self.stop, &mut announcer, events);
+        let mut guards = Guards {
+            stop: self.stop,
+            conflicts,
+            announcer: &mut announcer,
+        };
+        let released = execute(release, host, &mut guards, events);
         recorded?;
         released?;
-        execute(rest, host, self.stop, &mut announcer, events)?;
+        execute(rest, host, &mut guards, events)?;
         *verified = Some(self.verify(host)?);
         events(Event::Verified);
         announcer.all_is_done(host, events);

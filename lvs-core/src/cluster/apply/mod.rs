@@ -1,6 +1,7 @@
 //! Applying the desired state to a node, verifying the result, and rolling back on failure.
 
 mod announce;
+mod conflict;
 mod error;
 mod execute;
 mod identity;
@@ -40,6 +41,8 @@ pub enum Event<'a> {
     /// Addresses could not be announced; what was done stays. Neighbours may send to another host until they
     /// ask again.
     NotAnnounced(&'a Error),
+    /// Addresses that are added could not be asked for: whether another host has them is not known.
+    NotAsked(&'a Error),
     /// The change is rolled back unless it is confirmed within this time.
     Confirming(Duration),
     /// The state directory could not be locked. The change goes on, because a role that does not change is worse.

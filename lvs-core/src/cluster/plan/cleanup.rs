@@ -24,6 +24,8 @@ pub(super) struct Cleanup<'a> {
     pub(super) node: &'a DesiredState,
     pub(super) observed: &'a Observed,
     pub(super) record: &'a Record,
+    /// The records of other clusters on this node.
+    pub(super) others: &'a [Record],
     pub(super) extent: Extent,
 }
 
@@ -101,6 +103,7 @@ impl Cleanup<'_> {
         let entries = self.record.entries().rev();
         let steps = entries
             .filter(|entry| which(entry.newest()) && !self.keeps(entry.newest()))
+            .filter(|entry| !self.is_shared(entry.newest()))
             .filter_map(|entry| {
                 let change = self.record.undone(entry, self.observed, seen)?;
                 let why = match (self.extent, entry.before()) {
@@ -146,6 +149,11 @@ impl Cleanup<'_> {
                 .any(|desired| desired.value.role == daemon.role),
             Object::Link(_) => true,
         }
+    }
+
+    /// Returns whether another cluster on this node still needs an object as this one has made it.
+    fn is_shared(&self, object: &Object) -> bool {
+        self.others.iter().any(|other| other.needs(object))
     }
 
     /// A service on a virtual IP of the cluster is the file's alone: it is named or deleted.
@@ -227,6 +235,7 @@ impl Cleanup<'_> {
             .filter_map(|desired| seen.route(&desired.value.id))
             .filter(|found| found.protocol == Address::PROTOCOL)
             .filter(|found| !self.record.knows(&ObjectId::Route(found.id)))
+            .filter(|found| !self.is_shared(&Object::Route((*found).clone())))
             .map(|found| Step::delete(found.clone(), REMOVED))
             .collect()
     }
@@ -234,6 +243,7 @@ impl Cleanup<'_> {
     fn unrecorded_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         self.found_virtual_ips(seen)
             .filter(|found| self.is_ours(found))
+            .filter(|found| !self.is_shared(&Object::Address((*found).clone())))
             .map(|found| Step::delete(found.clone(), REMOVED))
             .collect()
     }
@@ -264,6 +274,7 @@ impl Cleanup<'_> {
             .filter(|tunnel| !tunnel.is_fallback() && seen.tunnels.contains(tunnel))
             .filter(|tunnel| !seen.carries_address(&tunnel.name))
             .filter(|tunnel| !self.record.knows(&ObjectId::Tunnel(tunnel.name.clone())))
+            .filter(|tunnel| !self.is_shared(&Object::Tunnel((*tunnel).clone())))
     }
 
     /// What the file names may be deleted only if all of the cluster is removed.

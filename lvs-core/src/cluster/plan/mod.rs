@@ -119,6 +119,19 @@ impl Plan {
         record: &Record,
         options: PlanOptions,
     ) -> Self {
+        Self::with_records(node, observed, record, &[], options)
+    }
+
+    /// Returns the way to how a node must look where other clusters are on it, too: what they need is neither
+    /// removed nor restored, even if the file no longer names it.
+    #[must_use]
+    pub fn with_records(
+        node: &DesiredState,
+        observed: &Observed,
+        record: &Record,
+        others: &[Record],
+        options: PlanOptions,
+    ) -> Self {
         let node = &*record.with_drains(node);
         let planner = Planner {
             node,
@@ -132,6 +145,7 @@ impl Plan {
             node,
             observed,
             record,
+            others,
             extent: Extent::Unnamed(planner.options),
         };
         let mut draft = Draft::new(node, observed);

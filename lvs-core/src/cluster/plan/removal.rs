@@ -22,10 +22,22 @@ impl Plan {
     /// Returns the way to the original configuration of a node.
     #[must_use]
     pub fn removal_with_record(node: &DesiredState, observed: &Observed, record: &Record) -> Self {
+        Self::removal_with_records(node, observed, record, &[])
+    }
+
+    /// Returns the way to the original configuration of a node, except what other clusters on it need.
+    #[must_use]
+    pub fn removal_with_records(
+        node: &DesiredState,
+        observed: &Observed,
+        record: &Record,
+        others: &[Record],
+    ) -> Self {
         let cleanup = Cleanup {
             node,
             observed,
             record,
+            others,
             extent: Extent::All,
         };
         let mut draft = Draft::new(node, observed);

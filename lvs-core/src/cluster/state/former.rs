@@ -18,6 +18,8 @@ pub(super) struct Known {
     pub(super) claims: Vec<Refusal>,
     /// Why records of other clusters could not be read.
     pub(super) unread: Vec<String>,
+    /// The records of the other clusters that are on this node.
+    pub(super) others: Vec<Record>,
 }
 
 /// A record that moves when it is first written under its new name.
@@ -39,7 +41,7 @@ impl Known {
     /// Returns the plan of a removal. Without an applied record of its own it must not take the virtual IPs
     /// of another cluster away.
     pub(super) fn removal(&self, node: &DesiredState, observed: &Observed) -> Plan {
-        let mut plan = Plan::removal_with_record(node, observed, &self.record);
+        let mut plan = Plan::removal_with_records(node, observed, &self.record, &self.others);
         plan.notes.extend(self.notes());
         if !self.record.is_applied() {
             plan.refusals.extend(self.claims.iter().cloned());
@@ -73,12 +75,14 @@ impl StateDir {
         let former = place.map(|place| others.remove(place));
         let claims = others.iter().flat_map(|record| record.claims(node));
         let claims = claims.collect();
+        others.retain(|record| record.is_applied() && record.cluster != node.cluster);
         Ok(match former {
             None => Known {
                 record: own,
                 former: None,
                 claims,
                 unread,
+                others,
             },
             Some(former) => Known {
                 former: Some(Former {
@@ -90,6 +94,7 @@ impl StateDir {
                 record: former.of(node, own),
                 claims,
                 unread,
+                others,
             },
         })
     }

@@ -37,6 +37,7 @@ mod record;
 mod record_update;
 mod release;
 mod session;
+mod sharing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -207,7 +208,7 @@ impl StateDir {
     pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
         let known = self.known(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
-        let mut plan = Plan::with_record(node, &observed, &known.record, options);
+        let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
         plan.refusals.extend(known.claims);
         Ok(plan)

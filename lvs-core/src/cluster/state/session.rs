@@ -87,7 +87,7 @@ impl Session {
         let known = self.state.known(node).map_err(ApplyError::untouched)?;
         let (record, former) = (&known.record, known.former.as_ref());
         let plan = |observed: &Observed| {
-            let mut plan = Plan::with_record(node, observed, record, options);
+            let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
             plan.refusals.extend(known.claims.iter().cloned());
             match self.grows {
@@ -150,7 +150,8 @@ impl Session {
     }
 
     /// Removes the cluster from a node: restores the original configuration, except what was modified since.
-    /// See [`Plan::removal_with_record`].
+    /// See [`Plan::removal_with_records`]. What another cluster on the node needs stays, and its record gets the
+    /// recorded original.
     ///
     /// # Errors
     /// What failed, and how that left the node: see [`ApplyError`].
@@ -184,6 +185,10 @@ impl Session {
         self.settle(record, &done);
         self.give_back(former, &done);
         let done = done?;
+        // First: if this is interrupted, a second removal finds all of it again.
+        for other in &known.others {
+            self.write_late(other, &other.inheriting(record), events);
+        }
         self.write_late(&record.before_removal(), &record.after_removal(), events);
         Ok(done)
     }

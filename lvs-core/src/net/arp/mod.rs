@@ -37,11 +37,13 @@ pub fn probe(interface: &IfName, ip: Ipv4Addr, wait: Duration) -> Result<Vec<Mac
     let operation = Operation::new("ask by ARP who has", format!("{ip} on {interface}"));
     let socket = PacketSocket::open(operation, interface)?;
     let question = Frame::probe(socket.mac(), ip).to_bytes();
-    socket.ask(&question, wait, |bytes| {
-        // Padding follows the message.
-        let frame = bytes.get(..Frame::LENGTH).and_then(Frame::parse)?;
-        frame.answers(ip).then_some(frame.sender)
-    })
+    socket.ask(&[question], wait, |bytes| owner(bytes, ip))
+}
+
+/// Returns the hardware address that a frame names as the owner of `ip`; padding may follow the message.
+pub(super) fn owner(bytes: &[u8], ip: Ipv4Addr) -> Option<MacAddress> {
+    let frame = bytes.get(..Frame::LENGTH).and_then(Frame::parse)?;
+    frame.answers(ip).then_some(frame.sender)
 }
 
 #[cfg(test)]
