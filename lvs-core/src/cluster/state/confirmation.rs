@@ -127,7 +127,7 @@ impl Pending<'_> {
             let is_over = is_stopped() || Instant::now() >= self.end;
             let decision = self.decide(is_over);
             if decision != Decision::Open {
-                // Whoever holds it for so long changes the role: to wait for ever would help no client.
+                // A verb that holds it for so long changes the role: waiting on would help no client.
                 let _ = self.lock.retake();
                 return decision == Decision::Confirmed;
             }

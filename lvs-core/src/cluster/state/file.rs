@@ -20,7 +20,7 @@ struct Placed<T> {
     record: T,
 }
 
-/// The longest record that is read: one of 250,000 destinations has about a third of it.
+/// The longest record that is read. One of 250,000 destinations is estimated at a third of it, not measured.
 const MAX_LENGTH: u64 = 512 << 20;
 
 /// No name of a cluster has an `@`, so no two records share a file.
