@@ -94,9 +94,8 @@ fn release(state: &StateDir, node: &DesiredState, host: &mut Host, problem: Prob
 
 /// Releases the floating addresses that the record knows, where the file cannot be used.
 fn release_recorded(arguments: &ApplyArguments, problem: Problem) -> Problem {
-    let mut host = match Host::open() {
-        Ok(host) => host,
-        Err(_) => return problem,
+    let Ok(mut host) = Host::open() else {
+        return problem;
     };
     let name = file::claimed_name(&arguments.target.file);
     let state = arguments.target.state.directory();

@@ -124,7 +124,7 @@ fn without_privilege_nothing_is_changed() -> Outcome {
             let mut command = command(&["apply", DR, "--node", node, "--state", state]);
             command.uid(65534).gid(65534).output().unwrap()
         };
-        let lock = "lock /run/lvsctl/lock: Permission denied";
+        let lock = "lock /run/lvsctl: Permission denied";
         says(
             &unprivileged("director", "/run/lvsctl"),
             1,

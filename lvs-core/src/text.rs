@@ -88,6 +88,7 @@ macro_rules! name_text {
 }
 
 /// Adds what [`name_text`] adds, and the conversions of [`serde_as_text`].
+#[cfg(feature = "cluster")]
 macro_rules! name_as_text {
     ($type:ident) => {
         $crate::text::name_text!($type);
@@ -95,7 +96,9 @@ macro_rules! name_as_text {
     };
 }
 
-pub(crate) use {name_as_text, name_text, serde_as_text};
+#[cfg(feature = "cluster")]
+pub(crate) use name_as_text;
+pub(crate) use {name_text, serde_as_text};
 
 #[cfg(test)]
 mod tests {

@@ -204,10 +204,13 @@ mod tests {
         let everywhere = |links: &str| [links; 3].map(str::to_owned);
         assert_eq!(to(&[], "192.168.1.100/32"), everywhere("eth0"));
         assert_eq!(
-            to(&[default.clone()], "192.168.1.100/32"),
+            to(std::slice::from_ref(&default), "192.168.1.100/32"),
             everywhere("eth0")
         );
-        assert_eq!(to(&[default.clone()], "203.0.113.1/32"), everywhere("eth1"));
+        assert_eq!(
+            to(std::slice::from_ref(&default), "203.0.113.1/32"),
+            everywhere("eth1")
+        );
         assert_eq!(to(&[], "203.0.113.1/32"), everywhere("eth0 eth1"));
         assert_eq!(
             to(&[], "10.0.1.9/32"),

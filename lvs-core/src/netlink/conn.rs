@@ -106,7 +106,6 @@ impl Conn {
     }
 
     /// Makes one dump, and starts it again while the kernel reports that the table changed meanwhile.
-    #[cfg(any(feature = "cluster", test))]
     pub(crate) fn dump(
         &mut self,
         operation: &Operation,

@@ -136,10 +136,11 @@ enum When {
     Last,
 }
 
+/// The addresses of a link that other hosts have, with their MAC addresses.
+type Owners = Vec<(IpAddr, MacAddress)>;
+
 /// Asks on all links at once. A new thread is in the network namespace of the one that starts it.
-fn ask_all(
-    questions: &BTreeMap<IfName, Vec<AddressId>>,
-) -> Vec<(&IfName, Result<Vec<(IpAddr, MacAddress)>>)> {
+fn ask_all(questions: &BTreeMap<IfName, Vec<AddressId>>) -> Vec<(&IfName, Result<Owners>)> {
     thread::scope(|scope| {
         let asked: Vec<_> = questions
             .iter()
@@ -210,7 +211,7 @@ mod tests {
             early,
             BTreeMap::from([("eth0".parse().unwrap(), vec![ready])])
         );
-        assert_eq!(conflicts.pending, [later.clone()]);
+        assert_eq!(conflicts.pending, std::slice::from_ref(&later));
         seen.links = vec![link("eth1", true)];
         let last = conflicts.take_questions(&seen, When::Last);
         assert_eq!(

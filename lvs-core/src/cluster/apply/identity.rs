@@ -38,7 +38,7 @@ impl HostIdentity {
                 .iter()
                 .map(|address| address.id.network.addr())
                 .collect(),
-            records: state.records()?,
+            records: state.readable()?.0,
         })
     }
 }
@@ -172,6 +172,7 @@ fn ip(address: &Address) -> IpAddr {
 }
 
 #[cfg(all(test, feature = "toml"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -108,9 +108,8 @@ impl Session {
                 Err(error) => {
                     let back = changes.iter().zip(&done).rev();
                     let failed = back.fold(None, |failed, ((old, new, _), plan)| {
-                        failed.or(self
-                            .change_back((old, new), plan, before, host, events)
-                            .err())
+                        let error = self.change_back((old, new), plan, before, host, events);
+                        failed.or_else(|| error.err())
                     });
                     return Err(error.followed_by(failed));
                 }

@@ -142,7 +142,7 @@ fn within<T>(
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("."))
+    path.parent().unwrap_or_else(|| Path::new("."))
 }
 
 fn name(path: &Path) -> io::Result<&str> {

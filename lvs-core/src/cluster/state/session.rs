@@ -52,7 +52,6 @@ impl Session {
 
     /// Applies only what the desired state adds: what it no longer names stays, and so does what it would
     /// replace. See [`Plan::growing`].
-    #[must_use]
     pub const fn grow(mut self) -> Self {
         self.grows = true;
         self
