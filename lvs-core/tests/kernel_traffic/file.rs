@@ -79,7 +79,8 @@ impl File {
             },
             4 => next = next.with(random.pick(&STABLE), random.pick(&[1, 2, 3])),
             5 => next.scheduler = random.pick(&["rr", "wrr", "wlc"]),
-            6 => next.threshold = random.pick(&[0, 1000, 2000]),
+            // Far more than the visitors open in the walk: at a threshold the kernel refuses clients.
+            6 => next.threshold = random.pick(&[0, 20_000, 40_000]),
             7 => next.tcp_timeout = random.pick(&[300, 600, 900]),
             8 => next.second_service = !self.second_service,
             _ => next.second_vip = !self.second_vip,
