@@ -9,7 +9,7 @@ use lvs_core::{Host, IfName};
 use lvs_lab::run_tool;
 
 use crate::kinds::marked;
-use crate::web::{Harm, Web, address, default_via, only};
+use crate::web::{Harm, Web, address, codes, default_via, only, text};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -71,10 +71,12 @@ pub(crate) fn virtual_ip_missing_on_a_real_server() {
         });
     }
     assert!(!web.works());
-    let report = web.check("director");
-    let half_open = report.findings().iter();
-    let count = half_open.filter(|it| it.code == Code::HALF_OPEN).count();
-    assert!(count > 0, "it is seen by the mark's connections");
+    let report = web.check_until("director", Code::HALF_OPEN);
+    assert!(
+        codes(&report).contains(&Code::HALF_OPEN),
+        "it is seen by the mark's connections: {}",
+        text(&report)
+    );
     for node in ["realserver1", RS] {
         web.fix(&only(&web.check(node), Code::VIP_MISSING_ON_SERVER));
     }

@@ -54,7 +54,10 @@ pub(crate) fn another_gateway() {
             .unwrap()
     });
     assert!(!web.works());
-    let seen = only(&web.check("director"), Code::HALF_OPEN);
+    let seen = only(
+        &web.check_until("director", Code::HALF_OPEN),
+        Code::HALF_OPEN,
+    );
     assert!(seen.seen.contains(RS), "{seen}");
     let finding = only(&web.check(RS), Code::NAT_GATEWAY);
     web.fix(&finding);

@@ -41,7 +41,10 @@ pub(crate) fn a_device_that_is_down() {
         host.net().set_down(&"tunl0".parse().unwrap()).unwrap();
     });
     assert!(!web.works());
-    let seen = only(&web.check("director"), Code::HALF_OPEN);
+    let seen = only(
+        &web.check_until("director", Code::HALF_OPEN),
+        Code::HALF_OPEN,
+    );
     assert!(seen.seen.contains(RS), "{seen}");
     let totals = web.on("director", |host| host.proc().totals().unwrap());
     assert!(totals.packets_out > 0, "the real server's complaints");
