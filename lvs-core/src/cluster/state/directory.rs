@@ -82,11 +82,17 @@ impl Directory {
             file => file?,
         };
         let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > limit {
+        let is_longer = file.metadata()?.len() > limit
+            || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit;
+        match is_longer {
             true => Err(io::Error::other(format!("longer than {} MiB", limit >> 20))),
             false => Ok(Some(bytes)),
         }
+    }
+
+    /// Returns whether there is a file of any kind.
+    pub(super) fn exists(&self, name: &str) -> bool {
+        fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// Opens a file for reading and writing; an empty one is created if there is none.

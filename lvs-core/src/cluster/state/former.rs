@@ -155,7 +155,8 @@ impl Session {
     /// Moves a record back if everything was rolled back.
     pub(super) fn give_back(&self, former: Option<&Former>, done: &Result<Plan, ApplyError>) {
         let is_clean = done.as_ref().is_err_and(ApplyError::is_clean);
-        let Some(former) = former.filter(|former| is_clean && !former.from.exists()) else {
+        let has_moved = |former: &&Former| file::exists(&former.from).is_ok_and(|exists| !exists);
+        let Some(former) = former.filter(|_| is_clean).filter(has_moved) else {
             return;
         };
         let _ = file::rename(&former.to, &former.from);

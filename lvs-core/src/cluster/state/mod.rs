@@ -8,10 +8,14 @@
 //! | file | is |
 //! |---|---|
 //! | `web@director.json` | the [`Record`] of the cluster `web` on the node `director` |
+//! | `web@director@NUMBER.json` | the same of another network namespace, where the first is applied in one |
 //! | `lock` | locked by the process that is changing the node, with its name in it |
 //! | `role` | locked by changes of the role that wait for it: they go first, and the newest wins |
 //! | `pending` | locked by the process whose change is rolled back unless it is confirmed in time |
 //! | `confirm` | the socket on which that process listens |
+//!
+//! A record describes one network namespace between two boots. Namespaces with one state directory have one lock,
+//! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
 //!
 //! Nothing else in this library writes files. The directory is its owner's alone (mode 0700, files 0600): it is
 //! refused where another user could write to it or exchange it, and so is every file in it that is no regular
@@ -32,6 +36,7 @@ mod file;
 mod former;
 mod lasting;
 mod lock;
+mod namespace;
 mod place;
 mod record;
 mod record_update;
