@@ -38,7 +38,7 @@ impl HostIdentity {
                 .iter()
                 .map(|address| address.id.network.addr())
                 .collect(),
-            records: state.readable()?.0,
+            records: state.readable().0,
         })
     }
 }

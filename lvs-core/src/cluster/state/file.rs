@@ -83,21 +83,18 @@ struct Applied {
 /// Lists the records of a directory by their first files, those that outlived a reboot included; a directory that
 /// does not exist has none.
 pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |source| failed("list", directory, source);
-    let list = |directory: &Path| match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        entries => entries.map(Some).map_err(failed),
-    };
-    let entries = list(directory)?;
-    let lasting = list(&lasting::directory(directory))?;
     let mut paths = Vec::new();
-    for entry in entries.into_iter().chain(lasting).flatten() {
-        let name = entry.map_err(failed)?.file_name();
-        paths.extend(
-            name.to_str()
-                .and_then(first)
-                .map(|name| directory.join(name)),
-        );
+    for listed in [directory, &lasting::directory(directory)] {
+        let failed = |source| failed("list", listed, source);
+        let entries = match fs::read_dir(listed) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_str().and_then(first);
+            paths.extend(name.map(|name| directory.join(name)));
+        }
     }
     paths.sort();
     paths.dedup();
@@ -138,7 +135,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     Ok(Some(placed.record.elsewhere(is_of_another_boot)))
 }
 
-const WITHOUT: &str = "nothing was changed: correct the file, or delete it. Without it `apply` takes the \
+const WITHOUT: &str = "correct the file, or delete it. Without it `apply` takes the \
      present configuration for the original one, and `remove` deletes only what cannot be unmanaged";
 
 /// Writes a record so that after a crash at any instant either the old or the new one exists, whole.

@@ -124,13 +124,14 @@ impl StateDir {
 
     /// Locks the directory for a change of a director's role, which goes before all other changes: it waits only
     /// for one that is being made, not for a confirmation that is pending. Of several the newest wins. A state
-    /// directory that is full or read-only does not prevent it: the session then changes the node and records
-    /// nothing.
+    /// directory that is full, read-only or unusable does not prevent it: the session then changes the node and
+    /// reports what is not locked or not recorded. Nor does a broken record prevent a director from becoming
+    /// active.
     ///
     /// # Errors
     /// A newer change of the role came, another change took longer than a minute (for a
-    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the
-    /// directory cannot be used.
+    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the user may not use
+    /// the directory.
     pub fn lock_for_role(&self, verb: &str, role: Role, stop: Arc<AtomicBool>) -> Result<Session> {
         Ok(self.acquire(verb, Some(role), Some(&stop))?.stop_by(stop))
     }
@@ -230,15 +231,19 @@ impl StateDir {
     }
 
     /// Returns the records that can be read, and the others: a broken one concerns its cluster only.
-    pub(in crate::cluster) fn readable(&self) -> Result<(Vec<Record>, Vec<Unread>)> {
+    pub(in crate::cluster) fn readable(&self) -> (Vec<Record>, Vec<Unread>) {
         let (mut records, mut unread) = (Vec::new(), Vec::new());
-        for path in file::all(&self.directory)? {
+        let paths = file::all(&self.directory).unwrap_or_else(|error| {
+            unread.push(Unread(error));
+            Vec::new()
+        });
+        for path in paths {
             match file::read(&path) {
                 Ok(record) => records.extend(record),
                 Err(error) => unread.push(Unread(error)),
             }
         }
-        Ok((records, unread))
+        (records, unread)
     }
 
     fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {
@@ -254,7 +259,7 @@ impl Unread {
     pub(in crate::cluster) fn note(&self) -> String {
         let (operation, cause) = (self.0.operation(), self.0.cause());
         format!(
-            "{operation}: {cause}; what that cluster has on this node is not known, and it is left out of account"
+            "{operation}: {cause}; what is recorded there of this node is not known, and is left out of account"
         )
     }
 }
