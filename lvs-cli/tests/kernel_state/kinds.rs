@@ -176,10 +176,10 @@ pub(crate) fn no_kind_of_file_prevents_a_role() {
             scope.spawn(move || {
                 let kinds = ["fifo", "directory", "link", "of another user"];
                 for (kind, make) in KINDS.into_iter().filter(|(kind, _)| kinds.contains(kind)) {
-                    let mut machine = Machine::of_file(TWO, "lb1");
-                    machine.state = format!("/run/state-{number}");
-                    let _ = fs::remove_dir_all(&machine.state);
-                    place(&machine.state, name, make);
+                    let machine = Machine::of_file(TWO, "lb1").with_state(&number.to_string());
+                    let state = format!("{STATE}-{number}");
+                    let _ = fs::remove_dir_all(&state);
+                    place(&state, name, make);
                     let active = machine.run(&["apply", "--role", "active"]);
                     let standby = machine.run(&["apply", "--role", "standby"]);
                     println!("{kind} at {name}: {}\n{}", text(&active), text(&standby));

@@ -22,7 +22,7 @@ pub(crate) const STATE: &str = "/run/state";
 pub(crate) struct Machine {
     pub(crate) netns: Netns,
     node: &'static str,
-    pub(crate) state: String,
+    state: String,
 }
 
 impl Machine {
@@ -47,6 +47,12 @@ impl Machine {
         netns.run(prepare).unwrap().unwrap();
         let state = STATE.to_owned();
         Self { netns, node, state }
+    }
+
+    /// Returns it with a state directory of its own.
+    pub(crate) fn with_state(self, name: &str) -> Self {
+        let state = format!("{STATE}-{name}");
+        Self { state, ..self }
     }
 
     /// Returns the number of the namespace's file.

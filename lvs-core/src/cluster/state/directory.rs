@@ -18,7 +18,6 @@ const PRIVATE_DIRECTORY: Mode = Mode::S_IRWXU;
 /// For the directories above it.
 const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
 const PRIVATE_FILE: Mode = Mode::from_bits_truncate(0o600);
-const OTHERS: u32 = 0o077;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 /// How many links a path may have, as in the kernel.
@@ -43,7 +42,7 @@ impl Directory {
     /// Opens a directory that is created first if need be, for its owner alone whatever the umask.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let directory = Self::at(path, true)?;
-        if fstat(&directory.fd)?.st_mode & OTHERS != 0 {
+        if fstat(&directory.fd)?.st_mode & 0o7777 != PRIVATE_DIRECTORY.bits() {
             match fchmod(&directory.fd, PRIVATE_DIRECTORY) {
                 // A read-only file system is reported by what needs to write.
                 Ok(()) | Err(Errno::EROFS) => {}
