@@ -2,6 +2,7 @@
 //! kernel.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod hidden_proc;
 mod kinds;
 mod machine;
 mod modules;
@@ -9,6 +10,7 @@ mod namespaces;
 mod waiting;
 
 lvs_lab::main! {
+    hidden_proc::what_proc_hides_is_not_absent,
     kinds::no_kind_of_file_prevents_a_role,
     kinds::every_kind_of_file_at_every_name,
     modules::the_kernel_loads_modules_for_who_may_not,
