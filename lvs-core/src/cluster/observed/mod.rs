@@ -1,6 +1,7 @@
 //! How one node looks now, as far as a cluster is concerned.
 
 mod kernel_model;
+mod lookup;
 mod read;
 mod restore;
 mod same;

@@ -1,6 +1,7 @@
 //! The way back from how an object is now.
 
 use super::Observed;
+use super::lookup::Lookup;
 use crate::cluster::change::{Change, Object};
 
 impl Observed {
@@ -15,15 +16,32 @@ impl Observed {
         done: &Change<Object>,
         original: Option<Object>,
     ) -> Option<Change<Object>> {
-        let id = done.id();
-        let found = self.find(&id);
-        let is_part = id.is_part_of_interface();
-        let original = original.or_else(|| done.before().filter(|_| is_part).cloned());
-        let is_gone = is_part && found.is_none();
-        let must_stay = original.is_none() && !done.newest().can_be_deleted();
-        if is_gone || must_stay || Object::are_alike(found.as_ref(), original.as_ref()) {
-            return None;
-        }
-        Change::between(found, original)
+        restored(self.find(&done.id()), done, original)
     }
+}
+
+impl Lookup<'_> {
+    /// Returns what [`Observed::restore`] does.
+    pub(in crate::cluster) fn restore(
+        &self,
+        done: &Change<Object>,
+        original: Option<Object>,
+    ) -> Option<Change<Object>> {
+        restored(self.find(&done.id()), done, original)
+    }
+}
+
+fn restored(
+    found: Option<Object>,
+    done: &Change<Object>,
+    original: Option<Object>,
+) -> Option<Change<Object>> {
+    let is_part = done.id().is_part_of_interface();
+    let original = original.or_else(|| done.before().filter(|_| is_part).cloned());
+    let is_gone = is_part && found.is_none();
+    let must_stay = original.is_none() && !done.newest().can_be_deleted();
+    if is_gone || must_stay || Object::are_alike(found.as_ref(), original.as_ref()) {
+        return None;
+    }
+    Change::between(found, original)
 }

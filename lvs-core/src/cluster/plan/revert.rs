@@ -54,6 +54,7 @@ impl Plan {
 impl Plan {
     /// Returns the plan without the steps whose objects were changed from one reading to another.
     pub(in crate::cluster) fn without_changed(&self, then: &Observed, now: &Observed) -> Self {
+        let (then, now) = (then.lookup(), now.lookup());
         let is_same = |step: &Step| {
             let id = step.change.id();
             Object::are_alike(then.find(&id).as_ref(), now.find(&id).as_ref())
@@ -94,15 +95,28 @@ impl Observed {
     }
 }
 
+impl Step {
+    /// Returns whether it changes a service or a destination.
+    fn is_of_table(&self) -> bool {
+        matches!(
+            self.change.newest(),
+            Object::Service(_) | Object::Destination(_)
+        )
+    }
+}
+
 impl Phase {
     fn rolled_back(&self, before: &Observed, seen: &mut Observed) -> Self {
         let mut steps = Vec::new();
-        for step in self.steps.iter().rev() {
-            let original = before.find(&step.change.id());
-            if let Some(change) = seen.restore(&step.change, original) {
-                seen.apply([&change]);
-                steps.push(Step::new(change, WHY));
-            }
+        let before = before.lookup();
+        // There may be many services and destinations, and those of a phase do not depend on each other.
+        let together = |one: &Step, next: &Step| one.is_of_table() && next.is_of_table();
+        for run in self.steps.chunk_by(together).rev() {
+            let now = seen.lookup();
+            let back = |step: &Step| now.restore(&step.change, before.find(&step.change.id()));
+            let changes: Vec<_> = run.iter().rev().filter_map(back).collect();
+            seen.apply(&changes);
+            steps.extend(changes.into_iter().map(|change| Step::new(change, WHY)));
         }
         Self {
             name: self.name,
