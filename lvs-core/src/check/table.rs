@@ -76,6 +76,10 @@ const TABLE: &[&FindingKind] = &[
     &balanced_twice::BALANCED_TWICE,
     &advertised::ADVERTISED_ROUTE,
     &outage::CHANGE_OUTAGE,
+    &uplink::OTHER_UPLINK,
+    &neighbours::DEAD_NEIGHBOUR,
+    &neighbours::WRONG_NEIGHBOUR,
+    &neighbours::SHARED_ADDRESS,
 ];
 
 impl Code {
