@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -166,7 +167,7 @@ impl Cluster {
     /// Returns the name that a node has in the old cluster: the same, or that of a node which the new cluster
     /// does not name and which has one of its addresses.
     fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
-        let same = old.node_names().find(|own| *own == name);
+        let same = old.node_named(name);
         same.or_else(|| {
             let kind = self.kind_of(name);
             let addresses = self.unique_addresses(name);
@@ -184,7 +185,7 @@ impl Cluster {
     }
 
     fn lacks(&self, name: &NodeName) -> bool {
-        !self.node_names().any(|own| own == name)
+        self.node_named(name).is_none()
     }
 
     /// Returns how a node looks that is active if it has a role.
@@ -384,7 +385,7 @@ impl<'a> Transition<'a> {
         let was = new
             .former_name(name, old)
             .and_then(|former| old.active_node(former));
-        let nodes = BTreeSet::new;
+        let nodes = Arc::default;
         let alike = |state: DesiredState| DesiredState {
             nodes: nodes(),
             ..state

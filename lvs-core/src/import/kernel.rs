@@ -76,8 +76,8 @@ pub fn read(host: &mut Host) -> Result<Observed> {
     routes.retain(|route| route.protocol != BY_KERNEL);
     let mut observed = Observed {
         links,
-        addresses,
-        routes,
+        addresses: addresses.into(),
+        routes: routes.into(),
         sysctls,
         ipvs: IpvsState::NotLoaded,
         ..Observed::default()

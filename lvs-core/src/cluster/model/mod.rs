@@ -4,6 +4,7 @@ mod clock;
 mod cluster;
 mod director;
 mod error;
+mod index;
 mod name;
 mod nftables;
 mod node_kind;

@@ -58,12 +58,10 @@ impl Cluster {
         &'a self,
         name: &'a NodeName,
     ) -> impl Iterator<Item = (&'a VirtualService, &'a VirtualDestination)> {
-        self.services.iter().flat_map(move |service| {
-            service
-                .destinations
-                .iter()
-                .filter(move |destination| destination.real_server == *name)
-                .map(move |destination| (service, destination))
+        let places = self.index.destinations.get(name).into_iter().flatten();
+        places.filter_map(|(place, at)| {
+            let service = self.services.get(*place)?;
+            Some((service, service.destinations.get(*at)?))
         })
     }
 

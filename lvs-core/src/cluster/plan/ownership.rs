@@ -3,6 +3,7 @@
 
 use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
+use crate::cluster::ObservedIndex;
 use crate::cluster::change::{Kind, ObjectId, Step};
 use crate::cluster::{DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
@@ -135,6 +136,7 @@ impl Planner<'_> {
         }
         let edited = self.changed_destinations(self.observed);
         let named = self.node.services_by_id();
+        let observed = ObservedIndex::new(self.observed);
         let deleted = self
             .observed
             .services()
@@ -144,7 +146,7 @@ impl Planner<'_> {
         edited
             .into_iter()
             .chain(deleted)
-            .filter(|step| !self.is_ours(step))
+            .filter(|step| !is_ours(step, &observed))
             .map(|step| {
                 let verb = match step.change.kind() {
                     Kind::Edit => "changes",
@@ -158,12 +160,12 @@ impl Planner<'_> {
             })
             .collect()
     }
+}
 
-    /// Without a record the virtual IP tells: an apply marks the addresses that it adds.
-    fn is_ours(&self, step: &Step) -> bool {
-        match step.change.id() {
-            ObjectId::Destination(service, _) => self.observed.marks_address_of(&service),
-            _ => false,
-        }
+/// Without a record the virtual IP tells: an apply marks the addresses that it adds.
+fn is_ours(step: &Step, observed: &ObservedIndex<'_>) -> bool {
+    match step.change.id() {
+        ObjectId::Destination(service, _) => observed.marks_address_of(&service),
+        _ => false,
     }
 }
