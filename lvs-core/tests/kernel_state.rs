@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use lvs_core::cluster::plan::PhaseName;
 use lvs_core::cluster::{
-    Aftermath, ApplyError, DesiredService, DesiredState, Event, Failure, Observed, Plan,
-    PlanOptions, Scope, StateDir,
+    Aftermath, ApplyError, DesiredState, Event, Failure, Observed, Plan, PlanOptions, Scope,
+    StateDir,
 };
 use lvs_core::ipvs::{Ipvs, SchedulerName};
 use lvs_core::net::{Address, Net};
@@ -347,11 +347,9 @@ fn one_virtual_ip_is_one_clusters() -> Outcome {
 
 /// The scheduler does not exist, which only the kernel finds out.
 fn unknown_scheduler(mut node: DesiredState) -> DesiredState {
-    let unknown = |mut desired: DesiredService| {
+    node.services.update(|desired| {
         desired.service.scheduler = SchedulerName::new("nosuch").unwrap();
-        desired
-    };
-    node.services = node.services.iter().cloned().map(unknown).collect();
+    });
     node
 }
 

@@ -513,14 +513,7 @@ fn a_floating_address_goes_whoever_put_it_there() {
     let cluster = Cluster::from_toml(TWO).unwrap();
     let standby = cluster.node_as("lb1", Role::Standby).unwrap();
     let mut machine = observed("directors-handover");
-    machine.addresses = machine
-        .addresses
-        .iter()
-        .map(|address| Address {
-            protocol: 0,
-            ..address.clone()
-        })
-        .collect();
+    machine.addresses.update(|address| address.protocol = 0);
     let (record, after) = applied(&standby, &nothing(&standby), &machine);
     assert_eq!(machine.addresses.len() - after.addresses.len(), 2);
     // What was found comes back with the removal, as everything does.
