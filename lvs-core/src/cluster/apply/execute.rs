@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::address_in_use::Conflicts;
 use super::announce::Announcer;
-use super::conflict::Conflicts;
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::{Phase, Plan};

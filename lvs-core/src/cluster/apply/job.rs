@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::address_in_use::Conflicts;
 use super::announce::Announcer;
-use super::conflict::Conflicts;
 use super::execute::{Guards, execute};
 use super::rollback::Rollback;
 use super::{Aftermath, ApplyError, Event, Failure};
