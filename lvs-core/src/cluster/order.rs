@@ -274,7 +274,7 @@ impl<'a> Transition<'a> {
             steps(
                 RolloutAction::Apply,
                 losing.map(|server| server.name),
-                "no client is sent to it for what it loses",
+                "no client needs what this step deletes",
             ),
             steps(
                 RolloutAction::Remove,
@@ -310,7 +310,7 @@ impl<'a> Transition<'a> {
         let until = self.new.directors().first().map(|director| &director.name);
         let outage = |name: &NodeName| match (self.old.is_paired(), until) {
             (false, Some(until)) => Some(format!(
-                "no director has the virtual IPs from the removal of {name} until the apply on {until}:                  only one host may carry them"
+                "no director has the virtual IPs from the removal of {name} until the apply on {until}: only one host may carry them"
             )),
             _ => Some(format!(
                 "if {name} is the active director, clients are not served until the other one is active: make it active first"
@@ -404,7 +404,7 @@ impl<'a> Transition<'a> {
         ids.filter(move |id| self.new.services().iter().all(|is| is.service.id != *id))
             .map(|id| {
                 format!(
-                    "{id} is not served any more: clients must have its new address before, if it has one"
+                    "{id} is not served any more: give clients its new address first, if it has one"
                 )
             })
     }
@@ -423,8 +423,8 @@ impl<'a> Transition<'a> {
                 let before = known.find(|before| before.real_server == *former)?;
                 (before.forwarding != now.forwarding).then(|| {
                     format!(
-                        "{} by {}: connections fail until director and real server have both changed from {} to {}; \
-                         drain it first",
+                        "{} by {}: connections fail until director and real server have both changed from {} to {} \
+                         (drain it first)",
                         is.service.id, now.real_server, before.forwarding, now.forwarding
                     )
                 })
@@ -437,7 +437,7 @@ impl Staying<'_> {
     fn change_over(&self) -> RolloutStep {
         let outage = self.moves.then(|| {
             format!(
-                "clients are sent to the old address of {} until the director has changed: its gateway moves, too",
+                "clients are sent to the old address of {} until the director has changed, because its gateway changes, too",
                 self.name
             )
         });
@@ -446,7 +446,7 @@ impl Staying<'_> {
             ..RolloutStep::new(
                 RolloutAction::Apply,
                 self.name,
-                "the director has the new gateway, and the old one still",
+                "the director has both the new and the old gateway address",
             )
         }
     }

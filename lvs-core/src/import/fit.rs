@@ -93,7 +93,7 @@ fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
     for destination in &service.destinations {
         tally.left(
             destination.directive,
-            format!("its service is left: {reason}"),
+            format!("its service is not imported: {reason}"),
         );
     }
 }
@@ -130,7 +130,7 @@ fn addresses(draft: &mut Draft, tally: &mut Tally, options: &Options) {
         if fresh && is_host(network.addr()) {
             let written = std::mem::replace(network, sensible(*network));
             if *network != written {
-                let what = format!("prefix length, as {written} is no host of its network");
+                let what = format!("prefix length, as {written} is not a host of its network");
                 address.assumed = Some(what);
             }
             return true;

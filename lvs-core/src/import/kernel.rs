@@ -204,7 +204,7 @@ impl Walk<'_> {
                 }
                 None => self.tally.left(
                     id,
-                    "the route stays as it is: a file says only a default gateway",
+                    "the route stays unchanged: a cluster file has only a default gateway",
                 ),
             }
         }

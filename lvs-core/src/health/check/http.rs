@@ -150,7 +150,7 @@ impl HttpCheck {
     pub fn check(&self) -> Result<(), InvalidValue> {
         match &self.contains {
             Some(needle) if self.method == HttpMethod::Head => {
-                let problem = "is never found, for an answer to HEAD has no body";
+                let problem = "is never found: an answer to HEAD has no body";
                 Err(refused("contains", needle.as_str(), problem))
             }
             _ => Ok(()),

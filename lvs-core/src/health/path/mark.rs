@@ -25,7 +25,7 @@ pub enum MarkCollision {
         mark: NonZeroU32,
     },
     /// More ways than marks.
-    #[error("health.marks: {ways} marks are needed from {first:#x} on, and there are not so many")]
+    #[error("health.marks: {ways} marks are needed from {first:#x} on, which are more than exist")]
     TooMany {
         /// The first mark of the block.
         first: NonZeroU32,

@@ -77,7 +77,9 @@ pub(super) fn judge(question: &Message, bytes: &[u8]) -> Outcome {
         && answer.metadata.message_type == MessageType::Response
         && answer.queries == question.queries;
     if !is_for_us {
-        return Err(Failure::Malformed("it answers another question".to_owned()));
+        return Err(Failure::Malformed(
+            "it answers a different question".to_owned(),
+        ));
     }
     match answer.metadata.response_code {
         // What did not fit into a datagram is there all the same.

@@ -7,7 +7,7 @@ pub(super) type Values = Vec<Vec<(String, String)>>;
 pub(super) fn split(line: &str) -> Result<(&str, &str, &str), String> {
     let (head, rest) = line
         .split_once('(')
-        .ok_or_else(|| format!("{line:?} is no sequence"))?;
+        .ok_or_else(|| format!("{line:?} is not a sequence"))?;
     let (arguments, rest) = rest
         .split_once(')')
         .ok_or("the sequence has no closing parenthesis")?;
