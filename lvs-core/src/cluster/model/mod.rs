@@ -6,6 +6,7 @@ mod director;
 mod error;
 mod fwmark;
 mod name;
+mod nat_gateway;
 mod nftables;
 mod node_kind;
 mod real_server;
