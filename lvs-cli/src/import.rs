@@ -170,7 +170,7 @@ fn resolve(host: &str) -> Option<IpAddr> {
     addresses.next().map(|address| address.ip())
 }
 
-/// The files of a pattern in the order of their names, as `include` takes them.
+/// Returns the files of a pattern in the order of their names, as `include` takes them.
 fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
     let mut paths = vec![String::new()];
     for part in pattern.split('/') {
@@ -192,7 +192,7 @@ fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// The entries of a directory whose names match, each with a slash behind it.
+/// Returns the entries of a directory whose names match, each with a slash behind it.
 fn matches(directory: &str, pattern: &str) -> Vec<String> {
     let place = if directory.is_empty() { "." } else { directory };
     let entries = fs::read_dir(place).into_iter().flatten().flatten();

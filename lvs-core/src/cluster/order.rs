@@ -135,7 +135,7 @@ impl Cluster {
         .concat()
     }
 
-    /// The second one first: a standby sends no clients.
+    /// Returns the steps of the directors, the second one first: a standby sends no clients.
     fn director_steps<'a>(
         &'a self,
         changing: impl DoubleEndedIterator<Item = &'a Director>,
@@ -285,7 +285,7 @@ impl<'a> Transition<'a> {
         .concat()
     }
 
-    /// The real servers that get something: those that lose nothing are done with it.
+    /// Returns the steps of real servers that get something: those that lose nothing are done with it.
     fn ready_servers(self, staying: &[Staying<'_>]) -> Vec<RolloutStep> {
         let step = |server: &RealServer| {
             let name = &server.name;
@@ -305,7 +305,7 @@ impl<'a> Transition<'a> {
             .collect()
     }
 
-    /// The directors that are no nodes of the new cluster, or have become real servers.
+    /// Returns the removals of directors that are no nodes of the new cluster, or have become real servers.
     fn removed_directors(self, names: &[&NodeName]) -> Vec<RolloutStep> {
         let until = self.new.directors().first().map(|director| &director.name);
         let outage = |name: &NodeName| match (self.old.is_paired(), until) {
@@ -398,7 +398,7 @@ impl<'a> Transition<'a> {
         (!outages.is_empty()).then(|| outages.join("; "))
     }
 
-    /// The services that the new cluster does not have.
+    /// Returns the outages of services that the new cluster does not have.
     fn unserved(self) -> impl Iterator<Item = String> + 'a {
         let ids = self.old.services().iter().map(|was| was.service.id);
         ids.filter(move |id| self.new.services().iter().all(|is| is.service.id != *id))
@@ -409,7 +409,7 @@ impl<'a> Transition<'a> {
             })
     }
 
-    /// The destinations that both have, with another forwarding method.
+    /// Returns the outages of destinations that both have, with another forwarding method.
     fn method_changes(self) -> impl Iterator<Item = String> + 'a {
         let pairs = self.new.services().iter().filter_map(move |is| {
             let mut services = self.old.services().iter();

@@ -40,7 +40,7 @@ pub(super) fn execute(
     go_on()
 }
 
-/// One phase: its IPVS steps in one batch, the others one by one.
+/// Executes one phase: its IPVS steps in one batch, the others one by one.
 pub(super) fn phase(
     phase: &Phase,
     host: &mut Host,

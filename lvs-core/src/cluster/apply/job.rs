@@ -31,7 +31,7 @@ pub(in crate::cluster) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// A change that cannot be stopped and need not be confirmed.
+    /// Returns a change that cannot be stopped and need not be confirmed.
     pub(in crate::cluster) fn plain(scope: Scope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
         Self {
             scope,

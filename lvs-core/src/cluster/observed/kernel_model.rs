@@ -168,7 +168,7 @@ impl Observed {
         self.flush_after(gone);
     }
 
-    /// The addresses that the kernel removes together with the first IPv4 address of their network.
+    /// Returns the addresses that the kernel removes together with the first IPv4 address of their network.
     fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
         let network = gone.subnet();
         let mut same = self

@@ -54,7 +54,7 @@ impl Plan {
 }
 
 impl Cleanup<'_> {
-    /// What a removal leaves.
+    /// Returns what a removal leaves.
     fn notes(&self) -> Vec<String> {
         let unknown = self
             .found_virtual_ips(self.observed)

@@ -61,7 +61,7 @@ impl fmt::Display for HttpMethod {
 pub struct StatusRanges(Vec<(u16, u16)>);
 
 impl StatusRanges {
-    /// Whether a status is in one of the ranges.
+    /// Returns whether a status is in one of the ranges.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0

@@ -132,7 +132,7 @@ table! {
 }
 
 impl CheckTable {
-    /// A check of a kind without any other key.
+    /// Returns a check of a kind without any other key.
     fn named(kind: &str) -> Self {
         Self {
             kind: kind.to_owned(),

@@ -91,7 +91,7 @@ pub(super) fn judge(question: &Message, bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Whether a message can hold as many questions and records as its header says, so that none are made room
+/// Returns whether a message can hold as many questions and records as its header says, so that none are made room
 /// for that do not exist. A question has at least 5 bytes, a record 11.
 fn counts_fit(bytes: &[u8]) -> bool {
     let count = |at: usize| match bytes.get(at..at + 2) {

@@ -200,7 +200,7 @@ impl Walk<'_> {
         self.tally.carried(node.id, "services.protocol");
     }
 
-    /// What is about checks and failures.
+    /// Imports what is about checks and failures.
     fn health_directive(&mut self, node: &Node, block: &mut Block) {
         if self.timing(node, &mut block.timing) {
             return;
@@ -453,7 +453,7 @@ fn tunnel(node: &Node) -> Option<Encapsulation> {
     }
 }
 
-/// Why a directive of a virtual or real server has no key.
+/// Returns why a directive of a virtual or real server has no key.
 pub(super) fn reason(word: &str) -> &'static str {
     match word {
         "alpha" => "a server keeps its weight until its first check",

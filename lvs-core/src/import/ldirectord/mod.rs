@@ -148,12 +148,12 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The line up to a `#`.
+/// Returns the line up to a `#`.
 fn uncommented(line: &str) -> &str {
     line.split('#').next().unwrap_or_default()
 }
 
-/// A value without its quotes.
+/// Returns a value without its quotes.
 fn unquoted(text: &str) -> &str {
     text.trim_matches(['"', '\''])
 }

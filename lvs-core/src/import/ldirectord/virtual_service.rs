@@ -191,7 +191,7 @@ impl Walk<'_, '_> {
         Health::said(self.tally, line.id, key);
     }
 
-    /// The service, when all of its lines are known.
+    /// Ends the service, when all of its lines are known.
     pub(super) fn end(&mut self, service: Virtual) {
         let mut assumed = Vec::new();
         let id = match &service.target {
