@@ -169,7 +169,7 @@ impl Observed {
         self.flush_after(gone);
     }
 
-    /// The addresses that the kernel removes together with the first IPv4 address of their network.
+    /// Returns the addresses that the kernel removes together with the first IPv4 address of their network.
     fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
         let network = gone.subnet();
         if network.prefix_len() == network.max_prefix_len() {

@@ -14,7 +14,7 @@ impl Planner<'_> {
         self.missing_addresses(seen, false)
     }
 
-    /// The addresses that attract traffic, of every node but one of two directors.
+    /// Adds the addresses that attract traffic, of every node but one of two directors.
     pub(super) fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
             None => self.missing_addresses(seen, true),
@@ -22,7 +22,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The addresses that attract traffic, of one of two directors.
+    /// Adds the addresses that attract traffic, of one of two directors.
     pub(super) fn floating_addresses(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
             Some(_) => self.missing_addresses(seen, true),
@@ -73,7 +73,7 @@ impl Planner<'_> {
     }
 }
 
-/// Deletions, the later ones of a network first: the kernel removes them together with its first one.
+/// Sorts deletions, the later ones of a network first: the kernel removes them together with its first one.
 pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
     let places: HashMap<_, _> = seen
         .addresses

@@ -229,7 +229,7 @@ impl Cleanup<'_> {
             if self.node.attracts_traffic(id) || self.record.is_virtual(id))
     }
 
-    /// Host routes that carry our protocol number.
+    /// Deletes host routes that carry our protocol number.
     fn unrecorded_routes(&self, seen: &Observed) -> Vec<Step> {
         let desired = self.unrecorded(&self.node.routes).rev();
         desired
@@ -250,7 +250,7 @@ impl Cleanup<'_> {
             .collect()
     }
 
-    /// Virtual IPs that exist and that no record knows.
+    /// Returns virtual IPs that exist and that no record knows.
     pub(super) fn found_virtual_ips<'a>(
         &'a self,
         seen: &'a Observed,

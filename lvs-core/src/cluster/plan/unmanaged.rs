@@ -1,5 +1,5 @@
-//! Which objects belong to the cluster: unmanaged ones are shown and never touched, and where one prevents
-//! the plan it is refused.
+//! Which objects belong to the cluster: unmanaged ones are shown and never touched. Where one prevents the plan,
+//! the plan is refused; `--take-over` (`PlanOptions::take_over`) deletes or changes it.
 
 use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
@@ -11,11 +11,7 @@ use crate::net::Address;
 
 /// Returns the unmanaged objects that a plan meets: services on other addresses and by firewall mark;
 /// addresses and routes that carry our protocol number but are neither in the file nor in the record.
-pub(super) fn unmanaged(
-    node: &DesiredState,
-    observed: &Observed,
-    record: &Record,
-) -> Vec<ObjectId> {
+pub(super) fn objects(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<ObjectId> {
     let desired = node.services_by_id();
     let services = observed
         .services()
