@@ -29,7 +29,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .into_iter()
         .filter_map(|vip| {
             let mut paths = scene.facts.paths.iter();
-            paths.find_map(|path| scene.misled(vip, path))
+            paths.find_map(|path| scene.misled(*vip, path))
         })
         .collect()
 }
