@@ -76,6 +76,9 @@ const TABLE: &[&FindingKind] = &[
     &balanced_twice::BALANCED_TWICE,
     &advertised::ADVERTISED_ROUTE,
     &outage::CHANGE_OUTAGE,
+    &links::LINK_MISSING,
+    &links::LINK_DOWN,
+    &one_packet::ONE_PACKET_NAT,
 ];
 
 impl Code {

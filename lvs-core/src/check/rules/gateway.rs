@@ -195,13 +195,16 @@ impl<'a> WayBack<'a> {
             .on(&self.server.name);
         let advmss = self.advmss(family);
         match self.server.gateway {
-            Some(gateway) => finding.fix(format!("ip route replace default via {gateway}{advmss}")),
+            Some(gateway) => finding
+                .severity(Severity::Error)
+                .fix(format!("ip route replace default via {gateway}{advmss}")),
             None if self
                 .cluster
                 .masqueraded(&self.server.name)
                 .contains(&family) =>
             {
                 self.with_director_as_gateway(finding, family)
+                    .severity(Severity::Error)
             }
             None => finding.fix(format!(
                 "ip route replace default via ROUTER{advmss}, and name the gateway in the file"
