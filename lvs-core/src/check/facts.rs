@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
+use super::neighbour::NeighbourFact;
+use super::path::PathFact;
 use super::source::Source;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{NodeName, Observed, Role};
+use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
@@ -73,6 +75,9 @@ pub struct Facts {
     pub role: Option<Role>,
     /// The kernel's release: `6.1.176`.
     pub kernel: String,
+    /// What is drained on the director's record; [`gather`](Self::gather) does not read it.
+    #[serde(default)]
+    pub drains: BTreeMap<Drain, Draining>,
     /// How long the node has been up.
     pub uptime: Duration,
     /// The interfaces.
@@ -83,6 +88,12 @@ pub struct Facts {
     pub duplicates: BTreeSet<IpAddr>,
     /// The unicast routes of the main table.
     pub routes: Vec<Route>,
+    /// The routes that packets of the cluster would take.
+    #[serde(default)]
+    pub paths: Vec<PathFact>,
+    /// The neighbours to which those packets are sent.
+    #[serde(default)]
+    pub neighbours: Vec<NeighbourFact>,
     /// The sysctls of `net/ipv4/conf`, `net/ipv4/vs` and a few more, with the values that `/proc/sys` has.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The loaded modules, without those built into the kernel.
@@ -176,12 +187,15 @@ impl Facts {
         Self {
             node,
             role: None,
+            drains: BTreeMap::new(),
             kernel: String::new(),
             uptime: Duration::ZERO,
             links: Vec::new(),
             addresses: Vec::new(),
             duplicates: BTreeSet::new(),
             routes: Vec::new(),
+            paths: Vec::new(),
+            neighbours: Vec::new(),
             sysctls: BTreeMap::new(),
             modules: BTreeSet::new(),
             managers: BTreeSet::new(),

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
+use super::path::PathFact;
 use super::source::Source;
 use super::{procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
-use crate::net::Link;
+use crate::net::{Link, Net, PolicyRule, RouteQuery};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
@@ -30,7 +32,7 @@ const OF_INTERFACES: &[&str] = &[
 ];
 
 /// The sysctls of each interface, and of `all` and `default`, below `net/ipv6/conf`.
-const OF_INTERFACES_6: &[&str] = &["accept_ra"];
+const OF_INTERFACES_6: &[&str] = &["accept_ra", "disable_ipv6"];
 
 /// The sysctls below `net/ipv4/vs`.
 const OF_IPVS: &[&str] = &[
@@ -102,6 +104,7 @@ impl Facts {
         facts.network(host)?;
         facts.procfs();
         facts.observe(host, &Scope::of(node))?;
+        facts.look_up(host, cluster, node, gather.arp)?;
         if let Some(wait) = gather.arp {
             facts.ask(cluster, wait);
         }
@@ -180,6 +183,25 @@ impl Facts {
         Ok(())
     }
 
+    /// Looks up the routes of the cluster's packets, and the neighbours to which these go.
+    fn look_up(
+        &mut self,
+        host: &mut Host,
+        cluster: &Cluster,
+        node: &DesiredState,
+        asked: Option<Duration>,
+    ) -> Result<()> {
+        let rules = host.net().policy_rules()?;
+        let packets = self.packets(cluster, node, &peers());
+        self.paths = packets
+            .into_iter()
+            .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
+            .collect();
+        let table = host.net().neighbours()?;
+        self.neighbours = self.needed_neighbours(&table, asked);
+        Ok(())
+    }
+
     fn procfs(&mut self) {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         self.kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
@@ -216,6 +238,34 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
         .filter_map(|path| SysctlKey::new(path).ok())
         .filter_map(|key| Some((key.clone(), sysctl.read(&key).ok()?)))
         .collect()
+}
+
+/// Returns what becomes of a packet; no answer, such as that of a kernel without IPv6, is an error.
+fn path(net: &mut Net, rules: &[PolicyRule], query: RouteQuery, seen: bool) -> Result<PathFact> {
+    let decision = net.lookup(&query)?;
+    let route = net.deciding_route(&query)?;
+    let rule = rules
+        .iter()
+        .filter(|rule| rule.is_for(&query))
+        .find(|rule| rule.leads_to(decision.verdict, decision.table))
+        .filter(|rule| !rule.is_usual());
+    Ok(PathFact {
+        rule: rule.cloned(),
+        query,
+        seen,
+        decision,
+        route,
+    })
+}
+
+/// Returns the own and the other end of every TCP connection of this host.
+fn peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
+    let mut found = BTreeSet::new();
+    for file in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
+        found.extend(sockets::peers(&text));
+    }
+    found
 }
 
 fn listeners() -> BTreeSet<ListeningSocket> {

@@ -79,6 +79,10 @@ const TABLE: &[&FindingKind] = &[
     &links::LINK_MISSING,
     &links::LINK_DOWN,
     &one_packet::ONE_PACKET_NAT,
+    &uplink::OTHER_UPLINK,
+    &neighbours::DEAD_NEIGHBOUR,
+    &neighbours::WRONG_NEIGHBOUR,
+    &neighbours::SHARED_ADDRESS,
 ];
 
 impl Code {

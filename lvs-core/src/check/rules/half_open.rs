@@ -127,7 +127,9 @@ impl DirectorScene<'_> {
             format!("{count} connections to {server} get no answer (SYN_RECV)"),
         );
         match name {
-            Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
+            Some(name) => finding
+                .fix(format!("lvsctl check FILE --node {name}, on {name}"))
+                .fix("or where that finds no error: open the firewalls on the way between client and real server"),
             None => finding
                 .fix("lvsctl apply FILE, which deletes destinations that the file does not name"),
         }

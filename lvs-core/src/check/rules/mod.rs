@@ -28,6 +28,7 @@ pub(super) mod listener;
 pub(super) mod managers;
 pub(super) mod marks;
 pub(super) mod method_change;
+pub(super) mod neighbours;
 pub(super) mod network_on_lo;
 pub(super) mod one_packet;
 pub(super) mod outage;
@@ -46,6 +47,7 @@ pub(super) mod traffic;
 pub(super) mod tunnel;
 pub(super) mod tunnel_mtu;
 pub(super) mod udp;
+pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
 pub(super) mod weights;
@@ -103,6 +105,8 @@ const RULES: &[Rule] = &[
     Rule::Scene(managers::of_interfaces),
     Rule::Paper(marks::shadowed),
     Rule::Director(marks::never_marked),
+    Rule::Director(neighbours::check),
+    Rule::RealServer(neighbours::check),
     Rule::Scene(network_on_lo::check),
     Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
@@ -126,6 +130,7 @@ const RULES: &[Rule] = &[
     Rule::RealServer(tunnel::check),
     Rule::Scene(tunnel_mtu::check),
     Rule::Director(udp::check),
+    Rule::Director(uplink::check),
     Rule::Scene(upstream::check),
     Rule::Scene(vip_as_source::check),
     Rule::Director(weights::of_table),

@@ -25,6 +25,11 @@ pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
             cluster
                 .families_served_by(&server.name, |_| true)
                 .into_iter()
+                .filter(|family| {
+                    // By the other methods the director delivers to its own loopback address.
+                    cluster.masqueraded(&server.name).contains(family)
+                        || !server.real_ip(*family).is_some_and(|ip| ip.is_loopback())
+                })
                 .filter_map(|family| judge(server, server.real_ip(family)?))
         })
         .collect()

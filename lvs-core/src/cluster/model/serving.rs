@@ -84,11 +84,11 @@ impl Cluster {
         self.families_served_by(name, |method| method == Forwarding::Masquerade)
     }
 
-    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own (not
-    /// virtual) addresses on the real server's networks; of two directors those that float.
+    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own addresses on
+    /// the real server's networks, virtual ones only where there is no other; of two directors those that float.
     pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
         let vips = self.virtual_ips();
-        let gateways: BTreeSet<IpAddr> = self
+        let (virtual_ips, own): (BTreeSet<IpAddr>, BTreeSet<_>) = self
             .directors
             .iter()
             .flat_map(|director| {
@@ -98,15 +98,18 @@ impl Cluster {
                     .filter(|address| !self.is_paired() || director.is_floating(address))
             })
             .map(|address| address.id.network.addr())
-            .filter(|ip| !vips.contains(ip) && Family::from(*ip) == family)
+            .filter(|ip| Family::from(*ip) == family)
             .filter(|ip| {
                 server
                     .addresses
                     .iter()
                     .any(|address| address.id.network.contains(ip))
             })
-            .collect();
-        gateways.into_iter().collect()
+            .partition(|ip| vips.contains(ip));
+        match own.is_empty() {
+            true => virtual_ips.into_iter().collect(),
+            false => own.into_iter().collect(),
+        }
     }
 
     /// Returns the director's interfaces on a network of a masqueraded real server, where its answers arrive.
