@@ -130,9 +130,11 @@ fn of_node(
     Ok(Facts::gather(host, cluster, &node, &gather)?)
 }
 
-/// Returns this host's own name, for a host that is no node of the cluster.
+/// Returns this host's own name, for a host that is no node of the cluster; the name may be none that a node can have.
 fn here() -> Result<NodeName, Problem> {
-    NodeName::new(host_name()).map_err(|error| Problem::failed(error.to_string()))
+    NodeName::new(host_name())
+        .or_else(|_| NodeName::new("this-host"))
+        .map_err(|error| Problem::failed(error.to_string()))
 }
 
 fn load(path: &Path) -> Result<Facts, Problem> {

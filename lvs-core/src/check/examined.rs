@@ -110,7 +110,7 @@ impl DirectorScene<'_> {
                 Examined::Not(Reason::Elsewhere("the active director has the connections"))
             }
             Area::Traffic => facts
-                .hidden(&[Source::Net, Source::Ipvs])
+                .unreadable(&[Source::Net, Source::Ipvs])
                 .or_else(|| self.undecided())
                 .unwrap_or(Examined::OnHost),
             _ => facts.examined(area, !self.received_vips().is_empty()),
@@ -142,9 +142,9 @@ impl Facts {
     /// not answer ARP for it.
     fn examined(&self, area: Area, receives: bool) -> Examined {
         match area {
-            Area::Arp if !receives => {
-                Examined::Not(Reason::NotAsked("--arp asks who has the virtual IPs"))
-            }
+            Area::Arp if !receives => Examined::Not(Reason::NotAsked(
+                "--arp asks who has the virtual IPs, where this host is on their link",
+            )),
             Area::Arp | Area::Routing => self.needing(&[Source::Sysctls]),
             Area::Clock => self.clock_examined(),
             Area::Upkeep => self.upkeep_examined(),
@@ -154,18 +154,18 @@ impl Facts {
 
     /// Returns the examination of an area that needs these sources.
     fn needing(&self, sources: &[Source]) -> Examined {
-        self.hidden(sources).unwrap_or(Examined::OnHost)
+        self.unreadable(sources).unwrap_or(Examined::OnHost)
     }
 
     /// Returns the first of the sources that could not be read.
-    fn hidden(&self, sources: &[Source]) -> Option<Examined> {
+    fn unreadable(&self, sources: &[Source]) -> Option<Examined> {
         let reason = sources.iter().find_map(|source| self.unread.get(source))?;
         Some(Examined::Not(Reason::Unreadable(reason.clone())))
     }
 
     /// Returns whether the neighbours were examined, if they were asked.
     fn asked(&self) -> Option<Examined> {
-        self.hidden(&[Source::Neighbours])
+        self.unreadable(&[Source::Neighbours])
             .or_else(|| (!self.arp.is_empty()).then_some(Examined::OnHost))
     }
 
@@ -177,7 +177,7 @@ impl Facts {
     }
 
     fn upkeep_examined(&self) -> Examined {
-        let hidden = self.hidden(&[
+        let hidden = self.unreadable(&[
             Source::Sysctls,
             Source::Net,
             Source::Ipvs,

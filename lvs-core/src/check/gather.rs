@@ -120,6 +120,11 @@ impl Facts {
         Ok(facts)
     }
 
+    fn hidden(&mut self, source: Source, path: &str) {
+        let reason = format!("{path} cannot be read: /proc is not mounted, or hides it");
+        self.unread.insert(source, reason);
+    }
+
     /// Adds a reading of IPVS, and returns whether there is the privilege for it.
     fn read_ipvs(&mut self, host: &mut Host, at: Duration) -> Result<bool> {
         match reading(host, at) {
@@ -172,13 +177,14 @@ impl Facts {
         self.addresses = host.net().addresses()?;
         self.routes = host.net().routes()?;
         self.sysctls = sysctls(host.sysctl(), &self.links);
-        if let Err(error) = host.sysctl().read(&SysctlKey::IP_FORWARD) {
-            self.unread.insert(Source::Sysctls, error.to_string());
+        match host.sysctl().read(&SysctlKey::IP_FORWARD) {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => self.hidden(Source::Sysctls, "/proc/sys/net"),
+            Err(error) => drop(self.unread.insert(Source::Sysctls, error.to_string())),
         }
         self.listeners = listeners();
         if !host.proc().is_readable() {
-            let reason = format!("{NET} cannot be read: /proc is not mounted, or hides it");
-            self.unread.insert(Source::Net, reason);
+            self.hidden(Source::Net, NET);
         }
         Ok(())
     }

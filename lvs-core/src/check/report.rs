@@ -229,6 +229,9 @@ fn explains(cause: Code, symptom: Code) -> bool {
 fn goes_with_link(code: Code) -> bool {
     matches!(
         code,
-        Code::NO_DEFAULT_ROUTE | Code::VIP_MISSING_ON_DIRECTOR | Code::VIP_MISSING_ON_SERVER
+        Code::NO_DEFAULT_ROUTE
+            | Code::OTHER_UPLINK
+            | Code::VIP_MISSING_ON_DIRECTOR
+            | Code::VIP_MISSING_ON_SERVER
     )
 }
