@@ -75,8 +75,13 @@ impl PathFact {
     }
 }
 
+/// Returns a route without the program that added it, which is not what makes it win.
 fn as_ip_prints(route: &Route) -> String {
-    let line = Change::Delete(Object::Route(route.clone())).to_shell();
+    let shown = Route {
+        protocol: 0,
+        ..route.clone()
+    };
+    let line = Change::Delete(Object::Route(shown)).to_shell();
     match line.split_once(" route delete ") {
         Some((_, route)) => route.to_owned(),
         None => route.to_string(),

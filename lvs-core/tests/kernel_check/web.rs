@@ -207,7 +207,7 @@ impl Web {
     }
 
     /// What a person would type: a command of Debian's, or one of ours.
-    fn run(&self, machine: &str, command: &str) {
+    pub(crate) fn run(&self, machine: &str, command: &str) {
         let words: Vec<_> = command.split_whitespace().collect();
         match words.as_slice() {
             ["lvsctl", "apply", ..] => {

@@ -146,6 +146,14 @@ impl<T> NodeScene<'_, T> {
             (Code::VIP_MISSING_ON_DIRECTOR, ObjectId::Route(_)) => {
                 matches!(object, ObjectId::Address(lost) if self.lost_gateway(lost).is_some())
             }
+            // That the default route loses against another one is what the finding is about.
+            (
+                Code::NAT_GATEWAY | Code::DR_GATEWAY | Code::NO_DEFAULT_ROUTE,
+                ObjectId::Route(route),
+            ) => {
+                matches!(object, ObjectId::Route(lost) if lost.is_default()
+                    && lost.destination == route.destination)
+            }
             // The destination with the right port replaces the other one.
             (Code::PORT_WITHOUT_NAT, ObjectId::Destination(service, desired)) => {
                 matches!(object, ObjectId::Destination(of, listed)

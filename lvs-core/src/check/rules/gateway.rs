@@ -14,7 +14,7 @@ use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::Family;
-use crate::net::{IpNet, PolicyRule, Route, RouteId, Verdict};
+use crate::net::{IpNet, PolicyRule, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -42,9 +42,6 @@ kinds! {
         reaches only clients on its own networks, and the connections of all others are never \
         established. With NAT the gateway is the director, with direct routing the router.";
 }
-
-/// The kernel's number for routes from router advertisements (`RTPROT_RA`).
-const ADVERTISED: u8 = 9;
 
 /// Judges the gateways of the file. (A gateway of the other family does not concern this one.)
 pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
@@ -210,20 +207,15 @@ impl RealServerScene<'_> {
         if route.id.destination.prefix_len() != 0 {
             return finding.fix(delete);
         }
-        // IPv6 compares metrics that other programs choose lower than the usual one; so the other route has to go.
+        // IPv6 compares metrics, and preferences of routers: the plan gives its own route one that wins.
         let is_main = route.id.table == RouteId::MAIN;
-        let finding = match is_main && path.query.destination.is_ipv6() {
-            true => not_advertised(finding, route).fix(delete),
-            false => finding,
-        };
-        let has_right = is_main
-            && self
-                .facts
-                .routes
-                .iter()
-                .any(|found| found.id.is_default() && found.gateway == right.gateway);
-        let finding = match has_right {
-            true => finding,
+        let is_planned = self.desired.routes.iter().any(|desired| {
+            let desired = &desired.value;
+            desired.id.is_default() && desired.gateway.is_some() && desired.gateway == right.gateway
+        });
+        let is_ipv6 = path.query.destination.is_ipv6();
+        let finding = match is_main && is_ipv6 && is_planned {
+            true => finding.fix("lvsctl apply FILE"),
             false => finding.fix(right.command(route.id.table)),
         };
         match self
@@ -240,17 +232,6 @@ impl RealServerScene<'_> {
 fn delete_rule(rule: &PolicyRule) -> String {
     let ip = if rule.is_ipv6 { "ip -6" } else { "ip" };
     format!("{ip} rule delete priority {}", rule.priority)
-}
-
-/// Adds the command by which a route of router advertisements does not return.
-fn not_advertised(finding: Finding, route: &Route) -> Finding {
-    match &route.interface {
-        Some(interface) if route.protocol == ADVERTISED => finding.fix(format!(
-            "sysctl -w net/ipv6/conf/{}/accept_ra=0",
-            interface.quoted()
-        )),
-        _ => finding,
-    }
 }
 
 /// Holds the gateway that a real server should have.

@@ -24,7 +24,7 @@ pub(crate) fn query(query: &RouteQuery, input: Option<u32>, output: Option<u32>)
 
 /// Returns the payload that asks for the route, as its table has it, that a packet takes.
 pub(crate) fn winner(query: &RouteQuery, input: Option<u32>, output: Option<u32>) -> Vec<u8> {
-    question(query, input, output, FIB_MATCH)
+    question(query, input, output, FIB_MATCH | LOOKUP_TABLE)
 }
 
 fn question(query: &RouteQuery, input: Option<u32>, output: Option<u32>, flags: u32) -> Vec<u8> {
