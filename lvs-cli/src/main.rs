@@ -20,6 +20,7 @@ mod restore;
 mod save;
 mod signals;
 mod simulate;
+mod subject;
 
 use std::borrow::Cow;
 use std::io::{self, Write};

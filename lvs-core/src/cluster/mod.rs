@@ -39,7 +39,9 @@ mod state;
 
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
-pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
+pub use apply::{
+    Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode, host_name,
+};
 pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};

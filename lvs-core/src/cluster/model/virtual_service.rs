@@ -66,7 +66,7 @@ impl VirtualService {
     }
 
     /// Returns whether any destination is masqueraded, so that its answers pass the director.
-    pub(in crate::cluster) fn is_masqueraded(&self) -> bool {
+    pub(crate) fn is_masqueraded(&self) -> bool {
         self.destinations
             .iter()
             .any(|destination| destination.forwarding == Forwarding::Masquerade)
