@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{Confirmation, StateDir, file, lock};
+use super::{Confirmation, StateDir, file};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 
 /// Is a locked state directory: no other process changes anything until it is dropped.
@@ -83,8 +83,16 @@ impl Session {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let known = self.state.known(node).map_err(ApplyError::untouched)?;
+        let known = match self.is_role {
+            true => self.state.known_of_role(node),
+            false => self.state.known(node).map(|known| (known, None)),
+        };
+        let (known, unread) = known.map_err(ApplyError::untouched)?;
         let (record, former) = (&known.record, known.former.as_ref());
+        let options = PlanOptions {
+            // A record that is none says at least that the cluster was applied here.
+            take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
+        };
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
@@ -99,15 +107,18 @@ impl Session {
             events(Event::Unlocked(error));
         }
         let mut records = None;
-        let mut unrecorded = None;
+        let is_unread = unread.is_some();
+        let mut unrecorded = unread;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
+                if is_unread {
+                    return Ok(());
+                }
                 if !plan.refusals.is_empty() {
                     let refused = record.refused(node, plan);
                     self.take(former.filter(|_| refused != *record))?;
                     return self.write(record, &refused);
                 }
-                self.take(former)?;
                 let after = match self.grows {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
@@ -116,8 +127,8 @@ impl Session {
                     (true, true) => after.clone(),
                     _ => record.before_applying(node, observed, plan),
                 };
-                match self.write(record, &before) {
-                    Err(error) if self.is_role && lock::is_unwritable(&error) => {
+                match self.take(former).and_then(|()| self.write(record, &before)) {
+                    Err(error) if self.is_role => {
                         unrecorded = Some(error);
                         return Ok(());
                     }
@@ -136,6 +147,7 @@ impl Session {
                 self.interrupted(record, &done);
                 records = None;
             }
+            false if is_unread => {}
             false => self.settle(record, &done),
         }
         if let Some(error) = unrecorded {
