@@ -10,6 +10,8 @@
 //! | module | |
 //! |---|---|
 //! | `model` | [`Cluster`] with its [`Director`]s, [`RealServer`]s and [`VirtualService`]s, and their validation |
+//! | [`checks`] | how a service's destinations are tested, and what follows from it, as data |
+//! | [`probe_path`] | the marked IPVS services by which probes go the clients' way |
 //! | [`mod@file`] | the cluster file: [`Document`] and its tables, and their conversion to a [`Cluster`] |
 //! | `desired` | [`DesiredState`]: what a node must have, by its forwarding methods and its [`Role`] |
 //! | [`change`] | the steps of a plan |
@@ -27,6 +29,7 @@
 mod apply;
 mod arrival;
 pub mod change;
+pub mod checks;
 mod desired;
 mod drain;
 pub mod file;
@@ -34,12 +37,13 @@ mod model;
 mod observed;
 mod order;
 pub mod plan;
+pub mod probe_path;
 mod state;
 
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
-pub use desired::{Desired, DesiredService, DesiredState};
+pub use desired::{Desired, DesiredService, DesiredState, HealthPart};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
 pub use model::{

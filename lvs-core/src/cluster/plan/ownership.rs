@@ -48,6 +48,7 @@ impl Planner<'_> {
             self.daemon_refusals(),
             self.unmanaged_services(),
             self.unmanaged_destinations(),
+            self.taken_marks(),
             self.losing_routes(),
         ]
         .concat()
@@ -144,7 +145,7 @@ impl Planner<'_> {
         edited
             .into_iter()
             .chain(deleted)
-            .filter(|step| !self.is_ours(step))
+            .filter(|step| !self.is_ours(step) && !self.is_of_probe(step))
             .map(|step| {
                 let verb = match step.change.kind() {
                     Kind::Edit => "changes",
@@ -157,6 +158,41 @@ impl Planner<'_> {
                 )
             })
             .collect()
+    }
+
+    /// Services that have the mark of a probe service and are not the cluster's.
+    fn taken_marks(&self) -> Vec<Refusal> {
+        let probes = self
+            .node
+            .services
+            .iter()
+            .filter(|desired| desired.is_probe());
+        let found = self.observed.services_by_id();
+        probes
+            .filter(|desired| {
+                let id = &desired.service.id;
+                let is_other = found.get(id).is_some_and(|found| !desired.is_as(found));
+                is_other && !self.record.made_service(id)
+            })
+            .map(|desired| {
+                Refusal::of(
+                    ObjectId::Service(desired.service.id),
+                    "has the mark of a probe service and does not belong to the cluster",
+                    "delete it, or choose other marks: marks in [health]",
+                )
+            })
+            .collect()
+    }
+
+    /// Those are refused with their service.
+    fn is_of_probe(&self, step: &Step) -> bool {
+        let probes = self
+            .node
+            .services
+            .iter()
+            .filter(|desired| desired.is_probe());
+        let mut ids = probes.map(|desired| desired.service.id);
+        matches!(step.change.id(), ObjectId::Destination(service, _) if ids.any(|id| id == service))
     }
 
     /// Without a record the virtual IP tells: an apply marks the addresses that it adds.
