@@ -54,3 +54,5 @@ pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
 pub use state::{Record, Session, StateDir};
+#[cfg(feature = "run")]
+pub(crate) use state::{RecordStamp, Resident};

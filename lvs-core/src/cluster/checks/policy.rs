@@ -1,5 +1,6 @@
 //! The rules of a service for the health of its destinations.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,17 @@ pub enum BelowMinimum {
     Withdraw,
     /// New connections are refused: every weight is 0.
     Refuse,
+}
+
+impl fmt::Display for BelowMinimum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ServeAll => "serve-all",
+            Self::Fallback => "fallback",
+            Self::Withdraw => "withdraw",
+            Self::Refuse => "refuse",
+        })
+    }
 }
 
 /// Says what happens to a destination that is down.
