@@ -133,7 +133,10 @@ impl Record {
             NodeKind::RealServer => self.virtual_ips == *node.virtual_ips,
         };
         let names_services = self.entries().all(|entry| match entry.newest() {
-            Object::Service(service) => node.names_service(&service.id),
+            // Marks of probes are those of the cluster's name.
+            Object::Service(service) => {
+                self.probes.contains(&service.id) || node.names_service(&service.id)
+            }
             _ => true,
         });
         let is_node = self.node == node.name || !node.nodes.contains(&self.node);
