@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::effective::Effective;
 use super::neighbour::NeighbourFact;
 use super::path::PathFact;
+use super::source::Source;
+use crate::cluster::change::{Change, Object};
 use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
@@ -46,6 +48,7 @@ use crate::sysctl::SysctlKey;
 ///     index: 1,
 ///     name: "lo".parse()?,
 ///     up: true,
+///     carrier: true,
 ///     mtu: 65536,
 ///     mac: None,
 ///     kind: None,
@@ -113,6 +116,9 @@ pub struct Facts {
     pub arp: Vec<ArpAnswers>,
     /// The comparison of the clock, if it was made.
     pub clock: Option<ClockFact>,
+    /// What was asked for and could not be read, with the reason.
+    #[serde(default)]
+    pub unread: BTreeMap<Source, String>,
 }
 
 /// A socket on which a program waits for connections or datagrams.
@@ -200,6 +206,7 @@ impl Facts {
             observed: None,
             arp: Vec::new(),
             clock: None,
+            unread: BTreeMap::new(),
         }
     }
 
@@ -263,6 +270,16 @@ impl Facts {
                 route.id.is_default() && Family::from(route.id.destination.addr()) == family
             })
             .min_by_key(|route| route.id.metric)
+    }
+
+    /// Returns whether what a change is about was read.
+    pub(super) fn was_read(&self, change: &Change<Object>) -> bool {
+        let is_unread = |source| self.unread.contains_key(&source);
+        match change.newest() {
+            Object::Sysctl(_) => !is_unread(Source::Sysctls),
+            _ if change.is_ipvs() => !is_unread(Source::Net) && !is_unread(Source::Ipvs),
+            _ => true,
+        }
     }
 
     /// Returns whether it is the standby of two directors.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
 use super::path::PathFact;
+use super::source::Source;
 use super::{procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
@@ -86,8 +87,7 @@ impl Facts {
     /// of IPVS.
     ///
     /// # Errors
-    /// The network cannot be read; on a director there is no privilege for IPVS (`CAP_NET_ADMIN`); for ARP requests
-    /// there is no privilege (`CAP_NET_RAW`).
+    /// The network cannot be read. What only a privilege or `/proc` shows is [`unread`](Self::unread) without it.
     pub fn gather(
         host: &mut Host,
         cluster: &Cluster,
@@ -97,17 +97,16 @@ impl Facts {
         let mut facts = Self::unknown(node.name.clone());
         facts.role = node.role;
         let started = Instant::now();
-        let balances = node.kind == NodeKind::Director && host.is_ipvs_loaded();
-        if balances {
-            facts.readings.push(reading(host, Duration::ZERO)?);
-        }
+        facts.ipvs_loaded = host.proc().is_readable().then(|| host.is_ipvs_loaded());
+        let balances = node.kind == NodeKind::Director
+            && facts.ipvs_loaded == Some(true)
+            && facts.read_ipvs(host, Duration::ZERO)?;
         facts.network(host)?;
         facts.procfs();
-        facts.ipvs_loaded = Some(host.is_ipvs_loaded());
-        facts.observed = Some(Observed::read(host, &Scope::of(node))?);
+        facts.observe(host, &Scope::of(node))?;
         facts.look_up(host, cluster, node, gather.arp)?;
         if let Some(wait) = gather.arp {
-            facts.arp = facts.ask_for_vips(cluster, wait)?;
+            facts.ask(cluster, wait);
         }
         if gather.clock {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
@@ -115,10 +114,49 @@ impl Facts {
         if balances && !gather.pause.is_zero() {
             for until in [gather.pause / 2, gather.pause] {
                 thread::sleep(until.saturating_sub(started.elapsed()));
-                facts.readings.push(reading(host, started.elapsed())?);
+                facts.read_ipvs(host, started.elapsed())?;
             }
         }
         Ok(facts)
+    }
+
+    fn hidden(&mut self, source: Source, path: &str) {
+        let reason = format!("{path} cannot be read: /proc is not mounted, or hides it");
+        self.unread.insert(source, reason);
+    }
+
+    /// Adds a reading of IPVS, and returns whether there is the privilege for it.
+    fn read_ipvs(&mut self, host: &mut Host, at: Duration) -> Result<bool> {
+        match reading(host, at) {
+            Ok(reading) => self.readings.push(reading),
+            Err(error) if error.is_permission() => {
+                self.unread.insert(Source::Ipvs, error.to_string());
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    fn observe(&mut self, host: &mut Host, scope: &Scope) -> Result<()> {
+        match Observed::read(host, scope) {
+            Ok(observed) => self.observed = Some(observed),
+            Err(error) if error.is_permission() => {
+                self.unread.insert(Source::Ipvs, error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Asks who has the virtual IPs; a link that cannot be asked is no failure of the check.
+    fn ask(&mut self, cluster: &Cluster, wait: Duration) {
+        match self.ask_for_vips(cluster, wait) {
+            Ok(answers) => self.arp = answers,
+            Err(error) => {
+                self.unread.insert(Source::Neighbours, error.to_string());
+            }
+        }
     }
 
     /// Asks by ARP which hosts have the cluster's virtual IPs, from a host that is no node of the cluster: a router
@@ -127,10 +165,10 @@ impl Facts {
     /// Each virtual IP on whose link this host is takes `wait`.
     ///
     /// # Errors
-    /// The network cannot be read, or there is no privilege (`CAP_NET_RAW`).
+    /// The network cannot be read.
     pub fn gather_arp(&mut self, host: &mut Host, cluster: &Cluster, wait: Duration) -> Result<()> {
         self.network(host)?;
-        self.arp = self.ask_for_vips(cluster, wait)?;
+        self.ask(cluster, wait);
         Ok(())
     }
 
@@ -139,7 +177,15 @@ impl Facts {
         self.addresses = host.net().addresses()?;
         self.routes = host.net().routes()?;
         self.sysctls = sysctls(host.sysctl(), &self.links);
+        match host.sysctl().read(&SysctlKey::IP_FORWARD) {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => self.hidden(Source::Sysctls, "/proc/sys/net"),
+            Err(error) => drop(self.unread.insert(Source::Sysctls, error.to_string())),
+        }
         self.listeners = listeners();
+        if !host.proc().is_readable() {
+            self.hidden(Source::Net, NET);
+        }
         Ok(())
     }
 
@@ -169,6 +215,11 @@ impl Facts {
         self.modules = procfs::modules(&read("/proc/modules"));
         self.duplicates = procfs::duplicates(&read(&format!("{NET}/if_inet6")));
         self.managers = procfs::managers();
+        // Process 1 exists everywhere, and is hidden where those of other users are.
+        if let Err(error) = fs::read("/proc/1/comm") {
+            self.unread
+                .insert(Source::Processes, format!("read /proc/1/comm: {error}"));
+        }
         self.managed = procfs::managed(&self.links, &self.managers);
     }
 }

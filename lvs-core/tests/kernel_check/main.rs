@@ -13,6 +13,7 @@ mod neighbours;
 mod pair;
 mod paths;
 mod probe;
+mod promises;
 mod shares;
 mod six;
 mod sync;
@@ -140,6 +141,14 @@ lvs_lab::main! {
     nat::every_port_without_persistence,
     nat::a_loopback_destination,
     nat::ip_vs_is_not_there,
+    promises::a_flushed_table,
+    promises::a_destination_that_was_deleted,
+    promises::a_weight_of_zero_by_hand,
+    promises::an_interface_that_is_down,
+    promises::an_interface_that_does_not_exist,
+    promises::no_default_route_of_a_real_server,
+    promises::no_default_route_of_the_director,
+    promises::everything_at_once,
     probe::only_the_director_answers,
     probe::a_real_server_answers_too,
     probe::asking_changes_no_neighbour_table,

@@ -416,6 +416,7 @@ impl<'a> WayBack<'a> {
             .masqueraded(&self.server.name)
             .contains(&family)
         {
+            let finding = finding.severity(Severity::Error);
             return match self.director(family) {
                 Right { gateway: None, .. } => self.with_director_as_gateway(finding, family),
                 right => finding.fix(right.command(RouteId::MAIN)),
@@ -424,7 +425,7 @@ impl<'a> WayBack<'a> {
         let right = self.router(family);
         let finding = finding.fix(right.command(RouteId::MAIN));
         match right.gateway {
-            Some(_) => finding,
+            Some(_) => finding.severity(Severity::Error),
             None => finding.fix("in the file: gateway = \"ROUTER\""),
         }
     }

@@ -23,12 +23,14 @@ pub(super) mod gateway;
 pub(super) mod half_open;
 pub(super) mod hashing;
 pub(super) mod kernel_table;
+pub(super) mod links;
 pub(super) mod listener;
 pub(super) mod managers;
 pub(super) mod marks;
 pub(super) mod method_change;
 pub(super) mod neighbours;
 pub(super) mod network_on_lo;
+pub(super) mod one_packet;
 pub(super) mod outage;
 pub(super) mod persistence;
 pub(super) mod real_ip;
@@ -50,9 +52,13 @@ pub(super) mod upstream;
 pub(super) mod vip_as_source;
 pub(super) mod weights;
 
+use std::collections::BTreeSet;
+
+use super::area::Area;
 use super::finding::Finding;
 use super::scene::{DirectorScene, Place, RealServerScene, Scene};
 use crate::cluster::Cluster;
+use drift::Drift;
 
 /// A rule by what it judges.
 enum Rule {
@@ -91,6 +97,8 @@ const RULES: &[Rule] = &[
     Rule::Director(half_open::check),
     Rule::Paper(hashing::check),
     Rule::Director(kernel_table::check),
+    Rule::Director(links::check),
+    Rule::RealServer(links::check),
     Rule::Director(listener::check),
     Rule::RealServer(listener::check),
     Rule::Director(managers::of_ipvs),
@@ -100,6 +108,7 @@ const RULES: &[Rule] = &[
     Rule::Director(neighbours::check),
     Rule::RealServer(neighbours::check),
     Rule::Scene(network_on_lo::check),
+    Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
     Rule::Scene(persistence::sticky),
     Rule::Paper(real_ip::check),
@@ -140,13 +149,23 @@ impl Rule {
     }
 }
 
-pub(super) fn all(scene: &Scene<'_>) -> Vec<Finding> {
-    let mut found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
-    let drift = match &scene.place {
-        Place::Paper => None,
-        Place::Director(director) => drift::check(director, &found),
-        Place::RealServer(server) => drift::check(server, &found),
+/// Returns the findings of all rules, and the areas of steps of the plan, which other findings may cover.
+pub(super) fn all(scene: &Scene<'_>) -> (Vec<Finding>, BTreeSet<Area>) {
+    let found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
+    match &scene.place {
+        Place::Paper => (found, BTreeSet::new()),
+        Place::Director(director) => with_drift(found, Drift::of(director)),
+        Place::RealServer(server) => with_drift(found, Drift::of(server)),
+    }
+}
+
+fn with_drift<T>(
+    mut found: Vec<Finding>,
+    drift: Option<Drift<'_, T>>,
+) -> (Vec<Finding>, BTreeSet<Area>) {
+    let Some(drift) = drift else {
+        return (found, BTreeSet::new());
     };
-    found.extend(drift);
-    found
+    found.extend(drift.finding(&found));
+    (found, drift.areas())
 }
