@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod drain;
 mod list;
+mod run;
 mod simulate;
 mod table;
 
@@ -14,6 +15,7 @@ pub(crate) use cluster::{
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};
+pub(crate) use run::{RunArguments, StatusArguments};
 pub(crate) use simulate::{Kernel, SimulateArguments};
 pub(crate) use table::{
     DaemonVerb, DestinationOptions, IpvsadmOptions, RestoreArguments, SaveArguments,
@@ -35,7 +37,7 @@ Exit status:
   0   done, or nothing to do
   1   failed; nothing changed, or every change was rolled back
       check: an error was found
-      drain: the timeout expired; the real server stays drained
+      drain: the timeout expired or Ctrl-C; the real server stays drained
   2   only with --exit-code: there is, or was, something to change
   3   failed, and not every change could be rolled back; the message lists what remains
   64  wrong usage";
@@ -48,9 +50,18 @@ pub(crate) enum Verb {
     Apply(ApplyArguments),
     /// Confirm a change made with `apply --confirm` before its deadline
     Confirm(StateArguments),
-    /// Remove the cluster of the file, or of the name in place of a file, from this node and restore the
-    /// original configuration
+    /// Remove the cluster from this node, and restore the original configuration
+    #[command(mut_arg("file", |file| {
+        file.help("The cluster file, or the cluster's name; - reads standard input")
+    }))]
     Remove(RemoveArguments),
+    /// Keep this director as the file says: apply it, probe the real servers, set weights by their health,
+    /// and repair what other programs change
+    Run(RunArguments),
+    /// Show each real server's weight, health and the reason, as `run` knows them, or else the kernel
+    Status(StatusArguments),
+    /// Print metrics for Prometheus, as `run --metrics` serves them
+    Metrics(StateArguments),
     /// Find errors in the file or on this node; each finding has an impact and a fix
     Check(CheckArguments),
     /// Stop new connections to a real server, until `undrain`, and wait for open ones to end
@@ -67,7 +78,7 @@ pub(crate) enum Verb {
     Simulate(SimulateArguments),
     /// Print the kernel's services, timeouts and daemons for `restore` (or `ipvsadm -R`)
     Save(SaveArguments),
-    /// Execute rules printed by `save` or written for ipvsadm, all or none of them
+    /// Execute rules printed by `save` or written for ipvsadm: all of them, or none
     Restore(RestoreArguments),
     /// Add, edit or delete a service
     #[command(subcommand)]

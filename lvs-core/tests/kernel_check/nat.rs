@@ -26,6 +26,9 @@ pub(crate) fn a_healthy_one_is_sound() {
         );
         assert_eq!(areas.contains(&check::Area::Traffic), node == "director");
     }
+    // Without requests there is nothing to judge.
+    let is_quiet = || codes(&web.check_alone("director", None)) == [Code::NO_TRAFFIC];
+    assert!((0..10).any(|_| is_quiet()));
 }
 
 /// Row 11.
@@ -135,6 +138,16 @@ pub(crate) fn all_weights_zero() {
     });
 }
 
+/// Another program took it away.
+pub(crate) fn no_scheduler() {
+    let web = Web::new(NAT);
+    let service = web.service;
+    web.broken("director", Code::NO_SCHEDULER, Harm::Clients, |host| {
+        let none = Service::new(service, SchedulerName::NONE);
+        put(host, &[Command::EditService(none)]);
+    });
+}
+
 /// Row 26: it works until the address it hangs on is deleted.
 pub(crate) fn virtual_ip_that_hangs_on_another() {
     let first = "addresses = [\n  { interface = \"eth0\", address = \"172.16.5.10/16\" },\n  { interface = \"eth0\", address = \"172.16.5.11/16\" }";
@@ -223,6 +236,13 @@ pub(crate) fn ip_vs_is_not_there() {
     let found = codes(&report.unwrap());
     assert_eq!(
         found,
-        [Code::VIP_MISSING_ON_DIRECTOR, Code::NOT_LOADED, Code::DRIFT]
+        [
+            Code::NOT_LOADED,
+            Code::DRIFT,
+            Code::LINK_MISSING,
+            Code::LINK_MISSING,
+            Code::LINK_DOWN,
+        ],
+        "eth0, eth1 and lo"
     );
 }

@@ -1,6 +1,7 @@
 //! Drains on record, and the plans that carry them out.
 
 use super::{Drain, Draining, WHY_TEMPLATES, how};
+use crate::cluster::ObservedIndex;
 use crate::cluster::Record;
 use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting, Step};
 use crate::cluster::plan::{Phase, PhaseName, Plan};
@@ -63,10 +64,14 @@ impl Record {
                     && !record.drains.keys().any(|other| other.matches(id))
             });
         record.drained = still;
-        let restored = restored.into_iter().map(|drained| BoundDestination {
-            service: drained.service,
-            destination: drained.destination,
-        });
+        // Where weights follow health, the controller restores them.
+        let restored = restored
+            .into_iter()
+            .filter(|drained| !self.by_health.contains(&drained.service))
+            .map(|drained| BoundDestination {
+                service: drained.service,
+                destination: drained.destination,
+            });
         Some((record, restored.collect()))
     }
 
@@ -75,7 +80,7 @@ impl Record {
         self.drained.iter().map(Drained::id)
     }
 
-    /// Returns the destinations of the cluster's services.
+    /// Returns the destinations of the cluster's services, without those of probes.
     fn own_destinations(
         &self,
         observed: &Observed,
@@ -84,6 +89,7 @@ impl Record {
             .services()
             .iter()
             .filter(|found| self.applied && self.knows_service(&found.service.id))
+            .filter(|found| !self.probes.contains(&found.service.id))
             .flat_map(|found| {
                 let destinations = found.destinations.iter().copied();
                 destinations.map(|destination| (found.service.id, destination))
@@ -190,9 +196,10 @@ impl Record {
 
     fn templates_restored(&self, observed: &Observed) -> Vec<Step> {
         let id = ObjectId::Sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
+        let observed = ObservedIndex::new(observed);
         self.entries()
             .filter(|entry| entry.id() == id)
-            .filter_map(|entry| self.undone(entry, observed, observed))
+            .filter_map(|entry| self.undone(entry, &observed, &observed))
             .map(|change| Step::new(change, "original configuration"))
             .collect()
     }

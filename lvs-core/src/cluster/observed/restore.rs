@@ -1,10 +1,9 @@
 //! The way back from how an object is now.
 
-use super::Observed;
-use super::lookup::Lookup;
+use super::ObservedIndex;
 use crate::cluster::change::{Change, Object};
 
-impl Observed {
+impl ObservedIndex<'_> {
     /// Returns the change of the object that a `done` change was about back to its `original` state;
     /// `None` if it is in that state, or cannot be brought there.
     ///
@@ -16,32 +15,15 @@ impl Observed {
         done: &Change<Object>,
         original: Option<Object>,
     ) -> Option<Change<Object>> {
-        restored(self.find(&done.id()), done, original)
+        let id = done.id();
+        let found = self.find(&id);
+        let is_part = id.is_part_of_interface();
+        let original = original.or_else(|| done.before().filter(|_| is_part).cloned());
+        let is_gone = is_part && found.is_none();
+        let must_stay = original.is_none() && !done.newest().can_be_deleted();
+        if is_gone || must_stay || Object::are_alike(found.as_ref(), original.as_ref()) {
+            return None;
+        }
+        Change::between(found, original)
     }
-}
-
-impl Lookup<'_> {
-    /// Returns what [`Observed::restore`] does.
-    pub(in crate::cluster) fn restore(
-        &self,
-        done: &Change<Object>,
-        original: Option<Object>,
-    ) -> Option<Change<Object>> {
-        restored(self.find(&done.id()), done, original)
-    }
-}
-
-fn restored(
-    found: Option<Object>,
-    done: &Change<Object>,
-    original: Option<Object>,
-) -> Option<Change<Object>> {
-    let is_part = done.id().is_part_of_interface();
-    let original = original.or_else(|| done.before().filter(|_| is_part).cloned());
-    let is_gone = is_part && found.is_none();
-    let must_stay = original.is_none() && !done.newest().can_be_deleted();
-    if is_gone || must_stay || Object::are_alike(found.as_ref(), original.as_ref()) {
-        return None;
-    }
-    Change::between(found, original)
 }

@@ -130,10 +130,13 @@ impl Record {
     fn is_former_cluster(&self, node: &DesiredState) -> bool {
         let same = match node.kind {
             NodeKind::Director => self.virtual_ips.is_subset(&node.virtual_ips),
-            NodeKind::RealServer => self.virtual_ips == node.virtual_ips,
+            NodeKind::RealServer => self.virtual_ips == *node.virtual_ips,
         };
         let names_services = self.entries().all(|entry| match entry.newest() {
-            Object::Service(service) => node.names_service(&service.id),
+            // Marks of probes are those of the cluster's name.
+            Object::Service(service) => {
+                self.probes.contains(&service.id) || node.names_service(&service.id)
+            }
             _ => true,
         });
         let is_node = self.node == node.name || !node.nodes.contains(&self.node);

@@ -340,6 +340,38 @@ pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<
     Ok(locked)
 }
 
+/// What becomes of a claim.
+#[cfg(feature = "run")]
+pub(super) enum Claim {
+    /// The file, locked until it is closed.
+    Taken(File),
+    /// Another process has it: which one, and for how long.
+    Held(String),
+}
+
+/// Locks a file of the directory for as long as the process lives, if no other has it.
+#[cfg(feature = "run")]
+pub(super) fn claim(path: &Path, name: &str, verb: &str) -> Result<Claim> {
+    let queue = Queue::at(path)?;
+    let Some(mut locked) = try_lock(queue.open(name)?, FlockArg::LockExclusiveNonblock)? else {
+        let holder = queue.open(name).ok().and_then(|mut file| holder(&mut file));
+        return Ok(Claim::Held(held(holder)));
+    };
+    // Only for messages: a full disk prevents no controller.
+    let _ = sign(&mut locked, verb, None);
+    Ok(Claim::Taken(locked))
+}
+
+/// Returns which process has locked a file of the directory, if one has.
+pub(super) fn holder_of(path: &Path, name: &str) -> Option<String> {
+    let directory = Directory::open(path).ok()??;
+    let open = || directory.file(name, nix::fcntl::OFlag::O_RDONLY).ok();
+    match try_lock(open()?, FlockArg::LockSharedNonblock) {
+        Ok(None) => Some(held(open().and_then(|mut file| holder(&mut file)))),
+        _ => None,
+    }
+}
+
 /// Returns whether a confirmation is pending.
 pub(super) fn is_pending(directory: &Directory) -> bool {
     let file = directory.file("pending", nix::fcntl::OFlag::O_RDONLY);

@@ -13,6 +13,7 @@
 //! | `role` | locked by changes of the role that wait for it: they go first, and the newest wins |
 //! | `pending` | locked by the process whose change is rolled back unless it is confirmed in time |
 //! | `confirm` | the socket on which that process listens |
+//! | `web.run`, `web.socket` | locked by the controller of the cluster `web`, and where it answers |
 //!
 //! A record describes one network namespace between two boots. Namespaces with one state directory have one lock,
 //! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
@@ -41,6 +42,8 @@ mod place;
 mod record;
 mod record_update;
 mod release;
+#[cfg(feature = "run")]
+mod resident;
 mod session;
 mod sharing;
 
@@ -52,6 +55,8 @@ use std::time::Duration;
 pub(in crate::cluster) use confirmation::Confirmation;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
+#[cfg(feature = "run")]
+pub(crate) use resident::{RecordStamp, Resident};
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
@@ -111,6 +116,19 @@ impl StateDir {
     /// it.
     pub fn lock(&self, verb: &str) -> Result<Session> {
         self.acquire(verb, None, None)
+    }
+
+    /// Locks the directory unless another process holds it now.
+    #[cfg(feature = "run")]
+    pub(crate) fn lock_now(&self, verb: &str, stop: Arc<AtomicBool>) -> Result<Session> {
+        let request = lock::Request {
+            verb,
+            is_role: false,
+            stop: None,
+            patience: Some(Duration::ZERO),
+        };
+        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        Ok(Session::new(self.clone(), lock, false).stop_by(stop))
     }
 
     /// Locks the directory as [`lock`](Self::lock) does, and stops waiting when the flag is raised. The session

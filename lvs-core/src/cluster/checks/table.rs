@@ -1,0 +1,470 @@
+//! A check as the cluster file writes it.
+
+use std::fmt;
+use std::num::{NonZeroU8, NonZeroU16};
+
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use super::text::refused;
+use super::{
+    Check, CheckKind, DnsCheck, DnsName, DnsTransport, FileCheck, FilePath, HostName, HttpCheck,
+    HttpMethod, HttpPath, Interval, Needle, Payload, Percent, ProbeRoute, ProgramCheck, RecordType,
+    ServerName, StatusRanges, Timeout, Timing, TlsCheck, UdpCheck, UserName,
+};
+use crate::error::InvalidValue;
+
+/// The defaults of every check, the file's `[health]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckDefaults {
+    /// How often, and how many results count.
+    pub timing: Timing,
+    /// The way to the real server.
+    pub route: ProbeRoute,
+}
+
+/// Declares the table: the keys of every check, and those of some kinds.
+macro_rules! table {
+    (
+        every { $($(#[$every_doc:meta])* $every:ident $every_key:literal: $every_type:ty,)* }
+        some { $($(#[$some_doc:meta])* $some:ident $some_key:literal: $some_type:ty,)* }
+    ) => {
+        /// Holds the keys of a check as they are written: `"tcp"`, or `{ type = "http", path = "/healthz" }`.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct CheckTable {
+            /// `tcp`, `tls`, `http`, `https`, `dns`, `udp`, `program` or `file`.
+            #[serde(rename = "type")]
+            pub kind: String,
+            $($(#[$every_doc])*
+            #[serde(rename = $every_key, skip_serializing_if = "Option::is_none")]
+            pub $every: Option<$every_type>,)*
+            $($(#[$some_doc])*
+            #[serde(rename = $some_key, skip_serializing_if = "Option::is_none")]
+            pub $some: Option<$some_type>,)*
+        }
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Full {
+            #[serde(rename = "type")]
+            kind: String,
+            $(#[serde(rename = $every_key, default)] $every: Option<$every_type>,)*
+            $(#[serde(rename = $some_key, default)] $some: Option<$some_type>,)*
+        }
+
+        impl From<Full> for CheckTable {
+            fn from(full: Full) -> Self {
+                Self {
+                    kind: full.kind,
+                    $($every: full.$every,)*
+                    $($some: full.$some,)*
+                }
+            }
+        }
+
+        impl CheckTable {
+            /// Returns a key of some kinds that is present.
+            fn remaining(&self) -> Option<&'static str> {
+                [$((self.$some.is_some(), $some_key)),*]
+                    .into_iter()
+                    .find_map(|(is_present, key)| is_present.then_some(key))
+            }
+        }
+    };
+}
+
+table! {
+    every {
+        /// The time between two probes.
+        interval "interval": Interval,
+        /// The same while results are being counted.
+        fast_interval "fast-interval": Interval,
+        /// The time after which a probe has failed.
+        timeout "timeout": Timeout,
+        /// So many successes in a row make a destination up.
+        rise "rise": NonZeroU8,
+        /// So many failures in a row make it down.
+        fall "fall": NonZeroU8,
+        /// By up to so many percent an interval is shortened.
+        jitter "jitter": Percent,
+        /// The way to the real server, `service` or `server`.
+        via "via": ProbeRoute,
+        /// Another port.
+        port "port": NonZeroU16,
+    }
+    some {
+        /// tls, https: the name of SNI and of the certificate.
+        sni "sni": ServerName,
+        /// tls, https: whether the certificate is verified.
+        verify "verify": bool,
+        /// tls, https: a file of CA certificates.
+        ca "ca": FilePath,
+        /// http, https: GET, HEAD or OPTIONS.
+        method "method": HttpMethod,
+        /// http, https: the path.
+        path "path": HttpPath,
+        /// http, https: the header `Host`.
+        host "host": HostName,
+        /// http, https: the statuses that count as healthy.
+        status "status": StatusRanges,
+        /// http, https: a text of the body.
+        contains "contains": Needle,
+        /// dns: the name that is asked for.
+        name "name": DnsName,
+        /// dns: the type of record.
+        record "record": RecordType,
+        /// dns: `udp` or `tcp`.
+        transport "transport": DnsTransport,
+        /// udp: what is sent.
+        payload "payload": Payload,
+        /// udp: a text of the answer.
+        answer "answer": Needle,
+        /// program: the command line.
+        command "command": Vec<String>,
+        /// program: the user that it runs as.
+        user "user": UserName,
+        /// program: whether the exit status is a share of the weight.
+        share_by_status "share-by-status": bool,
+        /// file: the path.
+        file "file": FilePath,
+    }
+}
+
+impl CheckTable {
+    /// Returns a check of a kind without any other key.
+    pub(in crate::cluster) fn named(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the check, with defaults for what the table does not say.
+    ///
+    /// # Errors
+    /// An unknown type, a key that the type does not have or lacks, or keys that contradict each other.
+    pub fn check(mut self, defaults: &CheckDefaults) -> Result<Check, InvalidValue> {
+        let kind = self.take_kind()?;
+        if let Some(key) = self.remaining() {
+            let problem = format!("is not a key of a check of type {kind}");
+            return Err(refused("key", key, problem));
+        }
+        let timing = self.timing(&defaults.timing);
+        timing.check()?;
+        Ok(Check {
+            kind,
+            timing,
+            route: self.via.unwrap_or(defaults.route),
+            port: self.port,
+        })
+    }
+
+    fn timing(&self, defaults: &Timing) -> Timing {
+        let interval = self.interval.unwrap_or(defaults.interval);
+        Timing {
+            interval,
+            // A default is no reason to refuse a short interval.
+            fast_interval: self.fast_interval.unwrap_or_else(|| match self.interval {
+                Some(interval) if defaults.fast_interval == defaults.interval => interval,
+                _ => defaults.fast_interval.min(interval),
+            }),
+            timeout: self.timeout.unwrap_or(defaults.timeout),
+            rise: self.rise.unwrap_or(defaults.rise),
+            fall: self.fall.unwrap_or(defaults.fall),
+            jitter: self.jitter.unwrap_or(defaults.jitter),
+        }
+    }
+
+    fn take_kind(&mut self) -> Result<CheckKind, InvalidValue> {
+        match self.kind.as_str() {
+            "tcp" => Ok(CheckKind::Tcp),
+            "tls" => {
+                let tls = self.take_tls();
+                tls.check()?;
+                Ok(CheckKind::Tls(tls))
+            }
+            "http" => Ok(CheckKind::Http(self.take_http()?)),
+            "https" => self.take_https(),
+            "dns" => self.take_dns().map(CheckKind::Dns),
+            "udp" => Ok(CheckKind::Udp(UdpCheck {
+                payload: self.payload.take().unwrap_or_default(),
+                answer: self.answer.take(),
+            })),
+            "program" => self.take_program().map(CheckKind::Program),
+            "file" => Ok(CheckKind::File(FileCheck {
+                file: self.file.take().ok_or_else(|| missing("file"))?,
+            })),
+            _ => Err(refused(
+                "check",
+                &self.kind,
+                "is not tcp, tls, http, https, dns, udp, program or file",
+            )),
+        }
+    }
+
+    fn take_tls(&mut self) -> TlsCheck {
+        TlsCheck {
+            sni: self.sni.take(),
+            unverified: self.verify.take().is_some_and(|verify| !verify),
+            ca: self.ca.take(),
+        }
+    }
+
+    fn take_http(&mut self) -> Result<HttpCheck, InvalidValue> {
+        let defaults = HttpCheck::default();
+        let http = HttpCheck {
+            method: self.method.take().unwrap_or_default(),
+            path: self.path.take().unwrap_or(defaults.path),
+            host: self.host.take(),
+            status: self.status.take().unwrap_or(defaults.status),
+            contains: self.contains.take(),
+        };
+        http.check().map(|()| http)
+    }
+
+    /// The certificate must be valid for the host, unless `sni` says otherwise.
+    fn take_https(&mut self) -> Result<CheckKind, InvalidValue> {
+        let http = self.take_http()?;
+        let mut tls = self.take_tls();
+        if tls.sni.is_none() {
+            tls.sni = http.host.as_ref().and_then(HostName::server_name);
+        }
+        tls.check()?;
+        Ok(CheckKind::Https(http, tls))
+    }
+
+    fn take_dns(&mut self) -> Result<DnsCheck, InvalidValue> {
+        Ok(DnsCheck {
+            name: self.name.take().ok_or_else(|| missing("name"))?,
+            record: self.record.take().unwrap_or_default(),
+            transport: self.transport.take().unwrap_or_default(),
+        })
+    }
+
+    fn take_program(&mut self) -> Result<ProgramCheck, InvalidValue> {
+        let command = self.command.take().ok_or_else(|| missing("command"))?;
+        Ok(ProgramCheck {
+            user: self.user.take(),
+            share_by_status: self.share_by_status.take().unwrap_or_default(),
+            ..ProgramCheck::new(command)?
+        })
+    }
+}
+
+fn missing(key: &'static str) -> InvalidValue {
+    refused("key", key, "is missing")
+}
+
+impl TryFrom<CheckTable> for Check {
+    type Error = InvalidValue;
+    fn try_from(table: CheckTable) -> Result<Self, InvalidValue> {
+        table.check(&CheckDefaults::default())
+    }
+}
+
+impl From<Check> for CheckTable {
+    fn from(check: Check) -> Self {
+        let timing = check.timing;
+        Self {
+            interval: Some(timing.interval),
+            fast_interval: Some(timing.fast_interval),
+            timeout: Some(timing.timeout),
+            rise: Some(timing.rise),
+            fall: Some(timing.fall),
+            jitter: Some(timing.jitter),
+            via: Some(check.route),
+            port: check.port,
+            ..Self::from(check.kind)
+        }
+    }
+}
+
+impl From<CheckKind> for CheckTable {
+    fn from(kind: CheckKind) -> Self {
+        let table = Self::named(kind.name());
+        match kind {
+            CheckKind::Tcp => table,
+            CheckKind::Tls(tls) => table.with_tls(tls),
+            CheckKind::Http(http) => table.with_http(http),
+            CheckKind::Https(http, tls) => table.with_http(http).with_tls(tls),
+            CheckKind::Dns(dns) => Self {
+                name: Some(dns.name),
+                record: Some(dns.record),
+                transport: Some(dns.transport),
+                ..table
+            },
+            CheckKind::Udp(udp) => Self {
+                payload: Some(udp.payload),
+                answer: udp.answer,
+                ..table
+            },
+            CheckKind::Program(program) => Self {
+                command: Some(
+                    std::iter::once(program.program.into())
+                        .chain(program.arguments.into_iter().map(String::from))
+                        .collect(),
+                ),
+                user: program.user,
+                share_by_status: Some(program.share_by_status),
+                ..table
+            },
+            CheckKind::File(file) => Self {
+                file: Some(file.file),
+                ..table
+            },
+        }
+    }
+}
+
+impl CheckTable {
+    fn with_tls(self, tls: TlsCheck) -> Self {
+        Self {
+            sni: tls.sni,
+            verify: Some(!tls.unverified),
+            ca: tls.ca,
+            ..self
+        }
+    }
+
+    fn with_http(self, http: HttpCheck) -> Self {
+        Self {
+            method: Some(http.method),
+            path: Some(http.path),
+            host: http.host,
+            status: Some(http.status),
+            contains: http.contains,
+            ..self
+        }
+    }
+}
+
+/// By hand, because serde's untagged enums lose what was wrong and where.
+impl<'de> Deserialize<'de> for CheckTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TableVisitor)
+    }
+}
+
+struct TableVisitor;
+
+impl<'de> Visitor<'de> for TableVisitor {
+    type Value = CheckTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a type of check like \"tcp\", or a table with a type")
+    }
+
+    fn visit_str<E: de::Error>(self, kind: &str) -> Result<CheckTable, E> {
+        Ok(CheckTable::named(kind))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CheckTable, A::Error> {
+        Full::deserialize(de::value::MapAccessDeserializer::new(map)).map(CheckTable::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Check, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_kind_is_written_and_read_again_the_same() {
+        for text in [
+            r#""tcp""#,
+            r#"{"type": "tcp", "port": 8080, "via": "server"}"#,
+            r#"{"type": "tls", "sni": "www.example.org", "ca": "/etc/ssl/own.pem"}"#,
+            r#"{"type": "tls", "verify": false}"#,
+            r#"{"type": "http", "path": "/healthz", "status": "200-299,401", "contains": "ok"}"#,
+            r#"{"type": "https", "host": "www.example.org:8443", "method": "HEAD"}"#,
+            r#"{"type": "dns", "name": "example.org.", "record": "SOA", "transport": "tcp"}"#,
+            r#"{"type": "udp", "payload": "hex:00ff", "answer": "pong"}"#,
+            r#"{"type": "program", "command": ["/bin/true", "a b"], "user": "www-data"}"#,
+            r#"{"type": "file", "file": "/run/health/{server}"}"#,
+        ] {
+            let once = check(text).unwrap();
+            let written = serde_json::to_string(&once).unwrap();
+            assert_eq!(check(&written).as_ref(), Ok(&once), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_makes_no_sense_is_refused() {
+        for (text, message) in [
+            (r#""ping""#, "check \"ping\" is not tcp, tls"),
+            (
+                r#"{"type": "tcp", "path": "/"}"#,
+                "key \"path\" is not a key of a check of type tcp",
+            ),
+            (r#"{"type": "tls"}"#, "server name \"\" is missing"),
+            (r#"{"type": "https"}"#, "server name \"\" is missing"),
+            (r#"{"type": "dns"}"#, "key \"name\" is missing"),
+            (r#"{"type": "http", "pfad": "/"}"#, "unknown field `pfad`"),
+            (
+                r#"{"type": "http", "path": "/ HTTP/1.1\r\nX: y"}"#,
+                "has a blank",
+            ),
+            (
+                r#"{"type": "http", "status": "200-99"}"#,
+                "is not like \"200-299\"",
+            ),
+            (
+                r#"{"type": "http", "method": "HEAD", "contains": "x"}"#,
+                "is never found",
+            ),
+            (
+                r#"{"type": "tcp", "fast-interval": "3s"}"#,
+                "is above the interval 2s",
+            ),
+            (r#"{"type": "tcp", "jitter": 60}"#, "is above 50"),
+            (
+                r#"{"type": "program", "command": ["true"]}"#,
+                "is not an absolute path",
+            ),
+            (r#"{"type": "program", "command": []}"#, "is empty"),
+            (
+                r#"{"type": "tls", "verify": false, "ca": "/x"}"#,
+                "has no effect",
+            ),
+            ("7", "a type of check like"),
+        ] {
+            let error = check(text).unwrap_err();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_certificate_of_https_is_that_of_its_host() {
+        let sni = |text| match check(text).unwrap().kind {
+            CheckKind::Https(_, tls) => tls.sni.unwrap().to_string(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(
+            sni(r#"{"type": "https", "host": "a.example:8443"}"#),
+            "a.example"
+        );
+        assert_eq!(
+            sni(r#"{"type": "https", "host": "[2001:db8::1]:443"}"#),
+            "2001:db8::1"
+        );
+        assert_eq!(
+            sni(r#"{"type": "https", "host": "a.example", "sni": "b.example"}"#),
+            "b.example"
+        );
+    }
+
+    #[test]
+    fn defaults_give_way_to_the_table() {
+        let defaults = CheckDefaults {
+            route: ProbeRoute::Server,
+            ..CheckDefaults::default()
+        };
+        let table: CheckTable = serde_json::from_str(r#"{"type":"tcp","interval":1}"#).unwrap();
+        let check = table.check(&defaults).unwrap();
+        assert_eq!(check.route, ProbeRoute::Server);
+        assert_eq!(check.timing.fast_interval, check.timing.interval);
+    }
+}
