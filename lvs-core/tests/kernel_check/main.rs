@@ -5,6 +5,7 @@
 
 mod clock;
 mod dr;
+mod healthy;
 mod kinds;
 mod machines;
 mod marks;
@@ -28,6 +29,22 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 lvs_lab::main! {
     // They wait for clients that wait for answers.
     guests = 6;
+    healthy::a_vlan_on_a_bond,
+    healthy::bridges,
+    healthy::several_virtual_ips_with_persistence,
+    healthy::datagrams,
+    healthy::a_sorry_server,
+    healthy::a_drained_real_server,
+    healthy::the_director_serves,
+    healthy::tunnels,
+    healthy::both_families,
+    healthy::several_clusters_on_a_node,
+    healthy::policy_routing_that_is_right,
+    healthy::strict_rp_filter_that_does_no_harm,
+    healthy::other_tenants,
+    healthy::one_armed,
+    healthy::two_methods,
+    healthy::thresholds_and_timeouts,
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
