@@ -494,7 +494,7 @@ fn sound_files_have_no_findings_worth_a_warning() {
 }
 
 #[test]
-fn the_examples_lack_only_a_time_server() {
+fn the_examples_have_nothing_but_notes() {
     for text in [
         include_str!("../../examples/nat.toml"),
         include_str!("../../examples/dr.toml"),
@@ -508,7 +508,7 @@ fn the_examples_lack_only_a_time_server() {
             .iter()
             .filter(|finding| finding.severity > Severity::Note);
         let bad: Vec<_> = bad.map(|finding| finding.code).collect();
-        assert_eq!(bad, [Code::NO_TIME_SERVER]);
+        assert_eq!(bad, []);
     }
 }
 

@@ -6,7 +6,14 @@ use clap::Args;
 
 use super::cluster::{RoleArguments, StateArguments};
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0   no error was found
+  1   an error was found (with --deny-warnings: or a warning), or the check failed
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(crate) struct CheckArguments {
     /// The cluster file; - reads standard input
     #[arg(required_unless_present = "explain")]

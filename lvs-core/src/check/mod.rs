@@ -30,6 +30,7 @@
 //! ```
 
 mod area;
+mod arp;
 mod code;
 mod effective;
 mod examined;
@@ -43,7 +44,6 @@ mod network;
 mod object;
 mod paper;
 mod path;
-mod probe;
 mod procfs;
 mod report;
 mod rules;

@@ -140,18 +140,22 @@ impl Facts {
     }
 
     /// Returns clients whose answers have this source address, one of each network: on a director those of its
-    /// connections, elsewhere the peers of its sockets.
+    /// connections, of which those that are not established come first, elsewhere the peers of its sockets.
     fn clients_of(
         &self,
         cluster: &Cluster,
         source: IpAddr,
         peers: &BTreeSet<(SocketAddr, SocketAddr)>,
     ) -> Vec<IpAddr> {
-        let connections = self
+        let (waiting, others): (Vec<_>, Vec<_>) = self
             .now()
             .into_iter()
             .flat_map(|reading| &reading.connections)
             .filter(|connection| connection.service.ip() == source && !connection.is_template())
+            .partition(|connection| connection.state == "SYN_RECV");
+        let connections = waiting
+            .into_iter()
+            .chain(others)
             .map(|connection| connection.client.ip());
         let listening: BTreeSet<u16> = self
             .listeners

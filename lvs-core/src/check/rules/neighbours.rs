@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::neighbour::NeighbourFact;
+use crate::check::paper::bypasses;
 use crate::check::scene::NodeScene;
 use crate::check::severity::Severity;
-use crate::cluster::RealServer;
-use crate::ipvs::Weight;
+use crate::cluster::{NodeKind, RealServer};
+use crate::ipvs::{Forwarding, Weight};
 use crate::net::{MacAddress, NeighbourState};
 
 kinds! {
@@ -89,6 +90,9 @@ impl<T> NodeScene<'_, T> {
             _ => false,
         };
         let (ip, interface) = (fact.address, &fact.interface);
+        if self.is_wrong_gateway(ip) {
+            return None;
+        }
         let name = self.described(ip);
         let seen = format!("{name} does not answer on {interface} ({state})");
         is_dead.then(|| {
@@ -109,6 +113,16 @@ impl<T> NodeScene<'_, T> {
                     .fix("or in the file: name another gateway"),
             }
         })
+    }
+
+    /// Returns whether a gateway should not be one at all: answers of a masqueraded real server pass the director.
+    fn is_wrong_gateway(&self, ip: IpAddr) -> bool {
+        let node = &self.facts.node;
+        let families = |is_wanted| self.cluster.families_served_by(node, is_wanted);
+        self.desired.kind == NodeKind::RealServer
+            && families(|method| method == Forwarding::Masquerade).contains(&ip.into())
+            && !families(bypasses).contains(&ip.into())
+            && !self.cluster.is_of_director(ip)
     }
 
     fn shared(&self, fact: &NeighbourFact) -> Option<Finding> {

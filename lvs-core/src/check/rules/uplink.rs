@@ -7,11 +7,10 @@ use crate::check::kind::kinds;
 use crate::check::network::is_wide;
 use crate::check::path::PathFact;
 use crate::check::scene::DirectorScene;
-use crate::check::severity::Severity;
 use crate::net::{Address, RouteId};
 
 kinds! {
-    OTHER_UPLINK = "LVS069", Warning, Routing,
+    OTHER_UPLINK = "LVS069", Error, Routing,
     title: "Answers leave by another link than requests arrive on",
     impact: "a provider drops packets whose source address belongs to another one, and clients get no answer",
     explanation: "\
@@ -19,8 +18,8 @@ kinds! {
         destination, and with one default route all of them leave by one provider, those with the \
         address of the other one too. Providers drop such packets as forged. A rule of policy routing \
         sends answers by the link of their source address: ip rule add from VIP, with a table whose \
-        default route is that provider's router. Where both uplinks belong to one network without such \
-        a filter this is harmless.";
+        default route is that provider's router. Where both uplinks lead to one network without such a \
+        filter this is harmless; it is reported only of clients that wait for an answer.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -29,28 +28,25 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .virtual_ips()
         .into_iter()
         .filter_map(|vip| {
-            let (seen, others): (Vec<_>, Vec<_>) = scene
-                .facts
-                .paths
-                .iter()
-                .filter(|path| path.query.source == Some(vip))
-                .partition(|path| path.seen);
-            let mut paths = seen.into_iter().chain(others);
-            paths.find_map(|path| scene.misled(vip, path))
+            let mut paths = scene.facts.paths.iter();
+            paths.find_map(|path| scene.misled(*vip, path))
         })
         .collect()
 }
 
 impl DirectorScene<'_> {
-    /// Judges an answer to a client that is not on a network of the director.
+    /// Judges the answer to a client that waits for it. (Where clients are served, the other uplink is meant.)
     fn misled(&self, vip: IpAddr, path: &PathFact) -> Option<Finding> {
         let client = path.query.destination;
         let own = self.address_on_link(vip)?;
-        if !path.is_sent() {
-            return path.seen.then(|| self.unsent(vip, path));
+        if path.query.source != Some(vip) || !self.waits(vip, client) {
+            return None;
         }
-        let interface = path.decision.interface.as_ref()?;
+        if !path.is_sent() {
+            return Some(self.unsent(vip, path));
+        }
         path.decision.gateway?;
+        let interface = path.decision.interface.as_ref()?;
         if *interface == own.id.interface {
             return None;
         }
@@ -60,13 +56,8 @@ impl DirectorScene<'_> {
             path.decided_by()
         );
         let table = self.free_table();
-        let severity = match self.waits(vip, client) {
-            true => Severity::Error,
-            false => Severity::Warning,
-        };
         Some(
             self.finding(&OTHER_UPLINK, vip, seen)
-                .severity(severity)
                 .fix(format!(
                     "ip route add default via ROUTER dev {arriving} table {table}"
                 ))
@@ -81,9 +72,7 @@ impl DirectorScene<'_> {
             path.decision.verdict,
             path.decided_by()
         );
-        let finding = self
-            .finding(&OTHER_UPLINK, vip, seen)
-            .severity(Severity::Error);
+        let finding = self.finding(&OTHER_UPLINK, vip, seen);
         match self.node.gateway {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
             None => finding.fix("in the file: name the gateway of the director"),

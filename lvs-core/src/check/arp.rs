@@ -19,7 +19,7 @@ impl Facts {
         wait: Duration,
     ) -> Result<Vec<ArpAnswers>> {
         let mut found = Vec::new();
-        for vip in cluster.virtual_ips() {
+        for vip in cluster.virtual_ips().iter().copied() {
             for interface in self.interfaces_towards(cluster.directors(), vip) {
                 let answers = self.without_own(owners(interface, vip, wait)?);
                 let mut directors = cluster.directors().iter();
