@@ -214,7 +214,8 @@ fn is_symptom(code: Code) -> bool {
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let is_here = finding.node.as_ref() == facts.map(|facts| &facts.node);
     let is_bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
-    is_here && is_bad && !is_symptom(finding.code)
+    let is_of_file = matches!(finding.code, Code::ONE_PACKET_NAT | Code::SHARED_LINK);
+    (is_here || is_of_file) && is_bad && !is_symptom(finding.code)
 }
 
 /// Returns whether a cause explains another finding. Clients in the wrong place do not make others wait; packets that
@@ -223,8 +224,20 @@ fn explains(cause: &Finding, other: &Finding) -> bool {
     match cause.code {
         Code::CLIENT_ON_SERVER_NETWORK => is_symptom(other.code) && other.code != Code::HALF_OPEN,
         Code::NEVER_MARKED => other.code == Code::NO_TRAFFIC,
+        Code::ONE_PACKET_NAT => other.code == Code::NO_ANSWERS && other.object == cause.object,
+        Code::SHARED_LINK => other.code == Code::HALF_OPEN && is_destination(other, &cause.object),
         Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(other.code) || goes_with(cause, other),
         _ => is_symptom(other.code),
+    }
+}
+
+/// Returns whether a finding is about a destination with the address of a real server.
+fn is_destination(finding: &Finding, real_ip: &FindingObject) -> bool {
+    match &finding.object {
+        FindingObject::Object(ObjectId::Destination(_, id)) => {
+            FindingObject::from(id.address) == *real_ip
+        }
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod clock;
 mod dr;
+mod files;
 mod healthy;
 mod kinds;
 mod machines;
@@ -29,6 +30,11 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 lvs_lab::main! {
     // They wait for clients that wait for answers.
     guests = 6;
+    files::a_hash_that_keeps_choosing_the_drained,
+    files::one_packet_by_masquerading,
+    files::direct_routing_through_a_router,
+    files::a_router_without_a_route,
+    files::nobody_asks,
     healthy::a_vlan_on_a_bond,
     healthy::bridges,
     healthy::several_virtual_ips_with_persistence,
@@ -152,6 +158,7 @@ lvs_lab::main! {
     nat::a_client_beside_the_real_servers,
     nat::virtual_ip_missing_on_the_director,
     nat::all_weights_zero,
+    nat::no_scheduler,
     nat::virtual_ip_that_hangs_on_another,
     nat::every_port_without_persistence,
     nat::a_loopback_destination,

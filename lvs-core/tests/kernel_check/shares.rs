@@ -20,6 +20,11 @@ pub(crate) fn persistence_of_a_whole_network() {
     assert!(answers.iter().all(|it| *it == answers[0]), "{answers:?}");
     only(&web.check("director"), Code::ONE_GETS_ALL);
     drop(web);
+    let of_everybody = sticky(8).check("director");
+    assert_eq!(
+        codes(&of_everybody),
+        [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]
+    );
     sound(&sticky(32).check("director"));
 }
 

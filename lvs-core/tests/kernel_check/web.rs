@@ -236,6 +236,11 @@ impl Web {
         }
     }
 
+    /// Types a line of `ip` on a machine.
+    pub(crate) fn ip(&self, machine: &str, line: &str) {
+        self.run(machine, &format!("ip {line}"));
+    }
+
     /// What a person would type: a command of Debian's, or one of ours.
     pub(crate) fn run(&self, machine: &str, command: &str) {
         let words: Vec<_> = command.split_whitespace().collect();
@@ -344,8 +349,6 @@ const REFUTED: &[(Code, &[Area])] = &[
     (Code::VIP_MISSING_ON_SERVER, &[Area::Upkeep]),
     (Code::VIP_ON_NIC, &[Area::Upkeep]),
     (Code::NO_DEFAULT_ROUTE, &[Area::Upkeep]),
-    (Code::NAT_GATEWAY, &[Area::Upkeep]),
-    (Code::DR_GATEWAY, &[Area::Upkeep]),
     (Code::FORWARDING, &[Area::Upkeep]),
     (Code::NOT_LOADED, &[Area::Upkeep]),
     (Code::NO_DESTINATION, &[Area::Upkeep]),
