@@ -301,6 +301,15 @@ impl Net {
             .collect())
     }
 
+    /// Returns when `lo` got its address 127.0.0.1, in hundredths of a second since boot; `None` if it has none.
+    pub(crate) fn loopback_since(&mut self) -> Result<Option<u32>> {
+        let list = message::address::list();
+        let replies = self.list("list addresses", RTM_GETADDR, RTM_NEWADDR, &list)?;
+        Ok(replies
+            .iter()
+            .find_map(|payload| message::address::loopback_since(payload)))
+    }
+
     /// Adds a route. Protocol 0 becomes 4, "by an operator".
     ///
     /// # Errors

@@ -32,7 +32,7 @@ impl HostIdentity {
     /// Those of [`StateDir::records`] and [`Net::addresses`](crate::net::Net::addresses).
     pub fn read(host: &mut Host, state: &StateDir) -> Result<Self> {
         Ok(Self {
-            records: state.readable()?.0,
+            records: state.readable().0,
             ..Self::without_records(host)?
         })
     }

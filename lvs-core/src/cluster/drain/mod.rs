@@ -124,7 +124,11 @@ impl DesiredState {
 }
 
 impl DesiredService {
+    /// A drained real server is probed all the same.
     fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
+        if self.is_probe() {
+            return;
+        }
         for wanted in &mut self.destinations {
             let id = wanted.value.id;
             if how(drains, &id).is_none() {
