@@ -5,6 +5,8 @@
 mod identity;
 #[path = "kernel_trust/nodes.rs"]
 mod nodes;
+#[path = "kernel_trust/reassurance.rs"]
+mod reassurance;
 #[path = "kernel_trust/records.rs"]
 mod records;
 #[path = "kernel_trust/rollout.rs"]
@@ -35,6 +37,10 @@ lvs_lab::main! {
     an_interrupted_drain_stays,
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
+    reassurance::the_host_itself_is_examined,
+    reassurance::what_proc_hides_is_not_examined,
+    reassurance::a_link_that_cannot_be_asked_is_no_abort,
+    reassurance::few_requests_reassure_nobody,
     identity::a_host_that_is_evidently_another_node_is_refused,
     records::a_cluster_is_removed_by_its_record,
     records::a_host_that_left_the_file_is_removed_by_its_record,
@@ -61,6 +67,13 @@ const STATE: &str = "/run/state";
 
 /// Longer than any step takes on the guest's one processor.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program with its arguments, in the namespace of the thread that starts it.
+fn program(words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+    command.args(words);
+    command
+}
 
 fn command(file: &Path, verb: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
