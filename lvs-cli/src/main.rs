@@ -22,6 +22,7 @@ mod save;
 mod signals;
 mod simulate;
 mod status;
+mod subject;
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -67,7 +67,7 @@ fn the_file_is_the_result_and_the_rest_are_notes() {
         "{notes}"
     );
     assert!(
-        notes.ends_with("note: 13 directives: 9 carried, 1 assumed, 3 left\n"),
+        notes.ends_with("note: 13 directives: 10 carried, 1 assumed, 2 left\n"),
         "{notes}"
     );
 }
@@ -106,6 +106,6 @@ fn a_source_that_is_none_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can say\n"
+        "error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
     );
 }

@@ -28,6 +28,7 @@
 
 mod apply;
 mod arrival;
+mod by_id;
 pub mod change;
 pub mod checks;
 mod desired;
@@ -42,7 +43,10 @@ mod state;
 
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
-pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
+pub use apply::{
+    Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode, host_name,
+};
+pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState, HealthPart};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
@@ -50,6 +54,7 @@ pub use model::{
     Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, Match, NodeKind,
     NodeName, Position, RealServer, Role, Sync, VirtualDestination, VirtualService,
 };
+use observed::ObservedIndex;
 pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};

@@ -178,7 +178,7 @@ fn command(command: &str) -> String {
     format!("[{}]", words.join(", "))
 }
 
-/// A text as TOML writes it.
+/// Returns a text as TOML writes it.
 fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
 }

@@ -315,10 +315,7 @@ impl Running {
     }
 
     fn desired(&self, service: &ServiceId, id: &DestinationId) -> Option<Destination> {
-        let services = &self.node.services;
-        let desired = services
-            .iter()
-            .find(|desired| desired.service.id == *service)?;
+        let desired = self.node.services.find(service)?;
         let mut destinations = desired.destinations.iter().map(|desired| desired.value);
         destinations.find(|destination| destination.id == *id)
     }
@@ -519,12 +516,12 @@ impl Running {
                 deleted.map(|view| (service.id, view.id))
             })
             .collect();
-        for desired in &mut node.services {
+        node.services.update(|desired| {
             let id = desired.service.id;
             desired
                 .destinations
                 .retain(|destination| !deleted.contains(&(id, destination.value.id)));
-        }
+        });
         node
     }
 
@@ -565,11 +562,11 @@ impl Runner {
 impl DesiredState {
     /// Moves virtual IPs to the addresses that must be absent.
     fn withdraw(&mut self, withdrawn: &BTreeSet<IpAddr>) {
-        let is_withdrawn = |ip: &IpAddr| withdrawn.contains(ip);
-        let (absent, present) = std::mem::take(&mut self.addresses)
+        let addresses = Vec::from(std::mem::take(&mut self.addresses));
+        let (absent, present): (Vec<_>, Vec<_>) = addresses
             .into_iter()
-            .partition(|desired| is_withdrawn(&desired.value.id.network.addr()));
-        self.addresses = present;
+            .partition(|desired| withdrawn.contains(&desired.value.id.network.addr()));
+        self.addresses = present.into();
         self.absent.extend(absent);
     }
 }

@@ -223,6 +223,13 @@ pub(crate) fn ip_vs_is_not_there() {
     let found = codes(&report.unwrap());
     assert_eq!(
         found,
-        [Code::VIP_MISSING_ON_DIRECTOR, Code::NOT_LOADED, Code::DRIFT]
+        [
+            Code::NOT_LOADED,
+            Code::DRIFT,
+            Code::LINK_MISSING,
+            Code::LINK_MISSING,
+            Code::LINK_DOWN,
+        ],
+        "eth0, eth1 and lo"
     );
 }

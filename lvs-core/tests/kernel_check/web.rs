@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
+use lvs_core::check::{self, Area, Code, Facts, Finding, Gather, Report, Severity};
 use lvs_core::cluster::{DesiredState, PlanOptions, Role};
 use lvs_core::ipvs::{Command, DestinationId, Seconds, ServiceId};
 use lvs_core::net::{Address, IpNet, Route};
@@ -169,7 +169,24 @@ impl Web {
         let gathered = self.on(node, |host| {
             Facts::gather(host, &self.cluster, &state, &gather)
         });
-        check::on_node(&self.cluster, &gathered.unwrap())
+        let report = check::on_node(&self.cluster, &gathered.unwrap());
+        honest(&report);
+        report
+    }
+
+    /// Checks a node against another file, with nobody asking.
+    pub(crate) fn check_as(&self, text: &str, node: &str) -> Report {
+        let text = format!("{text}\n[time]\nntp-server = \"127.0.0.1\"\n");
+        let cluster = Cluster::from_toml(&text).unwrap();
+        let state = cluster.node(node).unwrap();
+        let gather = Gather {
+            clock: false,
+            ..Gather::default()
+        };
+        let gathered = self.on(node, |host| Facts::gather(host, &cluster, &state, &gather));
+        let report = check::on_node(&cluster, &gathered.unwrap());
+        honest(&report);
+        report
     }
 
     /// Does what the finding says, to the letter.
@@ -190,7 +207,7 @@ impl Web {
     }
 
     /// What a person would type: a command of Debian's, or one of ours.
-    fn run(&self, machine: &str, command: &str) {
+    pub(crate) fn run(&self, machine: &str, command: &str) {
         let words: Vec<_> = command.split_whitespace().collect();
         match words.as_slice() {
             ["lvsctl", "apply", ..] => {
@@ -235,9 +252,29 @@ impl Web {
     ) {
         self.on(node, how);
         assert_eq!(self.works(), harm == Harm::None, "whether clients notice");
-        let finding = only(&self.check(node), code);
+        let report = self.check(node);
+        let finding = only(&report, code);
+        if harm == Harm::Clients {
+            assert_eq!(finding.severity, Severity::Error, "{finding}");
+            self.not_reassured(node, &report);
+        }
         self.fix(&finding);
         self.fixed(node);
+    }
+
+    /// Whatever node is broken, as long as clients get no answer the director does not say that they do.
+    #[track_caller]
+    pub(crate) fn not_reassured(&self, node: &str, report: &Report) {
+        let of_director = match node == self.active {
+            true => report.clone(),
+            false => self.check(self.active),
+        };
+        let sound: Vec<_> = of_director.sound().collect();
+        assert!(
+            !sound.contains(&Area::Traffic),
+            "{sound:?}:\n{}",
+            text(&of_director)
+        );
     }
 
     /// Waits until no client that began before the fix sends requests any more: their connections say nothing about
@@ -269,6 +306,45 @@ pub(crate) enum Harm {
     Clients,
     /// Traffic continues as before.
     None,
+}
+
+/// The areas beyond its own whose line a fault refutes.
+const REFUTED: &[(Code, &[Area])] = &[
+    (Code::VIP_MISSING_ON_DIRECTOR, &[Area::Upkeep]),
+    (Code::VIP_MISSING_ON_SERVER, &[Area::Upkeep]),
+    (Code::VIP_ON_NIC, &[Area::Upkeep]),
+    (Code::NO_DEFAULT_ROUTE, &[Area::Upkeep]),
+    (Code::NAT_GATEWAY, &[Area::Upkeep]),
+    (Code::DR_GATEWAY, &[Area::Upkeep]),
+    (Code::FORWARDING, &[Area::Upkeep]),
+    (Code::NOT_LOADED, &[Area::Upkeep]),
+    (Code::NO_DESTINATION, &[Area::Upkeep]),
+    (Code::DEAD_DESTINATION, &[Area::Upkeep]),
+    (Code::PORT_ZERO, &[Area::Upkeep]),
+    (Code::TUNNEL_DEVICE, &[Area::Upkeep]),
+    (Code::TUNNEL_PORT, &[Area::Upkeep]),
+    (Code::ENCAPSULATION, &[Area::Upkeep]),
+    (Code::FLOATING_ON_STANDBY, &[Area::Upkeep]),
+    (Code::LINK_MISSING, &[Area::Upkeep, Area::Routing]),
+    (Code::LINK_DOWN, &[Area::Upkeep, Area::Routing]),
+];
+
+/// No line says ok that a finding refutes: of its own area, and of those in the table; and where clients get no answer
+/// nothing is said of connections.
+#[track_caller]
+fn honest(report: &Report) {
+    let sound: Vec<_> = report.sound().collect();
+    for finding in report.findings() {
+        let beyond = REFUTED.iter().filter(|(code, _)| *code == finding.code);
+        let mut refuted: Vec<_> = beyond.flat_map(|(_, areas)| *areas).copied().collect();
+        refuted.push(finding.code.area());
+        if finding.severity == Severity::Error {
+            refuted.push(Area::Traffic);
+        }
+        for area in refuted {
+            assert!(!sound.contains(&area), "ok {area} beside\n{finding}");
+        }
+    }
 }
 
 /// The findings, without the note that the router needs a route, which only the director can judge.

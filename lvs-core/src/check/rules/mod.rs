@@ -23,11 +23,14 @@ pub(super) mod gateway;
 pub(super) mod half_open;
 pub(super) mod hashing;
 pub(super) mod kernel_table;
+pub(super) mod links;
 pub(super) mod listener;
 pub(super) mod managers;
 pub(super) mod marks;
 pub(super) mod method_change;
+pub(super) mod neighbours;
 pub(super) mod network_on_lo;
+pub(super) mod one_packet;
 pub(super) mod outage;
 pub(super) mod persistence;
 pub(super) mod real_ip;
@@ -44,13 +47,18 @@ pub(super) mod traffic;
 pub(super) mod tunnel;
 pub(super) mod tunnel_mtu;
 pub(super) mod udp;
+pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
 pub(super) mod weights;
 
+use std::collections::BTreeSet;
+
+use super::area::Area;
 use super::finding::Finding;
 use super::scene::{DirectorScene, Place, RealServerScene, Scene};
 use crate::cluster::Cluster;
+use drift::Drift;
 
 /// A rule by what it judges.
 enum Rule {
@@ -89,13 +97,18 @@ const RULES: &[Rule] = &[
     Rule::Director(half_open::check),
     Rule::Paper(hashing::check),
     Rule::Director(kernel_table::check),
+    Rule::Director(links::check),
+    Rule::RealServer(links::check),
     Rule::Director(listener::check),
     Rule::RealServer(listener::check),
     Rule::Director(managers::of_ipvs),
     Rule::Scene(managers::of_interfaces),
     Rule::Paper(marks::shadowed),
     Rule::Director(marks::never_marked),
+    Rule::Director(neighbours::check),
+    Rule::RealServer(neighbours::check),
     Rule::Scene(network_on_lo::check),
+    Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
     Rule::Scene(persistence::sticky),
     Rule::Paper(real_ip::check),
@@ -117,6 +130,7 @@ const RULES: &[Rule] = &[
     Rule::RealServer(tunnel::check),
     Rule::Scene(tunnel_mtu::check),
     Rule::Director(udp::check),
+    Rule::Director(uplink::check),
     Rule::Scene(upstream::check),
     Rule::Scene(vip_as_source::check),
     Rule::Director(weights::of_table),
@@ -135,13 +149,23 @@ impl Rule {
     }
 }
 
-pub(super) fn all(scene: &Scene<'_>) -> Vec<Finding> {
-    let mut found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
-    let drift = match &scene.place {
-        Place::Paper => None,
-        Place::Director(director) => drift::check(director, &found),
-        Place::RealServer(server) => drift::check(server, &found),
+/// Returns the findings of all rules, and the areas of steps of the plan, which other findings may cover.
+pub(super) fn all(scene: &Scene<'_>) -> (Vec<Finding>, BTreeSet<Area>) {
+    let found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
+    match &scene.place {
+        Place::Paper => (found, BTreeSet::new()),
+        Place::Director(director) => with_drift(found, Drift::of(director)),
+        Place::RealServer(server) => with_drift(found, Drift::of(server)),
+    }
+}
+
+fn with_drift<T>(
+    mut found: Vec<Finding>,
+    drift: Option<Drift<'_, T>>,
+) -> (Vec<Finding>, BTreeSet<Area>) {
+    let Some(drift) = drift else {
+        return (found, BTreeSet::new());
     };
-    found.extend(drift);
-    found
+    found.extend(drift.finding(&found));
+    (found, drift.areas())
 }

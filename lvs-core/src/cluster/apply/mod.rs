@@ -1,7 +1,7 @@
 //! Applying the desired state to a node, verifying the result, and rolling back on failure.
 
+mod address_in_use;
 mod announce;
-mod conflict;
 mod error;
 mod execute;
 mod identity;
@@ -9,7 +9,7 @@ mod job;
 mod rollback;
 
 pub use error::{Aftermath, ApplyError, Failure};
-pub use identity::{Evidence, HostIdentity, OtherNode};
+pub use identity::{Evidence, HostIdentity, OtherNode, host_name};
 pub(in crate::cluster) use job::Job;
 
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::fwmark::Match;
 use super::name::NodeName;
-use super::packet_match::Match;
 use crate::cluster::checks::{Check, Policy};
 use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 
@@ -81,7 +81,7 @@ impl VirtualService {
     }
 
     /// Returns whether any destination is masqueraded, so that its answers pass the director.
-    pub(in crate::cluster) fn is_masqueraded(&self) -> bool {
+    pub(crate) fn is_masqueraded(&self) -> bool {
         self.destinations
             .iter()
             .any(|destination| destination.forwarding == Forwarding::Masquerade)

@@ -8,11 +8,15 @@
 //! | file | is |
 //! |---|---|
 //! | `web@director.json` | the [`Record`] of the cluster `web` on the node `director` |
+//! | `web@director@NUMBER.json` | the same of another network namespace, where the first is applied in one |
 //! | `lock` | locked by the process that is changing the node, with its name in it |
 //! | `role` | locked by changes of the role that wait for it: they go first, and the newest wins |
 //! | `pending` | locked by the process whose change is rolled back unless it is confirmed in time |
 //! | `confirm` | the socket on which that process listens |
 //! | `web.run`, `web.socket` | locked by the controller of the cluster `web`, and where it answers |
+//!
+//! A record describes one network namespace between two boots. Namespaces with one state directory have one lock,
+//! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
 //!
 //! Nothing else in this library writes files. The directory is its owner's alone (mode 0700, files 0600): it is
 //! refused where another user could write to it or exchange it, and so is every file in it that is no regular
@@ -33,6 +37,7 @@ mod file;
 mod former;
 mod lasting;
 mod lock;
+mod namespace;
 mod place;
 mod record;
 mod record_update;
@@ -140,13 +145,14 @@ impl StateDir {
 
     /// Locks the directory for a change of a director's role, which goes before all other changes: it waits only
     /// for one that is being made, not for a confirmation that is pending. Of several the newest wins. A state
-    /// directory that is full or read-only does not prevent it: the session then changes the node and records
-    /// nothing.
+    /// directory that is full, read-only or unusable does not prevent it: the session then changes the node and
+    /// reports what is not locked or not recorded. Nor does a broken record prevent a director from becoming
+    /// active.
     ///
     /// # Errors
     /// A newer change of the role came, another change took longer than a minute (for a
-    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the
-    /// directory cannot be used.
+    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the user may not use
+    /// the directory.
     pub fn lock_for_role(&self, verb: &str, role: Role, stop: Arc<AtomicBool>) -> Result<Session> {
         Ok(self.acquire(verb, Some(role), Some(&stop))?.stop_by(stop))
     }
@@ -200,9 +206,9 @@ impl StateDir {
     /// Returns whether a service leads probes and no clients: by the records that can be read, and by its
     /// mark, where that is of the usual block.
     pub fn probe_services(&self) -> impl Fn(&ServiceId) -> bool + use<> {
-        let records = self.readable().map(|(records, _)| records);
-        let recorded: BTreeSet<ServiceId> = records
-            .unwrap_or_default()
+        let recorded: BTreeSet<ServiceId> = self
+            .readable()
+            .0
             .iter()
             .flat_map(|record| record.probes.iter().copied())
             .collect();
@@ -263,15 +269,19 @@ impl StateDir {
     }
 
     /// Returns the records that can be read, and the others: a broken one concerns its cluster only.
-    pub(in crate::cluster) fn readable(&self) -> Result<(Vec<Record>, Vec<Unread>)> {
+    pub(in crate::cluster) fn readable(&self) -> (Vec<Record>, Vec<Unread>) {
         let (mut records, mut unread) = (Vec::new(), Vec::new());
-        for path in file::all(&self.directory)? {
+        let paths = file::all(&self.directory).unwrap_or_else(|error| {
+            unread.push(Unread(error));
+            Vec::new()
+        });
+        for path in paths {
             match file::read(&path) {
                 Ok(record) => records.extend(record),
                 Err(error) => unread.push(Unread(error)),
             }
         }
-        Ok((records, unread))
+        (records, unread)
     }
 
     fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {
@@ -287,7 +297,7 @@ impl Unread {
     pub(in crate::cluster) fn note(&self) -> String {
         let (operation, cause) = (self.0.operation(), self.0.cause());
         format!(
-            "{operation}: {cause}; what that cluster has on this node is not known, and it is left out of account"
+            "{operation}: {cause}; what is recorded there of this node is not known, and is left out of account"
         )
     }
 }

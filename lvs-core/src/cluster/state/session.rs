@@ -88,9 +88,17 @@ impl Session {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let known = self.state.known(node).map_err(ApplyError::untouched)?;
+        let known = match self.is_role {
+            true => self.state.known_of_role(node),
+            false => self.state.known(node).map(|known| (known, None)),
+        };
+        let (known, unread) = known.map_err(ApplyError::untouched)?;
         let (found, former) = (&known.record, known.former.as_ref());
         let record = &self.led(node, found);
+        let options = PlanOptions {
+            // A record that is none says at least that the cluster was applied here.
+            take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
+        };
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
@@ -105,15 +113,18 @@ impl Session {
             events(Event::Unlocked(error));
         }
         let mut records = None;
-        let mut unrecorded = None;
+        let is_unread = unread.is_some();
+        let mut unrecorded = unread;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
+                if is_unread {
+                    return Ok(());
+                }
                 if !plan.refusals.is_empty() {
                     let refused = found.refused(node, plan);
                     self.take(former.filter(|_| refused != *found))?;
                     return self.write(found, &refused);
                 }
-                self.take(former)?;
                 let after = match self.grows {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
@@ -122,8 +133,8 @@ impl Session {
                     (true, true) => after.clone(),
                     _ => record.before_applying(node, observed, plan),
                 };
-                match self.write(found, &before) {
-                    Err(error) if self.is_role && lock::is_unwritable(&error) => {
+                match self.take(former).and_then(|()| self.write(found, &before)) {
+                    Err(error) if self.is_role => {
                         unrecorded = Some(error);
                         return Ok(());
                     }
@@ -142,6 +153,7 @@ impl Session {
                 self.interrupted(found, &done);
                 records = None;
             }
+            false if is_unread => {}
             false => self.settle(found, &done),
         }
         if let Some(error) = unrecorded {

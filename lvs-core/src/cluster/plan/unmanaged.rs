@@ -1,20 +1,17 @@
-//! Which objects belong to the cluster: unmanaged ones are shown and never touched, and where one prevents
-//! the plan it is refused.
+//! Which objects belong to the cluster: unmanaged ones are shown and never touched. Where one prevents the plan,
+//! the plan is refused; `--take-over` (`PlanOptions::take_over`) deletes or changes it.
 
 use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
+use crate::cluster::ObservedIndex;
 use crate::cluster::change::{Kind, ObjectId, Step};
-use crate::cluster::{DesiredState, IpvsState, Observed, Record};
+use crate::cluster::{DesiredService, DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
 use crate::net::Address;
 
 /// Returns the unmanaged objects that a plan meets: services on other addresses and by firewall mark;
 /// addresses and routes that carry our protocol number but are neither in the file nor in the record.
-pub(super) fn unmanaged(
-    node: &DesiredState,
-    observed: &Observed,
-    record: &Record,
-) -> Vec<ObjectId> {
+pub(super) fn objects(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<ObjectId> {
     let desired = node.services_by_id();
     let services = observed
         .services()
@@ -136,6 +133,7 @@ impl Planner<'_> {
         }
         let edited = self.changed_destinations(self.observed);
         let named = self.node.services_by_id();
+        let observed = ObservedIndex::new(self.observed);
         let deleted = self
             .observed
             .services()
@@ -145,7 +143,7 @@ impl Planner<'_> {
         edited
             .into_iter()
             .chain(deleted)
-            .filter(|step| !self.is_ours(step) && !self.is_of_probe(step))
+            .filter(|step| !is_ours(step, &observed) && !self.is_of_probe(step))
             .map(|step| {
                 let verb = match step.change.kind() {
                     Kind::Edit => "changes",
@@ -162,18 +160,14 @@ impl Planner<'_> {
 
     /// Services that have the mark of a probe service and are not the cluster's.
     fn taken_marks(&self) -> Vec<Refusal> {
-        let probes = self
-            .node
-            .services
-            .iter()
-            .filter(|desired| desired.is_probe());
-        let found = self.observed.services_by_id();
-        probes
-            .filter(|desired| {
-                let id = &desired.service.id;
-                let is_other = found.get(id).is_some_and(|found| !desired.is_as(found));
-                is_other && !self.record.made_service(id)
-            })
+        let is_taken = |desired: &&DesiredService| {
+            let id = &desired.service.id;
+            let found = self.observed.service(id);
+            let is_other = found.is_some_and(|found| !desired.is_as(found));
+            desired.is_probe() && is_other && !self.record.made_service(id)
+        };
+        let services = self.node.services.iter().filter(is_taken);
+        services
             .map(|desired| {
                 Refusal::of(
                     ObjectId::Service(desired.service.id),
@@ -186,20 +180,21 @@ impl Planner<'_> {
 
     /// Those are refused with their service.
     fn is_of_probe(&self, step: &Step) -> bool {
-        let probes = self
-            .node
-            .services
-            .iter()
-            .filter(|desired| desired.is_probe());
-        let mut ids = probes.map(|desired| desired.service.id);
-        matches!(step.change.id(), ObjectId::Destination(service, _) if ids.any(|id| id == service))
-    }
-
-    /// Without a record the virtual IP tells: an apply marks the addresses that it adds.
-    fn is_ours(&self, step: &Step) -> bool {
         match step.change.id() {
-            ObjectId::Destination(service, _) => self.observed.marks_address_of(&service),
+            ObjectId::Destination(service, _) => self
+                .node
+                .services
+                .find(&service)
+                .is_some_and(DesiredService::is_probe),
             _ => false,
         }
+    }
+}
+
+/// Without a record the virtual IP tells: an apply marks the addresses that it adds.
+fn is_ours(step: &Step, observed: &ObservedIndex<'_>) -> bool {
+    match step.change.id() {
+        ObjectId::Destination(service, _) => observed.marks_address_of(&service),
+        _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! Asking before an address is added whether another host has it (RFC 5227).
+//! Whether another host uses an address that is going to be added: asked on the link (RFC 5227), before the change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -188,6 +188,7 @@ mod tests {
             index: 1,
             name: name.parse().unwrap(),
             up,
+            carrier: up,
             mtu: 1500,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
             kind: None,
