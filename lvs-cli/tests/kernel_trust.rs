@@ -9,6 +9,8 @@ mod nodes;
 mod records;
 #[path = "kernel_trust/rollout.rs"]
 mod rollout;
+#[path = "kernel_trust/source.rs"]
+mod source;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,6 +53,10 @@ lvs_lab::main! {
     rollout::a_moved_virtual_ip_is_announced,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
+    source::ipv6_virtual_ips_are_no_source,
+    source::a_virtual_ip_that_was_first_is_put_behind,
+    source::a_virtual_ip_without_an_own_address_beside_it_is_refused,
+    source::a_virtual_ip_as_source_of_a_route_is_rolled_back,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");

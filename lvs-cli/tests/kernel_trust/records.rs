@@ -17,7 +17,7 @@ pub(crate) fn without_records(lab: Lab) -> Lab {
 }
 
 /// How a node looks: its addresses, routes and the sysctl that NAT sets.
-fn look(lab: &Lab, name: &str) -> String {
+pub(crate) fn look(lab: &Lab, name: &str) -> String {
     let read = |host: &mut Host| {
         let addresses = host.net().addresses().unwrap();
         let routes = host.net().routes().unwrap();

@@ -159,9 +159,7 @@ fn is_named(node: &DesiredState, change: &Change<Object>) -> bool {
         (Object::Listener(port), true) => node.listeners.iter().any(|it| it.value == *port),
         (Object::Link(link), true) => link.up && node.links.contains_key(&link.name),
         (Object::Sysctl(setting), true) => node.sysctls.contains_key(&setting.key),
-        (Object::Address(address), true) => {
-            node.addresses.iter().any(|it| it.value.id == address.id)
-        }
+        (Object::Address(address), _) => node.addresses.iter().any(|it| it.value.id == address.id),
         (Object::Route(route), true) => node.routes.iter().any(|it| it.value.id == route.id),
         (Object::Timeouts(_), _) => node.timeouts != lvs_core::ipvs::Timeouts::default(),
         _ => service(change)

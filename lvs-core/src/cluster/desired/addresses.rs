@@ -8,13 +8,15 @@ use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId, Scope};
 
-/// Returns an address of the file with its defaults filled in.
+/// Returns an address of the file with its defaults filled in. A virtual IP of IPv6 is deprecated: no packet of
+/// the node's own gets it as its source address.
 pub(super) fn own(address: &Address, is_virtual: bool) -> Address {
     Address {
         broadcast: address
             .broadcast
             .or_else(|| default_broadcast(&address.id.network, is_virtual)),
         protocol: Address::PROTOCOL,
+        preferred: (is_virtual && address.id.network.addr().is_ipv6()).then_some(0),
         ..address.clone()
     }
 }
@@ -42,6 +44,7 @@ pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
         },
         IpAddr::V6(_) => Address {
             no_dad: true,
+            preferred: Some(0),
             ..address
         },
     }

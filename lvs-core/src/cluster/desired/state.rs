@@ -75,6 +75,9 @@ pub struct DesiredState {
     pub nftables: Option<String>,
     /// The cluster's virtual IPs, whether or not this node carries them.
     pub virtual_ips: BTreeSet<IpAddr>,
+    /// The addresses by which a director reaches other nodes that carry virtual IPs, with these: the ones that must
+    /// not be the source address of packets to them.
+    pub carriers: BTreeMap<IpAddr, BTreeSet<IpAddr>>,
     /// The addresses that move with the active one of two directors, virtual IPs among them.
     pub floating: BTreeSet<IpAddr>,
     /// The notes of the plan: what no step does but the operator has to know.
@@ -183,6 +186,7 @@ impl DesiredState {
             daemons: Vec::new(),
             nftables: None,
             virtual_ips,
+            carriers: BTreeMap::new(),
             floating: BTreeSet::new(),
             notes: Vec::new(),
         }

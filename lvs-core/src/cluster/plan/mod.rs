@@ -19,6 +19,7 @@ mod revert;
 mod routes;
 mod services;
 mod shell;
+mod sources;
 mod sysctls;
 mod tunnels;
 
@@ -239,7 +240,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     /// What is desired. The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 16] = [
+    const PHASES: [Planned<Self>; 18] = [
         (PhaseName::ReleasedRoutes, Self::released_routes),
         (PhaseName::ReleasedAddresses, Self::released_addresses),
         // Before what they carry, their state and their sysctls, which exist only with them.
@@ -249,7 +250,10 @@ impl Planner<'_> {
             [planner.links_up(seen), planner.ip_forward(seen)].concat()
         }),
         (PhaseName::Sysctls, Self::other_sysctls),
+        // Clients are not served until they are restored.
+        (PhaseName::DisplacedVirtualIps, Self::displaced_virtual_ips),
         (PhaseName::Addresses, Self::own_addresses),
+        (PhaseName::RestoredVirtualIps, Self::restored_virtual_ips),
         (PhaseName::Routes, Self::own_routes),
         (PhaseName::StoppedSyncDaemons, Self::stopped_daemons),
         (PhaseName::Timeouts, Self::timeouts),

@@ -49,6 +49,7 @@ impl Planner<'_> {
             self.unmanaged_services(),
             self.unmanaged_destinations(),
             self.losing_routes(),
+            self.virtual_sources().into_iter().collect(),
         ]
         .concat()
     }

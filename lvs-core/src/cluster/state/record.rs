@@ -11,7 +11,7 @@ use crate::cluster::plan::{Obstacle, Refusal};
 use crate::cluster::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Role};
 use crate::ipvs::{DaemonRole, Destination, DestinationId, ServiceId, Weight};
 use crate::name::IfName;
-use crate::net::AddressId;
+use crate::net::{Address, AddressId};
 use crate::sysctl::SysctlKey;
 
 /// Records what a cluster has changed on one node.
@@ -167,8 +167,10 @@ impl Record {
         now: &Observed,
         seen: &Observed,
     ) -> Option<Change<Object>> {
-        // Sysctls may be ours however they look, for some follow others.
-        let is_touched = !entry.is_void() || matches!(entry.newest(), Object::Sysctl(_));
+        // Sysctls may be ours however they look, for some follow others; and the kernel deletes addresses with
+        // others.
+        let follows = matches!(entry.newest(), Object::Sysctl(_) | Object::Address(_));
+        let is_touched = !entry.is_void() || follows;
         let is_ours = entry.before().is_none()
             || (self.under_way && is_touched)
             || Object::are_alike(now.find(&entry.id()).as_ref(), entry.after());
@@ -189,6 +191,17 @@ impl Record {
             let looks_like = |known| Object::are_alike(found.as_ref(), known);
             !self.under_way && !looks_like(entry.before()) && !looks_like(entry.after())
         })
+    }
+
+    /// Returns how an address was found that an interrupted change may have deleted.
+    pub(in crate::cluster) fn interrupted(&self, id: &AddressId) -> Option<&Address> {
+        let entry = self.entries().find(
+            |entry| matches!(entry.newest(), Object::Address(address) if address.id == *id),
+        )?;
+        match entry.before() {
+            Some(Object::Address(address)) if self.under_way => Some(address),
+            _ => None,
+        }
     }
 
     /// Returns whether it has an entry for an object.
