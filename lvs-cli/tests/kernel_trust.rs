@@ -3,6 +3,8 @@
 
 #[path = "kernel_trust/identity.rs"]
 mod identity;
+#[path = "kernel_trust/method.rs"]
+mod method;
 #[path = "kernel_trust/nodes.rs"]
 mod nodes;
 #[path = "kernel_trust/records.rs"]
@@ -53,6 +55,8 @@ lvs_lab::main! {
     rollout::a_moved_virtual_ip_is_announced,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
+    method::a_tunnel_becomes_direct_routing_and_back,
+    method::an_old_connection_diverts_no_new_one,
     source::ipv6_virtual_ips_are_no_source,
     source::a_virtual_ip_that_was_first_is_put_behind,
     source::a_virtual_ip_without_an_own_address_beside_it_is_refused,

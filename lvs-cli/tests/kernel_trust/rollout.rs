@@ -20,20 +20,20 @@ const NEW: &str = "/run/new file.toml";
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// A change of a cluster and where its clients ask.
-struct Rollout {
-    lab: Lab,
+pub(crate) struct Rollout {
+    pub(crate) lab: Lab,
     /// The nodes as the old file names them, in the new file's names.
     hosts: Vec<(String, String)>,
 }
 
 /// What the clients felt.
-struct Felt {
-    failed: Vec<String>,
-    asked: usize,
+pub(crate) struct Felt {
+    pub(crate) failed: Vec<String>,
+    pub(crate) asked: usize,
 }
 
 impl Rollout {
-    fn new(old: &str, new: &str) -> Self {
+    pub(crate) fn new(old: &str, new: &str) -> Self {
         Self::in_network_of(old, old, new)
     }
 
@@ -63,7 +63,7 @@ impl Rollout {
     }
 
     /// Returns each step's node and command, and the outages.
-    fn order(&self, arguments: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
+    pub(crate) fn order(&self, arguments: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
         let director = self.on("director");
         let output = director.start(&[&["order", "--json"], arguments].concat());
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -96,7 +96,7 @@ impl Rollout {
 
     /// Executes the order while clients ask at the addresses, one after the other; the first step whose
     /// command has a text makes them go to the next address.
-    fn execute_while_asked(&self, addresses: &[&str]) -> (Felt, Vec<String>) {
+    pub(crate) fn execute_while_asked(&self, addresses: &[&str]) -> (Felt, Vec<String>) {
         let (steps, outages) = self.order(&[NEW, "--from", OLD]);
         let addresses: Vec<SocketAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
         let (over, place) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -120,7 +120,12 @@ impl Rollout {
     }
 }
 
-fn ask(client: &Netns, addresses: &[SocketAddr], place: &AtomicUsize, over: &AtomicBool) -> Felt {
+pub(crate) fn ask(
+    client: &Netns,
+    addresses: &[SocketAddr],
+    place: &AtomicUsize,
+    over: &AtomicBool,
+) -> Felt {
     let (mut failed, mut asked) = (Vec::new(), 0);
     while !over.load(Ordering::SeqCst) {
         let address = addresses[place.load(Ordering::SeqCst)];
@@ -134,7 +139,7 @@ fn ask(client: &Netns, addresses: &[SocketAddr], place: &AtomicUsize, over: &Ato
 
 impl Felt {
     #[track_caller]
-    fn nothing(&self) {
+    pub(crate) fn nothing(&self) {
         assert!(self.asked > 3, "only {} requests", self.asked);
         assert!(
             self.failed.is_empty(),

@@ -15,7 +15,7 @@ const NODES: [&str; 3] = ["rs1", "rs2", "director"];
 const VIP6: &str = "2001:db8:1::100";
 const VIP: &str = "192.168.1.100";
 
-const DR6: &str = r#"
+pub(crate) const DR6: &str = r#"
 name = "web6"
 forwarding = "dr"
 [director]

@@ -289,7 +289,7 @@ impl Observed {
     /// Returns the interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
     /// among connected networks and routes without a gateway. Where two interfaces are on the same network
     /// the kernel takes the older one, which no list of addresses tells.
-    pub(super) fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
+    pub(in crate::cluster) fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
         let connected = self
             .addresses
             .iter()

@@ -11,6 +11,7 @@ mod daemons;
 mod display;
 mod draft;
 mod links;
+mod neighbours;
 mod ownership;
 mod phase;
 mod refusal;
@@ -254,7 +255,9 @@ impl Planner<'_> {
         (PhaseName::DisplacedVirtualIps, Self::displaced_virtual_ips),
         (PhaseName::Addresses, Self::own_addresses),
         (PhaseName::RestoredVirtualIps, Self::restored_virtual_ips),
-        (PhaseName::Routes, Self::own_routes),
+        (PhaseName::Routes, |planner, seen| {
+            [planner.own_routes(seen), planner.neighbour_routes(seen)].concat()
+        }),
         (PhaseName::StoppedSyncDaemons, Self::stopped_daemons),
         (PhaseName::Timeouts, Self::timeouts),
         (PhaseName::Services, Self::services),

@@ -33,6 +33,7 @@ pub(super) fn unmanaged(
         .routes
         .iter()
         .filter(|found| found.protocol == Address::PROTOCOL && !node.names_route(&found.id))
+        .filter(|found| !node.is_neighbour_route(found))
         .map(|found| ObjectId::Route(found.id));
     let marked = addresses.chain(routes).filter(|id| !record.knows(id));
     services.chain(marked).collect()

@@ -63,15 +63,11 @@ fn step(desired: &Desired<Route>, seen: &Observed) -> Option<Step> {
         true => Choice::of_default(route, seen),
         false => Choice::of(route, seen.route(&route.id)),
     };
-    match choice {
-        Choice::Wins | Choice::Loses(_) => None,
-        Choice::Beside(route) => Some(Step::add(route, &desired.why)),
-        Choice::Replaces(found, route) => Some(Step::edit(found.clone(), route, &desired.why)),
-    }
+    choice.step(&desired.why)
 }
 
 /// How a route comes to be the one that packets take.
-enum Choice<'a> {
+pub(super) enum Choice<'a> {
     /// It is already.
     Wins,
     /// It is added.
@@ -83,7 +79,15 @@ enum Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    fn of(desired: &Route, found: Option<&'a Route>) -> Self {
+    pub(super) fn step(self, why: &str) -> Option<Step> {
+        match self {
+            Self::Wins | Self::Loses(_) => None,
+            Self::Beside(route) => Some(Step::add(route, why)),
+            Self::Replaces(found, route) => Some(Step::edit(found.clone(), route, why)),
+        }
+    }
+
+    pub(super) fn of(desired: &Route, found: Option<&'a Route>) -> Self {
         match found {
             None => Self::Beside(desired.clone()),
             Some(found) if leads_like(desired, found) => Self::Wins,
