@@ -4,8 +4,13 @@
 //! cargo bench -p lvs-benches --bench ipvs_speed           # whole tables, against ipvsadm, in a guest
 //! cargo bench -p lvs-benches --bench codec                # nanoseconds a message
 //! cargo bench -p lvs-benches --bench codec_instructions   # instructions a message, by valgrind
+//! cargo bench -p lvs-benches --bench scale                # growth of planning with the size of a cluster
 //! cargo test -p lvs-benches                               # checks that the codec does not allocate
 //! ```
+
+#![allow(clippy::unwrap_used, reason = "no input comes from outside")]
+
+pub mod clusters;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

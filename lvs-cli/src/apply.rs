@@ -196,7 +196,7 @@ impl Progress {
                 .announced
                 .extend(addresses.iter().map(|address| address.id.to_string())),
             Event::NotAsked(error) => warning(&format!(
-                "whether another host has an address that is added was not asked: {error}"
+                "could not ask whether another host has an address that is added: {error}"
             )),
             Event::NotAnnounced(error) => {
                 warning(&format!(

@@ -70,7 +70,7 @@ fn explain(code: &str) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-/// What is to be judged besides the file.
+/// Returns the facts to check besides the file.
 fn facts(arguments: &CheckArguments, cluster: &Cluster) -> Result<Option<Facts>, Problem> {
     let arp = arguments.arp.then_some(ARP);
     match (&arguments.facts, &arguments.node, arp) {

@@ -19,8 +19,11 @@ use crate::output::{note, print, print_json};
 const LONGEST: usize = 16 << 20;
 
 const IMPORTED: &str = "\
-The cluster file goes to standard output; what was assumed and what was left go to standard error, each
-with its line and the reason. `lvsctl import kernel > web.toml; lvsctl plan web.toml` plans nothing.
+The cluster file goes to standard output. Standard error gets every directive that
+was not carried over as it is, with its line and the reason:
+  assumed  the source does not give the value; check it in the file
+  left     not imported
+After `lvsctl import kernel > web.toml`, `lvsctl plan web.toml` plans nothing.
 
 JSON: one object. Within /1 fields are only ever added.
   {schema: \"lvsctl.import/1\", source, file, directives, carried, assumed, left, report}
@@ -31,28 +34,29 @@ JSON: one object. Within /1 fields are only ever added.
 pub(crate) struct ImportArguments {
     /// keepalived.conf, ldirectord.cf, rules of ipvsadm (- is standard input), or kernel
     source: String,
-    /// The kind of the source [default: told by its words]
+    /// The kind of the source [default: recognised by its contents]
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// The name of the cluster
     #[arg(long, value_name = "NAME", default_value = "web")]
     name: ClusterName,
-    /// The name of the director; for kernel, of this node [default: the host name]
+    /// The name of the director [default: director; for kernel, the name of this host]
     #[arg(long, value_name = "NAME")]
     node: Option<NodeName>,
-    /// The interface to assume where the source names none
+    /// The interface to assume where the source does not name one
     #[arg(long, value_name = "NAME", default_value = "eth0")]
     interface: IfName,
-    /// keepalived's configuration id, for lines with @ [default: the host name's first part]
+    /// The configuration id of keepalived (its -i), for lines with @ [default: the host name's first
+    /// part]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// Print keepalived.conf for VRRP alone, which calls lvsctl, instead of the cluster file
+    /// Instead of the cluster file, print a keepalived.conf that is reduced to VRRP and calls lvsctl
     #[arg(long, conflicts_with_all = ["report", "json"])]
     keepalived: bool,
-    /// Print what became of every directive instead of the cluster file
+    /// Instead of the cluster file, print for every directive whether it was carried, assumed or left
     #[arg(long, conflicts_with = "json")]
     report: bool,
-    /// Report as JSON, the cluster file in it
+    /// Print JSON: the report and the cluster file
     #[arg(long)]
     json: bool,
 }
@@ -93,13 +97,13 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
         print(reduced.ok_or_else(missing)?)?;
     } else {
         print(&import.file)?;
-        tell(&import);
+        note_unsure(&import);
     }
     Ok(Exit::Done)
 }
 
-/// What needs a look, on standard error.
-fn tell(import: &Import) {
+/// Prints to standard error what the user should check.
+fn note_unsure(import: &Import) {
     for directive in import.report.directives() {
         if !matches!(directive.fate, Fate::Carried { .. }) {
             note(&directive.to_string());
@@ -147,7 +151,7 @@ fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Proble
         Some(node) => node.clone(),
         None if is_here => host.parse().map_err(|_| {
             Problem::usage(format!(
-                "this host's name, {host:?}, names no node: say --node"
+                "this host's name, {host:?}, is not a valid node name: add --node"
             ))
         })?,
         None => NodeName::new("director").map_err(|error| Problem::usage(error.to_string()))?,
@@ -160,13 +164,13 @@ fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Proble
     })
 }
 
-/// The addresses of a host, by whatever this host asks.
+/// Returns the first address that this host's resolver has for a name.
 fn resolve(host: &str) -> Option<IpAddr> {
     let mut addresses = (host, 0).to_socket_addrs().ok()?;
     addresses.next().map(|address| address.ip())
 }
 
-/// The files of a pattern in the order of their names, as `include` takes them.
+/// Returns the files of a pattern in the order of their names, as `include` takes them.
 fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
     let mut paths = vec![String::new()];
     for part in pattern.split('/') {
@@ -188,7 +192,7 @@ fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// The entries of a directory whose names match, each with a slash behind it.
+/// Returns the entries of a directory whose names match, each with a slash behind it.
 fn matches(directory: &str, pattern: &str) -> Vec<String> {
     let place = if directory.is_empty() { "." } else { directory };
     let entries = fs::read_dir(place).into_iter().flatten().flatten();

@@ -89,7 +89,7 @@ fn chosen(cluster: &Cluster, arguments: &SimulateArguments) -> Result<DesiredSer
         .and_then(|director| cluster.node(director.name.as_str()))
         .map(|node| node.services)
         .unwrap_or_default();
-    match (&arguments.service, services.as_slice()) {
+    match (&arguments.service, &*services) {
         (None, [only]) => Ok(only.clone()),
         (None, all) => {
             let message = format!("--service is required: the file has {} services", all.len());

@@ -106,6 +106,6 @@ fn a_source_that_is_none_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can say\n"
+        "error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
     );
 }

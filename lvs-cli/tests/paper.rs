@@ -91,8 +91,8 @@ fn order_from_an_old_file() {
         String::from_utf8_lossy(&output.stdout),
         "apply  realserver1 --grow  # before clients are sent to it\n\
          apply  director            # its real servers are ready\n        \
-         outage: tcp 172.16.5.11:80 is not served any more: clients must have its new address before, if it has one\n\
-         apply  realserver1         # no client is sent to it for what it loses\n\
+         outage: tcp 172.16.5.11:80 is not served any more: give clients its new address first, if it has one\n\
+         apply  realserver1         # no client needs what this step deletes\n\
          remove realserver2         # no client is sent to it any more\n"
     );
 }

@@ -147,9 +147,9 @@ fn every_node_of_tunnel_is_applied_and_stays_applied() -> Outcome {
 fn a_failure_takes_a_tunnel_back() -> Outcome {
     tunnels().try_for_each(|text| {
         let mut node = node(&text, "realserver1");
-        for route in &mut node.routes {
+        node.routes.update(|route| {
             route.value.gateway = route.value.gateway.map(|_| "10.9.9.9".parse().unwrap());
-        }
+        });
         machine()?.run(|host| {
             let before = observe(&node, host);
             let error = apply(&node, host).unwrap_err();
@@ -304,9 +304,9 @@ fn removal_puts_back_what_goes_along() -> Outcome {
 /// The scheduler does not exist, which only the kernel finds out: everything before it is taken back.
 fn a_refused_step_takes_everything_back() -> Outcome {
     let mut node = node(NAT, "director");
-    for service in &mut node.services {
+    node.services.update(|service| {
         service.service.scheduler = SchedulerName::new("nosuch").unwrap();
-    }
+    });
     machine()?.run(|host| {
         host.ipvs().unwrap().services().unwrap();
         let before = observe(&node, host);
@@ -394,9 +394,7 @@ fn typed(text: &str, name: &str) -> Outcome {
         let plan = node.plan(host, options).unwrap();
         let mut foretold = plan.outcome(&observe(&node, host));
         // The one thing that `ip` cannot say everywhere.
-        for address in &mut foretold.addresses {
-            address.protocol = 0;
-        }
+        foretold.addresses.update(|address| address.protocol = 0);
         type_lines(&plan);
         let left = node.plan(host, options).unwrap();
         assert!(left.is_empty(), "{name}: {left}");

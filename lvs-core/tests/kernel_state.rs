@@ -347,9 +347,9 @@ fn one_virtual_ip_is_one_clusters() -> Outcome {
 
 /// The scheduler does not exist, which only the kernel finds out.
 fn unknown_scheduler(mut node: DesiredState) -> DesiredState {
-    for service in &mut node.services {
-        service.service.scheduler = SchedulerName::new("nosuch").unwrap();
-    }
+    node.services.update(|desired| {
+        desired.service.scheduler = SchedulerName::new("nosuch").unwrap();
+    });
     node
 }
 

@@ -1,4 +1,5 @@
-//! Plain language: words that hide who acts occur in no text, no documentation and no comment.
+//! Plain language: words that hide who acts occur in no text, no documentation and no comment; and the map of the
+//! modules is true.
 #![allow(
     clippy::unwrap_used,
     reason = "a helper of a test may fail it; clippy knows that of tests only"
@@ -32,6 +33,23 @@ fn nothing_hides_who_acts() {
         "name the director, the record, the caller or the program:\n{}",
         found.join("\n")
     );
+}
+
+/// A file that has moved would leave the reader of the map at a place that is empty.
+#[test]
+fn the_map_names_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("../CONTRIBUTING.md")).unwrap();
+    let (_, map) = text.split_once("Where is …").unwrap();
+    let (map, _) = map.split_once("Rules that keep the map true").unwrap();
+    let files: Vec<_> = map
+        .split('`')
+        .filter(|word| word.ends_with(".rs"))
+        .collect();
+    assert!(files.len() > 15, "{files:?}");
+    for file in files {
+        assert!(root.join("src").join(file).is_file(), "{file}");
+    }
 }
 
 /// Returns the file, or the Rust files below a directory.

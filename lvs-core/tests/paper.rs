@@ -287,7 +287,7 @@ fn gateway_on_no_connected_network() {
 fn an_alias_as_interface_is_a_label() {
     says(
         &changed(NAT, "interface = \"eth0\"", "interface = \"ens33:0\""),
-        "director.addresses[0].interface: \"ens33:0\" is a label, and no interface; \
+        "director.addresses[0].interface: \"ens33:0\" is a label, not an interface; \
          write interface = \"ens33\", label = \"ens33:0\"",
     );
 }
@@ -517,8 +517,7 @@ fn two_directors_that_make_no_sense() {
         (
             "{ interface = \"eth0\", address = \"192.168.1.13/24\" }",
             "{ interface = \"eth0\", address = \"192.168.1.13/24\", floating = true }",
-            "real-servers[1].addresses[0].floating: only addresses of directors move from one node to \
-             another; leave it out"
+            "real-servers[1].addresses[0].floating: only addresses of directors can float; leave it out"
                 .to_owned(),
         ),
         (
@@ -592,7 +591,7 @@ fn one_director_or_two() {
             "[[directors]]\nname = \"lb1\"",
             "[director]\nname = \"lb1\"",
         ),
-        "directors: there is [director] too; write one director as [director], or two as [[directors]]",
+        "directors: the file also has [director]; write one director as [director], or two as [[directors]]",
     );
     let third = "[[directors]]\nname = \"lb3\"\naddresses = []\n\n[sync]";
     says(

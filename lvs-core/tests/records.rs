@@ -494,8 +494,9 @@ fn a_default_route_that_was_found_serves_the_standby() {
     machine.addresses = vec![Address::new(
         "eth1".parse().unwrap(),
         "192.168.1.21/24".parse().unwrap(),
-    )];
-    machine.routes = vec![own];
+    )]
+    .into();
+    machine.routes = vec![own].into();
     let (record, first) = applied(&active, &nothing(&active), &machine);
     assert_ne!(first.routes, machine.routes);
     let (record, second) = applied(&standby, &record, &first);
@@ -512,9 +513,7 @@ fn a_floating_address_goes_whoever_put_it_there() {
     let cluster = Cluster::from_toml(TWO).unwrap();
     let standby = cluster.node_as("lb1", Role::Standby).unwrap();
     let mut machine = observed("directors-handover");
-    for address in &mut machine.addresses {
-        address.protocol = 0;
-    }
+    machine.addresses.update(|address| address.protocol = 0);
     let (record, after) = applied(&standby, &nothing(&standby), &machine);
     assert_eq!(machine.addresses.len() - after.addresses.len(), 2);
     // What was found comes back with the removal, as everything does.

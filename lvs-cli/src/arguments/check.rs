@@ -6,7 +6,14 @@ use clap::Args;
 
 use super::cluster::{RoleArguments, StateArguments};
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0   no error was found
+  1   an error was found (with --deny-warnings: or a warning), or the check failed
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(crate) struct CheckArguments {
     /// The cluster file; - reads standard input
     #[arg(required_unless_present = "explain")]
@@ -18,7 +25,7 @@ pub(crate) struct CheckArguments {
     pub(crate) role: RoleArguments,
     #[command(flatten)]
     pub(crate) state: StateArguments,
-    /// Ask by ARP which hosts have the virtual IPs; without --node also from a router or client
+    /// Ask by ARP which hosts answer for the virtual IPs; without --node, from a router or a client
     #[arg(long)]
     pub(crate) arp: bool,
     /// The cluster file that is applied now; also checks the change from it to FILE

@@ -43,12 +43,20 @@ pub(crate) struct RoleArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct IdentityArguments {
-    /// Take this host for the node even if it is evidently another one
+    /// Treat this host as the node even if it is evidently another node of the file
     #[arg(long)]
     pub(crate) force_node: bool,
 }
 
+const PLAN: &str = "\
+Exit status:
+  0   shown
+  1   failed, or `apply` would refuse this plan; the message says why
+  2   only with --exit-code: something would change
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = PLAN)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -58,7 +66,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub(crate) format: PlanFormat,
     /// Plan to delete services on a virtual IP that the file does not name, and to delete or change
-    /// destinations that were there before the first apply
+    /// destinations that existed before the first apply
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something would change
@@ -73,7 +81,21 @@ pub(crate) enum PlanFormat {
     Json,
 }
 
+const APPLY: &str = "\
+The original configuration is recorded in the state directory before the first
+change. `lvsctl remove FILE` restores it; to return to an earlier file, apply
+that file.
+
+Exit status:
+  0   done and verified, or nothing to do
+  1   refused or failed; nothing changed, or every change was rolled back
+  2   only with --exit-code: something changed
+  3   failed, and not every change could be rolled back; the message lists what
+      remains
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = APPLY)]
 pub(crate) struct ApplyArguments {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -81,8 +103,8 @@ pub(crate) struct ApplyArguments {
     pub(crate) role: RoleArguments,
     #[command(flatten)]
     pub(crate) identity: IdentityArguments,
-    /// Apply only what is added: what the file no longer names or would replace stays until the next
-    /// apply (see `order`)
+    /// Only add: what the file no longer names or would replace stays until the next `apply`
+    /// (see `order --from`)
     #[arg(long)]
     pub(crate) grow: bool,
     /// Show the plan, and change nothing
@@ -93,7 +115,7 @@ pub(crate) struct ApplyArguments {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) confirm: Option<Duration>,
     /// Delete services on a virtual IP that the file does not name, and delete or change destinations
-    /// that were there before the first apply
+    /// that existed before the first apply
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something changed
@@ -104,7 +126,20 @@ pub(crate) struct ApplyArguments {
     pub(crate) json: bool,
 }
 
+const REMOVE: &str = "\
+`lvsctl remove web` removes the cluster named web by its record alone, without
+its file. What other programs have changed since the last apply stays as it is;
+the plan lists it.
+
+Exit status:
+  0   done, or nothing to do
+  1   failed; nothing changed, or every change was rolled back
+  3   failed, and not every change could be rolled back; the message lists what
+      remains
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = REMOVE)]
 pub(crate) struct RemoveArguments {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -118,11 +153,18 @@ pub(crate) struct RemoveArguments {
     pub(crate) json: bool,
 }
 
+const ORDER: &str = "\
+Each line is one step: run it on the node that it names, and wait until it is
+done before the next one. --json has the whole command of each step. A line with
+`outage` tells what clients notice of the step above it.";
+
 #[derive(Debug, Args)]
+#[command(after_help = ORDER)]
 pub(crate) struct OrderArguments {
     /// The cluster file; - reads standard input
     pub(crate) file: String,
-    /// The cluster file that is applied now; nodes that stay the same are left out
+    /// The cluster file that is applied now: print the steps from it to FILE; nodes that stay the same
+    /// have none
     #[arg(long, value_name = "OLD")]
     pub(crate) from: Option<String>,
     /// Print JSON

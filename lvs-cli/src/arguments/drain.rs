@@ -8,14 +8,26 @@ use lvs_core::cluster::Drain;
 use super::cluster::StateArguments;
 use crate::duration;
 
+const DRAIN: &str = "\
+The real server gets weight 0 and stays drained until `undrain`, also after the
+timeout, Ctrl-C, an `apply` or a reboot. With two directors, run it on both.
+
+Exit status:
+  0   no connection is in use any more
+  1   the timeout expired or Ctrl-C: the real server stays drained, and the
+      message lists the connections in use; or failed, and nothing changed
+  3   failed, and not every change could be rolled back
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = DRAIN)]
 pub(crate) struct DrainArguments {
     #[arg(
         value_name = "ADDRESS[:PORT]",
         help = "The real server's address, on one port or on all: 192.168.1.12, 192.168.1.12:80, [fd00::12]:80"
     )]
     pub(crate) drain: Drain,
-    /// How long to wait for connections to end (60s, 5m, 1h)
+    /// How long to wait for open connections to end (60s, 5m, 1h)
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
     pub(crate) timeout: Duration,
     /// After the wait, also delete its destinations, until `undrain`

@@ -31,7 +31,7 @@ pub(crate) struct View {
     /// Every connection
     #[arg(long)]
     pub(crate) connections: bool,
-    /// The timeouts after which idle connections are forgotten
+    /// The timeouts after which idle connections expire
     #[arg(long)]
     pub(crate) timeouts: bool,
     /// The connection synchronisation daemons
@@ -45,8 +45,8 @@ this order. A table is as wide as the terminal, or COLUMNS; in a pipe every row
 is one line.
 
 JSON: one object. Within /1 fields are only ever added. Counters are exact
-integers, times are whole seconds. What was not asked for is null; services are
-then empty.
+integers, times are whole seconds. What was not requested is null; services
+are then empty.
   {schema: \"lvsctl.list/1\", loaded, services, connections, timeouts, daemons}
   services     [{service, stats, destinations: [
                 {destination, active, inactive, persistent, stats}]}]

@@ -35,7 +35,7 @@ Exit status:
   0   done, or nothing to do
   1   failed; nothing changed, or every change was rolled back
       check: an error was found
-      drain: the timeout expired; the real server stays drained
+      drain: the timeout expired or Ctrl-C; the real server stays drained
   2   only with --exit-code: there is, or was, something to change
   3   failed, and not every change could be rolled back; the message lists what remains
   64  wrong usage";
@@ -48,8 +48,10 @@ pub(crate) enum Verb {
     Apply(ApplyArguments),
     /// Confirm a change made with `apply --confirm` before its deadline
     Confirm(StateArguments),
-    /// Remove the cluster of the file, or of the name in place of a file, from this node and restore the
-    /// original configuration
+    /// Remove the cluster from this node, and restore the original configuration
+    #[command(mut_arg("file", |file| {
+        file.help("The cluster file, or the cluster's name; - reads standard input")
+    }))]
     Remove(RemoveArguments),
     /// Find errors in the file or on this node; each finding has an impact and a fix
     Check(CheckArguments),
@@ -67,7 +69,7 @@ pub(crate) enum Verb {
     Simulate(SimulateArguments),
     /// Print the kernel's services, timeouts and daemons for `restore` (or `ipvsadm -R`)
     Save(SaveArguments),
-    /// Execute rules printed by `save` or written for ipvsadm, all or none of them
+    /// Execute rules printed by `save` or written for ipvsadm: all of them, or none
     Restore(RestoreArguments),
     /// Add, edit or delete a service
     #[command(subcommand)]

@@ -26,7 +26,8 @@ pub(crate) struct SimulateArguments {
     /// How long each connection lasts (0, 30, 60s, 5m) [default: none ever ends]
     #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
     pub(crate) hold: Option<Duration>,
-    /// How the kernel counts connections: as before autumn 2026 (old) or since then (new)
+    /// How the kernel counts connections: as since autumn 2026 (new: 6.1.192, 6.12.117, 7.2.7) or as
+    /// before (old)
     #[arg(long, value_enum, default_value_t = Kernel::New)]
     pub(crate) kernel: Kernel,
     /// Another cluster file; reports the share of clients that get another real server there

@@ -28,11 +28,11 @@ pub(crate) struct RestoreArguments {
 /// Is an operation on a service or a destination, in the options of ipvsadm(8).
 #[derive(Debug, Subcommand)]
 pub(crate) enum TableVerb<O: Args> {
-    /// Add a new one
+    /// Add an entry
     Add(O),
-    /// Change the properties that are given, and keep the others
+    /// Change the given properties of an entry, and keep the others
     Edit(O),
-    /// Delete one
+    /// Delete an entry
     Delete(O),
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum DaemonVerb {
 pub(crate) struct IpvsadmOptions {
     #[command(flatten)]
     pub(crate) state: StateArguments,
-    /// Options of ipvsadm(8)
+    /// Options and values as in ipvsadm(8)
     #[arg(
         value_name = "OPTION",
         trailing_var_arg = true,
@@ -76,22 +76,24 @@ pub(crate) struct DestinationOptions {
 const SERVICE: &str = "\
 The service:
   -t, --tcp-service ADDRESS:PORT    -u, --udp-service …    --sctp-service …
-  -f, --fwmark-service MARK         with -6, --ipv6: of IPv6
-Its properties:
+  -f, --fwmark-service MARK         add -6 or --ipv6 for IPv6 packets
+Its properties, for add and edit:
   -s, --scheduler NAME              default: wlc
   -b, --sched-flags FLAG,…          sh-fallback, sh-port, mh-fallback,
                                     mh-port, flag-1, flag-2, flag-3
   -p, --persistent [SECONDS]        default: 360
-  -M, --netmask MASK                clients that count as one: 255.255.255.0 or 64
+  -M, --netmask MASK                clients of one such network count as one client:
+                                    255.255.255.0, or 64 (IPv6)
       --pe sip                      persistence by the SIP Call-ID
-  -o, --ops                         schedule every UDP packet by itself
+  -o, --ops                         one-packet scheduling: schedule each UDP packet
+                                    separately
 `edit` also takes --no-persistent, --no-pe, --no-ops, --no-sched-flags.";
 
 const DESTINATION: &str = "\
 The service: -t ADDRESS:PORT, -u …, --sctp-service … or -f MARK [-6]
 The destination:
   -r, --real-server ADDRESS[:PORT]  default: the service's port
-Its properties:
+Its properties, for add and edit:
   -g, --gatewaying                  direct routing, the default
   -m, --masquerading                NAT
   -i, --ipip                        tunnel: --tun-type ipip|gue|gre,
@@ -101,8 +103,8 @@ Its properties:
   -y, --l-threshold CONNECTIONS     accepts connections again below this number";
 
 const DAEMON: &str = "\
-Its properties:
-  --mcast-interface NAME            where it sends or listens; required
-  --syncid 0..255                   the same on both directors
+The master sends the connections of the active director, the backup receives them.
+  --mcast-interface NAME            the interface to send on or listen on; required
+  --syncid 0..255                   the same number on both directors
   --sync-maxlen BYTES, --mcast-group ADDRESS, --mcast-port PORT,
   --mcast-ttl TTL";

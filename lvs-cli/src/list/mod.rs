@@ -46,7 +46,7 @@ fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Pro
 pub(crate) fn is_loaded(host: &Host) -> Result<bool, Problem> {
     if !host.proc().is_readable() {
         return Err(Problem::failed(
-            "/proc/thread-self/net: unreadable, so that nothing is known of ip_vs",
+            "/proc/thread-self/net: unreadable, so the state of ip_vs is unknown",
         )
         .with_hint("mount /proc, or do not hide it from this process"));
     }

@@ -30,6 +30,7 @@
 //! ```
 
 mod area;
+mod arp;
 mod code;
 mod effective;
 mod facts;
@@ -39,7 +40,6 @@ mod kind;
 mod network;
 mod object;
 mod paper;
-mod probe;
 mod procfs;
 mod report;
 mod rules;

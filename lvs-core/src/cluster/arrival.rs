@@ -95,14 +95,14 @@ impl Arrival<'_> {
         })
     }
 
-    /// The links whose network contains an address; a network of a single address contains no neighbour.
+    /// Returns the links whose network contains an address; a network of a single address contains no neighbour.
     fn near(&self, ip: IpAddr) -> BTreeSet<IfName> {
         self.carriers(|id| {
             id.network.prefix_len() < id.network.max_prefix_len() && id.network.contains(&ip)
         })
     }
 
-    /// The links of the default routes of the lowest metric, by which the router's answers leave too.
+    /// Returns the links of the default routes of the lowest metric, by which the router's answers leave too.
     fn of_default_route(&self, ip: IpAddr) -> BTreeSet<IfName> {
         let defaults = || {
             self.routes.iter().filter(move |route| {

@@ -26,6 +26,7 @@
 
 mod apply;
 mod arrival;
+mod by_id;
 pub mod change;
 mod desired;
 mod drain;
@@ -39,6 +40,7 @@ mod state;
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
+pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
@@ -46,6 +48,7 @@ pub use model::{
     Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, Match, NodeKind,
     NodeName, Position, RealServer, Role, Sync, VirtualDestination, VirtualService,
 };
+use observed::ObservedIndex;
 pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};

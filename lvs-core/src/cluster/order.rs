@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -135,7 +136,7 @@ impl Cluster {
         .concat()
     }
 
-    /// The second one first: a standby sends no clients.
+    /// Returns the steps of the directors, the second one first: a standby sends no clients.
     fn director_steps<'a>(
         &'a self,
         changing: impl DoubleEndedIterator<Item = &'a Director>,
@@ -166,7 +167,7 @@ impl Cluster {
     /// Returns the name that a node has in the old cluster: the same, or that of a node which the new cluster
     /// does not name and which has one of its addresses.
     fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
-        let same = old.node_names().find(|own| *own == name);
+        let same = old.node_named(name);
         same.or_else(|| {
             let kind = self.kind_of(name);
             let addresses = self.unique_addresses(name);
@@ -184,7 +185,7 @@ impl Cluster {
     }
 
     fn lacks(&self, name: &NodeName) -> bool {
-        !self.node_names().any(|own| own == name)
+        self.node_named(name).is_none()
     }
 
     /// Returns how a node looks that is active if it has a role.
@@ -274,7 +275,7 @@ impl<'a> Transition<'a> {
             steps(
                 RolloutAction::Apply,
                 losing.map(|server| server.name),
-                "no client is sent to it for what it loses",
+                "no client needs what this step deletes",
             ),
             steps(
                 RolloutAction::Remove,
@@ -285,7 +286,7 @@ impl<'a> Transition<'a> {
         .concat()
     }
 
-    /// The real servers that get something: those that lose nothing are done with it.
+    /// Returns the steps of real servers that get something: those that lose nothing are done with it.
     fn ready_servers(self, staying: &[Staying<'_>]) -> Vec<RolloutStep> {
         let step = |server: &RealServer| {
             let name = &server.name;
@@ -305,12 +306,12 @@ impl<'a> Transition<'a> {
             .collect()
     }
 
-    /// The directors that are no nodes of the new cluster, or have become real servers.
+    /// Returns the removals of directors that are no nodes of the new cluster, or have become real servers.
     fn removed_directors(self, names: &[&NodeName]) -> Vec<RolloutStep> {
         let until = self.new.directors().first().map(|director| &director.name);
         let outage = |name: &NodeName| match (self.old.is_paired(), until) {
             (false, Some(until)) => Some(format!(
-                "no director has the virtual IPs from the removal of {name} until the apply on {until}:                  only one host may carry them"
+                "no director has the virtual IPs from the removal of {name} until the apply on {until}: only one host may carry them"
             )),
             _ => Some(format!(
                 "if {name} is the active director, clients are not served until the other one is active: make it active first"
@@ -384,7 +385,7 @@ impl<'a> Transition<'a> {
         let was = new
             .former_name(name, old)
             .and_then(|former| old.active_node(former));
-        let nodes = BTreeSet::new;
+        let nodes = Arc::default;
         let alike = |state: DesiredState| DesiredState {
             nodes: nodes(),
             ..state
@@ -398,19 +399,19 @@ impl<'a> Transition<'a> {
         (!outages.is_empty()).then(|| outages.join("; "))
     }
 
-    /// The services that the new cluster does not have.
+    /// Returns the outages of services that the new cluster does not have.
     fn unserved(self) -> impl Iterator<Item = String> + 'a {
         let ids = self.old.services().iter().map(|was| was.service.id);
         ids.filter(move |id| self.new.services().iter().all(|is| is.service.id != *id))
             .map(|id| {
                 format!(
-                    "{id} is not served any more: clients must have its new address before, if it has one"
+                    "{id} is not served any more: give clients its new address first, if it has one"
                 )
             })
     }
 
-    /// The destinations that both have, with another forwarding method. What a tunnel and direct routing need, a
-    /// real server has at the same time while it grows.
+    /// Returns the outages of destinations that both have, with another forwarding method. What a tunnel and direct
+    /// routing need, a real server has at the same time while it grows.
     fn method_changes(self) -> impl Iterator<Item = String> + 'a {
         let pairs = self.new.services().iter().filter_map(move |is| {
             let mut services = self.old.services().iter();
@@ -429,8 +430,8 @@ impl<'a> Transition<'a> {
                 );
                 (before.forwarding != now.forwarding && !is_smooth).then(|| {
                     format!(
-                        "{} by {}: connections fail until director and real server have both changed from {} to {}; \
-                         drain it first",
+                        "{} by {}: connections fail until director and real server have both changed from {} to {} \
+                         (drain it first)",
                         is.service.id, now.real_server, before.forwarding, now.forwarding
                     )
                 })
@@ -443,7 +444,7 @@ impl Staying<'_> {
     fn change_over(&self) -> RolloutStep {
         let outage = self.moves.then(|| {
             format!(
-                "clients are sent to the old address of {} until the director has changed: its gateway moves, too",
+                "clients are sent to the old address of {} until the director has changed, because its gateway changes, too",
                 self.name
             )
         });
@@ -452,7 +453,7 @@ impl Staying<'_> {
             ..RolloutStep::new(
                 RolloutAction::Apply,
                 self.name,
-                "the director has the new gateway, and the old one still",
+                "the director has both the new and the old gateway address",
             )
         }
     }

@@ -20,7 +20,7 @@ pub struct Healthy {
 }
 
 impl Healthy {
-    /// A healthy answer that asks for a share of the weight.
+    /// Returns a healthy answer that asks for a share of the weight.
     #[must_use]
     pub const fn with_share(share: Percent) -> Self {
         Self { share: Some(share) }
@@ -115,20 +115,20 @@ fn with_colon(text: &str) -> String {
 }
 
 impl Failure {
-    /// Whether the failure says nothing about the real server, because the director itself could not
+    /// Returns whether the failure says nothing about the real server, because the director itself could not
     /// probe: no file descriptors, no permission, no source address.
     #[must_use]
     pub const fn is_inconclusive(&self) -> bool {
         matches!(self, Self::NotProbed(_))
     }
 
-    /// Whether the failure is an absence of answers within the timeout.
+    /// Returns whether the failure is an absence of answers within the timeout.
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
         matches!(self, Self::ConnectTimedOut | Self::TimedOut(_))
     }
 
-    /// Whether a timeout was caused by the director: the probe took much longer than its timeout, so the
+    /// Returns whether a timeout was caused by the director: the probe took much longer than its timeout, so the
     /// director was stalled and the answer may have been waiting.
     #[must_use]
     pub fn is_late(&self, took: Duration, timeout: Timeout) -> bool {

@@ -29,7 +29,7 @@ pub struct Schedule<K> {
 }
 
 impl<K: Ord + Clone> Schedule<K> {
-    /// A schedule without probes.
+    /// Returns a schedule without probes.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {

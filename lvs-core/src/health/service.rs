@@ -142,7 +142,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether it counts towards the minimum: it may get new connections, and answers as far as is known.
+    /// Returns whether it counts towards the minimum: it may get new connections, and answers as far as is known.
     /// A destination of unknown health counts if the weight that it keeps is not 0.
     #[must_use]
     pub fn is_available(&self) -> bool {
@@ -150,7 +150,7 @@ impl Member {
         self.is_admitted() && wants && !self.is_fallback
     }
 
-    /// Whether neither its health nor a drain keeps new connections from it.
+    /// Returns whether neither its health nor a drain keeps new connections from it.
     #[must_use]
     pub fn is_admitted(&self) -> bool {
         let answers = match self.health {

@@ -32,19 +32,19 @@ pub enum Health {
 }
 
 impl Health {
-    /// Whether it is known to answer.
+    /// Returns whether it is known to answer.
     #[must_use]
     pub const fn is_up(self) -> bool {
         matches!(self, Self::Up | Self::Failing)
     }
 
-    /// Whether it is known not to answer.
+    /// Returns whether it is known not to answer.
     #[must_use]
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Down | Self::Rising)
     }
 
-    /// Whether results are being counted, so that the next one is wanted soon.
+    /// Returns whether results are being counted, so that the next one is wanted soon.
     #[must_use]
     pub const fn is_at_edge(self) -> bool {
         matches!(self, Self::Unknown | Self::Failing | Self::Rising)
@@ -100,7 +100,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A probe without results.
+    /// Returns a probe without results.
     #[must_use]
     pub const fn new(now: Duration) -> Self {
         Self {

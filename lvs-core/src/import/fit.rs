@@ -93,7 +93,7 @@ fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
     for destination in &service.destinations {
         tally.left(
             destination.directive,
-            format!("its service is left: {reason}"),
+            format!("its service is not imported: {reason}"),
         );
     }
 }
@@ -130,7 +130,7 @@ fn addresses(draft: &mut Draft, tally: &mut Tally, options: &Options) {
         if fresh && is_host(network.addr()) {
             let written = std::mem::replace(network, sensible(*network));
             if *network != written {
-                let what = format!("prefix length, as {written} is no host of its network");
+                let what = format!("prefix length, as {written} is not a host of its network");
                 address.assumed = Some(what);
             }
             return true;
@@ -168,7 +168,7 @@ fn is_host(ip: IpAddr) -> bool {
     !(ip.is_unspecified() || ip.is_multicast() || broadcast)
 }
 
-/// A network of which the address is a host; the address alone where it would be no host of the network.
+/// Returns a network of which the address is a host; the address alone where it would be no host of the network.
 pub(super) fn sensible(network: IpNet) -> IpNet {
     let edge = match network {
         IpNet::V4(v4) => {
@@ -212,7 +212,7 @@ fn own_addresses(draft: &mut Draft, vips: &BTreeSet<IpAddr>) -> BTreeMap<Family,
     own
 }
 
-/// The first encapsulation that has to be written out; a cluster file has one.
+/// Returns the first encapsulation that has to be written out; a cluster file has one.
 fn tunnel(draft: &Draft) -> Option<Encapsulation> {
     let destinations = draft
         .services
@@ -319,7 +319,7 @@ fn refused_address(ip: IpAddr, taken: &BTreeSet<IpAddr>) -> Option<Reason> {
     (!is_host(ip)).then(|| format!("{ip} is not the address of a node"))
 }
 
-/// The method of most destinations; masquerading where there are none.
+/// Returns the method of most destinations; masquerading where there are none.
 fn method(draft: &Draft) -> &'static str {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let destinations = draft
@@ -335,7 +335,7 @@ fn method(draft: &Draft) -> &'static str {
     most.map_or("nat", |(method, _)| method)
 }
 
-/// A method as the file writes it, without its encapsulation.
+/// Returns a method as the file writes it, without its encapsulation.
 pub(super) const fn word(forwarding: Forwarding) -> &'static str {
     match forwarding {
         Forwarding::DirectRouting => "dr",
@@ -402,7 +402,7 @@ impl Fitted {
         }
     }
 
-    /// Two directors, where addresses move and where two can be written.
+    /// Writes two directors, where addresses move and two can be written.
     fn pair(&mut self, vips: &BTreeSet<IpAddr>, options: &Options) {
         let is_own = |name: &String| self.directors.contains(name);
         if !self.draft.floats || self.nodes.values().any(is_own) {
@@ -430,7 +430,7 @@ impl Fitted {
         );
     }
 
-    /// Whether every masqueraded real server is on a network of an address that moves and is not virtual.
+    /// Returns whether every masqueraded real server is on a network of an address that moves and is not virtual.
     fn answers_return(&self, vips: &BTreeSet<IpAddr>) -> bool {
         let inner: Vec<IpAddr> = self
             .draft

@@ -76,8 +76,8 @@ pub fn read(host: &mut Host) -> Result<Observed> {
     routes.retain(|route| route.protocol != BY_KERNEL);
     let mut observed = Observed {
         links,
-        addresses,
-        routes,
+        addresses: addresses.into(),
+        routes: routes.into(),
         sysctls,
         ipvs: IpvsState::NotLoaded,
         ..Observed::default()
@@ -193,7 +193,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The default route, where the file can say the same; every other route stays as it is.
+    /// Imports the default route, where the file can say the same; every other route stays as it is.
     fn routes(&mut self, observed: &Observed) {
         for route in &observed.routes {
             let id = self.tally.add(&self.kernel, &format!("route {route}"));
@@ -204,7 +204,7 @@ impl Walk<'_> {
                 }
                 None => self.tally.left(
                     id,
-                    "the route stays as it is: a file says only a default gateway",
+                    "the route stays unchanged: a cluster file has only a default gateway",
                 ),
             }
         }
@@ -323,7 +323,7 @@ impl Walk<'_> {
     }
 }
 
-/// An address as the file says it: without what follows from it.
+/// Returns an address as the file says it: without what follows from it.
 fn described(address: &Address) -> Address {
     let network = address.id.network;
     let broadcast = match (network, address.broadcast) {

@@ -216,7 +216,7 @@ fn finish(
     let fitted = fit::fit(draft, &mut tally, options);
     let start = Place::new(source, usize::from(source != "kernel"));
     if fitted.draft.services.is_empty() {
-        let problem = "nothing to import: no virtual service that a cluster file can say";
+        let problem = "nothing to import: no virtual service that a cluster file can express";
         return Err(ImportError::new(&start, problem));
     }
     for service in &fitted.draft.services {

@@ -1,6 +1,6 @@
 //! Patterns of file names, as `include` takes them.
 
-/// Whether a name matches a pattern of `*`, `?` and `[…]`.
+/// Returns whether a name matches a pattern of `*`, `?` and `[…]`.
 ///
 /// ```
 /// use lvs_core::import::is_match;
@@ -36,7 +36,7 @@ pub fn is_match(pattern: &str, name: &str) -> bool {
         .all(|c| *c == '*')
 }
 
-/// How long the part of a pattern is that matches one character, if it does.
+/// Returns the length of the part of a pattern that matches one character, if it does.
 fn one(pattern: &[char], c: Option<&char>) -> Option<usize> {
     let c = *c?;
     match pattern.split_first()? {

@@ -206,7 +206,7 @@ impl Tally {
         }
     }
 
-    /// Whether the fate of a directive is known.
+    /// Returns whether the fate of a directive is known.
     pub(super) fn is_settled(&self, id: DirectiveId) -> bool {
         let directive = self.directives.get(id.0);
         directive.is_some_and(|(_, _, fate)| fate.is_some())

@@ -290,7 +290,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A line of a script that does not call ipvsadm: `ip addr add ADDRESS/PREFIX dev INTERFACE`.
+    /// Imports a line of a script that does not call ipvsadm: `ip addr add ADDRESS/PREFIX dev INTERFACE`.
     fn shell(&mut self, id: DirectiveId, text: &str) {
         let words: Vec<_> = text
             .split_whitespace()
@@ -327,7 +327,7 @@ impl Walk<'_, '_> {
     }
 }
 
-/// What both daemons of a director have in common.
+/// Returns what both daemons of a director have in common.
 pub(super) fn sync(daemon: &Daemon) -> Result<Sync, String> {
     let id = u8::try_from(daemon.sync_id);
     let id = id.map_err(|_| format!("the sync id {} is not in 0..255", daemon.sync_id))?;
@@ -352,7 +352,7 @@ fn refused(place: &Place, error: &RuleError) -> ImportError {
     }
 }
 
-/// What follows `ipvsadm`, however it is called; or a line that begins with its options.
+/// Returns what follows `ipvsadm`, however it is called; or a line that begins with its options.
 fn arguments(text: &str) -> Option<&str> {
     if text.starts_with('-') {
         return Some(text);
@@ -375,7 +375,7 @@ fn arguments(text: &str) -> Option<&str> {
     }
 }
 
-/// `NAME=value`, alone on its line.
+/// Returns the name and the value of `NAME=value`, alone on its line.
 fn assignment(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix("export ").unwrap_or(text);
     let (name, value) = text.split_once('=')?;

@@ -49,7 +49,7 @@ fn head(fitted: &Fitted, source: &str) -> String {
     head
 }
 
-/// A comment in lines of about a hundred columns.
+/// Writes a comment in lines of about a hundred columns.
 fn wrap(note: &str, text: &mut String) {
     let mut line = "#".to_owned();
     for word in note.split_whitespace() {

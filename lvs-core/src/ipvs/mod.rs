@@ -23,7 +23,6 @@ mod verbs;
 mod arbitrary;
 mod batch;
 mod channel;
-mod check;
 mod command;
 mod configuration;
 mod connection;
@@ -44,6 +43,7 @@ mod protocol;
 mod service;
 mod stats;
 mod timeouts;
+mod validate;
 
 pub use crate::name::{EngineName, SchedulerName};
 pub use batch::BatchOutcome;

@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(super::advertisement(MAC, ip(), false)[58], 0x20);
     }
 
-    /// The answer of another host, made from the question.
+    /// Returns the answer of another host, made from the question.
     fn advertisement() -> Vec<u8> {
         let mut frame = solicitation(MAC, ip());
         frame[54] = ADVERTISEMENT;

@@ -181,6 +181,6 @@ fn what_cannot_be_read_is_refused_at_its_line() {
     );
     refuses(
         "global_defs {\n}\n",
-        "keepalived.conf:1: nothing to import: no virtual service that a cluster file can say",
+        "keepalived.conf:1: nothing to import: no virtual service that a cluster file can express",
     );
 }

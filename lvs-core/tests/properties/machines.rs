@@ -114,7 +114,9 @@ fn strangers(observed: &mut Observed, random: &mut Random) {
             let mut address = Address::new(interface.parse().unwrap(), network.parse().unwrap());
             address.protocol = random.pick(&[0, Address::PROTOCOL]);
             let place = random.below(observed.addresses.len() + 1);
-            observed.addresses.insert(place, address);
+            let mut addresses = Vec::from(std::mem::take(&mut observed.addresses));
+            addresses.insert(place, address);
+            observed.addresses = addresses.into();
         }
     }
     if observed.links.values().all(|up| *up) && random.once_in(2) {

@@ -156,7 +156,7 @@ impl Topology {
     /// # Errors
     /// The cluster does not determine the network.
     pub fn of(cluster: &Cluster, clients: usize) -> Result<Self> {
-        let virtual_ips: Vec<IpAddr> = cluster.virtual_ips().into_iter().collect();
+        let virtual_ips: Vec<IpAddr> = cluster.virtual_ips().iter().copied().collect();
         Self::derive(&nodes(cluster), &virtual_ips, clients)
     }
 

@@ -28,7 +28,8 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     scene
         .cluster
         .virtual_ips()
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(|vip| {
             let ports: BTreeSet<u16> = scene
                 .facts

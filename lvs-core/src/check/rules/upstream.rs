@@ -38,7 +38,8 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
             scene
                 .cluster
                 .virtual_ips()
-                .into_iter()
+                .iter()
+                .copied()
                 .filter(move |vip| !here.is_some_and(|here| here.has_been_reached(*vip)))
                 .filter_map(|vip| judge(director, vip))
         })

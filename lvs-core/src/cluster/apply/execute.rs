@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::address_in_use::Conflicts;
 use super::announce::Announcer;
-use super::conflict::Conflicts;
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Kind, Object, Step};
 use crate::cluster::plan::{Phase, Plan};
@@ -40,7 +40,7 @@ pub(super) fn execute(
     go_on()
 }
 
-/// One phase: its IPVS steps in one batch, the others one by one.
+/// Executes one phase: its IPVS steps in one batch, the others one by one.
 pub(super) fn phase(
     phase: &Phase,
     host: &mut Host,

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::address_in_use::Conflicts;
 use super::announce::Announcer;
-use super::conflict::Conflicts;
 use super::execute::{Guards, execute};
 use super::rollback::Rollback;
 use super::source;
@@ -34,7 +34,7 @@ pub(in crate::cluster) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// A change that cannot be stopped and need not be confirmed.
+    /// Returns a change that cannot be stopped and need not be confirmed.
     pub(in crate::cluster) fn plain(scope: Scope, plan: &'a dyn Fn(&Observed) -> Plan) -> Self {
         Self {
             scope,

@@ -1,7 +1,7 @@
 //! Applying the desired state to a node, verifying the result, and rolling back on failure.
 
+mod address_in_use;
 mod announce;
-mod conflict;
 mod error;
 mod execute;
 mod identity;

@@ -1,5 +1,6 @@
 //! How a record stores changes: `{"address": {"before": …, "after": …}}`, the kind word first.
 
+use crate::cluster::ById;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -59,7 +60,7 @@ pub(in crate::cluster) fn serialize<S: Serializer>(
 
 pub(in crate::cluster) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Vec<Change<Object>>, D::Error> {
+) -> Result<ById<Change<Object>>, D::Error> {
     let stored = Vec::<Stored>::deserialize(deserializer)?;
     Ok(stored.into_iter().map(Change::from).collect())
 }
@@ -71,7 +72,7 @@ mod tests {
     #[derive(Serialize, Deserialize)]
     struct Record {
         #[serde(with = "super")]
-        things: Vec<Change<Object>>,
+        things: ById<Change<Object>>,
     }
 
     const STORED: &str = r#"{"things":[{"link":{"before":{"name":"eth0","up":false},"after":{"name":"eth0","up":true}}},{"sysctl":{"before":null,"after":{"key":"net/ipv4/ip_forward","value":"1"}}}]}"#;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::state::DesiredState;
-use crate::cluster::model::{Cluster, NodeName, VirtualService};
+use crate::cluster::model::{Cluster, NodeName};
 use crate::ipvs::Forwarding;
 use crate::name::IfName;
 use crate::sysctl::{ArpAnnounce, ArpIgnore, Conf, SysctlKey};
@@ -65,12 +65,6 @@ impl Cluster {
     /// Returns the number of a virtual IP in labels, `lo:0`: its index among the cluster's IPv4 virtual IPs in
     /// the order of the file, and so the same on every node, whichever of them the node carries.
     fn label_number(&self, vip: IpAddr) -> usize {
-        let mut seen = BTreeSet::new();
-        self.services()
-            .iter()
-            .flat_map(VirtualService::vips)
-            .filter(|ip| ip.is_ipv4() && seen.insert(*ip))
-            .position(|ip| ip == vip)
-            .unwrap_or_default()
+        self.label_numbers().get(&vip).copied().unwrap_or_default()
     }
 }

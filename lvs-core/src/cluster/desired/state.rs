@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::addresses;
 use super::service::DesiredService;
+use crate::cluster::by_id::ById;
 use crate::cluster::model::{Cluster, ClusterName, NodeKind, NodeName, Role};
 use crate::ipvs::{Daemon, Family, ServiceId, Timeouts};
 use crate::name::IfName;
@@ -42,7 +44,7 @@ pub struct DesiredState {
     pub name: NodeName,
     /// The names of all nodes of the cluster, among them this one's: a record of another name is of a node that
     /// was renamed or has left.
-    pub nodes: BTreeSet<NodeName>,
+    pub nodes: Arc<BTreeSet<NodeName>>,
     /// The node's kind.
     pub kind: NodeKind,
     /// The role of one of two directors; other nodes have none.
@@ -56,25 +58,25 @@ pub struct DesiredState {
     /// The sysctls by their exact key.
     pub sysctls: BTreeMap<SysctlKey, Desired<String>>,
     /// The addresses in the order in which they are added, virtual IPs among them.
-    pub addresses: Vec<Desired<Address>>,
+    pub addresses: ById<Desired<Address>>,
     /// The addresses that must be absent: those that the other director carries while this one is standby.
-    pub absent: Vec<Desired<Address>>,
+    pub absent: ById<Desired<Address>>,
     /// The routes of the main table: host routes, then the default route.
-    pub routes: Vec<Desired<Route>>,
+    pub routes: ById<Desired<Route>>,
     /// The routes that must be absent, with the same gateway: those that need absent addresses.
-    pub absent_routes: Vec<Desired<Route>>,
+    pub absent_routes: ById<Desired<Route>>,
     /// The timeouts of connections; 0 stays as it is in the kernel.
     pub timeouts: Timeouts,
     /// The daemons that send connections to another director and receive those of the other.
     pub daemons: Vec<Desired<Daemon>>,
     /// The services in the file's order; only a director has any.
-    pub services: Vec<DesiredService>,
+    pub services: ById<DesiredService>,
     /// The services of the file that must be absent, because the other director balances them already.
     pub absent_services: BTreeSet<ServiceId>,
     /// The rules by which a firewall has to mark packets, as a file for `nft -f`: shown, never applied.
     pub nftables: Option<String>,
     /// The cluster's virtual IPs, whether or not this node carries them.
-    pub virtual_ips: BTreeSet<IpAddr>,
+    pub virtual_ips: Arc<BTreeSet<IpAddr>>,
     /// The addresses by which a director reaches other nodes that carry virtual IPs, with these: the ones that must
     /// not be the source address of packets to them.
     pub carriers: BTreeMap<IpAddr, BTreeSet<IpAddr>>,
@@ -84,11 +86,15 @@ pub struct DesiredState {
     pub notes: Vec<String>,
 }
 
-/// A default route is added with a metric that wins, so that any of its family is it.
-fn is_route(desired: &RouteId, id: &RouteId) -> bool {
+/// Returns whether a route is among those that are desired. A default route is added with a metric that wins, so
+/// that any of its family is it.
+fn has_route(desired: &ById<Desired<Route>>, id: &RouteId) -> bool {
     let family = |id: &RouteId| Family::from(id.destination.addr());
-    desired.trunc() == id.trunc()
-        || desired.is_default() && id.is_default() && family(desired) == family(id)
+    let is_default = |desired: &Desired<Route>| {
+        let desired = &desired.value.id;
+        desired.is_default() && family(desired) == family(id)
+    };
+    desired.find(&id.trunc()).is_some() || id.is_default() && desired.iter().any(is_default)
 }
 
 impl DesiredState {
@@ -120,41 +126,29 @@ impl DesiredState {
 
     /// Returns whether the state says anything about an address: that it must be present, or absent.
     pub(in crate::cluster) fn names_address(&self, id: &AddressId) -> bool {
-        self.addresses
-            .iter()
-            .chain(&self.absent)
-            .any(|desired| desired.value.id == *id)
+        self.addresses.find(id).is_some() || self.absent.find(id).is_some()
     }
 
     /// Returns whether the state says anything about a route: that it must be present, or absent.
     pub(in crate::cluster) fn names_route(&self, id: &RouteId) -> bool {
-        self.routes
-            .iter()
-            .chain(&self.absent_routes)
-            .any(|desired| is_route(&desired.value.id, id))
+        has_route(&self.routes, id) || has_route(&self.absent_routes, id)
     }
 
     /// Returns whether the state says that a route must be present.
     pub(in crate::cluster) fn requires_route(&self, id: &RouteId) -> bool {
-        self.routes
-            .iter()
-            .any(|desired| is_route(&desired.value.id, id))
+        has_route(&self.routes, id)
     }
 
     /// Returns whether the state says anything about a service: that it must be present, or absent.
     pub(in crate::cluster) fn names_service(&self, id: &ServiceId) -> bool {
-        self.absent_services.contains(id)
-            || self
-                .services
-                .iter()
-                .any(|desired| desired.service.id == *id)
+        self.absent_services.contains(id) || self.services.find(id).is_some()
     }
 
     /// Creates a state that says nothing yet.
     pub(super) fn new(cluster: &Cluster, name: &NodeName, kind: NodeKind) -> Self {
-        let virtual_ips = cluster.virtual_ips();
+        let virtual_ips = cluster.shared_virtual_ips();
         Self {
-            nodes: cluster.node_names().cloned().collect(),
+            nodes: cluster.shared_node_names(),
             ..Self::empty(cluster.name().clone(), name.clone(), kind, virtual_ips)
         }
     }
@@ -164,11 +158,11 @@ impl DesiredState {
         cluster: ClusterName,
         name: NodeName,
         kind: NodeKind,
-        virtual_ips: BTreeSet<IpAddr>,
+        virtual_ips: Arc<BTreeSet<IpAddr>>,
     ) -> Self {
         Self {
             cluster,
-            nodes: BTreeSet::from([name.clone()]),
+            nodes: Arc::new(BTreeSet::from([name.clone()])),
             name,
             kind,
             role: None,
@@ -176,12 +170,12 @@ impl DesiredState {
             listeners: Vec::new(),
             links: BTreeMap::new(),
             sysctls: BTreeMap::new(),
-            addresses: Vec::new(),
-            absent: Vec::new(),
-            routes: Vec::new(),
-            absent_routes: Vec::new(),
+            addresses: ById::default(),
+            absent: ById::default(),
+            routes: ById::default(),
+            absent_routes: ById::default(),
             timeouts: Timeouts::default(),
-            services: Vec::new(),
+            services: ById::default(),
             absent_services: BTreeSet::new(),
             daemons: Vec::new(),
             nftables: None,

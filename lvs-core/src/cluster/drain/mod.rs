@@ -107,9 +107,7 @@ const WHY_TEMPLATES: &str = "a persistent client must not return to a drained se
 impl DesiredState {
     /// Sets the weight of every drained destination to 0.
     pub(super) fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
-        for service in &mut self.services {
-            service.drain(drains);
-        }
+        self.services.update(|service| service.drain(drains));
         self.expire_templates();
     }
 

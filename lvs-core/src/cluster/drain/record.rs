@@ -1,6 +1,7 @@
 //! Drains on record, and the plans that carry them out.
 
 use super::{Drain, Draining, WHY_TEMPLATES, how};
+use crate::cluster::ObservedIndex;
 use crate::cluster::Record;
 use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting, Step};
 use crate::cluster::plan::{Phase, PhaseName, Plan};
@@ -190,9 +191,10 @@ impl Record {
 
     fn templates_restored(&self, observed: &Observed) -> Vec<Step> {
         let id = ObjectId::Sysctl(SysctlKey::EXPIRE_QUIESCENT_TEMPLATE);
+        let observed = ObservedIndex::new(observed);
         self.entries()
             .filter(|entry| entry.id() == id)
-            .filter_map(|entry| self.undone(entry, observed, observed))
+            .filter_map(|entry| self.undone(entry, &observed, &observed))
             .map(|change| Step::new(change, "original configuration"))
             .collect()
     }

@@ -151,7 +151,7 @@ type Planning = Box<dyn Fn(&Observed) -> Plan>;
 fn no_destination(drain: Drain) -> Error {
     let problem = "is a destination of no cluster on this node".to_owned();
     Error::new(Operation::new("drain", drain), Cause::Invalid(problem)).with_hint(
-        "is this node the director, is the cluster applied, is it the real server's own address? \
+        "run it on the director, after `apply`, with the real server's own address; \
          `lvsctl list` shows the destinations",
     )
 }
@@ -160,7 +160,7 @@ fn not_drained(drain: Drain, drains: &[String]) -> Error {
     let problem = "is not drained".to_owned();
     let error = Error::new(Operation::new("undrain", drain), Cause::Invalid(problem));
     if drains.is_empty() {
-        return error.with_hint("no real server is; `drain = true` in the file ends in the file");
+        return error.with_hint("no real server is drained by `lvsctl drain`; to end `drain = true`, change the file and apply it");
     }
     error.with_hint(format!("these are drained: {}", drains.join(" ")))
 }

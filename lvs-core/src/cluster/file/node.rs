@@ -90,7 +90,7 @@ pub(super) fn directors(
         (Some(_), _) => (
             DocumentErrorKind::Conflict,
             "directors",
-            "there is [director] too".to_owned(),
+            "the file also has [director]".to_owned(),
             "write one director as [director], or two as [[directors]]",
         ),
         (None, 0) => (
@@ -152,7 +152,7 @@ impl AddressTable {
         refuse(
             self.floating,
             "floating",
-            "only addresses of directors move from one node to another",
+            "only addresses of directors can float",
         )?;
         self.into_address()
     }
@@ -176,7 +176,7 @@ fn refuse_label(interface: &str) -> Result<(), DocumentError> {
     let Some((name, _)) = interface.split_once(':') else {
         return Ok(());
     };
-    let problem = format!("{interface:?} is a label, and no interface");
+    let problem = format!("{interface:?} is a label, not an interface");
     Err(
         DocumentError::new(DocumentErrorKind::InvalidValue, "interface", problem)
             .with_hint(format!("write interface = {name:?}, label = {interface:?}")),

@@ -1,11 +1,13 @@
 //! The whole cluster as one value, valid by construction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::clock::Clock;
 use super::director::Director;
 use super::error::DocumentError;
+use super::index::ClusterIndex;
 use super::name::{ClusterName, NodeName};
 use super::real_server::RealServer;
 use super::sync::Sync;
@@ -51,6 +53,7 @@ pub struct Cluster {
     pub(super) ipvs_sysctls: BTreeMap<SysctlKey, String>,
     pub(super) sync: Option<Sync>,
     pub(super) clock: Clock,
+    pub(super) index: ClusterIndex,
 }
 
 impl Cluster {
@@ -119,6 +122,7 @@ impl Cluster {
         services: Vec<VirtualService>,
     ) -> Result<Self, DocumentError> {
         let cluster = Self {
+            index: ClusterIndex::new(&directors, &real_servers, &services),
             name,
             directors,
             real_servers,
@@ -236,11 +240,28 @@ impl Cluster {
     /// Returns the addresses of all services, each once, in ascending order.
     #[doc(alias = "VIP")]
     #[must_use]
-    pub fn virtual_ips(&self) -> BTreeSet<IpAddr> {
-        self.services
-            .iter()
-            .flat_map(VirtualService::vips)
-            .collect()
+    pub fn virtual_ips(&self) -> &BTreeSet<IpAddr> {
+        &self.index.virtual_ips
+    }
+
+    /// Returns the index of each IPv4 virtual IP among them, in the order of the file.
+    pub(in crate::cluster) fn label_numbers(&self) -> &HashMap<IpAddr, usize> {
+        &self.index.labels
+    }
+
+    /// Returns the name if it is a node's.
+    pub(in crate::cluster) fn node_named(&self, name: &NodeName) -> Option<&NodeName> {
+        self.index.node_names.get(name)
+    }
+
+    /// Returns the names of all nodes, to be shared.
+    pub(in crate::cluster) fn shared_node_names(&self) -> Arc<BTreeSet<NodeName>> {
+        Arc::clone(&self.index.node_names)
+    }
+
+    /// Returns the virtual IPs, to be shared.
+    pub(in crate::cluster) fn shared_virtual_ips(&self) -> Arc<BTreeSet<IpAddr>> {
+        Arc::clone(&self.index.virtual_ips)
     }
 
     /// Returns the names of all nodes: directors, then real servers.
@@ -253,6 +274,6 @@ impl Cluster {
 
     /// Returns the real server of this name.
     pub(crate) fn real_server(&self, name: &NodeName) -> Option<&RealServer> {
-        self.real_servers.iter().find(|server| server.name == *name)
+        self.real_servers.get(*self.index.real_servers.get(name)?)
     }
 }

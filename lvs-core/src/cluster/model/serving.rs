@@ -1,15 +1,12 @@
-//! Who serves what: the destinations of a node, real IPs, and the way back of masqueraded answers.
+//! Who serves what: the destinations of a node, and real IPs.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::cluster::Cluster;
-use super::director::Director;
 use super::name::NodeName;
-use super::real_server::RealServer;
 use super::virtual_service::{VirtualDestination, VirtualService};
 use crate::ipvs::{Family, Forwarding, Weight};
-use crate::name::IfName;
 
 impl Cluster {
     /// Returns the address by which the director reaches a destination of a service (RIP).
@@ -58,12 +55,10 @@ impl Cluster {
         &'a self,
         name: &'a NodeName,
     ) -> impl Iterator<Item = (&'a VirtualService, &'a VirtualDestination)> {
-        self.services.iter().flat_map(move |service| {
-            service
-                .destinations
-                .iter()
-                .filter(move |destination| destination.real_server == *name)
-                .map(move |destination| (service, destination))
+        let places = self.index.destinations.get(name).into_iter().flatten();
+        places.filter_map(|(place, at)| {
+            let service = self.services.get(*place)?;
+            Some((service, service.destinations.get(*at)?))
         })
     }
 
@@ -76,56 +71,6 @@ impl Cluster {
         self.served_by(name)
             .filter(|(_, destination)| is_wanted(destination.forwarding))
             .map(|(service, _)| service.service.id.family())
-            .collect()
-    }
-
-    /// Returns the families in which a node is masqueraded.
-    pub(crate) fn masqueraded(&self, name: &NodeName) -> BTreeSet<Family> {
-        self.families_served_by(name, |method| method == Forwarding::Masquerade)
-    }
-
-    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own (not
-    /// virtual) addresses on the real server's networks; of two directors those that float.
-    pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
-        let vips = self.virtual_ips();
-        let gateways: BTreeSet<IpAddr> = self
-            .directors
-            .iter()
-            .flat_map(|director| {
-                director
-                    .addresses
-                    .iter()
-                    .filter(|address| !self.is_paired() || director.is_floating(address))
-            })
-            .map(|address| address.id.network.addr())
-            .filter(|ip| !vips.contains(ip) && Family::from(*ip) == family)
-            .filter(|ip| {
-                server
-                    .addresses
-                    .iter()
-                    .any(|address| address.id.network.contains(ip))
-            })
-            .collect();
-        gateways.into_iter().collect()
-    }
-
-    /// Returns the director's interfaces on a network of a masqueraded real server, where its answers arrive.
-    pub(crate) fn interfaces_facing_masqueraded<'a>(
-        &self,
-        director: &'a Director,
-        family: Family,
-    ) -> BTreeSet<&'a IfName> {
-        let rips: Vec<IpAddr> = self
-            .real_servers
-            .iter()
-            .filter(|server| self.masqueraded(&server.name).contains(&family))
-            .filter_map(|server| server.real_ip(family))
-            .collect();
-        director
-            .addresses
-            .iter()
-            .filter(|address| rips.iter().any(|rip| address.id.network.contains(rip)))
-            .map(|address| &address.id.interface)
             .collect()
     }
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::fwmark::Match;
 use super::name::NodeName;
-use super::packet_match::Match;
 use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 
 /// Describes a service of the cluster: the kernel's service, and its destinations by the names of nodes.

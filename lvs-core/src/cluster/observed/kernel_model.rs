@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 
-use super::same;
 use super::{IpvsState, Observed};
 use crate::cluster::change::{Change, LinkState, Object, Setting};
 use crate::ipvs::{Command, DaemonRole, ServicesEditor};
@@ -91,13 +90,12 @@ impl Observed {
 
     /// An address that exists keeps its place, which decides between the addresses of a network.
     fn set_address(&mut self, address: &Address) {
-        match self
-            .addresses
-            .iter_mut()
-            .find(|found| found.id == address.id)
-        {
-            Some(found) => found.clone_from(address),
-            None => self.addresses.push(address.clone()),
+        if self.addresses.find(&address.id).is_none() {
+            return self.addresses.push(address.clone());
+        }
+        let mut addresses = self.addresses.iter_mut();
+        if let Some(found) = addresses.find(|found| found.id == address.id) {
+            found.clone_from(address);
         }
     }
 
@@ -169,17 +167,22 @@ impl Observed {
 
     fn delete_address(&mut self, gone: &Address) {
         let secondaries = self.secondaries(gone);
-        self.addresses
-            .retain(|found| found.id != gone.id && !secondaries.contains(&found.id));
+        // The later ones first: that is cheaper.
+        for id in secondaries.iter().rev().chain([&gone.id]) {
+            self.addresses.remove(id, |_| true);
+        }
         for id in secondaries.iter().chain([&gone.id]) {
             self.forget_source(id);
         }
         self.flush_after(gone);
     }
 
-    /// The addresses that the kernel removes together with the first IPv4 address of their network.
+    /// Returns the addresses that the kernel removes together with the first IPv4 address of their network.
     fn secondaries(&self, gone: &Address) -> Vec<AddressId> {
         let network = gone.subnet();
+        if network.prefix_len() == network.max_prefix_len() {
+            return Vec::new();
+        }
         let mut same = self
             .addresses
             .iter()
@@ -255,7 +258,7 @@ impl Observed {
             .interface
             .clone()
             .or_else(|| self.interface_towards(route.gateway?));
-        self.forget_route(&route.id);
+        self.routes.remove(&route.id.trunc(), |_| true);
         self.routes.push(Route {
             interface,
             ..route.clone()
@@ -264,21 +267,9 @@ impl Observed {
 
     /// Of several with one identity the kernel deletes the first that has the gateway.
     fn delete_route(&mut self, route: &Route) {
-        let is_it = |found: &Route| {
-            same::network(found, &route.id)
-                && (route.gateway.is_none() || found.gateway == route.gateway)
-        };
-        if let Some(place) = self.routes.iter().position(is_it) {
-            self.routes.remove(place);
-        }
-    }
-
-    fn forget_route(&mut self, id: &RouteId) {
-        let place = self
-            .routes
-            .iter()
-            .position(|found| same::network(found, id));
-        place.map(|place| self.routes.remove(place));
+        self.routes.remove(&route.id.trunc(), |found| {
+            route.gateway.is_none() || found.gateway == route.gateway
+        });
     }
 
     /// Returns whether a neighbour is on the network of an address, or of a route without a gateway.

@@ -1,5 +1,6 @@
 //! How one node looks now, as far as a cluster is concerned.
 
+mod index;
 mod kernel_model;
 mod read;
 mod restore;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::by_id::ById;
 use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
 use crate::ipvs::{
     Daemon, DaemonRole, Destination, DestinationId, Family, Seconds, ServiceEntry, ServiceId,
@@ -19,6 +21,7 @@ use crate::ipvs::{
 use crate::name::IfName;
 use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
+pub(super) use index::ObservedIndex;
 pub use scope::Scope;
 
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).
@@ -53,9 +56,9 @@ pub struct Observed {
     #[serde(default)]
     pub listeners: BTreeSet<GueListener>,
     /// The addresses of all interfaces, without loopback and IPv6 link-local ones.
-    pub addresses: Vec<Address>,
+    pub addresses: ById<Address>,
     /// The unicast routes of all tables, without those that the kernel derives from addresses.
-    pub routes: Vec<Route>,
+    pub routes: ById<Route>,
     /// The sysctls that were asked for and exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The sync daemons that run, where the kernel's table of services was read.
@@ -190,13 +193,13 @@ impl Observed {
     /// Returns the address of this identity.
     #[must_use]
     pub fn address(&self, id: &AddressId) -> Option<&Address> {
-        self.addresses.iter().find(|found| found.id == *id)
+        self.addresses.find(id)
     }
 
     /// Returns the route to this network with this metric.
     #[must_use]
     pub fn route(&self, id: &RouteId) -> Option<&Route> {
-        self.routes.iter().find(|found| same::network(found, id))
+        self.routes.find(&id.trunc())
     }
 
     /// Returns the default routes of a family in the main table, the winner first. Of equal ones the first in
@@ -214,10 +217,10 @@ impl Observed {
         let pass = |left: &mut Option<u32>| {
             *left = left.map(|left| left.saturating_sub(seconds));
         };
-        for route in &mut self.routes {
+        for route in self.routes.iter_mut() {
             pass(&mut route.details.expires);
         }
-        for address in &mut self.addresses {
+        for address in self.addresses.iter_mut() {
             pass(&mut address.valid);
             pass(&mut address.preferred);
         }

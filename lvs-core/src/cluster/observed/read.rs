@@ -29,8 +29,8 @@ impl Observed {
             .map(|link| (link.name, link.up))
             .collect();
         Ok(Self {
-            addresses: addresses(host)?,
-            routes: routes(host)?,
+            addresses: addresses(host)?.into(),
+            routes: routes(host)?.into(),
             sysctls: sysctls(
                 host.sysctl(),
                 host.is_ipvs_loaded(),

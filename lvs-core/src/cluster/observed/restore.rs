@@ -1,9 +1,9 @@
 //! The way back from how an object is now.
 
-use super::Observed;
+use super::ObservedIndex;
 use crate::cluster::change::{Change, Object};
 
-impl Observed {
+impl ObservedIndex<'_> {
     /// Returns the change of the object that a `done` change was about back to its `original` state;
     /// `None` if it is in that state, or cannot be brought there.
     ///

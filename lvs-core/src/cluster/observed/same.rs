@@ -4,12 +4,7 @@ use ipnet::IpNet;
 
 use super::{IpvsState, Observed};
 use crate::ipvs::ServiceEntry;
-use crate::net::{Address, Route, RouteId};
-
-/// A route's destination is a network: the kernel keeps no host bits.
-pub(super) fn network(route: &Route, id: &RouteId) -> bool {
-    route.id.trunc() == id.trunc()
-}
+use crate::net::{Address, Route};
 
 impl PartialEq for Observed {
     fn eq(&self, other: &Self) -> bool {

@@ -111,7 +111,7 @@ impl Scope {
     }
 }
 
-/// The sysctls that follow the one of `all`.
+/// Returns the sysctls that follow the one of `all`.
 fn pushed(links: &[IfName], key: fn(&Conf) -> SysctlKey) -> impl Iterator<Item = SysctlKey> {
     links
         .iter()

@@ -1,6 +1,8 @@
 //! Addresses that must exist. Two are the same by interface, address and prefix length.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
 
 use super::Planner;
 use crate::cluster::Observed;
@@ -12,7 +14,7 @@ impl Planner<'_> {
         self.missing_addresses(seen, false)
     }
 
-    /// The addresses that attract traffic, of every node but one of two directors.
+    /// Adds the addresses that attract traffic, of every node but one of two directors.
     pub(super) fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
             None => self.missing_virtual_ips(seen),
@@ -20,7 +22,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The addresses that attract traffic, of one of two directors.
+    /// Adds the addresses that attract traffic, of one of two directors.
     pub(super) fn floating_addresses(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
             Some(_) => self.missing_virtual_ips(seen),
@@ -78,32 +80,37 @@ impl Planner<'_> {
         let named = || desired().chain(self.node.absent.iter().map(|absent| &absent.value));
         let differing = desired()
             .filter_map(|desired| difference(desired, self.observed.address(&desired.id)?));
+        let mut unnamed: HashMap<IpAddr, Vec<_>> = HashMap::new();
+        for found in &self.observed.addresses {
+            if !self.node.names_address(&found.id) {
+                let same = unnamed.entry(found.id.network.addr()).or_default();
+                same.push(&found.id);
+            }
+        }
         let elsewhere = named().flat_map(|named| {
-            let ip = named.id.network.addr();
-            self.observed
-                .addresses
-                .iter()
-                .filter(move |found| found.id.network.addr() == ip)
-                .filter(|found| !self.node.names_address(&found.id))
-                .map(|found| {
-                    let (found, named) = (&found.id, &named.id);
-                    format!("{found} exists, too, beside {named}; it is left unchanged")
-                })
+            let found = unnamed.get(&named.id.network.addr());
+            found.into_iter().flatten().map(|found| {
+                let named = &named.id;
+                format!("{found} exists, too, beside {named}; it is left unchanged")
+            })
         });
         differing.chain(elsewhere).collect()
     }
 }
 
-/// Deletions, the later ones of a network first: the kernel removes them together with its first one.
+/// Sorts deletions, the later ones of a network first: the kernel removes them together with its first one.
 pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
-    let place = |step: &Step| match step.change.newest() {
-        Object::Address(address) => seen
-            .addresses
-            .iter()
-            .position(|found| found.id == address.id),
-        _ => None,
-    };
-    steps.sort_by_key(|step| Reverse(place(step)));
+    let places: HashMap<_, _> = seen
+        .addresses
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(place, found)| (&found.id, place))
+        .collect();
+    steps.sort_by_key(|step| match step.change.newest() {
+        Object::Address(address) => Reverse(places.get(&address.id).copied()),
+        _ => Reverse(None),
+    });
     steps
 }
 

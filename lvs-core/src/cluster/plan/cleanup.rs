@@ -9,6 +9,7 @@ use std::slice;
 
 use super::draft::Planned;
 use super::{PhaseName, PlanOptions, addresses, links};
+use crate::cluster::ObservedIndex;
 use crate::cluster::change::{BoundDestination, Object, ObjectId, Step};
 use crate::cluster::{DesiredService, DesiredState, NodeKind, Observed, Record};
 use crate::ipvs::{Destination, ServiceEntry, ServiceId, Timeouts};
@@ -101,11 +102,12 @@ impl Cleanup<'_> {
             return Vec::new();
         }
         let entries = self.record.entries().rev();
+        let (found, seen) = (ObservedIndex::new(self.observed), ObservedIndex::new(seen));
         let steps = entries
             .filter(|entry| which(entry.newest()) && !self.keeps(entry.newest()))
             .filter(|entry| !self.is_shared(entry.newest()))
             .filter_map(|entry| {
-                let change = self.record.undone(entry, self.observed, seen)?;
+                let change = self.record.undone(entry, &found, &seen)?;
                 let why = match (self.extent, entry.before()) {
                     (Extent::Unnamed(_), _) => UNNAMED,
                     (Extent::All, Some(_)) => RESTORED,
@@ -229,7 +231,7 @@ impl Cleanup<'_> {
             if self.node.attracts_traffic(id) || self.record.is_virtual(id))
     }
 
-    /// Host routes that carry our protocol number.
+    /// Deletes host routes that carry our protocol number.
     fn unrecorded_routes(&self, seen: &Observed) -> Vec<Step> {
         let desired = self.unrecorded(&self.node.routes).rev();
         desired
@@ -250,7 +252,7 @@ impl Cleanup<'_> {
             .collect()
     }
 
-    /// Virtual IPs that exist and that no record knows.
+    /// Returns virtual IPs that exist and that no record knows.
     pub(super) fn found_virtual_ips<'a>(
         &'a self,
         seen: &'a Observed,

@@ -130,7 +130,7 @@ impl Planner<'_> {
     }
 }
 
-/// The destinations of another family than their service.
+/// Returns the destinations of another family than their service.
 fn mixed(found: &ServiceEntry) -> impl Iterator<Item = &Destination> {
     let family = found.service.id.family();
     found

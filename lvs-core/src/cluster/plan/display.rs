@@ -50,7 +50,7 @@ impl fmt::Display for Plan {
             .iter()
             .flat_map(|rules| rules.lines())
             .collect();
-        let title = "nftables rules that must be loaded (with nft -f; no step does it)";
+        let title = "nftables rules to load with nft -f (lvsctl does not load them)";
         list(f, title, &rules)
     }
 }

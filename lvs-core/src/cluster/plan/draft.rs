@@ -136,7 +136,7 @@ impl<'a> Draft<'a> {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
 
-    /// What the steps do besides.
+    /// Returns what the steps do besides.
     pub(super) fn notes(&self) -> Vec<String> {
         // Only a changing verb may make the kernel load a module, and it notes that.
         let loading = matches!(self.observed.ipvs, IpvsState::NotLoaded)

@@ -12,17 +12,17 @@ mod display;
 mod draft;
 mod links;
 mod neighbours;
-mod ownership;
 mod phase;
 mod refusal;
 mod removal;
-mod revert;
+mod rollback;
 mod routes;
 mod services;
 mod shell;
 mod sources;
 mod sysctls;
 mod tunnels;
+mod unmanaged;
 
 use serde::Serialize;
 
@@ -160,7 +160,7 @@ impl Plan {
             planner.daemon_notes(),
             draft.notes(),
         ];
-        let unmanaged = ownership::unmanaged(node, observed, record);
+        let unmanaged = unmanaged::objects(node, observed, record);
         draft.plan(planner.refusals(), unmanaged, notes.concat())
     }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use super::Planner;
 use super::routes::Choice;
 use crate::cluster::change::{Change, Object, Step};
-use crate::cluster::{DesiredState, Observed};
+use crate::cluster::{DesiredService, DesiredState, Observed};
 use crate::ipvs::Forwarding;
 use crate::net::{Address, Route, RouteId};
 
@@ -36,6 +36,14 @@ impl Planner<'_> {
     }
 
     fn newly_routed(&self, seen: &Observed) -> BTreeSet<IpAddr> {
+        if self
+            .node
+            .services
+            .iter()
+            .all(|service| !service.routes_directly())
+        {
+            return BTreeSet::new();
+        }
         self.changed_destinations(seen)
             .into_iter()
             .filter_map(|step| match step.change {
@@ -50,6 +58,13 @@ impl Planner<'_> {
             })
             .map(|(_, after)| after.id.address)
             .collect()
+    }
+}
+
+impl DesiredService {
+    fn routes_directly(&self) -> bool {
+        let mut destinations = self.destinations.iter();
+        destinations.any(|desired| desired.value.forwarding == Forwarding::DirectRouting)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cleanup::{Cleanup, Extent};
 use super::draft::Draft;
-use super::{Plan, ownership};
+use super::{Plan, unmanaged};
 use crate::cluster::{DesiredState, Observed, Record};
 
 impl Plan {
@@ -44,7 +44,7 @@ impl Plan {
         draft.phases(&cleanup, &Cleanup::PHASES);
         let mut notes = cleanup.notes();
         notes.extend(draft.route_notes());
-        let unmanaged = ownership::unmanaged(node, observed, record);
+        let unmanaged = unmanaged::objects(node, observed, record);
         Self {
             role: None,
             nftables: None,
@@ -54,7 +54,7 @@ impl Plan {
 }
 
 impl Cleanup<'_> {
-    /// What a removal leaves.
+    /// Returns what a removal leaves.
     fn notes(&self) -> Vec<String> {
         let unknown = self
             .found_virtual_ips(self.observed)

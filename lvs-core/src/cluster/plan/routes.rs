@@ -7,12 +7,12 @@ use crate::cluster::{Desired, NodeKind, Observed};
 use crate::net::{Address, Route, RouteId};
 
 impl Planner<'_> {
-    /// The routes that do not need a virtual IP.
+    /// Plans the routes that do not need a virtual IP.
     pub(super) fn own_routes(&self, seen: &Observed) -> Vec<Step> {
         self.differing_routes(seen, false)
     }
 
-    /// The routes that follow the virtual IPs: all of a real server, and of a director those whose gateway
+    /// Plans the routes that follow the virtual IPs: all of a real server, and of a director those whose gateway
     /// is on the network of a virtual or floating address.
     pub(super) fn last_routes(&self, seen: &Observed) -> Vec<Step> {
         self.differing_routes(seen, true)

@@ -44,7 +44,7 @@ impl Plan {
     }
 }
 
-/// How an operator announces addresses that another director has carried.
+/// Returns how an operator announces addresses that another director has carried.
 fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
     let are_announced = phase.name == PhaseName::FloatingAddresses;
     phase

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Planner, Refusal};
 use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{DesiredState, Observed};
-use crate::net::{Address, AddressId};
+use crate::net::{Address, AddressId, Route};
 
 const WHY: &str = "behind the node's own address, which must be the source address";
 
@@ -44,17 +44,41 @@ impl Planner<'_> {
         ))
     }
 
+    /// Returns what decides on the source addresses when everything desired is added: of a large routing table only
+    /// what leads to the carriers.
+    fn with_desired_addresses(&self, seen: &Observed) -> Observed {
+        let node = self.node;
+        if node.carriers.is_empty() {
+            return Observed::default();
+        }
+        let leads = |route: &&Route| {
+            let to = route.id.destination;
+            node.carriers.keys().any(|ip| to.contains(ip))
+        };
+        let missing = node.addresses.iter().map(|desired| &desired.value);
+        let missing = missing.filter(|address| seen.address(&address.id).is_none());
+        let desired = node.routes.iter().map(|desired| &desired.value);
+        let links = seen.links.clone().into_iter();
+        Observed {
+            links: links
+                .chain(node.links.keys().map(|name| (name.clone(), true)))
+                .collect(),
+            addresses: seen.addresses.iter().chain(missing).cloned().collect(),
+            routes: seen
+                .routes
+                .iter()
+                .chain(desired)
+                .filter(leads)
+                .cloned()
+                .collect(),
+            ..Observed::default()
+        }
+    }
+
     /// Returns the virtual IPs that have to be behind all other addresses; or an address that they carry, and
     /// the source address of packets to it, where that is not enough.
     pub(super) fn displaced(&self, seen: &Observed) -> Result<Vec<AddressId>, (IpAddr, Address)> {
-        let mut after = seen.clone();
-        let links = self.node.links.keys();
-        after.links.extend(links.map(|name| (name.clone(), true)));
-        let missing = self.node.addresses.iter().map(|desired| &desired.value);
-        let missing = missing.filter(|address| seen.address(&address.id).is_none());
-        after.addresses.extend(missing.cloned());
-        let routes = self.node.routes.iter().map(|desired| &desired.value);
-        after.routes.extend(routes.cloned());
+        let mut after = self.with_desired_addresses(seen);
         let mut displaced = Vec::new();
         while let Some((ip, address)) = self.node.virtual_source(&after) {
             if displaced.contains(&address.id) || !self.node.names_address(&address.id) {

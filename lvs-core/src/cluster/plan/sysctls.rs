@@ -6,7 +6,7 @@ use crate::cluster::change::{Setting, Step};
 use crate::sysctl::SysctlKey;
 
 impl Planner<'_> {
-    /// `ip_forward` alone, and first: changing it changes `forwarding` of every interface.
+    /// Plans `ip_forward` alone, and first: changing it changes `forwarding` of every interface.
     pub(super) fn ip_forward(&self, seen: &Observed) -> Vec<Step> {
         self.sysctls(seen, |key| *key == SysctlKey::IP_FORWARD)
     }
@@ -15,7 +15,7 @@ impl Planner<'_> {
         self.sysctls(seen, |key| *key != SysctlKey::IP_FORWARD && !key.is_ipvs())
     }
 
-    /// The sysctls that exist only when the first service has loaded ip_vs, and its scheduler's module.
+    /// Plans the sysctls that exist only when the first service has loaded ip_vs, and its scheduler's module.
     pub(super) fn ipvs_sysctls(&self, seen: &Observed) -> Vec<Step> {
         self.sysctls(seen, SysctlKey::is_ipvs)
     }

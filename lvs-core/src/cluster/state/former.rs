@@ -111,7 +111,7 @@ impl Record {
     fn is_former_cluster(&self, node: &DesiredState) -> bool {
         let same = match node.kind {
             NodeKind::Director => self.virtual_ips.is_subset(&node.virtual_ips),
-            NodeKind::RealServer => self.virtual_ips == node.virtual_ips,
+            NodeKind::RealServer => self.virtual_ips == *node.virtual_ips,
         };
         let names_services = self.entries().all(|entry| match entry.newest() {
             Object::Service(service) => node.names_service(&service.id),

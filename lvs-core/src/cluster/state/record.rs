@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::change::{Change, Object, ObjectId, stored};
 use crate::cluster::drain::{Drain, Draining};
 use crate::cluster::plan::{Obstacle, Refusal};
+use crate::cluster::{ById, ObservedIndex};
 use crate::cluster::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Role};
 use crate::ipvs::{DaemonRole, Destination, DestinationId, ServiceId, Weight};
 use crate::name::IfName;
@@ -49,7 +50,7 @@ pub struct Record {
     /// Each object as found before the first change (`null`: it did not exist), and as last made; in the
     /// order in which they were first met.
     #[serde(rename = "things", with = "stored")]
-    pub(in crate::cluster) entries: Vec<Change<Object>>,
+    pub(in crate::cluster) entries: ById<Change<Object>>,
     /// The real servers that get no new connections even if the file does not drain them.
     pub(in crate::cluster) drains: BTreeMap<Drain, Draining>,
     /// The destinations that have weight 0 for now, with the weight to restore.
@@ -92,7 +93,7 @@ impl Record {
             role: None,
             virtual_ips: BTreeSet::new(),
             floating: BTreeSet::new(),
-            entries: Vec::new(),
+            entries: ById::default(),
             drains: BTreeMap::new(),
             drained: Vec::new(),
         }
@@ -150,7 +151,7 @@ impl Record {
             self.cluster.clone(),
             self.node.clone(),
             kind,
-            self.virtual_ips.clone(),
+            self.virtual_ips.clone().into(),
         )
     }
 
@@ -164,8 +165,8 @@ impl Record {
     pub(in crate::cluster) fn undone(
         &self,
         entry: &Change<Object>,
-        now: &Observed,
-        seen: &Observed,
+        now: &ObservedIndex<'_>,
+        seen: &ObservedIndex<'_>,
     ) -> Option<Change<Object>> {
         // Sysctls may be ours however they look, for some follow others; and the kernel deletes addresses with
         // others.
@@ -186,6 +187,7 @@ impl Record {
         let changed = self.entries.iter().filter(|entry| {
             matches!(entry, Change::Edit(..) | Change::Delete(_)) && !entry.is_void()
         });
+        let now = ObservedIndex::new(now);
         changed.filter(move |entry| {
             let found = now.find(&entry.id());
             let looks_like = |known| Object::are_alike(found.as_ref(), known);
@@ -206,7 +208,7 @@ impl Record {
 
     /// Returns whether it has an entry for an object.
     pub(in crate::cluster) fn knows(&self, id: &ObjectId) -> bool {
-        self.entries().any(|entry| entry.id() == *id)
+        self.entries.find(id).is_some()
     }
 
     pub(in crate::cluster) fn knows_service(&self, id: &ServiceId) -> bool {
@@ -215,8 +217,9 @@ impl Record {
 
     /// Returns whether an object did not exist before the cluster.
     fn made(&self, id: &ObjectId) -> bool {
-        self.entries()
-            .any(|entry| entry.before().is_none() && entry.id() == *id)
+        self.entries
+            .find(id)
+            .is_some_and(|entry| entry.before().is_none())
     }
 
     /// Returns whether a service did not exist before the cluster.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::record::{Drained, Record};
+use crate::cluster::ObservedIndex;
 use crate::cluster::change::{BoundDestination, Change, LinkState, Object, ObjectId, Setting};
 use crate::cluster::plan::Plan;
 use crate::cluster::{DesiredState, Observed};
@@ -83,6 +84,7 @@ impl Record {
         for entry in node.named_objects(observed) {
             update.found(entry);
         }
+        let lookup = ObservedIndex::new(observed);
         let changes = || plan.steps().map(|step| &step.change);
         // Deleted by a step, or by the kernel, and added again as it was.
         let restored: HashSet<_> = changes()
@@ -90,7 +92,7 @@ impl Record {
                 Change::Add(object) => Some((object.id(), object)),
                 Change::Edit(..) | Change::Delete(_) => None,
             })
-            .filter(|(id, object)| Object::are_alike(observed.find(id).as_ref(), Some(*object)))
+            .filter(|(id, object)| Object::are_alike(lookup.find(id).as_ref(), Some(*object)))
             .map(|(id, _)| id)
             .collect();
         for change in changes().filter(|change| !restored.contains(&change.id())) {
@@ -104,10 +106,10 @@ impl Record {
             applied: true,
             under_way: false,
             role: node.role,
-            virtual_ips: node.virtual_ips.clone(),
+            virtual_ips: BTreeSet::clone(&node.virtual_ips),
             floating: node.floating_addresses(),
             drained: self.drained_destinations(file, node, observed),
-            entries: update.entries(),
+            entries: update.entries().into(),
             ..self.clone()
         }
     }
@@ -121,6 +123,7 @@ impl Record {
         observed: &Observed,
     ) -> Vec<Drained> {
         let mut drained = Vec::new();
+        let observed = ObservedIndex::new(observed);
         for (file, desired) in file.services.iter().zip(&node.services) {
             let service = desired.service.id;
             for mut destination in desired.drained.iter().copied() {
@@ -192,6 +195,7 @@ impl RecordUpdate {
             entries: Vec::new(),
             places: HashMap::new(),
         };
+        let observed = ObservedIndex::new(observed);
         let exists = |entry: &Change<Object>| observed.find(&entry.id()).is_some();
         let known = record.entries().filter(|_| record.applied);
         known
@@ -302,6 +306,7 @@ impl DesiredState {
 
     /// A service cannot carry a mark, but its virtual IP may.
     fn named_services(&self, observed: &Observed) -> Vec<Change<Object>> {
+        let observed = ObservedIndex::new(observed);
         let mut entries = Vec::new();
         for desired in &self.services {
             let id = desired.service.id;
@@ -325,16 +330,6 @@ impl DesiredState {
 }
 
 impl Observed {
-    /// Returns whether the address of a service carries the mark of an apply.
-    pub(in crate::cluster) fn marks_address_of(&self, id: &ServiceId) -> bool {
-        let ServiceId::Socket { address, .. } = id else {
-            return false;
-        };
-        self.addresses.iter().any(|found| {
-            found.id.network.addr() == address.ip() && found.protocol == Address::PROTOCOL
-        })
-    }
-
     /// Returns the change of every sysctl that was read, to how it looks later.
     fn sysctls_until(&self, later: &Self) -> impl Iterator<Item = Change<Object>> {
         self.sysctls.iter().map(|(key, value)| {

@@ -8,12 +8,8 @@ impl Record {
     /// Services and their destinations are never shared.
     pub(in crate::cluster) fn needs(&self, object: &Object) -> bool {
         let is_own = matches!(object, Object::Service(_) | Object::Destination(_));
-        self.applied
-            && !is_own
-            && self
-                .entries()
-                .filter_map(Change::after)
-                .any(|after| after.id() == object.id() && after.is_like(object))
+        let after = || self.entries.find(&object.id())?.after();
+        self.applied && !is_own && after().is_some_and(|after| after.is_like(object))
     }
 
     /// Returns the record when another cluster is removed: what this one found and the other had made before
@@ -23,9 +19,9 @@ impl Record {
     pub fn inheriting(&self, removed: &Self) -> Self {
         let entries = self.entries().filter_map(|entry| {
             let made = removed
-                .entries()
-                .filter(|_| removed.applied)
-                .find(|made| made.id() == entry.id() && is_found(entry, made));
+                .entries
+                .find(&entry.id())
+                .filter(|made| removed.applied && is_found(entry, made));
             match made {
                 Some(made) => Change::between(made.before().cloned(), entry.after().cloned()),
                 None => Some(entry.clone()),

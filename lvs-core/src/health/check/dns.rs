@@ -11,7 +11,7 @@ checked_text! {
     DnsName, "name", |text| visible(text, 253).or_else(|| {
         hickory_proto::rr::Name::from_ascii(text)
             .is_err()
-            .then_some("is no domain name")
+            .then_some("is not a domain name")
     })
 }
 

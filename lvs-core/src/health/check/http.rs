@@ -61,7 +61,7 @@ impl fmt::Display for HttpMethod {
 pub struct StatusRanges(Vec<(u16, u16)>);
 
 impl StatusRanges {
-    /// Whether a status is in one of the ranges.
+    /// Returns whether a status is in one of the ranges.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0
@@ -150,7 +150,7 @@ impl HttpCheck {
     pub fn check(&self) -> Result<(), InvalidValue> {
         match &self.contains {
             Some(needle) if self.method == HttpMethod::Head => {
-                let problem = "is never found, for an answer to HEAD has no body";
+                let problem = "is never found: an answer to HEAD has no body";
                 Err(refused("contains", needle.as_str(), problem))
             }
             _ => Ok(()),

@@ -49,7 +49,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check of a kind with the defaults of the cluster file.
+    /// Returns a check of a kind with the defaults of the cluster file.
     #[must_use]
     pub fn new(kind: CheckKind) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl CheckKind {
         }
     }
 
-    /// Whether the probe itself sends packets to the real server; a file is local to the director.
+    /// Returns whether the probe itself sends packets to the real server; a file is local to the director.
     #[must_use]
     pub const fn is_remote(&self) -> bool {
         !matches!(self, Self::File(_))

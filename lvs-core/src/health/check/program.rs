@@ -7,7 +7,7 @@ checked_text! {
     /// Holds an absolute path of at most 1,024 bytes.
     FilePath, "file", |text| {
         if !text.starts_with('/') {
-            Some("is no absolute path")
+            Some("is not an absolute path")
         } else if text.len() > 1024 || text.contains('\0') {
             Some("is longer than 1024 bytes, or has a NUL")
         } else {
@@ -56,7 +56,7 @@ impl ProgramCheck {
     /// Describes a program by its command line.
     ///
     /// # Errors
-    /// An empty command line, a program that is no absolute path, or too many or too long arguments.
+    /// An empty command line, a program that is not an absolute path, or too many or too long arguments.
     pub fn new<S: Into<String>>(
         command: impl IntoIterator<Item = S>,
     ) -> Result<Self, InvalidValue> {

@@ -132,7 +132,7 @@ table! {
 }
 
 impl CheckTable {
-    /// A check of a kind without any other key.
+    /// Returns a check of a kind without any other key.
     fn named(kind: &str) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -147,7 +147,7 @@ impl CheckTable {
     pub fn check(mut self, defaults: &CheckDefaults) -> Result<Check, InvalidValue> {
         let kind = self.take_kind()?;
         if let Some(key) = self.remaining() {
-            let problem = format!("is no key of a check of type {kind}");
+            let problem = format!("is not a key of a check of type {kind}");
             return Err(refused("key", key, problem));
         }
         let timing = self.timing(&defaults.timing);
@@ -398,7 +398,7 @@ mod tests {
             (r#""ping""#, "check \"ping\" is not tcp, tls"),
             (
                 r#"{"type": "tcp", "path": "/"}"#,
-                "key \"path\" is no key of a check of type tcp",
+                "key \"path\" is not a key of a check of type tcp",
             ),
             (r#"{"type": "tls"}"#, "server name \"\" is missing"),
             (r#"{"type": "https"}"#, "server name \"\" is missing"),
@@ -423,7 +423,7 @@ mod tests {
             (r#"{"type": "tcp", "jitter": 60}"#, "is above 50"),
             (
                 r#"{"type": "program", "command": ["true"]}"#,
-                "is no absolute path",
+                "is not an absolute path",
             ),
             (r#"{"type": "program", "command": []}"#, "is empty"),
             (

@@ -35,7 +35,7 @@ macro_rules! checked_text {
 
 pub(super) use checked_text;
 
-/// Whether a text is empty, longer than `most` bytes, or has a character other than a visible ASCII one.
+/// Returns whether a text is empty, longer than `most` bytes, or has a character other than a visible ASCII one.
 pub(super) fn visible(text: &str, most: usize) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")
@@ -58,7 +58,7 @@ checked_text! {
 }
 
 impl Needle {
-    /// Whether bytes contain the text.
+    /// Returns whether bytes contain the text.
     #[must_use]
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         bytes
@@ -67,7 +67,7 @@ impl Needle {
     }
 }
 
-/// A refusal of a value as a whole.
+/// Refuses a value as a whole.
 pub(super) fn refused(
     what: &'static str,
     value: impl Into<String>,

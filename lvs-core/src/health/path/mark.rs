@@ -25,7 +25,7 @@ pub enum MarkCollision {
         mark: NonZeroU32,
     },
     /// More ways than marks.
-    #[error("health.marks: {ways} marks are needed from {first:#x} on, and there are not so many")]
+    #[error("health.marks: {ways} marks are needed from {first:#x} on, which are more than exist")]
     TooMany {
         /// The first mark of the block.
         first: NonZeroU32,
@@ -39,7 +39,7 @@ impl Marks {
     /// "LV" in the upper half.
     const DEFAULT: NonZeroU32 = NonZeroU32::MIN.saturating_add(0x4C56_0000 - 1);
 
-    /// The block that begins with a mark.
+    /// Returns the block that begins with a mark.
     #[must_use]
     pub const fn new(first: NonZeroU32) -> Self {
         Self(first)
@@ -51,7 +51,7 @@ impl Marks {
         self.0
     }
 
-    /// Whether a mark belongs to the block.
+    /// Returns whether a mark belongs to the block.
     #[must_use]
     pub fn contains(self, mark: NonZeroU32) -> bool {
         mark.get()

@@ -76,7 +76,7 @@ pub struct ProbePath {
 }
 
 impl ProbePath {
-    /// The unmarked way straight to an address.
+    /// Returns the unmarked way straight to an address.
     #[must_use]
     pub const fn direct(destination: SocketAddr) -> Self {
         Self {

@@ -35,7 +35,7 @@ impl<'a> Prober<'a> {
         })
     }
 
-    /// Whether an address is one that it has at the moment.
+    /// Returns whether an address is one that it has at the moment.
     pub(super) fn carries(&self, ip: IpAddr) -> bool {
         self.interface(ip).is_some()
     }

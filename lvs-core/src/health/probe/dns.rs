@@ -77,7 +77,9 @@ pub(super) fn judge(question: &Message, bytes: &[u8]) -> Outcome {
         && answer.metadata.message_type == MessageType::Response
         && answer.queries == question.queries;
     if !is_for_us {
-        return Err(Failure::Malformed("it answers another question".to_owned()));
+        return Err(Failure::Malformed(
+            "it answers a different question".to_owned(),
+        ));
     }
     match answer.metadata.response_code {
         // What did not fit into a datagram is there all the same.
@@ -89,7 +91,7 @@ pub(super) fn judge(question: &Message, bytes: &[u8]) -> Outcome {
     }
 }
 
-/// Whether a message can hold as many questions and records as its header says, so that none are made room
+/// Returns whether a message can hold as many questions and records as its header says, so that none are made room
 /// for that do not exist. A question has at least 5 bytes, a record 11.
 fn counts_fit(bytes: &[u8]) -> bool {
     let count = |at: usize| match bytes.get(at..at + 2) {

@@ -53,5 +53,5 @@ pub(super) fn judge(begin: &[u8]) -> Outcome {
         .ok()
         .and_then(|number| Percent::new(number).ok())
         .map(Healthy::with_share)
-        .ok_or_else(|| Failure::Malformed(format!("{number} is no share from 0 to 100")))
+        .ok_or_else(|| Failure::Malformed(format!("{number} is not a share from 0 to 100")))
 }

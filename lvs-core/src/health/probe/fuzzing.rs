@@ -9,7 +9,7 @@ use super::http::Answer;
 use super::{dns, file, program};
 use crate::health::{DnsCheck, HttpCheck, Needle};
 
-/// An HTTP answer, as a whole and in two parts: the outcome does not depend on how it arrives. The first
+/// Reads an HTTP answer, as a whole and in two parts: the outcome does not depend on how it arrives. The first
 /// byte says whether content is expected, the second where it is cut.
 pub fn health_http(bytes: &[u8]) {
     let Some(([with_content, cut], answer)) = bytes.split_first_chunk() else {
@@ -35,7 +35,7 @@ pub fn health_http(bytes: &[u8]) {
     assert_eq!(read(&[answer]), read(&[first, second]));
 }
 
-/// A DNS answer, alone and behind its length: what is healthy answers the question.
+/// Reads a DNS answer, alone and behind its length: what is healthy answers the question.
 pub fn health_dns(bytes: &[u8]) {
     let Ok(name) = "example.org.".parse() else {
         return;
@@ -55,14 +55,14 @@ pub fn health_dns(bytes: &[u8]) {
     }
 }
 
-/// The first line of a file or of a program's output.
+/// Reads the first line of a file or of a program's output.
 pub fn health_line(bytes: &[u8]) {
     let _ = file::judge(bytes);
     let line = program::first_line(bytes);
     assert!(line.len() <= 600 && !line.contains(char::is_control));
 }
 
-/// What a TLS server sends: no record makes the client panic, or believe in a handshake without a key.
+/// Feeds a client what a TLS server sends: no record makes the client panic, or believe in a handshake without a key.
 pub fn health_tls(bytes: &[u8]) {
     super::tls::fuzz(bytes);
 }

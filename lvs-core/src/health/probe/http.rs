@@ -229,7 +229,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Failure> {
         } else if header.name.eq_ignore_ascii_case("content-length") {
             let count = value
                 .parse()
-                .map_err(|_| malformed("content-length is no number"))?;
+                .map_err(|_| malformed("content-length is not a number"))?;
             // RFC 9112: with both, the transfer encoding counts.
             if length != Length::Chunked {
                 length = Length::Bytes(count);
@@ -239,7 +239,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Failure> {
                 .parse()
                 .ok()
                 .and_then(|number| Percent::new(number).ok());
-            share = Some(number.ok_or_else(|| malformed("LVS-Weight is no number from 0 to 100"))?);
+            share =
+                Some(number.ok_or_else(|| malformed("LVS-Weight is not a number from 0 to 100"))?);
         }
     }
     Ok(Some(Head {

@@ -100,12 +100,12 @@ pub(super) fn wait(
     }
 }
 
-/// A failure of the director.
+/// Returns a failure of the director.
 pub(super) fn local(action: &str, errno: Errno) -> Failure {
     Failure::NotProbed(format!("{action}: {}", errno.desc()))
 }
 
-/// What an errno of the network says, before a stage.
+/// Returns what an errno of the network means before a stage.
 pub(super) fn failure(errno: Errno, before: Stage) -> Failure {
     match errno {
         Errno::ECONNREFUSED => Failure::Refused,
@@ -116,7 +116,7 @@ pub(super) fn failure(errno: Errno, before: Stage) -> Failure {
     }
 }
 
-/// The same for an error of the standard library.
+/// Returns the same for an error of the standard library.
 pub(super) fn io_failure(error: &std::io::Error, before: Stage) -> Failure {
     match error.raw_os_error() {
         Some(errno) => failure(Errno::from_raw(errno), before),

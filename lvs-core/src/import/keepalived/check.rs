@@ -22,7 +22,7 @@ impl Walk<'_> {
             "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
             | "MISC_CHECK" => None,
             "PING_CHECK" => Some("a host that answers ping may serve nothing: use tcp"),
-            "FILE_CHECK" => Some("files are followed by track_file, which is keepalived's"),
+            "FILE_CHECK" => Some("track_file stays in keepalived's configuration"),
             "BFD_CHECK" => Some("BFD is for keepalived or BIRD"),
             _ => Some("keepalived knows no such check"),
         };
@@ -60,7 +60,7 @@ impl Walk<'_> {
         match block.health.offer(&check) {
             true => Health::said(self.tally, node.id, "check"),
             false => {
-                let reason = "a service has one check, and another real server's is taken";
+                let reason = "a service has one check; that of another real server is used";
                 node.leave(self.tally, reason);
             }
         }
@@ -70,10 +70,7 @@ impl Walk<'_> {
         let text = || Some(node.word(1).to_owned());
         match node.word(0) {
             "url" if parameters.page.path.is_some() => {
-                return node.leave(
-                    self.tally,
-                    "a check asks for one page, and another is taken",
-                );
+                return node.leave(self.tally, "a check requests one page; another one is used");
             }
             "url" => {
                 Health::said(self.tally, node.id, "check");
@@ -106,19 +103,19 @@ impl Walk<'_> {
 
 fn check_reason(word: &str) -> &'static str {
     match word {
-        "digest" => "a digest is of the whole page: write contains, or a program",
+        "digest" => "there is no check of a digest: write contains, or use a program",
         "regex" | "regex_no_match" | "regex_options" | "regex_stack" | "regex_min_offset"
         | "regex_max_offset" => {
-            "a page is searched for a text, not for an expression: write contains"
+            "pages are searched for a text, not for a regular expression: write contains"
         }
         "connect_ip" | "bindto" | "bind_if" | "bind_port" | "fwmark" => {
             "probes go the clients' way, by the virtual IP"
         }
         "enable_sni" | "sni_name" => "the host of the check is the server name",
-        "http_protocol" | "fast_recovery" | "tls_compliant" => "probes have no such choice",
-        "misc_dynamic" => "a program that says weights is not supported yet",
+        "http_protocol" | "fast_recovery" | "tls_compliant" => "probes have no such option",
+        "misc_dynamic" => "a program that reports weights is not supported yet",
         "user" => "a program runs as lvsctl does",
-        "helo_name" | "host" => "a greeting of SMTP is not tested: the check is of the connection",
+        "helo_name" | "host" => "only the TCP connection is checked, not the greeting of SMTP",
         "payload" | "require_reply" | "min_reply_length" | "max_reply_length" => {
             "a UDP probe sends an empty datagram"
         }

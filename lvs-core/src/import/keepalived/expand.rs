@@ -195,7 +195,7 @@ impl<'a, 'r> Expander<'a, 'r> {
         }
     }
 
-    /// The rest of the line once for each value, with the variable defined.
+    /// Expands the rest of the line once for each value, with the variable defined.
     fn sequence(&mut self, place: &Place, line: &str, depth: usize) -> Result<(), ImportError> {
         let wrong = |problem| ImportError::new(place, problem);
         let (head, arguments, rest) = sequence::split(line).map_err(wrong)?;
@@ -242,7 +242,7 @@ impl<'a, 'r> Expander<'a, 'r> {
         Ok(())
     }
 
-    /// A line inside a block that is for another host.
+    /// Skips a line inside a block that is for another host.
     fn skip(&mut self, place: &Place, line: &str) {
         let opened = line.matches('{').count();
         let closed = line.matches('}').count();
@@ -254,7 +254,7 @@ impl<'a, 'r> Expander<'a, 'r> {
         self.skipped = (self.skipped + opened).saturating_sub(closed);
     }
 
-    /// The line with every known `$NAME` and `${NAME}` replaced; `None` where there is none.
+    /// Returns the line with every known `$NAME` and `${NAME}` replaced; `None` where there is none.
     fn replaced(&mut self, line: &str, file: &str) -> Option<String> {
         let mut result = String::new();
         let mut rest = line;
@@ -300,7 +300,7 @@ impl<'a, 'r> Expander<'a, 'r> {
     }
 }
 
-/// The line up to a comment: `#` or `!`, outside quotes.
+/// Returns the line up to a comment: `#` or `!`, outside quotes.
 fn uncommented(line: &str) -> &str {
     let mut quote = None;
     let mut escaped = false;
@@ -324,7 +324,7 @@ fn uncommented(line: &str) -> &str {
     }
 }
 
-/// Where the backslash is, if the next line belongs to this one.
+/// Returns the place of the backslash, if the next line belongs to this one.
 fn continued(line: &str) -> Option<usize> {
     line.trim_end().strip_suffix('\\').map(str::len)
 }

@@ -24,7 +24,7 @@ impl Walk<'_> {
                     child.leave(self.tally, "lvsctl sends no mail");
                 }
                 "router_id" | "script_user" | "enable_script_security" => {
-                    child.leave(self.tally, "keepalived goes on with it");
+                    child.leave(self.tally, "it stays in keepalived's configuration");
                 }
                 word if word.contains("checker") => {
                     child.leave(self.tally, "keepalived's process for checks");
@@ -55,7 +55,11 @@ impl Walk<'_> {
                 "tcp" => timeouts.tcp = seconds,
                 "tcpfin" | "tcp_fin" => timeouts.tcp_fin = seconds,
                 "udp" => timeouts.udp = seconds,
-                _ => return self.tally.left(node.id, format!("{key:?} is no timeout")),
+                _ => {
+                    return self
+                        .tally
+                        .left(node.id, format!("{key:?} is not a timeout"));
+                }
             }
         }
         self.draft.timeouts = timeouts;
@@ -67,7 +71,7 @@ impl Walk<'_> {
         let Ok(interface) = IfName::new(node.word(1).to_owned()) else {
             return self
                 .tally
-                .left(node.id, format!("{:?} is no interface", node.word(1)));
+                .left(node.id, format!("{:?} is not an interface", node.word(1)));
         };
         let after = |key: &str| {
             let mut words = node.words.iter().skip(2);
@@ -90,7 +94,7 @@ impl Walk<'_> {
         if !sync.group.is_multicast() {
             return self
                 .tally
-                .left(node.id, format!("{} is no multicast group", sync.group));
+                .left(node.id, format!("{} is not a multicast group", sync.group));
         }
         match number("id") {
             Some(0..=255) => self.tally.carried(node.id, "sync"),

@@ -100,7 +100,7 @@ pub(super) fn mark(text: &str) -> Result<NonZeroU32, String> {
         .map_err(|_| format!("{text:?} is not a firewall mark"))
 }
 
-/// A port, by number or name; 0 and nothing mean every port.
+/// Reads a port, by number or name; 0 and nothing mean every port.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     match text {
         "" => Ok(0),
@@ -137,7 +137,7 @@ fn range(text: &str) -> Result<Vec<IpAddr>, String> {
     between(first, last).ok_or_else(wrong)
 }
 
-/// All addresses of a network, the first and the last too: keepalived makes a service of each.
+/// Returns all addresses of a network, the first and the last too: keepalived makes a service of each.
 fn hosts(network: IpNet) -> Vec<IpAddr> {
     between(network.network(), network.broadcast()).unwrap_or_default()
 }

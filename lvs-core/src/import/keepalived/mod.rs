@@ -100,7 +100,7 @@ impl Walk<'_> {
                 || word == "garp_group"
                 || word == "linkbeat_interfaces" =>
             {
-                node.leave(self.tally, "keepalived goes on with it");
+                node.leave(self.tally, "it stays in keepalived's configuration");
             }
             word if word.starts_with("bfd") => {
                 node.leave(self.tally, "BFD is for keepalived or BIRD")

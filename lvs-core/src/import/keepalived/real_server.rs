@@ -23,7 +23,7 @@ pub(super) struct RealServer {
 }
 
 impl RealServer {
-    /// The destination of a service, with what the service says where this says nothing.
+    /// Returns the destination of a service, with what the service says where this says nothing.
     pub(super) fn destination(
         &self,
         service: &ServiceId,

@@ -3,11 +3,11 @@
 /// The variables of a sequence with their values, one line's after the other.
 pub(super) type Values = Vec<Vec<(String, String)>>;
 
-/// The text between the parentheses, split off; what comes before and behind it.
+/// Splits off the text between the parentheses, from what comes before and behind it.
 pub(super) fn split(line: &str) -> Result<(&str, &str, &str), String> {
     let (head, rest) = line
         .split_once('(')
-        .ok_or_else(|| format!("{line:?} is no sequence"))?;
+        .ok_or_else(|| format!("{line:?} is not a sequence"))?;
     let (arguments, rest) = rest
         .split_once(')')
         .ok_or("the sequence has no closing parenthesis")?;
@@ -24,7 +24,7 @@ pub(super) fn values(head: &str, text: &str, most: usize) -> Result<Values, Stri
     }
 }
 
-/// Split at commas outside braces.
+/// Splits at commas outside braces.
 fn arguments(text: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let parts = text.split(|c| {
@@ -73,7 +73,7 @@ fn numbers(arguments: &[String], hexadecimal: bool, most: usize) -> Result<Value
     Ok(values.collect())
 }
 
-/// A number of at most 32 bits, so that sums of them fit.
+/// Reads a number of at most 32 bits, so that sums of them fit.
 fn number(text: &str) -> Option<i64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -86,7 +86,7 @@ fn number(text: &str) -> Option<i64> {
     number.map(|number| sign * i64::from(number))
 }
 
-/// One variable with values, or `{a,b}` with values `{1,2}`.
+/// Reads one variable with values, or `{a,b}` with values `{1,2}`.
 fn list(arguments: &[String]) -> Result<Values, String> {
     let Some((names, values)) = arguments.split_first() else {
         return Err("the list has no variable".to_owned());

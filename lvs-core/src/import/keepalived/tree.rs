@@ -17,7 +17,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// A word by its index; "" where there is none.
+    /// Returns a word by its index; "" where there is none.
     pub(super) fn word(&self, index: usize) -> &str {
         self.words.get(index).map_or("", String::as_str)
     }
@@ -132,7 +132,7 @@ impl Parser<'_> {
     }
 }
 
-/// Words, quoted or not, and braces.
+/// Returns words, quoted or not, and braces.
 fn tokens(line: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word = None::<String>;

@@ -129,7 +129,7 @@ impl Walk<'_> {
                 }
                 _ => self
                     .tally
-                    .left(node.id, format!("{:?} is no scheduler", node.word(1))),
+                    .left(node.id, format!("{:?} is not a scheduler", node.word(1))),
             },
             "lb_kind" | "lvs_method" => {
                 if let Some(method) = self.method(node) {
@@ -142,7 +142,7 @@ impl Walk<'_> {
                 "sctp" => self.protocol(node, block, Protocol::SCTP),
                 _ => self
                     .tally
-                    .left(node.id, format!("{:?} is no protocol", node.word(1))),
+                    .left(node.id, format!("{:?} is not a protocol", node.word(1))),
             },
             "flag-1" | "flag-2" | "flag-3" | "sh-port" | "sh-fallback" | "mh-port"
             | "mh-fallback" => {
@@ -200,7 +200,7 @@ impl Walk<'_> {
         self.tally.carried(node.id, "services.protocol");
     }
 
-    /// What is about checks and failures.
+    /// Imports what is about checks and failures.
     fn health_directive(&mut self, node: &Node, block: &mut Block) {
         if self.timing(node, &mut block.timing) {
             return;
@@ -407,8 +407,10 @@ impl Walk<'_> {
             let netmask =
                 netmask.filter(|netmask| netmask.prefix().is_some_and(|length| length > 0));
             if netmask.is_none() {
-                self.tally
-                    .left(*directive, format!("{mask:?} is no prefix of {family}"));
+                self.tally.left(
+                    *directive,
+                    format!("{mask:?} is not a prefix length of {family}"),
+                );
             }
             netmask
         });
@@ -451,7 +453,7 @@ fn tunnel(node: &Node) -> Option<Encapsulation> {
     }
 }
 
-/// Why a directive of a virtual or real server has no key.
+/// Returns why a directive of a virtual or real server has no key.
 pub(super) fn reason(word: &str) -> &'static str {
     match word {
         "alpha" => "a server keeps its weight until its first check",

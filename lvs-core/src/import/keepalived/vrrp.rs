@@ -90,7 +90,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether the cluster file takes a label: the interface's name, a colon and letters or digits.
+/// Returns whether the cluster file takes a label: the interface's name, a colon and letters or digits.
 fn is_label(label: &str, address: &Address) -> bool {
     let suffix = label.strip_prefix(address.id.interface.as_str());
     let suffix = suffix.and_then(|suffix| suffix.strip_prefix(':'));

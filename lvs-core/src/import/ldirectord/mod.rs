@@ -96,7 +96,7 @@ impl Walk<'_, '_> {
             return;
         }
         let reason = match line.key {
-            "fallback" | "fallback6" => "fallback is said for each service: add it there",
+            "fallback" | "fallback6" => "fallback belongs to each service: add it there",
             "fallbackcommand" | "callback" | "execute" => "lvsctl starts no program on a change",
             "emailalert" | "emailalertfreq" | "emailalertfrom" | "emailalertstatus" | "smtp" => {
                 "lvsctl sends no mail"
@@ -148,12 +148,12 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The line up to a `#`.
+/// Returns the line up to a `#`.
 fn uncommented(line: &str) -> &str {
     line.split('#').next().unwrap_or_default()
 }
 
-/// A value without its quotes.
+/// Returns a value without its quotes.
 fn unquoted(text: &str) -> &str {
     text.trim_matches(['"', '\''])
 }

@@ -37,9 +37,9 @@ impl Walk<'_, '_> {
             Ok(Target::Socket(address)) => address.port(),
             _ => 0,
         };
-        let asks = "its own request and answer are left: a service has one check";
+        let asks = "its own request and answer are not imported: a service has one check";
         let Some(addresses) = between(real.first, real.last, self.destinations_left) else {
-            let problem = "a range of addresses that is none, or too many";
+            let problem = "not a range of addresses, or more than can be imported";
             return Err(ImportError::new(&line.place, problem));
         };
         self.destinations_left -= addresses.len();

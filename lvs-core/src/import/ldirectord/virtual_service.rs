@@ -191,7 +191,7 @@ impl Walk<'_, '_> {
         Health::said(self.tally, line.id, key);
     }
 
-    /// The service, when all of its lines are known.
+    /// Ends the service, when all of its lines are known.
     pub(super) fn end(&mut self, service: Virtual) {
         let mut assumed = Vec::new();
         let id = match &service.target {
@@ -216,7 +216,7 @@ impl Walk<'_, '_> {
             Err(reason) => {
                 for line in &service.lines {
                     self.tally
-                        .left(*line, format!("its service is left: {reason}"));
+                        .left(*line, format!("its service is not imported: {reason}"));
                 }
                 return;
             }
@@ -337,9 +337,9 @@ impl Virtual {
 fn reason(key: &str) -> &'static str {
     match key {
         "login" | "passwd" | "database" | "secret" | "load" => {
-            "checks log in nowhere: use a program"
+            "checks cannot log in: use a program"
         }
-        "httpmethod" => "a page is asked for by GET",
+        "httpmethod" => "pages are requested with GET",
         "emailalert" | "emailalertfreq" | "emailalertstatus" | "smtp" => "lvsctl sends no mail",
         "monitorfile" => "lvsctl drain takes a server out of service",
         "fallbackcommand" => "lvsctl starts no program on a change",

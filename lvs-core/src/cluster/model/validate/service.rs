@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::fwmark::Match;
 use crate::cluster::model::name::NodeName;
-use crate::cluster::model::packet_match::Match;
 use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
 use crate::ipvs::{Family, Forwarding, ServiceId};
 use crate::suggest::nearest;

@@ -19,7 +19,7 @@ impl Facts {
         wait: Duration,
     ) -> Result<Vec<ArpAnswers>> {
         let mut found = Vec::new();
-        for vip in cluster.virtual_ips() {
+        for vip in cluster.virtual_ips().iter().copied() {
             let Some(interface) = self.interface_towards(cluster.directors(), vip) else {
                 continue;
             };

@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use super::{Phase, PhaseName, Plan};
 use crate::cluster::Observed;
+use crate::cluster::ObservedIndex;
 use crate::cluster::change::{Object, Setting, Step};
 use crate::net::{Address, Route};
 
@@ -22,11 +23,12 @@ impl Plan {
     #[must_use]
     pub fn revert(&self, before: &Observed, now: &Observed) -> Self {
         let mut seen = now.clone();
+        let found = ObservedIndex::new(before);
         let mut phases: Vec<_> = self
             .phases
             .iter()
             .rev()
-            .map(|phase| phase.rolled_back(before, &mut seen))
+            .map(|phase| phase.rolled_back(&found, &mut seen))
             .collect();
         let outcome = self.outcome(before);
         for (name, lost) in LOST {
@@ -54,6 +56,7 @@ impl Plan {
 impl Plan {
     /// Returns the plan without the steps whose objects were changed from one reading to another.
     pub(in crate::cluster) fn without_changed(&self, then: &Observed, now: &Observed) -> Self {
+        let (then, now) = (ObservedIndex::new(then), ObservedIndex::new(now));
         let is_same = |step: &Step| {
             let id = step.change.id();
             Object::are_alike(then.find(&id).as_ref(), now.find(&id).as_ref())
@@ -95,14 +98,24 @@ impl Observed {
 }
 
 impl Phase {
-    fn rolled_back(&self, before: &Observed, seen: &mut Observed) -> Self {
+    /// What a step restores may take other objects along, except services and destinations: the steps of these
+    /// are judged together.
+    fn rolled_back(&self, before: &ObservedIndex<'_>, seen: &mut Observed) -> Self {
         let mut steps = Vec::new();
-        for step in self.steps.iter().rev() {
-            let original = before.find(&step.change.id());
-            if let Some(change) = seen.restore(&step.change, original) {
-                seen.apply([&change]);
-                steps.push(Step::new(change, WHY));
-            }
+        let is_ipvs = |step: &Step| {
+            let object = step.change.newest();
+            matches!(object, Object::Service(_) | Object::Destination(_))
+        };
+        let rest: Vec<_> = self.steps.iter().rev().collect();
+        for run in rest.chunk_by(|one, next| is_ipvs(one) && is_ipvs(next)) {
+            let now = ObservedIndex::new(seen);
+            let back = |step: &&Step| {
+                let original = before.find(&step.change.id());
+                now.restore(&step.change, original)
+            };
+            let changes: Vec<_> = run.iter().filter_map(back).collect();
+            seen.apply(&changes);
+            steps.extend(changes.into_iter().map(|change| Step::new(change, WHY)));
         }
         Self {
             name: self.name,

@@ -1,4 +1,4 @@
-//! The packets that a firewall marks for a service by firewall mark.
+//! Firewall marks of services: the packets that a firewall marks for a service by firewall mark.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -1,8 +1,9 @@
-//! Which objects belong to the cluster: unmanaged ones are shown and never touched, and where one prevents
-//! the plan it is refused.
+//! Which objects belong to the cluster: unmanaged ones are shown and never touched. Where one prevents the plan,
+//! the plan is refused; `--take-over` (`PlanOptions::take_over`) deletes or changes it.
 
 use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
+use crate::cluster::ObservedIndex;
 use crate::cluster::change::{Kind, ObjectId, Step};
 use crate::cluster::{DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
@@ -10,11 +11,7 @@ use crate::net::Address;
 
 /// Returns the unmanaged objects that a plan meets: services on other addresses and by firewall mark;
 /// addresses and routes that carry our protocol number but are neither in the file nor in the record.
-pub(super) fn unmanaged(
-    node: &DesiredState,
-    observed: &Observed,
-    record: &Record,
-) -> Vec<ObjectId> {
+pub(super) fn objects(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<ObjectId> {
     let desired = node.services_by_id();
     let services = observed
         .services()
@@ -137,6 +134,7 @@ impl Planner<'_> {
         }
         let edited = self.changed_destinations(self.observed);
         let named = self.node.services_by_id();
+        let observed = ObservedIndex::new(self.observed);
         let deleted = self
             .observed
             .services()
@@ -146,7 +144,7 @@ impl Planner<'_> {
         edited
             .into_iter()
             .chain(deleted)
-            .filter(|step| !self.is_ours(step))
+            .filter(|step| !is_ours(step, &observed))
             .map(|step| {
                 let verb = match step.change.kind() {
                     Kind::Edit => "changes",
@@ -160,12 +158,12 @@ impl Planner<'_> {
             })
             .collect()
     }
+}
 
-    /// Without a record the virtual IP tells: an apply marks the addresses that it adds.
-    fn is_ours(&self, step: &Step) -> bool {
-        match step.change.id() {
-            ObjectId::Destination(service, _) => self.observed.marks_address_of(&service),
-            _ => false,
-        }
+/// Without a record the virtual IP tells: an apply marks the addresses that it adds.
+fn is_ours(step: &Step, observed: &ObservedIndex<'_>) -> bool {
+    match step.change.id() {
+        ObjectId::Destination(service, _) => observed.marks_address_of(&service),
+        _ => false,
     }
 }

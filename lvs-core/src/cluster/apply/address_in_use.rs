@@ -1,4 +1,4 @@
-//! Asking before an address is added whether another host has it (RFC 5227).
+//! Whether another host uses an address that is going to be added: asked on the link (RFC 5227), before the change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,0 +1,123 @@
+//! Clusters by direct routing of any size.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use lvs_core::Cluster;
+use lvs_core::cluster::{
+    DesiredState, Director, IpvsState, Observed, Plan, PlanOptions, RealServer, VirtualDestination,
+    VirtualService,
+};
+use lvs_core::ipvs::{Forwarding, SchedulerName, Service, ServiceId};
+use lvs_core::net::{Address, IpNet, Route};
+
+/// How large a cluster is, and the node that it is planned on.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// The number of virtual IPs.
+    pub vips: u32,
+    /// The number of services of each virtual IP.
+    pub ports: u16,
+    /// The number of real servers, each of which is a destination of every service.
+    pub servers: u32,
+    /// The number of unmanaged routes on the node.
+    pub routes: u32,
+}
+
+impl Size {
+    /// One service on one virtual IP with two real servers.
+    pub const SMALLEST: Self = Self {
+        vips: 1,
+        ports: 1,
+        servers: 2,
+        routes: 0,
+    };
+
+    /// Returns the cluster.
+    #[must_use]
+    pub fn cluster(self) -> Cluster {
+        let mut director = Director::new("director".parse().unwrap());
+        director.addresses = (0..self.vips)
+            .map(|number| address("eth0", vip(number), 32))
+            .chain([address("eth1", Ipv4Addr::new(10, 0, 0, 1), 8)])
+            .collect();
+        let servers: Vec<_> = (0..self.servers).map(server).collect();
+        let services = (0..self.vips)
+            .flat_map(|number| (1..=self.ports).map(move |port| (vip(number), port)))
+            .map(|address| {
+                let id = ServiceId::tcp(address.into());
+                let mut service = VirtualService::new(Service::new(id, SchedulerName::WRR));
+                service.destinations = servers
+                    .iter()
+                    .map(|server| {
+                        VirtualDestination::new(server.name.clone(), Forwarding::DirectRouting)
+                    })
+                    .collect();
+                service
+            })
+            .collect();
+        Cluster::new("web".parse().unwrap(), director, servers.clone(), services).unwrap()
+    }
+
+    /// Returns a node with its interfaces, sysctls and unmanaged routes, on which nothing of the cluster exists.
+    #[must_use]
+    pub fn fresh(self, node: &DesiredState) -> Observed {
+        Observed {
+            links: node.links.keys().map(|name| (name.clone(), true)).collect(),
+            sysctls: node
+                .sysctls
+                .keys()
+                .map(|key| (key.clone(), "0".to_owned()))
+                .collect(),
+            routes: (0..self.routes).map(route).collect(),
+            ipvs: IpvsState::empty(),
+            ..Observed::default()
+        }
+    }
+
+    /// Returns a node that is as it must be.
+    #[must_use]
+    pub fn applied(self, node: &DesiredState) -> Observed {
+        let fresh = self.fresh(node);
+        Plan::new(node, &fresh, PlanOptions::default()).outcome(&fresh)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            vips,
+            ports,
+            servers,
+            routes,
+        } = self;
+        write!(
+            f,
+            "{vips} VIPs x {ports} ports x {servers} servers, {routes} routes"
+        )
+    }
+}
+
+fn vip(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0xAC10_0000 + number)
+}
+
+fn address(interface: &str, ip: Ipv4Addr, prefix: u8) -> Address {
+    let network = IpNet::new(ip.into(), prefix).unwrap();
+    Address::new(interface.parse().unwrap(), network)
+}
+
+fn server(number: u32) -> RealServer {
+    let mut server = RealServer::new(format!("server{number}").parse().unwrap());
+    let ip = Ipv4Addr::from_bits(0x0A01_0000 + number);
+    server.addresses = vec![address("eth0", ip, 8)];
+    server
+}
+
+fn route(number: u32) -> Route {
+    let network = Ipv4Addr::from_bits(0xC000_0000 + (number << 8));
+    let network = IpNet::new(network.into(), 24).unwrap();
+    let mut route = Route::via(network, Ipv4Addr::new(10, 0, 0, 254).into());
+    route.interface = Some("eth1".parse().unwrap());
+    route
+}

@@ -1,0 +1,263 @@
+//! Objects in order that are found by their identity at once: a node may have thousands of addresses
+//! and a routing table of the whole Internet.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, Object, ObjectId};
+use super::desired::{Desired, DesiredService};
+use crate::ipvs::ServiceId;
+use crate::net::{Address, AddressId, Route, RouteId};
+
+/// An object of the kernel with an identity.
+pub trait Identified {
+    /// What tells two of them apart.
+    type Id: Clone + Eq + Hash;
+
+    /// Returns the identity, in the form that the kernel keeps.
+    fn identity(&self) -> Self::Id;
+}
+
+impl Identified for Address {
+    type Id = AddressId;
+
+    fn identity(&self) -> AddressId {
+        self.id.clone()
+    }
+}
+
+/// A route's destination is a network: the kernel keeps no host bits.
+impl Identified for Route {
+    type Id = RouteId;
+
+    fn identity(&self) -> RouteId {
+        self.id.trunc()
+    }
+}
+
+impl Identified for DesiredService {
+    type Id = ServiceId;
+
+    fn identity(&self) -> ServiceId {
+        self.service.id
+    }
+}
+
+impl Identified for Change<Object> {
+    type Id = ObjectId;
+
+    fn identity(&self) -> ObjectId {
+        self.id()
+    }
+}
+
+impl<T: Identified> Identified for Desired<T> {
+    type Id = T::Id;
+
+    fn identity(&self) -> T::Id {
+        self.value.identity()
+    }
+}
+
+/// Holds objects in order, with an index by their identity. Several may have the same one, as IPv6
+/// routes do; the first is the one that is found.
+///
+/// It reads like a slice, and is serialised as a list.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "Vec<T>", into = "Vec<T>")]
+#[serde(bound(
+    serialize = "T: Clone + Serialize",
+    deserialize = "T: Deserialize<'de>"
+))]
+pub struct ById<T: Identified> {
+    objects: Vec<T>,
+    /// Ascending.
+    places: HashMap<T::Id, Vec<usize>>,
+}
+
+impl<T: Identified> ById<T> {
+    /// Returns the first object of this identity.
+    #[must_use]
+    pub fn find(&self, id: &T::Id) -> Option<&T> {
+        self.objects.get(*self.places.get(id)?.first()?)
+    }
+
+    /// Appends an object.
+    pub fn push(&mut self, object: T) {
+        let place = self.objects.len();
+        self.places
+            .entry(object.identity())
+            .or_default()
+            .push(place);
+        self.objects.push(object);
+    }
+
+    /// Removes the first object of this identity that is meant, and returns it. It is the cheaper the nearer it is
+    /// to the end.
+    pub fn remove(&mut self, id: &T::Id, is_meant: impl Fn(&T) -> bool) -> Option<T> {
+        let places = self.places.get_mut(id)?;
+        let index = places
+            .iter()
+            .position(|place| self.objects.get(*place).is_some_and(&is_meant))?;
+        let place = places.remove(index);
+        if places.is_empty() {
+            self.places.remove(id);
+        }
+        let removed = self.objects.remove(place);
+        for (now, later) in self.objects.iter().enumerate().skip(place) {
+            let places = self.places.get_mut(&later.identity());
+            if let Some(moved) = places.into_iter().flatten().find(|at| **at == now + 1) {
+                *moved = now;
+            }
+        }
+        Some(removed)
+    }
+
+    /// Keeps the objects that are meant.
+    pub fn retain(&mut self, is_meant: impl FnMut(&T) -> bool) {
+        let count = self.objects.len();
+        self.objects.retain(is_meant);
+        if self.objects.len() < count {
+            *self = std::mem::take(&mut self.objects).into();
+        }
+    }
+
+    /// Changes each object, its identity included.
+    pub fn update(&mut self, change: impl FnMut(&mut T)) {
+        self.objects.iter_mut().for_each(change);
+        *self = std::mem::take(&mut self.objects).into();
+    }
+
+    /// Returns the objects to be changed; none may change its identity.
+    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
+        self.objects.iter_mut()
+    }
+}
+
+impl<T: Identified> Default for ById<T> {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl<T: Identified> From<Vec<T>> for ById<T> {
+    fn from(objects: Vec<T>) -> Self {
+        let mut places: HashMap<_, Vec<_>> = HashMap::with_capacity(objects.len());
+        for (place, object) in objects.iter().enumerate() {
+            places.entry(object.identity()).or_default().push(place);
+        }
+        Self { objects, places }
+    }
+}
+
+impl<T: Identified> From<ById<T>> for Vec<T> {
+    fn from(by_id: ById<T>) -> Self {
+        by_id.objects
+    }
+}
+
+impl<T: Identified> FromIterator<T> for ById<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(objects: I) -> Self {
+        Vec::from_iter(objects).into()
+    }
+}
+
+impl<T: Identified> Extend<T> for ById<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, objects: I) {
+        objects.into_iter().for_each(|object| self.push(object));
+    }
+}
+
+impl<T: Identified> Deref for ById<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.objects
+    }
+}
+
+impl<'a, T: Identified> IntoIterator for &'a ById<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.objects.iter()
+    }
+}
+
+impl<T: Identified + PartialEq> PartialEq for ById<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.objects == other.objects
+    }
+}
+
+impl<T: Identified + Eq> Eq for ById<T> {}
+
+impl<T: Identified + PartialOrd> PartialOrd for ById<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.objects.partial_cmp(&other.objects)
+    }
+}
+
+impl<T: Identified + Ord> Ord for ById<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.objects.cmp(&other.objects)
+    }
+}
+
+impl<T: Identified + Hash> Hash for ById<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.objects.hash(state);
+    }
+}
+
+impl<T: Identified + fmt::Debug> fmt::Debug for ById<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.objects.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    fn address(number: u32) -> Address {
+        let network = format!("10.0.0.{number}/24").parse().unwrap();
+        Address::new("eth0".parse().unwrap(), network)
+    }
+
+    /// Whatever is done, it is the list that it would be without an index, and each object is found.
+    #[test]
+    fn an_index_is_never_wrong() {
+        let mut random = Random::new(7);
+        let mut plain: Vec<Address> = Vec::new();
+        let mut indexed = ById::default();
+        for _ in 0..5000 {
+            let object = address(random.number(40));
+            match random.below(3) {
+                0 => {
+                    let place = plain.iter().position(|found| found.id == object.id);
+                    let removed = place.map(|place| plain.remove(place));
+                    assert_eq!(indexed.remove(&object.id, |_| true), removed);
+                }
+                1 if plain.len() > 30 => {
+                    plain.retain(|found| found.id != object.id);
+                    indexed.retain(|found| found.id != object.id);
+                }
+                _ => {
+                    plain.push(object.clone());
+                    indexed.push(object.clone());
+                }
+            }
+            assert_eq!(*indexed, *plain);
+            let first = plain.iter().find(|found| found.id == object.id);
+            assert_eq!(indexed.find(&object.id), first);
+        }
+    }
+}

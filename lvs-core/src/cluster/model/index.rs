@@ -1,0 +1,84 @@
+//! What is looked up in a cluster again and again, found at once: a cluster may have tens of thousands of services,
+//! virtual IPs and real servers.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::director::Director;
+use super::name::NodeName;
+use super::real_server::RealServer;
+use super::virtual_service::VirtualService;
+
+/// Derived from the nodes and services of a cluster, so that no two clusters differ by it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ClusterIndex {
+    pub(super) node_names: Arc<BTreeSet<NodeName>>,
+    /// The place of each real server.
+    pub(super) real_servers: HashMap<NodeName, usize>,
+    /// The places of the destinations that name a node: the service's, and the destination's in it.
+    pub(super) destinations: HashMap<NodeName, Vec<(usize, usize)>>,
+    pub(super) virtual_ips: Arc<BTreeSet<IpAddr>>,
+    /// The index of each IPv4 virtual IP among them, in the order of the file.
+    pub(super) labels: HashMap<IpAddr, usize>,
+}
+
+impl ClusterIndex {
+    pub(super) fn new(
+        directors: &[Director],
+        real_servers: &[RealServer],
+        services: &[VirtualService],
+    ) -> Self {
+        let names = directors.iter().map(|director| &director.name);
+        let names = names.chain(real_servers.iter().map(|server| &server.name));
+        let mut index = Self {
+            node_names: Arc::new(names.cloned().collect()),
+            ..Self::default()
+        };
+        for (place, server) in real_servers.iter().enumerate() {
+            let known = index.real_servers.entry(server.name.clone());
+            known.or_insert(place);
+        }
+        let mut virtual_ips = BTreeSet::new();
+        for (place, service) in services.iter().enumerate() {
+            for (at, destination) in service.destinations.iter().enumerate() {
+                let name = destination.real_server.clone();
+                let served = index.destinations.entry(name).or_default();
+                served.push((place, at));
+            }
+            for vip in service.vips() {
+                if virtual_ips.insert(vip) && vip.is_ipv4() {
+                    index.labels.insert(vip, index.labels.len());
+                }
+            }
+        }
+        index.virtual_ips = Arc::new(virtual_ips);
+        index
+    }
+}
+
+impl PartialEq for ClusterIndex {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ClusterIndex {}
+
+impl PartialOrd for ClusterIndex {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ClusterIndex {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for ClusterIndex {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}

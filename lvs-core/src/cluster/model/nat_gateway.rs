@@ -1,0 +1,64 @@
+//! The director as the gateway of masqueraded real servers (NAT): which of its addresses may be the gateway, and on
+//! which interfaces answers arrive.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::cluster::Cluster;
+use super::director::Director;
+use super::name::NodeName;
+use super::real_server::RealServer;
+use crate::ipvs::{Family, Forwarding};
+use crate::name::IfName;
+
+impl Cluster {
+    /// Returns the families in which a node is masqueraded.
+    pub(crate) fn masqueraded(&self, name: &NodeName) -> BTreeSet<Family> {
+        self.families_served_by(name, |method| method == Forwarding::Masquerade)
+    }
+
+    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own (not
+    /// virtual) addresses on the real server's networks; of two directors those that float.
+    pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
+        let vips = self.virtual_ips();
+        let gateways: BTreeSet<IpAddr> = self
+            .directors
+            .iter()
+            .flat_map(|director| {
+                director
+                    .addresses
+                    .iter()
+                    .filter(|address| !self.is_paired() || director.is_floating(address))
+            })
+            .map(|address| address.id.network.addr())
+            .filter(|ip| !vips.contains(ip) && Family::from(*ip) == family)
+            .filter(|ip| {
+                server
+                    .addresses
+                    .iter()
+                    .any(|address| address.id.network.contains(ip))
+            })
+            .collect();
+        gateways.into_iter().collect()
+    }
+
+    /// Returns the director's interfaces on a network of a masqueraded real server, where its answers arrive.
+    pub(crate) fn interfaces_facing_masqueraded<'a>(
+        &self,
+        director: &'a Director,
+        family: Family,
+    ) -> BTreeSet<&'a IfName> {
+        let rips: Vec<IpAddr> = self
+            .real_servers
+            .iter()
+            .filter(|server| self.masqueraded(&server.name).contains(&family))
+            .filter_map(|server| server.real_ip(family))
+            .collect();
+        director
+            .addresses
+            .iter()
+            .filter(|address| rips.iter().any(|rip| address.id.network.contains(rip)))
+            .map(|address| &address.id.interface)
+            .collect()
+    }
+}
