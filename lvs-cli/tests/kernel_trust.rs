@@ -1,6 +1,8 @@
 //! The guarantees to an operator, on a real kernel: confirmation, interrupts, drains, live connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kernel_trust/gateways.rs"]
+mod gateways;
 #[path = "kernel_trust/identity.rs"]
 mod identity;
 #[path = "kernel_trust/method.rs"]
@@ -57,6 +59,8 @@ lvs_lab::main! {
     rollout::a_changed_method_is_announced,
     method::a_tunnel_becomes_direct_routing_and_back,
     method::an_old_connection_diverts_no_new_one,
+    gateways::routers_on_no_network_of_the_node_are_reached,
+    gateways::the_only_address_of_a_director_is_the_gateway,
     source::ipv6_virtual_ips_are_no_source,
     source::a_virtual_ip_that_was_first_is_put_behind,
     source::a_virtual_ip_without_an_own_address_beside_it_is_refused,

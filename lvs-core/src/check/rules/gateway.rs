@@ -9,7 +9,7 @@ use crate::check::kind::kinds;
 use crate::check::paper::bypasses;
 use crate::check::scene::RealServerScene;
 use crate::check::severity::Severity;
-use crate::cluster::{Cluster, Director, RealServer};
+use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
 use crate::net::{IpNet, RouteId};
 
@@ -50,16 +50,19 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
             let masqueraded = cluster
                 .masqueraded(&way.server.name)
                 .into_iter()
-                .filter_map(move |family| match way.server.gateway {
-                    Some(gateway) if Family::from(gateway) == family => {
-                        way.past_director(gateway, family)
+                .filter_map(move |family| {
+                    match way.server.gateway.as_ref().map(Gateway::address) {
+                        Some(gateway) if Family::from(gateway) == family => {
+                            way.past_director(gateway, family)
+                        }
+                        _ => way.undecided(family),
                     }
-                    _ => way.undecided(family),
                 });
             let direct = way
                 .server
                 .gateway
-                .and_then(|gateway| way.through_director(gateway));
+                .as_ref()
+                .and_then(|gateway| way.through_director(gateway.address()));
             masqueraded.chain(direct)
         })
         .collect()
@@ -171,7 +174,7 @@ impl<'a> WayBack<'a> {
             .cluster
             .directors()
             .iter()
-            .find_map(|director| director.gateway)
+            .find_map(|director| director.gateway.as_ref().map(Gateway::address))
             .map_or_else(|| "ROUTER".to_owned(), |router| router.to_string());
         let seen = format!("its gateway is {gateway}, the director");
         is_wrong.then(|| {
@@ -194,7 +197,7 @@ impl<'a> WayBack<'a> {
             )
             .on(&self.server.name);
         let advmss = self.advmss(family);
-        match self.server.gateway {
+        match &self.server.gateway {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}{advmss}")),
             None if self
                 .cluster

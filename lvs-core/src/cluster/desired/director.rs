@@ -24,9 +24,9 @@ impl DesiredState {
             state.receive_by_direct_routing(cluster);
             state.receive_by_tunnel(cluster);
         }
-        state.gateway(director.gateway, "the director's default route");
+        state.gateway(director.gateway.as_ref(), "the director's default route");
         if role.is_some() {
-            state.answer_beside_the_tunnel(cluster, director.gateway);
+            state.answer_beside_the_tunnel(cluster, director.gateway.as_ref());
         }
         state.forward_answers(cluster, director);
         state.carriers = cluster.carriers(director);

@@ -18,10 +18,11 @@ impl Cluster {
     }
 
     /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own (not
-    /// virtual) addresses on the real server's networks; of two directors those that float.
+    /// virtual) addresses on the real server's networks; of two directors those that float. A lone director that
+    /// has no other address there is reached by its virtual IP.
     pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
         let vips = self.virtual_ips();
-        let gateways: BTreeSet<IpAddr> = self
+        let (carried, own): (BTreeSet<_>, BTreeSet<_>) = self
             .directors
             .iter()
             .flat_map(|director| {
@@ -31,15 +32,26 @@ impl Cluster {
                     .filter(|address| !self.is_paired() || director.is_floating(address))
             })
             .map(|address| address.id.network.addr())
-            .filter(|ip| !vips.contains(ip) && Family::from(*ip) == family)
+            .filter(|ip| Family::from(*ip) == family)
             .filter(|ip| {
                 server
                     .addresses
                     .iter()
                     .any(|address| address.id.network.contains(ip))
             })
-            .collect();
-        gateways.into_iter().collect()
+            .partition(|ip| vips.contains(ip));
+        let is_last_resort =
+            own.is_empty() && !self.is_paired() && self.is_only_masqueraded(server);
+        match is_last_resort {
+            true => carried.into_iter().collect(),
+            false => own.into_iter().collect(),
+        }
+    }
+
+    /// Returns whether a real server carries no virtual IP itself.
+    fn is_only_masqueraded(&self, server: &RealServer) -> bool {
+        self.served_by(&server.name)
+            .all(|(_, destination)| destination.forwarding == Forwarding::Masquerade)
     }
 
     /// Returns the director's interfaces on a network of a masqueraded real server, where its answers arrive.

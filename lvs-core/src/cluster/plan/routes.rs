@@ -1,10 +1,12 @@
 //! Routes of the main table. Two are the same by destination and metric; another gateway replaces. Of the default
 //! routes of a family it is the winner that counts.
 
+use std::net::IpAddr;
+
 use super::{Planner, Refusal};
 use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{Desired, NodeKind, Observed};
-use crate::net::{Address, Route, RouteId};
+use crate::net::{Address, AddressId, Route, RouteId};
 
 impl Planner<'_> {
     /// Plans the routes that do not need a virtual IP.
@@ -46,13 +48,18 @@ impl Planner<'_> {
         let Some(gateway) = route.gateway else {
             return true;
         };
-        let is_near = self
-            .node
-            .addresses
-            .iter()
-            .map(|desired| &desired.value.id)
-            .filter(|id| !self.node.attracts_traffic(id))
-            .any(|id| id.network.contains(&gateway));
+        let is_link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let is_beside = |id: &AddressId| match route.on_link {
+            true => route.interface.as_ref() == Some(&id.interface),
+            false => id.network.contains(&gateway),
+        };
+        let is_near = is_link_local
+            || self
+                .node
+                .addresses
+                .iter()
+                .map(|desired| &desired.value.id)
+                .any(|id| !self.node.attracts_traffic(id) && is_beside(id));
         self.node.kind == NodeKind::RealServer || !is_near
     }
 }
