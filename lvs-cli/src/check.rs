@@ -33,7 +33,10 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Problem> {
     if let Some(code) = &arguments.explain {
         return explain(code);
     }
-    let cluster = file::cluster(arguments.file.as_deref().unwrap_or("-"))?;
+    let mut cluster = file::cluster(arguments.file.as_deref().unwrap_or("-"))?;
+    if let (Some(node), None) = (&arguments.node, &arguments.facts) {
+        cluster = file::on_this_host(cluster, node)?;
+    }
     let facts = facts(arguments, &cluster)?;
     if let (Some(path), Some(facts)) = (&arguments.save_facts, &facts) {
         save(path, facts)?;

@@ -61,6 +61,7 @@ lvs_lab::main! {
     method::an_old_connection_diverts_no_new_one,
     gateways::routers_on_no_network_of_the_node_are_reached,
     gateways::the_only_address_of_a_director_is_the_gateway,
+    gateways::alternative_names_of_interfaces_are_understood,
     source::ipv6_virtual_ips_are_no_source,
     source::a_virtual_ip_that_was_first_is_put_behind,
     source::a_virtual_ip_without_an_own_address_beside_it_is_refused,

@@ -1,11 +1,12 @@
-//! Routers as nodes have them: on no network of theirs, link-local, and the director's only address.
+//! Routers as nodes have them: on no network of theirs, link-local, and the director's only address; and interfaces
+//! by their other names.
 
 use lvs_core::net::Address;
 use lvs_core::{Cluster, Host, IfName};
-use lvs_lab::{Lab, http};
+use lvs_lab::{Lab, http, run_tool};
 
-use super::{PATIENCE, in_file, says};
-use crate::nodes::Node;
+use super::{DR, PATIENCE, in_file, says};
+use crate::nodes::{Node, served};
 use crate::records::{look, without_records};
 
 /// The director has a single address of its provider's network, and real servers an on-link gateway.
@@ -121,4 +122,49 @@ pub(crate) fn the_only_address_of_a_director_is_the_gateway() {
     nothing_to_do(&lab, ONE_ARM);
     on_all(&lab, ONE_ARM, "remove");
     assert_eq!(NODES.map(|name| look(&lab, name)), before);
+}
+
+/// Names as the firmware gives them, which `ip` takes, too.
+pub(crate) fn alternative_names_of_interfaces_are_understood() {
+    let text = DR
+        .replacen("\"eth0\"", "\"enp0s31f6\"", 2)
+        .replace("eth0:1", "enp0s31f6:1");
+    let lab = without_records(Lab::new(&Cluster::from_toml(DR).unwrap(), 1).unwrap());
+    let director = lab.node("director").unwrap();
+    let added = director.run(|_| {
+        let words = [
+            "link",
+            "property",
+            "add",
+            "dev",
+            "eth0",
+            "altname",
+            "enp0s31f6",
+        ];
+        run_tool("ip", &words)
+    });
+    added.unwrap().unwrap();
+    let before = look(&lab, "director");
+    for name in ["realserver1", "realserver2"] {
+        lab.apply_to(name).unwrap();
+    }
+    let node = Node::new(&lab, "director", &in_file("web.toml", &text));
+    let named = ["--node", "director"];
+    says(&node.run("plan", &named), 0, &["172.16.5.11/32 on eth0"]);
+    says(
+        &node.run("apply", &named),
+        0,
+        &["label eth0:1", "done and verified"],
+    );
+    lab.wait_for_servers().unwrap();
+    served(&lab);
+    says(&node.run("plan", &named), 0, &["nothing to do"]);
+    let file = node.file();
+    says(
+        &node.start(&[&["check"], &file[..], &named].concat()),
+        0,
+        &["ok addresses"],
+    );
+    says(&node.run("remove", &named), 0, &["done and verified"]);
+    assert_eq!(look(&lab, "director"), before);
 }

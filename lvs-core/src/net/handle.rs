@@ -76,6 +76,22 @@ impl Net {
             .collect())
     }
 
+    /// Returns the names of interfaces by their alternative names (`altname` of `ip link`, from kernel 5.5), without
+    /// those that are too long for a name.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("altname", "IFLA_ALT_IFNAME"))]
+    pub fn alternative_names(&mut self) -> Result<BTreeMap<IfName, IfName>> {
+        let list = message::link::list();
+        let operation = "list alternative names";
+        let replies = self.list(operation, RTM_GETLINK, RTM_NEWLINK, &list)?;
+        Ok(replies
+            .iter()
+            .flat_map(|payload| message::link::alternative_names(payload))
+            .collect())
+    }
+
     /// Returns one interface.
     ///
     /// # Errors

@@ -21,7 +21,8 @@ pub struct DirectorTable {
     /// The node's name; `director` if absent.
     #[serde(default = "default_director")]
     pub name: String,
-    /// The gateway of the default route; absent leaves the default route as it is.
+    /// The gateway of the default route, an address or `{ address, interface, on-link }`; absent leaves the default
+    /// route as it is.
     #[serde(default)]
     pub gateway: Option<GatewayTable>,
     /// Whether it routes between interfaces; absent is true for nat and otherwise leaves it as it is.

@@ -7,6 +7,7 @@ mod error;
 mod fwmark;
 mod gateway;
 mod index;
+mod interfaces;
 mod name;
 mod nat_gateway;
 mod nftables;
