@@ -294,21 +294,49 @@ impl Record {
     }
 
     /// Returns why another cluster must not be applied to this node beside this one: a virtual IP can belong
-    /// to one cluster only, because each would delete the other's services.
+    /// to one cluster only, because each would delete the other's services, and a sysctl has one value.
     pub(in crate::cluster) fn claims(&self, node: &DesiredState) -> Vec<Refusal> {
         if !self.applied || self.cluster == node.cluster {
             return Vec::new();
         }
-        self.virtual_ips
-            .intersection(&node.virtual_ips)
-            .map(|vip| Refusal {
-                obstacle: Obstacle::VirtualIp(*vip),
-                problem: format!("belongs to the cluster {} on this node", self.cluster),
-                advice: format!(
-                    "remove {} first (lvsctl remove {}), or use another address",
-                    self.cluster, self.cluster
-                ),
+        let cluster = &self.cluster;
+        let shared = self.virtual_ips.intersection(&node.virtual_ips);
+        let addresses = shared.map(|vip| Refusal {
+            obstacle: Obstacle::VirtualIp(*vip),
+            problem: format!("belongs to the cluster {cluster} on this node"),
+            advice: format!(
+                "remove {cluster} first (lvsctl remove {cluster}), or use another address"
+            ),
+        });
+        addresses.chain(self.other_values(node)).collect()
+    }
+
+    /// Sysctls that both clusters set, each to another value. One that follows another has its value from that.
+    fn other_values<'a>(&'a self, node: &'a DesiredState) -> impl Iterator<Item = Refusal> + 'a {
+        let leaders = node
+            .sysctls
+            .iter()
+            .filter(|(key, _)| key.follows().is_none());
+        leaders.filter_map(move |(key, desired)| {
+            let id = ObjectId::Sysctl(key.clone());
+            let entry = self.entries.find(&id)?;
+            let Some(Object::Sysctl(setting)) = entry.after() else {
+                return None;
+            };
+            let (cluster, value, wanted) = (&self.cluster, &setting.value, &desired.value);
+            (value != wanted).then(|| {
+                Refusal::of(
+                    id,
+                    format!(
+                        "must be {wanted} for the cluster {}, and {value} for the cluster {cluster}, which is on \
+                         this node, too",
+                        node.cluster
+                    ),
+                    format!(
+                        "write the same value in both files, or remove {cluster} first (lvsctl remove {cluster})"
+                    ),
+                )
             })
-            .collect()
+        })
     }
 }
