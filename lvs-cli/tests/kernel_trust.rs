@@ -13,6 +13,8 @@ mod nodes;
 mod records;
 #[path = "kernel_trust/rollout.rs"]
 mod rollout;
+#[path = "kernel_trust/several.rs"]
+mod several;
 #[path = "kernel_trust/source.rs"]
 mod source;
 
@@ -53,6 +55,12 @@ lvs_lab::main! {
     rollout::a_changed_gateway_fails_no_client,
     rollout::a_moved_real_server_loses_no_client,
     rollout::a_virtual_ip_moves_to_another_prefix,
+    rollout::a_virtual_ip_moves_to_another_interface,
+    rollout::two_directors_change_their_gateway_address,
+    several::two_clusters_leave_a_node_in_any_order,
+    several::two_values_of_a_sysctl_are_refused,
+    several::drains_and_the_role_outlive_a_reboot,
+    several::what_is_done_is_no_failure_without_a_place_to_report_it,
     rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
     rollout::a_moved_virtual_ip_is_announced,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,

@@ -10,7 +10,16 @@ use crate::nodes::{Node, served};
 
 /// Nothing is known of a lab that is built after another one: a namespace may get the number of an earlier one.
 pub(crate) fn without_records(lab: Lab) -> Lab {
-    for name in ["director", "realserver1", "realserver2", "realserver3"] {
+    for name in [
+        "director",
+        "lb1",
+        "lb2",
+        "rs1",
+        "rs2",
+        "realserver1",
+        "realserver2",
+        "realserver3",
+    ] {
         let _ = fs::remove_dir_all(format!("/run/state-{name}"));
     }
     lab

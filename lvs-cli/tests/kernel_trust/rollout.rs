@@ -64,8 +64,10 @@ impl Rollout {
 
     /// Returns each step's node and command, and the outages.
     pub(crate) fn order(&self, arguments: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
-        let director = self.on("director");
-        let output = director.start(&[&["order", "--json"], arguments].concat());
+        let (host, _) = &self.hosts[0];
+        let output = self
+            .on(host)
+            .start(&[&["order", "--json"], arguments].concat());
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let steps = json["stages"].as_array().unwrap();
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
@@ -153,6 +155,7 @@ impl Felt {
 
 const VIP: &str = "172.16.5.11:80";
 const TUNNEL: &str = include_str!("../../../examples/tunnel.toml");
+const TWO: &str = include_str!("../../../examples/two_directors.toml");
 const IPV6: &str = include_str!("../../../examples/ipv6.toml");
 
 /// Every forwarding method, and both families: the old file, and where its clients ask.
@@ -214,6 +217,39 @@ pub(crate) fn a_virtual_ip_moves_to_another_prefix() {
         "addresses = [\n  { interface = \"eth0\", address = \"172.16.5.10/16\" },\n  { interface = \"eth0\"",
     );
     nothing_is_felt(&Rollout::new(NAT, &new), VIP);
+}
+
+/// From the link of the clients to another interface, on which no question for it arrives.
+pub(crate) fn a_virtual_ip_moves_to_another_interface() {
+    for (text, prefix) in [(NAT, 16), (DR, 32)] {
+        let vip = format!("{{ interface = \"eth0\", address = \"172.16.5.11/{prefix}\" }},");
+        let own = "{ interface = \"eth0\", address = \"172.16.5.10/16\" },";
+        let old = text.replacen(
+            &vip,
+            &format!("{own}\n{{ interface = \"eth0\", address = \"172.16.5.11/32\" }},"),
+            1,
+        );
+        let new = text.replacen(
+            &vip,
+            &format!("{own}\n{{ interface = \"lo\", address = \"172.16.5.11/32\" }},"),
+            1,
+        );
+        assert_ne!(old, new);
+        nothing_is_felt(&Rollout::new(&old, &new), VIP);
+        nothing_is_felt(&Rollout::new(&new, &old), VIP);
+    }
+}
+
+/// The active director grows before the real servers use its new address as their gateway.
+pub(crate) fn two_directors_change_their_gateway_address() {
+    let new = TWO.replace("192.168.1.11/24", "192.168.1.31/24");
+    let rollout = Rollout::new(TWO, &new);
+    let (steps, _) = rollout.order(&[NEW, "--from", OLD]);
+    assert!(
+        steps.iter().any(|(_, command)| command.ends_with("--grow")),
+        "{steps:?}"
+    );
+    nothing_is_felt(&rollout, VIP);
 }
 
 /// Clients ask the old address until the director has the new one, which is the step that names the outage.
