@@ -5,6 +5,8 @@
 
 mod clock;
 mod dr;
+mod files;
+mod healthy;
 mod kinds;
 mod machines;
 mod marks;
@@ -28,6 +30,27 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 lvs_lab::main! {
     // They wait for clients that wait for answers.
     guests = 6;
+    files::a_hash_that_keeps_choosing_the_drained,
+    files::one_packet_by_masquerading,
+    files::direct_routing_through_a_router,
+    files::a_router_without_a_route,
+    files::nobody_asks,
+    healthy::a_vlan_on_a_bond,
+    healthy::bridges,
+    healthy::several_virtual_ips_with_persistence,
+    healthy::datagrams,
+    healthy::a_sorry_server,
+    healthy::a_drained_real_server,
+    healthy::the_director_serves,
+    healthy::tunnels,
+    healthy::both_families,
+    healthy::several_clusters_on_a_node,
+    healthy::policy_routing_that_is_right,
+    healthy::strict_rp_filter_that_does_no_harm,
+    healthy::other_tenants,
+    healthy::one_armed,
+    healthy::two_methods,
+    healthy::thresholds_and_timeouts,
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
@@ -106,7 +129,6 @@ lvs_lab::main! {
     pair::the_surviving_director_asks_where_clients_do,
     shares::persistence_of_a_whole_network,
     shares::a_threshold_that_is_reached,
-    shares::a_drained_server_that_a_hash_keeps,
     shares::a_connection_to_what_is_gone,
     shares::a_drain_that_persistence_defeats,
     shares::a_broadcast_of_a_network_on_lo,

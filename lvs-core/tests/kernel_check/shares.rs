@@ -2,7 +2,6 @@
 
 use std::net::TcpStream;
 
-use lvs_core::Cluster;
 use lvs_core::check::Code;
 use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding, Thresholds};
 use lvs_lab::run_tool;
@@ -22,6 +21,11 @@ pub(crate) fn persistence_of_a_whole_network() {
     let found = codes(&web.check("director"));
     assert_eq!(found, [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]);
     drop(web);
+    let of_everybody = sticky(8).check("director");
+    assert_eq!(
+        codes(&of_everybody),
+        [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]
+    );
     sound(&sticky(32).check("director"));
 }
 
@@ -35,30 +39,6 @@ pub(crate) fn a_threshold_that_is_reached() {
         tight.thresholds = Thresholds::new(2, 1).unwrap();
         put(host, &[Command::EditDestination(service, tight)]);
     });
-}
-
-/// Row 24: the clients that hash to it are refused, until the file has the flag that the finding names.
-pub(crate) fn a_drained_server_that_a_hash_keeps() {
-    let mut web = Web::new(&NAT.replace("\"rr\"", "\"sh\""));
-    let server = "name = \"realserver2\"\n";
-    let drained = NAT
-        .replace("\"rr\"", "\"sh\"")
-        .replace(server, &format!("{server}drain = true\n"));
-    let time = "\n[time]\nntp-server = \"127.0.0.1\"\n";
-    let applied = |web: &mut Web, text: &str| {
-        web.cluster = Cluster::from_toml(&format!("{text}{time}")).unwrap();
-        web.run("director", "lvsctl apply FILE");
-    };
-    applied(&mut web, &drained);
-    assert!(!web.works());
-    let finding = only(&web.check("director"), Code::HASH_WITHOUT_FALLBACK);
-    let flag = "scheduler-flags = [\"sh-fallback\"]";
-    assert_eq!(finding.fix, [format!("in the file: {flag}")]);
-    applied(
-        &mut web,
-        &drained.replace("\"sh\"", &format!("\"sh\"\n{flag}")),
-    );
-    web.fixed("director");
 }
 
 /// Row 39: who holds a connection to a destination that was deleted is not told.
