@@ -256,16 +256,26 @@ impl Web {
             [
                 "lvsctl",
                 "destination",
-                "delete",
-                protocol,
+                verb,
+                kind,
                 service,
-                destination,
+                "-r",
+                server,
+                ..,
             ] => {
-                let service = format!("{protocol} {service}").parse().unwrap();
-                let destination: SocketAddr = destination.parse().unwrap();
-                let id = DestinationId::new(destination.ip(), destination.port());
+                let protocol = if *kind == "-u" { "udp" } else { "tcp" };
+                let service: ServiceId = format!("{protocol} {service}").parse().unwrap();
+                let server: SocketAddr = server.parse().unwrap();
+                let id = DestinationId::new(server.ip(), server.port());
                 self.on(machine, |host| {
-                    put(host, &[Command::DeleteDestination(service, id)]);
+                    let destinations = host.ipvs().unwrap().destinations(&service).unwrap();
+                    let mut found = destinations.iter().map(|status| status.destination);
+                    let found = found.find(|destination| destination.id == id).unwrap();
+                    let command = match *verb {
+                        "delete" => Command::DeleteDestination(service, id),
+                        _ => Command::EditDestination(service, found),
+                    };
+                    put(host, &[command]);
                 });
             }
             [tool @ ("ip" | "sysctl"), arguments @ ..] => {
