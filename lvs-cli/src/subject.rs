@@ -127,7 +127,12 @@ fn of_node(
         arp: arguments.arp.then_some(ARP),
         ..Gather::default()
     };
-    Ok(Facts::gather(host, cluster, &node, &gather)?)
+    let mut facts = Facts::gather(host, cluster, &node, &gather)?;
+    // A record that cannot be read, as by another user than root, must not prevent the check.
+    if let Ok(record) = arguments.state.directory().record(&node) {
+        facts.drains = record.drains().clone();
+    }
+    Ok(facts)
 }
 
 /// Returns this host's own name, for a host that is no node of the cluster; the name may be none that a node can have.

@@ -79,7 +79,7 @@ fn command(file: &Path, verb: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
     let (verb, rest) = verb.split_first().unwrap();
     command.arg(verb);
-    if ["plan", "apply", "remove"].contains(verb) {
+    if ["plan", "apply", "remove", "check"].contains(verb) {
         command.arg(file).args(["--node", "director"]);
     }
     command.args(rest);
@@ -375,6 +375,13 @@ fn a_drain_waits_for_the_last_connection() {
         0,
         &["nothing to do"],
     );
+    // Of the service that has no other server the check says why, and of nothing else.
+    let checked = run(&lab, &file, &["check"]);
+    let undrain =
+        "LVS021 error director tcp 172.16.5.11:7: all of its 1 destinations have weight 0";
+    says(&checked, 1, &[undrain, "fix: lvsctl undrain 192.168.1.12"]);
+    let text = String::from_utf8_lossy(&checked.stdout);
+    assert!(!text.contains("LVS044"), "{text}");
     assert!(is_alive(&mut client, PATIENCE), "open connections stay");
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     for number in 0..4 {
