@@ -35,8 +35,8 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Gathers the facts of what the arguments name.
-    pub(crate) fn of(arguments: &CheckArguments, cluster: &Cluster) -> Result<Self, Problem> {
+    /// Gathers the facts of what the arguments name; on a node the cluster gets its interfaces by their own names.
+    pub(crate) fn of(arguments: &CheckArguments, cluster: &mut Cluster) -> Result<Self, Problem> {
         if arguments.paper {
             return Ok(Self::Paper);
         }
@@ -52,6 +52,7 @@ impl Subject {
         };
         match name {
             Some(name) => {
+                *cluster = file::on_this_host(cluster.clone(), &name)?;
                 let facts = of_node(arguments, cluster, &name, &mut host)?;
                 Ok(Self::Node(Box::new(facts)))
             }

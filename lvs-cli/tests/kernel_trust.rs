@@ -1,8 +1,12 @@
 //! The guarantees to an operator, on a real kernel: confirmation, interrupts, drains, live connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kernel_trust/gateways.rs"]
+mod gateways;
 #[path = "kernel_trust/identity.rs"]
 mod identity;
+#[path = "kernel_trust/method.rs"]
+mod method;
 #[path = "kernel_trust/nodes.rs"]
 mod nodes;
 #[path = "kernel_trust/reassurance.rs"]
@@ -11,6 +15,10 @@ mod reassurance;
 mod records;
 #[path = "kernel_trust/rollout.rs"]
 mod rollout;
+#[path = "kernel_trust/several.rs"]
+mod several;
+#[path = "kernel_trust/source.rs"]
+mod source;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -53,10 +61,25 @@ lvs_lab::main! {
     rollout::a_changed_gateway_fails_no_client,
     rollout::a_moved_real_server_loses_no_client,
     rollout::a_virtual_ip_moves_to_another_prefix,
+    rollout::a_virtual_ip_moves_to_another_interface,
+    rollout::two_directors_change_their_gateway_address,
+    several::two_clusters_leave_a_node_in_any_order,
+    several::two_values_of_a_sysctl_are_refused,
+    several::drains_and_the_role_outlive_a_reboot,
+    several::what_is_done_is_no_failure_without_a_place_to_report_it,
     rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
     rollout::a_moved_virtual_ip_is_announced,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
+    method::a_tunnel_becomes_direct_routing_and_back,
+    method::an_old_connection_diverts_no_new_one,
+    gateways::routers_on_no_network_of_the_node_are_reached,
+    gateways::the_only_address_of_a_director_is_the_gateway,
+    gateways::alternative_names_of_interfaces_are_understood,
+    source::ipv6_virtual_ips_are_no_source,
+    source::a_virtual_ip_that_was_first_is_put_behind,
+    source::a_virtual_ip_without_an_own_address_beside_it_is_refused,
+    source::a_virtual_ip_as_source_of_a_route_is_rolled_back,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");

@@ -55,8 +55,8 @@ pub(crate) enum Verb {
         file.help("The cluster file, or the cluster's name; - reads standard input")
     }))]
     Remove(RemoveArguments),
-    /// Keep this director as the file says: apply it, probe the real servers, set weights by their health,
-    /// and repair what other programs change
+    /// Keep this node as the file says: apply it, and repair what other programs change; on a director
+    /// probe the real servers, too, and set weights by their health
     Run(RunArguments),
     /// Show each real server's weight, health and the reason, as `run` knows them, or else the kernel
     Status(StatusArguments),

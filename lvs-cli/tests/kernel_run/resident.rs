@@ -266,7 +266,8 @@ impl Resident {
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
-        let records = StateDir::at(STATE).records().unwrap();
+        // A record is of the namespace that it was written in.
+        let records = self.on_director(|_| StateDir::at(STATE).records().unwrap());
         records.iter().find_map(|record| record.role())
     }
 }

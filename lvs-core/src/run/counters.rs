@@ -15,6 +15,7 @@ pub(super) struct Counters {
     pub(super) checks: BTreeMap<Key, CheckCounts>,
     services: BTreeMap<ServiceId, Total>,
     destinations: BTreeMap<Key, Total>,
+    node: Total,
 }
 
 /// Counts of the probes of a destination.
@@ -44,6 +45,11 @@ impl Counters {
             .or_default();
         counts.duration = took;
         counts.failures += u64::from(outcome.is_err());
+    }
+
+    /// Returns the counts of the whole node.
+    pub(super) fn of_node(&mut self, totals: Stats) -> Stats {
+        self.node.add(totals)
     }
 
     /// Returns the counts of a service, and of its destinations in their order.

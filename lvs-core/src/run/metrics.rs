@@ -47,7 +47,7 @@ impl StateDir {
                 }
             }
         }
-        families.totals(host);
+        families.totals(host, &mut counters);
         Ok(families.text(Dialect::Prometheus))
     }
 }
@@ -58,7 +58,7 @@ impl Running {
         let status = self.status(&table);
         let mut families = Families::default();
         families.cluster(&status, &table, &mut self.counters);
-        families.totals(&mut self.host);
+        families.totals(&mut self.host, &mut self.counters);
         families.text(dialect)
     }
 }
@@ -361,11 +361,11 @@ impl Families {
         }
     }
 
-    fn totals(&mut self, host: &mut Host) {
+    fn totals(&mut self, host: &mut Host, counters: &mut Counters) {
         if host.is_ipvs_loaded()
             && let Ok(totals) = host.proc().totals()
         {
-            self.traffic("lvs_total", &[], totals);
+            self.traffic("lvs_total", &[], counters.of_node(totals));
         }
     }
 

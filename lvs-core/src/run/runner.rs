@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::health::Outcome;
 use crate::ipvs::{DestinationId, ServiceId};
 
-/// Keeps one director as its cluster says: applies it, probes the real servers, sets weights, and repairs what
-/// other programs change.
+/// Keeps one node as its cluster says: applies it and repairs what other programs change; on a director it
+/// probes the real servers, too, and sets weights.
 ///
 /// ```no_run
 /// use lvs_core::cluster::StateDir;
@@ -38,7 +38,7 @@ use crate::ipvs::{DestinationId, ServiceId};
 #[derive(Debug)]
 pub struct Runner {
     pub(super) cluster: Cluster,
-    pub(super) director: NodeName,
+    pub(super) node: NodeName,
     pub(super) state: StateDir,
     pub(super) repairs: bool,
     pub(super) removes_on_exit: bool,
@@ -105,19 +105,19 @@ pub enum RunError {
     /// The state directory or the kernel cannot be used, or another controller runs.
     #[error(transparent)]
     Failed(#[from] Error),
-    /// The cluster has no such director.
-    #[error("{0}: is no director of the cluster {1}")]
-    NoDirector(NodeName, crate::cluster::ClusterName),
+    /// The cluster has no such node.
+    #[error("{0}: is no node of the cluster {1}")]
+    NoNode(NodeName, crate::cluster::ClusterName),
 }
 
 impl Runner {
     /// How often the kernel's table and the record are read.
     const POLL: Duration = Duration::from_secs(1);
 
-    /// Describes a controller of one director; [`run`](Self::run) starts it. Of two directors it has the role
-    /// on record; without one it is standby until a role is applied.
+    /// Describes a controller of one node; [`run`](Self::run) starts it. One of two directors has the role on
+    /// record; without one it is standby until a role is applied.
     #[must_use]
-    pub fn new(cluster: Cluster, director: NodeName, state: StateDir) -> (Self, RunnerHandle) {
+    pub fn new(cluster: Cluster, node: NodeName, state: StateDir) -> (Self, RunnerHandle) {
         let (sender, input) = channel();
         let handle = RunnerHandle {
             input: sender,
@@ -125,7 +125,7 @@ impl Runner {
         };
         let runner = Self {
             cluster,
-            director,
+            node,
             state,
             repairs: true,
             removes_on_exit: false,

@@ -61,7 +61,7 @@ impl Running {
         let resident = runner.state.reside(runner.cluster.name())?;
         let seed = seed();
         let (clock, input) = (Instant::now(), runner.handle.input.clone());
-        let node = runner.node(&runner.cluster)?;
+        let node = runner.desired(&runner.cluster)?;
         let mut running = Self {
             host: Host::open()?,
             controller: Controller::new(seed),
@@ -315,10 +315,7 @@ impl Running {
     }
 
     fn desired(&self, service: &ServiceId, id: &DestinationId) -> Option<Destination> {
-        let services = &self.node.services;
-        let desired = services
-            .iter()
-            .find(|desired| desired.service.id == *service)?;
+        let desired = self.node.services.find(service)?;
         let mut destinations = desired.destinations.iter().map(|desired| desired.value);
         destinations.find(|destination| destination.id == *id)
     }
@@ -389,7 +386,7 @@ impl Running {
 
     /// Goes on in another role, which another process has applied.
     fn take_role(&mut self, events: Events<'_>) {
-        match self.runner.node(&self.runner.cluster) {
+        match self.runner.desired(&self.runner.cluster) {
             Ok(node) => {
                 self.node = node;
                 self.load(events);
@@ -416,7 +413,7 @@ impl Running {
         }
         let node = self
             .runner
-            .node(&cluster)
+            .desired(&cluster)
             .map_err(|error| error.to_string())?;
         let stop = Arc::clone(&self.runner.handle.stop);
         let locked = self.runner.state.lock_unless("run", stop);
@@ -542,17 +539,10 @@ impl Running {
 }
 
 impl Runner {
-    /// Returns what the director must be: of two, in the role on record, or else standby.
-    fn node(&self, cluster: &Cluster) -> Result<DesiredState, RunError> {
-        let name = self.director.as_str();
-        let missing = || RunError::NoDirector(self.director.clone(), cluster.name().clone());
-        if !cluster
-            .directors()
-            .iter()
-            .any(|director| director.name == *name)
-        {
-            return Err(missing());
-        }
+    /// Returns what the node must be: one of two directors in the role on record, or else standby.
+    fn desired(&self, cluster: &Cluster) -> Result<DesiredState, RunError> {
+        let name = self.node.as_str();
+        let missing = || RunError::NoNode(self.node.clone(), cluster.name().clone());
         let node = cluster.node(name).ok_or_else(missing)?;
         if node.role.is_none() {
             return Ok(node);
@@ -565,10 +555,10 @@ impl Runner {
 impl DesiredState {
     /// Moves virtual IPs to the addresses that must be absent.
     fn withdraw(&mut self, withdrawn: &BTreeSet<IpAddr>) {
-        let is_withdrawn = |ip: &IpAddr| withdrawn.contains(ip);
-        let (absent, present): (Vec<_>, Vec<_>) = Vec::from(std::mem::take(&mut self.addresses))
+        let addresses = Vec::from(std::mem::take(&mut self.addresses));
+        let (absent, present): (Vec<_>, Vec<_>) = addresses
             .into_iter()
-            .partition(|desired| is_withdrawn(&desired.value.id.network.addr()));
+            .partition(|desired| withdrawn.contains(&desired.value.id.network.addr()));
         self.addresses = present.into();
         self.absent.extend(absent);
     }

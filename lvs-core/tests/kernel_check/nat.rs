@@ -138,7 +138,7 @@ pub(crate) fn all_weights_zero() {
     });
 }
 
-/// Another program took it away.
+/// A module that was removed, or an edit by hand: the kernel refuses every client.
 pub(crate) fn no_scheduler() {
     let web = Web::new(NAT);
     let service = web.service;

@@ -27,7 +27,12 @@ pub(crate) fn a_destination_that_was_deleted() {
         ipvs.delete_destination(&service, &first).unwrap();
     });
     assert!(web.works(), "by the other one");
-    is_error(&web, "director", Code::DRIFT, &[Area::Services, Area::Upkeep]);
+    is_error(
+        &web,
+        "director",
+        Code::DRIFT,
+        &[Area::Services, Area::Upkeep],
+    );
 }
 
 /// One of two weights, set to 0 by hand.
@@ -40,7 +45,12 @@ pub(crate) fn a_weight_of_zero_by_hand() {
         put(host, &[Command::EditDestination(service, first)]);
     });
     assert!(web.works(), "by the other one");
-    is_error(&web, "director", Code::DRIFT, &[Area::Services, Area::Upkeep]);
+    is_error(
+        &web,
+        "director",
+        Code::DRIFT,
+        &[Area::Services, Area::Upkeep],
+    );
 }
 
 /// Exactly this is an error on the node, none of these areas is ok beside it, and its fix ends it.
@@ -110,7 +120,12 @@ pub(crate) fn no_default_route_of_a_real_server() {
     });
     assert!(!web.works());
     web.not_reassured(RS, &web.check(RS));
-    is_error(&web, RS, Code::NO_DEFAULT_ROUTE, &[Area::Routing, Area::Upkeep]);
+    is_error(
+        &web,
+        RS,
+        Code::NO_DEFAULT_ROUTE,
+        &[Area::Routing, Area::Upkeep],
+    );
 }
 
 /// Answers of masqueraded real servers have the director's default route before them.
@@ -123,7 +138,12 @@ pub(crate) fn no_default_route_of_the_director() {
         web.works(),
         "the lab's client is on the virtual IP's network"
     );
-    is_error(&web, "director", Code::DRIFT, &[Area::Routing, Area::Upkeep]);
+    is_error(
+        &web,
+        "director",
+        Code::DRIFT,
+        &[Area::Routing, Area::Upkeep],
+    );
 }
 
 /// Two faults at once, each with its own finding; nothing reassures beside them.

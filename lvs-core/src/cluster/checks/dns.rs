@@ -11,7 +11,7 @@ checked_text! {
     /// underscores, at most 253 characters; `.` is the root.
     DnsName, "name", |text| {
         let name = text.strip_suffix('.').unwrap_or(text);
-        (text != "." && !is_domain(name)).then_some("is no domain name")
+        (text != "." && !is_domain(name)).then_some("is not a domain name")
     }
 }
 

@@ -54,8 +54,8 @@ pub struct Cluster {
     pub(super) ipvs_sysctls: BTreeMap<SysctlKey, String>,
     pub(super) sync: Option<Sync>,
     pub(super) clock: Clock,
-    pub(super) index: ClusterIndex,
     pub(super) marks: Marks,
+    pub(super) index: ClusterIndex,
 }
 
 impl Cluster {

@@ -9,6 +9,7 @@ use crate::cluster::{Desired, DesiredService, DesiredState, HealthPart, Observed
 use crate::ipvs::{Destination, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
+const PROBES: &str = "probes go the clients' way by it";
 
 impl Planner<'_> {
     pub(super) fn timeouts(&self, seen: &Observed) -> Vec<Step> {
@@ -27,10 +28,11 @@ impl Planner<'_> {
         let found = seen.services_by_id();
         let steps = self.node.services.iter().filter_map(|desired| {
             let service = desired.service.clone();
+            let why = if desired.is_probe() { PROBES } else { NAMED };
             match found.get(&service.id) {
                 Some(found) if found.service == service => None,
-                Some(found) => Some(Step::edit(found.service.clone(), service, NAMED)),
-                None => Some(Step::add(service, NAMED)),
+                Some(found) => Some(Step::edit(found.service.clone(), service, why)),
+                None => Some(Step::add(service, why)),
             }
         });
         steps.collect()

@@ -47,6 +47,7 @@ mod resident;
 mod session;
 mod sharing;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -60,9 +61,11 @@ pub(crate) use resident::{RecordStamp, Resident};
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
+use super::probe_path::Marks;
 use super::{ClusterName, DesiredState, NodeName, Observed, Role, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::ipvs::ServiceId;
 
 /// How long a director that is to be standby waits for another change.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
@@ -198,6 +201,23 @@ impl StateDir {
             .iter()
             .filter_map(|path| file::read(path).transpose())
             .collect()
+    }
+
+    /// Returns whether a service leads probes and no clients: by the records that can be read, and by its
+    /// mark, where that is of the usual block.
+    pub fn probe_services(&self) -> impl Fn(&ServiceId) -> bool + use<> {
+        let recorded: BTreeSet<ServiceId> = self
+            .readable()
+            .0
+            .iter()
+            .flat_map(|record| record.probes.iter().copied())
+            .collect();
+        move |id| match id {
+            ServiceId::Fwmark { mark, .. } => {
+                Marks::default().contains(*mark) || recorded.contains(id)
+            }
+            ServiceId::Socket { .. } => false,
+        }
     }
 
     /// Returns what is known by the records alone of the nodes of a cluster that this host is, for a removal

@@ -2,26 +2,24 @@
 //! that collected them, from how-tos, manuals, bug reports and experiments.
 #![cfg(all(feature = "check", feature = "toml"))]
 
-mod codes;
-
 use std::fs;
 
 use lvs_core::Cluster;
 use lvs_core::check::Code;
 
-const NAT: &str = include_str!("../../../examples/nat.toml");
-const DR: &str = include_str!("../../../examples/dr.toml");
-const TWO: &str = include_str!("../../../examples/two_directors.toml");
-const KERNEL_TESTS: &str = include_str!("../kernel_check/main.rs");
-const PAPER_TESTS: &str = include_str!("../check_paper.rs");
+const NAT: &str = include_str!("../../examples/nat.toml");
+const DR: &str = include_str!("../../examples/dr.toml");
+const TWO: &str = include_str!("../../examples/two_directors.toml");
+const KERNEL_TESTS: &str = include_str!("kernel_check/main.rs");
+const PAPER_TESTS: &str = include_str!("check_paper.rs");
 const MACHINE_TESTS: &[&str] = &[
-    include_str!("../check_machine/addresses.rs"),
-    include_str!("../check_machine/arp.rs"),
-    include_str!("../check_machine/listeners.rs"),
-    include_str!("../check_machine/routing.rs"),
-    include_str!("../check_machine/services.rs"),
-    include_str!("../check_machine/traffic.rs"),
-    include_str!("../check_machine/whole.rs"),
+    include_str!("check_machine/addresses.rs"),
+    include_str!("check_machine/arp.rs"),
+    include_str!("check_machine/listeners.rs"),
+    include_str!("check_machine/routing.rs"),
+    include_str!("check_machine/services.rs"),
+    include_str!("check_machine/traffic.rs"),
+    include_str!("check_machine/whole.rs"),
 ];
 
 enum Where {

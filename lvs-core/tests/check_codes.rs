@@ -1,4 +1,5 @@
 //! Every kind of finding: a kernel on which it was made and ended again, or the reason why there is none.
+#![cfg(all(feature = "check", feature = "toml"))]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,9 +7,8 @@ use std::path::Path;
 
 use lvs_core::check::Code;
 
-use crate::KERNEL_TESTS;
-
-const TRUST_TESTS: &str = include_str!("../../../lvs-cli/tests/kernel_trust.rs");
+const KERNEL_TESTS: &str = include_str!("kernel_check/main.rs");
+const TRUST_TESTS: &str = include_str!("../../lvs-cli/tests/kernel_trust.rs");
 
 enum Proof {
     /// A test of `kernel_check` breaks a cluster in this way, finds it, fixes it, and finds nothing more.
