@@ -15,7 +15,7 @@ use lvs_core::ipvs::{
 use lvs_core::{Cluster, Host};
 use lvs_lab::{http, load_module, run_tool};
 
-use crate::web::{Harm, Web, codes, only, put, set, sound};
+use crate::web::{Harm, Stop, Web, codes, only, put, set, sound};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -114,15 +114,6 @@ pub(crate) fn datagrams_to_a_drained_real_server() {
         let answers = client.join().unwrap();
         assert_ne!(answers.first(), answers.last(), "somebody else answers now");
     });
-}
-
-/// Sets a flag when it goes, also by a test that fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// That by which the client knows its own entry.
