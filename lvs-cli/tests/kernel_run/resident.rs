@@ -35,6 +35,11 @@ pub(crate) fn checked(text: &str) -> String {
     text.replace("[[services]]", &format!("[[services]]\n{CHECK}"))
 }
 
+/// The same with more keys of the service.
+pub(crate) fn with_keys(text: &str, keys: &str) -> String {
+    checked(text).replace(CHECK, &format!("{CHECK}\n{keys}"))
+}
+
 /// The nodes of a cluster, and `lvsctl run` on a director.
 pub(crate) struct Resident {
     pub(crate) lab: Lab,
