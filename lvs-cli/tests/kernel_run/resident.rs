@@ -248,7 +248,11 @@ impl Resident {
             );
             match self.request() {
                 Some(_) => row += 1,
-                None => (failed, row, last) = (failed + 1, 0, Instant::now()),
+                None => {
+                    (failed, row, last) = (failed + 1, 0, Instant::now());
+                    // Each leaves an entry for 60 s, which a client that has its port again would meet.
+                    thread::sleep(Duration::from_millis(100));
+                }
             }
         }
         let seconds = last.duration_since(began).as_secs_f64();

@@ -33,7 +33,7 @@ pub(crate) fn a_virtual_ip_is_withdrawn_below_the_minimum() {
 }
 
 pub(crate) fn a_dead_server_is_removed_and_added_again() {
-    let mut resident = Resident::new(&with_keys(DR, "on-failure = \"remove\""), &[]);
+    let resident = Resident::new(&with_keys(DR, "on-failure = \"remove\""), &[]);
     resident.on("realserver2", |host| {
         host.net().set_down(&"eth0".parse().unwrap()).unwrap()
     });
