@@ -28,8 +28,8 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, Problem> {
     if let Some(code) = &arguments.explain {
         return explain(code);
     }
-    let cluster = file::cluster(arguments.file.as_deref().unwrap_or("-"))?;
-    let subject = Subject::of(arguments, &cluster)?;
+    let mut cluster = file::cluster(arguments.file.as_deref().unwrap_or("-"))?;
+    let subject = Subject::of(arguments, &mut cluster)?;
     if let Some(path) = &arguments.save_facts {
         save(path, subject.facts())?;
     }

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use lvs_core::Cluster;
 use lvs_core::cluster::{DesiredState, Document, DocumentError, Role, host_name};
+use lvs_core::{Cluster, Host};
 
 use crate::arguments::{StateArguments, Target};
 use crate::exit::Problem;
@@ -19,8 +19,21 @@ pub(crate) fn node_as(
     role: Option<Role>,
 ) -> Result<(Cluster, DesiredState), Problem> {
     let cluster = cluster(&target.file)?;
-    let node = in_role(&cluster, target.find(&cluster)?, &target.state, role)?;
+    let name = target.find(&cluster)?.name;
+    let cluster = on_this_host(cluster, name.as_str())?;
+    let node = in_role(
+        &cluster,
+        named(&cluster, name.as_str())?,
+        &target.state,
+        role,
+    )?;
     Ok((cluster, node))
+}
+
+/// Returns the cluster with the interfaces of the node that this host is by their own names.
+pub(crate) fn on_this_host(cluster: Cluster, node: &str) -> Result<Cluster, Problem> {
+    let names = Host::open()?.net().alternative_names()?;
+    Ok(cluster.with_interfaces(node, &names))
 }
 
 impl Target {

@@ -29,11 +29,12 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
     let cluster = file::cluster(&arguments.file)?;
     let old = arguments.from.as_deref().map(file::cluster).transpose()?;
     let stages = cluster.rollout(old.as_ref());
+    let removed = old.as_ref().unwrap_or(&cluster);
+    let command = |step: &RolloutStep| command(step, &arguments.file, removed);
     if arguments.json {
-        let removed = old.as_ref().unwrap_or(&cluster);
         let report = |step| StepReport {
             step,
-            command: command(step, &arguments.file, removed),
+            command: command(step),
         };
         print_json(&OrderReport {
             schema: "lvsctl.order/1",
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
             stages: stages.iter().map(report).collect(),
         })?;
     } else {
-        print(&text(&stages))?;
+        print(&text(&stages, command))?;
     }
     Ok(Exit::Done)
 }
@@ -69,42 +70,23 @@ fn quoted(word: &str) -> String {
     }
 }
 
-fn text(stages: &[RolloutStep]) -> String {
+/// Returns a line for each step, which can be typed on its node as it stands.
+fn text(stages: &[RolloutStep], command: impl Fn(&RolloutStep) -> String) -> String {
     if stages.is_empty() {
         return "nothing to do\n".to_owned();
     }
-    let width = stages.iter().map(|stage| node(stage).len()).max();
+    let commands: Vec<_> = stages.iter().map(command).collect();
+    let width = commands.iter().map(|command| command.chars().count()).max();
     let width = width.unwrap_or_default();
     stages
         .iter()
-        .map(|stage| {
+        .zip(&commands)
+        .map(|(stage, command)| {
             let outage = stage.outage.iter();
             let outage: String = outage
-                .map(|outage| format!("        outage: {outage}\n"))
+                .map(|outage| format!("  # outage: {outage}\n"))
                 .collect();
-            format!(
-                "{:<6} {:width$}  # {}\n{outage}",
-                verb(stage.action),
-                node(stage),
-                stage.why
-            )
+            format!("{command:width$}  # {}\n{outage}", stage.why)
         })
         .collect()
-}
-
-fn verb(action: RolloutAction) -> &'static str {
-    match action {
-        RolloutAction::Remove => "remove",
-        _ => "apply",
-    }
-}
-
-/// Returns the node's name with the options of the step: the role in which one of two directors begins.
-fn node(stage: &RolloutStep) -> String {
-    let role = stage.role.map(|role| format!(" --role {role}"));
-    let grow = match stage.action {
-        RolloutAction::Grow => " --grow",
-        _ => "",
-    };
-    format!("{}{}{grow}", stage.node, role.unwrap_or_default())
 }

@@ -44,9 +44,11 @@ impl RemoveArguments {
         let target = &self.target;
         let cluster = file::cluster(&target.file)?;
         let node = match target.find(&cluster) {
-            Ok(node) => node,
+            Ok(node) => node.name,
             Err(problem) => return self.left(&cluster, state, problem),
         };
+        let cluster = file::on_this_host(cluster, node.as_str())?;
+        let node = file::named(&cluster, node.as_str())?;
         self.identity.check(&cluster, &node, &target.state, host)?;
         Ok(node)
     }

@@ -35,8 +35,8 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Gathers the facts of what the arguments name.
-    pub(crate) fn of(arguments: &CheckArguments, cluster: &Cluster) -> Result<Self, Problem> {
+    /// Gathers the facts of what the arguments name; on a node the cluster gets its interfaces by their own names.
+    pub(crate) fn of(arguments: &CheckArguments, cluster: &mut Cluster) -> Result<Self, Problem> {
         if arguments.paper {
             return Ok(Self::Paper);
         }
@@ -52,6 +52,7 @@ impl Subject {
         };
         match name {
             Some(name) => {
+                *cluster = file::on_this_host(cluster.clone(), &name)?;
                 let facts = of_node(arguments, cluster, &name, &mut host)?;
                 Ok(Self::Node(Box::new(facts)))
             }
@@ -127,7 +128,12 @@ fn of_node(
         arp: arguments.arp.then_some(ARP),
         ..Gather::default()
     };
-    Ok(Facts::gather(host, cluster, &node, &gather)?)
+    let mut facts = Facts::gather(host, cluster, &node, &gather)?;
+    // A record that cannot be read, as by another user than root, must not prevent the check.
+    if let Ok(record) = arguments.state.directory().record(&node) {
+        facts.drains = record.drains().clone();
+    }
+    Ok(facts)
 }
 
 /// Returns this host's own name, for a host that is no node of the cluster; the name may be none that a node can have.

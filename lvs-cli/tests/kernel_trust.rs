@@ -1,14 +1,24 @@
 //! The guarantees to an operator, on a real kernel: confirmation, interrupts, drains, live connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kernel_trust/gateways.rs"]
+mod gateways;
 #[path = "kernel_trust/identity.rs"]
 mod identity;
+#[path = "kernel_trust/method.rs"]
+mod method;
 #[path = "kernel_trust/nodes.rs"]
 mod nodes;
+#[path = "kernel_trust/reassurance.rs"]
+mod reassurance;
 #[path = "kernel_trust/records.rs"]
 mod records;
 #[path = "kernel_trust/rollout.rs"]
 mod rollout;
+#[path = "kernel_trust/several.rs"]
+mod several;
+#[path = "kernel_trust/source.rs"]
+mod source;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -35,6 +45,10 @@ lvs_lab::main! {
     an_interrupted_drain_stays,
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
+    reassurance::the_host_itself_is_examined,
+    reassurance::what_proc_hides_is_not_examined,
+    reassurance::a_link_that_cannot_be_asked_is_no_abort,
+    reassurance::few_requests_reassure_nobody,
     identity::a_host_that_is_evidently_another_node_is_refused,
     records::a_cluster_is_removed_by_its_record,
     records::a_host_that_left_the_file_is_removed_by_its_record,
@@ -47,10 +61,25 @@ lvs_lab::main! {
     rollout::a_changed_gateway_fails_no_client,
     rollout::a_moved_real_server_loses_no_client,
     rollout::a_virtual_ip_moves_to_another_prefix,
+    rollout::a_virtual_ip_moves_to_another_interface,
+    rollout::two_directors_change_their_gateway_address,
+    several::two_clusters_leave_a_node_in_any_order,
+    several::two_values_of_a_sysctl_are_refused,
+    several::drains_and_the_role_outlive_a_reboot,
+    several::what_is_done_is_no_failure_without_a_place_to_report_it,
     rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
     rollout::a_moved_virtual_ip_is_announced,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
+    method::a_tunnel_becomes_direct_routing_and_back,
+    method::an_old_connection_diverts_no_new_one,
+    gateways::routers_on_no_network_of_the_node_are_reached,
+    gateways::the_only_address_of_a_director_is_the_gateway,
+    gateways::alternative_names_of_interfaces_are_understood,
+    source::ipv6_virtual_ips_are_no_source,
+    source::a_virtual_ip_that_was_first_is_put_behind,
+    source::a_virtual_ip_without_an_own_address_beside_it_is_refused,
+    source::a_virtual_ip_as_source_of_a_route_is_rolled_back,
 }
 
 const NAT: &str = include_str!("../../examples/nat.toml");
@@ -62,11 +91,18 @@ const STATE: &str = "/run/state";
 /// Longer than any step takes on the guest's one processor.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program with its arguments, in the namespace of the thread that starts it.
+fn program(words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+    command.args(words);
+    command
+}
+
 fn command(file: &Path, verb: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
     let (verb, rest) = verb.split_first().unwrap();
     command.arg(verb);
-    if ["plan", "apply", "remove"].contains(verb) {
+    if ["plan", "apply", "remove", "check"].contains(verb) {
         command.arg(file).args(["--node", "director"]);
     }
     command.args(rest);
@@ -362,6 +398,13 @@ fn a_drain_waits_for_the_last_connection() {
         0,
         &["nothing to do"],
     );
+    // Of the service that has no other server the check says why, and of nothing else.
+    let checked = run(&lab, &file, &["check"]);
+    let undrain =
+        "LVS021 error director tcp 172.16.5.11:7: all of its 1 destinations have weight 0";
+    says(&checked, 1, &[undrain, "fix: lvsctl undrain 192.168.1.12"]);
+    let text = String::from_utf8_lossy(&checked.stdout);
+    assert!(!text.contains("LVS044"), "{text}");
     assert!(is_alive(&mut client, PATIENCE), "open connections stay");
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     for number in 0..4 {

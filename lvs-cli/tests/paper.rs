@@ -45,9 +45,11 @@ fn order() {
     let output = lvsctl(&["order", DR]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "apply  realserver1  # before clients are sent to it\n\
-         apply  realserver2  # before clients are sent to it\n\
-         apply  director     # its real servers are ready\n"
+        format!(
+            "lvsctl apply {DR} --node realserver1  # before clients are sent to it\n\
+             lvsctl apply {DR} --node realserver2  # before clients are sent to it\n\
+             lvsctl apply {DR} --node director     # its real servers are ready\n"
+        )
     );
     assert_eq!(output.status.code(), Some(0));
     let output = lvsctl(&["order", DR, "--from", DR]);
@@ -87,13 +89,17 @@ fn order_from_an_old_file() {
     );
     assert_eq!(json["stages"][0]["turn"], "grow");
     let output = lvsctl(&["order", path, "--from", DR]);
+    let width = apply.len() + "realserver1 --grow".len();
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "apply  realserver1 --grow  # before clients are sent to it\n\
-         apply  director            # its real servers are ready\n        \
-         outage: tcp 172.16.5.11:80 is not served any more: give clients its new address first, if it has one\n\
-         apply  realserver1         # no client needs what this step deletes\n\
-         remove realserver2         # no client is sent to it any more\n"
+        format!(
+            "{apply}realserver1 --grow  # before clients are sent to it\n\
+             {apply}director            # its real servers are ready\n  \
+             # outage: tcp 172.16.5.11:80 is not served any more: give clients its new address first, if it has one\n\
+             {apply}realserver1         # no client needs what this step deletes\n\
+             {:width$}  # no client is sent to it any more\n",
+            "lvsctl remove web --node realserver2"
+        )
     );
 }
 
@@ -102,10 +108,12 @@ fn two_directors_begin_in_a_role() {
     let output = lvsctl(&["order", TWO]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "apply  realserver1         # before clients are sent to it\n\
-         apply  realserver2         # before clients are sent to it\n\
-         apply  lb2 --role standby  # ready to take over before clients are sent\n\
-         apply  lb1 --role active   # its real servers are ready\n"
+        format!(
+            "lvsctl apply {TWO} --node realserver1         # before clients are sent to it\n\
+             lvsctl apply {TWO} --node realserver2         # before clients are sent to it\n\
+             lvsctl apply {TWO} --node lb2 --role standby  # ready to take over before clients are sent\n\
+             lvsctl apply {TWO} --node lb1 --role active   # its real servers are ready\n"
+        )
     );
     let output = lvsctl(&["order", TWO, "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -512,6 +512,27 @@ fn the_examples_have_nothing_but_notes() {
     }
 }
 
+/// The virtual IP is the director's only address, and so the gateway of its real servers.
+#[test]
+fn the_virtual_ip_may_be_the_gateway() {
+    let one_arm = cluster(
+        NAT,
+        &[
+            ("172.16.5.11/16", "192.168.1.100/24"),
+            ("172.16.5.11:80", "192.168.1.100:80"),
+            (
+                "  { interface = \"eth1\", address = \"192.168.1.11/24\" },",
+                "",
+            ),
+            ("gateway = \"172.16.0.1\"\n", ""),
+        ],
+    );
+    assert!(!codes(&one_arm).contains(&Code::NAT_GATEWAY));
+    let routes = one_arm.node("realserver1").unwrap().routes;
+    let mut gateways = routes.iter().map(|route| route.value.gateway);
+    assert_eq!(gateways.next(), Some(Some([192, 168, 1, 100].into())));
+}
+
 #[test]
 fn weights_of_another_program_are_only_noted() {
     let text = [

@@ -275,12 +275,39 @@ fn gateway_on_no_connected_network() {
     says(
         &error,
         "director.gateway: 10.0.0.1 is on no network of this node; \
-         the node is connected to 172.16.0.0/16 and 192.168.1.0/24",
+         the node is connected to 172.16.0.0/16 and 192.168.1.0/24; a router on the link itself is \
+         { address = \"10.0.0.1\", interface = \"eth0\", on-link = true }",
     );
     assert_eq!(error.position().unwrap().line, line_of(NAT, "gateway = "));
     says(
         &changed(NAT, "gateway = \"172.16.0.1\"", "gateway = \"172.16.5.11\""),
         "director.gateway: 172.16.5.11 is an address of this node itself; write the router's address",
+    );
+}
+
+#[test]
+fn gateways_that_say_too_little() {
+    let with = |gateway: &str| {
+        changed(
+            NAT,
+            "gateway = \"172.16.0.1\"",
+            &format!("gateway = {gateway}"),
+        )
+    };
+    says(
+        &with("\"fe80::1\""),
+        "director.gateway: fe80::1 is link-local, and says nothing without its interface; \
+         write { address = \"fe80::1\", interface = \"eth0\" }",
+    );
+    says(
+        &with("{ address = \"10.0.0.1\", on-link = true }"),
+        "director.gateway: on-link needs an interface; add interface, as in interface = \"eth0\"",
+    );
+    says(
+        &with("{ address = \"172.16.0.1\", interface = \"eth1\" }"),
+        "director.gateway: 172.16.0.1 is on no network of eth1; \
+         the node is connected to 172.16.0.0/16 and 192.168.1.0/24; a router on the link itself is \
+         { address = \"172.16.0.1\", interface = \"eth1\", on-link = true }",
     );
 }
 

@@ -112,6 +112,7 @@ fn every_kind_of_step_is_among_them() {
         "delete destination",
         "delete route",
         "delete service",
+        "edit address",
         "edit daemon",
         "edit destination",
         "edit link",

@@ -211,9 +211,7 @@ impl Kept {
     /// # Errors
     /// No answer in time, a closed connection, or an answer that is not a page.
     pub fn fetch(&mut self) -> io::Result<String> {
-        let host = self.server.ip();
-        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.send()?;
         let mut answer = String::new();
         // The head, and the one line of the page.
         while !answer.ends_with("\r\n\r\n") {
@@ -223,6 +221,16 @@ impl Kept {
         }
         self.stream.read_line(&mut answer)?;
         page(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a page"))
+    }
+
+    /// Asks for the page once more without waiting for the answer.
+    ///
+    /// # Errors
+    /// A closed connection, or a server that has not read for too long.
+    pub fn send(&mut self) -> io::Result<()> {
+        let host = self.server.ip();
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        self.stream.get_mut().write_all(request.as_bytes())
     }
 
     /// Returns the client's own address and port.

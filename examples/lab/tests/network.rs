@@ -4,9 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use lvs_core::cluster::Gateway;
 use lvs_core::net::{Address, IpNet, Route};
 use lvs_core::{Cluster, Error, Host, Netns};
 use lvs_lab::http::{Server, fetch};
@@ -31,16 +32,17 @@ fn build(text: &str) -> Network {
     let network = Network::build(&topology).unwrap();
     for director in cluster.directors() {
         let netns = network.node(director.name.as_str()).unwrap();
-        configure(netns, &director.addresses, director.gateway);
+        configure(netns, &director.addresses, director.gateway.as_ref());
     }
     for server in cluster.real_servers() {
         let netns = network.node(server.name.as_str()).unwrap();
-        configure(netns, &server.addresses, server.gateway);
+        configure(netns, &server.addresses, server.gateway.as_ref());
     }
     network
 }
 
-fn configure(netns: &Netns, addresses: &[Address], gateway: Option<IpAddr>) {
+fn configure(netns: &Netns, addresses: &[Address], gateway: Option<&Gateway>) {
+    let gateway = gateway.map(Gateway::address);
     let everything: IpNet = "0.0.0.0/0".parse().unwrap();
     let set = |host: &mut Host| {
         for address in addresses {

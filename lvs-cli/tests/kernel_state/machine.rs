@@ -68,7 +68,10 @@ impl Machine {
         if ["plan", "apply", "remove"].contains(&verb[0]) {
             command.args([FILE, "--node", self.node]);
         }
-        command.args(&verb[1..]).args(["--state", &self.state]);
+        command.args(&verb[1..]);
+        if !["list", "save"].contains(&verb[0]) {
+            command.args(["--state", &self.state]);
+        }
         command
     }
 

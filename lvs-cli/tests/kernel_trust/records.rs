@@ -10,14 +10,23 @@ use crate::nodes::{Node, served};
 
 /// Removes the records of labs that were built before: in the file they look like those of a living namespace.
 pub(crate) fn without_records(lab: Lab) -> Lab {
-    for name in ["director", "realserver1", "realserver2", "realserver3"] {
+    for name in [
+        "director",
+        "lb1",
+        "lb2",
+        "rs1",
+        "rs2",
+        "realserver1",
+        "realserver2",
+        "realserver3",
+    ] {
         let _ = fs::remove_dir_all(format!("/run/state-{name}"));
     }
     lab
 }
 
 /// How a node looks: its addresses, routes and the sysctl that NAT sets.
-fn look(lab: &Lab, name: &str) -> String {
+pub(crate) fn look(lab: &Lab, name: &str) -> String {
     let read = |host: &mut Host| {
         let addresses = host.net().addresses().unwrap();
         let routes = host.net().routes().unwrap();

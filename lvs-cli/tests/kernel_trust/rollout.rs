@@ -20,20 +20,20 @@ const NEW: &str = "/run/new file.toml";
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// A change of a cluster and where its clients ask.
-struct Rollout {
-    lab: Lab,
+pub(crate) struct Rollout {
+    pub(crate) lab: Lab,
     /// The nodes as the old file names them, in the new file's names.
     hosts: Vec<(String, String)>,
 }
 
 /// What the clients felt.
-struct Felt {
-    failed: Vec<String>,
-    asked: usize,
+pub(crate) struct Felt {
+    pub(crate) failed: Vec<String>,
+    pub(crate) asked: usize,
 }
 
 impl Rollout {
-    fn new(old: &str, new: &str) -> Self {
+    pub(crate) fn new(old: &str, new: &str) -> Self {
         Self::in_network_of(old, old, new)
     }
 
@@ -63,9 +63,11 @@ impl Rollout {
     }
 
     /// Returns each step's node and command, and the outages.
-    fn order(&self, arguments: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
-        let director = self.on("director");
-        let output = director.start(&[&["order", "--json"], arguments].concat());
+    pub(crate) fn order(&self, arguments: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
+        let (host, _) = &self.hosts[0];
+        let output = self
+            .on(host)
+            .start(&[&["order", "--json"], arguments].concat());
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let steps = json["stages"].as_array().unwrap();
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
@@ -96,7 +98,7 @@ impl Rollout {
 
     /// Executes the order while clients ask at the addresses, one after the other; the first step whose
     /// command has a text makes them go to the next address.
-    fn execute_while_asked(&self, addresses: &[&str]) -> (Felt, Vec<String>) {
+    pub(crate) fn execute_while_asked(&self, addresses: &[&str]) -> (Felt, Vec<String>) {
         let (steps, outages) = self.order(&[NEW, "--from", OLD]);
         let addresses: Vec<SocketAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
         let (over, place) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -120,7 +122,12 @@ impl Rollout {
     }
 }
 
-fn ask(client: &Netns, addresses: &[SocketAddr], place: &AtomicUsize, over: &AtomicBool) -> Felt {
+pub(crate) fn ask(
+    client: &Netns,
+    addresses: &[SocketAddr],
+    place: &AtomicUsize,
+    over: &AtomicBool,
+) -> Felt {
     let (mut failed, mut asked) = (Vec::new(), 0);
     while !over.load(Ordering::SeqCst) {
         let address = addresses[place.load(Ordering::SeqCst)];
@@ -134,7 +141,7 @@ fn ask(client: &Netns, addresses: &[SocketAddr], place: &AtomicUsize, over: &Ato
 
 impl Felt {
     #[track_caller]
-    fn nothing(&self) {
+    pub(crate) fn nothing(&self) {
         assert!(self.asked > 3, "only {} requests", self.asked);
         assert!(
             self.failed.is_empty(),
@@ -148,6 +155,7 @@ impl Felt {
 
 const VIP: &str = "172.16.5.11:80";
 const TUNNEL: &str = include_str!("../../../examples/tunnel.toml");
+const TWO: &str = include_str!("../../../examples/two_directors.toml");
 const IPV6: &str = include_str!("../../../examples/ipv6.toml");
 
 /// Every forwarding method, and both families: the old file, and where its clients ask.
@@ -209,6 +217,39 @@ pub(crate) fn a_virtual_ip_moves_to_another_prefix() {
         "addresses = [\n  { interface = \"eth0\", address = \"172.16.5.10/16\" },\n  { interface = \"eth0\"",
     );
     nothing_is_felt(&Rollout::new(NAT, &new), VIP);
+}
+
+/// From the link of the clients to another interface, on which no question for it arrives.
+pub(crate) fn a_virtual_ip_moves_to_another_interface() {
+    for (text, prefix) in [(NAT, 16), (DR, 32)] {
+        let vip = format!("{{ interface = \"eth0\", address = \"172.16.5.11/{prefix}\" }},");
+        let own = "{ interface = \"eth0\", address = \"172.16.5.10/16\" },";
+        let old = text.replacen(
+            &vip,
+            &format!("{own}\n{{ interface = \"eth0\", address = \"172.16.5.11/32\" }},"),
+            1,
+        );
+        let new = text.replacen(
+            &vip,
+            &format!("{own}\n{{ interface = \"lo\", address = \"172.16.5.11/32\" }},"),
+            1,
+        );
+        assert_ne!(old, new);
+        nothing_is_felt(&Rollout::new(&old, &new), VIP);
+        nothing_is_felt(&Rollout::new(&new, &old), VIP);
+    }
+}
+
+/// The active director grows before the real servers use its new address as their gateway.
+pub(crate) fn two_directors_change_their_gateway_address() {
+    let new = TWO.replace("192.168.1.11/24", "192.168.1.31/24");
+    let rollout = Rollout::new(TWO, &new);
+    let (steps, _) = rollout.order(&[NEW, "--from", OLD]);
+    assert!(
+        steps.iter().any(|(_, command)| command.ends_with("--grow")),
+        "{steps:?}"
+    );
+    nothing_is_felt(&rollout, VIP);
 }
 
 /// Clients ask the old address until the director has the new one, which is the step that names the outage.

@@ -97,17 +97,23 @@ impl Facts {
         peers: &BTreeSet<(SocketAddr, SocketAddr)>,
     ) -> Vec<(RouteQuery, bool)> {
         let mut packets = Vec::new();
+        let mut shown = BTreeSet::new();
         for source in self.answer_sources(cluster, node) {
-            let seen = self.clients_of(cluster, source, peers);
             let is_family = |ip: &IpAddr| ip.is_ipv4() == source.is_ipv4();
-            let examples = cluster.example_clients();
-            let seen = seen.into_iter().map(|client| (client, true));
-            let others = examples.into_iter().map(|client| (client, false));
-            packets.extend(
-                seen.chain(others)
-                    .filter(|(client, _)| is_family(client))
-                    .map(|(client, seen)| (RouteQuery::to(client).with_source(source), seen)),
-            );
+            let answer = |client| RouteQuery::to(client).with_source(source);
+            let seen = self.clients_of(cluster, source, peers).into_iter();
+            packets.extend(seen.filter(is_family).map(|client| (answer(client), true)));
+            // A director may have thousands of virtual IPs; there examples only show which gateways are needed.
+            let carrier = self.carrying(source).map(|address| &address.id.interface);
+            let is_first = shown.insert((carrier.min(), source.is_ipv4()));
+            if node.kind == NodeKind::RealServer || is_first {
+                let examples = cluster.example_clients().into_iter();
+                packets.extend(
+                    examples
+                        .filter(is_family)
+                        .map(|client| (answer(client), false)),
+                );
+            }
         }
         if node.kind == NodeKind::Director {
             let rips = cluster.real_ips().into_iter();

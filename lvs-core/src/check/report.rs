@@ -11,8 +11,10 @@ use super::code::Code;
 use super::examined::{Examined, Reason};
 use super::facts::Facts;
 use super::finding::Finding;
+use super::object::FindingObject;
 use super::scene::Scene;
 use super::severity::Severity;
+use crate::cluster::change::ObjectId;
 use crate::text::escape_line;
 
 /// The findings of a check, the worst first, and what it can say of each area.
@@ -86,9 +88,9 @@ impl Report {
         let causes: Vec<_> = findings
             .iter()
             .filter(|finding| is_cause(finding, scene.facts))
-            .map(|finding| finding.code)
+            .cloned()
             .collect();
-        findings.retain(|finding| !causes.iter().any(|cause| explains(*cause, finding.code)));
+        findings.retain(|finding| !causes.iter().any(|cause| explains(cause, finding)));
         findings.sort_by(worst_first);
         let areas = Area::ALL.map(|area| {
             let examined = scene.examined(area);
@@ -212,26 +214,42 @@ fn is_symptom(code: Code) -> bool {
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let is_here = finding.node.as_ref() == facts.map(|facts| &facts.node);
     let is_bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
-    is_here && is_bad && !is_symptom(finding.code)
+    let is_of_file = matches!(finding.code, Code::ONE_PACKET_NAT | Code::SHARED_LINK);
+    (is_here || is_of_file) && is_bad && !is_symptom(finding.code)
 }
 
-/// Returns whether a cause explains a symptom. Clients in the wrong place do not make others wait; packets that were
-/// never marked explain only that there is no traffic. An interface takes its addresses and routes with it.
-fn explains(cause: Code, symptom: Code) -> bool {
-    match cause {
-        Code::CLIENT_ON_SERVER_NETWORK => is_symptom(symptom) && symptom != Code::HALF_OPEN,
-        Code::NEVER_MARKED => symptom == Code::NO_TRAFFIC,
-        Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(symptom) || goes_with_link(symptom),
-        _ => is_symptom(symptom),
+/// Returns whether a cause explains another finding. Clients in the wrong place do not make others wait; packets that
+/// were never marked explain only that there is no traffic. An interface takes its addresses and routes with it.
+fn explains(cause: &Finding, other: &Finding) -> bool {
+    match cause.code {
+        Code::CLIENT_ON_SERVER_NETWORK => is_symptom(other.code) && other.code != Code::HALF_OPEN,
+        Code::NEVER_MARKED => other.code == Code::NO_TRAFFIC,
+        Code::ONE_PACKET_NAT => other.code == Code::NO_ANSWERS && other.object == cause.object,
+        Code::SHARED_LINK => other.code == Code::HALF_OPEN && is_destination(other, &cause.object),
+        Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(other.code) || goes_with(cause, other),
+        _ => is_symptom(other.code),
     }
 }
 
-fn goes_with_link(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NO_DEFAULT_ROUTE
-            | Code::OTHER_UPLINK
-            | Code::VIP_MISSING_ON_DIRECTOR
-            | Code::VIP_MISSING_ON_SERVER
-    )
+/// Returns whether a finding is about a destination with the address of a real server.
+fn is_destination(finding: &Finding, real_ip: &FindingObject) -> bool {
+    match &finding.object {
+        FindingObject::Object(ObjectId::Destination(_, id)) => {
+            FindingObject::from(id.address) == *real_ip
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether a finding is about what an interface took with it: an address of its own, or any route.
+fn goes_with(link: &Finding, other: &Finding) -> bool {
+    match (other.code, &link.object, &other.object) {
+        (Code::NO_DEFAULT_ROUTE | Code::OTHER_UPLINK, ..) => true,
+        (
+            Code::VIP_MISSING_ON_DIRECTOR | Code::VIP_MISSING_ON_SERVER,
+            FindingObject::Object(ObjectId::Link(name)),
+            FindingObject::Object(ObjectId::Address(lost)),
+        ) => lost.interface == *name,
+        _ => false,
+    }
 }

@@ -12,7 +12,7 @@ use super::{
     Cluster, Desired, DesiredState, Director, NodeKind, NodeName, Observed, PlanOptions,
     RealServer, Role,
 };
-use crate::ipvs::Family;
+use crate::ipvs::{Family, Forwarding};
 
 /// Says what is done on a node in a step of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -410,7 +410,8 @@ impl<'a> Transition<'a> {
             })
     }
 
-    /// Returns the outages of destinations that both have, with another forwarding method.
+    /// Returns the outages of destinations that both have, with another forwarding method. What a tunnel and direct
+    /// routing need, a real server has at the same time while it grows.
     fn method_changes(self) -> impl Iterator<Item = String> + 'a {
         let pairs = self.new.services().iter().filter_map(move |is| {
             let mut services = self.old.services().iter();
@@ -422,7 +423,12 @@ impl<'a> Transition<'a> {
                 let former = self.new.former_name(&now.real_server, self.old)?;
                 let mut known = was.destinations.iter();
                 let before = known.find(|before| before.real_server == *former)?;
-                (before.forwarding != now.forwarding).then(|| {
+                let is_smooth = matches!(
+                    (before.forwarding, now.forwarding),
+                    (Forwarding::Tunnel(_), Forwarding::DirectRouting)
+                        | (Forwarding::DirectRouting, Forwarding::Tunnel(_))
+                );
+                (before.forwarding != now.forwarding && !is_smooth).then(|| {
                     format!(
                         "{} by {}: connections fail until director and real server have both changed from {} to {} \
                          (drain it first)",

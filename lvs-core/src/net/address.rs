@@ -127,6 +127,12 @@ impl Address {
         self.flags & Self::NO_PREFIX_ROUTE == 0
     }
 
+    /// Returns whether it is an IPv6 address that the kernel chooses as a source only where there is no other.
+    #[must_use]
+    pub fn is_deprecated(&self) -> bool {
+        self.id.network.addr().is_ipv6() && self.preferred == Some(0)
+    }
+
     /// Returns whether adding it again makes the same address: netlink cannot make one for privacy.
     #[must_use]
     pub fn can_be_restored(&self) -> bool {

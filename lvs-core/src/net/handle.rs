@@ -80,6 +80,22 @@ impl Net {
             .collect())
     }
 
+    /// Returns the names of interfaces by their alternative names (`altname` of `ip link`, from kernel 5.5), without
+    /// those that are too long for a name.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("altname", "IFLA_ALT_IFNAME"))]
+    pub fn alternative_names(&mut self) -> Result<BTreeMap<IfName, IfName>> {
+        let list = message::link::list();
+        let operation = "list alternative names";
+        let replies = self.list(operation, RTM_GETLINK, RTM_NEWLINK, &list)?;
+        Ok(replies
+            .iter()
+            .flat_map(|payload| message::link::alternative_names(payload))
+            .collect())
+    }
+
     /// Returns one interface.
     ///
     /// # Errors
@@ -236,13 +252,26 @@ impl Net {
     /// It exists already ([`Error::is_already_exists`]; label and broadcast cannot be changed in place), no
     /// such interface, a label that is too long, IPv6 disabled (`EACCES`), or no privilege.
     pub fn add_address(&mut self, address: &Address) -> Result<()> {
-        let operation = Operation::new("add address", &address.id);
+        self.put_address(Operation::new("add address", &address.id), NEW, address)
+    }
+
+    /// Adds an address, or gives the existing one its lifetimes, its metric and its flags in one step. Label and
+    /// broadcast stay as they are.
+    ///
+    /// # Errors
+    /// Those of [`add_address`](Self::add_address), except the first.
+    pub fn replace_address(&mut self, address: &Address) -> Result<()> {
+        let operation = Operation::new("replace address", &address.id);
+        self.put_address(operation, NLM_F_CREATE | NLM_F_REPLACE, address)
+    }
+
+    fn put_address(&mut self, operation: Operation, flags: u16, address: &Address) -> Result<()> {
         if let Some(problem) = address.problem() {
             return Err(Error::invalid(operation, problem));
         }
         let index = self.index(&operation, &address.id.interface)?;
         let payload = message::address::add(address, index);
-        self.change_address(operation, RTM_NEWADDR, NEW, &payload, &address.id)
+        self.change_address(operation, RTM_NEWADDR, flags, &payload, &address.id)
     }
 
     /// Deletes exactly this address: interface, address and prefix length must agree.

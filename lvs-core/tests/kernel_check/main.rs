@@ -5,6 +5,8 @@
 
 mod clock;
 mod dr;
+mod files;
+mod healthy;
 mod kinds;
 mod machines;
 mod marks;
@@ -28,6 +30,27 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 lvs_lab::main! {
     // They wait for clients that wait for answers.
     guests = 6;
+    files::a_hash_that_keeps_choosing_the_drained,
+    files::one_packet_by_masquerading,
+    files::direct_routing_through_a_router,
+    files::a_router_without_a_route,
+    files::nobody_asks,
+    healthy::a_vlan_on_a_bond,
+    healthy::bridges,
+    healthy::several_virtual_ips_with_persistence,
+    healthy::datagrams,
+    healthy::a_sorry_server,
+    healthy::a_drained_real_server,
+    healthy::the_director_serves,
+    healthy::tunnels,
+    healthy::both_families,
+    healthy::several_clusters_on_a_node,
+    healthy::policy_routing_that_is_right,
+    healthy::strict_rp_filter_that_does_no_harm,
+    healthy::other_tenants,
+    healthy::one_armed,
+    healthy::two_methods,
+    healthy::thresholds_and_timeouts,
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
@@ -135,6 +158,7 @@ lvs_lab::main! {
     nat::a_client_beside_the_real_servers,
     nat::virtual_ip_missing_on_the_director,
     nat::all_weights_zero,
+    nat::no_scheduler,
     nat::virtual_ip_that_hangs_on_another,
     nat::every_port_without_persistence,
     nat::a_loopback_destination,

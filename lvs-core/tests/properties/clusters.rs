@@ -118,7 +118,9 @@ fn director(vips: &[IpAddr], services: &[VirtualService], random: &mut Random) -
     if !own_first {
         director.addresses.extend(own);
     }
-    director.gateway = random.once_in(2).then(|| "192.168.1.254".parse().unwrap());
+    director.gateway = random
+        .once_in(2)
+        .then(|| lvs_core::cluster::Gateway::Near("192.168.1.254".parse().unwrap()));
     let nat = services.iter().flat_map(|service| &service.destinations);
     let nat = nat
         .filter(|it| it.forwarding == Forwarding::Masquerade)
@@ -136,7 +138,9 @@ fn servers(random: &mut Random) -> Vec<RealServer> {
             address("eth0", &format!("192.168.1.1{}/24", number + 1)),
             address("eth0", &format!("2001:db8:1::1{}/64", number + 1)),
         ];
-        server.gateway = random.once_in(3).then(|| "192.168.1.254".parse().unwrap());
+        server.gateway = random
+            .once_in(3)
+            .then(|| lvs_core::cluster::Gateway::Near("192.168.1.254".parse().unwrap()));
         server.weight = weight(random);
         server.drain = random.once_in(6);
         server

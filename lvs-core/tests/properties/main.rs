@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 
 use lvs_core::cluster::change::{Change, Object};
 use lvs_core::cluster::{DesiredState, IpvsState, Observed, Plan, PlanOptions};
-use lvs_core::ipvs::ServiceId;
-use lvs_core::net::RouteId;
+use lvs_core::ipvs::{Destination, Forwarding, ServiceId};
+use lvs_core::net::{Route, RouteId};
 use random::Random;
 
 const SEEDS: u64 = 500;
@@ -159,14 +159,23 @@ fn is_named(node: &DesiredState, change: &Change<Object>) -> bool {
         (Object::Listener(port), true) => node.listeners.iter().any(|it| it.value == *port),
         (Object::Link(link), true) => link.up && node.links.contains_key(&link.name),
         (Object::Sysctl(setting), true) => node.sysctls.contains_key(&setting.key),
-        (Object::Address(address), true) => {
-            node.addresses.iter().any(|it| it.value.id == address.id)
+        (Object::Address(address), _) => node.addresses.iter().any(|it| it.value.id == address.id),
+        (Object::Route(route), true) => {
+            node.routes.iter().any(|it| it.value.id == route.id) || is_neighbour(node, route)
         }
-        (Object::Route(route), true) => node.routes.iter().any(|it| it.value.id == route.id),
         (Object::Timeouts(_), _) => node.timeouts != lvs_core::ipvs::Timeouts::default(),
         _ => service(change)
             .is_some_and(|id| node.services.iter().any(|wanted| wanted.service.id == id)),
     }
+}
+
+/// A route to a directly routed destination with itself as the gateway, for connections of another method.
+fn is_neighbour(node: &DesiredState, route: &Route) -> bool {
+    let ip = route.id.destination.addr();
+    let destinations = node.services.iter().flat_map(|it| &it.destinations);
+    let is_direct =
+        |it: &Destination| it.id.address == ip && it.forwarding == Forwarding::DirectRouting;
+    route.gateway == Some(ip) && destinations.map(|it| &it.value).any(is_direct)
 }
 
 fn service(change: &Change<Object>) -> Option<ServiceId> {
@@ -216,6 +225,8 @@ fn every_step_is_needed() {
             .iter()
             .enumerate()
             .filter(|(_, step)| !goes_with_its_service(&plan, &step.change))
+            // It is for old connections, which no reading shows.
+            .filter(|(_, step)| !matches!(step.change.after(), Some(Object::Route(route)) if is_neighbour(&case.node, route)))
         {
             let others = steps
                 .iter()

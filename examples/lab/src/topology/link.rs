@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lvs_core::IfName;
+use lvs_core::cluster::Gateway;
 use lvs_core::net::IpNet;
 
 use super::{Link, Node, Port, Result, TopologyError};
@@ -52,7 +53,8 @@ pub(super) fn derive(nodes: &[Node]) -> Result<Vec<Shared>> {
     Ok(links)
 }
 
-/// Returns the networks that determine the link of each interface. Host addresses and link-local ones do not.
+/// Returns the networks that determine the link of each interface. Host addresses and link-local ones do not; the
+/// router of an interface without a network does.
 fn networks(node: &Node) -> Result<BTreeMap<IfName, Vec<IpNet>>> {
     let mut all: BTreeMap<IfName, Vec<IpNet>> = BTreeMap::new();
     for (interface, address) in &node.addresses {
@@ -63,6 +65,13 @@ fn networks(node: &Node) -> Result<BTreeMap<IfName, Vec<IpNet>>> {
         if is_network(address) {
             networks.push(address.trunc());
         }
+    }
+    let router = node.gateway.as_ref().and_then(Gateway::interface);
+    if let (Some(gateway), Some(networks)) =
+        (&node.gateway, router.and_then(|name| all.get_mut(name)))
+        && networks.is_empty()
+    {
+        networks.push(IpNet::from(gateway.address()));
     }
     match all.iter().find(|(_, networks)| networks.is_empty()) {
         Some((interface, _)) => Err(TopologyError::new(format!(

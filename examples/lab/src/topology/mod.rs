@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use lvs_core::cluster::Gateway;
 use lvs_core::net::IpNet;
 use lvs_core::{Cluster, IfName};
 
@@ -122,7 +123,7 @@ impl Outsider {
 struct Node {
     name: String,
     addresses: Vec<(IfName, IpNet)>,
-    gateway: Option<IpAddr>,
+    gateway: Option<Gateway>,
 }
 
 impl Topology {
@@ -181,11 +182,11 @@ fn nodes(cluster: &Cluster) -> Vec<Node> {
     let real_servers = cluster
         .real_servers()
         .iter()
-        .map(|server| (&server.name, &server.addresses, server.gateway));
+        .map(|server| (&server.name, &server.addresses, &server.gateway));
     cluster
         .directors()
         .iter()
-        .map(|director| (&director.name, &director.addresses, director.gateway))
+        .map(|director| (&director.name, &director.addresses, &director.gateway))
         .chain(real_servers)
         .map(|(name, addresses, gateway)| Node {
             name: name.to_string(),
@@ -193,7 +194,7 @@ fn nodes(cluster: &Cluster) -> Vec<Node> {
                 .iter()
                 .map(|address| (address.id.interface.clone(), address.id.network))
                 .collect(),
-            gateway,
+            gateway: gateway.clone(),
         })
         .collect()
 }
@@ -209,7 +210,7 @@ mod tests {
                 .iter()
                 .map(|(interface, address)| (interface.parse().unwrap(), address.parse().unwrap()))
                 .collect(),
-            gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+            gateway: gateway.map(|gateway| Gateway::Near(gateway.parse().unwrap())),
         }
     }
 
@@ -335,7 +336,7 @@ mod tests {
         let mut only_hosts = dr();
         only_hosts[1].addresses[0].1 = "192.168.1.12/32".parse().unwrap();
         let mut astray = dr();
-        astray[1].gateway = Some(vip("10.0.0.1"));
+        astray[1].gateway = Some(vip("10.0.0.1").into());
         for (nodes, word) in [
             (without_gateway, "172.16.5.11"),
             (only_hosts, "eth0 of realserver1"),

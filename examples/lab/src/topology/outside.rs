@@ -110,14 +110,23 @@ fn addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
 fn router(nodes: &[Node], links: &[Shared]) -> Result<Option<Outsider>> {
     let mut router = Outsider::default();
     for node in nodes {
-        let Some(gateway) = node.gateway else {
+        let Some(gateway) = &node.gateway else {
             continue;
         };
-        if nodes.iter().flat_map(addresses).any(|ip| ip == gateway) {
+        let ip = gateway.address();
+        if nodes.iter().flat_map(addresses).any(|own| own == ip) {
             continue;
         }
-        let (link, network) = connected(node, links, gateway)?;
-        router.add_address(link, with_prefix(gateway, network)?)?;
+        let place = gateway
+            .interface()
+            .filter(|_| gateway.is_link_local() || gateway.is_on_link());
+        match place.and_then(|interface| link::find(links, &node.name, interface)) {
+            Some(link) => router.add_address(link, IpNet::from(ip))?,
+            None => {
+                let (link, network) = connected(node, links, ip)?;
+                router.add_address(link, with_prefix(ip, network)?)?;
+            }
+        }
     }
     Ok((!router.ports.is_empty()).then_some(router))
 }

@@ -12,7 +12,7 @@ use crate::check::path::PathFact;
 use crate::check::scene::RealServerScene;
 use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{Cluster, Director, RealServer};
+use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
 use crate::net::{IpNet, PolicyRule, RouteId, Verdict};
 
@@ -53,16 +53,19 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
             let masqueraded = cluster
                 .masqueraded(&way.server.name)
                 .into_iter()
-                .filter_map(move |family| match way.server.gateway {
-                    Some(gateway) if Family::from(gateway) == family => {
-                        way.past_director(gateway, family)
+                .filter_map(move |family| {
+                    match way.server.gateway.as_ref().map(Gateway::address) {
+                        Some(gateway) if Family::from(gateway) == family => {
+                            way.past_director(gateway, family)
+                        }
+                        _ => way.undecided(family),
                     }
-                    _ => way.undecided(family),
                 });
             let direct = way
                 .server
                 .gateway
-                .and_then(|gateway| way.through_director(gateway));
+                .as_ref()
+                .and_then(|gateway| way.through_director(gateway.address()));
             masqueraded.chain(direct)
         })
         .collect()
@@ -211,7 +214,9 @@ impl RealServerScene<'_> {
         let is_main = route.id.table == RouteId::MAIN;
         let is_planned = self.desired.routes.iter().any(|desired| {
             let desired = &desired.value;
-            desired.id.is_default() && desired.gateway.is_some() && desired.gateway == right.gateway
+            desired.id.is_default()
+                && desired.gateway.is_some()
+                && desired.gateway == right.address()
         });
         let is_ipv6 = path.query.destination.is_ipv6();
         let finding = match is_main && is_ipv6 && is_planned {
@@ -221,10 +226,11 @@ impl RealServerScene<'_> {
         match self
             .node
             .gateway
-            .is_none_or(|named| Some(named) == right.gateway)
+            .as_ref()
+            .is_none_or(|named| Some(named) == right.gateway.as_ref())
         {
             true => finding,
-            false => finding.fix(format!("in the file: gateway = \"{}\"", right.name())),
+            false => finding.fix(right.in_file()),
         }
     }
 }
@@ -236,7 +242,7 @@ fn delete_rule(rule: &PolicyRule) -> String {
 
 /// Holds the gateway that a real server should have.
 struct Right {
-    gateway: Option<IpAddr>,
+    gateway: Option<Gateway>,
     /// Further attributes of the route.
     attributes: String,
 }
@@ -244,7 +250,28 @@ struct Right {
 impl Right {
     fn name(&self) -> String {
         self.gateway
-            .map_or_else(|| "ROUTER".to_owned(), |gateway| gateway.to_string())
+            .as_ref()
+            .map_or_else(|| "ROUTER".to_owned(), ToString::to_string)
+    }
+
+    /// Returns the key of the file that names it.
+    fn in_file(&self) -> String {
+        let value = match &self.gateway {
+            None => "\"ROUTER\"".to_owned(),
+            Some(Gateway::Near(address)) => format!("\"{address}\""),
+            Some(Gateway::On {
+                address,
+                interface,
+                on_link,
+            }) => format!(
+                "{{ address = \"{address}\", interface = \"{interface}\", on-link = {on_link} }}"
+            ),
+        };
+        format!("in the file: gateway = {value}")
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.gateway.as_ref().map(Gateway::address)
     }
 
     fn command(&self, table: u32) -> String {
@@ -300,8 +327,11 @@ impl<'a> WayBack<'a> {
     fn director(self, family: Family) -> Right {
         let named = self
             .named(family)
-            .filter(|gateway| self.foreign_gateway(*gateway).is_none());
-        let derived = || self.cluster.gateways(self.server, family).first().copied();
+            .filter(|gateway| self.foreign_gateway(gateway.address()).is_none());
+        let derived = || {
+            let gateways = self.cluster.gateways(self.server, family);
+            gateways.first().copied().map(Gateway::from)
+        };
         Right {
             gateway: named.or_else(derived),
             attributes: String::new(),
@@ -311,8 +341,8 @@ impl<'a> WayBack<'a> {
     /// Returns the gateway of answers that go past the director: that of the file unless it is a director, else the
     /// directors' own where the real server is on its network.
     fn router(self, family: Family) -> Right {
-        let is_near = |ip: &IpAddr| {
-            sharing_network(&self.server.addresses, *ip)
+        let is_near = |gateway: &&Gateway| {
+            sharing_network(&self.server.addresses, gateway.address())
                 .next()
                 .is_some()
         };
@@ -320,23 +350,25 @@ impl<'a> WayBack<'a> {
             self.cluster
                 .directors()
                 .iter()
-                .filter_map(|director| director.gateway)
-                .filter(|ip| Family::from(*ip) == family)
+                .filter_map(|director| director.gateway.as_ref())
+                .filter(|gateway| Family::from(gateway.address()) == family)
                 .find(is_near)
+                .cloned()
         };
         Right {
             gateway: self
                 .named(family)
-                .filter(|ip| !self.cluster.is_of_director(*ip))
+                .filter(|gateway| !self.cluster.is_of_director(gateway.address()))
                 .or_else(of_directors),
             attributes: self.advmss(family),
         }
     }
 
-    fn named(self, family: Family) -> Option<IpAddr> {
+    fn named(self, family: Family) -> Option<Gateway> {
         self.server
             .gateway
-            .filter(|gateway| Family::from(*gateway) == family)
+            .clone()
+            .filter(|gateway| Family::from(gateway.address()) == family)
     }
 
     /// Returns the director with which answers would stay when the other one becomes active.
@@ -400,7 +432,7 @@ impl<'a> WayBack<'a> {
                 .finding(default(family), seen)
                 .on(&self.server.name)
                 .fix(right.command(RouteId::MAIN))
-                .fix(format!("in the file: gateway = \"{}\"", right.name()))
+                .fix(right.in_file())
         })
     }
 

@@ -66,6 +66,8 @@ enum Rule {
     Paper(fn(&Cluster) -> Vec<Finding>),
     /// The file, unless the facts of the node in question say otherwise; or any host.
     Scene(fn(&Scene<'_>) -> Vec<Finding>),
+    /// The directors: on paper all of them, and with facts the one that they are of. A real server cannot tell.
+    Directors(fn(&Scene<'_>) -> Vec<Finding>),
     /// The director that the facts are of.
     Director(fn(&DirectorScene<'_>) -> Vec<Finding>),
     /// The real server that the facts are of.
@@ -91,7 +93,7 @@ const RULES: &[Rule] = &[
     Rule::Scene(duplicate::check),
     Rule::Director(exposed::check),
     Rule::Director(forwarding::check),
-    Rule::Scene(ftp::check),
+    Rule::Directors(ftp::check),
     Rule::RealServer(gateway::of_node),
     Rule::Paper(gateway::of_file),
     Rule::Director(half_open::check),
@@ -110,15 +112,15 @@ const RULES: &[Rule] = &[
     Rule::Scene(network_on_lo::check),
     Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
-    Rule::Scene(persistence::sticky),
+    Rule::Directors(persistence::sticky),
     Rule::Paper(real_ip::check),
-    Rule::Scene(redirects::check),
+    Rule::Directors(redirects::check),
     Rule::Paper(redundancy::check),
     Rule::Director(reuse::check),
     Rule::Director(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_direct_routing),
-    Rule::Scene(secondary_vip::check),
+    Rule::Directors(secondary_vip::check),
     Rule::Director(server_vip::check),
     Rule::RealServer(server_vip::check),
     Rule::Paper(shared_link::check),
@@ -141,10 +143,12 @@ impl Rule {
     fn judge(&self, scene: &Scene<'_>) -> Vec<Finding> {
         match (self, &scene.place) {
             (Self::Paper(rule), _) => rule(scene.cluster),
-            (Self::Scene(rule), _) => rule(scene),
+            (Self::Scene(rule), _) | (Self::Directors(rule), Place::Paper | Place::Director(_)) => {
+                rule(scene)
+            }
             (Self::Director(rule), Place::Director(director)) => rule(director),
             (Self::RealServer(rule), Place::RealServer(server)) => rule(server),
-            (Self::Director(_) | Self::RealServer(_), _) => Vec::new(),
+            (Self::Directors(_) | Self::Director(_) | Self::RealServer(_), _) => Vec::new(),
         }
     }
 }

@@ -73,7 +73,7 @@ impl DirectorScene<'_> {
             path.decided_by()
         );
         let finding = self.finding(&OTHER_UPLINK, vip, seen);
-        match self.node.gateway {
+        match &self.node.gateway {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
             None => finding.fix("in the file: name the gateway of the director"),
         }

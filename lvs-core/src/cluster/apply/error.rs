@@ -1,6 +1,7 @@
 //! Why an apply failed, and how it left the node.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::cluster::change::Step;
 use crate::cluster::plan::{Plan, Refusal};
@@ -18,6 +19,13 @@ pub enum Failure {
     Step(Box<Step>, Error),
     /// The kernel accepted every step, but verification found this left to do.
     Unverified(Box<Plan>),
+    /// The kernel chooses a virtual IP as source address of packets to a node that carries it, too.
+    VirtualSource {
+        /// The address of that node.
+        destination: IpAddr,
+        /// The virtual IP.
+        source: IpAddr,
+    },
     /// The caller stopped it.
     Stopped,
     /// Everything was verified, but not confirmed in time.
@@ -102,6 +110,14 @@ impl fmt::Display for Failure {
                 f.write_str(&refusals.join("\n"))
             }
             Self::Unreadable(error) | Self::Step(_, error) => write!(f, "{error}"),
+            Self::VirtualSource {
+                destination,
+                source,
+            } => write!(
+                f,
+                "the kernel sends from the virtual IP {source} to {destination}, which has that address itself and does \
+                 not answer; give this node an address of its own on that network (ip route get {destination})"
+            ),
             Self::Stopped => f.write_str("stopped before the end"),
             Self::Unconfirmed => f.write_str("not confirmed in time"),
             Self::Unverified(left) => {
@@ -144,6 +160,7 @@ impl std::error::Error for ApplyError {
             Failure::Unreadable(error) | Failure::Step(_, error) => Some(error),
             Failure::Refused(_)
             | Failure::Unverified(_)
+            | Failure::VirtualSource { .. }
             | Failure::Stopped
             | Failure::Unconfirmed => None,
         }

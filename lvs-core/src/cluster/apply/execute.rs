@@ -124,6 +124,7 @@ fn set(object: &Object, kind: Kind, host: &mut Host) -> Result<()> {
         Object::Link(link) if link.up => host.net().set_up(&link.name),
         Object::Link(link) => host.net().set_down(&link.name),
         Object::Sysctl(setting) => host.sysctl().write(&setting.key, &setting.value),
+        Object::Address(address) if kind == Kind::Edit => host.net().replace_address(address),
         Object::Address(address) => host.net().add_address(address),
         Object::Route(route) if kind == Kind::Edit => host.net().replace_route(route),
         Object::Route(route) => host.net().add_route(route),

@@ -7,6 +7,7 @@ use super::address_in_use::Conflicts;
 use super::announce::Announcer;
 use super::execute::{Guards, execute};
 use super::rollback::Rollback;
+use super::source;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::plan::Plan;
 use crate::cluster::state::Confirmation;
@@ -24,6 +25,8 @@ pub(in crate::cluster) struct Job<'a> {
     pub(in crate::cluster) plan: &'a dyn Fn(&Observed) -> Plan,
     /// The node whose addresses are announced.
     pub(in crate::cluster) announced: Option<&'a DesiredState>,
+    /// The node whose source addresses are verified when all is done.
+    pub(in crate::cluster) sources: Option<&'a DesiredState>,
     /// Asked before each phase; once it is raised, everything is rolled back.
     pub(in crate::cluster) stop: &'a AtomicBool,
     /// Awaited when everything is verified; without it in time, everything is rolled back.
@@ -37,6 +40,7 @@ impl<'a> Job<'a> {
             scope,
             plan,
             announced: None,
+            sources: None,
             stop: &NEVER_STOPPED,
             confirmation: None,
         }
@@ -118,6 +122,7 @@ impl<'a> Job<'a> {
         released?;
         execute(rest, host, &mut guards, events)?;
         *verified = Some(self.verify(host)?);
+        source::verify(self.sources, host)?;
         events(Event::Verified);
         announcer.all_is_done(host, events);
         match release.is_empty() && rest.is_empty() {

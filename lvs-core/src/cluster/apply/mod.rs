@@ -7,6 +7,7 @@ mod execute;
 mod identity;
 mod job;
 mod rollback;
+mod source;
 
 pub use error::{Aftermath, ApplyError, Failure};
 pub use identity::{Evidence, HostIdentity, OtherNode, host_name};
@@ -105,6 +106,7 @@ impl DesiredState {
         let plan = |observed: &Observed| Plan::new(self, observed, options);
         let job = Job {
             announced: Some(self),
+            sources: Some(self),
             ..Job::plain(Scope::of(self), &plan)
         };
         job.run(|_, _| Ok(()), host, events)

@@ -11,7 +11,9 @@ impl Change<Object> {
     pub fn detail(&self) -> String {
         match self {
             Self::Add(object) | Self::Delete(object) => object.detail(),
-            Self::Edit(before, after) => format!("{} -> {}", before.detail(), after.detail()),
+            Self::Edit(before, after) => format!("{} -> {}", before.detail(), after.detail())
+                .trim()
+                .to_owned(),
         }
     }
 }
@@ -52,7 +54,7 @@ pub(in crate::cluster) fn tunnel(tunnel: &Tunnel) -> String {
     )
 }
 
-/// `label eth0:1 broadcast 192.168.1.255 nodad`
+/// `label eth0:1 broadcast 192.168.1.255`, `nodad preferred_lft 0`
 pub(in crate::cluster) fn address(address: &Address) -> String {
     // Without one the kernel uses the interface's name.
     let label = address
@@ -65,6 +67,9 @@ pub(in crate::cluster) fn address(address: &Address) -> String {
             .broadcast
             .map(|broadcast| format!("broadcast {broadcast}")),
         address.no_dad.then(|| "nodad".to_owned()),
+        address
+            .is_deprecated()
+            .then(|| "preferred_lft 0".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

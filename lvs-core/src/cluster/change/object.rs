@@ -83,11 +83,14 @@ impl Object {
     /// Returns whether there is no difference to another state of the same object that a step could
     /// change.
     ///
-    /// The kernel cannot change an address's label and broadcast in place. Of a route it does not count
+    /// The kernel cannot change an address's label and broadcast in place; of its lifetimes it counts whether
+    /// it is deprecated. Of a route it does not count
     /// who made it or how much time is left to it, and an interface that is not named is any.
     pub(in crate::cluster) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Address(one), Self::Address(two)) => one.id == two.id,
+            (Self::Address(one), Self::Address(two)) => {
+                one.id == two.id && one.is_deprecated() == two.is_deprecated()
+            }
             (Self::Route(one), Self::Route(two)) => {
                 let interfaces = one.interface.as_ref().zip(two.interface.as_ref());
                 // All else counts, for it can be restored.

@@ -4,17 +4,20 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
+use crate::cluster::model::Gateway;
 use crate::ipvs::Family;
 use crate::name::IfName;
-use crate::net::{Address, Route, RouteId, Scope};
+use crate::net::{Address, AddressId, Route, RouteId, Scope};
 
-/// Returns an address of the file with its defaults filled in.
+/// Returns an address of the file with its defaults filled in. A virtual IP of IPv6 is deprecated: no packet of
+/// the node's own gets it as its source address.
 pub(super) fn own(address: &Address, is_virtual: bool) -> Address {
     Address {
         broadcast: address
             .broadcast
             .or_else(|| default_broadcast(&address.id.network, is_virtual)),
         protocol: Address::PROTOCOL,
+        preferred: (is_virtual && address.id.network.addr().is_ipv6()).then_some(0),
         ..address.clone()
     }
 }
@@ -42,6 +45,7 @@ pub(super) fn virtual_on(interface: IfName, vip: IpAddr) -> Address {
         },
         IpAddr::V6(_) => Address {
             no_dad: true,
+            preferred: Some(0),
             ..address
         },
     }
@@ -63,17 +67,28 @@ pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
 }
 
 /// Returns the default route through a gateway.
-pub(super) fn default_route(gateway: IpAddr) -> Route {
-    default_route_of(gateway.into(), gateway)
+pub(super) fn default_route(gateway: &Gateway) -> Route {
+    default_route_of(gateway.address().into(), gateway)
 }
 
 /// Returns the default route of a family through a gateway, which for IPv4 may be an IPv6 address.
-pub(super) fn default_route_of(family: Family, gateway: IpAddr) -> Route {
+pub(super) fn default_route_of(family: Family, gateway: &Gateway) -> Route {
     let everywhere = match family {
         Family::Ipv4 => IpNet::V4(ipnet::Ipv4Net::default()),
         Family::Ipv6 => IpNet::V6(ipnet::Ipv6Net::default()),
     };
-    let mut route = Route::via(everywhere, gateway);
-    route.protocol = Address::PROTOCOL;
-    route
+    Route {
+        interface: gateway.interface().cloned(),
+        on_link: gateway.is_on_link(),
+        protocol: Address::PROTOCOL,
+        ..Route::via(everywhere, gateway.address())
+    }
+}
+
+/// Returns whether a gateway is reached by an address of the node.
+pub(super) fn is_beside(id: &AddressId, gateway: &Gateway) -> bool {
+    let is_on_it = gateway.interface().is_none_or(|name| *name == id.interface);
+    let is_of_family = id.network.addr().is_ipv4() == gateway.address().is_ipv4();
+    let is_any = gateway.is_on_link() && is_of_family;
+    is_on_it && (is_any || id.network.contains(&gateway.address()))
 }

@@ -1,12 +1,13 @@
 //! What a director needs, by whichever forwarding methods it balances.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::service::DesiredService;
 use super::state::{Desired, DesiredState};
 use crate::cluster::model::{Cluster, Director, NodeKind, Role, Sync};
 use crate::cluster::probe_path::ProbePlan;
-use crate::ipvs::{Daemon, DaemonRole, ServiceId};
+use crate::ipvs::{Daemon, DaemonRole, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
 
@@ -25,11 +26,12 @@ impl DesiredState {
             state.receive_by_direct_routing(cluster);
             state.receive_by_tunnel(cluster);
         }
-        state.gateway(director.gateway, "the director's default route");
+        state.gateway(director.gateway.as_ref(), "the director's default route");
         if role.is_some() {
-            state.answer_beside_the_tunnel(cluster, director.gateway);
+            state.answer_beside_the_tunnel(cluster, director.gateway.as_ref());
         }
         state.forward_answers(cluster, director);
+        state.carriers = cluster.carriers(director);
         state.nftables = cluster.nftables();
         state.notes.extend(cluster.marked_by_others());
         state.timeouts = cluster.timeouts();
@@ -126,6 +128,29 @@ impl Cluster {
                 true => Role::Active,
                 false => Role::Standby,
             })
+    }
+
+    /// Returns the addresses by which a director reaches nodes that carry virtual IPs of the same family, with
+    /// these. Neighbour discovery of IPv6 does not depend on the source address, so that only what is sent
+    /// through a tunnel does.
+    fn carriers(&self, director: &Director) -> BTreeMap<IpAddr, BTreeSet<IpAddr>> {
+        let mut carriers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for service in self.services() {
+            let others = service.destinations.iter();
+            for destination in others.filter(|other| other.real_server != director.name) {
+                let Some(rip) = self.real_ip(service, destination) else {
+                    continue;
+                };
+                let counts = match destination.forwarding {
+                    Forwarding::DirectRouting => rip.is_ipv4(),
+                    method => method.is_tunnel(),
+                };
+                let vips = service.vips().into_iter();
+                let vips = vips.filter(|vip| counts && vip.is_ipv4() == rip.is_ipv4());
+                carriers.entry(rip).or_default().extend(vips);
+            }
+        }
+        carriers
     }
 
     /// Returns a note for each service by firewall mark that has no match: which addresses its packets have,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::state::DesiredState;
-use crate::cluster::model::{Cluster, Director, RealServer, VirtualService};
+use crate::cluster::model::{Cluster, Director, Gateway, RealServer, VirtualService};
 use crate::ipvs::{Family, ServiceFlags};
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -36,7 +36,8 @@ impl DesiredState {
         }
         if families.contains(&Family::Ipv6) {
             self.sysctl(SysctlKey::IPV6_FORWARDING, 1, FORWARDED);
-            if !director.gateway.is_some_and(|gateway| gateway.is_ipv6()) {
+            let gateway = director.gateway.as_ref();
+            if !gateway.is_some_and(|gateway| gateway.address().is_ipv6()) {
                 self.notes.push(ADVERTISEMENTS.to_owned());
             }
         }
@@ -65,7 +66,10 @@ impl DesiredState {
             }
             let gateways = cluster.gateways(server, family);
             if let [gateway] = gateways.as_slice() {
-                self.default_route(*gateway, "answers must return through the director");
+                self.default_route(
+                    &Gateway::Near(*gateway),
+                    "answers must return through the director",
+                );
                 continue;
             }
             let has = match gateways.len() {

@@ -9,9 +9,9 @@ impl DesiredState {
         state.own_addresses(&server.addresses);
         state.receive_by_direct_routing(cluster);
         state.receive_by_tunnel(cluster);
-        state.gateway(server.gateway, "the real server's default route");
+        state.gateway(server.gateway.as_ref(), "the real server's default route");
         state.answer_through_the_director(cluster, server);
-        state.answer_beside_the_tunnel(cluster, server.gateway);
+        state.answer_beside_the_tunnel(cluster, server.gateway.as_ref());
         state
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::addresses;
 use super::service::DesiredService;
 use crate::cluster::by_id::ById;
-use crate::cluster::model::{Cluster, ClusterName, NodeKind, NodeName, Role};
+use crate::cluster::model::{Cluster, ClusterName, Gateway, NodeKind, NodeName, Role};
 use crate::ipvs::{Daemon, Family, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
@@ -77,6 +77,9 @@ pub struct DesiredState {
     pub nftables: Option<String>,
     /// The cluster's virtual IPs, whether or not this node carries them.
     pub virtual_ips: Arc<BTreeSet<IpAddr>>,
+    /// The addresses by which a director reaches other nodes that carry virtual IPs, with these: the ones that must
+    /// not be the source address of packets to them.
+    pub carriers: BTreeMap<IpAddr, BTreeSet<IpAddr>>,
     /// The addresses that move with the active one of two directors, virtual IPs among them.
     pub floating: BTreeSet<IpAddr>,
     /// The notes of the plan: what no step does but the operator has to know.
@@ -177,6 +180,7 @@ impl DesiredState {
             daemons: Vec::new(),
             nftables: None,
             virtual_ips,
+            carriers: BTreeMap::new(),
             floating: BTreeSet::new(),
             notes: Vec::new(),
         }
@@ -275,14 +279,15 @@ impl DesiredState {
 
     /// Adds the default route that the file names; on a standby whose own addresses do not reach the gateway,
     /// as a route that must be absent.
-    pub(super) fn gateway(&mut self, gateway: Option<IpAddr>, why: &str) {
+    pub(super) fn gateway(&mut self, gateway: Option<&Gateway>, why: &str) {
         let Some(gateway) = gateway else {
             return;
         };
-        let is_near = self
-            .addresses
-            .iter()
-            .any(|desired| desired.value.id.network.contains(&gateway));
+        if let Some(interface) = gateway.interface() {
+            self.link(interface.clone(), "the gateway is reached through it");
+        }
+        let mut own = self.addresses.iter().map(|desired| &desired.value.id);
+        let is_near = gateway.is_link_local() || own.any(|id| addresses::is_beside(id, gateway));
         match is_near || self.absent.is_empty() {
             true => self.default_route(gateway, why),
             false => self.absent_routes.push(Desired::new(
@@ -295,16 +300,17 @@ impl DesiredState {
     /// Adds the default route through the interface that the file has on the gateway's network: without one
     /// the kernel would choose another interface that is still on that network, and the route would be removed
     /// together with that interface's address.
-    pub(super) fn default_route(&mut self, gateway: IpAddr, why: &str) {
+    pub(super) fn default_route(&mut self, gateway: &Gateway, why: &str) {
         let nearest = self
             .addresses
             .iter()
             .map(|desired| &desired.value.id)
-            .filter(|id| id.network.contains(&gateway))
+            .filter(|id| id.network.contains(&gateway.address()))
             .rev()
             .max_by_key(|id| id.network.prefix_len());
+        let named = addresses::default_route(gateway);
         let route = Route {
-            interface: nearest.map(|id| id.interface.clone()),
+            interface: named.interface.or(nearest.map(|id| id.interface.clone())),
             ..addresses::default_route(gateway)
         };
         self.routes.push(Desired::new(route, why));

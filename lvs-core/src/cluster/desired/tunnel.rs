@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::addresses;
 use super::state::{Desired, DesiredState};
-use crate::cluster::model::{Cluster, Tunnelled};
+use crate::cluster::model::{Cluster, Gateway, Tunnelled};
 use crate::ipvs::{Encapsulation, Family, TunnelChecksum};
 use crate::net::{GueListener, Tunnel, TunnelKind};
 use crate::sysctl::{Conf, RpFilter, SysctlKey};
@@ -65,7 +65,11 @@ impl DesiredState {
 
     /// Prepares the way of answers, which do not pass the tunnel. What clients send does: they are asked for
     /// segments that leave room for encapsulation, or long requests would hang where ICMP is filtered.
-    pub(super) fn answer_beside_the_tunnel(&mut self, cluster: &Cluster, gateway: Option<IpAddr>) {
+    pub(super) fn answer_beside_the_tunnel(
+        &mut self,
+        cluster: &Cluster,
+        gateway: Option<&Gateway>,
+    ) {
         let tunnelled = cluster.tunnelled(&self.name);
         if tunnelled
             .iter()
@@ -83,9 +87,9 @@ impl DesiredState {
     /// Routes IPv4 answers of a node without an own IPv4 address through its IPv6 gateway, which is not
     /// resolved by ARP: an ARP request would have the virtual IP as source address, with any value of
     /// `arp_announce`, and attract its traffic.
-    fn answer_ipv4_by_ipv6(&mut self, gateway: Option<IpAddr>) {
+    fn answer_ipv4_by_ipv6(&mut self, gateway: Option<&Gateway>) {
         match gateway {
-            Some(gateway) if gateway.is_ipv6() => self.routes.push(Desired::new(
+            Some(gateway) if gateway.address().is_ipv6() => self.routes.push(Desired::new(
                 addresses::default_route_of(Family::Ipv4, gateway),
                 "answers are IPv4, and ARP requests must not have a virtual IP as source address",
             )),

@@ -1,6 +1,7 @@
 //! The cluster file: each subject has a file of its own, with the table as written and its conversion.
 
 mod destination;
+mod gateway;
 mod health;
 mod ipvs;
 mod node;
@@ -16,6 +17,7 @@ mod value;
 use serde::Deserialize;
 
 pub use destination::DestinationTable;
+pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
 pub(in crate::cluster) use ipvs::before_loading;
 pub use ipvs::{IpvsTable, SysctlValue};

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::gateway::GatewayTable;
 use super::value::{each, parse, refuse, weight};
 use crate::cluster::model::{
-    Director, DocumentError, DocumentErrorKind, NodeName, RealServer, invalid,
+    Director, DocumentError, DocumentErrorKind, Gateway, NodeName, RealServer, invalid,
 };
 use crate::name::IfName;
 use crate::net::Address;
@@ -20,9 +21,10 @@ pub struct DirectorTable {
     /// The node's name; `director` if absent.
     #[serde(default = "default_director")]
     pub name: String,
-    /// The gateway of the default route; absent leaves the default route as it is.
+    /// The gateway of the default route, an address or `{ address, interface, on-link }`; absent leaves the default
+    /// route as it is.
     #[serde(default)]
-    pub gateway: Option<String>,
+    pub gateway: Option<GatewayTable>,
     /// Whether it routes between interfaces; absent is true for nat and otherwise leaves it as it is.
     #[serde(default)]
     pub ip_forward: Option<bool>,
@@ -44,7 +46,7 @@ pub struct RealServerTable {
     pub addresses: Vec<AddressTable>,
     /// The gateway of the default route; absent with nat: the director's address on its network.
     #[serde(default)]
-    pub gateway: Option<String>,
+    pub gateway: Option<GatewayTable>,
     /// The weight of its destinations, 0 to 2147483647; 1 if absent.
     #[serde(default = "default_weight")]
     pub weight: i64,
@@ -127,7 +129,7 @@ impl DirectorTable {
                 .filter(|(_, floating)| *floating)
                 .map(|(address, _)| address.id.network.addr())
                 .collect(),
-            gateway: self.gateway.as_deref().map(gateway).transpose()?,
+            gateway: self.gateway.map(gateway).transpose()?,
             ip_forward: self.ip_forward,
             addresses,
         })
@@ -139,7 +141,7 @@ impl RealServerTable {
         Ok(RealServer {
             name: NodeName::new(self.name).map_err(invalid("name"))?,
             addresses: each("addresses", self.addresses, AddressTable::into_staying)?,
-            gateway: self.gateway.as_deref().map(gateway).transpose()?,
+            gateway: self.gateway.map(gateway).transpose()?,
             weight: weight(self.weight)?,
             drain: self.drain,
         })
@@ -208,6 +210,8 @@ fn network(text: &str) -> Result<IpNet, DocumentError> {
     Ok(network)
 }
 
-fn gateway(text: &str) -> Result<IpAddr, DocumentError> {
-    parse(text, "gateway", "an IP address")
+fn gateway(table: GatewayTable) -> Result<Gateway, DocumentError> {
+    table
+        .into_gateway()
+        .map_err(|error| error.within("gateway"))
 }

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::gateway::Gateway;
 use super::name::NodeName;
 use crate::net::Address;
 
 /// Describes the node that carries the virtual IPs and balances connections.
 ///
 /// ```
-/// use lvs_core::cluster::Director;
+/// use lvs_core::cluster::{Director, Gateway};
 /// use lvs_core::net::Address;
 /// let mut director = Director::new("director".parse()?);
 /// director.addresses.push(Address::new("eth0".parse()?, "172.16.5.11/16".parse().unwrap()));
-/// director.gateway = Some([172, 16, 0, 1].into());
+/// director.gateway = Some(Gateway::Near([172, 16, 0, 1].into()));
 /// # Ok::<(), lvs_core::InvalidValue>(())
 /// ```
 #[doc(alias("load balancer", "LVS router"))]
@@ -27,7 +28,7 @@ pub struct Director {
     /// The addresses that only the active one of two directors carries; a lone director has none.
     pub floating: BTreeSet<IpAddr>,
     /// The gateway of the default route; `None` leaves the default route as it is.
-    pub gateway: Option<IpAddr>,
+    pub gateway: Option<Gateway>,
     /// Whether it routes between interfaces. `None`: on where there is masquerading, otherwise left as it is.
     pub ip_forward: Option<bool>,
 }

@@ -17,11 +17,12 @@ impl Cluster {
         self.families_served_by(name, |method| method == Forwarding::Masquerade)
     }
 
-    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own addresses on
-    /// the real server's networks, virtual ones only where there is no other; of two directors those that float.
+    /// Returns the addresses that may be the gateway of a masqueraded real server: the director's own (not
+    /// virtual) addresses on the real server's networks; of two directors those that float. A lone director that
+    /// has no other address there is reached by its virtual IP.
     pub(crate) fn gateways(&self, server: &RealServer, family: Family) -> Vec<IpAddr> {
         let vips = self.virtual_ips();
-        let (virtual_ips, own): (BTreeSet<IpAddr>, BTreeSet<_>) = self
+        let (carried, own): (BTreeSet<_>, BTreeSet<_>) = self
             .directors
             .iter()
             .flat_map(|director| {
@@ -39,10 +40,18 @@ impl Cluster {
                     .any(|address| address.id.network.contains(ip))
             })
             .partition(|ip| vips.contains(ip));
-        match own.is_empty() {
-            true => virtual_ips.into_iter().collect(),
+        let is_last_resort =
+            own.is_empty() && !self.is_paired() && self.is_only_masqueraded(server);
+        match is_last_resort {
+            true => carried.into_iter().collect(),
             false => own.into_iter().collect(),
         }
+    }
+
+    /// Returns whether a real server carries no virtual IP itself.
+    fn is_only_masqueraded(&self, server: &RealServer) -> bool {
+        self.served_by(&server.name)
+            .all(|(_, destination)| destination.forwarding == Forwarding::Masquerade)
     }
 
     /// Returns the director's interfaces on a network of a masqueraded real server, where its answers arrive.

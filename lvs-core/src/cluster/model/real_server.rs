@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::gateway::Gateway;
 use super::name::NodeName;
 use crate::ipvs::{Family, Weight};
 use crate::net::Address;
@@ -16,7 +17,7 @@ pub struct RealServer {
     pub addresses: Vec<Address>,
     /// The gateway of the default route. `None`: with masquerading the director, where exactly one
     /// director address is on a network of this node; otherwise the default route stays as it is.
-    pub gateway: Option<IpAddr>,
+    pub gateway: Option<Gateway>,
     /// The weight of its destinations, unless a service sets another.
     pub weight: Weight,
     /// Whether it gets no new connections: weight 0 in every service, which precedes any weight set elsewhere.

@@ -72,6 +72,14 @@ impl VirtualService {
         vips
     }
 
+    /// Returns what clients connect to: the service's own socket, or those that a firewall marks for it.
+    pub(crate) fn sockets(&self) -> Vec<Match> {
+        match self.service.id {
+            ServiceId::Socket { protocol, address } => vec![Match { protocol, address }],
+            ServiceId::Fwmark { .. } => self.matches.clone(),
+        }
+    }
+
     /// Returns the service's port; 0, which is every port, for a service by firewall mark.
     pub(in crate::cluster) fn port(&self) -> u16 {
         match self.service.id {

@@ -55,10 +55,7 @@ impl Observed {
             }
             Object::Link(link) => self.set_link(link),
             Object::Sysctl(setting) => self.set_sysctl(setting),
-            Object::Address(address) => {
-                self.addresses.remove(&address.id, |_| true);
-                self.addresses.push(address.clone());
-            }
+            Object::Address(address) => self.set_address(address),
             Object::Route(route) => self.set_route(route),
             Object::Timeouts(new) => {
                 if let IpvsState::Loaded { timeouts, .. } = self.loaded() {
@@ -88,6 +85,17 @@ impl Observed {
             | Object::Timeouts(_)
             | Object::Service(_)
             | Object::Destination(_) => {}
+        }
+    }
+
+    /// An address that exists keeps its place, which decides between the addresses of a network.
+    fn set_address(&mut self, address: &Address) {
+        if self.addresses.find(&address.id).is_none() {
+            return self.addresses.push(address.clone());
+        }
+        let mut addresses = self.addresses.iter_mut();
+        if let Some(found) = addresses.find(|found| found.id == address.id) {
+            found.clone_from(address);
         }
     }
 
@@ -272,7 +280,7 @@ impl Observed {
     /// Returns the interface by which a neighbour is reached, as the kernel finds it: by the longest prefix
     /// among connected networks and routes without a gateway. Where two interfaces are on the same network
     /// the kernel takes the older one, which no list of addresses tells.
-    fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
+    pub(in crate::cluster) fn interface_towards(&self, gateway: IpAddr) -> Option<IfName> {
         let connected = self
             .addresses
             .iter()

@@ -6,6 +6,7 @@ mod read;
 mod restore;
 mod same;
 mod scope;
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::Planner;
 use crate::cluster::Observed;
-use crate::cluster::change::{Object, Step, detail};
+use crate::cluster::change::{Object, ObjectId, Step, detail};
 use crate::net::Address;
 
 impl Planner<'_> {
@@ -17,7 +17,7 @@ impl Planner<'_> {
     /// Adds the addresses that attract traffic, of every node but one of two directors.
     pub(super) fn virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
-            None => self.missing_addresses(seen, true),
+            None => self.missing_virtual_ips(seen),
             Some(_) => Vec::new(),
         }
     }
@@ -25,9 +25,23 @@ impl Planner<'_> {
     /// Adds the addresses that attract traffic, of one of two directors.
     pub(super) fn floating_addresses(&self, seen: &Observed) -> Vec<Step> {
         match self.node.role {
-            Some(_) => self.missing_addresses(seen, true),
+            Some(_) => self.missing_virtual_ips(seen),
             None => Vec::new(),
         }
+    }
+
+    /// The kernel takes the first address as source: those that must not be one are last.
+    fn missing_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
+        let mut steps = self.missing_addresses(seen, true);
+        let last = self.displaced(seen).unwrap_or_default();
+        steps.sort_by_key(|step| {
+            let id = step.change.id();
+            let place = last
+                .iter()
+                .position(|last| id == ObjectId::Address(last.clone()));
+            place.map_or(0, |place| place + 1)
+        });
+        steps
     }
 
     /// Addresses that the other director is to carry.
@@ -39,13 +53,24 @@ impl Planner<'_> {
         later_first(steps.collect(), seen)
     }
 
+    /// Returns an address as it is added: as it was found where an interrupted change has deleted it.
+    fn new_address(&self, desired: &Address) -> Address {
+        let found = self.record.interrupted(&desired.id).unwrap_or(desired);
+        Address {
+            preferred: desired.preferred.or(found.preferred),
+            ..found.clone()
+        }
+    }
+
     fn missing_addresses(&self, seen: &Observed, attracts_traffic: bool) -> Vec<Step> {
         self.node
             .addresses
             .iter()
             .filter(|desired| self.node.attracts_traffic(&desired.value.id) == attracts_traffic)
-            .filter(|desired| seen.address(&desired.value.id).is_none())
-            .map(|desired| Step::add(desired.value.clone(), &desired.why))
+            .filter_map(|desired| match seen.address(&desired.value.id) {
+                None => Some(Step::add(self.new_address(&desired.value), &desired.why)),
+                Some(found) => deprecated(&desired.value, found),
+            })
             .collect()
     }
 
@@ -87,6 +112,18 @@ pub(super) fn later_first(mut steps: Vec<Step>, seen: &Observed) -> Vec<Step> {
         _ => Reverse(None),
     });
     steps
+}
+
+/// The lifetimes are what the kernel can change of an address in place.
+fn deprecated(desired: &Address, found: &Address) -> Option<Step> {
+    let after = Address {
+        preferred: Some(0),
+        ..found.clone()
+    };
+    (desired.is_deprecated() && !found.is_deprecated()).then(|| {
+        let why = "packets of this node's own must not have the virtual IP as source address";
+        Step::edit(found.clone(), after, why)
+    })
 }
 
 fn difference(desired: &Address, found: &Address) -> Option<String> {

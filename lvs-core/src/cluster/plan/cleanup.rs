@@ -133,7 +133,9 @@ impl Cleanup<'_> {
         match object {
             Object::Sysctl(setting) => node.names_sysctl(&setting.key),
             Object::Address(address) => node.names_address(&address.id),
-            Object::Route(route) => node.requires_route(&route.id),
+            Object::Route(route) => {
+                node.requires_route(&route.id) || node.is_neighbour_route(route)
+            }
             Object::Timeouts(_) => node.timeouts != Timeouts::default(),
             Object::Service(service) => self.keeps_service(&service.id),
             Object::Destination(bound) => self.keeps_service(&bound.service),

@@ -11,6 +11,7 @@ mod daemons;
 mod display;
 mod draft;
 mod links;
+mod neighbours;
 mod phase;
 mod refusal;
 mod removal;
@@ -18,6 +19,7 @@ mod rollback;
 mod routes;
 mod services;
 mod shell;
+mod sources;
 mod sysctls;
 mod tunnels;
 mod unmanaged;
@@ -239,7 +241,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     /// What is desired. The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 16] = [
+    const PHASES: [Planned<Self>; 18] = [
         (PhaseName::ReleasedRoutes, Self::released_routes),
         (PhaseName::ReleasedAddresses, Self::released_addresses),
         // Before what they carry, their state and their sysctls, which exist only with them.
@@ -249,8 +251,13 @@ impl Planner<'_> {
             [planner.links_up(seen), planner.ip_forward(seen)].concat()
         }),
         (PhaseName::Sysctls, Self::other_sysctls),
+        // Clients are not served until they are restored.
+        (PhaseName::DisplacedVirtualIps, Self::displaced_virtual_ips),
         (PhaseName::Addresses, Self::own_addresses),
-        (PhaseName::Routes, Self::own_routes),
+        (PhaseName::RestoredVirtualIps, Self::restored_virtual_ips),
+        (PhaseName::Routes, |planner, seen| {
+            [planner.own_routes(seen), planner.neighbour_routes(seen)].concat()
+        }),
         (PhaseName::StoppedSyncDaemons, Self::stopped_daemons),
         (PhaseName::Timeouts, Self::timeouts),
         (PhaseName::Services, Self::services),

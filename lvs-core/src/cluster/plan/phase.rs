@@ -33,8 +33,12 @@ pub enum PhaseName {
     LinksAndForwarding,
     /// The other sysctls, those of IPVS excepted.
     Sysctls,
+    /// Virtual IPs that have to be behind the node's own address.
+    DisplacedVirtualIps,
     /// Addresses that do not attract traffic.
     Addresses,
+    /// The virtual IPs that were displaced.
+    RestoredVirtualIps,
     /// Routes that do not need a virtual IP.
     Routes,
     /// Sync daemons that are no longer desired: destinations may have to wait for that.
@@ -163,6 +167,8 @@ impl fmt::Display for PhaseName {
             Self::IpvsSysctls => "sysctls of IPVS",
             Self::Destinations => "destinations",
             Self::ChangedDestinations => "changed destinations",
+            Self::DisplacedVirtualIps => "displaced virtual IPs",
+            Self::RestoredVirtualIps => "restored virtual IPs",
             Self::VirtualIps => "virtual IPs",
             Self::FloatingAddresses => "floating addresses",
             Self::LastRoutes => "last routes",

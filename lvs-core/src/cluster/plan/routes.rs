@@ -1,10 +1,12 @@
 //! Routes of the main table. Two are the same by destination and metric; another gateway replaces. Of the default
 //! routes of a family it is the winner that counts.
 
+use std::net::IpAddr;
+
 use super::{Planner, Refusal};
 use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{Desired, NodeKind, Observed};
-use crate::net::{Address, Route, RouteId};
+use crate::net::{Address, AddressId, Route, RouteId};
 
 impl Planner<'_> {
     /// Plans the routes that do not need a virtual IP.
@@ -46,13 +48,18 @@ impl Planner<'_> {
         let Some(gateway) = route.gateway else {
             return true;
         };
-        let is_near = self
-            .node
-            .addresses
-            .iter()
-            .map(|desired| &desired.value.id)
-            .filter(|id| !self.node.attracts_traffic(id))
-            .any(|id| id.network.contains(&gateway));
+        let is_link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let is_beside = |id: &AddressId| match route.on_link {
+            true => route.interface.as_ref() == Some(&id.interface),
+            false => id.network.contains(&gateway),
+        };
+        let is_near = is_link_local
+            || self
+                .node
+                .addresses
+                .iter()
+                .map(|desired| &desired.value.id)
+                .any(|id| !self.node.attracts_traffic(id) && is_beside(id));
         self.node.kind == NodeKind::RealServer || !is_near
     }
 }
@@ -63,15 +70,11 @@ fn step(desired: &Desired<Route>, seen: &Observed) -> Option<Step> {
         true => Choice::of_default(route, seen),
         false => Choice::of(route, seen.route(&route.id)),
     };
-    match choice {
-        Choice::Wins | Choice::Loses(_) => None,
-        Choice::Beside(route) => Some(Step::add(route, &desired.why)),
-        Choice::Replaces(found, route) => Some(Step::edit(found.clone(), route, &desired.why)),
-    }
+    choice.step(&desired.why)
 }
 
 /// How a route comes to be the one that packets take.
-enum Choice<'a> {
+pub(super) enum Choice<'a> {
     /// It is already.
     Wins,
     /// It is added.
@@ -83,7 +86,15 @@ enum Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    fn of(desired: &Route, found: Option<&'a Route>) -> Self {
+    pub(super) fn step(self, why: &str) -> Option<Step> {
+        match self {
+            Self::Wins | Self::Loses(_) => None,
+            Self::Beside(route) => Some(Step::add(route, why)),
+            Self::Replaces(found, route) => Some(Step::edit(found.clone(), route, why)),
+        }
+    }
+
+    pub(super) fn of(desired: &Route, found: Option<&'a Route>) -> Self {
         match found {
             None => Self::Beside(desired.clone()),
             Some(found) if leads_like(desired, found) => Self::Wins,

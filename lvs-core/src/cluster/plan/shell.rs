@@ -146,19 +146,20 @@ fn address(kind: Kind, address: &Address) -> String {
             address.id.network,
             address.id.interface.quoted()
         ),
-        _ => add_address(address),
+        Kind::Add => address_line("add", address),
+        Kind::Edit => address_line("replace", address),
     }
 }
 
-fn add_address(address: &Address) -> String {
+fn address_line(verb: &str, address: &Address) -> String {
     let network = address.id.network;
     let mut line = match address.peer {
         Some(peer) => format!(
-            "ip address add {} peer {peer}/{}",
+            "ip address {verb} {} peer {peer}/{}",
             network.addr(),
             network.prefix_len()
         ),
-        None => format!("ip address add {network}"),
+        None => format!("ip address {verb} {network}"),
     };
     option(&mut line, "broadcast", address.broadcast);
     option(&mut line, "dev", Some(&address.id.interface));
@@ -396,7 +397,7 @@ mod tests {
             own.label = Some(format!("{name}:1"));
             assert_eq!(link(&up), format!("ip link set dev {quoted} up"));
             let label = quote(own.label.as_deref().unwrap_or_default());
-            let line = add_address(&own);
+            let line = address_line("add", &own);
             assert!(
                 line.contains(&format!(" dev {quoted} label {label}")),
                 "{line}"

@@ -30,6 +30,7 @@ pub(super) fn objects(node: &DesiredState, observed: &Observed, record: &Record)
         .routes
         .iter()
         .filter(|found| found.protocol == Address::PROTOCOL && !node.names_route(&found.id))
+        .filter(|found| !node.is_neighbour_route(found))
         .map(|found| ObjectId::Route(found.id));
     let marked = addresses.chain(routes).filter(|id| !record.knows(id));
     services.chain(marked).collect()
@@ -44,9 +45,10 @@ impl Planner<'_> {
             self.tunnel_refusals(),
             self.daemon_refusals(),
             self.unmanaged_services(),
-            self.unmanaged_destinations(),
+            self.unmanaged_entries(),
             self.taken_marks(),
             self.losing_routes(),
+            self.virtual_sources().into_iter().collect(),
         ]
         .concat()
     }
@@ -125,13 +127,15 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Destinations of services that the plan would take and that it would delete or edit, although no record
-    /// and no mark of the virtual IP says that they are the cluster's.
-    fn unmanaged_destinations(&self) -> Vec<Refusal> {
+    /// Services that the plan would edit, and destinations of theirs that it would delete or edit, although no
+    /// record and no mark of the virtual IP says that they are the cluster's.
+    fn unmanaged_entries(&self) -> Vec<Refusal> {
         if self.options.take_over {
             return Vec::new();
         }
-        let edited = self.changed_destinations(self.observed);
+        let mut edited = self.services(self.observed);
+        edited.retain(|step| step.change.kind() == Kind::Edit);
+        edited.extend(self.changed_destinations(self.observed));
         let named = self.node.services_by_id();
         let observed = ObservedIndex::new(self.observed);
         let deleted = self
@@ -160,14 +164,16 @@ impl Planner<'_> {
 
     /// Services that have the mark of a probe service and are not the cluster's.
     fn taken_marks(&self) -> Vec<Refusal> {
-        let is_taken = |desired: &&DesiredService| {
-            let id = &desired.service.id;
-            let found = self.observed.service(id);
-            let is_other = found.is_some_and(|found| !desired.is_as(found));
-            desired.is_probe() && is_other && !self.record.made_service(id)
-        };
-        let services = self.node.services.iter().filter(is_taken);
-        services
+        let found = self.observed.services_by_id();
+        self.node
+            .services
+            .iter()
+            .filter(|desired| desired.is_probe())
+            .filter(|desired| {
+                let id = &desired.service.id;
+                let is_other = found.get(id).is_some_and(|found| !desired.is_as(found));
+                is_other && !self.record.made_service(id)
+            })
             .map(|desired| {
                 Refusal::of(
                     ObjectId::Service(desired.service.id),
@@ -180,21 +186,17 @@ impl Planner<'_> {
 
     /// Those are refused with their service.
     fn is_of_probe(&self, step: &Step) -> bool {
-        match step.change.id() {
-            ObjectId::Destination(service, _) => self
-                .node
-                .services
-                .find(&service)
-                .is_some_and(DesiredService::is_probe),
-            _ => false,
-        }
+        matches!(step.change.id(), ObjectId::Destination(service, _)
+            if self.node.services.find(&service).is_some_and(DesiredService::is_probe))
     }
 }
 
 /// Without a record the virtual IP tells: an apply marks the addresses that it adds.
 fn is_ours(step: &Step, observed: &ObservedIndex<'_>) -> bool {
     match step.change.id() {
-        ObjectId::Destination(service, _) => observed.marks_address_of(&service),
+        ObjectId::Service(service) | ObjectId::Destination(service, _) => {
+            observed.marks_address_of(&service)
+        }
         _ => false,
     }
 }

@@ -12,7 +12,7 @@ use crate::cluster::{ById, ObservedIndex};
 use crate::cluster::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Role};
 use crate::ipvs::{DaemonRole, Destination, DestinationId, ServiceId, Weight};
 use crate::name::IfName;
-use crate::net::AddressId;
+use crate::net::{Address, AddressId};
 use crate::sysctl::SysctlKey;
 
 /// Records what a cluster has changed on one node.
@@ -188,8 +188,10 @@ impl Record {
         now: &ObservedIndex<'_>,
         seen: &ObservedIndex<'_>,
     ) -> Option<Change<Object>> {
-        // Sysctls may be ours however they look, for some follow others.
-        let is_touched = !entry.is_void() || matches!(entry.newest(), Object::Sysctl(_));
+        // Sysctls may be ours however they look, for some follow others; and the kernel deletes addresses with
+        // others.
+        let follows = matches!(entry.newest(), Object::Sysctl(_) | Object::Address(_));
+        let is_touched = !entry.is_void() || follows;
         let is_ours = entry.before().is_none()
             || (self.under_way && is_touched)
             || Object::are_alike(now.find(&entry.id()).as_ref(), entry.after());
@@ -211,6 +213,17 @@ impl Record {
             let looks_like = |known| Object::are_alike(found.as_ref(), known);
             !self.under_way && !looks_like(entry.before()) && !looks_like(entry.after())
         })
+    }
+
+    /// Returns how an address was found that an interrupted change may have deleted.
+    pub(in crate::cluster) fn interrupted(&self, id: &AddressId) -> Option<&Address> {
+        let entry = self.entries().find(
+            |entry| matches!(entry.newest(), Object::Address(address) if address.id == *id),
+        )?;
+        match entry.before() {
+            Some(Object::Address(address)) if self.under_way => Some(address),
+            _ => None,
+        }
     }
 
     /// Returns whether it has an entry for an object.
@@ -301,21 +314,49 @@ impl Record {
     }
 
     /// Returns why another cluster must not be applied to this node beside this one: a virtual IP can belong
-    /// to one cluster only, because each would delete the other's services.
+    /// to one cluster only, because each would delete the other's services, and a sysctl has one value.
     pub(in crate::cluster) fn claims(&self, node: &DesiredState) -> Vec<Refusal> {
         if !self.applied || self.cluster == node.cluster {
             return Vec::new();
         }
-        self.virtual_ips
-            .intersection(&node.virtual_ips)
-            .map(|vip| Refusal {
-                obstacle: Obstacle::VirtualIp(*vip),
-                problem: format!("belongs to the cluster {} on this node", self.cluster),
-                advice: format!(
-                    "remove {} first (lvsctl remove {}), or use another address",
-                    self.cluster, self.cluster
-                ),
+        let cluster = &self.cluster;
+        let shared = self.virtual_ips.intersection(&node.virtual_ips);
+        let addresses = shared.map(|vip| Refusal {
+            obstacle: Obstacle::VirtualIp(*vip),
+            problem: format!("belongs to the cluster {cluster} on this node"),
+            advice: format!(
+                "remove {cluster} first (lvsctl remove {cluster}), or use another address"
+            ),
+        });
+        addresses.chain(self.other_values(node)).collect()
+    }
+
+    /// Sysctls that both clusters set, each to another value. One that follows another has its value from that.
+    fn other_values<'a>(&'a self, node: &'a DesiredState) -> impl Iterator<Item = Refusal> + 'a {
+        let leaders = node
+            .sysctls
+            .iter()
+            .filter(|(key, _)| key.follows().is_none());
+        leaders.filter_map(move |(key, desired)| {
+            let id = ObjectId::Sysctl(key.clone());
+            let entry = self.entries.find(&id)?;
+            let Some(Object::Sysctl(setting)) = entry.after() else {
+                return None;
+            };
+            let (cluster, value, wanted) = (&self.cluster, &setting.value, &desired.value);
+            (value != wanted).then(|| {
+                Refusal::of(
+                    id,
+                    format!(
+                        "must be {wanted} for the cluster {}, and {value} for the cluster {cluster}, which is on \
+                         this node, too",
+                        node.cluster
+                    ),
+                    format!(
+                        "write the same value in both files, or remove {cluster} first (lvsctl remove {cluster})"
+                    ),
+                )
             })
-            .collect()
+        })
     }
 }

@@ -86,9 +86,17 @@ impl Record {
             update.found(entry);
         }
         let lookup = ObservedIndex::new(observed);
-        let restores = |change: &Change<Object>| matches!(change, Change::Add(object) if lookup.find(&object.id()).is_some());
-        let changes = plan.steps().map(|step| &step.change);
-        for change in changes.filter(|change| !restores(change)) {
+        let changes = || plan.steps().map(|step| &step.change);
+        // Deleted by a step, or by the kernel, and added again as it was.
+        let restored: HashSet<_> = changes()
+            .filter_map(|change| match change {
+                Change::Add(object) => Some((object.id(), object)),
+                Change::Edit(..) | Change::Delete(_) => None,
+            })
+            .filter(|(id, object)| Object::are_alike(lookup.find(id).as_ref(), Some(*object)))
+            .map(|(id, _)| id)
+            .collect();
+        for change in changes().filter(|change| !restored.contains(&change.id())) {
             update.made(change, self.applied);
         }
         // Not by the steps alone, because sysctls follow others.

@@ -251,6 +251,7 @@ impl Session {
             scope,
             plan,
             announced,
+            sources: announced.filter(|_| !self.grows),
             stop: &self.stop,
             confirmation: self
                 .confirm_within

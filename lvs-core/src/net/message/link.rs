@@ -14,7 +14,10 @@ use nix::libc::{IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_M
 use super::super::{Link, MacAddress};
 use super::{attributes, emitted};
 use crate::name::IfName;
+use crate::netlink::attributes::Attributes;
 
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
 const HEADER: usize = 16;
 
 /// Returns the payload that asks for all interfaces.
@@ -110,6 +113,24 @@ pub(crate) fn decode(payload: &[u8]) -> Option<Link> {
         kind: seen.kind,
         controller: seen.controller.filter(|&index| index != 0),
     })
+}
+
+/// Reads the alternative names of an interface, each with its name.
+pub(crate) fn alternative_names(payload: &[u8]) -> Vec<(IfName, IfName)> {
+    let attributes = || Attributes::new(payload.get(HEADER..).unwrap_or_default());
+    let mut names = attributes().filter(|(kind, _)| *kind == IFLA_IFNAME);
+    let Some(name) = names
+        .next()
+        .and_then(|(_, name)| super::interface_name(name))
+    else {
+        return Vec::new();
+    };
+    attributes()
+        .filter(|(kind, _)| *kind == IFLA_PROP_LIST)
+        .flat_map(|(_, properties)| Attributes::new(properties))
+        .filter(|(kind, _)| *kind == IFLA_ALT_IFNAME)
+        .filter_map(|(_, alternative)| Some((super::interface_name(alternative)?, name.clone())))
+        .collect()
 }
 
 /// Holds the attributes that are understood.

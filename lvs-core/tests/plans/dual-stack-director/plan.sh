@@ -12,5 +12,5 @@ ipvsadm -A -t 198.51.100.80:80 -s wlc
 ipvsadm -a -t [2001:db8:1::80]:80 -r [2001:db8:1::12]:80 -g -w 1
 ipvsadm -a -t 198.51.100.80:80 -r 10.0.0.12:8080 -m -w 1
 # virtual IPs
-ip address add 2001:db8:1::80/128 dev eth0
+ip address add 2001:db8:1::80/128 dev eth0 preferred_lft 0
 ip address add 198.51.100.80/24 broadcast 198.51.100.255 dev eth0

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::director::Director;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::gateway::Gateway;
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::real_server::RealServer;
 use crate::ipvs::{Family, Forwarding};
@@ -120,7 +121,8 @@ impl Cluster {
 
     /// Refuses a masqueraded real server whose gateway does not move with the active director.
     fn validate_way_back(&self, server: &RealServer, family: Family) -> Result<(), DocumentError> {
-        if let Some(gateway) = server.gateway.filter(|ip| Family::from(*ip) == family) {
+        let gateway = server.gateway.as_ref().map(Gateway::address);
+        if let Some(gateway) = gateway.filter(|ip| Family::from(*ip) == family) {
             let keeper = self.directors.iter().find(|director| {
                 director.address(gateway).is_some() && !director.floating.contains(&gateway)
             });

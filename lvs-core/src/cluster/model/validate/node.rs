@@ -6,15 +6,16 @@ use std::net::IpAddr;
 use super::address;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::gateway::Gateway;
 use crate::cluster::model::name::NodeName;
-use crate::net::Address;
+use crate::net::{Address, AddressId};
 
 /// Holds what directors and real servers have in common.
 struct Node<'a> {
     path: String,
     name: &'a NodeName,
     addresses: &'a [Address],
-    gateway: Option<IpAddr>,
+    gateway: Option<&'a Gateway>,
 }
 
 impl Cluster {
@@ -23,14 +24,14 @@ impl Cluster {
             path: self.director_path(i),
             name: &director.name,
             addresses: &director.addresses,
-            gateway: director.gateway,
+            gateway: director.gateway.as_ref(),
         });
         let servers = self.real_servers.iter().enumerate();
         directors.chain(servers.map(|(i, server)| Node {
             path: format!("real-servers[{i}]"),
             name: &server.name,
             addresses: &server.addresses,
-            gateway: server.gateway,
+            gateway: server.gateway.as_ref(),
         }))
     }
 
@@ -87,32 +88,60 @@ impl Node<'_> {
             .map_or(Ok(()), |gateway| self.validate_gateway(gateway))
     }
 
-    /// Refuses a gateway that is not a neighbour: another address on a network of this node.
-    fn validate_gateway(&self, gateway: IpAddr) -> Result<(), DocumentError> {
-        let networks = || self.addresses.iter().map(|address| address.id.network);
-        if networks().any(|network| network.addr() == gateway) {
+    /// Refuses a gateway that is not a neighbour: another address on a network of this node, or on a link that
+    /// the file names.
+    fn validate_gateway(&self, gateway: &Gateway) -> Result<(), DocumentError> {
+        let ip = gateway.address();
+        let own = || self.addresses.iter().map(|address| &address.id);
+        if own().any(|id| id.network.addr() == ip) {
             return Err(DocumentError::new(
                 DocumentErrorKind::Conflict,
                 "gateway",
-                format!("{gateway} is an address of this node itself"),
+                format!("{ip} is an address of this node itself"),
             )
             .with_hint("write the router's address"));
         }
-        if networks().any(|network| network.contains(&gateway)) {
-            return Ok(());
+        let is_on_it =
+            |id: &&AddressId| gateway.interface().is_none_or(|name| *name == id.interface);
+        match gateway.interface() {
+            None if gateway.is_link_local() => Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "gateway",
+                format!("{ip} is link-local, and says nothing without its interface"),
+            )
+            .with_hint(format!(
+                "write {{ address = \"{ip}\", interface = \"eth0\" }}"
+            ))),
+            Some(_) if gateway.is_link_local() || gateway.is_on_link() => Ok(()),
+            _ if own().filter(is_on_it).any(|id| id.network.contains(&ip)) => Ok(()),
+            _ => Err(self.unreachable(gateway)),
         }
-        let connected: Vec<_> = networks()
-            .map(|network| network.trunc().to_string())
+    }
+
+    fn unreachable(&self, gateway: &Gateway) -> DocumentError {
+        let ip = gateway.address();
+        let connected: Vec<_> = self
+            .addresses
+            .iter()
+            .map(|address| address.id.network.trunc().to_string())
             .collect();
-        Err(DocumentError::new(
+        let (place, interface) = match gateway.interface() {
+            Some(interface) => (interface.to_string(), interface.as_str()),
+            None => ("this node".to_owned(), "eth0"),
+        };
+        DocumentError::new(
             DocumentErrorKind::Unreachable,
             "gateway",
-            format!("{gateway} is on no network of this node"),
+            format!("{ip} is on no network of {place}"),
         )
         .with_hint(match connected.as_slice() {
             [] => "give the node an address first".to_owned(),
-            _ => format!("the node is connected to {}", connected.join(" and ")),
-        }))
+            _ => format!(
+                "the node is connected to {}; a router on the link itself is {{ address = \"{ip}\", \
+                 interface = \"{interface}\", on-link = true }}",
+                connected.join(" and ")
+            ),
+        })
     }
 }
 

@@ -134,15 +134,7 @@ impl Cluster {
     /// Refuses packets of two services: a mark precedes an address, and of several rules that match the last
     /// one sets the mark, so that one of the services would get nothing.
     fn validate_marked_once(&self, packets: &Match) -> Result<(), DocumentError> {
-        let socket = ServiceId::Socket {
-            protocol: packets.protocol,
-            address: packets.address,
-        };
-        let owners = self
-            .services
-            .iter()
-            .filter(|service| service.service.id == socket || service.matches.contains(packets));
-        if owners.count() <= 1 {
+        if self.services_at(*packets).count() <= 1 {
             return Ok(());
         }
         let problem = format!("{packets} also belongs to another service");

@@ -1,0 +1,46 @@
+//! The kernel's own choice of source addresses, which policy routing or another program may decide.
+
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Failure;
+use crate::cluster::DesiredState;
+use crate::error::Result;
+use crate::host::Host;
+use crate::net::RouteQuery;
+
+/// The time in which duplicate address detection ends: an address cannot be a source before.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Verifies that the kernel does not choose a virtual IP for what it sends to a node that carries it.
+pub(super) fn verify(node: Option<&DesiredState>, host: &mut Host) -> Result<(), Failure> {
+    let Some(node) = node else { return Ok(()) };
+    let started = Instant::now();
+    loop {
+        let wrong = wrong_source(node, host).map_err(Failure::Unreadable)?;
+        match wrong {
+            None => return Ok(()),
+            Some((_, source)) if source.is_ipv6() && started.elapsed() < PATIENCE => {
+                thread::sleep(PAUSE);
+            }
+            Some((destination, source)) => {
+                return Err(Failure::VirtualSource {
+                    destination,
+                    source,
+                });
+            }
+        }
+    }
+}
+
+fn wrong_source(node: &DesiredState, host: &mut Host) -> Result<Option<(IpAddr, IpAddr)>> {
+    for (destination, vips) in &node.carriers {
+        let decision = host.net().lookup(&RouteQuery::to(*destination))?;
+        if let Some(source) = decision.source.filter(|source| vips.contains(source)) {
+            return Ok(Some((*destination, source)));
+        }
+    }
+    Ok(None)
+}

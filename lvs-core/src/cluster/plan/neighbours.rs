@@ -1,0 +1,86 @@
+//! Destinations that become directly routed while connections of their former forwarding method live on.
+//!
+//! The kernel keeps one way to a destination for all of its connections. A packet of masquerading or a tunnel
+//! makes it one without a next hop, and directly routed packets then ask by ARP for the virtual IP itself. A route
+//! with the real server as its own gateway has the right next hop for every method.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::Planner;
+use super::routes::Choice;
+use crate::cluster::change::{Change, Object, Step};
+use crate::cluster::{DesiredService, DesiredState, Observed};
+use crate::ipvs::Forwarding;
+use crate::net::{Address, Route, RouteId};
+
+const WHY: &str =
+    "connections of the former method live on, and their packets must not divert new ones";
+
+impl Planner<'_> {
+    /// The routes to destinations that become directly routed.
+    pub(super) fn neighbour_routes(&self, seen: &Observed) -> Vec<Step> {
+        self.newly_routed(seen)
+            .into_iter()
+            .filter_map(|ip| {
+                let route = Route {
+                    interface: Some(seen.interface_towards(ip)?),
+                    gateway: Some(ip),
+                    on_link: true,
+                    protocol: Address::PROTOCOL,
+                    ..Route::to(RouteId::new(ip.into()))
+                };
+                Choice::of(&route, seen.route(&route.id)).step(WHY)
+            })
+            .collect()
+    }
+
+    fn newly_routed(&self, seen: &Observed) -> BTreeSet<IpAddr> {
+        if self
+            .node
+            .services
+            .iter()
+            .all(|service| !service.routes_directly())
+        {
+            return BTreeSet::new();
+        }
+        self.changed_destinations(seen)
+            .into_iter()
+            .filter_map(|step| match step.change {
+                Change::Edit(Object::Destination(before), Object::Destination(after)) => {
+                    Some((before.destination.forwarding, after.destination))
+                }
+                _ => None,
+            })
+            .filter(|(before, after)| {
+                let direct = Forwarding::DirectRouting;
+                after.forwarding == direct && *before != direct
+            })
+            .map(|(_, after)| after.id.address)
+            .collect()
+    }
+}
+
+impl DesiredService {
+    fn routes_directly(&self) -> bool {
+        let mut destinations = self.destinations.iter();
+        destinations.any(|desired| desired.value.forwarding == Forwarding::DirectRouting)
+    }
+}
+
+impl DesiredState {
+    /// Returns whether a route leads to a directly routed destination with itself as the gateway.
+    pub(super) fn is_neighbour_route(&self, route: &Route) -> bool {
+        let ip = route.id.destination.addr();
+        let destinations = || {
+            self.services
+                .iter()
+                .flat_map(|service| &service.destinations)
+        };
+        route.gateway == Some(ip)
+            && destinations().any(|destination| {
+                let destination = &destination.value;
+                destination.forwarding == Forwarding::DirectRouting && destination.id.address == ip
+            })
+    }
+}

@@ -1,0 +1,103 @@
+//! Virtual IPs that would be the source address of what a director sends to nodes that carry them, too. Such a
+//! node drops the packets as forged and does not answer the ARP requests, so that no client is served.
+
+use std::net::IpAddr;
+
+use super::{Planner, Refusal};
+use crate::cluster::change::{ObjectId, Step};
+use crate::cluster::{DesiredState, Observed};
+use crate::net::{Address, AddressId, Route};
+
+const WHY: &str = "behind the node's own address, which must be the source address";
+
+impl Planner<'_> {
+    /// Deletes virtual IPs that precede the node's own address.
+    pub(super) fn displaced_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
+        let Ok(displaced) = self.displaced(seen) else {
+            return Vec::new();
+        };
+        let present = displaced.iter().filter_map(|id| seen.address(id));
+        let steps = present.map(|address| Step::delete(address.clone(), WHY));
+        super::addresses::later_first(steps.collect(), seen)
+    }
+
+    /// Adds them again: the kernel puts them behind the other addresses.
+    pub(super) fn restored_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
+        let desired = self.node.addresses.iter().map(|desired| &desired.value.id);
+        let displaced = desired.filter(|id| seen.address(id).is_none());
+        displaced
+            .filter_map(|id| self.observed.address(id))
+            .map(|address| Step::add(address.clone(), WHY))
+            .collect()
+    }
+
+    /// Returns the virtual IPs that no order keeps from being the source address.
+    pub(super) fn virtual_sources(&self) -> Option<Refusal> {
+        let (ip, address) = self.displaced(self.observed).err()?;
+        Some(Refusal::of(
+            ObjectId::Address(address.id),
+            format!(
+                "would be the source address of what this node sends to {ip}, which has that address itself \
+                 and does not answer"
+            ),
+            "give the director an address of its own on that network, and the virtual IP the prefix length 32",
+        ))
+    }
+
+    /// Returns what decides on the source addresses when everything desired is added: of a large routing table only
+    /// what leads to the carriers.
+    fn with_desired_addresses(&self, seen: &Observed) -> Observed {
+        let node = self.node;
+        if node.carriers.is_empty() {
+            return Observed::default();
+        }
+        let leads = |route: &&Route| {
+            let to = route.id.destination;
+            node.carriers.keys().any(|ip| to.contains(ip))
+        };
+        let missing = node.addresses.iter().map(|desired| &desired.value);
+        let missing = missing.filter(|address| seen.address(&address.id).is_none());
+        let desired = node.routes.iter().map(|desired| &desired.value);
+        let links = seen.links.clone().into_iter();
+        Observed {
+            links: links
+                .chain(node.links.keys().map(|name| (name.clone(), true)))
+                .collect(),
+            addresses: seen.addresses.iter().chain(missing).cloned().collect(),
+            routes: seen
+                .routes
+                .iter()
+                .chain(desired)
+                .filter(leads)
+                .cloned()
+                .collect(),
+            ..Observed::default()
+        }
+    }
+
+    /// Returns the virtual IPs that have to be behind all other addresses; or an address that they carry, and
+    /// the source address of packets to it, where that is not enough.
+    pub(super) fn displaced(&self, seen: &Observed) -> Result<Vec<AddressId>, (IpAddr, Address)> {
+        let mut after = self.with_desired_addresses(seen);
+        let mut displaced = Vec::new();
+        while let Some((ip, address)) = self.node.virtual_source(&after) {
+            if displaced.contains(&address.id) || !self.node.names_address(&address.id) {
+                return Err((ip, address));
+            }
+            after.addresses.retain(|found| found.id != address.id);
+            displaced.push(address.id.clone());
+            after.addresses.push(address);
+        }
+        Ok(displaced)
+    }
+}
+
+impl DesiredState {
+    fn virtual_source(&self, seen: &Observed) -> Option<(IpAddr, Address)> {
+        self.carriers.iter().find_map(|(ip, vips)| {
+            let source = seen.source_towards(*ip)?;
+            vips.contains(&source.id.network.addr())
+                .then(|| (*ip, source.clone()))
+        })
+    }
+}
