@@ -236,7 +236,7 @@ pub(crate) fn a_virtual_ip_moves_to_another_interface() {
         );
         assert_ne!(old, new);
         nothing_is_felt(&Rollout::new(&old, &new), VIP);
-        nothing_is_felt(&Rollout::new(&new, &old), VIP);
+        nothing_is_felt(&Rollout::in_network_of(&old, &new, &old), VIP);
     }
 }
 
