@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 
 pub mod clusters;
+pub mod stages;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

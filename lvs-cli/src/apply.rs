@@ -78,6 +78,7 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         });
         done
     });
+    drop(session);
     match changed {
         Err(problem) if releases && is_unprepared => {
             Err(release(&state, &node, &mut host, problem))
@@ -88,7 +89,7 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
 
 /// Releases the floating addresses although the rest cannot be done, and says both.
 fn release(state: &StateDir, node: &DesiredState, host: &mut Host, problem: Problem) -> Problem {
-    let released = state.release(node, host, &mut |_| ());
+    let released = state.release(node, host, &mut say_unrecorded);
     nevertheless(problem, released.map(Some))
 }
 
@@ -99,12 +100,16 @@ fn release_recorded(arguments: &ApplyArguments, problem: Problem) -> Problem {
     };
     let name = file::claimed_name(&arguments.target.file);
     let state = arguments.target.state.directory();
-    let released = state.release_recorded(name.as_deref(), &mut host, &mut |event| {
-        if let Event::Unrecorded(error) = event {
-            warning(&format!("the role is not recorded: {error}"));
-        }
-    });
+    let released = state.release_recorded(name.as_deref(), &mut host, &mut say_unrecorded);
     nevertheless(problem, released)
+}
+
+fn say_unrecorded(event: Event<'_>) {
+    if let Event::Unrecorded(error) = event {
+        warning(&format!(
+            "the role is not recorded, and `apply` without --role may make this director active again: {error}"
+        ));
+    }
 }
 
 fn nevertheless(problem: Problem, released: Result<Option<Plan>, ApplyError>) -> Problem {
@@ -189,9 +194,9 @@ impl Progress {
             Event::Unrecorded(error) => warning(&format!(
                 "the change is complete, but the record is not up to date: {error}"
             )),
-            Event::Unlocked(error) => warning(&format!(
-                "the change goes on without the lock, and nothing is recorded: {error}"
-            )),
+            Event::Unlocked(error) => {
+                warning(&format!("the change goes on without the lock: {error}"))
+            }
             Event::Announced(addresses) => self
                 .announced
                 .extend(addresses.iter().map(|address| address.id.to_string())),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use lvs_core::cluster::ApplyError;
+use lvs_core::run::RunError;
 
 /// Is one of the exit statuses, which are a promise to users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,5 +96,15 @@ impl From<ApplyError> for Problem {
             false => Exit::Partial,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<RunError> for Problem {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Apply(error) => error.into(),
+            RunError::Failed(error) => error.into(),
+            other => Self::usage(other.to_string()),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! From FILE and --node to the desired state of this node.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 
-use lvs_core::cluster::{DesiredState, Document, DocumentError, Role};
+use lvs_core::cluster::{DesiredState, Document, DocumentError, Role, host_name};
 use lvs_core::{Cluster, Host};
 
 use crate::arguments::{StateArguments, Target};
@@ -173,11 +173,10 @@ pub(crate) fn named(cluster: &Cluster, name: &str) -> Result<DesiredState, Probl
 
 /// Returns the node with this host's whole name, or with its first part.
 fn this_node(cluster: &Cluster) -> Result<DesiredState, Problem> {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    let short = host.split('.').next().unwrap_or(host);
+    let host = host_name();
+    let short = host.split('.').next().unwrap_or(&host);
     cluster
-        .node(host)
+        .node(&host)
         .or_else(|| cluster.node(short))
         .ok_or_else(|| {
             Problem::usage(format!("this host, {host:?}: no such node in the file"))

@@ -1,6 +1,6 @@
 //! Whether this host is the node that it is taken for.
 
-use lvs_core::cluster::{DesiredState, HostIdentity, OtherNode};
+use lvs_core::cluster::{DesiredState, HostIdentity, NodeName, OtherNode};
 use lvs_core::{Cluster, Host};
 
 use crate::arguments::{IdentityArguments, StateArguments};
@@ -39,4 +39,18 @@ pub(crate) fn other_node(
 ) -> Result<Option<OtherNode>, Problem> {
     let identity = HostIdentity::read(host, &state.directory())?;
     Ok(cluster.other_node(node.name.as_str(), &identity))
+}
+
+/// Returns the node that this host evidently is.
+pub(crate) fn evident_node(
+    cluster: &Cluster,
+    state: &StateArguments,
+    host: &mut Host,
+) -> Result<Option<NodeName>, Problem> {
+    // Only root may read the records; the rest is evidence enough.
+    let identity = match HostIdentity::read(host, &state.directory()) {
+        Ok(identity) => identity,
+        Err(_) => HostIdentity::without_records(host)?,
+    };
+    Ok(cluster.evident_node(&identity).cloned())
 }

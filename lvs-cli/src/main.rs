@@ -17,9 +17,12 @@ mod output;
 mod plan;
 mod remove;
 mod restore;
+mod run;
 mod save;
 mod signals;
 mod simulate;
+mod status;
+mod subject;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -52,6 +55,9 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Apply(arguments) => apply::run(&arguments),
         Verb::Confirm(arguments) => confirm::run(&arguments),
         Verb::Remove(arguments) => remove::run(&arguments),
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Status(arguments) => status::run(&arguments),
+        Verb::Metrics(arguments) => status::metrics(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Drain(arguments) => drain::run(&arguments),
         Verb::Undrain(arguments) => drain::undrain(&arguments),

@@ -11,11 +11,13 @@ use crate::exit::Problem;
 
 /// Prints a result. A reader that closes its end early (`lvsctl … | head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
+    print_styled(&escape_control(text))
+}
+
+/// Prints a text of which a terminal obeys what sets its style: what came from others must be escaped in it.
+pub(crate) fn print_styled(text: &str) -> Result<(), Problem> {
     let mut out = io::stdout().lock();
-    match out
-        .write_all(escape_control(text).as_bytes())
-        .and_then(|()| out.flush())
-    {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Problem::failed(format!("standard output: {error}")))
         }

@@ -36,3 +36,22 @@ pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Problem> {
     }
     Ok(stop)
 }
+
+/// What signals ask of `run`.
+pub(crate) struct RunFlags {
+    /// To end.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// To read the file again (SIGHUP).
+    pub(crate) reload: Arc<AtomicBool>,
+}
+
+/// Returns the flags that signals set while `run` runs.
+pub(crate) fn run_flags() -> Result<RunFlags, Problem> {
+    let flags = RunFlags {
+        stop: stop_flag()?,
+        reload: Arc::default(),
+    };
+    register(SIGHUP, Arc::clone(&flags.reload))
+        .map_err(|error| Problem::failed(format!("handle signal {SIGHUP}: {error}")))?;
+    Ok(flags)
+}

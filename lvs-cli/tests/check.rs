@@ -31,21 +31,39 @@ fn changed(base: &str, from: &str, to: &str) -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn a_sound_file_has_a_line_for_each_area() {
+fn paper_says_that_it_is_paper() {
     let (_directory, file) = changed(
         NAT,
         "\n[director]\n",
         "\n[time]\nntp-server = \"ntp.example.org\"\n\n[director]\n",
     );
-    let output = lvsctl(&["check", &file, "--deny-warnings"]);
+    let output = lvsctl(&["check", &file, "--paper", "--deny-warnings"]);
     assert_eq!(
         text(&output),
-        "ok addresses: every address is where it belongs\n\
-         ok routing: requests reach the real servers, and answers the clients\n\
-         ok services: every service has a destination that takes connections\n\
-         ok clock: all nodes follow one time server\n"
+        "check on paper of every node: no host was examined\n\
+         ok on paper addresses: the addresses of the file agree with each other\n\
+         not examined arp: no host was examined\n\
+         not examined routing: no host was examined\n\
+         ok on paper services: every service of the file has a destination with weight\n\
+         not examined traffic: no host was examined\n\
+         not examined clock: no host was examined\n\
+         not examined upkeep: no host was examined\n"
     );
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_host_that_is_no_node_is_told_so() {
+    let output = lvsctl(&["check", NAT]);
+    let said = text(&output);
+    let first = said.lines().next().unwrap();
+    assert_eq!(
+        first,
+        "check on paper of every node: no host was examined, for this one is evidently no node of the file"
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let output = lvsctl(&["check", NAT, "--save-facts", "/nonexistent/facts.json"]);
+    assert_eq!(output.status.code(), Some(64));
 }
 
 #[test]
@@ -73,9 +91,15 @@ fn a_mistake_is_an_error_with_impact_and_fix() {
 
 #[test]
 fn warnings_fail_only_when_told() {
-    assert_eq!(lvsctl(&["check", DR]).status.code(), Some(0));
-    let output = lvsctl(&["check", DR, "--deny-warnings"]);
-    assert_eq!(output.status.code(), Some(1), "no time server is named");
+    let (_directory, file) = changed(NAT, "eth1", "eth0");
+    assert_eq!(lvsctl(&["check", &file]).status.code(), Some(0));
+    let output = lvsctl(&["check", &file, "--deny-warnings"]);
+    assert!(
+        text(&output).contains("LVS017 warning"),
+        "{}",
+        text(&output)
+    );
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -83,9 +107,22 @@ fn json_has_what_is_promised() {
     let output = lvsctl(&["check", DR, "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["schema"], "lvsctl.check/1");
-    let finding = &json["findings"][0];
-    assert_eq!(finding["code"], "LVS047");
-    assert_eq!(finding["severity"], "warning");
+    assert_eq!(
+        (&json["examined"], &json["node"]),
+        (&"paper".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(json["sound"], serde_json::json!(["addresses", "services"]));
+    let routing = serde_json::json!({
+        "area": "routing", "ok": false, "examined": "no", "reason": "no host was examined"
+    });
+    assert!(
+        json["areas"].as_array().unwrap().contains(&routing),
+        "{json}"
+    );
+    let findings = json["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["code"] == "LVS047");
+    let finding = finding.unwrap();
+    assert_eq!(finding["severity"], "note");
     assert_eq!(finding["node"], serde_json::Value::Null);
     for key in ["object", "seen", "impact"] {
         assert!(finding[key].is_string(), "{key}");
@@ -102,7 +139,7 @@ fn codes_are_explained_without_a_file() {
     assert_eq!(output.status.code(), Some(0));
     let output = lvsctl(&["check", "--explain", "LVS999"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("is not one of LVS001 to LVS065"), "{said}");
+    assert!(said.contains("is not one of LVS001 to LVS072"), "{said}");
     assert_eq!(output.status.code(), Some(64));
     assert_eq!(lvsctl(&["check"]).status.code(), Some(64));
 }

@@ -67,7 +67,7 @@ fn the_file_is_the_result_and_the_rest_are_notes() {
         "{notes}"
     );
     assert!(
-        notes.ends_with("note: 13 directives: 9 carried, 1 assumed, 3 left\n"),
+        notes.ends_with("note: 13 directives: 10 carried, 1 assumed, 2 left\n"),
         "{notes}"
     );
 }

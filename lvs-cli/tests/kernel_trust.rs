@@ -9,6 +9,8 @@ mod identity;
 mod method;
 #[path = "kernel_trust/nodes.rs"]
 mod nodes;
+#[path = "kernel_trust/reassurance.rs"]
+mod reassurance;
 #[path = "kernel_trust/records.rs"]
 mod records;
 #[path = "kernel_trust/rollout.rs"]
@@ -43,6 +45,10 @@ lvs_lab::main! {
     an_interrupted_drain_stays,
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
+    reassurance::the_host_itself_is_examined,
+    reassurance::what_proc_hides_is_not_examined,
+    reassurance::a_link_that_cannot_be_asked_is_no_abort,
+    reassurance::few_requests_reassure_nobody,
     identity::a_host_that_is_evidently_another_node_is_refused,
     records::a_cluster_is_removed_by_its_record,
     records::a_host_that_left_the_file_is_removed_by_its_record,
@@ -88,11 +94,18 @@ const STATE: &str = "/run/state";
 /// Longer than any step takes on the guest's one processor.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program with its arguments, in the namespace of the thread that starts it.
+fn program(words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+    command.args(words);
+    command
+}
+
 fn command(file: &Path, verb: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
     let (verb, rest) = verb.split_first().unwrap();
     command.arg(verb);
-    if ["plan", "apply", "remove"].contains(verb) {
+    if ["plan", "apply", "remove", "check"].contains(verb) {
         command.arg(file).args(["--node", "director"]);
     }
     command.args(rest);
@@ -388,6 +401,13 @@ fn a_drain_waits_for_the_last_connection() {
         0,
         &["nothing to do"],
     );
+    // Of the service that has no other server the check says why, and of nothing else.
+    let checked = run(&lab, &file, &["check"]);
+    let undrain =
+        "LVS021 error director tcp 172.16.5.11:7: all of its 1 destinations have weight 0";
+    says(&checked, 1, &[undrain, "fix: lvsctl undrain 192.168.1.12"]);
+    let text = String::from_utf8_lossy(&checked.stdout);
+    assert!(!text.contains("LVS044"), "{text}");
     assert!(is_alive(&mut client, PATIENCE), "open connections stay");
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     for number in 0..4 {

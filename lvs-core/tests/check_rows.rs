@@ -154,6 +154,10 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             ),
             Kernel("pair::a_gateway_that_stays"),
             Kernel("pair::a_floating_gateway_that_is_missing"),
+            Kernel("paths::narrower_routes_past_the_director"),
+            Kernel("paths::rules_past_the_director"),
+            Kernel("paths::rules_that_are_right"),
+            Kernel("six::another_router"),
         ],
     ),
     (
@@ -242,7 +246,10 @@ const ROWS: &[(u8, &str, &[Where])] = &[
     (
         24,
         "hashing without fallback while draining",
-        &[Paper("HASH_WITHOUT_FALLBACK")],
+        &[
+            Paper("HASH_WITHOUT_FALLBACK"),
+            Kernel("files::a_hash_that_keeps_choosing_the_drained"),
+        ],
     ),
     (
         25,
@@ -280,6 +287,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         &[
             Paper("DR_GATEWAY"),
             Kernel("dr::a_gateway_that_is_the_director"),
+            Kernel("paths::a_rule_through_the_director"),
             Kernel("tunnel::no_way_back"),
             Kernel("six::direct_routing_without_gateway"),
             Kernel("six::a_tunnel_without_gateway"),
@@ -442,6 +450,9 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             Paper("VIP_AS_SOURCE"),
             Machine("the_directors_own_packets_leave_from_its_own_address"),
             Kernel("machines::the_virtual_ip_as_source"),
+            Kernel("machines::the_virtual_ip_first_in_its_network"),
+            Kernel("machines::the_virtual_ip_alone_in_its_network"),
+            Kernel("six::the_virtual_ip_as_source"),
         ],
     ),
     (
@@ -477,6 +488,7 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             Refused(NAT, "192.168.1.12/24", "224.0.0.5/24"),
             Paper("REAL_IP"),
             Kernel("nat::a_loopback_destination"),
+            Kernel("dr::destinations_of_the_director_itself"),
         ],
     ),
     (
@@ -488,12 +500,33 @@ const ROWS: &[(u8, &str, &[Where])] = &[
             Kernel("machines::an_interface_that_networkd_configures"),
         ],
     ),
+    (
+        52,
+        "a director with several uplinks",
+        &[Kernel("paths::two_uplinks")],
+    ),
+    (
+        53,
+        "a neighbour that is dead, wrong or there twice",
+        &[
+            Kernel("neighbours::a_permanent_entry_of_another_machine"),
+            Kernel("neighbours::a_real_server_without_a_cable"),
+            Kernel("neighbours::two_machines_with_one_address"),
+            Kernel("neighbours::the_directors_gateway_is_dead"),
+            Kernel("neighbours::a_real_servers_gateway_is_dead"),
+        ],
+    ),
+    (
+        54,
+        "a virtual IP on a dummy, asked for where no client asks",
+        &[Kernel("pair::the_surviving_director_asks_where_clients_do")],
+    ),
 ];
 
 #[test]
 fn every_mistake_is_listed_once() {
     let numbers: Vec<_> = ROWS.iter().map(|(number, ..)| *number).collect();
-    assert_eq!(numbers, (1..=51).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=54).collect::<Vec<_>>());
 }
 
 #[test]

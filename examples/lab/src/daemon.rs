@@ -1,13 +1,15 @@
 //! Debian's own daemons on the nodes of the guest: `chronyd`, `keepalived`.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use lvs_core::Netns;
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -116,6 +118,27 @@ impl Daemon {
     #[must_use]
     pub fn output(&self) -> String {
         self.output.lock().text.clone()
+    }
+
+    /// Starts another program on its node, with its host name and its mounts.
+    pub(crate) fn spawn_beside(&self, node: &Netns, command: &mut Command) -> Result<Child> {
+        let id = self.child.id();
+        let open = |name| {
+            let path = format!("/proc/{id}/ns/{name}");
+            File::open(&path).context(path)
+        };
+        let spaces = [
+            (open("mnt")?, CloneFlags::CLONE_NEWNS),
+            (open("uts")?, CloneFlags::CLONE_NEWUTS),
+        ];
+        node.run(|_| {
+            // Threads share their current directory, which a mount namespace of their own does not allow.
+            unshare(CloneFlags::CLONE_FS).context("separate the current directory")?;
+            for (file, kind) in spaces {
+                setns(file, kind).context("enter a namespace")?;
+            }
+            signals::spawn(command).context(format_args!("start {:?}", command.get_program()))
+        })?
     }
 
     /// Returns whether its output has ended, and so it and all processes that it started.

@@ -26,14 +26,14 @@ const USERS: [(&str, &str); 2] = [
 pub(crate) struct NodeSetup<'a> {
     /// The host name.
     pub(crate) name: &'a str,
-    /// All files in `/etc`, by their whole names; `/run` is empty.
+    /// All files in `/etc`, by their whole names; `/run` and `/var/lib` are empty.
     pub(crate) files: &'a [(&'static str, String)],
     /// Programs, by the links to them: their place is a directory of `/run`.
     pub(crate) programs: &'a [(&'a str, &'a Path)],
 }
 
 /// Starts keepalived on a node, with the node's `/etc/keepalived/keepalived.conf`. keepalived and the
-/// programs it calls see the node's own host name, `/etc` and `/run`, as on a real host.
+/// programs it calls see the node's own host name, `/etc`, `/run` and `/var/lib`, as on a real host.
 pub(crate) fn keepalived(netns: &Netns, setup: NodeSetup<'_>) -> Result<Daemon> {
     Daemon::start_after(netns, "keepalived", &OPTIONS, || setup.enter())
 }
@@ -46,7 +46,7 @@ impl NodeSetup<'_> {
         sethostname(self.name).context(format_args!("set the host name {}", self.name))?;
         let all = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, all, None::<&str>).context("separate the mounts")?;
-        for directory in ["/etc", "/run"] {
+        for directory in ["/etc", "/run", "/var/lib"] {
             let kind = Some("tmpfs");
             mount(kind, directory, kind, MsFlags::empty(), Some("mode=0755"))
                 .context(format_args!("mount {directory}"))?;

@@ -80,6 +80,18 @@ impl Network {
         self.nodes.get(name).ok_or_else(|| unknown(name))
     }
 
+    /// Returns the namespace of the links, which are bridges: `link0`, `link1` and so on.
+    #[must_use]
+    pub const fn switch(&self) -> &Netns {
+        &self.switch
+    }
+
+    /// Returns the ends of a node's cables at the bridges, in the order of its interfaces.
+    #[must_use]
+    pub fn cables(&self, name: &str) -> Option<&[IfName]> {
+        self.cables.get(name).map(Vec::as_slice)
+    }
+
     /// Returns the client.
     #[must_use]
     pub const fn client(&self) -> &Netns {

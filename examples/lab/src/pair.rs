@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -155,6 +156,18 @@ impl Pair {
             .ok_or_else(|| Error::failed(format!("{director} has no keepalived")))?
             .end()
             .map(drop)
+    }
+
+    /// Starts a program on a running director, which sees its host name, `/etc`, `/run` and `/var/lib`. lvsctl is
+    /// `/run/bin/lvsctl` there.
+    ///
+    /// # Errors
+    /// No keepalived runs there, or the program cannot be started.
+    pub fn spawn(&self, director: &str, command: &mut Command) -> Result<Child> {
+        self.running
+            .get(director)
+            .ok_or_else(|| Error::failed(format!("{director} has no keepalived")))?
+            .spawn_beside(self.lab.node(director)?, command)
     }
 
     /// Waits until exactly one of the running directors has the floating addresses, and the other has all

@@ -18,14 +18,18 @@ pub(crate) struct CheckArguments {
     /// The cluster file; - reads standard input
     #[arg(required_unless_present = "explain")]
     pub(crate) file: Option<String>,
-    /// The node of the file that this host is; without --node only the file is checked
+    /// The node of the file that this host is
+    /// [default: the node that has this host's name, record or address; only the file is checked if there is none]
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
+    /// Check only the file, for every node, and examine no host
+    #[arg(long, conflicts_with_all = ["node", "role", "arp", "facts", "save_facts"])]
+    pub(crate) paper: bool,
     #[command(flatten)]
     pub(crate) role: RoleArguments,
     #[command(flatten)]
     pub(crate) state: StateArguments,
-    /// Ask by ARP which hosts answer for the virtual IPs; without --node, from a router or a client
+    /// Ask by ARP which hosts have the virtual IPs; also from a router or client in front of the cluster
     #[arg(long)]
     pub(crate) arp: bool,
     /// The cluster file that is applied now; also checks the change from it to FILE

@@ -2,14 +2,21 @@
 
 use clap::Args;
 
+use super::cluster::StateArguments;
+
 #[derive(Debug, Args)]
 #[command(after_long_help = OUTPUT)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
     pub(crate) view: View,
+    /// Also list the services that lead health probes, and no clients
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
 }
 
 /// Selects what to list; by default services and destinations with weights and connections.

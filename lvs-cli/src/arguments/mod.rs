@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod drain;
 mod list;
+mod run;
 mod simulate;
 mod table;
 
@@ -14,6 +15,7 @@ pub(crate) use cluster::{
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};
+pub(crate) use run::{RunArguments, StatusArguments};
 pub(crate) use simulate::{Kernel, SimulateArguments};
 pub(crate) use table::{
     DaemonVerb, DestinationOptions, IpvsadmOptions, RestoreArguments, SaveArguments,
@@ -53,6 +55,13 @@ pub(crate) enum Verb {
         file.help("The cluster file, or the cluster's name; - reads standard input")
     }))]
     Remove(RemoveArguments),
+    /// Keep this node as the file says: apply it, and repair what other programs change; on a director
+    /// probe the real servers, too, and set weights by their health
+    Run(RunArguments),
+    /// Show each real server's weight, health and the reason, as `run` knows them, or else the kernel
+    Status(StatusArguments),
+    /// Print metrics for Prometheus, as `run --metrics` serves them
+    Metrics(StateArguments),
     /// Find errors in the file or on this node; each finding has an impact and a fix
     Check(CheckArguments),
     /// Stop new connections to a real server, until `undrain`, and wait for open ones to end

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let loaded = is_loaded(&host)?;
     let mut report = ListReport::new(loaded);
     if loaded {
-        fill(&mut report, &mut host, &arguments.view)?;
+        fill(&mut report, &mut host, arguments)?;
     }
     if arguments.json {
         print_json(&report)?;
@@ -29,7 +29,12 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Problem> {
+fn fill(
+    report: &mut ListReport,
+    host: &mut Host,
+    arguments: &ListArguments,
+) -> Result<(), Problem> {
+    let view = &arguments.view;
     if view.connections {
         report.connections = Some(host.proc().connections()?);
     } else if view.timeouts {
@@ -38,6 +43,12 @@ fn fill(report: &mut ListReport, host: &mut Host, view: &View) -> Result<(), Pro
         report.daemons = Some(host.ipvs()?.daemons()?);
     } else {
         report.services = services(host)?;
+        if !arguments.all {
+            let is_probe = arguments.state.directory().probe_services();
+            report
+                .services
+                .retain(|entry| !is_probe(&entry.status.service.id));
+        }
     }
     Ok(())
 }

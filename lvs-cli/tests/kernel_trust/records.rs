@@ -8,7 +8,7 @@ use lvs_lab::Lab;
 use super::{DR, NAT, in_file, lab, says};
 use crate::nodes::{Node, served};
 
-/// Nothing is known of a lab that is built after another one: a namespace may get the number of an earlier one.
+/// Removes the records of labs that were built before: in the file they look like those of a living namespace.
 pub(crate) fn without_records(lab: Lab) -> Lab {
     for name in [
         "director",

@@ -25,19 +25,16 @@ pub enum Area {
 }
 
 impl Area {
-    /// Returns the sentence that a report prints where it has no finding.
-    #[must_use]
-    pub const fn reassurance(self) -> &'static str {
-        match self {
-            Self::Addresses => "every address is where it belongs",
-            Self::Arp => "only the director answers ARP for the virtual IPs",
-            Self::Routing => "requests reach the real servers, and answers the clients",
-            Self::Services => "every service has a destination that takes connections",
-            Self::Traffic => "connections are established",
-            Self::Clock => "all nodes follow one time server",
-            Self::Upkeep => "the node is as the file says, and no other program manages it",
-        }
-    }
+    /// All areas, in the order in which a report has them.
+    pub const ALL: [Self; 7] = [
+        Self::Addresses,
+        Self::Arp,
+        Self::Routing,
+        Self::Services,
+        Self::Traffic,
+        Self::Clock,
+        Self::Upkeep,
+    ];
 }
 
 impl fmt::Display for Area {

@@ -11,7 +11,7 @@ use crate::name::IfName;
 use crate::net::{AddressId, MacAddress, arp, ndp};
 
 impl Facts {
-    /// Asks for each virtual IP on the link that this host shares with the director; virtual IPs on other links are
+    /// Asks for each virtual IP on the links that this host shares with the director; virtual IPs on other links are
     /// left out.
     pub(super) fn ask_for_vips(
         &self,
@@ -20,67 +20,74 @@ impl Facts {
     ) -> Result<Vec<ArpAnswers>> {
         let mut found = Vec::new();
         for vip in cluster.virtual_ips().iter().copied() {
-            let Some(interface) = self.interface_towards(cluster.directors(), vip) else {
-                continue;
-            };
-            let answers = owners(interface, vip, wait)?;
-            let mut directors = cluster.directors().iter();
-            let mut next_mac = || match directors.next() {
-                Some(director) => self.mac_of(director, interface, vip, wait),
-                None => Ok(None),
-            };
-            found.push(ArpAnswers {
-                interface: interface.clone(),
-                vip,
-                answers,
-                director: next_mac()?,
-                partner: next_mac()?,
-            });
+            for interface in self.interfaces_towards(cluster.directors(), vip) {
+                let answers = self.without_own(owners(interface, vip, wait)?);
+                let mut directors = cluster.directors().iter();
+                let mut next_mac = || match directors.next() {
+                    Some(director) => self.mac_of(director, interface, vip, wait),
+                    None => Ok(None),
+                };
+                found.push(ArpAnswers {
+                    interface: interface.clone(),
+                    vip,
+                    answers,
+                    director: next_mac()?,
+                    partner: next_mac()?,
+                });
+            }
         }
         Ok(found)
     }
 
-    /// Returns the interface by which to ask. Of two directors this host's own data decide, if it is one of them.
-    fn interface_towards<'a>(
-        &'a self,
-        directors: &'a [Director],
-        vip: IpAddr,
-    ) -> Option<&'a IfName> {
-        let itself = directors.iter().filter(|director| self.are_of(director));
-        itself
-            .chain(directors)
-            .find_map(|director| self.interface_to(director, vip))
+    /// Returns the interfaces by which to ask. Of two directors this host's own data decide, if it is one of them.
+    fn interfaces_towards<'a>(&'a self, directors: &'a [Director], vip: IpAddr) -> Vec<&'a IfName> {
+        let itself = directors.iter().find(|director| self.are_of(director));
+        match itself.and_then(|director| director.address(vip)) {
+            Some(address) => self.arrival_links(&address.id),
+            None => directors
+                .iter()
+                .find_map(|director| self.interface_to(director, vip))
+                .into_iter()
+                .collect(),
+        }
     }
 
-    /// Returns the link on which questions for the virtual IP arrive, on the director itself; elsewhere the one on a
-    /// network of the interface that carries it.
+    /// Returns the interface of this host on the link where the director is asked for a virtual IP: on a network of the
+    /// interface that carries it; where that has none, as `lo` or a dummy, on the director's network that contains the
+    /// virtual IP, or any of them.
     fn interface_to<'a>(&'a self, director: &'a Director, vip: IpAddr) -> Option<&'a IfName> {
-        let id = &director.address(vip)?.id;
-        if self.are_of(director) {
-            return self.arrival_link(id);
-        }
-        let carrier = &id.interface;
-        director
-            .addresses
-            .iter()
-            .filter(|address| address.id.interface == *carrier)
-            .map(|address| address.id.network.addr())
-            .filter(|ip| ip.is_ipv4() == vip.is_ipv4())
-            .filter_map(|ip| sharing_network(&self.addresses, ip).next())
+        let carrier = &director.address(vip)?.id.interface;
+        let own = || {
+            director
+                .addresses
+                .iter()
+                .filter(|address| is_wide(&address.id.network))
+                .filter(|address| address.id.network.addr().is_ipv4() == vip.is_ipv4())
+        };
+        let has_network = own().any(|address| address.id.interface == *carrier);
+        let mut asked: Vec<_> = own()
+            .filter(|address| !has_network || address.id.interface == *carrier)
+            .collect();
+        asked.sort_by_key(|address| !address.id.network.contains(&vip));
+        asked
+            .into_iter()
+            .filter_map(|address| {
+                sharing_network(&self.addresses, address.id.network.addr()).next()
+            })
             .map(|address| &address.id.interface)
             .find(|interface| **interface != IfName::LO)
     }
 
-    /// Returns the first link of this host on which questions for its address arrive.
-    fn arrival_link(&self, id: &AddressId) -> Option<&IfName> {
+    /// Returns the links of this host on which questions for its address arrive.
+    fn arrival_links(&self, id: &AddressId) -> Vec<&IfName> {
         let arrival = Arrival {
             links: &self.links,
             addresses: &self.addresses,
             routes: &self.routes,
         };
         let found = arrival.links_of(id);
-        let mut names = self.links.iter().map(|link| &link.name);
-        names.find(|name| found.contains(*name))
+        let names = self.links.iter().map(|link| &link.name);
+        names.filter(|name| found.contains(*name)).collect()
     }
 
     /// Returns whether the facts are of a director.

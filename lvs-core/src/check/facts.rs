@@ -7,7 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
-use crate::cluster::{NodeName, Observed, Role};
+use super::neighbour::NeighbourFact;
+use super::path::PathFact;
+use super::source::Source;
+use crate::cluster::change::{Change, Object};
+use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, Route};
@@ -44,6 +48,7 @@ use crate::sysctl::SysctlKey;
 ///     index: 1,
 ///     name: "lo".parse()?,
 ///     up: true,
+///     carrier: true,
 ///     mtu: 65536,
 ///     mac: None,
 ///     kind: None,
@@ -70,6 +75,9 @@ pub struct Facts {
     pub role: Option<Role>,
     /// The kernel's release: `6.1.176`.
     pub kernel: String,
+    /// What is drained on the director's record; [`gather`](Self::gather) does not read it.
+    #[serde(default)]
+    pub drains: BTreeMap<Drain, Draining>,
     /// How long the node has been up.
     pub uptime: Duration,
     /// The interfaces.
@@ -80,6 +88,12 @@ pub struct Facts {
     pub duplicates: BTreeSet<IpAddr>,
     /// The unicast routes of the main table.
     pub routes: Vec<Route>,
+    /// The routes that packets of the cluster would take.
+    #[serde(default)]
+    pub paths: Vec<PathFact>,
+    /// The neighbours to which those packets are sent.
+    #[serde(default)]
+    pub neighbours: Vec<NeighbourFact>,
     /// The sysctls of `net/ipv4/conf`, `net/ipv4/vs` and a few more, with the values that `/proc/sys` has.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The loaded modules, without those built into the kernel.
@@ -102,6 +116,9 @@ pub struct Facts {
     pub arp: Vec<ArpAnswers>,
     /// The comparison of the clock, if it was made.
     pub clock: Option<ClockFact>,
+    /// What was asked for and could not be read, with the reason.
+    #[serde(default)]
+    pub unread: BTreeMap<Source, String>,
 }
 
 /// A socket on which a program waits for connections or datagrams.
@@ -170,12 +187,15 @@ impl Facts {
         Self {
             node,
             role: None,
+            drains: BTreeMap::new(),
             kernel: String::new(),
             uptime: Duration::ZERO,
             links: Vec::new(),
             addresses: Vec::new(),
             duplicates: BTreeSet::new(),
             routes: Vec::new(),
+            paths: Vec::new(),
+            neighbours: Vec::new(),
             sysctls: BTreeMap::new(),
             modules: BTreeSet::new(),
             managers: BTreeSet::new(),
@@ -186,6 +206,7 @@ impl Facts {
             observed: None,
             arp: Vec::new(),
             clock: None,
+            unread: BTreeMap::new(),
         }
     }
 
@@ -249,6 +270,16 @@ impl Facts {
                 route.id.is_default() && Family::from(route.id.destination.addr()) == family
             })
             .min_by_key(|route| route.id.metric)
+    }
+
+    /// Returns whether what a change is about was read.
+    pub(super) fn was_read(&self, change: &Change<Object>) -> bool {
+        let is_unread = |source| self.unread.contains_key(&source);
+        match change.newest() {
+            Object::Sysctl(_) => !is_unread(Source::Sysctls),
+            _ if change.is_ipvs() => !is_unread(Source::Net) && !is_unread(Source::Ipvs),
+            _ => true,
+        }
     }
 
     /// Returns whether it is the standby of two directors.

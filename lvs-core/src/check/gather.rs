@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
+use super::path::PathFact;
+use super::source::Source;
 use super::{procfs, sntp, sockets};
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
-use crate::net::Link;
+use crate::net::{Link, Net, PolicyRule, RouteQuery};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
@@ -29,7 +32,7 @@ const OF_INTERFACES: &[&str] = &[
 ];
 
 /// The sysctls of each interface, and of `all` and `default`, below `net/ipv6/conf`.
-const OF_INTERFACES_6: &[&str] = &["accept_ra"];
+const OF_INTERFACES_6: &[&str] = &["accept_ra", "disable_ipv6"];
 
 /// The sysctls below `net/ipv4/vs`.
 const OF_IPVS: &[&str] = &[
@@ -84,8 +87,7 @@ impl Facts {
     /// of IPVS.
     ///
     /// # Errors
-    /// The network cannot be read; on a director there is no privilege for IPVS (`CAP_NET_ADMIN`); for ARP requests
-    /// there is no privilege (`CAP_NET_RAW`).
+    /// The network cannot be read. What only a privilege or `/proc` shows is [`unread`](Self::unread) without it.
     pub fn gather(
         host: &mut Host,
         cluster: &Cluster,
@@ -95,16 +97,16 @@ impl Facts {
         let mut facts = Self::unknown(node.name.clone());
         facts.role = node.role;
         let started = Instant::now();
-        let balances = node.kind == NodeKind::Director && host.is_ipvs_loaded();
-        if balances {
-            facts.readings.push(reading(host, Duration::ZERO)?);
-        }
+        facts.ipvs_loaded = host.proc().is_readable().then(|| host.is_ipvs_loaded());
+        let balances = node.kind == NodeKind::Director
+            && facts.ipvs_loaded == Some(true)
+            && facts.read_ipvs(host, Duration::ZERO)?;
         facts.network(host)?;
         facts.procfs();
-        facts.ipvs_loaded = Some(host.is_ipvs_loaded());
-        facts.observed = Some(Observed::read(host, &Scope::of(node))?);
+        facts.observe(host, &Scope::of(node))?;
+        facts.look_up(host, cluster, node, gather.arp)?;
         if let Some(wait) = gather.arp {
-            facts.arp = facts.ask_for_vips(cluster, wait)?;
+            facts.ask(cluster, wait);
         }
         if gather.clock {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
@@ -112,10 +114,49 @@ impl Facts {
         if balances && !gather.pause.is_zero() {
             for until in [gather.pause / 2, gather.pause] {
                 thread::sleep(until.saturating_sub(started.elapsed()));
-                facts.readings.push(reading(host, started.elapsed())?);
+                facts.read_ipvs(host, started.elapsed())?;
             }
         }
         Ok(facts)
+    }
+
+    fn hidden(&mut self, source: Source, path: &str) {
+        let reason = format!("{path} cannot be read: /proc is not mounted, or hides it");
+        self.unread.insert(source, reason);
+    }
+
+    /// Adds a reading of IPVS, and returns whether there is the privilege for it.
+    fn read_ipvs(&mut self, host: &mut Host, at: Duration) -> Result<bool> {
+        match reading(host, at) {
+            Ok(reading) => self.readings.push(reading),
+            Err(error) if error.is_permission() => {
+                self.unread.insert(Source::Ipvs, error.to_string());
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    fn observe(&mut self, host: &mut Host, scope: &Scope) -> Result<()> {
+        match Observed::read(host, scope) {
+            Ok(observed) => self.observed = Some(observed),
+            Err(error) if error.is_permission() => {
+                self.unread.insert(Source::Ipvs, error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Asks who has the virtual IPs; a link that cannot be asked is no failure of the check.
+    fn ask(&mut self, cluster: &Cluster, wait: Duration) {
+        match self.ask_for_vips(cluster, wait) {
+            Ok(answers) => self.arp = answers,
+            Err(error) => {
+                self.unread.insert(Source::Neighbours, error.to_string());
+            }
+        }
     }
 
     /// Asks by ARP which hosts have the cluster's virtual IPs, from a host that is no node of the cluster: a router
@@ -124,10 +165,10 @@ impl Facts {
     /// Each virtual IP on whose link this host is takes `wait`.
     ///
     /// # Errors
-    /// The network cannot be read, or there is no privilege (`CAP_NET_RAW`).
+    /// The network cannot be read.
     pub fn gather_arp(&mut self, host: &mut Host, cluster: &Cluster, wait: Duration) -> Result<()> {
         self.network(host)?;
-        self.arp = self.ask_for_vips(cluster, wait)?;
+        self.ask(cluster, wait);
         Ok(())
     }
 
@@ -136,7 +177,34 @@ impl Facts {
         self.addresses = host.net().addresses()?;
         self.routes = host.net().routes()?;
         self.sysctls = sysctls(host.sysctl(), &self.links);
+        match host.sysctl().read(&SysctlKey::IP_FORWARD) {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => self.hidden(Source::Sysctls, "/proc/sys/net"),
+            Err(error) => drop(self.unread.insert(Source::Sysctls, error.to_string())),
+        }
         self.listeners = listeners();
+        if !host.proc().is_readable() {
+            self.hidden(Source::Net, NET);
+        }
+        Ok(())
+    }
+
+    /// Looks up the routes of the cluster's packets, and the neighbours to which these go.
+    fn look_up(
+        &mut self,
+        host: &mut Host,
+        cluster: &Cluster,
+        node: &DesiredState,
+        asked: Option<Duration>,
+    ) -> Result<()> {
+        let rules = host.net().policy_rules()?;
+        let packets = self.packets(cluster, node, &peers());
+        self.paths = packets
+            .into_iter()
+            .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
+            .collect();
+        let table = host.net().neighbours()?;
+        self.neighbours = self.needed_neighbours(&table, asked);
         Ok(())
     }
 
@@ -147,6 +215,11 @@ impl Facts {
         self.modules = procfs::modules(&read("/proc/modules"));
         self.duplicates = procfs::duplicates(&read(&format!("{NET}/if_inet6")));
         self.managers = procfs::managers();
+        // Process 1 exists everywhere, and is hidden where those of other users are.
+        if let Err(error) = fs::read("/proc/1/comm") {
+            self.unread
+                .insert(Source::Processes, format!("read /proc/1/comm: {error}"));
+        }
         self.managed = procfs::managed(&self.links, &self.managers);
     }
 }
@@ -171,6 +244,34 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
         .filter_map(|path| SysctlKey::new(path).ok())
         .filter_map(|key| Some((key.clone(), sysctl.read(&key).ok()?)))
         .collect()
+}
+
+/// Returns what becomes of a packet; no answer, such as that of a kernel without IPv6, is an error.
+fn path(net: &mut Net, rules: &[PolicyRule], query: RouteQuery, seen: bool) -> Result<PathFact> {
+    let decision = net.lookup(&query)?;
+    let route = net.deciding_route(&query)?;
+    let rule = rules
+        .iter()
+        .filter(|rule| rule.is_for(&query))
+        .find(|rule| rule.leads_to(decision.verdict, decision.table))
+        .filter(|rule| !rule.is_usual());
+    Ok(PathFact {
+        rule: rule.cloned(),
+        query,
+        seen,
+        decision,
+        route,
+    })
+}
+
+/// Returns the own and the other end of every TCP connection of this host.
+fn peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
+    let mut found = BTreeSet::new();
+    for file in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
+        found.extend(sockets::peers(&text));
+    }
+    found
 }
 
 fn listeners() -> BTreeSet<ListeningSocket> {

@@ -33,13 +33,17 @@ mod area;
 mod arp;
 mod code;
 mod effective;
+mod examined;
 mod facts;
 mod finding;
 mod gather;
 mod kind;
+mod loss;
+mod neighbour;
 mod network;
 mod object;
 mod paper;
+mod path;
 mod procfs;
 mod report;
 mod rules;
@@ -47,17 +51,22 @@ mod scene;
 mod severity;
 mod sntp;
 mod sockets;
+mod source;
 mod table;
 
 pub use area::Area;
 pub use code::Code;
 pub use effective::Effective;
+pub use examined::{Examined, Reason};
 pub use facts::{ArpAnswers, ClockFact, Facts, IpvsReading, ListeningSocket};
 pub use finding::Finding;
 pub use gather::Gather;
+pub use neighbour::NeighbourFact;
 pub use object::FindingObject;
-pub use report::Report;
+pub use path::PathFact;
+pub use report::{AreaReport, Report};
 pub use severity::Severity;
+pub use source::Source;
 
 use crate::cluster::Cluster;
 use scene::Scene;
@@ -75,7 +84,8 @@ pub fn on_node(cluster: &Cluster, facts: &Facts) -> Report {
 }
 
 fn report(scene: &Scene<'_>) -> Report {
-    Report::new(scene, rules::all(scene))
+    let (found, unsound) = rules::all(scene);
+    Report::new(scene, found, unsound)
 }
 
 /// Checks the change from one cluster file to another.

@@ -1,7 +1,7 @@
 //! Questions about the cluster file that several rules ask.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::{Cluster, Match, NodeName, RealServer, VirtualDestination, VirtualService};
 use crate::ipvs::{Connection, Forwarding, ServiceId, Weight};
@@ -54,21 +54,19 @@ impl Cluster {
     /// A mark comes before an address, and of several rules that mark the last one counts; an address with its
     /// port comes before one of every port.
     pub(super) fn receiver(&self, to: &Match) -> Option<&VirtualService> {
-        let rank = |service: &VirtualService, socket: &Match| match service.service.id {
+        let rank = |service: &VirtualService, port: u16| match service.service.id {
             ServiceId::Fwmark { .. } => 2,
-            ServiceId::Socket { .. } => u8::from(socket.address.port() != 0),
+            ServiceId::Socket { .. } => u8::from(port != 0),
         };
-        self.services()
-            .iter()
-            .flat_map(|service| {
-                service
-                    .sockets()
-                    .into_iter()
-                    .filter(|socket| socket.contains(to))
-                    .map(move |socket| (rank(service, &socket), service))
+        [0, to.address.port()]
+            .into_iter()
+            .flat_map(|port| {
+                let address = SocketAddr::new(to.address.ip(), port);
+                let services = self.services_at(Match { address, ..*to });
+                services.map(move |(place, service)| (rank(service, port), place, service))
             })
-            .max_by_key(|(rank, _)| *rank)
-            .map(|(_, service)| service)
+            .max_by_key(|(rank, place, _)| (*rank, *place))
+            .map(|(.., service)| service)
     }
 
     /// Returns whether a connection belongs to a service.
@@ -94,16 +92,6 @@ impl Cluster {
             .iter()
             .find(|destination| self.real_ip(service, destination) == Some(rip))
             .map(|destination| &destination.real_server)
-    }
-}
-
-impl VirtualService {
-    /// Returns what clients connect to: the service's own socket, or those that a firewall marks for it.
-    pub(super) fn sockets(&self) -> Vec<Match> {
-        match self.service.id {
-            ServiceId::Socket { protocol, address } => vec![Match { protocol, address }],
-            ServiceId::Fwmark { .. } => self.matches.clone(),
-        }
     }
 }
 

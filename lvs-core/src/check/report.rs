@@ -1,38 +1,109 @@
-//! The findings of a check, and the areas in which it has none.
+//! The findings of a check, and what it can say of each area.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::area::Area;
 use super::code::Code;
+use super::examined::{Examined, Reason};
 use super::facts::Facts;
 use super::finding::Finding;
-use super::scene::{Place, Scene};
+use super::object::FindingObject;
+use super::scene::Scene;
 use super::severity::Severity;
+use crate::cluster::change::ObjectId;
+use crate::text::escape_line;
 
-/// The findings of a check, the worst first, and the areas that it examined.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// The findings of a check, the worst first, and what it can say of each area.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
     findings: Vec<Finding>,
-    #[serde(skip)]
-    areas: BTreeSet<Area>,
+    areas: Vec<AreaReport>,
+}
+
+/// What a check can say of one area.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AreaReport {
+    /// The area.
+    pub area: Area,
+    /// How far it was examined.
+    pub examined: Examined,
+    /// What the examination shows if there is no finding; empty where the area was not examined.
+    pub claim: &'static str,
+    /// Whether a finding refutes that: one of the area, one that is left out because another one explains it, or an
+    /// error elsewhere that this area depends on.
+    pub is_refuted: bool,
+}
+
+impl AreaReport {
+    /// Returns whether the area was examined and nothing speaks against its claim.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        !matches!(self.examined, Examined::Not(_)) && !self.is_refuted
+    }
+}
+
+/// Writes the line of a report; nothing for an area whose findings say everything.
+impl fmt::Display for AreaReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { area, claim, .. } = self;
+        match &self.examined {
+            Examined::Not(reason) => {
+                let reason = reason.to_string();
+                write!(f, "not examined {area}: {}", escape_line(&reason))
+            }
+            _ if self.is_refuted => Ok(()),
+            Examined::OnHost => write!(f, "ok {area}: {claim}"),
+            Examined::OnPaper => write!(f, "ok on paper {area}: {claim}"),
+        }
+    }
+}
+
+/// `{area, ok, examined, reason}`, where `examined` is `host`, `paper` or `no`.
+impl Serialize for AreaReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (examined, reason) = match &self.examined {
+            Examined::OnHost => ("host", None),
+            Examined::OnPaper => ("paper", None),
+            Examined::Not(reason) => ("no", Some(reason.to_string())),
+        };
+        let mut report = serializer.serialize_struct("AreaReport", 4)?;
+        report.serialize_field("area", &self.area)?;
+        report.serialize_field("ok", &self.is_ok())?;
+        report.serialize_field("examined", examined)?;
+        report.serialize_field("reason", &reason)?;
+        report.end()
+    }
 }
 
 impl Report {
-    pub(super) fn new(scene: &Scene<'_>, found: Vec<Finding>) -> Self {
+    /// Makes the report of findings, and of areas that are not sound although a finding of another area covers why.
+    pub(super) fn new(scene: &Scene<'_>, found: Vec<Finding>, unsound: BTreeSet<Area>) -> Self {
         let mut findings = without_repetitions(found);
+        let refuted = refuted(&findings, unsound);
         let causes: Vec<_> = findings
             .iter()
             .filter(|finding| is_cause(finding, scene.facts))
-            .map(|finding| finding.code)
+            .cloned()
             .collect();
-        findings.retain(|finding| !causes.iter().any(|cause| explains(*cause, finding.code)));
+        findings.retain(|finding| !causes.iter().any(|cause| explains(cause, finding)));
         findings.sort_by(worst_first);
+        let areas = Area::ALL.map(|area| {
+            let examined = scene.examined(area);
+            AreaReport {
+                area,
+                claim: area.claim(&examined, scene),
+                examined,
+                is_refuted: refuted.contains(&area),
+            }
+        });
         Self {
             findings,
-            areas: areas(scene),
+            areas: areas.into(),
         }
     }
 
@@ -40,6 +111,12 @@ impl Report {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Returns every area, with how far it was examined.
+    #[must_use]
+    pub fn areas(&self) -> &[AreaReport] {
+        &self.areas
     }
 
     /// Returns the worst severity among the findings.
@@ -50,12 +127,19 @@ impl Report {
 
     /// Returns the areas that were examined and have no finding.
     pub fn sound(&self) -> impl Iterator<Item = Area> {
-        self.areas.iter().copied().filter(|area| {
-            !self
-                .findings
-                .iter()
-                .any(|finding| finding.code.area() == *area)
-        })
+        self.areas
+            .iter()
+            .filter(|report| report.is_ok())
+            .map(|report| report.area)
+    }
+
+    /// Returns whether everything that was asked for could be read.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self
+            .areas
+            .iter()
+            .any(|report| matches!(report.examined, Examined::Not(Reason::Unreadable(_))))
     }
 
     /// Returns the report with further findings.
@@ -63,7 +147,33 @@ impl Report {
     pub fn with(mut self, more: impl IntoIterator<Item = Finding>) -> Self {
         self.findings.extend(more);
         self.findings.sort_by(worst_first);
+        let refuted = refuted(&self.findings, BTreeSet::new());
+        for report in &mut self.areas {
+            report.is_refuted |= refuted.contains(&report.area);
+        }
         self
+    }
+}
+
+/// Returns the areas of which nothing reassuring may be said: those of all findings, and those that an error beyond
+/// them affects.
+fn refuted(findings: &[Finding], mut unsound: BTreeSet<Area>) -> BTreeSet<Area> {
+    for finding in findings {
+        unsound.insert(finding.code.area());
+        if finding.severity == Severity::Error {
+            unsound.extend(affected(finding.code));
+        }
+    }
+    unsound
+}
+
+/// Returns the areas beyond its own that an error affects: connections need everything else, and routes need their
+/// interface.
+fn affected(code: Code) -> &'static [Area] {
+    match code {
+        Code::LINK_MISSING | Code::LINK_DOWN => &[Area::Traffic, Area::Routing, Area::Upkeep],
+        Code::CLOCK_OFF => &[],
+        _ => &[Area::Traffic],
     }
 }
 
@@ -104,38 +214,42 @@ fn is_symptom(code: Code) -> bool {
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let is_here = finding.node.as_ref() == facts.map(|facts| &facts.node);
     let is_bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
-    is_here && is_bad && !is_symptom(finding.code)
+    let is_of_file = matches!(finding.code, Code::ONE_PACKET_NAT | Code::SHARED_LINK);
+    (is_here || is_of_file) && is_bad && !is_symptom(finding.code)
 }
 
-/// Returns whether a cause explains a symptom. Clients in the wrong place do not make others wait; packets that were
-/// never marked explain only that there is no traffic.
-fn explains(cause: Code, symptom: Code) -> bool {
-    is_symptom(symptom)
-        && match cause {
-            Code::CLIENT_ON_SERVER_NETWORK => symptom != Code::HALF_OPEN,
-            Code::NEVER_MARKED => symptom == Code::NO_TRAFFIC,
-            _ => true,
+/// Returns whether a cause explains another finding. Clients in the wrong place do not make others wait; packets that
+/// were never marked explain only that there is no traffic. An interface takes its addresses and routes with it.
+fn explains(cause: &Finding, other: &Finding) -> bool {
+    match cause.code {
+        Code::CLIENT_ON_SERVER_NETWORK => is_symptom(other.code) && other.code != Code::HALF_OPEN,
+        Code::NEVER_MARKED => other.code == Code::NO_TRAFFIC,
+        Code::ONE_PACKET_NAT => other.code == Code::NO_ANSWERS && other.object == cause.object,
+        Code::SHARED_LINK => other.code == Code::HALF_OPEN && is_destination(other, &cause.object),
+        Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(other.code) || goes_with(cause, other),
+        _ => is_symptom(other.code),
+    }
+}
+
+/// Returns whether a finding is about a destination with the address of a real server.
+fn is_destination(finding: &Finding, real_ip: &FindingObject) -> bool {
+    match &finding.object {
+        FindingObject::Object(ObjectId::Destination(_, id)) => {
+            FindingObject::from(id.address) == *real_ip
         }
+        _ => false,
+    }
 }
 
-fn areas(scene: &Scene<'_>) -> BTreeSet<Area> {
-    let mut areas = BTreeSet::from([Area::Addresses, Area::Routing, Area::Services, Area::Clock]);
-    let Some(facts) = scene.facts else {
-        return areas;
-    };
-    if facts.observed.is_some() {
-        areas.insert(Area::Upkeep);
+/// Returns whether a finding is about what an interface took with it: an address of its own, or any route.
+fn goes_with(link: &Finding, other: &Finding) -> bool {
+    match (other.code, &link.object, &other.object) {
+        (Code::NO_DEFAULT_ROUTE | Code::OTHER_UPLINK, ..) => true,
+        (
+            Code::VIP_MISSING_ON_DIRECTOR | Code::VIP_MISSING_ON_SERVER,
+            FindingObject::Object(ObjectId::Link(name)),
+            FindingObject::Object(ObjectId::Address(lost)),
+        ) => lost.interface == *name,
+        _ => false,
     }
-    if facts.two_readings().is_some() && !facts.is_standby() {
-        areas.insert(Area::Traffic);
-    }
-    let received_vips = match &scene.place {
-        Place::Paper => BTreeSet::new(),
-        Place::Director(director) => director.received_vips(),
-        Place::RealServer(server) => server.received_vips(),
-    };
-    if !received_vips.is_empty() || !facts.arp.is_empty() {
-        areas.insert(Area::Arp);
-    }
-    areas
 }

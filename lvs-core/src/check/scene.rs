@@ -93,10 +93,11 @@ impl<'a> Place<'a> {
             return None;
         }
         let name = &facts.node;
-        let desired = facts
+        let mut desired = facts
             .role
             .and_then(|role| cluster.node_as(name.as_str(), role))
             .or_else(|| cluster.node(name.as_str()))?;
+        desired.drain(&facts.drains);
         match cluster.director(name.as_str()) {
             Some(director) => Some(Self::Director(NodeScene {
                 cluster,

@@ -28,6 +28,20 @@ pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = List
     })
 }
 
+/// Returns the own and the other end of every connection of a TCP file, those that are not established among them.
+pub(super) fn peers(text: &str) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (own, other, state) = (words.next()?, words.next()?, words.next()?);
+        let canonical = |text| {
+            let end = socket(text)?;
+            Some(SocketAddr::new(end.ip().to_canonical(), end.port()))
+        };
+        let is_connection = ![LISTENING, UNCONNECTED].contains(&state);
+        is_connection.then_some((canonical(own)?, canonical(other)?))
+    })
+}
+
 fn socket(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;

@@ -76,6 +76,13 @@ const TABLE: &[&FindingKind] = &[
     &balanced_twice::BALANCED_TWICE,
     &advertised::ADVERTISED_ROUTE,
     &outage::CHANGE_OUTAGE,
+    &links::LINK_MISSING,
+    &links::LINK_DOWN,
+    &one_packet::ONE_PACKET_NAT,
+    &uplink::OTHER_UPLINK,
+    &neighbours::DEAD_NEIGHBOUR,
+    &neighbours::WRONG_NEIGHBOUR,
+    &neighbours::SHARED_ADDRESS,
 ];
 
 impl Code {

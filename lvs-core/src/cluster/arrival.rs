@@ -147,6 +147,7 @@ mod tests {
             index: 1,
             name: name.parse().unwrap(),
             up: true,
+            carrier: true,
             mtu: 1500,
             mac: has_mac.then_some(MacAddress([2, 0, 0, 0, 0, 1])),
             kind: kind.map(str::to_owned),

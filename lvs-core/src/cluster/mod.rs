@@ -10,6 +10,8 @@
 //! | module | |
 //! |---|---|
 //! | `model` | [`Cluster`] with its [`Director`]s, [`RealServer`]s and [`VirtualService`]s, and their validation |
+//! | [`checks`] | how a service's destinations are tested, and what follows from it, as data |
+//! | [`probe_path`] | the marked IPVS services by which probes go the clients' way |
 //! | [`mod@file`] | the cluster file: [`Document`] and its tables, and their conversion to a [`Cluster`] |
 //! | `desired` | [`DesiredState`]: what a node must have, by its forwarding methods and its [`Role`] |
 //! | [`change`] | the steps of a plan |
@@ -28,6 +30,7 @@ mod apply;
 mod arrival;
 mod by_id;
 pub mod change;
+pub mod checks;
 mod desired;
 mod drain;
 pub mod file;
@@ -35,13 +38,16 @@ mod model;
 mod observed;
 mod order;
 pub mod plan;
+pub mod probe_path;
 mod state;
 
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
-pub use apply::{Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode};
+pub use apply::{
+    Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode, host_name,
+};
 pub use by_id::{ById, Identified};
-pub use desired::{Desired, DesiredService, DesiredState};
+pub use desired::{Desired, DesiredService, DesiredState, HealthPart};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
 pub use model::{
@@ -53,3 +59,5 @@ pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
 pub use state::{Record, Session, StateDir};
+#[cfg(feature = "run")]
+pub(crate) use state::{RecordStamp, Resident};

@@ -16,34 +16,26 @@
 //! Everything but [`Prober`] is pure: time is an argument, a [`Duration`](std::time::Duration) since any fixed
 //! moment of a monotonic clock.
 
-mod check;
 mod outcome;
-mod path;
-mod percent;
 mod probe;
 mod schedule;
 mod service;
-mod span;
 mod state;
 
-pub use check::{
-    Argument, Check, CheckDefaults, CheckKind, CheckTable, DnsCheck, DnsName, DnsTransport,
-    FileCheck, FilePath, HostName, HttpCheck, HttpMethod, HttpPath, Needle, Payload, ProbeRoute,
-    ProgramCheck, RecordType, ServerName, StatusRanges, Timing, TlsCheck, UdpCheck, UserName,
+pub use crate::cluster::checks::{
+    Argument, BelowMinimum, Check, CheckDefaults, CheckKind, CheckTable, DnsCheck, DnsName,
+    DnsTransport, FileCheck, FilePath, HostName, HttpCheck, HttpMethod, HttpPath, Interval, Needle,
+    OnFailure, Payload, Percent, Policy, ProbeRoute, ProgramCheck, RecordType, ServerName,
+    SlowStart, SlowStartTime, StatusRanges, Timeout, Timing, TlsCheck, UdpCheck, UserName,
+};
+pub use crate::cluster::probe_path::{
+    Marks, PathKey, PathNote, PlannedProbe, ProbePath, ProbePlan, ProbeService, ProbeSysctl,
+    SourcePorts, Via,
 };
 pub use outcome::{Failure, Healthy, Outcome, Stage};
-pub use path::{
-    MarkCollision, Marks, PathKey, PathNote, PlannedProbe, ProbePath, ProbePlan, ProbeService,
-    ProbeSysctl, SourcePorts, Via,
-};
-pub use percent::Percent;
 #[doc(hidden)]
 pub use probe::fuzzing;
 pub use probe::{Prober, Subject, Target, TargetId};
 pub use schedule::Schedule;
-pub use service::{
-    Admission, BelowMinimum, Decision, DesiredWeight, Member, OnFailure, Policy, Posture,
-    SlowStart, WeightReason,
-};
-pub use span::{Interval, SlowStartTime, Timeout};
+pub use service::{Admission, Decision, DesiredWeight, Member, Posture, WeightReason};
 pub use state::{Health, Tracker, Transition};

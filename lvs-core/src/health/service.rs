@@ -5,68 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Health, Percent, SlowStartTime};
+use super::Health;
 use crate::cluster::Draining;
+use crate::cluster::checks::{BelowMinimum, OnFailure, Percent, Policy, SlowStart};
 use crate::ipvs::Weight;
-
-/// Says what happens while fewer destinations than `minimum` are available.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum BelowMinimum {
-    /// Every destination gets the weight of the file, as if all were up: the checks may be wrong, and a
-    /// few answers are better than none.
-    #[default]
-    ServeAll,
-    /// The fallback gets all new connections.
-    Fallback,
-    /// The virtual IP is removed from the director; weights follow health.
-    Withdraw,
-    /// New connections are refused: every weight is 0.
-    Refuse,
-}
-
-/// Says what happens to a destination that is down.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailure {
-    /// Weight 0: its connections live on.
-    #[default]
-    Drain,
-    /// It is deleted, and its connections with it.
-    Remove,
-}
-
-/// How the weight of a destination rises after it was down or drained: in ten steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SlowStart(pub SlowStartTime);
-
-impl SlowStart {
-    const STEPS: u32 = 10;
-
-    /// Returns the share of the weight so long after admission: 10 % at once, 100 % at nine tenths.
-    #[must_use]
-    pub fn share(self, elapsed: Duration) -> Percent {
-        let step = self.0.get() / Self::STEPS;
-        let steps = elapsed.as_nanos() / step.as_nanos().max(1);
-        u8::try_from((steps + 1) * 10)
-            .ok()
-            .and_then(|percent| Percent::new(percent).ok())
-            .unwrap_or(Percent::FULL)
-    }
-
-    /// Returns when the next step comes, counted from admission; `None` after the last.
-    #[must_use]
-    pub fn next_step(self, elapsed: Duration) -> Option<Duration> {
-        let step = self.0.get() / Self::STEPS;
-        let done = u32::try_from(elapsed.as_nanos() / step.as_nanos().max(1)).ok()?;
-        (done + 1 < Self::STEPS).then(|| step * (done + 1))
-    }
-}
 
 /// Says since when a destination gets new connections, for its slow start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,49 +184,25 @@ pub struct Decision {
     pub weights: Vec<DesiredWeight>,
 }
 
-/// The rules of a service for the health of its destinations.
-///
-/// ```
-/// use lvs_core::health::{Health, Member, Percent, Policy, Posture};
-/// use lvs_core::ipvs::Weight;
-/// let member = |health| Member {
-///     weight: Weight::ONE,
-///     health,
-///     share: Percent::FULL,
-///     slow_start: Percent::FULL,
-///     drain: None,
-///     is_fallback: false,
-///     kept: Some(Weight::ONE),
-/// };
-/// let decision = Policy::default().decide(&[member(Health::Up), member(Health::Down)]);
-/// assert_eq!(decision.posture, Posture::Serving);
-/// assert_eq!(decision.weights[1].weight, Some(Weight::DRAIN));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Policy {
-    /// So many destinations must be available; 1 unless given.
-    pub minimum: u16,
-    /// What happens with fewer.
-    pub below_minimum: BelowMinimum,
-    /// What happens to a destination that is down.
-    pub on_failure: OnFailure,
-    /// How the weight of a destination rises that was down or drained.
-    pub slow_start: Option<SlowStart>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            minimum: 1,
-            below_minimum: BelowMinimum::ServeAll,
-            on_failure: OnFailure::Drain,
-            slow_start: None,
-        }
-    }
-}
-
 impl Policy {
     /// Decides the weights of a service's destinations.
+    ///
+    /// ```
+    /// use lvs_core::health::{Health, Member, Percent, Policy, Posture};
+    /// use lvs_core::ipvs::Weight;
+    /// let member = |health| Member {
+    ///     weight: Weight::ONE,
+    ///     health,
+    ///     share: Percent::FULL,
+    ///     slow_start: Percent::FULL,
+    ///     drain: None,
+    ///     is_fallback: false,
+    ///     kept: Some(Weight::ONE),
+    /// };
+    /// let decision = Policy::default().decide(&[member(Health::Up), member(Health::Down)]);
+    /// assert_eq!(decision.posture, Posture::Serving);
+    /// assert_eq!(decision.weights[1].weight, Some(Weight::DRAIN));
+    /// ```
     #[must_use]
     pub fn decide(&self, members: &[Member]) -> Decision {
         let available = members

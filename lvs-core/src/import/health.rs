@@ -1,16 +1,17 @@
 //! Checks, fallback and minimum of a service, as keys of the cluster file.
 //!
-//! One constant decides whether they are keys or comments.
+//! What the file would refuse is written as a comment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Deserialize;
 
 use super::report::{DirectiveId, Tally};
+use crate::cluster::checks::{CheckDefaults, CheckTable};
 
-/// Whether the cluster file takes `check`, `minimum`, `fallback` and `on-failure`.
-const ACCEPTED: bool = false;
-
-/// The reason while it does not.
-const NOT_YET: &str = "health checks are not supported yet; written as a comment";
+/// Why a fallback is a comment.
+pub(super) const NO_REAL_SERVER: &str =
+    "it is no real server of the service; add it, and then the key that is written as a comment";
 
 /// How a real server is tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,16 +82,24 @@ impl Check {
                 text("contains", &page.contains);
             }
             Kind::Dns { name, record } => {
-                text("name", name);
-                text("record", record);
+                text("name", &name.clone().or_else(|| Some(".".to_owned())));
+                text(
+                    "record",
+                    &record.as_ref().map(|record| record.to_uppercase()),
+                );
             }
-            Kind::Program { command } => text("command", &Some(command.clone())),
-            Kind::Tcp | Kind::Udp => {}
+            Kind::Program { .. } | Kind::Tcp | Kind::Udp => {}
         }
         text("interval", &self.interval);
         text("timeout", &self.timeout);
+        if let Kind::Program { command } = &self.kind {
+            fields.push(format!("command = {}", self::command(command)));
+        }
+        // The sources verify no certificate.
+        fields.extend(matches!(self.kind, Kind::Https(_)).then(|| "verify = false".to_owned()));
         fields.extend(self.port.map(|port| format!("port = {port}")));
-        fields.extend(self.fall.map(|fall| format!("fall = {fall}")));
+        let fall = self.fall.map(|fall| fall.clamp(1, u8::MAX.into()));
+        fields.extend(fall.map(|fall| format!("fall = {fall}")));
         match fields.is_empty() {
             true => quoted(name),
             false => format!("{{ type = {}, {} }}", quoted(name), fields.join(", ")),
@@ -111,10 +120,7 @@ pub(super) struct Health {
 impl Health {
     /// Settles a directive that these keys say.
     pub(super) fn said(tally: &mut Tally, id: DirectiveId, key: &str) {
-        match ACCEPTED {
-            true => tally.carried(id, format!("services.{key}")),
-            false => tally.left(id, NOT_YET),
-        }
+        tally.carried(id, format!("services.{key}"));
     }
 
     /// Returns whether a real server's check is the service's: the first one is taken, and others must
@@ -124,28 +130,52 @@ impl Health {
         taken == check
     }
 
-    /// Returns the lines for a table of `[[services]]`, comments or keys.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// Returns the lines for a table of `[[services]]` with destinations on these addresses: keys, and comments
+    /// for what the file would refuse.
+    pub(super) fn lines(&self, destinations: &[IpAddr]) -> Vec<String> {
+        let check = self.check.as_ref().map(Check::value);
+        let is_accepted = check.as_deref().is_some_and(is_accepted);
+        let line = |text: String, is_key: bool| match is_key && is_accepted {
+            true => text,
+            false => format!("# {text}"),
+        };
         let mut lines = Vec::new();
-        let check = self.check.iter();
-        lines.extend(check.map(|check| format!("check = {}", check.value())));
-        lines.extend(self.minimum.map(|count| format!("minimum = {count}")));
+        lines.extend(check.map(|check| line(format!("check = {check}"), true)));
+        if let Some(count) = self.minimum {
+            let is_possible = usize::try_from(count).is_ok_and(|count| count <= destinations.len());
+            lines.push(line(format!("minimum = {count}"), is_possible));
+        }
         if let Some(fallback) = self.fallback {
-            lines.push("below-minimum = \"fallback\"".to_owned());
-            lines.push(format!(
-                "fallback = \"{}\"",
-                super::names::node(fallback.ip())
-            ));
+            let name = super::names::node(fallback.ip());
+            lines.push(format!("# fallback = \"{name}\""));
         }
         lines.extend(self.inhibit.map(|inhibit| match inhibit {
-            true => "on-failure = \"drain\"".to_owned(),
-            false => "on-failure = \"remove\"".to_owned(),
+            true => line("on-failure = \"drain\"".to_owned(), true),
+            false => line("on-failure = \"remove\"".to_owned(), true),
         }));
-        match ACCEPTED {
-            true => lines,
-            false => lines.iter().map(|line| format!("# {line}")).collect(),
-        }
+        lines
     }
+}
+
+/// Returns whether the file takes a check.
+fn is_accepted(value: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Written {
+        check: CheckTable,
+    }
+    let written = toml::from_str::<Written>(&format!("check = {value}"));
+    written.is_ok_and(|written| written.check.check(&CheckDefaults::default()).is_ok())
+}
+
+/// A command line as a list; by a shell if it needs one.
+fn command(command: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" \t_./=:,+@%-".contains(&byte);
+    let words: Vec<&str> = match command.starts_with('/') && command.bytes().all(is_plain) {
+        true => command.split_ascii_whitespace().collect(),
+        false => vec!["/bin/sh", "-c", command],
+    };
+    let words: Vec<String> = words.into_iter().map(quoted).collect();
+    format!("[{}]", words.join(", "))
 }
 
 /// Returns a text as TOML writes it.

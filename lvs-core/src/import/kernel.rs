@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
 use super::report::{Place, Tally};
 use super::{ImportError, rules};
+use crate::cluster::probe_path::Marks;
 use crate::cluster::{IpvsState, Observed};
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Forwarding, ServiceEntry, Timeouts};
+use crate::ipvs::{Forwarding, ServiceEntry, ServiceId, Timeouts};
 use crate::name::IfName;
 use crate::net::{Address, Route};
 use crate::sysctl::SysctlKey;
@@ -176,6 +177,11 @@ impl Walk<'_> {
             let id = self
                 .tally
                 .add(&self.kernel, &format!("service {}", found.service.id));
+            if is_probe(&found.service.id) {
+                self.tally
+                    .left(id, "it leads probes: checks have such services");
+                continue;
+            }
             let mut draft = DraftService::new(found.service.clone(), &self.kernel, id);
             for destination in found.destinations.iter().rev() {
                 let text = format!("destination {} {}", found.service.id, destination.id);
@@ -347,4 +353,9 @@ fn described(address: &Address) -> Address {
         broadcast,
         ..Address::new(address.id.interface.clone(), network)
     }
+}
+
+/// A service with a mark of the usual block leads probes, and no clients.
+fn is_probe(id: &ServiceId) -> bool {
+    matches!(id, ServiceId::Fwmark { mark, .. } if Marks::default().contains(*mark))
 }

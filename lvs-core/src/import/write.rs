@@ -187,7 +187,11 @@ fn service(fitted: &Fitted, draft: &DraftService) -> Table {
 
 /// Before the destinations, as keys or as comments.
 fn health(table: &mut Table, draft: &DraftService) {
-    let lines = draft.health.lines();
+    let destinations = draft.destinations.iter();
+    let destinations: Vec<_> = destinations
+        .map(|draft| draft.destination.id.address)
+        .collect();
+    let lines = draft.health.lines(&destinations);
     let (comments, keys): (Vec<_>, Vec<_>) =
         lines.into_iter().partition(|line| line.starts_with('#'));
     if let Ok(keys) = keys.join("\n").parse::<DocumentMut>() {

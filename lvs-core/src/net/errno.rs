@@ -137,6 +137,7 @@ mod tests {
             index: 1,
             name: IfName::LO,
             up: true,
+            carrier: true,
             mtu: 65536,
             mac: None,
             kind: None,

@@ -7,12 +7,16 @@ use std::time::Duration;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::libc::{
-    ENODEV, ESRCH, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE,
-    RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE, RTM_SETLINK,
+    ENODEV, ESRCH, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGH,
+    RTM_GETROUTE, RTM_GETRULE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE,
+    RTM_SETLINK,
 };
 
 use super::message::{self, Names};
-use super::{Address, AddressId, Link, Route, RouteDecision, RouteId, RouteQuery, Tunnel, errno};
+use super::{
+    Address, AddressId, Link, Neighbour, PolicyRule, Route, RouteDecision, RouteId, RouteQuery,
+    Tunnel, errno,
+};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
@@ -326,6 +330,15 @@ impl Net {
             .collect())
     }
 
+    /// Returns when `lo` got its address 127.0.0.1, in hundredths of a second since boot; `None` if it has none.
+    pub(crate) fn loopback_since(&mut self) -> Result<Option<u32>> {
+        let list = message::address::list();
+        let replies = self.list("list addresses", RTM_GETADDR, RTM_NEWADDR, &list)?;
+        Ok(replies
+            .iter()
+            .find_map(|payload| message::address::loopback_since(payload)))
+    }
+
     /// Adds a route. Protocol 0 becomes 4, "by an operator".
     ///
     /// # Errors
@@ -383,14 +396,7 @@ impl Net {
     #[doc(alias("RTM_GETROUTE", "ip route get"))]
     pub fn lookup(&mut self, query: &RouteQuery) -> Result<RouteDecision> {
         let operation = Operation::new("look up route", query);
-        if !message::lookup::is_of_one_family(query) {
-            let problem = "destination and source are of different families";
-            return Err(Error::invalid(operation, problem.to_owned()));
-        }
-        let input = self.named_index(&operation, query.input.as_ref())?;
-        let output = self.named_index(&operation, query.output.as_ref())?;
-        let payload = message::lookup::query(query, input, output);
-        let replies = match self.conn.request(&operation, RTM_GETROUTE, 0, &payload) {
+        let replies = match self.ask_route(&operation, query, message::lookup::query) {
             Ok(replies) => replies,
             Err(error) => {
                 let verdict = error.errno().and_then(message::lookup::refusal);
@@ -400,8 +406,74 @@ impl Net {
         let names = self.names()?;
         replies
             .iter()
-            .find_map(|reply| message::lookup::decode(&reply.payload, &names))
+            .find_map(|reply| message::lookup::decode(reply, &names))
             .ok_or_else(|| Error::new(operation, Cause::Decode("no route in it".into())))
+    }
+
+    /// Returns the route that decides about a packet, as its table has it; `None` where it is no unicast route.
+    ///
+    /// # Errors
+    /// Those of [`lookup`](Self::lookup).
+    #[doc(alias("RTM_F_FIB_MATCH", "ip route get fibmatch"))]
+    pub fn deciding_route(&mut self, query: &RouteQuery) -> Result<Option<Route>> {
+        let operation = Operation::new("look up deciding route", query);
+        let replies = match self.ask_route(&operation, query, message::lookup::winner) {
+            Ok(replies) => replies,
+            Err(error) => {
+                let is_refused = error.errno().and_then(message::lookup::refusal).is_some();
+                return if is_refused { Ok(None) } else { Err(error) };
+            }
+        };
+        let names = self.names()?;
+        Ok(replies
+            .iter()
+            .find_map(|reply| message::route::decode(reply, &names)))
+    }
+
+    fn ask_route(
+        &mut self,
+        operation: &Operation,
+        query: &RouteQuery,
+        payload: fn(&RouteQuery, Option<u32>, Option<u32>) -> Vec<u8>,
+    ) -> Result<Vec<Vec<u8>>> {
+        if !message::lookup::is_of_one_family(query) {
+            let problem = "destination and source are of different families";
+            return Err(Error::invalid(operation.clone(), problem.to_owned()));
+        }
+        let input = self.named_index(operation, query.input.as_ref())?;
+        let output = self.named_index(operation, query.output.as_ref())?;
+        let payload = payload(query, input, output);
+        let replies = self.conn.request(operation, RTM_GETROUTE, 0, &payload)?;
+        Ok(replies.into_iter().map(|reply| reply.payload).collect())
+    }
+
+    /// Returns the rules of policy routing of both families, each family in the order in which they count.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("ip rule", "RTM_GETRULE"))]
+    pub fn policy_rules(&mut self) -> Result<Vec<PolicyRule>> {
+        let list = message::policy_rule::list();
+        let replies = self.list("list routing rules", RTM_GETRULE, RTM_NEWRULE, &list)?;
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::policy_rule::decode(payload))
+            .collect())
+    }
+
+    /// Returns the neighbours of all links, of both families.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("ip neighbour", "arp", "RTM_GETNEIGH"))]
+    pub fn neighbours(&mut self) -> Result<Vec<Neighbour>> {
+        let list = message::neighbour::list();
+        let replies = self.list("list neighbours", RTM_GETNEIGH, RTM_NEWNEIGH, &list)?;
+        let names = self.names()?;
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::neighbour::decode(payload, &names))
+            .collect())
     }
 
     fn named_index(&mut self, operation: &Operation, name: Option<&IfName>) -> Result<Option<u32>> {

@@ -43,6 +43,9 @@ pub struct Link {
     pub name: IfName,
     /// Whether it is set up (`IFF_UP`), with or without a carrier.
     pub up: bool,
+    /// Whether it has a carrier (`IFF_LOWER_UP`): a cable, and another end that is up.
+    #[serde(default = "with_carrier")]
+    pub carrier: bool,
     /// The size of the largest packet in bytes.
     pub mtu: u32,
     /// The hardware address of an Ethernet-like interface.
@@ -51,4 +54,9 @@ pub struct Link {
     pub kind: Option<String>,
     /// The index of the bridge or bond it belongs to.
     pub controller: Option<u32>,
+}
+
+/// Links of stored facts that do not tell have one.
+const fn with_carrier() -> bool {
+    true
 }

@@ -90,6 +90,20 @@ pub enum Verdict {
     Dropped,
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unicast => "unicast",
+            Self::Local => "local",
+            Self::Broadcast => "broadcast",
+            Self::Multicast => "multicast",
+            Self::Unreachable => "unreachable",
+            Self::Prohibited => "prohibited",
+            Self::Dropped => "dropped",
+        })
+    }
+}
+
 /// Describes how the kernel would route a packet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RouteDecision {

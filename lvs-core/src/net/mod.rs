@@ -1,4 +1,5 @@
-//! Interfaces, addresses, routes and tunnels of one network namespace, and which hosts answer for an address.
+//! Interfaces, addresses, routes, neighbours and tunnels of one network namespace, and which hosts answer for an
+//! address.
 //!
 //! [`Net`] reads and changes them over rtnetlink, [`Fou`] the UDP ports of GUE. [`arp`] and [`ndp`] ask a link
 //! who has an address, [`owners()`] asks for many at once, and [`announce()`] tells it.
@@ -13,8 +14,10 @@ mod link;
 mod lookup;
 pub(crate) mod message;
 pub mod ndp;
+mod neighbour;
 mod owners;
 mod packet_socket;
+mod policy_rule;
 mod raw_attribute;
 mod route;
 mod tunnel;
@@ -26,7 +29,9 @@ pub use handle::Net;
 pub use ipnet::IpNet;
 pub use link::{Link, MacAddress};
 pub use lookup::{RouteDecision, RouteQuery, Verdict};
+pub use neighbour::{Neighbour, NeighbourState};
 pub use owners::owners;
+pub use policy_rule::{PolicyAction, PolicyRule};
 pub use raw_attribute::RawAttribute;
 pub use route::{NextHop, Route, RouteDetails, RouteId};
 pub use tunnel::{Tunnel, TunnelKind};

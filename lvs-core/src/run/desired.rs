@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::cluster::{Draining, NodeName};
-use crate::health::{Policy, Target, Timing};
+use crate::cluster::{Cluster, Draining, NodeName, Role, VirtualDestination, VirtualService};
+use crate::health::{
+    BelowMinimum, Check, PlannedProbe, Policy, ProbePath, ProbePlan, ProbeRoute, Subject, Target,
+    Timing,
+};
 use crate::ipvs::{DestinationId, ServiceId, Weight};
 
 /// A service whose weights follow the health of its destinations.
@@ -43,4 +46,84 @@ pub struct CheckedTarget {
     pub target: Target,
     /// How often, and how many results count.
     pub timing: Timing,
+}
+
+impl CheckedService {
+    /// Returns the services with checks of a cluster, as a director in a role probes them; a lone director is
+    /// [`Role::Active`]. None where the cluster has no such director.
+    #[must_use]
+    pub fn of(cluster: &Cluster, director: &str, role: Role) -> Vec<Self> {
+        let Some(plan) = ProbePlan::new(cluster, director, role) else {
+            return Vec::new();
+        };
+        let mut probes = plan.probes.iter();
+        let services = cluster.services().iter();
+        services
+            .filter(|service| !service.checks.is_empty())
+            .map(|service| Self {
+                id: service.service.id,
+                policy: service.policy,
+                virtual_ips: match service.policy.below_minimum {
+                    BelowMinimum::Withdraw => service.vips(),
+                    _ => Vec::new(),
+                },
+                // The plan has a way to each destination, in the same order.
+                destinations: service
+                    .destinations
+                    .iter()
+                    .zip(&mut probes)
+                    .map(|(end, probe)| CheckedDestination::of(cluster, service, end, probe))
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+impl CheckedDestination {
+    fn of(
+        cluster: &Cluster,
+        service: &VirtualService,
+        destination: &VirtualDestination,
+        probe: &PlannedProbe,
+    ) -> Self {
+        let checks = service.checks.iter();
+        let targets = checks.filter_map(|check| CheckedTarget::of(cluster, check, probe));
+        Self {
+            id: probe.destination,
+            server: destination.real_server.clone(),
+            weight: cluster.weight(destination),
+            drain: cluster.is_drained(destination).then_some(Draining::Quiet),
+            is_fallback: service.is_fallback(destination),
+            targets: targets.collect(),
+        }
+    }
+}
+
+impl CheckedTarget {
+    /// Returns the target of a check; `None` if it goes to a port that nothing names.
+    fn of(cluster: &Cluster, check: &Check, probe: &PlannedProbe) -> Option<Self> {
+        let way = probe.path(check);
+        let (path, route) = match check.kind.is_remote() {
+            true => way?,
+            // It goes nowhere.
+            false => {
+                let destination = (probe.destination.address, probe.destination.port).into();
+                (ProbePath::direct(destination), ProbeRoute::Server)
+            }
+        };
+        let by_service = route == ProbeRoute::Service;
+        let target = Target {
+            kind: check.kind.clone(),
+            path,
+            via: probe.via.map(|via| via.key).filter(|_| by_service),
+            subject: Subject {
+                cluster: cluster.name().clone(),
+                service: probe.service,
+                server: probe.server.clone(),
+                destination: probe.destination,
+            },
+        };
+        let timing = check.timing;
+        Some(Self { target, timing })
+    }
 }

@@ -1,13 +1,14 @@
 //! What goes into the controller, and what comes out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CheckedService, ServiceView};
 use crate::cluster::{Drain, Draining};
-use crate::health::{Failure, Outcome, Posture, Target, Timeout, Transition, WeightReason};
+use crate::health::{Failure, Health, Outcome, Posture, Target, Timeout, Transition, WeightReason};
 use crate::ipvs::{DestinationId, ServiceId, Weight};
 
 /// The weights of the kernel's destinations; a service that the kernel does not have is absent.
@@ -146,4 +147,87 @@ pub enum Notice {
     NotProbed(Arc<Target>, Failure),
     /// A probe was never reported; it is made again.
     Lost(Arc<Target>),
+}
+
+/// The line of a log: the object first, then what happened to it.
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snapshot(services) => match services.len() {
+                0 => f.write_str("no service has checks"),
+                1 => f.write_str("1 service is checked"),
+                count => write!(f, "{count} services are checked"),
+            },
+            Self::Added(service) => write!(f, "{service}: is checked from now on"),
+            Self::Changed(service) => write!(f, "{service}: has changed"),
+            Self::Removed(service) => write!(f, "{service}: is checked no longer"),
+            Self::Health {
+                service,
+                destination,
+                transition,
+                failure,
+            } => {
+                write!(f, "{service}: {destination} is {}", transition.to)?;
+                failure
+                    .iter()
+                    .try_for_each(|failure| write!(f, ": {failure}"))
+            }
+            Self::Posture {
+                service,
+                posture,
+                available,
+            } => match posture {
+                Posture::Serving => {
+                    write!(f, "{service}: has its minimum again, {available} available")
+                }
+                Posture::Below(how) => {
+                    write!(
+                        f,
+                        "{service}: {available} available, below the minimum: {how}"
+                    )
+                }
+            },
+            Self::Drift {
+                service,
+                destination,
+                found,
+            } => match found {
+                Some(weight) => write!(
+                    f,
+                    "{service}: another program gave {destination} weight {weight}"
+                ),
+                None => write!(f, "{service}: another program deleted {destination}"),
+            },
+            Self::Late(target) => write!(
+                f,
+                "{}: a probe of {} ended late, because this host was stalled; it does not count",
+                target.subject.service, target.subject.server
+            ),
+            Self::NotProbed(target, failure) => write!(
+                f,
+                "{}: {} is not probed: {failure}",
+                target.subject.service, target.subject.server
+            ),
+            Self::Lost(target) => write!(
+                f,
+                "{}: a probe of {} was lost, and is made again",
+                target.subject.service, target.subject.server
+            ),
+        }
+    }
+}
+
+impl Notice {
+    /// Returns whether it concerns clients: all but the first failures and successes in a row.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Health { transition, .. } => {
+                let Transition { from, to } = *transition;
+                to == Health::Down && from != Health::Rising
+                    || to == Health::Up && from != Health::Failing
+            }
+            _ => true,
+        }
+    }
 }

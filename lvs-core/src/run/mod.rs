@@ -1,7 +1,9 @@
-//! The resident writer: keeps kernel, health and drains in agreement.
+//! The resident writer: keeps kernel, file, health, drains and role in agreement.
 //!
 //! [`Controller`] decides everything and does nothing: events go in, actions come out, and time is an
-//! argument. What runs it opens sockets, reads the kernel and carries the actions out:
+//! argument. [`Runner`] runs it on a director: it probes, reads and changes the kernel, takes drains and the
+//! role from the record, and answers who asks. [`StateDir::status`](crate::cluster::StateDir::status) tells
+//! what each real server is, and [`StateDir::metrics`](crate::cluster::StateDir::metrics) counts.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -23,10 +25,18 @@
 //! ```
 
 mod controller;
+mod counters;
 mod desired;
 mod event;
+mod metrics;
+mod pool;
 mod probes;
+mod runner;
+mod running;
+mod server;
 mod service;
+mod status;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -36,4 +46,6 @@ pub use desired::{CheckedDestination, CheckedService, CheckedTarget};
 pub use event::{
     Action, Event, KernelWeights, Notice, ProbeId, ProbeRun, WeightChange, WeightVerb,
 };
+pub use runner::{RunError, RunEvent, Runner, RunnerHandle};
+pub use status::{ClusterStatus, DestinationReport, DrainStatus, ServiceReport, Status};
 pub use view::{DestinationView, ServiceView};

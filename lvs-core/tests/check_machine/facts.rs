@@ -55,6 +55,7 @@ pub(crate) fn link(index: u32, name: &str) -> Link {
         index,
         name: name.parse().unwrap(),
         up: true,
+        carrier: true,
         mtu: 1500,
         mac: (name != "lo").then(|| "02:00:00:00:00:01".parse().unwrap()),
         kind: None,

@@ -110,8 +110,8 @@ fn silent_defaults_are_written_out() {
         "forwarding = \"nat\"",
         "persistence = 360",
         "weight = 1",
-        "# check = { type = \"tcp\", interval = \"60s\", timeout = \"5s\", fall = 2 }",
-        "# on-failure = \"remove\"",
+        "check = { type = \"tcp\", interval = \"60s\", timeout = \"5s\", fall = 2 }",
+        "on-failure = \"remove\"",
     ] {
         assert!(import.file.contains(line), "{line}\n{}", import.file);
     }
@@ -152,8 +152,8 @@ fn every_directive_has_its_line() {
     assert_eq!(
         left,
         [
-            "keepalived.conf:5: left: sorry_server 10.0.0.9 80: health checks are not supported yet; \
-             written as a comment",
+            "keepalived.conf:5: left: sorry_server 10.0.0.9 80: it is no real server of the service; \
+             add it, and then the key that is written as a comment",
             "keepalived.conf:6: left: nonsense 1: keepalived knows no such directive here",
         ]
     );

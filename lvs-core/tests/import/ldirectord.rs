@@ -19,8 +19,8 @@ fn silent_defaults_are_written_out() {
     for line in [
         "forwarding = \"nat\"",
         "scheduler = \"wrr\"",
-        "# check = { type = \"http\", interval = \"10s\", timeout = \"30s\", fall = 1 }",
-        "# on-failure = \"drain\"",
+        "check = { type = \"http\", interval = \"10s\", timeout = \"30s\", fall = 1 }",
+        "on-failure = \"drain\"",
     ] {
         assert!(import.file.contains(line), "{line}\n{}", import.file);
     }

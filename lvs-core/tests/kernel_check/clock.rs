@@ -76,6 +76,8 @@ pub(crate) fn a_server_that_never_answers() {
 pub(crate) fn no_server_at_all() {
     let report = on_a_machine(NAT, |_| {});
     assert_eq!(clock(&report), [Code::NO_TIME_SERVER]);
+    assert!(!report.sound().any(|area| area == Area::Clock));
+    assert_eq!(clock(&against(Some(Duration::ZERO))), []);
 }
 
 fn clock(report: &Report) -> Vec<Code> {

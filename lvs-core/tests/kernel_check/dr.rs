@@ -1,8 +1,8 @@
 //! Direct routing, broken.
 
 use lvs_core::check::Code;
-use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding};
-use lvs_lab::run_tool;
+use lvs_core::ipvs::{Command, Destination, DestinationId, Encapsulation, Forwarding};
+use lvs_lab::{http, run_tool};
 
 use crate::DR;
 use crate::web::{Harm, Web, address, codes, default_via, findings, only, put, set, sound};
@@ -249,9 +249,6 @@ pub(crate) fn a_real_server_reaches_itself() {
 pub(crate) fn the_director_as_client() {
     let web = Web::new(DR);
     assert_eq!(web.reaches("director", "172.16.5.11:80"), None);
-    web.on("director", |host| {
-        println!("DEBUG {:#?}", host.proc().connections().unwrap())
-    });
     let report = web.check_while("director", |_| {
         web.reaches("director", "172.16.5.11:80");
     });
@@ -290,4 +287,40 @@ pub(crate) fn a_gateway_that_is_the_director() {
     let finding = only(&web.check(RS), Code::DR_GATEWAY);
     web.fix(&finding);
     web.fixed(RS);
+}
+
+/// The director serves clients itself: by its loopback address, and by the virtual IP itself.
+pub(crate) fn destinations_of_the_director_itself() {
+    let web = Web::new(DR);
+    let director = web.lab.node("director").unwrap();
+    let _servers = [80, 8080].map(|port| http::Server::start(director, port, "director").unwrap());
+    for (ip, port, forwarding) in [
+        ("127.0.0.1", 80, Forwarding::DirectRouting),
+        ("127.0.0.1", 80, Forwarding::Tunnel(Encapsulation::Ipip)),
+        (VIP, 80, Forwarding::DirectRouting),
+        (VIP, 80, Forwarding::Masquerade),
+        (VIP, 8080, Forwarding::Masquerade),
+    ] {
+        let id = DestinationId::new(ip.parse().unwrap(), port);
+        let add = Command::AddDestination(web.service, Destination::new(id, forwarding));
+        web.on("director", |host| put(host, &[add]));
+        let answers = web.answers();
+        let is_local = |name: &Option<String>| name.as_deref() == Some("director");
+        assert!(
+            answers.iter().any(is_local),
+            "{id} {forwarding}: {answers:?}"
+        );
+        assert!(
+            answers.iter().all(Option::is_some),
+            "{id} {forwarding}: {answers:?}"
+        );
+        let report = web.check("director");
+        let found = codes(&report);
+        assert!(
+            !found.contains(&Code::DEAD_DESTINATION),
+            "{id} {forwarding}"
+        );
+        let delete = Command::DeleteDestination(web.service, id);
+        web.on("director", |host| put(host, &[delete]));
+    }
 }

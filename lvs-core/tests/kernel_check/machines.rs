@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::Host;
-use lvs_core::check::{Code, Severity};
+use lvs_core::check::{self, Code, Report, Severity};
 use lvs_core::ipvs::{
     Command as Change, Destination, DestinationId, Forwarding, ServiceId, Weight,
 };
+use lvs_core::{Cluster, Host};
 use lvs_lab::{http, load_module, run_tool};
 
 use crate::web::{Harm, Web, codes, only, put, set, sound};
@@ -203,6 +203,80 @@ pub(crate) fn the_virtual_ip_as_source() {
     assert!(web.works());
     web.fix(&only(&web.check("director"), Code::VIP_AS_SOURCE));
     assert!(web.connects("director", "192.168.1.13:80"));
+    web.fixed("director");
+}
+
+/// The virtual IP in the real servers' own network.
+const NEAR: &str = r#"
+name = "web"
+forwarding = "dr"
+[director]
+addresses = [
+  { interface = "eth0", address = "192.168.1.11/24" },
+  { interface = "eth0", address = "192.168.1.100/24" },
+]
+[[services]]
+address = "192.168.1.100:80"
+scheduler = "rr"
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+gateway = "192.168.1.254"
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
+gateway = "192.168.1.254"
+"#;
+
+fn readdressed(web: &Web, networks: &[&str]) {
+    web.on("director", |_| {
+        let ip = |line: &str| run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
+        ip("address flush dev eth0 scope global");
+        for network in networks {
+            ip(&format!("address add {network} brd + dev eth0"));
+        }
+    });
+    for (_, machine) in web.lab.network().machines() {
+        let forget = |_: &mut Host| run_tool("ip", &["neigh", "flush", "all"]);
+        machine.run(forget).unwrap().unwrap();
+    }
+}
+
+/// Row 45: it was there before the director's own address, and real servers do not answer ARP that has it as source.
+pub(crate) fn the_virtual_ip_first_in_its_network() {
+    let web = Web::new(NEAR);
+    web.on("director", |host| {
+        set(host, "net/ipv4/conf/eth0/promote_secondaries", "1");
+    });
+    sound(&web.check("director"));
+    readdressed(&web, &["192.168.1.100/24", "192.168.1.11/24"]);
+    assert!(!web.works());
+    let finding = only(&web.check("director"), Code::VIP_AS_SOURCE);
+    assert_eq!(finding.severity, Severity::Error);
+    web.fix(&finding);
+    web.fixed("director");
+}
+
+/// Row 45: it is the only one there.
+pub(crate) fn the_virtual_ip_alone_in_its_network() {
+    let own = "  { interface = \"eth0\", address = \"192.168.1.11/24\" },\n";
+    let (with, alone) = (NEAR.replace(".100/24", ".100/32"), NEAR.replace(own, ""));
+    let alone = Cluster::from_toml(&alone).unwrap();
+    let is_found = |report: &Report| {
+        let mut found = report.findings().iter();
+        found.any(|it| it.code == Code::VIP_AS_SOURCE && it.severity == Severity::Error)
+    };
+    assert!(is_found(&check::on_paper(&alone)));
+    let mut web = Web::new(&with);
+    readdressed(&web, &["192.168.1.100/24"]);
+    assert!(!web.works());
+    let good = std::mem::replace(&mut web.cluster, alone);
+    let report = web.check("director");
+    assert!(is_found(&report), "{}", crate::web::text(&report));
+    // The fix is the file with an address of the director's own.
+    web.cluster = good;
+    readdressed(&web, &[]);
+    web.run("director", "lvsctl apply FILE");
     web.fixed("director");
 }
 

@@ -5,12 +5,17 @@
 
 mod clock;
 mod dr;
+mod files;
+mod healthy;
 mod kinds;
 mod machines;
 mod marks;
 mod nat;
+mod neighbours;
 mod pair;
+mod paths;
 mod probe;
+mod promises;
 mod shares;
 mod six;
 mod sync;
@@ -25,6 +30,27 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 lvs_lab::main! {
     // They wait for clients that wait for answers.
     guests = 6;
+    files::a_hash_that_keeps_choosing_the_drained,
+    files::one_packet_by_masquerading,
+    files::direct_routing_through_a_router,
+    files::a_router_without_a_route,
+    files::nobody_asks,
+    healthy::a_vlan_on_a_bond,
+    healthy::bridges,
+    healthy::several_virtual_ips_with_persistence,
+    healthy::datagrams,
+    healthy::a_sorry_server,
+    healthy::a_drained_real_server,
+    healthy::the_director_serves,
+    healthy::tunnels,
+    healthy::both_families,
+    healthy::several_clusters_on_a_node,
+    healthy::policy_routing_that_is_right,
+    healthy::strict_rp_filter_that_does_no_harm,
+    healthy::other_tenants,
+    healthy::one_armed,
+    healthy::two_methods,
+    healthy::thresholds_and_timeouts,
     kinds::tunnel_of_ip_in_ip,
     kinds::tunnel_of_gue,
     kinds::tunnel_of_gre,
@@ -50,6 +76,8 @@ lvs_lab::main! {
     tunnel::no_room_for_the_tunnel,
     six::no_forwarding,
     six::a_default_route_that_is_not_renewed,
+    six::another_router,
+    six::the_virtual_ip_as_source,
     six::masquerading_without_gateway,
     six::direct_routing_without_gateway,
     six::a_tunnel_without_gateway,
@@ -76,6 +104,18 @@ lvs_lab::main! {
     machines::an_interface_that_networkd_configures,
     machines::the_virtual_ip_as_source,
     machines::a_full_connection_tracker,
+    machines::the_virtual_ip_first_in_its_network,
+    machines::the_virtual_ip_alone_in_its_network,
+    neighbours::a_permanent_entry_of_another_machine,
+    neighbours::a_real_server_without_a_cable,
+    neighbours::two_machines_with_one_address,
+    neighbours::the_directors_gateway_is_dead,
+    neighbours::a_real_servers_gateway_is_dead,
+    paths::narrower_routes_past_the_director,
+    paths::rules_past_the_director,
+    paths::a_rule_through_the_director,
+    paths::two_uplinks,
+    paths::rules_that_are_right,
     pair::healthy_by_masquerading,
     pair::healthy_by_direct_routing,
     pair::keepalived_belongs_to_it,
@@ -86,6 +126,7 @@ lvs_lab::main! {
     pair::an_own_address_that_hangs_on_a_floating_one,
     pair::the_standby_balances_too,
     pair::the_other_one_knows_of_connections,
+    pair::the_surviving_director_asks_where_clients_do,
     shares::persistence_of_a_whole_network,
     shares::a_threshold_that_is_reached,
     shares::a_connection_to_what_is_gone,
@@ -108,6 +149,7 @@ lvs_lab::main! {
     dr::the_director_as_client,
     dr::an_interface_with_a_dot,
     dr::a_gateway_that_is_the_director,
+    dr::destinations_of_the_director_itself,
     nat::a_healthy_one_is_sound,
     nat::no_forwarding,
     nat::no_forwarding_on_the_interface,
@@ -116,10 +158,19 @@ lvs_lab::main! {
     nat::a_client_beside_the_real_servers,
     nat::virtual_ip_missing_on_the_director,
     nat::all_weights_zero,
+    nat::no_scheduler,
     nat::virtual_ip_that_hangs_on_another,
     nat::every_port_without_persistence,
     nat::a_loopback_destination,
     nat::ip_vs_is_not_there,
+    promises::a_flushed_table,
+    promises::a_destination_that_was_deleted,
+    promises::a_weight_of_zero_by_hand,
+    promises::an_interface_that_is_down,
+    promises::an_interface_that_does_not_exist,
+    promises::no_default_route_of_a_real_server,
+    promises::no_default_route_of_the_director,
+    promises::everything_at_once,
     probe::only_the_director_answers,
     probe::a_real_server_answers_too,
     probe::asking_changes_no_neighbour_table,

@@ -9,7 +9,7 @@ use lvs_core::{Host, IfName};
 use lvs_lab::run_tool;
 
 use crate::kinds::marked;
-use crate::web::{Harm, Web, address, codes, default_via, only, text};
+use crate::web::{Harm, Web, address, codes, default_via, only, sound, text};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -115,4 +115,7 @@ pub(crate) fn a_mark_that_takes_everything() {
     assert_eq!(finding.object.to_string(), "tcp 172.16.5.11:80");
     assert_eq!(web.counted_by(&http), 0, "the mark has them all");
     assert!(web.counted() > 0);
+    drop(web);
+    // Without the service that gets nothing.
+    sound(&Web::new(&every).check("director"));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lvs_core::Cluster;
 use lvs_core::check::{self, Code, Facts, Report};
 use lvs_lab::run_tool;
 
@@ -216,4 +217,77 @@ pub(crate) fn the_other_one_knows_of_connections() {
     sound(&web.check("director"));
     let known = web.on("partner", |host| host.proc().connections().unwrap().len());
     assert!(known > 0);
+}
+
+/// Both directors have the virtual IP on a dummy, and only one of them lives.
+pub(crate) fn the_surviving_director_asks_where_clients_do() {
+    let near = serving(SYNC)
+        .replace("172.16.5.11", "192.168.1.100")
+        .replace(
+            "  { real-server = \"director\" },\n  { real-server = \"partner\" },\n",
+            "",
+        );
+    let mut web = Web::new(&near);
+    let carrier = "\"eth0\", address = \"192.168.1.100";
+    let moved = near.replace(carrier, "\"dummy0\", address = \"192.168.1.100");
+    web.cluster =
+        Cluster::from_toml(&format!("{moved}\n[time]\nntp-server = \"127.0.0.1\"\n")).unwrap();
+    let vip = "192.168.1.100/32";
+    web.on("director", |host| {
+        let net = host.net();
+        let dummy = "dummy0".parse().unwrap();
+        net.add_dummy(&dummy).unwrap();
+        net.set_up(&dummy).unwrap();
+        net.add_address(&address("dummy0", vip)).unwrap();
+        net.delete_address(&address("eth0", vip).id).unwrap();
+    });
+    web.lab.network().plug_in("partner", false).unwrap();
+    assert!(web.works());
+    let asked = |node: &str| {
+        let report = asked_from(&web, node);
+        let mut found = findings(&report).into_iter().cloned();
+        found.find(|finding| finding.code == Code::ARP_PROBE)
+    };
+    assert_eq!(asked("director"), None);
+    let mac = web.on("realserver1", |host| {
+        set(host, "net/ipv4/conf/all/arp_ignore", "0");
+        host.net()
+            .link(&"eth0".parse().unwrap())
+            .unwrap()
+            .mac
+            .unwrap()
+    });
+    is_hijacked(&web);
+    for node in ["director", "client"] {
+        let finding = asked(node).unwrap();
+        assert!(finding.seen.starts_with("on eth0"), "{finding}");
+        assert!(finding.seen.contains(&mac.to_string()), "{finding}");
+    }
+    let report = web.check("realserver1");
+    let mut found = findings(&report).into_iter();
+    let exposed = found.find(|finding| finding.code == Code::ARP_IGNORE);
+    web.fix(exposed.unwrap());
+    web.on("client", |_| {
+        run_tool("ip", &["neigh", "flush", "all"]).unwrap()
+    });
+    assert_eq!(asked("director"), None);
+    assert!(web.works());
+    assert!(web.counted() > 0);
+}
+
+/// Lets the client learn anew who has the virtual IP, until its requests pass the director by.
+#[track_caller]
+fn is_hijacked(web: &Web) {
+    let is_passed_by = || {
+        web.on("client", |_| {
+            run_tool("ip", &["neigh", "flush", "all"]).unwrap()
+        });
+        let before = web.counted();
+        web.answers();
+        web.counted() == before
+    };
+    assert!(
+        (0..20).any(|_| is_passed_by()),
+        "the director always answers first"
+    );
 }

@@ -15,11 +15,17 @@ pub(crate) fn persistence_of_a_whole_network() {
         let words = format!("\"rr\"\npersistence = {{ timeout = 300, netmask = {netmask} }}");
         Web::new(&NAT.replace("\"rr\"", &words))
     };
-    let web = sticky(24);
+    let web = sticky(16);
     let answers = web.answers();
     assert!(answers.iter().all(|it| *it == answers[0]), "{answers:?}");
-    only(&web.check("director"), Code::ONE_GETS_ALL);
+    let found = codes(&web.check("director"));
+    assert_eq!(found, [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]);
     drop(web);
+    let of_everybody = sticky(8).check("director");
+    assert_eq!(
+        codes(&of_everybody),
+        [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]
+    );
     sound(&sticky(32).check("director"));
 }
 

@@ -71,7 +71,14 @@ fn far_client_is_answered(web: &Web) -> bool {
 
 /// The client's machine says that it is a router, for so many seconds.
 fn advertise(web: &Web, seconds: u8) {
-    let link_local = web.on("director", |_| {
+    let mut message = [0; 16];
+    (message[0], message[7]) = (134, seconds);
+    advertise_to(web, "director", "client", message);
+}
+
+/// A machine sends a router advertisement to another one.
+fn advertise_to(web: &Web, receiver: &str, router: &str, message: [u8; 16]) {
+    let link_local = web.on(receiver, |_| {
         let line = [
             "-6", "-o", "address", "show", "dev", "eth0", "scope", "link",
         ];
@@ -80,7 +87,7 @@ fn advertise(web: &Web, seconds: u8) {
         let ip = words.iter().find(|word| word.starts_with("fe80:"));
         ip.unwrap().parse::<Ipv6Addr>().unwrap()
     });
-    web.on("client", |host| {
+    web.on(router, |host| {
         let link = host.net().link(&"eth0".parse().unwrap()).unwrap();
         let icmp = socket(
             AddressFamily::Inet6,
@@ -90,8 +97,6 @@ fn advertise(web: &Web, seconds: u8) {
         );
         let icmp = icmp.unwrap();
         setsockopt(&icmp, Ipv6Ttl, &255).unwrap();
-        let mut message = [0; 16];
-        (message[0], message[7]) = (134, seconds);
         let to = SockaddrIn6::from(SocketAddrV6::new(link_local, 0, 0, link.index));
         sendto(icmp.as_raw_fd(), &message, &to, MsgFlags::empty()).unwrap();
     });
@@ -102,6 +107,70 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     while !is_so() {
         assert!(started.elapsed() < Duration::from_secs(40), "{what}");
     }
+}
+
+/// The director's route is there, and another one comes before it: by its metric, or by a router's preference.
+pub(crate) fn another_router() {
+    let web = Web::new(NAT_OF_IPV6);
+    let mut message = [0; 16];
+    // High preference, and a lifetime of some minutes.
+    (message[0], message[5], message[6]) = (134, 0x08, 1);
+    advertise_to(&web, RS, "realserver1", message);
+    wait_until("the advertised route", || {
+        web.on(RS, |host| {
+            let routes = host.net().routes().unwrap();
+            routes
+                .iter()
+                .any(|route| route.id.is_default() && route.protocol == 9)
+        })
+    });
+    misled(&web, "default via fe80:");
+    web.on(RS, |_| {
+        let line = "-6 route add default via 2001:db8:2::12 dev eth0 metric 50";
+        run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
+    });
+    misled(&web, "default via 2001:db8:2::12 dev eth0 metric 50");
+    web.fixed(RS);
+}
+
+#[track_caller]
+fn misled(web: &Web, decider: &str) {
+    assert!(!web.works(), "{decider}");
+    let finding = only(&web.check(RS), Code::NAT_GATEWAY);
+    assert!(finding.seen.contains(decider), "{finding}");
+    web.fix(&finding);
+    assert!(web.works(), "{finding}");
+}
+
+/// The virtual IP in the real servers' own network, by a tunnel.
+const NEAR: &str = r#"
+name = "near"
+forwarding = "tunnel"
+[director]
+addresses = [
+  { interface = "eth0", address = "2001:db8:1::11/64" },
+  { interface = "eth0", address = "2001:db8:1::100/128" },
+]
+[[services]]
+address = "[2001:db8:1::100]:80"
+scheduler = "rr"
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "2001:db8:1::12/64" }]
+gateway = "2001:db8:1::fe"
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "2001:db8:1::13/64" }]
+gateway = "2001:db8:1::fe"
+"#;
+
+/// Row 45: what is encapsulated with the virtual IP as source is dropped by the real server, which has it too.
+pub(crate) fn the_virtual_ip_as_source() {
+    let web = Web::new(NEAR);
+    web.broken("director", Code::VIP_AS_SOURCE, Harm::Clients, |_| {
+        let line = "-6 address change 2001:db8:1::100/128 dev eth0 preferred_lft forever valid_lft forever";
+        run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
+    });
 }
 
 /// Row 13.

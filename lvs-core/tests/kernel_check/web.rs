@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::check::{self, Code, Facts, Finding, Gather, Report};
+use lvs_core::check::{
+    self, Area, Code, Examined, Facts, Finding, Gather, Reason, Report, Severity,
+};
 use lvs_core::cluster::{DesiredState, PlanOptions, Role};
 use lvs_core::ipvs::{Command, DestinationId, Seconds, ServiceId};
 use lvs_core::net::{Address, IpNet, Route};
@@ -31,21 +33,32 @@ pub(crate) struct Web {
 impl Web {
     /// Applies the file and sees that it works. The time server has tests of its own.
     pub(crate) fn new(text: &str) -> Self {
+        Self::prepared(text, |_| ())
+    }
+
+    /// Applies the file to nodes that were prepared, and sees that it works.
+    pub(crate) fn prepared(text: &str, prepare: impl FnOnce(&Lab)) -> Self {
+        let web = Self::unapplied(text);
+        prepare(&web.lab);
+        web.lab.apply().unwrap();
+        web.lab.load_rules().unwrap();
+        web.lab.wait_for_servers().unwrap();
+        assert!(web.works(), "the healthy cluster works");
+        web
+    }
+
+    /// Builds the nodes, and applies nothing.
+    pub(crate) fn unapplied(text: &str) -> Self {
         let text = format!("{text}\n[time]\nntp-server = \"127.0.0.1\"\n");
         let cluster = Cluster::from_toml(&text).unwrap();
         let lab = Lab::new(&cluster, CLIENTS).unwrap();
-        lab.apply().unwrap();
-        lab.load_rules().unwrap();
-        lab.wait_for_servers().unwrap();
         let service = cluster.services()[0].service.id;
-        let web = Self {
+        Self {
             lab,
             cluster,
             service,
             active: "director",
-        };
-        assert!(web.works(), "the healthy cluster works");
-        web
+        }
     }
 
     /// The other one of two directors becomes active, as a VRRP daemon would have it.
@@ -140,6 +153,23 @@ impl Web {
         report
     }
 
+    /// Checks a healthy node, a few times at most: on a slow machine a connection may have waited for a second.
+    pub(crate) fn check_until_sound(&self, node: &str) -> Report {
+        let is_sound = |report: &Report| {
+            let mut areas = report.areas().iter();
+            report.findings().is_empty()
+                && !areas.any(|area| matches!(area.examined, Examined::Not(Reason::Undecided(_))))
+        };
+        let mut report = self.check(node);
+        for _ in 0..5 {
+            if is_sound(&report) {
+                break;
+            }
+            report = self.check(node);
+        }
+        report
+    }
+
     /// Checks a machine while `ask` is called again and again by several clients.
     pub(crate) fn check_while(&self, node: &str, ask: impl Fn(usize) + Sync) -> Report {
         let done = AtomicBool::new(false);
@@ -169,7 +199,24 @@ impl Web {
         let gathered = self.on(node, |host| {
             Facts::gather(host, &self.cluster, &state, &gather)
         });
-        check::on_node(&self.cluster, &gathered.unwrap())
+        let report = check::on_node(&self.cluster, &gathered.unwrap());
+        honest(&report);
+        report
+    }
+
+    /// Checks a node against another file, with nobody asking.
+    pub(crate) fn check_as(&self, text: &str, node: &str) -> Report {
+        let text = format!("{text}\n[time]\nntp-server = \"127.0.0.1\"\n");
+        let cluster = Cluster::from_toml(&text).unwrap();
+        let state = cluster.node(node).unwrap();
+        let gather = Gather {
+            clock: false,
+            ..Gather::default()
+        };
+        let gathered = self.on(node, |host| Facts::gather(host, &cluster, &state, &gather));
+        let report = check::on_node(&cluster, &gathered.unwrap());
+        honest(&report);
+        report
     }
 
     /// Does what the finding says, to the letter.
@@ -189,8 +236,13 @@ impl Web {
         }
     }
 
+    /// Types a line of `ip` on a machine.
+    pub(crate) fn ip(&self, machine: &str, line: &str) {
+        self.run(machine, &format!("ip {line}"));
+    }
+
     /// What a person would type: a command of Debian's, or one of ours.
-    fn run(&self, machine: &str, command: &str) {
+    pub(crate) fn run(&self, machine: &str, command: &str) {
         let words: Vec<_> = command.split_whitespace().collect();
         match words.as_slice() {
             ["lvsctl", "apply", ..] => {
@@ -235,9 +287,29 @@ impl Web {
     ) {
         self.on(node, how);
         assert_eq!(self.works(), harm == Harm::None, "whether clients notice");
-        let finding = only(&self.check(node), code);
+        let report = self.check(node);
+        let finding = only(&report, code);
+        if harm == Harm::Clients {
+            assert_eq!(finding.severity, Severity::Error, "{finding}");
+            self.not_reassured(node, &report);
+        }
         self.fix(&finding);
         self.fixed(node);
+    }
+
+    /// Whatever node is broken, as long as clients get no answer the director does not say that they do.
+    #[track_caller]
+    pub(crate) fn not_reassured(&self, node: &str, report: &Report) {
+        let of_director = match node == self.active {
+            true => report.clone(),
+            false => self.check(self.active),
+        };
+        let sound: Vec<_> = of_director.sound().collect();
+        assert!(
+            !sound.contains(&Area::Traffic),
+            "{sound:?}:\n{}",
+            text(&of_director)
+        );
     }
 
     /// Waits until no client that began before the fix sends requests any more: their connections say nothing about
@@ -269,6 +341,43 @@ pub(crate) enum Harm {
     Clients,
     /// Traffic continues as before.
     None,
+}
+
+/// The areas beyond its own whose line a fault refutes.
+const REFUTED: &[(Code, &[Area])] = &[
+    (Code::VIP_MISSING_ON_DIRECTOR, &[Area::Upkeep]),
+    (Code::VIP_MISSING_ON_SERVER, &[Area::Upkeep]),
+    (Code::VIP_ON_NIC, &[Area::Upkeep]),
+    (Code::NO_DEFAULT_ROUTE, &[Area::Upkeep]),
+    (Code::FORWARDING, &[Area::Upkeep]),
+    (Code::NOT_LOADED, &[Area::Upkeep]),
+    (Code::NO_DESTINATION, &[Area::Upkeep]),
+    (Code::DEAD_DESTINATION, &[Area::Upkeep]),
+    (Code::PORT_ZERO, &[Area::Upkeep]),
+    (Code::TUNNEL_DEVICE, &[Area::Upkeep]),
+    (Code::TUNNEL_PORT, &[Area::Upkeep]),
+    (Code::ENCAPSULATION, &[Area::Upkeep]),
+    (Code::FLOATING_ON_STANDBY, &[Area::Upkeep]),
+    (Code::LINK_MISSING, &[Area::Upkeep, Area::Routing]),
+    (Code::LINK_DOWN, &[Area::Upkeep, Area::Routing]),
+];
+
+/// No line says ok that a finding refutes: of its own area, and of those in the table; and where clients get no answer
+/// nothing is said of connections.
+#[track_caller]
+fn honest(report: &Report) {
+    let sound: Vec<_> = report.sound().collect();
+    for finding in report.findings() {
+        let beyond = REFUTED.iter().filter(|(code, _)| *code == finding.code);
+        let mut refuted: Vec<_> = beyond.flat_map(|(_, areas)| *areas).copied().collect();
+        refuted.push(finding.code.area());
+        if finding.severity == Severity::Error {
+            refuted.push(Area::Traffic);
+        }
+        for area in refuted {
+            assert!(!sound.contains(&area), "ok {area} beside\n{finding}");
+        }
+    }
 }
 
 /// The findings, without the note that the router needs a route, which only the director can judge.

@@ -51,9 +51,10 @@ fn direct_routing() {
 }
 
 fn direct_routing_without_accept_local() {
-    let mut watch = Watch::without_sysctls(DR, "director", Role::Active);
+    let mut watch = Watch::new(DR);
+    watch.set_sysctls(false);
     assert_eq!(watch.by_service(), [Timeout, Timeout]);
-    watch.set_sysctls();
+    watch.set_sysctls(true);
     watch.sees(&[Up, Up]);
 }
 
@@ -236,9 +237,9 @@ gateway = "192.168.1.254"
 addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
 "#;
 
-/// Without `accept_local`, for the virtual IP is not local there.
+/// It needs no `accept_local`, for the virtual IP is not local there.
 fn a_standby_sees_the_same() {
-    let mut watch = Watch::without_sysctls(PAIR, "lb2", Role::Standby);
+    let mut watch = Watch::at(PAIR, "lb2", Role::Standby);
     watch.sees(&[Up, Up]);
     lose(&watch, "realserver2", "lo", "172.16.5.11/32");
     assert_eq!(watch.by_service(), [Up, Timeout]);

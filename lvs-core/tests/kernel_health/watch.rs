@@ -1,13 +1,11 @@
 //! A cluster whose director probes: by the clients' path, and straight.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use lvs_core::cluster::Role;
 use lvs_core::health::{
-    Check, Failure, Marks, Outcome, ProbePlan, ProbeRoute, Prober, SourcePorts, Subject, Target,
+    Check, Failure, Outcome, ProbePlan, ProbeRoute, Prober, SourcePorts, Subject, Target,
 };
-use lvs_core::ipvs::Command;
 use lvs_core::{Cluster, Host, Netns};
 use lvs_lab::Lab;
 
@@ -43,54 +41,35 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Applies the file everywhere, and what its director's probes need.
+    /// Applies the file everywhere, with a check in each service, for which the director gets what its probes
+    /// need.
     pub(crate) fn new(text: &str) -> Self {
-        let watch = Self::without_sysctls(text, "director", Role::Active);
-        watch.set_sysctls();
-        watch
+        Self::at(text, "director", Role::Active)
     }
 
-    /// The same without the sysctls; of two directors in a role.
-    pub(crate) fn without_sysctls(text: &str, director: &'static str, role: Role) -> Self {
-        let cluster = Cluster::from_toml(text).unwrap();
+    /// The same for the probes of one of two directors in a role.
+    pub(crate) fn at(text: &str, director: &'static str, role: Role) -> Self {
+        let checked = text.replace("[[services]]", "[[services]]\ncheck = \"http\"");
+        let cluster = Cluster::from_toml(&checked).unwrap();
         let lab = Lab::new(&cluster, 1).unwrap();
         lab.apply().unwrap();
         lab.wait_for_servers().unwrap();
-        let (held, taken) = (BTreeMap::new(), BTreeSet::new());
-        let plan = ProbePlan::new(&cluster, director, role, Marks::default(), &held, &taken);
-        let watch = Self {
+        Self {
             lab,
-            plan: plan.unwrap().unwrap(),
+            plan: ProbePlan::new(&cluster, director, role).unwrap(),
             cluster,
             director,
             ports: SourcePorts::new(1),
-        };
-        let commands: Vec<Command> = watch
-            .plan
-            .services
-            .iter()
-            .flat_map(|probe| {
-                let (service, destination) = (probe.service(), probe.destination());
-                let id = service.id;
-                [
-                    Command::AddService(service),
-                    Command::AddDestination(id, destination),
-                ]
-            })
-            .collect();
-        commands.iter().for_each(|command| command.check().unwrap());
-        watch.on(director, |host| {
-            let results = host.ipvs().unwrap().batch(&commands).unwrap();
-            results.into_iter().for_each(|result| result.unwrap());
-        });
-        watch
+        }
     }
 
-    pub(crate) fn set_sysctls(&self) {
+    /// Sets the sysctls that probes need, or sets them back.
+    pub(crate) fn set_sysctls(&self, is_wanted: bool) {
         let sysctls = &self.plan.sysctls;
         self.on(self.director, |host| {
             for sysctl in sysctls {
-                host.sysctl().write(&sysctl.key, &sysctl.value).unwrap();
+                let value = if is_wanted { &sysctl.value } else { "0" };
+                host.sysctl().write(&sysctl.key, value).unwrap();
             }
         });
     }

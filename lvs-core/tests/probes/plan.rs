@@ -1,17 +1,18 @@
 //! The clients' path, on paper.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
-
 use lvs_core::Cluster;
 use lvs_core::cluster::Role;
-use lvs_core::health::{Check, CheckKind, MarkCollision, Marks, ProbePlan, ProbeRoute};
+use lvs_core::health::{Check, CheckKind, ProbePlan, ProbeRoute};
+
+/// Every service of the file with a check.
+fn checked(file: &str) -> String {
+    assert!(!file.contains("check ="));
+    file.replace("[[services]]", "[[services]]\ncheck = \"tcp\"")
+}
 
 fn plan_as(file: &str, director: &str, role: Role) -> ProbePlan {
-    let cluster = Cluster::from_toml(file).unwrap();
-    let (held, taken) = (BTreeMap::new(), BTreeSet::new());
-    let plan = ProbePlan::new(&cluster, director, role, Marks::default(), &held, &taken);
-    plan.unwrap().unwrap()
+    let cluster = Cluster::from_toml(&checked(file)).unwrap();
+    ProbePlan::new(&cluster, director, role).unwrap()
 }
 
 fn plan(file: &str) -> ProbePlan {
@@ -34,7 +35,8 @@ fn ways(plan: &ProbePlan) -> Vec<String> {
             let (path, route) = probe.path(&check).unwrap();
             match (path.source, path.mark) {
                 (Some(source), Some(mark)) => {
-                    format!("{} -> {} {mark:#x}", source.ip(), path.destination)
+                    assert_eq!(mark.get() >> 16, 0x4C56);
+                    format!("{} -> {} marked", source.ip(), path.destination)
                 }
                 _ => format!("{} by {route}", path.destination),
             }
@@ -53,8 +55,8 @@ fn direct_routing_binds_to_the_dip_and_accepts_local_answers() {
     assert_eq!(
         ways(&plan),
         [
-            "192.168.1.11 -> 172.16.5.11:80 0x4c560000",
-            "192.168.1.11 -> 172.16.5.11:80 0x4c560001"
+            "192.168.1.11 -> 172.16.5.11:80 marked",
+            "192.168.1.11 -> 172.16.5.11:80 marked"
         ]
     );
     assert_eq!(
@@ -65,22 +67,32 @@ fn direct_routing_binds_to_the_dip_and_accepts_local_answers() {
         ]
     );
     let service = &plan.services[0];
-    assert_eq!(service.service().id.to_string(), "fwmark 1280704512 ipv4");
-    assert_eq!(service.destination().id.to_string(), "192.168.1.12:0");
+    let id = service.service().id.to_string();
+    assert!(
+        id.starts_with("fwmark 12807") && id.ends_with("ipv4"),
+        "{id}"
+    );
+    let mut ends: Vec<_> = plan
+        .services
+        .iter()
+        .map(|probe| probe.destination().id.to_string())
+        .collect();
+    ends.sort();
+    assert_eq!(ends, ["192.168.1.12:0", "192.168.1.13:0"]);
     assert!(plan.notes.is_empty());
 }
 
 #[test]
 fn masquerading_needs_an_address_on_the_clients_side() {
     let blind = plan(NAT);
-    assert_eq!(ways(&blind)[0], "192.168.1.11 -> 172.16.5.11:80 0x4c560000");
+    assert_eq!(ways(&blind)[0], "192.168.1.11 -> 172.16.5.11:80 marked");
     assert_eq!(blind.notes.len(), 2, "{:?}", blind.notes);
     assert!(blind.sysctls.is_empty());
     let own = r#"{ interface = "eth0", address = "172.16.5.11/16" },"#;
     assert!(NAT.contains(own));
     let more = format!(r#"{own} {{ interface = "eth0", address = "172.16.5.9/16" }},"#);
     let seeing = plan(&NAT.replace(own, &more));
-    assert_eq!(ways(&seeing)[0], "172.16.5.9 -> 172.16.5.11:80 0x4c560000");
+    assert_eq!(ways(&seeing)[0], "172.16.5.9 -> 172.16.5.11:80 marked");
     assert!(seeing.notes.is_empty(), "{:?}", seeing.notes);
 }
 
@@ -136,10 +148,7 @@ fn a_standby_needs_no_accept_local() {
     assert_eq!(sysctls(&active), accepts);
     let standby = plan_as(PAIR, "lb2", Role::Standby);
     assert_eq!(sysctls(&standby), accepts[2..]);
-    assert_eq!(
-        ways(&standby),
-        ["192.168.1.22 -> 172.16.5.11:80 0x4c560000"]
-    );
+    assert_eq!(ways(&standby), ["192.168.1.22 -> 172.16.5.11:80 marked"]);
 }
 
 #[test]
@@ -185,7 +194,7 @@ fn a_firewall_mark_says_what_clients_connect_to_or_is_probed_at_the_server() {
     let plan = plan(&marked(
         r#"match = ["tcp 172.16.5.11:0", "tcp 172.16.5.11:443"]"#,
     ));
-    assert_eq!(ways(&plan)[0], "192.168.1.11 -> 172.16.5.11:443 0x4c560000");
+    assert_eq!(ways(&plan)[0], "192.168.1.11 -> 172.16.5.11:443 marked");
     assert_eq!(
         plan.probes[0].destination.port, 0,
         "as the kernel identifies it"
@@ -193,28 +202,31 @@ fn a_firewall_mark_says_what_clients_connect_to_or_is_probed_at_the_server() {
 }
 
 #[test]
-fn marks_of_others_are_refused_and_own_ones_are_kept() {
+fn without_a_check_by_the_service_there_is_no_probe_service() {
     let cluster = Cluster::from_toml(DR).unwrap();
-    let first = plan(DR);
-    let mark = |number| NonZeroU32::new(number).unwrap();
-    let plan = |marks, held: &BTreeMap<_, _>, taken: &[NonZeroU32]| {
-        let taken = taken.iter().copied().collect();
-        ProbePlan::new(&cluster, "director", Role::Active, marks, held, &taken)
-    };
-    let none = BTreeMap::new();
-    let collision = plan(Marks::default(), &none, &[mark(0x4C56_1234)]).unwrap_err();
-    assert_eq!(
-        collision,
-        MarkCollision::Taken {
-            mark: mark(0x4C56_1234)
-        }
+    let nothing = ProbePlan::new(&cluster, "director", Role::Active).unwrap();
+    assert_eq!(nothing, ProbePlan::default());
+    let straight = DR.replace(
+        "[[services]]",
+        "[health]\npath = \"server\"\n[[services]]\ncheck = \"tcp\"",
     );
-    let held = BTreeMap::from([(first.services[0].key, mark(0x4C56_0009))]);
-    let kept = plan(Marks::default(), &held, &[]).unwrap().unwrap();
-    let marks: Vec<u32> = kept
-        .services
-        .iter()
-        .map(|service| service.mark.get())
-        .collect();
-    assert_eq!(marks, [0x4C56_0000, 0x4C56_0009]);
+    let cluster = Cluster::from_toml(&straight).unwrap();
+    let plan = ProbePlan::new(&cluster, "director", Role::Active).unwrap();
+    assert!(plan.services.is_empty());
+    assert_eq!(ways(&plan)[0], "192.168.1.12:80 by server");
+    assert_eq!(sysctls(&plan), ["net/ipv4/vs/conn_reuse_mode=3"]);
+}
+
+#[test]
+fn a_service_of_the_file_must_not_have_a_probe_mark() {
+    let marked = checked(DR).replace(
+        r#"address = "172.16.5.11:80""#,
+        "fwmark = 0x4C561234\nmatch = [\"tcp 172.16.5.11:80\"]",
+    );
+    let error = Cluster::from_toml(&marked).unwrap_err();
+    assert_eq!(error.path(), "services[0].fwmark");
+    let elsewhere = format!("[health]\nmarks = 0x10000\n{marked}");
+    let elsewhere =
+        elsewhere.replacen("[health]\nmarks = 0x10000\n", "", 1) + "[health]\nmarks = 0x10000\n";
+    assert!(Cluster::from_toml(&elsewhere).is_ok());
 }

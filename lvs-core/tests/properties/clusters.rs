@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use lvs_core::Cluster;
+use lvs_core::cluster::checks::{Check, CheckKind};
 use lvs_core::cluster::{Director, NodeName, RealServer, VirtualDestination, VirtualService};
 use lvs_core::ipvs::{
     Encapsulation, Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service,
@@ -167,6 +168,9 @@ fn service(servers: &[NodeName], random: &mut Random) -> VirtualService {
         service.service.flags = random.pick(&[ServiceFlags::FLAG_1, ServiceFlags::FLAG_2]);
     }
     service.keep_weight = random.once_in(4);
+    if !service.keep_weight && random.once_in(3) {
+        service.checks = vec![Check::new(CheckKind::Tcp)];
+    }
     let local = name("director");
     let method = random.pick(&[
         Forwarding::Masquerade,

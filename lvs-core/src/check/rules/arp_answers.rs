@@ -42,10 +42,11 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         .arp
         .iter()
         .filter_map(|asked| {
+            let is_owner = facts.would_answer(asked) || scene.is_active_with(facts, asked);
             facts
-                .both_active(asked)
+                .both_active(asked, is_owner)
                 .or_else(|| unanswered(scene, facts, asked))
-                .or_else(|| facts.others_answer(asked))
+                .or_else(|| facts.others_answer(asked, is_owner))
         })
         .collect()
 }
@@ -64,6 +65,14 @@ fn unanswered(scene: &Scene<'_>, facts: &Facts, asked: &ArpAnswers) -> Option<Fi
     })
 }
 
+impl Scene<'_> {
+    /// Returns whether this host is an active director that carries the virtual IP, on whichever interface: it is asked
+    /// on all of them.
+    fn is_active_with(&self, facts: &Facts, asked: &ArpAnswers) -> bool {
+        matches!(self.place, Place::Director(_)) && !facts.is_standby() && facts.carries(asked.vip)
+    }
+}
+
 impl Facts {
     /// Returns whether this host itself would answer if it were asked.
     fn would_answer(&self, asked: &ArpAnswers) -> bool {
@@ -72,10 +81,10 @@ impl Facts {
     }
 
     /// Reports two directors that both answer as active ones.
-    fn both_active(&self, asked: &ArpAnswers) -> Option<Finding> {
+    fn both_active(&self, asked: &ArpAnswers, is_owner: bool) -> Option<Finding> {
         let (one, other) = (asked.director?, asked.partner?);
         let active = [one, other].map(|mac| asked.answers.contains(&mac));
-        let is_here = self.would_answer(asked) && active.contains(&true);
+        let is_here = is_owner && active.contains(&true);
         let (vip, interface) = (asked.vip, &asked.interface);
         let seen = match is_here {
             true => format!("on {interface} the other director answered for {vip} too"),
@@ -90,7 +99,7 @@ impl Facts {
         })
     }
 
-    fn others_answer(&self, asked: &ArpAnswers) -> Option<Finding> {
+    fn others_answer(&self, asked: &ArpAnswers, is_owner: bool) -> Option<Finding> {
         let others: Vec<_> = asked
             .answers
             .iter()
@@ -98,20 +107,22 @@ impl Facts {
             .map(ToString::to_string)
             .collect();
         let (vip, interface) = (asked.vip, &asked.interface);
+        let director = match (is_owner, asked.director) {
+            (true, _) => "this director has it itself".to_owned(),
+            (false, Some(mac)) => format!("the director's MAC address is {mac}"),
+            (false, None) => "the director's MAC address is unknown".to_owned(),
+        };
         let seen = format!(
-            "on {interface} {} answered for {vip}, but the director's MAC address is {}",
-            others.join(" and "),
-            asked
-                .director
-                .map_or_else(|| "unknown".to_owned(), |mac| mac.to_string()),
+            "on {interface} {} answered for {vip}, but {director}",
+            others.join(" and ")
         );
-        // A single answer is taken for the director's where the director's MAC is not known.
-        let is_known = asked.director.is_some() || others.len() > 1;
+        // A single answer is taken for the director's where the director's MAC is not known, and is not this host's.
+        let is_known = is_owner || asked.director.is_some() || others.len() > 1;
         (is_known && !others.is_empty()).then(|| {
             ARP_PROBE
                 .finding(vip, seen)
                 .on(&self.node)
-                .fix("lvsctl check FILE --node NAME, on the host with that MAC address")
+                .fix("lvsctl check FILE, on the host with that MAC address")
                 .fix(format!("on the router: ip neigh flush to {vip}"))
         })
     }

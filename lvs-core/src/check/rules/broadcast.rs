@@ -6,6 +6,7 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::Scene;
 use crate::cluster::NodeName;
+use crate::cluster::change::{Change, Object};
 use crate::net::{Address, IpNet};
 
 kinds! {
@@ -34,14 +35,18 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
     let is_wrong =
         network.prefix_len() == 32 && broadcast != ip && broadcast != Ipv4Addr::UNSPECIFIED;
     let seen = format!("{network} on {interface} has the broadcast address {broadcast}");
+    let right = Address {
+        broadcast: Some(ip),
+        ..address.clone()
+    };
     is_wrong.then(|| {
         BROADCAST
             .finding(&address.id, seen)
             .on(node)
+            .fix(Change::Delete(Object::Address(address.clone())).to_shell())
+            .fix(Change::Add(Object::Address(right)).to_shell())
             .fix(format!(
-                "ip address del {network} dev {interface} && ip address add {network} broadcast {ip} dev {interface}",
-                interface = interface.quoted()
+                "in the file: no broadcast, or broadcast = \"{ip}\""
             ))
-            .fix(format!("in the file: no broadcast, or broadcast = \"{ip}\""))
     })
 }

@@ -6,10 +6,12 @@ use crate::check::facts::{ClockFact, Facts};
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::Scene;
+use crate::check::severity::Severity;
+use crate::cluster::Clock;
 use crate::shell::quote;
 
 kinds! {
-    NO_TIME_SERVER = "LVS047", Warning, Clock,
+    NO_TIME_SERVER = "LVS047", Note, Clock,
     title: "No common time server is named",
     impact: "the clocks of the nodes may differ: logs cannot be put together, sessions and certificates expire early on one of them",
     explanation: "\
@@ -37,8 +39,14 @@ kinds! {
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     let clock = scene.cluster.clock();
     let Some(server) = &clock.ntp_server else {
+        // Where the file says how far clocks may differ, it is meant to be verified.
+        let severity = match clock.max_offset == Clock::default().max_offset {
+            true => Severity::Note,
+            false => Severity::Warning,
+        };
         let finding = NO_TIME_SERVER
             .finding("time", "the file names no time server")
+            .severity(severity)
             .fix("in the file: [time] ntp-server = \"ADDRESS OR NAME\"");
         return vec![finding];
     };

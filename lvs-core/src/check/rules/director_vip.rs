@@ -78,17 +78,14 @@ impl DirectorScene<'_> {
 
     fn missing(&self, vip: IpAddr) -> Option<Finding> {
         let id = &self.node.address(vip)?.id;
-        let finding = self
-            .finding(
-                &VIP_MISSING_ON_DIRECTOR,
-                id,
-                format!("no interface has {vip}"),
-            )
-            .fix(format!(
-                "ip address add {} dev {}",
-                id.network,
-                id.interface.quoted()
-            ));
+        let desired = self
+            .desired
+            .addresses
+            .iter()
+            .map(|desired| &desired.value)
+            .find(|desired| desired.id == *id)?;
+        let seen = format!("no interface has {vip}");
+        let finding = self.adding(self.finding(&VIP_MISSING_ON_DIRECTOR, id, seen), desired);
         Some(match self.lost_gateway(id) {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
             None => finding,

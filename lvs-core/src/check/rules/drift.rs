@@ -1,10 +1,14 @@
 //! The difference between file and node: the plan that `apply` would execute.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::check::area::Area;
 use crate::check::code::Code;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
+use crate::check::loss;
 use crate::check::object::FindingObject;
 use crate::check::scene::NodeScene;
 use crate::cluster::change::{ObjectId, Step};
@@ -25,23 +29,67 @@ kinds! {
 /// Further steps are only counted.
 const SHOWN: usize = 5;
 
-/// Reports the steps of the plan that no other finding covers, and therefore runs last.
-pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<Finding> {
-    let observed = scene.facts.observed.as_ref()?;
-    let plan = |options| Plan::new(&scene.desired, observed, options);
-    let is_refused = !plan(PlanOptions::default()).refusals.is_empty();
-    let plan = plan(PlanOptions { take_over: true });
-    let steps: Vec<_> = plan
-        .steps()
-        .filter(|step| {
-            !others
+/// Holds the plan of a node, and what else it says of it.
+pub(in crate::check) struct Drift<'a, T> {
+    scene: &'a NodeScene<'a, T>,
+    plan: Plan,
+    /// Whether `apply` refuses it without `--take-over`.
+    takes_over: bool,
+}
+
+impl<'a, T> Drift<'a, T> {
+    /// Returns the drift of a node, without the steps for what could not be read there.
+    pub(in crate::check) fn of(scene: &'a NodeScene<'a, T>) -> Option<Self> {
+        let observed = scene.facts.observed.as_ref()?;
+        let plan = |options| Plan::new(&scene.desired, observed, options);
+        let takes_over = !plan(PlanOptions::default()).refusals.is_empty();
+        let plan = plan(PlanOptions { take_over: true });
+        Some(Self {
+            scene,
+            plan,
+            takes_over,
+        })
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.plan
+            .steps()
+            .filter(|step| self.scene.facts.was_read(&step.change))
+    }
+
+    /// Returns the areas that are not sound, because a step of theirs is to be made: also those of steps that other
+    /// findings cover.
+    pub(in crate::check) fn areas(&self) -> BTreeSet<Area> {
+        self.steps()
+            .flat_map(|step| [loss::area(step), Area::Upkeep])
+            .collect()
+    }
+
+    /// Reports the steps that no other finding covers, the worst first.
+    pub(in crate::check) fn finding(&self, others: &[Finding]) -> Option<Finding> {
+        let scene = self.scene;
+        let is_covered = |step: &Step| {
+            others
                 .iter()
                 .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
                 .any(|other| scene.covers(other, step))
+        };
+        let mut steps: Vec<_> = self.steps().filter(|step| !is_covered(step)).collect();
+        steps.sort_by_key(|step| Reverse(scene.loss(step)));
+        let first = steps.first()?;
+        let finding = scene
+            .finding(&DRIFT, first.change.id(), listed(&steps))
+            .severity(scene.loss(first));
+        Some(match (self.plan.refusals.first(), self.takes_over) {
+            (Some(refusal), _) => finding.fix(format!("{refusal}, and run lvsctl apply FILE")),
+            (None, true) => finding.fix("lvsctl apply FILE --take-over"),
+            (None, false) => finding.fix("lvsctl apply FILE"),
         })
-        .collect();
-    let first = steps.first()?;
-    let listed: Vec<_> = steps
+    }
+}
+
+fn listed(steps: &[&Step]) -> String {
+    let shown: Vec<_> = steps
         .iter()
         .take(SHOWN)
         .map(|step| {
@@ -49,18 +97,11 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>, others: &[Finding]) -> Option<F
             format!("{} {} {id}", step.change.kind(), id.what())
         })
         .collect();
-    let mut seen = format!("the plan is not empty: {}", listed.join(", "));
-    if steps.len() > SHOWN {
-        seen += &format!(" and {} more", steps.len() - SHOWN);
+    let shown = shown.join(", ");
+    match steps.len().saturating_sub(SHOWN) {
+        0 => format!("the plan is not empty: {shown}"),
+        more => format!("the plan is not empty: {shown} and {more} more"),
     }
-    Some(
-        scene
-            .finding(&DRIFT, first.change.id(), seen)
-            .fix(match is_refused {
-                true => "lvsctl apply FILE --take-over",
-                false => "lvsctl apply FILE",
-            }),
-    )
 }
 
 impl<T> NodeScene<'_, T> {
@@ -76,6 +117,11 @@ impl<T> NodeScene<'_, T> {
             return true;
         }
         match (finding.code, &id) {
+            // What is on an interface comes with it; so do routes by it, whose interface is not always named.
+            (Code::LINK_MISSING | Code::LINK_DOWN, ObjectId::Route(_)) => true,
+            (Code::LINK_MISSING | Code::LINK_DOWN, _) => {
+                interface(object).is_some_and(|name| is_on(&id, name))
+            }
             // The plan sets it on all and lo, the finding names the interface that shows it.
             (Code::ARP_IGNORE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_ignore),
             (Code::ARP_ANNOUNCE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_announce),
@@ -99,6 +145,14 @@ impl<T> NodeScene<'_, T> {
             // So is the default route whose gateway is on the network of the address.
             (Code::VIP_MISSING_ON_DIRECTOR, ObjectId::Route(_)) => {
                 matches!(object, ObjectId::Address(lost) if self.lost_gateway(lost).is_some())
+            }
+            // That the default route loses against another one is what the finding is about.
+            (
+                Code::NAT_GATEWAY | Code::DR_GATEWAY | Code::NO_DEFAULT_ROUTE,
+                ObjectId::Route(route),
+            ) => {
+                matches!(object, ObjectId::Route(lost) if lost.is_default()
+                    && lost.destination == route.destination)
             }
             // The destination with the right port replaces the other one.
             (Code::PORT_WITHOUT_NAT, ObjectId::Destination(service, desired)) => {

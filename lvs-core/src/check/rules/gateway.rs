@@ -6,12 +6,15 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
+use crate::check::network::sharing_network;
 use crate::check::paper::bypasses;
+use crate::check::path::PathFact;
 use crate::check::scene::RealServerScene;
 use crate::check::severity::Severity;
+use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
-use crate::net::{IpNet, RouteId};
+use crate::net::{IpNet, PolicyRule, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -68,26 +71,225 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
         .collect()
 }
 
-/// Judges the default routes of the node.
+/// Judges the way of answers that the kernel would take; where no look-up was made, the default routes of the node.
 pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
     let (cluster, server) = (scene.cluster, scene.node);
     let way = WayBack { cluster, server };
-    let direct = cluster
-        .families_served_by(&server.name, bypasses)
-        .into_iter()
-        .filter_map(|family| match scene.facts.default_route(family) {
-            None => Some(way.missing(family)),
-            Some(route) => way.through_director(route.gateway?),
+    let mut found = Vec::new();
+    for family in cluster.families_served_by(&server.name, bypasses) {
+        let vips = cluster.carried_vips(&server.name);
+        let answers = scene.answers(family, |source| vips.contains(&source));
+        found.extend(match answers.as_slice() {
+            [] => match scene.facts.default_route(family) {
+                None => Some(way.missing(family)),
+                Some(route) => route
+                    .gateway
+                    .and_then(|gateway| way.through_director(gateway)),
+            },
+            _ => answers
+                .iter()
+                .find_map(|path| scene.not_past_director(way, path, family)),
         });
-    cluster
-        .masqueraded(&server.name)
-        .into_iter()
-        .filter_map(|family| match scene.facts.default_route(family) {
-            None => Some(way.missing(family)),
-            Some(route) => way.past_director(route.gateway?, family),
-        })
-        .chain(direct)
-        .collect()
+    }
+    for family in cluster.masqueraded(&server.name) {
+        let answers = scene.answers(family, |source| server.real_ip(family) == Some(source));
+        found.extend(match answers.as_slice() {
+            [] => match scene.facts.default_route(family) {
+                None => Some(way.missing(family)),
+                Some(route) => route
+                    .gateway
+                    .and_then(|gateway| way.past_director(gateway, family)),
+            },
+            _ => answers
+                .iter()
+                .find_map(|path| scene.not_by_director(way, path, family)),
+        });
+    }
+    found
+}
+
+impl RealServerScene<'_> {
+    /// Returns the looked-up answers of a family with such a source address; of clients that were seen first.
+    fn answers(&self, family: Family, is_source: impl Fn(IpAddr) -> bool) -> Vec<&PathFact> {
+        let (seen, others): (Vec<_>, Vec<_>) = self
+            .facts
+            .paths
+            .iter()
+            .filter(|path| path.query.source.is_some_and(&is_source))
+            .filter(|path| Family::from(path.query.destination) == family)
+            .filter(|path| path.decision.verdict != Verdict::Local)
+            .partition(|path| path.seen);
+        [seen, others].concat()
+    }
+
+    /// Judges an answer that has to pass the director. (A client on a network of the real server is another mistake.)
+    fn not_by_director(
+        &self,
+        way: WayBack<'_>,
+        path: &PathFact,
+        family: Family,
+    ) -> Option<Finding> {
+        if !path.is_sent() {
+            return Some(self.refused(way, path, family));
+        }
+        let client = path.query.destination;
+        let way_out = match path.decision.gateway {
+            Some(gateway) => format!("to {gateway}, which {}", way.foreign_gateway(gateway)?),
+            None if sharing_network(&self.facts.addresses, client)
+                .next()
+                .is_some() =>
+            {
+                return None;
+            }
+            None => "straight to the link, past the director".to_owned(),
+        };
+        let seen = format!("answers to {client} go {way_out}: {}", path.decided_by());
+        let finding = self.finding(&NAT_GATEWAY, object(path, family), seen);
+        Some(self.rerouted(finding, path, &way.director(family)))
+    }
+
+    /// Judges an answer that must not pass the director.
+    fn not_past_director(
+        &self,
+        way: WayBack<'_>,
+        path: &PathFact,
+        family: Family,
+    ) -> Option<Finding> {
+        if !path.is_sent() {
+            return Some(self.refused(way, path, family));
+        }
+        let gateway = path.decision.gateway?;
+        if !way.cluster.is_of_director(gateway) {
+            return None;
+        }
+        let seen = format!(
+            "answers to {} go to {gateway}, the director: {}",
+            path.query.destination,
+            path.decided_by()
+        );
+        let finding = self.finding(&DR_GATEWAY, object(path, family), seen);
+        Some(self.rerouted(finding, path, &way.router(family)))
+    }
+
+    /// Reports that an answer is not sent at all.
+    fn refused(&self, way: WayBack<'_>, path: &PathFact, family: Family) -> Finding {
+        let has_default = self.facts.default_route(family).is_some();
+        let finding = match (&path.rule, has_default) {
+            (None, false) => way.missing(family),
+            _ => {
+                let seen = format!(
+                    "answers to {} are not sent ({}): {}",
+                    path.query.destination,
+                    path.decision.verdict,
+                    path.decided_by()
+                );
+                self.finding(&NO_DEFAULT_ROUTE, object(path, family), seen)
+                    .severity(Severity::Error)
+                    .fix(match &path.rule {
+                        Some(rule) if path.route.is_none() => delete_rule(rule),
+                        _ => format!(
+                            "delete the route that refuses {}: ip route show table all",
+                            path.query.destination
+                        ),
+                    })
+            }
+        };
+        match path.seen {
+            true => finding.severity(Severity::Error),
+            false => finding,
+        }
+    }
+
+    /// Adds the commands by which answers take the way of the file instead of the route that decides: a default route
+    /// gets the right gateway, and a narrower one is deleted.
+    fn rerouted(&self, finding: Finding, path: &PathFact, right: &Right) -> Finding {
+        let Some(route) = &path.route else {
+            return finding.fix(right.command(RouteId::MAIN));
+        };
+        let delete = Change::Delete(Object::Route(route.clone())).to_shell();
+        if route.id.destination.prefix_len() != 0 {
+            return finding.fix(delete);
+        }
+        // IPv6 compares metrics, and preferences of routers: the plan gives its own route one that wins.
+        let is_main = route.id.table == RouteId::MAIN;
+        let is_planned = self.desired.routes.iter().any(|desired| {
+            let desired = &desired.value;
+            desired.id.is_default()
+                && desired.gateway.is_some()
+                && desired.gateway == right.address()
+        });
+        let is_ipv6 = path.query.destination.is_ipv6();
+        let finding = match is_main && is_ipv6 && is_planned {
+            true => finding.fix("lvsctl apply FILE"),
+            false => finding.fix(right.command(route.id.table)),
+        };
+        match self
+            .node
+            .gateway
+            .as_ref()
+            .is_none_or(|named| Some(named) == right.gateway.as_ref())
+        {
+            true => finding,
+            false => finding.fix(right.in_file()),
+        }
+    }
+}
+
+fn delete_rule(rule: &PolicyRule) -> String {
+    let ip = if rule.is_ipv6 { "ip -6" } else { "ip" };
+    format!("{ip} rule delete priority {}", rule.priority)
+}
+
+/// Holds the gateway that a real server should have.
+struct Right {
+    gateway: Option<Gateway>,
+    /// Further attributes of the route.
+    attributes: String,
+}
+
+impl Right {
+    fn name(&self) -> String {
+        self.gateway
+            .as_ref()
+            .map_or_else(|| "ROUTER".to_owned(), ToString::to_string)
+    }
+
+    /// Returns the key of the file that names it.
+    fn in_file(&self) -> String {
+        let value = match &self.gateway {
+            None => "\"ROUTER\"".to_owned(),
+            Some(Gateway::Near(address)) => format!("\"{address}\""),
+            Some(Gateway::On {
+                address,
+                interface,
+                on_link,
+            }) => format!(
+                "{{ address = \"{address}\", interface = \"{interface}\", on-link = {on_link} }}"
+            ),
+        };
+        format!("in the file: gateway = {value}")
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.gateway.as_ref().map(Gateway::address)
+    }
+
+    fn command(&self, table: u32) -> String {
+        let table = match table {
+            RouteId::MAIN => String::new(),
+            table => format!(" table {table}"),
+        };
+        let (name, attributes) = (self.name(), &self.attributes);
+        format!("ip route replace default via {name}{table}{attributes}")
+    }
+}
+
+/// Returns what a finding about an answer is about: the default route, or the narrower one that decides.
+fn object(path: &PathFact, family: Family) -> RouteId {
+    match &path.route {
+        Some(route) if route.id.destination.prefix_len() != 0 => route.id,
+        _ => default(family),
+    }
 }
 
 /// Describes how a real server's answers reach the clients.
@@ -99,21 +301,74 @@ struct WayBack<'a> {
 
 impl<'a> WayBack<'a> {
     fn past_director(self, gateway: IpAddr, family: Family) -> Option<Finding> {
-        let problem = match self.staying_director(gateway) {
-            Some(director) => {
-                format!(
-                    "stays with {} when the other director is active",
-                    director.name
-                )
-            }
-            None if self.cluster.is_of_director(gateway) => return None,
-            None => "is not the director".to_owned(),
-        };
-        let seen = format!("its gateway is {gateway}, which {problem}");
+        let seen = format!(
+            "its gateway is {gateway}, which {}",
+            self.foreign_gateway(gateway)?
+        );
         let finding = NAT_GATEWAY
             .finding(default(family), seen)
             .on(&self.server.name);
         Some(self.with_director_as_gateway(finding, family))
+    }
+
+    /// Returns what is wrong with a gateway of masqueraded answers.
+    fn foreign_gateway(self, gateway: IpAddr) -> Option<String> {
+        match self.staying_director(gateway) {
+            Some(director) => Some(format!(
+                "stays with {} when the other director is active",
+                director.name
+            )),
+            None if self.cluster.is_of_director(gateway) => None,
+            None => Some("is not the director".to_owned()),
+        }
+    }
+
+    /// Returns the gateway of masqueraded answers: that of the file, unless it is wrong.
+    fn director(self, family: Family) -> Right {
+        let named = self
+            .named(family)
+            .filter(|gateway| self.foreign_gateway(gateway.address()).is_none());
+        let derived = || {
+            let gateways = self.cluster.gateways(self.server, family);
+            gateways.first().copied().map(Gateway::from)
+        };
+        Right {
+            gateway: named.or_else(derived),
+            attributes: String::new(),
+        }
+    }
+
+    /// Returns the gateway of answers that go past the director: that of the file unless it is a director, else the
+    /// directors' own where the real server is on its network.
+    fn router(self, family: Family) -> Right {
+        let is_near = |gateway: &&Gateway| {
+            sharing_network(&self.server.addresses, gateway.address())
+                .next()
+                .is_some()
+        };
+        let of_directors = || {
+            self.cluster
+                .directors()
+                .iter()
+                .filter_map(|director| director.gateway.as_ref())
+                .filter(|gateway| Family::from(gateway.address()) == family)
+                .find(is_near)
+                .cloned()
+        };
+        Right {
+            gateway: self
+                .named(family)
+                .filter(|gateway| !self.cluster.is_of_director(gateway.address()))
+                .or_else(of_directors),
+            attributes: self.advmss(family),
+        }
+    }
+
+    fn named(self, family: Family) -> Option<Gateway> {
+        self.server
+            .gateway
+            .clone()
+            .filter(|gateway| Family::from(gateway.address()) == family)
     }
 
     /// Returns the director with which answers would stay when the other one becomes active.
@@ -170,22 +425,14 @@ impl<'a> WayBack<'a> {
             .families_served_by(&self.server.name, bypasses)
             .contains(&family)
             && self.cluster.is_of_director(gateway);
-        let router = self
-            .cluster
-            .directors()
-            .iter()
-            .find_map(|director| director.gateway.as_ref().map(Gateway::address))
-            .map_or_else(|| "ROUTER".to_owned(), |router| router.to_string());
+        let right = self.router(family);
         let seen = format!("its gateway is {gateway}, the director");
         is_wrong.then(|| {
             DR_GATEWAY
                 .finding(default(family), seen)
                 .on(&self.server.name)
-                .fix(format!(
-                    "ip route replace default via {router}{}",
-                    self.advmss(family)
-                ))
-                .fix(format!("in the file: gateway = \"{router}\""))
+                .fix(right.command(RouteId::MAIN))
+                .fix(right.in_file())
         })
     }
 
@@ -196,19 +443,22 @@ impl<'a> WayBack<'a> {
                 format!("there is no {family} default route"),
             )
             .on(&self.server.name);
-        let advmss = self.advmss(family);
-        match &self.server.gateway {
-            Some(gateway) => finding.fix(format!("ip route replace default via {gateway}{advmss}")),
-            None if self
-                .cluster
-                .masqueraded(&self.server.name)
-                .contains(&family) =>
-            {
-                self.with_director_as_gateway(finding, family)
-            }
-            None => finding.fix(format!(
-                "ip route replace default via ROUTER{advmss}, and name the gateway in the file"
-            )),
+        if self
+            .cluster
+            .masqueraded(&self.server.name)
+            .contains(&family)
+        {
+            let finding = finding.severity(Severity::Error);
+            return match self.director(family) {
+                Right { gateway: None, .. } => self.with_director_as_gateway(finding, family),
+                right => finding.fix(right.command(RouteId::MAIN)),
+            };
+        }
+        let right = self.router(family);
+        let finding = finding.fix(right.command(RouteId::MAIN));
+        match right.gateway {
+            Some(_) => finding.severity(Severity::Error),
+            None => finding.fix("in the file: gateway = \"ROUTER\""),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::check::facts::IpvsReading;
+use crate::check::facts::{Facts, IpvsReading};
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
@@ -43,17 +43,71 @@ impl DirectorScene<'_> {
     /// Reports half-open connections by destination, except of clients that no real server could answer: those have
     /// findings of their own.
     fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
-        let mut counts: BTreeMap<SocketAddr, usize> = BTreeMap::new();
-        for connection in self.half_open(service) {
-            if !self.is_unanswerable(service, connection) {
-                *counts.entry(connection.destination).or_default() += 1;
+        let recent = self.half_open(service);
+        self.outcomes(service)
+            .into_iter()
+            .filter_map(|(destination, outcome)| {
+                let recent = recent
+                    .iter()
+                    .filter(|connection| connection.destination == destination)
+                    .filter(|connection| !self.is_unanswerable(service, connection))
+                    .count();
+                // Where no client was answered at all, those who have given up confirm one who waits.
+                let count = match (recent, outcome.established) {
+                    (1.., 0) => recent.max(outcome.waiting),
+                    _ => recent,
+                };
+                (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))
+            })
+            .collect()
+    }
+
+    /// Returns why the connections do not show that clients are answered: one that waits is enough.
+    pub(in crate::check) fn waiting(&self) -> Option<String> {
+        self.traffic().iter().find_map(|traffic| {
+            let outcomes = self.outcomes(traffic.service);
+            let (destination, outcome) = outcomes.iter().find(|(_, outcome)| {
+                outcome.waiting > 0 || outcome.closed > 0 && outcome.established == 0
+            })?;
+            let server = self.server(traffic.service, *destination);
+            Some(match outcome.waiting {
+                0 => format!(
+                    "{} connections to {server} were closed early",
+                    outcome.closed
+                ),
+                count => format!("{count} connections to {server} wait for an answer (SYN_RECV)"),
+            })
+        })
+    }
+
+    /// Returns what became of the TCP connections of a service, by destination.
+    fn outcomes(&self, service: &VirtualService) -> BTreeMap<SocketAddr, Outcome> {
+        let mut outcomes: BTreeMap<SocketAddr, Outcome> = BTreeMap::new();
+        let Some(last) = self.facts.now() else {
+            return outcomes;
+        };
+        let of_service = last.connections.iter().filter(|connection| {
+            connection.protocol == Protocol::TCP
+                && !connection.is_template()
+                && self.cluster.is_of_service(service, connection)
+                && !self.is_unanswerable(service, connection)
+        });
+        for connection in of_service {
+            let outcome = outcomes.entry(connection.destination).or_default();
+            match connection.state.as_str() {
+                "SYN_RECV" if self.facts.has_waited(last, connection) => outcome.waiting += 1,
+                "SYN_RECV" | "NONE" => {}
+                "CLOSE" => outcome.closed += 1,
+                _ => outcome.established += 1,
             }
         }
-        counts
-            .into_iter()
-            .filter(|(_, count)| *count >= SEVERAL)
-            .map(|(destination, count)| self.half_open_at(service, destination, count))
-            .collect()
+        outcomes
+    }
+
+    fn server(&self, service: &VirtualService, destination: SocketAddr) -> String {
+        self.cluster
+            .node_of(service, destination.ip())
+            .map_or_else(|| destination.to_string(), ToString::to_string)
     }
 
     fn half_open_at(
@@ -63,7 +117,7 @@ impl DirectorScene<'_> {
         count: usize,
     ) -> Finding {
         let name = self.cluster.node_of(service, destination.ip());
-        let server = name.map_or_else(|| destination.to_string(), ToString::to_string);
+        let server = self.server(service, destination);
         let finding = self.finding(
             &HALF_OPEN,
             (
@@ -73,7 +127,9 @@ impl DirectorScene<'_> {
             format!("{count} connections to {server} get no answer (SYN_RECV)"),
         );
         match name {
-            Some(name) => finding.fix(format!("lvsctl check FILE --node {name}, on {name}")),
+            Some(name) => finding
+                .fix(format!("lvsctl check FILE --node {name}, on {name}"))
+                .fix("or where that finds no error: open the firewalls on the way between client and real server"),
             None => finding
                 .fix("lvsctl apply FILE, which deletes destinations that the file does not name"),
         }
@@ -97,17 +153,34 @@ impl DirectorScene<'_> {
                 Some(before) if is_half_open(before) => {
                     before.expires >= WAITED && is_renewed(before, now, pause)
                 }
-                _ => now.expires <= WAITED || has_waited(&self.facts.readings, last, now),
+                _ => self.facts.has_waited(last, now),
             })
             .collect()
     }
 }
 
-fn has_waited(readings: &[IpvsReading], last: &IpvsReading, now: &Connection) -> bool {
-    readings
-        .iter()
-        .filter(|reading| last.at.saturating_sub(reading.at) >= A_SECOND)
-        .any(|reading| reading.same_connection(now).is_some_and(is_half_open))
+/// Counts connections by what became of them.
+#[derive(Default)]
+struct Outcome {
+    /// They have waited for an answer for a second at least.
+    waiting: usize,
+    /// They ended with a reset; whether they were established is not known.
+    closed: usize,
+    established: usize,
+}
+
+impl Facts {
+    /// Returns whether a connection that is not established has waited for a second at least.
+    fn has_waited(&self, last: &IpvsReading, now: &Connection) -> bool {
+        let earlier = self
+            .readings
+            .iter()
+            .filter(|reading| last.at.saturating_sub(reading.at) >= A_SECOND);
+        now.expires <= WAITED
+            || earlier
+                .filter_map(|reading| reading.same_connection(now))
+                .any(is_half_open)
+    }
 }
 
 /// Returns whether an entry was renewed: otherwise it would have lost the seconds between the readings, give or

@@ -2,11 +2,12 @@
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
+use crate::check::severity::Severity;
 use crate::cluster::{Cluster, VirtualDestination, VirtualService};
 use crate::ipvs::{SchedulerName, ServiceFlags};
 
 kinds! {
-    HASH_WITHOUT_FALLBACK = "LVS022", Warning, Services,
+    HASH_WITHOUT_FALLBACK = "LVS022", Error, Services,
     title: "A hashing scheduler keeps choosing a drained real server",
     impact: "the clients that hash to it are refused instead of being sent to another one",
     explanation: "\
@@ -48,9 +49,15 @@ fn judge(cluster: &Cluster, service: &VirtualService) -> Option<Finding> {
         "{scheduler} keeps choosing {}, which is drained",
         first.real_server
     );
+    // Which one dh chooses is the same for all clients, and may be another one.
+    let severity = match *scheduler == SchedulerName::DH {
+        true => Severity::Warning,
+        false => Severity::Error,
+    };
     Some(
         HASH_WITHOUT_FALLBACK
             .finding(service.service.id, seen)
+            .severity(severity)
             .fix(fix),
     )
 }

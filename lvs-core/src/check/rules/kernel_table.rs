@@ -44,9 +44,10 @@ kinds! {
     title: "A destination that no packet can reach",
     impact: "its share of the clients gets no answer",
     explanation: "\
-        The kernel's table has a destination whose address is loopback, or the virtual IP itself without \
-        local delivery. The kernel accepts 127.0.0.1 without an error, and drops packets of clients for \
-        it as martians. Delete it and use the node's own address.";
+        The kernel's table has a masqueraded destination whose address is loopback. The kernel accepts \
+        it without an error, and drops packets of clients for it as martians. A director that serves \
+        clients itself is a destination by any other of its addresses, the virtual IP among them; by \
+        direct routing or a tunnel even 127.0.0.1 works. Delete this one and use such an address.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -109,26 +110,19 @@ impl DirectorScene<'_> {
             .collect()
     }
 
-    /// Reports an address that cannot be reached, which every method but local delivery needs.
+    /// Reports a loopback address that is masqueraded. By the other methods, and at any other address of its own, the
+    /// director serves such connections itself.
     fn unreachable(&self, service: ServiceId, destination: &Destination) -> Option<Finding> {
         let ip = destination.id.address;
-        let problem = if destination.forwarding == Forwarding::Local {
-            return None;
-        } else if ip.is_loopback() {
-            "is the loopback address"
-        } else if vip(service) == Some(ip) {
-            "is the virtual IP itself"
-        } else {
-            return None;
-        };
-        Some(
+        let is_dead = ip.is_loopback() && destination.forwarding == Forwarding::Masquerade;
+        is_dead.then(|| {
             self.finding(
                 &DEAD_DESTINATION,
                 (service, destination.id),
-                format!("{ip} {problem}"),
+                format!("{ip} is the loopback address, and masqueraded"),
             )
-            .fix("lvsctl apply FILE, which deletes it"),
-        )
+            .fix("lvsctl apply FILE, which deletes it")
+        })
     }
 
     fn other_port(&self, service: ServiceId, destination: &Destination) -> Option<Finding> {

@@ -23,11 +23,14 @@ pub(super) mod gateway;
 pub(super) mod half_open;
 pub(super) mod hashing;
 pub(super) mod kernel_table;
+pub(super) mod links;
 pub(super) mod listener;
 pub(super) mod managers;
 pub(super) mod marks;
 pub(super) mod method_change;
+pub(super) mod neighbours;
 pub(super) mod network_on_lo;
+pub(super) mod one_packet;
 pub(super) mod outage;
 pub(super) mod persistence;
 pub(super) mod real_ip;
@@ -44,13 +47,18 @@ pub(super) mod traffic;
 pub(super) mod tunnel;
 pub(super) mod tunnel_mtu;
 pub(super) mod udp;
+pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
 pub(super) mod weights;
 
+use std::collections::BTreeSet;
+
+use super::area::Area;
 use super::finding::Finding;
 use super::scene::{DirectorScene, Place, RealServerScene, Scene};
 use crate::cluster::Cluster;
+use drift::Drift;
 
 /// A rule by what it judges.
 enum Rule {
@@ -58,6 +66,8 @@ enum Rule {
     Paper(fn(&Cluster) -> Vec<Finding>),
     /// The file, unless the facts of the node in question say otherwise; or any host.
     Scene(fn(&Scene<'_>) -> Vec<Finding>),
+    /// The directors: on paper all of them, and with facts the one that they are of. A real server cannot tell.
+    Directors(fn(&Scene<'_>) -> Vec<Finding>),
     /// The director that the facts are of.
     Director(fn(&DirectorScene<'_>) -> Vec<Finding>),
     /// The real server that the facts are of.
@@ -83,29 +93,34 @@ const RULES: &[Rule] = &[
     Rule::Scene(duplicate::check),
     Rule::Director(exposed::check),
     Rule::Director(forwarding::check),
-    Rule::Scene(ftp::check),
+    Rule::Directors(ftp::check),
     Rule::RealServer(gateway::of_node),
     Rule::Paper(gateway::of_file),
     Rule::Director(half_open::check),
     Rule::Paper(hashing::check),
     Rule::Director(kernel_table::check),
+    Rule::Director(links::check),
+    Rule::RealServer(links::check),
     Rule::Director(listener::check),
     Rule::RealServer(listener::check),
     Rule::Director(managers::of_ipvs),
     Rule::Scene(managers::of_interfaces),
     Rule::Paper(marks::shadowed),
     Rule::Director(marks::never_marked),
+    Rule::Director(neighbours::check),
+    Rule::RealServer(neighbours::check),
     Rule::Scene(network_on_lo::check),
+    Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
-    Rule::Scene(persistence::sticky),
+    Rule::Directors(persistence::sticky),
     Rule::Paper(real_ip::check),
-    Rule::Scene(redirects::check),
+    Rule::Directors(redirects::check),
     Rule::Paper(redundancy::check),
     Rule::Director(reuse::check),
     Rule::Director(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_direct_routing),
-    Rule::Scene(secondary_vip::check),
+    Rule::Directors(secondary_vip::check),
     Rule::Director(server_vip::check),
     Rule::RealServer(server_vip::check),
     Rule::Paper(shared_link::check),
@@ -117,6 +132,7 @@ const RULES: &[Rule] = &[
     Rule::RealServer(tunnel::check),
     Rule::Scene(tunnel_mtu::check),
     Rule::Director(udp::check),
+    Rule::Director(uplink::check),
     Rule::Scene(upstream::check),
     Rule::Scene(vip_as_source::check),
     Rule::Director(weights::of_table),
@@ -127,21 +143,33 @@ impl Rule {
     fn judge(&self, scene: &Scene<'_>) -> Vec<Finding> {
         match (self, &scene.place) {
             (Self::Paper(rule), _) => rule(scene.cluster),
-            (Self::Scene(rule), _) => rule(scene),
+            (Self::Scene(rule), _) | (Self::Directors(rule), Place::Paper | Place::Director(_)) => {
+                rule(scene)
+            }
             (Self::Director(rule), Place::Director(director)) => rule(director),
             (Self::RealServer(rule), Place::RealServer(server)) => rule(server),
-            (Self::Director(_) | Self::RealServer(_), _) => Vec::new(),
+            (Self::Directors(_) | Self::Director(_) | Self::RealServer(_), _) => Vec::new(),
         }
     }
 }
 
-pub(super) fn all(scene: &Scene<'_>) -> Vec<Finding> {
-    let mut found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
-    let drift = match &scene.place {
-        Place::Paper => None,
-        Place::Director(director) => drift::check(director, &found),
-        Place::RealServer(server) => drift::check(server, &found),
+/// Returns the findings of all rules, and the areas of steps of the plan, which other findings may cover.
+pub(super) fn all(scene: &Scene<'_>) -> (Vec<Finding>, BTreeSet<Area>) {
+    let found: Vec<_> = RULES.iter().flat_map(|rule| rule.judge(scene)).collect();
+    match &scene.place {
+        Place::Paper => (found, BTreeSet::new()),
+        Place::Director(director) => with_drift(found, Drift::of(director)),
+        Place::RealServer(server) => with_drift(found, Drift::of(server)),
+    }
+}
+
+fn with_drift<T>(
+    mut found: Vec<Finding>,
+    drift: Option<Drift<'_, T>>,
+) -> (Vec<Finding>, BTreeSet<Area>) {
+    let Some(drift) = drift else {
+        return (found, BTreeSet::new());
     };
-    found.extend(drift);
-    found
+    found.extend(drift.finding(&found));
+    (found, drift.areas())
 }

@@ -40,8 +40,9 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
             .finding(&address.id, seen)
             .on(node)
             .fix(format!(
-                "ip address add {ip}/{} dev lo && ip address del {network} dev lo",
+                "ip address replace {ip}/{} dev lo",
                 network.max_prefix_len()
             ))
+            .fix(format!("ip address del {network} dev lo"))
     })
 }

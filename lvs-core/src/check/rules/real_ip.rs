@@ -25,9 +25,19 @@ pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
             cluster
                 .families_served_by(&server.name, |_| true)
                 .into_iter()
+                .filter(|family| {
+                    cluster.masqueraded(&server.name).contains(family) || !is_director(server)
+                })
                 .filter_map(|family| judge(server, server.real_ip(family)?))
         })
         .collect()
+}
+
+/// Returns whether only loopback addresses are given: then the director itself is meant, which serves at them by
+/// every method but masquerading.
+fn is_director(server: &RealServer) -> bool {
+    let mut networks = server.addresses.iter().map(|address| address.id.network);
+    networks.all(|network| network.addr().is_loopback())
 }
 
 fn judge(server: &RealServer, rip: IpAddr) -> Option<Finding> {

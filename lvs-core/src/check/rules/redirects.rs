@@ -3,7 +3,7 @@
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
-use crate::check::scene::Scene;
+use crate::check::scene::{Place, Scene};
 use crate::cluster::{Director, VirtualService};
 use crate::name::IfName;
 
@@ -20,10 +20,15 @@ kinds! {
 }
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
+    let is_told = |director: &Director| match &scene.place {
+        Place::Director(here) => here.node.name == director.name,
+        Place::Paper | Place::RealServer(_) => true,
+    };
     scene
         .cluster
         .directors()
         .iter()
+        .filter(|director| is_told(director))
         .flat_map(|director| {
             scene
                 .cluster

@@ -6,13 +6,12 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
 use crate::check::scene::{NodeScene, RealServerScene};
-use crate::check::severity::Severity;
 use crate::ipvs::{Family, Forwarding};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
 kinds! {
-    RP_FILTER = "LVS020", Warning, Routing,
+    RP_FILTER = "LVS020", Error, Routing,
     title: "Packets of clients arrive by another interface than their answers leave by",
     impact: "strict rp_filter drops every packet whose source would be answered by another interface",
     explanation: "\
@@ -41,7 +40,7 @@ pub(super) fn of_tunnels<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
             let seen = format!(
                 "rp_filter is 1 (the greater of all and {name}): every decapsulated packet is dropped"
             );
-            scene.strict(name, seen).severity(Severity::Error)
+            scene.strict(name, seen)
         })
         .collect()
 }

@@ -39,7 +39,7 @@ fn of_file(cluster: &Cluster, director: &Director) -> Vec<Finding> {
     });
     pairs(cluster, &addresses)
         .into_iter()
-        .map(|pair| finding(pair).on(&director.name))
+        .map(|pair| finding(cluster, pair).on(&director.name))
         .collect()
 }
 
@@ -51,7 +51,7 @@ impl DirectorScene<'_> {
                 let interface = &primary.id.interface;
                 self.facts.effective().promote_secondaries(interface) == Some(0)
             })
-            .map(|pair| finding(pair).on(&self.facts.node))
+            .map(|pair| finding(self.cluster, pair).on(&self.facts.node))
             .collect()
     }
 }
@@ -98,20 +98,27 @@ impl Cluster {
     }
 }
 
-fn finding((primary, secondary): (&Address, &Address)) -> Finding {
+/// Reports the pair. The virtual IP of the two is the one to be given as a single address: the director's own address
+/// needs its network.
+fn finding(cluster: &Cluster, (primary, secondary): (&Address, &Address)) -> Finding {
     let interface = &primary.id.interface;
-    let ip = secondary.id.network.addr();
+    let vips = cluster.virtual_ips();
+    let vip = [secondary, primary]
+        .map(|address| address.id.network.addr())
+        .into_iter()
+        .find(|ip| vips.contains(ip));
     let seen = format!(
         "{} is secondary to {}",
         secondary.id.network, primary.id.network
     );
-    SECONDARY_VIP
-        .finding(&secondary.id, seen)
-        .fix(format!(
-            "sysctl -w net/ipv4/conf/{}/promote_secondaries=1",
-            interface.quoted()
-        ))
-        .fix(format!(
-            "or in the file: give the virtual IP as /32 ({ip}/32)"
-        ))
+    let finding = SECONDARY_VIP.finding(&secondary.id, seen).fix(format!(
+        "sysctl -w net/ipv4/conf/{}/promote_secondaries=1",
+        interface.quoted()
+    ));
+    match vip {
+        Some(vip) => finding.fix(format!(
+            "or in the file: give the virtual IP as /32 ({vip}/32)"
+        )),
+        None => finding,
+    }
 }

@@ -7,6 +7,7 @@ use crate::check::kind::kinds;
 use crate::check::scene::NodeScene;
 use crate::cluster::change::{Change, Object};
 use crate::net::Address;
+use crate::sysctl::SysctlKey;
 
 kinds! {
     VIP_ON_NIC = "LVS004", Error, Arp,
@@ -76,7 +77,7 @@ impl<T> NodeScene<'_, T> {
             .map(|route| &route.value)
             .find(|route| route.id.destination == desired.id.network)
             .filter(|route| !self.facts.routes.iter().any(|found| found.id == route.id));
-        let finding = finding.fix(add(desired));
+        let finding = self.adding(finding, desired);
         match route {
             Some(route) => finding.fix(Change::Add(Object::Route(route.clone())).to_shell()),
             None => finding,
@@ -101,17 +102,25 @@ impl<T> NodeScene<'_, T> {
             .facts
             .carrying(ip)
             .any(|other| !self.facts.has_neighbours(&other.id.interface));
-        Some(
-            self.finding(&VIP_ON_NIC, &address.id, seen)
-                .fix(match is_elsewhere {
-                    true => delete,
-                    false => format!("{delete} && {}", add(desired)),
-                }),
-        )
+        let finding = self.finding(&VIP_ON_NIC, &address.id, seen);
+        let finding = match is_elsewhere {
+            true => finding,
+            false => self.adding(finding, desired),
+        };
+        Some(finding.fix(delete))
     }
-}
 
-/// Returns the command that adds an address as the plan does.
-fn add(address: &Address) -> String {
-    Change::Add(Object::Address(address.clone())).to_shell()
+    /// Adds the command that adds an address as the plan does, after one that turns IPv6 on where it needs that.
+    pub(super) fn adding(&self, finding: Finding, address: &Address) -> Finding {
+        let interface = &address.id.interface;
+        let key = SysctlKey::new(format!("net/ipv6/conf/{interface}/disable_ipv6")).ok();
+        let disabled = key
+            .filter(|_| address.id.network.addr().is_ipv6())
+            .filter(|key| self.facts.sysctl(key) == Some(1));
+        let finding = match disabled {
+            Some(key) => finding.fix(format!("sysctl -w {}=0", key.quoted())),
+            None => finding,
+        };
+        finding.fix(Change::Add(Object::Address(address.clone())).to_shell())
+    }
 }

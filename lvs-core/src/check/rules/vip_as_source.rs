@@ -1,4 +1,4 @@
-//! The source address of the director's own packets to real servers.
+//! The source address of the director's own packets to real servers, ARP requests among them.
 
 use std::net::IpAddr;
 
@@ -7,32 +7,40 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
 use crate::check::scene::{DirectorScene, Scene};
+use crate::check::severity::Severity;
 use crate::cluster::{Cluster, Director, RealServer};
-use crate::ipvs::Family;
-use crate::net::Route;
+use crate::ipvs::{Family, Forwarding};
+use crate::name::IfName;
+use crate::net::{Address, Route};
 
 kinds! {
-    VIP_AS_SOURCE = "LVS057", Warning, Routing,
+    VIP_AS_SOURCE = "LVS057", Error, Routing,
     title: "The director sends packets to real servers with the virtual IP as source address",
-    impact: "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served",
+    impact: "a real server that has the address itself takes such packets for forged: it does not answer them",
     explanation: "\
-        For its own connections, health checks among them, the director takes the source address of the \
-        route: of several addresses in one network the one that was added first. If this is the virtual \
-        IP, a real server of direct routing or a tunnel receives packets from its own address and drops \
-        them as forged. Masquerading is not affected. Give the virtual IP as /32, or give the director \
-        an address of its own there, added first as the plan does.";
+        For its own packets the director takes an address of the network that they go to: of several \
+        addresses in one network the one that was added first. If this is the virtual IP, a real server \
+        of direct routing or a tunnel receives packets from an address of its own and drops them. ARP \
+        requests are such packets, and so is what a tunnel encapsulates: then no client is served. Where \
+        only a route prefers the virtual IP, health checks fail while clients are served. Masquerading is \
+        not affected. Give the director an address of its own there, added first as the plan does, and \
+        the virtual IP as /32.";
 }
+
+/// The impact where it concerns the director's own connections only.
+const OWN_ONLY: &str = "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served";
 
 pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for director in scene.cluster.directors() {
         for server in scene.cluster.real_servers() {
-            // The choice of an IPv6 source depends on more than the route.
-            if let Some(rip) = server.real_ip(Family::Ipv4) {
-                found.extend(match scene.director(&director.name) {
-                    Some(scene) => scene.by_route(server, rip),
-                    None => of_file(scene.cluster, director, server, rip),
-                });
+            for family in [Family::Ipv4, Family::Ipv6] {
+                if let Some(rip) = server.real_ip(family) {
+                    found.extend(match scene.director(&director.name) {
+                        Some(scene) => scene.vip_as_source(server, rip),
+                        None => of_file(scene.cluster, director, server, rip),
+                    });
+                }
             }
         }
     }
@@ -40,7 +48,7 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// Judges the file: the kernel takes the first address of a network as source, and the plan adds virtual IPs
-/// last, so it takes one only where there is no other.
+/// last, so it takes one only where there is no other. (IPv6 prefers every other address of the director.)
 fn of_file(
     cluster: &Cluster,
     director: &Director,
@@ -48,32 +56,131 @@ fn of_file(
     rip: IpAddr,
 ) -> Option<Finding> {
     let vips = cluster.carried_vips(&server.name);
-    let (carried, own): (Vec<IpAddr>, Vec<_>) = sharing_network(&director.addresses, rip)
-        .map(|address| address.id.network.addr())
-        .partition(|ip| vips.contains(ip));
-    let source = carried.first().filter(|_| own.is_empty())?;
-    Some(
-        finding(director, server, *source)
-            .fix("in the file: give the director an address of its own on that network"),
-    )
+    let (carried, own): (Vec<&Address>, Vec<_>) = sharing_network(&director.addresses, rip)
+        .filter(|_| rip.is_ipv4())
+        .partition(|address| vips.contains(&address.id.network.addr()));
+    let vip = carried.first().filter(|_| own.is_empty())?;
+    Some(finding(director, server, vip.id.network.addr()).fix(own_address(vip)))
 }
 
 impl DirectorScene<'_> {
+    fn vip_as_source(&self, server: &RealServer, rip: IpAddr) -> Option<Finding> {
+        let vips = self.cluster.carried_vips(&server.name);
+        self.by_arp(server, rip)
+            .filter(|vip| vips.contains(&vip.id.network.addr()))
+            .map(|vip| self.primary(server, rip, vip))
+            .or_else(|| self.by_route(server, rip))
+    }
+
+    /// Returns the address with which this director asks for a real server's hardware address: the first of the
+    /// network on that link.
+    fn by_arp(&self, server: &RealServer, rip: IpAddr) -> Option<&Address> {
+        let is_direct = |method| method == Forwarding::DirectRouting;
+        let asks = !self
+            .cluster
+            .families_served_by(&server.name, is_direct)
+            .is_empty();
+        let interface = self.way_to(rip).filter(|_| asks && rip.is_ipv4())?;
+        sharing_network(&self.facts.addresses, rip)
+            .find(|address| address.id.interface == *interface)
+    }
+
+    /// Returns the link on which a real server is a neighbour.
+    fn way_to(&self, rip: IpAddr) -> Option<&IfName> {
+        let path = self
+            .facts
+            .paths
+            .iter()
+            .find(|path| path.query.source.is_none() && path.query.destination == rip);
+        match path {
+            Some(path) if path.decision.gateway.is_none() => path.decision.interface.as_ref(),
+            Some(_) => None,
+            None => sharing_network(&self.facts.addresses, rip)
+                .map(|address| &address.id.interface)
+                .next(),
+        }
+    }
+
+    /// Reports a virtual IP that is the first address of the real servers' network. It is added anew behind the
+    /// others; meanwhile the director has it as a single address, so that no client notices.
+    fn primary(&self, server: &RealServer, rip: IpAddr, vip: &Address) -> Finding {
+        let (network, interface) = (&vip.id.network, vip.id.interface.quoted());
+        let finding = finding(self.node, server, network.addr());
+        let is_own = |address: &&Address| {
+            address.id.interface == vip.id.interface
+                && !self
+                    .cluster
+                    .virtual_ips()
+                    .contains(&address.id.network.addr())
+        };
+        if !sharing_network(&self.facts.addresses, rip).any(|address| is_own(&address)) {
+            return finding.fix(own_address(vip));
+        }
+        let single = format!("{}/{}", network.addr(), network.max_prefix_len());
+        [
+            format!("sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"),
+            format!("ip address replace {single} dev {interface}"),
+            format!("ip address del {network} dev {interface}"),
+            format!("ip address replace {network} dev {interface}"),
+            format!("ip address del {single} dev {interface}"),
+        ]
+        .into_iter()
+        .fold(finding, Finding::fix)
+    }
+
+    /// Judges the source address that the kernel chooses for packets to a real server.
     fn by_route(&self, server: &RealServer, rip: IpAddr) -> Option<Finding> {
-        let route = self.facts.route_to(rip)?;
-        let source = route.source.or_else(|| self.facts.primary(route))?;
+        let path = self
+            .facts
+            .paths
+            .iter()
+            .find(|path| path.query.source.is_none() && path.query.destination == rip);
+        let route = match path {
+            Some(path) => path.route.as_ref(),
+            None => self.facts.route_to(rip).filter(|_| rip.is_ipv4()),
+        };
+        let source = match path {
+            Some(path) => path.decision.source,
+            None => route.and_then(|route| route.source.or_else(|| self.facts.primary(route))),
+        }?;
         if !self.cluster.carried_vips(&server.name).contains(&source) {
             return None;
         }
+        let finding = self.as_it_harms(server, finding(self.node, server, source));
         let vips = self.cluster.virtual_ips();
-        let own = sharing_network(&self.facts.addresses, route.gateway.unwrap_or(rip))
+        let next_hop = route.and_then(|route| route.gateway).unwrap_or(rip);
+        let own = sharing_network(&self.facts.addresses, next_hop)
             .map(|address| address.id.network.addr())
             .find(|ip| !vips.contains(ip));
-        let finding = finding(self.node, server, source);
-        Some(match own {
-            Some(own) => finding.fix(with_source(route, own)),
-            None => finding.fix("give the director an address of its own on that network"),
+        Some(match (own, self.facts.carrying(source).next()) {
+            (Some(_), Some(vip)) if source.is_ipv6() => finding.fix(format!(
+                "ip -6 address change {} dev {} preferred_lft 0",
+                vip.id.network,
+                vip.id.interface.quoted()
+            )),
+            (Some(own), _) => route
+                .map(|route| with_source(route, own))
+                .into_iter()
+                .fold(finding, Finding::fix),
+            (None, Some(vip)) => finding.fix(own_address(vip)),
+            (None, None) => finding,
         })
+    }
+
+    /// Lowers a finding about the source of a route: what is encapsulated has it too, but not what is routed directly.
+    fn as_it_harms(&self, server: &RealServer, finding: Finding) -> Finding {
+        let is_tunnelled = self
+            .cluster
+            .served_by(&server.name)
+            .any(|(_, destination)| destination.forwarding.is_tunnel());
+        match is_tunnelled {
+            true => finding,
+            false => Finding {
+                severity: Severity::Warning,
+                impact: OWN_ONLY.to_owned(),
+                ..finding
+            },
+        }
     }
 }
 
@@ -94,6 +201,16 @@ impl Facts {
             .find(|address| Some(&address.id.interface) == route.interface.as_ref())
             .map(|address| address.id.network.addr())
     }
+}
+
+fn own_address(vip: &Address) -> String {
+    let network = &vip.id.network;
+    format!(
+        "in the file: give the director an address of its own in {}, and the virtual IP as {}/{}; then lvsctl apply FILE",
+        network.trunc(),
+        network.addr(),
+        network.max_prefix_len()
+    )
 }
 
 fn with_source(route: &Route, own: IpAddr) -> String {

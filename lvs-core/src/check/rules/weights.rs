@@ -5,7 +5,7 @@ use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::check::severity::Severity;
 use crate::cluster::{Cluster, VirtualService};
-use crate::ipvs::{ServiceEntryStatus, Weight};
+use crate::ipvs::{ServiceEntryStatus, ServiceId, Weight};
 
 kinds! {
     NO_DESTINATION = "LVS021", Error, Services,
@@ -37,10 +37,34 @@ impl DirectorScene<'_> {
             0 => "it has no destination".to_owned(),
             count => format!("all of its {count} destinations have weight 0"),
         };
+        let id = listed.status.service.id;
         has_none.then(|| {
-            self.finding(&NO_DESTINATION, listed.status.service.id, seen)
-                .fix("lvsctl apply FILE, which gives the destinations the weights of the file")
+            self.finding(&NO_DESTINATION, id, seen)
+                .fix(self.weighty(id))
         })
+    }
+
+    /// Returns what gives a service a destination with a weight: the file, unless it has none itself.
+    fn weighty(&self, id: ServiceId) -> String {
+        let of_file = self
+            .cluster
+            .services()
+            .iter()
+            .find(|service| service.service.id == id)
+            .is_some_and(|service| {
+                let mut destinations = service.destinations.iter();
+                destinations.any(|destination| !self.cluster.is_excluded(destination))
+            });
+        match (of_file, self.facts.drains.keys().next()) {
+            (true, None) => {
+                "lvsctl apply FILE, which gives the destinations the weights of the file".to_owned()
+            }
+            (true, Some(drain)) => format!("lvsctl undrain {drain}"),
+            (false, _) => {
+                "in the file: give one of its destinations a weight, or end its drain; then lvsctl apply FILE"
+                    .to_owned()
+            }
+        }
     }
 }
 

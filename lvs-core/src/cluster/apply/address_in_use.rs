@@ -188,6 +188,7 @@ mod tests {
             index: 1,
             name: name.parse().unwrap(),
             up,
+            carrier: up,
             mtu: 1500,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
             kind: None,

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::net::IpAddr;
+
+use nix::unistd::gethostname;
 
 use crate::cluster::state::StateDir;
 use crate::cluster::{Cluster, NodeName, Record};
@@ -30,17 +31,36 @@ impl HostIdentity {
     /// # Errors
     /// Those of [`StateDir::records`] and [`Net::addresses`](crate::net::Net::addresses).
     pub fn read(host: &mut Host, state: &StateDir) -> Result<Self> {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Ok(Self {
+            records: state.readable().0,
+            ..Self::without_records(host)?
+        })
+    }
+
+    /// Reads the identity of this host without the state directory, which others than root may not read.
+    ///
+    /// # Errors
+    /// Those of [`Net::addresses`](crate::net::Net::addresses).
+    pub fn without_records(host: &mut Host) -> Result<Self> {
         let addresses = host.net().addresses()?;
         Ok(Self {
-            name: name.trim().to_owned(),
+            name: host_name(),
             addresses: addresses
                 .iter()
                 .map(|address| address.id.network.addr())
                 .collect(),
-            records: state.readable()?.0,
+            records: Vec::new(),
         })
     }
+}
+
+/// Returns the host name, for which `/proc` is not needed; empty if it is no text.
+#[must_use]
+pub fn host_name() -> String {
+    gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_default()
 }
 
 /// Is a reason to believe that a host is a certain node of a cluster.
@@ -53,6 +73,24 @@ pub enum Evidence {
     Record,
     /// The host has an address that no other node of the cluster has.
     Address(IpAddr),
+}
+
+/// The kinds of evidence, the strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    HostName,
+    Record,
+    Address,
+}
+
+impl From<Evidence> for Kind {
+    fn from(evidence: Evidence) -> Self {
+        match evidence {
+            Evidence::HostName(_) => Self::HostName,
+            Evidence::Record => Self::Record,
+            Evidence::Address(_) => Self::Address,
+        }
+    }
 }
 
 impl fmt::Display for Evidence {
@@ -117,6 +155,35 @@ impl Cluster {
         match claimed.into_iter().map(evidence).any(|own| is_known(&own)) {
             true => None,
             false => others.into_iter().map(evidence).find(is_known),
+        }
+    }
+
+    /// Returns the node that a host evidently is: the one of its host name, else the one whose record is there, else
+    /// the one whose address it has; `None` if there is none, or more than one.
+    ///
+    /// ```
+    /// # #[cfg(feature = "toml")] {
+    /// use lvs_core::Cluster;
+    /// use lvs_core::cluster::HostIdentity;
+    /// # let text = include_str!("../../../../examples/nat.toml");
+    /// let cluster = Cluster::from_toml(text)?;
+    /// let host = HostIdentity { addresses: ["192.168.1.12".parse()?].into(), ..Default::default() };
+    /// assert_eq!(cluster.evident_node(&host).map(|name| name.as_str()), Some("realserver1"));
+    /// assert_eq!(cluster.evident_node(&HostIdentity::default()), None);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn evident_node(&self, host: &HostIdentity) -> Option<&NodeName> {
+        // The kinds of evidence are in the order of their strength.
+        let strongest = |name| self.evidence(name, host).into_iter().map(Kind::from).min();
+        let best = self.node_names().filter_map(strongest).min()?;
+        let mut evident = self
+            .node_names()
+            .filter(|name| strongest(name) == Some(best));
+        match (evident.next(), evident.next()) {
+            (only, None) => only,
+            _ => None,
         }
     }
 
@@ -223,6 +290,25 @@ mod tests {
             assert_eq!(other(NAT, "director", &host), Some(expected));
             assert_eq!(other(NAT, "realserver1", &host), None);
         }
+    }
+
+    #[test]
+    fn the_strongest_evidence_decides() {
+        let cluster = Cluster::from_toml(NAT).unwrap();
+        let node = |name: &str, addresses: &[&str]| {
+            let host = HostIdentity {
+                name: name.to_owned(),
+                ..with_addresses(addresses)
+            };
+            cluster.evident_node(&host).map(ToString::to_string)
+        };
+        assert_eq!(node("elsewhere", &["10.0.0.1"]), None);
+        assert_eq!(node("", &["192.168.1.12"]).as_deref(), Some("realserver1"));
+        assert_eq!(
+            node("director", &["192.168.1.12"]).as_deref(),
+            Some("director")
+        );
+        assert_eq!(node("", &["192.168.1.12", "192.168.1.13"]), None);
     }
 
     #[test]

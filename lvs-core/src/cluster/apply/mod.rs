@@ -10,7 +10,7 @@ mod rollback;
 mod source;
 
 pub use error::{Aftermath, ApplyError, Failure};
-pub use identity::{Evidence, HostIdentity, OtherNode};
+pub use identity::{Evidence, HostIdentity, OtherNode, host_name};
 pub(in crate::cluster) use job::Job;
 
 use std::time::Duration;

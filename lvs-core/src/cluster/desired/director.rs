@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::service::DesiredService;
 use super::state::{Desired, DesiredState};
 use crate::cluster::model::{Cluster, Director, NodeKind, Role, Sync};
+use crate::cluster::probe_path::ProbePlan;
 use crate::ipvs::{Daemon, DaemonRole, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
@@ -45,6 +47,7 @@ impl DesiredState {
             .map(|service| cluster.desired_service(service))
             .collect();
         state.balance_once(cluster);
+        state.probe(cluster, role);
         state.expire_templates();
         state
     }
@@ -63,6 +66,23 @@ impl DesiredState {
             .into_iter()
             .map(|daemon| Desired::new(daemon.clone(), why(&daemon)))
             .collect();
+    }
+
+    /// Adds the services and sysctls by which probes go the clients' way.
+    fn probe(&mut self, cluster: &Cluster, role: Option<Role>) {
+        let role = role.unwrap_or(Role::Active);
+        let Some(plan) = ProbePlan::new(cluster, self.name.as_str(), role) else {
+            return;
+        };
+        for sysctl in plan.sysctls {
+            self.sysctls
+                .entry(sysctl.key)
+                .or_insert_with(|| Desired::new(sysctl.value, sysctl.why));
+        }
+        self.services
+            .extend(plan.services.iter().map(DesiredService::probe));
+        self.notes
+            .extend(plan.notes.iter().map(ToString::to_string));
     }
 
     /// Keeps a standby that serves the active director from balancing again what that one has already

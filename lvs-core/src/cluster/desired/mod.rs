@@ -12,7 +12,7 @@ mod service;
 mod state;
 mod tunnel;
 
-pub use service::DesiredService;
+pub use service::{DesiredService, HealthPart};
 pub use state::{Desired, DesiredState};
 
 use super::model::{Cluster, Role};

@@ -2,6 +2,7 @@
 
 use super::state::Desired;
 use crate::cluster::model::{Cluster, VirtualDestination, VirtualService};
+use crate::cluster::probe_path::ProbeService;
 use crate::error::InvalidValue;
 use crate::ipvs::{Destination, DestinationId, Service, Weight};
 use crate::scheduler::{Generation, ServiceModel};
@@ -13,6 +14,8 @@ pub struct DesiredService {
     pub service: Service,
     /// Whether weights apply only when a destination is added.
     pub keep_weight: bool,
+    /// What the service is to the checks of the cluster.
+    pub health: HealthPart,
     /// The destinations in the order in which they are added; the reason is the real server's name.
     pub destinations: Vec<Desired<Destination>>,
     /// The drained destinations with the weight that they have otherwise: those of real servers that the
@@ -21,7 +24,37 @@ pub struct DesiredService {
     pub drained: Vec<Destination>,
 }
 
+/// Says what a service is to the checks of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HealthPart {
+    /// It has no checks.
+    #[default]
+    Unchecked,
+    /// The weights of its destinations follow their health while a controller runs.
+    Checked,
+    /// It leads probes to one real server: clients never use it.
+    Probe,
+}
+
 impl DesiredService {
+    /// Returns the service that leads probes to one real server.
+    pub(super) fn probe(probe: &ProbeService) -> Self {
+        let why = format!("probes of {}", probe.server);
+        Self {
+            service: probe.service(),
+            keep_weight: false,
+            health: HealthPart::Probe,
+            destinations: vec![Desired::new(probe.destination(), why)],
+            drained: Vec::new(),
+        }
+    }
+
+    /// Returns whether it leads probes.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.health == HealthPart::Probe
+    }
+
     /// Returns a model of the service right after it was applied to a kernel of that generation: which
     /// connection goes to which destination, computed without a kernel.
     ///
@@ -38,6 +71,10 @@ impl Cluster {
         let mut desired = DesiredService {
             service: service.service.clone(),
             keep_weight: service.keep_weight,
+            health: match service.checks.is_empty() {
+                true => HealthPart::Unchecked,
+                false => HealthPart::Checked,
+            },
             destinations: Vec::new(),
             drained: Vec::new(),
         };
@@ -65,7 +102,10 @@ impl Cluster {
         let address = self.real_ip(service, destination)?;
         let port = destination.port.unwrap_or_else(|| service.port());
         Some(Destination {
-            weight: self.weight(destination),
+            weight: match service.is_fallback(destination) {
+                true => Weight::DRAIN,
+                false => self.weight(destination),
+            },
             thresholds: destination.thresholds,
             ..Destination::new(DestinationId::new(address, port), destination.forwarding)
         })

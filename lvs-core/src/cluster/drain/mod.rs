@@ -106,7 +106,7 @@ const WHY_TEMPLATES: &str = "a persistent client must not return to a drained se
 
 impl DesiredState {
     /// Sets the weight of every drained destination to 0.
-    pub(super) fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
+    pub(crate) fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
         self.services.update(|service| service.drain(drains));
         self.expire_templates();
     }
@@ -124,7 +124,11 @@ impl DesiredState {
 }
 
 impl DesiredService {
+    /// A drained real server is probed all the same.
     fn drain(&mut self, drains: &BTreeMap<Drain, Draining>) {
+        if self.is_probe() {
+            return;
+        }
         for wanted in &mut self.destinations {
             let id = wanted.value.id;
             if how(drains, &id).is_none() {

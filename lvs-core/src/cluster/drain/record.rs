@@ -64,10 +64,14 @@ impl Record {
                     && !record.drains.keys().any(|other| other.matches(id))
             });
         record.drained = still;
-        let restored = restored.into_iter().map(|drained| BoundDestination {
-            service: drained.service,
-            destination: drained.destination,
-        });
+        // Where weights follow health, the controller restores them.
+        let restored = restored
+            .into_iter()
+            .filter(|drained| !self.by_health.contains(&drained.service))
+            .map(|drained| BoundDestination {
+                service: drained.service,
+                destination: drained.destination,
+            });
         Some((record, restored.collect()))
     }
 
@@ -76,7 +80,7 @@ impl Record {
         self.drained.iter().map(Drained::id)
     }
 
-    /// Returns the destinations of the cluster's services.
+    /// Returns the destinations of the cluster's services, without those of probes.
     fn own_destinations(
         &self,
         observed: &Observed,
@@ -85,6 +89,7 @@ impl Record {
             .services()
             .iter()
             .filter(|found| self.applied && self.knows_service(&found.service.id))
+            .filter(|found| !self.probes.contains(&found.service.id))
             .flat_map(|found| {
                 let destinations = found.destinations.iter().copied();
                 destinations.map(|destination| (found.service.id, destination))

@@ -22,7 +22,7 @@ impl Session {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
-        let (records, mut unread) = self.state.readable().map_err(ApplyError::untouched)?;
+        let (records, mut unread) = self.state.readable();
         let drained: Vec<_> = records
             .into_iter()
             .filter(Record::is_applied)
@@ -60,7 +60,7 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
-        let (records, mut unread) = self.state.readable().map_err(ApplyError::untouched)?;
+        let (records, mut unread) = self.state.readable();
         let drains: Vec<_> = records
             .iter()
             .flat_map(|record| record.drains().keys())

@@ -86,7 +86,7 @@ impl StateDir {
     /// A record cannot be read, or `/proc` cannot.
     pub fn remaining(&self, drain: Drain, proc: &Proc) -> Result<Vec<Remaining>> {
         let mut drained = Vec::new();
-        for record in self.readable()?.0 {
+        for record in self.readable().0 {
             drained.extend(record.drained().filter(|(_, id)| drain.matches(id)));
         }
         let listing = proc.listing()?;

@@ -2,6 +2,7 @@
 
 mod destination;
 mod gateway;
+mod health;
 mod ipvs;
 mod node;
 mod persistence;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub use destination::DestinationTable;
 pub use gateway::GatewayTable;
+pub use health::{ChecksTable, HealthTable};
 pub(in crate::cluster) use ipvs::before_loading;
 pub use ipvs::{IpvsTable, SysctlValue};
 pub use node::{AddressTable, DirectorTable, RealServerTable};
@@ -84,6 +86,9 @@ pub struct Document {
     /// `[ipvs]`.
     #[serde(default)]
     pub ipvs: IpvsTable,
+    /// `[health]`: the defaults of every check.
+    #[serde(default)]
+    pub health: HealthTable,
 }
 
 impl Document {
@@ -113,8 +118,11 @@ impl TryFrom<Document> for Cluster {
             .iter()
             .map(|server| server.name.clone())
             .collect();
+        let health = |error: DocumentError| error.within("health");
+        let defaults = document.health.defaults().map_err(health)?;
+        let marks = document.health.marks().map_err(health)?;
         let services = value::each("services", document.services, |table| {
-            table.into_service(method, encapsulation, &names)
+            table.into_service(method, encapsulation, &names, &defaults)
         })?;
         if tunnel.is_some() {
             tunnel::must_be_used(&services)?;
@@ -135,7 +143,8 @@ impl TryFrom<Document> for Cluster {
         let cluster = Self::validated(name, directors, real_servers, services)?
             .with_timeouts(timeouts)
             .with_clock(clock.unwrap_or_default())
-            .with_ipvs_sysctls(ipvs_sysctls)?;
+            .with_ipvs_sysctls(ipvs_sysctls)?
+            .with_marks(marks)?;
         match sync {
             Some(sync) => cluster.with_sync(sync),
             None => Ok(cluster),

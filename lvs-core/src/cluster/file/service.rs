@@ -6,8 +6,10 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 
 use super::destination::DestinationTable;
+use super::health::ChecksTable;
 use super::persistence::PersistenceTable;
 use super::value::{each, out_of_range, parse, refuse};
+use crate::cluster::checks::{CheckDefaults, SlowStartTime};
 use crate::cluster::model::{
     DocumentError, DocumentErrorKind, Match, NodeName, VirtualDestination, VirtualService, invalid,
 };
@@ -50,6 +52,24 @@ pub struct ServiceTable {
     /// Whether weights apply only when a destination is added; another program sets them afterwards.
     #[serde(default)]
     pub keep_weight: bool,
+    /// How each destination is tested: `tcp`, a table with a `type`, or a list.
+    #[serde(default)]
+    pub check: Option<ChecksTable>,
+    /// So many destinations must be healthy; 1 if absent.
+    #[serde(default)]
+    pub minimum: Option<i64>,
+    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`.
+    #[serde(default)]
+    pub below_minimum: Option<String>,
+    /// A real server that has weight 0 until fewer than the minimum are healthy.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// What happens to a destination that is down: `drain` (default) or `remove`.
+    #[serde(default)]
+    pub on_failure: Option<String>,
+    /// The time over which the weight of a destination rises that was down or drained.
+    #[serde(default)]
+    pub slow_start: Option<SlowStartTime>,
     /// The nodes that serve it; absent: every real server.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
@@ -61,12 +81,14 @@ fn default_scheduler() -> String {
 
 impl ServiceTable {
     pub(super) fn into_service(
-        self,
+        mut self,
         method: Forwarding,
         tunnel: Encapsulation,
         real_servers: &[NodeName],
+        defaults: &CheckDefaults,
     ) -> Result<VirtualService, DocumentError> {
-        Ok(VirtualService {
+        let health = self.take_health(defaults)?;
+        let mut service = VirtualService {
             service: self.kernel_service()?,
             matches: self.packet_matches()?,
             keep_weight: self.keep_weight,
@@ -79,7 +101,14 @@ impl ServiceTable {
                     .map(|name| VirtualDestination::new(name.clone(), method))
                     .collect(),
             },
-        })
+            checks: health.checks,
+            policy: health.policy,
+            fallback: None,
+        };
+        if let Some(fallback) = health.fallback {
+            service.add_fallback(fallback, method);
+        }
+        Ok(service)
     }
 
     fn kernel_service(&self) -> Result<Service, DocumentError> {
@@ -191,6 +220,18 @@ impl ServiceTable {
             })?;
         }
         Ok(flags)
+    }
+}
+
+impl VirtualService {
+    /// Names the fallback, which need not be written among the destinations.
+    fn add_fallback(&mut self, name: NodeName, method: Forwarding) {
+        let mut destinations = self.destinations.iter();
+        if destinations.all(|destination| destination.real_server != name) {
+            let destination = VirtualDestination::new(name.clone(), method);
+            self.destinations.push(destination);
+        }
+        self.fallback = Some(name);
     }
 }
 

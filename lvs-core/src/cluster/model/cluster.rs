@@ -12,6 +12,7 @@ use super::name::{ClusterName, NodeName};
 use super::real_server::RealServer;
 use super::sync::Sync;
 use super::virtual_service::VirtualService;
+use crate::cluster::probe_path::Marks;
 use crate::ipvs::Timeouts;
 use crate::sysctl::SysctlKey;
 
@@ -53,6 +54,7 @@ pub struct Cluster {
     pub(super) ipvs_sysctls: BTreeMap<SysctlKey, String>,
     pub(super) sync: Option<Sync>,
     pub(super) clock: Clock,
+    pub(super) marks: Marks,
     pub(super) index: ClusterIndex,
 }
 
@@ -131,6 +133,7 @@ impl Cluster {
             ipvs_sysctls: BTreeMap::new(),
             sync: None,
             clock: Clock::default(),
+            marks: Marks::default(),
         };
         cluster.validate()?;
         Ok(cluster)
@@ -175,6 +178,22 @@ impl Cluster {
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Returns the cluster with these firewall marks for probe services.
+    ///
+    /// # Errors
+    /// A service of the cluster has a mark of the block.
+    pub fn with_marks(mut self, marks: Marks) -> Result<Self, DocumentError> {
+        self.marks = marks;
+        self.validate_marks()?;
+        Ok(self)
+    }
+
+    /// Returns the firewall marks of probe services.
+    #[must_use]
+    pub const fn marks(&self) -> Marks {
+        self.marks
     }
 
     /// Returns the cluster's name.

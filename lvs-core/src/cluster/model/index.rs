@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::director::Director;
+use super::fwmark::Match;
 use super::name::NodeName;
 use super::real_server::RealServer;
 use super::virtual_service::VirtualService;
@@ -21,6 +22,8 @@ pub(super) struct ClusterIndex {
     /// The places of the destinations that name a node: the service's, and the destination's in it.
     pub(super) destinations: HashMap<NodeName, Vec<(usize, usize)>>,
     pub(super) virtual_ips: Arc<BTreeSet<IpAddr>>,
+    /// The places of the services that clients reach by a socket: their own, or one that is marked for them.
+    pub(super) receivers: HashMap<Match, Vec<usize>>,
     /// The index of each IPv4 virtual IP among them, in the order of the file.
     pub(super) labels: HashMap<IpAddr, usize>,
 }
@@ -47,6 +50,12 @@ impl ClusterIndex {
                 let name = destination.real_server.clone();
                 let served = index.destinations.entry(name).or_default();
                 served.push((place, at));
+            }
+            for socket in service.sockets() {
+                let receivers = index.receivers.entry(socket).or_default();
+                if receivers.last() != Some(&place) {
+                    receivers.push(place);
+                }
             }
             for vip in service.vips() {
                 if virtual_ips.insert(vip) && vip.is_ipv4() {

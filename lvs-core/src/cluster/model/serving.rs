@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::cluster::Cluster;
+use super::fwmark::Match;
 use super::name::NodeName;
 use super::virtual_service::{VirtualDestination, VirtualService};
 use crate::ipvs::{Family, Forwarding, Weight};
@@ -60,6 +61,15 @@ impl Cluster {
             let service = self.services.get(*place)?;
             Some((service, service.destinations.get(*at)?))
         })
+    }
+
+    /// Returns the services that clients reach by exactly this socket, each with its place in the file.
+    pub(crate) fn services_at(
+        &self,
+        socket: Match,
+    ) -> impl Iterator<Item = (usize, &VirtualService)> {
+        let places = self.index.receivers.get(&socket).into_iter().flatten();
+        places.filter_map(|place| Some((*place, self.services.get(*place)?)))
     }
 
     /// Returns the families of the services that reach a node by certain forwarding methods.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::fwmark::Match;
 use super::name::NodeName;
+use crate::cluster::checks::{Check, Policy};
 use crate::ipvs::{Forwarding, Service, ServiceId, Thresholds, Weight};
 
 /// Describes a service of the cluster: the kernel's service, and its destinations by the names of nodes.
@@ -19,6 +20,12 @@ pub struct VirtualService {
     /// The destinations in the order in which they are added. (The kernel inserts each new one at the head
     /// of its list: a scheduler visits the last one added first.)
     pub destinations: Vec<VirtualDestination>,
+    /// The checks of each destination, all of which must hold; without any, weights do not follow health.
+    pub checks: Vec<Check>,
+    /// What follows from the health of the destinations.
+    pub policy: Policy,
+    /// The node among the destinations that has weight 0 until fewer than the minimum are healthy.
+    pub fallback: Option<NodeName>,
 }
 
 impl VirtualService {
@@ -30,7 +37,15 @@ impl VirtualService {
             matches: Vec::new(),
             keep_weight: false,
             destinations: Vec::new(),
+            checks: Vec::new(),
+            policy: Policy::DEFAULT,
+            fallback: None,
         }
+    }
+
+    /// Returns whether a destination is the fallback.
+    pub(crate) fn is_fallback(&self, destination: &VirtualDestination) -> bool {
+        self.fallback.as_ref() == Some(&destination.real_server)
     }
 
     /// Returns the service's virtual IP; `None` for a service by firewall mark.
@@ -57,6 +72,14 @@ impl VirtualService {
         vips
     }
 
+    /// Returns what clients connect to: the service's own socket, or those that a firewall marks for it.
+    pub(crate) fn sockets(&self) -> Vec<Match> {
+        match self.service.id {
+            ServiceId::Socket { protocol, address } => vec![Match { protocol, address }],
+            ServiceId::Fwmark { .. } => self.matches.clone(),
+        }
+    }
+
     /// Returns the service's port; 0, which is every port, for a service by firewall mark.
     pub(in crate::cluster) fn port(&self) -> u16 {
         match self.service.id {
@@ -66,7 +89,7 @@ impl VirtualService {
     }
 
     /// Returns whether any destination is masqueraded, so that its answers pass the director.
-    pub(in crate::cluster) fn is_masqueraded(&self) -> bool {
+    pub(crate) fn is_masqueraded(&self) -> bool {
         self.destinations
             .iter()
             .any(|destination| destination.forwarding == Forwarding::Masquerade)

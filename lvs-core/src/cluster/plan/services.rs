@@ -1,14 +1,15 @@
 //! The kernel's table of services. Order is used when adding and is never a difference; an edit that
 //! would change nothing is never made, because the kernel restarts some schedulers at each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Planner;
 use crate::cluster::change::{BoundDestination, Step};
-use crate::cluster::{Desired, DesiredService, DesiredState, Observed};
+use crate::cluster::{Desired, DesiredService, DesiredState, HealthPart, Observed};
 use crate::ipvs::{Destination, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
+const PROBES: &str = "probes go the clients' way by it";
 
 impl Planner<'_> {
     pub(super) fn timeouts(&self, seen: &Observed) -> Vec<Step> {
@@ -27,10 +28,11 @@ impl Planner<'_> {
         let found = seen.services_by_id();
         let steps = self.node.services.iter().filter_map(|desired| {
             let service = desired.service.clone();
+            let why = if desired.is_probe() { PROBES } else { NAMED };
             match found.get(&service.id) {
                 Some(found) if found.service == service => None,
-                Some(found) => Some(Step::edit(found.service.clone(), service, NAMED)),
-                None => Some(Step::add(service, NAMED)),
+                Some(found) => Some(Step::edit(found.service.clone(), service, why)),
+                None => Some(Step::add(service, why)),
             }
         });
         steps.collect()
@@ -38,11 +40,18 @@ impl Planner<'_> {
 
     /// In the file's order, as an operator would type them.
     pub(super) fn added_destinations(&self, seen: &Observed) -> Vec<Step> {
+        let found = self.observed.services().iter();
+        let seen_before: HashSet<ServiceId> = found.map(|found| found.service.id).collect();
         self.destinations(seen, |service, desired, found| match found {
             Some(_) => None,
             None => {
-                let bound = bound(service.service.id, desired.value);
-                Some(Step::add(bound, &desired.why))
+                let id = service.service.id;
+                let mut destination = desired.value;
+                // It waits for its health, as the others of its service do.
+                if self.follows_health(service) && seen_before.contains(&id) {
+                    destination.weight = Weight::DRAIN;
+                }
+                Some(Step::add(bound(id, destination), &desired.why))
             }
         })
     }
@@ -51,12 +60,20 @@ impl Planner<'_> {
         self.destinations(seen, |service, desired, found| {
             let (id, found) = (service.service.id, *found?);
             let mut destination = desired.value;
-            if service.keep_weight && !service.is_drained(&destination.id) {
+            let is_drained = service.is_drained(&destination.id);
+            if self.follows_health(service) && !is_drained {
+                destination.weight = found.weight;
+            } else if service.keep_weight && !is_drained {
                 destination.weight = self.kept_weight(&id, &found);
             }
             (found != destination)
                 .then(|| Step::edit(bound(id, found), bound(id, destination), &desired.why))
         })
+    }
+
+    /// Returns whether a controller sets the weights of a service.
+    fn follows_health(&self, service: &DesiredService) -> bool {
+        service.health == HealthPart::Checked && self.record.by_health.contains(&service.service.id)
     }
 
     /// The weight that is found stays, except a 0 that a drain has left.
@@ -100,11 +117,19 @@ const fn bound(service: ServiceId, destination: Destination) -> BoundDestination
 
 impl Observed {
     /// Returns the services by identity, for looking up many.
-    fn services_by_id(&self) -> HashMap<ServiceId, &ServiceEntry> {
+    pub(super) fn services_by_id(&self) -> HashMap<ServiceId, &ServiceEntry> {
         self.services()
             .iter()
             .map(|found| (found.service.id, found))
             .collect()
+    }
+}
+
+impl DesiredService {
+    /// Returns whether a service that was found is as desired, with its destinations.
+    pub(in crate::cluster) fn is_as(&self, found: &ServiceEntry) -> bool {
+        let destinations = self.destinations.iter().map(|desired| &desired.value);
+        self.service == found.service && destinations.eq(&found.destinations)
     }
 }
 

@@ -5,7 +5,7 @@ use super::cleanup::unnamed_destinations;
 use super::{Planner, Refusal};
 use crate::cluster::ObservedIndex;
 use crate::cluster::change::{Kind, ObjectId, Step};
-use crate::cluster::{DesiredState, IpvsState, Observed, Record};
+use crate::cluster::{DesiredService, DesiredState, IpvsState, Observed, Record};
 use crate::name::IfName;
 use crate::net::Address;
 
@@ -46,6 +46,7 @@ impl Planner<'_> {
             self.daemon_refusals(),
             self.unmanaged_services(),
             self.unmanaged_entries(),
+            self.taken_marks(),
             self.losing_routes(),
             self.virtual_sources().into_iter().collect(),
         ]
@@ -146,7 +147,7 @@ impl Planner<'_> {
         edited
             .into_iter()
             .chain(deleted)
-            .filter(|step| !is_ours(step, &observed))
+            .filter(|step| !is_ours(step, &observed) && !self.is_of_probe(step))
             .map(|step| {
                 let verb = match step.change.kind() {
                     Kind::Edit => "changes",
@@ -159,6 +160,34 @@ impl Planner<'_> {
                 )
             })
             .collect()
+    }
+
+    /// Services that have the mark of a probe service and are not the cluster's.
+    fn taken_marks(&self) -> Vec<Refusal> {
+        let found = self.observed.services_by_id();
+        self.node
+            .services
+            .iter()
+            .filter(|desired| desired.is_probe())
+            .filter(|desired| {
+                let id = &desired.service.id;
+                let is_other = found.get(id).is_some_and(|found| !desired.is_as(found));
+                is_other && !self.record.made_service(id)
+            })
+            .map(|desired| {
+                Refusal::of(
+                    ObjectId::Service(desired.service.id),
+                    "has the mark of a probe service and does not belong to the cluster",
+                    "delete it, or choose other marks: marks in [health]",
+                )
+            })
+            .collect()
+    }
+
+    /// Those are refused with their service.
+    fn is_of_probe(&self, step: &Step) -> bool {
+        matches!(step.change.id(), ObjectId::Destination(service, _)
+            if self.node.services.find(&service).is_some_and(DesiredService::is_probe))
     }
 }
 

@@ -18,7 +18,6 @@ const PRIVATE_DIRECTORY: Mode = Mode::S_IRWXU;
 /// For the directories above it.
 const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
 const PRIVATE_FILE: Mode = Mode::from_bits_truncate(0o600);
-const OTHERS: u32 = 0o077;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 /// How many links a path may have, as in the kernel.
@@ -43,7 +42,7 @@ impl Directory {
     /// Opens a directory that is created first if need be, for its owner alone whatever the umask.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let directory = Self::at(path, true)?;
-        if fstat(&directory.fd)?.st_mode & OTHERS != 0 {
+        if fstat(&directory.fd)?.st_mode & 0o7777 != PRIVATE_DIRECTORY.bits() {
             match fchmod(&directory.fd, PRIVATE_DIRECTORY) {
                 // A read-only file system is reported by what needs to write.
                 Ok(()) | Err(Errno::EROFS) => {}
@@ -75,18 +74,27 @@ impl Directory {
         self.path.join(name)
     }
 
-    /// Reads a whole file of at most `limit` bytes; `None` if there is none.
+    /// Reads a whole file of at most `limit` bytes, which no other user can have written; `None` if there is none.
     pub(super) fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
         let file = match self.file(name, OFlag::O_RDONLY) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
+        if fstat(&file)?.st_mode & WRITABLE_BY_OTHERS != 0 {
+            return Err(io::Error::other("the file is writable by other users"));
+        }
         let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > limit {
+        let is_longer = file.metadata()?.len() > limit
+            || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit;
+        match is_longer {
             true => Err(io::Error::other(format!("longer than {} MiB", limit >> 20))),
             false => Ok(Some(bytes)),
         }
+    }
+
+    /// Returns whether there is a file of any kind.
+    pub(super) fn exists(&self, name: &str) -> bool {
+        fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// Opens a file for reading and writing; an empty one is created if there is none.
@@ -162,11 +170,13 @@ fn walk(path: &Path, create: bool) -> io::Result<OwnedFd> {
     let root = || open("/", flags, Mode::empty());
     let mut rest = names(&std::path::absolute(path)?);
     let mut links = 0;
+    // How many names of the path are left behind the last link.
+    let mut behind_link = usize::MAX;
     let mut here = root()?;
     while let Some(name) = rest.pop_front() {
         cannot_be_exchanged_in(&here, &name)?;
         match fstatat(&here, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT) if create => {
+            Err(Errno::ENOENT) if create && rest.len() < behind_link => {
                 let mode = if rest.is_empty() {
                     PRIVATE_DIRECTORY
                 } else {
@@ -192,6 +202,7 @@ fn walk(path: &Path, create: bool) -> io::Result<OwnedFd> {
                 if target.is_absolute() {
                     here = root()?;
                 }
+                behind_link = behind_link.min(rest.len());
                 let mut way = names(&target);
                 way.append(&mut rest);
                 rest = way;
@@ -316,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn a_link_is_followed_to_what_exists() {
+        let root = tempfile::tempdir().unwrap();
+        let (link, target) = (root.path().join("link"), root.path().join("target"));
+        symlink("target", &link).unwrap();
+        for path in [link.clone(), link.join("state")] {
+            let error = Directory::create(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            assert!(!target.exists());
+        }
+        fs::create_dir(&target).unwrap();
+        Directory::create(&link.join("state")).unwrap();
+        assert!(target.join("state").is_dir());
+    }
+
+    #[test]
     fn a_directory_of_others_is_refused() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("state");
@@ -335,6 +361,19 @@ mod tests {
             chown(&path, Some(Uid::from_raw(12345)), None).unwrap();
             let error = Directory::create(&path).unwrap_err().to_string();
             assert!(error.contains("belongs to the user 12345"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_others_can_have_written_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::create(root.path()).unwrap();
+        let path = root.path().join("x");
+        fs::write(&path, "").unwrap();
+        for mode in [0o620, 0o602] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = directory.read("x", 1).unwrap_err().to_string();
+            assert_eq!(error, "the file is writable by other users");
         }
     }
 

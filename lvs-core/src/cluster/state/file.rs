@@ -20,29 +20,80 @@ struct Placed<T> {
     record: T,
 }
 
-/// The longest record that is read. One of 250,000 destinations is estimated at a third of it, not measured.
+/// The longest record that is written and read: of some 600,000 destinations, each of which takes up to 900 bytes.
 const MAX_LENGTH: u64 = 512 << 20;
 
-/// No name of a cluster has an `@`, so no two records share a file.
+/// No name of a cluster or a node has an `@`, so no two records share a file.
 pub(super) fn path(directory: &Path, cluster: &ClusterName, node: &NodeName) -> PathBuf {
     directory.join(format!("{cluster}@{node}.json"))
 }
 
-/// Lists the records of a directory, those that outlived a reboot included; a directory that does not exist has
-/// none.
+/// The files that may have one record. The second one is that of a namespace which shares the state directory
+/// with another that has the same node.
+struct Files<'a> {
+    first: &'a str,
+    second: String,
+    here: Place,
+}
+
+impl<'a> Files<'a> {
+    fn of(path: &'a Path) -> Result<Self> {
+        let here = Place::here()?;
+        let first = name(path).map_err(|source| failed("name record", path, source))?;
+        let stem = first.strip_suffix(".json").unwrap_or(first);
+        Ok(Self {
+            second: format!("{stem}@{}.json", here.suffix()),
+            first,
+            here,
+        })
+    }
+
+    /// Returns the file that this namespace writes: never one with what another has applied.
+    fn own(&self, directory: &Directory) -> io::Result<&str> {
+        let is_taken = directory.exists(&self.second)
+            || directory
+                .read(self.first, MAX_LENGTH)?
+                .and_then(|bytes| serde_json::from_slice::<Placed<Applied>>(&bytes).ok())
+                .is_some_and(|other| {
+                    let place = &other.place;
+                    other.record.applied
+                        && !place.is_of_another_boot(&self.here)
+                        && !place.is(&self.here)
+                });
+        Ok(match is_taken {
+            true => &self.second,
+            false => self.first,
+        })
+    }
+
+    fn read(&self, directory: &Directory) -> io::Result<Option<Vec<u8>>> {
+        match directory.read(&self.second, MAX_LENGTH)? {
+            None => directory.read(self.first, MAX_LENGTH),
+            own => Ok(own),
+        }
+    }
+}
+
+/// What a record says of whether its file may be written by another namespace.
+#[derive(Deserialize)]
+struct Applied {
+    applied: bool,
+}
+
+/// Lists the records of a directory by their first files, those that outlived a reboot included; a directory that
+/// does not exist has none.
 pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |source| Error::io(Operation::new("list", directory.display()), source);
-    let list = |directory: &Path| match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        entries => entries.map(Some).map_err(failed),
-    };
-    let entries = list(directory)?;
-    let lasting = list(&lasting::directory(directory))?;
     let mut paths = Vec::new();
-    for entry in entries.into_iter().chain(lasting).flatten() {
-        let path = directory.join(entry.map_err(failed)?.file_name());
-        if name(&path).is_ok_and(|name| name.contains('@') && name.ends_with(".json")) {
-            paths.push(path);
+    for listed in [directory, &lasting::directory(directory)] {
+        let failed = |source| failed("list", listed, source);
+        let entries = match fs::read_dir(listed) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_str().and_then(first);
+            paths.extend(name.map(|name| directory.join(name)));
         }
     }
     paths.sort();
@@ -50,19 +101,25 @@ pub(super) fn all(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Returns the name of a record's first file.
+fn first(name: &str) -> Option<String> {
+    let (cluster, rest) = name.strip_suffix(".json")?.split_once('@')?;
+    let node = rest.split_once('@').map_or(rest, |(node, _)| node);
+    Some(format!("{cluster}@{node}.json"))
+}
+
 /// Reads a record; `None` if there is no file. Of a record of another kernel or network namespace only the
 /// drains count.
 pub(super) fn read(path: &Path) -> Result<Option<Record>> {
+    let files = Files::of(path)?;
     let operation = || Operation::new("read record", path.display());
-    let read = within(path, |directory, name| match directory {
-        Some(directory) => directory.read(name, MAX_LENGTH),
+    let unread = |source| Error::io(operation(), source).with_hint(WITHOUT);
+    let read = within(path, |directory| match directory {
+        Some(directory) => files.read(directory),
         None => Ok(None),
     });
-    let unread = |source| Error::io(operation(), source).with_hint(WITHOUT);
     let Some(bytes) = read.map_err(unread)? else {
-        return name(path)
-            .and_then(|name| lasting::read(parent(path), name))
-            .map_err(unread);
+        return lasting::read(parent(path), files.first, &files.here).map_err(unread);
     };
     let mut placed: Placed<Record> = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid(operation(), error.to_string()).with_hint(WITHOUT))?;
@@ -71,74 +128,98 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>> {
     if let (Ok(cluster), Ok(node)) = (ClusterName::new(cluster), NodeName::new(node)) {
         (placed.record.cluster, placed.record.node) = (cluster, node);
     }
-    if placed.place == Place::here()? {
+    if placed.place.is(&files.here) {
         return Ok(Some(placed.record));
     }
-    let is_another_boot = placed.place.is_another_boot();
-    Ok(Some(placed.record.elsewhere(is_another_boot)))
+    let is_of_another_boot = placed.place.is_of_another_boot(&files.here);
+    Ok(Some(placed.record.elsewhere(is_of_another_boot)))
 }
 
-const WITHOUT: &str = "nothing was changed: correct the file, or delete it. Without it `apply` takes the \
+const WITHOUT: &str = "correct the file, or delete it. Without it `apply` takes the \
      present configuration for the original one, and `remove` deletes only what cannot be unmanaged";
 
 /// Writes a record so that after a crash at any instant either the old or the new one exists, whole.
 pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
-    let placed = Placed {
-        place: Place::here()?,
-        record,
+    let files = Files::of(path)?;
+    let unwritten = |source| {
+        failed("write record", path, source).with_hint(
+            "the record of the original configuration is kept there: make room, or name another directory (--state)",
+        )
     };
-    let kept =
-        name(path).and_then(|name| lasting::write(parent(path), name, record, &placed.place));
-    kept.map_err(|source| {
+    let own = within(path, |directory| {
+        files.own(existing(directory)?).map(str::to_owned)
+    });
+    let own = own.map_err(unwritten)?;
+    lasting::write(parent(path), &own, record, &files.here).map_err(|source| {
         let directory = lasting::directory(parent(path));
-        let operation = Operation::new("write what outlives a reboot in", directory.display());
-        Error::io(operation, source).with_hint(
+        failed("write what outlives a reboot in", &directory, source).with_hint(
             "drains and the role are kept there: make room, or name another directory (--state)",
         )
     })?;
-    let written = serde_json::to_string_pretty(&placed)
-        .map_err(io::Error::from)
-        .and_then(|text| {
-            within(path, |directory, name| {
-                directory
-                    .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
-                    .replace(name, text.as_bytes())
-            })
-        });
-    written.map_err(|source| {
-        let operation = Operation::new("write record", path.display());
-        Error::io(operation, source)
-            .with_hint("the record of the original configuration is kept there: make room, or name another directory (--state)")
-    })
+    let place = files.here;
+    let text = serde_json::to_string_pretty(&Placed { place, record });
+    let written = text.map_err(io::Error::from).and_then(|text| {
+        // It could not be read again.
+        if text.len() as u64 > MAX_LENGTH {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        within(path, |directory| {
+            existing(directory)?.replace(&own, text.as_bytes())
+        })
+    });
+    written.map_err(unwritten)
 }
 
 /// Moves a record to another name, whole or not at all.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
-    within(from, |directory, old| {
-        directory
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
-            .rename(old, name(to)?)?;
+    let (old, new) = (Files::of(from)?, Files::of(to)?);
+    let moved = within(from, |directory| {
+        let directory = existing(directory)?;
+        let old = old.own(directory)?;
+        directory.rename(old, new.own(directory)?)?;
         lasting::delete(parent(from), old)
-    })
-    .map_err(|source| Error::io(Operation::new("move record", from.display()), source))
+    });
+    moved.map_err(|source| failed("move record", from, source))
+}
+
+/// Returns whether this namespace has the record.
+pub(super) fn exists(path: &Path) -> Result<bool> {
+    let files = Files::of(path)?;
+    let exists = within(path, |directory| match directory {
+        Some(directory) => Ok(directory.exists(files.own(directory)?)),
+        None => Ok(false),
+    });
+    exists.map_err(|source| failed("find record", path, source))
 }
 
 /// Deletes a record; one that does not exist is deleted already.
 pub(super) fn delete(path: &Path) -> Result<()> {
-    let deleted = within(path, |directory, name| match directory {
-        Some(directory) => directory.delete(name),
-        None => Ok(()),
+    let files = Files::of(path)?;
+    let deleted = within(path, |directory| {
+        let Some(directory) = directory else {
+            return lasting::delete(parent(path), files.first);
+        };
+        let own = files.own(directory)?;
+        directory.delete(own)?;
+        lasting::delete(parent(path), own)
     });
-    let deleted = deleted.and_then(|()| lasting::delete(parent(path), name(path)?));
-    deleted.map_err(|source| Error::io(Operation::new("delete record", path.display()), source))
+    deleted.map_err(|source| failed("delete record", path, source))
 }
 
-/// Does something with a file by its name in its directory.
+fn failed(verb: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::io(Operation::new(verb, path.display()), source)
+}
+
+fn existing(directory: Option<&Directory>) -> io::Result<&Directory> {
+    directory.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Does something in the directory of a record.
 fn within<T>(
     path: &Path,
-    action: impl FnOnce(Option<&Directory>, &str) -> io::Result<T>,
+    action: impl FnOnce(Option<&Directory>) -> io::Result<T>,
 ) -> io::Result<T> {
-    action(Directory::open(parent(path))?.as_ref(), name(path)?)
+    action(Directory::open(parent(path))?.as_ref())
 }
 
 fn parent(path: &Path) -> &Path {
@@ -227,5 +308,47 @@ mod tests {
         let other = other.replace("\"applied\": false", "\"applied\": true");
         fs::write(&path, other).unwrap();
         assert!(!read(&path).unwrap().unwrap().is_applied());
+    }
+
+    /// Makes a record that of another namespace.
+    fn elsewhere(path: &Path) -> String {
+        let text = fs::read_to_string(path).unwrap();
+        let other = text
+            .replacen("\"cookie\": ", "\"cookie\": 9", 1)
+            .replacen("\"inode\": ", "\"inode\": 9", 1)
+            .replacen("\"applied\": false", "\"applied\": true", 1);
+        assert_ne!(other, text);
+        fs::write(path, &other).unwrap();
+        other
+    }
+
+    #[test]
+    fn two_namespaces_keep_two_records() {
+        let (directory, path) = written();
+        let other = elsewhere(&path);
+        assert!(!read(&path).unwrap().unwrap().is_applied());
+        let mut own = record();
+        own.applied = true;
+        write(&path, &own).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), other);
+        assert_eq!(read(&path).unwrap(), Some(own));
+        assert_eq!(all(directory.path()).unwrap(), std::slice::from_ref(&path));
+
+        let renamed = directory.path().join("web@lb1.json");
+        rename(&path, &renamed).unwrap();
+        assert_eq!(read(&renamed).unwrap().unwrap().node().as_str(), "lb1");
+        rename(&renamed, &path).unwrap();
+        delete(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), other);
+        assert!(!exists(&path).unwrap());
+    }
+
+    #[test]
+    fn what_was_removed_in_another_namespace_is_replaced() {
+        let (directory, path) = written();
+        let other = elsewhere(&path).replace("\"applied\": true", "\"applied\": false");
+        fs::write(&path, other).unwrap();
+        write(&path, &record()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Session, StateDir, Unread, file};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Refusal;
-use crate::cluster::{ApplyError, DesiredState, NodeKind, Observed, Plan, Record};
-use crate::error::Result;
+use crate::cluster::{ApplyError, DesiredState, NodeKind, Observed, Plan, Record, Role};
+use crate::error::{Error, Result};
 
 /// Holds what the state directory knows of a node.
 pub(super) struct Known {
@@ -51,23 +51,42 @@ impl Known {
 }
 
 impl StateDir {
+    /// Returns what is known of a node that is applied, and why its own record cannot be read, which does not
+    /// prevent that a director becomes active: clients wait.
+    pub(super) fn known_of_role(&self, node: &DesiredState) -> Result<(Known, Option<Error>)> {
+        let is_active = node.role == Some(Role::Active);
+        match self.own_record(node) {
+            Err(error) if is_active => {
+                let nothing = Record::new(node.cluster.clone(), node.name.clone());
+                Ok((self.known_by(node, nothing, |_| false), Some(error)))
+            }
+            _ => Ok((self.known(node)?, None)),
+        }
+    }
+
     /// Returns what is known of a node that is applied. Without a record of its own that is applied, it is that
     /// of the same node under a former name.
     pub(super) fn known(&self, node: &DesiredState) -> Result<Known> {
-        self.known_by(node, |record| {
+        let own = self.own_record(node)?;
+        Ok(self.known_by(node, own, |record| {
             record.is_former_node(node) || record.is_former_cluster(node)
-        })
+        }))
     }
 
     /// Returns what is known of a node that is removed. Only an apply says that a cluster was renamed: the
     /// record of another cluster stays that of the other cluster.
     pub(super) fn known_for_removal(&self, node: &DesiredState) -> Result<Known> {
-        self.known_by(node, |record| record.is_former_node(node))
+        let own = self.own_record(node)?;
+        Ok(self.known_by(node, own, |record| record.is_former_node(node)))
     }
 
-    fn known_by(&self, node: &DesiredState, is_former: impl Fn(&Record) -> bool) -> Result<Known> {
-        let own = self.own_record(node)?;
-        let (mut others, unread) = self.readable()?;
+    fn known_by(
+        &self,
+        node: &DesiredState,
+        own: Record,
+        is_former: impl Fn(&Record) -> bool,
+    ) -> Known {
+        let (mut others, unread) = self.readable();
         let unread = unread.iter().map(Unread::note).collect();
         let place = others
             .iter()
@@ -76,7 +95,7 @@ impl StateDir {
         let claims = others.iter().flat_map(|record| record.claims(node));
         let claims = claims.collect();
         others.retain(|record| record.is_applied() && record.cluster != node.cluster);
-        Ok(match former {
+        match former {
             None => Known {
                 record: own,
                 former: None,
@@ -96,7 +115,7 @@ impl StateDir {
                 unread,
                 others,
             },
-        })
+        }
     }
 }
 
@@ -114,7 +133,10 @@ impl Record {
             NodeKind::RealServer => self.virtual_ips == *node.virtual_ips,
         };
         let names_services = self.entries().all(|entry| match entry.newest() {
-            Object::Service(service) => node.names_service(&service.id),
+            // Marks of probes are those of the cluster's name.
+            Object::Service(service) => {
+                self.probes.contains(&service.id) || node.names_service(&service.id)
+            }
             _ => true,
         });
         let is_node = self.node == node.name || !node.nodes.contains(&self.node);
@@ -155,7 +177,8 @@ impl Session {
     /// Moves a record back if everything was rolled back.
     pub(super) fn give_back(&self, former: Option<&Former>, done: &Result<Plan, ApplyError>) {
         let is_clean = done.as_ref().is_err_and(ApplyError::is_clean);
-        let Some(former) = former.filter(|former| is_clean && !former.from.exists()) else {
+        let has_moved = |former: &&Former| file::exists(&former.from).is_ok_and(|exists| !exists);
+        let Some(former) = former.filter(|_| is_clean).filter(has_moved) else {
             return;
         };
         let _ = file::rename(&former.to, &former.from);

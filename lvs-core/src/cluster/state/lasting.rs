@@ -43,7 +43,7 @@ pub(super) fn directory(state: &Path) -> PathBuf {
 }
 
 /// Reads it as a record; `None` if there is none.
-pub(super) fn read(state: &Path, name: &str) -> io::Result<Option<Record>> {
+pub(super) fn read(state: &Path, name: &str, here: &Place) -> io::Result<Option<Record>> {
     let Some(directory) = Directory::open(&directory(state))? else {
         return Ok(None);
     };
@@ -56,7 +56,9 @@ pub(super) fn read(state: &Path, name: &str) -> io::Result<Option<Record>> {
         role: lasting.role,
         ..Record::new(lasting.cluster, lasting.node)
     };
-    Ok(Some(record.elsewhere(lasting.place.is_another_boot())))
+    Ok(Some(
+        record.elsewhere(lasting.place.is_of_another_boot(here)),
+    ))
 }
 
 /// Writes it where it has changed.

@@ -69,6 +69,14 @@ pub(super) struct Request<'a> {
     pub(super) patience: Option<Duration>,
 }
 
+/// What a role wants the lock for that was changed without it.
+const RECORDING: Request<'_> = Request {
+    verb: "apply",
+    is_role: true,
+    stop: None,
+    patience: Some(Duration::from_secs(1)),
+};
+
 /// The lock of a state directory, held until it is dropped or the process ends, however it ends.
 ///
 /// The file is never deleted: two processes could then lock two files.
@@ -106,9 +114,27 @@ impl Lock {
         };
         match Queue::join(path, request).and_then(|mut queue| queue.wait(request)) {
             Ok(file) => Ok(lock(Some(file), None)),
-            Err(error) if request.is_role && is_unwritable(&error) => Ok(lock(None, Some(error))),
+            // Where the lock cannot be used, no other change can be made either.
+            Err(error) if request.is_role && !error.is_invalid() && !error.is_permission() => {
+                Ok(lock(None, Some(error)))
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Locks it to record a role that was changed without it, unless a newer one came.
+    pub(super) fn acquire_late(path: &Path, ticket: Option<[u8; TICKET]>) -> Result<Self> {
+        let request = &RECORDING;
+        let file = Queue::at(path)?.wait(request)?;
+        if newest_role(path) != ticket {
+            return Err(superseded(path));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            verb: request.verb.to_owned(),
+            file: Mutex::new(Some(file)),
+            lacking: None,
+        })
     }
 
     /// Unlocks it for changes of the role while a confirmation is pending.
@@ -244,11 +270,7 @@ impl Queue {
         if !is_read || newest == *ticket.as_bytes() {
             return Ok(());
         }
-        let problem = "a newer change of the role came, which decides";
-        let operation = Operation::new("lock", self.directory.path("lock").display());
-        Err(Error::invalid(operation, problem)
-            .with_hint("nothing was changed")
-            .with_payload(Superseded))
+        Err(superseded(&self.directory.path("lock")).with_hint("nothing was changed"))
     }
 
     fn gave_up(&self, obstacle: Obstacle, is_stopped: bool) -> Error {
@@ -279,6 +301,18 @@ enum Obstacle {
     Pending,
 }
 
+fn superseded(path: &Path) -> Error {
+    let problem = "a newer change of the role came, which decides";
+    Error::invalid(Operation::new("lock", path.display()), problem).with_payload(Superseded)
+}
+
+/// Makes a change of the role the newest one without the lock, and returns its ticket.
+pub(super) fn begin_role(path: &Path) -> Option<[u8; TICKET]> {
+    // Where it cannot be written, no other role can be waiting either.
+    let _ = Queue::join(path, &RECORDING);
+    newest_role(path)
+}
+
 /// Returns the ticket of the newest change of the role: another one than before means that the role may have
 /// changed.
 pub(super) fn newest_role(path: &Path) -> Option<[u8; TICKET]> {
@@ -304,6 +338,38 @@ pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<
     sign(&mut locked, verb, Some(now() + within.as_secs()))
         .map_err(|source| failed(&name, source))?;
     Ok(locked)
+}
+
+/// What becomes of a claim.
+#[cfg(feature = "run")]
+pub(super) enum Claim {
+    /// The file, locked until it is closed.
+    Taken(File),
+    /// Another process has it: which one, and for how long.
+    Held(String),
+}
+
+/// Locks a file of the directory for as long as the process lives, if no other has it.
+#[cfg(feature = "run")]
+pub(super) fn claim(path: &Path, name: &str, verb: &str) -> Result<Claim> {
+    let queue = Queue::at(path)?;
+    let Some(mut locked) = try_lock(queue.open(name)?, FlockArg::LockExclusiveNonblock)? else {
+        let holder = queue.open(name).ok().and_then(|mut file| holder(&mut file));
+        return Ok(Claim::Held(held(holder)));
+    };
+    // Only for messages: a full disk prevents no controller.
+    let _ = sign(&mut locked, verb, None);
+    Ok(Claim::Taken(locked))
+}
+
+/// Returns which process has locked a file of the directory, if one has.
+pub(super) fn holder_of(path: &Path, name: &str) -> Option<String> {
+    let directory = Directory::open(path).ok()??;
+    let open = || directory.file(name, nix::fcntl::OFlag::O_RDONLY).ok();
+    match try_lock(open()?, FlockArg::LockSharedNonblock) {
+        Ok(None) => Some(held(open().and_then(|mut file| holder(&mut file)))),
+        _ => None,
+    }
 }
 
 /// Returns whether a confirmation is pending.
@@ -388,15 +454,9 @@ fn now() -> u64 {
     since.map(|time| time.as_secs()).unwrap_or_default()
 }
 
-/// Returns whether the state directory is full or read-only, which prevents no change of the role.
-pub(super) fn is_unwritable(error: &Error) -> bool {
-    use nix::libc::{EDQUOT, EIO, ENOSPC, EROFS};
-    matches!(error.errno(), Some(EROFS | ENOSPC | EDQUOT | EIO))
-}
-
 fn failed(path: &Path, source: io::Error) -> Error {
     Error::io(Operation::new("lock", path.display()), source).with_hint(
-        "the state directory must be writable for this user and for no other, which usually needs root; --state names another",
+        "the state directory and its files must be this user's alone, who usually is root; --state names another",
     )
 }
 

@@ -8,10 +8,15 @@
 //! | file | is |
 //! |---|---|
 //! | `web@director.json` | the [`Record`] of the cluster `web` on the node `director` |
+//! | `web@director@NUMBER.json` | the same of another network namespace, where the first is applied in one |
 //! | `lock` | locked by the process that is changing the node, with its name in it |
 //! | `role` | locked by changes of the role that wait for it: they go first, and the newest wins |
 //! | `pending` | locked by the process whose change is rolled back unless it is confirmed in time |
 //! | `confirm` | the socket on which that process listens |
+//! | `web.run`, `web.socket` | locked by the controller of the cluster `web`, and where it answers |
+//!
+//! A record describes one network namespace between two boots. Namespaces with one state directory have one lock,
+//! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
 //!
 //! Nothing else in this library writes files. The directory is its owner's alone (mode 0700, files 0600): it is
 //! refused where another user could write to it or exchange it, and so is every file in it that is no regular
@@ -32,13 +37,17 @@ mod file;
 mod former;
 mod lasting;
 mod lock;
+mod namespace;
 mod place;
 mod record;
 mod record_update;
 mod release;
+#[cfg(feature = "run")]
+mod resident;
 mod session;
 mod sharing;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,12 +56,16 @@ use std::time::Duration;
 pub(in crate::cluster) use confirmation::Confirmation;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
+#[cfg(feature = "run")]
+pub(crate) use resident::{RecordStamp, Resident};
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
+use super::probe_path::Marks;
 use super::{ClusterName, DesiredState, NodeName, Observed, Role, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::ipvs::ServiceId;
 
 /// How long a director that is to be standby waits for another change.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
@@ -108,6 +121,19 @@ impl StateDir {
         self.acquire(verb, None, None)
     }
 
+    /// Locks the directory unless another process holds it now.
+    #[cfg(feature = "run")]
+    pub(crate) fn lock_now(&self, verb: &str, stop: Arc<AtomicBool>) -> Result<Session> {
+        let request = lock::Request {
+            verb,
+            is_role: false,
+            stop: None,
+            patience: Some(Duration::ZERO),
+        };
+        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        Ok(Session::new(self.clone(), lock, false).stop_by(stop))
+    }
+
     /// Locks the directory as [`lock`](Self::lock) does, and stops waiting when the flag is raised. The session
     /// is [stopped by](Session::stop_by) the same flag.
     ///
@@ -119,13 +145,14 @@ impl StateDir {
 
     /// Locks the directory for a change of a director's role, which goes before all other changes: it waits only
     /// for one that is being made, not for a confirmation that is pending. Of several the newest wins. A state
-    /// directory that is full or read-only does not prevent it: the session then changes the node and records
-    /// nothing.
+    /// directory that is full, read-only or unusable does not prevent it: the session then changes the node and
+    /// reports what is not locked or not recorded. Nor does a broken record prevent a director from becoming
+    /// active.
     ///
     /// # Errors
     /// A newer change of the role came, another change took longer than a minute (for a
-    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the
-    /// directory cannot be used.
+    /// standby three seconds: see [`release`](Self::release)), the flag was raised, or the user may not use
+    /// the directory.
     pub fn lock_for_role(&self, verb: &str, role: Role, stop: Arc<AtomicBool>) -> Result<Session> {
         Ok(self.acquire(verb, Some(role), Some(&stop))?.stop_by(stop))
     }
@@ -174,6 +201,23 @@ impl StateDir {
             .iter()
             .filter_map(|path| file::read(path).transpose())
             .collect()
+    }
+
+    /// Returns whether a service leads probes and no clients: by the records that can be read, and by its
+    /// mark, where that is of the usual block.
+    pub fn probe_services(&self) -> impl Fn(&ServiceId) -> bool + use<> {
+        let recorded: BTreeSet<ServiceId> = self
+            .readable()
+            .0
+            .iter()
+            .flat_map(|record| record.probes.iter().copied())
+            .collect();
+        move |id| match id {
+            ServiceId::Fwmark { mark, .. } => {
+                Marks::default().contains(*mark) || recorded.contains(id)
+            }
+            ServiceId::Socket { .. } => false,
+        }
     }
 
     /// Returns what is known by the records alone of the nodes of a cluster that this host is, for a removal
@@ -225,15 +269,19 @@ impl StateDir {
     }
 
     /// Returns the records that can be read, and the others: a broken one concerns its cluster only.
-    pub(in crate::cluster) fn readable(&self) -> Result<(Vec<Record>, Vec<Unread>)> {
+    pub(in crate::cluster) fn readable(&self) -> (Vec<Record>, Vec<Unread>) {
         let (mut records, mut unread) = (Vec::new(), Vec::new());
-        for path in file::all(&self.directory)? {
+        let paths = file::all(&self.directory).unwrap_or_else(|error| {
+            unread.push(Unread(error));
+            Vec::new()
+        });
+        for path in paths {
             match file::read(&path) {
                 Ok(record) => records.extend(record),
                 Err(error) => unread.push(Unread(error)),
             }
         }
-        Ok((records, unread))
+        (records, unread)
     }
 
     fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {
@@ -249,7 +297,7 @@ impl Unread {
     pub(in crate::cluster) fn note(&self) -> String {
         let (operation, cause) = (self.0.operation(), self.0.cause());
         format!(
-            "{operation}: {cause}; what that cluster has on this node is not known, and it is left out of account"
+            "{operation}: {cause}; what is recorded there of this node is not known, and is left out of account"
         )
     }
 }

@@ -53,6 +53,12 @@ pub struct Record {
     pub(in crate::cluster) entries: ById<Change<Object>>,
     /// The real servers that get no new connections even if the file does not drain them.
     pub(in crate::cluster) drains: BTreeMap<Drain, Draining>,
+    /// The services whose weights follow health: a controller runs, or was killed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(in crate::cluster) by_health: BTreeSet<ServiceId>,
+    /// The services that lead probes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(in crate::cluster) probes: BTreeSet<ServiceId>,
     /// The destinations that have weight 0 for now, with the weight to restore.
     pub(in crate::cluster) drained: Vec<Drained>,
 }
@@ -95,6 +101,8 @@ impl Record {
             floating: BTreeSet::new(),
             entries: ById::default(),
             drains: BTreeMap::new(),
+            by_health: BTreeSet::new(),
+            probes: BTreeSet::new(),
             drained: Vec::new(),
         }
     }
@@ -128,6 +136,18 @@ impl Record {
     #[must_use]
     pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
         &self.drains
+    }
+
+    /// Returns the services that lead probes and no clients.
+    #[must_use]
+    pub fn probe_services(&self) -> &BTreeSet<ServiceId> {
+        &self.probes
+    }
+
+    /// Returns the services whose weights follow health: a controller runs, or was killed.
+    #[must_use]
+    pub fn services_by_health(&self) -> &BTreeSet<ServiceId> {
+        &self.by_health
     }
 
     /// Returns what is known of the node without the file: enough for a removal, and nothing to apply.

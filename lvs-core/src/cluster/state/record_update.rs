@@ -44,6 +44,7 @@ impl Record {
     fn keep_former(&mut self, former: &Self) {
         self.virtual_ips.extend(&former.virtual_ips);
         self.floating.extend(former.floating.iter().cloned());
+        self.probes.extend(former.probes.iter().copied());
         let known: Vec<_> = self.drained.iter().map(Drained::id).collect();
         let drained = former
             .drained
@@ -109,6 +110,12 @@ impl Record {
             virtual_ips: BTreeSet::clone(&node.virtual_ips),
             floating: node.floating_addresses(),
             drained: self.drained_destinations(file, node, observed),
+            probes: node
+                .services
+                .iter()
+                .filter(|desired| desired.is_probe())
+                .map(|desired| desired.service.id)
+                .collect(),
             entries: update.entries().into(),
             ..self.clone()
         }
@@ -169,6 +176,8 @@ impl Record {
             floating: BTreeSet::new(),
             entries: found.cloned().map(as_found).collect(),
             drained: Vec::new(),
+            by_health: BTreeSet::new(),
+            probes: BTreeSet::new(),
             ..self.clone()
         }
     }
@@ -313,9 +322,11 @@ impl DesiredState {
             let Some(service) = observed.service(&id) else {
                 continue;
             };
+            // A service of probes cannot carry a mark of ours either, but it is its mark.
+            let is_probe = desired.is_probe() && desired.is_as(service);
             entries.push(found(
                 service.service.clone(),
-                observed.marks_address_of(&id),
+                is_probe || observed.marks_address_of(&id),
             ));
             entries.extend(service.destinations.iter().map(|destination| {
                 let bound = BoundDestination {

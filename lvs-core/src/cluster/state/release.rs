@@ -1,21 +1,21 @@
 //! Releasing the addresses of the active one of two directors, whatever else is wrong: two directors that carry
 //! them are worse than any state of the file, the record or the state directory.
 
-use std::time::Duration;
-
-use super::lock::{Lock, Request};
+use super::lock::{Lock, begin_role};
 use super::{Record, StateDir, file};
 use crate::cluster::apply::Job;
 use crate::cluster::change::Step;
 use crate::cluster::plan::{Phase, PhaseName, Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, NodeKind, Observed, Role, Scope};
+use crate::error::Result;
 use crate::host::Host;
 
 const WHY: &str = "the other director may be active";
 
 impl StateDir {
     /// Releases what only an active director carries, of a node that is to be standby: without the lock, and
-    /// without the record if it cannot be read. Nothing else is changed, and nothing is recorded.
+    /// without the record if it cannot be read. Nothing else is changed. The record then says that this director
+    /// is standby, if it can be locked within a second and written.
     ///
     /// # Errors
     /// What failed, and how that left the node: see [`ApplyError`].
@@ -25,12 +25,32 @@ impl StateDir {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        let ticket = begin_role(self.directory());
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         let record = self.record(node).unwrap_or_else(|_| nothing());
         let plan = |observed: &Observed| {
             Plan::with_record(node, observed, &record, PlanOptions::default()).only_release()
         };
-        Job::plain(Scope::recorded(node, &record), &plan).run(|_, _| Ok(()), host, events)
+        let done =
+            Job::plain(Scope::recorded(node, &record), &plan).run(|_, _| Ok(()), host, events)?;
+        let lock = Lock::acquire_late(self.directory(), ticket);
+        let recorded = lock.and_then(|_lock| match self.own_record(node)? {
+            // Nothing was applied here by its record: a plain apply asks for the role.
+            record if record.role.is_none() => Ok(()),
+            record => self.write_standby(&record),
+        });
+        if let Err(error) = recorded {
+            events(Event::Unrecorded(&error));
+        }
+        Ok(done)
+    }
+
+    fn write_standby(&self, record: &Record) -> Result<()> {
+        let standby = Record {
+            role: Some(Role::Standby),
+            ..record.clone()
+        };
+        file::write(&self.path(standby.cluster(), standby.node()), &standby)
     }
 
     /// Releases what only an active director carries, by the record alone: for a cluster whose file cannot be
@@ -47,14 +67,8 @@ impl StateDir {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Option<Plan>, ApplyError> {
-        let request = Request {
-            verb: "apply",
-            is_role: true,
-            stop: None,
-            patience: Some(Duration::from_secs(1)),
-        };
-        let lock = Lock::acquire(self.directory(), &request);
-        let (records, _) = self.readable().map_err(ApplyError::untouched)?;
+        let ticket = begin_role(self.directory());
+        let (records, _) = self.readable();
         let mut records = records.into_iter().filter(|record| {
             record.role().is_some()
                 && cluster.is_none_or(|cluster| record.cluster().as_str() == cluster)
@@ -64,15 +78,9 @@ impl StateDir {
         };
         let plan = |observed: &Observed| record.release(observed);
         let done = Job::plain(Scope::default(), &plan).run(|_, _| Ok(()), host, events)?;
-        if lock.is_ok() {
-            let standby = Record {
-                role: Some(Role::Standby),
-                ..record.clone()
-            };
-            let path = self.path(standby.cluster(), standby.node());
-            if let Err(error) = file::write(&path, &standby) {
-                events(Event::Unrecorded(&error));
-            }
+        let lock = Lock::acquire_late(self.directory(), ticket);
+        if let Err(error) = lock.and_then(|_lock| self.write_standby(&record)) {
+            events(Event::Unrecorded(&error));
         }
         Ok(Some(done))
     }

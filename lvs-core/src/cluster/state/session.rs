@@ -8,8 +8,10 @@ use super::lock::Lock;
 use super::{Confirmation, StateDir, file, lock};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
-use crate::cluster::{ApplyError, DesiredState, Event, Observed, Record, Scope};
-use crate::error::Result;
+use crate::cluster::{
+    ApplyError, DesiredService, DesiredState, Event, HealthPart, Observed, Record, Scope,
+};
+use crate::error::{Error, Operation, Result};
 use crate::host::Host;
 
 /// Is a locked state directory: no other process changes anything until it is dropped.
@@ -36,6 +38,8 @@ pub struct Session {
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
     grows: bool,
+    /// Whether the caller sets the weights of services with checks.
+    pub(super) is_by_health: bool,
 }
 
 impl Session {
@@ -47,6 +51,7 @@ impl Session {
             stop: Arc::default(),
             confirm_within: None,
             grows: false,
+            is_by_health: false,
         }
     }
 
@@ -83,8 +88,17 @@ impl Session {
         options: PlanOptions,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        let known = self.state.known(node).map_err(ApplyError::untouched)?;
-        let (record, former) = (&known.record, known.former.as_ref());
+        let known = match self.is_role {
+            true => self.state.known_of_role(node),
+            false => self.state.known(node).map(|known| (known, None)),
+        };
+        let (known, unread) = known.map_err(ApplyError::untouched)?;
+        let (found, former) = (&known.record, known.former.as_ref());
+        let record = &self.led(node, found);
+        let options = PlanOptions {
+            // A record that is none says at least that the cluster was applied here.
+            take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
+        };
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
@@ -99,15 +113,18 @@ impl Session {
             events(Event::Unlocked(error));
         }
         let mut records = None;
-        let mut unrecorded = None;
+        let is_unread = unread.is_some();
+        let mut unrecorded = unread;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
-                if !plan.refusals.is_empty() {
-                    let refused = record.refused(node, plan);
-                    self.take(former.filter(|_| refused != *record))?;
-                    return self.write(record, &refused);
+                if is_unread {
+                    return Ok(());
                 }
-                self.take(former)?;
+                if !plan.refusals.is_empty() {
+                    let refused = found.refused(node, plan);
+                    self.take(former.filter(|_| refused != *found))?;
+                    return self.write(found, &refused);
+                }
                 let after = match self.grows {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
@@ -116,8 +133,8 @@ impl Session {
                     (true, true) => after.clone(),
                     _ => record.before_applying(node, observed, plan),
                 };
-                match self.write(record, &before) {
-                    Err(error) if self.is_role && lock::is_unwritable(&error) => {
+                match self.take(former).and_then(|()| self.write(found, &before)) {
+                    Err(error) if self.is_role => {
                         unrecorded = Some(error);
                         return Ok(());
                     }
@@ -133,10 +150,11 @@ impl Session {
         match written.is_some_and(|written| self.was_replaced(written)) {
             // The role changed while this waited for its confirmation. That record knows all that either made.
             true => {
-                self.interrupted(record, &done);
+                self.interrupted(found, &done);
                 records = None;
             }
-            false => self.settle(record, &done),
+            false if is_unread => {}
+            false => self.settle(found, &done),
         }
         if let Some(error) = unrecorded {
             events(Event::Unrecorded(&error));
@@ -146,6 +164,35 @@ impl Session {
             self.write_late(&before, &after, events);
         }
         done
+    }
+
+    /// Refuses to remove what a controller would add again.
+    fn refuse_beside_controller(&self, node: &DesiredState) -> Result<(), ApplyError> {
+        let holder = match self.is_by_health {
+            true => None,
+            false => lock::holder_of(self.state.directory(), &format!("{}.run", node.cluster)),
+        };
+        match holder {
+            None => Ok(()),
+            Some(holder) => Err(ApplyError::untouched(
+                Error::invalid(Operation::new("remove", &node.cluster), holder).with_hint(
+                    "end that controller first; `run --remove-on-exit` removes as it ends",
+                ),
+            )),
+        }
+    }
+
+    /// Returns the record beside which a state is applied: by a controller, weights are its own.
+    fn led(&self, node: &DesiredState, record: &Record) -> Record {
+        let checked = |desired: &&DesiredService| desired.health == HealthPart::Checked;
+        let services = node.services.iter().filter(checked);
+        match self.is_by_health {
+            true => Record {
+                by_health: services.map(|desired| desired.service.id).collect(),
+                ..record.clone()
+            },
+            false => record.clone(),
+        }
     }
 
     /// Removes the cluster from a node: restores the original configuration, except what was modified since.
@@ -160,6 +207,7 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        self.refuse_beside_controller(node)?;
         let known = self
             .state
             .known_for_removal(node)

@@ -45,7 +45,7 @@ impl Walk<'_> {
             "SSL_GET" => Kind::Https(page()),
             "DNS_CHECK" => Kind::Dns {
                 name: parameters.name,
-                record: parameters.record,
+                record: parameters.record.or_else(|| Some("SOA".to_owned())),
             },
             "UDP_CHECK" => Kind::Udp,
             "MISC_CHECK" => Kind::Program {

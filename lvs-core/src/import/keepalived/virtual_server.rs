@@ -8,7 +8,7 @@ use super::tree::Node;
 use super::{MAX_DESTINATIONS, Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health};
+use crate::import::health::{Check, Health, NO_REAL_SERVER};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
@@ -217,7 +217,7 @@ impl Walk<'_> {
                 match (ip, port(node.word(2))) {
                     (Some(ip), Ok(port)) => {
                         block.health.fallback = Some(SocketAddr::new(ip, port));
-                        Health::said(self.tally, node.id, "fallback");
+                        self.tally.left(node.id, NO_REAL_SERVER);
                     }
                     _ => self.tally.left(node.id, "it has no address and port"),
                 }
@@ -241,7 +241,11 @@ impl Walk<'_> {
                 .parse::<f64>()
                 .ok()
                 .filter(|number| number.is_finite() && *number > 0.0);
-            number.map(|number| format!("{number}s"))
+            // As spans are written: whole seconds, or milliseconds.
+            number.map(|number| match number.fract() == 0.0 {
+                true => format!("{number}s"),
+                false => format!("{:.0}ms", number * 1000.0),
+            })
         };
         match node.word(0) {
             "delay_loop" => timing.interval = seconds(node.word(1)),

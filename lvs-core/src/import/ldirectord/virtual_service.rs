@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Defaults, Line, Walk, unquoted};
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health, Kind, Page};
+use crate::import::health::{Check, Health, Kind, NO_REAL_SERVER, Page};
 use crate::import::report::{DirectiveId, Place};
 use crate::import::{ImportError, names};
 use crate::ipvs::{
@@ -170,6 +170,7 @@ impl Walk<'_, '_> {
                 match self.endpoint(endpoint) {
                     Ok((ip, port)) => {
                         service.health.fallback = Some(SocketAddr::new(ip, port.unwrap_or(0)));
+                        return self.tally.left(line.id, NO_REAL_SERVER);
                     }
                     Err(reason) => return self.tally.left(line.id, reason),
                 }
@@ -183,12 +184,7 @@ impl Walk<'_, '_> {
             "checkport" => service.check_port = line.value.parse().ok(),
             key => return self.tally.left(line.id, reason(key)),
         }
-        let key = if line.key.starts_with("fallback") {
-            "fallback"
-        } else {
-            "check"
-        };
-        Health::said(self.tally, line.id, key);
+        Health::said(self.tally, line.id, "check");
     }
 
     /// Ends the service, when all of its lines are known.

@@ -119,6 +119,17 @@ pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Address> {
     })
 }
 
+/// Reads when 127.0.0.1 was added to `lo`, which always has the number 1, in hundredths of a second since boot.
+pub(crate) fn loopback_since(payload: &[u8]) -> Option<u32> {
+    let (header, attributes) = payload.split_at_checked(HEADER)?;
+    let mut values = Attributes::new(attributes);
+    let is_loopback = read_u32(header.get(4..)?)? == 1
+        && values.any(|(kind, value)| kind == IFA_LOCAL && value == Ipv4Addr::LOCALHOST.octets());
+    let (_, times) =
+        Attributes::new(attributes).find(|(kind, _)| is_loopback && *kind == IFA_CACHEINFO)?;
+    read_u32(times.get(8..)?)
+}
+
 /// Holds the attributes of an address while they are read.
 #[derive(Default)]
 struct Seen {
@@ -218,6 +229,20 @@ mod tests {
         let bytes = [head, local, same, label].concat();
         assert_eq!(add(&address, 1), bytes);
         assert_eq!(delete(&address.id, None, 1), bytes[..24]);
+    }
+
+    #[test]
+    fn the_time_of_the_loopback_address_is_read() {
+        let mut lo = Address::new(IfName::LO, "127.0.0.1/8".parse().unwrap());
+        lo.valid = Some(u32::MAX);
+        let mut payload = add(&lo, 1);
+        let times = payload.len() - 8;
+        payload[times..times + 4].copy_from_slice(&1234_u32.to_ne_bytes());
+        assert_eq!(loopback_since(&payload), Some(1234));
+        assert_eq!(loopback_since(&add(&dip(), 1)), None);
+        payload[4..8].copy_from_slice(&2_u32.to_ne_bytes());
+        assert_eq!(loopback_since(&payload), None);
+        torture(&payload, loopback_since);
     }
 
     #[test]

@@ -107,6 +107,7 @@ pub(crate) fn decode(payload: &[u8]) -> Option<Link> {
         index: header.index,
         name: seen.name?,
         up: header.flags.contains(LinkFlags::Up),
+        carrier: header.flags.contains(LinkFlags::LowerUp),
         mtu: seen.mtu,
         mac: seen.mac.filter(|_| ethernet),
         kind: seen.kind,
@@ -192,7 +193,7 @@ mod tests {
         let mut message = LinkMessage::default();
         message.header.index = 7;
         message.header.link_layer_type = LinkLayerType::Ether;
-        message.header.flags = LinkFlags::Up | LinkFlags::Broadcast;
+        message.header.flags = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Broadcast;
         message.attributes = vec![
             LinkAttribute::IfName("eth0.10".to_owned()),
             LinkAttribute::TxQueueLen(1000),
@@ -210,6 +211,7 @@ mod tests {
             index: 7,
             name: "eth0.10".parse().unwrap(),
             up: true,
+            carrier: true,
             mtu: 1500,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
             kind: Some("veth".to_owned()),

@@ -14,14 +14,25 @@ use crate::netlink::attributes::{Attributes, Writer, read_u32};
 const HEADER: usize = 12;
 /// `RTM_F_LOOKUP_TABLE`: the answer names the table whose route won.
 const LOOKUP_TABLE: u32 = 0x1000;
+/// `RTM_F_FIB_MATCH`: the answer is the route of the table, not what follows from it for this packet.
+const FIB_MATCH: u32 = 0x2000;
 
-/// Returns the payload that asks for the route of a packet; the indexes are those of its interfaces.
+/// Returns the payload that asks what becomes of a packet; the indexes are those of its interfaces.
 pub(crate) fn query(query: &RouteQuery, input: Option<u32>, output: Option<u32>) -> Vec<u8> {
+    question(query, input, output, LOOKUP_TABLE)
+}
+
+/// Returns the payload that asks for the route, as its table has it, that a packet takes.
+pub(crate) fn winner(query: &RouteQuery, input: Option<u32>, output: Option<u32>) -> Vec<u8> {
+    question(query, input, output, FIB_MATCH | LOOKUP_TABLE)
+}
+
+fn question(query: &RouteQuery, input: Option<u32>, output: Option<u32>, flags: u32) -> Vec<u8> {
     let source_length = query.source.map_or(0, prefix_of);
     let family = super::family_number(query.destination.is_ipv6());
     let mut payload = vec![family, prefix_of(query.destination), source_length];
     payload.extend([0; 5]); // TOS, table, protocol, scope, type
-    payload.extend(LOOKUP_TABLE.to_ne_bytes());
+    payload.extend(flags.to_ne_bytes());
     let mut writer = Writer::new(&mut payload);
     writer.put_bytes(RTA_DST, &octets(query.destination));
     if let Some(source) = query.source {

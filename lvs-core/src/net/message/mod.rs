@@ -7,6 +7,8 @@
 pub(crate) mod address;
 pub(crate) mod link;
 pub(crate) mod lookup;
+pub(crate) mod neighbour;
+pub(crate) mod policy_rule;
 pub(crate) mod route;
 pub(crate) mod tunnel;
 mod wire;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::cluster::model::cluster::Cluster;
-use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::error::{DocumentError, DocumentErrorKind, invalid};
 use crate::cluster::model::fwmark::Match;
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
@@ -34,12 +34,37 @@ impl Cluster {
         self.validate_ip_forward()
     }
 
+    /// Refuses a service whose packets a probe service would take: one mark has one service.
+    pub(in crate::cluster::model) fn validate_marks(&self) -> Result<(), DocumentError> {
+        let marks = self.marks;
+        let is_checked = self
+            .services
+            .iter()
+            .any(|service| !service.checks.is_empty());
+        let taken = self.services.iter().position(|service| {
+            matches!(service.service.id, ServiceId::Fwmark { mark, .. } if marks.contains(mark))
+        });
+        match taken.filter(|_| is_checked) {
+            None => Ok(()),
+            Some(i) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                format!("services[{i}].fwmark"),
+                format!(
+                    "belongs to the marks of probe services, from {:#x} on",
+                    marks.first()
+                ),
+            )
+            .with_hint("choose another mark, or another first one: marks in [health]")),
+        }
+    }
+
     fn validate_service(&self, service: &VirtualService) -> Result<(), DocumentError> {
         if let Some(vip) = service.vip() {
             self.validate_vip(vip)
                 .map_err(|error| error.within("address"))?;
         }
         self.validate_matches(service)?;
+        service.validate_health()?;
         service.validate_for_the_kernel()?;
         let mut seen = BTreeSet::new();
         for (i, destination) in service.destinations.iter().enumerate() {
@@ -109,15 +134,7 @@ impl Cluster {
     /// Refuses packets of two services: a mark precedes an address, and of several rules that match the last
     /// one sets the mark, so that one of the services would get nothing.
     fn validate_marked_once(&self, packets: &Match) -> Result<(), DocumentError> {
-        let socket = ServiceId::Socket {
-            protocol: packets.protocol,
-            address: packets.address,
-        };
-        let owners = self
-            .services
-            .iter()
-            .filter(|service| service.service.id == socket || service.matches.contains(packets));
-        if owners.count() <= 1 {
+        if self.services_at(*packets).count() <= 1 {
             return Ok(());
         }
         let problem = format!("{packets} also belongs to another service");
@@ -185,6 +202,35 @@ impl Cluster {
 }
 
 impl VirtualService {
+    fn validate_health(&self) -> Result<(), DocumentError> {
+        let refused = |key: &str, problem: String, hint: &str| {
+            Err(DocumentError::new(DocumentErrorKind::Conflict, key, problem).with_hint(hint))
+        };
+        for check in &self.checks {
+            check.timing.check().map_err(invalid("check"))?;
+        }
+        if self.keep_weight && !self.checks.is_empty() {
+            let problem = "excludes check: the weights follow the checks".to_owned();
+            return refused("keep-weight", problem, "leave one of them out");
+        }
+        let mut destinations = self.destinations.iter();
+        if let Some(name) = &self.fallback
+            && !destinations.any(|destination| destination.real_server == *name)
+        {
+            let problem = format!("{name} is no destination of this service");
+            return refused("fallback", problem, "add it to the destinations");
+        }
+        let count = self.destinations.len() - usize::from(self.fallback.is_some());
+        if usize::from(self.policy.minimum) > count && !self.checks.is_empty() && count > 0 {
+            let problem = format!(
+                "{} is above the number of destinations, {count}",
+                self.policy.minimum
+            );
+            return refused("minimum", problem, "it would never hold");
+        }
+        Ok(())
+    }
+
     /// Refuses what the kernel would accept but never do.
     fn validate_for_the_kernel(&self) -> Result<(), DocumentError> {
         let service = &self.service;

@@ -12,7 +12,7 @@ use crate::error::InvalidValue;
 /// 1,200 bytes, which every network takes in one packet.
 ///
 /// ```
-/// use lvs_core::health::Payload;
+/// use lvs_core::cluster::checks::Payload;
 /// assert_eq!("hex:0d0A".parse::<Payload>()?.bytes(), b"\r\n");
 /// assert_eq!("ping".parse::<Payload>()?.bytes(), b"ping");
 /// # Ok::<(), lvs_core::InvalidValue>(())

@@ -51,7 +51,7 @@ impl fmt::Display for HttpMethod {
 /// Holds the statuses that count as healthy: `200-299`, or several like `200,301-302`.
 ///
 /// ```
-/// use lvs_core::health::StatusRanges;
+/// use lvs_core::cluster::checks::StatusRanges;
 /// let statuses: StatusRanges = "200-299,401".parse()?;
 /// assert!(statuses.contains(204) && statuses.contains(401) && !statuses.contains(500));
 /// # Ok::<(), lvs_core::InvalidValue>(())

@@ -1,8 +1,14 @@
-//! Checks as data: what is tested, how often, and how many results count.
+//! Checks as data: what is tested, how often, how many results count, and what follows for a service.
+//!
+//! They are part of the cluster file, which is understood with or without the feature `health`; what probes
+//! by them is in `health`.
 
 mod dns;
 mod http;
+mod percent;
+mod policy;
 mod program;
+mod span;
 mod table;
 mod text;
 mod timing;
@@ -16,7 +22,10 @@ use serde::{Deserialize, Serialize};
 
 pub use dns::{DnsCheck, DnsName, DnsTransport, RecordType};
 pub use http::{HostName, HttpCheck, HttpMethod, HttpPath, StatusRanges};
+pub use percent::Percent;
+pub use policy::{BelowMinimum, OnFailure, Policy, SlowStart};
 pub use program::{Argument, FileCheck, FilePath, ProgramCheck, UserName};
+pub use span::{Interval, SlowStartTime, Timeout};
 pub use table::{CheckDefaults, CheckTable};
 pub use text::Needle;
 pub use timing::Timing;
@@ -29,7 +38,7 @@ pub use udp::{Payload, UdpCheck};
 /// table with a `type`.
 ///
 /// ```
-/// use lvs_core::health::{Check, CheckKind};
+/// use lvs_core::cluster::checks::{Check, CheckKind};
 /// let check: Check = serde_json::from_str(r#"{"type": "http", "path": "/healthz", "interval": "5s"}"#)?;
 /// assert!(matches!(check.kind, CheckKind::Http(_)));
 /// assert_eq!((check.timing.rise.get(), check.timing.fall.get()), (2, 3));
@@ -58,6 +67,11 @@ impl Check {
             route: ProbeRoute::default(),
             port: None,
         }
+    }
+
+    /// Returns whether its probes go the clients' way, for which a director needs a probe service.
+    pub(in crate::cluster) fn goes_by_the_service(&self) -> bool {
+        self.route == ProbeRoute::Service && self.kind.is_remote()
     }
 }
 

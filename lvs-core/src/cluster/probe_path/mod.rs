@@ -17,8 +17,9 @@
 //! Three traps. IPVS finds a connection by its addresses and ports, not by its mark: a source port that is
 //! used again while the entry of another real server lives (a SYN without an answer: 60 s; UDP: 300 s) leads
 //! there, so source ports are taken in turn ([`SourcePorts`]). A probe service is `one-packet` with dr and
-//! tunnel, so that UDP leaves no entry at all; with nat the answer would lose its way. And what shares the
-//! marks with a firewall's rules would be sent to one real server: [`MarkCollision`].
+//! tunnel, so that UDP leaves no entry at all; with nat the answer would lose its way. And packets that a
+//! firewall's rules give the same mark would be sent to one real server: [`Marks`] are a block of their own, and
+//! a plan refuses a mark that is taken.
 
 mod mark;
 mod plan;
@@ -31,7 +32,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-pub use mark::{MarkCollision, Marks};
+pub use mark::Marks;
 pub use plan::{PathNote, PlannedProbe, ProbePlan, ProbeSysctl, Via};
 pub use port::SourcePorts;
 

@@ -10,7 +10,7 @@ use crate::ipvs::Weight;
 /// Holds a percentage from 0 to 100.
 ///
 /// ```
-/// use lvs_core::health::Percent;
+/// use lvs_core::cluster::checks::Percent;
 /// use lvs_core::ipvs::Weight;
 /// assert_eq!(Percent::new(50)?.of(Weight::new(5)?), Weight::new(3)?);
 /// assert!(Percent::new(101).is_err());

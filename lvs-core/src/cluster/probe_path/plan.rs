@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
 
 use super::source::Prober;
-use super::{MarkCollision, Marks, PathKey, ProbePath, ProbeService};
+use super::{PathKey, ProbePath, ProbeService};
+use crate::cluster::checks::{Check, ProbeRoute};
 use crate::cluster::{Cluster, NodeName, Role, VirtualDestination, VirtualService};
-use crate::health::{Check, ProbeRoute};
 use crate::ipvs::{DestinationId, Family, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::net::Address;
@@ -141,12 +141,10 @@ impl fmt::Display for PathNote {
 /// What a director needs so that its probes go the clients' way.
 ///
 /// ```
-/// use std::collections::{BTreeMap, BTreeSet};
 /// use lvs_core::cluster::Role;
-/// use lvs_core::health::{Marks, ProbePlan};
+/// use lvs_core::cluster::probe_path::ProbePlan;
 /// # fn plan(cluster: &lvs_core::Cluster) -> Result<(), Box<dyn std::error::Error>> {
-/// let (held, taken) = (BTreeMap::new(), BTreeSet::new());
-/// let plan = ProbePlan::new(cluster, "director", Role::Active, Marks::default(), &held, &taken)?;
+/// let plan = ProbePlan::new(cluster, "director", Role::Active);
 /// for probe in plan.ok_or("no such director")?.services {
 ///     println!("{} leads to {}", probe.service().id, probe.server);
 /// }
@@ -160,7 +158,7 @@ pub struct ProbePlan {
     pub services: Vec<ProbeService>,
     /// The sysctls, each once.
     pub sysctls: Vec<ProbeSysctl>,
-    /// The ways to each destination of each service, in the order of the file.
+    /// The ways to each destination of each service with checks, in the order of the file.
     pub probes: Vec<PlannedProbe>,
     /// What is to be known.
     pub notes: BTreeSet<PathNote>,
@@ -168,32 +166,18 @@ pub struct ProbePlan {
 
 impl ProbePlan {
     /// Plans the ways of a director's probes; `None` if the cluster has no such director. A lone director is
-    /// [`Role::Active`].
-    ///
-    /// `held` are the marks that ways have already, `taken` those of services that are not probe services.
-    ///
-    /// # Errors
-    /// A mark of the block that is taken, by a service of the cluster itself too, or more ways than marks.
-    pub fn new(
-        cluster: &Cluster,
-        director: &str,
-        role: Role,
-        marks: Marks,
-        held: &BTreeMap<PathKey, NonZeroU32>,
-        taken: &BTreeSet<NonZeroU32>,
-    ) -> Result<Option<Self>, MarkCollision> {
-        let named = cluster
-            .directors()
-            .iter()
-            .find(|known| known.name == *director);
-        let Some(director) = named else {
-            return Ok(None);
-        };
+    /// [`Role::Active`]. Without checks nothing is planned, and without a check that goes by the service no
+    /// probe service.
+    #[must_use]
+    pub fn new(cluster: &Cluster, director: &str, role: Role) -> Option<Self> {
+        let director = cluster.director(director)?;
         let prober = Prober::new(cluster, director, role);
         let mut plan = Self::default();
-        let ways: Vec<Way<'_>> = cluster
-            .services()
-            .iter()
+        let checked = || {
+            let services = cluster.services().iter();
+            services.filter(|service| !service.checks.is_empty())
+        };
+        let ways: Vec<Way<'_>> = checked()
             .flat_map(|service| service.destinations.iter().map(move |end| (service, end)))
             .filter_map(|(service, destination)| plan.way(cluster, &prober, service, destination))
             .collect();
@@ -201,12 +185,13 @@ impl ProbePlan {
             .iter()
             .filter_map(|way| Some(way.source.as_ref()?.key))
             .collect();
-        let taken = taken.iter().copied().chain(own_marks(cluster)).collect();
-        let assigned = marks.assign(&keys, held, &taken)?;
+        let assigned = cluster.marks().assign(cluster.name(), &keys);
         plan.probes = ways.iter().map(|way| way.planned(&assigned)).collect();
         plan.services = services(&ways, &assigned);
-        plan.keep_weights_honest(cluster);
-        Ok(Some(plan))
+        if checked().next().is_some() {
+            plan.keep_weights_honest(cluster);
+        }
+        Some(plan)
     }
 
     /// Describes the way to one destination; what it needs besides goes into the plan.
@@ -226,6 +211,9 @@ impl ProbePlan {
             address: clients_address(service),
             source: None,
         };
+        if !service.checks.iter().any(Check::goes_by_the_service) {
+            return Some(way);
+        }
         let Some(address) = way.address else {
             self.notes.insert(PathNote::NoAddress { service: id });
             return Some(way);
@@ -395,16 +383,6 @@ fn services(ways: &[Way<'_>], marks: &BTreeMap<PathKey, NonZeroU32>) -> Vec<Prob
         .collect();
     services.sort_by_key(|service| service.mark);
     services
-}
-
-fn own_marks(cluster: &Cluster) -> impl Iterator<Item = NonZeroU32> {
-    cluster
-        .services()
-        .iter()
-        .filter_map(|service| match service.service.id {
-            ServiceId::Fwmark { mark, .. } => Some(mark),
-            ServiceId::Socket { .. } => None,
-        })
 }
 
 /// Returns the address that clients connect to: the first that has a port, or else the first.

@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{checked_text, visible};
+use super::text::{checked_text, is_domain};
 
 checked_text! {
-    /// Holds the name that a question asks for: at most 253 visible ASCII characters; `.` is the root.
-    DnsName, "name", |text| visible(text, 253).or_else(|| {
-        hickory_proto::rr::Name::from_ascii(text)
-            .is_err()
-            .then_some("is not a domain name")
-    })
+    /// Holds the name that a question asks for: labels of letters, digits, hyphens and
+    /// underscores, at most 253 characters; `.` is the root.
+    DnsName, "name", |text| {
+        let name = text.strip_suffix('.').unwrap_or(text);
+        (text != "." && !is_domain(name)).then_some("is not a domain name")
+    }
 }
 
 /// The type of record that a question asks for.

@@ -48,6 +48,18 @@ pub(super) fn visible(text: &str, most: usize) -> Option<&'static str> {
     }
 }
 
+/// Whether a text is a domain name: labels of at most 63 letters, digits, hyphens and underscores, and at most
+/// 253 characters in all.
+pub(super) fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
 checked_text! {
     /// Holds a text that an answer must contain: 1 to 255 bytes.
     Needle, "expected content", |text| match text.len() {

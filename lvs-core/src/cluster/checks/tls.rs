@@ -1,16 +1,21 @@
 //! TLS handshakes.
 
+use std::net::IpAddr;
+
 use super::program::FilePath;
-use super::text::{checked_text, refused, visible};
+use super::text::{checked_text, is_domain, refused};
 use crate::error::InvalidValue;
 
 checked_text! {
     /// Holds the name that a certificate must be valid for, and that SNI sends: a DNS name or an IP address.
-    ServerName, "server name", |text| visible(text, 253).or_else(|| {
-        rustls::pki_types::ServerName::try_from(text)
-            .is_err()
+    ServerName, "server name", |text| {
+        let is_numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = is_domain(text)
+            && text.split('.').all(|label| !label.starts_with('-') && !label.ends_with('-'))
+            && !text.split('.').next_back().is_some_and(is_numeric);
+        (!is_name && text.parse::<IpAddr>().is_err())
             .then_some("is neither a DNS name nor an IP address")
-    })
+    }
 }
 
 /// Describes a TLS handshake.

@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::text::refused;
 use super::{
     Check, CheckKind, DnsCheck, DnsName, DnsTransport, FileCheck, FilePath, HostName, HttpCheck,
-    HttpMethod, HttpPath, Needle, Payload, ProbeRoute, ProgramCheck, RecordType, ServerName,
-    StatusRanges, Timing, TlsCheck, UdpCheck, UserName,
+    HttpMethod, HttpPath, Interval, Needle, Payload, Percent, ProbeRoute, ProgramCheck, RecordType,
+    ServerName, StatusRanges, Timeout, Timing, TlsCheck, UdpCheck, UserName,
 };
 use crate::error::InvalidValue;
-use crate::health::{Interval, Percent, Timeout};
 
 /// The defaults of every check, the file's `[health]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,7 +132,7 @@ table! {
 
 impl CheckTable {
     /// Returns a check of a kind without any other key.
-    fn named(kind: &str) -> Self {
+    pub(in crate::cluster) fn named(kind: &str) -> Self {
         Self {
             kind: kind.to_owned(),
             ..Self::default()

@@ -4,8 +4,8 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use super::text::refused;
+use super::{Interval, Percent, Timeout};
 use crate::error::InvalidValue;
-use crate::health::{Interval, Percent, Timeout};
 
 /// Says how often a check runs, and how many results in a row count.
 ///

@@ -1,0 +1,42 @@
+//! Arguments of `run`, `status` and `metrics`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use lvs_core::cluster::ClusterName;
+
+use super::cluster::{IdentityArguments, StateArguments, Target};
+use crate::duration;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
+    /// Answer scrapes of metrics by HTTP: 127.0.0.1:9677
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Report what other programs change, and do not repair it
+    #[arg(long)]
+    pub(crate) report_only: bool,
+    /// Remove the cluster at the end; otherwise the table stays as it is
+    #[arg(long)]
+    pub(crate) remove_on_exit: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// The cluster [default: every cluster that is applied on this node]
+    #[arg(value_name = "NAME")]
+    pub(crate) cluster: Option<ClusterName>,
+    /// Show it again and again, after this time (2s, 1m)
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) watch: Option<Duration>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateArguments,
+}

@@ -1,0 +1,113 @@
+//! `lvsctl run`
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lvs_core::Host;
+use lvs_core::run::{RunEvent, Runner, RunnerHandle};
+
+use crate::arguments::RunArguments;
+use crate::exit::{Exit, Problem};
+use crate::file;
+use crate::output::{note, warning};
+use crate::signals::{self, RunFlags};
+
+/// How often signals are looked for.
+const SIGNALS: Duration = Duration::from_millis(100);
+/// How often the file is looked at.
+const FILE: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
+    let target = &arguments.target;
+    let cluster = file::cluster(&target.file)?;
+    let node = target.find(&cluster)?;
+    let identity = &arguments.identity;
+    identity.check(&cluster, &node, &target.state, &mut Host::open()?)?;
+    let watch = Watch {
+        seen: stamp(&target.file),
+        file: target.file.clone(),
+    };
+    let (mut runner, handle) = Runner::new(cluster, node.name, target.state.directory());
+    if arguments.report_only {
+        runner = runner.report_only();
+    }
+    if arguments.remove_on_exit {
+        runner = runner.remove_on_exit();
+    }
+    if let Some(address) = arguments.metrics {
+        runner = runner.serve_metrics(address);
+    }
+    let flags = signals::run_flags()?;
+    thread::spawn(move || watch.keep(&flags, &handle));
+    runner.run(&mut |event| tell(&event))?;
+    Ok(Exit::Done)
+}
+
+/// Watches signals and the file.
+struct Watch {
+    file: String,
+    seen: Option<Stamp>,
+}
+
+/// Tells versions of a file apart.
+type Stamp = (u64, u64, i64, i64);
+
+impl Watch {
+    fn keep(mut self, flags: &RunFlags, handle: &RunnerHandle) {
+        let mut looked = Instant::now();
+        loop {
+            if flags.stop.load(Ordering::Relaxed) {
+                return handle.stop();
+            }
+            let is_asked = flags.reload.swap(false, Ordering::Relaxed);
+            if is_asked || looked.elapsed() >= FILE {
+                looked = Instant::now();
+                self.look(is_asked, handle);
+            }
+            thread::sleep(SIGNALS);
+        }
+    }
+
+    /// Loads the file if that was asked for, or if it has changed; while it is absent the old one stays.
+    fn look(&mut self, is_asked: bool, handle: &RunnerHandle) {
+        let now = stamp(&self.file);
+        if !is_asked && (now == self.seen || now.is_none()) {
+            return;
+        }
+        self.seen = now;
+        match file::cluster(&self.file) {
+            Ok(cluster) => handle.load(cluster),
+            Err(problem) => handle.refuse(problem.message),
+        }
+    }
+}
+
+fn stamp(file: &str) -> Option<Stamp> {
+    let metadata = fs::metadata(file).ok()?;
+    Some((
+        metadata.ino(),
+        metadata.size(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    ))
+}
+
+fn tell(event: &RunEvent<'_>) {
+    match event {
+        RunEvent::Ready => note("applied and verified; probes run"),
+        RunEvent::Applied(plan) if plan.is_empty() => {}
+        RunEvent::Applied(plan) => note(&format!("applied:\n{}", plan.to_string().trim_end())),
+        RunEvent::Drifted(plan) => warning(&format!("drift:\n{}", plan.to_string().trim_end())),
+        RunEvent::Refused(problem) => {
+            warning(&format!(
+                "refused, and the old file stays in force: {problem}"
+            ));
+        }
+        RunEvent::Notice(notice) if notice.is_news() => note(&notice.to_string()),
+        RunEvent::Failed(problem) => warning(problem),
+        _ => {}
+    }
+}

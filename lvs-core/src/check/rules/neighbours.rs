@@ -1,0 +1,180 @@
+//! The neighbours that a node sends packets of the cluster to: real servers and gateways.
+
+use std::net::IpAddr;
+
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::neighbour::NeighbourFact;
+use crate::check::paper::bypasses;
+use crate::check::scene::NodeScene;
+use crate::check::severity::Severity;
+use crate::cluster::{NodeKind, RealServer};
+use crate::ipvs::{Forwarding, Weight};
+use crate::net::{MacAddress, NeighbourState};
+
+kinds! {
+    DEAD_NEIGHBOUR = "LVS070", Error, Routing,
+    title: "A neighbour does not answer",
+    impact: "packets for it, and through it if it is a gateway, are dropped on this node",
+    explanation: "\
+        Before it sends a packet over a link, the kernel asks for the hardware address of the next hop: by \
+        ARP, or for IPv6 by neighbour discovery. This one has not answered, neither the kernel nor check: \
+        the host is down, its cable or VLAN is another one, or it no longer has the address. The \
+        neighbour table shows INCOMPLETE or FAILED. Only this node can see it; the other one may be sound.";
+
+    WRONG_NEIGHBOUR = "LVS071", Error, Routing,
+    title: "A permanent neighbour entry has another host's hardware address",
+    impact: "packets for this address go to another host, or to none",
+    explanation: "\
+        An entry that was made by hand is never renewed. After the network card, the machine or its bond \
+        was replaced it names a hardware address that no longer has the IP address, and every packet is \
+        lost although the host answers ARP to all others. Delete the entry, and look for the script that \
+        makes it.";
+
+    SHARED_ADDRESS = "LVS072", Error, Arp,
+    title: "Several hosts answer for one address",
+    impact: "packets go to the host that answered last, and connections to the other one hang",
+    explanation: "\
+        Asked by ARP or neighbour discovery, two hardware addresses answered for the address of a real \
+        server or of a gateway. Most often a machine was copied with its address, or an old one was \
+        plugged in again. Each time the entry is renewed, another one may win. Find the hosts by their \
+        hardware addresses and give one of them another address.";
+}
+
+pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
+    scene
+        .facts
+        .neighbours
+        .iter()
+        .filter_map(|fact| {
+            scene
+                .wrong_entry(fact)
+                .or_else(|| scene.dead(fact))
+                .or_else(|| scene.shared(fact))
+        })
+        .collect()
+}
+
+impl<T> NodeScene<'_, T> {
+    /// Reports a permanent entry that is not what the host itself answers.
+    fn wrong_entry(&self, fact: &NeighbourFact) -> Option<Finding> {
+        let entry = fact.entry.as_ref()?;
+        let answers = fact
+            .answers
+            .as_ref()
+            .filter(|answers| !answers.is_empty())?;
+        let mac = entry.mac.filter(|mac| !answers.contains(mac))?;
+        let (ip, interface) = (fact.address, &fact.interface);
+        let seen = format!(
+            "the permanent entry for {} has {mac}, and {} answers for it",
+            self.described(ip),
+            listed(answers)
+        );
+        (entry.state == NeighbourState::Permanent).then(|| {
+            self.finding(&WRONG_NEIGHBOUR, ip, seen)
+                .severity(self.severity_of(ip))
+                .fix(format!("ip neigh delete {ip} dev {}", interface.quoted()))
+        })
+    }
+
+    /// Reports a neighbour that did not answer the kernel, nor the question of the check where it was asked.
+    fn dead(&self, fact: &NeighbourFact) -> Option<Finding> {
+        let state = fact.state()?;
+        let is_silent = fact.answers.as_ref().is_none_or(Vec::is_empty);
+        let is_dead = match state {
+            NeighbourState::Failed => is_silent,
+            // For a moment this is the state of every host that was not asked before.
+            NeighbourState::Incomplete | NeighbourState::Permanent => {
+                is_silent && fact.answers.is_some()
+            }
+            _ => false,
+        };
+        let (ip, interface) = (fact.address, &fact.interface);
+        if self.is_wrong_gateway(ip) {
+            return None;
+        }
+        let name = self.described(ip);
+        let seen = format!("{name} does not answer on {interface} ({state})");
+        is_dead.then(|| {
+            let finding = self
+                .finding(&DEAD_NEIGHBOUR, ip, seen)
+                .severity(self.severity_of(ip));
+            match self.server_with(ip) {
+                Some(server) => finding
+                    .fix(format!(
+                        "start {0}, and connect it to the link of {interface}",
+                        server.name
+                    ))
+                    .fix(format!("or until then: lvsctl drain {}", server.name)),
+                None => finding
+                    .fix(format!(
+                        "start the router {ip}, and connect it to the link of {interface}"
+                    ))
+                    .fix("or in the file: name another gateway"),
+            }
+        })
+    }
+
+    /// Returns whether a gateway should not be one at all: answers of a masqueraded real server pass the director.
+    fn is_wrong_gateway(&self, ip: IpAddr) -> bool {
+        let node = &self.facts.node;
+        let families = |is_wanted| self.cluster.families_served_by(node, is_wanted);
+        self.desired.kind == NodeKind::RealServer
+            && families(|method| method == Forwarding::Masquerade).contains(&ip.into())
+            && !families(bypasses).contains(&ip.into())
+            && !self.cluster.is_of_director(ip)
+    }
+
+    fn shared(&self, fact: &NeighbourFact) -> Option<Finding> {
+        let answers = fact.answers.as_ref().filter(|answers| answers.len() > 1)?;
+        let (ip, interface) = (fact.address, &fact.interface);
+        let seen = format!(
+            "on {interface} several hosts answer for {}: {}",
+            self.described(ip),
+            listed(answers)
+        );
+        Some(
+            self.finding(&SHARED_ADDRESS, ip, seen)
+                .fix("give one of the hosts with these MAC addresses another address")
+                .fix(format!("ip neigh flush to {ip} dev {}", interface.quoted())),
+        )
+    }
+
+    fn described(&self, ip: IpAddr) -> String {
+        match self.server_with(ip) {
+            Some(server) => format!("{} ({ip})", server.name),
+            None => ip.to_string(),
+        }
+    }
+
+    fn server_with(&self, ip: IpAddr) -> Option<&RealServer> {
+        self.cluster.real_servers().iter().find(|server| {
+            server
+                .addresses
+                .iter()
+                .any(|address| address.id.network.addr() == ip)
+        })
+    }
+
+    /// Returns an error, or a warning for a real server that gets no new connections.
+    fn severity_of(&self, ip: IpAddr) -> Severity {
+        let Some(now) = self.facts.now().filter(|_| self.server_with(ip).is_some()) else {
+            return Severity::Error;
+        };
+        let is_used = now
+            .services
+            .iter()
+            .flat_map(|listed| &listed.destinations)
+            .map(|status| &status.destination)
+            .any(|one| one.id.address == ip && one.weight != Weight::DRAIN);
+        match is_used {
+            true => Severity::Error,
+            false => Severity::Warning,
+        }
+    }
+}
+
+fn listed(macs: &[MacAddress]) -> String {
+    let all: Vec<_> = macs.iter().map(ToString::to_string).collect();
+    all.join(" and ")
+}

@@ -1,0 +1,240 @@
+//! `[health]` and the keys of a service that say how its destinations are tested, and what follows.
+
+use std::fmt;
+use std::num::{NonZeroU8, NonZeroU32};
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::ServiceTable;
+use super::value::number;
+use crate::cluster::checks::{
+    BelowMinimum, Check, CheckDefaults, CheckTable, Interval, OnFailure, Percent, Policy,
+    ProbeRoute, SlowStart, Timeout, Timing,
+};
+use crate::cluster::model::{DocumentError, DocumentErrorKind, NodeName, invalid};
+use crate::cluster::probe_path::Marks;
+use crate::suggest::nearest;
+
+/// Holds `[health]` as written: the defaults of every check.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HealthTable {
+    /// The time between two probes; 2 s if absent.
+    #[serde(default)]
+    pub interval: Option<Interval>,
+    /// The same while results are being counted; absent: the interval.
+    #[serde(default)]
+    pub fast_interval: Option<Interval>,
+    /// The time after which a probe has failed; 1 s if absent.
+    #[serde(default)]
+    pub timeout: Option<Timeout>,
+    /// So many successes in a row make a destination up; 2 if absent.
+    #[serde(default)]
+    pub rise: Option<NonZeroU8>,
+    /// So many failures in a row make it down; 3 if absent.
+    #[serde(default)]
+    pub fall: Option<NonZeroU8>,
+    /// By up to so many percent an interval is shortened; 10 if absent.
+    #[serde(default)]
+    pub jitter: Option<Percent>,
+    /// The way of probes, `service` (as clients, the default) or `server` (straight to the real server).
+    #[serde(default)]
+    pub path: Option<ProbeRoute>,
+    /// The first firewall mark of probe services; 0x4C560000 if absent.
+    #[serde(default)]
+    pub marks: Option<i64>,
+}
+
+impl HealthTable {
+    pub(super) fn defaults(&self) -> Result<CheckDefaults, DocumentError> {
+        let usual = Timing::default();
+        let interval = self.interval.unwrap_or(usual.interval);
+        let timing = Timing {
+            interval,
+            fast_interval: self.fast_interval.unwrap_or(interval),
+            timeout: self.timeout.unwrap_or(usual.timeout),
+            rise: self.rise.unwrap_or(usual.rise),
+            fall: self.fall.unwrap_or(usual.fall),
+            jitter: self.jitter.unwrap_or(usual.jitter),
+        };
+        timing.check().map_err(invalid(""))?;
+        let route = self.path.unwrap_or_default();
+        Ok(CheckDefaults { timing, route })
+    }
+
+    pub(super) fn marks(&self) -> Result<Marks, DocumentError> {
+        let Some(first) = self.marks else {
+            return Ok(Marks::default());
+        };
+        let first: u32 = number(first, "marks", 1..=Marks::LAST.into())?;
+        NonZeroU32::new(first)
+            .map_or(Ok(Marks::default()), Marks::new)
+            .map_err(invalid("marks"))
+    }
+}
+
+/// Holds `check` as written: one check, or a list of them that must all hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChecksTable {
+    /// `check = "tcp"`, or `check = { type = "http", path = "/healthz" }`.
+    One(Box<CheckTable>),
+    /// `check = ["tcp", { type = "http" }]`.
+    All(Vec<CheckTable>),
+}
+
+impl ChecksTable {
+    fn into_checks(self, defaults: &CheckDefaults) -> Result<Vec<Check>, DocumentError> {
+        match self {
+            Self::One(table) => Ok(vec![table.check(defaults).map_err(invalid("check"))?]),
+            Self::All(tables) if tables.is_empty() => {
+                Err(
+                    DocumentError::new(DocumentErrorKind::Missing, "check", "the list is empty")
+                        .with_hint("write check = \"tcp\", or leave it out"),
+                )
+            }
+            Self::All(tables) => super::value::each("check", tables, |table| {
+                table.check(defaults).map_err(invalid(""))
+            }),
+        }
+    }
+}
+
+/// By hand, because serde's untagged enums lose what was wrong and where.
+impl<'de> Deserialize<'de> for ChecksTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ChecksVisitor)
+    }
+}
+
+struct ChecksVisitor;
+
+impl<'de> Visitor<'de> for ChecksVisitor {
+    type Value = ChecksTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a check like \"tcp\", a table with a type, or a list of them")
+    }
+
+    fn visit_str<E: de::Error>(self, kind: &str) -> Result<ChecksTable, E> {
+        Ok(ChecksTable::One(Box::new(CheckTable::named(kind))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ChecksTable, A::Error> {
+        let table = CheckTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(ChecksTable::One(Box::new(table)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ChecksTable, A::Error> {
+        Vec::deserialize(de::value::SeqAccessDeserializer::new(list)).map(ChecksTable::All)
+    }
+}
+
+/// The rules of a service, once they are checked.
+#[derive(Default)]
+pub(super) struct ServiceHealth {
+    pub(super) checks: Vec<Check>,
+    pub(super) policy: Policy,
+    pub(super) fallback: Option<NodeName>,
+}
+
+impl ServiceTable {
+    /// Takes the keys about health; without a check the others have no effect.
+    pub(super) fn take_health(
+        &mut self,
+        defaults: &CheckDefaults,
+    ) -> Result<ServiceHealth, DocumentError> {
+        let Some(checks) = self.check.take() else {
+            return self.refuse_without_check();
+        };
+        let usual = Policy::DEFAULT;
+        let fallback = self.fallback.take().map(NodeName::new).transpose();
+        let fallback = fallback.map_err(invalid("fallback"))?;
+        Ok(ServiceHealth {
+            checks: checks.into_checks(defaults)?,
+            policy: Policy {
+                minimum: match self.minimum {
+                    Some(count) => number(count, "minimum", 0..=i64::from(u16::MAX))?,
+                    None => usual.minimum,
+                },
+                below_minimum: self.below_minimum(fallback.is_some())?,
+                on_failure: match self.on_failure.as_deref() {
+                    Some(text) => word("on-failure", text, &ON_FAILURE)?,
+                    None => usual.on_failure,
+                },
+                slow_start: self.slow_start.map(SlowStart),
+            },
+            fallback,
+        })
+    }
+
+    fn refuse_without_check(&self) -> Result<ServiceHealth, DocumentError> {
+        let given = [
+            (self.minimum.is_some(), "minimum"),
+            (self.below_minimum.is_some(), "below-minimum"),
+            (self.fallback.is_some(), "fallback"),
+            (self.on_failure.is_some(), "on-failure"),
+            (self.slow_start.is_some(), "slow-start"),
+        ];
+        match given.into_iter().find(|(is_given, _)| *is_given) {
+            None => Ok(ServiceHealth::default()),
+            Some((_, key)) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                key,
+                "has no effect without check",
+            )
+            .with_hint("add check = \"tcp\", or leave it out")),
+        }
+    }
+
+    /// A fallback is meant to be used.
+    fn below_minimum(&self, has_fallback: bool) -> Result<BelowMinimum, DocumentError> {
+        let given = self
+            .below_minimum
+            .as_deref()
+            .map(|text| word("below-minimum", text, &BELOW_MINIMUM))
+            .transpose()?;
+        match (given, has_fallback) {
+            (Some(BelowMinimum::Fallback), false) => Err(DocumentError::new(
+                DocumentErrorKind::Missing,
+                "below-minimum",
+                "the key `fallback` is missing",
+            )
+            .with_hint("add fallback = \"NAME\" with the name of a real server")),
+            (None | Some(BelowMinimum::Fallback), true) => Ok(BelowMinimum::Fallback),
+            (Some(_), true) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "fallback",
+                "has no effect beside this below-minimum",
+            )
+            .with_hint("write below-minimum = \"fallback\", or leave one of them out")),
+            (given, false) => Ok(given.unwrap_or_default()),
+        }
+    }
+}
+
+const BELOW_MINIMUM: [(&str, BelowMinimum); 4] = [
+    ("serve-all", BelowMinimum::ServeAll),
+    ("fallback", BelowMinimum::Fallback),
+    ("withdraw", BelowMinimum::Withdraw),
+    ("refuse", BelowMinimum::Refuse),
+];
+
+const ON_FAILURE: [(&str, OnFailure); 2] =
+    [("drain", OnFailure::Drain), ("remove", OnFailure::Remove)];
+
+fn word<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, DocumentError> {
+    let known = words.iter().find(|(word, _)| *word == text);
+    known.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        DocumentError::new(
+            DocumentErrorKind::UnknownName,
+            key,
+            format!("{text:?} is unknown"),
+        )
+        .with_hint(match nearest(text, words.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("write one of {}", words.join(", ")),
+        })
+    })
+}

@@ -1,0 +1,148 @@
+//! The one controller of a cluster on this node, and how other processes ask it.
+//!
+//! | file | is |
+//! |---|---|
+//! | `web.run` | locked by the controller of the cluster `web`, with its name in it |
+//! | `web.socket` | the socket on which it answers a request of one line with a text |
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::directory::Directory;
+use super::lock::{Claim, claim};
+use super::{Session, StateDir};
+use crate::cluster::{ClusterName, DesiredState, Record};
+use crate::error::{Error, Operation, Result};
+
+/// How long a controller may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest answer that is read: 250,000 destinations are about 100 MB.
+const LONGEST_ANSWER: u64 = 256 << 20;
+
+/// Is the place of the one controller of a cluster on this node: held until it is dropped or its process ends,
+/// however that ends.
+#[derive(Debug)]
+pub(crate) struct Resident {
+    socket: PathBuf,
+    _locked: File,
+}
+
+impl Resident {
+    /// Listens for requests; the socket of a controller that was killed is replaced.
+    pub(crate) fn listen(&self) -> Result<UnixListener> {
+        let listen = || {
+            match fs::remove_file(&self.socket) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            UnixListener::bind(&self.socket)
+        };
+        listen().map_err(|source| {
+            Error::io(Operation::new("listen on", self.socket.display()), source)
+                .with_hint("`lvsctl status` could not ask without it")
+        })
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        // A socket that stays is replaced by the next controller.
+        let _ = fs::remove_file(&self.socket);
+    }
+}
+
+/// Identifies a version of a record's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RecordStamp(Option<(u64, i64, i64)>);
+
+impl StateDir {
+    /// Takes the place of the cluster's controller.
+    pub(crate) fn reside(&self, cluster: &ClusterName) -> Result<Resident> {
+        let name = format!("{cluster}.run");
+        match claim(self.directory(), &name, "run")? {
+            Claim::Taken(locked) => Ok(Resident {
+                socket: self.socket(cluster),
+                _locked: locked,
+            }),
+            Claim::Held(holder) => {
+                let operation = Operation::new("run", cluster);
+                Err(Error::invalid(operation, holder)
+                    .with_hint("one controller of a cluster on a node: `lvsctl status` asks it"))
+            }
+        }
+    }
+
+    /// Asks the controller of a cluster, by one line; `None` if none runs.
+    ///
+    /// # Errors
+    /// It does not answer in time.
+    pub fn ask(&self, cluster: &ClusterName, request: &str) -> Result<Option<String>> {
+        let socket = self.socket(cluster);
+        let ask = || -> io::Result<Option<String>> {
+            // The directory is its owner's alone, and so is a socket in it.
+            if Directory::open(self.directory())?.is_none() {
+                return Ok(None);
+            }
+            let mut stream = UnixStream::connect(&socket)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.write_all(format!("{request}\n").as_bytes())?;
+            stream.shutdown(Shutdown::Write)?;
+            let mut answer = String::new();
+            stream.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
+            Ok(Some(answer))
+        };
+        match ask() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                Ok(None)
+            }
+            asked => asked.map_err(|source| {
+                Error::io(
+                    Operation::new("ask the controller at", socket.display()),
+                    source,
+                )
+                .with_hint("is it stopped or overloaded?")
+            }),
+        }
+    }
+
+    /// Returns what tells versions of a record apart, without reading it.
+    pub(crate) fn record_stamp(&self, node: &DesiredState) -> RecordStamp {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.path(&node.cluster, &node.name);
+        let metadata = fs::symlink_metadata(path).ok();
+        RecordStamp(metadata.map(|file| (file.ino(), file.mtime(), file.mtime_nsec())))
+    }
+
+    fn socket(&self, cluster: &ClusterName) -> PathBuf {
+        self.directory().join(format!("{cluster}.socket"))
+    }
+}
+
+impl Session {
+    /// Leaves the weights of services with checks to the caller, and records that, until
+    /// [`leave_weights`](Self::leave_weights): no other apply or undrain sets them meanwhile.
+    pub(crate) const fn by_health(mut self) -> Self {
+        self.is_by_health = true;
+        self
+    }
+
+    /// Records that weights follow health no longer: the file's count again.
+    pub(crate) fn leave_weights(&self, node: &DesiredState) -> Result<()> {
+        let old = self.state.record(node)?;
+        let new = Record {
+            by_health: Default::default(),
+            ..old.clone()
+        };
+        self.write(&old, &new)
+    }
+}

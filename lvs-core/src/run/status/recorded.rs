@@ -1,0 +1,98 @@
+//! The status of clusters by their controllers where they run, and else by the records and the kernel.
+
+use super::{ClusterStatus, DestinationReport, ServiceReport, Status, drains};
+use crate::cluster::change::Object;
+use crate::cluster::{ClusterName, Draining, Record, StateDir};
+use crate::error::{Error, Operation, Result};
+use crate::host::Host;
+use crate::ipvs::{ServiceEntryStatus, ServiceId};
+
+impl StateDir {
+    /// Returns the status of the clusters that are applied on this director, or of one of them. Their
+    /// controllers are asked; without one only the record and the kernel tell.
+    ///
+    /// # Errors
+    /// A record cannot be read, there is none of the given cluster, or the kernel's table cannot be read.
+    pub fn status(&self, cluster: Option<&ClusterName>, host: &mut Host) -> Result<Status> {
+        let mut records = self.records()?;
+        records.retain(|record| {
+            record.is_applied() && cluster.is_none_or(|name| record.cluster() == name)
+        });
+        if let (Some(name), true) = (cluster, records.is_empty()) {
+            let operation = Operation::new("tell the status of", name);
+            return Err(
+                Error::invalid(operation, "no such cluster is applied on this node")
+                    .with_hint("without a name every cluster is shown"),
+            );
+        }
+        let clusters = records
+            .iter()
+            .map(|record| match self.asked(record.cluster())? {
+                Some(cluster) => Ok(cluster),
+                None => Ok(ClusterStatus::recorded(record, &table(host)?)),
+            })
+            .collect::<Result<_>>()?;
+        Ok(Status::new(clusters))
+    }
+
+    fn asked(&self, name: &ClusterName) -> Result<Option<ClusterStatus>> {
+        let Some(answer) = self.ask(name, "status")? else {
+            return Ok(None);
+        };
+        let status: Status = serde_json::from_str(&answer).map_err(|error| {
+            let operation = Operation::new("ask the controller of", name);
+            Error::invalid(operation, format!("its answer is not understood: {error}"))
+                .with_hint("is it another version? restart it")
+        })?;
+        Ok(status.clusters.into_iter().next())
+    }
+}
+
+/// Reads the table with its counters; none where ip_vs is not loaded.
+pub(in crate::run) fn table(host: &mut Host) -> Result<Vec<ServiceEntryStatus>> {
+    if !host.is_ipvs_loaded() {
+        return Ok(Vec::new());
+    }
+    match host.ipvs()?.snapshot() {
+        Err(error) if error.is_unsettled() => Ok(error.seen().cloned().unwrap_or_default()),
+        table => table,
+    }
+}
+
+impl ClusterStatus {
+    pub(in crate::run) fn recorded(record: &Record, table: &[ServiceEntryStatus]) -> Self {
+        let services = record.entries().filter_map(|entry| match entry.after() {
+            Some(Object::Service(service)) => Some(service.id),
+            _ => None,
+        });
+        let mut services: Vec<ServiceId> = services
+            .filter(|id| !record.probe_services().contains(id))
+            .collect();
+        services.sort();
+        Self {
+            cluster: record.cluster().clone(),
+            node: record.node().clone(),
+            role: record.role(),
+            running: false,
+            drift: None,
+            drains: drains(record.drains()),
+            services: services
+                .into_iter()
+                .map(|id| {
+                    let entry = table.iter().find(|entry| entry.status.service.id == id);
+                    let mut state = ServiceReport::of_kernel(id, entry);
+                    for destination in &mut state.destinations {
+                        destination.drain = drain(record, destination);
+                    }
+                    state
+                })
+                .collect(),
+        }
+    }
+}
+
+fn drain(record: &Record, state: &DestinationReport) -> Option<Draining> {
+    let drains = record.drains().iter();
+    let matching = drains.filter(|(drain, _)| drain.matches(&state.destination));
+    matching.map(|(_, how)| *how).max()
+}

@@ -1,0 +1,71 @@
+//! What systemd is told of a unit of `Type=notify-reload`.
+
+use std::env;
+use std::io;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// The supervisor that is told what the program does; without one nothing is told.
+#[derive(Debug, Default)]
+pub(super) struct Supervisor {
+    socket: Option<(UnixDatagram, SocketAddr)>,
+    watchdog: Option<Duration>,
+}
+
+impl Supervisor {
+    /// Takes it from `NOTIFY_SOCKET` and `WATCHDOG_USEC`.
+    pub(super) fn from_environment() -> Self {
+        let socket = env::var("NOTIFY_SOCKET").ok().and_then(|name| {
+            let socket = UnixDatagram::unbound().ok()?;
+            Some((socket, address(&name).ok()?))
+        });
+        let watchdog = env::var("WATCHDOG_USEC")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_micros);
+        Self { socket, watchdog }
+    }
+
+    /// Returns how often the watchdog must be fed: twice within its time.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        self.watchdog.map(|time| time / 2)
+    }
+
+    pub(super) fn ready(&self) {
+        self.tell("READY=1");
+    }
+
+    pub(super) fn feed(&self) {
+        if self.watchdog.is_some() {
+            self.tell("WATCHDOG=1");
+        }
+    }
+
+    pub(super) fn reloading(&self) {
+        let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
+        let microseconds = now.unwrap_or_default().as_micros();
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
+    }
+
+    pub(super) fn stopping(&self) {
+        self.tell("STOPPING=1");
+    }
+
+    fn tell(&self, text: &str) {
+        if let Some((socket, address)) = &self.socket {
+            // A supervisor that does not listen changes nothing.
+            let _ = socket.send_to_addr(text.as_bytes(), address);
+        }
+    }
+}
+
+/// A name that begins with `@` is abstract.
+fn address(name: &str) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    match name.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(name),
+    }
+}
