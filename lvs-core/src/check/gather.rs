@@ -58,7 +58,8 @@ pub struct Gather {
     /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
     /// traffic is not judged.
     pub pause: Duration,
-    /// Asks by ARP which hosts have the virtual IPs, and waits this long for the answers for each of them.
+    /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
+    /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent.
     pub arp: Option<Duration>,
     /// Compares the clock with the time server of the file.
     pub clock: bool,
