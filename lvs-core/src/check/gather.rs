@@ -199,7 +199,7 @@ impl Facts {
         asked: Option<Duration>,
     ) -> Result<()> {
         let rules = host.net().policy_rules()?;
-        let packets = self.packets(cluster, node, &peers());
+        let packets = self.packets(cluster, node, &waiting_peers());
         self.paths = packets
             .into_iter()
             .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
@@ -265,12 +265,12 @@ fn path(net: &mut Net, rules: &[PolicyRule], query: RouteQuery, seen: bool) -> R
     })
 }
 
-/// Returns the own and the other end of every TCP connection of this host.
-fn peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
+/// Returns the own and the other end of the TCP connections of this host whose peers wait for an answer.
+fn waiting_peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
     let mut found = BTreeSet::new();
     for file in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
-        found.extend(sockets::peers(&text));
+        found.extend(sockets::waiting_peers(&text));
     }
     found
 }
