@@ -367,7 +367,6 @@ const REFUTED: &[(Code, &[Area])] = &[
     (Code::VIP_MISSING_ON_DIRECTOR, &[Area::Upkeep]),
     (Code::VIP_MISSING_ON_SERVER, &[Area::Upkeep]),
     (Code::VIP_ON_NIC, &[Area::Upkeep]),
-    (Code::NO_DEFAULT_ROUTE, &[Area::Upkeep]),
     (Code::FORWARDING, &[Area::Upkeep]),
     (Code::NOT_LOADED, &[Area::Upkeep]),
     (Code::NO_DESTINATION, &[Area::Upkeep]),
