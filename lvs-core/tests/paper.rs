@@ -801,3 +801,17 @@ fn keys_about_health_that_make_no_sense() {
         );
     }
 }
+
+#[test]
+fn persistence_is_seconds_or_text() {
+    let timeout = |written: &str| {
+        let cluster = Cluster::from_toml(&with_keys(&format!("persistence = {written}"), ""));
+        cluster.map(|cluster| cluster.services()[0].service.persistence.unwrap().timeout.0)
+    };
+    assert_eq!(timeout("\"5m\"").unwrap(), timeout("300").unwrap());
+    let error = timeout("\"500ms\"").unwrap_err();
+    assert!(
+        error.to_string().contains("is not whole seconds"),
+        "{error}"
+    );
+}

@@ -25,6 +25,7 @@ pub use http::{HostName, HttpCheck, HttpMethod, HttpPath, StatusRanges};
 pub use percent::Percent;
 pub use policy::{BelowMinimum, OnFailure, Policy, SlowStart};
 pub use program::{Argument, FileCheck, FilePath, ProgramCheck, UserName};
+pub(in crate::cluster) use span::whole_seconds;
 pub use span::{Interval, SlowStartTime, Timeout};
 pub use table::{CheckDefaults, CheckTable};
 pub use text::Needle;

@@ -120,6 +120,19 @@ fn parse(written: &str) -> Result<Duration, InvalidValue> {
         })
 }
 
+/// Returns the whole seconds of a text like `"5m"`.
+pub(in crate::cluster) fn whole_seconds(written: &str) -> Result<i64, InvalidValue> {
+    let span = parse(written)?;
+    match span.subsec_millis() {
+        0 => Ok(i64::try_from(span.as_secs()).unwrap_or(i64::MAX)),
+        _ => Err(InvalidValue::new(
+            "duration",
+            written,
+            "is not whole seconds",
+        )),
+    }
+}
+
 /// Returns the text with the largest unit of which the span is a whole number.
 fn text(span: Duration) -> String {
     let milliseconds = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);

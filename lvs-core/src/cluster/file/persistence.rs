@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::value::number;
+use crate::cluster::checks::whole_seconds;
 use crate::cluster::model::{DocumentError, invalid};
 use crate::ipvs::{EngineName, Family, Netmask, Persistence, Seconds};
 
-/// Holds `persistence = { timeout = 300, netmask = 32, engine = "sip" }`, or `persistence = 300`, as written.
+/// Holds `persistence = { timeout = 300, netmask = 32, engine = "sip" }`, `persistence = 300` or `"5m"`, as written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PersistenceTable {
     /// Seconds after the last connection.
@@ -68,7 +69,7 @@ impl<'de> Visitor<'de> for PersistenceVisitor {
     type Value = PersistenceTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds, or { timeout = SECONDS, netmask = LENGTH, engine = \"sip\" }")
+        f.write_str("seconds, text like \"5m\", or { timeout = SECONDS, netmask = LENGTH, engine = \"sip\" }")
     }
 
     fn visit_i64<E: de::Error>(self, timeout: i64) -> Result<PersistenceTable, E> {
@@ -77,6 +78,12 @@ impl<'de> Visitor<'de> for PersistenceVisitor {
             netmask: None,
             engine: None,
         })
+    }
+
+    fn visit_str<E: de::Error>(self, timeout: &str) -> Result<PersistenceTable, E> {
+        whole_seconds(timeout)
+            .map_err(E::custom)
+            .and_then(|timeout| self.visit_i64(timeout))
     }
 
     fn visit_u64<E: de::Error>(self, timeout: u64) -> Result<PersistenceTable, E> {
