@@ -34,9 +34,13 @@ impl Planner<'_> {
         ))
     }
 
-    /// Returns what decides on the source addresses when everything desired is added: of a large routing table only
-    /// what leads to the carriers.
-    fn with_desired_addresses(&self, seen: &Observed) -> Observed {
+    /// Returns what decides on the source addresses once some are added: of a large routing table only what leads
+    /// to the carriers.
+    fn deciding<'a>(
+        &self,
+        seen: &'a Observed,
+        added: impl Iterator<Item = &'a Address>,
+    ) -> Observed {
         let node = self.node;
         if node.carriers.is_empty() {
             return Observed::default();
@@ -45,15 +49,13 @@ impl Planner<'_> {
             let to = route.id.destination;
             node.carriers.keys().any(|ip| to.contains(ip))
         };
-        let missing = node.addresses.iter().map(|desired| &desired.value);
-        let missing = missing.filter(|address| seen.address(&address.id).is_none());
         let desired = node.routes.iter().map(|desired| &desired.value);
         let links = seen.links.clone().into_iter();
         Observed {
             links: links
                 .chain(node.links.keys().map(|name| (name.clone(), true)))
                 .collect(),
-            addresses: seen.addresses.iter().chain(missing).cloned().collect(),
+            addresses: seen.addresses.iter().chain(added).cloned().collect(),
             routes: seen
                 .routes
                 .iter()
@@ -68,7 +70,13 @@ impl Planner<'_> {
     /// Returns the virtual IPs that have to be behind all other addresses; or an address that they carry, and
     /// the source address of packets to it, where that is not enough.
     pub(super) fn displaced(&self, seen: &Observed) -> Result<Vec<AddressId>, (IpAddr, Address)> {
-        let mut after = self.with_desired_addresses(seen);
+        let missing = self
+            .node
+            .addresses
+            .iter()
+            .map(|desired| &desired.value)
+            .filter(|address| seen.address(&address.id).is_none());
+        let mut after = self.deciding(seen, missing);
         let mut displaced = Vec::new();
         while let Some((ip, address)) = self.node.virtual_source(&after) {
             if displaced.contains(&address.id) || !self.node.names_address(&address.id) {
