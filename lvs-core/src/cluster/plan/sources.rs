@@ -21,8 +21,20 @@ impl Planner<'_> {
         super::addresses::later_first(steps.collect(), seen)
     }
 
-    /// Adds them again: the kernel puts them behind the other addresses.
+    /// Adds them again: the kernel puts them behind the other addresses. Where one of those floats, they are
+    /// added after it, with what attracts traffic.
     pub(super) fn restored_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
+        let node = self.node;
+        let is_awaited = |id: &AddressId| {
+            !node.is_virtual(id) && node.attracts_traffic(id) && seen.address(id).is_none()
+        };
+        if node
+            .addresses
+            .iter()
+            .any(|desired| is_awaited(&desired.value.id))
+        {
+            return Vec::new();
+        }
         let desired = self.node.addresses.iter().map(|desired| &desired.value.id);
         let displaced = desired.filter(|id| seen.address(id).is_none());
         displaced
