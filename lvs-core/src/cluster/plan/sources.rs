@@ -21,26 +21,26 @@ impl Planner<'_> {
         super::addresses::later_first(steps.collect(), seen)
     }
 
-    /// Adds them again: the kernel puts them behind the other addresses. Where one of those floats, they are
-    /// added after it, with what attracts traffic.
+    /// Adds them again: the kernel puts them behind the other addresses. Where a floating address has to precede them,
+    /// they wait and are added together with it.
     pub(super) fn restored_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
-        let node = self.node;
-        let is_awaited = |id: &AddressId| {
-            !node.is_virtual(id) && node.attracts_traffic(id) && seen.address(id).is_none()
-        };
-        if node
-            .addresses
-            .iter()
-            .any(|desired| is_awaited(&desired.value.id))
-        {
+        let desired = self.node.addresses.iter().map(|desired| &desired.value.id);
+        let displaced: Vec<_> = desired
+            .filter(|id| seen.address(id).is_none())
+            .filter_map(|id| self.observed.address(id))
+            .collect();
+        if displaced.is_empty() {
             return Vec::new();
         }
-        let desired = self.node.addresses.iter().map(|desired| &desired.value.id);
-        let displaced = desired.filter(|id| seen.address(id).is_none());
-        displaced
-            .filter_map(|id| self.observed.address(id))
-            .map(|address| Step::add(address.clone(), WHY))
-            .collect()
+        let mut after = seen.clone();
+        after.addresses.extend(displaced.iter().copied().cloned());
+        match self.displaced(&after).as_deref() {
+            Ok([]) => displaced
+                .into_iter()
+                .map(|address| Step::add(address.clone(), WHY))
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Returns the virtual IPs that no order keeps from being the source address.
@@ -56,9 +56,13 @@ impl Planner<'_> {
         ))
     }
 
-    /// Returns what decides on the source addresses when everything desired is added: of a large routing table only
-    /// what leads to the carriers.
-    fn with_desired_addresses(&self, seen: &Observed) -> Observed {
+    /// Returns what decides on the source addresses once some are added: of a large routing table only what leads
+    /// to the carriers.
+    fn deciding<'a>(
+        &self,
+        seen: &'a Observed,
+        added: impl Iterator<Item = &'a Address>,
+    ) -> Observed {
         let node = self.node;
         if node.carriers.is_empty() {
             return Observed::default();
@@ -67,15 +71,13 @@ impl Planner<'_> {
             let to = route.id.destination;
             node.carriers.keys().any(|ip| to.contains(ip))
         };
-        let missing = node.addresses.iter().map(|desired| &desired.value);
-        let missing = missing.filter(|address| seen.address(&address.id).is_none());
         let desired = node.routes.iter().map(|desired| &desired.value);
         let links = seen.links.clone().into_iter();
         Observed {
             links: links
                 .chain(node.links.keys().map(|name| (name.clone(), true)))
                 .collect(),
-            addresses: seen.addresses.iter().chain(missing).cloned().collect(),
+            addresses: seen.addresses.iter().chain(added).cloned().collect(),
             routes: seen
                 .routes
                 .iter()
@@ -90,7 +92,13 @@ impl Planner<'_> {
     /// Returns the virtual IPs that have to be behind all other addresses; or an address that they carry, and
     /// the source address of packets to it, where that is not enough.
     pub(super) fn displaced(&self, seen: &Observed) -> Result<Vec<AddressId>, (IpAddr, Address)> {
-        let mut after = self.with_desired_addresses(seen);
+        let missing = self
+            .node
+            .addresses
+            .iter()
+            .map(|desired| &desired.value)
+            .filter(|address| seen.address(&address.id).is_none());
+        let mut after = self.deciding(seen, missing);
         let mut displaced = Vec::new();
         while let Some((ip, address)) = self.node.virtual_source(&after) {
             if displaced.contains(&address.id) || !self.node.names_address(&address.id) {
