@@ -96,3 +96,19 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Daemon(DaemonVerb),
 }
+
+impl Verb {
+    /// Returns the schema of the JSON that is asked for, of the verbs that read a cluster file.
+    pub(crate) fn schema(&self) -> Option<&'static str> {
+        let (is_json, schema) = match self {
+            Self::Plan(plan) => (matches!(plan.format, PlanFormat::Json), "lvsctl.plan/1"),
+            Self::Apply(apply) => (apply.json, "lvsctl.apply/1"),
+            Self::Remove(remove) => (remove.json, "lvsctl.remove/1"),
+            Self::Check(check) => (check.json, "lvsctl.check/1"),
+            Self::Order(order) => (order.json, "lvsctl.order/1"),
+            Self::Simulate(simulate) => (simulate.json, "lvsctl.simulate/1"),
+            _ => return None,
+        };
+        is_json.then_some(schema)
+    }
+}

@@ -25,7 +25,7 @@ pub use http::{HostName, HttpCheck, HttpMethod, HttpPath, StatusRanges};
 pub use percent::Percent;
 pub use policy::{BelowMinimum, OnFailure, Policy, SlowStart};
 pub use program::{Argument, FileCheck, FilePath, ProgramCheck, UserName};
-pub use span::{Interval, SlowStartTime, Timeout};
+pub use span::{Interval, SlowStartTime, Span, Timeout};
 pub use table::{CheckDefaults, CheckTable};
 pub use text::Needle;
 pub use timing::Timing;

@@ -85,12 +85,22 @@ impl DocumentError {
 
     /// Puts the path below another: `weight` within `services[0]` is `services[0].weight`.
     pub(in crate::cluster) fn within(mut self, parent: impl fmt::Display) -> Self {
+        let parent = parent.to_string();
+        if parent.is_empty() {
+            return self;
+        }
         self.path = if self.path.is_empty() {
-            parent.to_string()
+            parent
         } else {
             format!("{parent}.{}", self.path)
         };
         self
+    }
+
+    /// Returns the mistake at another path.
+    #[cfg(feature = "toml")]
+    pub(in crate::cluster) fn moved_to(self, path: String) -> Self {
+        Self { path, ..self }
     }
 
     /// Adds the place in the text.
