@@ -9,6 +9,8 @@ mod breaks;
 mod ends;
 #[path = "kernel_run/resident.rs"]
 mod resident;
+#[path = "kernel_run/rules.rs"]
+mod rules;
 
 lvs_lab::main! {
     guests = 3;
@@ -29,4 +31,9 @@ lvs_lab::main! {
     beside::roles_are_applied_beside_it,
     beside::counters_never_fall,
     beside::systemd_is_told,
+    beside::a_real_server_is_kept,
+    rules::the_fallback_serves_below_the_minimum,
+    rules::a_virtual_ip_is_withdrawn_below_the_minimum,
+    rules::a_dead_server_is_removed_and_added_again,
+    rules::a_weight_rises_slowly,
 }

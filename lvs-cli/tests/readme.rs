@@ -32,3 +32,15 @@ fn the_plan_is_that_of_the_planner() {
     let plan = include_str!("../../lvs-core/tests/plans/nat-director-links-up/plan.txt");
     assert_eq!(blocks("```text"), [plan]);
 }
+
+#[test]
+fn the_keys_about_health_are_keys() {
+    let dr = include_str!("../../examples/dr.toml");
+    let service = "[[services]]\naddress = \"172.16.5.11:80\"\nscheduler = \"wrr\"\n";
+    assert!(dr.contains(service));
+    let [checked] = blocks("```ini")[..] else {
+        panic!("not one block");
+    };
+    let cluster = lvs_core::Cluster::from_toml(&dr.replace(service, checked)).unwrap();
+    assert_eq!(cluster.services()[0].checks.len(), 1);
+}

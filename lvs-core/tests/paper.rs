@@ -1087,3 +1087,19 @@ fn short_forms_that_make_no_sense() {
         says(&changed(SHORT, from, to), message);
     }
 }
+
+#[test]
+fn persistence_is_seconds_or_text() {
+    let timeout = |written: &str| {
+        let cluster = Cluster::from_toml(&with_keys(&format!("persistence = {written}"), ""));
+        cluster.map(|cluster| cluster.services()[0].service.persistence.unwrap().timeout.0)
+    };
+    assert_eq!(timeout("\"5m\"").unwrap(), timeout("300").unwrap());
+    let error = timeout("\"500ms\"").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("is not a whole number of seconds"),
+        "{error}"
+    );
+}

@@ -9,7 +9,8 @@ use super::cluster::{RoleArguments, StateArguments};
 const EXIT_STATUS: &str = "\
 Exit status:
   0   no error was found
-  1   an error was found (with --deny-warnings: or a warning), or the check failed
+  1   an error was found (with --deny-warnings: or a warning), a part of this node could
+      not be examined, or the check failed
   64  wrong usage";
 
 #[derive(Debug, Args)]

@@ -204,3 +204,16 @@ pub(crate) fn systemd_is_told() {
     resident.end(Signal::SIGTERM);
     next("STOPPING=1");
 }
+
+/// Without probes: its virtual IP and its sysctls are kept.
+pub(crate) fn a_real_server_is_kept() {
+    let mut resident = Resident::idle(&checked(DR), "realserver2", &[]);
+    resident.start();
+    let vip = || Address::new(lvs_core::IfName::LO, "172.16.5.11/32".parse().unwrap());
+    resident.on_director(|host| host.net().delete_address(&vip().id).unwrap());
+    resident.waits("virtual IP", || {
+        let found = resident.on_director(|host| host.net().addresses().unwrap());
+        found.iter().any(|found| found.id == vip().id)
+    });
+    assert_eq!(resident.end(Signal::SIGTERM), 0);
+}

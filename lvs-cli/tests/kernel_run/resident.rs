@@ -35,6 +35,11 @@ pub(crate) fn checked(text: &str) -> String {
     text.replace("[[services]]", &format!("[[services]]\n{CHECK}"))
 }
 
+/// The same with more keys of the service.
+pub(crate) fn with_keys(text: &str, keys: &str) -> String {
+    checked(text).replace(CHECK, &format!("{CHECK}\n{keys}"))
+}
+
 /// The nodes of a cluster, and `lvsctl run` on a director.
 pub(crate) struct Resident {
     pub(crate) lab: Lab,
@@ -243,7 +248,11 @@ impl Resident {
             );
             match self.request() {
                 Some(_) => row += 1,
-                None => (failed, row, last) = (failed + 1, 0, Instant::now()),
+                None => {
+                    (failed, row, last) = (failed + 1, 0, Instant::now());
+                    // Each leaves an entry for 60 s, which a client that has its port again would meet.
+                    thread::sleep(Duration::from_millis(100));
+                }
             }
         }
         let seconds = last.duration_since(began).as_secs_f64();

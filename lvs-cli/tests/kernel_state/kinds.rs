@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::str::FromStr;
 use std::thread;
 
@@ -159,6 +160,14 @@ fn assert_private() {
     assert_eq!(mode(Path::new(STATE)), 0o700);
     for (path, _) in files() {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let mut foreign = Command::new("setpriv");
+        foreign.args(["--reuid=1000", "--regid=1000", "--clear-groups"]);
+        let status = foreign
+            .args(["flock", "-n", "-s"])
+            .arg(&path)
+            .arg("true")
+            .status();
+        assert!(!status.unwrap().success(), "{}", path.display());
     }
 }
 

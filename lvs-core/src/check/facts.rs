@@ -91,6 +91,10 @@ pub struct Facts {
     /// The routes that packets of the cluster would take.
     #[serde(default)]
     pub paths: Vec<PathFact>,
+    /// The routes from a director's IPv4 virtual IPs to clients, which a strict rp_filter compares with the interface by
+    /// which these come.
+    #[serde(default)]
+    pub reverse_paths: Vec<PathFact>,
     /// The neighbours to which those packets are sent.
     #[serde(default)]
     pub neighbours: Vec<NeighbourFact>,
@@ -195,6 +199,7 @@ impl Facts {
             duplicates: BTreeSet::new(),
             routes: Vec::new(),
             paths: Vec::new(),
+            reverse_paths: Vec::new(),
             neighbours: Vec::new(),
             sysctls: BTreeMap::new(),
             modules: BTreeSet::new(),

@@ -198,11 +198,14 @@ impl Facts {
         asked: Option<Duration>,
     ) -> Result<()> {
         let rules = host.net().policy_rules()?;
-        let packets = self.packets(cluster, node, &peers());
-        self.paths = packets
-            .into_iter()
-            .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
-            .collect();
+        let mut look_up = |packets: Vec<(RouteQuery, bool)>| {
+            packets
+                .into_iter()
+                .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
+                .collect()
+        };
+        self.paths = look_up(self.packets(cluster, node, &peers()));
+        self.reverse_paths = look_up(self.reverse_packets(cluster, node));
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, asked);
         Ok(())

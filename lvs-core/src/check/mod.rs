@@ -32,6 +32,7 @@
 mod area;
 mod arp;
 mod code;
+mod command;
 mod effective;
 mod examined;
 mod facts;

@@ -125,6 +125,34 @@ impl Facts {
         packets
     }
 
+    /// Returns packets from a director's IPv4 virtual IPs to clients, one virtual IP for each interface: by the way of
+    /// these rp_filter expects the packets of the clients.
+    pub(super) fn reverse_packets(
+        &self,
+        cluster: &Cluster,
+        node: &DesiredState,
+    ) -> Vec<(RouteQuery, bool)> {
+        if node.kind != NodeKind::Director || self.is_standby() {
+            return Vec::new();
+        }
+        let mut carriers = BTreeSet::new();
+        let vips = cluster.virtual_ips();
+        self.addresses
+            .iter()
+            .map(|address| (&address.id.interface, address.id.network.addr()))
+            .filter(|(_, vip)| vip.is_ipv4() && vips.contains(vip))
+            .filter(|(carrier, _)| carriers.insert(*carrier))
+            .flat_map(|(_, vip)| {
+                let seen = self.clients_of(cluster, vip, &BTreeSet::new()).into_iter();
+                let examples = cluster.example_clients().into_iter();
+                seen.map(|client| (client, true))
+                    .chain(examples.map(|client| (client, false)))
+                    .filter(|(client, _)| client.is_ipv4())
+                    .map(move |(client, seen)| (RouteQuery::to(client).with_source(vip), seen))
+            })
+            .collect()
+    }
+
     /// Returns the source addresses with which answers to clients leave this node.
     fn answer_sources(&self, cluster: &Cluster, node: &DesiredState) -> BTreeSet<IpAddr> {
         let mut sources = BTreeSet::new();

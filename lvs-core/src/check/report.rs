@@ -167,11 +167,14 @@ fn refuted(findings: &[Finding], mut unsound: BTreeSet<Area>) -> BTreeSet<Area> 
     unsound
 }
 
-/// Returns the areas beyond its own that an error affects: connections need everything else, and routes need their
-/// interface.
+/// Returns the areas beyond its own that an error affects: connections need everything else, routes need their
+/// interface, and a node whose answers take another way is not as the file says.
 fn affected(code: Code) -> &'static [Area] {
     match code {
         Code::LINK_MISSING | Code::LINK_DOWN => &[Area::Traffic, Area::Routing, Area::Upkeep],
+        Code::NAT_GATEWAY | Code::DR_GATEWAY | Code::NO_DEFAULT_ROUTE => {
+            &[Area::Traffic, Area::Upkeep]
+        }
         Code::CLOCK_OFF => &[],
         _ => &[Area::Traffic],
     }

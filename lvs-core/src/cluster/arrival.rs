@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::cluster::DesiredState;
+use crate::cluster::{DesiredState, Observed};
 use crate::error::Result;
 use crate::host::Host;
 use crate::name::IfName;
@@ -49,8 +49,9 @@ impl Neighbourhood {
         self
     }
 
-    pub(crate) fn is_up(&self, name: &IfName) -> bool {
-        self.links.iter().any(|link| link.name == *name && link.up)
+    pub(crate) fn has_carrier(&self, name: &IfName) -> bool {
+        let mut links = self.links.iter();
+        links.any(|link| link.name == *name && link.up && link.carrier)
     }
 
     /// Returns whether a hardware address is one of this host's.
@@ -64,6 +65,14 @@ impl Neighbourhood {
             addresses: &self.addresses,
             routes: &self.routes,
         }
+    }
+}
+
+impl Link {
+    /// Returns whether it carries ARP and neighbour discovery.
+    pub(in crate::cluster) fn has_neighbours(&self) -> bool {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        self.name != IfName::LO && self.mac.is_some() && !WITHOUT_NEIGHBOURS.contains(&kind)
     }
 }
 
@@ -86,13 +95,9 @@ impl Arrival<'_> {
 
     /// Returns whether a link carries ARP and neighbour discovery.
     pub(crate) fn has_neighbours(&self, name: &IfName) -> bool {
-        self.links.iter().any(|link| {
-            let kind = link.kind.as_deref().unwrap_or_default();
-            link.name == *name
-                && *name != IfName::LO
-                && link.mac.is_some()
-                && !WITHOUT_NEIGHBOURS.contains(&kind)
-        })
+        self.links
+            .iter()
+            .any(|link| link.name == *name && link.has_neighbours())
     }
 
     /// Returns the links whose network contains an address; a network of a single address contains no neighbour.
@@ -134,6 +139,26 @@ impl Arrival<'_> {
             .map(|address| &address.id)
             .filter(|id| matches(id) && self.has_neighbours(&id.interface))
             .map(|id| id.interface.clone())
+            .collect()
+    }
+}
+
+impl Observed {
+    /// Returns what is known of the links, as far as it decides where questions for an address arrive.
+    pub(in crate::cluster) fn links_with_neighbours(&self) -> Vec<Link> {
+        let present = self.links.iter();
+        let carrying = present.filter(|(name, _)| !self.without_neighbours.contains(*name));
+        carrying
+            .map(|(name, up)| Link {
+                index: 0,
+                name: name.clone(),
+                up: *up,
+                carrier: *up,
+                mtu: 0,
+                mac: Some(MacAddress([0; 6])),
+                kind: None,
+                controller: None,
+            })
             .collect()
     }
 }

@@ -116,7 +116,7 @@ impl Ipvs {
     }
 }
 
-/// Holds one result per command of a [batch](Ipvs::batch), in the same order.
+/// Holds one result per command of a [batch](Ipvs::batch), or per change of one of `Net`, in the same order.
 ///
 /// A `?` behind the batch says only that the kernel has answered; each command may have been refused.
 ///
@@ -142,6 +142,11 @@ pub struct BatchOutcome {
 }
 
 impl BatchOutcome {
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn new(results: Vec<Result<()>>) -> Self {
+        Self { results }
+    }
+
     /// Returns the first refusal as an error, whatever became of the commands behind it.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use super::{
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
+use crate::netlink::exchange::Reply;
 
 /// The flags that create an object, and fail where it exists already.
 const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
@@ -48,7 +49,7 @@ const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Net {
-    conn: Conn,
+    pub(super) conn: Conn,
 }
 
 impl Net {
@@ -73,11 +74,8 @@ impl Net {
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn links(&mut self) -> Result<Vec<Link>> {
         let list = message::link::list();
-        let replies = self.list("list interfaces", RTM_GETLINK, RTM_NEWLINK, &list)?;
-        Ok(replies
-            .iter()
-            .filter_map(|payload| message::link::decode(payload))
-            .collect())
+        let replies = self.list("list interfaces", RTM_GETLINK, RTM_NEWLINK, &list);
+        decoded(replies, message::link::decode)
     }
 
     /// Returns the names of interfaces by their alternative names (`altname` of `ip link`, from kernel 5.5), without
@@ -214,11 +212,8 @@ impl Net {
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn tunnels(&mut self) -> Result<Vec<Tunnel>> {
         let list = message::link::list();
-        let replies = self.list("list tunnels", RTM_GETLINK, RTM_NEWLINK, &list)?;
-        Ok(replies
-            .iter()
-            .filter_map(|payload| message::tunnel::decode(payload))
-            .collect())
+        let replies = self.list("list tunnels", RTM_GETLINK, RTM_NEWLINK, &list);
+        decoded(replies, message::tunnel::decode)
     }
 
     /// Deletes a virtual interface, and its peer where it is a veth.
@@ -237,12 +232,8 @@ impl Net {
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn addresses(&mut self) -> Result<Vec<Address>> {
         let list = message::address::list();
-        let replies = self.list("list addresses", RTM_GETADDR, RTM_NEWADDR, &list)?;
-        let names = self.names()?;
-        Ok(replies
-            .iter()
-            .filter_map(|payload| message::address::decode(payload, &names))
-            .collect())
+        let replies = self.list("list addresses", RTM_GETADDR, RTM_NEWADDR, &list);
+        self.named(replies, message::address::decode)
     }
 
     /// Adds an address. The kernel adds the route to its network and, for IPv6, checks for duplicates unless
@@ -322,12 +313,8 @@ impl Net {
     /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
     pub fn routes_of_all_tables(&mut self) -> Result<Vec<Route>> {
         let list = message::route::list();
-        let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list)?;
-        let names = self.names()?;
-        Ok(replies
-            .iter()
-            .filter_map(|payload| message::route::decode(payload, &names))
-            .collect())
+        let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list);
+        self.named(replies, message::route::decode)
     }
 
     /// Returns when `lo` got its address 127.0.0.1, in hundredths of a second since boot; `None` if it has none.
@@ -528,7 +515,7 @@ impl Net {
             .map_err(|error| errno::route(error, route))
     }
 
-    /// Dumps, and returns the payloads of the messages of type `kind`.
+    /// Dumps, and returns the payloads of the messages of type `kind`; with an error, those that were read.
     fn list(
         &mut self,
         verb: &'static str,
@@ -536,14 +523,34 @@ impl Net {
         kind: u16,
         payload: &[u8],
     ) -> Result<Vec<Vec<u8>>> {
-        let replies = self
-            .conn
-            .dump(&Operation::new(verb, ""), request, payload)?;
-        Ok(replies
-            .into_iter()
-            .filter(|reply| reply.kind == kind)
-            .map(|reply| reply.payload)
-            .collect())
+        let of_kind = |replies: &[Reply]| -> Vec<Vec<u8>> {
+            let replies = replies.iter().filter(|reply| reply.kind == kind);
+            replies.map(|reply| reply.payload.clone()).collect()
+        };
+        let operation = Operation::new(verb, "");
+        match self.conn.dump(&operation, request, payload) {
+            Ok(replies) => Ok(of_kind(&replies)),
+            Err(error) => Err(
+                match error.payload::<Vec<Reply>>().map(|seen| of_kind(seen)) {
+                    Some(seen) => error.with_payload(seen),
+                    None => error,
+                },
+            ),
+        }
+    }
+
+    /// Decodes what was listed with the names of the interfaces.
+    fn named<T: Send + Sync + 'static>(
+        &mut self,
+        replies: Result<Vec<Vec<u8>>>,
+        decode: fn(&[u8], &Names) -> Option<T>,
+    ) -> Result<Vec<T>> {
+        let is_lost = replies.as_ref().is_err_and(|error| !error.is_unsettled());
+        let names = match is_lost {
+            true => Names::new(),
+            false => self.names()?,
+        };
+        decoded(replies, |payload| decode(payload, &names))
     }
 
     /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface
@@ -564,7 +571,7 @@ impl Net {
             .collect()
     }
 
-    fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {
+    pub(super) fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {
         self.find(operation, name).map(|link| link.index)
     }
 
@@ -591,8 +598,70 @@ impl Net {
     }
 }
 
+/// Decodes what was listed; of a list that kept changing, what the error has of it.
+fn decoded<T: Send + Sync + 'static>(
+    replies: Result<Vec<Vec<u8>>>,
+    decode: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Vec<T>> {
+    let all = |replies: &[Vec<u8>]| -> Vec<T> {
+        let replies = replies.iter();
+        replies.filter_map(|payload| decode(payload)).collect()
+    };
+    match replies {
+        Ok(replies) => Ok(all(&replies)),
+        Err(error) => Err(
+            match error.payload::<Vec<Vec<u8>>>().map(|seen| all(seen)) {
+                Some(seen) => error
+                    .with_hint("another program keeps changing it; try again")
+                    .with_payload(seen),
+                None => error,
+            },
+        ),
+    }
+}
+
+impl Error {
+    /// Returns what [`Net::links`] has read of a list that kept changing ([`is_unsettled`](Self::is_unsettled)):
+    /// some of the interfaces may not exist any more, and others may be missing.
+    #[must_use]
+    pub fn seen_links(&self) -> Option<&[Link]> {
+        self.payload::<Vec<Link>>().map(Vec::as_slice)
+    }
+
+    /// Returns what [`Net::addresses`] has read, as [`seen_links`](Self::seen_links) does.
+    #[must_use]
+    pub fn seen_addresses(&self) -> Option<&[Address]> {
+        self.payload::<Vec<Address>>().map(Vec::as_slice)
+    }
+
+    /// Returns what [`Net::routes`] or [`Net::routes_of_all_tables`] has read, as
+    /// [`seen_links`](Self::seen_links) does; of all tables in either case.
+    #[must_use]
+    pub fn seen_routes(&self) -> Option<&[Route]> {
+        self.payload::<Vec<Route>>().map(Vec::as_slice)
+    }
+}
+
 impl AsFd for Net {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.conn.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_kept_changing_is_in_the_error() {
+        let address = Address::new(IfName::LO, "127.0.0.2/8".parse().unwrap());
+        let names = Names::from([(1, IfName::LO)]);
+        let error = Error::new(Operation::new("list addresses", ""), Cause::Unsettled);
+        let error = error.with_payload(vec![message::address::add(&address, 1), vec![0; 3]]);
+        let decode = |payload: &[u8]| message::address::decode(payload, &names);
+        let error = decoded(Err(error), decode).unwrap_err();
+        assert!(error.is_unsettled());
+        assert_eq!(error.seen_addresses(), Some(&[address][..]));
+        assert_eq!(error.seen_routes(), None);
     }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod announce;
 pub mod arp;
+mod batch;
 mod errno;
 pub(crate) mod fou;
 mod handle;
@@ -22,8 +23,10 @@ mod raw_attribute;
 mod route;
 mod tunnel;
 
+pub use crate::ipvs::BatchOutcome;
 pub use address::{Address, AddressId, Scope};
 pub use announce::announce;
+pub use batch::NetChange;
 pub use fou::{Fou, GueListener};
 pub use handle::Net;
 pub use ipnet::IpNet;

@@ -105,7 +105,8 @@ impl Conn {
         answers(operation, exchange)
     }
 
-    /// Makes one dump, and starts it again while the kernel reports that the table changed meanwhile.
+    /// Makes one dump, and starts it again while the kernel reports that the table changed meanwhile; at last
+    /// the error has the replies of the last one.
     pub(crate) fn dump(
         &mut self,
         operation: &Operation,
@@ -125,6 +126,7 @@ impl Conn {
         payload: &[u8],
     ) -> Result<(Vec<Reply>, usize)> {
         let deadline = self.deadline();
+        let mut seen = Vec::new();
         for _ in 0..ROUNDS {
             let mut packet = Packet::single(kind, DUMP, payload);
             let exchange = self.exchange_until(deadline, operation, &mut packet)?;
@@ -137,8 +139,9 @@ impl Conn {
                 let looks = exchange.looks;
                 return Ok((answers(operation, exchange)?, looks));
             }
+            seen = exchange.replies;
         }
-        Err(Error::new(operation.clone(), Cause::Unsettled))
+        Err(Error::new(operation.clone(), Cause::Unsettled).with_payload(seen))
     }
 
     /// Returns the size of the receive buffer, as the kernel counts it.

@@ -164,6 +164,8 @@ impl Running {
                 self.supervisor.ready();
             }
             Input::Ask(request, answer) => {
+                // What was done just before counts: a drain, a change of the table.
+                self.poll(events);
                 let text = match request {
                     Request::Status => self.status_text(),
                     Request::Metrics(dialect) => self.metrics_text(dialect),

@@ -50,7 +50,7 @@ fn changed(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// Its clients are refused, not sent to the other one.
+/// Row 24: its clients are refused, not sent to the other one.
 pub(crate) fn a_hash_that_keeps_choosing_the_drained() {
     let drained = changed(
         NAT,
@@ -81,7 +81,7 @@ pub(crate) fn direct_routing_through_a_router() {
     is_a_mistake(&file, Code::SHARED_LINK, TUNNEL);
 }
 
-/// The router in front has no route to the virtual IP: nobody comes, until it has one.
+/// Row 27: the router in front has no route to the virtual IP: nobody comes, until it has one.
 pub(crate) fn a_router_without_a_route() {
     let web = Web::unapplied(DR);
     web.lab.apply().unwrap();

@@ -288,7 +288,8 @@ pub(crate) fn several_clusters_on_a_node() {
     }
 }
 
-/// Administrators come by one router, clients by another; answers of the virtual IP have a table of their own.
+/// Administrators come by one router, clients by another; answers of the virtual IP have a table of their own, so that
+/// strict rp_filter expects clients where they come.
 pub(crate) fn policy_routing_that_is_right() {
     let mut text = DR.to_owned();
     for number in [12, 13] {
@@ -316,6 +317,7 @@ pub(crate) fn policy_routing_that_is_right() {
                 ],
             );
         }
+        each_node(lab, |host| set(host, "net/ipv4/conf/all/rp_filter", "1"));
     });
 }
 

@@ -15,7 +15,7 @@ use lvs_core::ipvs::{
 use lvs_core::{Cluster, Host};
 use lvs_lab::{http, load_module, run_tool};
 
-use crate::web::{Harm, Web, codes, only, put, set, sound};
+use crate::web::{Harm, Stop, Web, codes, only, put, set, sound};
 use crate::{DR, NAT};
 
 const RS: &str = "realserver2";
@@ -78,6 +78,20 @@ pub(crate) fn strict_rp_filter_with_answers_another_way() {
     });
 }
 
+/// Row 18: the director's own default route is for administrators; clients come by the other interface.
+pub(crate) fn strict_rp_filter_on_the_director() {
+    let two = DR.replace(
+        "gateway = \"192.168.1.254\"\nip-forward = true\naddresses = [",
+        "gateway = \"10.0.0.254\"\nip-forward = true\naddresses = [\n  \
+         { interface = \"eth1\", address = \"10.0.0.11/24\" },",
+    );
+    assert_ne!(two, DR);
+    let web = Web::new(&two);
+    web.broken("director", Code::RP_FILTER, Harm::Clients, |host| {
+        set(host, "net/ipv4/conf/eth0/rp_filter", "1");
+    });
+}
+
 /// A client of datagrams that never stops keeps its entry, whatever the weight.
 pub(crate) fn datagrams_to_a_drained_real_server() {
     let udp = "address = \"172.16.5.11:80\"\nprotocol = \"udp\"";
@@ -100,15 +114,6 @@ pub(crate) fn datagrams_to_a_drained_real_server() {
         let answers = client.join().unwrap();
         assert_ne!(answers.first(), answers.last(), "somebody else answers now");
     });
-}
-
-/// Sets a flag when it goes, also by a test that fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// That by which the client knows its own entry.

@@ -99,6 +99,7 @@ lvs_lab::main! {
     machines::no_daemon_on_the_director,
     machines::a_daemon_that_the_virtual_ip_exposes,
     machines::strict_rp_filter_with_answers_another_way,
+    machines::strict_rp_filter_on_the_director,
     machines::datagrams_to_a_drained_real_server,
     machines::another_program_that_manages_ipvs,
     machines::an_interface_that_networkd_configures,

@@ -27,7 +27,12 @@ pub(crate) fn a_destination_that_was_deleted() {
         ipvs.delete_destination(&service, &first).unwrap();
     });
     assert!(web.works(), "by the other one");
-    is_error(&web, Code::DRIFT, &[Area::Services, Area::Upkeep]);
+    is_error(
+        &web,
+        "director",
+        Code::DRIFT,
+        &[Area::Services, Area::Upkeep],
+    );
 }
 
 /// One of two weights, set to 0 by hand.
@@ -40,13 +45,18 @@ pub(crate) fn a_weight_of_zero_by_hand() {
         put(host, &[Command::EditDestination(service, first)]);
     });
     assert!(web.works(), "by the other one");
-    is_error(&web, Code::DRIFT, &[Area::Services, Area::Upkeep]);
+    is_error(
+        &web,
+        "director",
+        Code::DRIFT,
+        &[Area::Services, Area::Upkeep],
+    );
 }
 
-/// Exactly this is an error on the director, none of these areas is ok beside it, and its fix ends it.
+/// Exactly this is an error on the node, none of these areas is ok beside it, and its fix ends it.
 #[track_caller]
-fn is_error(web: &Web, code: Code, refuted: &[Area]) {
-    let report = web.check("director");
+fn is_error(web: &Web, node: &str, code: Code, refuted: &[Area]) {
+    let report = web.check(node);
     let finding = only(&report, code);
     assert_eq!(finding.severity, Severity::Error, "{finding}");
     let sound: Vec<_> = report.sound().collect();
@@ -55,7 +65,7 @@ fn is_error(web: &Web, code: Code, refuted: &[Area]) {
         "{sound:?}"
     );
     web.fix(&finding);
-    web.fixed("director");
+    web.fixed(node);
 }
 
 /// Clients of the other real server are served, slowly come by others: one connection that waits is enough.
@@ -103,11 +113,19 @@ pub(crate) fn an_interface_that_does_not_exist() {
 /// The default route that the file names.
 pub(crate) fn no_default_route_of_a_real_server() {
     let web = Web::new(DR);
-    web.broken(RS, Code::NO_DEFAULT_ROUTE, Harm::Clients, |host| {
+    web.on(RS, |host| {
         host.net()
             .delete_route(&default_via("192.168.1.254"))
             .unwrap();
     });
+    assert!(!web.works());
+    web.not_reassured(RS, &web.check(RS));
+    is_error(
+        &web,
+        RS,
+        Code::NO_DEFAULT_ROUTE,
+        &[Area::Routing, Area::Upkeep],
+    );
 }
 
 /// Answers of masqueraded real servers have the director's default route before them.
@@ -120,7 +138,12 @@ pub(crate) fn no_default_route_of_the_director() {
         web.works(),
         "the lab's client is on the virtual IP's network"
     );
-    is_error(&web, Code::DRIFT, &[Area::Routing, Area::Upkeep]);
+    is_error(
+        &web,
+        "director",
+        Code::DRIFT,
+        &[Area::Routing, Area::Upkeep],
+    );
 }
 
 /// Two faults at once, each with its own finding; nothing reassures beside them.

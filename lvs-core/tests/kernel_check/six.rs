@@ -168,8 +168,13 @@ gateway = "2001:db8:1::fe"
 pub(crate) fn the_virtual_ip_as_source() {
     let web = Web::new(NEAR);
     web.broken("director", Code::VIP_AS_SOURCE, Harm::Clients, |_| {
-        let line = "-6 address change 2001:db8:1::100/128 dev eth0 preferred_lft forever valid_lft forever";
-        run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
+        let ip = |line: &str| run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
+        ip("-6 address change 2001:db8:1::100/128 dev eth0 preferred_lft forever valid_lft forever");
+        // IPVS keeps the source address until a route changes.
+        for server in ["2001:db8:1::12", "2001:db8:1::13"] {
+            ip(&format!("-6 route add {server}/128 dev eth0"));
+            ip(&format!("-6 route del {server}/128 dev eth0"));
+        }
     });
 }
 

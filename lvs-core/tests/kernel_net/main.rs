@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod batches;
 #[path = "../support/mod.rs"]
 mod support;
 mod whole;
@@ -28,6 +29,7 @@ lvs_lab::main! {
     look_ups_follow_tables_rules_and_marks,
     look_ups_tell_packets_that_are_not_sent,
     packets_that_arrive_are_looked_up_by_their_interface,
+    batches::each_change_of_a_batch_is_answered,
     whole::interfaces_of_any_name_are_listed,
     whole::routes_are_added_again_as_they_were,
     whole::addresses_are_added_again_as_they_were,

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::{Place, Scene};
-use crate::net::AddressId;
+use crate::cluster::change::{Change, Object};
+use crate::net::{Address, AddressId};
 
 kinds! {
     DUPLICATE_ADDRESS = "LVS011", Error, Addresses,
@@ -33,27 +34,36 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         .duplicates
         .iter()
         .filter(|ip| vips.contains(ip) && !is_misplaced(**ip))
-        .map(|ip| {
-            let finding = DUPLICATE_ADDRESS
-                .finding(*ip, format!("{ip} failed duplicate address detection"))
+        .flat_map(|ip| facts.carrying(*ip))
+        .map(|address| {
+            let ip = address.id.network.addr();
+            let right = scene.desired_address(&address.id).unwrap_or(address);
+            DUPLICATE_ADDRESS
+                .finding(
+                    &address.id,
+                    format!("{ip} failed duplicate address detection"),
+                )
                 .on(&facts.node)
-                .fix("first, delete it on the other host, whose MAC address --arp shows");
-            facts
-                .carrying(*ip)
-                .map(|address| again(&address.id))
-                .fold(finding, Finding::fix)
+                .fix("first, delete it on the other host, whose MAC address --arp shows")
+                .fix(Change::Delete(Object::Address(address.clone())).to_shell())
+                // The kernel asks again whether another host has it.
+                .fix(Change::Add(Object::Address(right.clone())).to_shell())
         })
         .collect()
 }
 
-/// Returns the command that adds an address again: the kernel asks only then whether another host has it.
-fn again(id: &AddressId) -> String {
-    let line = |verb| {
-        format!(
-            "ip address {verb} {} dev {}",
-            id.network,
-            id.interface.quoted()
-        )
-    };
-    format!("{} && {}", line("del"), line("add"))
+impl Scene<'_> {
+    /// Returns an address as the plan adds it on the node that the facts are of.
+    fn desired_address(&self, id: &AddressId) -> Option<&Address> {
+        let desired = match &self.place {
+            Place::Paper => return None,
+            Place::Director(scene) => &scene.desired,
+            Place::RealServer(scene) => &scene.desired,
+        };
+        desired
+            .addresses
+            .iter()
+            .map(|desired| &desired.value)
+            .find(|desired| desired.id == *id)
+    }
 }

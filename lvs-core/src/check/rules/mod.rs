@@ -120,6 +120,7 @@ const RULES: &[Rule] = &[
     Rule::Director(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_direct_routing),
+    Rule::Director(rp_filter::of_clients),
     Rule::Directors(secondary_vip::check),
     Rule::Director(server_vip::check),
     Rule::RealServer(server_vip::check),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
-use crate::check::scene::{NodeScene, RealServerScene};
+use crate::check::path::PathFact;
+use crate::check::scene::{DirectorScene, NodeScene, RealServerScene};
 use crate::ipvs::{Family, Forwarding};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
@@ -45,6 +46,7 @@ pub(super) fn of_tunnels<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
         .collect()
 }
 
+/// Judges a real server's interfaces to the director: answers leave with the virtual IP as source.
 pub(super) fn of_direct_routing(scene: &RealServerScene<'_>) -> Vec<Finding> {
     let is_direct_routed = scene
         .cluster
@@ -52,37 +54,94 @@ pub(super) fn of_direct_routing(scene: &RealServerScene<'_>) -> Vec<Finding> {
             method == Forwarding::DirectRouting
         })
         .contains(&Family::Ipv4);
-    let leaving = scene
-        .facts
-        .default_route(Family::Ipv4)
-        .filter(|_| is_direct_routed)
-        .and_then(|route| route.interface.as_ref());
-    let Some(leaving) = leaving else {
+    if !is_direct_routed {
         return Vec::new();
-    };
+    }
+    let vips = scene.received_vips();
+    let (facts, rip) = (scene.facts, scene.node.real_ip(Family::Ipv4));
     // Packets of the director arrive where the real IP's network is.
-    let arriving: BTreeSet<&IfName> = scene
-        .node
-        .real_ip(Family::Ipv4)
+    let arriving: BTreeSet<&IfName> = rip
         .into_iter()
-        .flat_map(|rip| sharing_network(&scene.facts.addresses, rip))
+        .flat_map(|rip| sharing_network(&facts.addresses, rip))
         .map(|address| &address.id.interface)
         .collect();
-    arriving
+    let mut answers = facts
+        .paths
+        .iter()
+        .filter(|path| {
+            path.query
+                .source
+                .is_some_and(|source| vips.contains(&source))
+        })
+        .filter(|path| path.query.destination.is_ipv4())
+        .peekable();
+    let leaving = match answers.peek() {
+        None => facts
+            .default_route(Family::Ipv4)
+            .and_then(|route| route.interface.as_ref())
+            .filter(|leaving| !arriving.contains(leaving)),
+        Some(_) => elsewhere(&arriving, answers),
+    };
+    Vec::from_iter(scene.dropped(&arriving, leaving))
+}
+
+/// Judges a director's interfaces to clients; of several virtual IPs on one of them the first one stands for all.
+pub(super) fn of_clients(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let facts = scene.facts;
+    let looked_up: BTreeSet<_> = facts
+        .reverse_paths
+        .iter()
+        .filter_map(|path| path.query.source)
+        .collect();
+    looked_up
         .into_iter()
-        .filter(|interface| *interface != leaving && scene.is_strict(interface))
-        .map(|interface| {
-            let seen = format!(
-                "rp_filter is 1 (the greater of all and {interface}), and answers to clients leave by {leaving}"
-            );
-            scene.strict(interface, seen)
+        .filter_map(|vip| {
+            let arriving = facts
+                .carrying(vip)
+                .map(|address| &address.id.interface)
+                .filter(|interface| facts.has_neighbours(interface))
+                .collect();
+            let answers = facts
+                .reverse_paths
+                .iter()
+                .filter(|path| path.query.source == Some(vip));
+            scene.dropped(&arriving, elsewhere(&arriving, answers))
         })
         .collect()
+}
+
+/// Returns an interface by which answers leave, if they leave by none of those where packets arrive. Where a client was
+/// seen whose answers leave there, the examples that stand for others say nothing.
+fn elsewhere<'a>(
+    arriving: &BTreeSet<&IfName>,
+    answers: impl Iterator<Item = &'a PathFact>,
+) -> Option<&'a IfName> {
+    let mut other = None;
+    for path in answers.filter(|path| path.is_sent()) {
+        match path.decision.interface.as_ref()? {
+            leaving if !arriving.contains(leaving) => other = other.or(Some(leaving)),
+            _ if path.seen => return None,
+            _ => {}
+        }
+    }
+    other
 }
 
 impl<T> NodeScene<'_, T> {
     fn is_strict(&self, interface: &IfName) -> bool {
         self.facts.effective().rp_filter(interface) == Some(STRICT)
+    }
+
+    /// Reports an interface by which clients' packets arrive while answers leave by another one.
+    fn dropped(&self, arriving: &BTreeSet<&IfName>, leaving: Option<&IfName>) -> Option<Finding> {
+        let leaving = leaving?;
+        let interface = arriving
+            .iter()
+            .find(|interface| self.is_strict(interface))?;
+        let seen = format!(
+            "rp_filter is 1 (the greater of all and {interface}), and answers to clients leave by {leaving}"
+        );
+        Some(self.strict(interface, seen))
     }
 
     fn strict(&self, interface: &IfName, seen: String) -> Finding {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::half_open::is_same;
+use crate::check::command;
 use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -41,7 +42,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
                     "it is drained, and its clients keep sending",
                 )
                 .fix("sysctl -w net/ipv4/vs/expire_nodest_conn=1")
-                .fix(format!("lvsctl destination delete {id} {destination}"))
+                .fix(command::destination("delete", id, destination))
         })
         .collect()
 }

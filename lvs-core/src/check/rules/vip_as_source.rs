@@ -1,7 +1,8 @@
 //! The source address of the director's own packets to real servers, ARP requests among them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use crate::check::command;
 use crate::check::facts::Facts;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -11,7 +12,7 @@ use crate::check::severity::Severity;
 use crate::cluster::{Cluster, Director, RealServer};
 use crate::ipvs::{Family, Forwarding};
 use crate::name::IfName;
-use crate::net::{Address, Route};
+use crate::net::{Address, AddressId, Route};
 
 kinds! {
     VIP_AS_SOURCE = "LVS057", Error, Routing,
@@ -26,6 +27,8 @@ kinds! {
         not affected. Give the director an address of its own there, added first as the plan does, and \
         the virtual IP as /32.";
 }
+
+const APPLY: &str = "lvsctl apply FILE";
 
 /// The impact where it concerns the director's own connections only.
 const OWN_ONLY: &str = "a real server that has the address itself drops such packets, so that health checks of it fail while clients are served";
@@ -60,7 +63,7 @@ fn of_file(
         .filter(|_| rip.is_ipv4())
         .partition(|address| vips.contains(&address.id.network.addr()));
     let vip = carried.first().filter(|_| own.is_empty())?;
-    Some(finding(director, server, vip.id.network.addr()).fix(own_address(vip)))
+    Some(finding(director, server, &vip.id).fix(own_address(vip)))
 }
 
 impl DirectorScene<'_> {
@@ -101,31 +104,17 @@ impl DirectorScene<'_> {
         }
     }
 
-    /// Reports a virtual IP that is the first address of the real servers' network. It is added anew behind the
-    /// others; meanwhile the director has it as a single address, so that no client notices.
+    /// Reports a virtual IP that is the first address of the real servers' network. The plan adds it anew behind the
+    /// others.
     fn primary(&self, server: &RealServer, rip: IpAddr, vip: &Address) -> Finding {
-        let (network, interface) = (&vip.id.network, vip.id.interface.quoted());
-        let finding = finding(self.node, server, network.addr());
-        let is_own = |address: &&Address| {
-            address.id.interface == vip.id.interface
-                && !self
-                    .cluster
-                    .virtual_ips()
-                    .contains(&address.id.network.addr())
-        };
-        if !sharing_network(&self.facts.addresses, rip).any(|address| is_own(&address)) {
-            return finding.fix(own_address(vip));
-        }
-        let single = format!("{}/{}", network.addr(), network.max_prefix_len());
-        [
-            format!("sysctl -w net/ipv4/conf/{interface}/promote_secondaries=1"),
-            format!("ip address replace {single} dev {interface}"),
-            format!("ip address del {network} dev {interface}"),
-            format!("ip address replace {network} dev {interface}"),
-            format!("ip address del {single} dev {interface}"),
-        ]
-        .into_iter()
-        .fold(finding, Finding::fix)
+        let finding = finding(self.node, server, &vip.id);
+        let vips = self.cluster.virtual_ips();
+        let has_own = sharing_network(&self.node.addresses, rip)
+            .any(|address| !vips.contains(&address.id.network.addr()));
+        finding.fix(match has_own {
+            true => APPLY.to_owned(),
+            false => own_address(vip),
+        })
     }
 
     /// Judges the source address that the kernel chooses for packets to a real server.
@@ -146,25 +135,45 @@ impl DirectorScene<'_> {
         if !self.cluster.carried_vips(&server.name).contains(&source) {
             return None;
         }
-        let finding = self.as_it_harms(server, finding(self.node, server, source));
+        let vip = self.facts.carrying(source).next()?;
+        let finding = self.as_it_harms(server, finding(self.node, server, &vip.id));
         let vips = self.cluster.virtual_ips();
         let next_hop = route.and_then(|route| route.gateway).unwrap_or(rip);
         let own = sharing_network(&self.facts.addresses, next_hop)
             .map(|address| address.id.network.addr())
             .find(|ip| !vips.contains(ip));
-        Some(match (own, self.facts.carrying(source).next()) {
-            (Some(_), Some(vip)) if source.is_ipv6() => finding.fix(format!(
-                "ip -6 address change {} dev {} preferred_lft 0",
-                vip.id.network,
-                vip.id.interface.quoted()
-            )),
-            (Some(own), _) => route
+        Some(match own {
+            // The plan deprecates virtual IPs of IPv6.
+            Some(_) if source.is_ipv6() => self.forgetting(finding.fix(APPLY)),
+            Some(own) => route
                 .map(|route| with_source(route, own))
                 .into_iter()
                 .fold(finding, Finding::fix),
-            (None, Some(vip)) => finding.fix(own_address(vip)),
-            (None, None) => finding,
+            None => finding.fix(own_address(vip)),
         })
+    }
+
+    /// Adds the commands by which IPVS forgets the source address of what it encapsulates, which it keeps until a
+    /// route changes: it looks it up again after an edit of the destination.
+    fn forgetting(&self, finding: Finding) -> Finding {
+        self.facts
+            .now()
+            .into_iter()
+            .flat_map(|now| &now.services)
+            .flat_map(|listed| {
+                let id = listed.status.service.id;
+                let destinations = listed.destinations.iter();
+                destinations.map(move |status| (id, status.destination))
+            })
+            .filter(|(_, destination)| {
+                destination.forwarding.is_tunnel() && destination.id.address.is_ipv6()
+            })
+            .map(|(service, destination)| {
+                let to = SocketAddr::new(destination.id.address, destination.id.port);
+                let edit = command::destination("edit", service, to);
+                format!("{edit} -w {}", destination.weight)
+            })
+            .fold(finding, Finding::fix)
     }
 
     /// Lowers a finding about the source of a route: what is encapsulated has it too, but not what is routed directly.
@@ -230,10 +239,11 @@ fn with_source(route: &Route, own: IpAddr) -> String {
     line + &format!(" src {own}")
 }
 
-fn finding(director: &Director, server: &RealServer, source: IpAddr) -> Finding {
+fn finding(director: &Director, server: &RealServer, vip: &AddressId) -> Finding {
     let seen = format!(
-        "packets to {} have the source address {source}, which {0} carries itself",
-        server.name
+        "packets to {} have the source address {}, which {0} carries itself",
+        server.name,
+        vip.network.addr()
     );
-    VIP_AS_SOURCE.finding(source, seen).on(&director.name)
+    VIP_AS_SOURCE.finding(vip, seen).on(&director.name)
 }

@@ -9,7 +9,7 @@ use super::{Event, Failure};
 use crate::cluster::change::{Change, Object, ObjectId};
 use crate::cluster::plan::{Phase, Plan, Refusal};
 use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Observed};
-use crate::error::Result;
+use crate::error::{Error, Operation, Result};
 use crate::host::Host;
 use crate::name::IfName;
 use crate::net::{self, Address, AddressId, MacAddress};
@@ -86,7 +86,14 @@ impl<'a> Conflicts<'a> {
         let neighbourhood = Neighbourhood::read(host)
             .map_err(Failure::Unreadable)?
             .with(self.node);
-        let questions = self.take_questions(&neighbourhood, when);
+        let mut questions = self.take_questions(&neighbourhood, when);
+        questions.retain(|link, _| {
+            let is_heard = neighbourhood.has_carrier(link);
+            if !is_heard {
+                events(Event::NotAsked(&without_carrier(link)));
+            }
+            is_heard
+        });
         let mut refusals = Vec::new();
         for (link, answers) in ask_all(&questions) {
             match answers {
@@ -114,7 +121,8 @@ impl<'a> Conflicts<'a> {
         let mut questions: BTreeMap<IfName, Vec<AddressId>> = BTreeMap::new();
         self.pending.retain(|id| {
             let links = neighbourhood.arrival().links_of(id);
-            let is_ready = !links.is_empty() && links.iter().all(|link| neighbourhood.is_up(link));
+            let is_ready =
+                !links.is_empty() && links.iter().all(|link| neighbourhood.has_carrier(link));
             if when == When::Early && !is_ready {
                 return true;
             }
@@ -154,6 +162,11 @@ fn ask_all(questions: &BTreeMap<IfName, Vec<AddressId>>) -> Vec<(&IfName, Result
             .filter_map(|(link, thread)| Some((link, thread.join().ok()?)))
             .collect()
     })
+}
+
+fn without_carrier(link: &IfName) -> Error {
+    let operation = Operation::new("ask who has the new addresses on", link);
+    Error::invalid(operation, "the link has no carrier")
 }
 
 fn refusal(asked: &[AddressId], link: &IfName, ip: IpAddr, mac: MacAddress) -> Option<Refusal> {

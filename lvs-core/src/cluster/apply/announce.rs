@@ -135,7 +135,7 @@ impl DesiredState {
     /// Returns whether an address is announced. An IPv6 address under duplicate address detection is not: it
     /// may prove to be another host's. Neither is a floating address that a standby director carries as a
     /// real server.
-    fn announces(&self, address: &Address) -> bool {
+    pub(in crate::cluster) fn announces(&self, address: &Address) -> bool {
         let ip = address.id.network.addr();
         let is_sure = ip.is_ipv4() || address.no_dad;
         let is_elsewhere = self.role == Some(Role::Standby) && self.floating.contains(&ip);

@@ -1,5 +1,7 @@
 //! Drains on record, and the plans that carry them out.
 
+use std::collections::BTreeSet;
+
 use super::{Drain, Draining, WHY_TEMPLATES, how};
 use crate::cluster::ObservedIndex;
 use crate::cluster::Record;
@@ -217,6 +219,7 @@ impl Record {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             notes: Vec::new(),
+            announcements: BTreeSet::new(),
             nftables: None,
         }
     }

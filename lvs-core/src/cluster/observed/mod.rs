@@ -49,6 +49,9 @@ pub use scope::Scope;
 pub struct Observed {
     /// The interfaces, and whether each is set up.
     pub links: BTreeMap<IfName, bool>,
+    /// Those of them on which there is neither ARP nor neighbour discovery, beside `lo`: dummies, tunnel devices.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub without_neighbours: BTreeSet<IfName>,
     /// The tunnel devices among them, where the plan can need any.
     #[serde(default)]
     pub tunnels: BTreeSet<Tunnel>,

@@ -22,12 +22,10 @@ impl Observed {
     /// Something could not be read; with IPVS in the scope that needs `CAP_NET_ADMIN` where ip_vs is
     /// loaded.
     pub fn read(host: &mut Host, scope: &Scope) -> Result<Self> {
-        let links: BTreeMap<_, _> = host
-            .net()
-            .links()?
-            .into_iter()
-            .map(|link| (link.name, link.up))
-            .collect();
+        let found = host.net().links()?;
+        let silent = found.iter().filter(|link| !link.has_neighbours());
+        let without_neighbours = silent.map(|link| link.name.clone()).collect();
+        let links: BTreeMap<_, _> = found.into_iter().map(|link| (link.name, link.up)).collect();
         Ok(Self {
             addresses: addresses(host)?.into(),
             routes: routes(host)?.into(),
@@ -41,6 +39,7 @@ impl Observed {
             daemons: daemons(host, scope)?,
             ipvs: ipvs(host, scope)?,
             links,
+            without_neighbours,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! A plan while it is being made: each phase is planned on what the phases before it will leave.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::{Phase, PhaseName, Plan, Refusal};
 use crate::cluster::change::{Change, Object, ObjectId, Step};
-use crate::cluster::{DesiredState, IpvsState, NodeKind, Observed};
-use crate::net::Route;
+use crate::cluster::{Arrival, DesiredState, IpvsState, NodeKind, Observed};
+use crate::name::IfName;
+use crate::net::{AddressId, Route};
 
 /// A phase's name, and the function that plans it by what is known (`C`) and how the node will look by then.
 pub(super) type Planned<C> = (PhaseName, fn(&C, &Observed) -> Vec<Step>);
@@ -157,13 +158,44 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// The floating addresses that are added, each with the links on which others ask for it.
+    fn announcements(&self) -> BTreeSet<(IfName, IpAddr)> {
+        let phases = self.phases.iter();
+        let added: Vec<_> = phases
+            .filter(|phase| phase.name == PhaseName::FloatingAddresses)
+            .flat_map(|phase| &phase.steps)
+            .filter_map(|step| match &step.change {
+                Change::Add(Object::Address(address)) if self.node.announces(address) => {
+                    Some(&address.id)
+                }
+                _ => None,
+            })
+            .collect();
+        if added.is_empty() {
+            return BTreeSet::new();
+        }
+        let links = self.seen.links_with_neighbours();
+        let arrival = Arrival {
+            links: &links,
+            addresses: &self.seen.addresses,
+            routes: &self.seen.routes,
+        };
+        let on = |id: &AddressId| {
+            let ip = id.network.addr();
+            arrival.links_of(id).into_iter().map(move |link| (link, ip))
+        };
+        added.into_iter().flat_map(on).collect()
+    }
+
     pub(super) fn plan(
         self,
         refusals: Vec<Refusal>,
         unmanaged: Vec<ObjectId>,
         notes: Vec<String>,
     ) -> Plan {
+        let announcements = self.announcements();
         Plan {
+            announcements,
             cluster: self.node.cluster.clone(),
             node: self.node.name.clone(),
             kind: self.node.kind,

@@ -25,6 +25,9 @@ mod sysctls;
 mod tunnels;
 mod unmanaged;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 pub use phase::{Phase, PhaseName};
@@ -32,6 +35,7 @@ pub use refusal::{Obstacle, Refusal};
 
 use super::change::{Change, Object, ObjectId, Step};
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
+use crate::name::IfName;
 use cleanup::{Cleanup, Extent};
 use draft::{Draft, Planned};
 
@@ -97,6 +101,8 @@ pub struct Plan {
     pub unmanaged: Vec<ObjectId>,
     /// What an operator should know besides.
     pub notes: Vec<String>,
+    /// The links on which an active director announces floating addresses that the plan adds.
+    pub announcements: BTreeSet<(IfName, IpAddr)>,
     /// The rules by which a firewall has to mark packets, as a file of `nft -f`: shown, never applied.
     pub nftables: Option<String>,
 }

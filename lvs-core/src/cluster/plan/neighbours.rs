@@ -12,6 +12,7 @@ use super::routes::Choice;
 use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{DesiredService, DesiredState, Observed};
 use crate::ipvs::Forwarding;
+use crate::name::IfName;
 use crate::net::{Address, Route, RouteId};
 
 const WHY: &str =
@@ -24,7 +25,7 @@ impl Planner<'_> {
             .into_iter()
             .filter_map(|ip| {
                 let route = Route {
-                    interface: Some(seen.interface_towards(ip)?),
+                    interface: Some(self.interface_facing(ip, seen)?),
                     gateway: Some(ip),
                     on_link: true,
                     protocol: Address::PROTOCOL,
@@ -33,6 +34,16 @@ impl Planner<'_> {
                 Choice::of(&route, seen.route(&route.id)).step(WHY)
             })
             .collect()
+    }
+
+    /// Of two interfaces on a network it is the one that the file names: the other one may lose its address.
+    fn interface_facing(&self, ip: IpAddr, seen: &Observed) -> Option<IfName> {
+        let named = self.node.addresses.iter().map(|desired| &desired.value.id);
+        let nearest = named
+            .filter(|id| id.network.contains(&ip))
+            .max_by_key(|id| id.network.prefix_len());
+        let named = nearest.map(|id| id.interface.clone());
+        named.or_else(|| seen.interface_towards(ip))
     }
 
     fn newly_routed(&self, seen: &Observed) -> BTreeSet<IpAddr> {

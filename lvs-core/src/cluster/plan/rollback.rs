@@ -1,6 +1,6 @@
 //! The rollback of a plan: from how a node looks now to how it looked before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use super::{Phase, PhaseName, Plan};
@@ -47,6 +47,7 @@ impl Plan {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             notes: Vec::new(),
+            announcements: BTreeSet::new(),
             nftables: None,
             ..self.clone()
         }

@@ -7,7 +7,7 @@
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-use super::{Phase, PhaseName, Plan};
+use super::{PhaseName, Plan};
 use crate::cluster::change::{Change, Kind, LinkState, Object, Setting};
 use crate::ipvs::Family;
 use crate::ipvs::ipvsadm::command_line;
@@ -33,8 +33,9 @@ impl Plan {
             for step in &phase.steps {
                 let _ = writeln!(script, "{}", step.change.to_shell());
             }
-            for line in announcements(phase) {
-                let _ = writeln!(script, "# {line}");
+            let is_announced = phase.name == PhaseName::FloatingAddresses;
+            for (interface, ip) in self.announcements.iter().filter(|_| is_announced) {
+                let _ = writeln!(script, "# {}", announcement(interface, *ip));
             }
         }
         for rule in self.nftables.iter().flat_map(|rules| rules.lines()) {
@@ -44,21 +45,12 @@ impl Plan {
     }
 }
 
-/// Returns how an operator announces addresses that another director has carried.
-fn announcements(phase: &Phase) -> impl Iterator<Item = String> {
-    let are_announced = phase.name == PhaseName::FloatingAddresses;
-    phase
-        .steps
-        .iter()
-        .filter_map(|step| match step.change.after() {
-            Some(Object::Address(address)) => Some(&address.id),
-            _ => None,
-        })
-        .filter(move |id| are_announced && id.interface != IfName::LO)
-        .map(|id| match id.network.addr() {
-            IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", id.interface.quoted()),
-            IpAddr::V6(ip) => format!("ndsend {ip} {}", id.interface.quoted()),
-        })
+/// Returns how an operator announces an address that another director has carried.
+fn announcement(interface: &IfName, ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("arping -c 5 -U -I {} {ip}", interface.quoted()),
+        IpAddr::V6(ip) => format!("ndsend {ip} {}", interface.quoted()),
+    }
 }
 
 impl Change<Object> {

@@ -1,6 +1,8 @@
 //! Releasing the addresses of the active one of two directors, whatever else is wrong: two directors that carry
 //! them are worse than any state of the file, the record or the state directory.
 
+use std::collections::BTreeSet;
+
 use super::lock::{Lock, begin_role};
 use super::{Record, StateDir, file};
 use crate::cluster::apply::Job;
@@ -111,6 +113,7 @@ impl Record {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             notes: Vec::new(),
+            announcements: BTreeSet::new(),
             nftables: None,
         }
     }

@@ -440,11 +440,14 @@ mod tests {
     #[test]
     fn only_unicast_routes_that_are_not_local_are_taken() {
         let good = add(&default_route("0.0.0.0/0", "192.168.1.254"), index);
-        for (at, value) in [(0, 5), (4, 255), (7, 2), (7, 6), (9, 2)] {
+        for (at, value) in [(0, 5), (4, 255), (7, 2), (7, 6)] {
             let mut bytes = good.clone();
             bytes[at] = value;
             assert_eq!(decode(&bytes, &names()), None, "byte {at} = {value}");
         }
+        let mut cloned = good.clone();
+        cloned[8..12].copy_from_slice(&0x200_u32.to_ne_bytes());
+        assert_eq!(decode(&cloned, &names()), None);
         let mut bytes = good;
         bytes.extend(attribute(15, &1000_u32.to_ne_bytes()));
         let route = decode(&bytes, &names()).unwrap();

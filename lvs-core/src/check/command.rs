@@ -1,0 +1,45 @@
+//! Commands of lvsctl that fixes print.
+
+use std::net::SocketAddr;
+
+use crate::ipvs::{Family, Protocol, ServiceId};
+
+/// Returns the command that edits or deletes a destination: `lvsctl destination delete -u VIP:53 -r RIP:53`.
+pub(super) fn destination(verb: &str, service: ServiceId, destination: SocketAddr) -> String {
+    let service = match service {
+        ServiceId::Socket { protocol, address } => match protocol {
+            Protocol::UDP => format!("-u {address}"),
+            Protocol::SCTP => format!("--sctp-service {address}"),
+            _ => format!("-t {address}"),
+        },
+        ServiceId::Fwmark { mark, family } => match family {
+            Family::Ipv4 => format!("-f {mark}"),
+            Family::Ipv6 => format!("-f {mark} -6"),
+        },
+    };
+    format!("lvsctl destination {verb} {service} -r {destination}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_those_of_ipvsadm() {
+        let line = |service: &str, server: &str| {
+            destination("delete", service.parse().unwrap(), server.parse().unwrap())
+        };
+        assert_eq!(
+            line("udp 172.16.5.11:53", "192.168.1.12:53"),
+            "lvsctl destination delete -u 172.16.5.11:53 -r 192.168.1.12:53"
+        );
+        assert_eq!(
+            line("tcp [2001:db8::1]:80", "[2001:db8::2]:80"),
+            "lvsctl destination delete -t [2001:db8::1]:80 -r [2001:db8::2]:80"
+        );
+        assert_eq!(
+            line("fwmark 1 ipv6", "[2001:db8::2]:80"),
+            "lvsctl destination delete -f 1 -6 -r [2001:db8::2]:80"
+        );
+    }
+}
