@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Verb};
 use clap::Parser;
 use exit::{Exit, Mistake, Problem};
+use lvs_core::cluster::Document;
 use serde::Serialize;
 
 fn main() -> ExitCode {
@@ -75,6 +76,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Import(arguments) => import::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
+        Verb::Schema => output::print_json(&Document::schema()).map(|()| Exit::Done),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),

@@ -74,6 +74,8 @@ pub(crate) enum Verb {
     List(ListArguments),
     /// Show the order in which to change the nodes of a cluster
     Order(OrderArguments),
+    /// Print the JSON Schema of the cluster file, by which an editor completes and checks it
+    Schema,
     /// Predict which real server gets each connection of a service, without a kernel
     Simulate(SimulateArguments),
     /// Print the kernel's services, timeouts and daemons for `restore` (or `ipvsadm -R`)

@@ -131,6 +131,7 @@ impl fmt::Display for CheckKind {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ProbeRoute {
     /// As a client's packet: to the virtual IP, through IPVS.

@@ -9,6 +9,7 @@ use crate::name::IfName;
 
 /// Holds `[defaults]` as written.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DefaultsTable {
     /// The interface of real servers' addresses that name none.
@@ -16,6 +17,7 @@ pub struct DefaultsTable {
     pub interface: Option<String>,
     /// The gateway of real servers that name none.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::gateway"))]
     pub gateway: Option<GatewayTable>,
 }
 

@@ -14,6 +14,7 @@ use crate::suggest::nearest;
 
 /// Holds an entry of `destinations` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DestinationTable {
     /// The name of a real server, or of the director itself. Either this or `group`.

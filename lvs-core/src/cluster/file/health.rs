@@ -18,6 +18,7 @@ use crate::suggest::nearest;
 
 /// Holds `[health]` as written: the defaults of every check.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HealthTable {
     /// The time between two probes; 2 s if absent.

@@ -104,6 +104,18 @@ keys! {
     "conn-max" NATURAL, "";
 }
 
+/// Returns all keys of the table, each with its description.
+#[cfg(feature = "schema")]
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, String)> {
+    KEYS.iter().map(|key| {
+        let description = match SYSCTLS.iter().find(|known| known.name == *key) {
+            Some(_) => format!("The sysctl net.ipv4.vs.{}", key.replace('-', "_")),
+            None => "A time after which the kernel forgets an idle connection".to_owned(),
+        };
+        (*key, description)
+    })
+}
+
 /// Holds the value of a sysctl as written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SysctlValue {

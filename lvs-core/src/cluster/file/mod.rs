@@ -11,6 +11,8 @@ mod layout;
 mod node;
 mod persistence;
 mod removed;
+#[cfg(feature = "schema")]
+mod schema;
 mod service;
 mod sync;
 mod time;
@@ -62,7 +64,15 @@ pub use tunnel::TunnelTable;
 /// addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "schema",
+    schemars(
+        title = "Cluster file",
+        description = "Describes a Linux Virtual Server cluster"
+    )
+)]
 pub struct Document {
     /// The cluster's name: 1 to 32 of a-z, 0-9 and hyphen.
     #[serde(default)]

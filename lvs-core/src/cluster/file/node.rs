@@ -18,6 +18,7 @@ use crate::net::Address;
 
 /// Holds `[director]`, or one of two `[[directors]]`, as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DirectorTable {
     /// The node's name; `director` if absent.
@@ -26,6 +27,7 @@ pub struct DirectorTable {
     /// The gateway of the default route, an address or `{ address, interface, on-link }`; absent leaves the default
     /// route as it is.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::gateway"))]
     pub gateway: Option<GatewayTable>,
     /// Whether it routes between interfaces; absent is true for nat and otherwise leaves it as it is.
     #[serde(default)]
@@ -41,6 +43,7 @@ fn default_director() -> String {
 
 /// Holds one of `[[real-servers]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RealServerTable {
     /// The node's name.
@@ -59,6 +62,7 @@ pub struct RealServerTable {
     /// The gateway of the default route; absent: that of `[defaults]`, or with nat the director's address on its
     /// network.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::gateway"))]
     pub gateway: Option<GatewayTable>,
     /// The weight of its destinations, 0 to 2147483647; 1 if absent.
     #[serde(default = "default_weight")]
@@ -74,6 +78,7 @@ const fn default_weight() -> i64 {
 
 /// Holds an entry of `addresses` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AddressTable {
     /// The interface; for a real server it may be that of `[defaults]`.

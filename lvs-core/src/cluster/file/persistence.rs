@@ -12,6 +12,8 @@ use crate::ipvs::{EngineName, Family, Netmask, Persistence};
 
 /// Holds `persistence = { timeout = "5m", netmask = 32, engine = "sip" }`, or `persistence = "5m"`, as written.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
 pub struct PersistenceTable {
     /// The time after the last connection, in whole seconds.
     pub timeout: Span,

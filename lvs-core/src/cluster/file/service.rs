@@ -22,6 +22,7 @@ use crate::suggest::nearest;
 
 /// Holds one of `[[services]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServiceTable {
     /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`. Either this, `addresses` or `fwmark`.
@@ -53,12 +54,17 @@ pub struct ServiceTable {
     pub one_packet: bool,
     /// How long clients return to the server that they had, `"5m"` or a table; absent: they do not.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "super::schema::persistence")
+    )]
     pub persistence: Option<PersistenceTable>,
     /// Whether weights apply only when a destination is added; another program sets them afterwards.
     #[serde(default)]
     pub keep_weight: bool,
     /// How each destination is tested: `tcp`, a table with a `type`, or a list.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::checks"))]
     pub check: Option<ChecksTable>,
     /// So many destinations must be healthy; 1 if absent.
     #[serde(default)]

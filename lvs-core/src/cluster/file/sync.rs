@@ -8,6 +8,7 @@ use crate::name::IfName;
 
 /// Holds `[sync]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SyncTable {
     /// The id by which directors that belong together recognise each other, 0 to 255.

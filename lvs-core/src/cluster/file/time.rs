@@ -7,6 +7,7 @@ use crate::cluster::model::{Clock, DocumentError, DocumentErrorKind};
 
 /// Holds `[time]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TimeTable {
     /// The NTP server, a name or an address.

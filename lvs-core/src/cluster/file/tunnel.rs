@@ -10,6 +10,7 @@ use crate::ipvs::{Encapsulation, TunnelChecksum};
 
 /// Holds `tunnel = { type = "gue", port = 5555, checksum = "full" }` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TunnelTable {
     /// `ipip`, `gue` or `gre`.
