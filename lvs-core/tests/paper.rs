@@ -951,6 +951,8 @@ wieght = 3
 name = "web1"
 address = "192.168.1.12/24"
 drain = "no"
+[[real-servers]]
+name = 2024-01-01
 [sync]
 id = 300
 interface = 5
@@ -985,10 +987,12 @@ conntrack = "yes"
             "36 real-servers[2].name",
             "37 real-servers[2].address",
             "38 real-servers[2].drain",
-            "40 sync.id",
-            "41 sync.interface",
-            "43 ipvs.tcp-timeout",
-            "44 ipvs.conntrack",
+            "39 real-servers[3]",
+            "40 real-servers[3].name",
+            "42 sync.id",
+            "43 sync.interface",
+            "45 ipvs.tcp-timeout",
+            "46 ipvs.conntrack",
         ],
         "{mistakes}"
     );

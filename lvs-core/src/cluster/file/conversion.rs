@@ -5,7 +5,7 @@ use super::destination::{Groups, forwarding};
 use super::node::{self, FiledServer, RealServerTable};
 use super::removed::Removed;
 use super::service::ServiceContext;
-use super::value::{each, missing};
+use super::value::each;
 use super::{Document, SyncTable, TimeTable, TunnelTable, tunnel};
 use crate::cluster::model::{
     Cluster, ClusterName, Director, DocumentError, DocumentErrors, Gaps, Mistakes, Parts, Places,
@@ -59,7 +59,7 @@ impl Document {
         match self.name.take() {
             Some(name) => ClusterName::new(name).map_err(invalid("name")),
             None if removed.has("name") => Ok(ClusterName::placeholder()),
-            None => Err(missing("name")),
+            None => Err(DocumentError::missing("name")),
         }
     }
 
@@ -84,7 +84,7 @@ impl Document {
         let method = match &self.forwarding {
             Some(text) => mistakes.keep(forwarding(text, tunnel)),
             None if removed.has("forwarding") => None,
-            None => mistakes.keep(Err(missing("forwarding"))),
+            None => mistakes.keep(Err(DocumentError::missing("forwarding"))),
         };
         gaps.forwarding |= method.is_none();
         method.unwrap_or(Forwarding::Masquerade)
@@ -201,7 +201,7 @@ impl Document {
 }
 
 fn no_default_interface() -> DocumentError {
-    missing("interface")
+    DocumentError::missing("interface")
         .within("defaults")
         .with_hint("real servers with address are on it: add interface = \"eth0\" to [defaults]")
 }

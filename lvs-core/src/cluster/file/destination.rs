@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::service::ServiceContext;
-use super::value::{missing, number, weight};
+use super::value::{number, weight};
 use crate::cluster::model::{
     DocumentError, DocumentErrorKind, Mistakes, NodeName, VirtualDestination, invalid,
 };
@@ -88,7 +88,9 @@ impl DestinationTable {
                 "a destination is either a real server or a group",
             )
             .with_hint("leave one of them out")),
-            (None, None) => Err(missing("real-server").with_hint("add it, or group")),
+            (None, None) => {
+                Err(DocumentError::missing("real-server").with_hint("add it, or group"))
+            }
         }
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Place {
     /// The range of the key, which an element does not have.
     key_range: Option<Range<usize>>,
     pub(super) value: Range<usize>,
+    /// Whether the value is a date or a time, which no key has.
+    pub(super) is_date: bool,
     steps: Vec<Step>,
 }
 
@@ -130,6 +132,7 @@ fn collect_table(path: &str, steps: &[Step], table: &DeTable<'_>, found: &mut Ve
             table: path.to_owned(),
             key_range: Some(key.span()),
             value: value.span(),
+            is_date: value.get_ref().is_datetime(),
             steps: [steps, &[Step::Key(name.clone())]].concat(),
             key: name,
         };
@@ -146,6 +149,7 @@ fn collect(place: Place, value: &DeValue<'_>, found: &mut Vec<Place>) {
                     path: format!("{}[{i}]", place.path),
                     key_range: None,
                     value: element.span(),
+                    is_date: element.get_ref().is_datetime(),
                     steps: [&place.steps[..], &[Step::Index(i)]].concat(),
                     ..place.clone()
                 };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::defaults::{DefaultInterface, Defaults};
 use super::gateway::GatewayTable;
-use super::value::{each, missing, parse, refuse, weight};
+use super::value::{each, parse, refuse, weight};
 use crate::cluster::model::{
     Director, DocumentError, DocumentErrorKind, Gateway, Mistakes, NodeName, RealServer,
     RealServerPlace, invalid,
@@ -159,7 +159,7 @@ fn miscounted(has_one: bool, several: usize) -> DocumentError {
 impl DirectorTable {
     fn into_director(self, number: usize, mistakes: &mut Mistakes) -> Director {
         if self.addresses.is_none() {
-            mistakes.push(missing("addresses"));
+            mistakes.push(DocumentError::missing("addresses"));
         }
         let tables = self.addresses.unwrap_or_default();
         let floating: Vec<bool> = tables.iter().map(|table| table.floating).collect();
@@ -209,7 +209,10 @@ impl RealServerTable {
         };
         let addresses = self.take_addresses(defaults, mistakes);
         let gateway = mistakes.keep(self.gateway.take().map(gateway).transpose());
-        let name = self.name.take().ok_or_else(|| missing("name"));
+        let name = self
+            .name
+            .take()
+            .ok_or_else(|| DocumentError::missing("name"));
         let name = name.and_then(|name| NodeName::new(name).map_err(invalid("name")));
         let weight = mistakes.keep(weight(self.weight)).unwrap_or_default();
         Some(FiledServer {
@@ -246,7 +249,7 @@ impl RealServerTable {
                 return None;
             }
             (None, None) => {
-                mistakes.push(missing("addresses"));
+                mistakes.push(DocumentError::missing("addresses"));
                 return None;
             }
         };
@@ -286,13 +289,13 @@ impl AddressTable {
             (Some(name), _) => interface(name.clone()).map(Some),
             (None, DefaultInterface::Named(name)) => Ok(Some(name.clone())),
             (None, DefaultInterface::Wrong) => Ok(None),
-            (None, DefaultInterface::Absent) => Err(missing("interface")),
+            (None, DefaultInterface::Absent) => Err(DocumentError::missing("interface")),
         }
     }
 
     fn network(&self) -> Result<IpNet, DocumentError> {
         let address = self.address.as_deref();
-        address.map_or_else(|| Err(missing("address")), network)
+        address.map_or_else(|| Err(DocumentError::missing("address")), network)
     }
 
     fn into_address(

@@ -84,11 +84,25 @@ impl Removed {
             let below = mistake.path().strip_prefix(table.as_str());
             let is_below = below.is_some_and(|rest| rest.starts_with(['.', '[']));
             match mistake.kind() {
-                Missing => !table.is_empty() && mistake.path() == table,
+                Missing => {
+                    let means = |missing| is_alternative(missing, key);
+                    mistake.path() == table && mistake.missing_key().is_some_and(means)
+                }
                 Conflict | Unused => is_below,
                 Duplicate => is_below && key == "port",
                 _ => false,
             }
         })
     }
+}
+
+/// Returns whether a key that was taken out is the missing one, or one that may stand in its place.
+#[cfg(feature = "toml")]
+fn is_alternative(missing: &str, removed: &str) -> bool {
+    let alternatives: &[&str] = match missing {
+        "address" | "addresses" => &["address", "addresses", "fwmark"],
+        "real-server" => &["real-server", "group"],
+        _ => &[],
+    };
+    missing == removed || alternatives.contains(&removed)
 }

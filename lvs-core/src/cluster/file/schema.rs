@@ -34,6 +34,10 @@ fn forget_null(schema: &mut Value) {
             map.values_mut().for_each(forget_null);
             if let Some(Value::Array(types)) = map.get_mut("type") {
                 types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".to_owned(), only);
+                }
             }
             if let Some(Value::Array(schemas)) = map.get_mut("anyOf") {
                 schemas.retain(|schema| schema.get("type").is_none_or(|name| name != "null"));

@@ -9,7 +9,7 @@ use super::destination::{DestinationTable, Groups};
 use super::health::ChecksTable;
 use super::node::FiledServer;
 use super::persistence::PersistenceTable;
-use super::value::{each, missing, out_of_range, parse, refuse};
+use super::value::{each, out_of_range, parse, refuse};
 use crate::cluster::checks::{CheckDefaults, SlowStartTime};
 use crate::cluster::model::{
     DocumentError, DocumentErrorKind, Match, Mistakes, NodeName, ServicePlace, VirtualDestination,
@@ -214,7 +214,7 @@ impl ServiceTable {
             }
             (None, None, None) => {
                 let hint = "add it, or fwmark for a service by firewall mark";
-                mistakes.push(missing("address").with_hint(hint));
+                mistakes.push(DocumentError::missing("address").with_hint(hint));
                 Vec::new()
             }
         }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::value::{missing, number, parse};
-use crate::cluster::model::{Mistakes, Sync, invalid};
+use super::value::{number, parse};
+use crate::cluster::model::{DocumentError, Mistakes, Sync, invalid};
 use crate::name::IfName;
 
 /// Holds `[sync]` as written.
@@ -40,9 +40,11 @@ impl SyncTable {
             .max_length
             .unwrap_or_else(|| Sync::default_length(group.unwrap_or(Sync::GROUP)).into());
         let port = self.port.unwrap_or_else(|| Sync::PORT.into());
-        let id = self.id.ok_or_else(|| missing("id"));
+        let id = self.id.ok_or_else(|| DocumentError::missing("id"));
         let id = mistakes.keep(id.and_then(|id| number(id, "id", 0..=255)));
-        let interface = self.interface.ok_or_else(|| missing("interface"));
+        let interface = self
+            .interface
+            .ok_or_else(|| DocumentError::missing("interface"));
         let interface = interface.and_then(|name| IfName::new(name).map_err(invalid("interface")));
         let interface = mistakes.keep(interface);
         let port = mistakes.keep(number(port, "port", 1..=65535));

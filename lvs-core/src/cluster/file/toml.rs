@@ -130,7 +130,11 @@ impl<'a> Survey<'a> {
     fn remove(&mut self, error: &Error) -> Option<()> {
         let span = error.span().unwrap_or_default();
         let place = place_at(self.table.get_ref(), &span)?;
-        let explained = explain(self.path(&place), error.message());
+        let message = match place.is_date {
+            true => "a date or a time has no meaning here",
+            false => error.message(),
+        };
+        let explained = explain(self.path(&place), message);
         let position = self.lines.position(span.start);
         let removed = match explained.mistake.kind() {
             DocumentErrorKind::UnknownKey => explained.key.clone(),

@@ -29,12 +29,6 @@ pub(super) fn each<T, U>(
         .collect()
 }
 
-/// Returns the error of a key that is not written.
-pub(super) fn missing(key: &str) -> DocumentError {
-    let problem = format!("the key `{key}` is missing");
-    DocumentError::new(DocumentErrorKind::Missing, "", problem)
-}
-
 /// Parses a text whose own error would not say which form is expected.
 pub(super) fn parse<T: FromStr>(text: &str, key: &str, form: &str) -> Result<T, DocumentError> {
     text.parse().map_err(|_| {

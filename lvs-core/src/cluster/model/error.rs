@@ -17,6 +17,8 @@ pub struct DocumentError {
     problem: String,
     hint: Option<String>,
     position: Option<Position>,
+    /// The key that is missing at the path.
+    missing: Option<&'static str>,
 }
 
 /// Says what kind of mistake a [`DocumentError`] reports.
@@ -74,7 +76,23 @@ impl DocumentError {
             problem: problem.into(),
             hint: None,
             position: None,
+            missing: None,
         }
+    }
+
+    /// Reports a key that a table lacks.
+    pub(in crate::cluster) fn missing(key: &'static str) -> Self {
+        let problem = format!("the key `{key}` is missing");
+        Self {
+            missing: Some(key),
+            ..Self::new(DocumentErrorKind::Missing, "", problem)
+        }
+    }
+
+    /// Returns the key that is missing at the path, if the mistake is that.
+    #[cfg(feature = "toml")]
+    pub(in crate::cluster) fn missing_key(&self) -> Option<&'static str> {
+        self.missing
     }
 
     /// Adds what to write instead.

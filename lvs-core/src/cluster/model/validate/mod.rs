@@ -8,6 +8,8 @@ mod node;
 mod service;
 mod sync;
 
+use std::collections::BTreeSet;
+
 use super::cluster::Cluster;
 use super::mistakes::Mistakes;
 use super::places::Gaps;
@@ -20,6 +22,8 @@ impl Cluster {
         let mut gaps = gaps.clone();
         // Which of two nodes of one name is meant is not known.
         gaps.real_servers |= mistakes.has_more(|mistakes| self.validate_names(mistakes));
+        let directors: BTreeSet<_> = self.directors.iter().map(|one| &one.name).collect();
+        gaps.directors |= directors.len() < self.directors.len();
         let gaps = &gaps;
         self.validate_nodes(gaps, mistakes);
         let may_float =

@@ -108,9 +108,9 @@ impl Cluster {
                 };
                 let floats = match may_float {
                     true => is_director(owner) && is_director(node.name),
-                    false => self.floats_between(ip, owner, node.name),
+                    false => owner != node.name && self.floats_between(ip, owner, node.name),
                 };
-                if owner != node.name && floats {
+                if floats {
                     continue;
                 }
                 let is_virtual = !is_director(node.name) && vips.contains(&ip);
