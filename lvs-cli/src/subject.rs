@@ -132,6 +132,7 @@ fn of_node(
     // A record that cannot be read, as by another user than root, must not prevent the check.
     if let Ok(record) = arguments.state.directory().record(&node) {
         facts.drains = record.drains().clone();
+        facts.services_by_health = record.services_by_health().clone();
     }
     Ok(facts)
 }

@@ -128,7 +128,7 @@ fn without_privilege_nothing_is_changed() -> Outcome {
         says(
             &unprivileged("director", "/run/lvsctl"),
             1,
-            &[lock, "needs root"],
+            &[lock, "who usually is root"],
         );
         let own = "/run/unprivileged";
         std::fs::create_dir(own).unwrap();

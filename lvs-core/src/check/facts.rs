@@ -78,6 +78,9 @@ pub struct Facts {
     /// What is drained on the director's record; [`gather`](Self::gather) does not read it.
     #[serde(default)]
     pub drains: BTreeMap<Drain, Draining>,
+    /// The services whose weights a controller sets, on the director's record; [`gather`](Self::gather) does not read it.
+    #[serde(default)]
+    pub services_by_health: BTreeSet<ServiceId>,
     /// How long the node has been up.
     pub uptime: Duration,
     /// The interfaces.
@@ -192,6 +195,7 @@ impl Facts {
             node,
             role: None,
             drains: BTreeMap::new(),
+            services_by_health: BTreeSet::new(),
             kernel: String::new(),
             uptime: Duration::ZERO,
             links: Vec::new(),

@@ -58,7 +58,8 @@ pub struct Gather {
     /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
     /// traffic is not judged.
     pub pause: Duration,
-    /// Asks by ARP which hosts have the virtual IPs, and waits this long for the answers for each of them.
+    /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
+    /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent.
     pub arp: Option<Duration>,
     /// Compares the clock with the time server of the file.
     pub clock: bool,
@@ -204,7 +205,7 @@ impl Facts {
                 .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
                 .collect()
         };
-        self.paths = look_up(self.packets(cluster, node, &peers()));
+        self.paths = look_up(self.packets(cluster, node, &waiting_peers()));
         self.reverse_paths = look_up(self.reverse_packets(cluster, node));
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, asked);
@@ -267,12 +268,12 @@ fn path(net: &mut Net, rules: &[PolicyRule], query: RouteQuery, seen: bool) -> R
     })
 }
 
-/// Returns the own and the other end of every TCP connection of this host.
-fn peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
+/// Returns the own and the other end of the TCP connections of this host whose peers wait for an answer.
+fn waiting_peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
     let mut found = BTreeSet::new();
     for file in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
-        found.extend(sockets::peers(&text));
+        found.extend(sockets::waiting_peers(&text));
     }
     found
 }

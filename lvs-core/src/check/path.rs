@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::Facts;
 use super::network::is_wide;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{Cluster, DesiredState, NodeKind};
+use crate::cluster::{Cluster, DesiredState, NodeKind, NodeName};
 use crate::ipvs::Forwarding;
 use crate::net::{PolicyRule, Route, RouteDecision, RouteQuery, Verdict};
 
@@ -18,7 +18,7 @@ use crate::net::{PolicyRule, Route, RouteDecision, RouteQuery, Verdict};
 pub struct PathFact {
     /// The packet: an answer to a client, or one of the director's to a real server.
     pub query: RouteQuery,
-    /// Whether a client with this address was connected when the facts were gathered. Others are examples.
+    /// Whether there was a client with this address when the facts were gathered. Others are examples.
     pub seen: bool,
     /// What becomes of the packet.
     pub decision: RouteDecision,
@@ -174,7 +174,8 @@ impl Facts {
     }
 
     /// Returns clients whose answers have this source address, one of each network: on a director those of its
-    /// connections, of which those that are not established come first, elsewhere the peers of its sockets.
+    /// connections, of which those that are not established come first, elsewhere those that wait for an answer of a
+    /// service. (Others are answered by whichever way, as those of an administrator are.)
     fn clients_of(
         &self,
         cluster: &Cluster,
@@ -191,14 +192,9 @@ impl Facts {
             .into_iter()
             .chain(others)
             .map(|connection| connection.client.ip());
-        let listening: BTreeSet<u16> = self
-            .listeners
-            .iter()
-            .map(|listener| listener.address.port())
-            .collect();
         let peers = peers
             .iter()
-            .filter(|(own, _)| own.ip() == source && listening.contains(&own.port()))
+            .filter(|(own, _)| own.ip() == source && cluster.serves_at(&self.node, own.port()))
             .map(|(_, client)| client.ip());
         let mut networks = BTreeSet::new();
         connections
@@ -237,6 +233,18 @@ impl Cluster {
             .chain(servers)
             .flatten()
             .map(|address| address.id.network)
+    }
+
+    /// Returns whether packets of a service arrive at a port of a node.
+    fn serves_at(&self, node: &NodeName, port: u16) -> bool {
+        self.served_by(node).any(|(service, destination)| {
+            let sockets = service.sockets();
+            let mut ports = sockets.iter().map(|socket| match destination.forwarding {
+                Forwarding::Masquerade => destination.port.unwrap_or_else(|| socket.address.port()),
+                _ => socket.address.port(),
+            });
+            ports.any(|arriving| arriving == 0 || arriving == port)
+        })
     }
 
     /// Returns whether an address belongs to a node of the cluster.

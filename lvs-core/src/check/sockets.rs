@@ -10,6 +10,8 @@ use crate::ipvs::Protocol;
 
 /// `TCP_LISTEN`.
 const LISTENING: &str = "0A";
+/// `TCP_SYN_RECV`: the answer to a request was not confirmed yet.
+const WAITING: &str = "03";
 /// `TCP_CLOSE`, the state of a UDP socket that is not connected.
 const UNCONNECTED: &str = "07";
 
@@ -28,8 +30,8 @@ pub(super) fn parse(protocol: Protocol, text: &str) -> impl Iterator<Item = List
     })
 }
 
-/// Returns the own and the other end of every connection of a TCP file, those that are not established among them.
-pub(super) fn peers(text: &str) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+/// Returns the own and the other end of the connections of a TCP file whose peers wait for an answer.
+pub(super) fn waiting_peers(text: &str) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
     text.lines().filter_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let (own, other, state) = (words.next()?, words.next()?, words.next()?);
@@ -37,8 +39,7 @@ pub(super) fn peers(text: &str) -> impl Iterator<Item = (SocketAddr, SocketAddr)
             let end = socket(text)?;
             Some(SocketAddr::new(end.ip().to_canonical(), end.port()))
         };
-        let is_connection = ![LISTENING, UNCONNECTED].contains(&state);
-        is_connection.then_some((canonical(own)?, canonical(other)?))
+        (state == WAITING).then_some((canonical(own)?, canonical(other)?))
     })
 }
 
@@ -101,6 +102,23 @@ mod tests {
             ["[::]:80", "[2001:db8::1]:443"]
         );
         assert_eq!(addresses(Protocol::UDP, UDP), ["0.0.0.0:53"]);
+    }
+
+    #[test]
+    fn who_waits_for_an_answer() {
+        let text = "  sl  local_address rem_address   st
+   0: 0C01A8C0:0050 640510AC:D431 03 0
+   1: 0C01A8C0:0050 650510AC:D431 01 0
+   2: 0000000000000000FFFF00000C01A8C0:0050 0000000000000000FFFF0000660510AC:0102 03 0
+";
+        let found: Vec<_> = waiting_peers(text)
+            .map(|(own, other)| format!("{own} {other}"))
+            .collect();
+        let expected = [
+            "192.168.1.12:80 172.16.5.100:54321",
+            "192.168.1.12:80 172.16.5.102:258",
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use crate::name::IfName;
 use crate::net::fou::message as fou;
-use crate::net::message::{Names, address, link, route, tunnel};
+use crate::net::message::{Names, address, link, neighbour, policy_rule, route, tunnel};
 
 /// Checks that an object that can be read, other than a link, is written and then reads the same again and
 /// again.
 ///
-/// The first byte tells what follows the netlink header: a link (0), address (1), route (2), tunnel (3) or
-/// GUE listener (4). The first reading may hold what cannot be added, as a gateway that the family of the
-/// route does not have.
+/// The first byte tells what follows the netlink header: a link (0), address (1), route (2), tunnel (3), GUE
+/// listener (4), neighbour (5) or rule of policy routing (6); the last two are only read. The first reading may hold
+/// what cannot be added, as a gateway that the family of the route does not have.
 pub fn rtnetlink(bytes: &[u8]) {
     let Some((kind, payload)) = bytes.split_first() else {
         return;
@@ -32,6 +32,8 @@ pub fn rtnetlink(bytes: &[u8]) {
             Some(tunnel::add(&tunnel::decode(payload)?))
         }),
         4 => settles(payload, |payload| Some(fou::add(&fou::decode(payload)?))),
+        5 => drop(neighbour::decode(payload, &names())),
+        6 => drop(policy_rule::decode(payload)),
         _ => {}
     }
 }

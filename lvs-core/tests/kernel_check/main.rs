@@ -167,6 +167,7 @@ lvs_lab::main! {
     promises::a_flushed_table,
     promises::a_destination_that_was_deleted,
     promises::a_weight_of_zero_by_hand,
+    promises::a_weight_of_zero_by_health,
     promises::an_interface_that_is_down,
     promises::an_interface_that_does_not_exist,
     promises::no_default_route_of_a_real_server,

@@ -1,7 +1,9 @@
 //! What the file promises and the kernel lacks.
 
+use std::time::Duration;
+
 use lvs_core::Host;
-use lvs_core::check::{Area, Code, Severity};
+use lvs_core::check::{self, Area, Code, Facts, Gather, Severity};
 use lvs_core::ipvs::{Command, Weight};
 
 use crate::web::{Harm, Web, default_via, only, put, set, sound, text};
@@ -51,6 +53,35 @@ pub(crate) fn a_weight_of_zero_by_hand() {
         Code::DRIFT,
         &[Area::Services, Area::Upkeep],
     );
+}
+
+/// A controller that watches the real servers sets the weight of a dead one to 0: that is as the file says. Where none
+/// runs, it is not.
+pub(crate) fn a_weight_of_zero_by_health() {
+    let web = Web::new(&NAT.replace("\"rr\"", "\"rr\"\ncheck = \"tcp\""));
+    let service = web.service;
+    web.on("director", |host| {
+        let mut first = host.ipvs().unwrap().destinations(&service).unwrap()[0].destination;
+        first.weight = Weight::DRAIN;
+        put(host, &[Command::EditDestination(service, first)]);
+    });
+    let state = web.cluster.node("director").unwrap();
+    let gather = Gather {
+        pause: Duration::ZERO,
+        clock: false,
+        ..Gather::default()
+    };
+    let mut facts = web
+        .on("director", |host| {
+            Facts::gather(host, &web.cluster, &state, &gather)
+        })
+        .unwrap();
+    let judged = |facts: &Facts| check::on_node(&web.cluster, facts);
+    only(&judged(&facts), Code::DRIFT);
+    facts.services_by_health.insert(service);
+    let report = judged(&facts);
+    sound(&report);
+    assert!(report.sound().any(|area| area == Area::Upkeep));
 }
 
 /// Exactly this is an error on the node, none of these areas is ok beside it, and its fix ends it.

@@ -12,7 +12,7 @@ use crate::check::loss;
 use crate::check::object::FindingObject;
 use crate::check::scene::NodeScene;
 use crate::cluster::change::{ObjectId, Step};
-use crate::cluster::{Plan, PlanOptions};
+use crate::cluster::{Plan, PlanOptions, Record};
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
 
@@ -41,7 +41,10 @@ impl<'a, T> Drift<'a, T> {
     /// Returns the drift of a node, without the steps for what could not be read there.
     pub(in crate::check) fn of(scene: &'a NodeScene<'a, T>) -> Option<Self> {
         let observed = scene.facts.observed.as_ref()?;
-        let plan = |options| Plan::new(&scene.desired, observed, options);
+        let (cluster, node) = (&scene.desired.cluster, &scene.desired.name);
+        let record = Record::new(cluster.clone(), node.clone())
+            .with_services_by_health(scene.facts.services_by_health.clone());
+        let plan = |options| Plan::with_record(&scene.desired, observed, &record, options);
         let takes_over = !plan(PlanOptions::default()).refusals.is_empty();
         let plan = plan(PlanOptions { take_over: true });
         Some(Self {

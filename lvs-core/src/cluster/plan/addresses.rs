@@ -53,9 +53,12 @@ impl Planner<'_> {
         later_first(steps.collect(), seen)
     }
 
-    /// Returns an address as it is added: as it was found where an interrupted change has deleted it.
+    /// Returns an address as it is added: as it was found where this change deletes it before, or an interrupted one
+    /// has deleted it.
     fn new_address(&self, desired: &Address) -> Address {
-        let found = self.record.interrupted(&desired.id).unwrap_or(desired);
+        let found = self.observed.address(&desired.id);
+        let found = found.or_else(|| self.record.interrupted(&desired.id));
+        let found = found.unwrap_or(desired);
         Address {
             preferred: desired.preferred.or(found.preferred),
             ..found.clone()

@@ -25,7 +25,7 @@ mod sysctls;
 mod tunnels;
 mod unmanaged;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -33,7 +33,7 @@ use serde::Serialize;
 pub use phase::{Phase, PhaseName};
 pub use refusal::{Obstacle, Refusal};
 
-use super::change::{Change, Object, ObjectId, Step};
+use super::change::{Change, Kind, Object, ObjectId, Step};
 use super::{ClusterName, DesiredState, NodeKind, NodeName, Observed, Record, Role};
 use crate::name::IfName;
 use cleanup::{Cleanup, Extent};
@@ -184,8 +184,16 @@ impl Plan {
         };
         let mut phases = self.phases.clone();
         phases.retain(|phase| phase.name.is_growing() && phase.name != PhaseName::SyncDaemons);
+        // What is deleted to be added anew stays, too.
+        let deleted: HashSet<_> = self
+            .steps()
+            .filter(|step| step.change.kind() == Kind::Delete)
+            .map(|step| step.change.id())
+            .collect();
         for phase in &mut phases {
-            phase.steps.retain(|step| !replaces(&step.change));
+            phase
+                .steps
+                .retain(|step| !replaces(&step.change) && !deleted.contains(&step.change.id()));
         }
         phases.retain(|phase| !phase.steps.is_empty());
         Self {
@@ -248,7 +256,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     /// What is desired. The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 18] = [
+    const PHASES: [Planned<Self>; 17] = [
         (PhaseName::ReleasedRoutes, Self::released_routes),
         (PhaseName::ReleasedAddresses, Self::released_addresses),
         // Before what they carry, their state and their sysctls, which exist only with them.
@@ -258,10 +266,9 @@ impl Planner<'_> {
             [planner.links_up(seen), planner.ip_forward(seen)].concat()
         }),
         (PhaseName::Sysctls, Self::other_sysctls),
-        // Clients are not served until they are restored.
+        // Clients are not served until they are added again.
         (PhaseName::DisplacedVirtualIps, Self::displaced_virtual_ips),
         (PhaseName::Addresses, Self::own_addresses),
-        (PhaseName::RestoredVirtualIps, Self::restored_virtual_ips),
         (PhaseName::Routes, |planner, seen| {
             [planner.own_routes(seen), planner.neighbour_routes(seen)].concat()
         }),

@@ -37,8 +37,6 @@ pub enum PhaseName {
     DisplacedVirtualIps,
     /// Addresses that do not attract traffic.
     Addresses,
-    /// The virtual IPs that were displaced.
-    RestoredVirtualIps,
     /// Routes that do not need a virtual IP.
     Routes,
     /// Sync daemons that are no longer desired: destinations may have to wait for that.
@@ -168,7 +166,6 @@ impl fmt::Display for PhaseName {
             Self::Destinations => "destinations",
             Self::ChangedDestinations => "changed destinations",
             Self::DisplacedVirtualIps => "displaced virtual IPs",
-            Self::RestoredVirtualIps => "restored virtual IPs",
             Self::VirtualIps => "virtual IPs",
             Self::FloatingAddresses => "floating addresses",
             Self::LastRoutes => "last routes",

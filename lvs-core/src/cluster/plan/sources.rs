@@ -11,7 +11,7 @@ use crate::net::{Address, AddressId, Route};
 const WHY: &str = "behind the node's own address, which must be the source address";
 
 impl Planner<'_> {
-    /// Deletes virtual IPs that precede the node's own address.
+    /// Deletes virtual IPs that precede the node's own address: they are added again behind it.
     pub(super) fn displaced_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         let Ok(displaced) = self.displaced(seen) else {
             return Vec::new();
@@ -19,16 +19,6 @@ impl Planner<'_> {
         let present = displaced.iter().filter_map(|id| seen.address(id));
         let steps = present.map(|address| Step::delete(address.clone(), WHY));
         super::addresses::later_first(steps.collect(), seen)
-    }
-
-    /// Adds them again: the kernel puts them behind the other addresses.
-    pub(super) fn restored_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
-        let desired = self.node.addresses.iter().map(|desired| &desired.value.id);
-        let displaced = desired.filter(|id| seen.address(id).is_none());
-        displaced
-            .filter_map(|id| self.observed.address(id))
-            .map(|address| Step::add(address.clone(), WHY))
-            .collect()
     }
 
     /// Returns the virtual IPs that no order keeps from being the source address.

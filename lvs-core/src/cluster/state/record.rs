@@ -138,6 +138,12 @@ impl Record {
         &self.drains
     }
 
+    /// Returns the record with services whose weights a controller sets.
+    pub(crate) fn with_services_by_health(mut self, services: BTreeSet<ServiceId>) -> Self {
+        self.by_health = services;
+        self
+    }
+
     /// Returns the services that lead probes and no clients.
     #[must_use]
     pub fn probe_services(&self) -> &BTreeSet<ServiceId> {
