@@ -117,10 +117,13 @@ impl ServiceTable {
         let health = self.take_health(&context.checks, mistakes);
         let ids = self.ids(mistakes);
         let matches = self.packet_matches(mistakes);
-        let (entries, destinations): (Vec<_>, Vec<_>) = self
+        let (mut entries, destinations): (Vec<_>, Vec<_>) = self
             .take_destinations(context, mistakes)
             .into_iter()
             .unzip();
+        if entries.iter().enumerate().all(|(i, entry)| i == *entry) {
+            entries.clear();
+        }
         if ids.is_empty() {
             // The mistakes of the other keys.
             self.kernel_service(ANY_SERVICE, mistakes);

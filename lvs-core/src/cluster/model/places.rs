@@ -1,6 +1,7 @@
 //! Where the parts of a cluster are in its file, where that does not follow from their order in the cluster.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::name::NodeName;
 
@@ -35,9 +36,9 @@ pub(in crate::cluster) struct ServicePlace {
 }
 
 impl Places {
-    pub(super) fn real_server(&self, i: usize) -> String {
+    pub(super) fn real_server(&self, i: usize) -> Entry {
         let entry = self.real_servers.get(i).map_or(i, |place| place.entry);
-        format!("real-servers[{entry}]")
+        Entry("real-servers", entry)
     }
 
     /// Returns the path of a real server's address below the real server; the address alone has no more than its key.
@@ -54,9 +55,9 @@ impl Places {
             .is_some_and(|place| place.has_default_gateway)
     }
 
-    pub(super) fn service(&self, i: usize) -> String {
+    pub(super) fn service(&self, i: usize) -> Entry {
         let entry = self.services.get(i).map_or(i, |place| place.entry);
-        format!("services[{entry}]")
+        Entry("services", entry)
     }
 
     /// Returns the key of a service's address.
@@ -67,10 +68,20 @@ impl Places {
         }
     }
 
-    pub(super) fn destination(&self, service: usize, i: usize) -> String {
+    pub(super) fn destination(&self, service: usize, i: usize) -> Entry {
         let places = self.services.get(service);
         let entry = places.and_then(|place| place.destinations.get(i));
-        format!("destinations[{}]", entry.unwrap_or(&i))
+        Entry("destinations", *entry.unwrap_or(&i))
+    }
+}
+
+/// Is the path of an entry below the one around it; text only where there is a mistake, for a cluster may have very many.
+#[derive(Clone, Copy)]
+pub(super) struct Entry(&'static str, usize);
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.0, self.1)
     }
 }
 

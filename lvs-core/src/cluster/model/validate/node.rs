@@ -40,7 +40,7 @@ impl Cluster {
         let servers = self.real_servers.iter().enumerate();
         directors.chain(servers.map(|(i, server)| {
             Node {
-                path: places.real_server(i),
+                path: places.real_server(i).to_string(),
                 name: &server.name,
                 addresses: &server.addresses,
                 gateway: server.gateway.as_ref(),

@@ -75,10 +75,9 @@ impl Cluster {
         mistakes: &mut Mistakes,
     ) {
         if let Some(vip) = service.vip().filter(|_| !gaps.directors) {
-            let path = self.index.places.service_address(i);
             mistakes.keep(
                 self.validate_vip(vip)
-                    .map_err(|mistake| mistake.within(path)),
+                    .map_err(|mistake| mistake.within(self.index.places.service_address(i))),
             );
         }
         self.validate_matches(service, gaps, mistakes);
