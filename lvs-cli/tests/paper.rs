@@ -7,6 +7,7 @@ use std::process::{self, Command, Output, Stdio};
 
 const NAT: &str = "../examples/nat.toml";
 const DR: &str = "../examples/dr.toml";
+const TUNNEL: &str = "../examples/tunnel.toml";
 const TWO: &str = "../examples/two_directors.toml";
 
 fn lvsctl(arguments: &[&str]) -> Output {
@@ -229,7 +230,17 @@ fn two_files_are_compared_on_paper() {
     );
     assert!(changed.contains(": 1 change"), "{changed}");
     assert!(plan(new, DR, "realserver1").contains("nothing to do"));
-    assert!(plan(DR, DR, "director").contains("nothing to do"));
+    for file in [NAT, DR, TUNNEL] {
+        for node in ["director", "realserver1"] {
+            let same = plan(file, file, node);
+            assert!(same.ends_with("nothing to do\n"), "{same}");
+        }
+    }
+    let to_nat = plan(NAT, DR, "realserver1");
+    assert!(to_nat.contains("arp_ignore: 1 -> 0"), "{to_nat}");
+    for node in ["director", "realserver1"] {
+        assert!(!plan(NAT, DR, node).contains("refused"));
+    }
     let leaving = text
         .split("[[real-servers]]\nname = \"realserver2\"")
         .next()

@@ -1,7 +1,9 @@
 //! Two cluster files compared on paper: what a node would change, without the node.
 
 use super::{Plan, PlanOptions};
+use crate::cluster::file::before_loading;
 use crate::cluster::{Cluster, DesiredState, Observed, Record, Role};
+use crate::name::IfName;
 
 impl Plan {
     /// Returns what changes on a node between two clusters, of one of two directors in a role: when `new` is applied to
@@ -33,14 +35,43 @@ impl Plan {
     }
 
     fn after_applying(old: &DesiredState, new: Option<&DesiredState>) -> Self {
-        let (bare, options) = (Observed::default(), PlanOptions::default());
-        let first = Self::new(old, &bare, options);
+        let options = PlanOptions::default();
+        let nodes: Vec<_> = std::iter::once(old).chain(new).collect();
+        let fresh = Observed::fresh(&nodes);
+        let first = Self::new(old, &fresh, options);
         let unknown = Record::new(old.cluster.clone(), old.name.clone());
-        let record = unknown.after_applying(old, &bare, &first);
-        let applied = first.outcome(&bare);
+        let record = unknown.after_applying(old, &fresh, &first);
+        let applied = first.outcome(&fresh);
         match new {
             Some(new) => Self::with_record(new, &applied, &record, options),
             None => Self::removal_with_record(old, &applied, &record),
+        }
+    }
+}
+
+impl Observed {
+    /// Returns a node that has the interfaces of the desired states, the kernel's defaults, and nothing else.
+    fn fresh(nodes: &[&DesiredState]) -> Self {
+        let is_tunnel = |name: &&IfName| {
+            let mut tunnels = nodes.iter().flat_map(|node| &node.tunnels);
+            tunnels.any(|tunnel| tunnel.value.name == **name)
+        };
+        let links = nodes.iter().flat_map(|node| node.links.keys());
+        let sysctls = nodes.iter().flat_map(|node| node.sysctls.keys());
+        Self {
+            links: links
+                .filter(|name| !is_tunnel(name))
+                .map(|name| (name.clone(), true))
+                .collect(),
+            // With those from which a new tunnel device copies its own.
+            sysctls: sysctls
+                .flat_map(|key| key.template().into_iter().chain([key.clone()]))
+                .map(|key| {
+                    let value = before_loading(&key).unwrap_or("0").to_owned();
+                    (key, value)
+                })
+                .collect(),
+            ..Self::default()
         }
     }
 }
