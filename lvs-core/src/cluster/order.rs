@@ -198,6 +198,7 @@ impl Cluster {
 impl Cluster {
     /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
     /// step it is; those of a changed forwarding method are not among them.
+    #[cfg(feature = "check")]
     pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
         let transition = Transition { old, new: self };
         let director = self.directors().first().map(|director| &director.name);

@@ -72,7 +72,7 @@ impl HealthTable {
         };
         let first: u32 = number(first, "marks", 1..=Marks::LAST.into())?;
         NonZeroU32::new(first)
-            .map_or(Ok(Marks::default()), Marks::new)
+            .map_or_else(|| Ok(Marks::default()), Marks::new)
             .map_err(invalid("marks"))
     }
 }
