@@ -166,7 +166,7 @@ impl Cluster {
 
     /// Returns the name that a node has in the old cluster: the same, or that of a node which the new cluster
     /// does not name and which has one of its addresses.
-    fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
+    pub(super) fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
         let same = old.node_named(name);
         same.or_else(|| {
             let kind = self.kind_of(name);
