@@ -17,7 +17,7 @@ use super::error::DocumentError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentErrors {
-    first: DocumentError,
+    first: Box<DocumentError>,
     others: Vec<DocumentError>,
 }
 
@@ -30,7 +30,7 @@ impl DocumentErrors {
 
     /// Returns all mistakes.
     pub fn iter(&self) -> Iter<'_> {
-        iter::once(&self.first).chain(&self.others)
+        iter::once(&*self.first).chain(&self.others)
     }
 }
 
@@ -50,14 +50,14 @@ impl IntoIterator for DocumentErrors {
     type IntoIter = iter::Chain<iter::Once<DocumentError>, vec::IntoIter<DocumentError>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        iter::once(self.first).chain(self.others)
+        iter::once(*self.first).chain(self.others)
     }
 }
 
 impl From<DocumentError> for DocumentErrors {
     fn from(first: DocumentError) -> Self {
         Self {
-            first,
+            first: Box::new(first),
             others: Vec::new(),
         }
     }
@@ -125,7 +125,7 @@ impl Mistakes {
         match mistakes.next() {
             None => Ok(value),
             Some(first) => Err(DocumentErrors {
-                first,
+                first: Box::new(first),
                 others: mistakes.collect(),
             }),
         }
