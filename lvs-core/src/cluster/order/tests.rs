@@ -1,0 +1,213 @@
+use super::*;
+
+const DR: &str = include_str!("../../../../examples/dr.toml");
+
+fn order(stages: &[RolloutStep]) -> Vec<String> {
+    stages
+        .iter()
+        .map(|stage| format!("{} {}", stage.action, stage.node))
+        .collect()
+}
+
+#[test]
+fn real_servers_then_director() {
+    let cluster = Cluster::from_toml(DR).unwrap();
+    assert_eq!(
+        order(&cluster.rollout(None)),
+        ["apply realserver1", "apply realserver2", "apply director"]
+    );
+    assert_eq!(
+        order(&cluster.takedown()),
+        [
+            "remove director",
+            "remove realserver1",
+            "remove realserver2"
+        ]
+    );
+    assert_eq!(cluster.rollout(Some(&cluster)), []);
+}
+
+#[test]
+fn a_replaced_real_server_joins_first_and_leaves_last() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let text = DR
+        .replace("realserver2", "realserver3")
+        .replace("192.168.1.13", "192.168.1.14");
+    let new = Cluster::from_toml(&text).unwrap();
+    assert_eq!(
+        order(&new.rollout(Some(&old))),
+        ["apply realserver3", "apply director", "remove realserver2"]
+    );
+}
+
+#[test]
+fn a_replaced_director_goes_before_the_new_one_comes() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let named = DR
+        .replace("[director]\n", "[director]\nname = \"lb2\"\n")
+        .replace("192.168.1.11", "192.168.1.10");
+    let new = Cluster::from_toml(&named).unwrap();
+    let steps = new.rollout(Some(&old));
+    assert_eq!(order(&steps), ["remove director", "apply lb2"]);
+    let outage = steps[0].outage.as_deref().unwrap();
+    assert!(outage.starts_with("no director has the virtual IPs from the removal of director"));
+}
+
+#[test]
+fn a_renamed_node_is_the_same_node() {
+    let old = Cluster::from_toml(DR).unwrap();
+    for (name, text) in [
+        (
+            "lb2",
+            DR.replace("[director]\n", "[director]\nname = \"lb2\"\n"),
+        ),
+        ("www1", DR.replace("realserver1", "www1")),
+    ] {
+        let new = Cluster::from_toml(&text).unwrap();
+        let steps = new.rollout(Some(&old));
+        let of_node = |step: &&RolloutStep| step.node == *name;
+        assert_eq!(steps.iter().filter(of_node).count(), 1, "{steps:?}");
+        let removes = |step: &RolloutStep| step.action == RolloutAction::Remove;
+        assert!(!steps.iter().any(removes), "{steps:?}");
+    }
+}
+
+#[test]
+fn a_changed_virtual_ip_is_added_before_the_old_one_goes() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let new = Cluster::from_toml(&DR.replace("172.16.5.11", "172.16.5.12")).unwrap();
+    let steps = new.rollout(Some(&old));
+    assert_eq!(
+        order(&steps),
+        [
+            "grow realserver1",
+            "grow realserver2",
+            "apply director",
+            "apply realserver1",
+            "apply realserver2"
+        ]
+    );
+    let outage = steps[2].outage.as_deref().unwrap();
+    assert!(
+        outage.starts_with("tcp 172.16.5.11:80 is not served any more"),
+        "{outage}"
+    );
+}
+
+#[test]
+fn a_changed_gateway_is_there_before_it_is_used() {
+    let nat = include_str!("../../../../examples/nat.toml");
+    let old = Cluster::from_toml(nat).unwrap();
+    let new = nat.replace("192.168.1.11/24", "192.168.1.21/24");
+    let steps = Cluster::from_toml(&new).unwrap().rollout(Some(&old));
+    assert_eq!(
+        order(&steps),
+        [
+            "grow director",
+            "apply realserver1",
+            "apply realserver2",
+            "apply director"
+        ]
+    );
+    assert!(steps.iter().all(|step| step.outage.is_none()), "{steps:?}");
+}
+
+#[test]
+fn a_moved_real_server_has_both_addresses_for_a_while() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let new = Cluster::from_toml(&DR.replace("192.168.1.13/24", "192.168.1.33/24")).unwrap();
+    assert_eq!(
+        order(&new.rollout(Some(&old))),
+        ["grow realserver2", "apply director", "apply realserver2"]
+    );
+}
+
+const TWO: &str = include_str!("../../../../examples/two_directors.toml");
+
+fn with_roles(stages: &[RolloutStep]) -> Vec<String> {
+    let role = |stage: &RolloutStep| stage.role.map(|role| format!(" {role}"));
+    let said = |stage: &RolloutStep| role(stage).unwrap_or_default();
+    let line = |stage: &RolloutStep| format!("{} {}{}", stage.action, stage.node, said(stage));
+    stages.iter().map(line).collect()
+}
+
+#[test]
+fn of_two_directors_the_standby_begins() {
+    let cluster = Cluster::from_toml(TWO).unwrap();
+    assert_eq!(
+        with_roles(&cluster.rollout(None)),
+        [
+            "apply realserver1",
+            "apply realserver2",
+            "apply lb2 standby",
+            "apply lb1 active"
+        ]
+    );
+    assert_eq!(
+        order(&cluster.takedown())[..2],
+        ["remove lb2", "remove lb1"]
+    );
+    assert_eq!(cluster.rollout(Some(&cluster)), []);
+}
+
+#[test]
+fn directors_that_have_begun_keep_their_roles() {
+    let old = Cluster::from_toml(TWO).unwrap();
+    let changed = TWO.replace("\"rr\"", "\"wrr\"");
+    let new = Cluster::from_toml(&changed).unwrap();
+    assert_eq!(
+        with_roles(&new.rollout(Some(&old))),
+        ["apply lb2", "apply lb1"]
+    );
+    let replaced = TWO
+        .replace("\"lb1\"", "\"lb3\"")
+        .replace("172.16.5.21", "172.16.5.23")
+        .replace("192.168.1.21", "192.168.1.23");
+    let new = Cluster::from_toml(&replaced).unwrap();
+    let turns = ["remove lb1", "apply lb3 standby"];
+    assert_eq!(with_roles(&new.rollout(Some(&old))), turns);
+}
+
+#[test]
+fn a_second_director_joins_before_the_first_one_changes() {
+    let lines = || {
+        TWO.lines()
+            .filter(|line| !line.contains("floating = true }"))
+    };
+    let one: String = lines().map(|line| format!("{line}\n")).collect();
+    let (first, rest) = one.split_once("[[directors]]\nname = \"lb2\"").unwrap();
+    let (_, rest) = rest.split_once("[sync]").unwrap();
+    let vip = "addresses = [\n{ interface = \"eth0\", address = \"172.16.5.11/16\" },";
+    let one = format!("{first}[sync]{rest}")
+        .replace("[[directors]]", "[director]")
+        .replacen("addresses = [", vip, 1);
+    let (old, new) = (Cluster::from_toml(&one), Cluster::from_toml(TWO));
+    assert_eq!(
+        with_roles(&new.unwrap().rollout(Some(&old.unwrap()))),
+        [
+            "grow lb1 active",
+            "apply realserver1",
+            "apply realserver2",
+            "apply lb2 standby",
+            "apply lb1 active"
+        ]
+    );
+}
+
+#[test]
+fn a_weight_is_the_directors_business() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let new = Cluster::from_toml(&DR.replace("weight = 2", "weight = 5")).unwrap();
+    assert_eq!(order(&new.rollout(Some(&old))), ["apply director"]);
+}
+
+#[test]
+fn a_real_server_that_loses_its_part_is_last() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let one = "scheduler = \"wrr\"\ndestinations = [{ real-server = \"realserver1\" }]";
+    let new = Cluster::from_toml(&DR.replace("scheduler = \"wrr\"", one)).unwrap();
+    assert_eq!(
+        order(&new.rollout(Some(&old))),
+        ["apply director", "apply realserver2"]
+    );
+}

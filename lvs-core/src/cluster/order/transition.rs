@@ -1,0 +1,319 @@
+//! The way from one cluster to another, node by node.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{BEFORE_CLIENTS, RolloutAction, RolloutStep, steps};
+use crate::cluster::change::{Change, Object, Step};
+use crate::cluster::{
+    Cluster, Desired, DesiredState, NodeKind, NodeName, Observed, Plan, PlanOptions, RealServer,
+    Role, VirtualService,
+};
+use crate::ipvs::{Family, Forwarding, ServiceId};
+
+impl Cluster {
+    /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
+    /// step it is; those of a changed forwarding method are not among them.
+    #[cfg(feature = "check")]
+    pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
+        let transition = Transition { old, new: self };
+        let director = self.directors().first().map(|director| &director.name);
+        let unserved = transition
+            .unserved()
+            .filter_map(|outage| Some((director?.clone(), outage)));
+        let others = self
+            .rollout(Some(old))
+            .into_iter()
+            .filter(|step| self.director(step.node.as_str()).is_none())
+            .filter_map(|step| Some((step.node, step.outage?)));
+        unserved.chain(others).collect()
+    }
+}
+
+/// The way from one cluster to another.
+#[derive(Clone, Copy)]
+pub(super) struct Transition<'a> {
+    pub(super) old: &'a Cluster,
+    pub(super) new: &'a Cluster,
+}
+
+/// What a staying real server gets and what it loses.
+struct Staying<'a> {
+    name: &'a NodeName,
+    /// Whether it needs more than it has.
+    gains: bool,
+    /// Whether something that it has is removed or replaced.
+    loses: bool,
+    /// Whether its default route gets an address of the director as another gateway.
+    reroutes: bool,
+    /// Whether the old director sends clients to an address that it loses.
+    moves: bool,
+}
+
+impl<'a> Transition<'a> {
+    pub(super) fn steps(self) -> Vec<RolloutStep> {
+        let Self { old, new } = self;
+        let staying: Vec<_> = self.staying().collect();
+        let reroutes = staying.iter().any(|server| server.reroutes);
+        let changing = new
+            .directors()
+            .iter()
+            .filter(|director| self.changes(&director.name));
+        let former: BTreeSet<_> = new
+            .node_names()
+            .filter_map(|name| new.former_name(name, old))
+            .collect();
+        let (old_directors, leaving): (Vec<_>, Vec<_>) = old
+            .node_names()
+            .filter(|name| !former.contains(name))
+            .partition(|name| old.kind_of(name) == NodeKind::Director);
+        let changing_over = staying.iter().filter(|server| server.reroutes);
+        let losing = staying
+            .iter()
+            .filter(|server| server.loses && !server.reroutes);
+        let mut directors = new.director_steps(changing, Some(old));
+        let growing = directors
+            .iter()
+            .filter(|step| reroutes && step.role != Some(Role::Standby))
+            .filter(|step| new.former_name(&step.node, old).is_some())
+            .map(RolloutStep::growing)
+            .collect();
+        if let Some(first) = directors.first_mut() {
+            first.outage = self.outage();
+        }
+        [
+            self.ready_servers(&staying),
+            self.removed_directors(&old_directors),
+            growing,
+            changing_over.map(Staying::change_over).collect(),
+            directors,
+            steps(
+                RolloutAction::Apply,
+                losing.map(|server| server.name),
+                "no client needs what this step deletes",
+            ),
+            steps(
+                RolloutAction::Remove,
+                leaving,
+                "no client is sent to it any more",
+            ),
+        ]
+        .concat()
+    }
+
+    /// Returns the steps of real servers that get something: those that lose nothing are done with it.
+    fn ready_servers(self, staying: &[Staying<'_>]) -> Vec<RolloutStep> {
+        let staying: HashMap<_, _> = staying.iter().map(|server| (server.name, server)).collect();
+        let step = |server: &RealServer| {
+            let name = &server.name;
+            let action = match staying.get(name) {
+                None => RolloutAction::Apply,
+                Some(staying) if !staying.gains => return None,
+                Some(staying) if staying.loses => RolloutAction::Grow,
+                Some(_) => RolloutAction::Apply,
+            };
+            Some(RolloutStep::new(action, name, BEFORE_CLIENTS))
+        };
+        self.new
+            .real_servers()
+            .iter()
+            .filter(|server| self.changes(&server.name))
+            .filter_map(step)
+            .collect()
+    }
+
+    /// Returns the removals of directors that are no nodes of the new cluster, or have become real servers.
+    fn removed_directors(self, names: &[&NodeName]) -> Vec<RolloutStep> {
+        let until = self.new.directors().first().map(|director| &director.name);
+        let outage = |name: &NodeName| match (self.old.is_paired(), until) {
+            (false, Some(until)) => Some(format!(
+                "no director has the virtual IPs from the removal of {name} until the apply on {until}: only one host may carry them"
+            )),
+            _ => Some(format!(
+                "if {name} is the active director, clients are not served until the other one is active: make it active first"
+            )),
+        };
+        let mut removed = steps(
+            RolloutAction::Remove,
+            names.iter().copied(),
+            "before another director carries its virtual IPs",
+        );
+        for step in &mut removed {
+            step.outage = outage(&step.node);
+        }
+        removed
+    }
+
+    /// Returns the real servers that both clusters have and that change.
+    fn staying(self) -> impl Iterator<Item = Staying<'a>> {
+        let names = self.new.real_servers().iter().map(|server| &server.name);
+        names
+            .filter(move |name| self.changes(name))
+            .filter_map(move |name| self.stays(name))
+    }
+
+    fn stays(self, name: &'a NodeName) -> Option<Staying<'a>> {
+        let Self { old, new } = self;
+        let former = new.former_name(name, old)?;
+        let (was, is) = (old.active_node(former)?, new.active_node(name)?);
+        let way = Plan::new(&is, &was.fulfilled(), PlanOptions::default());
+        let back = Plan::new(&was, &is.fulfilled(), PlanOptions::default());
+        let grown = way.growing();
+        let replaces = grown.steps().count() != way.steps().count();
+        let gains = !grown.is_empty();
+        let is_lost = |step: &Step| !matches!(step.change, Change::Edit(..));
+        Some(Staying {
+            name,
+            gains,
+            loses: replaces || back.steps().any(is_lost) || !gains,
+            reroutes: way.steps().any(|step| self.is_reroute(&step.change)),
+            moves: self.loses_destination(former, name),
+        })
+    }
+
+    /// Returns whether a default route gets an address of a director as another gateway.
+    fn is_reroute(self, change: &Change<Object>) -> bool {
+        let Change::Edit(Object::Route(_), Object::Route(route)) = change else {
+            return false;
+        };
+        route.gateway.is_some_and(|gateway| {
+            self.new
+                .directors()
+                .iter()
+                .any(|director| director.address(gateway).is_some())
+        })
+    }
+
+    fn loses_destination(self, former: &NodeName, name: &NodeName) -> bool {
+        let (was, is) = (self.old.real_server(former), self.new.real_server(name));
+        let (Some(was), Some(is)) = (was, is) else {
+            return false;
+        };
+        [Family::Ipv4, Family::Ipv6].into_iter().any(|family| {
+            let ip = was.real_ip(family);
+            ip.is_some() && ip != is.real_ip(family)
+        })
+    }
+
+    /// Returns whether a node has to look different than under the old cluster.
+    fn changes(self, name: &NodeName) -> bool {
+        let Self { old, new } = self;
+        let was = new
+            .former_name(name, old)
+            .and_then(|former| old.active_node(former));
+        let nodes = Arc::default;
+        let alike = |state: DesiredState| DesiredState {
+            nodes: nodes(),
+            ..state
+        };
+        was.map(alike) != new.active_node(name).map(alike)
+    }
+
+    /// Returns what clients feel when the director changes.
+    fn outage(self) -> Option<String> {
+        let outages: Vec<_> = self.unserved().chain(self.method_changes()).collect();
+        (!outages.is_empty()).then(|| outages.join("; "))
+    }
+
+    /// Returns the outages of services that the new cluster does not have.
+    fn unserved(self) -> impl Iterator<Item = String> + 'a {
+        let new = services_by_id(self.new);
+        self.old
+            .services()
+            .iter()
+            .map(|was| was.service.id)
+            .filter(move |id| !new.contains_key(id))
+            .map(|id| {
+                format!(
+                    "{id} is not served any more: give clients its new address first, if it has one"
+                )
+            })
+    }
+
+    /// Returns the outages of destinations that both have, with another forwarding method. What a tunnel and direct
+    /// routing need, a real server has at the same time while it grows.
+    fn method_changes(self) -> impl Iterator<Item = String> + 'a {
+        let old = services_by_id(self.old);
+        let both = self
+            .new
+            .services()
+            .iter()
+            .filter_map(move |is| Some((*old.get(&is.service.id)?, is)));
+        both.flat_map(move |(was, is)| {
+            let mut known = HashMap::new();
+            for before in &was.destinations {
+                known.entry(&before.real_server).or_insert(before);
+            }
+            is.destinations.iter().filter_map(move |now| {
+                let former = self.new.former_name(&now.real_server, self.old)?;
+                let before = known.get(former)?;
+                let is_smooth = matches!(
+                    (before.forwarding, now.forwarding),
+                    (Forwarding::Tunnel(_), Forwarding::DirectRouting)
+                        | (Forwarding::DirectRouting, Forwarding::Tunnel(_))
+                );
+                (before.forwarding != now.forwarding && !is_smooth).then(|| {
+                    format!(
+                        "{} by {}: connections fail until director and real server have both changed from {} to {} \
+                         (drain it first)",
+                        is.service.id, now.real_server, before.forwarding, now.forwarding
+                    )
+                })
+            })
+        })
+    }
+}
+
+fn services_by_id(cluster: &Cluster) -> HashMap<ServiceId, &VirtualService> {
+    let services = cluster.services().iter();
+    services
+        .map(|service| (service.service.id, service))
+        .collect()
+}
+
+impl Staying<'_> {
+    fn change_over(&self) -> RolloutStep {
+        let outage = self.moves.then(|| {
+            format!(
+                "clients are sent to the old address of {} until the director has changed, because its gateway changes, too",
+                self.name
+            )
+        });
+        RolloutStep {
+            outage,
+            ..RolloutStep::new(
+                RolloutAction::Apply,
+                self.name,
+                "the director has both the new and the old gateway address",
+            )
+        }
+    }
+}
+
+impl DesiredState {
+    /// Returns a node that has what is desired and nothing else.
+    fn fulfilled(&self) -> Observed {
+        let links = self.links.keys();
+        let devices = self.tunnels.iter().map(|desired| &desired.value.name);
+        Observed {
+            links: links
+                .chain(devices)
+                .map(|name| (name.clone(), true))
+                .collect(),
+            tunnels: values(&self.tunnels).collect(),
+            listeners: values(&self.listeners).collect(),
+            addresses: values(&self.addresses).collect(),
+            routes: values(&self.routes).collect(),
+            sysctls: self
+                .sysctls
+                .iter()
+                .map(|(key, desired)| (key.clone(), desired.value.clone()))
+                .collect(),
+            ..Observed::default()
+        }
+    }
+}
+
+fn values<T: Clone>(desired: &[Desired<T>]) -> impl Iterator<Item = T> {
+    desired.iter().map(|desired| desired.value.clone())
+}
