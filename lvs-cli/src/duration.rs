@@ -13,6 +13,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a duration such as 60s, 5m or 1h".to_owned())
 }
 
+/// Parses the time between two repetitions, at least a second.
+pub(crate) fn pause(text: &str) -> Result<Duration, String> {
+    match parse(text)? {
+        Duration::ZERO => Err("expected 1s or more".to_owned()),
+        time => Ok(time),
+    }
+}
+
 /// Parses a number of seconds with or without a unit.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
@@ -33,5 +41,6 @@ mod tests {
         for bad in ["", "s", "60", "-1s", "1.5m", "5 m", "9999999999s"] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
+        assert!(pause("0s").is_err());
     }
 }

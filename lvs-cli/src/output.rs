@@ -16,20 +16,29 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 
 /// Prints a text of which a terminal obeys what sets its style: what came from others must be escaped in it.
 pub(crate) fn print_styled(text: &str) -> Result<(), Problem> {
+    print_while_read(text).map(drop)
+}
+
+/// Prints such a text, and returns whether anything reads the output any more.
+pub(crate) fn print_while_read(text: &str) -> Result<bool, Problem> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Problem::failed(format!("standard output: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Problem::failed(format!("standard output: {error}"))),
     }
 }
 
 /// Prints one JSON object.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
+    print(&json(value)?)
+}
+
+/// Returns a value as one JSON object.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
         .map_err(|error| Problem::failed(error.to_string()))
-        .and_then(|text| print(&(text + "\n")))
 }
 
 /// Returns how many columns a table may have: `COLUMNS`, or those of the terminal; in a file or a pipe there

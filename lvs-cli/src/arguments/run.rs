@@ -9,7 +9,21 @@ use lvs_core::cluster::ClusterName;
 use super::cluster::{IdentityArguments, StateArguments, Target};
 use crate::duration;
 
+const RUN: &str = "\
+It loads the file again on SIGHUP and when the file changes; a file with a
+mistake is refused, and the old one stays in force. SIGTERM and SIGINT end it and
+leave the table as it is. As any apply after the first one, it deletes services
+that appear on the virtual IPs and are not in the file. `apply` of another file
+beside it does not last: change the file that it keeps.
+
+Exit status:
+  0   ended by a signal
+  1   refused or failed at its start; nothing changed, or every change was rolled
+      back
+  64  wrong usage";
+
 #[derive(Debug, Args)]
+#[command(after_help = RUN)]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -18,7 +32,7 @@ pub(crate) struct RunArguments {
     /// Answer scrapes of metrics by HTTP: 127.0.0.1:9677
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
-    /// Report what other programs change, and do not repair it
+    /// Report what other programs change, and do not repair it; weights of services with a check are set all the same
     #[arg(long)]
     pub(crate) report_only: bool,
     /// Remove the cluster at the end; otherwise the table stays as it is
@@ -32,7 +46,7 @@ pub(crate) struct StatusArguments {
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<ClusterName>,
     /// Show it again and again, after this time (2s, 1m)
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", value_parser = duration::pause)]
     pub(crate) watch: Option<Duration>,
     /// Print JSON
     #[arg(long)]

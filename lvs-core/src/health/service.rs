@@ -155,7 +155,9 @@ impl fmt::Display for WeightReason {
             Self::Drained => f.write_str("drained"),
             Self::Unknown => f.write_str("health is unknown, the weight is kept"),
             Self::Down => f.write_str("down"),
-            Self::ServeAll => f.write_str("below the minimum, every destination serves"),
+            Self::ServeAll => {
+                f.write_str("below the minimum, every destination that is not drained serves")
+            }
             Self::Fallback => f.write_str("below the minimum, the fallback serves"),
             Self::Reserve => f.write_str("the fallback is not needed"),
             Self::Refused => f.write_str("below the minimum, new connections are refused"),

@@ -99,9 +99,16 @@ impl Session {
             // A record that is none says at least that the cluster was applied here.
             take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
         };
+        let controller = self.other_controller(node).map(|holder| {
+            format!(
+                "{holder} and keeps this cluster: it changes back what differs from its own file, and sets the weights \
+                 of services with a check"
+            )
+        });
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
+            plan.notes.extend(controller.clone());
             plan.refusals.extend(known.claims.iter().cloned());
             match self.grows {
                 true => plan.growing(),
@@ -166,13 +173,17 @@ impl Session {
         done
     }
 
+    /// Returns which controller keeps the cluster, unless it is the caller.
+    fn other_controller(&self, node: &DesiredState) -> Option<String> {
+        let name = format!("{}.run", node.cluster);
+        (!self.is_by_health)
+            .then(|| lock::holder_of(self.state.directory(), &name))
+            .flatten()
+    }
+
     /// Refuses to remove what a controller would add again.
     fn refuse_beside_controller(&self, node: &DesiredState) -> Result<(), ApplyError> {
-        let holder = match self.is_by_health {
-            true => None,
-            false => lock::holder_of(self.state.directory(), &format!("{}.run", node.cluster)),
-        };
-        match holder {
+        match self.other_controller(node) {
             None => Ok(()),
             Some(holder) => Err(ApplyError::untouched(
                 Error::invalid(Operation::new("remove", &node.cluster), holder).with_hint(
