@@ -266,7 +266,7 @@ impl<'a> Transition<'a> {
         if let Some(first) = directors.first_mut() {
             first.outage = self.outage();
         }
-        [
+        let mut steps = [
             self.ready_servers(&staying),
             self.removed_directors(&old_directors),
             growing,
@@ -283,7 +283,47 @@ impl<'a> Transition<'a> {
                 "no client is sent to it any more",
             ),
         ]
-        .concat()
+        .concat();
+        let held: Vec<_> = (0..steps.len()).map(|i| self.held(&steps, i)).collect();
+        for (step, held) in steps.iter_mut().zip(held) {
+            let outages = step.outage.take().into_iter().chain(held);
+            step.outage = outages.reduce(|first, second| format!("{first}; {second}"));
+        }
+        steps
+    }
+
+    /// Returns what prevents a step: an address that the node gets and that another node loses later.
+    fn held(self, steps: &[RolloutStep], i: usize) -> Option<String> {
+        let Self { old, new } = self;
+        let (before, from) = steps.split_at_checked(i)?;
+        let step = from
+            .first()
+            .filter(|step| step.action != RolloutAction::Remove)?;
+        let former = new.former_name(&step.node, old);
+        let gets: BTreeSet<_> = new
+            .addresses_of(&step.node)
+            .map(|address| address.id.network.addr())
+            .collect();
+        old.node_names()
+            .filter(|holder| Some(*holder) != former)
+            .filter(|holder| !before.iter().any(|step| self.releases(step, holder)))
+            .find_map(|holder| {
+                let held = old.unique_addresses(holder);
+                let ip = held.intersection(&gets).next()?;
+                Some(format!(
+                    "{ip} is still an address of {holder}, and the step is refused while that answers for it: \
+                     first apply a file without it there"
+                ))
+            })
+    }
+
+    /// Returns whether a node of the old cluster has lost its old addresses after a step.
+    fn releases(self, step: &RolloutStep, holder: &NodeName) -> bool {
+        match step.action {
+            RolloutAction::Grow => false,
+            RolloutAction::Apply => self.new.former_name(&step.node, self.old) == Some(holder),
+            RolloutAction::Remove => step.node == *holder,
+        }
     }
 
     /// Returns the steps of real servers that get something: those that lose nothing are done with it.
@@ -610,6 +650,21 @@ mod tests {
         assert_eq!(
             order(&new.rollout(Some(&old))),
             ["grow realserver2", "apply director", "apply realserver2"]
+        );
+    }
+
+    #[test]
+    fn an_address_that_moves_to_another_node_is_held_until_then() {
+        let old = Cluster::from_toml(DR).unwrap();
+        let swapped = DR
+            .replace("192.168.1.12/24", "192.168.1.99/24")
+            .replace("192.168.1.13/24", "192.168.1.12/24")
+            .replace("192.168.1.99/24", "192.168.1.13/24");
+        let steps = Cluster::from_toml(&swapped).unwrap().rollout(Some(&old));
+        let outage = steps[0].outage.as_deref().unwrap();
+        assert!(
+            outage.starts_with("192.168.1.13 is still an address of realserver2"),
+            "{outage}"
         );
     }
 
