@@ -56,7 +56,7 @@ impl Size {
                 service
             })
             .collect();
-        Cluster::new("web".parse().unwrap(), director, servers.clone(), services).unwrap()
+        Cluster::new("web".parse().unwrap(), director, servers, services).unwrap()
     }
 
     /// Returns a node with its interfaces, sysctls and unmanaged routes, on which nothing of the cluster exists.

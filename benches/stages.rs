@@ -7,8 +7,11 @@ use lvs_core::cluster::{Plan, PlanOptions};
 
 use crate::clusters::Size;
 
+/// What grows: its name, a cluster by its number, and the numbers that a bench takes.
+pub type Axis = (&'static str, fn(u32) -> Size, [u32; 4]);
+
 /// What grows, and to which sizes.
-pub const AXES: [(&str, fn(u32) -> Size, [u32; 4]); 5] = [
+pub const AXES: [Axis; 5] = [
     (
         "virtual IPs",
         |vips| Size {
@@ -55,8 +58,11 @@ pub const AXES: [(&str, fn(u32) -> Size, [u32; 4]); 5] = [
 /// Work to be measured: its input is made beforehand.
 pub type Work = Box<dyn FnOnce()>;
 
+/// Work with its name, prepared for a cluster.
+pub type Stage = (&'static str, fn(Size) -> Work);
+
 /// What is measured.
-pub const STAGES: [(&str, fn(Size) -> Work); 11] = [
+pub const STAGES: [Stage; 11] = [
     ("cluster", |size| {
         Box::new(move || drop(black_box(size.cluster())))
     }),

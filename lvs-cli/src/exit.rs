@@ -1,9 +1,14 @@
 //! How the program ends.
 
+use std::fmt;
 use std::process::ExitCode;
 
-use lvs_core::cluster::ApplyError;
+use lvs_core::cluster::{ApplyError, DocumentError};
+use lvs_core::escape_line;
 use lvs_core::run::RunError;
+use serde::Serialize;
+
+use crate::output;
 
 /// Is one of the exit statuses, which are a promise to users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,47 @@ pub(crate) struct Problem {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// The mistakes of a cluster file, which the message has, too.
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+/// Is a mistake of a cluster file, as JSON has it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Mistake {
+    pub(crate) file: String,
+    pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
+    pub(crate) path: String,
+    pub(crate) problem: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Mistake {
+    pub(crate) fn new(file: &str, error: &DocumentError) -> Self {
+        let position = error.position();
+        Self {
+            file: file.to_owned(),
+            line: position.map(|position| position.line),
+            column: position.map(|position| position.column),
+            path: error.path().to_owned(),
+            problem: error.problem().to_owned(),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// Without the hint, which has a line of its own.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
+        for number in self.line.into_iter().chain(self.column) {
+            write!(f, "{number}:")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, " {}:", escape_line(&self.path))?;
+        }
+        write!(f, " {}", self.problem)
+    }
 }
 
 impl Problem {
@@ -59,6 +105,28 @@ impl Problem {
             exit,
             message: message.into(),
             hint: None,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// Returns the problem of a cluster file with mistakes.
+    pub(crate) fn mistaken(mistakes: Vec<Mistake>) -> Self {
+        let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        Self {
+            mistakes,
+            ..Self::failed(lines.join("\n"))
+        }
+    }
+
+    /// Prints what is wrong.
+    pub(crate) fn print(&self) {
+        let own = [(self.message.clone(), &self.hint)];
+        let mistakes = self.mistakes.iter();
+        let mistakes = mistakes.map(|mistake| (mistake.to_string(), &mistake.hint));
+        let own = own.into_iter().filter(|_| self.mistakes.is_empty());
+        for (message, hint) in own.chain(mistakes) {
+            output::error(&message);
+            hint.iter().for_each(|hint| output::hint(hint));
         }
     }
 

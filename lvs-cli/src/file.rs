@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use lvs_core::cluster::{DesiredState, Document, DocumentError, Role, host_name};
+use lvs_core::cluster::{DesiredState, Document, Role, host_name};
 use lvs_core::{Cluster, Host};
 
 use crate::arguments::{StateArguments, Target};
-use crate::exit::Problem;
+use crate::exit::{Mistake, Problem};
 
 /// Returns the cluster, and the desired state of the node that this host is; of one of two directors, in the
 /// given role.
@@ -111,7 +111,14 @@ pub(crate) fn claimed_name(file: &str) -> Option<String> {
 /// Reads and checks a cluster file.
 pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
     let text = text(file, "a cluster file", Document::MAX_LENGTH)?;
-    Cluster::from_toml(&text).map_err(|error| Problem::failed(located(file, &error)))
+    Cluster::from_toml(&text).map_err(|mistakes| {
+        let mistakes = mistakes.iter();
+        Problem::mistaken(
+            mistakes
+                .map(|mistake| Mistake::new(name(file), mistake))
+                .collect(),
+        )
+    })
 }
 
 /// Returns the text of a file or of standard input, of which no more is read than `longest` and a byte.
@@ -156,13 +163,6 @@ pub(crate) fn name(file: &str) -> &str {
     if file == "-" { "standard input" } else { file }
 }
 
-fn located(file: &str, error: &DocumentError) -> String {
-    match error.position() {
-        Some(position) => format!("{}:{position}: {error}", name(file)),
-        None => format!("{}: {error}", name(file)),
-    }
-}
-
 /// Returns the node of that name.
 pub(crate) fn named(cluster: &Cluster, name: &str) -> Result<DesiredState, Problem> {
     cluster.node(name).ok_or_else(|| {
@@ -184,7 +184,7 @@ fn this_node(cluster: &Cluster) -> Result<DesiredState, Problem> {
         })
 }
 
-fn names(cluster: &Cluster) -> String {
+pub(crate) fn names(cluster: &Cluster) -> String {
     let names: Vec<_> = cluster.node_names().map(|name| name.as_str()).collect();
     names.join(", ")
 }

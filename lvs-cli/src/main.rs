@@ -30,23 +30,35 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Verb};
 use clap::Parser;
-use exit::{Exit, Problem};
+use exit::{Exit, Mistake, Problem};
+use lvs_core::cluster::Document;
+use serde::Serialize;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),
     };
+    let schema = arguments.verb.schema();
     match run(arguments.verb) {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            output::error(&problem.message);
-            if let Some(hint) = &problem.hint {
-                output::hint(hint);
+            problem.print();
+            if let Some(schema) = schema.filter(|_| !problem.mistakes.is_empty()) {
+                let mistakes = &problem.mistakes;
+                // If standard output is closed, the messages have said it.
+                let _ = output::print_json(&MistakesReport { schema, mistakes });
             }
             problem.exit.into()
         }
     }
+}
+
+/// Is the JSON of a verb that did not begin because its cluster file has mistakes.
+#[derive(Serialize)]
+struct MistakesReport<'a> {
+    schema: &'static str,
+    mistakes: &'a [Mistake],
 }
 
 fn run(verb: Verb) -> Result<Exit, Problem> {
@@ -64,6 +76,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::Import(arguments) => import::run(&arguments),
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
+        Verb::Schema => output::print_json(&Document::schema()).map(|()| Exit::Done),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),

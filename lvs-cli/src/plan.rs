@@ -20,6 +20,9 @@ struct PlanReport<'a> {
 
 pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
     let target = &arguments.target;
+    if let (Some(old), Some(node)) = (&arguments.from, &target.node) {
+        return between(arguments, old, node);
+    }
     let (cluster, node) = file::node_as(target, arguments.role.role)?;
     let take_over = arguments.take_over;
     let mut host = Host::open()?;
@@ -29,6 +32,16 @@ pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
     plan.notes.extend(other.map(|other| other.to_string()));
     show(&plan, arguments.format)?;
     refused(&plan)?;
+    Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
+}
+
+fn between(arguments: &PlanArguments, old: &str, node: &str) -> Result<Exit, Problem> {
+    let (old, new) = (file::cluster(old)?, file::cluster(&arguments.target.file)?);
+    let plan = Plan::between(&old, &new, node, arguments.role.role).ok_or_else(|| {
+        Problem::usage(format!("--node {node}: no such node in either file"))
+            .with_hint(format!("the nodes are {}", file::names(&new)))
+    })?;
+    show(&plan, arguments.format)?;
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 

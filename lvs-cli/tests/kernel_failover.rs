@@ -1,4 +1,5 @@
 //! One of two directors fails or is stopped: keepalived notices and calls lvsctl, clients hardly notice.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -7,6 +7,7 @@ use std::process::{self, Command, Output, Stdio};
 
 const NAT: &str = "../examples/nat.toml";
 const DR: &str = "../examples/dr.toml";
+const TUNNEL: &str = "../examples/tunnel.toml";
 const TWO: &str = "../examples/two_directors.toml";
 
 fn lvsctl(arguments: &[&str]) -> Output {
@@ -179,7 +180,7 @@ fn a_mistake_has_file_line_and_column() {
         .position(|line| line.contains("wieght"))
         .unwrap()
         + 1;
-    let problem = "real-servers[0].wieght: unknown key `wieght`; did you mean `weight`?";
+    let problem = "real-servers[0].wieght: unknown key `wieght`\nhint: did you mean `weight`?";
     let path = path.to_str().unwrap();
     for verb in ["plan", "apply", "remove", "order"] {
         fails(
@@ -193,6 +194,71 @@ fn a_mistake_has_file_line_and_column() {
         1,
         &format!("standard input:{line}:1: {problem}"),
     );
+}
+
+/// Each has a message and a hint of its own, and a place in the JSON.
+#[test]
+fn all_mistakes_are_reported() {
+    let text = fs::read_to_string(DR).unwrap();
+    let text = text
+        .replace("weight = 2", "wieght = 2")
+        .replace("\"wrr\"", "\"wr\"");
+    let output = fed(&["order", "-", "--json"], text.as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let kinds: Vec<_> = said
+        .lines()
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(kinds, ["error", "hint", "error", "hint"], "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "lvsctl.order/1");
+    let mistakes = json["mistakes"].as_array().unwrap();
+    assert_eq!(mistakes.len(), 2);
+    assert_eq!(mistakes[0]["path"], "services[0].scheduler");
+    assert_eq!(mistakes[1]["path"], "real-servers[0].wieght");
+    assert_eq!(mistakes[1]["column"], 1);
+    assert_eq!(mistakes[1]["hint"], "did you mean `weight`?");
+}
+
+/// Without a kernel, and for any node.
+#[test]
+fn two_files_are_compared_on_paper() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new.toml");
+    let text = fs::read_to_string(DR).unwrap();
+    fs::write(&path, text.replace("weight = 2", "weight = 7")).unwrap();
+    let new = path.to_str().unwrap();
+    let plan = |file: &str, old: &str, node: &str| {
+        let output = lvsctl(&["plan", file, "--from", old, "--node", node]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let changed = plan(new, DR, "director");
+    assert!(
+        changed.contains("weight 2 -> 7") || changed.contains("weight 7"),
+        "{changed}"
+    );
+    assert!(changed.contains(": 1 change"), "{changed}");
+    assert!(plan(new, DR, "realserver1").contains("nothing to do"));
+    for file in [NAT, DR, TUNNEL] {
+        for node in ["director", "realserver1"] {
+            let same = plan(file, file, node);
+            assert!(same.ends_with("nothing to do\n"), "{same}");
+        }
+    }
+    let to_nat = plan(NAT, DR, "realserver1");
+    assert!(to_nat.contains("arp_ignore: 1 -> 0"), "{to_nat}");
+    for node in ["director", "realserver1"] {
+        assert!(!plan(NAT, DR, node).contains("refused"));
+    }
+    let leaving = text
+        .split("[[real-servers]]\nname = \"realserver2\"")
+        .next()
+        .unwrap();
+    fs::write(&path, leaving).unwrap();
+    assert!(plan(new, DR, "realserver2").contains("- address 172.16.5.11/32 on lo"));
+    assert!(plan(DR, new, "realserver2").contains("+ address 172.16.5.11/32 on lo"));
 }
 
 #[test]
@@ -219,7 +285,7 @@ fn an_empty_file() {
     let output = fed(&["plan", "-"], b"");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        message.starts_with("error: standard input: the file is empty; "),
+        message.starts_with("error: standard input: the file is empty\nhint: a cluster has"),
         "{message}"
     );
     assert_eq!(output.status.code(), Some(1));

@@ -1,4 +1,5 @@
 //! Every kind of finding: a kernel on which it was made and ended again, or the reason why there is none.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(all(feature = "check", feature = "toml"))]
 
 use std::collections::BTreeSet;

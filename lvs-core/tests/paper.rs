@@ -7,7 +7,7 @@
 
 use lvs_core::Cluster;
 use lvs_core::cluster::checks::BelowMinimum;
-use lvs_core::cluster::{Document, DocumentError, DocumentErrorKind as Kind};
+use lvs_core::cluster::{Document, DocumentError, DocumentErrorKind as Kind, DocumentErrors};
 
 const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
@@ -18,7 +18,17 @@ const TWO: &str = include_str!("../../examples/two_directors.toml");
 #[track_caller]
 fn changed(text: &str, from: &str, to: &str) -> DocumentError {
     assert!(text.contains(from), "{from:?} is not in the example");
-    Cluster::from_toml(&text.replacen(from, to, 1)).unwrap_err()
+    only(Cluster::from_toml(&text.replacen(from, to, 1)).unwrap_err())
+}
+
+/// The mistake, beside which there is no other that only follows from it.
+#[track_caller]
+fn only(mistakes: DocumentErrors) -> DocumentError {
+    let all = mistakes.to_string();
+    let mut mistakes = mistakes.into_iter();
+    let first = mistakes.next().unwrap();
+    assert!(mistakes.next().is_none(), "several mistakes:\n{all}");
+    first
 }
 
 /// The whole message; and every refusal of a text has a position.
@@ -416,7 +426,7 @@ fn addresses_as_people_forget_them() {
 #[test]
 fn empty_and_too_large() {
     for empty in ["", "  \n", "# only a remark\n"] {
-        let error = Cluster::from_toml(empty).unwrap_err();
+        let error = only(Cluster::from_toml(empty).unwrap_err());
         assert_eq!(error.problem(), "the file is empty");
         assert!(error.hint().unwrap().contains("[[real-servers]]"));
     }
@@ -468,7 +478,7 @@ fn the_same_checks_without_toml() {
     };
     assert!(cluster(&json).is_ok());
     json["director"]["addresses"][0]["label"] = "eth1:0".into();
-    let error = cluster(&json).unwrap_err();
+    let error = only(cluster(&json).unwrap_err());
     assert_eq!(error.path(), "director.addresses[0].label");
     assert_eq!(error.position(), None);
 }
@@ -478,7 +488,7 @@ fn the_same_checks_without_toml() {
 #[test]
 fn no_text_makes_it_panic() {
     let check = |text: &str| {
-        if let Err(error) = Cluster::from_toml(text) {
+        for error in Cluster::from_toml(text).err().into_iter().flatten() {
             assert!(
                 error.path().is_empty() || error.position().is_some(),
                 "{error}"
@@ -577,7 +587,11 @@ fn two_directors_that_make_no_sense() {
                 .to_owned(),
         ),
     ] {
-        says(&changed(TWO, from, to), &message);
+        assert!(TWO.contains(from), "{from:?} is not in the example");
+        // What floats on one director only is a mistake of the other, too.
+        let mistakes = Cluster::from_toml(&TWO.replacen(from, to, 1)).unwrap_err();
+        assert!(mistakes.iter().count() <= 2, "{mistakes}");
+        says(mistakes.first(), &message);
     }
     let error = changed(TWO, "192.168.1.22/24", "192.168.1.21/24");
     let line = line_of(TWO, "192.168.1.22/24\" }");
@@ -611,9 +625,12 @@ fn masqueraded_servers_need_a_floating_gateway() {
         .filter(|line| !line.contains("192.168.1.11/24"))
         .collect::<Vec<_>>()
         .join("\n");
-    let error = Cluster::from_toml(&text).unwrap_err();
+    let mistakes = Cluster::from_toml(&text).unwrap_err();
+    let paths: Vec<_> = mistakes.iter().map(DocumentError::path).collect();
+    assert_eq!(paths, ["real-servers[0]", "real-servers[1]"]);
+    let error = mistakes.first();
     says(
-        &error,
+        error,
         "real-servers[0]: answers return through the active director, but no floating address of the \
          directors is on a network of this node; give both directors an address there, with floating = true",
     );
@@ -650,8 +667,10 @@ fn one_director_or_two() {
          leave it out, or write two [[directors]]",
     );
     let none = "name = \"web\"\nforwarding = \"nat\"\n";
+    let mistakes = Cluster::from_toml(none).unwrap_err();
+    assert_eq!(mistakes.iter().count(), 2, "{mistakes}");
     says(
-        &Cluster::from_toml(none).unwrap_err(),
+        mistakes.first(),
         "the key `director` is missing; add [director], or two [[directors]]",
     );
 }
@@ -807,12 +826,283 @@ fn keys_about_health_that_make_no_sense() {
             "health.marks: 0 is not in 1..4294901760",
         ),
     ] {
-        let error = Cluster::from_toml(&with_keys(keys, table)).unwrap_err();
+        let error = only(Cluster::from_toml(&with_keys(keys, table)).unwrap_err());
         assert!(error.to_string().contains(message), "{message:?}: {error}");
         assert!(
             error.position().is_some_and(|position| position.line > 1),
             "{error}"
         );
+    }
+}
+
+/// A cluster of twelve real servers, three virtual IPs and two ports.
+const SHORT: &str = include_str!("../../examples/many_servers.toml");
+
+#[test]
+fn twelve_servers_are_few_lines() {
+    assert!(SHORT.lines().count() <= 45, "{}", SHORT.lines().count());
+    let cluster = Cluster::from_toml(SHORT).unwrap();
+    assert_eq!(cluster.real_servers().len(), 12);
+    assert_eq!(cluster.services().len(), 6);
+    for service in cluster.services() {
+        assert_eq!(service.destinations.len(), 12);
+        assert_eq!(service.service.persistence.unwrap().timeout.0, 300);
+    }
+}
+
+/// The short forms mean what the long ones do.
+#[test]
+fn short_forms_are_the_long_ones() {
+    let short = r#"
+name = "web"
+forwarding = "DR"
+real-servers = [
+  { name = "web1", address = "192.168.1.12/24", groups = ["web", "all"] },
+  { name = "web2", addresses = [{ address = "192.168.1.13/24" }], groups = ["web"], gateway = "192.168.1.1" },
+  { name = "db1", address = "192.168.1.14/24", groups = ["all"] },
+]
+[defaults]
+interface = "eth0"
+gateway = "192.168.1.254"
+[director]
+addresses = [{ interface = "eth0", address = "172.16.5.11/32" }, { interface = "eth0", address = "192.168.1.11/24" }]
+[[services]]
+addresses = ["172.16.5.11:80", "172.16.5.11:443"]
+persistence = "5m"
+destinations = [{ group = "web", weight = 5 }, { real-server = "db1" }]
+[[services]]
+address = "172.16.5.11:53"
+protocol = "UDP"
+persistence = { timeout = "90s" }
+destinations = [{ group = "all" }]
+[time]
+max-offset = "500ms"
+[ipvs]
+tcp-timeout = "2h"
+sync-refresh-period = "1m"
+"#;
+    let destinations = r#"destinations = [{ real-server = "web1", weight = 5 }, { real-server = "web2", weight = 5 }, { real-server = "db1" }]"#;
+    let long = format!(
+        r#"
+name = "web"
+forwarding = "dr"
+[director]
+addresses = [{{ interface = "eth0", address = "172.16.5.11/32" }}, {{ interface = "eth0", address = "192.168.1.11/24" }}]
+[[services]]
+address = "172.16.5.11:80"
+persistence = 300
+{destinations}
+[[services]]
+address = "172.16.5.11:443"
+persistence = 300
+{destinations}
+[[services]]
+address = "172.16.5.11:53"
+protocol = "udp"
+persistence = 90
+destinations = [{{ real-server = "web1" }}, {{ real-server = "db1" }}]
+[[real-servers]]
+name = "web1"
+gateway = "192.168.1.254"
+addresses = [{{ interface = "eth0", address = "192.168.1.12/24" }}]
+[[real-servers]]
+name = "web2"
+gateway = "192.168.1.1"
+addresses = [{{ interface = "eth0", address = "192.168.1.13/24" }}]
+[[real-servers]]
+name = "db1"
+gateway = "192.168.1.254"
+addresses = [{{ interface = "eth0", address = "192.168.1.14/24" }}]
+[time]
+max-offset = 0.5
+[ipvs]
+tcp-timeout = 7200
+sync-refresh-period = 60
+"#
+    );
+    assert_eq!(Cluster::from_toml(short), Cluster::from_toml(&long));
+    assert!(Cluster::from_toml(short).is_ok());
+}
+
+/// Every mistake of a file at once, in its order, and none that only follows from another.
+#[test]
+fn all_mistakes_at_once() {
+    let text = r#"name = "Web"
+forwarding = "dr"
+colour = 1
+[defaults]
+interface = "eth0"
+gateway = "10.9.9.9"
+[director]
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/32" },
+  { interface = "eth0", adress = "192.168.1.11/24" },
+]
+[[services]]
+address = "172.16.5.12:80"
+scheduler = "wr"
+persistence = "soon"
+minimum = "two"
+check = { type = "http", path = "healthz" }
+destinations = [
+  { real-server = "web1", port = 99999, weight = -1 },
+  { real-serve = "web2" },
+  { real-server = "web9" },
+  { group = "wbe" },
+]
+[[services]]
+addresses = ["172.16.5.11", "172.16.5.11:443"]
+protocol = "tpc"
+[[real-servers]]
+name = "web1"
+address = "192.168.1.12/24"
+groups = ["web"]
+[[real-servers]]
+name = "web 2"
+address = "192.168.1.13"
+wieght = 3
+[[real-servers]]
+name = "web1"
+address = "192.168.1.12/24"
+drain = "no"
+[[real-servers]]
+name = 2024-01-01
+[sync]
+id = 300
+interface = 5
+[ipvs]
+tcp-timeout = "0s"
+conntrack = "yes"
+"#;
+    let mistakes = Cluster::from_toml(text).unwrap_err();
+    let found: Vec<_> = mistakes
+        .iter()
+        .map(|mistake| format!("{} {}", mistake.position().unwrap().line, mistake.path()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "1 name",
+            "3 colour",
+            "6 defaults.gateway",
+            "10 director.addresses[1].adress",
+            "14 services[0].scheduler",
+            "15 services[0].persistence",
+            "16 services[0].minimum",
+            "17 services[0].check.path",
+            "19 services[0].destinations[0].port",
+            "19 services[0].destinations[0].weight",
+            "20 services[0].destinations[1].real-serve",
+            "25 services[1].addresses[0]",
+            "26 services[1].protocol",
+            "32 real-servers[1].name",
+            "33 real-servers[1].address",
+            "34 real-servers[1].wieght",
+            "36 real-servers[2].name",
+            "37 real-servers[2].address",
+            "38 real-servers[2].drain",
+            "39 real-servers[3]",
+            "40 real-servers[3].name",
+            "42 sync.id",
+            "43 sync.interface",
+            "45 ipvs.tcp-timeout",
+            "46 ipvs.conntrack",
+        ],
+        "{mistakes}"
+    );
+    for word in [
+        "i64", "struct", "sequence", "variant", "u8", "map,", "boolean",
+    ] {
+        assert!(!mistakes.to_string().contains(word), "{word}: {mistakes}");
+    }
+}
+
+#[test]
+fn short_forms_that_make_no_sense() {
+    let first = "\"192.168.1.21/24\", groups";
+    for (from, to, message) in [
+        (
+            "interface = \"eth0\"\n",
+            "",
+            "defaults: the key `interface` is missing; \
+             real servers with address are on it: add interface = \"eth0\" to [defaults]",
+        ),
+        (
+            "interface = \"eth0\"\n",
+            "interface = \"eth0:1\"\n",
+            "defaults.interface: \"eth0:1\" is a label, not an interface; \
+             write interface = \"eth0\", label = \"eth0:1\"",
+        ),
+        (
+            "interface = \"eth0\"\n",
+            "interfaces = \"eth0\"\n",
+            "defaults.interfaces: unknown key `interfaces`; did you mean `interface`?",
+        ),
+        (
+            first,
+            "\"192.168.1.21/24\", addresses = [], groups",
+            "real-servers[0].addresses: a real server has either an address or addresses; \
+             write all of them in addresses",
+        ),
+        (
+            first,
+            "\"192.168.1.21\", groups",
+            "real-servers[0].address: prefix length is missing; \
+             write the network's, as in 192.168.1.21/24",
+        ),
+        (
+            first,
+            "\"192.168.1.22/24\", groups",
+            "real-servers[1].address: 192.168.1.22 is also the address of real-servers[0]; \
+             every address belongs to one node, once",
+        ),
+        (
+            "group = \"web\"",
+            "group = \"wbe\"",
+            "services[0].destinations[0].group: no real server is in the group \"wbe\"; \
+             did you mean \"web\"?",
+        ),
+        (
+            "group = \"web\"",
+            "group = \"web\", real-server = \"web1\"",
+            "services[0].destinations[0].group: a destination is either a real server or a group; \
+             leave one of them out",
+        ),
+        (
+            "group = \"web\"",
+            "",
+            "services[0].destinations[0]: the key `real-server` is missing; add it, or group",
+        ),
+        (
+            "addresses = [\n  \"172.16.5.11:80\", \"172.16.5.11:443\"",
+            "addresses = [\n  \"172.16.5.11:80\", \"172.16.5.11:80\"",
+            "services[0].addresses[1]: tcp 172.16.5.11:80 is defined twice",
+        ),
+        (
+            "172.16.5.13:443",
+            "172.16.5.14:443",
+            "services[0].addresses[5]: no interface of the director carries 172.16.5.14; \
+             add { interface = \"eth0\", address = \"172.16.5.14/32\" } to director.addresses",
+        ),
+        (
+            "scheduler = \"wrr\"",
+            "address = \"172.16.5.11:80\"",
+            "services[0].addresses: a service has either an address or addresses; \
+             write all of them in addresses",
+        ),
+        (
+            "\"5m\"",
+            "\"1500ms\"",
+            "services[0].persistence.timeout: 1500ms is not a whole number of seconds",
+        ),
+        (
+            "\"5m\"",
+            "-1",
+            "services[0].persistence: expected seconds, or text like \"500ms\", \"2s\" or \"5m\", \
+             found number -1",
+        ),
+    ] {
+        says(&changed(SHORT, from, to), message);
     }
 }
 
@@ -825,7 +1115,9 @@ fn persistence_is_seconds_or_text() {
     assert_eq!(timeout("\"5m\"").unwrap(), timeout("300").unwrap());
     let error = timeout("\"500ms\"").unwrap_err();
     assert!(
-        error.to_string().contains("is not whole seconds"),
+        error
+            .to_string()
+            .contains("is not a whole number of seconds"),
         "{error}"
     );
 }

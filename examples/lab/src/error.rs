@@ -51,7 +51,7 @@ macro_rules! failed_by {
 failed_by!(
     lvs_core::Error,
     lvs_core::InvalidValue,
-    lvs_core::cluster::DocumentError,
+    lvs_core::cluster::DocumentErrors,
     crate::topology::TopologyError
 );
 

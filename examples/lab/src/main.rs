@@ -58,11 +58,12 @@ fn read(file: &Path) -> Result<Cluster> {
     File::open(file)
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(|error| Error::Failed(format!("{name}: {error}")))?;
-    Cluster::from_toml(&text).map_err(|error| {
-        Error::Failed(match error.position() {
-            Some(position) => format!("{name}:{position}: {error}"),
-            None => format!("{name}: {error}"),
-        })
+    Cluster::from_toml(&text).map_err(|mistakes| {
+        let mistakes = mistakes.iter().map(|mistake| match mistake.position() {
+            Some(position) => format!("{name}:{position}: {mistake}"),
+            None => format!("{name}: {mistake}"),
+        });
+        Error::Failed(mistakes.collect::<Vec<_>>().join("\n"))
     })
 }
 

@@ -62,6 +62,9 @@ pub(crate) struct PlanArguments {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) role: RoleArguments,
+    /// Compare with this cluster file, on paper and for any node: what would change if it was applied before
+    #[arg(long, value_name = "OLD", requires = "node")]
+    pub(crate) from: Option<String>,
     /// Output: text, the equivalent shell commands, or JSON
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub(crate) format: PlanFormat,

@@ -74,6 +74,8 @@ pub(crate) enum Verb {
     List(ListArguments),
     /// Show the order in which to change the nodes of a cluster
     Order(OrderArguments),
+    /// Print the JSON Schema of the cluster file, by which an editor completes and checks it
+    Schema,
     /// Predict which real server gets each connection of a service, without a kernel
     Simulate(SimulateArguments),
     /// Print the kernel's services, timeouts and daemons for `restore` (or `ipvsadm -R`)
@@ -95,4 +97,20 @@ pub(crate) enum Verb {
     /// Start or stop a connection synchronisation daemon
     #[command(subcommand)]
     Daemon(DaemonVerb),
+}
+
+impl Verb {
+    /// Returns the schema of the JSON that is asked for, of the verbs that read a cluster file.
+    pub(crate) fn schema(&self) -> Option<&'static str> {
+        let (is_json, schema) = match self {
+            Self::Plan(plan) => (matches!(plan.format, PlanFormat::Json), "lvsctl.plan/1"),
+            Self::Apply(apply) => (apply.json, "lvsctl.apply/1"),
+            Self::Remove(remove) => (remove.json, "lvsctl.remove/1"),
+            Self::Check(check) => (check.json, "lvsctl.check/1"),
+            Self::Order(order) => (order.json, "lvsctl.order/1"),
+            Self::Simulate(simulate) => (simulate.json, "lvsctl.simulate/1"),
+            _ => return None,
+        };
+        is_json.then_some(schema)
+    }
 }

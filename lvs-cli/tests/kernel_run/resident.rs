@@ -261,7 +261,7 @@ impl Resident {
         self.serves(8);
     }
 
-    pub(crate) fn send(&mut self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         let (child, _) = self.run.as_ref().unwrap();
         let pid = Pid::from_raw(child.id().try_into().unwrap());
         kill(pid, signal).unwrap();

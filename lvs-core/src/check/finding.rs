@@ -38,7 +38,7 @@ use crate::text::{escape_control, escape_line};
 /// assert_eq!(finding.seen, "its gateway is 192.168.1.11, the director");
 /// assert!(finding.to_string().contains("\n  fix: ip route replace default via ROUTER"));
 /// # }
-/// # Ok::<(), lvs_core::cluster::DocumentError>(())
+/// # Ok::<(), lvs_core::cluster::DocumentErrors>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {

@@ -26,7 +26,7 @@
 //! let codes: Vec<_> = report.findings().iter().map(|finding| finding.code).collect();
 //! assert!(codes.contains(&check::Code::NAT_GATEWAY), "answers would bypass the director");
 //! # }
-//! # Ok::<(), lvs_core::cluster::DocumentError>(())
+//! # Ok::<(), lvs_core::cluster::DocumentErrors>(())
 //! ```
 
 mod area;

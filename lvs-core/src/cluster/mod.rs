@@ -51,8 +51,9 @@ pub use desired::{Desired, DesiredService, DesiredState, HealthPart};
 pub use drain::{Drain, DrainOutcome, Draining, Remaining};
 pub use file::Document;
 pub use model::{
-    Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, Gateway, Match,
-    NodeKind, NodeName, Position, RealServer, Role, Sync, VirtualDestination, VirtualService,
+    Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, DocumentErrors,
+    Gateway, Match, NodeKind, NodeName, Position, RealServer, Role, Sync, VirtualDestination,
+    VirtualService,
 };
 use observed::ObservedIndex;
 pub use observed::{IpvsState, Observed, Scope};

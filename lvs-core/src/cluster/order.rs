@@ -166,7 +166,7 @@ impl Cluster {
 
     /// Returns the name that a node has in the old cluster: the same, or that of a node which the new cluster
     /// does not name and which has one of its addresses.
-    fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
+    pub(super) fn former_name<'a>(&self, name: &NodeName, old: &'a Self) -> Option<&'a NodeName> {
         let same = old.node_named(name);
         same.or_else(|| {
             let kind = self.kind_of(name);
@@ -198,6 +198,7 @@ impl Cluster {
 impl Cluster {
     /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
     /// step it is; those of a changed forwarding method are not among them.
+    #[cfg(feature = "check")]
     pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
         let transition = Transition { old, new: self };
         let director = self.directors().first().map(|director| &director.name);

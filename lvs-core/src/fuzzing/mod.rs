@@ -131,9 +131,14 @@ pub fn cluster_file(bytes: &[u8]) {
     };
     let cluster = match Cluster::from_toml(text) {
         Ok(cluster) => cluster,
-        Err(error) => {
-            let line = error.position().map_or(1, |position| position.line);
-            assert!((1..=lines(bytes)).contains(&line), "{error} in line {line}");
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                let line = mistake.position().map_or(1, |position| position.line);
+                assert!(
+                    (1..=lines(bytes)).contains(&line),
+                    "{mistake} in line {line}"
+                );
+            }
             return;
         }
     };

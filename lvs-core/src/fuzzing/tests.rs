@@ -76,7 +76,7 @@ fn exchanges() {
 #[test]
 #[cfg(feature = "cluster")]
 fn rtnetlinks() {
-    let is_one = |bytes: &[u8]| bytes.first().is_some_and(|kind| *kind <= 2);
+    let is_one = |bytes: &[u8]| bytes.first().is_some_and(|kind| *kind <= 6);
     replay("rtnetlink", rtnetlink, is_one, 100_000);
 }
 

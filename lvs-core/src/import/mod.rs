@@ -233,7 +233,8 @@ fn finish(
             "the cluster file would be too long",
         ));
     }
-    if let Err(error) = Cluster::from_toml(&file) {
+    if let Err(mistakes) = Cluster::from_toml(&file) {
+        let error = mistakes.first();
         let index = error.path().strip_prefix("services[");
         let index = index.and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
         let service = index.and_then(|index| fitted.draft.services.get(index));

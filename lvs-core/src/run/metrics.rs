@@ -58,7 +58,7 @@ impl Running {
         let status = self.status(&table);
         let mut families = Families::default();
         families.cluster(&status, &table, &mut self.counters);
-        families.totals(&mut self.host, &mut self.counters);
+        families.totals(&self.host, &mut self.counters);
         families.text(dialect)
     }
 }
@@ -361,7 +361,7 @@ impl Families {
         }
     }
 
-    fn totals(&mut self, host: &mut Host, counters: &mut Counters) {
+    fn totals(&mut self, host: &Host, counters: &mut Counters) {
         if host.is_ipvs_loaded()
             && let Ok(totals) = host.proc().totals()
         {

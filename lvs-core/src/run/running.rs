@@ -250,8 +250,8 @@ impl Running {
                 && subject.service == *service
                 && subject.destination == *destination
         };
-        let targets = self.probers.values().map(|prober| prober.target());
-        let Some(target) = targets.filter(is_it).next().cloned() else {
+        let mut targets = self.probers.values().map(|prober| prober.target());
+        let Some(target) = targets.find(is_it).cloned() else {
             return;
         };
         let port = match destination.port {

@@ -224,7 +224,7 @@ fn a_service_of_the_file_must_not_have_a_probe_mark() {
         "fwmark = 0x4C561234\nmatch = [\"tcp 172.16.5.11:80\"]",
     );
     let error = Cluster::from_toml(&marked).unwrap_err();
-    assert_eq!(error.path(), "services[0].fwmark");
+    assert_eq!(error.first().path(), "services[0].fwmark");
     let elsewhere = format!("[health]\nmarks = 0x10000\n{marked}");
     let elsewhere =
         elsewhere.replacen("[health]\nmarks = 0x10000\n", "", 1) + "[health]\nmarks = 0x10000\n";

@@ -26,7 +26,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     scene
         .cluster
         .virtual_ips()
-        .into_iter()
+        .iter()
         .filter_map(|vip| {
             let mut paths = scene.facts.paths.iter();
             paths.find_map(|path| scene.misled(*vip, path))

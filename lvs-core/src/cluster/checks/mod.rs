@@ -25,8 +25,7 @@ pub use http::{HostName, HttpCheck, HttpMethod, HttpPath, StatusRanges};
 pub use percent::Percent;
 pub use policy::{BelowMinimum, OnFailure, Policy, SlowStart};
 pub use program::{Argument, FileCheck, FilePath, ProgramCheck, UserName};
-pub(in crate::cluster) use span::whole_seconds;
-pub use span::{Interval, SlowStartTime, Timeout};
+pub use span::{Interval, SlowStartTime, Span, Timeout};
 pub use table::{CheckDefaults, CheckTable};
 pub use text::Needle;
 pub use timing::Timing;
@@ -132,6 +131,7 @@ impl fmt::Display for CheckKind {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ProbeRoute {
     /// As a client's packet: to the virtual IP, through IPVS.

@@ -9,16 +9,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
-/// Holds a span as it is written, before its limits are checked.
-#[derive(Clone, Copy, Debug)]
-struct Written(Duration);
+/// Holds a span of time as the cluster file has it: seconds, or text like `"500ms"`, `"90s"` or `"5m"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(Duration);
+
+impl Span {
+    /// Returns the span.
+    #[must_use]
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(span: Duration) -> Self {
+        Self(span)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&text(self.0))
+    }
+}
+
+impl FromStr for Span {
+    type Err = InvalidValue;
+    fn from_str(written: &str) -> Result<Self, InvalidValue> {
+        parse(written).map(Self)
+    }
+}
 
 /// Declares a span of time within limits; one type each, so that an interval is never taken for a timeout.
 macro_rules! limited_span {
     ($(#[$doc:meta])* $name:ident, $what:literal, $least:expr, $most:expr, $range:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-        #[serde(try_from = "Written")]
+        #[serde(try_from = "Span")]
         pub struct $name(Duration);
 
         impl $name {
@@ -54,10 +81,10 @@ macro_rules! limited_span {
             }
         }
 
-        impl TryFrom<Written> for $name {
+        impl TryFrom<Span> for $name {
             type Error = InvalidValue;
-            fn try_from(written: Written) -> Result<Self, InvalidValue> {
-                Self::new(written.0)
+            fn try_from(span: Span) -> Result<Self, InvalidValue> {
+                Self::new(span.0)
             }
         }
 
@@ -120,19 +147,6 @@ fn parse(written: &str) -> Result<Duration, InvalidValue> {
         })
 }
 
-/// Returns the whole seconds of a text like `"5m"`.
-pub(in crate::cluster) fn whole_seconds(written: &str) -> Result<i64, InvalidValue> {
-    let span = parse(written)?;
-    match span.subsec_millis() {
-        0 => Ok(i64::try_from(span.as_secs()).unwrap_or(i64::MAX)),
-        _ => Err(InvalidValue::new(
-            "duration",
-            written,
-            "is not whole seconds",
-        )),
-    }
-}
-
 /// Returns the text with the largest unit of which the span is a whole number.
 fn text(span: Duration) -> String {
     let milliseconds = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
@@ -146,33 +160,39 @@ fn text(span: Duration) -> String {
         )
 }
 
-impl<'de> Deserialize<'de> for Written {
+impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WrittenVisitor)
+        deserializer.deserialize_any(SpanVisitor)
     }
 }
 
-struct WrittenVisitor;
+struct SpanVisitor;
 
-impl Visitor<'_> for WrittenVisitor {
-    type Value = Written;
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("seconds, or text like \"500ms\", \"2s\" or \"5m\"")
     }
 
-    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Written, E> {
-        Ok(Written(Duration::from_secs(seconds)))
+    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Span, E> {
+        Ok(Span(Duration::from_secs(seconds)))
     }
 
-    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Written, E> {
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Span, E> {
         u64::try_from(seconds)
             .map_err(|_| E::invalid_value(de::Unexpected::Signed(seconds), &self))
             .and_then(|seconds| self.visit_u64(seconds))
     }
 
-    fn visit_str<E: de::Error>(self, written: &str) -> Result<Written, E> {
-        parse(written).map(Written).map_err(E::custom)
+    fn visit_str<E: de::Error>(self, written: &str) -> Result<Span, E> {
+        parse(written).map(Span).map_err(E::custom)
+    }
+
+    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Span, E> {
+        Duration::try_from_secs_f64(seconds)
+            .map(Span)
+            .map_err(|_| E::invalid_value(de::Unexpected::Float(seconds), &self))
     }
 }
 

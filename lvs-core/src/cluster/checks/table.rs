@@ -31,6 +31,8 @@ macro_rules! table {
     ) => {
         /// Holds the keys of a check as they are written: `"tcp"`, or `{ type = "http", path = "/healthz" }`.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
         pub struct CheckTable {
             /// `tcp`, `tls`, `http`, `https`, `dns`, `udp`, `program` or `file`.
             #[serde(rename = "type")]

@@ -310,7 +310,9 @@ impl DesiredState {
             .max_by_key(|id| id.network.prefix_len());
         let named = addresses::default_route(gateway);
         let route = Route {
-            interface: named.interface.or(nearest.map(|id| id.interface.clone())),
+            interface: named
+                .interface
+                .or_else(|| nearest.map(|id| id.interface.clone())),
             ..addresses::default_route(gateway)
         };
         self.routes.push(Desired::new(route, why));

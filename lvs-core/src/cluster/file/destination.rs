@@ -1,19 +1,28 @@
 //! `destinations`: which nodes serve a service, and how packets reach them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use super::service::ServiceContext;
 use super::value::{number, weight};
 use crate::cluster::model::{
-    DocumentError, DocumentErrorKind, NodeName, VirtualDestination, invalid,
+    DocumentError, DocumentErrorKind, Mistakes, NodeName, VirtualDestination, invalid,
 };
 use crate::ipvs::{Encapsulation, Forwarding, Thresholds};
+use crate::suggest::nearest;
 
 /// Holds an entry of `destinations` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DestinationTable {
-    /// The name of a real server, or of the director itself.
-    pub real_server: String,
+    /// The name of a real server, or of the director itself. Either this or `group`.
+    #[serde(default)]
+    pub real_server: Option<String>,
+    /// The name of a group: every real server whose `groups` has it.
+    #[serde(default)]
+    pub group: Option<String>,
     /// The destination's port, with nat only; absent: the service's.
     #[serde(default)]
     pub port: Option<i64>,
@@ -32,25 +41,57 @@ pub struct DestinationTable {
     pub lower_threshold: i64,
 }
 
+/// Holds the real servers of each group, in the order of the file.
+pub(super) type Groups = BTreeMap<String, Vec<NodeName>>;
+
 impl DestinationTable {
-    pub(super) fn into_destination(
+    /// Returns the destinations of the entry: one, or those of its group.
+    pub(super) fn into_destinations(
         self,
-        default: Forwarding,
-        tunnel: Encapsulation,
-    ) -> Result<VirtualDestination, DocumentError> {
-        Ok(VirtualDestination {
-            forwarding: match &self.forwarding {
-                Some(text) => forwarding(text, tunnel)?,
-                None => default,
+        context: &ServiceContext<'_>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Vec<VirtualDestination>> {
+        let method = self.forwarding.as_deref();
+        let method = method
+            .map(|text| forwarding(text, context.tunnel))
+            .transpose();
+        let method = mistakes.keep(method);
+        let port = self.port.map(|port| number(port, "port", 1..=65535));
+        let port = mistakes.keep(port.transpose()).flatten();
+        let weight = mistakes.keep(self.weight.map(weight).transpose()).flatten();
+        let thresholds = mistakes.keep(self.thresholds()).unwrap_or(Thresholds::OFF);
+        let destination = |name| VirtualDestination {
+            // Whether a port makes sense is not known without the method.
+            port: port.filter(|_| method.is_some()),
+            weight,
+            thresholds,
+            ..VirtualDestination::new(name, method.flatten().unwrap_or(context.forwarding))
+        };
+        let names = mistakes.keep(self.names(context))?;
+        Some(names.into_iter().map(destination).collect())
+    }
+
+    fn names(&self, context: &ServiceContext<'_>) -> Result<Vec<NodeName>, DocumentError> {
+        match (&self.real_server, &self.group) {
+            (Some(name), None) => {
+                let name = NodeName::new(name).map_err(invalid("real-server"))?;
+                Ok(vec![name])
+            }
+            (None, Some(group)) => match context.groups.get(group) {
+                Some(names) => Ok(names.clone()),
+                None if context.may_lack_groups => Ok(Vec::new()),
+                None => Err(unknown_group(group, context.groups)),
             },
-            thresholds: self.thresholds()?,
-            real_server: NodeName::new(self.real_server).map_err(invalid("real-server"))?,
-            port: self
-                .port
-                .map(|port| number(port, "port", 1..=65535))
-                .transpose()?,
-            weight: self.weight.map(weight).transpose()?,
-        })
+            (Some(_), Some(_)) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "group",
+                "a destination is either a real server or a group",
+            )
+            .with_hint("leave one of them out")),
+            (None, None) => {
+                Err(DocumentError::missing("real-server").with_hint("add it, or group"))
+            }
+        }
     }
 
     fn thresholds(&self) -> Result<Thresholds, DocumentError> {
@@ -61,9 +102,24 @@ impl DestinationTable {
     }
 }
 
+fn unknown_group(group: &str, groups: &Groups) -> DocumentError {
+    let names = || groups.keys().map(String::as_str);
+    DocumentError::new(
+        DocumentErrorKind::UnknownName,
+        "group",
+        format!("no real server is in the group {group:?}"),
+    )
+    .with_hint(match nearest(group, names()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None if groups.is_empty() => format!("add groups = [{group:?}] to real servers"),
+        None => format!("the groups are {}", names().collect::<Vec<_>>().join(" ")),
+    })
+}
+
 /// Parses the key `forwarding` of the cluster or of a destination; `tunnel` means the cluster's encapsulation.
 pub(super) fn forwarding(text: &str, tunnel: Encapsulation) -> Result<Forwarding, DocumentError> {
-    match (text, text.parse()) {
+    let word = text.to_ascii_lowercase();
+    match (word.as_str(), word.parse()) {
         ("tunnel", _) => Ok(Forwarding::Tunnel(tunnel)),
         ("ipip", Ok(method))
         | (_, Ok(method @ (Forwarding::Masquerade | Forwarding::DirectRouting))) => Ok(method),

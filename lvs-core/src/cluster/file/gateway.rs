@@ -12,6 +12,11 @@ use crate::name::IfName;
 /// Holds `gateway = { address = "fe80::1", interface = "eth0", on-link = true }`, or `gateway = "192.168.1.254"`,
 /// as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(default, deny_unknown_fields, rename_all = "kebab-case")
+)]
 pub struct GatewayTable {
     /// The router's address.
     pub address: String,

@@ -7,17 +7,18 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::ServiceTable;
-use super::value::number;
+use super::value::{each, number};
 use crate::cluster::checks::{
     BelowMinimum, Check, CheckDefaults, CheckTable, Interval, OnFailure, Percent, Policy,
     ProbeRoute, SlowStart, Timeout, Timing,
 };
-use crate::cluster::model::{DocumentError, DocumentErrorKind, NodeName, invalid};
+use crate::cluster::model::{DocumentError, DocumentErrorKind, Mistakes, NodeName, invalid};
 use crate::cluster::probe_path::Marks;
 use crate::suggest::nearest;
 
 /// Holds `[health]` as written: the defaults of every check.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HealthTable {
     /// The time between two probes; 2 s if absent.
@@ -47,7 +48,7 @@ pub struct HealthTable {
 }
 
 impl HealthTable {
-    pub(super) fn defaults(&self) -> Result<CheckDefaults, DocumentError> {
+    pub(super) fn defaults(&self, mistakes: &mut Mistakes) -> CheckDefaults {
         let usual = Timing::default();
         let interval = self.interval.unwrap_or(usual.interval);
         let timing = Timing {
@@ -58,9 +59,11 @@ impl HealthTable {
             fall: self.fall.unwrap_or(usual.fall),
             jitter: self.jitter.unwrap_or(usual.jitter),
         };
-        timing.check().map_err(invalid(""))?;
-        let route = self.path.unwrap_or_default();
-        Ok(CheckDefaults { timing, route })
+        let is_right = mistakes.keep(timing.check().map_err(invalid(""))).is_some();
+        CheckDefaults {
+            timing: if is_right { timing } else { usual },
+            route: self.path.unwrap_or_default(),
+        }
     }
 
     pub(super) fn marks(&self) -> Result<Marks, DocumentError> {
@@ -69,7 +72,7 @@ impl HealthTable {
         };
         let first: u32 = number(first, "marks", 1..=Marks::LAST.into())?;
         NonZeroU32::new(first)
-            .map_or(Ok(Marks::default()), Marks::new)
+            .map_or_else(|| Ok(Marks::default()), Marks::new)
             .map_err(invalid("marks"))
     }
 }
@@ -84,18 +87,25 @@ pub enum ChecksTable {
 }
 
 impl ChecksTable {
-    fn into_checks(self, defaults: &CheckDefaults) -> Result<Vec<Check>, DocumentError> {
+    fn into_checks(self, defaults: &CheckDefaults, mistakes: &mut Mistakes) -> Vec<Check> {
         match self {
-            Self::One(table) => Ok(vec![table.check(defaults).map_err(invalid("check"))?]),
-            Self::All(tables) if tables.is_empty() => {
-                Err(
-                    DocumentError::new(DocumentErrorKind::Missing, "check", "the list is empty")
-                        .with_hint("write check = \"tcp\", or leave it out"),
-                )
+            Self::One(table) => {
+                let check = table.check(defaults).map_err(invalid("check"));
+                mistakes.keep(check).into_iter().collect()
             }
-            Self::All(tables) => super::value::each("check", tables, |table| {
-                table.check(defaults).map_err(invalid(""))
-            }),
+            Self::All(tables) => {
+                if tables.is_empty() {
+                    let kind = DocumentErrorKind::Missing;
+                    mistakes.push(
+                        DocumentError::new(kind, "check", "the list is empty")
+                            .with_hint("write check = \"tcp\", or leave it out"),
+                    );
+                }
+                let checks = each("check", tables, mistakes, |table, mistakes| {
+                    mistakes.keep(table.check(defaults).map_err(invalid("")))
+                });
+                checks.into_iter().map(|(_, check)| check).collect()
+            }
         }
     }
 }
@@ -143,32 +153,41 @@ impl ServiceTable {
     pub(super) fn take_health(
         &mut self,
         defaults: &CheckDefaults,
-    ) -> Result<ServiceHealth, DocumentError> {
+        mistakes: &mut Mistakes,
+    ) -> ServiceHealth {
         let Some(checks) = self.check.take() else {
-            return self.refuse_without_check();
+            self.refuse_without_check(mistakes);
+            return ServiceHealth::default();
         };
         let usual = Policy::DEFAULT;
+        let minimum = self
+            .minimum
+            .map(|count| number(count, "minimum", 0..=i64::from(u16::MAX)));
+        let on_failure = self.on_failure.as_deref();
+        let on_failure = on_failure.map(|text| word("on-failure", text, &ON_FAILURE));
+        let has_fallback = self.fallback.is_some();
         let fallback = self.fallback.take().map(NodeName::new).transpose();
-        let fallback = fallback.map_err(invalid("fallback"))?;
-        Ok(ServiceHealth {
-            checks: checks.into_checks(defaults)?,
+        ServiceHealth {
+            checks: checks.into_checks(defaults, mistakes),
             policy: Policy {
-                minimum: match self.minimum {
-                    Some(count) => number(count, "minimum", 0..=i64::from(u16::MAX))?,
-                    None => usual.minimum,
-                },
-                below_minimum: self.below_minimum(fallback.is_some())?,
-                on_failure: match self.on_failure.as_deref() {
-                    Some(text) => word("on-failure", text, &ON_FAILURE)?,
-                    None => usual.on_failure,
-                },
+                minimum: mistakes
+                    .keep(minimum.unwrap_or(Ok(usual.minimum)))
+                    .unwrap_or_default(),
+                below_minimum: mistakes
+                    .keep(self.below_minimum(has_fallback))
+                    .unwrap_or_default(),
+                on_failure: mistakes
+                    .keep(on_failure.unwrap_or(Ok(usual.on_failure)))
+                    .unwrap_or_default(),
                 slow_start: self.slow_start.map(SlowStart),
             },
-            fallback,
-        })
+            fallback: mistakes
+                .keep(fallback.map_err(invalid("fallback")))
+                .flatten(),
+        }
     }
 
-    fn refuse_without_check(&self) -> Result<ServiceHealth, DocumentError> {
+    fn refuse_without_check(&self, mistakes: &mut Mistakes) {
         let given = [
             (self.minimum.is_some(), "minimum"),
             (self.below_minimum.is_some(), "below-minimum"),
@@ -176,14 +195,12 @@ impl ServiceTable {
             (self.on_failure.is_some(), "on-failure"),
             (self.slow_start.is_some(), "slow-start"),
         ];
-        match given.into_iter().find(|(is_given, _)| *is_given) {
-            None => Ok(ServiceHealth::default()),
-            Some((_, key)) => Err(DocumentError::new(
-                DocumentErrorKind::Conflict,
-                key,
-                "has no effect without check",
-            )
-            .with_hint("add check = \"tcp\", or leave it out")),
+        for (_, key) in given.into_iter().filter(|(is_given, _)| *is_given) {
+            let problem = "has no effect without check";
+            mistakes.push(
+                DocumentError::new(DocumentErrorKind::Conflict, key, problem)
+                    .with_hint("add check = \"tcp\", or leave it out"),
+            );
         }
     }
 

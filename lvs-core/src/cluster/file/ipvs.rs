@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use super::value::number;
-use crate::cluster::model::{DocumentError, DocumentErrorKind};
+use super::value::seconds;
+use crate::cluster::checks::Span;
+use crate::cluster::model::{DocumentError, DocumentErrorKind, Mistakes};
 use crate::ipvs::{Seconds, Timeouts};
 use crate::sysctl::SysctlKey;
 
@@ -17,12 +19,12 @@ const LONGEST_TIMEOUT: i64 = 2_147_483;
 /// Holds `[ipvs]` as written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IpvsTable {
-    /// `tcp-timeout`: seconds that an idle established TCP connection is kept; absent: unchanged.
-    pub tcp_timeout: Option<i64>,
-    /// `tcp-fin-timeout`: seconds that a TCP connection is kept after a FIN; absent: unchanged.
-    pub tcp_fin_timeout: Option<i64>,
-    /// `udp-timeout`: seconds that an idle UDP connection is kept; absent: unchanged.
-    pub udp_timeout: Option<i64>,
+    /// `tcp-timeout`: the time that an idle established TCP connection is kept; absent: unchanged.
+    pub tcp_timeout: Option<Span>,
+    /// `tcp-fin-timeout`: the time that a TCP connection is kept after a FIN; absent: unchanged.
+    pub tcp_fin_timeout: Option<Span>,
+    /// `udp-timeout`: the time that an idle UDP connection is kept; absent: unchanged.
+    pub udp_timeout: Option<Span>,
     /// The sysctls of `net.ipv4.vs` by their names with hyphens: `conntrack`, `expire-nodest-conn`.
     pub ipvs_sysctls: BTreeMap<String, SysctlValue>,
 }
@@ -34,6 +36,8 @@ enum Accepts {
     Number(i64, i64),
     /// A power of two up to this one.
     PowerOfTwo(i64),
+    /// Whole seconds, or text like `"1d"`.
+    Span,
     /// Two numbers, the first below the second unless that is 0: `"3 50"`.
     Threshold,
     /// A list of processors: `"0-3,8"`.
@@ -44,6 +48,7 @@ use Accepts::{Number, PowerOfTwo, Processors, Threshold};
 
 const ANY: Accepts = Number(i32::MIN as i64, i32::MAX as i64);
 const NATURAL: Accepts = Number(0, i32::MAX as i64);
+const NATURAL_RANGE: RangeInclusive<i64> = 0..=i32::MAX as i64;
 const MODE: Accepts = Number(0, 3);
 
 /// Describes a sysctl: its name in the file, what it accepts, and its value when ip_vs is loaded; "" where
@@ -76,7 +81,7 @@ keys! {
     "sync-qlen-max" NATURAL, "";
     "sync-sock-size" NATURAL, "0";
     "sync-threshold" Threshold, "3 50";
-    "sync-refresh-period" NATURAL, "0";
+    "sync-refresh-period" Accepts::Span, "0";
     "sync-retries" MODE, "0";
     "cache-bypass" ANY, "0";
     "expire-nodest-conn" ANY, "0";
@@ -90,13 +95,25 @@ keys! {
     "schedule-icmp" ANY, "0";
     "ignore-tunneled" ANY, "0";
     "run-estimation" ANY, "1";
-    "lblc-expiration" NATURAL, "86400";
-    "lblcr-expiration" NATURAL, "86400";
+    "lblc-expiration" Accepts::Span, "86400";
+    "lblcr-expiration" Accepts::Span, "86400";
     "est-cpulist" Processors, "";
     "est-nice" Number(-20, 19), "0";
     "conn-lfactor" Number(-8, 8), "-4";
     "svc-lfactor" Number(-8, 8), "";
     "conn-max" NATURAL, "";
+}
+
+/// Returns all keys of the table, each with its description.
+#[cfg(feature = "schema")]
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, String)> {
+    KEYS.iter().map(|key| {
+        let description = match SYSCTLS.iter().find(|known| known.name == *key) {
+            Some(_) => format!("The sysctl net.ipv4.vs.{}", key.replace('-', "_")),
+            None => "A time after which the kernel forgets an idle connection".to_owned(),
+        };
+        (*key, description)
+    })
 }
 
 /// Holds the value of a sysctl as written.
@@ -121,34 +138,39 @@ impl fmt::Display for SysctlValue {
 }
 
 impl IpvsTable {
-    pub(super) fn timeouts(&self) -> Result<Timeouts, DocumentError> {
-        let seconds = |value: Option<i64>, key| match value {
+    pub(super) fn timeouts(&self, mistakes: &mut Mistakes) -> Timeouts {
+        let mut timeout = |value: Option<Span>, key| {
             // To the kernel 0 means "unchanged", which is not what a file that says 0 seconds means.
-            Some(value) => number(value, key, 1..=LONGEST_TIMEOUT).map(Seconds),
-            None => Ok(Seconds(0)),
+            let timeout = value.map(|span| seconds(span, key, 1..=LONGEST_TIMEOUT));
+            mistakes
+                .keep(timeout.unwrap_or(Ok(Seconds(0))))
+                .unwrap_or_default()
         };
-        Ok(Timeouts {
-            tcp: seconds(self.tcp_timeout, "tcp-timeout")?,
-            tcp_fin: seconds(self.tcp_fin_timeout, "tcp-fin-timeout")?,
-            udp: seconds(self.udp_timeout, "udp-timeout")?,
-        })
+        Timeouts {
+            tcp: timeout(self.tcp_timeout, "tcp-timeout"),
+            tcp_fin: timeout(self.tcp_fin_timeout, "tcp-fin-timeout"),
+            udp: timeout(self.udp_timeout, "udp-timeout"),
+        }
     }
 
     /// Returns the sysctls with their values as the kernel writes them.
-    pub(super) fn sysctls(&self) -> Result<BTreeMap<SysctlKey, String>, DocumentError> {
-        let mut sysctls = BTreeMap::new();
-        for (name, value) in &self.ipvs_sysctls {
-            let unknown = || {
-                let problem = format!("{name:?} is not a sysctl of net.ipv4.vs");
-                DocumentError::new(DocumentErrorKind::UnknownKey, name, problem)
-            };
-            let known = SYSCTLS.iter().find(|known| known.name == name);
-            let value = known.ok_or_else(unknown)?.accepts.value(name, value)?;
-            let key = SysctlKey::ipvs(&name.replace('-', "_")).map_err(|_| unknown())?;
-            sysctls.insert(key, value);
-        }
-        Ok(sysctls)
+    pub(super) fn sysctls(&self, mistakes: &mut Mistakes) -> BTreeMap<SysctlKey, String> {
+        self.ipvs_sysctls
+            .iter()
+            .filter_map(|(name, value)| mistakes.keep(sysctl(name, value)))
+            .collect()
     }
+}
+
+fn sysctl(name: &str, value: &SysctlValue) -> Result<(SysctlKey, String), DocumentError> {
+    let unknown = || {
+        let problem = format!("{name:?} is not a sysctl of net.ipv4.vs");
+        DocumentError::new(DocumentErrorKind::UnknownKey, name, problem)
+    };
+    let known = SYSCTLS.iter().find(|known| known.name == name);
+    let value = known.ok_or_else(unknown)?.accepts.value(name, value)?;
+    let key = SysctlKey::ipvs(&name.replace('-', "_")).map_err(|_| unknown())?;
+    Ok((key, value))
 }
 
 impl Accepts {
@@ -159,6 +181,14 @@ impl Accepts {
             (Number(from, to), SysctlValue::Number(number)) if (from..=to).contains(number) => {
                 Ok(number.to_string())
             }
+            (Self::Span, SysctlValue::Number(number)) if NATURAL_RANGE.contains(number) => {
+                Ok(number.to_string())
+            }
+            (Self::Span, SysctlValue::Text(text)) => text
+                .parse()
+                .map_err(|_| self.refusal(name, value))
+                .and_then(|span| seconds(span, name, NATURAL_RANGE))
+                .map(|seconds| seconds.0.to_string()),
             (PowerOfTwo(most), SysctlValue::Number(number))
                 if (1..=most).contains(number) && number & (number - 1) == 0 =>
             {
@@ -184,6 +214,10 @@ impl Accepts {
             PowerOfTwo(most) => (
                 DocumentErrorKind::InvalidValue,
                 format!("a power of two up to {most}"),
+            ),
+            Self::Span => (
+                DocumentErrorKind::InvalidValue,
+                "a time in seconds, or like \"1d\"".to_owned(),
             ),
             Threshold => (
                 DocumentErrorKind::InvalidValue,
@@ -318,12 +352,9 @@ mod tests {
     use super::*;
 
     fn value(name: &str, value: SysctlValue) -> Result<String, String> {
-        let table = IpvsTable {
-            ipvs_sysctls: BTreeMap::from([(name.to_owned(), value)]),
-            ..IpvsTable::default()
-        };
-        let sysctls = table.sysctls().map_err(|error| error.to_string())?;
-        Ok(sysctls.into_values().next().unwrap())
+        sysctl(name, &value)
+            .map(|(_, value)| value)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -338,6 +369,12 @@ mod tests {
                 "3 50",
             ),
             ("est-cpulist", SysctlValue::Text("0-1".to_owned()), "0-1"),
+            ("lblc-expiration", SysctlValue::Number(60), "60"),
+            (
+                "lblc-expiration",
+                SysctlValue::Text("1d".to_owned()),
+                "86400",
+            ),
         ] {
             assert_eq!(value(name, given).as_deref(), Ok(expected), "{name}");
         }

@@ -1,11 +1,18 @@
 //! The cluster file: each subject has a file of its own, with the table as written and its conversion.
 
+mod conversion;
+mod defaults;
 mod destination;
 mod gateway;
 mod health;
 mod ipvs;
+#[cfg(feature = "toml")]
+mod layout;
 mod node;
 mod persistence;
+mod removed;
+#[cfg(feature = "schema")]
+mod schema;
 mod service;
 mod sync;
 mod time;
@@ -13,9 +20,12 @@ mod time;
 mod toml;
 mod tunnel;
 mod value;
+#[cfg(feature = "toml")]
+mod wording;
 
 use serde::Deserialize;
 
+pub use defaults::DefaultsTable;
 pub use destination::DestinationTable;
 pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
@@ -27,8 +37,6 @@ pub use service::ServiceTable;
 pub use sync::SyncTable;
 pub use time::TimeTable;
 pub use tunnel::TunnelTable;
-
-use super::model::{Cluster, ClusterName, DocumentError, NodeName, invalid};
 
 /// Holds a cluster file as written, in any format that serde reads; only its shape has been checked.
 ///
@@ -56,15 +64,28 @@ use super::model::{Cluster, ClusterName, DocumentError, NodeName, invalid};
 /// addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(
+    feature = "schema",
+    schemars(
+        title = "Cluster file",
+        description = "Describes a Linux Virtual Server cluster"
+    )
+)]
 pub struct Document {
     /// The cluster's name: 1 to 32 of a-z, 0-9 and hyphen.
-    pub name: String,
+    #[serde(default)]
+    pub name: Option<String>,
     /// `nat`, `dr` or `tunnel` (`masquerade`, `direct-routing`, `ipip`); a destination may override it.
-    pub forwarding: String,
+    #[serde(default)]
+    pub forwarding: Option<String>,
     /// `tunnel = { type = "ipip" }`: the encapsulation of the method `tunnel`; IP in IP if absent.
     #[serde(default)]
     pub tunnel: Option<TunnelTable>,
+    /// `[defaults]`: what real servers have that do not say otherwise.
+    #[serde(default)]
+    pub defaults: DefaultsTable,
     /// `[director]`; or `[[directors]]`, never both.
     #[serde(default)]
     pub director: Option<DirectorTable>,
@@ -94,60 +115,4 @@ pub struct Document {
 impl Document {
     /// The longest text that is read, in bytes: 16 MiB.
     pub const MAX_LENGTH: usize = 16 << 20;
-}
-
-impl TryFrom<Document> for Cluster {
-    type Error = DocumentError;
-
-    fn try_from(document: Document) -> Result<Self, DocumentError> {
-        let name = ClusterName::new(document.name).map_err(invalid("name"))?;
-        let tunnel = document
-            .tunnel
-            .map(TunnelTable::into_encapsulation)
-            .transpose()
-            .map_err(|error| error.within("tunnel"))?;
-        let encapsulation = tunnel.unwrap_or_default();
-        let method = destination::forwarding(&document.forwarding, encapsulation)?;
-        let directors = node::directors(document.director, document.directors)?;
-        let real_servers = value::each(
-            "real-servers",
-            document.real_servers,
-            RealServerTable::into_real_server,
-        )?;
-        let names: Vec<NodeName> = real_servers
-            .iter()
-            .map(|server| server.name.clone())
-            .collect();
-        let health = |error: DocumentError| error.within("health");
-        let defaults = document.health.defaults().map_err(health)?;
-        let marks = document.health.marks().map_err(health)?;
-        let services = value::each("services", document.services, |table| {
-            table.into_service(method, encapsulation, &names, &defaults)
-        })?;
-        if tunnel.is_some() {
-            tunnel::must_be_used(&services)?;
-        }
-        let ipvs = |error: DocumentError| error.within("ipvs");
-        let timeouts = document.ipvs.timeouts().map_err(ipvs)?;
-        let clock = document
-            .time
-            .map(TimeTable::into_clock)
-            .transpose()
-            .map_err(|error| error.within("time"))?;
-        let ipvs_sysctls = document.ipvs.sysctls().map_err(ipvs)?;
-        let sync = document
-            .sync
-            .map(SyncTable::into_sync)
-            .transpose()
-            .map_err(|error| error.within("sync"))?;
-        let cluster = Self::validated(name, directors, real_servers, services)?
-            .with_timeouts(timeouts)
-            .with_clock(clock.unwrap_or_default())
-            .with_ipvs_sysctls(ipvs_sysctls)?
-            .with_marks(marks)?;
-        match sync {
-            Some(sync) => cluster.with_sync(sync),
-            None => Ok(cluster),
-        }
-    }
 }

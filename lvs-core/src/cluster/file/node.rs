@@ -6,16 +6,19 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::defaults::{DefaultInterface, Defaults};
 use super::gateway::GatewayTable;
 use super::value::{each, parse, refuse, weight};
 use crate::cluster::model::{
-    Director, DocumentError, DocumentErrorKind, Gateway, NodeName, RealServer, invalid,
+    Director, DocumentError, DocumentErrorKind, Gateway, Mistakes, NodeName, RealServer,
+    RealServerPlace, invalid,
 };
 use crate::name::IfName;
 use crate::net::Address;
 
 /// Holds `[director]`, or one of two `[[directors]]`, as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DirectorTable {
     /// The node's name; `director` if absent.
@@ -24,12 +27,14 @@ pub struct DirectorTable {
     /// The gateway of the default route, an address or `{ address, interface, on-link }`; absent leaves the default
     /// route as it is.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::gateway"))]
     pub gateway: Option<GatewayTable>,
     /// Whether it routes between interfaces; absent is true for nat and otherwise leaves it as it is.
     #[serde(default)]
     pub ip_forward: Option<bool>,
     /// The node's addresses, the virtual IPs among them.
-    pub addresses: Vec<AddressTable>,
+    #[serde(default)]
+    pub addresses: Option<Vec<AddressTable>>,
 }
 
 fn default_director() -> String {
@@ -38,14 +43,26 @@ fn default_director() -> String {
 
 /// Holds one of `[[real-servers]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RealServerTable {
     /// The node's name.
-    pub name: String,
-    /// The node's addresses; the first of a service's family is its real IP.
-    pub addresses: Vec<AddressTable>,
-    /// The gateway of the default route; absent with nat: the director's address on its network.
     #[serde(default)]
+    pub name: Option<String>,
+    /// The node's address and prefix length, on the interface of `[defaults]`: `192.168.1.12/24`. Either this or
+    /// `addresses`.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// The node's addresses; the first of a service's family is its real IP.
+    #[serde(default)]
+    pub addresses: Option<Vec<AddressTable>>,
+    /// The groups that it belongs to, by which destinations can name it.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// The gateway of the default route; absent: that of `[defaults]`, or with nat the director's address on its
+    /// network.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::gateway"))]
     pub gateway: Option<GatewayTable>,
     /// The weight of its destinations, 0 to 2147483647; 1 if absent.
     #[serde(default = "default_weight")]
@@ -61,12 +78,15 @@ const fn default_weight() -> i64 {
 
 /// Holds an entry of `addresses` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AddressTable {
-    /// The interface.
-    pub interface: String,
+    /// The interface; for a real server it may be that of `[defaults]`.
+    #[serde(default)]
+    pub interface: Option<String>,
     /// Address and prefix length: `172.16.5.11/32`.
-    pub address: String,
+    #[serde(default)]
+    pub address: Option<String>,
     /// IPv4: the interface's name, alone or with a colon and letters or digits.
     #[serde(default)]
     pub label: Option<String>,
@@ -82,95 +102,224 @@ pub struct AddressTable {
 pub(super) fn directors(
     one: Option<DirectorTable>,
     several: Vec<DirectorTable>,
-) -> Result<Vec<Director>, DocumentError> {
-    let (kind, path, problem, hint) = match (one, several.len()) {
+    mistakes: &mut Mistakes,
+) -> Vec<Director> {
+    let mistake = match (one, several.len()) {
         (Some(table), 0) => {
-            let director = table.into_director();
-            return Ok(vec![director.map_err(|error| error.within("director"))?]);
+            return mistakes.within("director", |mistakes| {
+                vec![table.into_director(0, mistakes)]
+            });
         }
-        (None, 2) => return each("directors", several, DirectorTable::into_director),
-        (Some(_), _) => (
+        (None, 2) => {
+            let numbered = several.into_iter().enumerate().collect();
+            let directors = each("directors", numbered, mistakes, |(i, table), mistakes| {
+                Some(DirectorTable::into_director(table, i, mistakes))
+            });
+            return directors
+                .into_iter()
+                .map(|(_, director)| director)
+                .collect();
+        }
+        (one, count) => miscounted(one.is_some(), count),
+    };
+    mistakes.push(mistake);
+    Vec::new()
+}
+
+fn miscounted(has_one: bool, several: usize) -> DocumentError {
+    let (kind, path, problem, hint) = match (has_one, several) {
+        (true, _) => (
             DocumentErrorKind::Conflict,
             "directors",
             "the file also has [director]".to_owned(),
             "write one director as [director], or two as [[directors]]",
         ),
-        (None, 0) => (
+        (false, 0) => (
             DocumentErrorKind::Missing,
             "",
             "the key `director` is missing".to_owned(),
             "add [director], or two [[directors]]",
         ),
-        (None, 1) => (
+        (false, 1) => (
             DocumentErrorKind::Missing,
             "directors",
             "there is only one".to_owned(),
             "write it as [director], or add the one that takes over",
         ),
-        (None, count) => (
+        (false, count) => (
             DocumentErrorKind::OutOfRange,
             "directors[2]",
             format!("there are {count}, but only two can take over from each other"),
             "leave out all but two",
         ),
     };
-    Err(DocumentError::new(kind, path, problem).with_hint(hint))
+    DocumentError::new(kind, path, problem).with_hint(hint)
 }
 
 impl DirectorTable {
-    fn into_director(self) -> Result<Director, DocumentError> {
-        let floating: Vec<bool> = self.addresses.iter().map(|table| table.floating).collect();
-        let addresses = each("addresses", self.addresses, AddressTable::into_address)?;
-        Ok(Director {
-            name: NodeName::new(self.name).map_err(invalid("name"))?,
+    fn into_director(self, number: usize, mistakes: &mut Mistakes) -> Director {
+        if self.addresses.is_none() {
+            mistakes.push(DocumentError::missing("addresses"));
+        }
+        let tables = self.addresses.unwrap_or_default();
+        let floating: Vec<bool> = tables.iter().map(|table| table.floating).collect();
+        let addresses = each("addresses", tables, mistakes, |table, mistakes| {
+            let (name, network) = (table.interface(&DefaultInterface::Absent), table.network());
+            table.into_address(name, network, mistakes)
+        });
+        let name = NodeName::new(self.name).map_err(invalid("name"));
+        Director {
+            name: mistakes
+                .keep(name)
+                .unwrap_or_else(|| NodeName::placeholder(number)),
             floating: addresses
                 .iter()
-                .zip(floating)
-                .filter(|(_, floating)| *floating)
-                .map(|(address, _)| address.id.network.addr())
+                .filter(|(i, _)| floating.get(*i) == Some(&true))
+                .map(|(_, address)| address.id.network.addr())
                 .collect(),
-            gateway: self.gateway.map(gateway).transpose()?,
+            gateway: mistakes
+                .keep(self.gateway.map(gateway).transpose())
+                .flatten(),
             ip_forward: self.ip_forward,
-            addresses,
-        })
+            addresses: addresses.into_iter().map(|(_, address)| address).collect(),
+        }
     }
 }
 
+/// Holds a real server with what only its file knows.
+pub(super) struct FiledServer {
+    pub(super) server: RealServer,
+    pub(super) groups: Vec<String>,
+    pub(super) place: RealServerPlace,
+    /// Whether addresses are missing because of mistakes.
+    pub(super) is_incomplete: bool,
+}
+
 impl RealServerTable {
-    pub(super) fn into_real_server(self) -> Result<RealServer, DocumentError> {
-        Ok(RealServer {
-            name: NodeName::new(self.name).map_err(invalid("name"))?,
-            addresses: each("addresses", self.addresses, AddressTable::into_staying)?,
-            gateway: self.gateway.map(gateway).transpose()?,
-            weight: weight(self.weight)?,
-            drain: self.drain,
+    /// Converts the table; the place lacks the number of the entry.
+    pub(super) fn into_real_server(
+        mut self,
+        defaults: &Defaults,
+        mistakes: &mut Mistakes,
+    ) -> Option<FiledServer> {
+        let place = RealServerPlace {
+            entry: 0,
+            has_one_address: self.address.is_some(),
+            has_default_gateway: self.gateway.is_none() && defaults.gateway.is_some(),
+        };
+        let addresses = self.take_addresses(defaults, mistakes);
+        let gateway = mistakes.keep(self.gateway.take().map(gateway).transpose());
+        let name = self
+            .name
+            .take()
+            .ok_or_else(|| DocumentError::missing("name"));
+        let name = name.and_then(|name| NodeName::new(name).map_err(invalid("name")));
+        let weight = mistakes.keep(weight(self.weight)).unwrap_or_default();
+        Some(FiledServer {
+            server: RealServer {
+                name: mistakes.keep(name)?,
+                gateway: gateway.flatten().or_else(|| defaults.gateway.clone()),
+                weight,
+                drain: self.drain,
+                addresses: addresses.clone().unwrap_or_default(),
+            },
+            groups: self.groups,
+            place,
+            is_incomplete: addresses.is_none(),
         })
+    }
+
+    /// Returns the addresses; nothing if one of them is wrong or if there are none.
+    fn take_addresses(
+        &mut self,
+        defaults: &Defaults,
+        mistakes: &mut Mistakes,
+    ) -> Option<Vec<Address>> {
+        let tables = match (self.address.take(), self.addresses.take()) {
+            (Some(address), None) => {
+                let table = AddressTable::alone(address);
+                let address = table.into_staying(&defaults.interface, mistakes);
+                return address.map(|address| vec![address]);
+            }
+            (None, Some(tables)) => tables,
+            (Some(_), Some(_)) => {
+                let problem = "a real server has either an address or addresses";
+                let mistake = DocumentError::new(DocumentErrorKind::Conflict, "addresses", problem);
+                mistakes.push(mistake.with_hint("write all of them in addresses"));
+                return None;
+            }
+            (None, None) => {
+                mistakes.push(DocumentError::missing("addresses"));
+                return None;
+            }
+        };
+        let count = tables.len();
+        let addresses = each("addresses", tables, mistakes, |table, mistakes| {
+            table.into_staying(&defaults.interface, mistakes)
+        });
+        (addresses.len() == count)
+            .then(|| addresses.into_iter().map(|(_, address)| address).collect())
     }
 }
 
 impl AddressTable {
+    fn alone(address: String) -> Self {
+        Self {
+            interface: None,
+            address: Some(address),
+            label: None,
+            broadcast: None,
+            floating: false,
+        }
+    }
+
     /// Converts an address of a real server, which has no other node to float to.
-    fn into_staying(self) -> Result<Address, DocumentError> {
-        refuse(
+    fn into_staying(self, default: &DefaultInterface, mistakes: &mut Mistakes) -> Option<Address> {
+        mistakes.keep(refuse(
             self.floating,
             "floating",
             "only addresses of directors can float",
-        )?;
-        self.into_address()
+        ));
+        let (name, network) = (self.interface(default), self.network());
+        self.into_address(name, network, mistakes)
     }
 
-    fn into_address(self) -> Result<Address, DocumentError> {
-        refuse_label(&self.interface)?;
-        let interface = IfName::new(self.interface).map_err(invalid("interface"))?;
-        Ok(Address {
+    fn interface(&self, default: &DefaultInterface) -> Result<Option<IfName>, DocumentError> {
+        match (&self.interface, default) {
+            (Some(name), _) => interface(name.clone()).map(Some),
+            (None, DefaultInterface::Named(name)) => Ok(Some(name.clone())),
+            (None, DefaultInterface::Wrong) => Ok(None),
+            (None, DefaultInterface::Absent) => Err(DocumentError::missing("interface")),
+        }
+    }
+
+    fn network(&self) -> Result<IpNet, DocumentError> {
+        let address = self.address.as_deref();
+        address.map_or_else(|| Err(DocumentError::missing("address")), network)
+    }
+
+    fn into_address(
+        self,
+        interface: Result<Option<IfName>, DocumentError>,
+        network: Result<IpNet, DocumentError>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Address> {
+        let interface = mistakes.keep(interface).flatten();
+        let network = mistakes.keep(network);
+        let broadcast = self.broadcast.as_deref();
+        let broadcast = broadcast.map(|text| parse(text, "broadcast", "an IPv4 address"));
+        let broadcast = mistakes.keep(broadcast.transpose());
+        Some(Address {
             label: self.label,
-            broadcast: self
-                .broadcast
-                .map(|text| parse(&text, "broadcast", "an IPv4 address"))
-                .transpose()?,
-            ..Address::new(interface, network(&self.address)?)
+            broadcast: broadcast?,
+            ..Address::new(interface?, network?)
         })
     }
+}
+
+pub(super) fn interface(name: String) -> Result<IfName, DocumentError> {
+    refuse_label(&name)?;
+    IfName::new(name).map_err(invalid("interface"))
 }
 
 /// Refuses the name of an alias, as ifconfig wrote it: to the kernel it is a label.
@@ -210,7 +359,7 @@ fn network(text: &str) -> Result<IpNet, DocumentError> {
     Ok(network)
 }
 
-fn gateway(table: GatewayTable) -> Result<Gateway, DocumentError> {
+pub(super) fn gateway(table: GatewayTable) -> Result<Gateway, DocumentError> {
     table
         .into_gateway()
         .map_err(|error| error.within("gateway"))

@@ -1,20 +1,22 @@
-//! `persistence`: seconds alone, or a table.
+//! `persistence`: a time alone, or a table.
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, Visitor};
 
-use super::value::number;
-use crate::cluster::checks::whole_seconds;
-use crate::cluster::model::{DocumentError, invalid};
-use crate::ipvs::{EngineName, Family, Netmask, Persistence, Seconds};
+use super::value::{number, seconds};
+use crate::cluster::checks::Span;
+use crate::cluster::model::{DocumentError, Mistakes, invalid};
+use crate::ipvs::{EngineName, Family, Netmask, Persistence};
 
-/// Holds `persistence = { timeout = 300, netmask = 32, engine = "sip" }`, `persistence = 300` or `"5m"`, as written.
+/// Holds `persistence = { timeout = "5m", netmask = 32, engine = "sip" }`, or `persistence = "5m"`, as written.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
 pub struct PersistenceTable {
-    /// Seconds after the last connection.
-    pub timeout: i64,
+    /// The time after the last connection, in whole seconds.
+    pub timeout: Span,
     /// The prefix length of the clients that count as one; absent: each client by itself.
     pub netmask: Option<i64>,
     /// The persistence engine, which distinguishes clients by more than their address.
@@ -22,19 +24,18 @@ pub struct PersistenceTable {
 }
 
 impl PersistenceTable {
-    pub(super) fn persistence(&self, family: Family) -> Result<Persistence, DocumentError> {
-        let netmask = match self.netmask {
-            Some(length) => {
-                let length = number(length, "netmask", 1..=family.bits().into())?;
-                Netmask::from_prefix(family, length).map_err(invalid("netmask"))?
-            }
-            None => Netmask::host(family),
-        };
-        let timeout = number(self.timeout, "timeout", 0..=Persistence::LONGEST.0.into())?;
-        Ok(Persistence {
-            timeout: Seconds(timeout),
-            netmask,
-        })
+    /// Returns the persistence; in place of a wrong one some other, because the service is meant to have one.
+    pub(super) fn persistence(&self, family: Family, mistakes: &mut Mistakes) -> Persistence {
+        let range = 0..=Persistence::LONGEST.0.into();
+        let timeout = mistakes.keep(seconds(self.timeout, "timeout", range));
+        let netmask = self.netmask.map(|length| netmask(length, family));
+        Persistence {
+            timeout: timeout.unwrap_or(Persistence::LONGEST),
+            netmask: mistakes
+                .keep(netmask.transpose())
+                .flatten()
+                .unwrap_or_else(|| Netmask::host(family)),
+        }
     }
 
     pub(super) fn engine(&self) -> Result<Option<EngineName>, DocumentError> {
@@ -46,14 +47,29 @@ impl PersistenceTable {
     }
 }
 
+fn netmask(length: i64, family: Family) -> Result<Netmask, DocumentError> {
+    let length = number(length, "netmask", 1..=family.bits().into())?;
+    Netmask::from_prefix(family, length).map_err(invalid("netmask"))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FullPersistence {
-    timeout: i64,
+    timeout: Span,
     #[serde(default)]
     netmask: Option<i64>,
     #[serde(default)]
     engine: Option<String>,
+}
+
+impl From<Span> for PersistenceTable {
+    fn from(timeout: Span) -> Self {
+        Self {
+            timeout,
+            netmask: None,
+            engine: None,
+        }
+    }
 }
 
 /// Written by hand, because serde's untagged enums lose what was wrong and where.
@@ -69,25 +85,21 @@ impl<'de> Visitor<'de> for PersistenceVisitor {
     type Value = PersistenceTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds, text like \"5m\", or { timeout = SECONDS, netmask = LENGTH, engine = \"sip\" }")
+        f.write_str(
+            "seconds, text like \"5m\", or { timeout = \"5m\", netmask = LENGTH, engine = \"sip\" }",
+        )
     }
 
-    fn visit_i64<E: de::Error>(self, timeout: i64) -> Result<PersistenceTable, E> {
-        Ok(PersistenceTable {
-            timeout,
-            netmask: None,
-            engine: None,
-        })
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<PersistenceTable, E> {
+        Span::deserialize(seconds.into_deserializer()).map(PersistenceTable::from)
     }
 
-    fn visit_str<E: de::Error>(self, timeout: &str) -> Result<PersistenceTable, E> {
-        whole_seconds(timeout)
-            .map_err(E::custom)
-            .and_then(|timeout| self.visit_i64(timeout))
+    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<PersistenceTable, E> {
+        Span::deserialize(seconds.into_deserializer()).map(PersistenceTable::from)
     }
 
-    fn visit_u64<E: de::Error>(self, timeout: u64) -> Result<PersistenceTable, E> {
-        self.visit_i64(i64::try_from(timeout).unwrap_or(i64::MAX))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<PersistenceTable, E> {
+        Span::deserialize(text.into_deserializer()).map(PersistenceTable::from)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PersistenceTable, A::Error> {

@@ -5,13 +5,15 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
-use super::destination::DestinationTable;
+use super::destination::{DestinationTable, Groups};
 use super::health::ChecksTable;
+use super::node::FiledServer;
 use super::persistence::PersistenceTable;
 use super::value::{each, out_of_range, parse, refuse};
 use crate::cluster::checks::{CheckDefaults, SlowStartTime};
 use crate::cluster::model::{
-    DocumentError, DocumentErrorKind, Match, NodeName, VirtualDestination, VirtualService, invalid,
+    DocumentError, DocumentErrorKind, Match, Mistakes, NodeName, ServicePlace, VirtualDestination,
+    VirtualService, invalid,
 };
 use crate::ipvs::{
     Encapsulation, Family, Forwarding, Protocol, SchedulerName, Service, ServiceFlags, ServiceId,
@@ -20,12 +22,16 @@ use crate::suggest::nearest;
 
 /// Holds one of `[[services]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServiceTable {
-    /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`. Either this or `fwmark`.
+    /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`. Either this, `addresses` or `fwmark`.
     #[serde(default)]
     pub address: Option<String>,
-    /// With `address`: `tcp` (default), `udp` or `sctp`.
+    /// Several of them: one service each, all else alike.
+    #[serde(default)]
+    pub addresses: Option<Vec<String>>,
+    /// With `address` or `addresses`: `tcp` (default), `udp` or `sctp`.
     #[serde(default)]
     pub protocol: Option<String>,
     /// A firewall mark, 1 to 4294967295.
@@ -46,14 +52,19 @@ pub struct ServiceTable {
     /// Whether every UDP datagram is scheduled by itself.
     #[serde(default)]
     pub one_packet: bool,
-    /// How long clients return to the server that they had; absent: they do not.
+    /// How long clients return to the server that they had, `"5m"` or a table; absent: they do not.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "super::schema::persistence")
+    )]
     pub persistence: Option<PersistenceTable>,
     /// Whether weights apply only when a destination is added; another program sets them afterwards.
     #[serde(default)]
     pub keep_weight: bool,
     /// How each destination is tested: `tcp`, a table with a `type`, or a list.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::checks"))]
     pub check: Option<ChecksTable>,
     /// So many destinations must be healthy; 1 if absent.
     #[serde(default)]
@@ -70,94 +81,178 @@ pub struct ServiceTable {
     /// The time over which the weight of a destination rises that was down or drained.
     #[serde(default)]
     pub slow_start: Option<SlowStartTime>,
-    /// The nodes that serve it; absent: every real server.
+    /// The nodes or groups that serve it; absent: every real server.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
 }
+
+/// Stands for a service whose address is wrong.
+const ANY_SERVICE: ServiceId = ServiceId::Fwmark {
+    mark: NonZeroU32::MIN,
+    family: Family::Ipv4,
+};
 
 fn default_scheduler() -> String {
     "wlc".to_owned()
 }
 
+/// Holds what the services need to know of the rest of the file.
+pub(super) struct ServiceContext<'a> {
+    pub(super) forwarding: Forwarding,
+    pub(super) tunnel: Encapsulation,
+    pub(super) real_servers: &'a [FiledServer],
+    pub(super) groups: &'a Groups,
+    /// Whether groups or members of them may be missing because of mistakes.
+    pub(super) may_lack_groups: bool,
+    pub(super) checks: CheckDefaults,
+}
+
 impl ServiceTable {
-    pub(super) fn into_service(
+    /// Converts the table to one service for each address; the places lack the number of the entry.
+    pub(super) fn into_services(
         mut self,
-        method: Forwarding,
-        tunnel: Encapsulation,
-        real_servers: &[NodeName],
-        defaults: &CheckDefaults,
-    ) -> Result<VirtualService, DocumentError> {
-        let health = self.take_health(defaults)?;
-        let mut service = VirtualService {
-            service: self.kernel_service()?,
-            matches: self.packet_matches()?,
-            keep_weight: self.keep_weight,
-            destinations: match self.destinations {
-                Some(tables) => each("destinations", tables, |table| {
-                    table.into_destination(method, tunnel)
-                })?,
-                None => real_servers
-                    .iter()
-                    .map(|name| VirtualDestination::new(name.clone(), method))
-                    .collect(),
-            },
-            checks: health.checks,
-            policy: health.policy,
-            fallback: None,
+        context: &ServiceContext<'_>,
+        mistakes: &mut Mistakes,
+    ) -> Vec<(VirtualService, ServicePlace)> {
+        let health = self.take_health(&context.checks, mistakes);
+        let ids = self.ids(mistakes);
+        let matches = self.packet_matches(mistakes);
+        let (mut entries, destinations): (Vec<_>, Vec<_>) = self
+            .take_destinations(context, mistakes)
+            .into_iter()
+            .unzip();
+        if entries.iter().enumerate().all(|(i, entry)| i == *entry) {
+            entries.clear();
+        }
+        if ids.is_empty() {
+            // The mistakes of the other keys.
+            self.kernel_service(ANY_SERVICE, mistakes);
+        }
+        let service = |(address, id)| {
+            let mut service = VirtualService {
+                service: self.kernel_service(id, mistakes),
+                matches: matches.clone(),
+                keep_weight: self.keep_weight,
+                destinations: destinations.clone(),
+                checks: health.checks.clone(),
+                policy: health.policy,
+                fallback: None,
+            };
+            if let Some(fallback) = &health.fallback {
+                service.add_fallback(fallback.clone(), context.forwarding);
+            }
+            let place = ServicePlace {
+                entry: 0,
+                address,
+                destinations: entries.clone(),
+            };
+            (service, place)
         };
-        if let Some(fallback) = health.fallback {
-            service.add_fallback(fallback, method);
-        }
-        Ok(service)
+        ids.into_iter().map(service).collect()
     }
 
-    fn kernel_service(&self) -> Result<Service, DocumentError> {
-        let id = self.id()?;
-        let mut service = Service::new(id, self.scheduler()?);
-        service.flags = self.flags(&service.scheduler)?;
+    /// Returns the destinations, each with the number of its entry.
+    fn take_destinations(
+        &mut self,
+        context: &ServiceContext<'_>,
+        mistakes: &mut Mistakes,
+    ) -> Vec<(usize, VirtualDestination)> {
+        let Some(tables) = self.destinations.take() else {
+            return context
+                .real_servers
+                .iter()
+                .map(|filed| filed.server.name.clone())
+                .map(|name| VirtualDestination::new(name, context.forwarding))
+                .enumerate()
+                .collect();
+        };
+        each("destinations", tables, mistakes, |table, mistakes| {
+            table.into_destinations(context, mistakes)
+        })
+        .into_iter()
+        .flat_map(|(i, destinations)| destinations.into_iter().map(move |one| (i, one)))
+        .collect()
+    }
+
+    fn kernel_service(&self, id: ServiceId, mistakes: &mut Mistakes) -> Service {
+        let scheduler = mistakes.keep(self.scheduler());
+        let flags = self.flags(scheduler.as_ref(), mistakes);
+        let mut service = Service::new(id, scheduler.unwrap_or(SchedulerName::WLC));
+        service.flags = flags;
         if let Some(table) = &self.persistence {
-            let within = |error: DocumentError| error.within("persistence");
-            service.persistence = Some(table.persistence(id.family()).map_err(within)?);
-            service.engine = table.engine().map_err(within)?;
+            mistakes.within("persistence", |mistakes| {
+                service.persistence = Some(table.persistence(id.family(), mistakes));
+                service.engine = mistakes.keep(table.engine()).flatten();
+            });
         }
-        Ok(service)
+        service
     }
 
-    fn id(&self) -> Result<ServiceId, DocumentError> {
-        match (&self.address, self.fwmark) {
-            (Some(address), None) => self.socket(address),
-            (None, Some(mark)) => self.mark(mark),
-            (Some(_), Some(_)) => Err(DocumentError::new(
-                DocumentErrorKind::Conflict,
-                "fwmark",
-                "a service has either an address or a mark",
-            )
-            .with_hint("leave one of them out; write the addresses that are marked in match")),
-            (None, None) => Err(DocumentError::new(
-                DocumentErrorKind::Missing,
-                "",
-                "the key `address` is missing",
-            )
-            .with_hint("add it, or fwmark for a service by firewall mark")),
+    /// Returns what clients connect to; with `addresses` each with its number.
+    fn ids(&self, mistakes: &mut Mistakes) -> Vec<(Option<usize>, ServiceId)> {
+        match (&self.address, &self.addresses, self.fwmark) {
+            (Some(address), None, None) => {
+                let id = self.socket(address, mistakes);
+                let id = id.map_err(|mistake| mistake.within("address"));
+                mistakes.keep(id).map(|id| (None, id)).into_iter().collect()
+            }
+            (None, Some(addresses), None) => self.sockets(addresses, mistakes),
+            (None, None, Some(mark)) => {
+                let id = mistakes.keep(self.mark(mark));
+                id.map(|id| (None, id)).into_iter().collect()
+            }
+            (Some(_), Some(_), _) => {
+                let problem = "a service has either an address or addresses";
+                let mistake = DocumentError::new(DocumentErrorKind::Conflict, "addresses", problem);
+                mistakes.push(mistake.with_hint("write all of them in addresses"));
+                Vec::new()
+            }
+            (_, _, Some(_)) => {
+                let problem = "a service has either an address or a mark";
+                let mistake = DocumentError::new(DocumentErrorKind::Conflict, "fwmark", problem);
+                mistakes.push(mistake.with_hint(
+                    "leave one of them out; write the addresses that are marked in match",
+                ));
+                Vec::new()
+            }
+            (None, None, None) => {
+                let hint = "add it, or fwmark for a service by firewall mark";
+                mistakes.push(DocumentError::missing("address").with_hint(hint));
+                Vec::new()
+            }
         }
     }
 
-    fn socket(&self, address: &str) -> Result<ServiceId, DocumentError> {
-        refuse(
-            self.family.is_some(),
-            "family",
-            "has no effect beside address",
-        )?;
-        refuse(
-            !self.matches.is_empty(),
-            "match",
-            "has no effect beside address",
-        )?;
+    fn sockets(
+        &self,
+        addresses: &[String],
+        mistakes: &mut Mistakes,
+    ) -> Vec<(Option<usize>, ServiceId)> {
+        if addresses.is_empty() {
+            let kind = DocumentErrorKind::Missing;
+            mistakes.push(DocumentError::new(kind, "addresses", "the list is empty"));
+        }
+        let addresses = addresses.iter().enumerate();
+        addresses
+            .filter_map(|(i, address)| {
+                let id = self.socket(address, mistakes);
+                let id = id.map_err(|mistake| mistake.within(format_args!("addresses[{i}]")));
+                Some((Some(i), mistakes.keep(id)?))
+            })
+            .collect()
+    }
+
+    /// Returns the service at an address; an error is about the address, other mistakes are collected.
+    fn socket(&self, address: &str, mistakes: &mut Mistakes) -> Result<ServiceId, DocumentError> {
+        for (is_given, key) in [
+            (self.family.is_some(), "family"),
+            (!self.matches.is_empty(), "match"),
+        ] {
+            mistakes.keep(refuse(is_given, key, "has no effect beside address"));
+        }
+        let protocol = self.protocol.as_deref().map_or(Ok(Protocol::TCP), protocol);
         Ok(ServiceId::Socket {
-            protocol: self
-                .protocol
-                .as_deref()
-                .map_or(Ok(Protocol::TCP), protocol)?,
+            protocol: mistakes.keep(protocol).unwrap_or(Protocol::TCP),
             address: socket_address(address)?,
         })
     }
@@ -174,17 +269,24 @@ impl ServiceTable {
                 .and_then(NonZeroU32::new)
                 .ok_or_else(|| out_of_range(mark, "fwmark", &(1..=u32::MAX.into())))?,
             family: match &self.family {
-                Some(text) => text.parse().map_err(invalid("family"))?,
+                Some(text) => text
+                    .to_ascii_lowercase()
+                    .parse()
+                    .map_err(invalid("family"))?,
                 None => Family::Ipv4,
             },
         })
     }
 
-    fn packet_matches(&self) -> Result<Vec<Match>, DocumentError> {
+    fn packet_matches(&self, mistakes: &mut Mistakes) -> Vec<Match> {
+        let form = "like \"tcp 172.16.5.11:80\"";
         self.matches
             .iter()
             .enumerate()
-            .map(|(i, text)| parse(text, &format!("match[{i}]"), "like \"tcp 172.16.5.11:80\""))
+            .filter_map(|(i, text)| {
+                let packets = parse(&text.to_ascii_lowercase(), &format!("match[{i}]"), form);
+                mistakes.keep(packets)
+            })
             .collect()
     }
 
@@ -211,15 +313,20 @@ impl ServiceTable {
         }))
     }
 
-    fn flags(&self, scheduler: &SchedulerName) -> Result<ServiceFlags, DocumentError> {
+    /// Returns the flags; a wrong scheduler has none.
+    fn flags(&self, scheduler: Option<&SchedulerName>, mistakes: &mut Mistakes) -> ServiceFlags {
         let mut flags = ServiceFlags::empty();
         flags.set(ServiceFlags::ONE_PACKET, self.one_packet);
+        let Some(scheduler) = scheduler else {
+            return flags;
+        };
         for (i, word) in self.scheduler_flags.iter().enumerate() {
-            flags |= ServiceFlags::from_word(word, scheduler).map_err(|_| {
+            let flag = ServiceFlags::from_word(word, scheduler).map_err(|_| {
                 refused_flag(word, scheduler).within(format_args!("scheduler-flags[{i}]"))
-            })?;
+            });
+            flags |= mistakes.keep(flag).unwrap_or_default();
         }
-        Ok(flags)
+        flags
     }
 }
 
@@ -256,15 +363,15 @@ fn refused_flag(word: &str, scheduler: &SchedulerName) -> DocumentError {
 fn socket_address(text: &str) -> Result<SocketAddr, DocumentError> {
     match text.parse::<IpAddr>() {
         Ok(ip) => Err(
-            DocumentError::new(DocumentErrorKind::Missing, "address", "port is missing")
+            DocumentError::new(DocumentErrorKind::Missing, "", "port is missing")
                 .with_hint(format!("write {}", SocketAddr::new(ip, 80))),
         ),
-        Err(_) => parse(text, "address", "ADDRESS:PORT, like \"172.16.5.11:80\""),
+        Err(_) => parse(text, "", "ADDRESS:PORT, like \"172.16.5.11:80\""),
     }
 }
 
 fn protocol(text: &str) -> Result<Protocol, DocumentError> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "tcp" => Ok(Protocol::TCP),
         "udp" => Ok(Protocol::UDP),
         "sctp" => Ok(Protocol::SCTP),

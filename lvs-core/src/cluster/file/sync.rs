@@ -3,17 +3,20 @@
 use serde::Deserialize;
 
 use super::value::{number, parse};
-use crate::cluster::model::{DocumentError, Sync, invalid};
+use crate::cluster::model::{DocumentError, Mistakes, Sync, invalid};
 use crate::name::IfName;
 
 /// Holds `[sync]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SyncTable {
     /// The id by which directors that belong together recognise each other, 0 to 255.
-    pub id: i64,
+    #[serde(default)]
+    pub id: Option<i64>,
     /// The director's interface towards the other one.
-    pub interface: String,
+    #[serde(default)]
+    pub interface: Option<String>,
     /// The multicast group; 224.0.0.81 if absent.
     #[serde(default)]
     pub group: Option<String>,
@@ -29,25 +32,31 @@ pub struct SyncTable {
 }
 
 impl SyncTable {
-    pub(super) fn into_sync(self) -> Result<Sync, DocumentError> {
-        let group = match &self.group {
-            Some(text) => parse(text, "group", "a multicast address")?,
-            None => Sync::GROUP,
-        };
+    pub(super) fn into_sync(self, mistakes: &mut Mistakes) -> Option<Sync> {
+        let group = self.group.as_deref();
+        let group = group.map(|text| parse(text, "group", "a multicast address"));
+        let group = mistakes.keep(group.unwrap_or(Ok(Sync::GROUP)));
         let length = self
             .max_length
-            .unwrap_or_else(|| Sync::default_length(group).into());
-        Ok(Sync {
-            id: number(self.id, "id", 0..=255)?,
-            interface: IfName::new(self.interface).map_err(invalid("interface"))?,
-            group,
-            port: number(
-                self.port.unwrap_or_else(|| Sync::PORT.into()),
-                "port",
-                1..=65535,
-            )?,
-            ttl: number(self.ttl.unwrap_or(1), "ttl", 1..=255)?,
-            max_length: number(length, "max-length", 1..=65000)?,
+            .unwrap_or_else(|| Sync::default_length(group.unwrap_or(Sync::GROUP)).into());
+        let port = self.port.unwrap_or_else(|| Sync::PORT.into());
+        let id = self.id.ok_or_else(|| DocumentError::missing("id"));
+        let id = mistakes.keep(id.and_then(|id| number(id, "id", 0..=255)));
+        let interface = self
+            .interface
+            .ok_or_else(|| DocumentError::missing("interface"));
+        let interface = interface.and_then(|name| IfName::new(name).map_err(invalid("interface")));
+        let interface = mistakes.keep(interface);
+        let port = mistakes.keep(number(port, "port", 1..=65535));
+        let ttl = mistakes.keep(number(self.ttl.unwrap_or(1), "ttl", 1..=255));
+        let max_length = mistakes.keep(number(length, "max-length", 1..=65000));
+        Some(Sync {
+            id: id?,
+            interface: interface?,
+            group: group?,
+            port: port?,
+            ttl: ttl?,
+            max_length: max_length?,
         })
     }
 }

@@ -1,257 +1,183 @@
-//! The cluster file as TOML text: parsing, and the line and column of a path.
+//! The cluster file as TOML text: every mistake with its line and column.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use ::toml::Spanned;
-use ::toml::de::{DeTable, DeValue};
+use ::toml::de::{DeTable, Deserializer, Error};
+use serde::Deserialize;
 
 use super::Document;
-use crate::cluster::model::{Cluster, DocumentError, DocumentErrorKind, Position};
-use crate::suggest::nearest;
+use super::layout::{Lines, Place, place_at, places};
+use super::removed::Removed;
+use super::wording::explain;
+use crate::cluster::model::{Cluster, DocumentError, DocumentErrorKind, DocumentErrors, Mistakes};
 
 impl Cluster {
     /// Parses a cluster file in TOML and validates the cluster.
     ///
     /// ```
     /// use lvs_core::Cluster;
-    /// let error = Cluster::from_toml("name = \"web\"\nforwardin = \"nat\"\n").unwrap_err();
-    /// assert_eq!(error.position().unwrap().line, 2);
-    /// assert_eq!(error.to_string(), "forwardin: unknown key `forwardin`; did you mean `forwarding`?");
+    /// let text = "name = \"Web\"\nforwardin = \"nat\"\n[director]\naddresses = 1\n";
+    /// let mistakes = Cluster::from_toml(text).unwrap_err();
+    /// let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.position().unwrap().line).collect();
+    /// assert_eq!(lines, [1, 1, 2, 4]);
+    /// let unknown = mistakes.iter().nth(2).unwrap().to_string();
+    /// assert_eq!(unknown, "forwardin: unknown key `forwardin`; did you mean `forwarding`?");
     /// ```
     ///
     /// # Errors
-    /// The text is not TOML or not a cluster file, or the cluster is not valid. The error has line and column,
-    /// the problem, and in most cases a hint what to write instead.
-    pub fn from_toml(text: &str) -> Result<Self, DocumentError> {
-        let document = document(text)?;
-        Self::try_from(document).map_err(|error| {
-            let position = position(text, error.path());
-            error.at(position)
-        })
-    }
-}
-
-fn document(text: &str) -> Result<Document, DocumentError> {
-    if text.len() > Document::MAX_LENGTH {
-        let problem = format!(
-            "the file has {} bytes, but at most {} are read",
-            text.len(),
-            Document::MAX_LENGTH
-        );
-        return Err(DocumentError::new(DocumentErrorKind::Syntax, "", problem));
-    }
-    if DeTable::parse(text).is_ok_and(|table| table.get_ref().is_empty()) {
-        return Err(
-            DocumentError::new(DocumentErrorKind::Syntax, "", "the file is empty").with_hint(
-                "a cluster has at least a name, a forwarding method, [director], [[services]] and \
-             [[real-servers]]",
-            ),
-        );
-    }
-    toml::from_str(text).map_err(|error| explain(text, &error))
-}
-
-/// Turns the parser's error into one with a path, a position, and words of the file.
-fn explain(text: &str, error: &toml::de::Error) -> DocumentError {
-    let span = error.span().unwrap_or_default();
-    let path = path_at(text, &span);
-    let message = error.message();
-    let explained = if let Some((key, known)) = unknown_field(message) {
-        unknown_key(&path, key, &known)
-    } else if let Some(key) = message.strip_prefix("missing field ") {
-        let problem = format!("the key {key} is missing");
-        DocumentError::new(DocumentErrorKind::Missing, path, problem)
-    } else if let Some(problem) = wrong_type(message) {
-        DocumentError::new(DocumentErrorKind::WrongType, path, problem)
-    } else {
-        DocumentError::new(DocumentErrorKind::Syntax, path, message)
-    };
-    explained.at(position_of_offset(text, span.start))
-}
-
-fn unknown_key(path: &str, key: &str, known: &[&str]) -> DocumentError {
-    DocumentError::new(
-        DocumentErrorKind::UnknownKey,
-        path,
-        format!("unknown key `{key}`"),
-    )
-    .with_hint(match nearest(key, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the keys here are {}", known.join(", ")),
-    })
-}
-
-/// Translates serde's words for a value of the wrong type: the types of Rust into those of a file.
-fn wrong_type(message: &str) -> Option<String> {
-    let (found, expected) = message
-        .strip_prefix("invalid type: ")
-        .or_else(|| message.strip_prefix("invalid value: "))?
-        .split_once(", expected ")?;
-    let expected = match expected {
-        "i64" => "a whole number",
-        "f64" => "a number",
-        "a boolean" => "true or false",
-        "a string" => "text",
-        "a sequence" => "a list",
-        "a map" => "a table",
-        _ if expected.starts_with("struct ") => "a table",
-        _ => expected,
-    };
-    let found = match found.split_once(' ') {
-        Some(("string", text)) => format!("text {text}"),
-        Some(("integer", number)) => format!("number {}", number.trim_matches('`')),
-        Some(("boolean", flag)) => flag.trim_matches('`').to_owned(),
-        Some(("floating", rest)) => match rest.strip_prefix("point ") {
-            Some(number) => format!("number {}", number.trim_matches('`')),
-            None => found.to_owned(),
-        },
-        _ => match found {
-            "map" => "a table".to_owned(),
-            "sequence" => "a list".to_owned(),
-            _ => found.to_owned(),
-        },
-    };
-    Some(format!("expected {expected}, found {found}"))
-}
-
-/// Takes the unknown field and the known ones out of serde's message.
-fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
-    let (field, rest) = message.strip_prefix("unknown field `")?.split_once('`')?;
-    let known = rest.split('`').skip(1).step_by(2).collect();
-    Some((field, known))
-}
-
-/// Returns the position of a path's value; of a path that is not written, that of its nearest ancestor, or the
-/// start of the file.
-fn position(text: &str, path: &str) -> Position {
-    let places = places(text);
-    let mut path = Some(path);
-    while let Some(candidate) = path {
-        if let Some(place) = places.iter().find(|place| place.path == candidate) {
-            return position_of_offset(text, place.value.start);
+    /// The text is not TOML or not a cluster file, or the cluster is not valid. All mistakes are returned, in the order
+    /// of the text, each with line and column, the problem, and in most cases a hint what to write instead; but none
+    /// that only follows from another. Of a text that is not TOML only the first is.
+    pub fn from_toml(text: &str) -> Result<Self, DocumentErrors> {
+        let document = Document::deserialize(Deserializer::from(parse(text)?)).ok();
+        match document.map(Self::try_from) {
+            Some(Ok(cluster)) => Ok(cluster),
+            _ => Survey::new(text)?.finish(),
         }
-        path = candidate
-            .rfind(['.', '['])
-            .and_then(|end| candidate.get(..end));
     }
-    position_of_offset(text, 0)
 }
 
-/// Returns the path of the innermost key or value that contains a span.
-fn path_at(text: &str, span: &Range<usize>) -> String {
-    let inside = |range: &Range<usize>| range.start <= span.start && span.end <= range.end;
-    places(text)
-        .into_iter()
-        .filter(|place| place.key.as_ref().is_some_and(inside) || inside(&place.value))
-        .min_by_key(|place| match &place.key {
-            Some(key) if inside(key) => key.len(),
-            _ => place.value.len(),
+fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, DocumentError> {
+    let refused = |problem: String| DocumentError::new(DocumentErrorKind::Syntax, "", problem);
+    let (length, most) = (text.len(), Document::MAX_LENGTH);
+    if length > most {
+        let problem = format!("the file has {length} bytes, but at most {most} are read");
+        return Err(refused(problem));
+    }
+    let table = DeTable::parse(text).map_err(|error| {
+        let offset = error.span().unwrap_or_default().start;
+        refused(error.message().to_owned()).at(Lines::of(text).position(offset))
+    })?;
+    match table.get_ref().is_empty() {
+        false => Ok(table),
+        true => Err(refused("the file is empty".to_owned()).with_hint(
+            "a cluster has at least a name, a forwarding method, [director], [[services]] and \
+             [[real-servers]]",
+        )),
+    }
+}
+
+/// Reads a text that has mistakes: what cannot be read is removed, until the rest can be.
+struct Survey<'a> {
+    table: Spanned<DeTable<'a>>,
+    lines: Lines<'a>,
+    /// The paths as they are written; in the table an element moves up when one before it is removed.
+    written: HashMap<(Option<Range<usize>>, Range<usize>), String>,
+    found: Vec<DocumentError>,
+    removed: Removed,
+    /// The largest number of values that are removed.
+    most: usize,
+}
+
+impl<'a> Survey<'a> {
+    /// About so many bytes are read again and again.
+    const WORK: usize = 1 << 28;
+
+    fn new(text: &'a str) -> Result<Self, DocumentErrors> {
+        let table = parse(text)?;
+        Ok(Self {
+            written: places(table.get_ref())
+                .into_iter()
+                .map(|place| (place.id(), place.path))
+                .collect(),
+            table,
+            lines: Lines::of(text),
+            found: Vec::new(),
+            removed: Removed::default(),
+            most: (Self::WORK / text.len().max(1)).clamp(10, 1000),
         })
-        .map(|place| place.path)
-        .unwrap_or_default()
-}
-
-/// Holds the path of a key or list element and its ranges in the text.
-struct Place {
-    path: String,
-    key: Option<Range<usize>>,
-    value: Range<usize>,
-}
-
-fn places(text: &str) -> Vec<Place> {
-    let mut found = Vec::new();
-    if let Ok(table) = DeTable::parse(text) {
-        collect_table("", table.get_ref(), &mut found);
     }
-    found
-}
 
-fn collect_table(parent: &str, table: &DeTable<'_>, found: &mut Vec<Place>) {
-    for (key, value) in table {
-        let name = key.get_ref();
-        let path = match parent {
-            "" => name.to_string(),
-            _ => format!("{parent}.{name}"),
-        };
-        collect(path, Some(key.span()), value, found);
+    fn finish(mut self) -> Result<Cluster, DocumentErrors> {
+        let mut mistakes = Mistakes::default();
+        let document = self.document();
+        let cluster = document.map(|document| document.into_cluster(&self.removed, &mut mistakes));
+        let places: HashMap<String, Place> = places(self.table.get_ref())
+            .into_iter()
+            .map(|place| (place.path.clone(), place))
+            .collect();
+        let others: Vec<_> = mistakes
+            .take()
+            .into_iter()
+            .filter(|mistake| !self.removed.explains(mistake))
+            .map(|mistake| self.located(mistake, &places))
+            .collect();
+        self.found.extend(others);
+        if cluster.is_none() && self.found.is_empty() {
+            self.found.push(unreadable());
+        }
+        self.found.sort_by_key(DocumentError::position);
+        mistakes.extend(self.found);
+        mistakes
+            .finish(cluster)
+            .and_then(|cluster| cluster.ok_or_else(|| unreadable().into()))
     }
-}
 
-fn collect(
-    path: String,
-    key: Option<Range<usize>>,
-    value: &Spanned<DeValue<'_>>,
-    found: &mut Vec<Place>,
-) {
-    match value.get_ref() {
-        DeValue::Table(table) => collect_table(&path, table, found),
-        DeValue::Array(list) => {
-            for (i, element) in list.iter().enumerate() {
-                collect(format!("{path}[{i}]"), None, element, found);
+    /// Returns what can be read; nothing if there are too many mistakes.
+    fn document(&mut self) -> Option<Document> {
+        for _ in 0..self.most {
+            match Document::deserialize(Deserializer::from(self.table.clone())) {
+                Ok(document) => return Some(document),
+                Err(error) => self.remove(&error)?,
             }
         }
-        _ => {}
-    }
-    found.push(Place {
-        path,
-        key,
-        value: value.span(),
-    });
-}
-
-fn position_of_offset(text: &str, offset: usize) -> Position {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Position {
-        line: before.matches('\n').count() + 1,
-        column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: &str =
-        "name = \"web\"\n[[services]]\naddress = \"a\"\n[[services]]\naddress = \"b\"\n";
-
-    #[test]
-    fn a_path_has_its_position() {
-        let place = |path| position(TEXT, path).to_string();
-        assert_eq!(place("services[1].address"), "5:11");
-        assert_eq!(place("services[1].weight"), "4:1");
-        assert_eq!(place("name"), "1:8");
-        assert_eq!(place("director.name"), "1:1");
+        None
     }
 
-    #[test]
-    fn types_are_those_of_a_file() {
-        for (message, expected) in [
-            (
-                "invalid type: string \"two\", expected i64",
-                "expected a whole number, found text \"two\"",
-            ),
-            (
-                "invalid type: floating point `1.5`, expected a string",
-                "expected text, found number 1.5",
-            ),
-            (
-                "invalid type: map, expected a sequence",
-                "expected a list, found a table",
-            ),
-            (
-                "invalid type: boolean `true`, expected struct AddressTable",
-                "expected a table, found true",
-            ),
-        ] {
-            assert_eq!(wrong_type(message).as_deref(), Some(expected));
+    /// Removes what an error is about.
+    fn remove(&mut self, error: &Error) -> Option<()> {
+        let span = error.span().unwrap_or_default();
+        let place = place_at(self.table.get_ref(), &span)?;
+        let message = match place.is_date {
+            true => "a date or a time has no meaning here",
+            false => error.message(),
+        };
+        let explained = explain(self.path(&place), message);
+        let position = self.lines.position(span.start);
+        let removed = match explained.mistake.kind() {
+            DocumentErrorKind::UnknownKey => explained.key.clone(),
+            _ => Some(place.key.clone()),
+        };
+        let follows = explained.mistake.kind() == DocumentErrorKind::Missing
+            && explained
+                .key
+                .is_some_and(|key| self.removed.has_at(&place.path, &key));
+        if !follows {
+            self.found.push(explained.mistake.at(position));
         }
-        assert_eq!(wrong_type("string values must be quoted"), None);
+        if let Some(key) = removed {
+            self.removed.push(place.table.clone(), key);
+        }
+        place.remove_from(self.table.get_mut());
+        Some(())
     }
 
-    #[test]
-    fn a_span_has_its_path() {
-        let offset = TEXT.rfind("address").unwrap();
-        assert_eq!(path_at(TEXT, &(offset..offset + 7)), "services[1].address");
+    fn path<'b>(&'b self, place: &'b Place) -> &'b str {
+        self.written.get(&place.id()).unwrap_or(&place.path)
     }
+
+    /// Adds the position of a mistake's path, and of a path that is not written that of its nearest ancestor, or the
+    /// start of the text.
+    fn located(&self, mistake: DocumentError, places: &HashMap<String, Place>) -> DocumentError {
+        let path = mistake.path().to_owned();
+        let mut candidate = Some(path.as_str());
+        while let Some(ancestor) = candidate {
+            if let Some(place) = places.get(ancestor) {
+                let below = path.get(ancestor.len()..).unwrap_or_default();
+                return mistake
+                    .moved_to(format!("{}{below}", self.path(place)))
+                    .at(self.lines.position(place.value.start));
+            }
+            candidate = ancestor
+                .rfind(['.', '['])
+                .and_then(|end| ancestor.get(..end));
+        }
+        mistake.at(self.lines.position(0))
+    }
+}
+
+fn unreadable() -> DocumentError {
+    DocumentError::new(DocumentErrorKind::Syntax, "", "the file cannot be read")
 }

@@ -10,6 +10,7 @@ use crate::ipvs::{Encapsulation, TunnelChecksum};
 
 /// Holds `tunnel = { type = "gue", port = 5555, checksum = "full" }` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TunnelTable {
     /// `ipip`, `gue` or `gre`.
@@ -25,7 +26,7 @@ pub struct TunnelTable {
 
 impl TunnelTable {
     pub(super) fn into_encapsulation(self) -> Result<Encapsulation, DocumentError> {
-        match self.kind.as_str() {
+        match self.kind.to_ascii_lowercase().as_str() {
             "gue" => Ok(Encapsulation::Gue {
                 port: self.gue_port()?,
                 checksum: self.checksum()?,
@@ -41,10 +42,10 @@ impl TunnelTable {
                 refuse(self.checksum.is_some(), "checksum", "ipip has no checksum")?;
                 Ok(Encapsulation::Ipip)
             }
-            kind => Err(DocumentError::new(
+            _ => Err(DocumentError::new(
                 DocumentErrorKind::UnknownName,
                 "type",
-                format!("unknown tunnel type {kind:?}"),
+                format!("unknown tunnel type {:?}", self.kind),
             )
             .with_hint("the types are ipip, gue and gre")),
         }
@@ -69,7 +70,9 @@ impl TunnelTable {
         let (kind, problem, hint) = match self.checksum.as_deref() {
             None | Some("none") => return Ok(TunnelChecksum::None),
             Some("full") => return Ok(TunnelChecksum::Full),
-            Some("remote") if self.kind == "gue" => return Ok(TunnelChecksum::Remote),
+            Some("remote") if self.kind.eq_ignore_ascii_case("gue") => {
+                return Ok(TunnelChecksum::Remote);
+            }
             Some("remote") => (
                 DocumentErrorKind::Conflict,
                 "gre has no remote checksums".to_owned(),
@@ -86,9 +89,11 @@ impl TunnelTable {
 }
 
 /// Refuses a tunnel that no destination uses.
-pub(super) fn must_be_used(services: &[VirtualService]) -> Result<(), DocumentError> {
+pub(super) fn must_be_used<'a>(
+    services: impl IntoIterator<Item = &'a VirtualService>,
+) -> Result<(), DocumentError> {
     let is_used = services
-        .iter()
+        .into_iter()
         .flat_map(|service| &service.destinations)
         .any(|destination| destination.forwarding.is_tunnel());
     match is_used {

@@ -4,19 +4,28 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::cluster::model::{DocumentError, DocumentErrorKind, invalid};
-use crate::ipvs::Weight;
+use crate::cluster::checks::Span;
+use crate::cluster::model::{DocumentError, DocumentErrorKind, Mistakes, invalid};
+use crate::ipvs::{Seconds, Weight};
 
-/// Converts a list of tables and puts `list[index]` in front of the path of an error.
+/// Converts a list of tables: what could be converted, each with its number, and the mistakes with `list[index]`
+/// in front of their paths.
 pub(super) fn each<T, U>(
     list: &str,
     tables: Vec<T>,
-    mut convert: impl FnMut(T) -> Result<U, DocumentError>,
-) -> Result<Vec<U>, DocumentError> {
+    mistakes: &mut Mistakes,
+    mut convert: impl FnMut(T, &mut Mistakes) -> Option<U>,
+) -> Vec<(usize, U)> {
     tables
         .into_iter()
         .enumerate()
-        .map(|(i, table)| convert(table).map_err(|error| error.within(format_args!("{list}[{i}]"))))
+        .filter_map(|(i, table)| {
+            mistakes
+                .within(format_args!("{list}[{i}]"), |mistakes| {
+                    convert(table, mistakes)
+                })
+                .map(|value| (i, value))
+        })
         .collect()
 }
 
@@ -48,6 +57,24 @@ pub(super) fn out_of_range<T: Display>(
 ) -> DocumentError {
     let problem = format!("{value} is not in {}..{}", range.start(), range.end());
     DocumentError::new(DocumentErrorKind::OutOfRange, key, problem)
+}
+
+/// Converts a span of time to whole seconds in the range of its key.
+pub(super) fn seconds(
+    span: Span,
+    key: &str,
+    range: RangeInclusive<i64>,
+) -> Result<Seconds, DocumentError> {
+    if span.get().subsec_nanos() != 0 {
+        let problem = format!("{span} is not a whole number of seconds");
+        return Err(DocumentError::new(
+            DocumentErrorKind::InvalidValue,
+            key,
+            problem,
+        ));
+    }
+    let seconds = i64::try_from(span.get().as_secs()).unwrap_or(i64::MAX);
+    number(seconds, key, range).map(Seconds)
 }
 
 pub(super) fn weight(weight: i64) -> Result<Weight, DocumentError> {

@@ -8,7 +8,9 @@ use super::clock::Clock;
 use super::director::Director;
 use super::error::DocumentError;
 use super::index::ClusterIndex;
+use super::mistakes::{DocumentErrors, Mistakes};
 use super::name::{ClusterName, NodeName};
+use super::places::{Gaps, Places};
 use super::real_server::RealServer;
 use super::sync::Sync;
 use super::virtual_service::VirtualService;
@@ -58,19 +60,34 @@ pub struct Cluster {
     pub(super) index: ClusterIndex,
 }
 
+/// Holds the parts of a cluster file, and where they are in it.
+#[derive(Debug, Default)]
+pub(in crate::cluster) struct Parts {
+    pub(in crate::cluster) directors: Vec<Director>,
+    pub(in crate::cluster) real_servers: Vec<RealServer>,
+    pub(in crate::cluster) services: Vec<VirtualService>,
+    pub(in crate::cluster) timeouts: Timeouts,
+    pub(in crate::cluster) ipvs_sysctls: BTreeMap<SysctlKey, String>,
+    pub(in crate::cluster) sync: Option<Sync>,
+    pub(in crate::cluster) clock: Clock,
+    pub(in crate::cluster) marks: Marks,
+    pub(in crate::cluster) places: Places,
+    pub(in crate::cluster) gaps: Gaps,
+}
+
 impl Cluster {
     /// Creates a cluster with one director and validates it.
     ///
     /// Any scheduler is accepted here; a cluster file may only name those of the Linux source tree.
     ///
     /// # Errors
-    /// The parts do not fit together; the error has the path of the wrong one as in the cluster file.
+    /// The parts do not fit together; each mistake has the path of the wrong part as in the cluster file.
     pub fn new(
         name: ClusterName,
         director: Director,
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
-    ) -> Result<Self, DocumentError> {
+    ) -> Result<Self, DocumentErrors> {
         Self::validated(name, vec![director], real_servers, services)
     }
 
@@ -106,37 +123,54 @@ impl Cluster {
     /// ```
     ///
     /// # Errors
-    /// The parts do not fit together; the error has the path of the wrong one as in the cluster file.
+    /// The parts do not fit together; each mistake has the path of the wrong part as in the cluster file.
     pub fn with_two_directors(
         name: ClusterName,
         directors: [Director; 2],
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
-    ) -> Result<Self, DocumentError> {
+    ) -> Result<Self, DocumentErrors> {
         Self::validated(name, directors.into(), real_servers, services)
     }
 
-    /// Creates a cluster with one director or two and validates it.
-    pub(in crate::cluster) fn validated(
+    fn validated(
         name: ClusterName,
         directors: Vec<Director>,
         real_servers: Vec<RealServer>,
         services: Vec<VirtualService>,
-    ) -> Result<Self, DocumentError> {
-        let cluster = Self {
-            index: ClusterIndex::new(&directors, &real_servers, &services),
-            name,
+    ) -> Result<Self, DocumentErrors> {
+        let mut mistakes = Mistakes::default();
+        let parts = Parts {
             directors,
             real_servers,
             services,
-            timeouts: Timeouts::default(),
-            ipvs_sysctls: BTreeMap::new(),
-            sync: None,
-            clock: Clock::default(),
-            marks: Marks::default(),
+            ..Parts::default()
         };
-        cluster.validate()?;
-        Ok(cluster)
+        let cluster = Self::assembled(name, parts, &mut mistakes);
+        mistakes.finish(cluster)
+    }
+
+    /// Creates a cluster of the parts of a file, and collects what is wrong with it; it is valid if nothing is.
+    pub(in crate::cluster) fn assembled(
+        name: ClusterName,
+        parts: Parts,
+        mistakes: &mut Mistakes,
+    ) -> Self {
+        let index = ClusterIndex::new(&parts.directors, &parts.real_servers, &parts.services);
+        let cluster = Self {
+            index: index.with_places(parts.places),
+            name,
+            directors: parts.directors,
+            real_servers: parts.real_servers,
+            services: parts.services,
+            timeouts: parts.timeouts,
+            ipvs_sysctls: parts.ipvs_sysctls,
+            sync: parts.sync,
+            clock: parts.clock,
+            marks: parts.marks,
+        };
+        cluster.validate(&parts.gaps, mistakes);
+        cluster
     }
 
     /// Returns the cluster with these timeouts of connections; a timeout of 0 stays as it is in the kernel.
@@ -156,7 +190,7 @@ impl Cluster {
         ipvs_sysctls: BTreeMap<SysctlKey, String>,
     ) -> Result<Self, DocumentError> {
         self.ipvs_sysctls = ipvs_sysctls;
-        self.validate_ipvs_sysctls()?;
+        self.validate_ipvs_sysctls(&Gaps::default())?;
         Ok(self)
     }
 
@@ -169,7 +203,7 @@ impl Cluster {
         self.validate_sync(&sync)
             .map_err(|error| error.within("sync"))?;
         self.sync = Some(sync);
-        self.validate_ipvs_sysctls()?;
+        self.validate_ipvs_sysctls(&Gaps::default())?;
         Ok(self)
     }
 

@@ -17,6 +17,8 @@ pub struct DocumentError {
     problem: String,
     hint: Option<String>,
     position: Option<Position>,
+    /// The key that is missing at the path.
+    missing: Option<&'static str>,
 }
 
 /// Says what kind of mistake a [`DocumentError`] reports.
@@ -74,7 +76,23 @@ impl DocumentError {
             problem: problem.into(),
             hint: None,
             position: None,
+            missing: None,
         }
+    }
+
+    /// Reports a key that a table lacks.
+    pub(in crate::cluster) fn missing(key: &'static str) -> Self {
+        let problem = format!("the key `{key}` is missing");
+        Self {
+            missing: Some(key),
+            ..Self::new(DocumentErrorKind::Missing, "", problem)
+        }
+    }
+
+    /// Returns the key that is missing at the path, if the mistake is that.
+    #[cfg(feature = "toml")]
+    pub(in crate::cluster) fn missing_key(&self) -> Option<&'static str> {
+        self.missing
     }
 
     /// Adds what to write instead.
@@ -85,12 +103,22 @@ impl DocumentError {
 
     /// Puts the path below another: `weight` within `services[0]` is `services[0].weight`.
     pub(in crate::cluster) fn within(mut self, parent: impl fmt::Display) -> Self {
+        let parent = parent.to_string();
+        if parent.is_empty() {
+            return self;
+        }
         self.path = if self.path.is_empty() {
-            parent.to_string()
+            parent
         } else {
             format!("{parent}.{}", self.path)
         };
         self
+    }
+
+    /// Returns the mistake at another path.
+    #[cfg(feature = "toml")]
+    pub(in crate::cluster) fn moved_to(self, path: String) -> Self {
+        Self { path, ..self }
     }
 
     /// Adds the place in the text.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::director::Director;
 use super::fwmark::Match;
 use super::name::NodeName;
+use super::places::Places;
 use super::real_server::RealServer;
 use super::virtual_service::VirtualService;
 
@@ -26,6 +27,8 @@ pub(super) struct ClusterIndex {
     pub(super) receivers: HashMap<Match, Vec<usize>>,
     /// The index of each IPv4 virtual IP among them, in the order of the file.
     pub(super) labels: HashMap<IpAddr, usize>,
+    /// Where the parts are in the file.
+    pub(super) places: Places,
 }
 
 impl ClusterIndex {
@@ -65,6 +68,10 @@ impl ClusterIndex {
         }
         index.virtual_ips = Arc::new(virtual_ips);
         index
+    }
+
+    pub(super) fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
     }
 }
 

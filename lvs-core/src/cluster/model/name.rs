@@ -52,6 +52,20 @@ given_name! {
     "is not 1 to 64 letters, digits, dots, hyphens and underscores"
 }
 
+impl ClusterName {
+    /// Returns a name in place of a wrong one, so that the other mistakes of a file are found.
+    pub(in crate::cluster) fn placeholder() -> Self {
+        Self(String::new())
+    }
+}
+
+impl NodeName {
+    /// Returns a name in place of a wrong one, so that the other mistakes of a file are found.
+    pub(in crate::cluster) fn placeholder(number: usize) -> Self {
+        Self(format!("({number})"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

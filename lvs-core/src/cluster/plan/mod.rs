@@ -6,6 +6,7 @@
 //! is what is no longer desired.
 
 mod addresses;
+mod between;
 mod cleanup;
 mod daemons;
 mod display;

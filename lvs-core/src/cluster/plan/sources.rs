@@ -23,9 +23,9 @@ impl Planner<'_> {
 
     /// Returns the virtual IPs that no order keeps from being the source address.
     pub(super) fn virtual_sources(&self) -> Option<Refusal> {
-        let (ip, address) = self.displaced(self.observed).err()?;
+        let (ip, id) = self.displaced(self.observed).err()?;
         Some(Refusal::of(
-            ObjectId::Address(address.id),
+            ObjectId::Address(id),
             format!(
                 "would be the source address of what this node sends to {ip}, which has that address itself \
                  and does not answer"
@@ -67,12 +67,12 @@ impl Planner<'_> {
 
     /// Returns the virtual IPs that have to be behind all other addresses; or an address that they carry, and
     /// the source address of packets to it, where that is not enough.
-    pub(super) fn displaced(&self, seen: &Observed) -> Result<Vec<AddressId>, (IpAddr, Address)> {
+    pub(super) fn displaced(&self, seen: &Observed) -> Result<Vec<AddressId>, (IpAddr, AddressId)> {
         let mut after = self.with_desired_addresses(seen);
         let mut displaced = Vec::new();
         while let Some((ip, address)) = self.node.virtual_source(&after) {
             if displaced.contains(&address.id) || !self.node.names_address(&address.id) {
-                return Err((ip, address));
+                return Err((ip, address.id));
             }
             after.addresses.retain(|found| found.id != address.id);
             displaced.push(address.id.clone());

@@ -139,6 +139,7 @@ impl Record {
     }
 
     /// Returns the record with services whose weights a controller sets.
+    #[cfg(feature = "check")]
     pub(crate) fn with_services_by_health(mut self, services: BTreeSet<ServiceId>) -> Self {
         self.by_health = services;
         self

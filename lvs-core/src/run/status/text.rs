@@ -157,14 +157,15 @@ impl DestinationReport {
             Some(_) => Style::Uncertain,
             None => Style::of(self.health),
         };
-        let number =
-            |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+        let number = |number: Option<u64>| {
+            number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+        };
         let mut text = layout.line([
             &server(self),
             &self.destination.to_string(),
             &weights(self),
             &style.paint(&format!("{health:<7}"), is_coloured),
-            &self.since.map_or("-".to_owned(), span),
+            &self.since.map_or_else(|| "-".to_owned(), span),
             &number(self.active.map(u64::from)),
             &number(self.rates.map(|rates| rates.connections)),
         ]);
@@ -183,13 +184,14 @@ fn server(state: &DestinationReport) -> String {
     state
         .server
         .as_ref()
-        .map_or("-".to_owned(), ToString::to_string)
+        .map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
 /// Returns the kernel's weight, and the desired one if it is another.
 fn weights(state: &DestinationReport) -> String {
-    let text =
-        |weight: Option<Weight>| weight.map_or("-".to_owned(), |weight| weight.get().to_string());
+    let text = |weight: Option<Weight>| {
+        weight.map_or_else(|| "-".to_owned(), |weight| weight.get().to_string())
+    };
     match state.desired_weight {
         Some(desired) if state.weight != Some(desired) => {
             format!("{} not {desired}", text(state.weight))

@@ -6,7 +6,9 @@ use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::director::Director;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
 use crate::cluster::model::gateway::Gateway;
+use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
+use crate::cluster::model::places::Gaps;
 use crate::cluster::model::real_server::RealServer;
 use crate::ipvs::{Family, Forwarding};
 use crate::net::Address;
@@ -20,26 +22,24 @@ impl Cluster {
         }
     }
 
-    pub(super) fn validate_directors(&self) -> Result<(), DocumentError> {
+    pub(super) fn validate_directors(&self, mistakes: &mut Mistakes) {
         for (i, director) in self.directors.iter().enumerate() {
-            for ip in &director.floating {
-                if director.address(*ip).is_none() {
-                    let problem = format!("{ip} is not among the director's addresses");
-                    return Err(DocumentError::new(
-                        DocumentErrorKind::Conflict,
-                        "floating",
-                        problem,
-                    )
-                    .within(self.director_path(i)));
+            mistakes.within(self.director_path(i), |mistakes| {
+                for ip in &director.floating {
+                    if director.address(*ip).is_none() {
+                        let problem = format!("{ip} is not among the director's addresses");
+                        let kind = DocumentErrorKind::Conflict;
+                        mistakes.push(DocumentError::new(kind, "floating", problem));
+                    }
                 }
-            }
-            for (k, address) in director.addresses.iter().enumerate() {
-                let place = format!("{}.addresses[{k}]", self.director_path(i));
-                self.validate_director_address(director, address)
-                    .map_err(|error| error.within(place))?;
-            }
+                for (k, address) in director.addresses.iter().enumerate() {
+                    mistakes.keep(
+                        self.validate_director_address(director, address)
+                            .map_err(|mistake| mistake.within(format_args!("addresses[{k}]"))),
+                    );
+                }
+            });
         }
-        Ok(())
     }
 
     fn validate_director_address(
@@ -90,33 +90,32 @@ impl Cluster {
     }
 
     /// With two directors, refuses masqueraded answers that could miss the active one.
-    pub(super) fn validate_ways_back(&self) -> Result<(), DocumentError> {
+    pub(super) fn validate_ways_back(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
         if !self.is_paired() {
-            return Ok(());
+            return;
         }
+        let places = &self.index.places;
         for (i, service) in self.services.iter().enumerate() {
             for (k, destination) in service.destinations.iter().enumerate() {
                 let name = &destination.real_server;
                 let is_director = self.director(name.as_str()).is_some();
                 if is_director && destination.forwarding == Forwarding::Masquerade {
-                    return Err(DocumentError::new(
-                        DocumentErrorKind::Conflict,
-                        format!("services[{i}].destinations[{k}].real-server"),
-                        format!(
-                            "answers of {name} would bypass the other director while that one is active"
-                        ),
-                    )
-                    .with_hint("use forwarding = \"dr\", or leave it out"));
+                    let path = format!("{}.{}", places.service(i), places.destination(i, k));
+                    mistakes.push(bypassing(name).within(path));
                 }
             }
         }
         for (i, server) in self.real_servers.iter().enumerate() {
+            if gaps.incomplete.contains(&server.name) {
+                continue;
+            }
             for family in self.masqueraded(&server.name) {
-                self.validate_way_back(server, family)
-                    .map_err(|error| error.within(format_args!("real-servers[{i}]")))?;
+                mistakes.keep(
+                    self.validate_way_back(server, family)
+                        .map_err(|mistake| mistake.within(places.real_server(i))),
+                );
             }
         }
-        Ok(())
     }
 
     /// Refuses a masqueraded real server whose gateway does not move with the active director.
@@ -150,6 +149,15 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+fn bypassing(name: &NodeName) -> DocumentError {
+    DocumentError::new(
+        DocumentErrorKind::Conflict,
+        "real-server",
+        format!("answers of {name} would bypass the other director while that one is active"),
+    )
+    .with_hint("use forwarding = \"dr\", or leave it out")
 }
 
 /// Refuses a floating address that the other director does not have, or not in the same form.

@@ -2,11 +2,15 @@
 
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
+use crate::cluster::model::places::Gaps;
 use crate::ipvs::SchedulerName;
 use crate::sysctl::SysctlKey;
 
 impl Cluster {
-    pub(in crate::cluster::model) fn validate_ipvs_sysctls(&self) -> Result<(), DocumentError> {
+    pub(in crate::cluster::model) fn validate_ipvs_sysctls(
+        &self,
+        gaps: &Gaps,
+    ) -> Result<(), DocumentError> {
         let backup_only = self.ipvs_sysctls.get(&SysctlKey::BACKUP_ONLY);
         if self.sync.is_some() && backup_only.is_some_and(|value| value == "1") {
             return Err(DocumentError::new(
@@ -15,6 +19,9 @@ impl Cluster {
                 "with [sync] the director would forward nothing, because it receives connections too",
             )
             .with_hint("leave it out"));
+        }
+        if gaps.services {
+            return Ok(());
         }
         self.validate_expiration_of(SchedulerName::LBLC)?;
         self.validate_expiration_of(SchedulerName::LBLCR)

@@ -8,17 +8,41 @@ mod node;
 mod service;
 mod sync;
 
+use std::collections::BTreeSet;
+
 use super::cluster::Cluster;
-use super::error::DocumentError;
+use super::mistakes::Mistakes;
+use super::places::Gaps;
 
 impl Cluster {
-    /// Validates nodes, then directors, then services, so that each step can rely on the ones before.
-    pub(super) fn validate(&self) -> Result<(), DocumentError> {
-        self.validate_names()?;
-        self.validate_nodes()?;
-        self.validate_directors()?;
-        self.validate_addresses_are_unique()?;
-        self.validate_services()?;
-        self.validate_ways_back()
+    /// Collects what is wrong with nodes, with directors, with services, and with what rests on all of them.
+    ///
+    /// What a file's other mistakes leave open is not examined, so that no mistake follows from another.
+    pub(super) fn validate(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
+        let mut gaps = gaps.clone();
+        // Which of two nodes of one name is meant is not known.
+        gaps.real_servers |= mistakes.has_more(|mistakes| self.validate_names(mistakes));
+        let directors: BTreeSet<_> = self.directors.iter().map(|one| &one.name).collect();
+        gaps.directors |= directors.len() < self.directors.len();
+        let gaps = &gaps;
+        self.validate_nodes(gaps, mistakes);
+        let may_float =
+            gaps.directors || mistakes.has_more(|mistakes| self.validate_directors(mistakes));
+        self.validate_addresses_are_unique(may_float, mistakes);
+        self.validate_services(gaps, mistakes);
+        if !gaps.forwarding {
+            mistakes.keep(self.validate_ip_forward());
+            if !gaps.directors {
+                self.validate_ways_back(gaps, mistakes);
+            }
+        }
+        mistakes.keep(self.validate_ipvs_sysctls(gaps));
+        mistakes.keep(self.validate_marks());
+        if let Some(sync) = &self.sync {
+            mistakes.keep(
+                self.validate_sync(sync)
+                    .map_err(|mistake| mistake.within("sync")),
+            );
+        }
     }
 }

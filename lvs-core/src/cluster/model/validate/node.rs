@@ -7,7 +7,9 @@ use super::address;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
 use crate::cluster::model::gateway::Gateway;
+use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
+use crate::cluster::model::places::Gaps;
 use crate::net::{Address, AddressId};
 
 /// Holds what directors and real servers have in common.
@@ -16,76 +18,113 @@ struct Node<'a> {
     name: &'a NodeName,
     addresses: &'a [Address],
     gateway: Option<&'a Gateway>,
+    /// The path of each address below that of the node.
+    address_paths: Vec<String>,
+    /// Whether the gateway is that of `[defaults]`.
+    has_default_gateway: bool,
 }
 
 impl Cluster {
     fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        let places = &self.index.places;
         let directors = self.directors.iter().enumerate().map(|(i, director)| Node {
             path: self.director_path(i),
             name: &director.name,
             addresses: &director.addresses,
             gateway: director.gateway.as_ref(),
+            address_paths: (0..director.addresses.len())
+                .map(|k| format!("addresses[{k}]"))
+                .collect(),
+            has_default_gateway: false,
         });
         let servers = self.real_servers.iter().enumerate();
-        directors.chain(servers.map(|(i, server)| Node {
-            path: format!("real-servers[{i}]"),
-            name: &server.name,
-            addresses: &server.addresses,
-            gateway: server.gateway.as_ref(),
+        directors.chain(servers.map(|(i, server)| {
+            Node {
+                path: places.real_server(i).to_string(),
+                name: &server.name,
+                addresses: &server.addresses,
+                gateway: server.gateway.as_ref(),
+                address_paths: (0..server.addresses.len())
+                    .map(|k| places.address(i, k))
+                    .collect(),
+                has_default_gateway: places.has_default_gateway(i),
+            }
         }))
     }
 
-    pub(super) fn validate_names(&self) -> Result<(), DocumentError> {
+    pub(super) fn validate_names(&self, mistakes: &mut Mistakes) {
         let mut seen: BTreeMap<&NodeName, String> = BTreeMap::new();
         for node in self.nodes() {
-            if let Some(first) = seen.insert(node.name, node.path.clone()) {
-                let problem = format!("{:?} is also the name of {first}", node.name.as_str());
-                return Err(
-                    DocumentError::new(DocumentErrorKind::Duplicate, "name", problem)
-                        .with_hint("every node needs a name of its own")
-                        .within(node.path),
-                );
-            }
+            let Some(first) = seen.get(node.name) else {
+                seen.insert(node.name, node.path);
+                continue;
+            };
+            let problem = format!("{:?} is also the name of {first}", node.name.as_str());
+            mistakes.push(
+                DocumentError::new(DocumentErrorKind::Duplicate, "name", problem)
+                    .with_hint("every node needs a name of its own")
+                    .within(node.path),
+            );
         }
-        Ok(())
     }
 
-    pub(super) fn validate_nodes(&self) -> Result<(), DocumentError> {
-        self.nodes()
-            .try_for_each(|node| node.validate().map_err(|error| error.within(&node.path)))
+    pub(super) fn validate_nodes(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
+        for node in self.nodes() {
+            let is_director = self.director(node.name.as_str()).is_some();
+            mistakes.within(&node.path, |mistakes| node.validate_addresses(mistakes));
+            if (is_director && gaps.directors) || gaps.incomplete.contains(node.name) {
+                continue;
+            }
+            let path = match node.has_default_gateway {
+                true => "defaults",
+                false => &node.path,
+            };
+            let gateway = node.gateway.map(|gateway| node.validate_gateway(gateway));
+            mistakes.keep(
+                gateway
+                    .unwrap_or(Ok(()))
+                    .map_err(|mistake| mistake.within(path)),
+            );
+        }
     }
 
     /// Refuses an address that occurs twice, unless it floats between the directors. The virtual IP of direct
     /// routing, which all real servers carry, is not written in the file but follows from the services.
-    pub(super) fn validate_addresses_are_unique(&self) -> Result<(), DocumentError> {
+    ///
+    /// Where the directors have mistakes, any address that both have may be meant to float.
+    pub(super) fn validate_addresses_are_unique(&self, may_float: bool, mistakes: &mut Mistakes) {
+        let is_director = |name: &NodeName| self.director(name.as_str()).is_some();
         let vips = self.virtual_ips();
         let mut seen: BTreeMap<IpAddr, (&NodeName, String)> = BTreeMap::new();
         for node in self.nodes() {
-            for (i, address) in node.addresses.iter().enumerate() {
+            for (address, place) in node.addresses.iter().zip(&node.address_paths) {
                 let ip = address.id.network.addr();
-                let path = format!("{}.addresses[{i}]", node.path);
+                let path = match place.as_str() {
+                    "" => node.path.clone(),
+                    place => format!("{}.{place}", node.path),
+                };
                 let Some((owner, first)) = seen.insert(ip, (node.name, path.clone())) else {
                     continue;
                 };
-                if owner != node.name && self.floats_between(ip, owner, node.name) {
+                let floats = match may_float {
+                    true => is_director(owner) && is_director(node.name),
+                    false => owner != node.name && self.floats_between(ip, owner, node.name),
+                };
+                if floats {
                     continue;
                 }
-                let is_on_server = self.director(node.name.as_str()).is_none();
-                return Err(duplicate(ip, &first, is_on_server && vips.contains(&ip)).within(path));
+                let is_virtual = !is_director(node.name) && vips.contains(&ip);
+                mistakes.push(duplicate(ip, &first, is_virtual).within(path));
             }
         }
-        Ok(())
     }
 }
 
 impl Node<'_> {
-    fn validate(&self) -> Result<(), DocumentError> {
-        for (i, address) in self.addresses.iter().enumerate() {
-            address::check(address)
-                .map_err(|error| error.within(format_args!("addresses[{i}]")))?;
+    fn validate_addresses(&self, mistakes: &mut Mistakes) {
+        for (address, place) in self.addresses.iter().zip(&self.address_paths) {
+            mistakes.keep(address::check(address).map_err(|mistake| mistake.within(place)));
         }
-        self.gateway
-            .map_or(Ok(()), |gateway| self.validate_gateway(gateway))
     }
 
     /// Refuses a gateway that is not a neighbour: another address on a network of this node, or on a link that
@@ -135,6 +174,7 @@ impl Node<'_> {
             .collect();
         let (place, interface) = match gateway.interface() {
             Some(interface) => (interface.to_string(), interface.as_str()),
+            None if self.has_default_gateway => (self.name.to_string(), "eth0"),
             None => ("this node".to_owned(), "eth0"),
         };
         DocumentError::new(

@@ -6,32 +6,41 @@ use std::net::IpAddr;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind, invalid};
 use crate::cluster::model::fwmark::Match;
+use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
+use crate::cluster::model::places::Gaps;
 use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
 use crate::ipvs::{Family, Forwarding, ServiceId};
 use crate::suggest::nearest;
 
 impl Cluster {
-    pub(super) fn validate_services(&self) -> Result<(), DocumentError> {
-        if self.services.is_empty() {
-            let error = DocumentError::new(
-                DocumentErrorKind::Missing,
-                "services",
-                "no service is defined",
+    pub(super) fn validate_services(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
+        if self.services.is_empty() && !gaps.services {
+            mistakes.push(
+                DocumentError::new(
+                    DocumentErrorKind::Missing,
+                    "services",
+                    "no service is defined",
+                )
+                .with_hint("add [[services]]"),
             );
-            return Err(error.with_hint("add [[services]]"));
         }
         let mut seen = BTreeSet::new();
         for (i, service) in self.services.iter().enumerate() {
-            let place = |error: DocumentError| error.within(format_args!("services[{i}]"));
-            if !seen.insert(service.service.id) {
-                let problem = format!("{} is defined twice", service.service.id);
-                let error = DocumentError::new(DocumentErrorKind::Duplicate, "address", problem);
-                return Err(place(error));
-            }
-            self.validate_service(service).map_err(place)?;
+            mistakes.within(self.index.places.service(i), |mistakes| {
+                let id = service.service.id;
+                if !seen.insert(id) {
+                    let problem = format!("{id} is defined twice");
+                    let path = self.index.places.service_address(i);
+                    mistakes.push(DocumentError::new(
+                        DocumentErrorKind::Duplicate,
+                        path,
+                        problem,
+                    ));
+                }
+                self.validate_service(i, service, gaps, mistakes);
+            });
         }
-        self.validate_ip_forward()
     }
 
     /// Refuses a service whose packets a probe service would take: one mark has one service.
@@ -48,7 +57,7 @@ impl Cluster {
             None => Ok(()),
             Some(i) => Err(DocumentError::new(
                 DocumentErrorKind::Conflict,
-                format!("services[{i}].fwmark"),
+                format!("{}.fwmark", self.index.places.service(i)),
                 format!(
                     "belongs to the marks of probe services, from {:#x} on",
                     marks.first()
@@ -58,27 +67,38 @@ impl Cluster {
         }
     }
 
-    fn validate_service(&self, service: &VirtualService) -> Result<(), DocumentError> {
-        if let Some(vip) = service.vip() {
-            self.validate_vip(vip)
-                .map_err(|error| error.within("address"))?;
+    fn validate_service(
+        &self,
+        i: usize,
+        service: &VirtualService,
+        gaps: &Gaps,
+        mistakes: &mut Mistakes,
+    ) {
+        if let Some(vip) = service.vip().filter(|_| !gaps.directors) {
+            mistakes.keep(
+                self.validate_vip(vip)
+                    .map_err(|mistake| mistake.within(self.index.places.service_address(i))),
+            );
         }
-        self.validate_matches(service)?;
-        service.validate_health()?;
-        service.validate_for_the_kernel()?;
+        self.validate_matches(service, gaps, mistakes);
+        service.validate_health(gaps, mistakes);
+        mistakes.keep(service.validate_for_the_kernel());
         let mut seen = BTreeSet::new();
-        for (i, destination) in service.destinations.iter().enumerate() {
-            let place = |error: DocumentError| error.within(format_args!("destinations[{i}]"));
-            self.validate_destination(service, destination)
-                .map_err(place)?;
-            let port = destination.port.unwrap_or_else(|| service.port());
-            if !seen.insert((&destination.real_server, port)) {
-                let problem = format!("{} is listed twice for this port", destination.real_server);
-                let kind = DocumentErrorKind::Duplicate;
-                return Err(place(DocumentError::new(kind, "real-server", problem)));
-            }
+        for (k, destination) in service.destinations.iter().enumerate() {
+            mistakes.within(self.index.places.destination(i, k), |mistakes| {
+                self.validate_destination(service, destination, gaps, mistakes);
+                let port = destination.port.unwrap_or_else(|| service.port());
+                let is_new = seen.insert((&destination.real_server, port));
+                if !is_new && !gaps.real_servers {
+                    let name = &destination.real_server;
+                    mistakes.push(DocumentError::new(
+                        DocumentErrorKind::Duplicate,
+                        "real-server",
+                        format!("{name} is listed twice for this port"),
+                    ));
+                }
+            });
         }
-        Ok(())
     }
 
     /// Refuses a virtual IP without an interface: it could not be added, nor with which prefix length.
@@ -113,22 +133,23 @@ impl Cluster {
     }
 
     /// Validates what is marked for a service; without matches the rules of others mark its packets.
-    fn validate_matches(&self, service: &VirtualService) -> Result<(), DocumentError> {
+    fn validate_matches(&self, service: &VirtualService, gaps: &Gaps, mistakes: &mut Mistakes) {
         let family = service.service.id.family();
         for (i, packets) in service.matches.iter().enumerate() {
-            let place = |error: DocumentError| error.within(format_args!("match[{i}]"));
-            self.validate_vip(packets.address.ip()).map_err(place)?;
-            if Family::from(packets.address.ip()) != family {
-                let problem = format!("{packets} is not {family}");
-                return Err(place(
-                    DocumentError::new(DocumentErrorKind::Conflict, "", problem).with_hint(
+            mistakes.within(format_args!("match[{i}]"), |mistakes| {
+                if !gaps.directors {
+                    mistakes.keep(self.validate_vip(packets.address.ip()));
+                }
+                if Family::from(packets.address.ip()) != family {
+                    let problem = format!("{packets} is not {family}");
+                    let kind = DocumentErrorKind::Conflict;
+                    mistakes.push(DocumentError::new(kind, "", problem).with_hint(
                         "define a service of its own for the other family, with the same mark",
-                    ),
-                ));
-            }
-            self.validate_marked_once(packets).map_err(place)?;
+                    ));
+                }
+                mistakes.keep(self.validate_marked_once(packets));
+            });
         }
-        Ok(())
     }
 
     /// Refuses packets of two services: a mark precedes an address, and of several rules that match the last
@@ -148,23 +169,37 @@ impl Cluster {
         &self,
         service: &VirtualService,
         destination: &VirtualDestination,
-    ) -> Result<(), DocumentError> {
-        destination.validate_forwarding()?;
-        destination.validate_port(service)?;
+        gaps: &Gaps,
+        mistakes: &mut Mistakes,
+    ) {
+        mistakes.keep(destination.validate_forwarding());
+        if !gaps.forwarding {
+            mistakes.keep(destination.validate_port(service));
+        }
         let name = &destination.real_server;
-        if self.real_server(name).is_none() && self.director(name.as_str()).is_none() {
-            return Err(self.unknown_node(name));
+        let is_director = self.director(name.as_str()).is_some();
+        if self.real_server(name).is_none() && !is_director {
+            if !gaps.real_servers {
+                mistakes.push(self.unknown_node(name));
+            }
+            return;
         }
-        if self.real_ip(service, destination).is_none() {
-            let (id, family) = (service.service.id, service.service.id.family());
-            return Err(DocumentError::new(
-                DocumentErrorKind::Missing,
-                "real-server",
-                format!("{name} has no {family} address, which {id} needs"),
-            )
-            .with_hint("add one to its addresses"));
+        let id = service.service.id;
+        let is_incomplete = (is_director && gaps.directors)
+            || gaps.incomplete.contains(name)
+            // Which family is meant is not known.
+            || service.vips().iter().any(|vip| Family::from(*vip) != id.family());
+        if !is_incomplete && self.real_ip(service, destination).is_none() {
+            let family = id.family();
+            mistakes.push(
+                DocumentError::new(
+                    DocumentErrorKind::Missing,
+                    "real-server",
+                    format!("{name} has no {family} address, which {id} needs"),
+                )
+                .with_hint("add one to its addresses"),
+            );
         }
-        Ok(())
     }
 
     fn unknown_node(&self, name: &NodeName) -> DocumentError {
@@ -181,7 +216,7 @@ impl Cluster {
     }
 
     /// Refuses a director that must not route where there is masquerading: answers of real servers pass it.
-    fn validate_ip_forward(&self) -> Result<(), DocumentError> {
+    pub(super) fn validate_ip_forward(&self) -> Result<(), DocumentError> {
         if !self.services.iter().any(VirtualService::is_masqueraded) {
             return Ok(());
         }
@@ -202,16 +237,17 @@ impl Cluster {
 }
 
 impl VirtualService {
-    fn validate_health(&self) -> Result<(), DocumentError> {
-        let refused = |key: &str, problem: String, hint: &str| {
-            Err(DocumentError::new(DocumentErrorKind::Conflict, key, problem).with_hint(hint))
-        };
+    fn validate_health(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
         for check in &self.checks {
-            check.timing.check().map_err(invalid("check"))?;
+            mistakes.keep(check.timing.check().map_err(invalid("check")));
         }
+        let mut refused = |key: &str, problem: String, hint: &str| {
+            let kind = DocumentErrorKind::Conflict;
+            mistakes.push(DocumentError::new(kind, key, problem).with_hint(hint));
+        };
         if self.keep_weight && !self.checks.is_empty() {
             let problem = "excludes check: the weights follow the checks".to_owned();
-            return refused("keep-weight", problem, "leave one of them out");
+            refused("keep-weight", problem, "leave one of them out");
         }
         let mut destinations = self.destinations.iter();
         if let Some(name) = &self.fallback
@@ -221,14 +257,14 @@ impl VirtualService {
             return refused("fallback", problem, "add it to the destinations");
         }
         let count = self.destinations.len() - usize::from(self.fallback.is_some());
-        if usize::from(self.policy.minimum) > count && !self.checks.is_empty() && count > 0 {
+        let is_too_many = usize::from(self.policy.minimum) > count;
+        if is_too_many && !self.checks.is_empty() && count > 0 && !gaps.has_fewer_destinations() {
             let problem = format!(
                 "{} is above the number of destinations, {count}",
                 self.policy.minimum
             );
-            return refused("minimum", problem, "it would never hold");
+            refused("minimum", problem, "it would never hold");
         }
-        Ok(())
     }
 
     /// Refuses what the kernel would accept but never do.

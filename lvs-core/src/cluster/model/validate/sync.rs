@@ -51,7 +51,11 @@ impl Cluster {
             for (k, destination) in service.destinations.iter().enumerate() {
                 let family = self.real_ip(service, destination).map(Family::from);
                 if family.is_some_and(|family| family != service.service.id.family()) {
-                    return Some(format!("services[{i}].destinations[{k}]"));
+                    return Some(format!(
+                        "{}.{}",
+                        self.index.places.service(i),
+                        self.index.places.destination(i, k)
+                    ));
                 }
             }
         }
