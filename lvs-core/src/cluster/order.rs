@@ -210,7 +210,12 @@ impl Cluster {
             .into_iter()
             .filter(|step| self.director(step.node.as_str()).is_none())
             .filter_map(|step| Some((step.node, step.outage?)));
-        unserved.chain(others).collect()
+        // A node that grows first has two steps.
+        unserved
+            .chain(others)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 }
 
