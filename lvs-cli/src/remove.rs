@@ -29,10 +29,11 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
 }
 
 impl RemoveArguments {
-    /// Returns the cluster's name, if that and no file was given.
+    /// Returns the cluster's name, if that and no file was given. A directory of that name is no cluster file.
     fn cluster_name(&self) -> Option<ClusterName> {
         let name = &self.target.file;
-        match name == "-" || Path::new(name).exists() {
+        let path = Path::new(name);
+        match name == "-" || path.exists() && !path.is_dir() {
             true => None,
             false => ClusterName::new(name).ok(),
         }

@@ -313,6 +313,20 @@ fn gateways_that_say_too_little() {
         &with("{ address = \"10.0.0.1\", on-link = true }"),
         "director.gateway: on-link needs an interface; add interface, as in interface = \"eth0\"",
     );
+    for (ip, interface) in [
+        ("0.0.0.0", "eth0"),
+        ("127.0.0.1", "eth0"),
+        ("224.0.0.1", "eth1"),
+    ] {
+        says(
+            &with(&format!(
+                "{{ address = \"{ip}\", interface = \"{interface}\", on-link = true }}"
+            )),
+            &format!(
+                "director.gateway: {ip} is not the address of a node; write the router's address"
+            ),
+        );
+    }
     says(
         &with("{ address = \"172.16.0.1\", interface = \"eth1\" }"),
         "director.gateway: 172.16.0.1 is on no network of eth1; \

@@ -60,10 +60,29 @@ pub(crate) fn a_cluster_is_removed_by_its_record() {
         let by_name = |cluster: &str| node.start(&[&["remove", cluster], &state[..]].concat());
         let nothing = "shop: no such file, and no cluster of this name was applied here";
         says(&by_name("shop"), 1, &[nothing]);
-        says(&by_name("web"), 0, &["done and verified"]);
+        // A directory of the cluster's name is no cluster file.
+        let line = format!(
+            "mkdir -p /run/here/web; cd /run/here; lvsctl remove web {}",
+            state.join(" ")
+        );
+        says(&node.shell(&line), 0, &["done and verified"]);
         assert_eq!(look(&lab, name), before);
         says(&by_name("web"), 0, &["nothing to do"]);
     }
+}
+
+pub(crate) fn what_growing_leaves_is_said() {
+    let lab = without_records(lab(DR));
+    let node = Node::new(&lab, "director", &in_file("web.toml", DR));
+    let named = ["--node", "director"];
+    says(&node.run("apply", &named), 0, &["done and verified"]);
+    in_file("web.toml", &DR.replace("\"wrr\"", "\"rr\""));
+    let left = "1 change that deletes or replaces waits for an apply without --grow";
+    for options in [&["--grow"][..], &["--grow", "--dry-run"]] {
+        let grown = node.run("apply", &[&named, options].concat());
+        says(&grown, 0, &["nothing to do", left]);
+    }
+    says(&node.run("apply", &named), 0, &["done and verified"]);
 }
 
 pub(crate) fn a_host_that_left_the_file_is_removed_by_its_record() {

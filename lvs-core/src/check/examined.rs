@@ -75,7 +75,7 @@ impl Area {
             (Examined::OnHost, Self::Traffic) => "every connection that was seen is established",
             (Examined::OnHost, Self::Clock) => "the clock of this host agrees with the time server",
             (Examined::OnHost, Self::Upkeep) => {
-                "this host is as the file says, and no other program manages it"
+                "this host has what the file says, and no other program manages it"
             }
         }
     }

@@ -48,6 +48,11 @@ pub(crate) fn a_real_server_without_a_cable() {
         finding.seen.starts_with("realserver2 (192.168.1.13)"),
         "{finding}"
     );
+    // `drain` takes an address, no name.
+    assert!(
+        finding.to_string().contains("lvsctl drain 192.168.1.13"),
+        "{finding}"
+    );
     web.lab.network().plug_in(RS, true).unwrap();
     web.fixed("director");
 }

@@ -105,7 +105,7 @@ impl<T> NodeScene<'_, T> {
                         "start {0}, and connect it to the link of {interface}",
                         server.name
                     ))
-                    .fix(format!("or until then: lvsctl drain {}", server.name)),
+                    .fix(format!("or until then: lvsctl drain {ip}")),
                 None => finding
                     .fix(format!(
                         "start the router {ip}, and connect it to the link of {interface}"

@@ -224,7 +224,11 @@ impl Cluster {
             .collect()
     }
 
-    fn addresses_of(&self, node: &NodeName) -> impl Iterator<Item = &Address> {
+    /// Returns the addresses that the file gives a node.
+    pub(in crate::cluster) fn addresses_of(
+        &self,
+        node: &NodeName,
+    ) -> impl Iterator<Item = &Address> {
         let director = self.director(node.as_str());
         let server = self.real_server(node);
         let addresses = director.map(|director| &director.addresses).into_iter();

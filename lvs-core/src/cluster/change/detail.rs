@@ -1,5 +1,7 @@
 //! How objects are described beside their names.
 
+use std::net::IpAddr;
+
 use super::{Change, Object};
 use crate::ipvs::Daemon;
 use crate::net::{Address, Route, Tunnel};
@@ -74,10 +76,15 @@ pub(in crate::cluster) fn address(address: &Address) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// `via 192.168.1.254 advmss 1360`
+/// `via 192.168.1.254 advmss 1360`, `via fe80::1 dev eth0`
 fn route(route: &Route) -> String {
     let hops = &route.details.next_hops;
     let by = match (&route.gateway, &route.interface) {
+        // A link-local gateway says nothing without its interface.
+        (Some(gateway), Some(interface)) if is_link_local(gateway) || route.on_link => {
+            let on_link = if route.on_link { " onlink" } else { "" };
+            format!("via {gateway} dev {interface}{on_link}")
+        }
         (Some(gateway), _) => format!("via {gateway}"),
         (None, Some(interface)) => format!("dev {interface}"),
         (None, None) if !hops.is_empty() => hops
@@ -95,6 +102,10 @@ fn route(route: &Route) -> String {
         Some(advmss) => format!("{by} advmss {advmss}"),
         None => by,
     }
+}
+
+const fn is_link_local(gateway: &IpAddr) -> bool {
+    matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// `id 1 on eth1 group 224.0.0.81 port 8848 ttl 1 max-length 1472`

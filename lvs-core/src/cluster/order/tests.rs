@@ -122,6 +122,21 @@ fn a_moved_real_server_has_both_addresses_for_a_while() {
     );
 }
 
+#[test]
+fn an_address_that_moves_to_another_node_is_held_until_then() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let swapped = DR
+        .replace("192.168.1.12/24", "192.168.1.99/24")
+        .replace("192.168.1.13/24", "192.168.1.12/24")
+        .replace("192.168.1.99/24", "192.168.1.13/24");
+    let steps = Cluster::from_toml(&swapped).unwrap().rollout(Some(&old));
+    let outage = steps[0].outage.as_deref().unwrap();
+    assert!(
+        outage.starts_with("192.168.1.13 is still an address of realserver2"),
+        "{outage}"
+    );
+}
+
 const TWO: &str = include_str!("../../../../examples/two_directors.toml");
 
 fn with_roles(stages: &[RolloutStep]) -> Vec<String> {

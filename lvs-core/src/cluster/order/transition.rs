@@ -1,6 +1,8 @@
 //! The way from one cluster to another, node by node.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{BEFORE_CLIENTS, RolloutAction, RolloutStep, steps};
@@ -12,6 +14,28 @@ use crate::cluster::{
 use crate::ipvs::{Family, Forwarding, ServiceId};
 
 impl Cluster {
+    /// Returns the node of each address that exactly one node has for good: neither virtual nor floating.
+    fn address_holders(&self) -> HashMap<IpAddr, &NodeName> {
+        let mut holders: HashMap<IpAddr, Option<&NodeName>> = HashMap::new();
+        for name in self.node_names() {
+            for address in self.addresses_of(name) {
+                match holders.entry(address.id.network.addr()) {
+                    Entry::Vacant(entry) => drop(entry.insert(Some(name))),
+                    Entry::Occupied(mut entry) => drop(entry.insert(None)),
+                }
+            }
+        }
+        let floats = |ip: &IpAddr| {
+            let mut directors = self.directors().iter();
+            directors.any(|director| director.floating.contains(ip))
+        };
+        holders
+            .into_iter()
+            .filter(|(ip, _)| !self.virtual_ips().contains(ip) && !floats(ip))
+            .filter_map(|(ip, holder)| Some((ip, holder?)))
+            .collect()
+    }
+
     /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
     /// step it is; those of a changed forwarding method are not among them.
     #[cfg(feature = "check")]
@@ -26,7 +50,12 @@ impl Cluster {
             .into_iter()
             .filter(|step| self.director(step.node.as_str()).is_none())
             .filter_map(|step| Some((step.node, step.outage?)));
-        unserved.chain(others).collect()
+        // A node that grows first has two steps.
+        unserved
+            .chain(others)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 }
 
@@ -81,7 +110,7 @@ impl<'a> Transition<'a> {
         if let Some(first) = directors.first_mut() {
             first.outage = self.outage();
         }
-        [
+        let mut steps = [
             self.ready_servers(&staying),
             self.removed_directors(&old_directors),
             growing,
@@ -98,7 +127,42 @@ impl<'a> Transition<'a> {
                 "no client is sent to it any more",
             ),
         ]
-        .concat()
+        .concat();
+        self.name_held_addresses(&mut steps);
+        steps
+    }
+
+    /// Names in each step the address that the node gets and that another node loses later: the step is refused
+    /// until then.
+    fn name_held_addresses(self, steps: &mut [RolloutStep]) {
+        let Self { old, new } = self;
+        let holders = old.address_holders();
+        let mut released: HashSet<NodeName> = HashSet::new();
+        for step in steps {
+            let former = new.former_name(&step.node, old);
+            let is_held = |ip: &IpAddr| {
+                let holder = holders.get(ip).copied()?;
+                (Some(holder) != former && !released.contains(holder)).then_some(holder)
+            };
+            let held = new
+                .addresses_of(&step.node)
+                .map(|address| address.id.network.addr())
+                .filter(|_| step.action != RolloutAction::Remove)
+                .find_map(|ip| Some((ip, is_held(&ip)?)))
+                .map(|(ip, holder)| {
+                    format!(
+                        "{ip} is still an address of {holder}, and the step is refused while that answers for it: \
+                         first apply a file without it there"
+                    )
+                });
+            let outages = step.outage.take().into_iter().chain(held);
+            step.outage = outages.reduce(|first, second| format!("{first}; {second}"));
+            match step.action {
+                RolloutAction::Grow => {}
+                RolloutAction::Apply => released.extend(former.cloned()),
+                RolloutAction::Remove => drop(released.insert(step.node.clone())),
+            }
+        }
     }
 
     /// Returns the steps of real servers that get something: those that lose nothing are done with it.

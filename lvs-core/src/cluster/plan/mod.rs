@@ -196,9 +196,24 @@ impl Plan {
                 .retain(|step| !replaces(&step.change) && !deleted.contains(&step.change.id()));
         }
         phases.retain(|phase| !phase.steps.is_empty());
-        Self {
+        let mut grown = Self {
             phases,
             ..self.clone()
+        };
+        // Otherwise "nothing to do" would be read as "done".
+        grown.notes.extend(self.left_by(&grown));
+        grown
+    }
+
+    fn left_by(&self, grown: &Self) -> Option<String> {
+        match self.steps().count() - grown.steps().count() {
+            0 => None,
+            1 => Some(
+                "1 change that deletes or replaces waits for an apply without --grow".to_owned(),
+            ),
+            left => Some(format!(
+                "{left} changes that delete or replace wait for an apply without --grow"
+            )),
         }
     }
 

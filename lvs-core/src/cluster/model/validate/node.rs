@@ -1,7 +1,7 @@
 //! The nodes: each by itself, and their names and addresses among each other.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::address;
 use crate::cluster::model::cluster::Cluster;
@@ -140,6 +140,14 @@ impl Node<'_> {
             )
             .with_hint("write the router's address"));
         }
+        if is_no_host(ip) {
+            return Err(DocumentError::new(
+                DocumentErrorKind::InvalidValue,
+                "gateway",
+                format!("{ip} is not the address of a node"),
+            )
+            .with_hint("write the router's address"));
+        }
         let is_on_it =
             |id: &&AddressId| gateway.interface().is_none_or(|name| *name == id.interface);
         match gateway.interface() {
@@ -183,6 +191,14 @@ impl Node<'_> {
             ),
         })
     }
+}
+
+/// Returns whether no router can have an address.
+fn is_no_host(ip: IpAddr) -> bool {
+    ip.is_unspecified()
+        || ip.is_loopback()
+        || ip.is_multicast()
+        || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 fn duplicate(ip: IpAddr, first: &str, is_virtual_on_server: bool) -> DocumentError {
