@@ -244,7 +244,12 @@ impl Queue {
                 self.role = try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?;
             }
         } else if try_lock(self.open("role")?, FlockArg::LockExclusiveNonblock)?.is_none() {
-            return Ok(Err(Obstacle::Role));
+            // Roles share it; without a role another change has just asked the same.
+            let role = try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?;
+            return Ok(Err(match role {
+                Some(_) => Obstacle::Role,
+                None => Obstacle::Lock,
+            }));
         }
         let Some(mut locked) = try_lock(self.open("lock")?, FlockArg::LockExclusiveNonblock)?
         else {
