@@ -5,7 +5,7 @@
 //! | file | is locked by |
 //! |---|---|
 //! | `lock` | the process that changes the node |
-//! | `role` | (shared) every change of the role that waits for `lock`; in it is the newest one's ticket |
+//! | `role` | a change of the role that waits for `lock`; in it is the newest one's ticket |
 //! | `pending` | the process that has applied and waits for a confirmation, without `lock` |
 //!
 //! ```text
@@ -174,7 +174,7 @@ impl Lock {
 /// Those that wait for the lock.
 struct Queue {
     directory: Directory,
-    /// Shared by the roles that wait.
+    /// Locked by one of the roles that wait.
     role: Option<File>,
     /// What says that no newer change of the role has come.
     ticket: Option<String>,
@@ -241,15 +241,11 @@ impl Queue {
         if request.is_role {
             self.stay_newest()?;
             if self.role.is_none() {
-                self.role = try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?;
+                // Others share it for a moment to see whether a role waits; the next attempt is soon.
+                self.role = try_lock(self.open("role")?, FlockArg::LockExclusiveNonblock)?;
             }
-        } else if try_lock(self.open("role")?, FlockArg::LockExclusiveNonblock)?.is_none() {
-            // Roles share it; without a role another change has just asked the same.
-            let role = try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?;
-            return Ok(Err(match role {
-                Some(_) => Obstacle::Role,
-                None => Obstacle::Lock,
-            }));
+        } else if try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?.is_none() {
+            return Ok(Err(Obstacle::Role));
         }
         let Some(mut locked) = try_lock(self.open("lock")?, FlockArg::LockExclusiveNonblock)?
         else {
@@ -568,7 +564,7 @@ mod tests {
                         .unwrap()
                         .open_or_create("role")
                         .unwrap(),
-                    FlockArg::LockExclusiveNonblock,
+                    FlockArg::LockSharedNonblock,
                 )
                 .unwrap()
                 .is_none()
