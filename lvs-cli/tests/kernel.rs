@@ -10,6 +10,8 @@ use lvs_core::{Host, IfName, Netns};
 mod tables;
 
 lvs_lab::main! {
+    // They mostly wait: for clients, links and locks.
+    guests = 3;
     plan_apply_list_remove,
     json_reports,
     without_privilege_nothing_is_changed,

@@ -12,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 lvs_lab::main! {
+    // They mostly wait: for clients, links and locks.
+    guests = 3;
     a_role_is_kept_until_another_is_given,
     a_takeover_needs_nothing_of_the_other_director,
     a_standby_releases_addresses_even_if_a_step_fails,

@@ -10,6 +10,8 @@ mod namespaces;
 mod waiting;
 
 lvs_lab::main! {
+    // They mostly wait: for clients, links and locks.
+    guests = 4;
     hidden_proc::what_proc_hides_is_not_absent,
     kinds::no_kind_of_file_prevents_a_role,
     kinds::every_kind_of_file_at_every_name,
