@@ -6,7 +6,17 @@ use crate::ipvs::{Family, Protocol, ServiceId};
 
 /// Returns the command that edits or deletes a destination: `lvsctl destination delete -u VIP:53 -r RIP:53`.
 pub(super) fn destination(verb: &str, service: ServiceId, destination: SocketAddr) -> String {
-    let service = match service {
+    let service = options(service);
+    format!("lvsctl destination {verb} {service} -r {destination}")
+}
+
+/// Returns the command that deletes a service: `lvsctl service delete -t VIP:80`.
+pub(super) fn delete_service(service: ServiceId) -> String {
+    format!("lvsctl service delete {}", options(service))
+}
+
+fn options(service: ServiceId) -> String {
+    match service {
         ServiceId::Socket { protocol, address } => match protocol {
             Protocol::UDP => format!("-u {address}"),
             Protocol::SCTP => format!("--sctp-service {address}"),
@@ -16,8 +26,7 @@ pub(super) fn destination(verb: &str, service: ServiceId, destination: SocketAdd
             Family::Ipv4 => format!("-f {mark}"),
             Family::Ipv6 => format!("-f {mark} -6"),
         },
-    };
-    format!("lvsctl destination {verb} {service} -r {destination}")
+    }
 }
 
 #[cfg(test)]

@@ -99,9 +99,9 @@ impl Facts {
         facts.role = node.role;
         let started = Instant::now();
         facts.ipvs_loaded = host.proc().is_readable().then(|| host.is_ipvs_loaded());
-        let balances = node.kind == NodeKind::Director
-            && facts.ipvs_loaded == Some(true)
-            && facts.read_ipvs(host, Duration::ZERO)?;
+        // A real server has no table of the cluster, but it may have another one.
+        let is_read = facts.ipvs_loaded == Some(true) && facts.read_ipvs(host, Duration::ZERO)?;
+        let balances = is_read && node.kind == NodeKind::Director;
         facts.network(host)?;
         facts.procfs();
         facts.observe(host, &Scope::of(node))?;

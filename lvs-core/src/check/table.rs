@@ -83,6 +83,7 @@ const TABLE: &[&FindingKind] = &[
     &neighbours::DEAD_NEIGHBOUR,
     &neighbours::WRONG_NEIGHBOUR,
     &neighbours::SHARED_ADDRESS,
+    &balanced_here::BALANCED_HERE,
 ];
 
 impl Code {

@@ -1,7 +1,9 @@
 //! Direct routing, broken.
 
 use lvs_core::check::Code;
-use lvs_core::ipvs::{Command, Destination, DestinationId, Encapsulation, Forwarding};
+use lvs_core::ipvs::{
+    Command, Destination, DestinationId, Encapsulation, Forwarding, SchedulerName, Service,
+};
 use lvs_lab::{http, run_tool};
 
 use crate::DR;
@@ -323,4 +325,13 @@ pub(crate) fn destinations_of_the_director_itself() {
         let delete = Command::DeleteDestination(web.service, id);
         web.on("director", |host| put(host, &[delete]));
     }
+}
+
+/// Another task's table, or an edit on the wrong host.
+pub(crate) fn a_real_server_that_balances_too() {
+    let web = Web::new(DR);
+    let service = Service::new(web.service, SchedulerName::RR);
+    web.broken(RS, Code::BALANCED_HERE, Harm::Clients, |host| {
+        put(host, &[Command::AddService(service)]);
+    });
 }

@@ -135,6 +135,7 @@ lvs_lab::main! {
     shares::a_broadcast_of_a_network_on_lo,
     shares::masquerading_over_one_interface,
     dr::a_healthy_one_is_sound,
+    dr::a_real_server_that_balances_too,
     dr::no_arp_switches,
     dr::arp_switches_only_on_lo,
     dr::arp_switches_only_in_default,

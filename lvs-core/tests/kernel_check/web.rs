@@ -253,6 +253,12 @@ impl Web {
                     state.apply(host, options, &mut |_| ()).map(drop).unwrap();
                 });
             }
+            ["lvsctl", "service", "delete", _, service] => {
+                let service: ServiceId = format!("tcp {service}").parse().unwrap();
+                self.on(machine, |host| {
+                    put(host, &[Command::DeleteService(service)]);
+                });
+            }
             [
                 "lvsctl",
                 "destination",

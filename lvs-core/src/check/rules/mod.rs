@@ -7,6 +7,7 @@
 pub(super) mod advertised;
 pub(super) mod arp_answers;
 pub(super) mod arp_sysctls;
+pub(super) mod balanced_here;
 pub(super) mod balanced_twice;
 pub(super) mod broadcast;
 pub(super) mod clients;
@@ -81,6 +82,7 @@ const RULES: &[Rule] = &[
     Rule::Scene(arp_answers::check),
     Rule::Director(arp_sysctls::check),
     Rule::RealServer(arp_sysctls::check),
+    Rule::RealServer(balanced_here::check),
     Rule::Director(balanced_twice::check),
     Rule::Scene(broadcast::check),
     Rule::Paper(clients::possible),

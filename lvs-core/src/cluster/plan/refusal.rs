@@ -10,7 +10,7 @@ use crate::cluster::change::ObjectId;
 /// A reason why a plan must not be carried out, found before anything was changed.
 ///
 /// Its text is `link eth9 does not exist on this node; the node has eth0 lo; correct the file or create the
-/// interface first`; serialized it is `{what, name, problem, advice}`.
+/// interface first`; serialized it is `{what, name, problem, hint}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Refusal {
     /// What stands in the way.
@@ -18,7 +18,7 @@ pub struct Refusal {
     /// What is wrong with it.
     pub problem: String,
     /// What to do next.
-    pub advice: String,
+    pub hint: String,
 }
 
 /// What stands in the way of a plan.
@@ -56,12 +56,12 @@ impl Refusal {
     pub(in crate::cluster) fn of(
         object: ObjectId,
         problem: impl Into<String>,
-        advice: impl Into<String>,
+        hint: impl Into<String>,
     ) -> Self {
         Self {
             obstacle: Obstacle::Object(object),
             problem: problem.into(),
-            advice: advice.into(),
+            hint: hint.into(),
         }
     }
 }
@@ -71,9 +71,9 @@ impl fmt::Display for Refusal {
         let Self {
             obstacle,
             problem,
-            advice,
+            hint,
         } = self;
-        write!(f, "{} {obstacle} {problem}; {advice}", obstacle.what())
+        write!(f, "{} {obstacle} {problem}; {hint}", obstacle.what())
     }
 }
 
@@ -83,7 +83,7 @@ impl Serialize for Refusal {
         refusal.serialize_field("what", self.obstacle.what())?;
         refusal.serialize_field("name", &self.obstacle.to_string())?;
         refusal.serialize_field("problem", &self.problem)?;
-        refusal.serialize_field("advice", &self.advice)?;
+        refusal.serialize_field("hint", &self.hint)?;
         refusal.end()
     }
 }

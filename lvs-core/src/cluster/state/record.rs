@@ -331,7 +331,7 @@ impl Record {
         let addresses = shared.map(|vip| Refusal {
             obstacle: Obstacle::VirtualIp(*vip),
             problem: format!("belongs to the cluster {cluster} on this node"),
-            advice: format!(
+            hint: format!(
                 "remove {cluster} first (lvsctl remove {cluster}), or use another address"
             ),
         });
