@@ -130,10 +130,7 @@ fn of_node(
     };
     let mut facts = Facts::gather(host, cluster, &node, &gather)?;
     // A record that cannot be read, as by another user than root, must not prevent the check.
-    if let Ok(record) = arguments.state.directory().record(&node) {
-        facts.drains = record.drains().clone();
-        facts.services_by_health = record.services_by_health().clone();
-    }
+    let _ = facts.add_record(host, &arguments.state.directory(), &node);
     Ok(facts)
 }
 

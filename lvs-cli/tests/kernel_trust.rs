@@ -48,6 +48,7 @@ lvs_lab::main! {
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
     reassurance::the_host_itself_is_examined,
+    reassurance::what_a_grown_file_left_is_told,
     reassurance::what_proc_hides_is_not_examined,
     reassurance::a_link_that_cannot_be_asked_is_no_abort,
     reassurance::few_requests_reassure_nobody,

@@ -202,3 +202,30 @@ pub(crate) fn few_requests_reassure_nobody() {
     assert_eq!(text.lines().next(), Some(here), "{text}");
     assert!(!text.contains("ok traffic"), "{text}");
 }
+
+/// After `apply --grow` the old virtual IP is still there, and the node is not as the file says.
+pub(crate) fn what_a_grown_file_left_is_told() {
+    const NEW: &str = "/run/new.toml";
+    let lab = lab(DR);
+    let text = fs::read_to_string(FILE).unwrap();
+    fs::write(NEW, text.replace("172.16.5.11", "172.16.5.12")).unwrap();
+    let [old, new] = [FILE, NEW].map(|file| Node::new(&lab, "realserver1", Path::new(file)));
+    let applied = |node: &Node<'_>, options: &[&str]| {
+        let options = [&["--node", "realserver1"], options].concat();
+        let output = node.run("apply", &options);
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let checked = || said(&new.run("check", &["--node", "realserver1"]));
+    applied(&old, &[]);
+    applied(&new, &["--grow"]);
+    let grown = checked();
+    assert!(grown.contains("LVS044"), "{grown}");
+    assert!(
+        grown.contains("delete address 172.16.5.11/32 on lo"),
+        "{grown}"
+    );
+    assert!(!grown.contains("ok upkeep"), "{grown}");
+    applied(&new, &[]);
+    let done = checked();
+    assert!(done.contains("ok upkeep"), "{done}");
+}

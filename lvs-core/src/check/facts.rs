@@ -75,12 +75,17 @@ pub struct Facts {
     pub role: Option<Role>,
     /// The kernel's release: `6.1.176`.
     pub kernel: String,
-    /// What is drained on the director's record; [`gather`](Self::gather) does not read it.
+    /// What is drained on the director's record; [`add_record`](Self::add_record) reads it.
     #[serde(default)]
     pub drains: BTreeMap<Drain, Draining>,
-    /// The services whose weights a controller sets, on the director's record; [`gather`](Self::gather) does not read it.
+    /// The services whose weights a controller sets, on the director's record, as [`add_record`](Self::add_record) reads
+    /// it.
     #[serde(default)]
     pub services_by_health: BTreeSet<ServiceId>,
+    /// What the node has by its record and the file does not name any more, as a plan deletes it;
+    /// [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub leftovers: Vec<String>,
     /// How long the node has been up.
     pub uptime: Duration,
     /// The interfaces.
@@ -196,6 +201,7 @@ impl Facts {
             role: None,
             drains: BTreeMap::new(),
             services_by_health: BTreeSet::new(),
+            leftovers: Vec::new(),
             kernel: String::new(),
             uptime: Duration::ZERO,
             links: Vec::new(),

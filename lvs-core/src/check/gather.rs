@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
 use super::path::PathFact;
+use super::rules::drift;
 use super::source::Source;
 use super::{procfs, sntp, sockets};
-use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, Scope};
+use crate::cluster::change::Change;
+use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Scope, StateDir};
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
@@ -119,6 +121,28 @@ impl Facts {
             }
         }
         Ok(facts)
+    }
+
+    /// Adds what the node's record says.
+    ///
+    /// # Errors
+    /// Those of [`StateDir::record`] and [`StateDir::plan`].
+    pub fn add_record(
+        &mut self,
+        host: &mut Host,
+        state: &StateDir,
+        node: &DesiredState,
+    ) -> Result<()> {
+        let record = state.record(node)?;
+        self.drains = record.drains().clone();
+        self.services_by_health = record.services_by_health().clone();
+        self.leftovers = state
+            .plan(node, host, PlanOptions::default())?
+            .steps()
+            .filter(|step| matches!(step.change, Change::Delete(_)))
+            .map(drift::in_words)
+            .collect();
+        Ok(())
     }
 
     fn hidden(&mut self, source: Source, path: &str) {

@@ -63,8 +63,10 @@ impl<'a, T> Drift<'a, T> {
     /// Returns the areas that are not sound, because a step of theirs is to be made: also those of steps that other
     /// findings cover.
     pub(in crate::check) fn areas(&self) -> BTreeSet<Area> {
+        let leftovers = self.scene.facts.leftovers.first();
         self.steps()
             .flat_map(|step| [loss::area(step), Area::Upkeep])
+            .chain(leftovers.map(|_| Area::Upkeep))
             .collect()
     }
 
@@ -79,7 +81,9 @@ impl<'a, T> Drift<'a, T> {
         };
         let mut steps: Vec<_> = self.steps().filter(|step| !is_covered(step)).collect();
         steps.sort_by_key(|step| Reverse(scene.loss(step)));
-        let first = steps.first()?;
+        let Some(first) = steps.first() else {
+            return self.leftovers();
+        };
         let finding = scene
             .finding(&DRIFT, first.change.id(), listed(&steps))
             .severity(scene.loss(first));
@@ -91,17 +95,39 @@ impl<'a, T> Drift<'a, T> {
     }
 }
 
+impl<T> Drift<'_, T> {
+    /// Reports what the record knows and the file does not name any more: nothing that the file promises is missing.
+    fn leftovers(&self) -> Option<Finding> {
+        let scene = self.scene;
+        let leftovers = &scene.facts.leftovers;
+        let finding = || {
+            scene
+                .finding(
+                    &DRIFT,
+                    scene.facts.node.as_str(),
+                    shortened(leftovers.clone()),
+                )
+                .fix("lvsctl apply FILE")
+        };
+        (!leftovers.is_empty()).then(finding)
+    }
+}
+
 fn listed(steps: &[&Step]) -> String {
-    let shown: Vec<_> = steps
-        .iter()
-        .take(SHOWN)
-        .map(|step| {
-            let id = step.change.id();
-            format!("{} {} {id}", step.change.kind(), id.what())
-        })
-        .collect();
+    shortened(steps.iter().map(|step| in_words(step)).collect())
+}
+
+/// Returns a step in a few words: `delete address 172.16.5.11/32 on lo`.
+pub(in crate::check) fn in_words(step: &Step) -> String {
+    let id = step.change.id();
+    format!("{} {} {id}", step.change.kind(), id.what())
+}
+
+fn shortened(steps: Vec<String>) -> String {
+    let count = steps.len();
+    let shown: Vec<_> = steps.into_iter().take(SHOWN).collect();
     let shown = shown.join(", ");
-    match steps.len().saturating_sub(SHOWN) {
+    match count.saturating_sub(SHOWN) {
         0 => format!("the plan is not empty: {shown}"),
         more => format!("the plan is not empty: {shown} and {more} more"),
     }
