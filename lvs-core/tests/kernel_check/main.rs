@@ -29,7 +29,7 @@ pub(crate) const SIX: &str = include_str!("../../../examples/ipv6.toml");
 
 lvs_lab::main! {
     // They wait for clients that wait for answers.
-    guests = 6;
+    guests = 8;
     files::a_hash_that_keeps_choosing_the_drained,
     files::one_packet_by_masquerading,
     files::direct_routing_through_a_router,
