@@ -7,14 +7,16 @@ mod clusters;
 #[path = "../random/mod.rs"]
 mod random;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use lvs_core::cluster::{DesiredState, PlanOptions, Role, StateDir};
 use lvs_core::import::{self, Import, Options};
+use lvs_core::net::{Address, IpNet};
 use lvs_core::{Cluster, Host, IfName, Netns};
 use lvs_lab::{Daemon, load_module, run_tool};
 
@@ -107,7 +109,26 @@ fn with_links(host: &mut Host, node: &DesiredState) {
         host.net().add_veth(name, &peer, None).unwrap();
         host.net().set_up(&peer).unwrap();
     }
+    with_own_addresses(host, node);
     host.ipvs().unwrap();
+}
+
+/// The addresses that a director has besides, which its keepalived.conf does not name: the last ones of its networks.
+fn with_own_addresses(host: &mut Host, node: &DesiredState) {
+    let mut networks = BTreeSet::new();
+    for desired in &node.addresses {
+        let id = &desired.value.id;
+        let IpNet::V4(network) = id.network else {
+            continue;
+        };
+        if network.prefix_len() < 31 && networks.insert((id.interface.clone(), network.trunc())) {
+            let last = Ipv4Addr::from_bits(network.broadcast().to_bits() - 1);
+            let own = format!("{last}/{}", network.prefix_len());
+            let own = Address::new(id.interface.clone(), own.parse().unwrap());
+            host.net().set_up(&id.interface).unwrap();
+            host.net().add_address(&own).unwrap();
+        }
+    }
 }
 
 /// The table that keepalived makes, when it no longer changes and is as long as expected.
