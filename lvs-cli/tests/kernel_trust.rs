@@ -36,7 +36,7 @@ use nix::unistd::Pid;
 
 lvs_lab::main! {
     // They mostly wait: for clients, links and locks.
-    guests = 4;
+    guests = 5;
     a_change_that_cuts_the_control_connection_rolls_back,
     a_confirmed_change_stays,
     an_interrupt_rolls_everything_back,

@@ -25,6 +25,8 @@ const NAT: &str = include_str!("../../examples/nat.toml");
 const DR: &str = include_str!("../../examples/dr.toml");
 
 lvs_lab::main! {
+    // They mostly wait.
+    guests = 4;
     a_removal_brings_every_machine_back,
     a_removal_takes_devices_and_ports_of_tunnels,
     another_wrapping_takes_the_place_of_the_last,

@@ -11,6 +11,8 @@ use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::TcpMaxSeg;
 
 lvs_lab::main! {
+    // They mostly wait.
+    guests = 4;
     nat_alternates,
     dr_keeps_to_its_weights,
     ipv6_and_datagrams_are_no_different,

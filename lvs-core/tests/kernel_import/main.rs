@@ -21,6 +21,8 @@ use lvs_core::{Cluster, Host, IfName, Netns};
 use lvs_lab::{Daemon, load_module, run_tool};
 
 lvs_lab::main! {
+    // They mostly wait.
+    guests = 4;
     keepalived_builds_the_same_table_of_plain_files,
     keepalived_builds_the_same_table_of_checked_files,
     keepalived_builds_the_same_table_of_groups_and_definitions,
