@@ -4,7 +4,7 @@
 //! only if it can belong to nothing but the cluster. A virtual IP is deleted before the services behind it,
 //! so that no client reaches an address without a service.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::slice;
 
 use super::draft::Planned;
@@ -168,10 +168,9 @@ impl Cleanup<'_> {
     /// Destinations that the file does not name, of services that it names; and all of those services
     /// that are deleted, so that a rollback knows them.
     fn destinations(&self, seen: &Observed) -> Vec<Step> {
-        let desired = self.desired_services();
         let mut steps = Vec::new();
         for found in seen.services() {
-            match desired.get(&found.service.id) {
+            match self.desired_service(&found.service.id) {
                 Some(desired) => steps.extend(unnamed_destinations(desired, found)),
                 None if self.is_former_service(&found.service.id) => {
                     steps.extend(all_destinations(found));
@@ -183,20 +182,19 @@ impl Cleanup<'_> {
     }
 
     fn services(&self, seen: &Observed) -> Vec<Step> {
-        let desired = self.desired_services();
         let former = seen.services().iter().filter(|found| {
             let id = &found.service.id;
-            !desired.contains_key(id) && self.is_former_service(id)
+            self.desired_service(id).is_none() && self.is_former_service(id)
         });
         former
             .map(|found| Step::delete(found.service.clone(), self.why_deleted(&found.service.id)))
             .collect()
     }
 
-    fn desired_services(&self) -> HashMap<ServiceId, &DesiredService> {
+    fn desired_service(&self, id: &ServiceId) -> Option<&DesiredService> {
         match self.extent {
-            Extent::Unnamed(_) => self.node.services_by_id(),
-            Extent::All => HashMap::new(),
+            Extent::Unnamed(_) => self.node.services.find(id),
+            Extent::All => None,
         }
     }
 

@@ -134,14 +134,6 @@ impl DesiredService {
 }
 
 impl DesiredState {
-    /// Returns the services of the file by identity, for looking up many.
-    pub(super) fn services_by_id(&self) -> HashMap<ServiceId, &DesiredService> {
-        self.services
-            .iter()
-            .map(|desired| (desired.service.id, desired))
-            .collect()
-    }
-
     /// Returns whether a service is on a virtual IP of the cluster.
     pub(super) fn has_virtual_ip_of(&self, id: &ServiceId) -> bool {
         matches!(id, ServiceId::Socket { address, .. } if self.virtual_ips.contains(&address.ip()))

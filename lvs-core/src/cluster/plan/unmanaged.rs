@@ -12,13 +12,12 @@ use crate::net::Address;
 /// Returns the unmanaged objects that a plan meets: services on other addresses and by firewall mark;
 /// addresses and routes that carry our protocol number but are neither in the file nor in the record.
 pub(super) fn objects(node: &DesiredState, observed: &Observed, record: &Record) -> Vec<ObjectId> {
-    let desired = node.services_by_id();
     let services = observed
         .services()
         .iter()
         .map(|found| found.service.id)
         .filter(|id| !node.has_virtual_ip_of(id))
-        .filter(|id| !desired.contains_key(id) && !node.absent_services.contains(id))
+        .filter(|id| node.services.find(id).is_none() && !node.absent_services.contains(id))
         .filter(|id| !record.made_service(id))
         .map(ObjectId::Service);
     let addresses = observed
@@ -110,13 +109,12 @@ impl Planner<'_> {
             return Vec::new();
         }
         let node = self.node;
-        let desired = node.services_by_id();
         self.observed
             .services()
             .iter()
             .map(|found| found.service.id)
             .filter(|id| node.has_virtual_ip_of(id))
-            .filter(|id| !desired.contains_key(id) && !node.absent_services.contains(id))
+            .filter(|id| node.services.find(id).is_none() && !node.absent_services.contains(id))
             .map(|id| {
                 Refusal::of(
                     ObjectId::Service(id),
@@ -136,13 +134,17 @@ impl Planner<'_> {
         let mut edited = self.services(self.observed);
         edited.retain(|step| step.change.kind() == Kind::Edit);
         edited.extend(self.changed_destinations(self.observed));
-        let named = self.node.services_by_id();
         let observed = ObservedIndex::new(self.observed);
         let deleted = self
             .observed
             .services()
             .iter()
-            .filter_map(|found| Some(unnamed_destinations(named.get(&found.service.id)?, found)))
+            .filter_map(|found| {
+                Some(unnamed_destinations(
+                    self.node.services.find(&found.service.id)?,
+                    found,
+                ))
+            })
             .flatten();
         edited
             .into_iter()
