@@ -11,6 +11,8 @@ mod ends;
 mod resident;
 #[path = "kernel_run/rules.rs"]
 mod rules;
+#[path = "kernel_run/targets.rs"]
+mod targets;
 
 lvs_lab::main! {
     guests = 3;
@@ -39,4 +41,5 @@ lvs_lab::main! {
     rules::a_restart_decides_nothing_before_the_probes,
     rules::a_dead_server_is_removed_and_added_again,
     rules::a_weight_rises_slowly,
+    targets::targets_of_another_program_are_served,
 }

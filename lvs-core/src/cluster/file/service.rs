@@ -82,7 +82,7 @@ pub struct ServiceTable {
     /// The time over which the weight of a destination rises that was down or drained.
     #[serde(default)]
     pub slow_start: Option<SlowStartTime>,
-    /// The nodes or groups that serve it; absent: every real server.
+    /// The nodes, groups or files of targets that serve it; absent: every real server of this file.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
 }
@@ -162,6 +162,7 @@ impl ServiceTable {
             return context
                 .real_servers
                 .iter()
+                .filter(|filed| !filed.is_found)
                 .map(|filed| filed.server.name.clone())
                 .map(|name| VirtualDestination::new(name, context.forwarding))
                 .enumerate()
