@@ -177,10 +177,13 @@ impl Plan {
     pub fn growing(&self) -> Self {
         let replaces = |change: &Change<Object>| {
             use Object::{Daemon, Destination, Route, Service};
-            matches!(
-                change,
-                Change::Edit(Route(_) | Service(_) | Destination(_) | Daemon(_), _)
-            )
+            match change {
+                Change::Edit(
+                    before @ (Route(_) | Service(_) | Destination(_) | Daemon(_)),
+                    after,
+                ) => before != after,
+                _ => false,
+            }
         };
         let mut phases = self.phases.clone();
         phases.retain(|phase| phase.name.is_growing() && phase.name != PhaseName::SyncDaemons);
@@ -271,7 +274,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     /// What is desired. The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 17] = [
+    const PHASES: [Planned<Self>; 18] = [
         (PhaseName::ReleasedRoutes, Self::released_routes),
         (PhaseName::ReleasedAddresses, Self::released_addresses),
         // Before what they carry, their state and their sysctls, which exist only with them.
@@ -297,6 +300,7 @@ impl Planner<'_> {
         // Clients come with them: everything behind them must be ready.
         (PhaseName::VirtualIps, Self::virtual_ips),
         (PhaseName::FloatingAddresses, Self::floating_addresses),
+        (PhaseName::RenewedDestinations, Self::renewed_destinations),
         (PhaseName::LastRoutes, Self::last_routes),
     ];
 
