@@ -2,6 +2,7 @@
 
 mod index;
 mod kernel_model;
+mod lingering;
 mod read;
 mod restore;
 mod same;
@@ -9,6 +10,7 @@ mod scope;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +29,7 @@ pub use scope::Scope;
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).
 ///
 /// A value like any other: it can be written to a file, sent with a bug report, or made up in a test.
-/// Two are equal if nothing that a plan reads differs: the order of services, destinations, addresses and
+/// Two are equal if no object that a plan can change differs: the order of services, destinations, addresses and
 /// routes does not count, and neither does what the kernel fills in by itself.
 ///
 /// ```
@@ -70,6 +72,10 @@ pub struct Observed {
     /// The kernel's table of services.
     #[serde(default)]
     pub ipvs: IpvsState,
+    /// The real servers to which connections lead although their destination was deleted, where it is to be added
+    /// again with direct routing: the kernel revives it with these connections, which may be of another method.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lingering: BTreeSet<IpAddr>,
 }
 
 /// Says what is known of the kernel's IPVS.

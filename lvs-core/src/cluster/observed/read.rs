@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{IpvsState, Observed, Scope};
+use super::{IpvsState, Observed, Scope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
@@ -26,6 +26,7 @@ impl Observed {
         let silent = found.iter().filter(|link| !link.has_neighbours());
         let without_neighbours = silent.map(|link| link.name.clone()).collect();
         let links: BTreeMap<_, _> = found.into_iter().map(|link| (link.name, link.up)).collect();
+        let ipvs = ipvs(host, scope)?;
         Ok(Self {
             addresses: addresses(host)?.into(),
             routes: routes(host)?.into(),
@@ -37,7 +38,8 @@ impl Observed {
             tunnels: tunnels(host, scope)?,
             listeners: listeners(host, scope)?,
             daemons: daemons(host, scope)?,
-            ipvs: ipvs(host, scope)?,
+            lingering: lingering::read(host, scope, &ipvs)?,
+            ipvs,
             links,
             without_neighbours,
         })
