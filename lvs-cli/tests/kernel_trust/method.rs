@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lvs_core::net::Route;
+use lvs_core::net::Address;
 use lvs_core::{Host, IfName, Netns};
 use lvs_lab::http::{self, Kept};
 
@@ -128,9 +128,6 @@ pub(crate) fn an_old_connection_of_a_removed_method_diverts_no_new_one() {
 /// Makes the kernel forget the ways to its destinations, until an old connection looks one up again: its time then
 /// begins anew.
 fn wait_for_an_old_packet(director: &mut Host) {
-    let passing = "203.0.113.0/24".parse().unwrap();
-    let mut route = Route::via(passing, [192, 168, 1, 12].into());
-    (route.gateway, route.interface) = (None, Some(IfName::LO));
     let expires = || {
         let connections = fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap();
         let lines = connections
@@ -140,8 +137,11 @@ fn wait_for_an_old_packet(director: &mut Host) {
         last.max().unwrap()
     };
     let mut last = expires();
-    director.net().add_route(&route).unwrap();
-    director.net().delete_route(&route).unwrap();
+    for passing in ["203.0.113.1/32", "2001:db8:ffff::1/128"] {
+        let address = Address::new(IfName::LO, passing.parse().unwrap());
+        director.net().add_address(&address).unwrap();
+        director.net().delete_address(&address.id).unwrap();
+    }
     loop {
         let now = expires();
         if now > last {
@@ -150,8 +150,4 @@ fn wait_for_an_old_packet(director: &mut Host) {
         last = now;
         thread::sleep(Duration::from_millis(20));
     }
-    eprintln!(
-        "{}",
-        fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap()
-    );
 }

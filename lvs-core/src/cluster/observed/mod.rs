@@ -21,7 +21,7 @@ use crate::ipvs::{
     Timeouts,
 };
 use crate::name::IfName;
-use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
+use crate::net::{Address, AddressId, GueListener, PolicyRule, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 pub(super) use index::ObservedIndex;
 pub use scope::Scope;
@@ -64,6 +64,9 @@ pub struct Observed {
     pub addresses: ById<Address>,
     /// The unicast routes of all tables, without those that the kernel derives from addresses.
     pub routes: ById<Route>,
+    /// The rules of policy routing that not every host has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PolicyRule>,
     /// The sysctls that were asked for and exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The sync daemons that run, where the kernel's table of services was read.

@@ -8,7 +8,7 @@ use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Daemon, ServiceEntry};
-use crate::net::{Address, GueListener, Route, Tunnel};
+use crate::net::{Address, GueListener, PolicyRule, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
@@ -30,6 +30,7 @@ impl Observed {
         Ok(Self {
             addresses: addresses(host)?.into(),
             routes: routes(host)?.into(),
+            rules: rules(host),
             sysctls: sysctls(
                 host.sysctl(),
                 host.is_ipvs_loaded(),
@@ -74,6 +75,13 @@ fn routes(host: &mut Host) -> Result<Vec<Route>> {
     let mut routes = host.net().routes_of_all_tables()?;
     routes.retain(|route| route.protocol != BY_KERNEL);
     Ok(routes)
+}
+
+/// They are for notes only: a kernel may have been built without them.
+fn rules(host: &mut Host) -> Vec<PolicyRule> {
+    let mut rules = host.net().policy_rules().unwrap_or_default();
+    rules.retain(|rule| !rule.is_usual());
+    rules
 }
 
 /// Reads sysctls; one that does not exist is left out, unless a module that is still to be loaded has it.

@@ -10,6 +10,7 @@ mod between;
 mod cleanup;
 mod daemons;
 mod display;
+mod diversions;
 mod draft;
 mod links;
 mod neighbours;
@@ -165,6 +166,7 @@ impl Plan {
             node.notes.clone(),
             planner.address_notes(),
             planner.daemon_notes(),
+            planner.diversion_notes(),
             draft.notes(),
         ];
         let unmanaged = unmanaged::objects(node, observed, record);

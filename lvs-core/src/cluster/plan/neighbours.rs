@@ -17,7 +17,7 @@ use crate::name::IfName;
 use crate::net::{Address, Route, RouteId};
 
 const WHY: &str =
-    "connections of the former method live on, and their packets must not divert new ones";
+    "older connections live on, and their packets must not divert new ones";
 
 impl Planner<'_> {
     /// The routes to destinations that become directly routed.
