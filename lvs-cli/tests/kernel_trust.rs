@@ -84,6 +84,7 @@ lvs_lab::main! {
     gateways::routers_on_no_network_of_the_node_are_reached,
     gateways::the_only_address_of_a_director_is_the_gateway,
     gateways::alternative_names_of_interfaces_are_understood,
+    gateways::a_point_to_point_link_is_the_gateway,
     gateways::rules_that_divert_answers_are_noted,
     source::ipv6_virtual_ips_are_no_source,
     source::an_ipv6_virtual_ip_in_use_is_no_source_any_more,

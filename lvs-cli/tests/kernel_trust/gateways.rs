@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lvs_core::net::Address;
 use lvs_core::{Cluster, Host, IfName};
-use lvs_lab::{Lab, http, run_tool};
+use lvs_lab::{Lab, http, load_module, run_tool};
 
 use super::{DR, PATIENCE, in_file, says};
 use crate::nodes::{Node, served};
@@ -191,6 +191,58 @@ pub(crate) fn alternative_names_of_interfaces_are_understood() {
     );
     says(&node.run("remove", &named), 0, &["done and verified"]);
     assert_eq!(look(&lab, "director"), before);
+}
+
+/// The line to the provider is a tunnel between director and router, which has no address at either end.
+pub(crate) fn a_point_to_point_link_is_the_gateway() {
+    let lab = without_records(Lab::new(&Cluster::from_toml(RENTED).unwrap(), 1).unwrap());
+    let text = RENTED.replace(
+        "{ address = \"172.31.1.1\", interface = \"eth0\", on-link = true }",
+        "{ interface = \"ppp0\" }",
+    );
+    let typed = |lines: &[&str]| {
+        for line in lines {
+            let words: Vec<_> = line.split(' ').collect();
+            run_tool("ip", &words).unwrap();
+        }
+    };
+    load_module("ipip").unwrap();
+    let router = lab.network().router().unwrap();
+    router
+        .run(|_| {
+            typed(&[
+                "address add 10.9.0.1/24 dev eth0",
+                "tunnel add ppp0 mode ipip local 10.9.0.1 remote 10.9.0.11",
+                "link set ppp0 up",
+                "address add 203.0.113.9/32 dev lo",
+                "route replace 198.51.100.11 dev ppp0 src 203.0.113.9",
+            ])
+        })
+        .unwrap();
+    let director = lab.node("director").unwrap();
+    let prepared = |_: &mut Host| {
+        typed(&[
+            "link set eth0 up",
+            "address add 10.9.0.11/24 dev eth0",
+            "tunnel add ppp0 mode ipip local 10.9.0.11 remote 10.9.0.1",
+        ]);
+    };
+    director.run(prepared).unwrap();
+    let before = NODES.map(|name| look(&lab, name));
+    on_all(&lab, &text, "apply");
+    lab.wait_for_servers().unwrap();
+    let vip = "198.51.100.11:80".parse().unwrap();
+    for _ in 0..4 {
+        let answer = router.run(|_| http::fetch(vip, None, PATIENCE)).unwrap();
+        assert!(answer.unwrap().starts_with("rs"));
+    }
+    nothing_to_do(&lab, &text);
+    on_all(&lab, &text, "remove");
+    assert_eq!(NODES.map(|name| look(&lab, name)), before);
+    director.run(|_| typed(&["link delete ppp0"])).unwrap();
+    let file = in_file("web.toml", &text);
+    let output = Node::new(&lab, "director", &file).run("apply", &["--node", "director"]);
+    says(&output, 1, &["link ppp0", "does not exist on this node"]);
 }
 
 /// The rule was there before; its author may mean other packets, so that it is noted and nothing else.

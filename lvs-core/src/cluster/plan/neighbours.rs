@@ -16,8 +16,7 @@ use crate::ipvs::{DestinationId, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId};
 
-const WHY: &str =
-    "older connections live on, and their packets must not divert new ones";
+const WHY: &str = "older connections live on, and their packets must not divert new ones";
 
 impl Planner<'_> {
     /// The routes to destinations that become directly routed.
