@@ -79,6 +79,7 @@ lvs_lab::main! {
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
     method::a_tunnel_becomes_direct_routing_and_back,
+    method::an_encapsulation_becomes_another,
     method::an_old_connection_diverts_no_new_one,
     method::an_old_connection_of_a_removed_method_diverts_no_new_one,
     gateways::routers_on_no_network_of_the_node_are_reached,

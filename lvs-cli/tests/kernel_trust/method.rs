@@ -10,6 +10,7 @@ use std::time::Duration;
 use lvs_core::net::Address;
 use lvs_core::{Host, IfName, Netns};
 use lvs_lab::http::{self, Kept};
+use lvs_lab::load_module;
 
 use super::{DR, PATIENCE};
 use crate::rollout::{Felt, Rollout};
@@ -76,6 +77,29 @@ pub(crate) fn a_tunnel_becomes_direct_routing_and_back() {
             meanwhile.nothing();
             afterwards.nothing();
         }
+    }
+}
+
+/// The real server takes packets of both kinds while it grows.
+pub(crate) fn an_encapsulation_becomes_another() {
+    let wrapped = |tunnel: &str| {
+        let tunnel = format!("forwarding = \"tunnel\"\ntunnel = {tunnel}");
+        DR.replace("forwarding = \"dr\"", &tunnel)
+    };
+    let kinds = [
+        "{ type = \"ipip\" }",
+        "{ type = \"gue\", port = 5555 }",
+        "{ type = \"gre\" }",
+    ]
+    .map(wrapped);
+    for module in ["fou", "ip_gre"] {
+        load_module(module).unwrap();
+    }
+    for change in kinds.windows(2) {
+        let (meanwhile, outages, afterwards) = changed(&change[0], &change[1], VIP);
+        assert_eq!(outages, [""; 0]);
+        meanwhile.nothing();
+        afterwards.nothing();
     }
 }
 
