@@ -69,7 +69,8 @@ pub struct ServiceTable {
     /// So many destinations must be healthy; 1 if absent.
     #[serde(default)]
     pub minimum: Option<i64>,
-    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`.
+    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`. A virtual IP is withdrawn
+    /// from the director while all of its services say so: none is silenced by another one.
     #[serde(default)]
     pub below_minimum: Option<String>,
     /// A real server that has weight 0 until fewer than the minimum are healthy; absent: none.
