@@ -149,15 +149,14 @@ impl Running {
             }
             Input::Load(cluster) => {
                 self.supervisor.reloading();
-                if let Err(problem) = self.replace(*cluster, events) {
-                    events(RunEvent::Refused(problem));
+                match self.replace(*cluster, events) {
+                    Ok(()) => self.supervisor.ready(),
+                    Err(problem) => self.refuse(problem, events),
                 }
-                self.supervisor.ready();
             }
             Input::Refuse(problem) => {
                 self.supervisor.reloading();
-                events(RunEvent::Refused(problem));
-                self.supervisor.ready();
+                self.refuse(problem, events);
             }
             Input::Ask(request, answer) => {
                 // What was done just before counts: a drain, a change of the table.
@@ -171,6 +170,11 @@ impl Running {
             }
             Input::Stop => {}
         }
+    }
+
+    fn refuse(&self, problem: String, events: Events<'_>) {
+        self.supervisor.refused(&problem);
+        events(RunEvent::Refused(problem));
     }
 
     pub(super) fn step(&mut self, event: Event, events: Events<'_>) {
