@@ -1,6 +1,8 @@
 //! `lvsctl run` on a real kernel: what breaks for clients is taken out and comes back, and nothing else is.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kernel_run/alerts.rs"]
+mod alerts;
 #[path = "kernel_run/beside.rs"]
 mod beside;
 #[path = "kernel_run/breaks.rs"]
@@ -15,7 +17,10 @@ mod rules;
 mod targets;
 
 lvs_lab::main! {
+    before = lvs_lab::fetch_prometheus;
     guests = 3;
+    alerts::alerts_fire_for_their_faults,
+    alerts::alerts_fire_for_roles,
     breaks::a_virtual_ip_that_is_gone_on_lo,
     breaks::a_daemon_that_is_dead,
     breaks::a_tunnel_device_that_is_down,
@@ -23,11 +28,13 @@ lvs_lab::main! {
     breaks::an_http_status_500,
     breaks::all_servers_at_once_are_served_on,
     ends::killed_and_started_again,
+    ends::killed_at_any_moment,
     ends::sigterm_leaves_the_table,
     ends::a_file_with_a_mistake_is_refused,
     ends::a_new_file_is_loaded_when_it_appears,
     beside::a_second_one_is_refused_and_named,
     beside::another_file_is_refused,
+    beside::two_clusters_on_one_node,
     beside::drains_reach_it,
     beside::what_others_change_is_repaired,
     beside::what_others_change_is_only_reported,

@@ -54,27 +54,32 @@ impl Test {
 /// ```
 ///
 /// Two guests run at a time. Tests that measure time begin with `guests = 1;`, and tests that mostly wait may
-/// have more.
+/// have more. What `before = PATH;` names is called on the host first.
 #[macro_export]
 macro_rules! main {
-    (guests = $guests:literal; $($test:path),* $(,)?) => {
+    (before = $before:path; guests = $guests:literal; $($test:path),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             const TESTS: &[$crate::Test] = &[$(
                 $crate::Test::new(stringify!($test), || $crate::Outcome::outcome($test())),
             )*];
-            $crate::run_tests(TESTS, $guests)
+            $crate::run_tests(TESTS, $guests, $before)
         }
+    };
+    (guests = $guests:literal; $($test:path),* $(,)?) => {
+        $crate::main! { before = ::std::default::Default::default; guests = $guests; $($test),* }
     };
     // Each one needs a processor.
     ($($test:path),* $(,)?) => { $crate::main! { guests = 2; $($test),* } };
 }
 
-/// Runs the tests of [`main!`](crate::main!), with so many guests at a time unless `--test-threads` is given.
+/// Runs the tests of [`main!`](crate::main!), with so many guests at a time unless `--test-threads` is given, after
+/// something on the host.
 #[must_use]
-pub fn run_tests(tests: &'static [Test], guests: usize) -> ExitCode {
+pub fn run_tests(tests: &'static [Test], guests: usize, before: fn()) -> ExitCode {
     if let Some(task) = guest::task() {
         guest::run(|| run_one(tests, &task));
     }
+    before();
     signals::kill_guests_on_interrupt();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(guests));
