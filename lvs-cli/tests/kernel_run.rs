@@ -11,6 +11,8 @@ mod breaks;
 mod ends;
 #[path = "kernel_run/resident.rs"]
 mod resident;
+#[path = "kernel_run/roles.rs"]
+mod roles;
 #[path = "kernel_run/rules.rs"]
 mod rules;
 #[path = "kernel_run/targets.rs"]
@@ -42,6 +44,8 @@ lvs_lab::main! {
     beside::counters_never_fall,
     beside::systemd_is_told,
     beside::a_real_server_is_kept,
+    roles::keepalived_moves_roles_beside_it,
+    rules::a_virtual_ip_of_a_network_is_withdrawn,
     rules::the_fallback_serves_below_the_minimum,
     rules::a_virtual_ip_is_withdrawn_below_the_minimum,
     rules::a_virtual_ip_stays_for_its_other_services,
