@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
         seen: stamp(&target.file),
         file: target.file.clone(),
     };
-    let (mut runner, handle) = Runner::new(cluster, node.name, target.state.directory());
+    let (runner, handle) = Runner::new(cluster, node.name, target.state.directory());
+    let mut runner = runner.of_file(&target.file);
     if arguments.report_only {
         runner = runner.report_only();
     }
@@ -100,6 +101,11 @@ fn tell(event: &RunEvent<'_>) {
         RunEvent::Ready => note("applied and verified; probes run"),
         RunEvent::Applied(plan) if plan.is_empty() => {}
         RunEvent::Applied(plan) => note(&format!("applied:\n{}", plan.to_string().trim_end())),
+        RunEvent::Repaired(plan) if plan.is_empty() => {}
+        RunEvent::Repaired(plan) => note(&format!("repaired:\n{}", plan.to_string().trim_end())),
+        RunEvent::Left => {
+            note("ended; the table stays as it is, and health changes no weight any more")
+        }
         RunEvent::Drifted(plan) => warning(&format!("drift:\n{}", plan.to_string().trim_end())),
         RunEvent::Refused(problem) => {
             warning(&format!(

@@ -10,6 +10,7 @@
 //! - [`topology`] derives how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] runs Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
 //! - [`Daemon`] is one of Debian's daemons on one of the nodes; [`chrony`] starts a time server.
+//! - [`Systemd`] runs units on one of the nodes.
 //! - [`Pair`] has two directors, of which Debian's keepalived chooses the active one; [`Takeover`] is what
 //!   clients see of it.
 //!
@@ -46,6 +47,7 @@ mod outcome;
 mod pair;
 mod signals;
 mod spec;
+mod systemd;
 mod takeover;
 mod tools;
 pub mod topology;
@@ -64,5 +66,6 @@ pub use modules::{load_module, loaded_modules, unload_module};
 pub use network::Network;
 pub use outcome::{Outcome, skip};
 pub use pair::{Files, Pair};
+pub use systemd::Systemd;
 pub use takeover::{Count, Takeover};
 pub use tools::{run_tool, tool};

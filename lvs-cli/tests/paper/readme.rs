@@ -44,3 +44,24 @@ fn the_keys_about_health_are_keys() {
     let cluster = lvs_core::Cluster::from_toml(&dr.replace(service, checked)).unwrap();
     assert_eq!(cluster.services()[0].checks.len(), 1);
 }
+
+/// The crate registry and docs.rs show the README without the repository beside it.
+#[test]
+fn links_are_absolute_and_lead_to_files() {
+    const BASE: &str = "https://github.com/lvs-core/lvs-core/blob/main/";
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    assert!(!README.contains("]("), "write links at the end");
+    let links: Vec<_> = README
+        .lines()
+        .filter(|line| line.starts_with('['))
+        .filter_map(|line| line.split_once("]: "))
+        .map(|(_, link)| link)
+        .collect();
+    assert!(links.len() > 8, "{links:?}");
+    for link in links {
+        assert!(link.starts_with("https://"), "{link}");
+        if let Some(file) = link.strip_prefix(BASE) {
+            assert!(root.join(file).is_file(), "{file}");
+        }
+    }
+}

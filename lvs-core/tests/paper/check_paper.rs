@@ -572,10 +572,14 @@ fn a_change_of_method_wants_both_sides_at_once() {
             (Code::METHOD_CHANGE, "realserver2")
         ]
     );
-    assert_eq!(
-        check::between(&old, &cluster(DR, &[("weight = 2", "weight = 9")])),
-        []
-    );
+    let carried = [
+        cluster(DR, &[("weight = 2", "weight = 9")]),
+        cluster(DR, &[("\"dr\"", "\"tunnel\"")]),
+    ];
+    for new in &carried {
+        assert_eq!(check::between(&old, new), []);
+        assert_eq!(check::between(new, &old), []);
+    }
 }
 
 #[test]
@@ -589,6 +593,25 @@ fn an_outage_that_no_order_avoids_is_named() {
         found[0]
             .seen
             .contains("tcp 172.16.5.11:80 is not served any more")
+    );
+    let taken = cluster(
+        DR,
+        &[
+            ("192.168.1.11/24", "192.168.1.13/24"),
+            (
+                "address = \"192.168.1.13/24\" }]",
+                "address = \"192.168.1.14/24\" }]",
+            ),
+        ],
+    );
+    let found = check::between(&old, &taken);
+    let node = found[0].node.as_ref().map(ToString::to_string);
+    assert_eq!(node.as_deref(), Some("director"));
+    assert!(
+        found[0]
+            .seen
+            .contains("192.168.1.13 is still an address of realserver2"),
+        "{found:?}"
     );
     let renamed = cluster(DR, &[("realserver1", "www1"), ("\"web\"", "\"shop\"")]);
     assert_eq!(check::between(&old, &renamed), []);

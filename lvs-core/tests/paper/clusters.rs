@@ -336,6 +336,65 @@ fn gateways_that_say_too_little() {
 }
 
 #[test]
+fn a_gateway_without_an_address_is_a_device() {
+    let with = |gateway: &str| {
+        let file = NAT.replace("gateway = \"172.16.0.1\"", &format!("gateway = {gateway}"));
+        Cluster::from_toml(&file)
+    };
+    let cluster = with("{ interface = \"ppp0\" }").unwrap();
+    let node = cluster.node("director").unwrap();
+    let route = &node.routes[0].value;
+    assert!(route.id.is_default() && route.gateway.is_none());
+    assert!(
+        node.links
+            .contains_key(&"ppp0".parse::<lvs_core::IfName>().unwrap())
+    );
+    for (gateway, mistake) in [
+        (
+            "{ interface = \"lo\" }",
+            "lo leads to no router; write the interface of a point-to-point link, or the router's address",
+        ),
+        (
+            "{ interface = \"ppp0\", on-link = true }",
+            "on-link needs an address; add the router's address, or leave out on-link",
+        ),
+        (
+            "{ }",
+            "address is missing; add the router's address, or the interface of a point-to-point link",
+        ),
+    ] {
+        says(
+            &only(with(gateway).unwrap_err()),
+            &format!("director.gateway: {mistake}"),
+        );
+    }
+}
+
+#[test]
+fn a_gateway_of_the_other_family_is_said() {
+    let six = "gateway = { address = \"fe80::1\", interface = \"eth0\" }";
+    says(
+        &changed(NAT, "gateway = \"172.16.0.1\"", six),
+        "director.gateway: fe80::1 has no effect: neither director nor any service has an address of that family; \
+         write the router's address of the other family",
+    );
+    // A node of both families answers by IPv4 all the same.
+    let both = DR
+        .replacen("gateway = \"192.168.1.254\"\nweight", &format!("{six}\nweight"), 1)
+        .replacen(
+            "address = \"192.168.1.12/24\" }",
+            "address = \"192.168.1.12/24\" }, { interface = \"eth0\", address = \"2001:db8::12/64\" }",
+            1,
+        );
+    let node = Cluster::from_toml(&both)
+        .unwrap()
+        .node("realserver1")
+        .unwrap();
+    let note = "fe80::1 is no gateway of ipv4, by which answers return to clients: their default route stays as it is";
+    assert_eq!(node.notes, [note]);
+}
+
+#[test]
 fn an_alias_as_interface_is_a_label() {
     says(
         &changed(NAT, "interface = \"eth0\"", "interface = \"ens33:0\""),

@@ -129,6 +129,13 @@ fn describe(path: &str, schema: &Value, missing: &mut Vec<String>) {
             if description.is_none_or(str::is_empty) {
                 missing.push(format!("{path}.{key}"));
             }
+            let is_table = schema.to_string().contains("$ref");
+            if !is_table && schema.get("examples").is_none() {
+                missing.push(format!("{path}.{key}: example"));
+            }
+            if schema["type"] == "integer" && schema.get("maximum").is_none() {
+                missing.push(format!("{path}.{key}: range"));
+            }
         }
     }
     match schema {
@@ -141,8 +148,36 @@ fn describe(path: &str, schema: &Value, missing: &mut Vec<String>) {
 }
 
 #[test]
-fn every_key_is_described() {
+fn every_key_is_described_with_an_example_and_a_range() {
     let mut missing = Vec::new();
     describe("", &Document::schema(), &mut missing);
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+fn examples_of<'a>(schema: &'a Value, found: &mut Vec<(&'a Value, &'a Value)>) {
+    match schema {
+        Value::Object(map) => {
+            let examples = map.get("examples").and_then(Value::as_array);
+            found.extend(
+                examples
+                    .into_iter()
+                    .flatten()
+                    .map(|example| (schema, example)),
+            );
+            map.values().for_each(|inner| examples_of(inner, found));
+        }
+        Value::Array(some) => some.iter().for_each(|inner| examples_of(inner, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_example_fits() {
+    let schema = Document::schema();
+    let mut found = Vec::new();
+    examples_of(&schema, &mut found);
+    assert!(found.len() > 90, "{}", found.len());
+    for (key, example) in found {
+        assert_eq!(misfit(&schema, key, example), None, "{key}");
+    }
 }

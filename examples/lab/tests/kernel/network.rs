@@ -42,7 +42,7 @@ fn build(text: &str) -> Network {
 }
 
 fn configure(netns: &Netns, addresses: &[Address], gateway: Option<&Gateway>) {
-    let gateway = gateway.map(Gateway::address);
+    let gateway = gateway.and_then(Gateway::address);
     let everything: IpNet = "0.0.0.0/0".parse().unwrap();
     let set = |host: &mut Host| {
         for address in addresses {

@@ -1,5 +1,6 @@
 //! Beside other programs: a second controller, other verbs, and whatever changes the table.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
@@ -11,13 +12,58 @@ use lvs_core::net::Address;
 use nix::sys::signal::Signal;
 
 use crate::run::resident::{DR, PATIENCE, Resident, checked, says};
+use crate::run::rules::ADMIN;
 
 pub(crate) fn a_second_one_is_refused_and_named() {
     let resident = Resident::new(&checked(DR), &[]);
-    says(&resident.lvsctl(&["run"]), 1, "run (process");
-    says(&resident.lvsctl(&["remove"]), 1, "run (process");
+    says(&resident.lvsctl(&["run"]), 1, "run /run/web.toml (process");
     resident.prints(&["apply"]);
     resident.serves(4);
+}
+
+/// One writer: what it would change back is refused at once.
+pub(crate) fn another_file_is_refused() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    let table = resident.prints(&["save"]);
+    let (other, renamed) = (
+        checked(DR)
+            .replace("weight = 3", "weight = 7")
+            .replace("wrr", "wlc")
+            .replacen("[[real-servers]]", ADMIN, 1),
+        checked(DR).replace("name = \"web\"", "name = \"www\""),
+    );
+    let refused = "run /run/web.toml (process";
+    for verb in [
+        &["apply"][..],
+        &["apply", "--grow"],
+        &["apply", "--dry-run"],
+        &["apply", "--confirm", "5s"],
+    ] {
+        says(&resident.lvsctl_of(&other, verb), 1, refused);
+    }
+    says(&resident.lvsctl_of(&renamed, &["apply"]), 1, refused);
+    says(&resident.lvsctl_of(&renamed, &["run"]), 1, refused);
+    says(&resident.lvsctl(&["remove"]), 1, refused);
+    says(&resident.lvsctl(&["remove", "--dry-run"]), 1, refused);
+    let plan = resident.lvsctl_of(&other, &["plan"]);
+    let text = String::from_utf8_lossy(&plan.stdout);
+    assert!(
+        plan.status.success() && text.contains("keeps this cluster"),
+        "{text}"
+    );
+    assert_eq!(resident.prints(&["save"]), table);
+    // As its hint says.
+    fs::write(&resident.file, &other).unwrap();
+    resident.waits("other scheduler", || {
+        resident.prints(&["save"]).contains("wlc")
+    });
+    resident.end(Signal::SIGKILL);
+    assert!(
+        resident
+            .lvsctl_of(&checked(DR), &["apply"])
+            .status
+            .success()
+    );
 }
 
 pub(crate) fn drains_reach_it() {
@@ -27,8 +73,21 @@ pub(crate) fn drains_reach_it() {
     let status = resident.prints(&["status"]);
     assert!(status.contains("drained: 192.168.1.12"), "{status}");
     resident.serves(4);
-    resident.prints(&["undrain", "192.168.1.12"]);
+    assert!(
+        status
+            .lines()
+            .any(|line| line.contains("realserver1") && line.contains(" up ")),
+        "{status}"
+    );
+    let done = resident.prints(&["undrain", "192.168.1.12"]);
+    assert_eq!(done, "192.168.1.12: drained no longer\n");
     resident.waits_for(&[2, 3]);
+    resident.settle();
+    let messages = resident.messages();
+    assert!(
+        !messages.iter().any(|line| line.contains("another program")),
+        "{messages:#?}"
+    );
 }
 
 pub(crate) fn what_others_change_is_repaired() {
@@ -68,7 +127,9 @@ pub(crate) fn what_others_change_is_repaired() {
         "99",
     ]);
     resident.waits_for(&[2, 3]);
-    resident.waits_for_message("weight 99");
+    resident.waits_for_message("weight 99, which is changed back");
+    resident.waits_for_message("deleted 192.168.1.13:80, which is restored");
+    resident.waits_for_message("repaired:");
     resident.serves(8);
 }
 

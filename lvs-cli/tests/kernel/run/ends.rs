@@ -36,11 +36,24 @@ pub(crate) fn sigterm_leaves_the_table() {
     resident.lab.stop_servers("realserver1");
     resident.waits_for(&[0, 3]);
     let table = resident.prints(&["save"]);
-    assert_eq!(resident.end(Signal::SIGTERM), 0);
+    let (status, messages) = resident.ends(Signal::SIGTERM);
+    assert_eq!(status, 0);
+    assert!(
+        messages
+            .iter()
+            .any(|line| line.contains("the table stays as it is")),
+        "{messages:#?}"
+    );
     assert_eq!(resident.prints(&["save"]), table);
     resident.serves(4);
     let status = resident.prints(&["status"]);
     assert!(status.contains("no controller runs"), "{status}");
+    assert!(
+        status.contains("realserver1"),
+        "the record knows names: {status}"
+    );
+    let metrics = resident.prints(&["metrics"]);
+    assert!(metrics.contains("real_server=\"realserver1\""), "{metrics}");
     // Now the file counts again.
     resident.prints(&["apply"]);
     resident.waits_for(&[2, 3]);

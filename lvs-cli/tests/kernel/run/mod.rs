@@ -19,6 +19,7 @@ lvs_lab::tests! {
     ends::a_file_with_a_mistake_is_refused,
     ends::a_new_file_is_loaded_when_it_appears,
     beside::a_second_one_is_refused_and_named,
+    beside::another_file_is_refused,
     beside::drains_reach_it,
     beside::what_others_change_is_repaired,
     beside::what_others_change_is_only_reported,
@@ -28,6 +29,8 @@ lvs_lab::tests! {
     beside::a_real_server_is_kept,
     rules::the_fallback_serves_below_the_minimum,
     rules::a_virtual_ip_is_withdrawn_below_the_minimum,
+    rules::a_virtual_ip_stays_for_its_other_services,
+    rules::a_restart_decides_nothing_before_the_probes,
     rules::a_dead_server_is_removed_and_added_again,
     rules::a_weight_rises_slowly,
 }

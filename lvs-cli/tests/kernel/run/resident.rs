@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lvs_core::cluster::{Role, StateDir};
@@ -40,6 +40,13 @@ pub(crate) fn with_keys(text: &str, keys: &str) -> String {
     checked(text).replace(CHECK, &format!("{CHECK}\n{keys}"))
 }
 
+/// A program, and its messages.
+struct Started {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: JoinHandle<()>,
+}
+
 /// The nodes of a cluster, and `lvsctl run` on a director.
 pub(crate) struct Resident {
     pub(crate) lab: Lab,
@@ -47,7 +54,7 @@ pub(crate) struct Resident {
     pub(crate) director: String,
     options: Vec<String>,
     environment: Vec<(String, String)>,
-    run: Option<(Child, Arc<Mutex<Vec<String>>>)>,
+    run: Option<Started>,
     service: ServiceId,
 }
 
@@ -96,23 +103,31 @@ impl Resident {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let told = Arc::clone(&lines);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 eprintln!("run: {line}");
                 told.lock().unwrap().push(line);
             }
         });
-        self.run = Some((child, lines));
+        self.run = Some(Started {
+            child,
+            lines,
+            reader,
+        });
         self.waits_for_message("probes run");
     }
 
     /// A command of lvsctl; of a verb that takes the file, with it.
     pub(crate) fn command(&self, verb: &[&str]) -> Command {
+        self.command_of(&self.file, verb)
+    }
+
+    fn command_of(&self, file: &Path, verb: &[&str]) -> Command {
         let (verb, rest) = verb.split_first().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
         command.arg(verb);
         if ["run", "plan", "apply", "remove", "check"].contains(verb) {
-            command.arg(&self.file).args(["--node", &self.director]);
+            command.arg(file).args(["--node", &self.director]);
         }
         command.args(rest).env("NO_COLOR", "1").env("COLUMNS", "80");
         if !["list", "save"].contains(verb) {
@@ -124,6 +139,14 @@ impl Resident {
     /// Runs lvsctl on the director.
     pub(crate) fn lvsctl(&self, verb: &[&str]) -> Output {
         let mut command = self.command(verb);
+        self.on_director(move |_| command.output().unwrap())
+    }
+
+    /// Runs a verb that takes a file with another one.
+    pub(crate) fn lvsctl_of(&self, text: &str, verb: &[&str]) -> Output {
+        let file = Path::new("/run/other.toml");
+        fs::write(file, text).unwrap();
+        let mut command = self.command_of(file, verb);
         self.on_director(move |_| command.output().unwrap())
     }
 
@@ -188,7 +211,7 @@ impl Resident {
     pub(crate) fn waits_for_message(&mut self, part: &str) {
         let began = Instant::now();
         loop {
-            let (child, lines) = self.run.as_mut().unwrap();
+            let Started { child, lines, .. } = self.run.as_mut().unwrap();
             if lines.lock().unwrap().iter().any(|line| line.contains(part)) {
                 return;
             }
@@ -199,7 +222,7 @@ impl Resident {
     }
 
     pub(crate) fn messages(&self) -> Vec<String> {
-        self.run.as_ref().unwrap().1.lock().unwrap().clone()
+        self.run.as_ref().unwrap().lines.lock().unwrap().clone()
     }
 
     /// Waits until every server is known to be up.
@@ -262,16 +285,27 @@ impl Resident {
     }
 
     pub(crate) fn send(&self, signal: Signal) {
-        let (child, _) = self.run.as_ref().unwrap();
-        let pid = Pid::from_raw(child.id().try_into().unwrap());
+        let started = self.run.as_ref().unwrap();
+        let pid = Pid::from_raw(started.child.id().try_into().unwrap());
         kill(pid, signal).unwrap();
     }
 
     /// Sends a signal, and waits until the program has ended.
     pub(crate) fn end(&mut self, signal: Signal) -> i32 {
+        self.ends(signal).0
+    }
+
+    /// The same, and returns all messages, too.
+    pub(crate) fn ends(&mut self, signal: Signal) -> (i32, Vec<String>) {
         self.send(signal);
-        let (mut child, _) = self.run.take().unwrap();
-        child.wait().unwrap().code().unwrap_or(-1)
+        let Started {
+            mut child,
+            lines,
+            reader,
+        } = self.run.take().unwrap();
+        let status = child.wait().unwrap().code().unwrap_or(-1);
+        reader.join().unwrap();
+        (status, lines.lock().unwrap().clone())
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
@@ -283,7 +317,7 @@ impl Resident {
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        if let Some((mut child, _)) = self.run.take() {
+        if let Some(Started { mut child, .. }) = self.run.take() {
             let _ = child.kill();
             let _ = child.wait();
         }

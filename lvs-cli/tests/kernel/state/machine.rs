@@ -12,7 +12,7 @@ use lvs_core::{Host, IfName, Netns};
 
 pub(crate) const NAT: &str = include_str!("../../../../examples/nat.toml");
 pub(crate) const TWO: &str = include_str!("../../../../examples/two_directors.toml");
-const LVSCTL: &str = env!("CARGO_BIN_EXE_lvsctl");
+pub(crate) const LVSCTL: &str = env!("CARGO_BIN_EXE_lvsctl");
 /// The cluster file, in the guest.
 pub(crate) const FILE: &str = "/run/web.toml";
 /// The state directory, in the guest.

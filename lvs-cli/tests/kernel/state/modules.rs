@@ -27,18 +27,30 @@ fn module() -> PathBuf {
     PathBuf::from(directory).join(path)
 }
 
-/// lvsctl may change the network, and nothing else: the kernel itself loads what a service needs.
-pub(crate) fn the_kernel_loads_modules_for_who_may_not() {
-    let machine = Machine::new();
-    let module = module();
+/// Has the kernel call a program for a module that it lacks, as it calls modprobe, and write the calls to `CALLS`.
+pub(crate) fn let_the_kernel_load_modules() {
     let script = format!(
         "#!/bin/sh\nexec >> {CALLS} 2>&1\necho \"called: $*\"\nperl -e \"{}\" {}\n",
         LOAD.replace('$', "\\$"),
-        module.display()
+        module().display()
     );
     fs::write(HELPER, script).unwrap();
     fs::set_permissions(HELPER, Permissions::from_mode(0o755)).unwrap();
     fs::write("/proc/sys/kernel/modprobe", HELPER).unwrap();
+}
+
+/// Whether the kernel has asked for the scheduler lblcr, and has it.
+pub(crate) fn assert_has_loaded() {
+    let calls = fs::read_to_string(CALLS).unwrap_or_default();
+    assert!(calls.contains("called: -q -- ip_vs_lblcr"), "{calls}");
+    let loaded = fs::read_to_string("/proc/modules").unwrap();
+    assert!(loaded.contains("ip_vs_lblcr "), "{calls}");
+}
+
+/// lvsctl may change the network, and nothing else: the kernel itself loads what a service needs.
+pub(crate) fn the_kernel_loads_modules_for_who_may_not() {
+    let machine = Machine::new();
+    let_the_kernel_load_modules();
     fs::write(FILE, NAT.replace("\"rr\"", "\"lblcr\"")).unwrap();
 
     let lvsctl = machine.command(&["apply"]);
@@ -53,12 +65,6 @@ pub(crate) fn the_kernel_loads_modules_for_who_may_not() {
         .arg(lvsctl.get_program())
         .args(lvsctl.get_args());
     let output = machine.netns.run(|_| limited.output().unwrap()).unwrap();
-    let calls = fs::read_to_string(CALLS).unwrap_or_default();
     says(&output, 0, &["done and verified"]);
-    assert!(calls.contains("called: -q -- ip_vs_lblcr"), "{calls}");
-    assert!(
-        fs::read_to_string("/proc/modules")
-            .unwrap()
-            .contains("ip_vs_lblcr ")
-    );
+    assert_has_loaded();
 }

@@ -1,9 +1,11 @@
 //! Routers as nodes have them: on no network of theirs, link-local, and the director's only address; and interfaces
 //! by their other names.
 
+use std::time::Duration;
+
 use lvs_core::net::Address;
 use lvs_core::{Cluster, Host, IfName};
-use lvs_lab::{Lab, http, run_tool};
+use lvs_lab::{Lab, http, load_module, run_tool};
 
 use super::{DR, PATIENCE, in_file, says};
 use crate::trust::nodes::{Node, served};
@@ -66,6 +68,28 @@ addresses = [{ interface = "eth0", address = "192.168.50.251/24" }]
 [[real-servers]]
 name = "rs2"
 addresses = [{ interface = "eth0", address = "192.168.50.252/24" }]
+"#;
+
+/// Long enough for an answer, if one comes.
+const SHORT: Duration = Duration::from_secs(2);
+
+const ONE_NETWORK: &str = r#"
+name = "web"
+forwarding = "nat"
+[director]
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/16" },
+  { interface = "eth1", address = "192.168.1.11/24" },
+]
+[[services]]
+address = "172.16.5.11:80"
+scheduler = "rr"
+[[real-servers]]
+name = "rs1"
+addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+[[real-servers]]
+name = "rs2"
+addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
 "#;
 
 const NODES: [&str; 3] = ["rs1", "rs2", "director"];
@@ -167,4 +191,118 @@ pub(crate) fn alternative_names_of_interfaces_are_understood() {
     );
     says(&node.run("remove", &named), 0, &["done and verified"]);
     assert_eq!(look(&lab, "director"), before);
+}
+
+/// The line to the provider is a tunnel between director and router, which has no address at either end.
+pub(crate) fn a_point_to_point_link_is_the_gateway() {
+    let lab = without_records(Lab::new(&Cluster::from_toml(RENTED).unwrap(), 1).unwrap());
+    let text = RENTED.replace(
+        "{ address = \"172.31.1.1\", interface = \"eth0\", on-link = true }",
+        "{ interface = \"ppp0\" }",
+    );
+    let typed = |lines: &[&str]| {
+        for line in lines {
+            let words: Vec<_> = line.split(' ').collect();
+            run_tool("ip", &words).unwrap();
+        }
+    };
+    load_module("ipip").unwrap();
+    let router = lab.network().router().unwrap();
+    router
+        .run(|_| {
+            typed(&[
+                "address add 10.9.0.1/24 dev eth0",
+                "tunnel add ppp0 mode ipip local 10.9.0.1 remote 10.9.0.11",
+                "link set ppp0 up",
+                "address add 203.0.113.9/32 dev lo",
+                "route replace 198.51.100.11 dev ppp0 src 203.0.113.9",
+            ])
+        })
+        .unwrap();
+    let director = lab.node("director").unwrap();
+    let prepared = |_: &mut Host| {
+        typed(&[
+            "link set eth0 up",
+            "address add 10.9.0.11/24 dev eth0",
+            "tunnel add ppp0 mode ipip local 10.9.0.11 remote 10.9.0.1",
+        ]);
+    };
+    director.run(prepared).unwrap();
+    let before = NODES.map(|name| look(&lab, name));
+    on_all(&lab, &text, "apply");
+    lab.wait_for_servers().unwrap();
+    let vip = "198.51.100.11:80".parse().unwrap();
+    for _ in 0..4 {
+        let answer = router.run(|_| http::fetch(vip, None, PATIENCE)).unwrap();
+        assert!(answer.unwrap().starts_with("rs"));
+    }
+    nothing_to_do(&lab, &text);
+    on_all(&lab, &text, "remove");
+    assert_eq!(NODES.map(|name| look(&lab, name)), before);
+    director.run(|_| typed(&["link delete ppp0"])).unwrap();
+    let file = in_file("web.toml", &text);
+    let output = Node::new(&lab, "director", &file).run("apply", &["--node", "director"]);
+    says(&output, 1, &["link ppp0", "does not exist on this node"]);
+}
+
+/// The rule was there before; its author may mean other packets, so that it is noted and nothing else.
+pub(crate) fn rules_that_divert_answers_are_noted() {
+    let lab = without_records(Lab::new(&Cluster::from_toml(ONE_NETWORK).unwrap(), 1).unwrap());
+    on_all(&lab, ONE_NETWORK, "apply");
+    lab.wait_for_servers().unwrap();
+    let service = "tcp 172.16.5.11:80".parse().unwrap();
+    assert_eq!(lab.ask(&service, 4).unwrap().shares().len(), 2);
+    let on = |name: &str, commands: &[&[&str]]| {
+        let node = lab.node(name).unwrap();
+        let typed = |_: &mut Host| {
+            commands.iter().for_each(|words| {
+                run_tool("ip", words).unwrap();
+            });
+        };
+        node.run(typed).unwrap();
+    };
+    let rule = ["rule", "add", "from", "192.168.1.12", "prio", "100"];
+    on("rs1", &[&[&rule[..], &["lookup", "100"]].concat()]);
+    let file = in_file("web.toml", ONE_NETWORK);
+    let plan = |name: &str, verb: &str, parts: &[&str]| {
+        let output = Node::new(&lab, name, &file).run(verb, &["--node", name]);
+        says(&output, 0, parts);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let silent = plan("rs1", "plan", &["nothing to do"]);
+    assert!(!silent.contains("ip rule"), "its table is empty: {silent}");
+    let by_another = [
+        "route",
+        "add",
+        "default",
+        "via",
+        "192.168.1.13",
+        "table",
+        "100",
+    ];
+    on("rs1", &[&by_another]);
+    let client = lab.network().client();
+    let vip = "172.16.5.11:80".parse().unwrap();
+    let asked = (0..4).map(|_| client.run(|_| http::fetch(vip, None, SHORT)).unwrap());
+    assert_eq!(
+        asked.filter(Result::is_err).count(),
+        2,
+        "the answers are lost"
+    );
+    let note = "ip rule 100: from 192.168.1.12 lookup 100 decides on answers from 192.168.1.12";
+    plan("rs1", "plan", &["nothing to do", note]);
+    plan("rs1", "apply", &["nothing to do", note]);
+    let refused = [
+        "rule",
+        "add",
+        "to",
+        "192.168.1.13",
+        "prio",
+        "90",
+        "prohibit",
+    ];
+    on("director", &[&refused]);
+    let note =
+        "ip rule 90: from all to 192.168.1.13 prohibit decides on clients' packets to 192.168.1.13";
+    plan("director", "plan", &["nothing to do", note]);
 }

@@ -1,13 +1,16 @@
 //! A changed forwarding method: connections of the old method live on, and every packet of theirs makes the
 //! kernel look up the way to the real server in the old method's manner, for the new connections, too.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use lvs_core::Netns;
+use lvs_core::net::Address;
+use lvs_core::{Host, IfName, Netns};
 use lvs_lab::http::{self, Kept};
+use lvs_lab::load_module;
 
 use super::{DR, PATIENCE};
 use crate::trust::rollout::{Felt, Rollout};
@@ -77,6 +80,29 @@ pub(crate) fn a_tunnel_becomes_direct_routing_and_back() {
     }
 }
 
+/// The real server takes packets of both kinds while it grows.
+pub(crate) fn an_encapsulation_becomes_another() {
+    let wrapped = |tunnel: &str| {
+        let tunnel = format!("forwarding = \"tunnel\"\ntunnel = {tunnel}");
+        DR.replace("forwarding = \"dr\"", &tunnel)
+    };
+    let kinds = [
+        "{ type = \"ipip\" }",
+        "{ type = \"gue\", port = 5555 }",
+        "{ type = \"gre\" }",
+    ]
+    .map(wrapped);
+    for module in ["fou", "ip_gre"] {
+        load_module(module).unwrap();
+    }
+    for change in kinds.windows(2) {
+        let (meanwhile, outages, afterwards) = changed(&change[0], &change[1], VIP);
+        assert_eq!(outages, [""; 0]);
+        meanwhile.nothing();
+        afterwards.nothing();
+    }
+}
+
 pub(crate) fn an_old_connection_diverts_no_new_one() {
     let nat = DR
         .replace("\"dr\"", "\"nat\"")
@@ -86,5 +112,66 @@ pub(crate) fn an_old_connection_diverts_no_new_one() {
         let until = "connections fail until director and real server have both changed";
         assert!(outages.concat().contains(until), "{outages:?}");
         afterwards.nothing();
+    }
+}
+
+/// The director was without the cluster in between: the kernel revives its destinations of the old method, with
+/// their connections, for two minutes.
+pub(crate) fn an_old_connection_of_a_removed_method_diverts_no_new_one() {
+    let dr6 = DR6
+        .replace("rs1", "realserver1")
+        .replace("rs2", "realserver2");
+    let nat = DR
+        .replace("\"dr\"", "\"nat\"")
+        .replace("gateway = \"192.168.1.254\"\nweight", "weight");
+    let tunnel = |dr: &str| dr.replace("\"dr\"", "\"tunnel\"");
+    for (old, new, vip) in [
+        (tunnel(DR), DR, VIP),
+        (tunnel(&dr6), &dr6, VIP6),
+        (nat, DR, VIP),
+    ] {
+        let rollout = Rollout::new(&old, new);
+        let address = vip.parse().unwrap();
+        let (over, open) = (AtomicBool::new(false), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            let client = rollout.lab.network().client();
+            scope.spawn(|| keep_asking(client, address, &over, &open));
+            while open.load(Ordering::SeqCst) == 0 {
+                thread::yield_now();
+            }
+            rollout.remove_and_apply();
+            let director = rollout.lab.node("director").unwrap();
+            director.run(wait_for_an_old_packet).unwrap();
+            let afterwards = ask_often(client, address);
+            over.store(true, Ordering::SeqCst);
+            afterwards.nothing();
+        });
+    }
+}
+
+/// Makes the kernel forget the ways to its destinations, until an old connection looks one up again: its time then
+/// begins anew.
+fn wait_for_an_old_packet(director: &mut Host) {
+    let expires = || {
+        let connections = fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap();
+        let lines = connections
+            .lines()
+            .filter(|line| line.contains("ESTABLISHED"));
+        let last = lines.filter_map(|line| line.split_whitespace().last()?.parse::<u32>().ok());
+        last.max().unwrap()
+    };
+    let mut last = expires();
+    for passing in ["203.0.113.1/32", "2001:db8:ffff::1/128"] {
+        let address = Address::new(IfName::LO, passing.parse().unwrap());
+        director.net().add_address(&address).unwrap();
+        director.net().delete_address(&address.id).unwrap();
+    }
+    loop {
+        let now = expires();
+        if now > last {
+            break;
+        }
+        last = now;
+        thread::sleep(Duration::from_millis(20));
     }
 }

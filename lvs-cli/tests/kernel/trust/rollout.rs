@@ -96,6 +96,14 @@ impl Rollout {
         says(&node.shell(&typed), 0, &[]);
     }
 
+    /// Removes the old cluster from the director, and then applies the new file everywhere.
+    pub(crate) fn remove_and_apply(&self) {
+        self.execute(&format!("lvsctl remove {OLD} --node director"));
+        for (_, command) in self.order(&[NEW]).0 {
+            self.execute(&command);
+        }
+    }
+
     /// Executes the order while clients ask at the addresses, one after the other; the first step whose
     /// command has a text makes them go to the next address.
     pub(crate) fn execute_while_asked(&self, addresses: &[&str]) -> (Felt, Vec<String>) {

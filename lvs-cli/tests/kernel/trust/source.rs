@@ -2,10 +2,11 @@
 //! real server would not answer, and with direct routing no client would be served.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use lvs_core::net::{Address, Route, RouteQuery};
 use lvs_core::{Cluster, Host};
-use lvs_lab::Lab;
+use lvs_lab::{Lab, http};
 
 use super::{in_file, says};
 use crate::trust::nodes::Node;
@@ -116,6 +117,30 @@ pub(crate) fn ipv6_virtual_ips_are_no_source() {
             assert_eq!(NODES.map(|name| look(&lab, name)), before);
         }
     }
+}
+
+/// The director was set up by hand: IPVS has looked up the virtual IP as the source of what it encapsulates, and
+/// keeps it until the destination or a route changes.
+pub(crate) fn an_ipv6_virtual_ip_in_use_is_no_source_any_more() {
+    let text = DR6.replace("\"dr\"", "\"tunnel\"");
+    let lab = build(&text);
+    prepare(&lab, &["2001:db8:1::11/64", "2001:db8:1::100/128"]);
+    let director = Node::new(&lab, "director", &in_file("web.toml", &text));
+    let rules = "-A -t [2001:db8:1::100]:80 -s rr\n\
+                 -a -t [2001:db8:1::100]:80 -r [2001:db8:1::12]:80 -i -w 1\n\
+                 -a -t [2001:db8:1::100]:80 -r [2001:db8:1::13]:80 -i -w 1\n";
+    let typed = format!("printf -- '{rules}' | lvsctl restore");
+    says(&director.shell(&typed), 0, &[]);
+    let client = lab.network().client();
+    let vip = format!("[{VIP6}]:80").parse().unwrap();
+    for _ in 0..2 {
+        let answer = client.run(|_| http::fetch(vip, None, Duration::from_secs(1)));
+        answer.unwrap().expect_err("the source is the virtual IP");
+    }
+    on_all(&lab, &text, "apply");
+    both_serve(&lab, VIP6);
+    let named = ["--node", "director"];
+    says(&director.run("plan", &named), 0, &["nothing to do"]);
 }
 
 /// The kernel takes the first address of a network: one that was there before the director's own.

@@ -74,7 +74,7 @@ impl DirectorScene<'_> {
         );
         let finding = self.finding(&OTHER_UPLINK, vip, seen);
         match &self.node.gateway {
-            Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
+            Some(gateway) => finding.fix(format!("ip route replace default {gateway}")),
             None => finding.fix("in the file: name the gateway of the director"),
         }
     }

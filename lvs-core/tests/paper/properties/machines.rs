@@ -28,6 +28,11 @@ pub(crate) fn machine(node: &DesiredState, random: &mut Random) -> Observed {
     if random.once_in(2) {
         disturb(&mut observed, random);
     }
+    if random.once_in(4) {
+        observed.lingering = ["192.168.1.12", "2001:db8:1::13"]
+            .map(|ip| ip.parse().unwrap())
+            .into();
+    }
     // The kernel takes no route to a gateway on no network.
     observed.routes.retain(|route| route.interface.is_some());
     observed

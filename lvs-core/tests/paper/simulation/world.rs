@@ -1,12 +1,13 @@
 //! A cluster that does not exist: its servers break, its operators drain, its controller is killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lvs_core::cluster::{Drain, Draining};
 use lvs_core::health::{
-    BelowMinimum, CheckKind, Failure, Healthy, OnFailure, Percent, Policy, ProbePath, SlowStart,
-    Subject, Target, Timing,
+    BelowMinimum, CheckKind, Failure, Healthy, OnFailure, Percent, Policy, Posture, ProbePath,
+    SlowStart, Subject, Target, Timing,
 };
 use lvs_core::ipvs::{DestinationId, ServiceId, Weight};
 use lvs_core::run::{
@@ -50,6 +51,8 @@ pub(crate) struct World {
     services: Vec<CheckedService>,
     pub(crate) servers: Vec<Server>,
     kernel: KernelWeights,
+    /// The virtual IPs that the director lacks.
+    withdrawn: BTreeSet<IpAddr>,
     /// Every change since the last observation was carried out.
     is_certain: bool,
     drains: BTreeMap<Drain, Draining>,
@@ -87,6 +90,7 @@ impl World {
             services: Vec::new(),
             servers: vec![server; count],
             kernel: KernelWeights::new(),
+            withdrawn: BTreeSet::new(),
             is_certain: true,
             drains: BTreeMap::new(),
             happenings: BTreeMap::new(),
@@ -228,29 +232,21 @@ impl World {
     }
 
     fn start(&mut self) {
-        let before = self.kernel.clone();
-        let is_first = self.now == Duration::ZERO;
+        let before = (self.kernel.clone(), self.withdrawn.clone());
+        let (is_first, was_certain) = (self.now == Duration::ZERO, self.is_certain);
+        self.step(Event::Withdrawn(self.withdrawn.clone()));
         for (drain, how) in self.drains.clone() {
             self.step(Event::Drain(drain, how));
         }
         self.step(Event::Load(self.services.clone()));
         self.step(Event::Observed(self.kernel.clone()));
-        if is_first {
-            return;
-        }
-        for service in &self.services {
-            for (id, weight) in &before[&service.id] {
-                let after = self.kernel[&service.id].get(id);
-                let is_lost = *weight > Weight::DRAIN
-                    && after.is_none_or(|after| *after == Weight::DRAIN)
-                    && service.policy.below_minimum != BelowMinimum::Refuse
-                    && service.policy.below_minimum != BelowMinimum::Fallback;
-                assert!(
-                    !is_lost,
-                    "a restart takes {id} of {} from its clients",
-                    service.id
-                );
-            }
+        if !is_first && was_certain && self.is_certain {
+            let after = (self.kernel.clone(), self.withdrawn.clone());
+            assert_eq!(
+                before, after,
+                "a restart changes something: {:#?}",
+                self.services
+            );
         }
     }
 
@@ -444,7 +440,8 @@ impl World {
                     transition.to.is_up(),
                 );
             }
-            Action::Withdraw(_) | Action::Announce(_) | Action::Notify(_) | Action::Forget(_) => {}
+            Action::Withdraw(ip) => assert!(self.withdrawn.insert(ip), "{ip} is withdrawn twice"),
+            Action::Announce(ip) => assert!(self.withdrawn.remove(&ip), "{ip} is announced twice"),
             _ => {}
         }
     }
@@ -546,6 +543,13 @@ impl World {
                 let is_drained = seen.drain.is_some();
                 let wants = server.share != Some(Percent::ZERO);
                 healthy += usize::from(seen.health.is_up() && !is_drained && wants);
+            }
+            if view.posture != Some(Posture::Below(BelowMinimum::Withdraw)) {
+                let kept = service
+                    .virtual_ips
+                    .iter()
+                    .all(|ip| !self.withdrawn.contains(ip));
+                assert!(kept, "{} has its minimum: {:?}", service.id, self.withdrawn);
             }
             let serves = kernel.values().any(|weight| *weight > Weight::DRAIN);
             let holds = healthy >= usize::from(service.policy.minimum);
