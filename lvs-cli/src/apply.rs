@@ -203,9 +203,9 @@ impl Progress {
             Event::Unlocked(error) => {
                 warning(&format!("the change goes on without the lock: {error}"))
             }
-            Event::Announced(addresses) => self
+            Event::Announced(announced) => self
                 .announced
-                .extend(addresses.iter().map(|address| address.id.to_string())),
+                .extend(announced.iter().map(ToString::to_string)),
             Event::NotAsked(error) => warning(&format!(
                 "could not ask whether another host has an address that is added: {error}"
             )),
