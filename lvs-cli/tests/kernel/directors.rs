@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 lvs_lab::tests! {
     a_role_is_kept_until_another_is_given,
+    a_director_that_joins_grows,
     a_takeover_needs_nothing_of_the_other_director,
     a_standby_releases_addresses_even_if_a_step_fails,
     a_standby_releases_addresses_even_if_refused,
@@ -128,6 +129,38 @@ fn a_role_is_kept_until_another_is_given() {
     says(&lvsctl("remove", &[]), 0, &["lb1 (director of web)"]);
     assert_eq!(snapshot(&lab, "lb1"), before);
     says(&lvsctl("plan", &[]), 64, &[undecided]);
+}
+
+/// One that is active would be standby only by name, and keep the addresses.
+fn a_director_that_joins_grows() {
+    let lab = lab();
+    let grow = |node, role| run(&lab, node, "apply", &["--grow", "--role", role]);
+    says(
+        &run(&lab, "lb1", "apply", &["--role", "active"]),
+        0,
+        &["done and verified"],
+    );
+    let kept = "has to be released by a standby, and growing deletes nothing";
+    says(&grow("lb1", "standby"), 1, &[kept, "apply without --grow"]);
+    assert!(carries(&lab, "lb1", "172.16.5.11"));
+    let still = "lb1 (active director of web): nothing to do";
+    says(&run(&lab, "lb1", "apply", &[]), 0, &[still]);
+
+    says(
+        &grow("lb2", "standby"),
+        0,
+        &["lb2 (standby director of web)", "done and verified"],
+    );
+    assert!(!carries(&lab, "lb2", "172.16.5.11"));
+    let rest = [
+        "lb2 (standby director of web)",
+        "+ daemon master",
+        "done and verified",
+    ];
+    says(&run(&lab, "lb2", "apply", &[]), 0, &rest);
+    lab.wait_for_servers().unwrap();
+    let answers = lab.ask(&"tcp 172.16.5.11:80".parse().unwrap(), 4).unwrap();
+    assert_eq!(answers.shares().len(), 2, "{answers}");
 }
 
 /// The other director died before it became standby.

@@ -156,17 +156,6 @@ fn only_one_of_two_directors_has_a_role() {
     }
 }
 
-/// With --grow a director would be called standby, and keep the addresses.
-#[test]
-fn a_standby_does_not_only_grow() {
-    fails(
-        &lvsctl(&["apply", TWO, "--node", "lb2", "--role", "standby", "--grow"]),
-        64,
-        "--grow: deletes nothing, and --role standby deletes the floating addresses\n\
-         hint: leave out one of them",
-    );
-}
-
 #[test]
 fn a_mistake_has_file_line_and_column() {
     let text = fs::read_to_string(DR)

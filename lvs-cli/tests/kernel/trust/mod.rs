@@ -65,6 +65,7 @@ lvs_lab::tests! {
     several::what_is_done_is_no_failure_without_a_place_to_report_it,
     rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one,
     rollout::a_moved_virtual_ip_is_announced,
+    rollout::a_virtual_ip_on_lo_is_announced_on_the_link,
     rollout::a_changed_port_fails_only_who_asks_the_old_one,
     rollout::a_changed_method_is_announced,
     method::a_tunnel_becomes_direct_routing_and_back,

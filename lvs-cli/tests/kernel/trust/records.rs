@@ -59,7 +59,13 @@ pub(crate) fn a_cluster_is_removed_by_its_record() {
         let state = ["--state", &node.state];
         let by_name = |cluster: &str| node.start(&[&["remove", cluster], &state[..]].concat());
         let nothing = "shop: no such file, and no cluster of this name was applied here";
-        says(&by_name("shop"), 1, &[nothing]);
+        let hint = "name the cluster file, or the cluster that was applied here: web";
+        says(&by_name("shop"), 1, &[nothing, hint]);
+        says(
+            &by_name("Web"),
+            1,
+            &["Web: No such file or directory", hint],
+        );
         // A directory of the cluster's name is no cluster file.
         let line = format!(
             "mkdir -p /run/here/web; cd /run/here; lvsctl remove web {}",

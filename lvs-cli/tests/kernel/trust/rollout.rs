@@ -12,7 +12,7 @@ use lvs_core::{Cluster, Netns};
 use lvs_lab::{Lab, http};
 
 use super::{DR, NAT, in_file, says};
-use crate::trust::nodes::Node;
+use crate::trust::nodes::{Node, served};
 use crate::trust::records::without_records;
 
 const OLD: &str = "/run/old.toml";
@@ -316,6 +316,31 @@ pub(crate) fn a_moved_virtual_ip_is_announced() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// The link is named on which the neighbours were told, not the device that carries the address.
+pub(crate) fn a_virtual_ip_on_lo_is_announced_on_the_link() {
+    let own = "{ interface = \"eth0\", address = \"172.16.5.10/16\" },";
+    let vip = "{ interface = \"eth0\", address = \"172.16.5.11/32\" },";
+    let on_lo = vip.replace("eth0", "lo");
+    let [near, text] =
+        [vip, &on_lo].map(|vip_too| DR.replacen(vip, &format!("{own}\n{vip_too}"), 1));
+    assert_ne!(text, DR);
+    let rollout = Rollout::in_network_of(&near, &text, &text);
+    let director = rollout.on("director");
+    let typed = format!(
+        "ip address delete 172.16.5.11/32 dev lo && lvsctl apply {OLD} --node director --state {}",
+        director.state
+    );
+    says(
+        &director.shell(&typed),
+        0,
+        &[
+            "+ address 172.16.5.11/32 on lo",
+            "announced 172.16.5.11/32 on eth0",
+        ],
+    );
+    served(&rollout.lab);
 }
 
 const VIP_SERVICE: &str = "tcp 172.16.5.11:80";
