@@ -93,6 +93,7 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     VIP_UNANSWERED: Kernel("pair::neither_is_active"),
     BALANCED_TWICE: Kernel("pair::the_standby_balances_too"),
     BALANCED_HERE: Kernel("dr::a_real_server_that_balances_too"),
+    NO_WAY_TO_SERVER: Kernel("refused::the_way_to_a_real_server"),
     ADVERTISED_ROUTE: Kernel("six::a_default_route_that_is_not_renewed"),
     CHANGE_OUTAGE: Change("rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one"),
     LINK_MISSING: Kernel("promises::an_interface_that_does_not_exist"),

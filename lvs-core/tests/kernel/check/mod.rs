@@ -16,6 +16,7 @@ mod pair;
 mod paths;
 mod probe;
 mod promises;
+mod refused;
 mod shares;
 mod six;
 mod sync;
@@ -114,6 +115,12 @@ lvs_lab::tests! {
     paths::rules_past_the_director,
     paths::a_rule_through_the_director,
     paths::two_uplinks,
+    refused::answers_of_a_real_server,
+    refused::rules_of_a_real_server,
+    refused::answers_of_ipv6,
+    refused::answers_of_datagrams,
+    refused::answers_of_the_director,
+    refused::the_way_to_a_real_server,
     paths::rules_that_are_right,
     pair::healthy_by_masquerading,
     pair::healthy_by_direct_routing,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lvs_core::check::{self, Code, Gather, Severity};
+use lvs_core::check::{self, Area, Code, Facts, Gather, Severity};
 use lvs_core::ipvs::{Protocol, Weight};
 
 use crate::check_machine::facts::{
@@ -63,11 +63,11 @@ fn connections_that_were_established_late_are_no_sign() {
         )
     };
     let mut facts = director(&nat);
+    facts.readings[1].at = Gather::PAUSE;
     facts.readings[1].connections = vec![stalled(1, 59), stalled(2, 60), stalled(3, 60)];
     assert_eq!(found(&nat, &facts), [], "they have just begun");
     facts.readings[1].connections = vec![stalled(1, 58), stalled(2, 57)];
     assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);
-    facts.readings[1].at = Gather::PAUSE;
     facts.readings[0].connections = vec![stalled(1, 59), stalled(2, 60)];
     facts.readings[1].connections = vec![stalled(1, 58), stalled(2, 59)];
     assert_eq!(
@@ -83,6 +83,65 @@ fn connections_that_were_established_late_are_no_sign() {
         [],
         "it was the real server that repeated"
     );
+}
+
+/// What clients met before the check says nothing of the present once others are answered.
+#[test]
+fn clients_that_gave_up_are_told_until_others_are_answered() {
+    let nat = cluster(NAT);
+    let entry = |port: u16, state, expires| {
+        let client = format!("198.51.100.7:{port}");
+        connection(Protocol::TCP, &client, "192.168.1.12:80", state, expires)
+    };
+    let mut facts = director(&nat);
+    facts.readings[1].at = Gather::PAUSE;
+    facts.readings[0].connections = vec![entry(1, "SYN_RECV", 40)];
+    facts.readings[1].connections = vec![entry(1, "SYN_RECV", 38)];
+    let line = |facts: &Facts| {
+        let report = check::on_node(&nat, facts);
+        let mut areas = report.areas().iter();
+        let traffic = areas.find(|report| report.area == Area::Traffic).unwrap();
+        assert!(report.findings().is_empty(), "{report:?}");
+        (traffic.is_ok(), traffic.to_string())
+    };
+    let given_up = "not examined traffic: 1 connections to realserver1 got no answer until their \
+                    clients gave up, the last one 22 s ago (SYN_RECV), and none was established \
+                    during the check: ask the service and check again";
+    assert_eq!(line(&facts), (false, given_up.to_owned()));
+    for (reading, expires) in facts.readings.iter_mut().zip([880, 877]) {
+        reading.connections.push(entry(2, "ESTABLISHED", expires));
+    }
+    assert_eq!(line(&facts), (false, given_up.to_owned()), "it is older");
+    facts.readings[1]
+        .connections
+        .push(entry(3, "FIN_WAIT", 119));
+    let ok = "ok traffic: every TCP connection that asked during the check is established; \
+              1 connections before it were given up without an answer";
+    assert_eq!(line(&facts), (true, ok.to_owned()));
+    facts.readings[1].connections.push(entry(4, "SYN_RECV", 58));
+    let waiting =
+        "not examined traffic: 1 connections to realserver1 wait for an answer (SYN_RECV)";
+    assert_eq!(line(&facts), (false, waiting.to_owned()));
+}
+
+/// One of the masqueraded real servers answers past the director.
+#[test]
+fn a_real_server_whose_datagrams_are_not_answered_is_named() {
+    let udp = cluster(&NAT.replace(
+        "scheduler = \"rr\"",
+        "scheduler = \"rr\"\nprotocol = \"udp\"",
+    ));
+    let mut facts = director(&udp);
+    facts.readings = vec![reading(&udp, 10), reading(&udp, 30)];
+    assert_eq!(found(&udp, &facts), []);
+    let before = facts.readings[0].services[0].destinations[1].stats;
+    destination(&mut facts, 1).stats.packets_out = before.packets_out;
+    let report = check::on_node(&udp, &facts);
+    let [finding] = report.findings() else {
+        panic!("{report:?}");
+    };
+    assert_eq!(finding.code, Code::NO_ANSWERS);
+    assert!(finding.fix[0].contains("--node realserver2"), "{finding}");
 }
 
 /// Clients that ask every second renew their entries: a reading between shows that they wait.
