@@ -6,6 +6,8 @@ mod breaks;
 mod ends;
 mod resident;
 mod rules;
+#[path = "kernel_run/targets.rs"]
+mod targets;
 
 lvs_lab::tests! {
     breaks::a_virtual_ip_that_is_gone_on_lo,
@@ -33,4 +35,5 @@ lvs_lab::tests! {
     rules::a_restart_decides_nothing_before_the_probes,
     rules::a_dead_server_is_removed_and_added_again,
     rules::a_weight_rises_slowly,
+    targets::targets_of_another_program_are_served,
 }

@@ -83,7 +83,7 @@ pub struct ServiceTable {
     /// has its whole weight at once.
     #[serde(default)]
     pub slow_start: Option<SlowStartTime>,
-    /// The nodes or groups that serve it; absent: every real server.
+    /// The nodes, groups or files of targets that serve it; absent: every real server of this file.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
 }
@@ -163,6 +163,7 @@ impl ServiceTable {
             return context
                 .real_servers
                 .iter()
+                .filter(|filed| !filed.is_found)
                 .map(|filed| filed.server.name.clone())
                 .map(|name| VirtualDestination::new(name, context.forwarding))
                 .enumerate()
