@@ -16,7 +16,8 @@ lvs_lab::tests! {
     nat_the_active_one_dies,
     nat_the_active_one_is_stopped,
     dr_the_active_one_dies,
-    a_pending_change_prevents_no_failover,
+    nat_a_pending_change_prevents_no_failover,
+    dr_a_pending_change_prevents_no_failover,
 }
 
 type Outcome = lvs_lab::Result<()>;
@@ -48,12 +49,15 @@ fn nat_the_active_one_is_stopped() -> Outcome {
 }
 
 fn dr_the_active_one_dies() -> Outcome {
-    let mut pair = pair(Files {
+    hardly_noticed(&mut dr_pair()?, Pair::kill).map(drop)
+}
+
+fn dr_pair() -> lvs_lab::Result<Pair> {
+    pair(Files {
         cluster: DR,
         keepalived: &FILES.keepalived.replace("interface eth1", "interface eth0"),
         ..FILES
-    })?;
-    hardly_noticed(&mut pair, Pair::kill).map(drop)
+    })
 }
 
 fn pair(files: Files<'_>) -> lvs_lab::Result<Pair> {
@@ -122,9 +126,16 @@ fn scheduler(pair: &Pair, director: &str) -> lvs_lab::Result<String> {
     Ok(services[0].service.scheduler.to_string())
 }
 
+fn nat_a_pending_change_prevents_no_failover() -> Outcome {
+    a_pending_change_prevents_no_failover(pair(FILES)?)
+}
+
+fn dr_a_pending_change_prevents_no_failover() -> Outcome {
+    a_pending_change_prevents_no_failover(dr_pair()?)
+}
+
 /// The virtual IP is on one director, and clients are served, whatever the pending change becomes.
-fn a_pending_change_prevents_no_failover() -> Outcome {
-    let mut pair = pair(FILES)?;
+fn a_pending_change_prevents_no_failover(mut pair: Pair) -> Outcome {
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     let old = pair.wait_for_active()?;
     let mut pending = changed(&pair, &old)?;

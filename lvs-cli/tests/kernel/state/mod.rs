@@ -7,6 +7,7 @@ mod kinds;
 mod machine;
 mod modules;
 mod namespaces;
+mod roles;
 mod unit;
 mod waiting;
 
@@ -17,6 +18,9 @@ lvs_lab::tests! {
     modules::the_kernel_loads_modules_for_who_may_not,
     namespaces::a_deleted_namespace_leaves_no_record_to_the_next,
     namespaces::two_namespaces_share_a_state_directory,
+    roles::an_active_role_beside_a_running_apply,
+    roles::a_standby_role_beside_a_running_apply,
+    roles::a_standby_role_beside_a_stalled_apply,
     unit::systemd_runs_the_unit,
     waiting::every_signal_rolls_back_what_is_not_confirmed,
     waiting::a_stopped_or_killed_confirmation_is_none,
