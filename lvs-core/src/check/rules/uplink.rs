@@ -76,16 +76,10 @@ impl DirectorScene<'_> {
             path.decided_by()
         );
         let finding = self.finding(&OTHER_UPLINK, vip, seen);
-<<<<<<< HEAD
-        match &self.node.gateway {
-            Some(gateway) => finding.fix(format!("ip route replace default {gateway}")),
-            None => finding.fix("in the file: name the gateway of the director"),
-=======
         match (path.permission(), &self.node.gateway) {
             (Some(permission), _) => finding.fix(permission),
-            (None, Some(gateway)) => finding.fix(format!("ip route replace default via {gateway}")),
+            (None, Some(gateway)) => finding.fix(format!("ip route replace default {gateway}")),
             (None, None) => finding.fix("in the file: name the gateway of the director"),
->>>>>>> hC
         }
     }
 
