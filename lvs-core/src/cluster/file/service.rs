@@ -72,7 +72,7 @@ pub struct ServiceTable {
     /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`.
     #[serde(default)]
     pub below_minimum: Option<String>,
-    /// A real server that has weight 0 until fewer than the minimum are healthy.
+    /// A real server that has weight 0 (with on-failure `remove`: is deleted) until fewer than the minimum are healthy.
     #[serde(default)]
     pub fallback: Option<String>,
     /// What happens to a destination that is down: `drain` (default) or `remove`.
