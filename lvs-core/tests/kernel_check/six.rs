@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 
 use crate::SIX;
-use crate::kinds::NAT_OF_IPV6;
+use crate::support::NAT_OF_IPV6;
 use crate::web::{Harm, Web, address, findings, only, set, text};
 
 const RS: &str = "realserver2";

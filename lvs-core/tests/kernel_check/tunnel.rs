@@ -8,7 +8,7 @@ use lvs_core::check::Code;
 use lvs_core::ipvs::{Command, Destination, DestinationId, Encapsulation, Forwarding};
 use lvs_lab::{load_module, run_tool};
 
-use crate::kinds::wrapped;
+use crate::support::wrapped;
 use crate::web::{Harm, Web, address, default_via, only, put, set};
 use crate::{SIX, TUNNEL};
 
