@@ -245,7 +245,10 @@ impl Facts {
         let refuses = |rule: &PolicyRule| matches!(rule.action, PolicyAction::Refuse(_));
         let is_any_refused = !refusing.is_empty() || rules.iter().any(refuses);
         peers.extend(self.arriving_peers(&packets, is_any_refused, gather.pause));
-        let (answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let (mut answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let tentative =
+            procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
+        answers.retain(|(query, _)| !tentative.contains(&query.destination));
         self.paths = look_up(answers);
         self.reverse_paths = look_up(reverse);
         self.rules = rules;

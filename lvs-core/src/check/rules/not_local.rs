@@ -22,6 +22,8 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     paths
         .filter(|path| path.query.source.is_none())
         .filter(|path| !scene.is_delivered(path.decision.verdict))
+        // An address that another host has is no address yet, and has a finding of its own.
+        .filter(|path| !scene.facts.duplicates.contains(&path.query.destination))
         .filter_map(|path| scene.not_local(path))
         .collect()
 }
@@ -44,14 +46,18 @@ impl<T> NodeScene<'_, T> {
             address.id.interface,
             path.decided_by()
         );
-        let tool = if ip.is_ipv6() { "ip -6" } else { "ip" };
+        // In front of a broadcast route to the same address.
+        let (tool, add) = match ip.is_ipv6() {
+            true => ("ip -6", "add"),
+            false => ("ip", "prepend"),
+        };
         let is_local = |action| action == PolicyAction::Lookup(RouteId::LOCAL);
         let mut rules = self.facts.rules.iter();
         let has_rule = rules.any(|rule| rule.is_ipv6 == ip.is_ipv6() && is_local(rule.action));
         let finding = self.finding(&NOT_LOCAL, ip, seen);
         Some(match has_rule {
             true => finding.fix(format!(
-                "{tool} route add local {ip} dev {} table local",
+                "{tool} route {add} local {ip} dev {} table local",
                 address.id.interface.quoted()
             )),
             false => finding.fix(format!("{tool} rule add priority 0 lookup local")),
