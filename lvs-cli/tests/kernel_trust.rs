@@ -91,6 +91,7 @@ lvs_lab::main! {
     source::an_ipv6_virtual_ip_in_use_is_no_source_any_more,
     source::a_virtual_ip_that_was_first_is_put_behind,
     source::a_virtual_ip_without_an_own_address_beside_it_is_refused,
+    source::an_ipv6_virtual_ip_alone_serves_by_direct_routing_only,
     source::a_virtual_ip_as_source_of_a_route_is_rolled_back,
 }
 
