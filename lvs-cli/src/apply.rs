@@ -52,7 +52,11 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         if arguments.grow {
             plan = plan.growing();
         }
-        return dry_run(&plan, arguments.json, arguments.exit_code);
+        let shown = dry_run(&plan, arguments.json, arguments.exit_code)?;
+        if !plan.is_empty() && arguments.role.role.is_none() {
+            state.refuse_beside_controller("apply", &node.cluster)?;
+        }
+        return Ok(shown);
     }
     let stop = signals::stop_flag()?;
     let locked = match arguments.role.role {

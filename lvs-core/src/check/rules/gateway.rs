@@ -14,7 +14,7 @@ use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
-use crate::net::{IpNet, PolicyRule, RouteId, Verdict};
+use crate::net::{IpNet, RefusingRoute, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -168,12 +168,20 @@ impl RealServerScene<'_> {
         Some(self.rerouted(finding, path, &way.router(family)))
     }
 
+    /// Returns whether no default route, or one that refuses, decides about a packet that is not sent.
+    fn has_no_default(&self, path: &PathFact, family: Family) -> bool {
+        let refuses = |route: &RefusingRoute| !route.id.is_default();
+        self.facts.default_route(family).is_none()
+            && !path.refused_by.as_ref().is_some_and(refuses)
+            && path.rule.is_none()
+    }
+
     /// Reports that an answer is not sent at all.
     fn refused(&self, way: WayBack<'_>, path: &PathFact, family: Family) -> Finding {
-        let has_default = self.facts.default_route(family).is_some();
-        let finding = match (&path.rule, has_default) {
-            (None, false) => way.missing(family),
-            _ => {
+        let finding = match path.permission() {
+            // A default route that refuses is a missing one; another one takes its place.
+            _ if self.has_no_default(path, family) => way.missing(family),
+            permission => {
                 let seen = format!(
                     "answers to {} are not sent ({}): {}",
                     path.query.destination,
@@ -182,13 +190,7 @@ impl RealServerScene<'_> {
                 );
                 self.finding(&NO_DEFAULT_ROUTE, object(path, family), seen)
                     .severity(Severity::Error)
-                    .fix(match &path.rule {
-                        Some(rule) if path.route.is_none() => delete_rule(rule),
-                        _ => format!(
-                            "delete the route that refuses {}: ip route show table all",
-                            path.query.destination
-                        ),
-                    })
+                    .fix(permission.unwrap_or_else(|| way.right(family).command(RouteId::MAIN)))
             }
         };
         match path.seen {
@@ -230,11 +232,6 @@ impl RealServerScene<'_> {
             false => finding.fix(right.in_file()),
         }
     }
-}
-
-fn delete_rule(rule: &PolicyRule) -> String {
-    let ip = if rule.is_ipv6 { "ip -6" } else { "ip" };
-    format!("{ip} rule delete priority {}", rule.priority)
 }
 
 /// Holds the gateway that a real server should have.
@@ -284,8 +281,9 @@ impl Right {
 
 /// Returns what a finding about an answer is about: the default route, or the narrower one that decides.
 fn object(path: &PathFact, family: Family) -> RouteId {
-    match &path.route {
-        Some(route) if route.id.destination.prefix_len() != 0 => route.id,
+    let route = path.route.as_ref().map(|route| route.id);
+    match route.or(path.refused_by.map(|route| route.id)) {
+        Some(id) if id.destination.prefix_len() != 0 => id,
         _ => default(family),
     }
 }
@@ -365,6 +363,18 @@ impl<'a> WayBack<'a> {
                 })
                 .or_else(of_directors),
             attributes: self.advmss(family),
+        }
+    }
+
+    /// Returns the gateway of answers.
+    fn right(self, family: Family) -> Right {
+        match self
+            .cluster
+            .masqueraded(&self.server.name)
+            .contains(&family)
+        {
+            true => self.director(family),
+            false => self.router(family),
         }
     }
 

@@ -71,6 +71,8 @@ pub struct DesiredState {
     pub daemons: Vec<Desired<Daemon>>,
     /// The services in the file's order; only a director has any.
     pub services: ById<DesiredService>,
+    /// The nodes that serve, by the addresses of their destinations.
+    pub servers: BTreeMap<IpAddr, NodeName>,
     /// The services of the file that must be absent, because the other director balances them already.
     pub absent_services: BTreeSet<ServiceId>,
     /// The rules by which a firewall has to mark packets, as a file for `nft -f`: shown, never applied.
@@ -176,6 +178,7 @@ impl DesiredState {
             absent_routes: ById::default(),
             timeouts: Timeouts::default(),
             services: ById::default(),
+            servers: BTreeMap::new(),
             absent_services: BTreeSet::new(),
             daemons: Vec::new(),
             nftables: None,
