@@ -6,7 +6,6 @@ mod breaks;
 mod ends;
 mod resident;
 mod rules;
-#[path = "kernel_run/targets.rs"]
 mod targets;
 
 lvs_lab::tests! {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::resident::{DR, Resident, checked, says};
+use crate::run::resident::{DR, Resident, checked, says};
 
 const TARGETS: &str = "/run/targets.json";
 const BOTH: &str = r#"[

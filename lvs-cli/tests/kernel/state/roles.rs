@@ -11,8 +11,8 @@ use lvs_core::cluster::{Role, StateDir};
 use lvs_core::{Cluster, Host};
 use lvs_lab::Lab;
 
-use crate::machine::{LVSCTL, TWO, says, text};
-use crate::waiting::is_locked;
+use crate::state::machine::{LVSCTL, TWO, says, text};
+use crate::state::waiting::is_locked;
 
 /// So many take the director a few seconds.
 const SERVICES: u16 = 1500;

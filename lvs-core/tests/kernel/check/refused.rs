@@ -4,8 +4,8 @@ use lvs_core::check::Code;
 use lvs_core::net::IpNet;
 use lvs_lab::run_tool;
 
-use crate::web::{Web, only, sound};
-use crate::{DR, NAT, SIX};
+use crate::check::web::{Web, only, sound};
+use crate::check::{DR, NAT, SIX};
 
 const RS: &str = "realserver1";
 
