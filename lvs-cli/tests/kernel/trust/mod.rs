@@ -283,7 +283,7 @@ fn an_interrupt_rolls_everything_back() {
         wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
         send(signal, &apply);
         let output = apply.wait_with_output().unwrap();
-        says(&output, 1, &["rolled back"]);
+        says(&output, 1, &["stopped before the end", "rolled back"]);
         assert_eq!(run(&lab, &file, &["plan"]).stdout, before);
     }
 }
