@@ -31,6 +31,7 @@ fn silent(name: &str, report: &Report) {
             Area::Addresses | Area::Routing | Area::Services | Area::Upkeep => true,
             Area::Traffic => name == "director",
             Area::Arp | Area::Clock => false,
+            other => panic!("{other:?}"),
         };
         assert!(is_examined || !is_due, "{name}: {area:?}");
     }
