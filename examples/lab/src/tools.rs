@@ -53,7 +53,8 @@ impl Tool {
     }
 }
 
-fn root() -> Result<PathBuf> {
+/// Returns the directory of the tools.
+pub(crate) fn root() -> Result<PathBuf> {
     guest_variable(variable::TOOLS)
         .map(PathBuf::from)
         .map_err(|_| {

@@ -84,6 +84,7 @@ const TABLE: &[&FindingKind] = &[
     &neighbours::WRONG_NEIGHBOUR,
     &neighbours::SHARED_ADDRESS,
     &balanced_here::BALANCED_HERE,
+    &way_to_server::NO_WAY_TO_SERVER,
 ];
 
 impl Code {

@@ -21,8 +21,8 @@ use apt::Apt;
 /// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
 const BOOKWORM: &str = "bookworm";
 
-/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, and the daemons `chronyd` and `keepalived`.
-const TOOLS: [&str; 7] = [
+/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, and the daemons `chronyd`, `keepalived` and `systemd`.
+const TOOLS: [&str; 8] = [
     "ipvsadm",
     "iproute2",
     "procps",
@@ -30,11 +30,12 @@ const TOOLS: [&str; 7] = [
     "nftables",
     "chrony",
     "keepalived",
+    "systemd",
 ];
 
 /// The directory of the tools. Another list of tools needs another name, because an existing directory is
 /// never fetched again.
-const TOOLS_DIRECTORY: &str = "tools-4";
+const TOOLS_DIRECTORY: &str = "tools-5";
 
 /// Holds the paths of the fetched files.
 #[derive(Clone)]

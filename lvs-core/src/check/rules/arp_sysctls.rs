@@ -39,7 +39,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     // A virtual IP that the node does not carry yet cannot be answered for.
     if !vips
         .iter()
-        .any(|vip| vip.is_ipv4() && scene.facts.carries(*vip))
+        .any(|vip| vip.is_ipv4() && !scene.index.carrying(*vip).is_empty())
     {
         return Vec::new();
     }

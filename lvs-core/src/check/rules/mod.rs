@@ -51,6 +51,7 @@ pub(super) mod udp;
 pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
+pub(super) mod way_to_server;
 pub(super) mod weights;
 
 use std::collections::BTreeSet;
@@ -138,6 +139,7 @@ const RULES: &[Rule] = &[
     Rule::Director(uplink::check),
     Rule::Scene(upstream::check),
     Rule::Scene(vip_as_source::check),
+    Rule::Director(way_to_server::check),
     Rule::Director(weights::of_table),
     Rule::Paper(weights::of_file),
 ];

@@ -3,6 +3,8 @@
 mod conversion;
 mod defaults;
 mod destination;
+#[cfg(feature = "toml")]
+mod discovery;
 mod gateway;
 mod health;
 mod ipvs;

@@ -69,7 +69,8 @@ pub struct ServiceTable {
     /// So many destinations must be healthy; 1 if absent.
     #[serde(default)]
     pub minimum: Option<i64>,
-    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`.
+    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`. A virtual IP is withdrawn
+    /// from the director while all of its services say so: none is silenced by another one.
     #[serde(default)]
     pub below_minimum: Option<String>,
     /// A real server that has weight 0 until fewer than the minimum are healthy; absent: none.
@@ -82,7 +83,7 @@ pub struct ServiceTable {
     /// has its whole weight at once.
     #[serde(default)]
     pub slow_start: Option<SlowStartTime>,
-    /// The nodes or groups that serve it; absent: every real server.
+    /// The nodes, groups or files of targets that serve it; absent: every real server of this file.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
 }
@@ -162,6 +163,7 @@ impl ServiceTable {
             return context
                 .real_servers
                 .iter()
+                .filter(|filed| !filed.is_found)
                 .map(|filed| filed.server.name.clone())
                 .map(|name| VirtualDestination::new(name, context.forwarding))
                 .enumerate()

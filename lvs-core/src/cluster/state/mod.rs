@@ -31,6 +31,7 @@
 //! long. In between, packets of living connections are dropped, unless the sysctl
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
+mod beside;
 mod confirmation;
 mod directory;
 mod file;
@@ -54,6 +55,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(in crate::cluster) use confirmation::Confirmation;
+pub(in crate::cluster) use lock::Lock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 #[cfg(feature = "run")]
@@ -130,7 +132,7 @@ impl StateDir {
             stop: None,
             patience: Some(Duration::ZERO),
         };
-        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        let lock = Lock::acquire(&self.directory, &request)?;
         Ok(Session::new(self.clone(), lock, false).stop_by(stop))
     }
 
@@ -171,7 +173,7 @@ impl StateDir {
             // Two active directors are worse than a release beside another change.
             patience: (role == Some(Role::Standby)).then_some(RELEASE_PATIENCE),
         };
-        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        let lock = Lock::acquire(&self.directory, &request)?;
         Ok(Session::new(self.clone(), lock, is_role))
     }
 
@@ -254,6 +256,7 @@ impl StateDir {
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
         let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
+        plan.notes.extend(self.controller_note(node));
         plan.refusals.extend(known.claims);
         Ok(plan)
     }
