@@ -112,6 +112,7 @@ impl Member {
 
 /// The weight that a destination must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DesiredWeight {
     /// The weight; `None` if the destination must not be in the kernel.
     pub weight: Option<Weight>,
@@ -122,6 +123,7 @@ pub struct DesiredWeight {
 /// The reason for a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum WeightReason {
     /// It is up: the file's weight × the share that the real server asks for × slow start.
     Up {
@@ -184,6 +186,7 @@ pub enum Posture {
 
 /// The weights of all destinations of a service, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Decision {
     /// Whether the minimum holds; `None` until enough is known after a start.
     pub posture: Option<Posture>,
@@ -273,13 +276,17 @@ impl Policy {
             Some(Posture::Below(BelowMinimum::Fallback)) if member.is_fallback => {
                 some(member.weight, WeightReason::Fallback)
             }
-            _ if member.is_fallback => some(Weight::DRAIN, WeightReason::Reserve),
+            _ if member.is_fallback => DesiredWeight {
+                weight: self.absent(),
+                reason: WeightReason::Reserve,
+            },
             Some(Posture::Below(BelowMinimum::ServeAll)) => {
                 some(member.weight, WeightReason::ServeAll)
             }
-            Some(Posture::Below(BelowMinimum::Fallback)) => {
-                some(Weight::DRAIN, WeightReason::Fallback)
-            }
+            Some(Posture::Below(BelowMinimum::Fallback)) => match member.health {
+                Health::Down | Health::Rising => self.by_health(member),
+                _ => some(Weight::DRAIN, WeightReason::Fallback),
+            },
             Some(Posture::Below(BelowMinimum::Refuse)) => {
                 some(Weight::DRAIN, WeightReason::Refused)
             }
@@ -289,13 +296,18 @@ impl Policy {
         }
     }
 
+    /// Returns what a destination gets that is not to serve: weight 0, or none if it is deleted.
+    const fn absent(&self) -> Option<Weight> {
+        match self.on_failure {
+            OnFailure::Drain => Some(Weight::DRAIN),
+            OnFailure::Remove => None,
+        }
+    }
+
     /// Returns the weight of a member by its health alone, without regard to the minimum and drains.
     #[must_use]
     pub fn by_health(&self, member: &Member) -> DesiredWeight {
-        let absent = match self.on_failure {
-            OnFailure::Drain => Some(Weight::DRAIN),
-            OnFailure::Remove => None,
-        };
+        let absent = self.absent();
         match member.health {
             Health::Up | Health::Failing => {
                 let (share, slow_start) = (member.share, member.slow_start);

@@ -89,11 +89,7 @@ impl DirectorScene<'_> {
 
     /// Returns the link on which a real server is a neighbour.
     fn way_to(&self, rip: IpAddr) -> Option<&IfName> {
-        let path = self
-            .facts
-            .paths
-            .iter()
-            .find(|path| path.query.source.is_none() && path.query.destination == rip);
+        let path = self.index.path_to(rip);
         match path {
             Some(path) if path.decision.gateway.is_none() => path.decision.interface.as_ref(),
             Some(_) => None,
@@ -118,11 +114,7 @@ impl DirectorScene<'_> {
 
     /// Judges the source address that the kernel chooses for packets to a real server.
     fn by_route(&self, server: &RealServer, rip: IpAddr) -> Option<Finding> {
-        let path = self
-            .facts
-            .paths
-            .iter()
-            .find(|path| path.query.source.is_none() && path.query.destination == rip);
+        let path = self.index.path_to(rip);
         let route = match path {
             Some(path) => path.route.as_ref(),
             None => self.facts.route_to(rip).filter(|_| rip.is_ipv4()),
@@ -134,7 +126,7 @@ impl DirectorScene<'_> {
         if !self.cluster.carried_vips(&server.name).contains(&source) {
             return None;
         }
-        let vip = self.facts.carrying(source).next()?;
+        let vip = self.index.carrying(source).first()?;
         let finding = self.as_it_harms(server, finding(self.node, server, &vip.id));
         let vips = self.cluster.virtual_ips();
         let next_hop = route.and_then(|route| route.gateway).unwrap_or(rip);

@@ -294,14 +294,11 @@ impl Accepts {
     }
 
     fn refusal(self, name: &str, value: &SysctlValue) -> DocumentError {
+        if let (Number(..), SysctlValue::Text(text)) = (self, value) {
+            return no_number(name, text);
+        }
         let (kind, expected) = match self {
-            Number(from, to) => (
-                match value {
-                    SysctlValue::Number(_) => DocumentErrorKind::OutOfRange,
-                    SysctlValue::Flag(_) | SysctlValue::Text(_) => DocumentErrorKind::WrongType,
-                },
-                format!("in {from}..{to}"),
-            ),
+            Number(from, to) => (DocumentErrorKind::OutOfRange, format!("in {from}..{to}")),
             PowerOfTwo(most) => (
                 DocumentErrorKind::InvalidValue,
                 format!("a power of two up to {most}"),
@@ -321,6 +318,18 @@ impl Accepts {
         };
         DocumentError::new(kind, name, format!("{value} is not {expected}"))
     }
+}
+
+/// Refuses text where a number is due, in the words of other files or in quotes.
+fn no_number(name: &str, text: &str) -> DocumentError {
+    let hint = match text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "true" | "enabled" => "write true".to_owned(),
+        "no" | "off" | "false" | "disabled" => "write false".to_owned(),
+        other if other.parse::<i64>().is_ok() => format!("write {other}, without quotes"),
+        _ => "write a number, true or false".to_owned(),
+    };
+    let problem = format!("{text:?} is text, not a number");
+    DocumentError::new(DocumentErrorKind::WrongType, name, problem).with_hint(hint)
 }
 
 fn threshold(text: &str) -> Option<String> {
@@ -478,6 +487,16 @@ mod tests {
                 "drop-entry",
                 SysctlValue::Number(4),
                 "drop-entry: 4 is not in 0..3",
+            ),
+            (
+                "conntrack",
+                SysctlValue::Text("yes".to_owned()),
+                "conntrack: \"yes\" is text, not a number; write true",
+            ),
+            (
+                "drop-entry",
+                SysctlValue::Text("3".to_owned()),
+                "drop-entry: \"3\" is text, not a number; write 3, without quotes",
             ),
             (
                 "sync-ports",

@@ -174,7 +174,8 @@ impl Plan {
     }
 
     /// Returns the part that only adds: make before break. It has none of the phases that remove, and no step
-    /// that replaces what is in use: a route, a service, a destination or a sync daemon.
+    /// that replaces what is in use: a route, a service, a destination or a sync daemon. It is refused where a
+    /// standby director has floating addresses to release: it would be standby only by name.
     #[must_use]
     pub fn growing(&self) -> Self {
         let replaces = |change: &Change<Object>| {
@@ -207,6 +208,15 @@ impl Plan {
         };
         // Otherwise "nothing to do" would be read as "done".
         grown.notes.extend(self.left_by(&grown));
+        let (release, _) = self.released_first();
+        let released = release.steps().next();
+        grown.refusals.extend(released.map(|step| {
+            Refusal::of(
+                step.change.id(),
+                "has to be released by a standby, and growing deletes nothing",
+                "apply without --grow, or with the other role",
+            )
+        }));
         grown
     }
 

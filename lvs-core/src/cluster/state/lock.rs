@@ -81,10 +81,12 @@ const RECORDING: Request<'_> = Request {
 ///
 /// The file is never deleted: two processes could then lock two files.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::cluster) struct Lock {
     path: PathBuf,
     verb: String,
     file: Mutex<Option<File>>,
+    /// The newest change of the role when it was locked.
+    role: Option<[u8; TICKET]>,
     /// Why a change of the role goes on without it.
     pub(super) lacking: Option<Error>,
 }
@@ -106,17 +108,22 @@ struct Holder {
 
 impl Lock {
     pub(super) fn acquire(path: &Path, request: &Request<'_>) -> Result<Self> {
-        let lock = |file, lacking| Self {
+        let lock = |file, role, lacking| Self {
             path: path.to_owned(),
             verb: request.verb.to_owned(),
             file: Mutex::new(file),
+            role,
             lacking,
         };
-        match Queue::join(path, request).and_then(|mut queue| queue.wait(request)) {
-            Ok(file) => Ok(lock(Some(file), None)),
+        let wait = |mut queue: Queue| {
+            let file = queue.wait(request)?;
+            Ok((file, queue.role(path)))
+        };
+        match Queue::join(path, request).and_then(wait) {
+            Ok((file, role)) => Ok(lock(Some(file), role, None)),
             // Where the lock cannot be used, no other change can be made either.
             Err(error) if request.is_role && !error.is_invalid() && !error.is_permission() => {
-                Ok(lock(None, Some(error)))
+                Ok(lock(None, newest_role(path), Some(error)))
             }
             Err(error) => Err(error),
         }
@@ -133,6 +140,7 @@ impl Lock {
             path: path.to_owned(),
             verb: request.verb.to_owned(),
             file: Mutex::new(Some(file)),
+            role: ticket,
             lacking: None,
         })
     }
@@ -154,6 +162,11 @@ impl Lock {
         let mut queue = Queue::at(&self.path)?;
         *self.file() = Some(queue.wait(&request)?);
         Ok(())
+    }
+
+    /// Returns whether a newer change of the role came: one that waits, or that was made without the lock.
+    pub(in crate::cluster) fn has_new_role(&self) -> bool {
+        newest_role(&self.path) != self.role
     }
 
     pub(super) fn verb(&self) -> &str {
@@ -206,6 +219,13 @@ impl Queue {
                 .map(|()| ticket);
         }
         Ok(queue)
+    }
+
+    /// Returns the change of the role that counts for the one who has waited: its own, or else the newest.
+    fn role(&self, path: &Path) -> Option<[u8; TICKET]> {
+        let own = self.ticket.as_ref();
+        own.and_then(|ticket| ticket.as_bytes().try_into().ok())
+            .or_else(|| newest_role(path))
     }
 
     fn open(&self, name: &str) -> Result<File> {

@@ -55,6 +55,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(in crate::cluster) use confirmation::Confirmation;
+pub(in crate::cluster) use lock::Lock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 #[cfg(feature = "run")]
@@ -131,7 +132,7 @@ impl StateDir {
             stop: None,
             patience: Some(Duration::ZERO),
         };
-        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        let lock = Lock::acquire(&self.directory, &request)?;
         Ok(Session::new(self.clone(), lock, false).stop_by(stop))
     }
 
@@ -172,7 +173,7 @@ impl StateDir {
             // Two active directors are worse than a release beside another change.
             patience: (role == Some(Role::Standby)).then_some(RELEASE_PATIENCE),
         };
-        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        let lock = Lock::acquire(&self.directory, &request)?;
         Ok(Session::new(self.clone(), lock, is_role))
     }
 

@@ -242,6 +242,7 @@ impl Session {
             announced,
             sources: announced.filter(|_| !self.grows),
             stop: &self.stop,
+            lock: Some(&self.lock),
             confirmation: self
                 .confirm_within
                 .map(|within| Confirmation::new(&self.lock, within)),

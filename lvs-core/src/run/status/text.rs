@@ -336,7 +336,7 @@ mod tests {
         let status: Status = serde_json::from_str(STATUS).unwrap();
         let wide = status.text(80, false);
         assert!(
-            wide.contains("  realserver1  192.168.1.12:80  0       up           6s       0      -\n      drained\n"),
+            wide.contains("  realserver1  192.168.1.12:80  0       up          6s       0      -\n      drained\n"),
             "{wide}"
         );
         let narrow = status.text(40, false);
