@@ -46,6 +46,7 @@ mod names;
 mod pattern;
 mod report;
 mod rules;
+mod shorten;
 mod write;
 
 use std::io;
@@ -60,6 +61,7 @@ use crate::cluster::{Cluster, ClusterName, Document, NodeName, Observed};
 use crate::name::IfName;
 use draft::Draft;
 use report::Tally;
+use shorten::Shortening;
 
 /// Reads the files that an `include` names: a path, perhaps with `*`, `?` and `[…]`, relative to where the
 /// first file was found. Returns their names and texts, in order.
@@ -226,7 +228,7 @@ fn finish(
             false => tally.assumed(service.directive, "services", reasons.join("; ")),
         }
     }
-    let file = write::write(&fitted, source, options);
+    let file = write::write(&fitted, &Shortening::of(&fitted), source, options);
     if file.len() > Document::MAX_LENGTH {
         return Err(ImportError::new(
             &start,
