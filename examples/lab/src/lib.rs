@@ -4,7 +4,7 @@
 //! a second, and its process 1 is the same executable that booted it: so tests and examples are plain Rust
 //! functions that run as root on a kernel of their own.
 //!
-//! - Integration tests have `harness = false` and end in [`main!`].
+//! - Integration tests have `harness = false`: modules list theirs by [`tests!`], and `main` calls [`run_tests`].
 //! - Programs call [`example`] in their `main`.
 //! - [`Lab`] is a whole cluster in a guest: nodes, servers, a client, and a router where one is needed.
 //! - [`topology`] derives how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
@@ -22,7 +22,7 @@
 //! | `LVS_REQUIRE_KERNEL=1` | a test that cannot run fails instead of being skipped |
 //! | `LVS_LAB_SUITE` | the Debian suite of the kernel: `bullseye` (5.10), `bookworm` (6.1, the default), `trixie` (6.12), `sid` |
 //! | `LVS_LAB_KERNEL`, `LVS_LAB_MODULES` | another user-mode Linux executable and its directory with `modules.dep` |
-//! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 120 |
+//! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 300 |
 //! | `LVS_LAB=host` | the host's own kernel, as root, each test in a network namespace of its own |
 
 mod answers;
@@ -37,6 +37,7 @@ mod guest;
 mod harness;
 mod home;
 pub mod http;
+mod inside;
 mod keepalived;
 mod lab;
 mod marks;

@@ -13,8 +13,9 @@ const RUN: &str = "\
 It loads the file again on SIGHUP and when the file changes; a file with a
 mistake is refused, and the old one stays in force. SIGTERM and SIGINT end it and
 leave the table as it is. As any apply after the first one, it deletes services
-that appear on the virtual IPs and are not in the file. `apply` of another file
-beside it does not last: change the file that it keeps.
+that appear on the virtual IPs and are not in the file. `remove`, and `apply` of
+anything but a role, are refused beside it where they would change something:
+change the file that it keeps.
 
 Exit status:
   0   ended by a signal

@@ -1,11 +1,14 @@
 //! How far each area was examined, and what a check may therefore say of it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::area::Area;
 use super::facts::{ClockFact, Facts};
 use super::scene::{DirectorScene, Place, RealServerScene, Scene};
 use super::source::Source;
+use crate::cluster::VirtualService;
+use crate::ipvs::{Forwarding, Protocol};
 
 /// Says how far an area was examined.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +50,16 @@ impl fmt::Display for Reason {
 
 impl Area {
     /// Returns what the examination of an area shows if there is no finding; empty where it was not examined.
-    pub(super) fn claim(self, examined: &Examined, scene: &Scene<'_>) -> &'static str {
+    pub(super) fn claim(self, examined: &Examined, scene: &Scene<'_>) -> Cow<'static, str> {
+        match (examined, self, &scene.place) {
+            (Examined::OnHost, Self::Traffic, Place::Director(director)) => {
+                director.traffic_claim().into()
+            }
+            _ => self.plain_claim(examined, scene).into(),
+        }
+    }
+
+    fn plain_claim(self, examined: &Examined, scene: &Scene<'_>) -> &'static str {
         let is_director = matches!(scene.place, Place::Director(_));
         let has_asked = scene.facts.is_some_and(|facts| !facts.arp.is_empty());
         match (examined, self) {
@@ -72,7 +84,7 @@ impl Area {
             (Examined::OnHost, Self::Services) => {
                 "a program listens for every service of this host"
             }
-            (Examined::OnHost, Self::Traffic) => "every connection that was seen is established",
+            (Examined::OnHost, Self::Traffic) => "",
             (Examined::OnHost, Self::Clock) => "the clock of this host agrees with the time server",
             (Examined::OnHost, Self::Upkeep) => {
                 "this host has what the file says, and no other program manages it"
@@ -121,10 +133,65 @@ impl DirectorScene<'_> {
     fn undecided(&self) -> Option<Examined> {
         let reason = match self.facts.two_readings() {
             None => Reason::NotAsked("the table was read once"),
-            Some(_) => Reason::Undecided(self.waiting()?),
+            Some(_) => match self.waiting() {
+                Some(reason) => Reason::Undecided(reason),
+                None if self.shows_answers() => return None,
+                None => Reason::Elsewhere(self.unseen()?),
+            },
         };
         Some(Examined::Not(reason))
     }
+
+    /// Returns whether the table shows answers of any service.
+    fn shows_answers(&self) -> bool {
+        let mut services = self.cluster.services().iter();
+        services.any(|service| has_states(service) || is_counted(service))
+    }
+
+    /// Returns why no reading shows the answers of some services.
+    fn unseen(&self) -> Option<&'static str> {
+        let mut services = self.cluster.services().iter();
+        let unseen = services.find(|service| !has_states(service) && !is_counted(service))?;
+        Some(match unseen.sockets().is_empty() {
+            true => "the connections of a mark without match are not told from others",
+            false => "answers to datagrams go past the director: ask the service from a client",
+        })
+    }
+
+    /// Returns what the readings show if there is no finding.
+    fn traffic_claim(&self) -> String {
+        let services = || self.cluster.services().iter();
+        let states = services()
+            .any(has_states)
+            .then(|| "every TCP connection that asked during the check is established".to_owned());
+        let counted = services()
+            .any(|service| !has_states(service) && is_counted(service))
+            .then(|| "masqueraded datagrams are answered".to_owned());
+        let unseen = self.unseen().map(str::to_owned);
+        let before = match self.given_up() {
+            0 => None,
+            count => Some(format!(
+                "{count} connections before it were given up without an answer"
+            )),
+        };
+        let parts: Vec<_> = [states, counted, before, unseen]
+            .into_iter()
+            .flatten()
+            .collect();
+        parts.join("; ")
+    }
+}
+
+/// Returns whether the kernel's table shows what became of a service's connections: that of TCP.
+fn has_states(service: &VirtualService) -> bool {
+    let sockets = service.sockets();
+    sockets.iter().any(|to| to.protocol == Protocol::TCP)
+}
+
+/// Returns whether the answers of all of a service's destinations pass the director, which counts them.
+fn is_counted(service: &VirtualService) -> bool {
+    let mut destinations = service.destinations.iter();
+    destinations.all(|destination| destination.forwarding == Forwarding::Masquerade)
 }
 
 impl RealServerScene<'_> {

@@ -1,5 +1,6 @@
 //! Gathering facts: the only part of a check that does I/O. It changes no state.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
+use super::packets::{Packet, Packets};
 use super::path::PathFact;
 use super::rules::drift;
 use super::source::Source;
@@ -16,7 +18,10 @@ use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Sco
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
-use crate::net::{Link, Net, PolicyRule, RouteQuery};
+use crate::net::message::Names;
+use crate::net::{
+    self, Arrival, Link, Net, PolicyAction, PolicyRule, RefusingRoute, RouteQuery, Verdict,
+};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
@@ -41,6 +46,8 @@ const OF_IPVS: &[&str] = &[
     "backup_only",
     "conn_reuse_mode",
     "conntrack",
+    "drop_entry",
+    "drop_packet",
     "expire_nodest_conn",
     "expire_quiescent_template",
     "snat_reroute",
@@ -58,7 +65,7 @@ const OTHERS: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
     /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
-    /// traffic is not judged.
+    /// traffic is not judged. A real server of datagrams, or with routes that refuse packets, waits as long for clients.
     pub pause: Duration,
     /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
     /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent.
@@ -107,7 +114,7 @@ impl Facts {
         facts.network(host)?;
         facts.procfs();
         facts.observe(host, &Scope::of(node))?;
-        facts.look_up(host, cluster, node, gather.arp)?;
+        facts.look_up(host, cluster, node, gather)?;
         if let Some(wait) = gather.arp {
             facts.ask(cluster, wait);
         }
@@ -220,20 +227,56 @@ impl Facts {
         host: &mut Host,
         cluster: &Cluster,
         node: &DesiredState,
-        asked: Option<Duration>,
+        gather: &Gather,
     ) -> Result<()> {
         let rules = host.net().policy_rules()?;
-        let mut look_up = |packets: Vec<(RouteQuery, bool)>| {
+        let refusing = host.net().refusing_routes()?;
+        let names = host.net().names()?;
+        let mut look_up = |packets: Vec<Packet>| {
             packets
                 .into_iter()
-                .filter_map(|(query, seen)| path(host.net(), &rules, query, seen).ok())
+                .filter_map(|(query, seen)| {
+                    path(host.net(), &names, &rules, &refusing, query, seen).ok()
+                })
                 .collect()
         };
-        self.paths = look_up(self.packets(cluster, node, &waiting_peers()));
-        self.reverse_paths = look_up(self.reverse_packets(cluster, node));
+        let packets = Packets::new(self, cluster, node);
+        let mut peers = waiting_peers();
+        let refuses = |rule: &PolicyRule| matches!(rule.action, PolicyAction::Refuse(_));
+        let is_any_refused = !refusing.is_empty() || rules.iter().any(refuses);
+        peers.extend(self.arriving_peers(&packets, is_any_refused, gather.pause));
+        let (mut answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let tentative =
+            procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
+        answers.retain(|(query, _)| !tentative.contains(&query.destination));
+        self.paths = look_up(answers);
+        self.reverse_paths = look_up(reverse);
+        self.rules = rules;
         let table = host.net().neighbours()?;
-        self.neighbours = self.needed_neighbours(&table, asked);
+        self.neighbours = self.needed_neighbours(&table, gather.arp);
         Ok(())
+    }
+
+    /// Returns the own and the other end of what arrives at services of this node and leaves no trace on a real server:
+    /// datagrams; and where routes refuse packets, requests of TCP that cannot be answered. Without the privilege none
+    /// is seen.
+    fn arriving_peers(
+        &self,
+        packets: &Packets<'_>,
+        is_any_refused: bool,
+        wait: Duration,
+    ) -> BTreeSet<(SocketAddr, SocketAddr)> {
+        let ports = packets.ports(is_any_refused);
+        if ports.is_empty() {
+            return BTreeSet::new();
+        }
+        let sources = packets.answer_sources();
+        let is_wanted = |arrival: &Arrival| {
+            let mut arriving = [arrival.own.port(), 0].into_iter();
+            sources.contains(&arrival.own.ip())
+                && arriving.any(|port| ports.contains(&(arrival.protocol, port)))
+        };
+        net::clients(wait, is_wanted).unwrap_or_default()
     }
 
     fn procfs(&mut self) {
@@ -275,21 +318,58 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
 }
 
 /// Returns what becomes of a packet; no answer, such as that of a kernel without IPv6, is an error.
-fn path(net: &mut Net, rules: &[PolicyRule], query: RouteQuery, seen: bool) -> Result<PathFact> {
-    let decision = net.lookup(&query)?;
-    let route = net.deciding_route(&query)?;
-    let rule = rules
-        .iter()
-        .filter(|rule| rule.is_for(&query))
-        .find(|rule| rule.leads_to(decision.verdict, decision.table))
-        .filter(|rule| !rule.is_usual());
+fn path(
+    net: &mut Net,
+    names: &Names,
+    rules: &[PolicyRule],
+    refusing: &[RefusingRoute],
+    query: RouteQuery,
+    seen: bool,
+) -> Result<PathFact> {
+    let decision = net.lookup_by(&query, names)?;
+    let route = net.deciding_route_by(&query, names)?;
+    let mut of_packet = rules.iter().filter(|rule| rule.is_for(&query));
+    let (rule, refused_by) = match decision.verdict.refuses() {
+        true => refused_by(of_packet, refusing, &query, decision.verdict),
+        false => (
+            of_packet.find(|rule| rule.leads_to(decision.verdict, decision.table)),
+            None,
+        ),
+    };
     Ok(PathFact {
-        rule: rule.cloned(),
+        rule: rule.filter(|rule| !rule.is_usual()).cloned(),
+        refused_by,
         query,
         seen,
         decision,
         route,
     })
+}
+
+/// Returns the rule that refuses a packet, or leads to the table whose route does, and that route.
+///
+/// A narrower route of another kind would have won.
+fn refused_by<'a>(
+    of_packet: impl Iterator<Item = &'a PolicyRule>,
+    refusing: &[RefusingRoute],
+    query: &RouteQuery,
+    verdict: Verdict,
+) -> (Option<&'a PolicyRule>, Option<RefusingRoute>) {
+    for rule in of_packet {
+        if rule.leads_to(verdict, None) {
+            return (Some(rule), None);
+        }
+        let of_table = refusing.iter().filter(|route| {
+            let is_of_table = rule.leads_to(verdict, Some(route.id.table));
+            is_of_table && route.verdict == verdict && route.is_for(query)
+        });
+        let narrowest = of_table
+            .max_by_key(|route| (route.id.destination.prefix_len(), Reverse(route.id.metric)));
+        if let Some(route) = narrowest {
+            return (Some(rule), Some(*route));
+        }
+    }
+    (None, None)
 }
 
 /// Returns the own and the other end of the TCP connections of this host whose peers wait for an answer.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::{Cluster, Match, NodeName, RealServer, VirtualDestination, VirtualService};
-use crate::ipvs::{Connection, Forwarding, ServiceId, Weight};
+use crate::ipvs::{Forwarding, ServiceId, Weight};
 
 /// Returns whether answers go straight to the client, past the director.
 pub(super) const fn bypasses(method: Forwarding) -> bool {
@@ -69,18 +69,6 @@ impl Cluster {
             .map(|(.., service)| service)
     }
 
-    /// Returns whether a connection belongs to a service.
-    pub(super) fn is_of_service(&self, service: &VirtualService, connection: &Connection) -> bool {
-        let to = Match {
-            protocol: connection.protocol,
-            address: connection.service,
-        };
-        service.sockets().iter().any(|socket| socket.contains(&to))
-            && self
-                .receiver(&to)
-                .is_some_and(|receiver| receiver.service.id == service.service.id)
-    }
-
     /// Returns the node of a destination's address.
     pub(super) fn node_of<'a>(
         &self,
@@ -92,16 +80,5 @@ impl Cluster {
             .iter()
             .find(|destination| self.real_ip(service, destination) == Some(rip))
             .map(|destination| &destination.real_server)
-    }
-}
-
-impl Match {
-    /// Returns whether this match takes the packets of another one: it is the same, or every port of the same
-    /// address.
-    pub(super) fn contains(&self, narrow: &Self) -> bool {
-        let port = self.address.port();
-        self.protocol == narrow.protocol
-            && self.address.ip() == narrow.address.ip()
-            && (port == 0 || port == narrow.address.port())
     }
 }

@@ -1,5 +1,6 @@
 //! The findings of a check, and what it can say of each area.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -33,7 +34,7 @@ pub struct AreaReport {
     /// How far it was examined.
     pub examined: Examined,
     /// What the examination shows if there is no finding; empty where the area was not examined.
-    pub claim: &'static str,
+    pub claim: Cow<'static, str>,
     /// Whether a finding refutes that: one of the area, one that is left out because another one explains it, or an
     /// error elsewhere that this area depends on.
     pub is_refuted: bool,

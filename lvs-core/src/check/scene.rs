@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::facts::Facts;
 use super::finding::Finding;
+use super::index::Index;
 use super::kind::FindingKind;
 use super::object::FindingObject;
 use crate::cluster::{Cluster, DesiredState, Director, NodeKind, NodeName, RealServer};
@@ -33,6 +34,7 @@ pub(super) enum Place<'a> {
 pub(super) struct NodeScene<'a, T> {
     pub(super) cluster: &'a Cluster,
     pub(super) facts: &'a Facts,
+    pub(super) index: Index<'a>,
     pub(super) desired: DesiredState,
     /// The node as the file has it.
     pub(super) node: &'a T,
@@ -98,16 +100,19 @@ impl<'a> Place<'a> {
             .and_then(|role| cluster.node_as(name.as_str(), role))
             .or_else(|| cluster.node(name.as_str()))?;
         desired.drain(&facts.drains);
+        let index = Index::new(cluster, facts);
         match cluster.director(name.as_str()) {
             Some(director) => Some(Self::Director(NodeScene {
                 cluster,
                 facts,
+                index,
                 desired,
                 node: director,
             })),
             None => Some(Self::RealServer(NodeScene {
                 cluster,
                 facts,
+                index,
                 desired,
                 node: cluster.real_server(name)?,
             })),

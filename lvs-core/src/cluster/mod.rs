@@ -44,7 +44,8 @@ mod state;
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{
-    Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode, host_name,
+    Aftermath, Announcement, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode,
+    host_name,
 };
 pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState, HealthPart};

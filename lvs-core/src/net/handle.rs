@@ -1,29 +1,27 @@
 //! The handle of rtnetlink and its verbs.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::libc::{
-    ENODEV, ESRCH, RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGH,
-    RTM_GETROUTE, RTM_GETRULE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE,
-    RTM_SETLINK,
+    ESRCH, RTM_DELADDR, RTM_DELROUTE, RTM_GETADDR, RTM_GETNEIGH, RTM_GETROUTE, RTM_GETRULE,
+    RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE,
 };
 
 use super::message::{self, Names};
 use super::{
-    Address, AddressId, Link, Neighbour, PolicyRule, Route, RouteDecision, RouteId, RouteQuery,
-    Tunnel, errno,
+    Address, AddressId, Link, Neighbour, PolicyRule, RefusingRoute, Route, RouteId, errno,
 };
-use crate::error::{Cause, Error, Operation, Result};
+use crate::error::{Error, Operation, Result};
 use crate::name::IfName;
 use crate::netlink::Conn;
 use crate::netlink::exchange::Reply;
 
 /// The flags that create an object, and fail where it exists already.
-const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
+pub(super) const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
 /// Reads and changes interfaces, addresses and routes of the network namespace in which it was opened.
 ///
@@ -66,164 +64,6 @@ impl Net {
     /// prolong it.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.conn.set_timeout(timeout);
-    }
-
-    /// Returns all interfaces in the order of their numbers.
-    ///
-    /// # Errors
-    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
-    pub fn links(&mut self) -> Result<Vec<Link>> {
-        let list = message::link::list();
-        let replies = self.list("list interfaces", RTM_GETLINK, RTM_NEWLINK, &list);
-        decoded(replies, message::link::decode)
-    }
-
-    /// Returns the names of interfaces by their alternative names (`altname` of `ip link`, from kernel 5.5), without
-    /// those that are too long for a name.
-    ///
-    /// # Errors
-    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
-    #[doc(alias("altname", "IFLA_ALT_IFNAME"))]
-    pub fn alternative_names(&mut self) -> Result<BTreeMap<IfName, IfName>> {
-        let list = message::link::list();
-        let operation = "list alternative names";
-        let replies = self.list(operation, RTM_GETLINK, RTM_NEWLINK, &list)?;
-        Ok(replies
-            .iter()
-            .flat_map(|payload| message::link::alternative_names(payload))
-            .collect())
-    }
-
-    /// Returns one interface.
-    ///
-    /// # Errors
-    /// There is none of that name ([`Error::is_not_found`]); the hint lists the existing ones.
-    pub fn link(&mut self, name: &IfName) -> Result<Link> {
-        self.find(&Operation::new("look up interface", name), name)
-    }
-
-    /// Sets an interface up.
-    ///
-    /// # Errors
-    /// No such interface, or no privilege.
-    pub fn set_up(&mut self, name: &IfName) -> Result<()> {
-        self.set_state(Operation::new("set up interface", name), name, true)
-    }
-
-    /// Sets an interface down: it loses its routes and its IPv6 addresses.
-    ///
-    /// # Errors
-    /// No such interface, or no privilege.
-    pub fn set_down(&mut self, name: &IfName) -> Result<()> {
-        self.set_state(Operation::new("set down interface", name), name, false)
-    }
-
-    fn set_state(&mut self, operation: Operation, name: &IfName, up: bool) -> Result<()> {
-        let index = self.index(&operation, name)?;
-        self.change_link(operation, RTM_SETLINK, 0, &message::link::set_up(index, up))
-    }
-
-    /// Sets the MTU of an interface, in bytes.
-    ///
-    /// # Errors
-    /// No such interface, no privilege, or a size that its driver refuses.
-    pub fn set_mtu(&mut self, name: &IfName, mtu: u32) -> Result<()> {
-        let operation = Operation::new("set MTU", format!("{mtu} of interface {name}"));
-        let index = self.index(&operation, name)?;
-        self.change_link(
-            operation,
-            RTM_SETLINK,
-            0,
-            &message::link::set_mtu(index, mtu),
-        )
-    }
-
-    /// Adds an interface to a bridge or bond, or removes it from one.
-    ///
-    /// # Errors
-    /// No such interface, no privilege, or the controller is neither bridge nor bond.
-    #[doc(alias("master", "bridge port"))]
-    pub fn set_controller(&mut self, name: &IfName, controller: Option<&IfName>) -> Result<()> {
-        let object = controller.map_or_else(|| "none".to_owned(), ToString::to_string);
-        let operation = Operation::new("set controller", format!("{object} of interface {name}"));
-        let index = self.index(&operation, name)?;
-        let controller = match controller {
-            Some(controller) => self.index(&operation, controller)?,
-            None => 0,
-        };
-        let payload = message::link::set_controller(index, controller);
-        self.change_link(operation, RTM_SETLINK, 0, &payload)
-    }
-
-    /// Makes a bridge, which is down at first.
-    ///
-    /// # Errors
-    /// The name is in use ([`Error::is_already_exists`]), no privilege, or no bridges in this kernel.
-    pub fn add_bridge(&mut self, name: &IfName) -> Result<()> {
-        let operation = Operation::new("add bridge", name);
-        self.change_link(operation, RTM_NEWLINK, NEW, &message::link::bridge(name))
-    }
-
-    /// Makes a dummy interface, which carries addresses, drops packets and is down at first.
-    ///
-    /// # Errors
-    /// The name is in use ([`Error::is_already_exists`]), no privilege, or no dummies in this kernel.
-    pub fn add_dummy(&mut self, name: &IfName) -> Result<()> {
-        let operation = Operation::new("add dummy interface", name);
-        self.change_link(operation, RTM_NEWLINK, NEW, &message::link::dummy(name))
-    }
-
-    /// Makes a veth pair, both ends down at first; the peer in another network namespace, if one is given.
-    ///
-    /// # Errors
-    /// A name is in use ([`Error::is_already_exists`]), no privilege, or no veth in this kernel.
-    pub fn add_veth(
-        &mut self,
-        name: &IfName,
-        peer: &IfName,
-        peer_netns: Option<BorrowedFd<'_>>,
-    ) -> Result<()> {
-        let operation = Operation::new("add veth", format!("{name} with peer {peer}"));
-        let payload = message::link::veth(name, peer, peer_netns.map(|fd| fd.as_raw_fd()));
-        self.change_link(operation, RTM_NEWLINK, NEW, &payload)
-    }
-
-    /// Makes a tunnel device, which is down at first. For the [fallback](Tunnel::is_fallback) device the
-    /// kernel loads the module if it can and makes the device by itself: that it exists already is no error.
-    ///
-    /// # Errors
-    /// The name is in use, or another device receives the same packets ([`Error::is_already_exists`]); no
-    /// privilege; or no module for such tunnels in this kernel.
-    pub fn add_tunnel(&mut self, tunnel: &Tunnel) -> Result<()> {
-        let operation = Operation::new("add tunnel", format!("{} ({})", tunnel.name, tunnel.kind));
-        let payload = message::tunnel::add(tunnel);
-        match self.conn.request(&operation, RTM_NEWLINK, NEW, &payload) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_already_exists() && tunnel.is_fallback() => {
-                self.link(&tunnel.name).map(drop)
-            }
-            Err(error) => Err(errno::tunnel(error, tunnel)),
-        }
-    }
-
-    /// Returns the tunnel devices of the known [kinds](super::TunnelKind), in the order of their numbers.
-    ///
-    /// # Errors
-    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
-    pub fn tunnels(&mut self) -> Result<Vec<Tunnel>> {
-        let list = message::link::list();
-        let replies = self.list("list tunnels", RTM_GETLINK, RTM_NEWLINK, &list);
-        decoded(replies, message::tunnel::decode)
-    }
-
-    /// Deletes a virtual interface, and its peer where it is a veth.
-    ///
-    /// # Errors
-    /// No such interface, no privilege, or the interface is not a virtual one.
-    pub fn delete_link(&mut self, name: &IfName) -> Result<()> {
-        let operation = Operation::new("delete interface", name);
-        let index = self.index(&operation, name)?;
-        self.change_link(operation, RTM_DELLINK, 0, &message::link::numbered(index))
     }
 
     /// Returns all addresses of both families in the kernel's order, including those that it made itself.
@@ -317,6 +157,20 @@ impl Net {
         self.named(replies, message::route::decode)
     }
 
+    /// Returns the routes of all tables that refuse packets, of both families, in the kernel's order.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("blackhole", "unreachable", "prohibit"))]
+    pub fn refusing_routes(&mut self) -> Result<Vec<RefusingRoute>> {
+        let list = message::route::list();
+        let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list)?;
+        Ok(replies
+            .iter()
+            .filter_map(|payload| message::route::decode_refusing(payload))
+            .collect())
+    }
+
     /// Returns when `lo` got its address 127.0.0.1, in hundredths of a second since boot; `None` if it has none.
     pub(crate) fn loopback_since(&mut self) -> Result<Option<u32>> {
         let list = message::address::list();
@@ -366,74 +220,6 @@ impl Net {
         self.change_route(operation, RTM_DELROUTE, 0, &payload, route)
     }
 
-    /// Returns how the kernel would route a packet: by all tables and the rules of policy routing, as they are
-    /// now. Nothing is sent.
-    ///
-    /// That there is no route is an answer ([`Verdict`](super::Verdict)), and no error.
-    ///
-    /// ```
-    /// use lvs_core::net::{Net, RouteQuery, Verdict};
-    /// let decision = Net::open()?.lookup(&RouteQuery::to([127, 0, 0, 1].into()))?;
-    /// assert_eq!(decision.verdict, Verdict::Local);
-    /// # Ok::<(), lvs_core::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Addresses of two families ([`Error::is_invalid`]), no such interface, or no IPv6 in this kernel.
-    #[doc(alias("RTM_GETROUTE", "ip route get"))]
-    pub fn lookup(&mut self, query: &RouteQuery) -> Result<RouteDecision> {
-        let operation = Operation::new("look up route", query);
-        let replies = match self.ask_route(&operation, query, message::lookup::query) {
-            Ok(replies) => replies,
-            Err(error) => {
-                let verdict = error.errno().and_then(message::lookup::refusal);
-                return verdict.map(RouteDecision::refused).ok_or(error);
-            }
-        };
-        let names = self.names()?;
-        replies
-            .iter()
-            .find_map(|reply| message::lookup::decode(reply, &names))
-            .ok_or_else(|| Error::new(operation, Cause::Decode("no route in it".into())))
-    }
-
-    /// Returns the route that decides about a packet, as its table has it; `None` where it is no unicast route.
-    ///
-    /// # Errors
-    /// Those of [`lookup`](Self::lookup).
-    #[doc(alias("RTM_F_FIB_MATCH", "ip route get fibmatch"))]
-    pub fn deciding_route(&mut self, query: &RouteQuery) -> Result<Option<Route>> {
-        let operation = Operation::new("look up deciding route", query);
-        let replies = match self.ask_route(&operation, query, message::lookup::winner) {
-            Ok(replies) => replies,
-            Err(error) => {
-                let is_refused = error.errno().and_then(message::lookup::refusal).is_some();
-                return if is_refused { Ok(None) } else { Err(error) };
-            }
-        };
-        let names = self.names()?;
-        Ok(replies
-            .iter()
-            .find_map(|reply| message::route::decode(reply, &names)))
-    }
-
-    fn ask_route(
-        &mut self,
-        operation: &Operation,
-        query: &RouteQuery,
-        payload: fn(&RouteQuery, Option<u32>, Option<u32>) -> Vec<u8>,
-    ) -> Result<Vec<Vec<u8>>> {
-        if !message::lookup::is_of_one_family(query) {
-            let problem = "destination and source are of different families";
-            return Err(Error::invalid(operation.clone(), problem.to_owned()));
-        }
-        let input = self.named_index(operation, query.input.as_ref())?;
-        let output = self.named_index(operation, query.output.as_ref())?;
-        let payload = payload(query, input, output);
-        let replies = self.conn.request(operation, RTM_GETROUTE, 0, &payload)?;
-        Ok(replies.into_iter().map(|reply| reply.payload).collect())
-    }
-
     /// Returns the rules of policy routing of both families, each family in the order in which they count.
     ///
     /// # Errors
@@ -463,28 +249,11 @@ impl Net {
             .collect())
     }
 
-    fn named_index(&mut self, operation: &Operation, name: Option<&IfName>) -> Result<Option<u32>> {
-        name.map(|name| self.index(operation, name)).transpose()
-    }
-
     fn put_route(&mut self, verb: &'static str, flags: u16, route: &Route) -> Result<()> {
         let operation = Operation::new(verb, route);
         let indexes = self.indexes(&operation, route)?;
         let payload = message::route::add(route, |name| indexes.get(name).copied());
         self.change_route(operation, RTM_NEWROUTE, flags, &payload, route)
-    }
-
-    fn change_link(
-        &mut self,
-        operation: Operation,
-        kind: u16,
-        flags: u16,
-        payload: &[u8],
-    ) -> Result<()> {
-        self.conn
-            .request(&operation, kind, flags, payload)
-            .map(drop)
-            .map_err(errno::link)
     }
 
     fn change_address(
@@ -516,7 +285,7 @@ impl Net {
     }
 
     /// Dumps, and returns the payloads of the messages of type `kind`; with an error, those that were read.
-    fn list(
+    pub(super) fn list(
         &mut self,
         verb: &'static str,
         request: u16,
@@ -555,7 +324,7 @@ impl Net {
 
     /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface
     /// made in between is known, and the addresses of a missing one no longer exist.
-    fn names(&mut self) -> Result<Names> {
+    pub(crate) fn names(&mut self) -> Result<Names> {
         Ok(self
             .links()?
             .into_iter()
@@ -570,36 +339,10 @@ impl Net {
             .map(|name| Ok((name.clone(), self.index(operation, name)?)))
             .collect()
     }
-
-    pub(super) fn index(&mut self, operation: &Operation, name: &IfName) -> Result<u32> {
-        self.find(operation, name).map(|link| link.index)
-    }
-
-    fn find(&mut self, operation: &Operation, name: &IfName) -> Result<Link> {
-        match self
-            .conn
-            .request(operation, RTM_GETLINK, 0, &message::link::named(name))
-        {
-            Ok(replies) => replies
-                .iter()
-                .find_map(|reply| message::link::decode(&reply.payload))
-                .ok_or_else(|| {
-                    Error::new(
-                        operation.clone(),
-                        Cause::Decode("no interface in it".into()),
-                    )
-                }),
-            Err(error) if error.errno() == Some(ENODEV) => {
-                let existing = self.links().unwrap_or_default();
-                Err(error.with_hint(errno::no_interface(name, &existing)))
-            }
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// Decodes what was listed; of a list that kept changing, what the error has of it.
-fn decoded<T: Send + Sync + 'static>(
+pub(super) fn decoded<T: Send + Sync + 'static>(
     replies: Result<Vec<Vec<u8>>>,
     decode: impl Fn(&[u8]) -> Option<T>,
 ) -> Result<Vec<T>> {
@@ -651,6 +394,7 @@ impl AsFd for Net {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
 
     #[test]
     fn a_list_that_kept_changing_is_in_the_error() {

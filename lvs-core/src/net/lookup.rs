@@ -90,6 +90,14 @@ pub enum Verdict {
     Dropped,
 }
 
+impl Verdict {
+    /// Returns whether the packet is not sent, and not delivered here either.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Prohibited | Self::Dropped)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -7,12 +7,16 @@
 mod address;
 mod announce;
 pub mod arp;
+#[cfg(feature = "check")]
+mod arrivals;
 mod batch;
 mod errno;
 pub(crate) mod fou;
 mod handle;
 mod link;
+mod link_verbs;
 mod lookup;
+mod lookup_verbs;
 pub(crate) mod message;
 pub mod ndp;
 mod neighbour;
@@ -20,12 +24,15 @@ mod owners;
 mod packet_socket;
 mod policy_rule;
 mod raw_attribute;
+mod refusing_route;
 mod route;
 mod tunnel;
 
 pub use crate::ipvs::BatchOutcome;
 pub use address::{Address, AddressId, Scope};
 pub use announce::announce;
+#[cfg(feature = "check")]
+pub(crate) use arrivals::{Arrival, clients};
 pub use batch::NetChange;
 pub use fou::{Fou, GueListener};
 pub use handle::Net;
@@ -36,5 +43,6 @@ pub use neighbour::{Neighbour, NeighbourState};
 pub use owners::owners;
 pub use policy_rule::{PolicyAction, PolicyRule};
 pub use raw_attribute::RawAttribute;
+pub use refusing_route::RefusingRoute;
 pub use route::{NextHop, Route, RouteDetails, RouteId};
 pub use tunnel::{Tunnel, TunnelKind};

@@ -157,7 +157,7 @@ fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
 
 /// Returns the time left as a receive timeout, or `None` when it is over: to the kernel a timeout of zero
 /// is none at all.
-fn timeout_until(until: Instant) -> Option<TimeVal> {
+pub(super) fn timeout_until(until: Instant) -> Option<TimeVal> {
     let left = until.checked_duration_since(Instant::now())?;
     let micros = i64::try_from(left.min(LONGEST_RECEIVE).as_micros()).unwrap_or(i64::MAX);
     (!left.is_zero()).then(|| TimeVal::microseconds(micros.max(1)))

@@ -25,13 +25,15 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
 
 fn find(scene: &DirectorScene<'_>) -> Option<Finding> {
     let facts = scene.facts;
-    let now = facts.now().filter(|_| facts.is_standby())?;
+    if !facts.is_standby() {
+        return None;
+    }
     let served: BTreeSet<ServiceId> = scene
         .cluster
         .served_by(&facts.node)
         .map(|(service, _)| service.service.id)
         .collect();
-    let again = served.iter().find(|id| now.service(id).is_some())?;
+    let again = served.iter().find(|id| scene.index.listed(id).is_some())?;
     let receives_connections = facts
         .observed
         .iter()

@@ -1,5 +1,6 @@
 //! Clients that the forwarding method cannot serve.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
@@ -7,8 +8,9 @@ use crate::check::kind::kinds;
 use crate::check::network::{is_wide, sharing_network};
 use crate::check::scene::DirectorScene;
 use crate::check::severity::Severity;
-use crate::cluster::{Cluster, Director, RealServer, VirtualService};
+use crate::cluster::{Cluster, RealServer, VirtualService};
 use crate::ipvs::Connection;
+use crate::net::{Address, IpNet};
 
 kinds! {
     CLIENT_ON_SERVER_NETWORK = "LVS018", Warning, Routing,
@@ -30,14 +32,19 @@ kinds! {
 }
 
 pub(super) fn possible(cluster: &Cluster) -> Vec<Finding> {
-    cluster
-        .services()
-        .iter()
+    let places = cluster.directors().iter().map(|director| {
+        let addresses = director.addresses_by_ip();
+        (director, addresses)
+    });
+    let places: Vec<_> = places.collect();
+    let masquerading = cluster.services().iter();
+    masquerading
+        .filter(|service| service.is_masqueraded())
         .flat_map(|service| {
-            cluster
-                .directors()
-                .iter()
-                .filter_map(|director| cluster.clients_on_server_network(director, service))
+            places.iter().filter_map(|(director, addresses)| {
+                let finding = cluster.clients_on_server_network(addresses, service)?;
+                Some(finding.on(&director.name))
+            })
         })
         .collect()
 }
@@ -58,13 +65,16 @@ impl DirectorScene<'_> {
         service: &VirtualService,
         connection: &Connection,
     ) -> bool {
-        self.facts.carries(connection.client.ip())
-            || self.cluster.neighbour(service, connection).is_some()
+        self.is_own(connection.client.ip()) || self.cluster.neighbour(service, connection).is_some()
+    }
+
+    fn is_own(&self, ip: IpAddr) -> bool {
+        !self.index.carrying(ip).is_empty()
     }
 
     /// Reports a client that was seen beside a real server and whose connection is not established.
     fn unanswered_neighbour(&self, service: &VirtualService) -> Option<Finding> {
-        let (client, server) = self.half_open(service).into_iter().find_map(|connection| {
+        let (client, server) = self.half_open(service).find_map(|connection| {
             let server = self.cluster.neighbour(service, connection)?;
             Some((connection.client.ip(), server))
         })?;
@@ -84,9 +94,8 @@ impl DirectorScene<'_> {
     fn unanswered_director(&self, service: &VirtualService) -> Option<Finding> {
         let client = self
             .half_open(service)
-            .into_iter()
             .map(|connection| connection.client.ip())
-            .find(|client| self.facts.carries(*client))?;
+            .find(|client| self.is_own(*client))?;
         let seen = format!("the client {client} is the director itself, and gets no answer");
         Some(
             self.finding(&DIRECTOR_AS_CLIENT, service.service.id, seen)
@@ -99,13 +108,13 @@ impl Cluster {
     /// Reports that clients on the virtual IP's own network, if there are any, are on the real servers' one.
     fn clients_on_server_network(
         &self,
-        director: &Director,
+        addresses: &HashMap<IpAddr, &Address>,
         service: &VirtualService,
     ) -> Option<Finding> {
-        let (vip, server) = service
-            .vips()
-            .into_iter()
-            .find_map(|vip| Some((vip, self.server_beside(director, service, vip)?)))?;
+        let (vip, server) = service.vips().into_iter().find_map(|vip| {
+            let own = &addresses.get(&vip)?.id.network;
+            Some((vip, self.server_beside(own, service, vip)?))
+        })?;
         let seen = format!(
             "{vip} is on a network of {}, and its clients may be there too",
             server.name
@@ -113,7 +122,6 @@ impl Cluster {
         Some(
             CLIENT_ON_SERVER_NETWORK
                 .finding(service.service.id, seen)
-                .on(&director.name)
                 .fix("give the virtual IP a network without real servers")
                 .fix("or in the file: forwarding = \"dr\""),
         )
@@ -122,15 +130,14 @@ impl Cluster {
     /// Returns a masqueraded real server on the network of a virtual IP.
     fn server_beside<'a>(
         &'a self,
-        director: &Director,
+        own: &IpNet,
         service: &'a VirtualService,
         vip: IpAddr,
     ) -> Option<&'a RealServer> {
-        let own = director.address(vip)?.id.network;
         self.masqueraded_servers(service).find(|server| {
             let is_on_own = server
                 .real_ip(service.service.id.family())
-                .is_some_and(|rip| is_wide(&own) && own.contains(&rip));
+                .is_some_and(|rip| is_wide(own) && own.contains(&rip));
             is_on_own || sharing_network(&server.addresses, vip).next().is_some()
         })
     }

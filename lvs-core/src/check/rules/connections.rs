@@ -1,9 +1,8 @@
 //! Connections that outlived their destination.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
@@ -26,20 +25,16 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     if scene.facts.ipvs_sysctl("expire_nodest_conn") != Some(0) {
         return Vec::new();
     }
-    let deleted: BTreeSet<SocketAddr> = now
-        .connections
-        .iter()
-        .filter(|connection| is_used(connection) && now.is_orphan(connection))
-        .map(|connection| connection.destination)
-        .collect();
-    deleted
+    let mut counts: BTreeMap<SocketAddr, (usize, bool)> = BTreeMap::new();
+    for connection in &now.connections {
+        let (count, is_gone) = counts.entry(connection.destination).or_default();
+        *count += 1;
+        *is_gone |= is_used(connection) && scene.is_orphan(connection);
+    }
+    counts
         .into_iter()
-        .map(|destination| {
-            let count = now
-                .connections
-                .iter()
-                .filter(|connection| connection.destination == destination)
-                .count();
+        .filter(|(_, (_, is_gone))| *is_gone)
+        .map(|(destination, (count, _))| {
             let seen = format!(
                 "{count} connections go to {destination}, which is no longer a destination"
             );
@@ -56,7 +51,7 @@ fn is_used(connection: &Connection) -> bool {
         && !connection.is_template()
 }
 
-impl IpvsReading {
+impl DirectorScene<'_> {
     /// Returns whether the service of a connection is listed, and does not have its destination.
     fn is_orphan(&self, connection: &Connection) -> bool {
         let id = ServiceId::Socket {
@@ -64,7 +59,7 @@ impl IpvsReading {
             address: connection.service,
         };
         connection.protocol != Protocol(0)
-            && self.service(&id).is_some_and(|listed| {
+            && self.index.listed(&id).is_some_and(|listed| {
                 listed
                     .destinations
                     .iter()

@@ -1,6 +1,5 @@
 //! The virtual IP on the director.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
@@ -32,27 +31,25 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     if scene.facts.is_standby() {
         return scene.floating_on_standby();
     }
-    let needed: BTreeSet<IpAddr> = scene
+    let places = scene.node.addresses_by_ip();
+    scene
         .cluster
         .virtual_ips()
         .union(&scene.node.floating)
-        .copied()
-        .collect();
-    needed
-        .into_iter()
-        .filter(|ip| !scene.is_carried(*ip))
-        .filter_map(|ip| scene.missing(ip))
+        .filter_map(|ip| places.get(ip).map(|place| &place.id))
+        .filter(|id| !scene.is_carried(id))
+        .filter_map(|id| scene.missing(id))
         .collect()
 }
 
 impl DirectorScene<'_> {
     /// Returns whether an address is on its interface: one of two directors also has a virtual IP of direct routing
     /// on lo, where it attracts no traffic.
-    fn is_carried(&self, ip: IpAddr) -> bool {
-        let place = self.node.address(ip).map(|address| &address.id.interface);
-        self.facts
-            .carrying(ip)
-            .any(|address| !self.cluster.is_paired() || Some(&address.id.interface) == place)
+    fn is_carried(&self, id: &AddressId) -> bool {
+        self.index
+            .carrying(id.network.addr())
+            .iter()
+            .any(|address| !self.cluster.is_paired() || address.id.interface == id.interface)
     }
 
     /// Reports addresses that only the active director may carry.
@@ -76,15 +73,14 @@ impl DirectorScene<'_> {
             .collect()
     }
 
-    fn missing(&self, vip: IpAddr) -> Option<Finding> {
-        let id = &self.node.address(vip)?.id;
+    fn missing(&self, id: &AddressId) -> Option<Finding> {
         let desired = self
             .desired
             .addresses
             .iter()
             .map(|desired| &desired.value)
             .find(|desired| desired.id == *id)?;
-        let seen = format!("no interface has {vip}");
+        let seen = format!("no interface has {}", id.network.addr());
         let finding = self.adding(self.finding(&VIP_MISSING_ON_DIRECTOR, id, seen), desired);
         Some(match self.lost_gateway(id) {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),

@@ -14,7 +14,7 @@ use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
-use crate::net::{IpNet, PolicyRule, RouteId, Verdict};
+use crate::net::{Address, AddressId, IpNet, RefusingRoute, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -53,19 +53,15 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
             let masqueraded = cluster
                 .masqueraded(&way.server.name)
                 .into_iter()
-                .filter_map(move |family| {
-                    match way.server.gateway.as_ref().map(Gateway::address) {
-                        Some(gateway) if Family::from(gateway) == family => {
-                            way.past_director(gateway, family)
-                        }
-                        _ => way.undecided(family),
-                    }
+                .filter_map(move |family| match way.named(family) {
+                    Some(gateway) => way.past_director(gateway.address()?, family),
+                    None => way.undecided(family),
                 });
             let direct = way
                 .server
                 .gateway
                 .as_ref()
-                .and_then(|gateway| way.through_director(gateway.address()));
+                .and_then(|gateway| way.through_director(gateway.address()?));
             masqueraded.chain(direct)
         })
         .collect()
@@ -133,19 +129,33 @@ impl RealServerScene<'_> {
             return Some(self.refused(way, path, family));
         }
         let client = path.query.destination;
+        let beside = sharing_network(&self.facts.addresses, client).next();
         let way_out = match path.decision.gateway {
             Some(gateway) => format!("to {gateway}, which {}", way.foreign_gateway(gateway)?),
-            None if sharing_network(&self.facts.addresses, client)
-                .next()
-                .is_some() =>
-            {
-                return None;
-            }
+            None if matches!(way.server.gateway, Some(Gateway::Through(_))) => return None,
+            None if beside.is_some() => return self.beside_client(client, beside?),
             None => "straight to the link, past the director".to_owned(),
         };
         let seen = format!("answers to {client} go {way_out}: {}", path.decided_by());
         let finding = self.finding(&NAT_GATEWAY, object(path, family), seen);
         Some(self.rerouted(finding, path, &way.director(family)))
+    }
+
+    /// Reports an address that the file does not give to this node, and that makes a client its neighbour.
+    fn beside_client(&self, client: IpAddr, own: &Address) -> Option<Finding> {
+        let AddressId { interface, network } = &own.id;
+        let mut of_file = self.node.addresses.iter();
+        if of_file.any(|address| address.id.network.trunc() == network.trunc()) {
+            return None;
+        }
+        let seen = format!(
+            "answers to {client} go straight to the link, past the director: {interface} has {network}, which the file does not name"
+        );
+        let finding = self.finding(&NAT_GATEWAY, &own.id, seen);
+        Some(finding.fix(format!(
+            "ip address del {network} dev {}",
+            interface.quoted()
+        )))
     }
 
     /// Judges an answer that must not pass the director.
@@ -171,12 +181,20 @@ impl RealServerScene<'_> {
         Some(self.rerouted(finding, path, &way.router(family)))
     }
 
+    /// Returns whether no default route, or one that refuses, decides about a packet that is not sent.
+    fn has_no_default(&self, path: &PathFact, family: Family) -> bool {
+        let refuses = |route: &RefusingRoute| !route.id.is_default();
+        self.facts.default_route(family).is_none()
+            && !path.refused_by.as_ref().is_some_and(refuses)
+            && path.rule.is_none()
+    }
+
     /// Reports that an answer is not sent at all.
     fn refused(&self, way: WayBack<'_>, path: &PathFact, family: Family) -> Finding {
-        let has_default = self.facts.default_route(family).is_some();
-        let finding = match (&path.rule, has_default) {
-            (None, false) => way.missing(family),
-            _ => {
+        let finding = match path.permission() {
+            // A default route that refuses is a missing one; another one takes its place.
+            _ if self.has_no_default(path, family) => way.missing(family),
+            permission => {
                 let seen = format!(
                     "answers to {} are not sent ({}): {}",
                     path.query.destination,
@@ -185,13 +203,7 @@ impl RealServerScene<'_> {
                 );
                 self.finding(&NO_DEFAULT_ROUTE, object(path, family), seen)
                     .severity(Severity::Error)
-                    .fix(match &path.rule {
-                        Some(rule) if path.route.is_none() => delete_rule(rule),
-                        _ => format!(
-                            "delete the route that refuses {}: ip route show table all",
-                            path.query.destination
-                        ),
-                    })
+                    .fix(permission.unwrap_or_else(|| way.right(family).command(RouteId::MAIN)))
             }
         };
         match path.seen {
@@ -235,11 +247,6 @@ impl RealServerScene<'_> {
     }
 }
 
-fn delete_rule(rule: &PolicyRule) -> String {
-    let ip = if rule.is_ipv6 { "ip -6" } else { "ip" };
-    format!("{ip} rule delete priority {}", rule.priority)
-}
-
 /// Holds the gateway that a real server should have.
 struct Right {
     gateway: Option<Gateway>,
@@ -251,7 +258,7 @@ impl Right {
     fn name(&self) -> String {
         self.gateway
             .as_ref()
-            .map_or_else(|| "ROUTER".to_owned(), ToString::to_string)
+            .map_or_else(|| "via ROUTER".to_owned(), ToString::to_string)
     }
 
     /// Returns the key of the file that names it.
@@ -266,12 +273,13 @@ impl Right {
             }) => format!(
                 "{{ address = \"{address}\", interface = \"{interface}\", on-link = {on_link} }}"
             ),
+            Some(Gateway::Through(interface)) => format!("{{ interface = \"{interface}\" }}"),
         };
         format!("in the file: gateway = {value}")
     }
 
     fn address(&self) -> Option<IpAddr> {
-        self.gateway.as_ref().map(Gateway::address)
+        self.gateway.as_ref().and_then(Gateway::address)
     }
 
     fn command(&self, table: u32) -> String {
@@ -280,14 +288,15 @@ impl Right {
             table => format!(" table {table}"),
         };
         let (name, attributes) = (self.name(), &self.attributes);
-        format!("ip route replace default via {name}{table}{attributes}")
+        format!("ip route replace default {name}{table}{attributes}")
     }
 }
 
 /// Returns what a finding about an answer is about: the default route, or the narrower one that decides.
 fn object(path: &PathFact, family: Family) -> RouteId {
-    match &path.route {
-        Some(route) if route.id.destination.prefix_len() != 0 => route.id,
+    let route = path.route.as_ref().map(|route| route.id);
+    match route.or(path.refused_by.map(|route| route.id)) {
+        Some(id) if id.destination.prefix_len() != 0 => id,
         _ => default(family),
     }
 }
@@ -325,9 +334,11 @@ impl<'a> WayBack<'a> {
 
     /// Returns the gateway of masqueraded answers: that of the file, unless it is wrong.
     fn director(self, family: Family) -> Right {
-        let named = self
-            .named(family)
-            .filter(|gateway| self.foreign_gateway(gateway.address()).is_none());
+        let named = self.named(family).filter(|gateway| {
+            gateway
+                .address()
+                .is_none_or(|ip| self.foreign_gateway(ip).is_none())
+        });
         let derived = || {
             let gateways = self.cluster.gateways(self.server, family);
             gateways.first().copied().map(Gateway::from)
@@ -342,25 +353,41 @@ impl<'a> WayBack<'a> {
     /// directors' own where the real server is on its network.
     fn router(self, family: Family) -> Right {
         let is_near = |gateway: &&Gateway| {
-            sharing_network(&self.server.addresses, gateway.address())
-                .next()
-                .is_some()
+            gateway
+                .address()
+                .is_some_and(|ip| sharing_network(&self.server.addresses, ip).next().is_some())
         };
         let of_directors = || {
             self.cluster
                 .directors()
                 .iter()
                 .filter_map(|director| director.gateway.as_ref())
-                .filter(|gateway| Family::from(gateway.address()) == family)
+                .filter(|gateway| gateway.is_of(family))
                 .find(is_near)
                 .cloned()
         };
         Right {
             gateway: self
                 .named(family)
-                .filter(|gateway| !self.cluster.is_of_director(gateway.address()))
+                .filter(|gateway| {
+                    gateway
+                        .address()
+                        .is_none_or(|ip| !self.cluster.is_of_director(ip))
+                })
                 .or_else(of_directors),
             attributes: self.advmss(family),
+        }
+    }
+
+    /// Returns the gateway of answers.
+    fn right(self, family: Family) -> Right {
+        match self
+            .cluster
+            .masqueraded(&self.server.name)
+            .contains(&family)
+        {
+            true => self.director(family),
+            false => self.router(family),
         }
     }
 
@@ -368,7 +395,7 @@ impl<'a> WayBack<'a> {
         self.server
             .gateway
             .clone()
-            .filter(|gateway| Family::from(gateway.address()) == family)
+            .filter(|gateway| gateway.is_of(family))
     }
 
     /// Returns the director with which answers would stay when the other one becomes active.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use crate::check::facts::{Facts, IpvsReading};
 use crate::check::finding::Finding;
+use crate::check::index::{Outcome, Seen};
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::cluster::VirtualService;
-use crate::ipvs::{Connection, DestinationId, Protocol, Seconds};
+use crate::ipvs::{Connection, DestinationId, Protocol};
 
 kinds! {
     HALF_OPEN = "LVS036", Error, Traffic,
@@ -23,11 +22,6 @@ kinds! {
         itself, it names that instead.";
 }
 
-/// The rest of the 60 s of SYN_RECV when its client has waited in vain for a second. On a network that works an
-/// answer takes a few milliseconds.
-const WAITED: Seconds = Seconds(58);
-/// The same wait as the time between two readings.
-const A_SECOND: Duration = Duration::from_secs(1);
 /// From this number on half-open connections are no accident: a client that has left leaves one or two.
 const SEVERAL: usize = 2;
 
@@ -43,63 +37,50 @@ impl DirectorScene<'_> {
     /// Reports half-open connections by destination, except of clients that no real server could answer: those have
     /// findings of their own.
     fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
-        let recent = self.half_open(service);
         self.outcomes(service)
             .into_iter()
-            .filter_map(|(destination, outcome)| {
-                let recent = recent
-                    .iter()
-                    .filter(|connection| connection.destination == destination)
-                    .filter(|connection| !self.is_unanswerable(service, connection))
-                    .count();
+            .filter_map(|(destination, counts)| {
                 // Where no client was answered at all, those who have given up confirm one who waits.
-                let count = match (recent, outcome.established) {
-                    (1.., 0) => recent.max(outcome.waiting),
-                    _ => recent,
+                let count = match (counts.certain, counts.established) {
+                    (1.., 0) => counts.waiting + counts.given_up,
+                    (certain, _) => certain,
                 };
                 (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))
             })
             .collect()
     }
 
-    /// Returns why the connections do not show that clients are answered: one that waits is enough.
+    /// Returns why the connections do not show that clients are answered: one that waits is enough. One whose client
+    /// has given up says nothing of the present where others have been established since.
     pub(in crate::check) fn waiting(&self) -> Option<String> {
         self.traffic().iter().find_map(|traffic| {
-            let outcomes = self.outcomes(traffic.service);
-            let (destination, outcome) = outcomes.iter().find(|(_, outcome)| {
-                outcome.waiting > 0 || outcome.closed > 0 && outcome.established == 0
-            })?;
-            let server = self.server(traffic.service, *destination);
-            Some(match outcome.waiting {
-                0 => format!(
-                    "{} connections to {server} were closed early",
-                    outcome.closed
-                ),
-                count => format!("{count} connections to {server} wait for an answer (SYN_RECV)"),
-            })
+            self.outcomes(traffic.service)
+                .into_iter()
+                .find_map(|(destination, counts)| {
+                    let server = self.server(traffic.service, destination);
+                    counts.doubt(&server)
+                })
         })
     }
 
+    /// Returns the number of clients that gave up before the readings, at services that have answered others since.
+    pub(in crate::check) fn given_up(&self) -> usize {
+        self.traffic()
+            .iter()
+            .flat_map(|traffic| self.outcomes(traffic.service).into_values())
+            .map(|counts| counts.given_up)
+            .sum()
+    }
+
     /// Returns what became of the TCP connections of a service, by destination.
-    fn outcomes(&self, service: &VirtualService) -> BTreeMap<SocketAddr, Outcome> {
-        let mut outcomes: BTreeMap<SocketAddr, Outcome> = BTreeMap::new();
-        let Some(last) = self.facts.now() else {
-            return outcomes;
-        };
-        let of_service = last.connections.iter().filter(|connection| {
-            connection.protocol == Protocol::TCP
-                && !connection.is_template()
-                && self.cluster.is_of_service(service, connection)
-                && !self.is_unanswerable(service, connection)
-        });
-        for connection in of_service {
-            let outcome = outcomes.entry(connection.destination).or_default();
-            match connection.state.as_str() {
-                "SYN_RECV" if self.facts.has_waited(last, connection) => outcome.waiting += 1,
-                "SYN_RECV" | "NONE" => {}
-                "CLOSE" => outcome.closed += 1,
-                _ => outcome.established += 1,
-            }
+    fn outcomes(&self, service: &VirtualService) -> BTreeMap<SocketAddr, Outcomes> {
+        let mut outcomes: BTreeMap<SocketAddr, Outcomes> = BTreeMap::new();
+        let connections = self.index.connections(&service.service.id).iter();
+        for seen in connections.filter(|seen| {
+            seen.now.protocol == Protocol::TCP && !self.is_unanswerable(service, seen.now)
+        }) {
+            let counts = outcomes.entry(seen.now.destination).or_default();
+            counts.add(seen);
         }
         outcomes
     }
@@ -135,75 +116,77 @@ impl DirectorScene<'_> {
         }
     }
 
-    /// Returns the TCP connections of a service that are not established: begun since the first reading and
-    /// without an answer for a second, or asked for shortly before it and again since.
-    ///
-    /// A client that asks every second, as Linux does since 6.5, renews the entry each time; there the reading
-    /// in the middle decides. Other entries do not show the present: they stay for a minute after their client
-    /// has given up, and each may be renewed once more by what the real server repeats meanwhile.
-    pub(super) fn half_open(&self, service: &VirtualService) -> Vec<&Connection> {
-        let Some((first, last)) = self.facts.two_readings() else {
-            return Vec::new();
-        };
-        let pause = last.at.saturating_sub(first.at).as_secs();
-        last.connections
+    /// Returns the TCP connections of a service whose clients certainly wait for an answer.
+    pub(super) fn half_open(&self, service: &VirtualService) -> impl Iterator<Item = &Connection> {
+        self.index
+            .connections(&service.service.id)
             .iter()
-            .filter(|now| is_half_open(now) && self.cluster.is_of_service(service, now))
-            .filter(|now| match first.same_connection(now) {
-                Some(before) if is_half_open(before) => {
-                    before.expires >= WAITED && is_renewed(before, now, pause)
-                }
-                _ => self.facts.has_waited(last, now),
-            })
-            .collect()
+            .filter(|seen| seen.now.protocol == Protocol::TCP && seen.is_certain())
+            .map(|seen| seen.now)
     }
 }
 
 /// Counts connections by what became of them.
 #[derive(Default)]
-struct Outcome {
-    /// They have waited for an answer for a second at least.
+struct Outcomes {
     waiting: usize,
-    /// They ended with a reset; whether they were established is not known.
+    /// Those of the waiting whose clients have certainly not given up.
+    certain: usize,
+    given_up: usize,
+    /// The seconds since the last one that was given up.
+    silent_for: Option<u32>,
     closed: usize,
     established: usize,
+    /// Those that were established during the readings.
+    established_now: usize,
 }
 
-impl Facts {
-    /// Returns whether a connection that is not established has waited for a second at least.
-    fn has_waited(&self, last: &IpvsReading, now: &Connection) -> bool {
-        let earlier = self
-            .readings
-            .iter()
-            .filter(|reading| last.at.saturating_sub(reading.at) >= A_SECOND);
-        now.expires <= WAITED
-            || earlier
-                .filter_map(|reading| reading.same_connection(now))
-                .any(is_half_open)
+impl Outcomes {
+    fn add(&mut self, seen: &Seen<'_>) {
+        match seen.outcome() {
+            Outcome::Fresh => {}
+            Outcome::Waiting => {
+                self.waiting += 1;
+                self.certain += usize::from(seen.is_certain());
+            }
+            Outcome::GivenUp => {
+                self.given_up += 1;
+                let since = seen.silent_for();
+                self.silent_for = Some(self.silent_for.map_or(since, |least| least.min(since)));
+            }
+            Outcome::Closed => self.closed += 1,
+            Outcome::EstablishedNow => {
+                self.established += 1;
+                self.established_now += 1;
+            }
+            Outcome::Established => self.established += 1,
+        }
     }
-}
 
-/// Returns whether an entry was renewed: otherwise it would have lost the seconds between the readings, give or
-/// take one.
-fn is_renewed(before: &Connection, now: &Connection, pause: u64) -> bool {
-    u64::from(now.expires.0) + pause > u64::from(before.expires.0)
-}
-
-fn is_half_open(connection: &Connection) -> bool {
-    connection.protocol == Protocol::TCP && connection.state == "SYN_RECV"
-}
-
-/// Returns whether two entries are of the same connection.
-pub(super) fn is_same(one: &Connection, other: &Connection) -> bool {
-    one.client == other.client
-        && one.service == other.service
-        && one.destination == other.destination
-}
-
-impl IpvsReading {
-    fn same_connection(&self, other: &Connection) -> Option<&Connection> {
-        self.connections
-            .iter()
-            .find(|connection| is_same(connection, other))
+    /// Returns why they do not show that a real server answers.
+    fn doubt(&self, server: &str) -> Option<String> {
+        match self {
+            Self {
+                waiting: count @ 1..,
+                ..
+            } => Some(format!(
+                "{count} connections to {server} wait for an answer (SYN_RECV)"
+            )),
+            Self {
+                given_up: count @ 1..,
+                silent_for: Some(seconds),
+                established_now: 0,
+                ..
+            } => Some(format!(
+                "{count} connections to {server} got no answer until their clients gave up, the last one {seconds} s ago \
+                 (SYN_RECV), and none was established during the check: ask the service and check again"
+            )),
+            Self {
+                closed: count @ 1..,
+                established: 0,
+                ..
+            } => Some(format!("{count} connections to {server} were closed early")),
+            _ => None,
+        }
     }
 }

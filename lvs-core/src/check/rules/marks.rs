@@ -60,15 +60,15 @@ pub(super) fn never_marked(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .facts
         .two_readings()
         .filter(|_| !scene.facts.is_standby());
-    let Some((_, now)) = readings else {
+    if readings.is_none() {
         return Vec::new();
-    };
+    }
     scene
         .cluster
         .services()
         .iter()
         .filter(|service| is_marked(service))
-        .filter_map(|service| now.service(&service.service.id))
+        .filter_map(|service| scene.index.listed(&service.service.id))
         .filter(|listed| listed.status.stats.connections == 0)
         .map(|listed| {
             scene

@@ -2,7 +2,7 @@
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::cluster::{Cluster, VirtualDestination, VirtualService};
+use crate::cluster::Cluster;
 
 kinds! {
     METHOD_CHANGE = "LVS035", Warning, Services,
@@ -12,47 +12,21 @@ kinds! {
         Direct routing and masquerading require opposite configurations of a real server: the virtual IP \
         and a gateway of its own, or no virtual IP and the director as gateway. No order of changes \
         keeps both working. Drain the real server first, change it and the director, and end the drain; \
-        one server after another.";
+        one server after another. Direct routing and tunnels of every kind do not exclude each other.";
 }
 
-/// Reports destinations that both states have, with another method.
+/// Reports destinations that both states have, with a method that excludes the one before.
 pub(in crate::check) fn changed(old: &Cluster, new: &Cluster) -> Vec<Finding> {
-    new.services()
-        .iter()
-        .filter_map(|now| {
-            let before = old
-                .services()
-                .iter()
-                .find(|before| before.service.id == now.service.id)?;
-            Some((before, now))
-        })
-        .flat_map(|(before, now)| {
-            now.destinations
-                .iter()
-                .filter_map(move |destination| judge(before, now, destination))
+    new.method_changes(old)
+        .into_iter()
+        .map(|change| {
+            let name = change.real_server;
+            let seen = format!("{name} changes from {} to {}", change.from, change.to);
+            METHOD_CHANGE
+                .finding(change.service, seen)
+                .on(name)
+                .fix("first, in the old file: drain = true for this real server, and apply")
+                .fix("then apply the new file with drain = true on both nodes, and finally without it")
         })
         .collect()
-}
-
-fn judge(
-    before: &VirtualService,
-    now: &VirtualService,
-    destination: &VirtualDestination,
-) -> Option<Finding> {
-    let name = &destination.real_server;
-    let known = before
-        .destinations
-        .iter()
-        .find(|known| known.real_server == *name)?;
-    let (from, to) = (known.forwarding, destination.forwarding);
-    (from != to).then(|| {
-        METHOD_CHANGE
-            .finding(
-                now.service.id,
-                format!("{name} changes from {from} to {to}"),
-            )
-            .on(name)
-            .fix("first, in the old file: drain = true for this real server, and apply")
-            .fix("then apply the new file with drain = true on both nodes, and finally without it")
-    })
 }

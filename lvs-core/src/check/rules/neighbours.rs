@@ -140,7 +140,7 @@ impl<T> NodeScene<'_, T> {
         )
     }
 
-    fn described(&self, ip: IpAddr) -> String {
+    pub(super) fn described(&self, ip: IpAddr) -> String {
         match self.server_with(ip) {
             Some(server) => format!("{} ({ip})", server.name),
             None => ip.to_string(),

@@ -1,11 +1,15 @@
 //! ICMP redirects, with masquerading over a single interface.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
 use crate::check::scene::{Place, Scene};
 use crate::cluster::{Director, VirtualService};
 use crate::name::IfName;
+use crate::net::Address;
 
 kinds! {
     REDIRECTS = "LVS017", Warning, Routing,
@@ -30,20 +34,25 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         .iter()
         .filter(|director| is_told(director))
         .flat_map(|director| {
-            scene
-                .cluster
-                .services()
-                .iter()
-                .filter_map(|service| judge(scene, director, service))
+            let places = director.addresses_by_ip();
+            let services = scene.cluster.services().iter();
+            services
+                .filter(|service| service.is_masqueraded())
+                .filter_map(move |service| judge(scene, director, &places, service))
         })
         .collect()
 }
 
-fn judge(scene: &Scene<'_>, director: &Director, service: &VirtualService) -> Option<Finding> {
+fn judge(
+    scene: &Scene<'_>,
+    director: &Director,
+    places: &HashMap<IpAddr, &Address>,
+    service: &VirtualService,
+) -> Option<Finding> {
     let interface = service
         .vips()
         .into_iter()
-        .filter_map(|vip| Some(&director.address(vip)?.id.interface))
+        .filter_map(|vip| Some(&places.get(&vip)?.id.interface))
         .find(|interface| faces_masqueraded(scene, director, service, interface))?;
     let redirects = scene
         .director(&director.name)

@@ -96,8 +96,10 @@ pub(super) fn of_clients(scene: &DirectorScene<'_>) -> Vec<Finding> {
     looked_up
         .into_iter()
         .filter_map(|vip| {
-            let arriving = facts
+            let arriving = scene
+                .index
                 .carrying(vip)
+                .iter()
                 .map(|address| &address.id.interface)
                 .filter(|interface| facts.has_neighbours(interface))
                 .collect();

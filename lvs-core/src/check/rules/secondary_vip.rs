@@ -1,5 +1,7 @@
 //! Virtual IPs that the kernel deletes together with another address.
 
+use std::collections::HashMap;
+
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::is_wide;
@@ -57,35 +59,25 @@ impl DirectorScene<'_> {
 }
 
 /// Returns the pairs of addresses in one network on one interface of which one is a virtual IP: the primary one,
-/// which was added first, and the secondary one.
+/// which was added first, and a secondary one. Only IPv4 has them.
 fn pairs<'a>(cluster: &Cluster, addresses: &'a [Address]) -> Vec<(&'a Address, &'a Address)> {
     let vips = cluster.virtual_ips();
+    let is_vip = |address: &Address| vips.contains(&address.id.network.addr());
+    let mut primaries = HashMap::new();
     addresses
         .iter()
-        .enumerate()
-        .flat_map(|(place, primary)| {
-            addresses
-                .iter()
-                .skip(place + 1)
-                .map(move |secondary| (primary, secondary))
+        .filter(|address| {
+            let network = &address.id.network;
+            matches!(network, IpNet::V4(_)) && is_wide(network)
         })
-        .filter(|(primary, secondary)| is_secondary_to(secondary, primary))
+        .filter_map(|address| {
+            let network = (&address.id.interface, address.id.network.trunc());
+            let primary = *primaries.entry(network).or_insert(address);
+            (primary != address).then_some((primary, address))
+        })
         .filter(|(_, secondary)| !cluster.is_paired() || !cluster.floats(secondary))
-        .filter(|(primary, secondary)| {
-            [primary, secondary]
-                .iter()
-                .any(|address| vips.contains(&address.id.network.addr()))
-        })
+        .filter(|(primary, secondary)| is_vip(primary) || is_vip(secondary))
         .collect()
-}
-
-/// Returns whether an address is secondary to another one, which exists for IPv4 only.
-fn is_secondary_to(secondary: &Address, primary: &Address) -> bool {
-    let (one, other) = (&primary.id.network, &secondary.id.network);
-    matches!(one, IpNet::V4(_))
-        && is_wide(one)
-        && primary.id.interface == secondary.id.interface
-        && one.trunc() == other.trunc()
 }
 
 impl Cluster {

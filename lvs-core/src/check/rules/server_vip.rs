@@ -32,24 +32,21 @@ kinds! {
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for vip in scene.received_vips() {
-        let desired = scene
-            .desired
-            .addresses
-            .iter()
-            .map(|desired| &desired.value)
-            .find(|desired| desired.id.network.addr() == vip);
-        let Some(desired) = desired else {
+    let vips = scene.received_vips();
+    for desired in scene.desired.addresses.iter().map(|desired| &desired.value) {
+        let vip = desired.id.network.addr();
+        if !vips.contains(&vip) {
             continue;
-        };
+        }
         // A device that does not exist, or is down, has a finding of its own.
-        if !scene.facts.carries(vip) && scene.is_fit(&desired.id.interface) {
+        if scene.index.carrying(vip).is_empty() && scene.is_fit(&desired.id.interface) {
             found.push(scene.missing_vip(desired));
         }
         found.extend(
             scene
-                .facts
+                .index
                 .carrying(vip)
+                .iter()
                 .filter_map(|address| scene.exposed_vip(address, desired)),
         );
     }
@@ -99,8 +96,9 @@ impl<T> NodeScene<'_, T> {
         };
         let delete = format!("ip address del {network} dev {}", interface.quoted());
         let is_elsewhere = self
-            .facts
+            .index
             .carrying(ip)
+            .iter()
             .any(|other| !self.facts.has_neighbours(&other.id.interface));
         let finding = self.finding(&VIP_ON_NIC, &address.id, seen);
         let finding = match is_elsewhere {

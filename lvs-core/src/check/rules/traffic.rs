@@ -1,15 +1,15 @@
 //! What counters and connections tell: whether clients come, answers pass, and all servers get their share.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::HashMap;
 
 use super::thresholds::is_full;
-use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::cluster::VirtualService;
-use crate::ipvs::{DestinationId, Forwarding, ServiceEntryStatus, Weight};
+use crate::ipvs::{
+    DestinationId, DestinationStatus, Forwarding, Protocol, ServiceEntryStatus, Stats, Weight,
+};
 
 kinds! {
     NO_ANSWERS = "LVS037", Error, Traffic,
@@ -48,8 +48,11 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     scene
         .traffic()
         .iter()
-        .flat_map(|traffic| [scene.no_answers(traffic), scene.one_gets_all(traffic)])
-        .flatten()
+        .flat_map(|traffic| {
+            let of_service = [scene.no_answers(traffic), scene.one_gets_all(traffic)];
+            let of_destinations = scene.silent_destinations(traffic);
+            of_service.into_iter().flatten().chain(of_destinations)
+        })
         .chain(scene.no_traffic())
         .collect()
 }
@@ -64,33 +67,34 @@ pub(super) struct Traffic<'a> {
 impl DirectorScene<'_> {
     /// Returns the services that both readings list; none on a standby, to which clients do not come.
     pub(super) fn traffic(&self) -> Vec<Traffic<'_>> {
-        let Some((first, last)) = self.facts.two_readings() else {
+        if self.facts.is_standby() || self.facts.two_readings().is_none() {
             return Vec::new();
-        };
+        }
         self.cluster
             .services()
             .iter()
-            .filter(|_| !self.facts.is_standby())
             .filter_map(|service| {
+                let id = &service.service.id;
                 Some(Traffic {
                     service,
-                    before: first.service(&service.service.id)?,
-                    after: last.service(&service.service.id)?,
+                    before: self.index.listed_before(id)?,
+                    after: self.index.listed(id)?,
                 })
             })
             .collect()
     }
 
     fn no_traffic(&self) -> Option<Finding> {
-        let (first, last) = self
-            .facts
+        self.facts
             .two_readings()
             .filter(|_| !self.facts.is_standby())?;
+        // Counters may be some seconds late, connections are not.
         let has_moved = self.traffic().iter().any(|traffic| {
             let (packets_in, _) = traffic.new_packets();
+            let mut connections = self.index.connections(&traffic.service.service.id).iter();
             packets_in > 0
                 || traffic.new_connections() > 0
-                || self.has_new_client(traffic.service, first, last)
+                || connections.any(|seen| seen.before.is_none())
         });
         (!has_moved && self.facts.ipvs_loaded != Some(false)).then(|| {
             self.finding(
@@ -99,24 +103,6 @@ impl DirectorScene<'_> {
                 "no connection and no packet between two readings of the table",
             )
         })
-    }
-
-    /// Returns whether a connection began. Counters may be some seconds late, connections are not.
-    fn has_new_client(
-        &self,
-        service: &VirtualService,
-        first: &IpvsReading,
-        last: &IpvsReading,
-    ) -> bool {
-        let clients = |reading: &IpvsReading| -> BTreeSet<SocketAddr> {
-            reading
-                .connections
-                .iter()
-                .filter(|connection| self.cluster.is_of_service(service, connection))
-                .map(|connection| connection.client)
-                .collect()
-        };
-        !clients(last).is_subset(&clients(first))
     }
 
     /// Judges services whose destinations are all masqueraded: other answers do not pass the director.
@@ -138,6 +124,37 @@ impl DirectorScene<'_> {
             self.finding(&NO_ANSWERS, traffic.service.service.id, seen)
                 .fix("lvsctl check FILE --node REAL-SERVER, on each real server")
         })
+    }
+
+    /// Judges the masqueraded destinations of a service without connections, as UDP has none, that answers otherwise.
+    fn silent_destinations(&self, traffic: &Traffic<'_>) -> Vec<Finding> {
+        let id = traffic.service.service.id;
+        let has_states = traffic
+            .service
+            .sockets()
+            .iter()
+            .any(|to| to.protocol == Protocol::TCP);
+        let (_, answered) = traffic.new_packets();
+        if has_states || answered == 0 {
+            return Vec::new();
+        }
+        traffic
+            .grown()
+            .filter(|(after, _)| after.destination.forwarding == Forwarding::Masquerade)
+            .filter_map(|(after, before)| {
+                let packets_in = grown_by(before, after, |stats| stats.packets_in);
+                let is_silent = packets_in >= UNANSWERED
+                    && grown_by(before, after, |stats| stats.packets_out) == 0;
+                let server = self
+                    .cluster
+                    .node_of(traffic.service, after.destination.id.address)?;
+                is_silent.then(|| {
+                    let seen = format!("{packets_in} packets went to {server}, and none came back");
+                    self.finding(&NO_ANSWERS, (id, after.destination.id), seen)
+                        .fix(format!("lvsctl check FILE --node {server}, on {server}"))
+                })
+            })
+            .collect()
     }
 
     fn one_gets_all(&self, traffic: &Traffic<'_>) -> Option<Finding> {
@@ -172,20 +189,34 @@ impl Traffic<'_> {
 
     /// Returns the new connections of every destination that takes connections.
     fn new_connections_by_destination(&self) -> Vec<(DestinationId, u64)> {
-        self.after
-            .destinations
-            .iter()
-            .filter(|status| status.destination.weight != Weight::DRAIN && !is_full(status))
-            .map(|status| {
-                let id = status.destination.id;
-                let before = self
-                    .before
-                    .destinations
-                    .iter()
-                    .find(|before| before.destination.id == id)
-                    .map_or(0, |before| before.stats.connections);
-                (id, status.stats.connections.saturating_sub(before))
+        self.grown()
+            .filter(|(after, _)| after.destination.weight != Weight::DRAIN && !is_full(after))
+            .map(|(after, before)| {
+                let count = grown_by(before, after, |stats| stats.connections);
+                (after.destination.id, count)
             })
             .collect()
     }
+
+    /// Returns the destinations of the last reading, each with its entry in the first one.
+    fn grown(&self) -> impl Iterator<Item = (&DestinationStatus, Option<&DestinationStatus>)> {
+        let before: HashMap<_, _> = self
+            .before
+            .destinations
+            .iter()
+            .map(|status| (status.destination.id, status))
+            .collect();
+        let after = self.after.destinations.iter();
+        after.map(move |status| (status, before.get(&status.destination.id).copied()))
+    }
+}
+
+/// Returns by how much a counter has grown. One that was zeroed meanwhile counts as 0.
+fn grown_by(
+    before: Option<&DestinationStatus>,
+    after: &DestinationStatus,
+    counter: fn(&Stats) -> u64,
+) -> u64 {
+    let before = before.map_or(0, |before| counter(&before.stats));
+    counter(&after.stats).saturating_sub(before)
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::half_open::is_same;
 use crate::check::command;
 use crate::check::facts::IpvsReading;
 use crate::check::finding::Finding;
+use crate::check::index::{by_ends, ends};
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
 use crate::ipvs::{Connection, DestinationId, Protocol, ServiceEntryStatus, ServiceId, Weight};
@@ -25,15 +25,14 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     let Some((first, last)) = scene.facts.two_readings() else {
         return Vec::new();
     };
+    let renewed = renewed(first, last);
     last.services
         .iter()
         .filter(|listed| is_udp(listed))
         .flat_map(|listed| {
-            let id = listed.status.service.id;
-            stuck(first, last, &drained(listed))
-                .into_iter()
-                .map(move |destination| (id, destination))
+            drained(listed).map(|destination| (listed.status.service.id, destination))
         })
+        .filter(|(_, destination)| renewed.contains(destination))
         .map(|(id, destination)| {
             scene
                 .finding(
@@ -51,33 +50,26 @@ fn is_udp(listed: &ServiceEntryStatus) -> bool {
     matches!(listed.status.service.id, ServiceId::Socket { protocol, .. } if protocol == Protocol::UDP)
 }
 
-fn drained(listed: &ServiceEntryStatus) -> BTreeSet<SocketAddr> {
+fn drained(listed: &ServiceEntryStatus) -> impl Iterator<Item = SocketAddr> {
     listed
         .destinations
         .iter()
         .map(|status| &status.destination)
         .filter(|destination| destination.weight == Weight::DRAIN)
         .map(|destination| SocketAddr::new(destination.id.address, destination.id.port))
-        .collect()
 }
 
-/// Returns the drained destinations of connections that were renewed between the readings: left alone, an
-/// entry's time runs out.
-fn stuck(
-    first: &IpvsReading,
-    last: &IpvsReading,
-    drained: &BTreeSet<SocketAddr>,
-) -> BTreeSet<SocketAddr> {
+/// Returns the destinations of UDP connections that were renewed between the readings: left alone, an entry's time
+/// runs out.
+fn renewed(first: &IpvsReading, last: &IpvsReading) -> BTreeSet<SocketAddr> {
+    let before = by_ends(first);
     let is_renewed = |now: &&Connection| {
-        first
-            .connections
-            .iter()
-            .any(|before| is_same(before, now) && now.expires >= before.expires)
+        let before = before.get(&ends(now));
+        before.is_some_and(|before| now.expires >= before.expires)
     };
     last.connections
         .iter()
         .filter(|connection| connection.protocol == Protocol::UDP && !connection.is_template())
-        .filter(|connection| drained.contains(&connection.destination))
         .filter(is_renewed)
         .map(|connection| connection.destination)
         .collect()

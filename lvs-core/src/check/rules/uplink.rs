@@ -1,5 +1,6 @@
 //! The way of masqueraded answers from a director with several uplinks.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
@@ -23,14 +24,19 @@ kinds! {
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let services = scene.cluster.services().iter();
+    let waiting: BTreeSet<_> = services
+        .flat_map(|service| scene.half_open(service))
+        .map(|connection| (connection.service.ip(), connection.client.ip()))
+        .collect();
+    // Of several findings about a virtual IP the first one stays.
     scene
-        .cluster
-        .virtual_ips()
+        .facts
+        .paths
         .iter()
-        .filter_map(|vip| {
-            let mut paths = scene.facts.paths.iter();
-            paths.find_map(|path| scene.misled(*vip, path))
-        })
+        .filter_map(|path| Some((path.query.source?, path)))
+        .filter(|(vip, path)| waiting.contains(&(*vip, path.query.destination)))
+        .filter_map(|(vip, path)| scene.misled(vip, path))
         .collect()
 }
 
@@ -39,9 +45,6 @@ impl DirectorScene<'_> {
     fn misled(&self, vip: IpAddr, path: &PathFact) -> Option<Finding> {
         let client = path.query.destination;
         let own = self.address_on_link(vip)?;
-        if path.query.source != Some(vip) || !self.waits(vip, client) {
-            return None;
-        }
         if !path.is_sent() {
             return Some(self.unsent(vip, path));
         }
@@ -73,27 +76,18 @@ impl DirectorScene<'_> {
             path.decided_by()
         );
         let finding = self.finding(&OTHER_UPLINK, vip, seen);
-        match &self.node.gateway {
-            Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
-            None => finding.fix("in the file: name the gateway of the director"),
+        match (path.permission(), &self.node.gateway) {
+            (Some(permission), _) => finding.fix(permission),
+            (None, Some(gateway)) => finding.fix(format!("ip route replace default {gateway}")),
+            (None, None) => finding.fix("in the file: name the gateway of the director"),
         }
     }
 
     /// Returns the virtual IP's address on a network whose router can send to it.
     fn address_on_link(&self, vip: IpAddr) -> Option<&Address> {
-        self.facts.carrying(vip).find(|address| {
+        self.index.carrying(vip).iter().copied().find(|address| {
             is_wide(&address.id.network) && self.facts.has_neighbours(&address.id.interface)
         })
-    }
-
-    /// Returns whether a client of the virtual IP gets no answer.
-    fn waits(&self, vip: IpAddr, client: IpAddr) -> bool {
-        self.cluster
-            .services()
-            .iter()
-            .filter(|service| service.vips().contains(&vip))
-            .flat_map(|service| self.half_open(service))
-            .any(|connection| connection.client.ip() == client)
     }
 
     /// Returns the number of a routing table without routes.

@@ -1,13 +1,13 @@
 //! Virtual IPs that no network of the director contains.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
-use crate::check::network::{is_wide, sharing_network};
+use crate::check::network::is_wide;
 use crate::check::scene::{DirectorScene, Place, Scene};
-use crate::cluster::Director;
-use crate::name::IfName;
+use crate::cluster::{Director, VirtualService};
 use crate::net::Address;
 
 kinds! {
@@ -35,53 +35,58 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
         .filter(|director| is_concerned(director))
         .flat_map(|director| {
             let here = scene.director(&director.name);
-            scene
-                .cluster
-                .virtual_ips()
+            let reached = here.map(DirectorScene::reached_vips).unwrap_or_default();
+            let own: Vec<_> = director
+                .addresses
                 .iter()
-                .copied()
-                .filter(move |vip| !here.is_some_and(|here| here.has_been_reached(*vip)))
-                .filter_map(|vip| judge(director, vip))
+                .filter(|address| is_wide(&address.id.network))
+                .collect();
+            let vips = scene.cluster.virtual_ips();
+            director
+                .addresses
+                .iter()
+                .filter(move |address| {
+                    let ip = address.id.network.addr();
+                    vips.contains(&ip) && !reached.contains(&ip)
+                })
+                .filter_map(move |vip| judge(director, &own, vip))
         })
         .collect()
 }
 
 impl DirectorScene<'_> {
-    /// Returns whether a client was counted that connected to a virtual IP.
-    fn has_been_reached(&self, vip: IpAddr) -> bool {
+    /// Returns the virtual IPs to which a client was counted that connected.
+    fn reached_vips(&self) -> BTreeSet<IpAddr> {
         self.cluster
             .services()
             .iter()
-            .filter(|service| service.vips().contains(&vip))
-            .filter_map(|service| self.facts.now()?.service(&service.service.id))
-            .any(|listed| listed.status.stats.connections > 0)
+            .filter(|service| {
+                let listed = self.index.listed(&service.service.id);
+                listed.is_some_and(|listed| listed.status.stats.connections > 0)
+            })
+            .flat_map(VirtualService::vips)
+            .collect()
     }
 }
 
-fn judge(director: &Director, vip: IpAddr) -> Option<Finding> {
-    if sharing_network(&director.addresses, vip).next().is_some() {
+fn judge(director: &Director, own: &[&Address], vip: &Address) -> Option<Finding> {
+    let (interface, ip) = (&vip.id.interface, vip.id.network.addr());
+    if own.iter().any(|address| address.id.network.contains(&ip)) {
         return None;
     }
-    let interface = &director.address(vip)?.id.interface;
-    let seen = format!("{vip} is on no network of {}", director.name);
-    let finding = VIP_UPSTREAM.finding(vip, seen).on(&director.name);
-    Some(match next_hop(director, interface, vip) {
+    let seen = format!("{ip} is on no network of {}", director.name);
+    let finding = VIP_UPSTREAM.finding(ip, seen).on(&director.name);
+    // The director's own address on that interface, which a router can use as next hop.
+    let next_hop = own.iter().find(|address| {
+        address.id.interface == *interface && address.id.network.addr().is_ipv4() == ip.is_ipv4()
+    });
+    Some(match next_hop {
         Some(next_hop) => finding.fix(format!(
-            "on the router in front: add a route to {vip} via {}, or a host route on that link",
+            "on the router in front: add a route to {ip} via {}, or a host route on that link",
             next_hop.id.network.addr()
         )),
         None => finding.fix(format!(
-            "on the router in front: add a host route to {vip} on the link of {interface}"
+            "on the router in front: add a host route to {ip} on the link of {interface}"
         )),
-    })
-}
-
-/// Returns the director's own address on the virtual IP's interface, which a router can use as next hop.
-fn next_hop<'a>(director: &'a Director, interface: &IfName, vip: IpAddr) -> Option<&'a Address> {
-    director.addresses.iter().find(|address| {
-        let network = &address.id.network;
-        address.id.interface == *interface
-            && is_wide(network)
-            && network.addr().is_ipv4() == vip.is_ipv4()
     })
 }

@@ -1,8 +1,7 @@
 //! The source address of the director's own packets to real servers, ARP requests among them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use crate::check::command;
 use crate::check::facts::Facts;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -90,11 +89,7 @@ impl DirectorScene<'_> {
 
     /// Returns the link on which a real server is a neighbour.
     fn way_to(&self, rip: IpAddr) -> Option<&IfName> {
-        let path = self
-            .facts
-            .paths
-            .iter()
-            .find(|path| path.query.source.is_none() && path.query.destination == rip);
+        let path = self.index.path_to(rip);
         match path {
             Some(path) if path.decision.gateway.is_none() => path.decision.interface.as_ref(),
             Some(_) => None,
@@ -119,11 +114,7 @@ impl DirectorScene<'_> {
 
     /// Judges the source address that the kernel chooses for packets to a real server.
     fn by_route(&self, server: &RealServer, rip: IpAddr) -> Option<Finding> {
-        let path = self
-            .facts
-            .paths
-            .iter()
-            .find(|path| path.query.source.is_none() && path.query.destination == rip);
+        let path = self.index.path_to(rip);
         let route = match path {
             Some(path) => path.route.as_ref(),
             None => self.facts.route_to(rip).filter(|_| rip.is_ipv4()),
@@ -135,7 +126,7 @@ impl DirectorScene<'_> {
         if !self.cluster.carried_vips(&server.name).contains(&source) {
             return None;
         }
-        let vip = self.facts.carrying(source).next()?;
+        let vip = self.index.carrying(source).first()?;
         let finding = self.as_it_harms(server, finding(self.node, server, &vip.id));
         let vips = self.cluster.virtual_ips();
         let next_hop = route.and_then(|route| route.gateway).unwrap_or(rip);
@@ -144,36 +135,13 @@ impl DirectorScene<'_> {
             .find(|ip| !vips.contains(ip));
         Some(match own {
             // The plan deprecates virtual IPs of IPv6.
-            Some(_) if source.is_ipv6() => self.forgetting(finding.fix(APPLY)),
+            Some(_) if source.is_ipv6() => finding.fix(APPLY),
             Some(own) => route
                 .map(|route| with_source(route, own))
                 .into_iter()
                 .fold(finding, Finding::fix),
             None => finding.fix(own_address(vip)),
         })
-    }
-
-    /// Adds the commands by which IPVS forgets the source address of what it encapsulates, which it keeps until a
-    /// route changes: it looks it up again after an edit of the destination.
-    fn forgetting(&self, finding: Finding) -> Finding {
-        self.facts
-            .now()
-            .into_iter()
-            .flat_map(|now| &now.services)
-            .flat_map(|listed| {
-                let id = listed.status.service.id;
-                let destinations = listed.destinations.iter();
-                destinations.map(move |status| (id, status.destination))
-            })
-            .filter(|(_, destination)| {
-                destination.forwarding.is_tunnel() && destination.id.address.is_ipv6()
-            })
-            .map(|(service, destination)| {
-                let to = SocketAddr::new(destination.id.address, destination.id.port);
-                let edit = command::destination("edit", service, to);
-                format!("{edit} -w {}", destination.weight)
-            })
-            .fold(finding, Finding::fix)
     }
 
     /// Lowers a finding about the source of a route: what is encapsulated has it too, but not what is routed directly.

@@ -22,7 +22,7 @@ pub(super) fn of_table(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .cluster
         .services()
         .iter()
-        .filter_map(|service| scene.facts.now()?.service(&service.service.id))
+        .filter_map(|service| scene.index.listed(&service.service.id))
         .filter_map(|listed| scene.no_weight(listed))
         .collect()
 }

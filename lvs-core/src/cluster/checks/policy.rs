@@ -19,7 +19,8 @@ pub enum BelowMinimum {
     ServeAll,
     /// The fallback gets all new connections.
     Fallback,
-    /// The virtual IP is removed from the director; weights follow health.
+    /// The virtual IP is removed from the director, unless another service on it has its minimum or does not say
+    /// so; weights follow health. A director that starts without it adds it once the minimum is known to hold.
     Withdraw,
     /// New connections are refused: every weight is 0.
     Refuse,

@@ -1,6 +1,8 @@
 //! Directors: the nodes that carry the virtual IPs and balance connections.
 
 use std::collections::BTreeSet;
+#[cfg(feature = "check")]
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::gateway::Gateway;
@@ -58,6 +60,16 @@ impl Director {
     #[must_use]
     pub fn is_floating(&self, address: &Address) -> bool {
         self.floating.contains(&address.id.network.addr())
+    }
+
+    /// Returns the director's addresses by their IPs; of several with one IP the first.
+    #[cfg(feature = "check")]
+    pub(crate) fn addresses_by_ip(&self) -> HashMap<IpAddr, &Address> {
+        let mut found = HashMap::new();
+        for address in &self.addresses {
+            found.entry(address.id.network.addr()).or_insert(address);
+        }
+        found
     }
 
     /// Returns the director's address with this IP, in the file's form with interface and prefix length.

@@ -41,21 +41,27 @@ impl Cluster {
     #[cfg(feature = "check")]
     pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
         let transition = Transition { old, new: self };
-        let director = self.directors().first().map(|director| &director.name);
+        let steps = transition.steps_with(None);
+        let is_director = |step: &&RolloutStep| self.director(step.node.as_str()).is_some();
+        let director = steps.iter().find(is_director).map(|step| &step.node);
         let unserved = transition
             .unserved()
             .filter_map(|outage| Some((director?.clone(), outage)));
-        let others = self
-            .rollout(Some(old))
-            .into_iter()
-            .filter(|step| self.director(step.node.as_str()).is_none())
-            .filter_map(|step| Some((step.node, step.outage?)));
+        let of_steps = steps
+            .iter()
+            .filter_map(|step| Some((step.node.clone(), step.outage.clone()?)));
         // A node that grows first has two steps.
         unserved
-            .chain(others)
+            .chain(of_steps)
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()
+    }
+
+    /// Returns the destinations that change their forwarding method in a way that no order makes smooth.
+    #[cfg(feature = "check")]
+    pub(crate) fn method_changes<'a>(&'a self, old: &'a Self) -> Vec<MethodChange<'a>> {
+        Transition { old, new: self }.method_changes().collect()
     }
 }
 
@@ -81,6 +87,11 @@ struct Staying<'a> {
 
 impl<'a> Transition<'a> {
     pub(super) fn steps(self) -> Vec<RolloutStep> {
+        self.steps_with(self.outage())
+    }
+
+    /// Returns the steps; the first one of a director has this outage.
+    fn steps_with(self, outage: Option<String>) -> Vec<RolloutStep> {
         let Self { old, new } = self;
         let staying: Vec<_> = self.staying().collect();
         let reroutes = staying.iter().any(|server| server.reroutes);
@@ -108,7 +119,7 @@ impl<'a> Transition<'a> {
             .map(RolloutStep::growing)
             .collect();
         if let Some(first) = directors.first_mut() {
-            first.outage = self.outage();
+            first.outage = outage;
         }
         let mut steps = [
             self.ready_servers(&staying),
@@ -275,7 +286,8 @@ impl<'a> Transition<'a> {
 
     /// Returns what clients feel when the director changes.
     fn outage(self) -> Option<String> {
-        let outages: Vec<_> = self.unserved().chain(self.method_changes()).collect();
+        let changes = self.method_changes().map(|change| change.outage());
+        let outages: Vec<_> = self.unserved().chain(changes).collect();
         (!outages.is_empty()).then(|| outages.join("; "))
     }
 
@@ -294,9 +306,9 @@ impl<'a> Transition<'a> {
             })
     }
 
-    /// Returns the outages of destinations that both have, with another forwarding method. What a tunnel and direct
-    /// routing need, a real server has at the same time while it grows.
-    fn method_changes(self) -> impl Iterator<Item = String> + 'a {
+    /// Returns the destinations that both have, with another forwarding method. What direct routing and the kinds of
+    /// tunnels need, a real server has at the same time while it grows.
+    fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
         let old = services_by_id(self.old);
         let both = self
             .new
@@ -310,21 +322,39 @@ impl<'a> Transition<'a> {
             }
             is.destinations.iter().filter_map(move |now| {
                 let former = self.new.former_name(&now.real_server, self.old)?;
-                let before = known.get(former)?;
-                let is_smooth = matches!(
-                    (before.forwarding, now.forwarding),
-                    (Forwarding::Tunnel(_), Forwarding::DirectRouting)
-                        | (Forwarding::DirectRouting, Forwarding::Tunnel(_))
-                );
-                (before.forwarding != now.forwarding && !is_smooth).then(|| {
-                    format!(
-                        "{} by {}: connections fail until director and real server have both changed from {} to {} \
-                         (drain it first)",
-                        is.service.id, now.real_server, before.forwarding, now.forwarding
-                    )
+                let (from, to) = (known.get(former)?.forwarding, now.forwarding);
+                let is_smooth = from.keeps_port() && to.keeps_port();
+                (from != to && !is_smooth).then_some(MethodChange {
+                    service: is.service.id,
+                    real_server: &now.real_server,
+                    from,
+                    to,
                 })
             })
         })
+    }
+}
+
+/// Describes a destination whose connections fail while only one of director and real server has changed.
+pub(crate) struct MethodChange<'a> {
+    pub(crate) service: ServiceId,
+    pub(crate) real_server: &'a NodeName,
+    pub(crate) from: Forwarding,
+    pub(crate) to: Forwarding,
+}
+
+impl MethodChange<'_> {
+    fn outage(&self) -> String {
+        let Self {
+            service,
+            real_server,
+            from,
+            to,
+        } = self;
+        format!(
+            "{service} by {real_server}: connections fail until director and real server have both changed from {from} to {to} \
+             (drain it first)"
+        )
     }
 }
 

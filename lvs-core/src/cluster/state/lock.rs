@@ -366,7 +366,7 @@ pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<
 pub(super) enum Claim {
     /// The file, locked until it is closed.
     Taken(File),
-    /// Another process has it: which one, and for how long.
+    /// Another process has it: which one.
     Held(String),
 }
 
@@ -376,7 +376,7 @@ pub(super) fn claim(path: &Path, name: &str, verb: &str) -> Result<Claim> {
     let queue = Queue::at(path)?;
     let Some(mut locked) = try_lock(queue.open(name)?, FlockArg::LockExclusiveNonblock)? else {
         let holder = queue.open(name).ok().and_then(|mut file| holder(&mut file));
-        return Ok(Claim::Held(held(holder)));
+        return Ok(Claim::Held(named(holder)));
     };
     // Only for messages: a full disk prevents no controller.
     let _ = sign(&mut locked, verb, None);
@@ -388,7 +388,7 @@ pub(super) fn holder_of(path: &Path, name: &str) -> Option<String> {
     let directory = Directory::open(path).ok()??;
     let open = || directory.file(name, nix::fcntl::OFlag::O_RDONLY).ok();
     match try_lock(open()?, FlockArg::LockSharedNonblock) {
-        Ok(None) => Some(held(open().and_then(|mut file| holder(&mut file)))),
+        Ok(None) => Some(named(open().and_then(|mut file| holder(&mut file)))),
         _ => None,
     }
 }
@@ -425,6 +425,13 @@ fn sign(file: &mut File, verb: &str, until: Option<u64>) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(serde_json::to_string(&holder)?.as_bytes())
+}
+
+fn named(holder: Option<Holder>) -> String {
+    match holder {
+        Some(Holder { pid, verb, .. }) => format!("{verb} (process {pid})"),
+        None => "a process that is not known".to_owned(),
+    }
 }
 
 fn held(holder: Option<Holder>) -> String {

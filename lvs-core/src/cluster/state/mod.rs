@@ -31,6 +31,7 @@
 //! long. In between, packets of living connections are dropped, unless the sysctl
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
+mod beside;
 mod confirmation;
 mod directory;
 mod file;
@@ -255,6 +256,7 @@ impl StateDir {
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
         let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
+        plan.notes.extend(self.controller_note(node));
         plan.refusals.extend(known.claims);
         Ok(plan)
     }

@@ -83,6 +83,11 @@ fn verdict(kind: u8) -> Option<Verdict> {
     })
 }
 
+/// Returns what a type of routes makes of packets, if it refuses them.
+pub(crate) fn refusing(kind: u8) -> Option<Verdict> {
+    verdict(kind).filter(|verdict| verdict.refuses())
+}
+
 /// Returns what an errno says of a packet; `None` where it says nothing of it.
 ///
 /// `fib_props` in net/ipv4/fib_semantics.c gives the types of routes their errnos.

@@ -8,8 +8,10 @@ pub(crate) mod address;
 pub(crate) mod link;
 pub(crate) mod lookup;
 pub(crate) mod neighbour;
+mod next_hop;
 pub(crate) mod policy_rule;
 pub(crate) mod route;
+mod route_attributes;
 pub(crate) mod tunnel;
 mod wire;
 

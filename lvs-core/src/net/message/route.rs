@@ -3,40 +3,27 @@
 //!
 //! A route is kept whole: what no field holds is kept as the kernel's own bytes and sent again.
 
-use std::net::IpAddr;
-
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nix::libc::{
-    RT_SCOPE_NOWHERE, RTA_CACHEINFO, RTA_DST, RTA_EXPIRES, RTA_GATEWAY, RTA_IIF, RTA_MARK,
-    RTA_METRICS, RTA_MULTIPATH, RTA_OIF, RTA_PREF, RTA_PREFSRC, RTA_PRIORITY, RTA_SRC, RTA_TABLE,
-    RTA_UID, RTA_VIA, RTM_F_CLONED, RTN_UNICAST, RTPROT_STATIC,
+    RT_SCOPE_NOWHERE, RTA_DST, RTA_MULTIPATH, RTA_OIF, RTA_PREF, RTA_PREFSRC, RTA_PRIORITY,
+    RTA_SRC, RTA_TABLE, RTM_F_CLONED, RTN_UNICAST, RTPROT_STATIC,
 };
+use nix::libc::{RTA_EXPIRES, RTA_METRICS};
 
-use super::super::{NextHop, RawAttribute, Route, RouteDetails, RouteId, Scope};
-use super::wire::{address, octets, to_via, via};
-use super::{Names, family_number};
+use super::super::{RawAttribute, RefusingRoute, Route, RouteId};
+use super::next_hop::{self, put_gateway};
+use super::route_attributes::{ADVMSS, ON_LINK, RTA_NH_ID, RouteAttributes};
+use super::wire::octets;
+use super::{Names, family_number, lookup};
 use crate::name::IfName;
-use crate::netlink::attributes::{Attributes, Writer, align, read_u16, read_u32};
+use crate::netlink::attributes::{Attributes, Writer, read_u32};
 
 const HEADER: usize = 12;
 /// A header whose table is this has an attribute with the table's number.
 const COMPATIBLE: u8 = 252;
-/// The table of the host's own addresses, which the kernel fills by itself.
-const LOCAL: u32 = 255;
 /// Here the routes of both families that are added without a metric have 0.
 const IPV6_METRIC: u32 = RouteId::IPV6_METRIC;
-/// `RTNH_F_ONLINK`: the only flag that can be set; the others tell the state of the interface.
-const ON_LINK: u8 = 4;
-/// `RTAX_ADVMSS`.
-const ADVMSS: u16 = 8;
-const RTA_PAD: u16 = 24;
 const RTA_ENCAP_TYPE: u16 = 21;
 const RTA_ENCAP: u16 = 22;
-const RTA_NH_ID: u16 = 30;
-/// The clock ticks of a second in `rta_cacheinfo` (`USER_HZ`).
-const TICKS: u32 = 100;
-/// `rtnexthop`: length u16, flags u8, hops u8, interface index u32.
-const HOP: usize = 8;
 
 /// Returns the payload that asks for all routes of all tables and both families.
 pub(crate) fn list() -> Vec<u8> {
@@ -127,7 +114,7 @@ fn put_way(route: &Route, writer: &mut Writer<'_>, index: &impl Fn(&IfName) -> O
             .details
             .next_hops
             .iter()
-            .flat_map(|hop| next_hop(hop, is_ipv6, index))
+            .flat_map(|hop| next_hop::write(hop, is_ipv6, index))
             .collect();
         writer.put_bytes(RTA_MULTIPATH, &hops);
         return;
@@ -148,34 +135,6 @@ fn metric(id: &RouteId, is_ipv6: bool) -> Option<u32> {
         0 => None,
         metric => Some(metric),
     }
-}
-
-/// Writes a gateway; one of the other family (IPv4 over IPv6) has an attribute of its own.
-fn put_gateway(gateway: IpAddr, is_ipv6: bool, writer: &mut Writer<'_>) {
-    if gateway.is_ipv6() == is_ipv6 {
-        writer.put_bytes(RTA_GATEWAY, &octets(gateway));
-    } else {
-        writer.put_bytes(RTA_VIA, &to_via(gateway));
-    }
-}
-
-fn next_hop(hop: &NextHop, is_ipv6: bool, index: &impl Fn(&IfName) -> Option<u32>) -> Vec<u8> {
-    let index = hop.interface.as_ref().and_then(index).unwrap_or_default();
-    let weight = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
-    let mut attributes = Vec::new();
-    let mut writer = Writer::new(&mut attributes);
-    if let Some(gateway) = hop.gateway {
-        put_gateway(gateway, is_ipv6, &mut writer);
-    }
-    for attribute in &hop.attributes {
-        writer.put_bytes(attribute.kind, &attribute.value);
-    }
-    let length = u16::try_from(HOP.saturating_add(attributes.len())).unwrap_or(u16::MAX);
-    let mut bytes = length.to_ne_bytes().to_vec();
-    bytes.extend([if hop.on_link { ON_LINK } else { 0 }, weight]);
-    bytes.extend(index.to_ne_bytes());
-    bytes.extend(attributes);
-    bytes
 }
 
 /// Writes the metrics in the order of their numbers, as the kernel does.
@@ -199,6 +158,23 @@ fn put_metrics(route: &Route, writer: &mut Writer<'_>) {
 /// Reads the route of an `RTM_NEWROUTE`; returns `None` where it is not a unicast route, one of the table of
 /// local addresses, or only a cached one.
 pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
+    match read(payload, names)? {
+        (RTN_UNICAST, route) => Some(route),
+        _ => None,
+    }
+}
+
+/// Reads a route that refuses packets; returns `None` where it is of another type.
+pub(crate) fn decode_refusing(payload: &[u8]) -> Option<RefusingRoute> {
+    let (kind, route) = read(payload, &Names::new())?;
+    Some(RefusingRoute {
+        id: route.id,
+        verdict: lookup::refusing(kind)?,
+    })
+}
+
+/// Returns the type of a route, and the rest of it.
+fn read(payload: &[u8], names: &Names) -> Option<(u8, Route)> {
     let (header, attributes) = payload.split_at_checked(HEADER)?;
     let &[
         family,
@@ -215,171 +191,26 @@ pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Route> {
         return None;
     };
     let flags = read_u32(header.get(8..)?)?;
-    if kind != RTN_UNICAST || flags & RTM_F_CLONED != 0 {
+    if flags & RTM_F_CLONED != 0 {
         return None;
     }
-    let mut seen = Seen {
-        table: table.into(),
-        on_link: flags & u32::from(ON_LINK) != 0,
-        ..Seen::default()
-    };
+    let mut seen = RouteAttributes::new(table, flags);
     for (kind, value) in Attributes::new(attributes) {
         seen.note(kind, value, names);
     }
     let is_ipv6 = family == family_number(true);
-    if seen.table == LOCAL || !is_ipv6 && family != family_number(false) {
+    if seen.table() == RouteId::LOCAL || !is_ipv6 && family != family_number(false) {
         return None;
     }
-    seen.into_route(is_ipv6, length, source_length, (tos, protocol, scope))
-}
-
-/// Holds the attributes of a route while they are read.
-#[derive(Default)]
-struct Seen {
-    destination: Option<IpAddr>,
-    from: Option<IpAddr>,
-    gateway: Option<IpAddr>,
-    source: Option<IpAddr>,
-    interface: Option<IfName>,
-    metric: u32,
-    table: u32,
-    advmss: Option<u32>,
-    on_link: bool,
-    details: RouteDetails,
-}
-
-impl Seen {
-    fn note(&mut self, kind: u16, value: &[u8], names: &Names) {
-        let details = &mut self.details;
-        match kind {
-            RTA_DST => self.destination = address(value),
-            RTA_SRC => self.from = address(value),
-            RTA_GATEWAY => self.gateway = address(value),
-            RTA_VIA => self.gateway = via(value),
-            RTA_PREFSRC => self.source = address(value),
-            RTA_OIF => self.interface = interface(value, names),
-            RTA_PRIORITY => self.metric = read_u32(value).unwrap_or_default(),
-            RTA_TABLE => self.table = read_u32(value).unwrap_or(self.table),
-            RTA_METRICS => self.note_metrics(value),
-            RTA_MULTIPATH => details.next_hops = next_hops(value, names),
-            RTA_NH_ID => details.nexthop_id = read_u32(value).filter(|&id| id != 0),
-            RTA_PREF => details.preference = value.first().copied().unwrap_or_default(),
-            RTA_CACHEINFO => details.expires = expiry(value),
-            RTA_EXPIRES => details.expires = read_u32(value),
-            RTA_IIF | RTA_MARK | RTA_UID | RTA_PAD => {}
-            _ => details.attributes.push(raw(kind, value)),
-        }
-    }
-
-    fn note_metrics(&mut self, value: &[u8]) {
-        for (kind, value) in Attributes::new(value) {
-            match (kind, read_u32(value)) {
-                (ADVMSS, Some(bytes)) => self.advmss = Some(bytes),
-                _ => self.details.metrics.push(raw(kind, value)),
-            }
-        }
-        self.details.metrics.sort();
-    }
-
-    fn into_route(
-        self,
-        is_ipv6: bool,
-        length: u8,
-        source_length: u8,
-        (tos, protocol, scope): (u8, u8, u8),
-    ) -> Option<Route> {
-        let from = match self.from {
-            Some(from) => Some(network(is_ipv6, source_length, Some(from))?),
-            None => None,
-        };
-        let id = RouteId {
-            destination: network(is_ipv6, length, self.destination)?,
-            metric: match self.metric {
-                IPV6_METRIC if is_ipv6 => 0,
-                metric => metric,
-            },
-            tos,
-            table: self.table,
-            from,
-        };
-        let (gateway, interface) = match self.details.next_hops.is_empty() {
-            true => (self.gateway, self.interface),
-            false => (None, None),
-        };
-        Some(Route {
-            id,
-            gateway,
-            interface,
-            source: self.source,
-            scope: Scope(scope),
-            protocol,
-            advmss: self.advmss,
-            on_link: self.on_link,
-            details: self.details,
-        })
-    }
-}
-
-fn network(is_ipv6: bool, length: u8, address: Option<IpAddr>) -> Option<IpNet> {
-    match address {
-        None if length == 0 && is_ipv6 => Some(Ipv6Net::default().into()),
-        None if length == 0 => Some(Ipv4Net::default().into()),
-        Some(ip) if ip.is_ipv6() == is_ipv6 => IpNet::new(ip, length).ok(),
-        _ => None,
-    }
-}
-
-fn interface(value: &[u8], names: &Names) -> Option<IfName> {
-    names.get(&read_u32(value)?).cloned()
-}
-
-fn raw(kind: u16, value: &[u8]) -> RawAttribute {
-    RawAttribute {
-        kind,
-        value: value.to_vec(),
-    }
-}
-
-/// Reads the seconds that are left from an `rta_cacheinfo`, whose third number they are in ticks; 0 is never.
-fn expiry(value: &[u8]) -> Option<u32> {
-    let ticks = read_u32(value.get(8..)?)?;
-    (ticks != 0 && i32::try_from(ticks).is_ok()).then(|| ticks.div_ceil(TICKS))
-}
-
-fn next_hops(mut list: &[u8], names: &Names) -> Vec<NextHop> {
-    let mut hops = Vec::new();
-    while let Some((hop, length)) = read_next_hop(list, names) {
-        hops.push(hop);
-        list = list.get(align(length)..).unwrap_or_default();
-    }
-    hops
-}
-
-fn read_next_hop(list: &[u8], names: &Names) -> Option<(NextHop, usize)> {
-    let length = usize::from(read_u16(list)?);
-    let (header, attributes) = list.get(..length)?.split_at_checked(HOP)?;
-    let mut hop = NextHop {
-        interface: interface(header.get(4..)?, names),
-        gateway: None,
-        weight: u16::from(*header.get(3)?).saturating_add(1),
-        on_link: header.get(2)? & ON_LINK != 0,
-        attributes: Vec::new(),
-    };
-    for (kind, value) in Attributes::new(attributes) {
-        match kind {
-            RTA_GATEWAY => hop.gateway = address(value),
-            RTA_VIA => hop.gateway = via(value),
-            _ => hop.attributes.push(raw(kind, value)),
-        }
-    }
-    Some((hop, length))
+    let route = seen.into_route(is_ipv6, length, source_length, (tos, protocol, scope))?;
+    Some((kind, route))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{attribute, torture};
     use super::*;
-    use crate::net::Address;
+    use crate::net::{Address, NextHop, RouteDetails, Scope};
 
     fn names() -> Names {
         Names::from([(1, IfName::LO)])
@@ -530,6 +361,17 @@ mod tests {
         let route: Route = serde_json::from_str(stored).unwrap();
         assert_eq!(route, default_route("0.0.0.0/0", "192.168.1.254"));
         assert_eq!(serde_json::to_string(&route).unwrap(), stored);
+    }
+
+    #[test]
+    fn a_route_that_refuses_is_told_from_others() {
+        let mut payload = add(&host_route("10.0.0.0/8"), index);
+        assert_eq!(decode_refusing(&payload), None);
+        payload[7] = 8; // RTN_PROHIBIT
+        let refusing = decode_refusing(&payload).unwrap();
+        assert_eq!(refusing.to_string(), "prohibit 10.0.0.0/8");
+        assert_eq!(decode(&payload, &names()), None);
+        torture(&payload, decode_refusing);
     }
 
     #[test]

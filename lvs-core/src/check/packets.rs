@@ -1,0 +1,293 @@
+//! The packets of a node whose routes are looked up: answers to clients, and those of a director to real servers.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+use super::facts::Facts;
+use super::network::is_wide;
+use crate::cluster::{Cluster, DesiredState, NodeKind, NodeName, VirtualService};
+use crate::ipvs::{Forwarding, Protocol};
+use crate::net::{PolicyRule, RouteQuery};
+
+/// Clients of which the whole Internet has some: an address for documentation (RFC 5737, RFC 3849), and one of the
+/// lower half of IPv4, which has none. No packet is sent to them.
+const EXAMPLES: [&[IpAddr]; 3] = [
+    &[
+        IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+        IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+    ],
+    &[
+        IpAddr::V4(Ipv4Addr::new(64, 0, 2, 7)),
+        IpAddr::V4(Ipv4Addr::new(96, 0, 2, 7)),
+    ],
+    &[
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 7)),
+        IpAddr::V6(Ipv6Addr::new(0x3fff, 0xfff, 0xffff, 0, 0, 0, 0, 7)),
+    ],
+];
+
+/// So many networks of clients are looked up.
+const MOST_CLIENTS: usize = 16;
+
+/// A packet, and whether a client was seen for whom it is.
+pub(super) type Packet = (RouteQuery, bool);
+
+/// Tells which packets of a node are looked up.
+pub(super) struct Packets<'a> {
+    facts: &'a Facts,
+    cluster: &'a Cluster,
+    node: &'a DesiredState,
+    /// The node's own addresses.
+    own: HashSet<IpAddr>,
+    /// The addresses of all nodes.
+    of_nodes: HashSet<IpAddr>,
+    examples: Vec<IpAddr>,
+}
+
+impl<'a> Packets<'a> {
+    pub(super) fn new(facts: &'a Facts, cluster: &'a Cluster, node: &'a DesiredState) -> Self {
+        let own = facts.addresses.iter();
+        Self {
+            facts,
+            cluster,
+            node,
+            own: own.map(|address| address.id.network.addr()).collect(),
+            of_nodes: cluster.networks().map(|network| network.addr()).collect(),
+            examples: cluster.example_clients(),
+        }
+    }
+
+    /// Returns the answers to clients, and the packets of a director to real servers.
+    ///
+    /// A node may have thousands of virtual IPs: of those that the rules of policy routing do not tell apart, the
+    /// first one on an interface stands for all where no client was seen.
+    pub(super) fn answers(
+        &self,
+        rules: &[PolicyRule],
+        peers: &BTreeSet<(SocketAddr, SocketAddr)>,
+    ) -> Vec<Packet> {
+        let clients = self.clients(peers);
+        let carriers: HashMap<_, _> = self
+            .facts
+            .addresses
+            .iter()
+            .map(|address| (address.id.network.addr(), &address.id.interface))
+            .collect();
+        let mut packets = Vec::new();
+        let mut shown = HashSet::new();
+        for source in self.answer_sources() {
+            let is_family = |ip: &&IpAddr| ip.is_ipv4() == source.is_ipv4();
+            let answer = |client: &IpAddr| RouteQuery::to(*client).with_source(source);
+            let seen = clients.get(&source).into_iter().flatten();
+            packets.extend(seen.filter(is_family).map(|client| (answer(client), true)));
+            let of_source: Vec<_> = rules
+                .iter()
+                .map(|rule| rule.from.is_some_and(|from| from.contains(&source)))
+                .collect();
+            if shown.insert((carriers.get(&source), source.is_ipv4(), of_source)) {
+                let examples = self.examples.iter().filter(is_family);
+                packets.extend(examples.map(|client| (answer(client), false)));
+            }
+        }
+        let own = self.own_addresses().into_iter();
+        packets.extend(own.map(|ip| (RouteQuery::to(ip), false)));
+        if self.node.kind == NodeKind::Director {
+            let rips = self.cluster.real_ips().into_iter();
+            let others = rips.filter(|rip| !self.own.contains(rip));
+            packets.extend(others.map(|rip| (RouteQuery::to(rip), false)));
+        }
+        packets
+    }
+
+    /// Returns the ports of services, with their protocols, whose clients no table of the node has: none on an active
+    /// director, which has their connections, and elsewhere those of TCP only if they are asked for.
+    pub(super) fn ports(&self, with_tcp: bool) -> BTreeSet<(Protocol, u16)> {
+        let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
+        self.cluster
+            .arriving_at(&self.node.name)
+            .filter(|_| !is_active)
+            .filter(|(protocol, _)| with_tcp || *protocol != Protocol::TCP)
+            .collect()
+    }
+
+    /// Returns packets from a director's IPv4 virtual IPs to clients, one virtual IP for each interface: by the way of
+    /// these rp_filter expects the packets of the clients.
+    pub(super) fn reverse(&self) -> Vec<Packet> {
+        if self.node.kind != NodeKind::Director || self.facts.is_standby() {
+            return Vec::new();
+        }
+        let clients = self.clients(&BTreeSet::new());
+        let vips = self.cluster.virtual_ips();
+        let mut carriers = BTreeSet::new();
+        self.facts
+            .addresses
+            .iter()
+            .map(|address| (&address.id.interface, address.id.network.addr()))
+            .filter(|(_, vip)| vip.is_ipv4() && vips.contains(vip))
+            .filter(|(carrier, _)| carriers.insert(*carrier))
+            .flat_map(|(_, vip)| {
+                let seen = clients.get(&vip).into_iter().flatten();
+                let examples = self.examples.iter().map(|client| (client, false));
+                seen.map(|client| (client, true))
+                    .chain(examples)
+                    .filter(|(client, _)| client.is_ipv4())
+                    .map(move |(client, seen)| (RouteQuery::to(*client).with_source(vip), seen))
+            })
+            .collect()
+    }
+
+    /// Returns the addresses of this node at which packets of clients arrive.
+    fn own_addresses(&self) -> BTreeSet<IpAddr> {
+        let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
+        let vips = self.cluster.virtual_ips().iter().copied();
+        let carried = vips.filter(|vip| is_active && self.own.contains(vip));
+        self.answer_sources().into_iter().chain(carried).collect()
+    }
+
+    /// Returns the source addresses with which answers to clients leave this node.
+    pub(super) fn answer_sources(&self) -> BTreeSet<IpAddr> {
+        let mut sources = BTreeSet::new();
+        for (service, destination) in self.cluster.served_by(&self.node.name) {
+            match destination.forwarding {
+                Forwarding::Masquerade => {
+                    sources.extend(self.cluster.real_ip(service, destination));
+                }
+                _ => sources.extend(service.vips()),
+            }
+        }
+        if self.node.kind == NodeKind::Director && !self.facts.is_standby() {
+            let services = self.cluster.services().iter();
+            let masquerading = services.filter(|service| service.is_masqueraded());
+            sources.extend(masquerading.flat_map(VirtualService::vips));
+        }
+        sources.retain(|source| self.own.contains(source));
+        sources
+    }
+
+    /// Returns clients by the source address of their answers, one of each network: on a director those of its
+    /// connections, of which those that are not established come first, elsewhere those that wait for an answer of a
+    /// service. (Others are answered by whichever way, as those of an administrator are.)
+    fn clients(&self, peers: &BTreeSet<(SocketAddr, SocketAddr)>) -> HashMap<IpAddr, Vec<IpAddr>> {
+        let connections = || {
+            let readings = self.facts.now().into_iter();
+            readings
+                .flat_map(|reading| &reading.connections)
+                .filter(|connection| !connection.is_template())
+        };
+        let waiting = connections().filter(|connection| connection.state == "SYN_RECV");
+        let others = connections().filter(|connection| connection.state != "SYN_RECV");
+        let ports: BTreeSet<_> = self
+            .cluster
+            .arriving_at(&self.facts.node)
+            .map(|(_, port)| port)
+            .collect();
+        let peers = peers
+            .iter()
+            .filter(|(own, _)| ports.contains(&own.port()) || ports.contains(&0))
+            .map(|(own, client)| (own.ip(), client.ip()));
+        let mut networks = HashSet::new();
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        waiting
+            .chain(others)
+            .map(|connection| (connection.service.ip(), connection.client.ip()))
+            .chain(peers)
+            .filter(|(_, client)| !self.own.contains(client) && !self.of_nodes.contains(client))
+            .filter(|(source, client)| networks.insert((*source, around(*client))))
+            .for_each(|(source, client)| {
+                let clients = found.entry(source).or_default();
+                if clients.len() < MOST_CLIENTS {
+                    clients.push(client);
+                }
+            });
+        found
+    }
+}
+
+/// Returns the network of an address that is most probably routed as a whole.
+fn around(ip: IpAddr) -> Option<IpNet> {
+    let length = if ip.is_ipv4() { 24 } else { 64 };
+    IpNet::new(ip, length).ok().map(|network| network.trunc())
+}
+
+impl Cluster {
+    /// Returns an address of clients for each part of the Internet that is on no network of the cluster.
+    fn example_clients(&self) -> Vec<IpAddr> {
+        EXAMPLES
+            .iter()
+            .filter_map(|candidates| {
+                candidates.iter().copied().find(|ip| {
+                    self.networks()
+                        .all(|network| !is_wide(&network) || !network.contains(ip))
+                })
+            })
+            .collect()
+    }
+
+    fn networks(&self) -> impl Iterator<Item = IpNet> {
+        let directors = self.directors().iter().map(|director| &director.addresses);
+        let servers = self.real_servers().iter().map(|server| &server.addresses);
+        directors
+            .chain(servers)
+            .flatten()
+            .map(|address| address.id.network)
+    }
+
+    /// Returns the ports of a node at which packets of services arrive; 0 is every port.
+    fn arriving_at<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (Protocol, u16)> {
+        self.served_by(node).flat_map(|(service, destination)| {
+            service.sockets().into_iter().map(|socket| {
+                let port = socket.address.port();
+                match destination.forwarding {
+                    Forwarding::Masquerade => (socket.protocol, destination.port.unwrap_or(port)),
+                    _ => (socket.protocol, port),
+                }
+            })
+        })
+    }
+
+    /// Returns the addresses to which directors forward.
+    fn real_ips(&self) -> BTreeSet<IpAddr> {
+        self.services()
+            .iter()
+            .flat_map(|service| {
+                service
+                    .destinations
+                    .iter()
+                    .filter_map(move |destination| self.real_ip(service, destination))
+            })
+            .collect()
+    }
+}
+
+#[cfg(all(test, feature = "toml"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_on_no_network_of_the_cluster() {
+        let text = r#"
+            name = "web"
+            forwarding = "nat"
+            [director]
+            addresses = [
+              { interface = "eth0", address = "203.0.113.11/24" },
+              { interface = "eth1", address = "192.168.1.11/24" },
+            ]
+            [[services]]
+            address = "203.0.113.11:80"
+            [[real-servers]]
+            name = "rs1"
+            addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+        "#;
+        let cluster = Cluster::from_toml(text).unwrap();
+        let found: Vec<_> = cluster
+            .example_clients()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, ["198.51.100.7", "64.0.2.7", "2001:db8:ffff::7"]);
+    }
+}
