@@ -3,6 +3,7 @@
 
 mod directors;
 mod failover;
+mod guide;
 mod run;
 mod state;
 mod trust;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     lvs_lab::run_tests(&[
         directors::TESTS,
+        guide::TESTS,
         run::TESTS,
         state::TESTS,
         trust::TESTS,

@@ -101,6 +101,7 @@ impl Options {
 
 /// A cluster file made of something else, and the account of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Import {
     /// The cluster file, in TOML.
     pub file: String,
@@ -112,6 +113,7 @@ pub struct Import {
 
 /// The kinds of text that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// keepalived.conf
     Keepalived,

@@ -84,6 +84,7 @@ pub(crate) fn sound(import: &Import, name: &str) -> Cluster {
         carried,
         assumed,
         left,
+        ..
     } = import.report.counts();
     assert_eq!(carried + assumed + left, directives, "{name}");
     let cluster = Cluster::from_toml(&import.file);
