@@ -127,7 +127,7 @@ impl Format {
     /// Tells the kind of a text by its words.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let lines = || text.lines().map(str::trim_start);
+        let lines = || without_mark(text).lines().map(str::trim_start);
         let is_virtual = |line: &str| {
             let rest = line
                 .strip_prefix("virtual6")
@@ -160,7 +160,7 @@ pub fn keepalived(
     read: &mut Reader<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let (draft, reduced) = keepalived::draft(file, text, options, read, &mut tally)?;
+    let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
     let import = finish(draft, tally, file, options)?;
     Ok(Import {
         keepalived: Some(reduced),
@@ -179,7 +179,7 @@ pub fn ldirectord(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = ldirectord::draft(file, text, resolve, &mut tally)?;
+    let draft = ldirectord::draft(file, without_mark(text), resolve, &mut tally)?;
     finish(draft, tally, file, options)
 }
 
@@ -194,7 +194,7 @@ pub fn rules(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = rules::draft(file, text, options, resolve, &mut tally)?;
+    let draft = rules::draft(file, without_mark(text), options, resolve, &mut tally)?;
     finish(draft, tally, file, options)
 }
 
@@ -208,6 +208,11 @@ pub fn kernel(observed: &Observed, options: &Options) -> Result<Import, ImportEr
     let mut tally = Tally::default();
     let draft = kernel::draft(observed, &mut tally)?;
     finish(draft, tally, "kernel", options)
+}
+
+/// Returns the text without the byte order mark that some editors write first.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Makes the file and reads it back: a source is imported wholly or refused.
