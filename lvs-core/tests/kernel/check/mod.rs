@@ -41,6 +41,7 @@ lvs_lab::tests! {
     hostile::packets_that_ipvs_drops,
     hostile::a_backup_daemon_on_a_lone_director,
     hostile::arp_ignore_on_the_director,
+    hostile::timeouts_of_a_second,
     hostile::a_virtual_ip_that_is_not_local,
     hostile::a_real_ip_that_is_not_local,
     hostile::a_virtual_ip_left_over,
