@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::Options;
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
+use super::health::NO_CHECK;
 use super::names;
 use super::report::Tally;
 use crate::cluster::NodeName;
@@ -247,29 +248,57 @@ fn destinations(
 ) {
     let id = service.service.id;
     let mut seen = BTreeSet::new();
+    let is_checked = service.health.is_checked();
+    let (mut servers, mut has_fallback) = (BTreeSet::new(), false);
     service.destinations.retain_mut(|draft| {
         let assumed = bring_port_in_line(&mut draft.destination, &id);
         let destination = &draft.destination;
         let problem = refused_destination(destination, &id, tunnel)
             .or_else(|| refused_address(destination.id.address, taken))
             .or_else(|| {
-                let again = !seen.insert(destination.id);
+                let again = !draft.is_fallback && !seen.insert(destination.id);
                 again.then(|| format!("{} is declared above", destination.id))
+            })
+            .or_else(|| {
+                let is_free = !servers.contains(&destination.id.address) && !has_fallback;
+                draft
+                    .is_fallback
+                    .then(|| refused_fallback(is_checked, is_free))?
             });
         if let Some(reason) = problem {
             tally.left(draft.directive, reason);
             return false;
         }
+        match draft.is_fallback {
+            true => has_fallback = true,
+            false => drop(servers.insert(destination.id.address)),
+        }
         settle(draft, assumed, tally);
         true
     });
+    let minimum = service.health.minimum.min(servers.len());
+    service.health.minimum = minimum;
+}
+
+/// A fallback is known by the name of its node.
+fn refused_fallback(is_checked: bool, is_free: bool) -> Option<Reason> {
+    if !is_checked {
+        return Some(NO_CHECK.to_owned());
+    }
+    (!is_free).then(|| {
+        "it is a real server of the service already, or another is its fallback".to_owned()
+    })
 }
 
 fn settle(draft: &mut DraftDestination, assumed: Option<String>, tally: &mut Tally) {
     let server = "the real server's interface and prefix length".to_owned();
     let reasons = [draft.assumed.take(), assumed, Some(server)];
     let reasons: Vec<_> = reasons.into_iter().flatten().collect();
-    tally.assumed(draft.directive, "services.destinations", reasons.join("; "));
+    let to = match draft.is_fallback {
+        true => "services.fallback",
+        false => "services.destinations",
+    };
+    tally.assumed(draft.directive, to, reasons.join("; "));
 }
 
 /// Only masquerading changes the port; a service by firewall mark has none.
@@ -345,6 +374,14 @@ pub(super) const fn word(forwarding: Forwarding) -> &'static str {
 }
 
 impl Fitted {
+    /// Returns the name of a service's fallback.
+    pub(super) fn fallback(&self, service: &DraftService) -> Option<&str> {
+        let mut destinations = service.destinations.iter();
+        let fallback = destinations.find(|destination| destination.is_fallback)?;
+        let name = self.nodes.get(&fallback.destination.id.address);
+        name.map(String::as_str)
+    }
+
     /// Gives every destination's address a node.
     fn name_nodes(&mut self, own: &BTreeMap<Family, IpAddr>, options: &Options) {
         let services = self.draft.services.iter();

@@ -195,6 +195,7 @@ impl Walk<'_, '_> {
                     destination,
                     directive: id,
                     assumed: note(),
+                    is_fallback: false,
                 });
             }
             Command::EditService(service) => match self.service(&service.id) {

@@ -181,17 +181,13 @@ fn service(fitted: &Fitted, draft: &DraftService) -> Table {
     let destinations = draft.destinations.iter();
     let destinations = destinations.map(|draft| (destination(fitted, service.id, draft), None));
     table.insert("destinations", lines(destinations.collect()));
-    health(&mut table, draft);
+    health(&mut table, fitted, draft);
     table
 }
 
 /// Before the destinations, as keys or as comments.
-fn health(table: &mut Table, draft: &DraftService) {
-    let destinations = draft.destinations.iter();
-    let destinations: Vec<_> = destinations
-        .map(|draft| draft.destination.id.address)
-        .collect();
-    let lines = draft.health.lines(&destinations);
+fn health(table: &mut Table, fitted: &Fitted, draft: &DraftService) {
+    let lines = draft.health.lines(fitted.fallback(draft));
     let (comments, keys): (Vec<_>, Vec<_>) =
         lines.into_iter().partition(|line| line.starts_with('#'));
     if let Ok(keys) = keys.join("\n").parse::<DocumentMut>() {
