@@ -14,7 +14,7 @@ use crate::cluster::change::{Change, Object};
 use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
-use crate::net::{Address, Link, MacAddress, Route};
+use crate::net::{Address, Link, MacAddress, PolicyRule, Route};
 use crate::sysctl::SysctlKey;
 
 /// The facts of one node as data, which can be stored in a file and judged elsewhere.
@@ -96,6 +96,9 @@ pub struct Facts {
     pub duplicates: BTreeSet<IpAddr>,
     /// The unicast routes of the main table.
     pub routes: Vec<Route>,
+    /// The rules of policy routing.
+    #[serde(default)]
+    pub rules: Vec<PolicyRule>,
     /// The routes that packets of the cluster would take.
     #[serde(default)]
     pub paths: Vec<PathFact>,
@@ -168,6 +171,7 @@ impl IpvsReading {
 
 /// The hosts that answer for a virtual IP on a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ArpAnswers {
     /// The interface by which they were asked.
     pub interface: IfName,
@@ -185,6 +189,7 @@ pub struct ArpAnswers {
 /// The result of comparing the clock with the time server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ClockFact {
     /// How far this node's clock is behind (positive) or ahead of (negative) the server's, in microseconds.
     Offset(i64),
@@ -208,6 +213,7 @@ impl Facts {
             addresses: Vec::new(),
             duplicates: BTreeSet::new(),
             routes: Vec::new(),
+            rules: Vec::new(),
             paths: Vec::new(),
             reverse_paths: Vec::new(),
             neighbours: Vec::new(),

@@ -1,6 +1,7 @@
 //! The handle of rtnetlink and its verbs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -48,6 +49,12 @@ pub(super) const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 /// ```
 pub struct Net {
     pub(super) conn: Conn,
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").finish_non_exhaustive()
+    }
 }
 
 impl Net {
@@ -324,7 +331,7 @@ impl Net {
 
     /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface
     /// made in between is known, and the addresses of a missing one no longer exist.
-    pub(super) fn names(&mut self) -> Result<Names> {
+    pub(crate) fn names(&mut self) -> Result<Names> {
         Ok(self
             .links()?
             .into_iter()

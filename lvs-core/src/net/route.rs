@@ -61,6 +61,8 @@ impl RouteId {
     pub const IPV6_METRIC: u32 = 1024;
     /// The number of the main table.
     pub const MAIN: u32 = 254;
+    /// The number of the table of the host's own addresses, which the kernel fills by itself.
+    pub const LOCAL: u32 = 255;
 
     /// Returns the identity of a route of the main table with metric 0 for all packets to a destination.
     #[must_use]
@@ -152,6 +154,7 @@ pub struct Route {
 /// Holds what few routes have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct RouteDetails {
     /// The next hops of a multipath route, which has no gateway and interface of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
