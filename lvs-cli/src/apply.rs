@@ -28,13 +28,8 @@ struct ApplyReport<'a> {
 }
 
 pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
-    if arguments.grow && arguments.role.role == Some(Role::Standby) {
-        return Err(Problem::usage(
-            "--grow: deletes nothing, and --role standby deletes the floating addresses",
-        )
-        .with_hint("leave out one of them"));
-    }
-    let releases = arguments.role.role == Some(Role::Standby) && !arguments.dry_run;
+    let is_change = !arguments.dry_run && !arguments.grow;
+    let releases = arguments.role.role == Some(Role::Standby) && is_change;
     let target = &arguments.target;
     let (cluster, node) = match file::node_as(target, arguments.role.role) {
         Err(problem) if releases => return Err(release_recorded(arguments, problem)),
@@ -57,7 +52,11 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         if arguments.grow {
             plan = plan.growing();
         }
-        return dry_run(&plan, arguments.json, arguments.exit_code);
+        let shown = dry_run(&plan, arguments.json, arguments.exit_code)?;
+        if !plan.is_empty() && arguments.role.role.is_none() {
+            state.refuse_beside_controller("apply", &node.cluster)?;
+        }
+        return Ok(shown);
     }
     let stop = signals::stop_flag()?;
     let locked = match arguments.role.role {
@@ -203,9 +202,9 @@ impl Progress {
             Event::Unlocked(error) => {
                 warning(&format!("the change goes on without the lock: {error}"))
             }
-            Event::Announced(addresses) => self
+            Event::Announced(announced) => self
                 .announced
-                .extend(addresses.iter().map(|address| address.id.to_string())),
+                .extend(announced.iter().map(ToString::to_string)),
             Event::NotAsked(error) => warning(&format!(
                 "could not ask whether another host has an address that is added: {error}"
             )),

@@ -108,9 +108,16 @@ pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
     let mut session = arguments.state.directory().lock_unless("undrain", stop)?;
     show(&session.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?);
+    print_done(&format!("{}: drained no longer\n", arguments.drain));
     Ok(Exit::Done)
 }
 
+/// Shows what was changed: the record was, even where the kernel was not.
 fn show(plans: &[Plan]) {
-    plans.iter().for_each(|plan| print_done(&plan.to_string()));
+    for plan in plans {
+        match plan.is_empty() {
+            true => plan.notes.iter().for_each(|text| note(text)),
+            false => print_done(&plan.to_string()),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! From FILE and --node to the desired state of this node.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -110,8 +111,19 @@ pub(crate) fn claimed_name(file: &str) -> Option<String> {
 
 /// Reads and checks a cluster file.
 pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
+    cluster_with(file, &mut |_| ())
+}
+
+/// Reads and checks a cluster file, and tells the files of targets that it names.
+pub(crate) fn cluster_with(file: &str, named: &mut dyn FnMut(&str)) -> Result<Cluster, Problem> {
     let text = text(file, "a cluster file", Document::MAX_LENGTH)?;
-    Cluster::from_toml(&text).map_err(|mistakes| {
+    let named = RefCell::new(named);
+    let targets = |path: &str| {
+        (named.borrow_mut())(path);
+        let targets = self::text(path, "a file of targets", Document::MAX_LENGTH);
+        targets.map_err(|problem| problem.message)
+    };
+    Cluster::from_toml_with(&text, &targets).map_err(|mistakes| {
         let mistakes = mistakes.iter();
         Problem::mistaken(
             mistakes

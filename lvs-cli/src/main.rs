@@ -12,6 +12,7 @@ mod file;
 mod identity;
 mod import;
 mod list;
+mod manual;
 mod order;
 mod output;
 mod plan;
@@ -77,6 +78,7 @@ fn run(verb: Verb) -> Result<Exit, Problem> {
         Verb::List(arguments) => list::run(&arguments),
         Verb::Order(arguments) => order::run(&arguments),
         Verb::Schema => output::print_json(&Document::schema()).map(|()| Exit::Done),
+        Verb::Manual(arguments) => manual::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Save(arguments) => save::run(&arguments),
         Verb::Restore(arguments) => restore::run(&arguments),

@@ -1,10 +1,9 @@
 //! `lvsctl order`
 
-use lvs_core::Cluster;
-use lvs_core::cluster::{RolloutAction, RolloutStep};
+use lvs_core::cluster::RolloutStep;
 use serde::Serialize;
 
-use crate::arguments::OrderArguments;
+use crate::arguments::{OrderArguments, OrderFormat};
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
@@ -29,45 +28,22 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
     let cluster = file::cluster(&arguments.file)?;
     let old = arguments.from.as_deref().map(file::cluster).transpose()?;
     let stages = cluster.rollout(old.as_ref());
-    let removed = old.as_ref().unwrap_or(&cluster);
-    let command = |step: &RolloutStep| command(step, &arguments.file, removed);
-    if arguments.json {
-        let report = |step| StepReport {
-            step,
-            command: command(step),
-        };
-        print_json(&OrderReport {
+    let removed = old.as_ref().unwrap_or(&cluster).name();
+    let command = |step: &RolloutStep| step.command(&arguments.file, removed);
+    let report = |step| StepReport {
+        step,
+        command: command(step),
+    };
+    match arguments.format() {
+        OrderFormat::Text => print(&text(&stages, command)),
+        OrderFormat::Json => print_json(&OrderReport {
             schema: "lvsctl.order/1",
             cluster: cluster.name().as_str(),
             stages: stages.iter().map(report).collect(),
-        })?;
-    } else {
-        print(&text(&stages, command))?;
-    }
+        }),
+        OrderFormat::Mermaid => print(&cluster.to_mermaid()),
+    }?;
     Ok(Exit::Done)
-}
-
-/// Returns the line to type on the node. A node that leaves is removed by its record, because its file is the
-/// old one.
-fn command(step: &RolloutStep, file: &str, removed: &Cluster) -> String {
-    let node = &step.node;
-    let file = quoted(file);
-    let role = step.role.map(|role| format!(" --role {role}"));
-    let role = role.unwrap_or_default();
-    match step.action {
-        RolloutAction::Remove => format!("lvsctl remove {} --node {node}", removed.name()),
-        RolloutAction::Grow => format!("lvsctl apply {file} --node {node}{role} --grow"),
-        _ => format!("lvsctl apply {file} --node {node}{role}"),
-    }
-}
-
-/// Returns a word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,@%".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 /// Returns a line for each step, which can be typed on its node as it stands.

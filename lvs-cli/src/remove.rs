@@ -1,5 +1,6 @@
 //! `lvsctl remove`
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use lvs_core::cluster::{ClusterName, DesiredState, StateDir};
@@ -19,7 +20,9 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     };
     if arguments.dry_run {
         let plan = state.plan_removal(&node, &mut host)?;
-        return dry_run(&plan, arguments.json, false);
+        let shown = dry_run(&plan, arguments.json, false)?;
+        state.refuse_beside_controller("remove", &node.cluster)?;
+        return Ok(shown);
     }
     let mut session = state.lock_unless("remove", signals::stop_flag()?)?;
     change("lvsctl.remove/1", arguments.json, |events| {
@@ -39,11 +42,19 @@ impl RemoveArguments {
         }
     }
 
+    /// Returns whether neither a file nor a directory has the given name.
+    fn is_no_file(&self) -> bool {
+        self.target.file != "-" && !Path::new(&self.target.file).exists()
+    }
+
     /// Returns the node that this host is by the file; or by the record of the file's cluster, if the file
     /// does not name this host any more.
     fn named(&self, state: &StateDir, host: &mut Host) -> Result<DesiredState, Problem> {
         let target = &self.target;
-        let cluster = file::cluster(&target.file)?;
+        let cluster = file::cluster(&target.file).map_err(|problem| match self.is_no_file() {
+            true => problem.with_hint(applied_here(state)),
+            false => problem,
+        })?;
         let node = match target.find(&cluster) {
             Ok(node) => node.name,
             Err(problem) => return self.left(&cluster, state, problem),
@@ -78,7 +89,7 @@ impl RemoveArguments {
             (None, _) => Err(Problem::failed(format!(
                 "{name}: no such file, and no cluster of this name was applied here"
             ))
-            .with_hint("name the cluster file, or a cluster that has a record here")),
+            .with_hint(applied_here(state))),
             (Some(_), _) => Err(Problem::usage(format!(
                 "{name}: this host has records of several nodes, {}",
                 names.join(" and ")
@@ -95,5 +106,21 @@ impl RemoveArguments {
             None => true,
         });
         Ok(nodes)
+    }
+}
+
+/// Returns the hint for a name of which there is neither a file nor a cluster.
+fn applied_here(state: &StateDir) -> String {
+    let records = state.records().unwrap_or_default();
+    let applied = records.iter().filter(|record| record.is_applied());
+    let names: BTreeSet<_> = applied.map(|record| record.cluster().as_str()).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    match names.as_slice() {
+        [] => "name the cluster file; no cluster has a record here".to_owned(),
+        [name] => format!("name the cluster file, or the cluster that was applied here: {name}"),
+        _ => format!(
+            "name the cluster file, or one of the clusters that were applied here: {}",
+            names.join(", ")
+        ),
     }
 }

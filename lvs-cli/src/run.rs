@@ -1,13 +1,14 @@
 //! `lvsctl run`
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::Host;
 use lvs_core::run::{RunEvent, Runner, RunnerHandle};
+use lvs_core::{Cluster, Host};
 
 use crate::arguments::RunArguments;
 use crate::exit::{Exit, Problem};
@@ -22,15 +23,13 @@ const FILE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     let target = &arguments.target;
-    let cluster = file::cluster(&target.file)?;
+    let mut watch = Watch::of(&target.file);
+    let cluster = watch.read()?;
     let node = target.find(&cluster)?;
     let identity = &arguments.identity;
     identity.check(&cluster, &node, &target.state, &mut Host::open()?)?;
-    let watch = Watch {
-        seen: stamp(&target.file),
-        file: target.file.clone(),
-    };
-    let (mut runner, handle) = Runner::new(cluster, node.name, target.state.directory());
+    let (runner, handle) = Runner::new(cluster, node.name, target.state.directory());
+    let mut runner = runner.of_file(&target.file);
     if arguments.report_only {
         runner = runner.report_only();
     }
@@ -46,16 +45,40 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-/// Watches signals and the file.
+/// Watches signals, the file, and the files of targets that it names.
 struct Watch {
     file: String,
-    seen: Option<Stamp>,
+    /// As they were when they were read last, or first looked at since.
+    seen: BTreeMap<String, Option<Stamp>>,
 }
 
 /// Tells versions of a file apart.
 type Stamp = (u64, u64, i64, i64);
 
 impl Watch {
+    fn of(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    fn read(&mut self) -> Result<Cluster, Problem> {
+        // What changes while it is read is read again.
+        let mut seen = BTreeMap::from([(self.file.clone(), stamp(&self.file))]);
+        let cluster = file::cluster_with(&self.file, &mut |path| {
+            seen.insert(path.to_owned(), stamp(path));
+        });
+        if cluster.is_err() {
+            // Of a file with a mistake it is not known which it names.
+            self.seen.keys().for_each(|path| {
+                seen.entry(path.clone()).or_insert_with(|| stamp(path));
+            });
+        }
+        self.seen = seen;
+        cluster
+    }
+
     fn keep(mut self, flags: &RunFlags, handle: &RunnerHandle) {
         let mut looked = Instant::now();
         loop {
@@ -71,14 +94,14 @@ impl Watch {
         }
     }
 
-    /// Loads the file if that was asked for, or if it has changed; while it is absent the old one stays.
+    /// Loads the file if that was asked for, or if one has changed; while the file is absent the old one stays.
     fn look(&mut self, is_asked: bool, handle: &RunnerHandle) {
-        let now = stamp(&self.file);
-        if !is_asked && (now == self.seen || now.is_none()) {
+        let is_absent = stamp(&self.file).is_none();
+        let has_changed = self.seen.iter().any(|(path, seen)| stamp(path) != *seen);
+        if !is_asked && (!has_changed || is_absent) {
             return;
         }
-        self.seen = now;
-        match file::cluster(&self.file) {
+        match self.read() {
             Ok(cluster) => handle.load(cluster),
             Err(problem) => handle.refuse(problem.message),
         }
@@ -100,6 +123,11 @@ fn tell(event: &RunEvent<'_>) {
         RunEvent::Ready => note("applied and verified; probes run"),
         RunEvent::Applied(plan) if plan.is_empty() => {}
         RunEvent::Applied(plan) => note(&format!("applied:\n{}", plan.to_string().trim_end())),
+        RunEvent::Repaired(plan) if plan.is_empty() => {}
+        RunEvent::Repaired(plan) => note(&format!("repaired:\n{}", plan.to_string().trim_end())),
+        RunEvent::Left => {
+            note("ended; the table stays as it is, and health changes no weight any more")
+        }
         RunEvent::Drifted(plan) => warning(&format!("drift:\n{}", plan.to_string().trim_end())),
         RunEvent::Refused(problem) => {
             warning(&format!(

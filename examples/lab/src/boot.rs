@@ -19,7 +19,7 @@ use crate::signals::{self, Group};
 use crate::spec::Spec;
 
 /// A guest that hangs is killed after this time; `LVS_LAB_TIMEOUT` (seconds) overrides it.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The guest's memory. UML takes it from the host page by page, when it is touched.
 const MEMORY: &str = "mem=256M";

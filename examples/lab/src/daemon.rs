@@ -71,10 +71,20 @@ impl Daemon {
         arguments: &[&str],
         prepare: impl FnOnce() -> Result<()> + Send,
     ) -> Result<Self> {
-        let (output, writer) = io::pipe().context("make a pipe")?;
         let mut command = tool(name)?;
-        command.args(arguments).process_group(0);
-        command.stdin(Stdio::null());
+        command.args(arguments);
+        Self::start_command(node, name, command, prepare)
+    }
+
+    /// Does the same for a program that is not one of Debian's tools by its path alone.
+    pub(crate) fn start_command(
+        node: &Netns,
+        name: &str,
+        mut command: Command,
+        prepare: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<Self> {
+        let (output, writer) = io::pipe().context("make a pipe")?;
+        command.process_group(0).stdin(Stdio::null());
         command.stdout(writer.try_clone().context("share a pipe")?);
         command.stderr(writer);
         let child = node.run(|_| {
@@ -120,7 +130,7 @@ impl Daemon {
         self.output.lock().text.clone()
     }
 
-    /// Starts another program on its node, with its host name and its mounts.
+    /// Starts another program on its node, with its host name, its mounts and its processes.
     pub(crate) fn spawn_beside(&self, node: &Netns, command: &mut Command) -> Result<Child> {
         let id = self.child.id();
         let open = |name| {
@@ -130,6 +140,7 @@ impl Daemon {
         let spaces = [
             (open("mnt")?, CloneFlags::CLONE_NEWNS),
             (open("uts")?, CloneFlags::CLONE_NEWUTS),
+            (open("pid")?, CloneFlags::CLONE_NEWPID),
         ];
         node.run(|_| {
             // Threads share their current directory, which a mount namespace of their own does not allow.
@@ -139,6 +150,11 @@ impl Daemon {
             }
             signals::spawn(command).context(format_args!("start {:?}", command.get_program()))
         })?
+    }
+
+    /// Returns the number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Returns whether its output has ended, and so it and all processes that it started.

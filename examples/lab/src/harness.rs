@@ -2,8 +2,10 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -18,22 +20,57 @@ use crate::signals;
 /// The task of a guest that runs an example.
 const EXAMPLE: &str = "an example";
 
-/// Holds a test and its name; made by [`main!`](crate::main!).
+/// The most guests at a time: each one takes some 60 MB.
+const MOST_GUESTS: usize = 24;
+
+/// Holds a test and its name; made by [`tests!`](crate::tests!).
 #[derive(Clone, Copy, Debug)]
 pub struct Test {
     name: &'static str,
     run: fn() -> Result<(), String>,
+    is_alone: bool,
+    before: Option<fn()>,
 }
 
 impl Test {
-    /// Returns a test that runs in a guest of its own.
+    /// Returns a test that runs in a guest of its own; `path` is its path in the crate of the tests.
     #[must_use]
-    pub const fn new(name: &'static str, run: fn() -> Result<(), String>) -> Self {
-        Self { name, run }
+    pub const fn new(path: &'static str, run: fn() -> Result<(), String>) -> Self {
+        Self {
+            name: path,
+            run,
+            is_alone: false,
+            before: None,
+        }
+    }
+
+    /// Returns the same test, before which something is done on the host.
+    #[must_use]
+    pub const fn after(self, before: fn()) -> Self {
+        Self {
+            before: Some(before),
+            ..self
+        }
+    }
+
+    /// Returns the same test, which runs while no other one of the executable does.
+    #[must_use]
+    pub const fn alone(self) -> Self {
+        Self {
+            is_alone: true,
+            ..self
+        }
+    }
+
+    /// Returns the path without the crate, as other tests have it.
+    fn name(&self) -> &'static str {
+        self.name
+            .split_once("::")
+            .map_or(self.name, |(_, name)| name)
     }
 }
 
-/// Defines the `main` of an integration test with `harness = false`, with one guest for each test.
+/// Defines `TESTS`, the tests of a module, for [`run_tests`], with one guest for each test.
 ///
 /// A test is a `fn()` that panics when it fails, or one that returns a `Result<(), E>` with a readable `E`.
 /// It runs as root on its own kernel, with `lo` up and `ip_vs` loaded; all other files are the host's,
@@ -41,72 +78,131 @@ impl Test {
 ///
 /// ```no_run
 /// mod weights {
-///     pub fn zero_is_quiet() -> Result<(), std::io::Error> {
+///     lvs_lab::tests! { zero_is_quiet, ip_vs_is_there }
+///
+///     fn zero_is_quiet() -> Result<(), std::io::Error> {
 ///         Ok(())
+///     }
+///
+///     fn ip_vs_is_there() {
+///         assert!(std::fs::exists("/proc/net/ip_vs").unwrap());
 ///     }
 /// }
 ///
-/// fn ip_vs_is_there() {
-///     assert!(std::fs::exists("/proc/net/ip_vs").unwrap());
+/// fn main() -> std::process::ExitCode {
+///     lvs_lab::run_tests(&[weights::TESTS])
 /// }
-///
-/// lvs_lab::main! { ip_vs_is_there, weights::zero_is_quiet }
 /// ```
 ///
-/// Two guests run at a time. Tests that measure time begin with `guests = 1;`, and tests that mostly wait may
-/// have more.
+/// Tests that measure time begin with `alone;`: no other guest runs meanwhile. What `before = PATH;` names is called
+/// on the host before each of them, to fetch what few tests need.
 #[macro_export]
-macro_rules! main {
-    (guests = $guests:literal; $($test:path),* $(,)?) => {
-        fn main() -> ::std::process::ExitCode {
-            const TESTS: &[$crate::Test] = &[$(
-                $crate::Test::new(stringify!($test), || $crate::Outcome::outcome($test())),
-            )*];
-            $crate::run_tests(TESTS, $guests)
-        }
+macro_rules! tests {
+    (before = $before:path; $($test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).after($before)),*];
     };
-    // Each one needs a processor.
-    ($($test:path),* $(,)?) => { $crate::main! { guests = 2; $($test),* } };
+    (alone; $($test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).alone()),*];
+    };
+    ($($test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test)),*];
+    };
 }
 
-/// Runs the tests of [`main!`](crate::main!), with so many guests at a time unless `--test-threads` is given.
+/// Returns the [`Test`] of a function.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! test {
+    ($test:path) => {
+        $crate::Test::new(
+            ::core::concat!(::core::module_path!(), "::", ::core::stringify!($test)),
+            || $crate::Outcome::outcome($test()),
+        )
+    };
+}
+
+/// Runs the tests of all modules, each of them made by [`tests!`](crate::tests!); is the `main` of an
+/// integration test with `harness = false`.
+///
+/// Guests mostly wait, for clients, links and locks: four of them share a processor unless `--test-threads` is
+/// given.
 #[must_use]
-pub fn run_tests(tests: &'static [Test], guests: usize) -> ExitCode {
+pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
     if let Some(task) = guest::task() {
-        guest::run(|| run_one(tests, &task));
+        guest::run(|| run_one(modules, &task));
     }
     signals::kill_guests_on_interrupt();
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(guests));
+    arguments.test_threads = arguments.test_threads.or_else(|| Some(guests()));
     let output = match arguments.nocapture {
         true => Output::Pass,
         false => Output::Keep,
     };
-    let trials = tests
-        .iter()
-        .map(|test| Trial::ignorable_test(test.name, move || trial(test, output)))
+    let trials = mixed(modules)
+        .into_iter()
+        .map(|test| Trial::ignorable_test(test.name(), move || in_turn(test, output)))
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn run_one(tests: &[Test], task: &OsStr) -> Result<(), String> {
-    match tests.iter().find(|test| test.name == task) {
+/// Returns all tests in the order of their start: each module evenly from the beginning to the end, because some
+/// compute and others wait; and at the very end those that run alone.
+fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
+    let mut tests: Vec<_> = modules
+        .iter()
+        .flat_map(|tests| {
+            let places = (0..tests.len()).map(|number| (number * 2 + 1) * 1000 / tests.len());
+            places.zip(*tests)
+        })
+        .collect();
+    tests.sort_by_key(|(place, test)| (test.is_alone, *place));
+    tests.into_iter().map(|(_, test)| test).collect()
+}
+
+/// Returns how many guests run at a time.
+fn guests() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    processors.saturating_mul(4).min(MOST_GUESTS)
+}
+
+/// Runs a test when no other one runs alone, or alone.
+fn in_turn(test: &Test, output: Output) -> Result<Completion, Failed> {
+    static TURN: RwLock<()> = RwLock::new(());
+    // Nothing is behind the lock that a panic could leave half done.
+    match test.is_alone {
+        true => {
+            let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
+            trial(test, output)
+        }
+        false => {
+            let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+            trial(test, output)
+        }
+    }
+}
+
+fn run_one(modules: &[&[Test]], task: &OsStr) -> Result<(), String> {
+    let mut tests = modules.iter().copied().flatten();
+    match tests.find(|test| test.name() == task) {
         Some(test) => (test.run)(),
         None => Err(format!("there is no test {}", task.display())),
     }
 }
 
 fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
+    if let Some(before) = test.before {
+        before();
+    }
     if on_this_kernel() {
         return match run_here(test.run) {
             Ok(Ended::Done) => Ok(Completion::Completed),
-            Ok(Ended::Skipped(reason)) => skipped(test.name, &reason),
+            Ok(Ended::Skipped(reason)) => skipped(test.name(), &reason),
             Err(error) => Err(error.to_string().into()),
         };
     }
-    let end = match boot_twice(test.name, output) {
+    let end = match boot_twice(test.name(), output) {
         Ok(end) => end,
-        Err(Error::Unavailable(reason)) => return skipped(test.name, &reason),
+        Err(Error::Unavailable(reason)) => return skipped(test.name(), &reason),
         Err(error) => return Err(error.to_string().into()),
     };
     let output_text = || {
@@ -115,7 +211,7 @@ fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
     };
     match end.status {
         Status::Exited(0) => Ok(Completion::Completed),
-        Status::Exited(status::SKIPPED) => skipped(test.name, last_line(&output_text())),
+        Status::Exited(status::SKIPPED) => skipped(test.name(), last_line(&output_text())),
         Status::Exited(code) => Err(format!("{}(status {code})", output_text()).into()),
         Status::Died(ref words) => Err(format!("{}{words}", output_text()).into()),
         Status::TimedOut(time) => {

@@ -3,8 +3,9 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -107,17 +108,41 @@ fn sctp(family: AddressFamily) -> nix::Result<OwnedFd> {
     socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, protocol)
 }
 
+/// Answers every client in a thread that waits for the next one then: to start one costs more than a request.
 fn answer_all(listener: &TcpListener, over: &AtomicBool, page: &str) {
+    let (queue, clients) = mpsc::channel();
+    let (clients, idle) = (Mutex::new(clients), AtomicUsize::new(0));
     thread::scope(|scope| {
+        let queue = queue;
         while !over.load(Ordering::Relaxed) {
             match listener.accept() {
+                Ok((client, _)) => {
+                    // Only this thread takes from the number.
+                    match idle.load(Ordering::Acquire) {
+                        0 => drop(scope.spawn(|| answer_each(&clients, &idle, page))),
+                        _ => drop(idle.fetch_sub(1, Ordering::AcqRel)),
+                    }
+                    drop(queue.send(client));
+                }
                 // An error concerns one client only, for example one that has closed its connection.
-                Ok((client, _)) => drop(scope.spawn(move || drop(answer(&client, page)))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
         }
     });
+}
+
+/// Answers one client after the other, until there will be no more.
+fn answer_each(clients: &Mutex<Receiver<TcpStream>>, idle: &AtomicUsize, page: &str) {
+    let next = || {
+        let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.recv()
+    };
+    while let Ok(client) = next() {
+        drop(answer(&client, page));
+        drop(client);
+        idle.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// Answers until the client sends its last request.

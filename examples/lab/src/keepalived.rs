@@ -41,18 +41,28 @@ pub(crate) fn keepalived(netns: &Netns, setup: NodeSetup<'_>) -> Result<Daemon> 
 impl NodeSetup<'_> {
     /// Gives the thread this host name and these files.
     fn enter(&self) -> Result<()> {
-        let own = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
-        unshare(own).context("make a host name and mounts of their own")?;
-        sethostname(self.name).context(format_args!("set the host name {}", self.name))?;
-        let all = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(None::<&str>, "/", None::<&str>, all, None::<&str>).context("separate the mounts")?;
+        self.separate()?;
         for directory in ["/etc", "/run", "/var/lib"] {
             let kind = Some("tmpfs");
             mount(kind, directory, kind, MsFlags::empty(), Some("mode=0755"))
                 .context(format_args!("mount {directory}"))?;
         }
+        self.fill(&[])
+    }
+
+    /// Gives the thread this host name, and mounts of its own.
+    pub(crate) fn separate(&self) -> Result<()> {
+        let own = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
+        unshare(own).context("make a host name and mounts of their own")?;
+        sethostname(self.name).context(format_args!("set the host name {}", self.name))?;
+        let all = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, all, None::<&str>).context("separate the mounts")
+    }
+
+    /// Writes these files and others.
+    pub(crate) fn fill(&self, others: &[(&str, &str)]) -> Result<()> {
         let files = self.files.iter().map(|(path, text)| (*path, text.as_str()));
-        for (path, text) in USERS.into_iter().chain(files) {
+        for (path, text) in USERS.iter().chain(others).copied().chain(files) {
             fs::write(in_directory(path)?, text).on("write", path.as_ref())?;
         }
         for (path, program) in self.programs {

@@ -14,6 +14,7 @@ use lvs_core::{Cluster, Host, Netns};
 
 use crate::answers::Answers;
 use crate::error::{Context, Error, Result};
+use crate::inside::inside;
 use crate::modules::load_module;
 use crate::network::Network;
 use crate::topology::Topology;
@@ -212,10 +213,9 @@ impl Lab {
             .and_then(|sources| sources.get(number % sources.len().max(1)));
         let port = some_port(address.port());
         let address = SocketAddr::new(address.ip(), port);
-        let answer = self
-            .network
-            .client()
-            .run(|_| ask(protocol, address, source.copied(), ANSWER))?;
+        let answer = inside(self.network.client(), || {
+            ask(protocol, address, source.copied(), ANSWER)
+        })?;
         answer.map_err(|error| Error::failed(format!("{service} does not answer: {error}")))
     }
 

@@ -4,12 +4,13 @@
 //! a second, and its process 1 is the same executable that booted it: so tests and examples are plain Rust
 //! functions that run as root on a kernel of their own.
 //!
-//! - Integration tests have `harness = false` and end in [`main!`].
+//! - Integration tests have `harness = false`: modules list theirs by [`tests!`], and `main` calls [`run_tests`].
 //! - Programs call [`example`] in their `main`.
 //! - [`Lab`] is a whole cluster in a guest: nodes, servers, a client, and a router where one is needed.
 //! - [`topology`] derives how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] runs Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
 //! - [`Daemon`] is one of Debian's daemons on one of the nodes; [`chrony`] starts a time server.
+//! - [`Systemd`] runs units on one of the nodes.
 //! - [`Pair`] has two directors, of which Debian's keepalived chooses the active one; [`Takeover`] is what
 //!   clients see of it.
 //!
@@ -21,7 +22,7 @@
 //! | `LVS_REQUIRE_KERNEL=1` | a test that cannot run fails instead of being skipped |
 //! | `LVS_LAB_SUITE` | the Debian suite of the kernel: `bullseye` (5.10), `bookworm` (6.1, the default), `trixie` (6.12), `sid` |
 //! | `LVS_LAB_KERNEL`, `LVS_LAB_MODULES` | another user-mode Linux executable and its directory with `modules.dep` |
-//! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 120 |
+//! | `LVS_LAB_TIMEOUT` | seconds a guest may take, 300 |
 //! | `LVS_LAB=host` | the host's own kernel, as root, each test in a network namespace of its own |
 
 mod answers;
@@ -36,6 +37,7 @@ mod guest;
 mod harness;
 mod home;
 pub mod http;
+mod inside;
 mod keepalived;
 mod lab;
 mod marks;
@@ -45,6 +47,7 @@ mod outcome;
 mod pair;
 mod signals;
 mod spec;
+mod systemd;
 mod takeover;
 mod tools;
 pub mod topology;
@@ -56,12 +59,13 @@ pub use chrony::chrony;
 pub use command::run_command;
 pub use daemon::Daemon;
 pub use error::{Error, Result};
-pub use fetch::prepare;
+pub use fetch::{fetch_prometheus, prepare};
 pub use harness::{Test, example, run_tests};
 pub use lab::Lab;
 pub use modules::{load_module, loaded_modules, unload_module};
 pub use network::Network;
 pub use outcome::{Outcome, skip};
 pub use pair::{Files, Pair};
+pub use systemd::Systemd;
 pub use takeover::{Count, Takeover};
-pub use tools::{run_tool, tool};
+pub use tools::{promtool, run_tool, tool};

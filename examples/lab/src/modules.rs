@@ -121,7 +121,18 @@ fn is_module(path: &str, name: &str) -> bool {
         .is_some_and(|stem| stem.replace('-', "_") == name.replace('-', "_"))
 }
 
+/// Returns whether the module is there already: to be told so by the kernel, it would have to read the file first.
+fn is_loaded(path: &Path) -> bool {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    Path::new("/sys/module")
+        .join(name.replace('-', "_"))
+        .exists()
+}
+
 fn insert(path: &Path) -> Result<()> {
+    if is_loaded(path) {
+        return Ok(());
+    }
     let file = File::open(path).on("open", path)?;
     match finit_module(&file, c"", ModuleInitFlags::empty()) {
         Ok(()) | Err(Errno::EEXIST) => Ok(()),

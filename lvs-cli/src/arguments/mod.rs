@@ -10,8 +10,8 @@ mod table;
 
 pub(crate) use check::CheckArguments;
 pub(crate) use cluster::{
-    ApplyArguments, IdentityArguments, OrderArguments, PlanArguments, PlanFormat, RemoveArguments,
-    StateArguments, Target,
+    ApplyArguments, IdentityArguments, OrderArguments, OrderFormat, PlanArguments, PlanFormat,
+    RemoveArguments, StateArguments, Target,
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};
@@ -24,9 +24,9 @@ pub(crate) use table::{
 
 use clap::{Parser, Subcommand};
 
-/// Plans, applies and inspects Linux Virtual Server clusters.
+/// Plan, apply and inspect Linux Virtual Server clusters
 #[derive(Debug, Parser)]
-#[command(name = "lvsctl", version, about, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(name = "lvsctl", version, after_help = EXIT_STATUS, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -76,6 +76,8 @@ pub(crate) enum Verb {
     Order(OrderArguments),
     /// Print the JSON Schema of the cluster file, by which an editor completes and checks it
     Schema,
+    /// Write the man pages and shell completions into a directory
+    Manual(crate::manual::ManualArguments),
     /// Predict which real server gets each connection of a service, without a kernel
     Simulate(SimulateArguments),
     /// Print the kernel's services, timeouts and daemons for `restore` (or `ipvsadm -R`)
@@ -107,7 +109,7 @@ impl Verb {
             Self::Apply(apply) => (apply.json, "lvsctl.apply/1"),
             Self::Remove(remove) => (remove.json, "lvsctl.remove/1"),
             Self::Check(check) => (check.json, "lvsctl.check/1"),
-            Self::Order(order) => (order.json, "lvsctl.order/1"),
+            Self::Order(order) => (order.format() == OrderFormat::Json, "lvsctl.order/1"),
             Self::Simulate(simulate) => (simulate.json, "lvsctl.simulate/1"),
             _ => return None,
         };

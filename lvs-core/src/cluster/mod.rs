@@ -37,6 +37,7 @@ pub mod file;
 mod model;
 mod observed;
 mod order;
+mod picture;
 pub mod plan;
 pub mod probe_path;
 mod state;
@@ -44,7 +45,8 @@ mod state;
 pub(crate) use arrival::{Arrival, Neighbourhood};
 
 pub use apply::{
-    Aftermath, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode, host_name,
+    Aftermath, Announcement, ApplyError, Event, Evidence, Failure, HostIdentity, OtherNode,
+    host_name,
 };
 pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState, HealthPart};

@@ -81,6 +81,8 @@ pub struct Member {
     /// The weight that it keeps while its health is unknown: what the kernel had after a start, or what its
     /// health gave it before its checks changed. `None` if the kernel does not have the destination.
     pub kept: Option<Weight>,
+    /// Whether its health is unknown and may still turn out either way: it was not probed long enough.
+    pub is_pending: bool,
 }
 
 impl Member {
@@ -90,6 +92,11 @@ impl Member {
     pub fn is_available(&self) -> bool {
         let wants = self.weight > Weight::DRAIN && self.share > Percent::ZERO;
         self.is_admitted() && wants && !self.is_fallback
+    }
+
+    /// Returns whether it may turn out to be available.
+    fn may_be_available(&self) -> bool {
+        self.is_pending && self.drain.is_none() && self.weight > Weight::DRAIN && !self.is_fallback
     }
 
     /// Returns whether neither its health nor a drain keeps new connections from it.
@@ -105,6 +112,7 @@ impl Member {
 
 /// The weight that a destination must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DesiredWeight {
     /// The weight; `None` if the destination must not be in the kernel.
     pub weight: Option<Weight>,
@@ -115,6 +123,7 @@ pub struct DesiredWeight {
 /// The reason for a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum WeightReason {
     /// It is up: the file's weight × the share that the real server asks for × slow start.
     Up {
@@ -177,9 +186,10 @@ pub enum Posture {
 
 /// The weights of all destinations of a service, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Decision {
-    /// Whether the minimum holds.
-    pub posture: Posture,
+    /// Whether the minimum holds; `None` until enough is known after a start.
+    pub posture: Option<Posture>,
     /// So many destinations are available.
     pub available: usize,
     /// The weight of each.
@@ -187,7 +197,10 @@ pub struct Decision {
 }
 
 impl Policy {
-    /// Decides the weights of a service's destinations.
+    /// Decides the weights of a service's destinations, given what was decided before.
+    ///
+    /// As long as destinations that are pending could change whether the minimum holds, that stays as it was; after
+    /// a start, every weight that health does not decide stays as the kernel has it.
     ///
     /// ```
     /// use lvs_core::health::{Health, Member, Percent, Policy, Posture};
@@ -200,33 +213,50 @@ impl Policy {
     ///     drain: None,
     ///     is_fallback: false,
     ///     kept: Some(Weight::ONE),
+    ///     is_pending: false,
     /// };
-    /// let decision = Policy::default().decide(&[member(Health::Up), member(Health::Down)]);
-    /// assert_eq!(decision.posture, Posture::Serving);
+    /// let decision = Policy::default().decide(&[member(Health::Up), member(Health::Down)], None);
+    /// assert_eq!(decision.posture, Some(Posture::Serving));
     /// assert_eq!(decision.weights[1].weight, Some(Weight::DRAIN));
     /// ```
     #[must_use]
-    pub fn decide(&self, members: &[Member]) -> Decision {
-        let available = members
-            .iter()
-            .filter(|member| member.is_available())
-            .count();
-        let posture = match available < usize::from(self.minimum) {
-            true => Posture::Below(self.below_minimum),
-            false => Posture::Serving,
-        };
-        let weights = members
-            .iter()
-            .map(|member| self.weight(member, posture))
-            .collect();
+    pub fn decide(&self, members: &[Member], before: Option<Posture>) -> Decision {
+        let count = |counts: fn(&Member) -> bool| members.iter().filter(|m| counts(m)).count();
+        let posture = self.posture(
+            count(|member| member.is_available() && !member.is_pending),
+            count(Member::may_be_available),
+            before,
+        );
         Decision {
             posture,
-            available,
-            weights,
+            available: count(Member::is_available),
+            weights: members
+                .iter()
+                .map(|member| self.weight(member, posture))
+                .collect(),
         }
     }
 
-    fn weight(&self, member: &Member, posture: Posture) -> DesiredWeight {
+    /// Returns whether so many destinations are the minimum, if those that are pending do not matter.
+    fn posture(
+        &self,
+        available: usize,
+        pending: usize,
+        before: Option<Posture>,
+    ) -> Option<Posture> {
+        let minimum = usize::from(self.minimum);
+        match (available >= minimum, available + pending >= minimum) {
+            (true, _) => Some(Posture::Serving),
+            (false, false) => Some(Posture::Below(self.below_minimum)),
+            // Another policy may have been in force.
+            (false, true) => before.map(|before| match before {
+                Posture::Serving => Posture::Serving,
+                Posture::Below(_) => Posture::Below(self.below_minimum),
+            }),
+        }
+    }
+
+    fn weight(&self, member: &Member, posture: Option<Posture>) -> DesiredWeight {
         let some = |weight, reason| DesiredWeight {
             weight: Some(weight),
             reason,
@@ -238,24 +268,46 @@ impl Policy {
             };
         }
         match posture {
-            Posture::Below(BelowMinimum::Fallback) if member.is_fallback => {
+            // What the fallback has says what was decided before the start.
+            None if member.is_fallback => DesiredWeight {
+                weight: member.kept,
+                reason: WeightReason::Unknown,
+            },
+            Some(Posture::Below(BelowMinimum::Fallback)) if member.is_fallback => {
                 some(member.weight, WeightReason::Fallback)
             }
-            _ if member.is_fallback => some(Weight::DRAIN, WeightReason::Reserve),
-            Posture::Below(BelowMinimum::ServeAll) => some(member.weight, WeightReason::ServeAll),
-            Posture::Below(BelowMinimum::Fallback) => some(Weight::DRAIN, WeightReason::Fallback),
-            Posture::Below(BelowMinimum::Refuse) => some(Weight::DRAIN, WeightReason::Refused),
-            Posture::Below(BelowMinimum::Withdraw) | Posture::Serving => self.by_health(member),
+            _ if member.is_fallback => DesiredWeight {
+                weight: self.absent(),
+                reason: WeightReason::Reserve,
+            },
+            Some(Posture::Below(BelowMinimum::ServeAll)) => {
+                some(member.weight, WeightReason::ServeAll)
+            }
+            Some(Posture::Below(BelowMinimum::Fallback)) => match member.health {
+                Health::Down | Health::Rising => self.by_health(member),
+                _ => some(Weight::DRAIN, WeightReason::Fallback),
+            },
+            Some(Posture::Below(BelowMinimum::Refuse)) => {
+                some(Weight::DRAIN, WeightReason::Refused)
+            }
+            Some(Posture::Below(BelowMinimum::Withdraw) | Posture::Serving) | None => {
+                self.by_health(member)
+            }
+        }
+    }
+
+    /// Returns what a destination gets that is not to serve: weight 0, or none if it is deleted.
+    const fn absent(&self) -> Option<Weight> {
+        match self.on_failure {
+            OnFailure::Drain => Some(Weight::DRAIN),
+            OnFailure::Remove => None,
         }
     }
 
     /// Returns the weight of a member by its health alone, without regard to the minimum and drains.
     #[must_use]
     pub fn by_health(&self, member: &Member) -> DesiredWeight {
-        let absent = match self.on_failure {
-            OnFailure::Drain => Some(Weight::DRAIN),
-            OnFailure::Remove => None,
-        };
+        let absent = self.absent();
         match member.health {
             Health::Up | Health::Failing => {
                 let (share, slow_start) = (member.share, member.slow_start);
@@ -294,11 +346,12 @@ mod tests {
             drain: None,
             is_fallback: false,
             kept: Some(weight(kept)),
+            is_pending: false,
         }
     }
 
     fn numbers(policy: &Policy, members: &[Member]) -> Vec<Option<u32>> {
-        let decision = policy.decide(members);
+        let decision = policy.decide(members, None);
         let weights = decision.weights.iter();
         weights
             .map(|desired| desired.weight.map(Weight::get))
@@ -364,6 +417,58 @@ mod tests {
         let members = [member(Health::Unknown, 7), new];
         assert_eq!(numbers(&Policy::default(), &members), [Some(7), Some(0)]);
         assert_eq!(numbers(&remove, &members), [Some(7), None]);
+    }
+
+    #[test]
+    fn nothing_is_decided_while_what_is_pending_matters() {
+        let pending = |kept| Member {
+            is_pending: true,
+            ..member(Health::Unknown, kept)
+        };
+        let fallback = Member {
+            is_fallback: true,
+            ..member(Health::Up, 9)
+        };
+        let policy = Policy {
+            below_minimum: BelowMinimum::Fallback,
+            ..Policy::default()
+        };
+        let below = Posture::Below(BelowMinimum::Fallback);
+        for (members, before, posture, weights) in [
+            ([pending(0), pending(0), fallback], None, None, [0, 0, 9]),
+            (
+                [member(Health::Down, 0), pending(3), fallback],
+                None,
+                None,
+                [0, 3, 9],
+            ),
+            (
+                [member(Health::Down, 0), pending(3), fallback],
+                Some(Posture::Serving),
+                Some(Posture::Serving),
+                [0, 3, 0],
+            ),
+            (
+                [member(Health::Up, 0), pending(0), fallback],
+                None,
+                Some(Posture::Serving),
+                [10, 0, 0],
+            ),
+            (
+                [member(Health::Down, 0), member(Health::Down, 3), fallback],
+                None,
+                Some(below),
+                [0, 0, 10],
+            ),
+        ] {
+            let decision = policy.decide(&members, before);
+            assert_eq!(decision.posture, posture, "{members:?}");
+            let decided = decision.weights.iter().map(|desired| desired.weight);
+            assert!(
+                decided.eq(weights.map(|number| Some(weight(number)))),
+                "{decision:?}"
+            );
+        }
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub enum Fate {
 
 /// A directive of the source and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Directive {
     /// Where it is.
     #[serde(flatten)]
@@ -91,6 +92,7 @@ impl fmt::Display for Directive {
 
 /// How many directives shared a fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Counts {
     /// All directives of the source.
     pub directives: usize,
@@ -203,6 +205,25 @@ impl Tally {
     fn set(&mut self, id: DirectiveId, fate: Fate) {
         if let Some((_, _, open)) = self.directives.get_mut(id.0) {
             *open = Some(fate);
+        }
+    }
+
+    /// Leaves a directive about health, whose key the file would refuse.
+    pub(super) fn leave_health(&mut self, id: DirectiveId, reason: &str) {
+        let fate = self
+            .directives
+            .get(id.0)
+            .and_then(|(_, _, fate)| fate.as_ref());
+        let is_health = |to: &str| {
+            let key = to.strip_prefix("services.").unwrap_or_default();
+            ["check", "minimum", "fallback", "on-failure"]
+                .iter()
+                .any(|name| key == *name || key.starts_with(&format!("{name}.")))
+        };
+        if let Some(Fate::Carried { to } | Fate::Assumed { to, .. }) = fate
+            && is_health(to)
+        {
+            self.left(id, reason);
         }
     }
 

@@ -36,6 +36,7 @@ crate::text::serde_as_text!(MacAddress);
 
 /// Describes an interface as the kernel reports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Link {
     /// The kernel's number of the interface.
     pub index: u32,

@@ -17,7 +17,8 @@ use crate::ipvs::{DestinationId, ServiceId};
 /// moment of a monotonic clock.
 ///
 /// - Until the kernel was observed no weight changes; a destination whose health is unknown keeps what the
-///   kernel had, so that a restart moves no client.
+///   kernel had, and whether a service has its minimum is decided once its destinations were probed, so that a
+///   restart moves no client.
 /// - The actions of one step are in order: within a service, weights that rise come before those that fall.
 /// - What was not carried out is decided again after the next [`Event::Observed`].
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Controller {
         match event {
             Event::Load(services) => self.load(services, now, &mut actions),
             Event::Observed(found) => self.observe(found, now, &mut actions),
+            Event::Withdrawn(absent) => self.withdrawn = absent,
             Event::Probed { run, took, outcome } => {
                 if self.probes.record(run, took, &outcome, now, &mut actions) {
                     for id in self.users.get(&run.probe).cloned().unwrap_or_default() {
@@ -221,7 +223,7 @@ impl Controller {
         let posture = state.posture;
         state.decide(&self.probes, &self.drains, kernel, now, actions);
         let is_moved = posture != state.posture;
-        if let Some(next) = state.next_step(now) {
+        if let Some(next) = state.next_step(&self.probes, now) {
             self.steps.insert((next, id));
         }
         if is_moved {
@@ -238,18 +240,29 @@ impl Controller {
         }
     }
 
-    /// Withdraws the virtual IPs of services that say so below their minimum, and announces the others again.
+    /// Withdraws virtual IPs whose services are all below their minimum, and announces the others again.
     fn move_virtual_ips(&mut self, actions: &mut Vec<Action>) {
-        let withdrawn: BTreeSet<IpAddr> = self
-            .services
-            .values()
-            .filter(|state| state.posture == Some(Posture::Below(BelowMinimum::Withdraw)))
-            .flat_map(|state| state.service.virtual_ips.iter().copied())
-            .collect();
-        let announced = self.withdrawn.difference(&withdrawn).copied();
-        actions.extend(announced.map(Action::Announce));
-        let removed = withdrawn.difference(&self.withdrawn).copied();
-        actions.extend(removed.map(Action::Withdraw));
+        if !self.is_loaded {
+            return;
+        }
+        let mut withdrawn: BTreeMap<IpAddr, bool> = BTreeMap::new();
+        for state in self.services.values() {
+            for ip in &state.service.virtual_ips {
+                let goes = match state.posture {
+                    Some(posture) => posture == Posture::Below(BelowMinimum::Withdraw),
+                    None => self.withdrawn.contains(ip),
+                };
+                *withdrawn.entry(*ip).or_insert(true) &= goes;
+            }
+        }
+        withdrawn.retain(|_, goes| *goes);
+        let withdrawn: BTreeSet<IpAddr> = withdrawn.into_keys().collect();
+        for ip in self.withdrawn.difference(&withdrawn).copied() {
+            actions.extend([Action::Announce(ip), Action::Notify(Notice::Announced(ip))]);
+        }
+        for ip in withdrawn.difference(&self.withdrawn).copied() {
+            actions.extend([Action::Withdraw(ip), Action::Notify(Notice::Withdrawn(ip))]);
+        }
         self.withdrawn = withdrawn;
     }
 }

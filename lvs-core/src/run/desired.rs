@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use crate::cluster::{Cluster, Draining, NodeName, Role, VirtualDestination, VirtualService};
 use crate::health::{
-    BelowMinimum, Check, PlannedProbe, Policy, ProbePath, ProbePlan, ProbeRoute, Subject, Target,
-    Timing,
+    Check, PlannedProbe, Policy, ProbePath, ProbePlan, ProbeRoute, Subject, Target, Timing,
 };
 use crate::ipvs::{DestinationId, ServiceId, Weight};
 
@@ -16,7 +15,8 @@ pub struct CheckedService {
     pub id: ServiceId,
     /// The rules for its weights.
     pub policy: Policy,
-    /// The virtual IPs that are withdrawn with it, if its policy says so.
+    /// The virtual IPs that are withdrawn while it and all others that name them are below their minimum. One that
+    /// a service without `withdraw` has, too, is named by none.
     pub virtual_ips: Vec<IpAddr>,
     /// Its destinations.
     pub destinations: Vec<CheckedDestination>,
@@ -57,15 +57,20 @@ impl CheckedService {
             return Vec::new();
         };
         let mut probes = plan.probes.iter();
+        let kept = cluster.kept_virtual_ips();
         let services = cluster.services().iter();
         services
             .filter(|service| !service.checks.is_empty())
             .map(|service| Self {
                 id: service.service.id,
                 policy: service.policy,
-                virtual_ips: match service.policy.below_minimum {
-                    BelowMinimum::Withdraw => service.vips(),
-                    _ => Vec::new(),
+                virtual_ips: match service.withdraws() {
+                    true => service
+                        .vips()
+                        .into_iter()
+                        .filter(|vip| !kept.contains(vip))
+                        .collect(),
+                    false => Vec::new(),
                 },
                 // The plan has a way to each destination, in the same order.
                 destinations: service

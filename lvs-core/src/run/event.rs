@@ -1,6 +1,6 @@
 //! What goes into the controller, and what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ pub enum Event {
     Load(Vec<CheckedService>),
     /// The kernel's weights were read.
     Observed(KernelWeights),
+    /// The virtual IPs that the director lacks at the start, told before the first load: those that a service
+    /// withdraws stay away until its minimum is decided.
+    Withdrawn(BTreeSet<IpAddr>),
     /// A probe ended.
     Probed {
         /// Which one.
@@ -78,6 +81,7 @@ pub enum Action {
 
 /// A change of one destination in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct WeightChange {
     /// The service.
     pub service: ServiceId,
@@ -132,6 +136,10 @@ pub enum Notice {
         /// So many destinations are available.
         available: usize,
     },
+    /// A virtual IP is withdrawn, because all of its services are below their minimum.
+    Withdrawn(IpAddr),
+    /// A virtual IP is no longer withdrawn.
+    Announced(IpAddr),
     /// Another program changed a weight, which is repaired.
     Drift {
         /// The service.
@@ -187,6 +195,11 @@ impl fmt::Display for Notice {
                     )
                 }
             },
+            Self::Withdrawn(ip) => write!(
+                f,
+                "{ip}: is withdrawn, because all of its services are below their minimum"
+            ),
+            Self::Announced(ip) => write!(f, "{ip}: is withdrawn no longer"),
             Self::Drift {
                 service,
                 destination,
@@ -194,9 +207,12 @@ impl fmt::Display for Notice {
             } => match found {
                 Some(weight) => write!(
                     f,
-                    "{service}: another program gave {destination} weight {weight}"
+                    "{service}: another program gave {destination} weight {weight}, which is changed back"
                 ),
-                None => write!(f, "{service}: another program deleted {destination}"),
+                None => write!(
+                    f,
+                    "{service}: another program deleted {destination}, which is restored"
+                ),
             },
             Self::Late(target) => write!(
                 f,

@@ -31,12 +31,16 @@ mod event;
 mod metrics;
 mod pool;
 mod probes;
+mod probing;
+mod recorded;
+mod repair;
 mod runner;
 mod running;
 mod server;
 mod service;
 mod status;
 mod supervisor;
+mod table;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -40,6 +40,8 @@ pub struct Runner {
     pub(super) cluster: Cluster,
     pub(super) node: NodeName,
     pub(super) state: StateDir,
+    /// What other processes call it.
+    pub(super) name: String,
     pub(super) repairs: bool,
     pub(super) removes_on_exit: bool,
     pub(super) metrics: Option<SocketAddr>,
@@ -75,14 +77,18 @@ pub(super) enum Input {
     Stop,
 }
 
-/// Events what a [`Runner`] does.
+/// What a [`Runner`] does.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunEvent<'a> {
     /// The cluster is applied, and probes begin; and again after each [`RunnerHandle::load`].
     Ready,
-    /// This was applied: at the start, after a new cluster, or as a repair.
+    /// This was applied: at the start, after a new cluster, or because virtual IPs are withdrawn or announced.
     Applied(&'a Plan),
+    /// This was repaired, which another program had changed.
+    Repaired(&'a Plan),
+    /// The runner ends, and leaves the node as it is.
+    Left,
     /// The node is not as it must be, and is not repaired because that was not asked for.
     Drifted(&'a Plan),
     /// A new cluster, or its file, is refused; the old one stays.
@@ -127,6 +133,7 @@ impl Runner {
             cluster,
             node,
             state,
+            name: "run".to_owned(),
             repairs: true,
             removes_on_exit: false,
             metrics: None,
@@ -137,7 +144,14 @@ impl Runner {
         (runner, handle)
     }
 
-    /// Events what other programs change, and does not repair it; weights follow health all the same.
+    /// Names the file that is kept: messages of other processes refer to it.
+    #[must_use]
+    pub fn of_file(mut self, file: &str) -> Self {
+        self.name = format!("run {file}");
+        self
+    }
+
+    /// Reports what other programs change, and does not repair it; weights follow health all the same.
     #[must_use]
     pub const fn report_only(mut self) -> Self {
         self.repairs = false;
@@ -176,7 +190,7 @@ impl RunnerHandle {
         self.tell(Input::Load(Box::new(cluster)));
     }
 
-    /// Events that there is a new cluster which cannot be read.
+    /// Reports that there is a new cluster which cannot be read.
     pub fn refuse(&self, problem: impl Into<String>) {
         self.tell(Input::Refuse(problem.into()));
     }

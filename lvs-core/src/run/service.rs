@@ -36,6 +36,17 @@ impl DestinationState {
         }
     }
 
+    /// Returns until when its health may turn out either way; `None` if it is known.
+    fn pending_until(&self, checked: &CheckedDestination, probes: &Probes) -> Option<Duration> {
+        let unknown = self.probes.iter().zip(&checked.targets);
+        unknown
+            .filter_map(|(id, target)| Some((probes.tracker(*id)?, target.timing)))
+            .filter(|(tracker, _)| tracker.health() == Health::Unknown)
+            .map(|(tracker, timing)| tracker.since() + timing.longest_until_known())
+            .max()
+            .filter(|_| self.health == Health::Unknown)
+    }
+
     /// The same state with other probes, after a reload.
     pub(super) fn with(self, probes: Vec<ProbeId>) -> Self {
         Self { probes, ..self }
@@ -94,7 +105,7 @@ impl ServiceState {
         actions: &mut Vec<Action>,
     ) {
         let members = self.members(probes, drains, kernel, now);
-        let decision = self.service.policy.decide(&members);
+        let decision = self.service.policy.decide(&members, self.posture);
         self.keep(&members);
         self.take_posture(&decision, actions);
         let mut changes = Vec::new();
@@ -159,6 +170,9 @@ impl ServiceState {
                     drain: drain(checked, drains),
                     is_fallback: checked.is_fallback,
                     kept,
+                    is_pending: state
+                        .pending_until(checked, probes)
+                        .is_some_and(|until| now < until),
                 };
                 state.admission = state.admission.next(member.is_admitted(), now);
                 member.slow_start = state.admission.share(slow_start, now);
@@ -167,10 +181,11 @@ impl ServiceState {
             .collect()
     }
 
-    /// Remembers what health gives each destination, for the time when a reload makes it unknown.
+    /// Remembers what health gives each destination, for the time when a reload makes it unknown. The fallback's
+    /// weight depends on the others'.
     fn keep(&mut self, members: &[Member]) {
         for (member, state) in members.iter().zip(&mut self.destinations) {
-            if member.health != Health::Unknown {
+            if member.health != Health::Unknown && !member.is_fallback {
                 state.kept = Some(self.service.policy.by_health(member).weight);
             }
         }
@@ -178,23 +193,34 @@ impl ServiceState {
 
     fn take_posture(&mut self, decision: &Decision, actions: &mut Vec<Action>) {
         self.available = decision.available;
-        let before = self.posture.replace(decision.posture);
+        let before = std::mem::replace(&mut self.posture, decision.posture);
         // A service that begins with its minimum is no news.
-        if before.unwrap_or(Posture::Serving) != decision.posture {
+        if let Some(posture) = decision.posture
+            && before.unwrap_or(Posture::Serving) != posture
+        {
             actions.push(Action::Notify(Notice::Posture {
                 service: self.service.id,
-                posture: decision.posture,
+                posture,
                 available: decision.available,
             }));
         }
     }
 
-    /// Returns when a weight rises next by slow start.
-    pub(super) fn next_step(&self, now: Duration) -> Option<Duration> {
-        let slow_start = self.service.policy.slow_start?;
-        self.destinations
+    /// Returns when a weight rises next by slow start, or a destination is pending no longer.
+    pub(super) fn next_step(&self, probes: &Probes, now: Duration) -> Option<Duration> {
+        let slow_start = self.service.policy.slow_start;
+        self.service
+            .destinations
             .iter()
-            .filter_map(|state| state.admission.next_step(Some(slow_start), now))
+            .zip(&self.destinations)
+            .flat_map(|(checked, state)| {
+                let decided = state.pending_until(checked, probes);
+                let rises = state.admission.next_step(slow_start, now);
+                decided
+                    .filter(|until| now < *until)
+                    .into_iter()
+                    .chain(rises)
+            })
             .min()
     }
 

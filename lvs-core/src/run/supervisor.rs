@@ -1,4 +1,4 @@
-//! What systemd is told of a unit of `Type=notify-reload`.
+//! What systemd is told of a unit of `Type=notify`.
 
 use std::env;
 use std::io;
@@ -34,7 +34,15 @@ impl Supervisor {
     }
 
     pub(super) fn ready(&self) {
-        self.tell("READY=1");
+        self.tell("READY=1\nSTATUS=");
+    }
+
+    /// Says that the old file stays in force: `systemctl status` shows it.
+    pub(super) fn refused(&self, problem: &str) {
+        let problem = problem.lines().next().unwrap_or_default();
+        self.tell(&format!(
+            "READY=1\nSTATUS=refused, and the old file stays in force: {problem}"
+        ));
     }
 
     pub(super) fn feed(&self) {

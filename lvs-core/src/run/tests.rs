@@ -1,7 +1,7 @@
 //! Single decisions; what holds over years is simulated in `tests/simulation`.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::*;
@@ -15,8 +15,10 @@ use crate::ipvs::{DestinationId, ServiceId, Weight};
 const DOWN: Outcome = Err(Failure::ConnectTimedOut);
 const UP: Outcome = Ok(Healthy { share: None });
 
+const VIP: [u8; 4] = [172, 16, 5, 11];
+
 fn id(port: u16) -> ServiceId {
-    ServiceId::tcp(([172, 16, 5, 11], port).into())
+    ServiceId::tcp((VIP, port).into())
 }
 
 fn service(port: u16, policy: Policy) -> CheckedService {
@@ -36,7 +38,7 @@ fn service(port: u16, policy: Policy) -> CheckedService {
     CheckedService {
         id: id(port),
         policy,
-        virtual_ips: vec![[172, 16, 5, 11].into()],
+        virtual_ips: vec![VIP.into()],
         destinations: vec![CheckedDestination {
             id: destination,
             server: "rs1".parse().unwrap(),
@@ -58,12 +60,22 @@ struct Bench {
 
 impl Bench {
     fn new(services: Vec<CheckedService>, weight: u32) -> Self {
+        Self::starting(BTreeSet::new(), services, weight)
+    }
+
+    /// On a director that lacks the virtual IP.
+    fn without_virtual_ip(services: Vec<CheckedService>, weight: u32) -> Self {
+        Self::starting([VIP.into()].into(), services, weight)
+    }
+
+    fn starting(absent: BTreeSet<IpAddr>, services: Vec<CheckedService>, weight: u32) -> Self {
         let mut bench = Self {
             controller: Controller::new(1),
             now: Duration::ZERO,
             probes: Vec::new(),
             actions: Vec::new(),
         };
+        bench.step(Event::Withdrawn(absent));
         let weights = |service: &CheckedService| -> BTreeMap<DestinationId, Weight> {
             let ids = service.destinations.iter().map(|checked| checked.id);
             ids.map(|id| (id, Weight::new(weight).unwrap())).collect()
@@ -95,6 +107,11 @@ impl Bench {
             let outcome = outcome.clone();
             self.step(Event::Probed { run, took, outcome });
         }
+    }
+
+    fn moves_virtual_ip(&self) -> bool {
+        let is_move = |action: &Action| matches!(action, Action::Withdraw(_) | Action::Announce(_));
+        self.actions.iter().any(is_move)
     }
 
     fn health(&self) -> Health {
@@ -177,19 +194,11 @@ fn a_weight_rises_when_its_time_has_come() {
         below_minimum: BelowMinimum::Withdraw,
         ..Policy::default()
     };
-    let mut bench = Bench::new(vec![service(80, slow)], 0);
-    assert!(
-        bench
-            .actions
-            .contains(&Action::Withdraw([172, 16, 5, 11].into()))
-    );
+    let mut bench = Bench::without_virtual_ip(vec![service(80, slow)], 0);
     bench.probe(&UP, MOMENT);
+    assert!(!bench.moves_virtual_ip(), "nothing is known yet");
     bench.probe(&UP, MOMENT);
-    assert!(
-        bench
-            .actions
-            .contains(&Action::Announce([172, 16, 5, 11].into()))
-    );
+    assert!(bench.actions.contains(&Action::Announce(VIP.into())));
     assert_eq!(bench.weight(), Some(1));
     let admitted = bench.now;
     for second in 1..10 {
@@ -238,4 +247,69 @@ fn a_drain_is_at_once_and_a_drift_is_repaired() {
     assert_eq!(bench.weight(), Some(0));
     bench.step(Event::Undrain(drain));
     assert_eq!(bench.weight(), Some(10));
+}
+
+const WITHDRAW: Policy = Policy {
+    below_minimum: BelowMinimum::Withdraw,
+    ..Policy::DEFAULT
+};
+
+#[test]
+fn a_restart_decides_nothing_before_the_probes_have() {
+    for absent in [true, false] {
+        let start = match absent {
+            true => Bench::without_virtual_ip,
+            false => Bench::new,
+        };
+        let mut bench = start(vec![service(80, WITHDRAW)], 0);
+        bench.probe(&DOWN, SECOND);
+        bench.probe(&DOWN, SECOND);
+        assert!(!bench.moves_virtual_ip());
+        bench.probe(&DOWN, SECOND);
+        let moved = bench.actions.contains(&Action::Withdraw(VIP.into()));
+        assert_eq!(moved, !absent);
+        assert!(bench.controller.withdrawn().contains(&VIP.into()));
+    }
+}
+
+#[test]
+fn what_stays_unknown_is_decided_when_its_time_is_up() {
+    let mut bench = Bench::new(vec![service(80, WITHDRAW)], 0);
+    let began = bench.now;
+    let longest = Timing::default().longest_until_known();
+    while bench.now <= began + longest {
+        bench.probe(&Err(Failure::NotProbed("no memory".to_owned())), MOMENT);
+    }
+    assert_eq!(bench.health(), Health::Unknown);
+    assert!(bench.actions.contains(&Action::Withdraw(VIP.into())));
+}
+
+#[test]
+fn a_virtual_ip_is_withdrawn_when_its_services_agree() {
+    let mut other = service(443, WITHDRAW);
+    let target = &mut other.destinations[0].targets[0].target;
+    target.path = ProbePath::direct("192.168.1.12:443".parse().unwrap());
+    let mut bench = Bench::new(vec![service(80, WITHDRAW), other], 10);
+    let (mut first, mut second) = (0, 0);
+    while second < 3 {
+        bench.now = bench.controller.wake().unwrap();
+        bench.step(Event::Tick);
+        for run in std::mem::take(&mut bench.probes) {
+            // The first three rounds are those of one of the two.
+            let is_first = run.probe == ProbeId(0);
+            let outcome = match is_first || first >= 3 {
+                true => DOWN,
+                false => UP,
+            };
+            first += usize::from(is_first);
+            second += usize::from(!is_first && outcome == DOWN);
+            assert_eq!(bench.moves_virtual_ip(), false, "one of them serves");
+            bench.step(Event::Probed {
+                run,
+                took: MOMENT,
+                outcome,
+            });
+        }
+    }
+    assert!(bench.actions.contains(&Action::Withdraw(VIP.into())));
 }

@@ -12,7 +12,7 @@ use crate::ipvs::{DestinationId, ServiceId, Weight};
 pub struct ServiceView {
     /// The service.
     pub id: ServiceId,
-    /// Whether it has its minimum; `None` until the kernel was seen.
+    /// Whether it has its minimum; `None` until the kernel was seen and its destinations were probed.
     pub posture: Option<Posture>,
     /// So many destinations must be available.
     pub minimum: u16,

@@ -21,8 +21,8 @@ use apt::Apt;
 /// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
 const BOOKWORM: &str = "bookworm";
 
-/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, and the daemons `chronyd` and `keepalived`.
-const TOOLS: [&str; 7] = [
+/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, and the daemons `chronyd`, `keepalived` and `systemd`.
+const TOOLS: [&str; 8] = [
     "ipvsadm",
     "iproute2",
     "procps",
@@ -30,11 +30,15 @@ const TOOLS: [&str; 7] = [
     "nftables",
     "chrony",
     "keepalived",
+    "systemd",
 ];
 
 /// The directory of the tools. Another list of tools needs another name, because an existing directory is
 /// never fetched again.
-const TOOLS_DIRECTORY: &str = "tools-4";
+const TOOLS_DIRECTORY: &str = "tools-5";
+
+/// The directory of Debian's prometheus, which few tests need.
+const PROMETHEUS_DIRECTORY: &str = "prometheus-1";
 
 /// Holds the paths of the fetched files.
 #[derive(Clone)]
@@ -61,6 +65,24 @@ pub(crate) fn installation() -> Result<Installation> {
 /// [`Error::Unavailable`] where the lab cannot run: not x86-64 Linux, no apt, no Debian archive, no network.
 pub fn prepare() -> Result<()> {
     installation().map(drop)
+}
+
+/// Fetches Debian's prometheus on the host, once, for guests that run [`promtool`](crate::promtool): for the `before`
+/// of [`main!`](crate::main!). Where it cannot be had, these tests are skipped.
+pub fn fetch_prometheus() {
+    let fetched = home::home().and_then(|home| fetch(&home, &[Product::Prometheus]));
+    if let Err(error) = fetched {
+        eprintln!("lvs-lab: no prometheus: {error}");
+    }
+}
+
+/// Returns the root of Debian's prometheus, if it was fetched.
+pub(crate) fn prometheus() -> Result<PathBuf> {
+    let root = home::home()?.join(PROMETHEUS_DIRECTORY);
+    match root.is_dir() {
+        true => Ok(root),
+        false => Err(Error::unavailable("Debian's prometheus was not fetched")),
+    }
 }
 
 fn install() -> Result<Installation> {
@@ -122,6 +144,7 @@ enum Product {
     /// The kernel of a suite.
     Kernel(String),
     Tools,
+    Prometheus,
 }
 
 impl Product {
@@ -129,13 +152,14 @@ impl Product {
         match self {
             Self::Kernel(suite) => format!("kernel-{suite}"),
             Self::Tools => TOOLS_DIRECTORY.to_owned(),
+            Self::Prometheus => PROMETHEUS_DIRECTORY.to_owned(),
         }
     }
 
     fn suite(&self) -> &str {
         match self {
             Self::Kernel(suite) => suite,
-            Self::Tools => BOOKWORM,
+            Self::Tools | Self::Prometheus => BOOKWORM,
         }
     }
 
@@ -147,6 +171,8 @@ impl Product {
                 let packages = apt.with_libraries(BOOKWORM, &TOOLS)?;
                 apt.unpack(BOOKWORM, &packages, stage)
             }
+            // It needs no library but the host's own libc.
+            Self::Prometheus => apt.unpack(BOOKWORM, &["prometheus"], stage),
         }
     }
 }

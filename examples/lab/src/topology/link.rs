@@ -71,7 +71,7 @@ fn networks(node: &Node) -> Result<BTreeMap<IfName, Vec<IpNet>>> {
         (&node.gateway, router.and_then(|name| all.get_mut(name)))
         && networks.is_empty()
     {
-        networks.push(IpNet::from(gateway.address()));
+        networks.extend(gateway.address().map(IpNet::from));
     }
     match all.iter().find(|(_, networks)| networks.is_empty()) {
         Some((interface, _)) => Err(TopologyError::new(format!(

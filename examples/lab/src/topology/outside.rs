@@ -110,10 +110,12 @@ fn addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
 fn router(nodes: &[Node], links: &[Shared]) -> Result<Option<Outsider>> {
     let mut router = Outsider::default();
     for node in nodes {
-        let Some(gateway) = &node.gateway else {
+        let Some((gateway, ip)) = node.gateway.as_ref().and_then(|gateway| {
+            let ip = gateway.address()?;
+            Some((gateway, ip))
+        }) else {
             continue;
         };
-        let ip = gateway.address();
         if nodes.iter().flat_map(addresses).any(|own| own == ip) {
             continue;
         }

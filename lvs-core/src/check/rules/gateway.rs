@@ -53,19 +53,15 @@ pub(super) fn of_file(cluster: &Cluster) -> Vec<Finding> {
             let masqueraded = cluster
                 .masqueraded(&way.server.name)
                 .into_iter()
-                .filter_map(move |family| {
-                    match way.server.gateway.as_ref().map(Gateway::address) {
-                        Some(gateway) if Family::from(gateway) == family => {
-                            way.past_director(gateway, family)
-                        }
-                        _ => way.undecided(family),
-                    }
+                .filter_map(move |family| match way.named(family) {
+                    Some(gateway) => way.past_director(gateway.address()?, family),
+                    None => way.undecided(family),
                 });
             let direct = way
                 .server
                 .gateway
                 .as_ref()
-                .and_then(|gateway| way.through_director(gateway.address()));
+                .and_then(|gateway| way.through_director(gateway.address()?));
             masqueraded.chain(direct)
         })
         .collect()
@@ -136,6 +132,7 @@ impl RealServerScene<'_> {
         let beside = sharing_network(&self.facts.addresses, client).next();
         let way_out = match path.decision.gateway {
             Some(gateway) => format!("to {gateway}, which {}", way.foreign_gateway(gateway)?),
+            None if matches!(way.server.gateway, Some(Gateway::Through(_))) => return None,
             None if beside.is_some() => return self.beside_client(client, beside?),
             None => "straight to the link, past the director".to_owned(),
         };
@@ -261,7 +258,7 @@ impl Right {
     fn name(&self) -> String {
         self.gateway
             .as_ref()
-            .map_or_else(|| "ROUTER".to_owned(), ToString::to_string)
+            .map_or_else(|| "via ROUTER".to_owned(), ToString::to_string)
     }
 
     /// Returns the key of the file that names it.
@@ -276,12 +273,13 @@ impl Right {
             }) => format!(
                 "{{ address = \"{address}\", interface = \"{interface}\", on-link = {on_link} }}"
             ),
+            Some(Gateway::Through(interface)) => format!("{{ interface = \"{interface}\" }}"),
         };
         format!("in the file: gateway = {value}")
     }
 
     fn address(&self) -> Option<IpAddr> {
-        self.gateway.as_ref().map(Gateway::address)
+        self.gateway.as_ref().and_then(Gateway::address)
     }
 
     fn command(&self, table: u32) -> String {
@@ -290,7 +288,7 @@ impl Right {
             table => format!(" table {table}"),
         };
         let (name, attributes) = (self.name(), &self.attributes);
-        format!("ip route replace default via {name}{table}{attributes}")
+        format!("ip route replace default {name}{table}{attributes}")
     }
 }
 
@@ -336,9 +334,11 @@ impl<'a> WayBack<'a> {
 
     /// Returns the gateway of masqueraded answers: that of the file, unless it is wrong.
     fn director(self, family: Family) -> Right {
-        let named = self
-            .named(family)
-            .filter(|gateway| self.foreign_gateway(gateway.address()).is_none());
+        let named = self.named(family).filter(|gateway| {
+            gateway
+                .address()
+                .is_none_or(|ip| self.foreign_gateway(ip).is_none())
+        });
         let derived = || {
             let gateways = self.cluster.gateways(self.server, family);
             gateways.first().copied().map(Gateway::from)
@@ -353,23 +353,27 @@ impl<'a> WayBack<'a> {
     /// directors' own where the real server is on its network.
     fn router(self, family: Family) -> Right {
         let is_near = |gateway: &&Gateway| {
-            sharing_network(&self.server.addresses, gateway.address())
-                .next()
-                .is_some()
+            gateway
+                .address()
+                .is_some_and(|ip| sharing_network(&self.server.addresses, ip).next().is_some())
         };
         let of_directors = || {
             self.cluster
                 .directors()
                 .iter()
                 .filter_map(|director| director.gateway.as_ref())
-                .filter(|gateway| Family::from(gateway.address()) == family)
+                .filter(|gateway| gateway.is_of(family))
                 .find(is_near)
                 .cloned()
         };
         Right {
             gateway: self
                 .named(family)
-                .filter(|gateway| !self.cluster.is_of_director(gateway.address()))
+                .filter(|gateway| {
+                    gateway
+                        .address()
+                        .is_none_or(|ip| !self.cluster.is_of_director(ip))
+                })
                 .or_else(of_directors),
             attributes: self.advmss(family),
         }
@@ -391,7 +395,7 @@ impl<'a> WayBack<'a> {
         self.server
             .gateway
             .clone()
-            .filter(|gateway| Family::from(gateway.address()) == family)
+            .filter(|gateway| gateway.is_of(family))
     }
 
     /// Returns the director with which answers would stay when the other one becomes active.

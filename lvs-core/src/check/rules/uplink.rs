@@ -78,7 +78,7 @@ impl DirectorScene<'_> {
         let finding = self.finding(&OTHER_UPLINK, vip, seen);
         match (path.permission(), &self.node.gateway) {
             (Some(permission), _) => finding.fix(permission),
-            (None, Some(gateway)) => finding.fix(format!("ip route replace default via {gateway}")),
+            (None, Some(gateway)) => finding.fix(format!("ip route replace default {gateway}")),
             (None, None) => finding.fix("in the file: name the gateway of the director"),
         }
     }

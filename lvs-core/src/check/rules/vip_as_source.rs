@@ -1,8 +1,7 @@
 //! The source address of the director's own packets to real servers, ARP requests among them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use crate::check::command;
 use crate::check::facts::Facts;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
@@ -136,36 +135,13 @@ impl DirectorScene<'_> {
             .find(|ip| !vips.contains(ip));
         Some(match own {
             // The plan deprecates virtual IPs of IPv6.
-            Some(_) if source.is_ipv6() => self.forgetting(finding.fix(APPLY)),
+            Some(_) if source.is_ipv6() => finding.fix(APPLY),
             Some(own) => route
                 .map(|route| with_source(route, own))
                 .into_iter()
                 .fold(finding, Finding::fix),
             None => finding.fix(own_address(vip)),
         })
-    }
-
-    /// Adds the commands by which IPVS forgets the source address of what it encapsulates, which it keeps until a
-    /// route changes: it looks it up again after an edit of the destination.
-    fn forgetting(&self, finding: Finding) -> Finding {
-        self.facts
-            .now()
-            .into_iter()
-            .flat_map(|now| &now.services)
-            .flat_map(|listed| {
-                let id = listed.status.service.id;
-                let destinations = listed.destinations.iter();
-                destinations.map(move |status| (id, status.destination))
-            })
-            .filter(|(_, destination)| {
-                destination.forwarding.is_tunnel() && destination.id.address.is_ipv6()
-            })
-            .map(|(service, destination)| {
-                let to = SocketAddr::new(destination.id.address, destination.id.port);
-                let edit = command::destination("edit", service, to);
-                format!("{edit} -w {}", destination.weight)
-            })
-            .fold(finding, Finding::fix)
     }
 
     /// Lowers a finding about the source of a route: what is encapsulated has it too, but not what is routed directly.

@@ -2,6 +2,7 @@
 //! host.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +21,22 @@ use crate::sysctl::{Conf, SysctlKey};
 const TIMES: u32 = 5;
 /// The time from one announcement to the next: what loses a frame, a full queue or a learning bridge, takes time.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Tells that an address has been announced. Its text is `172.16.5.11/32 on eth0`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Announcement {
+    /// The address.
+    pub address: Address,
+    /// The links on which neighbours ask for it: others than its own where that has none, as `lo` or a dummy.
+    pub links: BTreeSet<IfName>,
+}
+
+impl fmt::Display for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let links: Vec<_> = self.links.iter().map(IfName::as_str).collect();
+        write!(f, "{} on {}", self.address.id.network, links.join(" and "))
+    }
+}
 
 /// What has been announced of the addresses of one node.
 pub(super) struct Announcer<'a> {
@@ -84,7 +101,10 @@ impl<'a> Announcer<'a> {
                 self.announce(&announced, host);
             }
         }
-        announced.retain(|address| self.is_announced(&address.id));
+        let announced: Vec<_> = announced
+            .iter()
+            .filter_map(|address| self.announcement(address))
+            .collect();
         if !announced.is_empty() {
             events(Event::Announced(&announced));
         }
@@ -93,9 +113,14 @@ impl<'a> Announcer<'a> {
             .for_each(|error| events(Event::NotAnnounced(error)));
     }
 
-    fn is_announced(&self, id: &AddressId) -> bool {
-        self.links.get(id).is_some_and(|links| {
-            !links.is_empty() && links.iter().all(|link| !self.failures.contains_key(link))
+    /// Returns what was announced of an address; `None` where that failed, or no neighbour asks for it.
+    fn announcement(&self, address: &Address) -> Option<Announcement> {
+        let links = self.links.get(&address.id)?;
+        let failed = |link| self.failures.contains_key(link);
+        let is_done = !links.is_empty() && !links.iter().any(failed);
+        is_done.then(|| Announcement {
+            address: address.clone(),
+            links: links.clone(),
         })
     }
 

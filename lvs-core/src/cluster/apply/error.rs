@@ -28,6 +28,9 @@ pub enum Failure {
     },
     /// The caller stopped it.
     Stopped,
+    /// A newer change of the role came before the addresses of an active director were added, or while they
+    /// were.
+    Superseded,
     /// Everything was verified, but not confirmed in time.
     Unconfirmed,
 }
@@ -118,6 +121,7 @@ impl fmt::Display for Failure {
                 "the kernel sends from the virtual IP {source} to {destination}, which has that address itself and does \
                  not answer; give this node an address of its own on that network (ip route get {destination})"
             ),
+            Self::Superseded => f.write_str("a newer change of the role came, which decides"),
             Self::Stopped => f.write_str("stopped before the end"),
             Self::Unconfirmed => f.write_str("not confirmed in time"),
             Self::Unverified(left) => {
@@ -162,6 +166,7 @@ impl std::error::Error for ApplyError {
             | Failure::Unverified(_)
             | Failure::VirtualSource { .. }
             | Failure::Stopped
+            | Failure::Superseded
             | Failure::Unconfirmed => None,
         }
     }

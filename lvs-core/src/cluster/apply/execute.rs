@@ -14,8 +14,22 @@ use crate::ipvs::Daemon;
 /// What is asked before each phase, and told after it.
 pub(super) struct Guards<'a, 'b> {
     pub(super) stop: &'a AtomicBool,
+    /// Whether the addresses of an active director are added although a newer change of the role came.
+    pub(super) is_superseded: &'a dyn Fn() -> bool,
     pub(super) conflicts: &'a mut Conflicts<'b>,
     pub(super) announcer: &'a mut Announcer<'b>,
+}
+
+impl Guards<'_, '_> {
+    fn go_on(&self) -> Result<(), Failure> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Failure::Stopped);
+        }
+        match (self.is_superseded)() {
+            true => Err(Failure::Superseded),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and the caller has not
@@ -26,18 +40,15 @@ pub(super) fn execute(
     guards: &mut Guards<'_, '_>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    let stop = guards.stop;
-    let go_on = || match stop.load(Ordering::Relaxed) {
-        true => Err(Failure::Stopped),
-        false => Ok(()),
-    };
     for phase in &plan.phases {
-        go_on()?;
+        guards.go_on()?;
         guards.conflicts.before_phase(phase, host, events)?;
         self::phase(phase, host, events)?;
+        // A standby that came before this has found no address to release.
+        guards.go_on()?;
         guards.announcer.phase_is_done(phase, host);
     }
-    go_on()
+    guards.go_on()
 }
 
 /// Executes one phase: its IPVS steps in one batch, the others one by one.

@@ -9,9 +9,10 @@ use super::execute::{Guards, execute};
 use super::rollback::Rollback;
 use super::source;
 use super::{Aftermath, ApplyError, Event, Failure};
+use crate::cluster::change::Object;
 use crate::cluster::plan::Plan;
-use crate::cluster::state::Confirmation;
-use crate::cluster::{DesiredState, IpvsState, Observed, Scope};
+use crate::cluster::state::{Confirmation, Lock};
+use crate::cluster::{DesiredState, IpvsState, Observed, Role, Scope};
 use crate::error::Result;
 use crate::host::Host;
 
@@ -29,6 +30,8 @@ pub(in crate::cluster) struct Job<'a> {
     pub(in crate::cluster) sources: Option<&'a DesiredState>,
     /// Asked before each phase; once it is raised, everything is rolled back.
     pub(in crate::cluster) stop: &'a AtomicBool,
+    /// Tells of a newer change of the role: then no address of an active director is added or announced.
+    pub(in crate::cluster) lock: Option<&'a Lock>,
     /// Awaited when everything is verified; without it in time, everything is rolled back.
     pub(in crate::cluster) confirmation: Option<Confirmation<'a>>,
 }
@@ -42,6 +45,7 @@ impl<'a> Job<'a> {
             announced: None,
             sources: None,
             stop: &NEVER_STOPPED,
+            lock: None,
             confirmation: None,
         }
     }
@@ -112,8 +116,10 @@ impl<'a> Job<'a> {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
         let mut announcer = Announcer::new(self.announced);
+        let is_superseded = || self.takes_over(rest) && self.has_new_role();
         let mut guards = Guards {
             stop: self.stop,
+            is_superseded: &is_superseded,
             conflicts,
             announcer: &mut announcer,
         };
@@ -124,11 +130,31 @@ impl<'a> Job<'a> {
         *verified = Some(self.verify(host)?);
         source::verify(self.sources, host)?;
         events(Event::Verified);
-        announcer.all_is_done(host, events);
+        if !self.has_new_role() {
+            announcer.all_is_done(host, events);
+        }
         match release.is_empty() && rest.is_empty() {
             true => Ok(()),
             false => self.confirm(verified, events),
         }
+    }
+
+    /// Returns whether a plan adds addresses that only an active director carries.
+    fn takes_over(&self, plan: &Plan) -> bool {
+        let node = self.announced;
+        node.filter(|node| node.role == Some(Role::Active))
+            .is_some_and(|node| {
+                plan.steps().any(|step| match step.change.after() {
+                    Some(Object::Address(address)) => {
+                        node.floating.contains(&address.id.network.addr())
+                    }
+                    _ => false,
+                })
+            })
+    }
+
+    fn has_new_role(&self) -> bool {
+        self.lock.is_some_and(Lock::has_new_role)
     }
 
     /// Refuses what only shows when ip_vs is loaded: a sysctl that this kernel's has not.
@@ -172,6 +198,7 @@ impl<'a> Job<'a> {
         }
         match is_confirmed {
             true => Ok(()),
+            false if self.stop.load(Ordering::Relaxed) => Err(Failure::Stopped),
             false => Err(Failure::Unconfirmed),
         }
     }

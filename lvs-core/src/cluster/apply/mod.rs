@@ -9,6 +9,7 @@ mod job;
 mod rollback;
 mod source;
 
+pub use announce::Announcement;
 pub use error::{Aftermath, ApplyError, Failure};
 pub use identity::{Evidence, HostIdentity, OtherNode, host_name};
 pub(in crate::cluster) use job::Job;
@@ -20,7 +21,6 @@ use super::plan::{Phase, Plan, PlanOptions};
 use super::{DesiredState, Observed, Scope};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::net::Address;
 
 /// Reports what happens while a plan is carried out, in order.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub enum Event<'a> {
     Verified,
     /// These addresses have been announced to the neighbours: an active director's floating ones, several
     /// times; a lone director's virtual IPs that were added.
-    Announced(&'a [Address]),
+    Announced(&'a [Announcement]),
     /// Addresses could not be announced; what was done stays. Neighbours may send to another host until they
     /// ask again.
     NotAnnounced(&'a Error),

@@ -13,6 +13,7 @@ impl Change<Object> {
     pub fn detail(&self) -> String {
         match self {
             Self::Add(object) | Self::Delete(object) => object.detail(),
+            Self::Edit(before, after) if before == after => after.detail(),
             Self::Edit(before, after) => format!("{} -> {}", before.detail(), after.detail())
                 .trim()
                 .to_owned(),

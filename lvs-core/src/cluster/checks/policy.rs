@@ -12,6 +12,7 @@ use super::{Percent, SlowStartTime};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum BelowMinimum {
     /// Every destination gets the weight of the file, as if all were up: the checks may be wrong, and a
     /// few answers are better than none.
@@ -19,7 +20,8 @@ pub enum BelowMinimum {
     ServeAll,
     /// The fallback gets all new connections.
     Fallback,
-    /// The virtual IP is removed from the director; weights follow health.
+    /// The virtual IP is removed from the director, unless another service on it has its minimum or does not say
+    /// so; weights follow health. A director that starts without it adds it once the minimum is known to hold.
     Withdraw,
     /// New connections are refused: every weight is 0.
     Refuse,
@@ -41,11 +43,12 @@ impl fmt::Display for BelowMinimum {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum OnFailure {
     /// Weight 0: its connections live on.
     #[default]
     Drain,
-    /// It is deleted, and its connections with it.
+    /// It is deleted, and its connections with it; so is a fallback that is not needed.
     Remove,
 }
 

@@ -77,57 +77,57 @@ macro_rules! table {
 
 table! {
     every {
-        /// The time between two probes.
+        /// The time between two probes, 100 ms to 1 day; absent: that of `[health]`.
         interval "interval": Interval,
-        /// The same while results are being counted.
+        /// The same while results are being counted; absent: that of `[health]`.
         fast_interval "fast-interval": Interval,
-        /// The time after which a probe has failed.
+        /// The time after which a probe has failed, 10 ms to 5 minutes; absent: that of `[health]`.
         timeout "timeout": Timeout,
-        /// So many successes in a row make a destination up.
+        /// So many successes in a row make a destination up; absent: that of `[health]`.
         rise "rise": NonZeroU8,
-        /// So many failures in a row make it down.
+        /// So many failures in a row make it down; absent: that of `[health]`.
         fall "fall": NonZeroU8,
-        /// By up to so many percent an interval is shortened.
+        /// By up to so many percent an interval is shortened; absent: that of `[health]`.
         jitter "jitter": Percent,
-        /// The way to the real server, `service` or `server`.
+        /// The way to the real server, `service` or `server`; absent: `path` of `[health]`.
         via "via": ProbeRoute,
-        /// Another port.
+        /// The port to probe; absent: the destination's.
         port "port": NonZeroU16,
     }
     some {
-        /// tls, https: the name of SNI and of the certificate.
+        /// tls, https: the name of SNI and of the certificate; absent: for https `host`. Required unless `verify = false`.
         sni "sni": ServerName,
-        /// tls, https: whether the certificate is verified.
+        /// tls, https: whether the certificate is verified; absent: it is.
         verify "verify": bool,
-        /// tls, https: a file of CA certificates.
+        /// tls, https: a file of CA certificates; absent: those of the system.
         ca "ca": FilePath,
-        /// http, https: GET, HEAD or OPTIONS.
+        /// http, https: the method of the request.
         method "method": HttpMethod,
-        /// http, https: the path.
+        /// http, https: the path; `/` if absent.
         path "path": HttpPath,
-        /// http, https: the header `Host`.
+        /// http, https: the header `Host`; absent: the address that clients connect to.
         host "host": HostName,
-        /// http, https: the statuses that count as healthy.
+        /// http, https: the statuses that count as healthy, 100 to 599; `200-299` if absent.
         status "status": StatusRanges,
-        /// http, https: a text of the body.
+        /// http, https: a text that the first 64 KiB of the body must contain; absent: any body.
         contains "contains": Needle,
-        /// dns: the name that is asked for.
+        /// dns: the name that is asked for; required.
         name "name": DnsName,
-        /// dns: the type of record.
+        /// dns: the type of record that is asked for.
         record "record": RecordType,
-        /// dns: `udp` or `tcp`.
+        /// dns: the transport of the question.
         transport "transport": DnsTransport,
-        /// udp: what is sent.
+        /// udp: what is sent, text or `hex:` and digits, up to 1200 bytes; absent: an empty datagram.
         payload "payload": Payload,
-        /// udp: a text of the answer.
+        /// udp: a text that the answer must contain; absent: any answer.
         answer "answer": Needle,
-        /// program: the command line.
+        /// program: the command line, program first; required. It runs without a shell.
         command "command": Vec<String>,
-        /// program: the user that it runs as.
+        /// program: the user that it runs as; absent: that of lvsctl.
         user "user": UserName,
-        /// program: whether the exit status is a share of the weight.
+        /// program: whether the exit status is a share of the weight in percent; absent: no, and 0 is healthy.
         share_by_status "share-by-status": bool,
-        /// file: the path.
+        /// file: the path; required.
         file "file": FilePath,
     }
 }

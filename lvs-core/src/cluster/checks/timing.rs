@@ -78,4 +78,14 @@ impl Timing {
         let step = self.interval.get().max(self.timeout.get());
         step * u32::from(self.fall.get()) + self.timeout.get()
     }
+
+    /// Returns the time within which a destination is known after a start, unless its answers contradict each
+    /// other.
+    #[must_use]
+    pub fn longest_until_known(&self) -> Duration {
+        let step = self.fast_interval.get().max(self.timeout.get());
+        // The first probe begins within a fast interval.
+        let results = u32::from(self.rise.max(self.fall).get()) + 1;
+        step * results + self.timeout.get()
+    }
 }

@@ -66,11 +66,6 @@ pub(super) fn host_route(vip: IpAddr, interface: IfName) -> Route {
     }
 }
 
-/// Returns the default route through a gateway.
-pub(super) fn default_route(gateway: &Gateway) -> Route {
-    default_route_of(gateway.address().into(), gateway)
-}
-
 /// Returns the default route of a family through a gateway, which for IPv4 may be an IPv6 address.
 pub(super) fn default_route_of(family: Family, gateway: &Gateway) -> Route {
     let everywhere = match family {
@@ -80,15 +75,20 @@ pub(super) fn default_route_of(family: Family, gateway: &Gateway) -> Route {
     Route {
         interface: gateway.interface().cloned(),
         on_link: gateway.is_on_link(),
+        gateway: gateway.address(),
+        scope: match gateway.address() {
+            None if family == Family::Ipv4 => Scope::LINK,
+            _ => Scope::GLOBAL,
+        },
         protocol: Address::PROTOCOL,
-        ..Route::via(everywhere, gateway.address())
+        ..Route::to(RouteId::new(everywhere))
     }
 }
 
 /// Returns whether a gateway is reached by an address of the node.
 pub(super) fn is_beside(id: &AddressId, gateway: &Gateway) -> bool {
     let is_on_it = gateway.interface().is_none_or(|name| *name == id.interface);
-    let is_of_family = id.network.addr().is_ipv4() == gateway.address().is_ipv4();
-    let is_any = gateway.is_on_link() && is_of_family;
-    is_on_it && (is_any || id.network.contains(&gateway.address()))
+    let is_any = gateway.is_on_link() && gateway.is_of(id.network.addr().into());
+    let is_near = |ip: IpAddr| is_any || id.network.contains(&ip);
+    is_on_it && gateway.address().is_none_or(is_near)
 }

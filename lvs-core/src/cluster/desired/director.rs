@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::service::DesiredService;
 use super::state::{Desired, DesiredState};
-use crate::cluster::model::{Cluster, Director, NodeKind, Role, Sync};
+use crate::cluster::model::{Cluster, Director, NodeKind, NodeName, Role, Sync};
 use crate::cluster::probe_path::ProbePlan;
 use crate::ipvs::{Daemon, DaemonRole, Forwarding, ServiceId};
 use crate::name::IfName;
@@ -34,6 +34,7 @@ impl DesiredState {
         state.carriers = cluster.carriers(director);
         state.nftables = cluster.nftables();
         state.notes.extend(cluster.marked_by_others());
+        state.notes.extend(cluster.withdrawal_notes());
         state.timeouts = cluster.timeouts();
         for (key, value) in cluster.ipvs_sysctls() {
             state.sysctl(key.clone(), value, "named in the file");
@@ -46,6 +47,7 @@ impl DesiredState {
             .iter()
             .map(|service| cluster.desired_service(service))
             .collect();
+        state.servers = cluster.serving_addresses();
         state.balance_once(cluster);
         state.probe(cluster, role);
         state.expire_templates();
@@ -128,6 +130,20 @@ impl Cluster {
                 true => Role::Active,
                 false => Role::Standby,
             })
+    }
+
+    fn serving_addresses(&self) -> BTreeMap<IpAddr, NodeName> {
+        let services = self.services().iter();
+        let destinations = services.flat_map(|service| {
+            let destinations = service.destinations.iter();
+            destinations.map(move |destination| (service, destination))
+        });
+        destinations
+            .filter_map(|(service, destination)| {
+                let address = self.real_ip(service, destination)?;
+                Some((address, destination.real_server.clone()))
+            })
+            .collect()
     }
 
     /// Returns the addresses by which a director reaches nodes that carry virtual IPs of the same family, with

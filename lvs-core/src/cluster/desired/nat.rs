@@ -18,6 +18,7 @@ impl DesiredState {
     pub(super) fn forward_answers(&mut self, cluster: &Cluster, director: &Director) {
         let families = cluster.masqueraded_families();
         self.note_unanswered(cluster);
+        self.note_unrouted(&families, director.gateway.as_ref());
         let forward = director
             .ip_forward
             .or_else(|| families.contains(&Family::Ipv4).then_some(true));
@@ -37,7 +38,7 @@ impl DesiredState {
         if families.contains(&Family::Ipv6) {
             self.sysctl(SysctlKey::IPV6_FORWARDING, 1, FORWARDED);
             let gateway = director.gateway.as_ref();
-            if !gateway.is_some_and(|gateway| gateway.address().is_ipv6()) {
+            if !gateway.is_some_and(|gateway| gateway.is_of(Family::Ipv6)) {
                 self.notes.push(ADVERTISEMENTS.to_owned());
             }
         }
@@ -67,6 +68,7 @@ impl DesiredState {
             let gateways = cluster.gateways(server, family);
             if let [gateway] = gateways.as_slice() {
                 self.default_route(
+                    family,
                     &Gateway::Near(*gateway),
                     "answers must return through the director",
                 );

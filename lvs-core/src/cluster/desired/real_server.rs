@@ -2,6 +2,7 @@
 
 use super::state::DesiredState;
 use crate::cluster::model::{Cluster, NodeKind, RealServer};
+use crate::ipvs::Forwarding;
 
 impl DesiredState {
     pub(super) fn real_server(cluster: &Cluster, server: &RealServer) -> Self {
@@ -12,6 +13,9 @@ impl DesiredState {
         state.gateway(server.gateway.as_ref(), "the real server's default route");
         state.answer_through_the_director(cluster, server);
         state.answer_beside_the_tunnel(cluster, server.gateway.as_ref());
+        let answered =
+            cluster.families_served_by(&server.name, |method| method != Forwarding::Masquerade);
+        state.note_unrouted(&answered, server.gateway.as_ref());
         state
     }
 }

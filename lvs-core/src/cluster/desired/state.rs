@@ -71,6 +71,8 @@ pub struct DesiredState {
     pub daemons: Vec<Desired<Daemon>>,
     /// The services in the file's order; only a director has any.
     pub services: ById<DesiredService>,
+    /// The nodes that serve, by the addresses of their destinations.
+    pub servers: BTreeMap<IpAddr, NodeName>,
     /// The services of the file that must be absent, because the other director balances them already.
     pub absent_services: BTreeSet<ServiceId>,
     /// The rules by which a firewall has to mark packets, as a file for `nft -f`: shown, never applied.
@@ -176,6 +178,7 @@ impl DesiredState {
             absent_routes: ById::default(),
             timeouts: Timeouts::default(),
             services: ById::default(),
+            servers: BTreeMap::new(),
             absent_services: BTreeSet::new(),
             daemons: Vec::new(),
             nftables: None,
@@ -288,32 +291,65 @@ impl DesiredState {
         }
         let mut own = self.addresses.iter().map(|desired| &desired.value.id);
         let is_near = gateway.is_link_local() || own.any(|id| addresses::is_beside(id, gateway));
-        match is_near || self.absent.is_empty() {
-            true => self.default_route(gateway, why),
-            false => self.absent_routes.push(Desired::new(
-                addresses::default_route(gateway),
-                "it is added together with the floating addresses",
-            )),
+        for family in self.families_of(gateway) {
+            match is_near || self.absent.is_empty() {
+                true => self.default_route(family, gateway, why),
+                false => self.absent_routes.push(Desired::new(
+                    addresses::default_route_of(family, gateway),
+                    "it is added together with the floating addresses",
+                )),
+            }
         }
+    }
+
+    /// Notes the families of answers for which the gateway of the file is none.
+    pub(super) fn note_unrouted(&mut self, answered: &BTreeSet<Family>, gateway: Option<&Gateway>) {
+        let Some(ip) = gateway.and_then(Gateway::address) else {
+            return;
+        };
+        for family in answered.iter().filter(|family| **family != ip.into()) {
+            if self.default_route_of(*family).is_none() {
+                self.notes.push(format!(
+                    "{ip} is no gateway of {family}, by which answers return to clients: their default route \
+                     stays as it is"
+                ));
+            }
+        }
+    }
+
+    /// Returns the families of the default routes through a gateway: that of its address, or those of the addresses
+    /// that the file names on its interface, or else of all.
+    fn families_of(&self, gateway: &Gateway) -> BTreeSet<Family> {
+        if let Some(ip) = gateway.address() {
+            return BTreeSet::from([ip.into()]);
+        }
+        let all = self.addresses.iter().chain(&self.absent);
+        let (on_it, others): (Vec<_>, Vec<_>) = all
+            .map(|desired| &desired.value.id)
+            .partition(|id| Some(&id.interface) == gateway.interface());
+        let counted = if on_it.is_empty() { others } else { on_it };
+        let families = counted.into_iter().map(|id| id.network.addr().into());
+        families.collect()
     }
 
     /// Adds the default route through the interface that the file has on the gateway's network: without one
     /// the kernel would choose another interface that is still on that network, and the route would be removed
     /// together with that interface's address.
-    pub(super) fn default_route(&mut self, gateway: &Gateway, why: &str) {
+    pub(super) fn default_route(&mut self, family: Family, gateway: &Gateway, why: &str) {
         let nearest = self
             .addresses
             .iter()
             .map(|desired| &desired.value.id)
-            .filter(|id| id.network.contains(&gateway.address()))
+            .filter(|id| gateway.address().is_some_and(|ip| id.network.contains(&ip)))
             .rev()
             .max_by_key(|id| id.network.prefix_len());
-        let named = addresses::default_route(gateway);
+        let named = addresses::default_route_of(family, gateway);
         let route = Route {
-            interface: named
-                .interface
-                .or_else(|| nearest.map(|id| id.interface.clone())),
-            ..addresses::default_route(gateway)
+            interface: gateway
+                .interface()
+                .or_else(|| nearest.map(|id| &id.interface))
+                .cloned(),
+            ..named
         };
         self.routes.push(Desired::new(route, why));
     }

@@ -89,7 +89,7 @@ impl DesiredState {
     /// `arp_announce`, and attract its traffic.
     fn answer_ipv4_by_ipv6(&mut self, gateway: Option<&Gateway>) {
         match gateway {
-            Some(gateway) if gateway.address().is_ipv6() => self.routes.push(Desired::new(
+            Some(gateway) if gateway.is_of(Family::Ipv6) => self.routes.push(Desired::new(
                 addresses::default_route_of(Family::Ipv4, gateway),
                 "answers are IPv4, and ARP requests must not have a virtual IP as source address",
             )),

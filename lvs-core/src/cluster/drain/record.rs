@@ -77,6 +77,19 @@ impl Record {
         Some((record, restored.collect()))
     }
 
+    /// Returns what an operator has to know who ends a drain, where weights follow health.
+    pub(super) fn restored_by_health(&self, drain: Drain) -> Option<String> {
+        let mut drained = self.drained.iter();
+        drained
+            .any(|drained| {
+                drain.matches(&drained.destination.id) && self.by_health.contains(&drained.service)
+            })
+            .then(|| {
+                "the weights of services with a check follow health: `lvsctl run` restores them"
+                    .to_owned()
+            })
+    }
+
     /// Returns the destinations that get no new connections.
     pub(in crate::cluster) fn drained(&self) -> impl Iterator<Item = (ServiceId, DestinationId)> {
         self.drained.iter().map(Drained::id)

@@ -81,7 +81,8 @@ impl Session {
         }
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
         let changes = undrained.into_iter().map(|(old, new, restored)| {
-            let notes: Vec<_> = unread.iter().map(Unread::note).collect();
+            let mut notes: Vec<_> = unread.iter().map(Unread::note).collect();
+            notes.extend(old.restored_by_health(drain));
             let undrained = new.clone();
             let plan: Planning = Box::new(move |observed| {
                 let mut plan = undrained.plan_undrained(&restored, observed);

@@ -23,6 +23,11 @@ pub struct DestinationTable {
     /// The name of a group: every real server whose `groups` has it.
     #[serde(default)]
     pub group: Option<String>,
+    /// A file of targets that another program finds, in the JSON format of Prometheus' `file_sd`: an absolute path. A
+    /// label `weight` is the destination's weight, a label `name` the name of the one real server of its group; others
+    /// are named by their address. A file that is absent, wrong or without targets is a mistake of this file.
+    #[serde(default)]
+    pub file_sd: Option<String>,
     /// The destination's port, with nat only; absent: the service's.
     #[serde(default)]
     pub port: Option<i64>,
@@ -72,6 +77,13 @@ impl DestinationTable {
     }
 
     fn names(&self, context: &ServiceContext<'_>) -> Result<Vec<NodeName>, DocumentError> {
+        if self.file_sd.is_some() {
+            let kind = DocumentErrorKind::InvalidValue;
+            return Err(
+                DocumentError::new(kind, "file-sd", "files of targets are not read here")
+                    .with_hint("name the real servers"),
+            );
+        }
         match (&self.real_server, &self.group) {
             (Some(name), None) => {
                 let name = NodeName::new(name).map_err(invalid("real-server"))?;

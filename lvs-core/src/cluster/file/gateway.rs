@@ -9,8 +9,8 @@ use super::value::parse;
 use crate::cluster::model::{DocumentError, DocumentErrorKind, Gateway, invalid};
 use crate::name::IfName;
 
-/// Holds `gateway = { address = "fe80::1", interface = "eth0", on-link = true }`, or `gateway = "192.168.1.254"`,
-/// as written.
+/// Holds `gateway = { address = "fe80::1", interface = "eth0", on-link = true }`, `gateway = { interface = "ppp0" }` or
+/// `gateway = "192.168.1.254"`, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -18,8 +18,8 @@ use crate::name::IfName;
     schemars(default, deny_unknown_fields, rename_all = "kebab-case")
 )]
 pub struct GatewayTable {
-    /// The router's address.
-    pub address: String,
+    /// The router's address; absent: the other end of a point-to-point link.
+    pub address: Option<String>,
     /// The interface of the link that router and node are on; absent: the one on whose network the address is.
     pub interface: Option<String>,
     /// Whether the router is on the link although it is on no network of the node.
@@ -28,20 +28,34 @@ pub struct GatewayTable {
 
 impl GatewayTable {
     pub(super) fn into_gateway(self) -> Result<Gateway, DocumentError> {
-        let address = parse(&self.address, "", "an IP address")?;
-        match self.interface {
-            Some(interface) => Ok(Gateway::On {
+        let address = self
+            .address
+            .map(|address| parse(&address, "", "an IP address"));
+        let interface = self.interface.map(IfName::new).transpose();
+        let missing = |what| Err(DocumentError::new(DocumentErrorKind::Missing, "", what));
+        match (
+            address.transpose()?,
+            interface.map_err(invalid("interface"))?,
+        ) {
+            (Some(address), Some(interface)) => Ok(Gateway::On {
                 address,
-                interface: IfName::new(interface).map_err(invalid("interface"))?,
+                interface,
                 on_link: self.on_link,
             }),
-            None if self.on_link => Err(DocumentError::new(
-                DocumentErrorKind::Missing,
-                "",
-                "on-link needs an interface",
-            )
-            .with_hint("add interface, as in interface = \"eth0\"")),
-            None => Ok(Gateway::Near(address)),
+            (Some(_), None) if self.on_link => missing("on-link needs an interface")
+                .map_err(|mistake| mistake.with_hint("add interface, as in interface = \"eth0\"")),
+            (Some(address), None) => Ok(Gateway::Near(address)),
+            (None, Some(_)) if self.on_link => {
+                missing("on-link needs an address").map_err(|mistake| {
+                    mistake.with_hint("add the router's address, or leave out on-link")
+                })
+            }
+            (None, Some(interface)) => Ok(Gateway::Through(interface)),
+            (None, None) => missing("address is missing").map_err(|mistake| {
+                mistake.with_hint(
+                    "add the router's address, or the interface of a point-to-point link",
+                )
+            }),
         }
     }
 }
@@ -49,7 +63,8 @@ impl GatewayTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FullGateway {
-    address: String,
+    #[serde(default)]
+    address: Option<String>,
     #[serde(default)]
     interface: Option<String>,
     #[serde(default)]
@@ -76,7 +91,7 @@ impl<'de> Visitor<'de> for GatewayVisitor {
 
     fn visit_str<E: de::Error>(self, address: &str) -> Result<Self::Value, E> {
         Ok(GatewayTable {
-            address: address.to_owned(),
+            address: Some(address.to_owned()),
             ..GatewayTable::default()
         })
     }

@@ -21,13 +21,13 @@ use crate::suggest::nearest;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HealthTable {
-    /// The time between two probes; 2 s if absent.
+    /// The time between two probes, 100 ms to 1 day; 2 s if absent.
     #[serde(default)]
     pub interval: Option<Interval>,
     /// The same while results are being counted; absent: the interval.
     #[serde(default)]
     pub fast_interval: Option<Interval>,
-    /// The time after which a probe has failed; 1 s if absent.
+    /// The time after which a probe has failed, 10 ms to 5 minutes; 1 s if absent.
     #[serde(default)]
     pub timeout: Option<Timeout>,
     /// So many successes in a row make a destination up; 2 if absent.

@@ -30,7 +30,7 @@ pub struct IpvsTable {
 }
 
 /// Says which values a sysctl accepts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Accepts {
     /// A number in this range, or true and false for 1 and 0.
     Number(i64, i64),
@@ -51,69 +51,160 @@ const NATURAL: Accepts = Number(0, i32::MAX as i64);
 const NATURAL_RANGE: RangeInclusive<i64> = 0..=i32::MAX as i64;
 const MODE: Accepts = Number(0, 3);
 
-/// Describes a sysctl: its name in the file, what it accepts, and its value when ip_vs is loaded; "" where
-/// that differs between kernels.
+/// Describes a sysctl: its name in the file, what it accepts, its value when ip_vs is loaded ("" where that differs
+/// between kernels), and what it is about.
 struct Known {
     name: &'static str,
     accepts: Accepts,
     default: &'static str,
+    #[cfg_attr(
+        not(feature = "schema"),
+        expect(dead_code, reason = "the schema describes it")
+    )]
+    about: &'static str,
 }
 
 /// Lists the timeouts and the sysctls: all keys of the table.
 macro_rules! keys {
-    ($($name:literal $accepts:expr, $default:literal;)*) => {
+    ($($name:literal $accepts:expr, $default:literal, $about:literal;)*) => {
         const KEYS: &[&str] = &["tcp-timeout", "tcp-fin-timeout", "udp-timeout", $($name),*];
-        const SYSCTLS: &[Known] = &[$(Known { name: $name, accepts: $accepts, default: $default }),*];
+        const SYSCTLS: &[Known] = &[
+            $(Known { name: $name, accepts: $accepts, default: $default, about: $about }),*
+        ];
     };
 }
 
 keys! {
-    "amemthresh" ANY, "1024";
-    "am-droprate" ANY, "10";
-    "drop-entry" MODE, "0";
-    "drop-packet" MODE, "0";
-    "secure-tcp" MODE, "0";
-    "conntrack" ANY, "0";
-    "snat-reroute" ANY, "1";
-    "sync-version" Number(0, 1), "1";
-    "sync-ports" PowerOfTwo(128), "1";
-    "sync-persist-mode" ANY, "0";
-    "sync-qlen-max" NATURAL, "";
-    "sync-sock-size" NATURAL, "0";
-    "sync-threshold" Threshold, "3 50";
-    "sync-refresh-period" Accepts::Span, "0";
-    "sync-retries" MODE, "0";
-    "cache-bypass" ANY, "0";
-    "expire-nodest-conn" ANY, "0";
-    "expire-quiescent-template" ANY, "0";
-    "sloppy-tcp" ANY, "0";
-    "sloppy-sctp" ANY, "0";
-    "nat-icmp-send" ANY, "0";
-    "pmtu-disc" ANY, "1";
-    "backup-only" ANY, "0";
-    "conn-reuse-mode" ANY, "1";
-    "schedule-icmp" ANY, "0";
-    "ignore-tunneled" ANY, "0";
-    "run-estimation" ANY, "1";
-    "lblc-expiration" Accepts::Span, "86400";
-    "lblcr-expiration" Accepts::Span, "86400";
-    "est-cpulist" Processors, "";
-    "est-nice" Number(-20, 19), "0";
-    "conn-lfactor" Number(-8, 8), "-4";
-    "svc-lfactor" Number(-8, 8), "";
-    "conn-max" NATURAL, "";
+    "amemthresh" ANY, "1024",
+        "Pages of free memory below which the automatic defences start";
+    "am-droprate" ANY, "10",
+        "With drop-packet = 3: one packet of so many is dropped";
+    "drop-entry" MODE, "0",
+        "Drops random connections to save memory: 0 never, 1 when memory is short, 3 always";
+    "drop-packet" MODE, "0",
+        "Drops packets to save memory: 0 never, 1 when memory is short, 3 always";
+    "secure-tcp" MODE, "0",
+        "Stricter TCP states: 0 never, 1 when memory is short, 3 always";
+    "conntrack" ANY, "0",
+        "Whether netfilter tracks the connections too";
+    "snat-reroute" ANY, "1",
+        "Whether answers by nat are routed again by their new source";
+    "sync-version" Number(0, 1), "1",
+        "The version of the synchronisation protocol";
+    "sync-ports" PowerOfTwo(128), "1",
+        "The number of ports, and threads, of each synchronisation daemon, up to 64; read when a daemon starts";
+    "sync-persist-mode" ANY, "0",
+        "Whether only the templates of persistent services are synchronised";
+    "sync-qlen-max" NATURAL, "",
+        "The longest queue of synchronisation messages";
+    "sync-sock-size" NATURAL, "0",
+        "The buffer of synchronisation sockets in bytes; 0 is the system's";
+    "sync-threshold" Threshold, "3 50",
+        "The packets of a connection before it is synchronised, and the period of repetition in packets";
+    "sync-refresh-period" Accepts::Span, "0",
+        "The time after which an unchanged connection is synchronised again; 0 never";
+    "sync-retries" MODE, "0",
+        "How often a connection is sent again";
+    "cache-bypass" ANY, "0",
+        "Whether packets of a firewall mark go on to their destination when no real server is available";
+    "expire-nodest-conn" ANY, "0",
+        "Whether connections to a deleted destination end at once, instead of waiting for its return";
+    "expire-quiescent-template" ANY, "0",
+        "Whether a persistent client leaves a destination of weight 0";
+    "sloppy-tcp" ANY, "0",
+        "Whether a TCP connection may begin with any packet, as after a failover";
+    "sloppy-sctp" ANY, "0",
+        "Whether an SCTP association may begin with any packet";
+    "nat-icmp-send" ANY, "0",
+        "Whether answers that belong to no connection get an ICMP error";
+    "pmtu-disc" ANY, "1",
+        "Whether path MTU discovery is obeyed in tunnels";
+    "backup-only" ANY, "0",
+        "Whether this director balances nothing while it receives another one's connections";
+    "conn-reuse-mode" ANY, "1",
+        "How a client's port that is used again is scheduled: bits 1 (after the end) and 2 (also while it ends, with dr and tunnel)";
+    "schedule-icmp" ANY, "0",
+        "Whether ICMP packets that belong to no connection are scheduled";
+    "ignore-tunneled" ANY, "0",
+        "Whether encapsulated packets are never scheduled";
+    "run-estimation" ANY, "1",
+        "Whether rates are computed";
+    "lblc-expiration" Accepts::Span, "86400",
+        "The time after which the scheduler lblc forgets a client";
+    "lblcr-expiration" Accepts::Span, "86400",
+        "The time after which the scheduler lblcr forgets a client";
+    "est-cpulist" Processors, "",
+        "The processors that compute rates; Linux 6.2 and newer";
+    "est-nice" Number(-20, 19), "0",
+        "The priority of the threads that compute rates; Linux 6.2 and newer";
+    "conn-lfactor" Number(-8, 8), "-4",
+        "The load of the connection table, as a power of two; Linux 7.1 and newer";
+    "svc-lfactor" Number(-8, 8), "",
+        "The load of the service table, as a power of two; Linux 7.1 and newer";
+    "conn-max" NATURAL, "",
+        "The largest number of connections; Linux 7.2 and newer";
 }
 
-/// Returns all keys of the table, each with its description.
+/// Returns the schema of every key of the table.
 #[cfg(feature = "schema")]
-pub(super) fn keys() -> impl Iterator<Item = (&'static str, String)> {
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, serde_json::Value)> {
     KEYS.iter().map(|key| {
-        let description = match SYSCTLS.iter().find(|known| known.name == *key) {
-            Some(_) => format!("The sysctl net.ipv4.vs.{}", key.replace('-', "_")),
-            None => "A time after which the kernel forgets an idle connection".to_owned(),
-        };
-        (*key, description)
+        let known = SYSCTLS.iter().find(|known| known.name == *key);
+        (*key, known.map_or_else(|| timeout(key), Known::schema))
     })
+}
+
+#[cfg(feature = "schema")]
+fn timeout(key: &str) -> serde_json::Value {
+    let idle = match key {
+        "tcp-timeout" => "an idle TCP connection",
+        "tcp-fin-timeout" => "a TCP connection after a FIN",
+        _ => "an idle UDP connection",
+    };
+    serde_json::json!({
+        "type": ["number", "string"],
+        "description": format!("The time that {idle} is kept."),
+        "examples": ["15m"],
+        "minimum": 1,
+        "maximum": LONGEST_TIMEOUT,
+    })
+}
+
+#[cfg(feature = "schema")]
+impl Known {
+    fn schema(&self) -> serde_json::Value {
+        let mut schema = self.accepts.schema();
+        let default = match self.default {
+            "" => "differs between kernels".to_owned(),
+            default => format!("is {default}"),
+        };
+        if let Some(number) = self.default.parse().ok().filter(|number: &i64| *number > 1) {
+            schema["examples"] = serde_json::json!([number]);
+        }
+        let (about, name) = (self.about, self.name.replace('-', "_"));
+        schema["description"] =
+            format!("{about}. The sysctl net.ipv4.vs.{name}, whose default {default}.").into();
+        schema
+    }
+}
+
+#[cfg(feature = "schema")]
+impl Accepts {
+    fn schema(self) -> serde_json::Value {
+        use serde_json::json;
+        match self {
+            ANY => json!({"type": ["integer", "boolean"], "examples": [true]}),
+            Number(from, to) => json!({
+                "type": ["integer", "boolean"], "examples": [1], "minimum": from, "maximum": to
+            }),
+            PowerOfTwo(most) => json!({
+                "type": "integer", "examples": [4], "minimum": 1, "maximum": most
+            }),
+            Self::Span => json!({"type": ["number", "string"], "examples": ["1d"]}),
+            Threshold => json!({"type": "string", "examples": ["3 50"]}),
+            Processors => json!({"type": "string", "examples": ["0-3,8"]}),
+        }
+    }
 }
 
 /// Holds the value of a sysctl as written.
@@ -203,14 +294,11 @@ impl Accepts {
     }
 
     fn refusal(self, name: &str, value: &SysctlValue) -> DocumentError {
+        if let (Number(..), SysctlValue::Text(text)) = (self, value) {
+            return no_number(name, text);
+        }
         let (kind, expected) = match self {
-            Number(from, to) => (
-                match value {
-                    SysctlValue::Number(_) => DocumentErrorKind::OutOfRange,
-                    SysctlValue::Flag(_) | SysctlValue::Text(_) => DocumentErrorKind::WrongType,
-                },
-                format!("in {from}..{to}"),
-            ),
+            Number(from, to) => (DocumentErrorKind::OutOfRange, format!("in {from}..{to}")),
             PowerOfTwo(most) => (
                 DocumentErrorKind::InvalidValue,
                 format!("a power of two up to {most}"),
@@ -230,6 +318,18 @@ impl Accepts {
         };
         DocumentError::new(kind, name, format!("{value} is not {expected}"))
     }
+}
+
+/// Refuses text where a number is due, in the words of other files or in quotes.
+fn no_number(name: &str, text: &str) -> DocumentError {
+    let hint = match text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "true" | "enabled" => "write true".to_owned(),
+        "no" | "off" | "false" | "disabled" => "write false".to_owned(),
+        other if other.parse::<i64>().is_ok() => format!("write {other}, without quotes"),
+        _ => "write a number, true or false".to_owned(),
+    };
+    let problem = format!("{text:?} is text, not a number");
+    DocumentError::new(DocumentErrorKind::WrongType, name, problem).with_hint(hint)
 }
 
 fn threshold(text: &str) -> Option<String> {
@@ -387,6 +487,16 @@ mod tests {
                 "drop-entry",
                 SysctlValue::Number(4),
                 "drop-entry: 4 is not in 0..3",
+            ),
+            (
+                "conntrack",
+                SysctlValue::Text("yes".to_owned()),
+                "conntrack: \"yes\" is text, not a number; write true",
+            ),
+            (
+                "drop-entry",
+                SysctlValue::Text("3".to_owned()),
+                "drop-entry: \"3\" is text, not a number; write 3, without quotes",
             ),
             (
                 "sync-ports",

@@ -3,6 +3,8 @@
 mod conversion;
 mod defaults;
 mod destination;
+#[cfg(feature = "toml")]
+mod discovery;
 mod gateway;
 mod health;
 mod ipvs;
@@ -10,6 +12,8 @@ mod ipvs;
 mod layout;
 mod node;
 mod persistence;
+#[cfg(feature = "schema")]
+mod reference;
 mod removed;
 #[cfg(feature = "schema")]
 mod schema;
@@ -86,25 +90,25 @@ pub struct Document {
     /// `[defaults]`: what real servers have that do not say otherwise.
     #[serde(default)]
     pub defaults: DefaultsTable,
-    /// `[director]`; or `[[directors]]`, never both.
+    /// `[director]`: the node that receives the clients' connections; or `[[directors]]`, never both.
     #[serde(default)]
     pub director: Option<DirectorTable>,
-    /// `[[directors]]`, exactly two.
+    /// `[[directors]]`: two of them, of which one is active.
     #[serde(default)]
     pub directors: Vec<DirectorTable>,
-    /// `[[services]]`, at least one.
+    /// `[[services]]`: what clients connect to, at least one.
     #[serde(default)]
     pub services: Vec<ServiceTable>,
-    /// `[[real-servers]]`.
+    /// `[[real-servers]]`: the nodes that serve the clients.
     #[serde(default)]
     pub real_servers: Vec<RealServerTable>,
-    /// `[time]`.
+    /// `[time]`: the time server that all clocks are compared with by `check`; absent: none.
     #[serde(default)]
     pub time: Option<TimeTable>,
-    /// `[sync]`.
+    /// `[sync]`: the synchronisation of connections between two directors; absent: none.
     #[serde(default)]
     pub sync: Option<SyncTable>,
-    /// `[ipvs]`.
+    /// `[ipvs]`: timeouts and sysctls of IPVS on the directors.
     #[serde(default)]
     pub ipvs: IpvsTable,
     /// `[health]`: the defaults of every check.

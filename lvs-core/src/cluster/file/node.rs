@@ -70,6 +70,9 @@ pub struct RealServerTable {
     /// Whether it is drained: weight 0 everywhere, while `weight` is kept for later.
     #[serde(default)]
     pub drain: bool,
+    /// Whether it was found by `file-sd`, so that only destinations that name it serve.
+    #[serde(skip)]
+    pub is_found: bool,
 }
 
 const fn default_weight() -> i64 {
@@ -190,12 +193,39 @@ impl DirectorTable {
 pub(super) struct FiledServer {
     pub(super) server: RealServer,
     pub(super) groups: Vec<String>,
+    pub(super) is_found: bool,
     pub(super) place: RealServerPlace,
     /// Whether addresses are missing because of mistakes.
     pub(super) is_incomplete: bool,
 }
 
 impl RealServerTable {
+    /// Returns a real server that the file does not name, on the interface of `[defaults]`.
+    #[cfg(feature = "toml")]
+    pub(super) fn found(name: String, network: IpNet) -> Self {
+        Self {
+            name: Some(name),
+            address: Some(network.to_string()),
+            addresses: None,
+            groups: Vec::new(),
+            gateway: None,
+            weight: default_weight(),
+            drain: false,
+            is_found: true,
+        }
+    }
+
+    /// Returns whether it has an address.
+    #[cfg(feature = "toml")]
+    pub(super) fn has_address(&self, ip: IpAddr) -> bool {
+        let addresses = self.addresses.iter().flatten();
+        let texts = addresses.filter_map(|table| table.address.as_ref());
+        texts.chain(&self.address).any(|text| {
+            text.parse()
+                .is_ok_and(|network: IpNet| network.addr() == ip)
+        })
+    }
+
     /// Converts the table; the place lacks the number of the entry.
     pub(super) fn into_real_server(
         mut self,
@@ -224,6 +254,7 @@ impl RealServerTable {
                 addresses: addresses.clone().unwrap_or_default(),
             },
             groups: self.groups,
+            is_found: self.is_found,
             place,
             is_incomplete: addresses.is_none(),
         })

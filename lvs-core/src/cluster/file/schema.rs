@@ -6,14 +6,14 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::{Document, GatewayTable, IpvsTable, PersistenceTable, ipvs};
+use super::{Document, GatewayTable, IpvsTable, PersistenceTable, ipvs, reference};
 use crate::cluster::checks::{
     CheckTable, DnsName, FilePath, HostName, HttpPath, Interval, Needle, Payload, Percent,
     ServerName, SlowStartTime, Span, StatusRanges, Timeout, UserName,
 };
 
 impl Document {
-    /// Returns the JSON Schema (draft 7) of the cluster file, with a description of every key.
+    /// Returns the JSON Schema (draft 7) of the cluster file, with a description and an example of every key.
     ///
     /// Editors that know TOML complete and check a file by it. It describes the shape only: whether a cluster is valid
     /// is decided by the conversion.
@@ -22,6 +22,7 @@ impl Document {
         let generator = SchemaSettings::draft07().into_generator();
         let mut schema = generator.into_root_schema_for::<Self>().to_value();
         forget_null(&mut schema);
+        reference::complete(&mut schema);
         schema
     }
 }
@@ -110,14 +111,11 @@ impl JsonSchema for IpvsTable {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let properties: serde_json::Map<_, _> = ipvs::keys()
-            .map(|(key, description)| {
-                let types = ["integer", "boolean", "string"];
-                let schema = serde_json::json!({"type": types, "description": description});
-                (key.to_owned(), schema)
-            })
+            .map(|(key, schema)| (key.to_owned(), schema))
             .collect();
         json_schema!({
             "type": "object",
+            "description": "What is absent stays as it is in the kernel; true and false are 1 and 0.",
             "properties": properties,
             "additionalProperties": false,
         })

@@ -28,7 +28,7 @@ pub struct ServiceTable {
     /// Virtual IP and port: `172.16.5.11:80`, `[2001:db8::1]:80`. Either this, `addresses` or `fwmark`.
     #[serde(default)]
     pub address: Option<String>,
-    /// Several of them: one service each, all else alike.
+    /// Several virtual IPs and ports: one service each, all else alike.
     #[serde(default)]
     pub addresses: Option<Vec<String>>,
     /// With `address` or `addresses`: `tcp` (default), `udp` or `sctp`.
@@ -40,13 +40,13 @@ pub struct ServiceTable {
     /// With `fwmark`: `ipv4` (default) or `ipv6`.
     #[serde(default)]
     pub family: Option<String>,
-    /// With `fwmark`: the packets that have to be marked, `tcp 172.16.5.11:80`.
+    /// With `fwmark`: the packets that have to be marked, `tcp 172.16.5.11:80`; the plan prints nftables rules.
     #[serde(default, rename = "match")]
     pub matches: Vec<String>,
     /// The scheduler; `wlc` if absent, as in ipvsadm.
     #[serde(default = "default_scheduler")]
     pub scheduler: String,
-    /// `sh-fallback`, `sh-port`, `mh-fallback`, `mh-port`, `flag-1`, `flag-2`, `flag-3`.
+    /// Flags of the scheduler: `sh-fallback`, `sh-port`, `mh-fallback`, `mh-port`, `flag-1`, `flag-2`, `flag-3`.
     #[serde(default)]
     pub scheduler_flags: Vec<String>,
     /// Whether every UDP datagram is scheduled by itself.
@@ -62,26 +62,29 @@ pub struct ServiceTable {
     /// Whether weights apply only when a destination is added; another program sets them afterwards.
     #[serde(default)]
     pub keep_weight: bool,
-    /// How each destination is tested: `tcp`, a table with a `type`, or a list.
+    /// How each destination is tested: `tcp`, a table with a `type`, or a list; absent: not at all.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::checks"))]
     pub check: Option<ChecksTable>,
     /// So many destinations must be healthy; 1 if absent.
     #[serde(default)]
     pub minimum: Option<i64>,
-    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`.
+    /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`. A virtual IP is withdrawn
+    /// from the director while all of its services say so: none is silenced by another one.
     #[serde(default)]
     pub below_minimum: Option<String>,
-    /// A real server that has weight 0 until fewer than the minimum are healthy.
+    /// A real server that has weight 0 (with on-failure `remove`: is deleted) until fewer than the minimum are healthy;
+    /// absent: none.
     #[serde(default)]
     pub fallback: Option<String>,
     /// What happens to a destination that is down: `drain` (default) or `remove`.
     #[serde(default)]
     pub on_failure: Option<String>,
-    /// The time over which the weight of a destination rises that was down or drained.
+    /// The time over which the weight of a destination rises that was down or drained, 1 second to 1 day; absent: it
+    /// has its whole weight at once.
     #[serde(default)]
     pub slow_start: Option<SlowStartTime>,
-    /// The nodes or groups that serve it; absent: every real server.
+    /// The nodes, groups or files of targets that serve it; absent: every real server of this file.
     #[serde(default)]
     pub destinations: Option<Vec<DestinationTable>>,
 }
@@ -161,6 +164,7 @@ impl ServiceTable {
             return context
                 .real_servers
                 .iter()
+                .filter(|filed| !filed.is_found)
                 .map(|filed| filed.server.name.clone())
                 .map(|name| VirtualDestination::new(name, context.forwarding))
                 .enumerate()

@@ -8,6 +8,7 @@ use ::toml::de::{DeTable, Deserializer, Error};
 use serde::Deserialize;
 
 use super::Document;
+use super::discovery::Read;
 use super::layout::{Lines, Place, place_at, places};
 use super::removed::Removed;
 use super::wording::explain;
@@ -31,10 +32,52 @@ impl Cluster {
     /// of the text, each with line and column, the problem, and in most cases a hint what to write instead; but none
     /// that only follows from another. Of a text that is not TOML only the first is.
     pub fn from_toml(text: &str) -> Result<Self, DocumentErrors> {
+        Self::from_toml_with(text, &|path| {
+            Err(format!("{path}: files of targets are not read here"))
+        })
+    }
+
+    /// Parses a cluster file as [`from_toml`](Self::from_toml) does, and reads the files of targets (`file-sd`) that it
+    /// names: `read` returns the text of the one at a path, or why it cannot be read.
+    ///
+    /// ```
+    /// use lvs_core::Cluster;
+    /// let text = r#"
+    ///     name = "web"
+    ///     forwarding = "nat"
+    ///     defaults = { interface = "eth0" }
+    ///     [director]
+    ///     addresses = [
+    ///       { interface = "eth0", address = "172.16.5.11/16" },
+    ///       { interface = "eth1", address = "192.168.1.11/24" },
+    ///     ]
+    ///     [[services]]
+    ///     address = "172.16.5.11:80"
+    ///     destinations = [{ file-sd = "/run/web.json" }]
+    /// "#;
+    /// let json = r#"[{"targets": ["192.168.1.12:80", "192.168.1.13:8080"]}]"#;
+    /// let cluster = Cluster::from_toml_with(text, &|_| Ok(json.to_owned()))?;
+    /// assert_eq!(cluster.real_servers()[1].name.as_str(), "192.168.1.13");
+    /// # Ok::<(), lvs_core::cluster::DocumentErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`from_toml`](Self::from_toml); and a file of targets cannot be read, is not in Prometheus' format, or has
+    /// no targets.
+    pub fn from_toml_with(
+        text: &str,
+        read: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, DocumentErrors> {
         let document = Document::deserialize(Deserializer::from(parse(text)?)).ok();
-        match document.map(Self::try_from) {
+        let cluster = document.map(|mut document| {
+            let mut mistakes = Mistakes::default();
+            document.discover(read, &mut mistakes);
+            let cluster = document.into_cluster(&Removed::default(), &mut mistakes);
+            mistakes.finish(cluster)
+        });
+        match cluster {
             Some(Ok(cluster)) => Ok(cluster),
-            _ => Survey::new(text)?.finish(),
+            _ => Survey::new(text)?.finish(read),
         }
     }
 }
@@ -90,10 +133,13 @@ impl<'a> Survey<'a> {
         })
     }
 
-    fn finish(mut self) -> Result<Cluster, DocumentErrors> {
+    fn finish(mut self, read: Read<'_>) -> Result<Cluster, DocumentErrors> {
         let mut mistakes = Mistakes::default();
         let document = self.document();
-        let cluster = document.map(|document| document.into_cluster(&self.removed, &mut mistakes));
+        let cluster = document.map(|mut document| {
+            document.discover(read, &mut mistakes);
+            document.into_cluster(&self.removed, &mut mistakes)
+        });
         let places: HashMap<String, Place> = places(self.table.get_ref())
             .into_iter()
             .map(|place| (place.path.clone(), place))

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::ipvs::Family;
 use crate::name::IfName;
 
 /// Says by which router a node's default route leads.
@@ -15,7 +16,7 @@ use crate::name::IfName;
 ///     interface: "eth0".parse()?,
 ///     on_link: true,
 /// };
-/// assert_eq!(rented.to_string(), "172.31.1.1 dev eth0 onlink");
+/// assert_eq!(rented.to_string(), "via 172.31.1.1 dev eth0 onlink");
 /// assert_ne!(router.address(), rented.address());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -32,15 +33,24 @@ pub enum Gateway {
         /// Whether it is on the link although it is on no network of the node.
         on_link: bool,
     },
+    /// The other end of a point-to-point link, which needs no address: a dialled line, a tunnel.
+    Through(IfName),
 }
 
 impl Gateway {
-    /// Returns the router's address.
+    /// Returns the router's address, where the file names one.
     #[must_use]
-    pub const fn address(&self) -> IpAddr {
+    pub const fn address(&self) -> Option<IpAddr> {
         match self {
-            Self::Near(address) | Self::On { address, .. } => *address,
+            Self::Near(address) | Self::On { address, .. } => Some(*address),
+            Self::Through(_) => None,
         }
+    }
+
+    /// Returns whether packets of a family can be sent to it: those of its address, if it has one.
+    #[must_use]
+    pub fn is_of(&self, family: Family) -> bool {
+        self.address().is_none_or(|ip| family == ip.into())
     }
 
     /// Returns the interface, where the file names one.
@@ -48,7 +58,7 @@ impl Gateway {
     pub const fn interface(&self) -> Option<&IfName> {
         match self {
             Self::Near(_) => None,
-            Self::On { interface, .. } => Some(interface),
+            Self::On { interface, .. } | Self::Through(interface) => Some(interface),
         }
     }
 
@@ -61,7 +71,7 @@ impl Gateway {
     /// Returns whether it is an address that means a neighbour only together with an interface.
     #[must_use]
     pub const fn is_link_local(&self) -> bool {
-        matches!(self.address(), IpAddr::V6(ip) if ip.is_unicast_link_local())
+        matches!(self.address(), Some(IpAddr::V6(ip)) if ip.is_unicast_link_local())
     }
 }
 
@@ -71,13 +81,20 @@ impl From<IpAddr> for Gateway {
     }
 }
 
-/// In the words of `ip`, after `via`.
+/// In the words of `ip`: `via 172.31.1.1 dev eth0 onlink`.
 impl fmt::Display for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.address())?;
-        if let Some(interface) = self.interface() {
-            write!(f, " dev {}", interface.quoted())?;
+        match self {
+            Self::Near(address) => write!(f, "via {address}"),
+            Self::On {
+                address,
+                interface,
+                on_link,
+            } => {
+                let on_link = if *on_link { " onlink" } else { "" };
+                write!(f, "via {address} dev {}{on_link}", interface.quoted())
+            }
+            Self::Through(interface) => write!(f, "dev {}", interface.quoted()),
         }
-        f.write_str(if self.is_on_link() { " onlink" } else { "" })
     }
 }

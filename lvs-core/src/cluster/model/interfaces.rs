@@ -44,7 +44,7 @@ fn rename(
             address.label = Some(format!("{}{suffix}", address.id.interface));
         }
     }
-    if let Some(Gateway::On { interface, .. }) = gateway {
+    if let Some(Gateway::On { interface, .. } | Gateway::Through(interface)) = gateway {
         resolve(interface, names);
     }
 }

@@ -21,6 +21,7 @@ mod sync;
 mod tunnel_mss;
 mod validate;
 mod virtual_service;
+mod withdrawal;
 
 pub use clock::Clock;
 pub use cluster::Cluster;

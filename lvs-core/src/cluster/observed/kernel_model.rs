@@ -1,6 +1,6 @@
 //! What the kernel does when it is told to carry out a step, side effects included.
 //!
-//! Plans, their outcome and their rollback all rest on this model; `tests/kernel_judge` compares it with a
+//! Plans, their outcome and their rollback all rest on this model; `tests/kernel/judge` compares it with a
 //! real kernel after every step of random sequences.
 
 use std::net::IpAddr;

@@ -2,6 +2,7 @@
 
 mod index;
 mod kernel_model;
+mod lingering;
 mod read;
 mod restore;
 mod same;
@@ -9,6 +10,7 @@ mod scope;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +21,7 @@ use crate::ipvs::{
     Timeouts,
 };
 use crate::name::IfName;
-use crate::net::{Address, AddressId, GueListener, Route, RouteId, Tunnel};
+use crate::net::{Address, AddressId, GueListener, PolicyRule, Route, RouteId, Tunnel};
 use crate::sysctl::SysctlKey;
 pub(super) use index::ObservedIndex;
 pub use scope::Scope;
@@ -27,7 +29,7 @@ pub use scope::Scope;
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).
 ///
 /// A value like any other: it can be written to a file, sent with a bug report, or made up in a test.
-/// Two are equal if nothing that a plan reads differs: the order of services, destinations, addresses and
+/// Two are equal if no object that a plan can change differs: the order of services, destinations, addresses and
 /// routes does not count, and neither does what the kernel fills in by itself.
 ///
 /// ```
@@ -62,6 +64,9 @@ pub struct Observed {
     pub addresses: ById<Address>,
     /// The unicast routes of all tables, without those that the kernel derives from addresses.
     pub routes: ById<Route>,
+    /// The rules of policy routing that not every host has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PolicyRule>,
     /// The sysctls that were asked for and exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// The sync daemons that run, where the kernel's table of services was read.
@@ -70,6 +75,10 @@ pub struct Observed {
     /// The kernel's table of services.
     #[serde(default)]
     pub ipvs: IpvsState,
+    /// The real servers to which connections lead although their destination was deleted, where it is to be added
+    /// again with direct routing: the kernel revives it with these connections, which may be of another method.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lingering: BTreeSet<IpAddr>,
 }
 
 /// Says what is known of the kernel's IPVS.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{IpvsState, Observed, Scope};
+use super::{IpvsState, Observed, Scope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Daemon, ServiceEntry};
-use crate::net::{Address, GueListener, Route, Tunnel};
+use crate::net::{Address, GueListener, PolicyRule, Route, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
@@ -26,9 +26,11 @@ impl Observed {
         let silent = found.iter().filter(|link| !link.has_neighbours());
         let without_neighbours = silent.map(|link| link.name.clone()).collect();
         let links: BTreeMap<_, _> = found.into_iter().map(|link| (link.name, link.up)).collect();
+        let ipvs = ipvs(host, scope)?;
         Ok(Self {
             addresses: addresses(host)?.into(),
             routes: routes(host)?.into(),
+            rules: rules(host),
             sysctls: sysctls(
                 host.sysctl(),
                 host.is_ipvs_loaded(),
@@ -37,7 +39,8 @@ impl Observed {
             tunnels: tunnels(host, scope)?,
             listeners: listeners(host, scope)?,
             daemons: daemons(host, scope)?,
-            ipvs: ipvs(host, scope)?,
+            lingering: lingering::read(host, scope, &ipvs)?,
+            ipvs,
             links,
             without_neighbours,
         })
@@ -72,6 +75,13 @@ fn routes(host: &mut Host) -> Result<Vec<Route>> {
     let mut routes = host.net().routes_of_all_tables()?;
     routes.retain(|route| route.protocol != BY_KERNEL);
     Ok(routes)
+}
+
+/// They are for notes only: a kernel may have been built without them.
+fn rules(host: &mut Host) -> Vec<PolicyRule> {
+    let mut rules = host.net().policy_rules().unwrap_or_default();
+    rules.retain(|rule| !rule.is_usual());
+    rules
 }
 
 /// Reads sysctls; one that does not exist is left out, unless a module that is still to be loaded has it.

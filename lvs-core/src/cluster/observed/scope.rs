@@ -1,8 +1,10 @@
 //! How much of a node is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use crate::cluster::{DesiredState, NodeKind, Record};
+use super::IpvsState;
+use crate::cluster::{DesiredService, DesiredState, NodeKind, Record};
+use crate::ipvs::{DestinationId, ServiceId};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
 
@@ -15,6 +17,7 @@ pub struct Scope {
     tunnels: BTreeSet<IfName>,
     listeners: bool,
     ipvs: bool,
+    routed_directly: BTreeSet<(ServiceId, DestinationId)>,
 }
 
 impl Scope {
@@ -31,6 +34,11 @@ impl Scope {
                 .collect(),
             listeners: !node.listeners.is_empty(),
             ipvs: node.kind == NodeKind::Director,
+            routed_directly: node
+                .services
+                .iter()
+                .flat_map(DesiredService::routed_directly)
+                .collect(),
         }
     }
 
@@ -65,6 +73,25 @@ impl Scope {
             ipvs: true,
             ..Self::default()
         }
+    }
+
+    /// Returns the directly routed destinations that a table of services lacks.
+    pub(super) fn missing_of(&self, ipvs: &IpvsState) -> HashSet<DestinationId> {
+        let IpvsState::Loaded { services, .. } = ipvs else {
+            return HashSet::new();
+        };
+        let found: HashSet<_> = services
+            .iter()
+            .flat_map(|found| {
+                let id = found.service.id;
+                found.destinations.iter().map(move |of_it| (id, of_it.id))
+            })
+            .collect();
+        let missing = self
+            .routed_directly
+            .iter()
+            .filter(|both| !found.contains(both));
+        missing.map(|(_, id)| *id).collect()
     }
 
     /// Returns whether the kernel's table of services is to be read.

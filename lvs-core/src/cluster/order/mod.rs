@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Cluster, DesiredState, Director, NodeKind, NodeName, Role};
+use super::{Cluster, ClusterName, DesiredState, Director, NodeKind, NodeName, Role};
+use crate::shell::quote;
 use transition::Transition;
 
 /// Says what is done on a node in a step of a rollout.
@@ -34,6 +35,7 @@ impl fmt::Display for RolloutAction {
 
 /// Is one step of a rollout: an action on a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub struct RolloutStep {
     /// What is done.
     #[serde(rename = "turn")]
@@ -56,6 +58,21 @@ impl RolloutStep {
             role: None,
             why,
             outage: None,
+        }
+    }
+
+    /// Returns the line to type on the node, where the file of the new cluster has this path. A node that leaves is
+    /// removed by its record, for which the name of the removed cluster is enough.
+    #[must_use]
+    pub fn command(&self, file: &str, removed: &ClusterName) -> String {
+        let node = &self.node;
+        let role = self.role.map(|role| format!(" --role {role}"));
+        let role = role.unwrap_or_default();
+        let apply = || format!("lvsctl apply {} --node {node}{role}", quote(file));
+        match self.action {
+            RolloutAction::Grow => apply() + " --grow",
+            RolloutAction::Apply => apply(),
+            RolloutAction::Remove => format!("lvsctl remove {removed} --node {node}"),
         }
     }
 

@@ -10,6 +10,7 @@ mod between;
 mod cleanup;
 mod daemons;
 mod display;
+mod diversions;
 mod draft;
 mod links;
 mod neighbours;
@@ -165,6 +166,7 @@ impl Plan {
             node.notes.clone(),
             planner.address_notes(),
             planner.daemon_notes(),
+            planner.diversion_notes(),
             draft.notes(),
         ];
         let unmanaged = unmanaged::objects(node, observed, record);
@@ -172,15 +174,19 @@ impl Plan {
     }
 
     /// Returns the part that only adds: make before break. It has none of the phases that remove, and no step
-    /// that replaces what is in use: a route, a service, a destination or a sync daemon.
+    /// that replaces what is in use: a route, a service, a destination or a sync daemon. It is refused where a
+    /// standby director has floating addresses to release: it would be standby only by name.
     #[must_use]
     pub fn growing(&self) -> Self {
         let replaces = |change: &Change<Object>| {
             use Object::{Daemon, Destination, Route, Service};
-            matches!(
-                change,
-                Change::Edit(Route(_) | Service(_) | Destination(_) | Daemon(_), _)
-            )
+            match change {
+                Change::Edit(
+                    before @ (Route(_) | Service(_) | Destination(_) | Daemon(_)),
+                    after,
+                ) => before != after,
+                _ => false,
+            }
         };
         let mut phases = self.phases.clone();
         phases.retain(|phase| phase.name.is_growing() && phase.name != PhaseName::SyncDaemons);
@@ -202,6 +208,15 @@ impl Plan {
         };
         // Otherwise "nothing to do" would be read as "done".
         grown.notes.extend(self.left_by(&grown));
+        let (release, _) = self.released_first();
+        let released = release.steps().next();
+        grown.refusals.extend(released.map(|step| {
+            Refusal::of(
+                step.change.id(),
+                "has to be released by a standby, and growing deletes nothing",
+                "apply without --grow, or with the other role",
+            )
+        }));
         grown
     }
 
@@ -271,7 +286,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     /// What is desired. The order is half of what a plan is worth.
-    const PHASES: [Planned<Self>; 17] = [
+    const PHASES: [Planned<Self>; 18] = [
         (PhaseName::ReleasedRoutes, Self::released_routes),
         (PhaseName::ReleasedAddresses, Self::released_addresses),
         // Before what they carry, their state and their sysctls, which exist only with them.
@@ -297,6 +312,7 @@ impl Planner<'_> {
         // Clients come with them: everything behind them must be ready.
         (PhaseName::VirtualIps, Self::virtual_ips),
         (PhaseName::FloatingAddresses, Self::floating_addresses),
+        (PhaseName::RenewedDestinations, Self::renewed_destinations),
         (PhaseName::LastRoutes, Self::last_routes),
     ];
 

@@ -1,4 +1,5 @@
-//! Destinations that become directly routed while connections of their former forwarding method live on.
+//! Destinations that become directly routed while connections of their former forwarding method live on: the method
+//! changes, or the destination was deleted and comes back.
 //!
 //! The kernel keeps one way to a destination for all of its connections. A packet of masquerading or a tunnel
 //! makes it one without a next hop, and directly routed packets then ask by ARP for the virtual IP itself. A route
@@ -11,12 +12,11 @@ use super::Planner;
 use super::routes::Choice;
 use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{DesiredService, DesiredState, Observed};
-use crate::ipvs::Forwarding;
+use crate::ipvs::{DestinationId, Forwarding, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId};
 
-const WHY: &str =
-    "connections of the former method live on, and their packets must not divert new ones";
+const WHY: &str = "older connections live on, and their packets must not divert new ones";
 
 impl Planner<'_> {
     /// The routes to destinations that become directly routed.
@@ -51,31 +51,55 @@ impl Planner<'_> {
             .node
             .services
             .iter()
-            .all(|service| !service.routes_directly())
+            .all(|service| service.routed_directly().next().is_none())
         {
             return BTreeSet::new();
         }
+        let added = match seen.lingering.is_empty() {
+            true => Vec::new(),
+            false => self.added_destinations(seen),
+        };
+        let revived = added.iter().filter(|step| {
+            let to = step.change.directly_routed();
+            to.is_some_and(|ip| seen.lingering.contains(&ip))
+        });
         self.changed_destinations(seen)
-            .into_iter()
-            .filter_map(|step| match step.change {
-                Change::Edit(Object::Destination(before), Object::Destination(after)) => {
-                    Some((before.destination.forwarding, after.destination))
+            .iter()
+            .filter(|step| match &step.change {
+                Change::Edit(Object::Destination(before), _) => {
+                    before.destination.forwarding != Forwarding::DirectRouting
                 }
-                _ => None,
+                _ => false,
             })
-            .filter(|(before, after)| {
-                let direct = Forwarding::DirectRouting;
-                after.forwarding == direct && *before != direct
-            })
-            .map(|(_, after)| after.id.address)
+            .chain(revived)
+            .filter_map(|step| step.change.directly_routed())
             .collect()
     }
 }
 
+impl Change<Object> {
+    /// Returns the address to which a destination of this change is routed directly.
+    fn directly_routed(&self) -> Option<IpAddr> {
+        match self.after()? {
+            Object::Destination(bound)
+                if bound.destination.forwarding == Forwarding::DirectRouting =>
+            {
+                Some(bound.destination.id.address)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl DesiredService {
-    fn routes_directly(&self) -> bool {
-        let mut destinations = self.destinations.iter();
-        destinations.any(|desired| desired.value.forwarding == Forwarding::DirectRouting)
+    /// Returns the destinations that are routed directly.
+    pub(in crate::cluster) fn routed_directly(
+        &self,
+    ) -> impl Iterator<Item = (ServiceId, DestinationId)> {
+        self.destinations
+            .iter()
+            .filter(|desired| desired.value.forwarding == Forwarding::DirectRouting)
+            .map(|desired| (self.service.id, desired.value.id))
     }
 }
 
@@ -83,15 +107,10 @@ impl DesiredState {
     /// Returns whether a route leads to a directly routed destination with itself as the gateway.
     pub(super) fn is_neighbour_route(&self, route: &Route) -> bool {
         let ip = route.id.destination.addr();
-        let destinations = || {
-            self.services
-                .iter()
-                .flat_map(|service| &service.destinations)
-        };
-        route.gateway == Some(ip)
-            && destinations().any(|destination| {
-                let destination = &destination.value;
-                destination.forwarding == Forwarding::DirectRouting && destination.id.address == ip
-            })
+        let mut destinations = self
+            .services
+            .iter()
+            .flat_map(DesiredService::routed_directly);
+        route.gateway == Some(ip) && destinations.any(|(_, id)| id.address == ip)
     }
 }

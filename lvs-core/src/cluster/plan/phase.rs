@@ -9,6 +9,7 @@ use crate::cluster::change::Step;
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
 /// progress. The next phase begins when every step of this one is done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Phase {
     /// What its steps have in common.
     pub name: PhaseName,
@@ -55,6 +56,8 @@ pub enum PhaseName {
     VirtualIps,
     /// The addresses of one of two directors that move with the active one; they are announced.
     FloatingAddresses,
+    /// Destinations whose packets IPVS must not send with a virtual IP as source address any more.
+    RenewedDestinations,
     /// Routes that need a virtual IP.
     LastRoutes,
     /// Sync daemons that must run: after the cleanup, as a destination may have to be deleted first.
@@ -131,6 +134,7 @@ impl PhaseName {
                 | Self::ChangedDestinations
                 | Self::VirtualIps
                 | Self::FloatingAddresses
+                | Self::RenewedDestinations
                 | Self::LastRoutes
                 | Self::SyncDaemons
         )
@@ -168,6 +172,7 @@ impl fmt::Display for PhaseName {
             Self::DisplacedVirtualIps => "displaced virtual IPs",
             Self::VirtualIps => "virtual IPs",
             Self::FloatingAddresses => "floating addresses",
+            Self::RenewedDestinations => "renewed destinations",
             Self::LastRoutes => "last routes",
             Self::SyncDaemons => "sync daemons",
             Self::FormerSyncDaemons => "former sync daemons",

@@ -46,7 +46,7 @@ impl Planner<'_> {
 
     fn needs_virtual_ip(&self, route: &Route) -> bool {
         let Some(gateway) = route.gateway else {
-            return true;
+            return !route.id.is_default() || self.node.kind == NodeKind::RealServer;
         };
         let is_link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
         let is_beside = |id: &AddressId| match route.on_link {

@@ -1,11 +1,9 @@
 //! The kernel's table of services. Order is used when adding and is never a difference; an edit that
 //! would change nothing is never made, because the kernel restarts some schedulers at each.
 
-use std::collections::{HashMap, HashSet};
-
 use super::Planner;
 use crate::cluster::change::{BoundDestination, Step};
-use crate::cluster::{Desired, DesiredService, DesiredState, HealthPart, Observed};
+use crate::cluster::{Desired, DesiredService, DesiredState, HealthPart, Observed, ObservedIndex};
 use crate::ipvs::{Destination, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
@@ -25,11 +23,11 @@ impl Planner<'_> {
     }
 
     pub(super) fn services(&self, seen: &Observed) -> Vec<Step> {
-        let found = seen.services_by_id();
+        let seen = ObservedIndex::new(seen);
         let steps = self.node.services.iter().filter_map(|desired| {
             let service = desired.service.clone();
             let why = if desired.is_probe() { PROBES } else { NAMED };
-            match found.get(&service.id) {
+            match seen.service(&service.id) {
                 Some(found) if found.service == service => None,
                 Some(found) => Some(Step::edit(found.service.clone(), service, why)),
                 None => Some(Step::add(service, why)),
@@ -40,15 +38,14 @@ impl Planner<'_> {
 
     /// In the file's order, as an operator would type them.
     pub(super) fn added_destinations(&self, seen: &Observed) -> Vec<Step> {
-        let found = self.observed.services().iter();
-        let seen_before: HashSet<ServiceId> = found.map(|found| found.service.id).collect();
+        let before = ObservedIndex::new(self.observed);
         self.destinations(seen, |service, desired, found| match found {
             Some(_) => None,
             None => {
                 let id = service.service.id;
                 let mut destination = desired.value;
                 // It waits for its health, as the others of its service do.
-                if self.follows_health(service) && seen_before.contains(&id) {
+                if self.follows_health(service) && before.service(&id).is_some() {
                     destination.weight = Weight::DRAIN;
                 }
                 Some(Step::add(bound(id, destination), &desired.why))
@@ -90,19 +87,13 @@ impl Planner<'_> {
         seen: &Observed,
         step: impl Fn(&DesiredService, &Desired<Destination>, Option<&Destination>) -> Option<Step>,
     ) -> Vec<Step> {
-        let services = seen.services_by_id();
+        let seen = ObservedIndex::new(seen);
         let mut steps = Vec::new();
         for service in &self.node.services {
-            let found: HashMap<_, _> = services
-                .get(&service.service.id)
-                .into_iter()
-                .flat_map(|found| &found.destinations)
-                .map(|destination| (destination.id, destination))
-                .collect();
-            for desired in &service.destinations {
-                let found = found.get(&desired.value.id).copied();
-                steps.extend(step(service, desired, found));
-            }
+            steps.extend(service.destinations.iter().filter_map(|desired| {
+                let found = seen.destination(&service.service.id, &desired.value.id);
+                step(service, desired, found)
+            }));
         }
         steps
     }
@@ -112,16 +103,6 @@ const fn bound(service: ServiceId, destination: Destination) -> BoundDestination
     BoundDestination {
         service,
         destination,
-    }
-}
-
-impl Observed {
-    /// Returns the services by identity, for looking up many.
-    pub(super) fn services_by_id(&self) -> HashMap<ServiceId, &ServiceEntry> {
-        self.services()
-            .iter()
-            .map(|found| (found.service.id, found))
-            .collect()
     }
 }
 

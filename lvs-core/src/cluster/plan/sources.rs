@@ -4,9 +4,12 @@
 use std::net::IpAddr;
 
 use super::{Planner, Refusal};
-use crate::cluster::change::{ObjectId, Step};
-use crate::cluster::{DesiredState, Observed};
+use crate::cluster::change::{BoundDestination, ObjectId, Step};
+use crate::cluster::{DesiredState, Observed, ObservedIndex};
+use crate::ipvs::ServiceEntry;
 use crate::net::{Address, AddressId, Route};
+
+const RENEWED: &str = "IPVS looks up the source address of its packets again";
 
 const WHY: &str = "behind the node's own address, which must be the source address";
 
@@ -21,17 +24,72 @@ impl Planner<'_> {
         super::addresses::later_first(steps.collect(), seen)
     }
 
+    /// Edits the destinations behind IPv6 tunnels, and changes nothing of them, where virtual IPs are no source
+    /// addresses any more: IPVS keeps the one that it has looked up until the destination or a route changes.
+    pub(super) fn renewed_destinations(&self, seen: &Observed) -> Vec<Step> {
+        let node = self.node;
+        if !node.may_send_from_virtual_ip(self.observed) || node.may_send_from_virtual_ip(seen) {
+            return Vec::new();
+        }
+        let before = ObservedIndex::new(self.observed);
+        let mut steps = Vec::new();
+        let named = seen
+            .services()
+            .iter()
+            .filter(|found| node.services.find(&found.service.id).is_some());
+        for ServiceEntry {
+            service,
+            destinations,
+        } in named
+        {
+            let kept = destinations
+                .iter()
+                .filter(|found| found.forwarding.is_tunnel() && found.id.address.is_ipv6())
+                .filter(|found| before.destination(&service.id, &found.id) == Some(found));
+            steps.extend(kept.map(|found| {
+                let bound = BoundDestination {
+                    service: service.id,
+                    destination: *found,
+                };
+                Step::edit(bound, bound, RENEWED)
+            }));
+        }
+        steps
+    }
+
     /// Returns the virtual IPs that no order keeps from being the source address.
     pub(super) fn virtual_sources(&self) -> Option<Refusal> {
-        let (ip, id) = self.displaced(self.observed).err()?;
+        let displaced = self.displaced(self.observed).err();
+        let (ip, id) = displaced.or_else(|| self.only_virtual_ip())?;
+        let length = id.network.max_prefix_len();
         Some(Refusal::of(
             ObjectId::Address(id),
             format!(
                 "would be the source address of what this node sends to {ip}, which has that address itself \
                  and does not answer"
             ),
-            "give the director an address of its own on that network, and the virtual IP the prefix length 32",
+            format!(
+                "give the director an address of its own on that network, and the virtual IP the prefix length {length}"
+            ),
         ))
+    }
+
+    /// Returns an IPv6 address that carries virtual IPs behind a tunnel, and the one that is the source of packets to it
+    /// where this node has no address of its own: a deprecated one is better than none.
+    fn only_virtual_ip(&self) -> Option<(IpAddr, AddressId)> {
+        let node = self.node;
+        let (ip, vips) = node.carriers.iter().find(|(ip, _)| ip.is_ipv6())?;
+        let desired = || node.addresses.iter().map(|desired| &desired.value);
+        let source = desired().find(|address| vips.contains(&address.id.network.addr()))?;
+        let is_own = |address: &&Address| {
+            address.id.network.addr().is_ipv6()
+                && !node.is_virtual(&address.id)
+                && !address.is_deprecated()
+        };
+        let mut own = desired()
+            .chain(self.observed.addresses.iter())
+            .filter(is_own);
+        own.next().is_none().then(|| (*ip, source.id.clone()))
     }
 
     /// Returns what decides on the source addresses when everything desired is added: of a large routing table only
@@ -83,6 +141,17 @@ impl Planner<'_> {
 }
 
 impl DesiredState {
+    /// Returns whether the kernel may choose a virtual IP as the source address of IPv6 packets.
+    fn may_send_from_virtual_ip(&self, seen: &Observed) -> bool {
+        let (virtual_ips, own): (Vec<_>, Vec<_>) = seen
+            .addresses
+            .iter()
+            .filter(|found| found.id.network.addr().is_ipv6())
+            .partition(|found| self.is_virtual(&found.id));
+        virtual_ips.iter().any(|found| !found.is_deprecated())
+            || !virtual_ips.is_empty() && own.iter().all(|found| found.is_deprecated())
+    }
+
     fn virtual_source(&self, seen: &Observed) -> Option<(IpAddr, Address)> {
         self.carriers.iter().find_map(|(ip, vips)| {
             let source = seen.source_towards(*ip)?;

@@ -166,14 +166,15 @@ impl Planner<'_> {
 
     /// Services that have the mark of a probe service and are not the cluster's.
     fn taken_marks(&self) -> Vec<Refusal> {
-        let found = self.observed.services_by_id();
+        let observed = ObservedIndex::new(self.observed);
         self.node
             .services
             .iter()
             .filter(|desired| desired.is_probe())
             .filter(|desired| {
                 let id = &desired.service.id;
-                let is_other = found.get(id).is_some_and(|found| !desired.is_as(found));
+                let found = observed.service(id);
+                let is_other = found.is_some_and(|found| !desired.is_as(found));
                 is_other && !self.record.made_service(id)
             })
             .map(|desired| {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Session, StateDir, Unread, file};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Refusal;
-use crate::cluster::{ApplyError, DesiredState, NodeKind, Observed, Plan, Record, Role};
+use crate::cluster::{
+    ApplyError, ClusterName, DesiredState, NodeKind, Observed, Plan, Record, Role,
+};
 use crate::error::{Error, Result};
 
 /// Holds what the state directory knows of a node.
@@ -24,11 +26,18 @@ pub(super) struct Known {
 
 /// A record that moves when it is first written under its new name.
 pub(super) struct Former {
+    cluster: ClusterName,
     from: PathBuf,
     to: PathBuf,
     /// The record that has the new name now: of a cluster that was removed, or empty.
     replaced: Record,
     note: String,
+}
+
+impl Former {
+    pub(super) const fn cluster(&self) -> &ClusterName {
+        &self.cluster
+    }
 }
 
 impl Known {
@@ -105,6 +114,7 @@ impl StateDir {
             },
             Some(former) => Known {
                 former: Some(Former {
+                    cluster: former.cluster.clone(),
                     from: self.path(&former.cluster, &former.node),
                     to: self.path(&node.cluster, &node.name),
                     note: former.renamed(node),

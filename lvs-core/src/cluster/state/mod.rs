@@ -31,14 +31,17 @@
 //! long. In between, packets of living connections are dropped, unless the sysctl
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
+mod beside;
 mod confirmation;
 mod directory;
 mod file;
 mod former;
+mod holder;
 mod lasting;
 mod lock;
 mod namespace;
 mod place;
+mod queue;
 mod record;
 mod record_update;
 mod release;
@@ -54,6 +57,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(in crate::cluster) use confirmation::Confirmation;
+pub(in crate::cluster) use lock::Lock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 #[cfg(feature = "run")]
@@ -124,13 +128,13 @@ impl StateDir {
     /// Locks the directory unless another process holds it now.
     #[cfg(feature = "run")]
     pub(crate) fn lock_now(&self, verb: &str, stop: Arc<AtomicBool>) -> Result<Session> {
-        let request = lock::Request {
+        let request = queue::Request {
             verb,
             is_role: false,
             stop: None,
             patience: Some(Duration::ZERO),
         };
-        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        let lock = Lock::acquire(&self.directory, &request)?;
         Ok(Session::new(self.clone(), lock, false).stop_by(stop))
     }
 
@@ -164,14 +168,14 @@ impl StateDir {
         stop: Option<&AtomicBool>,
     ) -> Result<Session> {
         let is_role = role.is_some();
-        let request = lock::Request {
+        let request = queue::Request {
             verb,
             is_role,
             stop,
             // Two active directors are worse than a release beside another change.
             patience: (role == Some(Role::Standby)).then_some(RELEASE_PATIENCE),
         };
-        let lock = lock::Lock::acquire(&self.directory, &request)?;
+        let lock = Lock::acquire(&self.directory, &request)?;
         Ok(Session::new(self.clone(), lock, is_role))
     }
 
@@ -254,6 +258,7 @@ impl StateDir {
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
         let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
+        plan.notes.extend(self.controller_note(node));
         plan.refusals.extend(known.claims);
         Ok(plan)
     }

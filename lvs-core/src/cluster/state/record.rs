@@ -59,6 +59,9 @@ pub struct Record {
     /// The services that lead probes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(in crate::cluster) probes: BTreeSet<ServiceId>,
+    /// The nodes that serve, by the addresses of their destinations: for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::cluster) servers: BTreeMap<IpAddr, NodeName>,
     /// The destinations that have weight 0 for now, with the weight to restore.
     pub(in crate::cluster) drained: Vec<Drained>,
 }
@@ -103,6 +106,7 @@ impl Record {
             drains: BTreeMap::new(),
             by_health: BTreeSet::new(),
             probes: BTreeSet::new(),
+            servers: BTreeMap::new(),
             drained: Vec::new(),
         }
     }
@@ -136,6 +140,12 @@ impl Record {
     #[must_use]
     pub fn drains(&self) -> &BTreeMap<Drain, Draining> {
         &self.drains
+    }
+
+    /// Returns the node that serves by an address, as the file named it when it was last applied.
+    #[must_use]
+    pub fn server(&self, address: IpAddr) -> Option<&NodeName> {
+        self.servers.get(&address)
     }
 
     /// Returns the record with services whose weights a controller sets.

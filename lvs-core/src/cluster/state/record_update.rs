@@ -45,6 +45,9 @@ impl Record {
         self.virtual_ips.extend(&former.virtual_ips);
         self.floating.extend(former.floating.iter().cloned());
         self.probes.extend(former.probes.iter().copied());
+        for (address, name) in &former.servers {
+            self.servers.entry(*address).or_insert_with(|| name.clone());
+        }
         let known: Vec<_> = self.drained.iter().map(Drained::id).collect();
         let drained = former
             .drained
@@ -116,6 +119,7 @@ impl Record {
                 .filter(|desired| desired.is_probe())
                 .map(|desired| desired.service.id)
                 .collect(),
+            servers: node.servers.clone(),
             entries: update.entries().into(),
             ..self.clone()
         }
@@ -178,6 +182,7 @@ impl Record {
             drained: Vec::new(),
             by_health: BTreeSet::new(),
             probes: BTreeSet::new(),
+            servers: Default::default(),
             ..self.clone()
         }
     }

@@ -60,17 +60,18 @@ impl Drop for Resident {
 pub(crate) struct RecordStamp(Option<(u64, i64, i64)>);
 
 impl StateDir {
-    /// Takes the place of the cluster's controller.
-    pub(crate) fn reside(&self, cluster: &ClusterName) -> Result<Resident> {
+    /// Takes the place of the cluster's controller, under a name for others.
+    pub(crate) fn reside(&self, cluster: &ClusterName, verb: &str) -> Result<Resident> {
         let name = format!("{cluster}.run");
-        match claim(self.directory(), &name, "run")? {
+        match claim(self.directory(), &name, verb)? {
             Claim::Taken(locked) => Ok(Resident {
                 socket: self.socket(cluster),
                 _locked: locked,
             }),
             Claim::Held(holder) => {
                 let operation = Operation::new("run", cluster);
-                Err(Error::invalid(operation, holder)
+                let problem = format!("{holder} keeps this cluster already");
+                Err(Error::invalid(operation, problem)
                     .with_hint("one controller of a cluster on a node: `lvsctl status` asks it"))
             }
         }

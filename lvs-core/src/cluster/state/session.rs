@@ -5,13 +5,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{Confirmation, StateDir, file, lock};
+use super::{Confirmation, StateDir, file};
 use crate::cluster::apply::Job;
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{
     ApplyError, DesiredService, DesiredState, Event, HealthPart, Observed, Record, Scope,
 };
-use crate::error::{Error, Operation, Result};
+use crate::error::{Error, Result};
 use crate::host::Host;
 
 /// Is a locked state directory: no other process changes anything until it is dropped.
@@ -34,7 +34,7 @@ pub struct Session {
     pub(in crate::cluster) state: StateDir,
     lock: Lock,
     /// Whether it changes a role, which a record that cannot be written does not prevent.
-    is_role: bool,
+    pub(super) is_role: bool,
     stop: Arc<AtomicBool>,
     confirm_within: Option<Duration>,
     grows: bool,
@@ -99,12 +99,7 @@ impl Session {
             // A record that is none says at least that the cluster was applied here.
             take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
         };
-        let controller = self.other_controller(node).map(|holder| {
-            format!(
-                "{holder} and keeps this cluster: it changes back what differs from its own file, and sets the weights \
-                 of services with a check"
-            )
-        });
+        let controller = self.controller_note(node);
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
@@ -124,6 +119,9 @@ impl Session {
         let mut unrecorded = unread;
         let done = self.job(scope, &plan, Some(node)).run(
             |observed, plan| {
+                if !plan.is_empty() {
+                    self.refuse_apply(node, former)?;
+                }
                 if is_unread {
                     return Ok(());
                 }
@@ -173,26 +171,6 @@ impl Session {
         done
     }
 
-    /// Returns which controller keeps the cluster, unless it is the caller.
-    fn other_controller(&self, node: &DesiredState) -> Option<String> {
-        let name = format!("{}.run", node.cluster);
-        (!self.is_by_health)
-            .then(|| lock::holder_of(self.state.directory(), &name))
-            .flatten()
-    }
-
-    /// Refuses to remove what a controller would add again.
-    fn refuse_beside_controller(&self, node: &DesiredState) -> Result<(), ApplyError> {
-        match self.other_controller(node) {
-            None => Ok(()),
-            Some(holder) => Err(ApplyError::untouched(
-                Error::invalid(Operation::new("remove", &node.cluster), holder).with_hint(
-                    "end that controller first; `run --remove-on-exit` removes as it ends",
-                ),
-            )),
-        }
-    }
-
     /// Returns the record beside which a state is applied: by a controller, weights are its own.
     fn led(&self, node: &DesiredState, record: &Record) -> Record {
         let checked = |desired: &&DesiredService| desired.health == HealthPart::Checked;
@@ -218,7 +196,7 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
-        self.refuse_beside_controller(node)?;
+        self.refuse_removal(node).map_err(ApplyError::untouched)?;
         let known = self
             .state
             .known_for_removal(node)
@@ -264,6 +242,7 @@ impl Session {
             announced,
             sources: announced.filter(|_| !self.grows),
             stop: &self.stop,
+            lock: Some(&self.lock),
             confirmation: self
                 .confirm_within
                 .map(|within| Confirmation::new(&self.lock, within)),

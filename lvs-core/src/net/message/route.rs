@@ -210,7 +210,7 @@ fn read(payload: &[u8], names: &Names) -> Option<(u8, Route)> {
 mod tests {
     use super::super::tests::{attribute, torture};
     use super::*;
-    use crate::net::Address;
+    use crate::net::{Address, NextHop, RouteDetails, Scope};
 
     fn names() -> Names {
         Names::from([(1, IfName::LO)])

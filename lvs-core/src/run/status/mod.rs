@@ -4,6 +4,8 @@ mod recorded;
 mod text;
 
 pub(super) use recorded::table;
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::running::Running;
@@ -19,6 +21,7 @@ use crate::ipvs::{
 ///
 /// Serialized it is what `lvsctl status --json` prints; its [`text`](Self::text) is what `lvsctl status` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Status {
     /// `lvsctl.status/1`.
     pub schema: String,
@@ -42,12 +45,16 @@ pub struct ClusterStatus {
     pub drift: Option<usize>,
     /// The drains of the operator.
     pub drains: Vec<DrainStatus>,
+    /// The virtual IPs that are withdrawn because all of their services are below their minimum.
+    #[serde(default)]
+    pub withdrawn: Vec<IpAddr>,
     /// The services, in order of their identity.
     pub services: Vec<ServiceReport>,
 }
 
 /// Describes a drain of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DrainStatus {
     /// The address, and perhaps the port.
     pub drain: Drain,
@@ -81,7 +88,7 @@ pub struct ServiceReport {
 pub struct DestinationReport {
     /// The destination.
     pub destination: DestinationId,
-    /// The real server's name; absent without a controller.
+    /// The real server's name; absent if no file that was applied has one.
     pub server: Option<NodeName>,
     /// The weight that it must have; absent if that is not known, or if it must not be in the kernel.
     pub desired_weight: Option<Weight>,
@@ -133,7 +140,7 @@ impl Running {
             let entry = table.iter().find(|entry| entry.status.service.id == id);
             match views.iter().find(|view| view.id == id) {
                 Some(view) => self.of_checked(view, entry),
-                None => ServiceReport::of_desired(desired, entry),
+                None => self.of_unchecked(desired, entry),
             }
         });
         ClusterStatus {
@@ -143,6 +150,7 @@ impl Running {
             running: true,
             drift: Some(self.drift.as_ref().map_or(0, |plan| plan.steps().count())),
             drains: drains(self.controller.drains()),
+            withdrawn: self.controller.withdrawn().iter().copied().collect(),
             services: services.collect(),
         }
     }
@@ -161,6 +169,26 @@ impl Running {
                 .map(|destination| self.of_destination(view.id, destination, entry))
                 .collect(),
             ..ServiceReport::of_kernel(view.id, entry)
+        }
+    }
+
+    fn of_unchecked(
+        &self,
+        desired: &crate::cluster::DesiredService,
+        entry: Option<&ServiceEntryStatus>,
+    ) -> ServiceReport {
+        let destinations = desired.destinations.iter().map(|destination| {
+            let id = destination.value.id;
+            DestinationReport {
+                desired_weight: Some(destination.value.weight).filter(|_| !desired.keep_weight),
+                server: self.node.servers.get(&id.address).cloned(),
+                drain: desired.is_drained(&id).then_some(Draining::Quiet),
+                ..DestinationReport::of_kernel(id, found(entry, &id))
+            }
+        });
+        ServiceReport {
+            destinations: destinations.collect(),
+            ..ServiceReport::of_kernel(desired.service.id, entry)
         }
     }
 
@@ -219,29 +247,6 @@ impl ServiceReport {
                 .iter()
                 .map(|found| DestinationReport::of_kernel(found.destination.id, Some(found)))
                 .collect(),
-        }
-    }
-
-    fn of_desired(
-        desired: &crate::cluster::DesiredService,
-        entry: Option<&ServiceEntryStatus>,
-    ) -> Self {
-        let destinations = desired.destinations.iter().map(|destination| {
-            let id = destination.value.id;
-            DestinationReport {
-                desired_weight: Some(destination.value.weight).filter(|_| !desired.keep_weight),
-                server: destination
-                    .why
-                    .split(',')
-                    .next()
-                    .and_then(|name| name.parse().ok()),
-                drain: desired.is_drained(&id).then_some(Draining::Quiet),
-                ..DestinationReport::of_kernel(id, found(entry, &id))
-            }
-        });
-        Self {
-            destinations: destinations.collect(),
-            ..Self::of_kernel(desired.service.id, entry)
         }
     }
 }

@@ -76,6 +76,7 @@ impl ClusterStatus {
             running: false,
             drift: None,
             drains: drains(record.drains()),
+            withdrawn: Vec::new(),
             services: services
                 .into_iter()
                 .map(|id| {
@@ -83,6 +84,8 @@ impl ClusterStatus {
                     let mut state = ServiceReport::of_kernel(id, entry);
                     for destination in &mut state.destinations {
                         destination.drain = drain(record, destination);
+                        let address = destination.destination.address;
+                        destination.server = record.server(address).cloned();
                     }
                     state
                 })

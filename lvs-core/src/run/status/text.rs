@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::{ClusterStatus, DestinationReport, ServiceReport, Status};
 use crate::escape_line;
-use crate::health::Health;
-use crate::ipvs::Weight;
+use crate::health::{BelowMinimum, Health};
+use crate::ipvs::{ServiceId, Weight};
 
 /// A style of terminals.
 #[derive(Clone, Copy)]
@@ -72,73 +72,185 @@ impl ClusterStatus {
         if !facts.is_empty() {
             let _ = write!(text, ": {}", facts.join(", "));
         }
+        text = wrapped(&text, width).join("\n");
         text.push('\n');
         for drained in &self.drains {
             let _ = writeln!(text, "drained: {}", drained.drain);
         }
-        let layout = Layout::of(self);
+        for ip in &self.withdrawn {
+            let _ = writeln!(text, "withdrawn: {ip}");
+        }
+        let layout = Layout::of(self, width);
         for service in &self.services {
+            let below = service
+                .below_minimum
+                .map(|how| match self.keeps_virtual_ip(service) {
+                    true => format!("below: {how}, but other services keep the virtual IP"),
+                    false => format!("below: {how}"),
+                });
             text.push('\n');
-            text.push_str(&service.text(&layout, width, is_coloured));
+            text.push_str(&service.text(below.as_deref(), &layout, width, is_coloured));
         }
         text
     }
 }
 
-/// The widths of columns that fit all services of a cluster.
-struct Layout {
-    server: usize,
-    address: usize,
-    weight: usize,
+impl ClusterStatus {
+    /// Returns whether the virtual IP of a service that would withdraw it is not withdrawn.
+    fn keeps_virtual_ip(&self, service: &ServiceReport) -> bool {
+        let ServiceId::Socket { address, .. } = service.service else {
+            return false;
+        };
+        service.below_minimum == Some(BelowMinimum::Withdraw)
+            && !self.withdrawn.contains(&address.ip())
+    }
 }
 
-impl Layout {
-    fn of(cluster: &ClusterStatus) -> Self {
-        let widest = |cell: fn(&DestinationReport) -> String, least: usize| {
-            let services = cluster.services.iter();
-            let destinations = services.flat_map(|service| &service.destinations);
-            let widths = destinations.map(|destination| cell(destination).chars().count());
-            widths.fold(least, usize::max)
-        };
-        Self {
-            server: widest(server, "SERVER".len()),
-            address: widest(|state| state.destination.to_string(), "ADDRESS".len()),
-            weight: widest(weights, "WEIGHT".len()),
+/// A column of the table of destinations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Server,
+    Address,
+    Weight,
+    State,
+    Since,
+    Active,
+    Rate,
+}
+
+impl Column {
+    const ALL: [Self; 7] = [
+        Self::Server,
+        Self::Address,
+        Self::Weight,
+        Self::State,
+        Self::Since,
+        Self::Active,
+        Self::Rate,
+    ];
+    /// What a narrow terminal does without, in this order.
+    const LEFT_OUT: [Self; 4] = [Self::Address, Self::Rate, Self::Active, Self::Since];
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Server => "SERVER",
+            Self::Address => "ADDRESS",
+            Self::Weight => "WEIGHT",
+            Self::State => "STATE",
+            Self::Since => "SINCE",
+            Self::Active => "ACTIVE",
+            Self::Rate => "NEW/S",
         }
     }
 
-    fn line(&self, cells: [&str; 7]) -> String {
-        let [server, address, weight, health, since, connections, rate] = cells;
-        let line = format!(
-            "  {server:<0$}  {address:<1$}  {weight:<2$}  {health}  {since:>5}  {connections:>6}  {rate:>5}",
-            self.server, self.address, self.weight
-        );
+    /// Returns the least width: a column does not move when a state becomes `failing`.
+    const fn least(self) -> usize {
+        match self {
+            Self::State => "failing".len(),
+            column => column.title().len(),
+        }
+    }
+
+    /// Returns whether its cells are numbers, which stand below each other by their last digits.
+    const fn is_number(self) -> bool {
+        matches!(self, Self::Since | Self::Active | Self::Rate)
+    }
+
+    fn cell(self, state: &DestinationReport) -> String {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        match self {
+            Self::Server => or_dash(state.server.as_ref().map(ToString::to_string)),
+            Self::Address => state.destination.to_string(),
+            Self::Weight => weights(state),
+            Self::State => match (state.health, state.drain) {
+                (Some(health), _) => health.to_string(),
+                (None, Some(_)) => "drained".to_owned(),
+                (None, None) => "-".to_owned(),
+            },
+            Self::Since => or_dash(state.since.map(span)),
+            Self::Active => or_dash(state.active.map(|active| active.to_string())),
+            Self::Rate => or_dash(state.rates.map(|rates| rates.connections.to_string())),
+        }
+    }
+}
+
+/// The columns that fit, with the widths that fit all services of a cluster.
+struct Layout(Vec<(Column, usize)>);
+
+impl Layout {
+    fn of(cluster: &ClusterStatus, width: usize) -> Self {
+        let destinations = || {
+            let services = cluster.services.iter();
+            services.flat_map(|service| &service.destinations)
+        };
+        let widest = |column: Column| {
+            let widths = destinations().map(|state| column.cell(state).chars().count());
+            widths.fold(column.least(), usize::max)
+        };
+        let mut layout = Self(Column::ALL.map(|column| (column, widest(column))).into());
+        // One of the two says which it is.
+        let unnamed = destinations().any(|state| state.server.is_none());
+        for column in Column::LEFT_OUT {
+            let column = match column {
+                Column::Address if unnamed => Column::Server,
+                column => column,
+            };
+            if layout.width() > width {
+                layout.0.retain(|(kept, _)| *kept != column);
+            }
+        }
+        layout
+    }
+
+    fn width(&self) -> usize {
+        self.0.iter().map(|(_, width)| 2 + width).sum()
+    }
+
+    fn line(&self, cell: impl Fn(Column) -> String, style: Style, is_coloured: bool) -> String {
+        let mut line = String::new();
+        for (column, width) in &self.0 {
+            let text = match column.is_number() {
+                true => format!("{:>width$}", cell(*column)),
+                false => format!("{:<width$}", cell(*column)),
+            };
+            line.push_str("  ");
+            line.push_str(&match column {
+                Column::State => style.paint(&text, is_coloured),
+                _ => text,
+            });
+        }
         format!("{}\n", line.trim_end())
     }
 }
 
 impl ServiceReport {
-    fn text(&self, layout: &Layout, width: usize, is_coloured: bool) -> String {
-        let mut text = self.service.to_string();
+    fn text(
+        &self,
+        below: Option<&str>,
+        layout: &Layout,
+        width: usize,
+        is_coloured: bool,
+    ) -> String {
+        let mut title = self.service.to_string();
         if !self.present {
-            text.push_str(": not in the kernel");
+            title.push_str(": not in the kernel");
         }
         if let (Some(available), Some(minimum)) = (self.available, self.minimum) {
-            let _ = write!(text, ": {available} available, minimum {minimum}");
+            let _ = write!(title, ": {available} available, minimum {minimum}");
         }
-        if let Some(how) = self.below_minimum {
-            let word = serde_json::to_value(how).ok();
-            let word = word
-                .as_ref()
-                .and_then(|word| word.as_str())
-                .unwrap_or_default();
-            let below = format!(", below: {word}");
-            text.push_str(&Style::Bad.paint(&below, is_coloured));
+        let mut text = wrapped(&title, width).join("\n");
+        if let Some(below) = below {
+            // On a line of its own where it does not fit.
+            let last = text.lines().last().unwrap_or_default().chars().count();
+            text.push_str(if last + 2 + below.len() > width {
+                ",\n  "
+            } else {
+                ", "
+            });
+            text.push_str(&Style::Bad.paint(below, is_coloured));
         }
         text.push('\n');
-        text.push_str(&layout.line([
-            "SERVER", "ADDRESS", "WEIGHT", "STATE  ", "SINCE", "ACTIVE", "NEW/S",
-        ]));
+        text.push_str(&layout.line(|column| column.title().to_owned(), Style::Plain, false));
         for destination in &self.destinations {
             text.push_str(&destination.text(layout, width, is_coloured));
         }
@@ -148,27 +260,11 @@ impl ServiceReport {
 
 impl DestinationReport {
     fn text(&self, layout: &Layout, width: usize, is_coloured: bool) -> String {
-        let health = match (self.drain, self.health) {
-            (Some(_), _) => "drained".to_owned(),
-            (None, Some(health)) => health.to_string(),
-            (None, None) => "-".to_owned(),
-        };
         let style = match self.drain {
             Some(_) => Style::Uncertain,
             None => Style::of(self.health),
         };
-        let number = |number: Option<u64>| {
-            number.map_or_else(|| "-".to_owned(), |number| number.to_string())
-        };
-        let mut text = layout.line([
-            &server(self),
-            &self.destination.to_string(),
-            &weights(self),
-            &style.paint(&format!("{health:<7}"), is_coloured),
-            &self.since.map_or_else(|| "-".to_owned(), span),
-            &number(self.active.map(u64::from)),
-            &number(self.rates.map(|rates| rates.connections)),
-        ]);
+        let mut text = layout.line(|column| column.cell(self), style, is_coloured);
         // That it is up is no news.
         let is_plain = matches!(self.health, Some(Health::Up)) && self.why.as_deref() == Some("up");
         if let Some(why) = self.why.as_ref().filter(|_| !is_plain) {
@@ -178,13 +274,6 @@ impl DestinationReport {
         }
         text
     }
-}
-
-fn server(state: &DestinationReport) -> String {
-    state
-        .server
-        .as_ref()
-        .map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
 /// Returns the kernel's weight, and the desired one if it is another.
@@ -223,4 +312,44 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = r#"{"schema": "lvsctl.status/1", "clusters": [{
+        "cluster": "web", "node": "director", "role": null, "running": true, "drift": 0,
+        "drains": [{"drain": "192.168.1.12", "how": "quiet"}],
+        "services": [{
+            "service": "tcp 172.16.5.11:80", "present": true, "below_minimum": "withdraw", "minimum": 2,
+            "available": 1, "rates": null, "destinations": [
+                {"destination": "192.168.1.12:80", "server": "realserver1", "desired_weight": 0, "weight": 0,
+                 "health": "up", "since": 6, "why": "drained", "drain": "quiet", "active": 0, "inactive": 0,
+                 "rates": null},
+                {"destination": "192.168.1.13:80", "server": "realserver2", "desired_weight": 0, "weight": 0,
+                 "health": "down", "since": 200, "why": "down: connect timed out by the clients' path",
+                 "drain": null, "active": 2, "inactive": 0, "rates": null}]}]}]}"#;
+
+    #[test]
+    fn a_narrow_terminal_has_fewer_columns() {
+        let status: Status = serde_json::from_str(STATUS).unwrap();
+        let wide = status.text(80, false);
+        assert!(
+            wide.contains("  realserver1  192.168.1.12:80  0       up          6s       0      -\n      drained\n"),
+            "{wide}"
+        );
+        let narrow = status.text(40, false);
+        assert!(
+            narrow.contains("  realserver2  0       down        3m\n"),
+            "{narrow}"
+        );
+        for (text, width) in [(wide, 80), (narrow, 40)] {
+            // The address of a service is not cut.
+            let is_short = |line: &str| line.chars().count() <= width;
+            assert!(text.lines().all(is_short), "{text}");
+        }
+        let reddened = status.text(200, true);
+        assert!(reddened.contains("\x1b[31mbelow: withdraw"), "{reddened}");
+    }
 }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::director::Director;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind};
-use crate::cluster::model::gateway::Gateway;
 use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::places::Gaps;
@@ -120,8 +119,11 @@ impl Cluster {
 
     /// Refuses a masqueraded real server whose gateway does not move with the active director.
     fn validate_way_back(&self, server: &RealServer, family: Family) -> Result<(), DocumentError> {
-        let gateway = server.gateway.as_ref().map(Gateway::address);
-        if let Some(gateway) = gateway.filter(|ip| Family::from(*ip) == family) {
+        let named = server.gateway.as_ref();
+        if let Some(gateway) = named.filter(|gateway| gateway.is_of(family)) {
+            let Some(gateway) = gateway.address() else {
+                return Ok(());
+            };
             let keeper = self.directors.iter().find(|director| {
                 director.address(gateway).is_some() && !director.floating.contains(&gateway)
             });

@@ -10,6 +10,8 @@ use crate::cluster::model::gateway::Gateway;
 use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::places::Gaps;
+use crate::ipvs::Family;
+use crate::name::IfName;
 use crate::net::{Address, AddressId};
 
 /// Holds what directors and real servers have in common.
@@ -79,13 +81,42 @@ impl Cluster {
                 true => "defaults",
                 false => &node.path,
             };
-            let gateway = node.gateway.map(|gateway| node.validate_gateway(gateway));
-            mistakes.keep(
-                gateway
-                    .unwrap_or(Ok(()))
-                    .map_err(|mistake| mistake.within(path)),
-            );
+            if let Some(gateway) = node.gateway {
+                let checked = node
+                    .validate_gateway(gateway)
+                    .and_then(|()| match gaps.services {
+                        true => Ok(()),
+                        false => self.validate_family(&node, gateway),
+                    });
+                mistakes.keep(checked.map_err(|mistake| mistake.within(path)));
+            }
         }
+    }
+
+    /// Refuses a gateway of a family of which neither the node nor any service has an address: no packet of the cluster
+    /// would be sent to it, and the other family would lack a default route.
+    fn validate_family(&self, node: &Node<'_>, gateway: &Gateway) -> Result<(), DocumentError> {
+        let services = self.services.iter();
+        let mut families = node
+            .addresses
+            .iter()
+            .map(|address| Family::from(address.id.network.addr()))
+            .chain(services.map(|service| service.service.id.family()));
+        let Some(ip) = gateway
+            .address()
+            .filter(|ip| families.all(|family| family != (*ip).into()))
+        else {
+            return Ok(());
+        };
+        Err(DocumentError::new(
+            DocumentErrorKind::Conflict,
+            "gateway",
+            format!(
+                "{ip} has no effect: neither {} nor any service has an address of that family",
+                node.name
+            ),
+        )
+        .with_hint("write the router's address of the other family"))
     }
 
     /// Refuses an address that occurs twice, unless it floats between the directors. The virtual IP of direct
@@ -130,7 +161,9 @@ impl Node<'_> {
     /// Refuses a gateway that is not a neighbour: another address on a network of this node, or on a link that
     /// the file names.
     fn validate_gateway(&self, gateway: &Gateway) -> Result<(), DocumentError> {
-        let ip = gateway.address();
+        let Some(ip) = gateway.address() else {
+            return self.validate_device(gateway);
+        };
         let own = || self.addresses.iter().map(|address| &address.id);
         if own().any(|id| id.network.addr() == ip) {
             return Err(DocumentError::new(
@@ -161,12 +194,24 @@ impl Node<'_> {
             ))),
             Some(_) if gateway.is_link_local() || gateway.is_on_link() => Ok(()),
             _ if own().filter(is_on_it).any(|id| id.network.contains(&ip)) => Ok(()),
-            _ => Err(self.unreachable(gateway)),
+            _ => Err(self.unreachable(ip, gateway)),
         }
     }
 
-    fn unreachable(&self, gateway: &Gateway) -> DocumentError {
-        let ip = gateway.address();
+    /// Refuses a device that leads to no other node.
+    fn validate_device(&self, gateway: &Gateway) -> Result<(), DocumentError> {
+        if gateway.interface() != Some(&IfName::LO) {
+            return Ok(());
+        }
+        Err(DocumentError::new(
+            DocumentErrorKind::InvalidValue,
+            "gateway",
+            "lo leads to no router",
+        )
+        .with_hint("write the interface of a point-to-point link, or the router's address"))
+    }
+
+    fn unreachable(&self, ip: IpAddr, gateway: &Gateway) -> DocumentError {
         let connected: Vec<_> = self
             .addresses
             .iter()

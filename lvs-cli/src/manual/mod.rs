@@ -1,0 +1,111 @@
+//! `lvsctl manual`: man pages and completions, for packages and for a program that cargo installed.
+
+mod file;
+mod page;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use clap::{Args, Command, CommandFactory};
+use clap_complete::{Shell, generate};
+
+use crate::arguments::Arguments;
+use crate::exit::{Exit, Problem};
+
+const FILES: &str = "\
+man8/lvsctl.8 and a page for each verb, man5/lvsctl.toml.5,
+completions/lvsctl.bash, completions/_lvsctl (zsh), completions/lvsctl.fish";
+
+#[derive(Debug, Args)]
+#[command(after_help = FILES)]
+pub(crate) struct ManualArguments {
+    /// The directory to write to; it is made if absent
+    #[arg(value_name = "DIR")]
+    directory: OsString,
+}
+
+pub(crate) fn run(arguments: &ManualArguments) -> Result<Exit, Problem> {
+    let directory = Path::new(&arguments.directory);
+    for (name, contents) in files() {
+        let path = directory.join(name);
+        let parent = path.parent().unwrap_or(directory);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, contents))
+            .map_err(|error| Problem::failed(format!("{}: {error}", path.display())))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns every file with its path below the directory.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
+    let mut files = vec![("man5/lvsctl.toml.5".to_owned(), file::page().into_bytes())];
+    add_pages(&command, &mut files);
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let name = match shell {
+            Shell::Bash => "completions/lvsctl.bash",
+            Shell::Zsh => "completions/_lvsctl",
+            _ => "completions/lvsctl.fish",
+        };
+        let mut script = Vec::new();
+        generate(shell, &mut Arguments::command(), "lvsctl", &mut script);
+        files.push((name.to_owned(), script));
+    }
+    files
+}
+
+/// Adds the page of a command, and those of its subcommands.
+fn add_pages(command: &Command, files: &mut Vec<(String, Vec<u8>)>) {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let page = page::of(command).into_bytes();
+    files.push((format!("man8/{name}.8"), page));
+    for verb in command.get_subcommands() {
+        add_pages(verb, files);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls back for a command and everything below it.
+    fn each(command: &Command, seen: &mut impl FnMut(&Command)) {
+        seen(command);
+        command.get_subcommands().for_each(|verb| each(verb, seen));
+    }
+
+    #[test]
+    fn every_verb_and_option_has_its_text() {
+        let mut missing = Vec::new();
+        each(&Arguments::command(), &mut |command| {
+            let name = command.get_name();
+            if command.get_about().is_none() {
+                missing.push(name.to_owned());
+            }
+            let options = command.get_arguments();
+            let silent = options.filter(|option| option.get_help().is_none());
+            missing.extend(silent.map(|option| format!("{name} {}", option.get_id())));
+        });
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn every_verb_has_a_page() {
+        let files = files();
+        let text = |name: &str| {
+            let found = files.iter().find(|(file, _)| file == name);
+            let (_, contents) = found.unwrap_or_else(|| panic!("{name}"));
+            String::from_utf8(contents.clone()).unwrap()
+        };
+        assert!(text("man8/lvsctl.8").contains("lvsctl\\-service(8)"));
+        assert!(text("man8/lvsctl-apply.8").contains("\\-\\-take\\-over"));
+        assert!(text("man8/lvsctl-service-add.8").contains("\n.SH NOTES"));
+        assert!(text("man8/lvsctl-plan.8").contains(".SH \"EXIT STATUS\""));
+        assert!(text("man5/lvsctl.toml.5").contains("below\\-minimum"));
+        for shell in ["lvsctl.bash", "_lvsctl", "lvsctl.fish"] {
+            assert!(text(&format!("completions/{shell}")).contains("undrain"));
+        }
+    }
+}

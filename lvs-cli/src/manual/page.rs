@@ -1,0 +1,74 @@
+//! The man page of a verb.
+
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+/// Returns the page of a command in roff.
+pub(super) fn of(command: &Command) -> String {
+    let man = Man::new(command.clone())
+        .section("8")
+        .source(concat!("lvsctl ", env!("CARGO_PKG_VERSION")))
+        .manual("Linux Virtual Server");
+    let mut page = Vec::new();
+    // Writing to memory does not fail.
+    let _ = man.render_title(&mut page);
+    // Neither hyphens in words of a command line nor stretched blanks.
+    page.extend(b".nh\n.ad l\n");
+    let _ = man.render_name_section(&mut page);
+    page.extend(synopsis(command).into_bytes());
+    let _ = man.render_description_section(&mut page);
+    let _ = man.render_options_section(&mut page);
+    if command.has_subcommands() {
+        let _ = man.render_subcommands_section(&mut page);
+    }
+    let page = String::from_utf8_lossy(&page);
+    format!("{page}{}{}", notes(command), see_also(command))
+}
+
+/// Returns the line of usage that the help has.
+fn synopsis(command: &Command) -> String {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim().to_owned();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).text([roman(usage)]);
+    roff.render()
+}
+
+/// Returns what the help says behind the options, as it stands there: it has tables.
+fn notes(command: &Command) -> String {
+    let notes = command.get_after_long_help().or(command.get_after_help());
+    let notes = notes.map(ToString::to_string).unwrap_or_default();
+    let (text, status) = match notes.split_once("Exit status:\n") {
+        Some((text, status)) => (text, status),
+        None => (notes.as_str(), ""),
+    };
+    [("NOTES", text.trim_end()), ("EXIT STATUS", status)]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(title, text)| verbatim(title, text))
+        .collect()
+}
+
+/// Returns a section whose lines stay as they are.
+pub(super) fn verbatim(title: &str, text: &str) -> String {
+    let mut roff = Roff::new();
+    roff.control("SH", [title]).control("nf", []);
+    for line in text.lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    roff.render()
+}
+
+fn see_also(command: &Command) -> String {
+    let pages = match command.get_name() {
+        "lvsctl" => "lvsctl.toml(5), ipvsadm(8), keepalived(8), ip(8)",
+        "service" | "destination" | "zero" | "timeouts" | "daemon" | "save" | "restore" | "add"
+        | "edit" | "delete" | "start" | "stop" => "lvsctl(8), ipvsadm(8)",
+        _ => "lvsctl(8), lvsctl.toml(5)",
+    };
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]).text([roman(pages)]);
+    roff.render()
+}

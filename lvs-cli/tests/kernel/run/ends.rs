@@ -1,0 +1,151 @@
+//! How it ends, and what it does with files.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lvs_core::Host;
+use lvs_lab::http::Kept;
+use nix::sys::signal::Signal;
+
+use crate::run::resident::{DR, PATIENCE, Resident, checked};
+
+/// The table is the same, and no healthy server loses traffic.
+pub(crate) fn killed_and_started_again() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    let table = resident.prints(&["save"]);
+    resident.end(Signal::SIGKILL);
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.serves(4);
+    // Another apply does not bring the dead server back meanwhile.
+    resident.prints(&["apply"]);
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.start();
+    assert_eq!(
+        resident.prints(&["save"]),
+        table,
+        "nothing is known yet, and nothing changes"
+    );
+    resident.serves(8);
+    resident.waits("health", || {
+        resident.prints(&["status"]).contains("connection refused")
+    });
+    assert_eq!(resident.prints(&["save"]), table);
+}
+
+/// At up to a hundred moments, from the first instruction on: the table stays, and so do connections.
+pub(crate) fn killed_at_any_moment() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    let table = resident.prints(&["save"]);
+    let address = "172.16.5.11:80".parse().unwrap();
+    let open = |_: &mut Host| Kept::open(address, PATIENCE).unwrap();
+    let mut kept = resident.lab.network().client().run(open).unwrap();
+    assert_eq!(kept.fetch().unwrap(), "realserver2");
+    resident.end(Signal::SIGKILL);
+    let began = Instant::now();
+    let mut kills = 0;
+    while kills < 100 && began.elapsed() < PATIENCE / 2 {
+        let mut child = resident.spawn();
+        thread::sleep(Duration::from_millis(kills * 61 % 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        if kills % 8 == 0 {
+            assert_eq!(kept.fetch().unwrap(), "realserver2");
+            resident.serves(1);
+        }
+    }
+    println!("killed {kills} times");
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.start();
+    resident.waits("health", || {
+        let status = resident.prints(&["status"]);
+        status.contains("connection refused") && status.contains(" up ")
+    });
+    assert_eq!(resident.prints(&["save"]), table);
+    assert_eq!(kept.fetch().unwrap(), "realserver2");
+    resident.serves(4);
+}
+
+pub(crate) fn sigterm_leaves_the_table() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    let table = resident.prints(&["save"]);
+    let (status, messages) = resident.ends(Signal::SIGTERM);
+    assert_eq!(status, 0);
+    assert!(
+        messages
+            .iter()
+            .any(|line| line.contains("the table stays as it is")),
+        "{messages:#?}"
+    );
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.serves(4);
+    let status = resident.prints(&["status"]);
+    assert!(status.contains("no controller runs"), "{status}");
+    assert!(
+        status.contains("realserver1"),
+        "the record knows names: {status}"
+    );
+    let metrics = resident.prints(&["metrics"]);
+    assert!(metrics.contains("real_server=\"realserver1\""), "{metrics}");
+    // Now the file counts again.
+    resident.prints(&["apply"]);
+    resident.waits_for(&[2, 3]);
+    resident.prints(&["remove"]);
+    assert_eq!(resident.weights(), []);
+    assert!(
+        !resident.prints(&["save"]).contains("-f "),
+        "probe services are removed"
+    );
+
+    let mut resident = Resident::new(&checked(DR), &["--remove-on-exit"]);
+    assert_eq!(resident.end(Signal::SIGINT), 0);
+    assert_eq!(resident.weights(), []);
+}
+
+pub(crate) fn a_file_with_a_mistake_is_refused() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    let table = resident.prints(&["save"]);
+    fs::write(
+        &resident.file,
+        checked(DR).replace("weight = 2", "wieght = 2"),
+    )
+    .unwrap();
+    resident.send(Signal::SIGHUP);
+    resident.waits_for_message("wieght");
+    assert_eq!(resident.prints(&["save"]), table);
+    // One that cannot be applied.
+    let elsewhere = checked(DR).replace("interface = \"eth0\"", "interface = \"eth9\"");
+    fs::write(&resident.file, elsewhere).unwrap();
+    resident.send(Signal::SIGHUP);
+    resident.waits_for_message("eth9");
+    assert_eq!(resident.prints(&["save"]), table);
+    // It goes on by the old one.
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    resident.serves(4);
+}
+
+pub(crate) fn a_new_file_is_loaded_when_it_appears() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    let text = checked(DR).replace("weight = 3", "weight = 7");
+    // As an editor does: another file in its place.
+    fs::write("/run/web.new", text).unwrap();
+    fs::rename("/run/web.new", &resident.file).unwrap();
+    resident.waits_for(&[0, 7]);
+    let news = resident.messages();
+    let downs = news.iter().filter(|line| line.contains("is down")).count();
+    assert_eq!(
+        downs, 1,
+        "the state of a check that did not change is kept: {news:#?}"
+    );
+    resident.serves(4);
+}

@@ -1,0 +1,43 @@
+//! `lvsctl run` on a real kernel: what breaks for clients is taken out and comes back, and nothing else is.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub(crate) mod alerts;
+mod beside;
+mod breaks;
+mod ends;
+mod resident;
+pub(crate) mod roles;
+mod rules;
+mod targets;
+
+lvs_lab::tests! {
+    breaks::a_virtual_ip_that_is_gone_on_lo,
+    breaks::a_daemon_that_is_dead,
+    breaks::a_tunnel_device_that_is_down,
+    breaks::a_wrong_gateway_behind_masquerading,
+    breaks::an_http_status_500,
+    breaks::all_servers_at_once_are_served_on,
+    ends::killed_and_started_again,
+    ends::killed_at_any_moment,
+    ends::sigterm_leaves_the_table,
+    ends::a_file_with_a_mistake_is_refused,
+    ends::a_new_file_is_loaded_when_it_appears,
+    beside::a_second_one_is_refused_and_named,
+    beside::another_file_is_refused,
+    beside::two_clusters_on_one_node,
+    beside::drains_reach_it,
+    beside::what_others_change_is_repaired,
+    beside::what_others_change_is_only_reported,
+    beside::roles_are_applied_beside_it,
+    beside::counters_never_fall,
+    beside::systemd_is_told,
+    beside::a_real_server_is_kept,
+    rules::a_virtual_ip_of_a_network_is_withdrawn,
+    rules::the_fallback_serves_below_the_minimum,
+    rules::a_virtual_ip_is_withdrawn_below_the_minimum,
+    rules::a_virtual_ip_stays_for_its_other_services,
+    rules::a_restart_decides_nothing_before_the_probes,
+    rules::a_dead_server_is_removed_and_added_again,
+    rules::a_weight_rises_slowly,
+    targets::targets_of_another_program_are_served,
+}

@@ -1,0 +1,108 @@
+//! `lvsctl import` as far as it needs no kernel.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+const SOURCE: &str = "\
+include conf.d/[ab]*.conf
+@lb1 $WEIGHT=3
+virtual_server 10.0.0.1 80 {
+    lb_algo wrr
+    lb_kind DR
+    protocol TCP
+    real_server 10.0.1.1 80 {
+        weight $WEIGHT
+        TCP_CHECK {
+        }
+    }
+}
+";
+
+const INCLUDED: &str = "\
+vrrp_instance V {
+    interface eth7
+    virtual_ipaddress {
+        10.0.0.1/24
+    }
+}
+";
+
+/// Runs it in a directory with keepalived.conf and what that includes.
+fn import(arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let conf = directory.path().join("conf.d");
+    fs::create_dir(&conf).unwrap();
+    fs::write(directory.path().join("keepalived.conf"), SOURCE).unwrap();
+    fs::write(conf.join("addresses.conf"), INCLUDED).unwrap();
+    fs::write(conf.join("unused.conf"), "nonsense\n").unwrap();
+    Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+        .current_dir(directory.path())
+        .arg("import")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_file_is_the_result_and_the_rest_are_notes() {
+    let output = import(&["keepalived.conf", "--id", "lb1"]);
+    assert!(output.status.success());
+    let file = text(&output.stdout);
+    let cluster = lvs_core::Cluster::from_toml(&file).unwrap();
+    assert_eq!(cluster.real_servers()[0].weight.get(), 3);
+    let first = &cluster.directors()[0].addresses[0];
+    assert_eq!(first.id.to_string(), "10.0.0.1/24 on eth7");
+    let notes = text(&output.stderr);
+    assert!(
+        notes
+            .contains("note: conf.d/addresses.conf:1: left: vrrp_instance V: VRRP is keepalived's"),
+        "{notes}"
+    );
+    assert!(
+        notes.ends_with("note: 13 directives: 10 carried, 1 assumed, 2 left\n"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn json_has_the_file_and_every_directive() {
+    let output = import(&["keepalived.conf", "--id", "lb1", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["schema"], "lvsctl.import/1");
+    assert_eq!(report["directives"], 13);
+    let report_of_each = report["report"].as_array().unwrap();
+    assert_eq!(report_of_each.len(), 13);
+    assert_eq!(report_of_each[0]["directive"], "include conf.d/[ab]*.conf");
+    assert_eq!(report_of_each[0]["fate"], "carried");
+    assert_eq!(report_of_each[0]["line"], 1);
+    assert!(
+        report["file"]
+            .as_str()
+            .unwrap()
+            .contains("forwarding = \"dr\"")
+    );
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn keepalived_is_left_with_vrrp() {
+    let output = import(&["keepalived.conf", "--keepalived"]);
+    let conf = text(&output.stdout);
+    assert!(conf.contains("vrrp_instance V {"), "{conf}");
+    assert!(!conf.contains("virtual_server"), "{conf}");
+}
+
+#[test]
+fn a_source_that_is_none_is_an_error() {
+    let output = import(&["conf.d/unused.conf"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
+    );
+}

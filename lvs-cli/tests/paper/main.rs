@@ -1,0 +1,6 @@
+//! lvsctl as far as it needs no kernel.
+
+mod check;
+mod import;
+mod readme;
+mod verbs;

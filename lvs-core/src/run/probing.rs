@@ -1,0 +1,88 @@
+//! Probes of a running controller: handed to threads, which report to the loop.
+
+use std::sync::Arc;
+
+use super::pool::Job;
+use super::runner::Input;
+use super::running::Running;
+use super::{Notice, ProbeRun};
+use crate::health::{Health, ProbePath, Prober, Target, Timeout};
+
+impl Running {
+    pub(super) fn probe(&mut self, run: ProbeRun, target: &Arc<Target>, timeout: Timeout) {
+        let known = self.probers.get(&run.probe);
+        let prober = match known.filter(|prober| *prober.target() == **target) {
+            Some(prober) => Arc::clone(prober),
+            None => {
+                let prober = Arc::new(Prober::new((**target).clone()));
+                self.probers.insert(run.probe, Arc::clone(&prober));
+                prober
+            }
+        };
+        let port = match target.path.source {
+            Some(_) => self.ports.take(target.path.destination),
+            None => 0,
+        };
+        let input = self.runner.handle.input.clone();
+        let report = move |outcome, took| {
+            let _ = input.send(Input::Probed { run, took, outcome });
+        };
+        self.pool.submit(Job {
+            prober,
+            port,
+            timeout,
+            report: Box::new(report),
+        });
+    }
+
+    /// Asks a real server straight that is down by the clients' path: what is different tells what is wrong.
+    pub(super) fn explain(&mut self, notice: &Notice) {
+        let Notice::Health {
+            service,
+            destination,
+            transition,
+            ..
+        } = notice
+        else {
+            return;
+        };
+        self.straight.remove(&(*service, *destination));
+        if transition.to != Health::Down {
+            return;
+        }
+        let is_it = |target: &&Target| {
+            let subject = &target.subject;
+            target.via.is_some()
+                && subject.service == *service
+                && subject.destination == *destination
+        };
+        let mut targets = self.probers.values().map(|prober| prober.target());
+        let Some(target) = targets.find(is_it).cloned() else {
+            return;
+        };
+        let port = match destination.port {
+            0 => target.path.destination.port(),
+            port => port,
+        };
+        let straight = Target {
+            path: ProbePath::direct((destination.address, port).into()),
+            via: None,
+            ..target
+        };
+        let (input, service, destination) =
+            (self.runner.handle.input.clone(), *service, *destination);
+        let report = move |outcome, _| {
+            let _ = input.send(Input::Straight {
+                service,
+                destination,
+                outcome,
+            });
+        };
+        self.pool.submit(Job {
+            prober: Arc::new(Prober::new(straight)),
+            port: 0,
+            timeout: Timeout::DEFAULT,
+            report: Box::new(report),
+        });
+    }
+}

@@ -1,0 +1,107 @@
+//! Who gets how much, and what is left of those who are gone.
+
+use std::net::TcpStream;
+
+use lvs_core::check::Code;
+use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding, Thresholds};
+use lvs_lab::run_tool;
+
+use crate::check::NAT;
+use crate::check::web::{Harm, Web, codes, findings, only, put, set, sound};
+
+/// Row 41: the clients of this lab are neighbours.
+pub(crate) fn persistence_of_a_whole_network() {
+    let sticky = |netmask| {
+        let words = format!("\"rr\"\npersistence = {{ timeout = 300, netmask = {netmask} }}");
+        Web::new(&NAT.replace("\"rr\"", &words))
+    };
+    let web = sticky(16);
+    let answers = web.answers();
+    assert!(answers.iter().all(|it| *it == answers[0]), "{answers:?}");
+    let found = codes(&web.check("director"));
+    assert_eq!(found, [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]);
+    drop(web);
+    let of_everybody = sticky(8).check("director");
+    assert_eq!(
+        codes(&of_everybody),
+        [Code::WIDE_PERSISTENCE, Code::ONE_GETS_ALL]
+    );
+    sound(&sticky(32).check("director"));
+}
+
+/// Row 43: a threshold that nobody remembers.
+pub(crate) fn a_threshold_that_is_reached() {
+    let web = Web::new(NAT);
+    let service = web.service;
+    web.broken("director", Code::OVERLOADED, Harm::None, |host| {
+        let id = DestinationId::new([192, 168, 1, 12].into(), 80);
+        let mut tight = Destination::new(id, Forwarding::Masquerade);
+        tight.thresholds = Thresholds::new(2, 1).unwrap();
+        put(host, &[Command::EditDestination(service, tight)]);
+    });
+}
+
+/// Row 39: who holds a connection to a destination that was deleted is not told.
+pub(crate) fn a_connection_to_what_is_gone() {
+    let web = Web::new(NAT);
+    let service = web.service;
+    let held = web.on("client", |_| TcpStream::connect("172.16.5.11:80").unwrap());
+    let port = held.local_addr().unwrap().port();
+    web.on("director", |host| {
+        let connections = host.proc().connections().unwrap();
+        let mut its = connections.iter().filter(|it| it.client.port() == port);
+        let server = its.next().unwrap().destination;
+        let id = DestinationId::new(server.ip(), server.port());
+        put(host, &[Command::DeleteDestination(service, id)]);
+    });
+    let report = web.check_alone("director", None);
+    let found = findings(&report);
+    let gone = found.iter().find(|it| it.code == Code::GONE_DESTINATION);
+    web.fix(gone.unwrap());
+    let report = web.check_alone("director", None);
+    assert!(!codes(&report).contains(&Code::GONE_DESTINATION));
+    web.lab.apply().unwrap();
+    web.fixed("director");
+}
+
+/// Row 40: who is drained gets its clients back.
+pub(crate) fn a_drain_that_persistence_defeats() {
+    let sticky = NAT.replace("\"rr\"", "\"rr\"\npersistence = 300");
+    let web = Web::new(&sticky.replace(
+        "name = \"realserver2\"",
+        "name = \"realserver2\"\ndrain = true",
+    ));
+    sound(&web.check("director"));
+    let key = "net/ipv4/vs/expire_quiescent_template";
+    web.broken("director", Code::STICKY_DRAIN, Harm::None, |host| {
+        set(host, key, "0");
+    });
+}
+
+/// Row 6: there is no harm yet.
+pub(crate) fn a_broadcast_of_a_network_on_lo() {
+    let web = Web::new(crate::check::DR);
+    web.broken("realserver1", Code::BROADCAST, Harm::None, |_| {
+        let vip = "172.16.5.11/32";
+        run_tool("ip", &["address", "del", vip, "dev", "lo"]).unwrap();
+        let line = [
+            "address",
+            "add",
+            vip,
+            "broadcast",
+            "172.16.255.255",
+            "dev",
+            "lo",
+        ];
+        run_tool("ip", &line).unwrap();
+    });
+}
+
+/// Row 15: the director stops telling real servers of the shorter way.
+pub(crate) fn masquerading_over_one_interface() {
+    let one = NAT.replace("\"eth1\"", "\"eth0\"");
+    let web = Web::new(&one);
+    let finding = only(&web.check("director"), Code::REDIRECTS);
+    web.fix(&finding);
+    web.fixed("director");
+}

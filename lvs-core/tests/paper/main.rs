@@ -1,0 +1,25 @@
+//! Everything that needs no kernel and no privilege.
+//!
+//! One executable for all of it: each one takes seconds to link.
+
+mod check_codes;
+mod check_machine;
+mod check_paper;
+mod check_rows;
+mod clusters;
+mod golden;
+#[cfg(feature = "import")]
+mod import;
+mod language;
+mod plans;
+#[cfg(all(feature = "health", feature = "toml"))]
+mod probes;
+mod properties;
+mod records;
+mod schema;
+#[cfg(feature = "run")]
+mod simulation;
+mod traces;
+
+#[path = "../random/mod.rs"]
+mod random;
