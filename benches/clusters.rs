@@ -2,14 +2,19 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use lvs_core::Cluster;
+use lvs_core::check::{Facts, IpvsReading};
 use lvs_core::cluster::{
-    DesiredState, Director, IpvsState, Observed, Plan, PlanOptions, RealServer, VirtualDestination,
-    VirtualService,
+    DesiredService, DesiredState, Director, IpvsState, Observed, Plan, PlanOptions, RealServer,
+    VirtualDestination, VirtualService,
 };
-use lvs_core::ipvs::{Forwarding, SchedulerName, Service, ServiceId};
-use lvs_core::net::{Address, IpNet, Route};
+use lvs_core::ipvs::{
+    Connection, DestinationStatus, Forwarding, SchedulerName, Seconds, Service, ServiceEntryStatus,
+    ServiceId, ServiceStatus, Stats,
+};
+use lvs_core::net::{Address, IpNet, Link, Route};
+use lvs_core::{Cluster, IfName};
 
 /// How large a cluster is, and the node that it is planned on.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +80,46 @@ impl Size {
         }
     }
 
+    /// Returns the facts of a director that is as it must be, with a client of each service that waits for an answer
+    /// and one that has it.
+    #[must_use]
+    pub fn director(self, cluster: &Cluster) -> Facts {
+        let mut facts = self.facts(cluster, "director");
+        let node = cluster.node("director").unwrap();
+        let reading = |at, count| IpvsReading {
+            at: Duration::from_millis(at),
+            services: node.services.iter().map(|one| listed(one, count)).collect(),
+            connections: (0..)
+                .zip(&node.services)
+                .flat_map(|(number, one)| connections(number, one))
+                .collect(),
+        };
+        facts.ipvs_loaded = Some(true);
+        facts.readings = vec![reading(0, 10), reading(1250, 20), reading(2500, 30)];
+        facts
+    }
+
+    /// Returns the facts of a real server that is as it must be.
+    #[must_use]
+    pub fn server(self, cluster: &Cluster) -> Facts {
+        self.facts(cluster, "server0")
+    }
+
+    fn facts(self, cluster: &Cluster, name: &str) -> Facts {
+        let node = cluster.node(name).unwrap();
+        let applied = self.applied(&node);
+        let mut facts = Facts::unknown(node.name.clone());
+        facts.links = (1..)
+            .zip(applied.links.keys())
+            .map(|(index, name)| link(index, name))
+            .collect();
+        facts.addresses = applied.addresses.iter().cloned().collect();
+        facts.routes = applied.routes.iter().cloned().collect();
+        facts.sysctls = applied.sysctls.clone();
+        facts.observed = Some(applied);
+        facts
+    }
+
     /// Returns a node that is as it must be.
     #[must_use]
     pub fn applied(self, node: &DesiredState) -> Observed {
@@ -96,6 +141,62 @@ impl fmt::Display for Size {
             "{vips} VIPs x {ports} ports x {servers} servers, {routes} routes"
         )
     }
+}
+
+fn link(index: u32, name: &IfName) -> Link {
+    Link {
+        index,
+        name: name.clone(),
+        up: true,
+        carrier: true,
+        mtu: 1500,
+        mac: (*name != IfName::LO).then(|| "02:00:00:00:00:01".parse().unwrap()),
+        kind: None,
+        controller: None,
+    }
+}
+
+fn listed(desired: &DesiredService, connections: u64) -> ServiceEntryStatus {
+    let stats = Stats {
+        connections,
+        packets_in: connections,
+        ..Stats::default()
+    };
+    let destinations = desired.destinations.iter().map(|one| DestinationStatus {
+        destination: one.value,
+        active: 0,
+        inactive: 0,
+        persistent: 0,
+        stats,
+    });
+    ServiceEntryStatus {
+        status: ServiceStatus {
+            service: desired.service.clone(),
+            stats,
+        },
+        destinations: destinations.collect(),
+    }
+}
+
+fn connections(number: u32, desired: &DesiredService) -> Vec<Connection> {
+    let ServiceId::Socket { protocol, address } = desired.service.id else {
+        return Vec::new();
+    };
+    let id = desired.destinations[0].value.id;
+    let client = Ipv4Addr::from_bits(0x6440_0000 + number);
+    [(1, "SYN_RECV", 59), (2, "ESTABLISHED", 880)]
+        .map(|(port, state, expires)| Connection {
+            protocol,
+            client: (client, port).into(),
+            service: address,
+            destination: (id.address, id.port).into(),
+            state: state.to_owned(),
+            expires: Seconds(expires),
+            engine: None,
+            engine_data: None,
+            origin: None,
+        })
+        .to_vec()
 }
 
 fn vip(number: u32) -> Ipv4Addr {

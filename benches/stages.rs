@@ -62,7 +62,7 @@ pub type Work = Box<dyn FnOnce()>;
 pub type Stage = (&'static str, fn(Size) -> Work);
 
 /// What is measured.
-pub const STAGES: [Stage; 11] = [
+pub const STAGES: [Stage; 13] = [
     ("cluster", |size| {
         Box::new(move || drop(black_box(size.cluster())))
     }),
@@ -119,5 +119,15 @@ pub const STAGES: [Stage; 11] = [
     ("check", |size| {
         let cluster = size.cluster();
         Box::new(move || drop(black_box(check::on_paper(&cluster))))
+    }),
+    ("check-director", |size| {
+        let cluster = size.cluster();
+        let facts = size.director(&cluster);
+        Box::new(move || drop(black_box(check::on_node(&cluster, &facts))))
+    }),
+    ("check-server", |size| {
+        let cluster = size.cluster();
+        let facts = size.server(&cluster);
+        Box::new(move || drop(black_box(check::on_node(&cluster, &facts))))
     }),
 ];

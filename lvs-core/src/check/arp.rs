@@ -79,7 +79,7 @@ impl Facts {
     }
 
     /// Returns the links of this host on which questions for its address arrive.
-    fn arrival_links(&self, id: &AddressId) -> Vec<&IfName> {
+    pub(super) fn arrival_links(&self, id: &AddressId) -> Vec<&IfName> {
         let arrival = Arrival {
             links: &self.links,
             addresses: &self.addresses,

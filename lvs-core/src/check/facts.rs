@@ -14,7 +14,7 @@ use crate::cluster::change::{Change, Object};
 use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
-use crate::net::{Address, Link, MacAddress, Route};
+use crate::net::{Address, Link, MacAddress, PolicyRule, Route};
 use crate::sysctl::SysctlKey;
 
 /// The facts of one node as data, which can be stored in a file and judged elsewhere.
@@ -96,6 +96,9 @@ pub struct Facts {
     pub duplicates: BTreeSet<IpAddr>,
     /// The unicast routes of the main table.
     pub routes: Vec<Route>,
+    /// The rules of policy routing.
+    #[serde(default)]
+    pub rules: Vec<PolicyRule>,
     /// The routes that packets of the cluster would take.
     #[serde(default)]
     pub paths: Vec<PathFact>,
@@ -210,6 +213,7 @@ impl Facts {
             addresses: Vec::new(),
             duplicates: BTreeSet::new(),
             routes: Vec::new(),
+            rules: Vec::new(),
             paths: Vec::new(),
             reverse_paths: Vec::new(),
             neighbours: Vec::new(),

@@ -18,6 +18,7 @@ use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Sco
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
+use crate::net::message::Names;
 use crate::net::{
     self, Arrival, Link, Net, PolicyAction, PolicyRule, RefusingRoute, RouteQuery, Verdict,
 };
@@ -45,6 +46,8 @@ const OF_IPVS: &[&str] = &[
     "backup_only",
     "conn_reuse_mode",
     "conntrack",
+    "drop_entry",
+    "drop_packet",
     "expire_nodest_conn",
     "expire_quiescent_template",
     "snat_reroute",
@@ -228,10 +231,13 @@ impl Facts {
     ) -> Result<()> {
         let rules = host.net().policy_rules()?;
         let refusing = host.net().refusing_routes()?;
+        let names = host.net().names()?;
         let mut look_up = |packets: Vec<Packet>| {
             packets
                 .into_iter()
-                .filter_map(|(query, seen)| path(host.net(), &rules, &refusing, query, seen).ok())
+                .filter_map(|(query, seen)| {
+                    path(host.net(), &names, &rules, &refusing, query, seen).ok()
+                })
                 .collect()
         };
         let packets = Packets::new(self, cluster, node);
@@ -239,9 +245,13 @@ impl Facts {
         let refuses = |rule: &PolicyRule| matches!(rule.action, PolicyAction::Refuse(_));
         let is_any_refused = !refusing.is_empty() || rules.iter().any(refuses);
         peers.extend(self.arriving_peers(&packets, is_any_refused, gather.pause));
-        let (answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let (mut answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let tentative =
+            procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
+        answers.retain(|(query, _)| !tentative.contains(&query.destination));
         self.paths = look_up(answers);
         self.reverse_paths = look_up(reverse);
+        self.rules = rules;
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, gather.arp);
         Ok(())
@@ -310,13 +320,14 @@ fn sysctls(sysctl: &Sysctl, links: &[Link]) -> BTreeMap<SysctlKey, String> {
 /// Returns what becomes of a packet; no answer, such as that of a kernel without IPv6, is an error.
 fn path(
     net: &mut Net,
+    names: &Names,
     rules: &[PolicyRule],
     refusing: &[RefusingRoute],
     query: RouteQuery,
     seen: bool,
 ) -> Result<PathFact> {
-    let decision = net.lookup(&query)?;
-    let route = net.deciding_route(&query)?;
+    let decision = net.lookup_by(&query, names)?;
+    let route = net.deciding_route_by(&query, names)?;
     let mut of_packet = rules.iter().filter(|rule| rule.is_for(&query));
     let (rule, refused_by) = match decision.verdict.refuses() {
         true => refused_by(of_packet, refusing, &query, decision.verdict),

@@ -92,6 +92,8 @@ impl<'a> Packets<'a> {
                 packets.extend(examples.map(|client| (answer(client), false)));
             }
         }
+        let own = self.own_addresses().into_iter();
+        packets.extend(own.map(|ip| (RouteQuery::to(ip), false)));
         if self.node.kind == NodeKind::Director {
             let rips = self.cluster.real_ips().into_iter();
             let others = rips.filter(|rip| !self.own.contains(rip));
@@ -135,6 +137,14 @@ impl<'a> Packets<'a> {
                     .map(move |(client, seen)| (RouteQuery::to(*client).with_source(vip), seen))
             })
             .collect()
+    }
+
+    /// Returns the addresses of this node at which packets of clients arrive.
+    fn own_addresses(&self) -> BTreeSet<IpAddr> {
+        let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
+        let vips = self.cluster.virtual_ips().iter().copied();
+        let carried = vips.filter(|vip| is_active && self.own.contains(vip));
+        self.answer_sources().into_iter().chain(carried).collect()
     }
 
     /// Returns the source addresses with which answers to clients leave this node.

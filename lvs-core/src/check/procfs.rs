@@ -10,6 +10,8 @@ use crate::net::Link;
 
 /// The flag of an address that another host has too (`IFA_F_DADFAILED`).
 const DAD_FAILED: u8 = 0x08;
+/// The flag of an address that the kernel does not use yet (`IFA_F_TENTATIVE`).
+const TENTATIVE: u8 = 0x40;
 
 /// The programs that manage networks or IPVS, by the 15 bytes that the kernel keeps of a name.
 const MANAGERS: &[&str] = &[
@@ -36,15 +38,25 @@ pub(super) fn modules(text: &str) -> BTreeSet<String> {
 }
 
 /// Returns the addresses in `if_inet6` that failed duplicate address detection.
+pub(super) fn duplicates(text: &str) -> BTreeSet<IpAddr> {
+    flagged(text, DAD_FAILED)
+}
+
+/// Returns the addresses in `if_inet6` for which duplicate address detection has not ended.
+pub(super) fn tentative(text: &str) -> BTreeSet<IpAddr> {
+    flagged(text, TENTATIVE)
+}
+
+/// Returns the addresses in `if_inet6` that have a flag.
 ///
 /// A line is the address in 32 hexadecimal digits, the interface's number, the prefix length, the scope and the flags.
-pub(super) fn duplicates(text: &str) -> BTreeSet<IpAddr> {
+fn flagged(text: &str, flag: u8) -> BTreeSet<IpAddr> {
     text.lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let address = u128::from_str_radix(words.next()?, 16).ok()?;
             let flags = u8::from_str_radix(words.nth(3)?, 16).ok()?;
-            (flags & DAD_FAILED != 0).then(|| IpAddr::V6(Ipv6Addr::from(address)))
+            (flags & flag != 0).then(|| IpAddr::V6(Ipv6Addr::from(address)))
         })
         .collect()
 }

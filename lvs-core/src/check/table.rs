@@ -85,6 +85,12 @@ const TABLE: &[&FindingKind] = &[
     &neighbours::SHARED_ADDRESS,
     &balanced_here::BALANCED_HERE,
     &way_to_server::NO_WAY_TO_SERVER,
+    &ipvs_drops::IPVS_DROPS,
+    &ipvs_drops::IPVS_PAUSED,
+    &arp_hidden::ARP_HIDDEN,
+    &not_local::NOT_LOCAL,
+    &leftover_vip::LEFTOVER_VIP,
+    &timeouts::SHORT_TIMEOUT,
 ];
 
 impl Code {

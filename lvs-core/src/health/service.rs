@@ -276,13 +276,17 @@ impl Policy {
             Some(Posture::Below(BelowMinimum::Fallback)) if member.is_fallback => {
                 some(member.weight, WeightReason::Fallback)
             }
-            _ if member.is_fallback => some(Weight::DRAIN, WeightReason::Reserve),
+            _ if member.is_fallback => DesiredWeight {
+                weight: self.absent(),
+                reason: WeightReason::Reserve,
+            },
             Some(Posture::Below(BelowMinimum::ServeAll)) => {
                 some(member.weight, WeightReason::ServeAll)
             }
-            Some(Posture::Below(BelowMinimum::Fallback)) => {
-                some(Weight::DRAIN, WeightReason::Fallback)
-            }
+            Some(Posture::Below(BelowMinimum::Fallback)) => match member.health {
+                Health::Down | Health::Rising => self.by_health(member),
+                _ => some(Weight::DRAIN, WeightReason::Fallback),
+            },
             Some(Posture::Below(BelowMinimum::Refuse)) => {
                 some(Weight::DRAIN, WeightReason::Refused)
             }
@@ -292,13 +296,18 @@ impl Policy {
         }
     }
 
+    /// Returns what a destination gets that is not to serve: weight 0, or none if it is deleted.
+    const fn absent(&self) -> Option<Weight> {
+        match self.on_failure {
+            OnFailure::Drain => Some(Weight::DRAIN),
+            OnFailure::Remove => None,
+        }
+    }
+
     /// Returns the weight of a member by its health alone, without regard to the minimum and drains.
     #[must_use]
     pub fn by_health(&self, member: &Member) -> DesiredWeight {
-        let absent = match self.on_failure {
-            OnFailure::Drain => Some(Weight::DRAIN),
-            OnFailure::Remove => None,
-        };
+        let absent = self.absent();
         match member.health {
             Health::Up | Health::Failing => {
                 let (share, slow_start) = (member.share, member.slow_start);

@@ -58,6 +58,8 @@ pub(super) struct DraftDestination {
     pub(super) directive: DirectiveId,
     /// What became of its port or the like, for the report.
     pub(super) assumed: Option<String>,
+    /// Whether it serves only while the others do not.
+    pub(super) is_fallback: bool,
 }
 
 impl DraftService {

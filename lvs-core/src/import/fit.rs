@@ -8,11 +8,12 @@ use ipnet::IpNet;
 
 use super::Options;
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
+use super::health::NO_CHECK;
 use super::names;
 use super::report::Tally;
 use crate::cluster::NodeName;
 use crate::ipvs::{
-    Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName, ServiceId,
+    Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName, ServiceId, Weight,
 };
 use crate::name::IfName;
 use crate::net::Address;
@@ -38,6 +39,8 @@ pub(super) struct FittedServer {
     pub(super) interface: IfName,
     pub(super) network: IpNet,
     pub(super) assumed: &'static str,
+    /// What all of its destinations have, but those that are a fallback.
+    pub(super) weight: Option<Weight>,
 }
 
 /// Why a directive is left.
@@ -69,6 +72,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         draft,
     };
     fitted.name_nodes(&own, options);
+    fitted.weigh();
     fitted.pair(&vips, options);
     fitted
 }
@@ -247,29 +251,57 @@ fn destinations(
 ) {
     let id = service.service.id;
     let mut seen = BTreeSet::new();
+    let is_checked = service.health.is_checked();
+    let (mut servers, mut has_fallback) = (BTreeSet::new(), false);
     service.destinations.retain_mut(|draft| {
         let assumed = bring_port_in_line(&mut draft.destination, &id);
         let destination = &draft.destination;
         let problem = refused_destination(destination, &id, tunnel)
             .or_else(|| refused_address(destination.id.address, taken))
             .or_else(|| {
-                let again = !seen.insert(destination.id);
+                let again = !draft.is_fallback && !seen.insert(destination.id);
                 again.then(|| format!("{} is declared above", destination.id))
+            })
+            .or_else(|| {
+                let is_free = !servers.contains(&destination.id.address) && !has_fallback;
+                draft
+                    .is_fallback
+                    .then(|| refused_fallback(is_checked, is_free))?
             });
         if let Some(reason) = problem {
             tally.left(draft.directive, reason);
             return false;
         }
+        match draft.is_fallback {
+            true => has_fallback = true,
+            false => drop(servers.insert(destination.id.address)),
+        }
         settle(draft, assumed, tally);
         true
     });
+    let minimum = service.health.minimum.min(servers.len());
+    service.health.minimum = minimum;
+}
+
+/// A fallback is known by the name of its node.
+fn refused_fallback(is_checked: bool, is_free: bool) -> Option<Reason> {
+    if !is_checked {
+        return Some(NO_CHECK.to_owned());
+    }
+    (!is_free).then(|| {
+        "it is a real server of the service already, or another is its fallback".to_owned()
+    })
 }
 
 fn settle(draft: &mut DraftDestination, assumed: Option<String>, tally: &mut Tally) {
     let server = "the real server's interface and prefix length".to_owned();
     let reasons = [draft.assumed.take(), assumed, Some(server)];
     let reasons: Vec<_> = reasons.into_iter().flatten().collect();
-    tally.assumed(draft.directive, "services.destinations", reasons.join("; "));
+    let to = match draft.is_fallback {
+        true => "services.fallback",
+        false => "services.destinations",
+    };
+    tally.assumed(draft.directive, to, reasons.join("; "));
 }
 
 /// Only masquerading changes the port; a service by firewall mark has none.
@@ -345,6 +377,14 @@ pub(super) const fn word(forwarding: Forwarding) -> &'static str {
 }
 
 impl Fitted {
+    /// Returns the name of a service's fallback.
+    pub(super) fn fallback(&self, service: &DraftService) -> Option<&str> {
+        let mut destinations = service.destinations.iter();
+        let fallback = destinations.find(|destination| destination.is_fallback)?;
+        let name = self.nodes.get(&fallback.destination.id.address);
+        name.map(String::as_str)
+    }
+
     /// Gives every destination's address a node.
     fn name_nodes(&mut self, own: &BTreeMap<Family, IpAddr>, options: &Options) {
         let services = self.draft.services.iter();
@@ -372,6 +412,30 @@ impl Fitted {
         }
     }
 
+    /// Gives a real server the weight that all of its destinations have.
+    fn weigh(&mut self) {
+        for server in &mut self.servers {
+            let ip = server.network.addr();
+            let services = self.draft.services.iter();
+            let mut weights = services
+                .flat_map(|service| &service.destinations)
+                .filter(|end| end.destination.id.address == ip && !end.is_fallback)
+                .map(|end| end.destination.weight);
+            let first = weights.next();
+            server.weight = first.filter(|first| weights.all(|weight| weight == *first));
+        }
+    }
+
+    /// Returns the weight that a destination has beside its real server's.
+    pub(super) fn written_weight(&self, draft: &DraftDestination) -> Option<Weight> {
+        let destination = &draft.destination;
+        let mut servers = self.servers.iter();
+        let server = servers.find(|server| server.network.addr() == destination.id.address);
+        let weight = server.and_then(|server| server.weight);
+        let is_its_own = draft.is_fallback || weight != Some(destination.weight);
+        is_its_own.then_some(destination.weight)
+    }
+
     /// Assumes where a real server's address is: on the director's network that contains it, if any does.
     fn server(&self, ip: IpAddr, name: String, options: &Options) -> FittedServer {
         if ip.is_loopback() {
@@ -381,6 +445,7 @@ impl Fitted {
                 interface: IfName::LO,
                 network: with_prefix(ip, prefix),
                 assumed: "interface and prefix length; this is the director itself",
+                weight: None,
             };
         }
         let networks = self
@@ -399,6 +464,7 @@ impl Fitted {
                 Some(_) => "interface; prefix length as on the director",
                 None => "interface and prefix length",
             },
+            weight: None,
         }
     }
 

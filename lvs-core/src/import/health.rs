@@ -2,16 +2,17 @@
 //!
 //! What the file would refuse is written as a comment.
 
-use std::net::{IpAddr, SocketAddr};
-
 use serde::Deserialize;
 
 use super::report::{DirectiveId, Tally};
 use crate::cluster::checks::{CheckDefaults, CheckTable};
 
-/// Why a fallback is a comment.
-pub(super) const NO_REAL_SERVER: &str =
-    "it is no real server of the service; add it, and then the key that is written as a comment";
+/// Why what follows from checks is left.
+pub(super) const NO_CHECK: &str =
+    "no check of the service is imported, without which no real server fails";
+
+/// What the sources do with a service that has no fallback.
+const NONE_SERVES: &str = "# minimum = 0: as in the source, no real server serves when all have failed; without it all do";
 
 /// How a real server is tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,29 @@ pub(super) enum Kind {
     Program {
         command: String,
     },
+}
+
+impl Kind {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Http(_) => "http",
+            Self::Https(_) => "https",
+            Self::Dns { .. } => "dns",
+            Self::Udp => "udp",
+            Self::Program { .. } => "program",
+        }
+    }
+
+    /// Returns whether a check of this kind says what a line of ldirectord says.
+    pub(super) fn says(&self, key: &str) -> bool {
+        match key {
+            "request" => matches!(self, Self::Http(_) | Self::Https(_) | Self::Dns { .. }),
+            "receive" | "virtualhost" => matches!(self, Self::Http(_) | Self::Https(_)),
+            "checkcommand" => matches!(self, Self::Program { .. }),
+            _ => true,
+        }
+    }
 }
 
 /// The page that is asked for, and the answer that is expected.
@@ -60,20 +84,28 @@ impl Check {
         }
     }
 
+    /// Returns why the file would refuse it.
+    pub(super) fn problem(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Written {
+            check: CheckTable,
+        }
+        match toml::from_str::<Written>(&format!("check = {}", self.value())) {
+            Ok(written) => {
+                let checked = written.check.check(&CheckDefaults::default());
+                checked.err().map(|invalid| invalid.to_string())
+            }
+            Err(error) => Some(error.message().to_owned()),
+        }
+    }
+
     fn value(&self) -> String {
         let mut fields = Vec::new();
         let mut text = |key: &str, value: &Option<String>| {
             let value = value.iter();
             fields.extend(value.map(|value| format!("{key} = {}", quoted(value))));
         };
-        let name = match &self.kind {
-            Kind::Tcp => "tcp",
-            Kind::Http(_) => "http",
-            Kind::Https(_) => "https",
-            Kind::Dns { .. } => "dns",
-            Kind::Udp => "udp",
-            Kind::Program { .. } => "program",
-        };
+        let name = self.kind.name();
         match &self.kind {
             Kind::Http(page) | Kind::Https(page) => {
                 text("path", &page.path);
@@ -111,8 +143,8 @@ impl Check {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Health {
     pub(super) check: Option<Check>,
-    pub(super) minimum: Option<u32>,
-    pub(super) fallback: Option<SocketAddr>,
+    /// With a fallback: with fewer real servers it serves.
+    pub(super) minimum: usize,
     /// Weight 0 on failure (true) or deletion (false).
     pub(super) inhibit: Option<bool>,
 }
@@ -126,45 +158,43 @@ impl Health {
     /// Returns whether a real server's check is the service's: the first one is taken, and others must
     /// agree.
     pub(super) fn offer(&mut self, check: &Check) -> bool {
-        let taken = self.check.get_or_insert_with(|| check.clone());
-        taken == check
+        if !self.is_checked() {
+            self.check = Some(check.clone());
+        }
+        self.check.as_ref() == Some(check)
     }
 
-    /// Returns the lines for a table of `[[services]]` with destinations on these addresses: keys, and comments
-    /// for what the file would refuse.
-    pub(super) fn lines(&self, destinations: &[IpAddr]) -> Vec<String> {
-        let check = self.check.as_ref().map(Check::value);
-        let is_accepted = check.as_deref().is_some_and(is_accepted);
-        let line = |text: String, is_key: bool| match is_key && is_accepted {
-            true => text,
-            false => format!("# {text}"),
-        };
-        let mut lines = Vec::new();
-        lines.extend(check.map(|check| line(format!("check = {check}"), true)));
-        if let Some(count) = self.minimum {
-            let is_possible = usize::try_from(count).is_ok_and(|count| count <= destinations.len());
-            lines.push(line(format!("minimum = {count}"), is_possible));
+    /// Returns whether the file takes the check.
+    pub(super) fn is_checked(&self) -> bool {
+        self.check
+            .as_ref()
+            .is_some_and(|check| check.problem().is_none())
+    }
+
+    /// Returns the lines for a table of `[[services]]` with this fallback: keys, and comments for what the file would
+    /// refuse.
+    pub(super) fn lines(&self, fallback: Option<&str>) -> Vec<String> {
+        let check = self
+            .check
+            .iter()
+            .map(|check| format!("check = {}", check.value()));
+        if !self.is_checked() {
+            return check.map(|line| format!("# {line}")).collect();
         }
-        if let Some(fallback) = self.fallback {
-            let name = super::names::node(fallback.ip());
-            lines.push(format!("# fallback = \"{name}\""));
+        let mut lines: Vec<_> = check.collect();
+        match fallback {
+            Some(name) => lines.extend([
+                format!("minimum = {}", self.minimum),
+                format!("fallback = {}", quoted(name)),
+            ]),
+            None => lines.extend(["minimum = 0".to_owned(), NONE_SERVES.to_owned()]),
         }
         lines.extend(self.inhibit.map(|inhibit| match inhibit {
-            true => line("on-failure = \"drain\"".to_owned(), true),
-            false => line("on-failure = \"remove\"".to_owned(), true),
+            true => "on-failure = \"drain\"".to_owned(),
+            false => "on-failure = \"remove\"".to_owned(),
         }));
         lines
     }
-}
-
-/// Returns whether the file takes a check.
-fn is_accepted(value: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Written {
-        check: CheckTable,
-    }
-    let written = toml::from_str::<Written>(&format!("check = {value}"));
-    written.is_ok_and(|written| written.check.check(&CheckDefaults::default()).is_ok())
 }
 
 /// A command line as a list; by a shell if it needs one.

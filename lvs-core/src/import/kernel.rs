@@ -193,6 +193,7 @@ impl Walk<'_> {
                     destination,
                     directive: self.tally.add(&self.kernel, &text),
                     assumed: None,
+                    is_fallback: false,
                 });
             }
             self.draft.services.push(draft);

@@ -208,6 +208,25 @@ impl Tally {
         }
     }
 
+    /// Leaves a directive about health, whose key the file would refuse.
+    pub(super) fn leave_health(&mut self, id: DirectiveId, reason: &str) {
+        let fate = self
+            .directives
+            .get(id.0)
+            .and_then(|(_, _, fate)| fate.as_ref());
+        let is_health = |to: &str| {
+            let key = to.strip_prefix("services.").unwrap_or_default();
+            ["check", "minimum", "fallback", "on-failure"]
+                .iter()
+                .any(|name| key == *name || key.starts_with(&format!("{name}.")))
+        };
+        if let Some(Fate::Carried { to } | Fate::Assumed { to, .. }) = fate
+            && is_health(to)
+        {
+            self.left(id, reason);
+        }
+    }
+
     /// Returns whether the fate of a directive is known.
     pub(super) fn is_settled(&self, id: DirectiveId) -> bool {
         let directive = self.directives.get(id.0);

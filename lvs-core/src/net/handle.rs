@@ -331,7 +331,7 @@ impl Net {
 
     /// Returns the names of the interfaces. They are read *after* addresses or routes, so that an interface
     /// made in between is known, and the addresses of a missing one no longer exist.
-    pub(super) fn names(&mut self) -> Result<Names> {
+    pub(crate) fn names(&mut self) -> Result<Names> {
         Ok(self
             .links()?
             .into_iter()

@@ -3,6 +3,7 @@
 use nix::libc::RTM_GETROUTE;
 
 use super::handle::Net;
+use super::message::Names;
 use super::{Route, RouteDecision, RouteQuery, message};
 use crate::error::{Cause, Error, Operation, Result};
 use crate::name::IfName;
@@ -24,6 +25,12 @@ impl Net {
     /// Addresses of two families ([`Error::is_invalid`]), no such interface, or no IPv6 in this kernel.
     #[doc(alias("RTM_GETROUTE", "ip route get"))]
     pub fn lookup(&mut self, query: &RouteQuery) -> Result<RouteDecision> {
+        let names = self.names()?;
+        self.lookup_by(query, &names)
+    }
+
+    /// Looks up a route as [`lookup`](Self::lookup) does, with interfaces that are known.
+    pub(crate) fn lookup_by(&mut self, query: &RouteQuery, names: &Names) -> Result<RouteDecision> {
         let operation = Operation::new("look up route", query);
         let replies = match self.ask_route(&operation, query, message::lookup::query) {
             Ok(replies) => replies,
@@ -32,10 +39,9 @@ impl Net {
                 return verdict.map(RouteDecision::refused).ok_or(error);
             }
         };
-        let names = self.names()?;
         replies
             .iter()
-            .find_map(|reply| message::lookup::decode(reply, &names))
+            .find_map(|reply| message::lookup::decode(reply, names))
             .ok_or_else(|| Error::new(operation, Cause::Decode("no route in it".into())))
     }
 
@@ -45,6 +51,16 @@ impl Net {
     /// Those of [`lookup`](Self::lookup).
     #[doc(alias("RTM_F_FIB_MATCH", "ip route get fibmatch"))]
     pub fn deciding_route(&mut self, query: &RouteQuery) -> Result<Option<Route>> {
+        let names = self.names()?;
+        self.deciding_route_by(query, &names)
+    }
+
+    /// Looks up a route as [`deciding_route`](Self::deciding_route) does, with interfaces that are known.
+    pub(crate) fn deciding_route_by(
+        &mut self,
+        query: &RouteQuery,
+        names: &Names,
+    ) -> Result<Option<Route>> {
         let operation = Operation::new("look up deciding route", query);
         let replies = match self.ask_route(&operation, query, message::lookup::winner) {
             Ok(replies) => replies,
@@ -53,10 +69,9 @@ impl Net {
                 return if is_refused { Ok(None) } else { Err(error) };
             }
         };
-        let names = self.names()?;
         Ok(replies
             .iter()
-            .find_map(|reply| message::route::decode(reply, &names)))
+            .find_map(|reply| message::route::decode(reply, names)))
     }
 
     fn ask_route(

@@ -61,6 +61,8 @@ impl RouteId {
     pub const IPV6_METRIC: u32 = 1024;
     /// The number of the main table.
     pub const MAIN: u32 = 254;
+    /// The number of the table of the host's own addresses, which the kernel fills by itself.
+    pub const LOCAL: u32 = 255;
 
     /// Returns the identity of a route of the main table with metric 0 for all packets to a destination.
     #[must_use]

@@ -1,124 +1,219 @@
-//! The JSON Schema describes every key, and every cluster file of this repository.
-#![cfg(all(feature = "schema", feature = "toml"))]
+//! The schema of the cluster file, as a validator reads it: it accepts what the library accepts, and refuses keys
+//! and types that the library refuses. It describes every key.
+#![cfg(all(feature = "schema", feature = "import"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use boon::{Compiler, SchemaIndex, Schemas};
+use lvs_core::Cluster;
 use lvs_core::cluster::Document;
-use serde_json::Value;
+use lvs_core::import::{self, Options};
+use serde_json::{Value, json};
 
-/// Follows a reference within the schema.
-fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
-        None => schema,
+/// Where the schema is for the validator.
+const SCHEMA: &str = "file:///cluster";
+
+struct Validator(Schemas, SchemaIndex);
+
+impl Validator {
+    fn new() -> Self {
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.add_resource(SCHEMA, Document::schema()).unwrap();
+        let index = compiler.compile(SCHEMA, &mut schemas).unwrap();
+        Self(schemas, index)
+    }
+
+    fn problem(&self, text: &str) -> Option<String> {
+        let value: Value = toml::from_str(text).unwrap();
+        let Self(schemas, index) = self;
+        schemas
+            .validate(&value, *index)
+            .err()
+            .map(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn accepts(&self, text: &str) {
+        Cluster::from_toml(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(self.problem(text), None, "{text}");
     }
 }
 
-fn list<'a>(schema: &'a Value, key: &str) -> Option<&'a Vec<Value>> {
-    schema.get(key).and_then(Value::as_array)
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Returns why a value does not fit, for the words that the schema uses.
-fn misfit(root: &Value, schema: &Value, value: &Value) -> Option<String> {
-    let schema = resolved(root, schema);
-    let fits = |schema: &Value| misfit(root, schema, value).is_none();
-    if let Some(all) = list(schema, "allOf")
-        && let Some(problem) = all.iter().find_map(|one| misfit(root, one, value))
-    {
-        return Some(problem);
+fn files(directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository(directory)).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn every_example_is_accepted() {
+    let validator = Validator::new();
+    let examples = files("examples").into_iter();
+    let plans = files("lvs-core/tests/plans").into_iter();
+    let plans = plans.map(|case| case.join("cluster.toml"));
+    let files: Vec<_> = examples
+        .chain(files("examples/lab/tests"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .filter(|path| !path.ends_with("Cargo.toml"))
+        .chain(plans.filter(|path| path.exists()))
+        .collect();
+    assert!(files.len() > 30, "{files:?}");
+    for file in files {
+        validator.accepts(&fs::read_to_string(file).unwrap());
     }
-    for key in ["anyOf", "oneOf"] {
-        if list(schema, key).is_some_and(|some| !some.iter().any(fits)) {
-            return Some(format!("{value} is none of {}", schema[key]));
+}
+
+#[test]
+fn every_import_is_accepted() {
+    let validator = Validator::new();
+    let options = Options::new("web".parse().unwrap(), "director".parse().unwrap());
+    let mut imported = 0;
+    for path in files("fuzz/corpus/keepalived_conf") {
+        let text = fs::read_to_string(path).unwrap();
+        let import = import::keepalived("k", &text, &options, &mut |_| Ok(Vec::new()));
+        imported += import.map_or(0, |import| {
+            validator.accepts(&import.file);
+            1
+        });
+    }
+    for path in files("fuzz/corpus/ldirectord_cf") {
+        let text = fs::read_to_string(path).unwrap();
+        let import = import::ldirectord("l", &text, &options, &mut |_| None);
+        imported += import.map_or(0, |import| {
+            validator.accepts(&import.file);
+            1
+        });
+    }
+    for path in files("fuzz/corpus/ipvsadm_script") {
+        let text = fs::read_to_string(path).unwrap();
+        let import = import::rules("r", &text, &options, &mut |_| None);
+        imported += import.map_or(0, |import| {
+            validator.accepts(&import.file);
+            1
+        });
+    }
+    assert!(imported > 80, "{imported}");
+}
+
+/// A file with everything, whose keys and types are then made wrong one by one.
+const EVERYTHING: &str = r#"
+name = "web"
+forwarding = "nat"
+[defaults]
+interface = "eth0"
+[health]
+interval = "2s"
+timeout = 1
+[director]
+name = "director"
+gateway = { address = "172.16.0.1", interface = "eth0", on-link = true }
+addresses = [{ interface = "eth0", address = "172.16.5.11/16" }, { interface = "eth1", address = "192.168.1.11/24" }]
+[[services]]
+addresses = ["172.16.5.11:80", "172.16.5.11:443"]
+scheduler = "sh"
+scheduler-flags = ["sh-port"]
+persistence = { timeout = "5m", netmask = 24 }
+check = [{ type = "http", path = "/", interval = "2s" }, "tcp"]
+minimum = 1
+fallback = "rs2"
+on-failure = "drain"
+slow-start = "30s"
+destinations = [{ group = "a", weight = 2, upper-threshold = 5 }]
+[[real-servers]]
+name = "rs1"
+address = "192.168.1.12/24"
+groups = ["a"]
+[[real-servers]]
+name = "rs2"
+address = "192.168.1.13/24"
+weight = 3
+[time]
+ntp-server = "192.168.1.1"
+[ipvs]
+tcp-timeout = 900
+"#;
+
+#[test]
+fn unknown_keys_and_wrong_types_are_refused() {
+    let validator = Validator::new();
+    validator.accepts(EVERYTHING);
+    let value: Value = toml::from_str(EVERYTHING).unwrap();
+    let mut places = Vec::new();
+    walk(&value, String::new(), &mut places);
+    let mut refused = 0;
+    for place in &places {
+        let found = value.pointer(place).unwrap();
+        let mut wrong = vec![match found {
+            // Neither is a text that could be the short form of a table, nor a number of seconds.
+            Value::Array(_) | Value::Object(_) => json!(true),
+            _ => json!({"nonsense": 1}),
+        }];
+        if let Value::Object(map) = found {
+            let mut map = map.clone();
+            map.insert("nonsense".to_owned(), json!(1));
+            wrong.push(map.into());
+        }
+        for wrong in wrong {
+            let mut value = value.clone();
+            *value.pointer_mut(place).unwrap() = wrong.clone();
+            let text = written(&value);
+            assert!(validator.problem(&text).is_some(), "{place} = {wrong}");
+            assert!(Cluster::from_toml(&text).is_err(), "{place} = {wrong}");
+            refused += 1;
         }
     }
-    let one_of = |words: &[Value]| words.contains(value);
-    if list(schema, "enum").is_some_and(|words| !one_of(words))
-        || schema.get("const").is_some_and(|word| word != value)
-        || !has_type(schema.get("type"), value)
-    {
-        return Some(format!("{value} is not {schema}"));
-    }
-    match value {
-        Value::Object(map) => map.iter().find_map(|(key, value)| {
-            let known = schema.get("properties").and_then(|keys| keys.get(key));
-            match known {
-                Some(known) => {
-                    misfit(root, known, value).map(|problem| format!("{key}: {problem}"))
-                }
-                None if schema["additionalProperties"] == Value::Bool(false) => {
-                    Some(format!("unknown key {key}"))
-                }
-                None => None,
-            }
-        }),
-        Value::Array(elements) => schema
-            .get("items")
-            .and_then(|items| elements.iter().find_map(|one| misfit(root, items, one))),
-        _ => None,
-    }
+    assert!(refused > 50, "{refused}");
 }
 
-fn has_type(expected: Option<&Value>, value: &Value) -> bool {
-    let is = |name: &Value| match name.as_str().unwrap() {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        other => panic!("type {other}"),
+/// Collects the places of all values below this one.
+fn walk(value: &Value, place: String, places: &mut Vec<String>) {
+    let below: Vec<_> = match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), value))
+            .collect(),
+        Value::Array(list) => (0..)
+            .zip(list)
+            .map(|(i, value): (usize, _)| (i.to_string(), value))
+            .collect(),
+        _ => Vec::new(),
     };
-    match expected {
-        None => true,
-        Some(Value::Array(names)) => names.iter().any(is),
-        Some(name) => is(name),
+    for (key, value) in below {
+        let place = format!("{place}/{key}");
+        places.push(place.clone());
+        walk(value, place, places);
     }
 }
 
-fn files() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<_> = fs::read_dir(root.join("../examples"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
-        .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
-        .collect();
-    files.extend(
-        fs::read_dir(root.join("tests/plans"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path().join("cluster.toml"))
-            .filter(|path| path.exists()),
-    );
-    files
+/// Writes a value as TOML: a document of inline values.
+fn written(value: &Value) -> String {
+    let keys = value.as_object().unwrap().iter();
+    keys.map(|(key, value)| format!("{key} = {}\n", inline(value)))
+        .collect()
 }
 
-#[test]
-fn every_cluster_file_fits() {
-    let schema = Document::schema();
-    assert!(files().len() > 20);
-    for path in files() {
-        let text = fs::read_to_string(&path).unwrap();
-        let value: Value = toml::from_str(&text).unwrap();
-        assert_eq!(misfit(&schema, &schema, &value), None, "{}", path.display());
-    }
-}
-
-#[test]
-fn what_the_file_refuses_does_not_fit() {
-    let schema = Document::schema();
-    for text in [
-        "nam = \"web\"",
-        "name = 5",
-        "[director]\naddresses = [{ interface = 1 }]",
-        "[[services]]\npersistence = { timeout = \"5m\", netmsk = 1 }",
-        "[[services]]\ncheck = { type = \"http\", via = \"nowhere\" }",
-        "[ipvs]\nconntrac = 1",
-    ] {
-        let value: Value = toml::from_str(text).unwrap();
-        assert!(misfit(&schema, &schema, &value).is_some(), "{text}");
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let keys: Vec<_> = map
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", inline(value)))
+                .collect();
+            format!("{{ {} }}", keys.join(", "))
+        }
+        Value::Array(list) => {
+            let items: Vec<_> = list.iter().map(inline).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
     }
 }
 
@@ -154,30 +249,28 @@ fn every_key_is_described_with_an_example_and_a_range() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-fn examples_of<'a>(schema: &'a Value, found: &mut Vec<(&'a Value, &'a Value)>) {
-    match schema {
-        Value::Object(map) => {
-            let examples = map.get("examples").and_then(Value::as_array);
-            found.extend(
-                examples
-                    .into_iter()
-                    .flatten()
-                    .map(|example| (schema, example)),
-            );
-            map.values().for_each(|inner| examples_of(inner, found));
-        }
-        Value::Array(some) => some.iter().for_each(|inner| examples_of(inner, found)),
-        _ => {}
-    }
-}
-
 #[test]
-fn every_example_fits() {
+fn every_example_of_a_key_fits() {
     let schema = Document::schema();
-    let mut found = Vec::new();
-    examples_of(&schema, &mut found);
-    assert!(found.len() > 90, "{}", found.len());
-    for (key, example) in found {
-        assert_eq!(misfit(&schema, key, example), None, "{key}");
+    let mut places = vec![String::new()];
+    walk(&schema, String::new(), &mut places);
+    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+    compiler.add_resource(SCHEMA, schema.clone()).unwrap();
+    let mut found = 0;
+    for place in places {
+        let examples = schema.pointer(&format!("{place}/examples"));
+        let Some(examples) = examples.and_then(Value::as_array) else {
+            continue;
+        };
+        let key = compiler
+            .compile(&format!("{SCHEMA}#{place}"), &mut schemas)
+            .unwrap();
+        for example in examples {
+            schemas
+                .validate(example, key)
+                .unwrap_or_else(|error| panic!("{place}: {error}"));
+            found += 1;
+        }
     }
+    assert!(found > 90, "{found}");
 }

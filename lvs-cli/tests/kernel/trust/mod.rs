@@ -81,6 +81,7 @@ lvs_lab::tests! {
     source::an_ipv6_virtual_ip_in_use_is_no_source_any_more,
     source::a_virtual_ip_that_was_first_is_put_behind,
     source::a_virtual_ip_without_an_own_address_beside_it_is_refused,
+    source::an_ipv6_virtual_ip_alone_serves_by_direct_routing_only,
     source::a_virtual_ip_as_source_of_a_route_is_rolled_back,
 }
 
@@ -282,7 +283,7 @@ fn an_interrupt_rolls_everything_back() {
         wait_until_it_says(&mut apply, "unless `lvsctl confirm` is run");
         send(signal, &apply);
         let output = apply.wait_with_output().unwrap();
-        says(&output, 1, &["rolled back"]);
+        says(&output, 1, &["stopped before the end", "rolled back"]);
         assert_eq!(run(&lab, &file, &["plan"]).stdout, before);
     }
 }

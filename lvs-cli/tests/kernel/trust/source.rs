@@ -8,7 +8,7 @@ use lvs_core::net::{Address, Route, RouteQuery};
 use lvs_core::{Cluster, Host};
 use lvs_lab::{Lab, http};
 
-use super::{in_file, says};
+use super::{PATIENCE, in_file, says};
 use crate::trust::nodes::Node;
 use crate::trust::records::{look, without_records};
 
@@ -193,6 +193,40 @@ pub(crate) fn a_virtual_ip_without_an_own_address_beside_it_is_refused() {
     prepare(&lab, &["192.168.1.77/24"]);
     on_all(&lab, &only, "apply");
     both_serve(&lab, VIP);
+}
+
+/// By IPv6 it is the source where the director has no other address, although it is deprecated: of what a tunnel
+/// encapsulates, but not of the neighbour discovery that direct routing needs.
+pub(crate) fn an_ipv6_virtual_ip_alone_serves_by_direct_routing_only() {
+    let only = |method: &str| {
+        DR6.replace(
+            "  { interface = \"eth0\", address = \"2001:db8:1::11/64\" },\n",
+            "",
+        )
+        .replace("2001:db8:1::100/128", "2001:db8:1::100/64")
+        .replace("\"dr\"", &format!("\"{method}\""))
+    };
+    let lab = build(&only("tunnel"));
+    on_all(&lab, &only("dr"), "apply");
+    let vip = format!("[{VIP6}]:80").parse().unwrap();
+    let client = lab.network().client();
+    for _ in 0..6 {
+        let answer = client.run(|_| http::fetch(vip, None, PATIENCE)).unwrap();
+        assert!(answer.unwrap().starts_with("rs"));
+    }
+    on_all(&lab, &only("dr"), "remove");
+
+    let before = look(&lab, "director");
+    let tunnel = in_file("web.toml", &only("tunnel"));
+    let director = Node::new(&lab, "director", &tunnel);
+    let output = director.run("apply", &["--node", "director"]);
+    let why = "2001:db8:1::100/64 on eth0 would be the source address of what this node sends to 2001:db8:1::12";
+    says(&output, 1, &[why, "the virtual IP the prefix length 128"]);
+    assert_eq!(look(&lab, "director"), before);
+    // With one that the file does not name all is well.
+    prepare(&lab, &["2001:db8:1::77/64"]);
+    on_all(&lab, &only("tunnel"), "apply");
+    both_serve(&lab, VIP6);
 }
 
 /// A route of the operator's decides: only the kernel knows.

@@ -61,7 +61,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
 impl<T> NodeScene<'_, T> {
     /// Returns the interfaces on which ARP requests can arrive: those with a hardware address that are up and
     /// not part of a bridge or bond, which answers for them.
-    fn receiving_arp(&self) -> impl Iterator<Item = &IfName> {
+    pub(super) fn receiving_arp(&self) -> impl Iterator<Item = &IfName> {
         self.facts
             .links
             .iter()

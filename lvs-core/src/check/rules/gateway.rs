@@ -14,7 +14,7 @@ use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
-use crate::net::{IpNet, RefusingRoute, RouteId, Verdict};
+use crate::net::{Address, AddressId, IpNet, RefusingRoute, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -129,20 +129,33 @@ impl RealServerScene<'_> {
             return Some(self.refused(way, path, family));
         }
         let client = path.query.destination;
+        let beside = sharing_network(&self.facts.addresses, client).next();
         let way_out = match path.decision.gateway {
             Some(gateway) => format!("to {gateway}, which {}", way.foreign_gateway(gateway)?),
             None if matches!(way.server.gateway, Some(Gateway::Through(_))) => return None,
-            None if sharing_network(&self.facts.addresses, client)
-                .next()
-                .is_some() =>
-            {
-                return None;
-            }
+            None if beside.is_some() => return self.beside_client(client, beside?),
             None => "straight to the link, past the director".to_owned(),
         };
         let seen = format!("answers to {client} go {way_out}: {}", path.decided_by());
         let finding = self.finding(&NAT_GATEWAY, object(path, family), seen);
         Some(self.rerouted(finding, path, &way.director(family)))
+    }
+
+    /// Reports an address that the file does not give to this node, and that makes a client its neighbour.
+    fn beside_client(&self, client: IpAddr, own: &Address) -> Option<Finding> {
+        let AddressId { interface, network } = &own.id;
+        let mut of_file = self.node.addresses.iter();
+        if of_file.any(|address| address.id.network.trunc() == network.trunc()) {
+            return None;
+        }
+        let seen = format!(
+            "answers to {client} go straight to the link, past the director: {interface} has {network}, which the file does not name"
+        );
+        let finding = self.finding(&NAT_GATEWAY, &own.id, seen);
+        Some(finding.fix(format!(
+            "ip address del {network} dev {}",
+            interface.quoted()
+        )))
     }
 
     /// Judges an answer that must not pass the director.

@@ -6,6 +6,7 @@
 
 pub(super) mod advertised;
 pub(super) mod arp_answers;
+pub(super) mod arp_hidden;
 pub(super) mod arp_sysctls;
 pub(super) mod balanced_here;
 pub(super) mod balanced_twice;
@@ -23,7 +24,9 @@ pub(super) mod ftp;
 pub(super) mod gateway;
 pub(super) mod half_open;
 pub(super) mod hashing;
+pub(super) mod ipvs_drops;
 pub(super) mod kernel_table;
+pub(super) mod leftover_vip;
 pub(super) mod links;
 pub(super) mod listener;
 pub(super) mod managers;
@@ -31,6 +34,7 @@ pub(super) mod marks;
 pub(super) mod method_change;
 pub(super) mod neighbours;
 pub(super) mod network_on_lo;
+pub(super) mod not_local;
 pub(super) mod one_packet;
 pub(super) mod outage;
 pub(super) mod persistence;
@@ -44,6 +48,7 @@ pub(super) mod server_vip;
 pub(super) mod shared_link;
 pub(super) mod sync;
 pub(super) mod thresholds;
+pub(super) mod timeouts;
 pub(super) mod traffic;
 pub(super) mod tunnel;
 pub(super) mod tunnel_mtu;
@@ -81,6 +86,7 @@ enum Rule {
 const RULES: &[Rule] = &[
     Rule::Director(advertised::check),
     Rule::Scene(arp_answers::check),
+    Rule::Director(arp_hidden::check),
     Rule::Director(arp_sysctls::check),
     Rule::RealServer(arp_sysctls::check),
     Rule::RealServer(balanced_here::check),
@@ -101,7 +107,9 @@ const RULES: &[Rule] = &[
     Rule::Paper(gateway::of_file),
     Rule::Director(half_open::check),
     Rule::Paper(hashing::check),
+    Rule::Director(ipvs_drops::check),
     Rule::Director(kernel_table::check),
+    Rule::RealServer(leftover_vip::check),
     Rule::Director(links::check),
     Rule::RealServer(links::check),
     Rule::Director(listener::check),
@@ -113,6 +121,8 @@ const RULES: &[Rule] = &[
     Rule::Director(neighbours::check),
     Rule::RealServer(neighbours::check),
     Rule::Scene(network_on_lo::check),
+    Rule::Director(not_local::check),
+    Rule::RealServer(not_local::check),
     Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
     Rule::Directors(persistence::sticky),
@@ -131,6 +141,7 @@ const RULES: &[Rule] = &[
     Rule::Director(sync::check),
     Rule::Paper(thresholds::lower_missing),
     Rule::Director(thresholds::reached),
+    Rule::Director(timeouts::check),
     Rule::Director(traffic::check),
     Rule::Director(tunnel::check),
     Rule::RealServer(tunnel::check),

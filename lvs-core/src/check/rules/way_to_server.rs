@@ -7,7 +7,10 @@ use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
 use crate::check::path::PathFact;
 use crate::check::scene::DirectorScene;
+use crate::cluster::RealServer;
 use crate::cluster::change::{Change, Object};
+use crate::ipvs::Family;
+use crate::net::{AddressId, RouteId};
 
 kinds! {
     NO_WAY_TO_SERVER = "LVS074", Error, Routing,
@@ -16,20 +19,44 @@ kinds! {
     explanation: "\
         The director routes what it forwards like packets of its own, by all tables and the rules of \
         policy routing. A route of type blackhole, unreachable or prohibit, or such a rule, refuses them; \
-        a narrow route by a gateway takes packets for a neighbour to another host. The latter may be \
-        meant, and is reported only while clients of this real server wait for an answer. The real server \
-        cannot see it, and its own check is sound.";
+        a route by a gateway takes packets for a neighbour to another host, which may be meant and is \
+        reported only while clients of this real server wait for an answer; and a director that has the \
+        real server's address keeps them. The real server cannot see it, and its own check is sound.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     let paths = scene.facts.paths.iter();
-    paths
+    let on_the_way = paths
         .filter(|path| path.query.source.is_none())
-        .filter_map(|path| scene.refused(path).or_else(|| scene.diverted(path)))
-        .collect()
+        .filter(|path| scene.index.carrying(path.query.destination).is_empty())
+        .filter_map(|path| scene.refused(path).or_else(|| scene.diverted(path)));
+    let servers = scene.cluster.real_servers().iter();
+    let kept = servers.flat_map(|server| scene.kept(server));
+    on_the_way.chain(kept).collect()
 }
 
 impl DirectorScene<'_> {
+    /// Reports that the director itself has the address to which it should send.
+    fn kept(&self, server: &RealServer) -> Vec<Finding> {
+        [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .filter_map(|family| server.real_ip(family))
+            .flat_map(|rip| self.index.carrying(rip))
+            .map(|address| {
+                let AddressId { interface, network } = &address.id;
+                let seen = format!(
+                    "packets to {} stay on the director: {interface} has {network}",
+                    server.name
+                );
+                self.finding(&NO_WAY_TO_SERVER, &address.id, seen)
+                    .fix(format!(
+                        "ip address del {network} dev {}",
+                        interface.quoted()
+                    ))
+            })
+            .collect()
+    }
+
     fn refused(&self, path: &PathFact) -> Option<Finding> {
         let fix = path.permission()?;
         let ip = path.query.destination;
@@ -42,12 +69,13 @@ impl DirectorScene<'_> {
         Some(self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(fix))
     }
 
-    /// Reports packets for a neighbour that another host gets, while their clients wait.
+    /// Reports packets for a neighbour that another host gets, while their clients wait: by a route that is narrower
+    /// than the network on the link, or because the route to that network is missing.
     fn diverted(&self, path: &PathFact) -> Option<Finding> {
         let ip = path.query.destination;
         let gateway = path.decision.gateway?;
         let route = path.route.as_ref()?;
-        sharing_network(&self.facts.addresses, ip).next()?;
+        let own = sharing_network(&self.facts.addresses, ip).next()?;
         if !self.waits_for(ip) {
             return None;
         }
@@ -56,8 +84,19 @@ impl DirectorScene<'_> {
             self.described(ip),
             path.decided_by()
         );
-        let delete = Change::Delete(Object::Route(route.clone())).to_shell();
-        Some(self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(delete))
+        let network = own.id.network.trunc();
+        if route.id.destination.prefix_len() > network.prefix_len() {
+            let delete = Change::Delete(Object::Route(route.clone())).to_shell();
+            return Some(self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(delete));
+        }
+        // One route for all real servers of the network.
+        let add = format!(
+            "ip route add {network} dev {} proto kernel scope link src {}",
+            own.id.interface.quoted(),
+            own.id.network.addr()
+        );
+        let finding = self.finding(&NO_WAY_TO_SERVER, RouteId::new(network), seen);
+        Some(finding.fix(add))
     }
 
     fn waits_for(&self, real_ip: IpAddr) -> bool {

@@ -198,6 +198,7 @@ impl<'a> Job<'a> {
         }
         match is_confirmed {
             true => Ok(()),
+            false if self.stop.load(Ordering::Relaxed) => Err(Failure::Stopped),
             false => Err(Failure::Unconfirmed),
         }
     }

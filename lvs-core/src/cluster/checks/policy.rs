@@ -48,7 +48,7 @@ pub enum OnFailure {
     /// Weight 0: its connections live on.
     #[default]
     Drain,
-    /// It is deleted, and its connections with it.
+    /// It is deleted, and its connections with it; so is a fallback that is not needed.
     Remove,
 }
 

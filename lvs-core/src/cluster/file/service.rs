@@ -73,7 +73,8 @@ pub struct ServiceTable {
     /// from the director while all of its services say so: none is silenced by another one.
     #[serde(default)]
     pub below_minimum: Option<String>,
-    /// A real server that has weight 0 until fewer than the minimum are healthy; absent: none.
+    /// A real server that has weight 0 (with on-failure `remove`: is deleted) until fewer than the minimum are healthy;
+    /// absent: none.
     #[serde(default)]
     pub fallback: Option<String>,
     /// What happens to a destination that is down: `drain` (default) or `remove`.

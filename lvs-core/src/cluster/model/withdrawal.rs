@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::cluster::Cluster;
+use super::director::Director;
+use super::error::{DocumentError, DocumentErrorKind};
 use super::virtual_service::VirtualService;
 use crate::cluster::checks::BelowMinimum;
 use crate::ipvs::ServiceId;
+use crate::net::Address;
 
 /// So many services are named in a note.
 const NAMED: usize = 3;
@@ -27,6 +30,52 @@ impl Cluster {
             .iter()
             .filter(|service| !service.withdraws());
         kept.flat_map(VirtualService::vips).collect()
+    }
+
+    /// Refuses to withdraw a virtual IP with which a director loses the network that it is on: other addresses and
+    /// routes would go, too.
+    pub(super) fn validate_withdrawal(
+        &self,
+        service: &VirtualService,
+    ) -> Result<(), DocumentError> {
+        if !service.withdraws() {
+            return Ok(());
+        }
+        let vips = self.virtual_ips();
+        let alone = |director: &&Director, vip: &Address| {
+            let network = vip.id.network;
+            network.prefix_len() < network.max_prefix_len()
+                && !director.addresses.iter().any(|own| {
+                    own.id.interface == vip.id.interface
+                        && own.id.network.trunc() == network.trunc()
+                        && !vips.contains(&own.id.network.addr())
+                })
+        };
+        let found = service.vips().into_iter().find_map(|vip| {
+            let mut directors = self.directors().iter();
+            directors.find_map(|director| {
+                director
+                    .address(vip)
+                    .filter(|address| alone(&director, address))
+            })
+        });
+        match found {
+            None => Ok(()),
+            Some(address) => {
+                let (network, interface) = (address.id.network.trunc(), &address.id.interface);
+                let problem = format!(
+                    "withdraw would remove the network {network} from {interface}, on which the director has no other address"
+                );
+                let hint = format!(
+                    "add an address of the director's own there, before {}",
+                    address.id.network
+                );
+                Err(
+                    DocumentError::new(DocumentErrorKind::Conflict, "below-minimum", problem)
+                        .with_hint(hint),
+                )
+            }
+        }
     }
 
     /// Returns a note for each virtual IP that a service withdraws and that others have, too.

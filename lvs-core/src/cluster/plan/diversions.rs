@@ -28,7 +28,8 @@ impl Planner<'_> {
         let rules = self.observed.rules.iter();
         rules
             .filter_map(|rule| {
-                let diverted = |packets: &&Packets| packets.are_diverted(rule, self);
+                let routes = self.routes_of(rule);
+                let diverted = |packets: &&Packets| packets.are_diverted(rule, &routes, self);
                 let (kind, ip) = match packets.iter().find(diverted)? {
                     Packets::Answers(ip) => ("answers from", ip),
                     Packets::Requests(ip) => ("clients' packets to", ip),
@@ -65,6 +66,19 @@ impl Planner<'_> {
         packets
     }
 
+    /// Returns the routes of a rule's table, of which a director that speaks BGP has many in others; none of the tables
+    /// that every packet is routed by, to which the plan's own routes belong.
+    fn routes_of(&self, rule: &PolicyRule) -> Vec<&Route> {
+        match rule.action {
+            PolicyAction::Lookup(253..=255) => Vec::new(),
+            PolicyAction::Lookup(table) => {
+                let routes = self.observed.routes.iter();
+                routes.filter(|route| route.id.table == table).collect()
+            }
+            PolicyAction::Refuse(_) | PolicyAction::Other => Vec::new(),
+        }
+    }
+
     /// Returns whether a route of another table has the gateway of the plan's default route.
     fn leads_by(&self, route: &Route, to: IpAddr) -> bool {
         let mut routes = self.node.routes.iter().map(|desired| &desired.value);
@@ -76,20 +90,13 @@ impl Planner<'_> {
 impl Packets {
     /// Returns whether a rule decides on them otherwise than the plan: one whose table has no route for them leaves them
     /// to the next rule.
-    fn are_diverted(self, rule: &PolicyRule, planner: &Planner<'_>) -> bool {
+    fn are_diverted(self, rule: &PolicyRule, routes: &[&Route], planner: &Planner<'_>) -> bool {
         let query = self.query(rule);
         let to = query.destination;
-        let mut routes = planner.observed.routes.iter();
+        let leads_away =
+            |route: &&Route| route.id.destination.contains(&to) && !planner.leads_by(route, to);
         rule.is_for(&query)
-            && match rule.action {
-                PolicyAction::Lookup(253..=255) | PolicyAction::Other => false,
-                PolicyAction::Lookup(table) => routes.any(|route| {
-                    route.id.table == table
-                        && route.id.destination.contains(&to)
-                        && !planner.leads_by(route, to)
-                }),
-                PolicyAction::Refuse(_) => true,
-            }
+            && (matches!(rule.action, PolicyAction::Refuse(_)) || routes.iter().any(leads_away))
     }
 
     /// Returns the packet that fits a rule best: clients are everywhere, and a director receives answers by any

@@ -59,15 +59,37 @@ impl Planner<'_> {
 
     /// Returns the virtual IPs that no order keeps from being the source address.
     pub(super) fn virtual_sources(&self) -> Option<Refusal> {
-        let (ip, id) = self.displaced(self.observed).err()?;
+        let displaced = self.displaced(self.observed).err();
+        let (ip, id) = displaced.or_else(|| self.only_virtual_ip())?;
+        let length = id.network.max_prefix_len();
         Some(Refusal::of(
             ObjectId::Address(id),
             format!(
                 "would be the source address of what this node sends to {ip}, which has that address itself \
                  and does not answer"
             ),
-            "give the director an address of its own on that network, and the virtual IP the prefix length 32",
+            format!(
+                "give the director an address of its own on that network, and the virtual IP the prefix length {length}"
+            ),
         ))
+    }
+
+    /// Returns an IPv6 address that carries virtual IPs behind a tunnel, and the one that is the source of packets to it
+    /// where this node has no address of its own: a deprecated one is better than none.
+    fn only_virtual_ip(&self) -> Option<(IpAddr, AddressId)> {
+        let node = self.node;
+        let (ip, vips) = node.carriers.iter().find(|(ip, _)| ip.is_ipv6())?;
+        let desired = || node.addresses.iter().map(|desired| &desired.value);
+        let source = desired().find(|address| vips.contains(&address.id.network.addr()))?;
+        let is_own = |address: &&Address| {
+            address.id.network.addr().is_ipv6()
+                && !node.is_virtual(&address.id)
+                && !address.is_deprecated()
+        };
+        let mut own = desired()
+            .chain(self.observed.addresses.iter())
+            .filter(is_own);
+        own.next().is_none().then(|| (*ip, source.id.clone()))
     }
 
     /// Returns what decides on the source addresses when everything desired is added: of a large routing table only

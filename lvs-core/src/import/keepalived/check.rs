@@ -36,6 +36,9 @@ impl Walk<'_> {
                 self.check_directive(child, &mut parameters);
             }
         }
+        if kind == "MISC_CHECK" && parameters.command.is_none() {
+            return node.leave(self.tally, "misc_path is missing, which names the program");
+        }
         let page = || Page {
             host: parameters.page.host.clone().or_else(|| block.host.clone()),
             ..parameters.page.clone()
@@ -57,7 +60,13 @@ impl Walk<'_> {
             port: parameters.port,
             ..Check::new(kind)
         });
+        let problem = check.problem();
         match block.health.offer(&check) {
+            true if problem.is_some() => node.leave(self.tally, &problem.unwrap_or_default()),
+            true if node.word(0) == "SMTP_CHECK" => {
+                let reason = "only the TCP connection is checked, not the greeting of SMTP";
+                self.tally.assumed(node.id, "services.check", reason);
+            }
             true => Health::said(self.tally, node.id, "check"),
             false => {
                 let reason = "a service has one check; that of another real server is used";

@@ -7,6 +7,7 @@ mod group;
 mod real_server;
 mod reduced;
 mod sequence;
+mod sorry_server;
 mod tree;
 mod virtual_server;
 mod vrrp;

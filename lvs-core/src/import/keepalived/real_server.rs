@@ -15,7 +15,7 @@ use crate::ipvs::{Destination, DestinationId, Forwarding, ServiceId, Thresholds,
 pub(super) struct RealServer {
     pub(super) address: IpAddr,
     port: u16,
-    weight: Option<Weight>,
+    pub(super) weight: Option<Weight>,
     pub(super) forwarding: Option<Forwarding>,
     upper: u32,
     lower: u32,

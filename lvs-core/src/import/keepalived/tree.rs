@@ -33,6 +33,14 @@ impl Node {
             child.leave(tally, reason);
         }
     }
+
+    /// Leaves the directives in it that are about health.
+    pub(super) fn leave_health(&self, tally: &mut Tally, reason: &str) {
+        tally.leave_health(self.id, reason);
+        for child in self.children() {
+            child.leave_health(tally, reason);
+        }
+    }
 }
 
 enum Token {

@@ -4,11 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::group::{Target, TargetKind, mark, port};
 use super::real_server::RealServer;
+use super::sorry_server::SorryServer;
 use super::tree::Node;
 use super::{MAX_DESTINATIONS, Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health, NO_REAL_SERVER};
+use crate::import::health::{Check, Health, NO_CHECK};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
@@ -34,6 +35,7 @@ pub(super) struct Block {
     pub(super) timing: Timing,
     pub(super) host: Option<String>,
     pub(super) health: Health,
+    pub(super) sorry: SorryServer,
     pub(super) servers: Vec<RealServer>,
 }
 
@@ -81,6 +83,10 @@ impl Walk<'_> {
             return Ok(());
         }
         block.health.inhibit.get_or_insert(false);
+        self.settle_sorry_server(&mut block);
+        if !block.health.is_checked() {
+            node.leave_health(self.tally, NO_CHECK);
+        }
         self.services_left = match self.services_left.checked_sub(targets.len()) {
             Some(left) if targets.len() * block.servers.len() <= MAX_DESTINATIONS => left,
             _ => {
@@ -206,21 +212,8 @@ impl Walk<'_> {
             return;
         }
         match node.word(0) {
-            "quorum" => {
-                if let Some(quorum) = self.number(node, "a number") {
-                    block.health.minimum = Some(quorum);
-                    Health::said(self.tally, node.id, "minimum");
-                }
-            }
-            "sorry_server" => {
-                let ip = node.word(1).parse::<IpAddr>().ok();
-                match (ip, port(node.word(2))) {
-                    (Some(ip), Ok(port)) => {
-                        block.health.fallback = Some(SocketAddr::new(ip, port));
-                        self.tally.left(node.id, NO_REAL_SERVER);
-                    }
-                    _ => self.tally.left(node.id, "it has no address and port"),
-                }
+            "quorum" | "sorry_server" | "sorry_server_inhibit" | "sorry_server_lvs_method" => {
+                self.sorry_server(node, block);
             }
             "inhibit_on_failure" => {
                 block.health.inhibit = Some(flag(node));
@@ -335,7 +328,9 @@ impl Walk<'_> {
                 destination: server.destination(&id, default, block.weight),
                 directive: server.directive,
                 assumed: None,
+                is_fallback: false,
             })
+            .chain(block.sorry.destination(&id, default))
             .collect();
         self.add(draft);
     }
@@ -465,9 +460,6 @@ pub(super) fn reason(word: &str) -> &'static str {
             "lvsctl starts no program on a change"
         }
         "hysteresis" => "minimum has no hysteresis",
-        "sorry_server_inhibit" | "sorry_server_lvs_method" => {
-            "the fallback is a real server as any other"
-        }
         "delay_before_retry" => "a check is repeated after its interval",
         "warmup" => "checks begin at random moments of the first interval",
         "ha_suspend" => "a standby director checks too",

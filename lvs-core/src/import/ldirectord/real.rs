@@ -53,6 +53,7 @@ impl Walk<'_, '_> {
                 },
                 directive: line.id,
                 assumed: real.asks.then(|| asks.to_owned()),
+                is_fallback: false,
             });
         }
         Ok(())
@@ -75,12 +76,8 @@ impl Walk<'_, '_> {
             "" => (first, first_port),
             rest => self.endpoint(rest)?,
         };
-        let forwarding = match words.next() {
-            Some("gate") => Forwarding::DirectRouting,
-            Some("masq") => Forwarding::Masquerade,
-            Some("ipip") => Forwarding::Tunnel(Encapsulation::Ipip),
-            _ => return Err("its forwarding is not gate, masq or ipip".to_owned()),
-        };
+        let forwarding = words.next().and_then(forwarding);
+        let forwarding = forwarding.ok_or("its forwarding is not gate, masq or ipip")?;
         let mut weight = Weight::ONE;
         let (mut lower, mut upper) = (0, 0);
         let wrong = |word: &str| format!("{word:?} is not known here");
@@ -104,6 +101,15 @@ impl Walk<'_, '_> {
             asks: quoted.is_some(),
         })
     }
+}
+
+pub(super) fn forwarding(word: &str) -> Option<Forwarding> {
+    Some(match word {
+        "gate" => Forwarding::DirectRouting,
+        "masq" => Forwarding::Masquerade,
+        "ipip" => Forwarding::Tunnel(Encapsulation::Ipip),
+        _ => return None,
+    })
 }
 
 fn between(first: IpAddr, last: IpAddr, most: usize) -> Option<Vec<IpAddr>> {

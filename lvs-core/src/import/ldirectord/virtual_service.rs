@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::real::forwarding;
 use super::{Defaults, Line, Walk, unquoted};
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health, Kind, NO_REAL_SERVER, Page};
+use crate::import::health::{Check, Health, Kind, NO_CHECK, Page};
 use crate::import::report::{DirectiveId, Place};
 use crate::import::{ImportError, names};
 use crate::ipvs::{
-    Family, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service, ServiceFlags,
-    ServiceId,
+    Destination, DestinationId, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
+    Seconds, Service, ServiceFlags, ServiceId,
 };
 
 /// A service while its lines are read: what a line means depends on others.
@@ -25,14 +26,38 @@ pub(super) struct Virtual {
     persistence: Option<Seconds>,
     mask: Option<String>,
     pub(super) destinations: Vec<DraftDestination>,
-    lines: Vec<DirectiveId>,
+    lines: Vec<(String, DirectiveId)>,
     timing: Defaults,
-    pub(super) health: Health,
+    fallback: Option<Fallback>,
     check_type: Option<String>,
     service: Option<String>,
     page: Page,
     command: Option<String>,
     check_port: Option<u16>,
+}
+
+/// The server that serves while no other does.
+struct Fallback {
+    address: IpAddr,
+    port: Option<u16>,
+    forwarding: Forwarding,
+    directive: DirectiveId,
+}
+
+impl Fallback {
+    fn destination(self, service: &ServiceId) -> DraftDestination {
+        let of_service = match service {
+            ServiceId::Socket { address, .. } => address.port(),
+            ServiceId::Fwmark { .. } => 0,
+        };
+        let id = DestinationId::new(self.address, self.port.unwrap_or(of_service));
+        DraftDestination {
+            destination: Destination::new(id, self.forwarding),
+            directive: self.directive,
+            assumed: None,
+            is_fallback: true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +85,7 @@ impl Walk<'_, '_> {
             destinations: Vec::new(),
             lines: Vec::new(),
             timing: self.defaults.clone(),
-            health: Health::default(),
+            fallback: None,
             check_type: None,
             service: None,
             page: Page::default(),
@@ -112,7 +137,7 @@ impl Walk<'_, '_> {
         line: &Line<'_>,
         service: &mut Virtual,
     ) -> Result<(), ImportError> {
-        service.lines.push(line.id);
+        service.lines.push((line.key.to_owned(), line.id));
         if self.timing(line, Some(&mut service.timing)) {
             return Ok(());
         }
@@ -165,16 +190,10 @@ impl Walk<'_, '_> {
     fn health_line(&mut self, line: &Line<'_>, service: &mut Virtual) {
         let text = || Some(unquoted(line.value).to_owned());
         match line.key {
-            "fallback" | "fallback6" => {
-                let endpoint = line.value.split_whitespace().next().unwrap_or_default();
-                match self.endpoint(endpoint) {
-                    Ok((ip, port)) => {
-                        service.health.fallback = Some(SocketAddr::new(ip, port.unwrap_or(0)));
-                        return self.tally.left(line.id, NO_REAL_SERVER);
-                    }
-                    Err(reason) => return self.tally.left(line.id, reason),
-                }
-            }
+            "fallback" | "fallback6" => match self.fallback(line) {
+                Ok(fallback) => return service.fallback = Some(fallback),
+                Err(reason) => return self.tally.left(line.id, reason),
+            },
             "checktype" => service.check_type = text(),
             "service" => service.service = text(),
             "request" => service.page.path = text(),
@@ -184,7 +203,39 @@ impl Walk<'_, '_> {
             "checkport" => service.check_port = line.value.parse().ok(),
             key => return self.tally.left(line.id, reason(key)),
         }
-        Health::said(self.tally, line.id, "check");
+        Health::said(self.tally, line.id, &format!("check.{}", line.key));
+    }
+
+    /// `ADDRESS[:PORT] [gate|masq|ipip]`
+    fn fallback(&mut self, line: &Line<'_>) -> Result<Fallback, String> {
+        let mut words = line.value.split_whitespace();
+        let (address, port) = self.endpoint(words.next().unwrap_or_default())?;
+        let method = words.next().unwrap_or("gate");
+        Ok(Fallback {
+            address,
+            port,
+            forwarding: forwarding(method).ok_or("its forwarding is not gate, masq or ipip")?,
+            directive: line.id,
+        })
+    }
+
+    /// Leaves the lines of a service that its check does not say.
+    fn leave_unsaid(&mut self, service: &Virtual, health: &Health) {
+        let check = health.check.as_ref().filter(|_| health.is_checked());
+        for (key, id) in &service.lines {
+            match check.map(|check| &check.kind) {
+                None if key == "checktype" && health.check.is_none() => {
+                    let reason = "a service is then not checked at all";
+                    self.tally.left(*id, reason);
+                }
+                None => self.tally.leave_health(*id, NO_CHECK),
+                Some(kind) if !kind.says(key) => {
+                    let reason = format!("a check of the type {} does not say it", kind.name());
+                    self.tally.left(*id, reason);
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     /// Ends the service, when all of its lines are known.
@@ -210,7 +261,7 @@ impl Walk<'_, '_> {
                 family: *family,
             },
             Err(reason) => {
-                for line in &service.lines {
+                for (_, line) in &service.lines {
                     self.tally
                         .left(*line, format!("its service is not imported: {reason}"));
                 }
@@ -232,7 +283,11 @@ impl Walk<'_, '_> {
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
         draft.health = service.health();
+        self.leave_unsaid(&service, &draft.health);
         draft.destinations = service.destinations;
+        draft
+            .destinations
+            .extend(service.fallback.map(|fallback| fallback.destination(&id)));
         self.draft.services.push(draft);
     }
 
@@ -325,7 +380,7 @@ impl Virtual {
                 ..Check::new(kind)
             }),
             inhibit: Some(timing.quiescent.unwrap_or(true)),
-            ..self.health.clone()
+            minimum: 1,
         }
     }
 }

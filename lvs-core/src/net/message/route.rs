@@ -20,8 +20,6 @@ use crate::netlink::attributes::{Attributes, Writer, read_u32};
 const HEADER: usize = 12;
 /// A header whose table is this has an attribute with the table's number.
 const COMPATIBLE: u8 = 252;
-/// The table of the host's own addresses, which the kernel fills by itself.
-const LOCAL: u32 = 255;
 /// Here the routes of both families that are added without a metric have 0.
 const IPV6_METRIC: u32 = RouteId::IPV6_METRIC;
 const RTA_ENCAP_TYPE: u16 = 21;
@@ -201,7 +199,7 @@ fn read(payload: &[u8], names: &Names) -> Option<(u8, Route)> {
         seen.note(kind, value, names);
     }
     let is_ipv6 = family == family_number(true);
-    if seen.table() == LOCAL || !is_ipv6 && family != family_number(false) {
+    if seen.table() == RouteId::LOCAL || !is_ipv6 && family != family_number(false) {
         return None;
     }
     let route = seen.into_route(is_ipv6, length, source_length, (tos, protocol, scope))?;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use lvs_core::check::Area;
 
+use crate::check::support::{NAT_OF_IPV6, local_node, marked, wrapped};
 use crate::check::web::{Web, sound};
 use crate::check::{DR, NAT, SIX, TUNNEL};
 
@@ -21,13 +22,6 @@ fn is_sound(text: &str) {
         let is_director = name.as_str() == "director";
         assert_eq!(areas.contains(&Area::Traffic), is_director, "{name}");
     }
-}
-
-/// The example in another wrapping.
-pub(crate) fn wrapped(tunnel: &str) -> String {
-    let text = TUNNEL.replace("{ type = \"ipip\" }", tunnel);
-    assert!(text.contains(tunnel));
-    text
 }
 
 pub(crate) fn tunnel_of_ip_in_ip() {
@@ -48,26 +42,6 @@ pub(crate) fn tunnel_of_gre() {
 pub(crate) fn ipv6() {
     is_sound(SIX);
 }
-
-/// By masquerading over IPv6.
-pub(crate) const NAT_OF_IPV6: &str = r#"
-name = "six"
-forwarding = "nat"
-[director]
-addresses = [
-  { interface = "eth0", address = "2001:db8:1::11/64" },
-  { interface = "eth1", address = "2001:db8:2::11/64" },
-]
-[[services]]
-address = "[2001:db8:1::11]:80"
-scheduler = "rr"
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "2001:db8:2::12/64" }]
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "2001:db8:2::13/64" }]
-"#;
 
 pub(crate) fn masquerading_of_ipv6() {
     is_sound(NAT_OF_IPV6);
@@ -101,34 +75,10 @@ gateway = "2001:db8:1::fe"
     );
 }
 
-/// http and https by one mark.
-pub(crate) fn marked(text: &str) -> String {
-    let address = "address = \"172.16.5.11:80\"\n";
-    assert!(text.contains(address));
-    text.replace(
-        address,
-        "fwmark = 1\nfamily = \"ipv4\"\n\
-         match = [\"tcp 172.16.5.11:80\", \"tcp 172.16.5.11:443\"]\npersistence = 300\n",
-    )
-}
-
 pub(crate) fn marks() {
     for text in [NAT, DR, TUNNEL] {
         is_sound(&marked(text));
     }
-}
-
-/// The director as its own third real server.
-pub(crate) fn local_node(text: &str, port: &str) -> String {
-    let scheduler = "address = \"172.16.5.11:80\"\n";
-    assert!(text.contains(scheduler));
-    text.replace(
-        scheduler,
-        &format!(
-            "{scheduler}destinations = [{{ real-server = \"realserver1\" }}, \
-             {{ real-server = \"realserver2\" }}, {{ real-server = \"director\"{port} }}]\n"
-        ),
-    )
 }
 
 pub(crate) fn the_director_serves_too() {

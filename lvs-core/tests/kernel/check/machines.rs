@@ -40,7 +40,7 @@ pub(crate) fn a_daemon_of_the_real_ip_only() {
 
 /// Row 42: the director as its own real server is looked at as any other.
 pub(crate) fn no_daemon_on_the_director() {
-    let mut web = Web::new(&crate::check::kinds::local_node(DR, ""));
+    let mut web = Web::new(&crate::check::support::local_node(DR, ""));
     web.lab.stop_servers("director");
     assert!(!web.works());
     only(&web.check("director"), Code::NO_LISTENER);

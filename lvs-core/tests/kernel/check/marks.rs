@@ -8,7 +8,7 @@ use lvs_core::net::MacAddress;
 use lvs_core::{Host, IfName};
 use lvs_lab::run_tool;
 
-use crate::check::kinds::marked;
+use crate::check::support::marked;
 use crate::check::web::{Harm, Web, address, codes, default_via, only, sound, text};
 use crate::check::{DR, NAT};
 

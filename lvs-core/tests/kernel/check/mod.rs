@@ -7,6 +7,7 @@ mod clock;
 mod dr;
 mod files;
 mod healthy;
+mod hostile;
 mod kinds;
 mod machines;
 mod marks;
@@ -19,6 +20,7 @@ mod promises;
 mod refused;
 mod shares;
 mod six;
+mod support;
 mod sync;
 mod tunnel;
 mod web;
@@ -34,6 +36,16 @@ lvs_lab::tests! {
     files::direct_routing_through_a_router,
     files::a_router_without_a_route,
     files::nobody_asks,
+    hostile::the_director_has_a_real_servers_address,
+    hostile::the_route_to_the_real_servers_is_missing,
+    hostile::packets_that_ipvs_drops,
+    hostile::a_backup_daemon_on_a_lone_director,
+    hostile::arp_ignore_on_the_director,
+    hostile::timeouts_of_a_second,
+    hostile::a_virtual_ip_that_is_not_local,
+    hostile::a_real_ip_that_is_not_local,
+    hostile::a_virtual_ip_left_over,
+    hostile::an_address_beside_the_clients,
     healthy::a_vlan_on_a_bond,
     healthy::bridges,
     healthy::several_virtual_ips_with_persistence,

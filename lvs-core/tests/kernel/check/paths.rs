@@ -5,18 +5,13 @@ use std::time::Duration;
 
 use lvs_core::Host;
 use lvs_core::check::{Code, Severity};
-use lvs_lab::{http, run_tool};
+use lvs_lab::http;
 
+use crate::check::support::ip;
 use crate::check::web::{Harm, Web, findings, only, sound};
 use crate::check::{DR, NAT};
 
 const RS: &str = "realserver1";
-
-fn ip(lines: &[&str]) {
-    for line in lines {
-        run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
-    }
-}
 
 /// Breaks the answers of a real server, sees that its finding names what decides, and fixes it by its own words.
 #[track_caller]

@@ -2,18 +2,12 @@
 
 use lvs_core::check::Code;
 use lvs_core::net::IpNet;
-use lvs_lab::run_tool;
 
+use crate::check::support::ip;
 use crate::check::web::{Web, only, sound};
 use crate::check::{DR, NAT, SIX};
 
 const RS: &str = "realserver1";
-
-fn ip(lines: &[&str]) {
-    for line in lines {
-        run_tool("ip", &line.split(' ').collect::<Vec<_>>()).unwrap();
-    }
-}
 
 /// The network on which the client is.
 fn client_network(web: &Web, is_ipv6: bool) -> IpNet {

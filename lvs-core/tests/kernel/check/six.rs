@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 
 use crate::check::SIX;
-use crate::check::kinds::NAT_OF_IPV6;
+use crate::check::support::NAT_OF_IPV6;
 use crate::check::web::{Harm, Web, address, findings, only, set, text};
 
 const RS: &str = "realserver2";

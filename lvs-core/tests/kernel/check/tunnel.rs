@@ -8,7 +8,7 @@ use lvs_core::check::Code;
 use lvs_core::ipvs::{Command, Destination, DestinationId, Encapsulation, Forwarding};
 use lvs_lab::{load_module, run_tool};
 
-use crate::check::kinds::wrapped;
+use crate::check::support::wrapped;
 use crate::check::web::{Harm, Web, address, default_via, only, put, set};
 use crate::check::{SIX, TUNNEL};
 

@@ -253,6 +253,10 @@ impl Web {
                     state.apply(host, options, &mut |_| ()).map(drop).unwrap();
                 });
             }
+            ["lvsctl", "timeouts", timeouts @ ..] => {
+                let line = [&["--set"], timeouts].concat();
+                self.on(machine, |_| run_tool("ipvsadm", &line).map(drop).unwrap());
+            }
             ["lvsctl", "service", "delete", _, service] => {
                 let service: ServiceId = format!("tcp {service}").parse().unwrap();
                 self.on(machine, |host| {

@@ -2,7 +2,9 @@
 
 use lvs_core::check::{self, Code, Severity};
 
-use crate::check_machine::facts::{DR, TUNNEL, cluster, found, server, set, tunnelled};
+use crate::check_machine::facts::{
+    DR, NAT, TUNNEL, address, cluster, director, found, server, set, tunnelled,
+};
 
 /// As the kernel combines them, on every interface that can hear.
 #[test]
@@ -42,5 +44,42 @@ fn arp_sysctls_matter_most_on_the_directors_link() {
             .find(|finding| finding.code == Code::ARP_IGNORE)
             .unwrap();
         assert_eq!(arp.severity, severity);
+    }
+}
+
+/// What a real server needs hides the virtual IP of a director that has it on another interface.
+#[test]
+fn a_director_that_hides_its_virtual_ip_is_named() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    for interface in ["eth0", "eth1"] {
+        let key = format!("net/ipv4/conf/{interface}/arp_ignore");
+        set(&mut facts, &key, "0");
+    }
+    for level in ["1", "2", "8"] {
+        set(&mut facts, "net/ipv4/conf/all/arp_ignore", level);
+        let hides = level == "8";
+        assert_eq!(
+            found(&nat, &facts).contains(&Code::ARP_HIDDEN),
+            hides,
+            "{level}"
+        );
+    }
+    facts.addresses[0] = address("eth0", "172.16.5.10/16");
+    facts.addresses.push(address("lo", "172.16.5.11/32"));
+    for (level, hides) in [
+        ("0", false),
+        ("1", true),
+        ("2", true),
+        ("3", false),
+        ("8", true),
+    ] {
+        set(&mut facts, "net/ipv4/conf/all/arp_ignore", level);
+        let codes = found(&nat, &facts);
+        assert_eq!(
+            codes.contains(&Code::ARP_HIDDEN),
+            hides,
+            "{level}: {codes:?}"
+        );
     }
 }

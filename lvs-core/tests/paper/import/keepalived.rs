@@ -152,12 +152,130 @@ fn every_directive_has_its_line() {
     assert_eq!(
         left,
         [
-            "keepalived.conf:5: left: sorry_server 10.0.0.9 80: it is no real server of the service; \
-             add it, and then the key that is written as a comment",
+            "keepalived.conf:5: left: sorry_server 10.0.0.9 80: no check of the service is imported, \
+             without which no real server fails",
             "keepalived.conf:6: left: nonsense 1: keepalived knows no such directive here",
         ]
     );
-    assert!(import.file.contains("# fallback = \"rs-10-0-0-9\""));
+}
+
+/// The fates of the directives that begin so.
+fn fates<'a>(import: &'a Import, start: &str) -> Vec<&'a Fate> {
+    let directives = import.report.directives().iter();
+    let wanted = directives.filter(|directive| directive.directive.starts_with(start));
+    wanted.map(|directive| &directive.fate).collect()
+}
+
+const CHECKED: &str = "TCP_CHECK {\nconnect_timeout 2\n}\n";
+
+#[test]
+fn a_sorry_server_is_the_fallback() {
+    let import = makes(
+        &server(&format!(
+            "quorum 2\nsorry_server 10.0.0.9 8080\nsorry_server_lvs_method NAT\n\
+             real_server 10.0.1.1 80 {{\nweight 3\n{CHECKED}}}\nreal_server 10.0.1.2 80 {{\nweight 3\n{CHECKED}}}"
+        )),
+        &[
+            "tcp 10.0.0.1:80 rr",
+            "  10.0.1.1:80 dr 3",
+            "  10.0.1.2:80 dr 3",
+            "  10.0.0.9:8080 nat 0",
+        ],
+    );
+    let cluster = sound(&import, "sorry");
+    let service = &cluster.services()[0];
+    assert_eq!(service.policy.minimum, 1, "each of the weights is a quorum");
+    assert_eq!(
+        service.fallback.as_ref().map(|name| name.as_str()),
+        Some("rs-10-0-0-9")
+    );
+    assert!(matches!(
+        fates(&import, "sorry_server 10")[..],
+        [Fate::Assumed { .. }]
+    ));
+    assert!(matches!(
+        fates(&import, "sorry_server_lvs")[..],
+        [Fate::Carried { .. }]
+    ));
+    assert!(matches!(
+        fates(&import, "quorum")[..],
+        [Fate::Carried { .. }]
+    ));
+}
+
+#[test]
+fn what_a_sorry_server_cannot_be_is_left() {
+    for (lines, left) in [
+        ("sorry_server 10.0.1.1 8080", "sorry_server"),
+        (
+            "sorry_server 10.0.0.9 80\nsorry_server_inhibit",
+            "sorry_server_inhibit",
+        ),
+        ("sorry_server localhost 80", "sorry_server"),
+        ("quorum 2", "quorum"),
+        ("hysteresis 1", "hysteresis"),
+        ("alpha", "alpha"),
+        ("omega", "omega"),
+    ] {
+        let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+        let import = keepalived(&text).unwrap();
+        sound(&import, lines);
+        let fates = fates(&import, left);
+        assert!(
+            matches!(fates.last(), Some(Fate::Left { .. })),
+            "{lines}: {}",
+            import.report
+        );
+    }
+    let import = keepalived(&server(&format!(
+        "inhibit_on_failure\nsorry_server 10.0.0.9 80\nsorry_server_inhibit\nquorum 3\n\
+         real_server 10.0.1.1 80 {{\n{CHECKED}}}\nreal_server 10.0.1.2 80 {{\nweight 4\n}}"
+    )))
+    .unwrap();
+    assert!(matches!(
+        fates(&import, "sorry_server_inhibit")[..],
+        [Fate::Carried { .. }]
+    ));
+    assert!(matches!(
+        fates(&import, "quorum")[..],
+        [Fate::Assumed { .. }]
+    ));
+}
+
+/// Without a check the file refuses the keys that follow from it.
+#[test]
+fn a_check_that_is_not_imported_is_left() {
+    for check in [
+        "PING_CHECK {\nretry 2\n}",
+        "MISC_CHECK {\nmisc_timeout 2\n}",
+        "HTTP_GET {\nurl {\npath no-slash\n}\n}",
+        "HTTP_GET {\nurl {\npath /\nstatus_code 999\n}\n}",
+        "DNS_CHECK {\ntype NONSENSE\n}",
+    ] {
+        let text = server(&format!(
+            "delay_loop 6\nquorum 1\nsorry_server 10.0.0.9 80\ninhibit_on_failure\n\
+             real_server 10.0.1.1 80 {{\n{check}\n}}"
+        ));
+        let import = keepalived(&text).unwrap();
+        let cluster = sound(&import, check);
+        assert!(
+            cluster.services()[0].checks.is_empty(),
+            "{check}\n{}",
+            import.file
+        );
+        for directive in import.report.directives() {
+            let is_left = matches!(directive.fate, Fate::Left { .. });
+            let first = directive.directive.split(' ').next().unwrap();
+            let stays = [
+                "virtual_server",
+                "real_server",
+                "lb_algo",
+                "lb_kind",
+                "protocol",
+            ];
+            assert_eq!(is_left, !stays.contains(&first), "{check}: {directive}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! ldirectord.cf.
 
+use lvs_core::import::Fate;
+
 use crate::import::{ldirectord, sound};
 
 #[test]
@@ -42,4 +44,49 @@ fn a_range_is_a_destination_each() {
                     destination.thresholds.upper()
                 ) == (5, 9))
     );
+}
+
+#[test]
+fn a_fallback_is_one() {
+    let import = ldirectord(
+        "virtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\n\tfallback=10.0.1.9:8080 masq\n\tchecktype=connect\n",
+    )
+    .unwrap();
+    let cluster = sound(&import, "fallback");
+    let service = &cluster.services()[0];
+    assert_eq!(
+        service.fallback.as_ref().map(|name| name.as_str()),
+        Some("rs-10-0-1-9")
+    );
+    assert_eq!(service.destinations[1].port, Some(8080));
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
+}
+
+/// What a kind of check does not say, and all about checks where there is none.
+#[test]
+fn what_no_check_says_is_left() {
+    for (lines, left) in [
+        (
+            "checktype=ping\n\tfallback=10.0.1.9:80 masq\n\trequest=\"x\"",
+            3,
+        ),
+        ("checktype=connect\n\trequest=\"x\"\n\treceive=\"y\"", 2),
+        ("service=smtp\n\trequest=\"x\"", 1),
+        (
+            "service=dns\n\trequest=\"example.org\"\n\treceive=\"10.0.0.1\"",
+            1,
+        ),
+        (
+            "checktype=external\n\tcheckcommand=\"/bin/check\"\n\tvirtualhost=\"www\"",
+            1,
+        ),
+        ("request=\"a b\"", 1),
+    ] {
+        let text = format!("virtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\n\t{lines}\n");
+        let import = ldirectord(&text).unwrap();
+        sound(&import, lines);
+        let directives = import.report.directives().iter();
+        let found = directives.filter(|directive| matches!(directive.fate, Fate::Left { .. }));
+        assert_eq!(found.count(), left, "{lines}\n{}", import.report);
+    }
 }

@@ -1,0 +1,85 @@
+//! A director that does not answer ARP for its own virtual IPs.
+
+use std::collections::BTreeSet;
+
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::network::is_wide;
+use crate::check::scene::DirectorScene;
+use crate::name::IfName;
+use crate::net::Address;
+use crate::sysctl::{Conf, SysctlKey};
+
+kinds! {
+    ARP_HIDDEN = "LVS077", Error, Arp,
+    title: "The director does not answer ARP for a virtual IP",
+    impact: "routers and clients on the link do not find the director, and no packet arrives",
+    explanation: "\
+        arp_ignore on an active director hides what clients ask for: 8 hides every address of the \
+        interface, 1 those of other interfaces such as lo or a dummy, and 2 also those that share no \
+        network with who asks. The greater value of conf/all and the interface counts. It belongs on real \
+        servers of direct routing. Set it to 0 on the director, or give the virtual IP to the interface.";
+}
+
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let mut links = scene.facts.links.iter();
+    let hides = |level| matches!(level, 1 | 2 | 8);
+    let is_any = links.any(|link| {
+        let level = scene.facts.effective().arp_ignore(&link.name);
+        level.is_some_and(hides)
+    });
+    if scene.facts.is_standby() || !is_any {
+        return Vec::new();
+    }
+    let vips = scene.cluster.virtual_ips();
+    let addresses = scene.facts.addresses.iter();
+    let carried = addresses.filter(|address| {
+        let ip = address.id.network.addr();
+        ip.is_ipv4() && vips.contains(&ip)
+    });
+    let mut judged = BTreeSet::new();
+    carried
+        .flat_map(|vip| {
+            let links = scene.facts.arrival_links(&vip.id);
+            links.into_iter().map(move |link| (vip, link))
+        })
+        .filter_map(|(vip, link)| Some((vip, link, scene.facts.effective().arp_ignore(link)?)))
+        .filter(|(vip, link, level)| scene.is_hidden(vip, link, *level))
+        .filter(|(_, link, _)| judged.insert(*link))
+        .map(|(vip, link, level)| scene.hidden(vip, link, level))
+        .collect()
+}
+
+impl DirectorScene<'_> {
+    /// Returns whether a virtual IP that is asked for on a link is not answered for. Where no network of the link has
+    /// it, routers know it by a next hop and do not ask; level 8 hides that, too.
+    fn is_hidden(&self, vip: &Address, link: &IfName, level: i64) -> bool {
+        let ip = vip.id.network.addr();
+        let is_here = vip.id.interface == *link;
+        let is_in_network = || {
+            let mut addresses = self.facts.addresses.iter();
+            addresses.any(|address| {
+                let network = &address.id.network;
+                address.id.interface == *link && is_wide(network) && network.contains(&ip)
+            })
+        };
+        match level {
+            8 => true,
+            1 | 2 => !is_here && is_in_network(),
+            _ => false,
+        }
+    }
+
+    fn hidden(&self, vip: &Address, link: &IfName, level: i64) -> Finding {
+        let seen = format!(
+            "arp_ignore is {level} (the greater of all and {link}), which hides {} on {}",
+            vip.id.network.addr(),
+            vip.id.interface
+        );
+        let of_link = SysctlKey::arp_ignore(&Conf::Interface(link.clone()));
+        self.finding(&ARP_HIDDEN, link, seen).fix(format!(
+            "sysctl -w net/ipv4/conf/all/arp_ignore=0 {}=0",
+            of_link.quoted()
+        ))
+    }
+}

@@ -1,0 +1,149 @@
+//! `sorry_server` and `quorum`: what serves while too few real servers are alive.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::group::port;
+use super::tree::Node;
+use super::virtual_server::Block;
+use super::{Walk, flag};
+use crate::import::draft::DraftDestination;
+use crate::import::health::Health;
+use crate::import::report::DirectiveId;
+use crate::ipvs::{Destination, DestinationId, Forwarding, ServiceId};
+
+/// What the block says of its sorry server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SorryServer {
+    address: Option<(SocketAddr, DirectiveId)>,
+    method: Option<Forwarding>,
+    /// Whether it stays in the table, with weight 0, while it is not needed.
+    inhibit: Option<(bool, DirectiveId)>,
+    /// The sum of weights below which it serves.
+    quorum: Option<(u32, DirectiveId)>,
+}
+
+impl SorryServer {
+    /// Returns its destination of a service; keepalived gives it weight 1.
+    pub(super) fn destination(
+        &self,
+        service: &ServiceId,
+        method: Forwarding,
+    ) -> Option<DraftDestination> {
+        let (address, directive) = self.address?;
+        let of_service = match service {
+            ServiceId::Socket { address, .. } => address.port(),
+            ServiceId::Fwmark { .. } => 0,
+        };
+        let port = match address.port() {
+            0 => of_service,
+            port => port,
+        };
+        let id = DestinationId::new(address.ip(), port);
+        Some(DraftDestination {
+            destination: Destination::new(id, self.method.unwrap_or(method)),
+            directive,
+            assumed: None,
+            is_fallback: true,
+        })
+    }
+}
+
+impl Walk<'_> {
+    pub(super) fn sorry_server(&mut self, node: &Node, block: &mut Block) {
+        match node.word(0) {
+            "quorum" => {
+                let quorum = self.number(node, "a number");
+                block.sorry.quorum = quorum.map(|quorum| (quorum, node.id));
+            }
+            "sorry_server_lvs_method" => block.sorry.method = self.method(node),
+            "sorry_server_inhibit" => block.sorry.inhibit = Some((flag(node), node.id)),
+            _ => match (node.word(1).parse::<IpAddr>(), port(node.word(2))) {
+                (Ok(ip), Ok(port)) => {
+                    block.sorry.address = Some((SocketAddr::new(ip, port), node.id));
+                }
+                _ => self.tally.left(node.id, "it has no address and port"),
+            },
+        }
+    }
+
+    /// Settles these directives when all real servers of the block are known.
+    pub(super) fn settle_sorry_server(&mut self, block: &mut Block) {
+        let has_one = block.sorry.address.is_some();
+        let weights = block.servers.iter();
+        let weights = weights.map(|server| server.weight.unwrap_or(block.weight).get());
+        let quorum = block.sorry.quorum.map_or(1, |(quorum, _)| quorum);
+        let minimum = Minimum::of(quorum, weights.collect());
+        block.health.minimum = minimum.servers;
+        if let Some((_, id)) = block.sorry.quorum {
+            match (has_one, minimum.is_exact) {
+                (false, _) => {
+                    let reason = "without sorry_server it only starts quorum_up and quorum_down";
+                    self.tally.left(id, reason);
+                }
+                (true, true) => Health::said(self.tally, id, "minimum"),
+                (true, false) => {
+                    let reason = "so many real servers; keepalived adds up their weights";
+                    self.tally.assumed(id, "services.minimum", reason);
+                }
+            }
+        }
+        if let Some((inhibit, id)) = block.sorry.inhibit {
+            match has_one && Some(inhibit) == block.health.inhibit {
+                true => Health::said(self.tally, id, "on-failure"),
+                false => {
+                    let reason =
+                        "on-failure says for all destinations whether they stay with weight 0";
+                    self.tally.left(id, reason);
+                }
+            }
+        }
+    }
+}
+
+/// A quorum as a number of real servers.
+struct Minimum {
+    servers: usize,
+    /// Whether the sum of weights falls below the quorum just when fewer are alive, whichever they are.
+    is_exact: bool,
+}
+
+impl Minimum {
+    fn of(quorum: u32, mut weights: Vec<u32>) -> Self {
+        let sum = |weights: &[u32]| weights.iter().map(|weight| u64::from(*weight)).sum::<u64>();
+        weights.sort_unstable();
+        let holds = |count: &usize| sum(weights.get(..*count).unwrap_or_default()) >= quorum.into();
+        let servers = (1..=weights.len()).find(holds);
+        weights.reverse();
+        let fewer = servers.and_then(|count| weights.get(..count - 1));
+        Self {
+            servers: servers.unwrap_or(weights.len()),
+            is_exact: fewer.is_some_and(|fewer| sum(fewer) < quorum.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quorum_of_weights_is_a_number_of_servers() {
+        for (quorum, weights, servers, is_exact) in [
+            (1, &[1, 1][..], 1, true),
+            (1, &[5, 3], 1, true),
+            (2, &[1, 1, 1], 2, true),
+            (4, &[2, 2, 2], 2, true),
+            (3, &[5, 5], 1, true),
+            (3, &[1, 1, 5], 3, false),
+            (9, &[1, 1], 2, false),
+            (1, &[0, 1], 2, false),
+        ] {
+            let minimum = Minimum::of(quorum, weights.to_vec());
+            assert_eq!(
+                (minimum.servers, minimum.is_exact),
+                (servers, is_exact),
+                "{quorum} {weights:?}"
+            );
+        }
+    }
+}
