@@ -144,11 +144,9 @@ impl fmt::Display for Size {
 }
 
 fn link(index: u32, name: &IfName) -> Link {
-    let mac = (*name != IfName::LO).then_some("02:00:00:00:00:01");
-    serde_json::from_value(serde_json::json!({
-        "index": index, "name": name, "up": true, "mtu": 1500, "mac": mac, "kind": null, "controller": null,
-    }))
-    .unwrap()
+    let mut link = Link::new(index, name.clone());
+    link.mac = (*name != IfName::LO).then(|| "02:00:00:00:00:01".parse().unwrap());
+    link
 }
 
 fn listed(desired: &DesiredService, connections: u64) -> ServiceEntryStatus {
