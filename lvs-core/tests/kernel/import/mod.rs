@@ -385,7 +385,7 @@ fn by_run(import: &Import, expected: &Table) -> Table {
     netns.run(|host| with_links(host, &node)).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let state = StateDir::at(directory.path().join("state"));
-    let (runner, handle) = Runner::new(cluster, node.name.clone(), state);
+    let (runner, handle) = Runner::new(cluster, node.name, state);
     thread::scope(|scope| {
         let run = scope.spawn(|| netns.run(|_| runner.run(&mut |_| ())));
         let began = Instant::now();
