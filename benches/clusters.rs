@@ -144,24 +144,14 @@ impl fmt::Display for Size {
 }
 
 fn link(index: u32, name: &IfName) -> Link {
-    Link {
-        index,
-        name: name.clone(),
-        up: true,
-        carrier: true,
-        mtu: 1500,
-        mac: (*name != IfName::LO).then(|| "02:00:00:00:00:01".parse().unwrap()),
-        kind: None,
-        controller: None,
-    }
+    let mut link = Link::new(index, name.clone());
+    link.mac = (*name != IfName::LO).then(|| "02:00:00:00:00:01".parse().unwrap());
+    link
 }
 
 fn listed(desired: &DesiredService, connections: u64) -> ServiceEntryStatus {
-    let stats = Stats {
-        connections,
-        packets_in: connections,
-        ..Stats::default()
-    };
+    let mut stats = Stats::default();
+    (stats.connections, stats.packets_in) = (connections, connections);
     let destinations = desired.destinations.iter().map(|one| DestinationStatus {
         destination: one.value,
         active: 0,

@@ -57,6 +57,23 @@ pub struct Link {
     pub controller: Option<u32>,
 }
 
+impl Link {
+    /// Returns a link that is up and has a carrier, with an MTU of 1500 bytes and nothing else.
+    #[must_use]
+    pub const fn new(index: u32, name: IfName) -> Self {
+        Self {
+            index,
+            name,
+            up: true,
+            carrier: true,
+            mtu: 1500,
+            mac: None,
+            kind: None,
+            controller: None,
+        }
+    }
+}
+
 /// Links of stored facts that do not tell have one.
 const fn with_carrier() -> bool {
     true

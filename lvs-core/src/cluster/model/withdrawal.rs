@@ -1,6 +1,8 @@
 //! Which virtual IPs services below their minimum withdraw, and which other services keep.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+#[cfg(feature = "run")]
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::cluster::Cluster;
@@ -24,6 +26,7 @@ impl VirtualService {
 
 impl Cluster {
     /// Returns the virtual IPs that some service needs whatever becomes of others.
+    #[cfg(feature = "run")]
     pub(crate) fn kept_virtual_ips(&self) -> BTreeSet<IpAddr> {
         let kept = self
             .services()

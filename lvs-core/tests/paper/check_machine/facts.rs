@@ -51,11 +51,9 @@ pub(crate) fn found(cluster: &Cluster, facts: &Facts) -> Vec<Code> {
 }
 
 pub(crate) fn link(index: u32, name: &str) -> Link {
-    let mac = (name != "lo").then_some("02:00:00:00:00:01");
-    serde_json::from_value(serde_json::json!({
-        "index": index, "name": name, "up": true, "mtu": 1500, "mac": mac, "kind": null, "controller": null,
-    }))
-    .unwrap()
+    let mut link = Link::new(index, name.parse().unwrap());
+    link.mac = (name != "lo").then(|| "02:00:00:00:00:01".parse().unwrap());
+    link
 }
 
 pub(crate) fn address(interface: &str, network: &str) -> Address {
