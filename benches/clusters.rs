@@ -108,7 +108,7 @@ impl Size {
     fn facts(self, cluster: &Cluster, name: &str) -> Facts {
         let node = cluster.node(name).unwrap();
         let applied = self.applied(&node);
-        let mut facts = Facts::unknown(node.name.clone());
+        let mut facts = Facts::unknown(node.name);
         facts.links = (1..)
             .zip(applied.links.keys())
             .map(|(index, name)| link(index, name))

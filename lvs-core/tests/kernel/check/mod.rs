@@ -85,6 +85,7 @@ lvs_lab::tests! {
     tunnel::a_device_of_ipv6_that_is_down,
     tunnel::no_way_back,
     tunnel::no_room_for_the_tunnel,
+    tunnel::clients_are_told_of_the_room,
     six::no_forwarding,
     six::a_default_route_that_is_not_renewed,
     six::another_router,
