@@ -2,7 +2,7 @@
 
 use lvs_lab::run_tool;
 
-use crate::TUNNEL;
+use crate::check::TUNNEL;
 
 /// The file with a text in the place of another one, which it must have.
 #[track_caller]
