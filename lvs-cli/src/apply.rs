@@ -8,11 +8,14 @@ use lvs_core::cluster::{
 };
 use serde::Serialize;
 
-use crate::arguments::{ApplyArguments, PlanFormat};
+use crate::arguments::{ApplyArguments, Detail, PlanFormat};
 use crate::exit::{Exit, Problem};
 use crate::output::{note, print, print_done, print_json, warning};
 use crate::plan::{refused, show};
 use crate::{file, signals};
+
+/// More addresses than this are not read one by one.
+const MANY: usize = 12;
 
 /// Is the JSON of a change.
 #[derive(Serialize)]
@@ -52,7 +55,7 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         if arguments.grow {
             plan = plan.growing();
         }
-        let shown = dry_run(&plan, arguments.json, arguments.exit_code)?;
+        let shown = dry_run(&plan, arguments.json, arguments.detail, arguments.exit_code)?;
         if !plan.is_empty() && arguments.role.role.is_none() {
             state.refuse_beside_controller("apply", &node.cluster)?;
         }
@@ -76,13 +79,18 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         session = session.confirm_within(time);
     }
     let mut is_unprepared = false;
-    let changed = change("lvsctl.apply/1", arguments.json, |events| {
-        let done = session.apply(&node, &mut host, options, events);
-        is_unprepared = done.as_ref().is_err_and(|error| {
-            error.is_clean() && matches!(error.failure(), Failure::Unreadable(_))
-        });
-        done
-    });
+    let changed = change(
+        "lvsctl.apply/1",
+        arguments.json,
+        arguments.detail,
+        |events| {
+            let done = session.apply(&node, &mut host, options, events);
+            is_unprepared = done.as_ref().is_err_and(|error| {
+                error.is_clean() && matches!(error.failure(), Failure::Unreadable(_))
+            });
+            done
+        },
+    );
     drop(session);
     match changed {
         Err(problem) if releases && is_unprepared => {
@@ -144,12 +152,17 @@ fn nevertheless(problem: Problem, released: Result<Option<Plan>, ApplyError>) ->
 }
 
 /// Shows the plan, and fails if `apply` would refuse it.
-pub(crate) fn dry_run(plan: &Plan, json: bool, exit_code: bool) -> Result<Exit, Problem> {
+pub(crate) fn dry_run(
+    plan: &Plan,
+    json: bool,
+    detail: Detail,
+    exit_code: bool,
+) -> Result<Exit, Problem> {
     let format = match json {
         true => PlanFormat::Json,
         false => PlanFormat::Text,
     };
-    show(plan, format)?;
+    show(plan, format, detail)?;
     refused(plan)?;
     Ok(Exit::for_change(!plan.is_empty(), exit_code))
 }
@@ -159,16 +172,17 @@ pub(crate) fn dry_run(plan: &Plan, json: bool, exit_code: bool) -> Result<Exit, 
 pub(crate) fn change(
     schema: &'static str,
     json: bool,
+    detail: Detail,
     verb: impl FnOnce(&mut dyn FnMut(Event<'_>)) -> Result<Plan, ApplyError>,
 ) -> Result<Plan, Problem> {
     let mut progress = Progress::default();
-    let result = verb(&mut |event| progress.receive(event, json));
+    let result = verb(&mut |event| progress.receive(event, json, detail));
     if json {
         if let Err(problem) = print_json(&progress.report(schema, &result)) {
             warning(&format!("not reported: {}", problem.message));
         }
     } else if let Ok(plan) = &result {
-        print_done(&progress.summary(plan));
+        print_done(&progress.summary(plan, detail));
     }
     Ok(result?)
 }
@@ -183,12 +197,12 @@ struct Progress {
 
 impl Progress {
     /// Keeps an event for the end, and prints at once what the user must know at once.
-    fn receive(&mut self, event: Event<'_>, json: bool) {
+    fn receive(&mut self, event: Event<'_>, json: bool, detail: Detail) {
         match event {
             Event::Planned(plan) => {
                 if !json {
                     // A plan that cannot be shown is executed all the same; the exit status tells the result.
-                    let _ = print(&plan.to_string());
+                    let _ = print(&detail.text(plan));
                 }
                 self.plan = Some(plan.clone());
             }
@@ -218,13 +232,26 @@ impl Progress {
         }
     }
 
-    fn summary(&self, plan: &Plan) -> String {
+    fn summary(&self, plan: &Plan, detail: Detail) -> String {
         let mut text = String::new();
         if !plan.is_empty() {
             text.push_str("\ndone and verified\n");
         }
-        if !self.announced.is_empty() {
-            text.push_str(&format!("announced {}\n", self.announced.join(", ")));
+        match self.announced.as_slice() {
+            [] => {}
+            [first @ .., last] if first.len() >= MANY && !detail.verbose => {
+                text.push_str(&format!(
+                    "announced {} addresses: {} … {last}\n",
+                    self.announced.len(),
+                    first
+                        .iter()
+                        .take(3)
+                        .map(String::as_str)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ))
+            }
+            all => text.push_str(&format!("announced {}\n", all.join(", "))),
         }
         text
     }

@@ -46,7 +46,15 @@ pub(crate) fn timeouts(options: &IpvsadmOptions) -> Result<Exit, Problem> {
 
 pub(crate) fn flush(state: &StateArguments) -> Result<Exit, Problem> {
     let _session = state.directory().lock("flush")?;
-    execute(&Command::Flush)
+    let mut host = Host::open()?;
+    match host.is_ipvs_loaded() {
+        true => {
+            let listing = host.proc().listing()?;
+            host.ipvs()?.flush_listed(&listing)?;
+        }
+        false => host.ipvs()?.flush()?,
+    }
+    Ok(Exit::Done)
 }
 
 pub(crate) fn zero(options: &IpvsadmOptions) -> Result<Exit, Problem> {

@@ -4,7 +4,7 @@ use lvs_core::Host;
 use lvs_core::cluster::{Plan, PlanOptions};
 use serde::Serialize;
 
-use crate::arguments::{PlanArguments, PlanFormat};
+use crate::arguments::{Detail, PlanArguments, PlanFormat};
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::identity::other_node;
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
     let mut plan = state.plan(&node, &mut host, PlanOptions { take_over })?;
     let other = other_node(&cluster, &node, &target.state, &mut host)?;
     plan.notes.extend(other.map(|other| other.to_string()));
-    show(&plan, arguments.format)?;
+    show(&plan, arguments.format, arguments.detail)?;
     refused(&plan)?;
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
@@ -41,18 +41,28 @@ fn between(arguments: &PlanArguments, old: &str, node: &str) -> Result<Exit, Pro
         Problem::usage(format!("--node {node}: no such node in either file"))
             .with_hint(format!("the nodes are {}", file::names(&new)))
     })?;
-    show(&plan, arguments.format)?;
+    show(&plan, arguments.format, arguments.detail)?;
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 
-pub(crate) fn show(plan: &Plan, format: PlanFormat) -> Result<(), Problem> {
+pub(crate) fn show(plan: &Plan, format: PlanFormat, detail: Detail) -> Result<(), Problem> {
     match format {
-        PlanFormat::Text => print(&plan.to_string()),
+        PlanFormat::Text => print(&detail.text(plan)),
         PlanFormat::Shell => print(&plan.to_shell()),
         PlanFormat::Json => print_json(&PlanReport {
             schema: "lvsctl.plan/1",
             plan,
         }),
+    }
+}
+
+impl Detail {
+    /// Returns a plan as text.
+    pub(crate) fn text(self, plan: &Plan) -> String {
+        match self.verbose {
+            true => plan.to_string(),
+            false => plan.brief().to_string(),
+        }
     }
 }
 

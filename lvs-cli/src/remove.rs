@@ -20,14 +20,17 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     };
     if arguments.dry_run {
         let plan = state.plan_removal(&node, &mut host)?;
-        let shown = dry_run(&plan, arguments.json, false)?;
+        let shown = dry_run(&plan, arguments.json, arguments.detail, false)?;
         state.refuse_beside_controller("remove", &node.cluster)?;
         return Ok(shown);
     }
     let mut session = state.lock_unless("remove", signals::stop_flag()?)?;
-    change("lvsctl.remove/1", arguments.json, |events| {
-        session.remove(&node, &mut host, events)
-    })?;
+    change(
+        "lvsctl.remove/1",
+        arguments.json,
+        arguments.detail,
+        |events| session.remove(&node, &mut host, events),
+    )?;
     Ok(Exit::Done)
 }
 

@@ -122,13 +122,21 @@ fn tell(event: &RunEvent<'_>) {
     match event {
         RunEvent::Ready => note("applied and verified; probes run"),
         RunEvent::Applied(plan) if plan.is_empty() => {}
-        RunEvent::Applied(plan) => note(&format!("applied:\n{}", plan.to_string().trim_end())),
+        RunEvent::Applied(plan) => note(&format!(
+            "applied:\n{}",
+            plan.brief().to_string().trim_end()
+        )),
         RunEvent::Repaired(plan) if plan.is_empty() => {}
-        RunEvent::Repaired(plan) => note(&format!("repaired:\n{}", plan.to_string().trim_end())),
+        RunEvent::Repaired(plan) => note(&format!(
+            "repaired:\n{}",
+            plan.brief().to_string().trim_end()
+        )),
         RunEvent::Left => {
             note("ended; the table stays as it is, and health changes no weight any more")
         }
-        RunEvent::Drifted(plan) => warning(&format!("drift:\n{}", plan.to_string().trim_end())),
+        RunEvent::Drifted(plan) => {
+            warning(&format!("drift:\n{}", plan.brief().to_string().trim_end()))
+        }
         RunEvent::Refused(problem) => {
             warning(&format!(
                 "refused, and the old file stays in force: {problem}"

@@ -75,6 +75,15 @@ pub(crate) struct PlanArguments {
     /// Exit with 2 if something would change
     #[arg(long)]
     pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) detail: Detail,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Detail {
+    /// List every step and note, also where there are thousands of one kind
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -127,6 +136,8 @@ pub(crate) struct ApplyArguments {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) detail: Detail,
 }
 
 const REMOVE: &str = "\
@@ -154,6 +165,8 @@ pub(crate) struct RemoveArguments {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) detail: Detail,
 }
 
 const ORDER: &str = "\

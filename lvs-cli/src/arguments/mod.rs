@@ -10,8 +10,8 @@ mod table;
 
 pub(crate) use check::CheckArguments;
 pub(crate) use cluster::{
-    ApplyArguments, IdentityArguments, OrderArguments, OrderFormat, PlanArguments, PlanFormat,
-    RemoveArguments, StateArguments, Target,
+    ApplyArguments, Detail, IdentityArguments, OrderArguments, OrderFormat, PlanArguments,
+    PlanFormat, RemoveArguments, StateArguments, Target,
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};

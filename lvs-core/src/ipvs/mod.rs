@@ -36,6 +36,7 @@ mod entry;
 mod errno;
 mod family;
 mod flags;
+mod flush;
 mod forwarding;
 pub mod ipvsadm;
 pub mod message;

@@ -24,6 +24,7 @@ lvs_lab::tests! {
     what_is_imported_plans_nothing,
     direct_verbs,
     every_list,
+    the_plain_list_is_whole_and_flushed,
     tables::texts_of_ipvsadm_are_restored,
     tables::an_interrupted_restore_is_whole_or_not_at_all,
     tables::a_changing_table_is_listed_and_saved_when_it_settles,
@@ -417,6 +418,56 @@ fn every_list() -> Outcome {
             64,
             &["cannot be used with"],
         );
+    })
+}
+
+/// Every method, a mark of both families, and a service without destinations.
+const METHODS: &str = "\
+-A -t 10.0.0.1:80 -s rr
+-a -t 10.0.0.1:80 -r 10.1.0.1:80 -m -w 3
+-a -t 10.0.0.1:80 -r 10.1.0.2:80 -g -w 0
+-A -t 10.0.0.1:81 -s rr
+-a -t 10.0.0.1:81 -r 10.1.0.1:81 -g -w 1
+-a -t 10.0.0.1:81 -r 10.1.0.2:81 -i -w 1
+-A -u [2001:db8::1]:53 -s rr -o
+-a -u [2001:db8::1]:53 -r [2001:db8:1::1]:53 -m -w 1
+-A -f 7 -s rr
+-a -f 7 -r 10.1.0.9 -g -w 1
+-A -f 7 -6 -s wlc
+-a -f 7 -6 -r [2001:db8:1::9] -g -w 2
+-A -f 8 -s rr
+";
+
+const METHODS_LISTED: &str = "\
+FORWARDING WEIGHT ACTIVE INACTIVE
+tcp 10.0.0.1:80 rr
+10.1.0.2:80 dr 0 0 0
+10.1.0.1:80 nat 3 0 0
+tcp 10.0.0.1:81 rr
+10.1.0.2:81 tunnel 1 0 0
+10.1.0.1:81 dr 1 0 0
+udp [2001:db8::1]:53 rr one-packet
+[2001:db8:1::1]:53 nat 1 0 0
+fwmark 7 ipv4 rr
+10.1.0.9:0 dr 1 0 0
+fwmark 7 ipv6 wlc
+[2001:db8:1::9]:0 dr 2 0 0
+fwmark 8 ipv4 rr
+total 0 0
+";
+
+/// The list shows everything, and what was flushed is restored the same.
+fn the_plain_list_is_whole_and_flushed() -> Outcome {
+    with_lo(|| {
+        for _ in 0..2 {
+            says(&fed(&["restore"], METHODS), 0, &["13 changes"]);
+            let listed = String::from_utf8(lvsctl(&["list"]).stdout).unwrap();
+            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            let lines: Vec<_> = listed.lines().map(words).collect();
+            assert_eq!(lines.join("\n"), METHODS_LISTED.trim_end());
+            says(&lvsctl(&["flush"]), 0, &[]);
+            says(&lvsctl(&["list"]), 0, &["no services\n"]);
+        }
     })
 }
 

@@ -31,6 +31,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+pub use display::Brief;
 pub use phase::{Phase, PhaseName};
 pub use refusal::{Obstacle, Refusal};
 
