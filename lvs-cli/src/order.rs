@@ -58,11 +58,12 @@ fn text(stages: &[RolloutStep], command: impl Fn(&RolloutStep) -> String) -> Str
         .iter()
         .zip(&commands)
         .map(|(stage, command)| {
-            let outage = stage.outage.iter();
-            let outage: String = outage
-                .map(|outage| format!("  # outage: {outage}\n"))
-                .collect();
-            format!("{command:width$}  # {}\n{outage}", stage.why)
+            let told = |word, text: &Option<String>| {
+                let text = text.as_ref();
+                text.map_or_else(String::new, |text| format!("  # {word}: {text}\n"))
+            };
+            let (outage, hint) = (told("outage", &stage.outage), told("hint", &stage.hint));
+            format!("{command:width$}  # {}\n{outage}{hint}", stage.why)
         })
         .collect()
 }

@@ -48,6 +48,8 @@ pub struct RolloutStep {
     pub why: &'static str,
     /// What clients feel of it, where no order avoids that.
     pub outage: Option<String>,
+    /// What keeps it from cutting open connections.
+    pub hint: Option<String>,
 }
 
 impl RolloutStep {
@@ -58,6 +60,7 @@ impl RolloutStep {
             role: None,
             why,
             outage: None,
+            hint: None,
         }
     }
 

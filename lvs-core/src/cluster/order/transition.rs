@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::{BEFORE_CLIENTS, RolloutAction, RolloutStep, steps};
 use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{
-    Cluster, Desired, DesiredState, NodeKind, NodeName, Observed, Plan, PlanOptions, RealServer,
-    Role, VirtualService,
+    Cluster, Desired, DesiredService, DesiredState, NodeKind, NodeName, Observed, Plan,
+    PlanOptions, RealServer, Role, VirtualService,
 };
-use crate::ipvs::{Family, Forwarding, ServiceId};
+use crate::ipvs::{DestinationId, Family, Forwarding, ServiceId};
 
 impl Cluster {
     /// Returns the node of each address that exactly one node has for good: neither virtual nor floating.
@@ -118,6 +118,9 @@ impl<'a> Transition<'a> {
             .filter(|step| new.former_name(&step.node, old).is_some())
             .map(RolloutStep::growing)
             .collect();
+        for director in &mut directors {
+            director.hint = self.cut_connections(&director.node);
+        }
         if let Some(first) = directors.first_mut() {
             first.outage = outage;
         }
@@ -282,6 +285,32 @@ impl<'a> Transition<'a> {
             ..state
         };
         was.map(alike) != new.active_node(name).map(alike)
+    }
+
+    /// Returns how to keep open the connections to destinations that a director loses: IPVS drops their packets.
+    fn cut_connections(self, director: &NodeName) -> Option<String> {
+        let Self { old, new } = self;
+        let was = old.active_node(new.former_name(director, old)?)?;
+        let is = new.active_node(director)?;
+        let destinations = |service: &DesiredService| -> BTreeSet<DestinationId> {
+            let all = service.destinations.iter();
+            all.map(|desired| desired.value.id).collect()
+        };
+        let mut lost = BTreeSet::new();
+        for before in was.services.iter() {
+            if let Some(after) = is.services.find(&before.service.id) {
+                let gone = &destinations(before) - &destinations(after);
+                lost.extend(gone.iter().map(|id| id.address));
+            }
+        }
+        let first = lost.first()?;
+        let others = match lost.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "connections that are open to {first}{others} are cut, unless they have ended: lvsctl drain {first}"
+        ))
     }
 
     /// Returns what clients feel when the director changes.
