@@ -108,7 +108,7 @@ impl Size {
     fn facts(self, cluster: &Cluster, name: &str) -> Facts {
         let node = cluster.node(name).unwrap();
         let applied = self.applied(&node);
-        let mut facts = Facts::unknown(node.name.clone());
+        let mut facts = Facts::unknown(node.name);
         facts.links = (1..)
             .zip(applied.links.keys())
             .map(|(index, name)| link(index, name))
@@ -144,24 +144,14 @@ impl fmt::Display for Size {
 }
 
 fn link(index: u32, name: &IfName) -> Link {
-    Link {
-        index,
-        name: name.clone(),
-        up: true,
-        carrier: true,
-        mtu: 1500,
-        mac: (*name != IfName::LO).then(|| "02:00:00:00:00:01".parse().unwrap()),
-        kind: None,
-        controller: None,
-    }
+    let mut link = Link::new(index, name.clone());
+    link.mac = (*name != IfName::LO).then(|| "02:00:00:00:00:01".parse().unwrap());
+    link
 }
 
 fn listed(desired: &DesiredService, connections: u64) -> ServiceEntryStatus {
-    let stats = Stats {
-        connections,
-        packets_in: connections,
-        ..Stats::default()
-    };
+    let mut stats = Stats::default();
+    (stats.connections, stats.packets_in) = (connections, connections);
     let destinations = desired.destinations.iter().map(|one| DestinationStatus {
         destination: one.value,
         active: 0,

@@ -17,8 +17,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use lvs_core::ipvs::message::IpvsMessage;
 use lvs_core::ipvs::{
-    Destination, DestinationId, DestinationStatus, Forwarding, Rates, SchedulerName, Service,
-    ServiceId, ServiceStatus, Stats,
+    Destination, DestinationId, DestinationStatus, Forwarding, SchedulerName, Service, ServiceId,
+    ServiceStatus, Stats,
 };
 
 /// Returns the measured messages with their names: requests, and replies with their counters.
@@ -52,20 +52,18 @@ pub fn messages() -> Vec<(&'static str, IpvsMessage)> {
 }
 
 fn stats() -> Stats {
-    Stats {
-        connections: 1 << 33,
-        packets_in: 1 << 34,
-        packets_out: 1 << 34,
-        bytes_in: 1 << 40,
-        bytes_out: 1 << 42,
-        rates: Rates {
-            connections: 1000,
-            packets_in: 100_000,
-            packets_out: 100_000,
-            bytes_in: 10_000_000,
-            bytes_out: 100_000_000,
-        },
-    }
+    let mut stats = Stats::default();
+    stats.connections = 1 << 33;
+    stats.packets_in = 1 << 34;
+    stats.packets_out = 1 << 34;
+    stats.bytes_in = 1 << 40;
+    stats.bytes_out = 1 << 42;
+    stats.rates.connections = 1000;
+    stats.rates.packets_in = 100_000;
+    stats.rates.packets_out = 100_000;
+    stats.rates.bytes_in = 10_000_000;
+    stats.rates.bytes_out = 100_000_000;
+    stats
 }
 
 /// Returns the bytes of a message, the input of the decoder.

@@ -125,7 +125,7 @@ fn imported(arguments: &ImportArguments) -> Result<Import, Problem> {
         .unwrap_or_else(|| match import::Format::of(&text) {
             import::Format::Ldirectord => Format::Ldirectord,
             import::Format::Rules => Format::Rules,
-            import::Format::Keepalived => Format::Keepalived,
+            _ => Format::Keepalived,
         });
     let (name, options) = (file::name(source), options(arguments, false)?);
     match format {

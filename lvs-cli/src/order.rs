@@ -3,7 +3,7 @@
 use lvs_core::cluster::RolloutStep;
 use serde::Serialize;
 
-use crate::arguments::OrderArguments;
+use crate::arguments::{OrderArguments, OrderFormat};
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
@@ -30,19 +30,19 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
     let stages = cluster.rollout(old.as_ref());
     let removed = old.as_ref().unwrap_or(&cluster).name();
     let command = |step: &RolloutStep| step.command(&arguments.file, removed);
-    if arguments.json {
-        let report = |step| StepReport {
-            step,
-            command: command(step),
-        };
-        print_json(&OrderReport {
+    let report = |step| StepReport {
+        step,
+        command: command(step),
+    };
+    match arguments.format() {
+        OrderFormat::Text => print(&text(&stages, command)),
+        OrderFormat::Json => print_json(&OrderReport {
             schema: "lvsctl.order/1",
             cluster: cluster.name().as_str(),
             stages: stages.iter().map(report).collect(),
-        })?;
-    } else {
-        print(&text(&stages, command))?;
-    }
+        }),
+        OrderFormat::Mermaid => print(&cluster.to_mermaid()),
+    }?;
     Ok(Exit::Done)
 }
 

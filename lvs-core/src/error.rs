@@ -290,6 +290,13 @@ impl Error {
     }
 }
 
+/// For a function that parses values and then uses them: `?` serves both.
+impl From<InvalidValue> for Error {
+    fn from(invalid: InvalidValue) -> Self {
+        Self::invalid(Operation::new("read", invalid.what), invalid.to_string())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.operation, self.0.cause)?;
@@ -347,6 +354,13 @@ mod tests {
             "add destination 192.168.1.12:80 to tcp 172.16.5.11:80: \
              File exists (EEXIST); another program added it"
         );
+    }
+
+    #[test]
+    fn an_invalid_value_is_an_error_too() {
+        let error = Error::from(InvalidValue::new("weight", "-1", "is negative"));
+        assert!(error.is_invalid());
+        assert_eq!(error.to_string(), "read weight: weight \"-1\" is negative");
     }
 
     #[test]

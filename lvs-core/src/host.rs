@@ -1,5 +1,6 @@
 //! The kernel's interfaces for one network namespace, together.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use crate::error::Result;
@@ -38,6 +39,12 @@ pub struct Host {
     proc: Proc,
     /// Neither `Send` nor `Sync`.
     not_send: PhantomData<*const ()>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
 }
 
 impl Host {

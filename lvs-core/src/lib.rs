@@ -64,6 +64,7 @@
     feature = "import",
     doc = "| [`import`] | cluster files from keepalived.conf, ldirectord.cf, rules of ipvsadm and the kernel |"
 )]
+//! | [`guide`] | clusters step by step, daily work, troubleshooting, embedding |
 //! | [`scheduler`] | native models of the kernel's schedulers, which tell the server of the next connection |
 //!
 //! # Features
@@ -93,13 +94,18 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("lvs-core works on Linux only: IPVS is a part of that kernel");
+
 #[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod error;
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod guide;
 #[cfg(feature = "health")]
 pub mod health;
 #[cfg(feature = "cluster")]

@@ -29,6 +29,7 @@ pub struct Test {
     name: &'static str,
     run: fn() -> Result<(), String>,
     is_alone: bool,
+    before: Option<fn()>,
 }
 
 impl Test {
@@ -39,6 +40,16 @@ impl Test {
             name: path,
             run,
             is_alone: false,
+            before: None,
+        }
+    }
+
+    /// Returns the same test, before which something is done on the host.
+    #[must_use]
+    pub const fn after(self, before: fn()) -> Self {
+        Self {
+            before: Some(before),
+            ..self
         }
     }
 
@@ -83,9 +94,13 @@ impl Test {
 /// }
 /// ```
 ///
-/// Tests that measure time begin with `alone;`: no other guest runs meanwhile.
+/// Tests that measure time begin with `alone;`: no other guest runs meanwhile. What `before = PATH;` names is called
+/// on the host before each of them, to fetch what few tests need.
 #[macro_export]
 macro_rules! tests {
+    (before = $before:path; $($test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).after($before)),*];
+    };
     (alone; $($test:path),* $(,)?) => {
         pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).alone()),*];
     };
@@ -175,6 +190,9 @@ fn run_one(modules: &[&[Test]], task: &OsStr) -> Result<(), String> {
 }
 
 fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
+    if let Some(before) = test.before {
+        before();
+    }
     if on_this_kernel() {
         return match run_here(test.run) {
             Ok(Ended::Done) => Ok(Completion::Completed),

@@ -19,6 +19,16 @@ pub fn tool(name: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// Returns a command of Debian's promtool, where [`fetch_prometheus`](crate::fetch_prometheus) has fetched it.
+///
+/// # Errors
+/// It was not fetched.
+pub fn promtool() -> Result<Command> {
+    Ok(Command::new(
+        crate::fetch::prometheus()?.join("usr/bin/promtool"),
+    ))
+}
+
 /// Returns a shell script that calls a tool with its own arguments.
 pub(crate) fn script(name: &str) -> Result<String> {
     let Tool { path, libraries } = Tool::find(name)?;

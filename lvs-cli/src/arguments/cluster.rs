@@ -183,7 +183,26 @@ pub(crate) struct OrderArguments {
     /// have none
     #[arg(long, value_name = "OLD")]
     pub(crate) from: Option<String>,
+    /// Output: text, JSON, or a picture of the cluster as the text of a Mermaid diagram
+    #[arg(long, value_enum, default_value_t = OrderFormat::Text, conflicts_with = "json")]
+    format: OrderFormat,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    json: bool,
+}
+
+impl OrderArguments {
+    pub(crate) fn format(&self) -> OrderFormat {
+        match self.json {
+            true => OrderFormat::Json,
+            false => self.format,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OrderFormat {
+    Text,
+    Json,
+    Mermaid,
 }

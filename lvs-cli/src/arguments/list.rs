@@ -61,9 +61,8 @@ are then empty.
                 flags: bits, engine, persistence: null | {timeout, netmask:
                 {ipv4: \"255.255.255.0\"} | {ipv6: 64}}}
   destination  {id: \"192.168.1.12:80\", weight, thresholds: {upper, lower},
-                forwarding: \"masquerade\" | \"direct-routing\" | \"local\" |
-                \"bypass\" | {tunnel: \"ipip\" | {gue: {port, checksum}} |
-                {gre: {checksum}}}}
+                forwarding: \"nat\" | \"dr\" | \"tunnel\" | \"local\" | \"bypass\" |
+                \"tunnel gue port 5555 checksum none\" | \"tunnel gre checksum full\"}
   stats        {connections, packets_in, packets_out, bytes_in, bytes_out,
                 rates: the same per second}
   connections  [{protocol: \"tcp\", client, service, destination: \"ADDRESS:PORT\",

@@ -10,8 +10,8 @@ mod table;
 
 pub(crate) use check::CheckArguments;
 pub(crate) use cluster::{
-    ApplyArguments, Detail, IdentityArguments, OrderArguments, PlanArguments, PlanFormat,
-    RemoveArguments, StateArguments, Target,
+    ApplyArguments, Detail, IdentityArguments, OrderArguments, OrderFormat, PlanArguments,
+    PlanFormat, RemoveArguments, StateArguments, Target,
 };
 pub(crate) use drain::{DrainArguments, UndrainArguments};
 pub(crate) use list::{ListArguments, View};
@@ -109,7 +109,7 @@ impl Verb {
             Self::Apply(apply) => (apply.json, "lvsctl.apply/1"),
             Self::Remove(remove) => (remove.json, "lvsctl.remove/1"),
             Self::Check(check) => (check.json, "lvsctl.check/1"),
-            Self::Order(order) => (order.json, "lvsctl.order/1"),
+            Self::Order(order) => (order.format() == OrderFormat::Json, "lvsctl.order/1"),
             Self::Simulate(simulate) => (simulate.json, "lvsctl.simulate/1"),
             _ => return None,
         };

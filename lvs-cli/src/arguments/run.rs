@@ -41,7 +41,28 @@ pub(crate) struct RunArguments {
     pub(crate) remove_on_exit: bool,
 }
 
+const STATUS: &str = "\
+A real server's state is unknown, up, failing (it still gets new connections),
+down, or rising (none yet); the line below it has the reason of its weight. \"2 not
+3\" is a weight of 2 in the kernel where 3 is desired.
+
+JSON: {schema: \"lvsctl.status/1\", clusters: [{
+  cluster, node,
+  role            active or standby of one of two directors
+  running         whether `run` keeps it; without it health is not known
+  drift           steps that would make the node as its file says
+  drains          [{drain, how}], withdrawn: [virtual IP]
+  services        [{
+    service, present (in the kernel), minimum, available, rates,
+    below_minimum   serve-all, fallback, withdraw or refuse while it is
+    destinations    [{
+      destination, server, weight (in the kernel), desired_weight, health,
+      since (seconds), why, drain, active, inactive (connections), rates }] }] }]}
+What is not known is null. rates are {connections, packets_in, packets_out,
+bytes_in, bytes_out} per second. A later version may add keys.";
+
 #[derive(Debug, Args)]
+#[command(after_help = STATUS)]
 pub(crate) struct StatusArguments {
     /// The cluster [default: every cluster that is applied on this node]
     #[arg(value_name = "NAME")]

@@ -234,12 +234,10 @@ mod tests {
     use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceStatus};
 
     fn listed() -> ServiceEntryStatus {
-        let mut stats = Stats {
-            connections: 12,
-            packets_in: 345,
-            bytes_in: 12_345_678_901_234,
-            ..Stats::default()
-        };
+        let mut stats = Stats::default();
+        stats.connections = 12;
+        stats.packets_in = 345;
+        stats.bytes_in = 12_345_678_901_234;
         stats.rates.connections = 3;
         let service = Service::new("tcp 172.16.5.11:80".parse().unwrap(), SchedulerName::WRR);
         let destination = |id: &str, active| DestinationStatus {

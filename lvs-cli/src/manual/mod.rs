@@ -58,7 +58,9 @@ fn files() -> Vec<(String, Vec<u8>)> {
 
 /// Adds the page of a command, and those of its subcommands.
 fn add_pages(command: &Command, files: &mut Vec<(String, Vec<u8>)>) {
-    let name = command.get_display_name().unwrap_or(command.get_name());
+    let name = command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name());
     let page = page::of(command).into_bytes();
     files.push((format!("man8/{name}.8"), page));
     for verb in command.get_subcommands() {

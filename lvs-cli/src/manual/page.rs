@@ -37,7 +37,9 @@ fn synopsis(command: &Command) -> String {
 
 /// Returns what the help says behind the options, as it stands there: it has tables.
 fn notes(command: &Command) -> String {
-    let notes = command.get_after_long_help().or(command.get_after_help());
+    let notes = command
+        .get_after_long_help()
+        .or_else(|| command.get_after_help());
     let notes = notes.map(ToString::to_string).unwrap_or_default();
     let (text, status) = match notes.split_once("Exit status:\n") {
         Some((text, status)) => (text, status),

@@ -3,6 +3,7 @@
 
 mod directors;
 mod failover;
+mod guide;
 mod run;
 mod state;
 mod trust;
@@ -17,10 +18,13 @@ fn main() -> ExitCode {
     let _kept = File::open(env!("CARGO_BIN_EXE_lvsctl")).unwrap();
     lvs_lab::run_tests(&[
         directors::TESTS,
+        guide::TESTS,
         run::TESTS,
+        run::alerts::TESTS,
         state::TESTS,
         trust::TESTS,
         verbs::TESTS,
         failover::TESTS,
+        run::roles::TESTS,
     ])
 }

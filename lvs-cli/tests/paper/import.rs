@@ -54,10 +54,7 @@ fn the_file_is_the_result_and_the_rest_are_notes() {
     assert!(output.status.success());
     let file = text(&output.stdout);
     let cluster = lvs_core::Cluster::from_toml(&file).unwrap();
-    assert_eq!(
-        cluster.services()[0].destinations[0].weight.unwrap().get(),
-        3
-    );
+    assert_eq!(cluster.real_servers()[0].weight.get(), 3);
     let first = &cluster.directors()[0].addresses[0];
     assert_eq!(first.id.to_string(), "10.0.0.1/24 on eth7");
     let notes = text(&output.stderr);

@@ -28,6 +28,14 @@ fn the_cluster_files_are_those_of_the_examples() {
 }
 
 #[test]
+fn the_pictures_are_those_of_the_tool() {
+    let nat = include_str!("../../../examples/nat.toml");
+    let dr = include_str!("../../../examples/dr.toml");
+    let picture = |text| lvs_core::Cluster::from_toml(text).unwrap().to_mermaid();
+    assert_eq!(blocks("```mermaid"), [picture(nat), picture(dr)]);
+}
+
+#[test]
 fn the_plan_is_that_of_the_planner() {
     let plan = include_str!("../../../lvs-core/tests/plans/nat-director-links-up/plan.txt");
     assert_eq!(blocks("```text"), [plan]);

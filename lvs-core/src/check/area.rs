@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// An area that a check examines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Area {
     /// Addresses and their prefixes.
     Addresses,

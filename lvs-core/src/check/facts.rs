@@ -171,6 +171,7 @@ impl IpvsReading {
 
 /// The hosts that answer for a virtual IP on a link.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ArpAnswers {
     /// The interface by which they were asked.
     pub interface: IfName,
@@ -188,6 +189,7 @@ pub struct ArpAnswers {
 /// The result of comparing the clock with the time server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ClockFact {
     /// How far this node's clock is behind (positive) or ahead of (negative) the server's, in microseconds.
     Offset(i64),

@@ -41,6 +41,7 @@ use crate::text::{escape_control, escape_line};
 /// # Ok::<(), lvs_core::cluster::DocumentErrors>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The kind of finding.
     pub code: Code,

@@ -12,6 +12,7 @@ use crate::net::{self, MacAddress, Neighbour, NeighbourState};
 
 /// Holds what is known of a neighbour to which the node sends packets of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NeighbourFact {
     /// The link.
     pub interface: IfName,

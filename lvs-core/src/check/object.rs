@@ -25,6 +25,7 @@ use crate::sysctl::SysctlKey;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
+#[non_exhaustive]
 pub enum FindingObject {
     /// An object of a node that a plan can change.
     Object(ObjectId),

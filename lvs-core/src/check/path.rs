@@ -9,6 +9,7 @@ use crate::net::{PolicyRule, RefusingRoute, Route, RouteDecision, RouteQuery, Ve
 
 /// Holds the route that one packet of the cluster would take on a node, as the kernel decides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PathFact {
     /// The packet: an answer to a client, or one of the director's to a real server.
     pub query: RouteQuery,

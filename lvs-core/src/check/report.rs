@@ -91,7 +91,9 @@ impl Report {
             .filter(|finding| is_cause(finding, scene.facts))
             .cloned()
             .collect();
-        findings.retain(|finding| !causes.iter().any(|cause| explains(cause, finding)));
+        findings.retain(|finding| {
+            !is_explainable(finding.code) || !causes.iter().any(|cause| explains(cause, finding))
+        });
         findings.sort_by(worst_first);
         let areas = Area::ALL.map(|area| {
             let examined = scene.examined(area);
@@ -213,6 +215,18 @@ fn without_repetitions(mut findings: Vec<Finding>) -> Vec<Finding> {
 /// Returns whether a finding shows an effect only: it is left out where the node shows the cause.
 fn is_symptom(code: Code) -> bool {
     matches!(code, Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC)
+}
+
+/// Returns whether a cause may explain a finding, without which none is asked.
+fn is_explainable(code: Code) -> bool {
+    is_symptom(code)
+        || matches!(
+            code,
+            Code::NO_DEFAULT_ROUTE
+                | Code::OTHER_UPLINK
+                | Code::VIP_MISSING_ON_DIRECTOR
+                | Code::VIP_MISSING_ON_SERVER
+        )
 }
 
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {

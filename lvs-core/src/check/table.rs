@@ -90,6 +90,7 @@ const TABLE: &[&FindingKind] = &[
     &arp_hidden::ARP_HIDDEN,
     &not_local::NOT_LOCAL,
     &leftover_vip::LEFTOVER_VIP,
+    &timeouts::SHORT_TIMEOUT,
 ];
 
 impl Code {

@@ -37,6 +37,7 @@ pub mod file;
 mod model;
 mod observed;
 mod order;
+mod picture;
 pub mod plan;
 pub mod probe_path;
 mod state;

@@ -7,6 +7,8 @@
     reason = "panicking is how a fuzz target reports"
 )]
 
+#[cfg(feature = "cluster")]
+mod hosts;
 #[cfg(feature = "import")]
 mod import;
 #[cfg(feature = "cluster")]
@@ -14,6 +16,10 @@ mod rtnetlink;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "check")]
+pub use hosts::facts;
+#[cfg(feature = "cluster")]
+pub use hosts::{arp_frame, neighbour_advertisement, record, texts};
 #[cfg(feature = "import")]
 pub use import::{ipvsadm_script, keepalived_conf, ldirectord_cf};
 #[cfg(feature = "cluster")]

@@ -6,13 +6,28 @@ use std::path::Path;
 use super::*;
 use crate::testing::Random;
 
-/// Returns the corpus from which the fuzzer starts.
+/// Returns the corpus from which the fuzzer starts, without what `cargo fuzz run` has added: files named by their hash.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     fs::read_dir(corpus.join(target))
         .unwrap()
-        .map(|file| fs::read(file.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|path| is_seed(path))
+        .map(|path| fs::read(path).unwrap())
         .collect()
+}
+
+fn is_seed(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.len() != 40 || !name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[test]
+fn what_a_fuzzer_adds_is_no_seed() {
+    assert!(is_seed(Path::new("corpus/message/linux-6.1-info")));
+    assert!(!is_seed(Path::new(
+        "corpus/message/0a4d55a8d778e5022fab701977c5d840bbc486d0"
+    )));
 }
 
 /// Replays all seeds of a target, all of which must be meaningful, and so many damaged ones, of which some
@@ -78,6 +93,45 @@ fn exchanges() {
 fn rtnetlinks() {
     let is_one = |bytes: &[u8]| bytes.first().is_some_and(|kind| *kind <= 6);
     replay("rtnetlink", rtnetlink, is_one, 100_000);
+}
+
+#[test]
+#[cfg(feature = "cluster")]
+fn frames() {
+    use crate::net::arp::Frame;
+    let is_arp = |bytes: &[u8]| Frame::parse(bytes).is_some();
+    replay("arp_frame", arp_frame, is_arp, 20_000);
+    let advertises = |bytes: &[u8]| {
+        let (ip, frame) = bytes.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+        crate::net::ndp::advertised(frame, (*ip).into()).is_some()
+    };
+    replay(
+        "neighbour_advertisement",
+        neighbour_advertisement,
+        advertises,
+        20_000,
+    );
+}
+
+#[test]
+#[cfg(feature = "cluster")]
+fn records() {
+    let reads = |bytes: &[u8]| serde_json::from_slice::<crate::cluster::Record>(bytes).is_ok();
+    replay("record", record, reads, 5000);
+}
+
+#[test]
+#[cfg(feature = "check")]
+fn facts_of_nodes() {
+    let reads = |bytes: &[u8]| serde_json::from_slice::<crate::check::Facts>(bytes).is_ok();
+    replay("facts", facts, reads, 2000);
+}
+
+#[test]
+#[cfg(feature = "cluster")]
+fn all_texts() {
+    let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
+    replay("texts", texts, is_text, 50_000);
 }
 
 #[test]

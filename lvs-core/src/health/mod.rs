@@ -33,6 +33,7 @@ pub use crate::cluster::probe_path::{
     SourcePorts, Via,
 };
 pub use outcome::{Failure, Healthy, Outcome, Stage};
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use probe::fuzzing;
 pub use probe::{Prober, Subject, Target, TargetId};

@@ -85,6 +85,7 @@ pub enum Failure {
 /// Says before what a probe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Stage {
     /// The TLS handshake was complete.
     Handshake,

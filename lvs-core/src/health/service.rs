@@ -112,6 +112,7 @@ impl Member {
 
 /// The weight that a destination must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DesiredWeight {
     /// The weight; `None` if the destination must not be in the kernel.
     pub weight: Option<Weight>,
@@ -122,6 +123,7 @@ pub struct DesiredWeight {
 /// The reason for a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum WeightReason {
     /// It is up: the file's weight × the share that the real server asks for × slow start.
     Up {
@@ -184,6 +186,7 @@ pub enum Posture {
 
 /// The weights of all destinations of a service, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Decision {
     /// Whether the minimum holds; `None` until enough is known after a start.
     pub posture: Option<Posture>,

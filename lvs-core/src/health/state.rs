@@ -81,6 +81,7 @@ impl fmt::Display for Health {
 
 /// A change of health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Transition {
     /// The health before.
     pub from: Health,

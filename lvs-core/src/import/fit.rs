@@ -13,7 +13,7 @@ use super::names;
 use super::report::Tally;
 use crate::cluster::NodeName;
 use crate::ipvs::{
-    Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName, ServiceId,
+    Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName, ServiceId, Weight,
 };
 use crate::name::IfName;
 use crate::net::Address;
@@ -39,6 +39,8 @@ pub(super) struct FittedServer {
     pub(super) interface: IfName,
     pub(super) network: IpNet,
     pub(super) assumed: &'static str,
+    /// What all of its destinations have, but those that are a fallback.
+    pub(super) weight: Option<Weight>,
 }
 
 /// Why a directive is left.
@@ -70,6 +72,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         draft,
     };
     fitted.name_nodes(&own, options);
+    fitted.weigh();
     fitted.pair(&vips, options);
     fitted
 }
@@ -409,6 +412,30 @@ impl Fitted {
         }
     }
 
+    /// Gives a real server the weight that all of its destinations have.
+    fn weigh(&mut self) {
+        for server in &mut self.servers {
+            let ip = server.network.addr();
+            let services = self.draft.services.iter();
+            let mut weights = services
+                .flat_map(|service| &service.destinations)
+                .filter(|end| end.destination.id.address == ip && !end.is_fallback)
+                .map(|end| end.destination.weight);
+            let first = weights.next();
+            server.weight = first.filter(|first| weights.all(|weight| weight == *first));
+        }
+    }
+
+    /// Returns the weight that a destination has beside its real server's.
+    pub(super) fn written_weight(&self, draft: &DraftDestination) -> Option<Weight> {
+        let destination = &draft.destination;
+        let mut servers = self.servers.iter();
+        let server = servers.find(|server| server.network.addr() == destination.id.address);
+        let weight = server.and_then(|server| server.weight);
+        let is_its_own = draft.is_fallback || weight != Some(destination.weight);
+        is_its_own.then_some(destination.weight)
+    }
+
     /// Assumes where a real server's address is: on the director's network that contains it, if any does.
     fn server(&self, ip: IpAddr, name: String, options: &Options) -> FittedServer {
         if ip.is_loopback() {
@@ -418,6 +445,7 @@ impl Fitted {
                 interface: IfName::LO,
                 network: with_prefix(ip, prefix),
                 assumed: "interface and prefix length; this is the director itself",
+                weight: None,
             };
         }
         let networks = self
@@ -436,6 +464,7 @@ impl Fitted {
                 Some(_) => "interface; prefix length as on the director",
                 None => "interface and prefix length",
             },
+            weight: None,
         }
     }
 

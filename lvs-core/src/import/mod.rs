@@ -46,6 +46,7 @@ mod names;
 mod pattern;
 mod report;
 mod rules;
+mod shorten;
 mod write;
 
 use std::io;
@@ -60,6 +61,7 @@ use crate::cluster::{Cluster, ClusterName, Document, NodeName, Observed};
 use crate::name::IfName;
 use draft::Draft;
 use report::Tally;
+use shorten::Shortening;
 
 /// Reads the files that an `include` names: a path, perhaps with `*`, `?` and `[…]`, relative to where the
 /// first file was found. Returns their names and texts, in order.
@@ -99,6 +101,7 @@ impl Options {
 
 /// A cluster file made of something else, and the account of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Import {
     /// The cluster file, in TOML.
     pub file: String,
@@ -110,6 +113,7 @@ pub struct Import {
 
 /// The kinds of text that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// keepalived.conf
     Keepalived,
@@ -123,7 +127,7 @@ impl Format {
     /// Tells the kind of a text by its words.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let lines = || text.lines().map(str::trim_start);
+        let lines = || without_mark(text).lines().map(str::trim_start);
         let is_virtual = |line: &str| {
             let rest = line
                 .strip_prefix("virtual6")
@@ -156,7 +160,7 @@ pub fn keepalived(
     read: &mut Reader<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let (draft, reduced) = keepalived::draft(file, text, options, read, &mut tally)?;
+    let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
     let import = finish(draft, tally, file, options)?;
     Ok(Import {
         keepalived: Some(reduced),
@@ -175,7 +179,7 @@ pub fn ldirectord(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = ldirectord::draft(file, text, resolve, &mut tally)?;
+    let draft = ldirectord::draft(file, without_mark(text), resolve, &mut tally)?;
     finish(draft, tally, file, options)
 }
 
@@ -190,7 +194,7 @@ pub fn rules(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = rules::draft(file, text, options, resolve, &mut tally)?;
+    let draft = rules::draft(file, without_mark(text), options, resolve, &mut tally)?;
     finish(draft, tally, file, options)
 }
 
@@ -204,6 +208,11 @@ pub fn kernel(observed: &Observed, options: &Options) -> Result<Import, ImportEr
     let mut tally = Tally::default();
     let draft = kernel::draft(observed, &mut tally)?;
     finish(draft, tally, "kernel", options)
+}
+
+/// Returns the text without the byte order mark that some editors write first.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Makes the file and reads it back: a source is imported wholly or refused.
@@ -226,7 +235,7 @@ fn finish(
             false => tally.assumed(service.directive, "services", reasons.join("; ")),
         }
     }
-    let file = write::write(&fitted, source, options);
+    let file = write::write(&fitted, &Shortening::of(&fitted), source, options);
     if file.len() > Document::MAX_LENGTH {
         return Err(ImportError::new(
             &start,

@@ -63,6 +63,7 @@ pub enum Fate {
 
 /// A directive of the source and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Directive {
     /// Where it is.
     #[serde(flatten)]
@@ -91,6 +92,7 @@ impl fmt::Display for Directive {
 
 /// How many directives shared a fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Counts {
     /// All directives of the source.
     pub directives: usize,

@@ -140,9 +140,13 @@ impl Walk<'_, '_> {
                 Err(error) => {
                     let replaced = self.without_name(&text, &error);
                     attempts += 1;
-                    match replaced.filter(|_| attempts <= NAMES) {
-                        Some(replaced) => text = replaced,
-                        None => return Err(refused(place, &error)),
+                    match replaced {
+                        Some(Ok(replaced)) if attempts <= NAMES => text = replaced,
+                        Some(Err(unknown)) => {
+                            return Err(ImportError::new(place, unknown)
+                                .with_hint("write the number, or import where the name is known"));
+                        }
+                        _ => return Err(refused(place, &error)),
                     }
                 }
             }
@@ -154,7 +158,8 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn without_name(&mut self, text: &str, error: &RuleError) -> Option<String> {
+    /// Returns the rule with a number in place of the name that is refused, or why there is none.
+    fn without_name(&mut self, text: &str, error: &RuleError) -> Option<Result<String, String>> {
         let name = error.word();
         let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if name.is_empty() || !name.chars().all(known) {
@@ -163,7 +168,10 @@ impl Walk<'_, '_> {
         let number = match names::port(name) {
             Some(port) if error.reason().contains("port") => port.to_string(),
             _ => {
-                let ip = (self.resolve)(name)?;
+                let Some(ip) = (self.resolve)(name) else {
+                    let is_host = error.reason().contains("address");
+                    return is_host.then(|| Err(format!("no address of {name:?} is known here")));
+                };
                 let name = || name.to_owned();
                 self.draft.names.entry(ip).or_insert_with(name);
                 match ip {
@@ -172,7 +180,7 @@ impl Walk<'_, '_> {
                 }
             }
         };
-        replace_word(text, name, &number)
+        replace_word(text, name, &number).map(Ok)
     }
 
     fn command(&mut self, place: &Place, id: DirectiveId, command: Command, notes: &[String]) {

@@ -1,27 +1,40 @@
 //! The cluster file as text: the keys by `toml_edit`, with comments where a value was assumed.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
 use super::Options;
 use super::draft::{DraftDestination, DraftService};
 use super::fit::{Fitted, FittedServer, word};
+use super::shorten::{Shortening, is_alike};
 use crate::cluster::Sync;
 use crate::ipvs::{
     Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, Seconds, Service,
     ServiceFlags, ServiceId, TunnelChecksum,
 };
 
-pub(super) fn write(fitted: &Fitted, source: &str, options: &Options) -> String {
+pub(super) fn write(
+    fitted: &Fitted,
+    shortening: &Shortening,
+    source: &str,
+    options: &Options,
+) -> String {
     let mut document = DocumentMut::new();
     document.insert("name", text(options.name.as_str()));
     document.insert("forwarding", text(fitted.method));
     if let Some(tunnel) = fitted.tunnel {
         document.insert("tunnel", Item::Value(encapsulation(tunnel).into()));
     }
+    if let Some(interface) = &shortening.interface {
+        let mut table = Table::new();
+        table.insert("interface", text(interface.as_str()));
+        document.insert("defaults", Item::Table(table));
+    }
     directors(&mut document, fitted);
-    services(&mut document, fitted);
-    servers(&mut document, &fitted.servers);
+    services(&mut document, fitted, shortening);
+    servers(&mut document, fitted, shortening);
     ipvs(&mut document, fitted);
     if let Some(sync) = &fitted.draft.sync {
         document.insert("sync", Item::Table(self::sync(sync)));
@@ -142,25 +155,39 @@ fn placed(interface: &str, network: &IpNet) -> InlineTable {
     table
 }
 
-fn services(document: &mut DocumentMut, fitted: &Fitted) {
-    let services = fitted.draft.services.iter();
-    let tables: ArrayOfTables = services.map(|draft| service(fitted, draft)).collect();
+fn services(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening) {
+    let services = &fitted.draft.services;
+    let tables: ArrayOfTables = services
+        .chunk_by(|one, next| shortening.joins && is_alike(one, next))
+        .filter_map(|alike| service(fitted, shortening, alike))
+        .collect();
     if !tables.is_empty() {
         document.insert("services", Item::ArrayOfTables(tables));
     }
 }
 
-fn service(fitted: &Fitted, draft: &DraftService) -> Table {
+/// Returns the entry of services that differ by their addresses only.
+fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> Option<Table> {
+    let draft = alike.first()?;
     let service = &draft.service;
     let mut table = Table::new();
-    if draft.place.line > 0 {
-        table
-            .decor_mut()
-            .set_prefix(format!("\n# {}\n", draft.place).replace('\r', ""));
+    let places = alike.iter().filter(|draft| draft.place.line > 0);
+    let places: BTreeSet<_> = places.map(|draft| &draft.place).collect();
+    if !places.is_empty() {
+        let places: Vec<_> = places.into_iter().map(ToString::to_string).collect();
+        let prefix = format!("\n# {}\n", places.join(", "));
+        table.decor_mut().set_prefix(prefix.replace('\r', ""));
     }
     match service.id {
         ServiceId::Socket { protocol, address } => {
-            table.insert("address", text(&address.to_string()));
+            let sockets = alike.iter().filter_map(|draft| match draft.service.id {
+                ServiceId::Socket { address, .. } => Some(address.to_string()),
+                ServiceId::Fwmark { .. } => None,
+            });
+            match alike.len() {
+                1 => table.insert("address", text(&address.to_string())),
+                _ => table.insert("addresses", toml_edit::value(sockets.collect::<Array>())),
+            };
             if protocol != Protocol::TCP {
                 table.insert("protocol", text(&protocol.to_string()));
             }
@@ -178,15 +205,37 @@ fn service(fitted: &Fitted, draft: &DraftService) -> Table {
         let engine = service.engine.as_ref().map(crate::ipvs::EngineName::as_str);
         table.insert("persistence", self::persistence(persistence, engine));
     }
-    let destinations = draft.destinations.iter();
-    let destinations = destinations.map(|draft| (destination(fitted, service.id, draft), None));
-    table.insert("destinations", lines(destinations.collect()));
-    health(&mut table, fitted, draft);
-    table
+    table.insert("destinations", destinations(fitted, shortening, draft));
+    health(&mut table, fitted, alike);
+    Some(table)
+}
+
+fn destinations(fitted: &Fitted, shortening: &Shortening, draft: &DraftService) -> Item {
+    let id = draft.service.id;
+    let Some(group) = shortening.group_for(fitted, draft) else {
+        let ends = draft.destinations.iter();
+        return lines(
+            ends.map(|end| (destination(fitted, id, end), None))
+                .collect(),
+        );
+    };
+    let mut entries = Array::new();
+    let mut ends = draft.destinations.iter().filter(|end| !end.is_fallback);
+    if let Some(Value::InlineTable(table)) = ends.next().map(|end| destination(fitted, id, end)) {
+        let mut entry = InlineTable::new();
+        entry.insert("group", group.into());
+        let attributes = table.into_iter().filter(|(key, _)| key != "real-server");
+        attributes.for_each(|(key, value)| drop(entry.insert(key, value)));
+        entries.push(entry);
+    }
+    let fallbacks = draft.destinations.iter().filter(|end| end.is_fallback);
+    fallbacks.for_each(|end| entries.push(destination(fitted, id, end)));
+    toml_edit::value(entries)
 }
 
 /// Before the destinations, as keys or as comments.
-fn health(table: &mut Table, fitted: &Fitted, draft: &DraftService) {
+fn health(table: &mut Table, fitted: &Fitted, alike: &[DraftService]) {
+    let Some(draft) = alike.first() else { return };
     let lines = draft.health.lines(fitted.fallback(draft));
     let (comments, keys): (Vec<_>, Vec<_>) =
         lines.into_iter().partition(|line| line.starts_with('#'));
@@ -195,10 +244,8 @@ fn health(table: &mut Table, fitted: &Fitted, draft: &DraftService) {
             table.insert(key, value.clone());
         }
     }
-    let assumed = draft
-        .assumed
-        .iter()
-        .map(|what| format!("# assumed: {what}"));
+    let assumed: BTreeSet<_> = alike.iter().flat_map(|draft| &draft.assumed).collect();
+    let assumed = assumed.into_iter().map(|what| format!("# assumed: {what}"));
     let comments: Vec<_> = assumed.chain(comments).collect();
     if let Some(mut key) = table
         .key_mut("destinations")
@@ -249,7 +296,9 @@ fn destination(fitted: &Fitted, service: ServiceId, draft: &DraftDestination) ->
     if destination.id.port != port {
         table.insert("port", i64::from(destination.id.port).into());
     }
-    table.insert("weight", i64::from(destination.weight.get()).into());
+    if let Some(weight) = fitted.written_weight(draft) {
+        table.insert("weight", i64::from(weight.get()).into());
+    }
     let ipip = Forwarding::Tunnel(Encapsulation::Ipip);
     if destination.forwarding == ipip && fitted.tunnel.is_some() {
         table.insert("forwarding", "ipip".into());
@@ -266,24 +315,36 @@ fn destination(fitted: &Fitted, service: ServiceId, draft: &DraftDestination) ->
     Value::InlineTable(table)
 }
 
-fn servers(document: &mut DocumentMut, servers: &[FittedServer]) {
-    let tables: ArrayOfTables = servers
-        .iter()
-        .map(|server| {
-            let mut table = Table::new();
-            table.insert("name", text(&server.name));
-            let mut addresses = Array::new();
-            addresses.push(placed(server.interface.as_str(), &server.network));
-            let mut addresses = Value::Array(addresses);
-            let comment = format!(" # assumed: {}", server.assumed);
-            addresses.decor_mut().set_suffix(comment);
-            table.insert("addresses", Item::Value(addresses));
-            table
-        })
-        .collect();
+fn servers(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening) {
+    let servers = fitted.servers.iter();
+    let tables: ArrayOfTables = servers.map(|real| server(real, shortening)).collect();
     if !tables.is_empty() {
         document.insert("real-servers", Item::ArrayOfTables(tables));
     }
+}
+
+fn server(server: &FittedServer, shortening: &Shortening) -> Table {
+    let mut table = Table::new();
+    table.insert("name", text(&server.name));
+    let (key, mut address) = match shortening.interface.as_ref() == Some(&server.interface) {
+        true => ("address", Value::from(server.network.to_string())),
+        false => {
+            let mut addresses = Array::new();
+            addresses.push(placed(server.interface.as_str(), &server.network));
+            ("addresses", Value::Array(addresses))
+        }
+    };
+    let comment = format!(" # assumed: {}", server.assumed);
+    address.decor_mut().set_suffix(comment);
+    table.insert(key, Item::Value(address));
+    let groups: Array = shortening.groups_of(&server.name).into_iter().collect();
+    if !groups.is_empty() {
+        table.insert("groups", toml_edit::value(groups));
+    }
+    if let Some(weight) = server.weight {
+        table.insert("weight", number(weight.get()));
+    }
+    table
 }
 
 fn encapsulation(encapsulation: Encapsulation) -> InlineTable {

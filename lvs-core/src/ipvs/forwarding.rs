@@ -11,8 +11,8 @@ use crate::error::InvalidValue;
 /// Is the method by which packets reach the real server.
 ///
 /// The text form is that of the cluster file and of plans: `nat`, `dr`, `tunnel`, or `tunnel` with an
-/// [`Encapsulation`] other than IP in IP. The words `masquerade`, `direct-routing` and `ipip` are
-/// accepted too.
+/// [`Encapsulation`] other than IP in IP; serde writes the same text. The words `masquerade`, `direct-routing` and
+/// `ipip` are accepted too, and serde reads what earlier versions wrote: `{"tunnel": {"gue": …}}`.
 ///
 /// ```
 /// use lvs_core::ipvs::{Encapsulation, Forwarding, TunnelChecksum};
@@ -26,7 +26,7 @@ use crate::error::InvalidValue;
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "Written", into = "String")]
 pub enum Forwarding {
     /// NAT: addresses are rewritten, and answers return through the director.
     #[default]
@@ -42,6 +42,38 @@ pub enum Forwarding {
     /// A number (5 to 7) without a meaning, which the kernel stores.
     #[doc(hidden)]
     Other(u32),
+}
+
+/// Is a method as serde reads it: its text, or the form of records of earlier versions.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Earlier(Earlier),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Earlier {
+    Tunnel(Encapsulation),
+    Other(u32),
+}
+
+impl TryFrom<Written> for Forwarding {
+    type Error = InvalidValue;
+    fn try_from(written: Written) -> Result<Self, InvalidValue> {
+        match written {
+            Written::Text(text) => text.parse(),
+            Written::Earlier(Earlier::Tunnel(encapsulation)) => Ok(Self::Tunnel(encapsulation)),
+            Written::Earlier(Earlier::Other(number)) => Ok(Self::Other(number)),
+        }
+    }
+}
+
+impl From<Forwarding> for String {
+    fn from(forwarding: Forwarding) -> Self {
+        forwarding.to_string()
+    }
 }
 
 impl Forwarding {
@@ -102,6 +134,7 @@ impl FromStr for Forwarding {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Encapsulation {
     /// IP in IP.
     #[default]
@@ -322,5 +355,34 @@ mod tests {
             let error = text.parse::<Forwarding>().unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn serde_has_the_text_and_reads_the_earlier_form() {
+        let read = |json: &str| serde_json::from_str::<Forwarding>(json).unwrap();
+        let port = NonZeroU16::new(5555).unwrap();
+        let gue = Forwarding::Tunnel(Encapsulation::Gue {
+            port,
+            checksum: TunnelChecksum::None,
+        });
+        for (forwarding, text, earlier) in [
+            (Forwarding::Masquerade, "\"nat\"", "\"masquerade\""),
+            (Forwarding::DirectRouting, "\"dr\"", "\"direct-routing\""),
+            (
+                Forwarding::Tunnel(Encapsulation::Ipip),
+                "\"tunnel\"",
+                "{\"tunnel\": \"ipip\"}",
+            ),
+            (
+                gue,
+                "\"tunnel gue port 5555 checksum none\"",
+                "{\"tunnel\": {\"gue\": {\"port\": 5555, \"checksum\": \"none\"}}}",
+            ),
+            (Forwarding::Other(5), "\"method-5\"", "{\"other\": 5}"),
+        ] {
+            assert_eq!(serde_json::to_string(&forwarding).unwrap(), text);
+            assert_eq!((read(text), read(earlier)), (forwarding, forwarding));
+        }
+        assert!(serde_json::from_str::<Forwarding>("\"magic\"").is_err());
     }
 }

@@ -50,6 +50,8 @@ const SECOND_ROOM: usize = 20_252;
 /// unloaded every call fails with [`is_not_loaded`](crate::Error::is_not_loaded), and no call loads it but
 /// [`reopen`](Self::reopen).
 ///
+/// Keep the handle: opening it costs several times as much as a request.
+///
 /// Everything, reading included, needs `CAP_NET_ADMIN` in the initial user namespace.
 #[doc(alias = "ipvsadm")]
 pub struct Ipvs {
@@ -83,6 +85,25 @@ impl Ipvs {
             },
             packet: Packet::default(),
         })
+    }
+
+    /// Opens the IPVS of another network namespace; the handle can be used on any thread.
+    ///
+    /// Keep the handle: entering a namespace for each request costs a thread and several sockets, about 16 times
+    /// as much as the request itself.
+    ///
+    /// ```no_run
+    /// use lvs_core::{Netns, ipvs::Ipvs};
+    /// let mut blue = Ipvs::open_in(&Netns::open("/run/netns/blue")?)?;
+    /// println!("{} services", blue.snapshot()?.len());
+    /// # Ok::<(), lvs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and entering failed: no privilege (`CAP_SYS_ADMIN`).
+    #[cfg(feature = "cluster")]
+    pub fn open_in(netns: &crate::Netns) -> Result<Self> {
+        netns.run(|_| Self::open())?
     }
 
     /// Opens the IPVS of the same network namespace again, which may load the module `ip_vs` as

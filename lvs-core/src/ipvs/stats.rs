@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[non_exhaustive]
 pub struct Stats {
     /// Scheduled connections.
     pub connections: u64,
@@ -34,8 +35,8 @@ impl Stats {
     ///
     /// ```
     /// use lvs_core::ipvs::Stats;
-    /// let earlier = Stats { connections: 5, ..Stats::default() };
-    /// let later = Stats { connections: 8, ..Stats::default() };
+    /// let (mut earlier, mut later) = (Stats::default(), Stats::default());
+    /// (earlier.connections, later.connections) = (5, 8);
     /// assert_eq!(later.since(earlier).connections, 3);
     /// assert_eq!(earlier.since(later).connections, 5, "it was zeroed in between");
     /// ```
@@ -60,6 +61,7 @@ impl Stats {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[non_exhaustive]
 pub struct Rates {
     /// Connections per second.
     pub connections: u64,

@@ -1,6 +1,7 @@
 //! The handle of rtnetlink and its verbs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -48,6 +49,12 @@ pub(super) const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 /// ```
 pub struct Net {
     pub(super) conn: Conn,
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").finish_non_exhaustive()
+    }
 }
 
 impl Net {

@@ -36,6 +36,7 @@ crate::text::serde_as_text!(MacAddress);
 
 /// Describes an interface as the kernel reports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Link {
     /// The kernel's number of the interface.
     pub index: u32,
@@ -54,6 +55,23 @@ pub struct Link {
     pub kind: Option<String>,
     /// The index of the bridge or bond it belongs to.
     pub controller: Option<u32>,
+}
+
+impl Link {
+    /// Returns a link that is up and has a carrier, with an MTU of 1500 bytes and nothing else.
+    #[must_use]
+    pub const fn new(index: u32, name: IfName) -> Self {
+        Self {
+            index,
+            name,
+            up: true,
+            carrier: true,
+            mtu: 1500,
+            mac: None,
+            kind: None,
+            controller: None,
+        }
+    }
 }
 
 /// Links of stored facts that do not tell have one.

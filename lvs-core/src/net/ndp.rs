@@ -108,7 +108,7 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
 
 /// Returns the hardware address that a neighbour advertisement for `ip` names, or its sender's where it
 /// names none; `None` for any other frame.
-pub(super) fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
+pub(crate) fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
     let (ethernet, rest) = frame.split_first_chunk::<14>()?;
     let [_, _, _, _, _, _, source @ .., _, _] = ethernet;
     let (header, rest) = rest.split_first_chunk::<40>()?;

@@ -11,6 +11,7 @@ use crate::name::IfName;
 
 /// Describes a rule of policy routing (`ip rule`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PolicyRule {
     /// Its place: the lowest comes first.
     pub priority: u32,

@@ -154,6 +154,7 @@ pub struct Route {
 /// Holds what few routes have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct RouteDetails {
     /// The next hops of a multipath route, which has no gateway and interface of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]

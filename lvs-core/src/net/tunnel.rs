@@ -11,6 +11,7 @@ use crate::name::IfName;
 /// Tells what a tunnel device decapsulates; the text is the kernel's word for such a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum TunnelKind {
     /// IPv4 in IPv4.
     Ipip,

@@ -16,6 +16,7 @@ use crate::ipvs::{
 /// parameters or counters, no family of firewall-mark services, and `one_packet` only for IPv4. It is
 /// good for seeing cheaply what has changed, but not for restoring a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Listing {
     /// The version and table size, from the headings.
     pub info: Option<Info>,
@@ -54,6 +55,7 @@ pub enum ListedId {
 
 /// Holds a service of a [`Listing`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ListedService {
     /// The address or mark that clients connect to.
     pub id: ListedId,
@@ -69,6 +71,7 @@ pub struct ListedService {
 
 /// Holds the persistence of a service of a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ListedPersistence {
     /// The timeout in jiffies: seconds times the kernel's HZ, which the file does not contain.
     pub jiffies: u64,
@@ -79,6 +82,7 @@ pub struct ListedPersistence {
 
 /// Holds a destination of a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ListedDestination {
     /// Its address and port.
     pub id: DestinationId,
@@ -95,6 +99,7 @@ pub struct ListedDestination {
 /// Names a forwarding method as far as `/proc` distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ListedForwarding {
     /// `Masq`: NAT, or a method that has no name.
     Masquerade,

@@ -81,6 +81,7 @@ pub enum Action {
 
 /// A change of one destination in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct WeightChange {
     /// The service.
     pub service: ServiceId,

@@ -303,7 +303,7 @@ fn a_virtual_ip_is_withdrawn_when_its_services_agree() {
             };
             first += usize::from(is_first);
             second += usize::from(!is_first && outcome == DOWN);
-            assert_eq!(bench.moves_virtual_ip(), false, "one of them serves");
+            assert!(!bench.moves_virtual_ip(), "one of them serves");
             bench.step(Event::Probed {
                 run,
                 took: MOMENT,

@@ -134,6 +134,7 @@ pub struct Simulation {
 
 /// Holds the connections that a destination got.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Share {
     /// Its address and port.
     pub destination: DestinationId,

@@ -99,6 +99,7 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     ARP_HIDDEN: Kernel("hostile::arp_ignore_on_the_director"),
     NOT_LOCAL: Kernel("hostile::a_virtual_ip_that_is_not_local"),
     LEFTOVER_VIP: Kernel("hostile::a_virtual_ip_left_over"),
+    SHORT_TIMEOUT: Kernel("hostile::timeouts_of_a_second"),
     ADVERTISED_ROUTE: Kernel("six::a_default_route_that_is_not_renewed"),
     CHANGE_OUTAGE: Change("rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one"),
     LINK_MISSING: Kernel("promises::an_interface_that_does_not_exist"),

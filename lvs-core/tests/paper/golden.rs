@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lvs_core::ipvs::message::IpvsMessage;
 use lvs_core::ipvs::{
     Daemon, DaemonRole, Destination, DestinationStatus, Encapsulation, EngineName, Family,
-    Forwarding, Info, Netmask, Persistence, Rates, SchedulerName, Seconds, Service, ServiceFlags,
+    Forwarding, Info, Netmask, Persistence, SchedulerName, Seconds, Service, ServiceFlags,
     ServiceId, ServiceStatus, Stats, Thresholds, Timeouts, TunnelChecksum, Weight,
 };
 
@@ -429,22 +429,20 @@ fn counters_are_read_past_padding() {
     }
 }
 
-const fn counted(packets: [u64; 2], bytes: [u64; 2], rates: [u64; 5]) -> Stats {
-    let [connections, packets_in, packets_out, bytes_in, bytes_out] = rates;
-    Stats {
-        connections: 5,
-        packets_in: packets[0],
-        packets_out: packets[1],
-        bytes_in: bytes[0],
-        bytes_out: bytes[1],
-        rates: Rates {
-            connections,
-            packets_in,
-            packets_out,
-            bytes_in,
-            bytes_out,
-        },
-    }
+fn counted(packets: [u64; 2], bytes: [u64; 2], rates: [u64; 5]) -> Stats {
+    let mut stats = Stats::default();
+    stats.connections = 5;
+    [stats.packets_in, stats.packets_out] = packets;
+    [stats.bytes_in, stats.bytes_out] = bytes;
+    let per_second = &mut stats.rates;
+    [
+        per_second.connections,
+        per_second.packets_in,
+        per_second.packets_out,
+        per_second.bytes_in,
+        per_second.bytes_out,
+    ] = rates;
+    stats
 }
 
 #[test]
@@ -489,4 +487,15 @@ fn the_family_of_a_request_without_one_is_that_of_the_service() {
     bytes[at..at + 2].copy_from_slice(&999u16.to_ne_bytes());
     assert_eq!(decode(&bytes), delete);
     assert_eq!(web.family(), Family::Ipv6);
+}
+
+/// A program with a netlink library of its own sends the messages by these traits, which therefore are a part of the
+/// contract: an upgrade of those crates that breaks this test breaks that program.
+#[test]
+fn messages_have_the_traits_of_the_netlink_crates() {
+    use netlink_packet_core::{Emitable, ParseableParametrized};
+    use netlink_packet_generic::{GenlFamily, GenlHeader};
+    fn is_payload<T: GenlFamily + Emitable + ParseableParametrized<[u8], GenlHeader>>() {}
+    is_payload::<IpvsMessage>();
+    assert_eq!(IpvsMessage::family_name(), "IPVS");
 }

@@ -37,6 +37,9 @@ const TOOLS: [&str; 8] = [
 /// never fetched again.
 const TOOLS_DIRECTORY: &str = "tools-5";
 
+/// The directory of Debian's prometheus, which few tests need.
+const PROMETHEUS_DIRECTORY: &str = "prometheus-1";
+
 /// Holds the paths of the fetched files.
 #[derive(Clone)]
 pub(crate) struct Installation {
@@ -62,6 +65,24 @@ pub(crate) fn installation() -> Result<Installation> {
 /// [`Error::Unavailable`] where the lab cannot run: not x86-64 Linux, no apt, no Debian archive, no network.
 pub fn prepare() -> Result<()> {
     installation().map(drop)
+}
+
+/// Fetches Debian's prometheus on the host, once, for guests that run [`promtool`](crate::promtool): for the `before`
+/// of [`main!`](crate::main!). Where it cannot be had, these tests are skipped.
+pub fn fetch_prometheus() {
+    let fetched = home::home().and_then(|home| fetch(&home, &[Product::Prometheus]));
+    if let Err(error) = fetched {
+        eprintln!("lvs-lab: no prometheus: {error}");
+    }
+}
+
+/// Returns the root of Debian's prometheus, if it was fetched.
+pub(crate) fn prometheus() -> Result<PathBuf> {
+    let root = home::home()?.join(PROMETHEUS_DIRECTORY);
+    match root.is_dir() {
+        true => Ok(root),
+        false => Err(Error::unavailable("Debian's prometheus was not fetched")),
+    }
 }
 
 fn install() -> Result<Installation> {
@@ -123,6 +144,7 @@ enum Product {
     /// The kernel of a suite.
     Kernel(String),
     Tools,
+    Prometheus,
 }
 
 impl Product {
@@ -130,13 +152,14 @@ impl Product {
         match self {
             Self::Kernel(suite) => format!("kernel-{suite}"),
             Self::Tools => TOOLS_DIRECTORY.to_owned(),
+            Self::Prometheus => PROMETHEUS_DIRECTORY.to_owned(),
         }
     }
 
     fn suite(&self) -> &str {
         match self {
             Self::Kernel(suite) => suite,
-            Self::Tools => BOOKWORM,
+            Self::Tools | Self::Prometheus => BOOKWORM,
         }
     }
 
@@ -148,6 +171,8 @@ impl Product {
                 let packages = apt.with_libraries(BOOKWORM, &TOOLS)?;
                 apt.unpack(BOOKWORM, &packages, stage)
             }
+            // It needs no library but the host's own libc.
+            Self::Prometheus => apt.unpack(BOOKWORM, &["prometheus"], stage),
         }
     }
 }

@@ -4,12 +4,14 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::time::Duration;
 
 use lvs_core::cluster::Role;
 use lvs_core::ipvs::{Command, ServiceId};
 use lvs_core::net::Address;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::run::resident::{DR, PATIENCE, Resident, checked, says};
 use crate::run::rules::ADMIN;
@@ -140,6 +142,54 @@ pub(crate) fn what_others_change_is_only_reported() {
     resident.waits_for_message("drift");
     assert!(resident.prints(&["status"]).contains("drift: "));
     resident.on_director(|host| assert_eq!(host.sysctl().read(&key()).unwrap(), "0"));
+}
+
+const TWO_VIPS: &str = r#"  { interface = "eth0", address = "172.16.5.12/32" },
+  { interface = "eth0", address = "192.168.1.11/24","#;
+
+/// Each has its own controller, its own probes and its own virtual IP.
+pub(crate) fn two_clusters_on_one_node() {
+    let both = checked(DR)
+        .replace(
+            "  { interface = \"eth0\", address = \"192.168.1.11/24\",",
+            TWO_VIPS,
+        )
+        .replace(
+            "address = \"172.16.5.11:80\"",
+            "addresses = [\"172.16.5.11:80\", \"172.16.5.12:80\"]",
+        );
+    let second = checked(DR)
+        .replace("172.16.5.11", "172.16.5.12")
+        .replace("name = \"web\"", "name = \"shop\"");
+    let mut web = Resident::idle(&both, "director", &[]);
+    fs::write(&web.file, checked(DR)).unwrap();
+    web.start();
+    fs::write("/run/shop.toml", &second).unwrap();
+    let mut command = web.command_of(Path::new("/run/shop.toml"), &["run"]);
+    let mut shop = web.on_director(move |_| command.spawn().unwrap());
+    let status = |web: &Resident| web.prints(&["status"]);
+    web.waits("both are up", || status(&web).matches(" up ").count() == 4);
+    assert!(status(&web).contains("shop on director") && status(&web).contains("web on director"));
+    let probes = web.on_director(|host| host.ipvs().unwrap().services().unwrap());
+    let marks = probes
+        .iter()
+        .filter(|entry| matches!(entry.service.id, ServiceId::Fwmark { .. }));
+    assert_eq!(marks.count(), 4, "each has its own probe services");
+    web.lab.stop_servers("realserver1");
+    web.waits("realserver1 is out of both", || {
+        status(&web).matches(" down ").count() == 2
+    });
+    web.serves(4);
+    kill(
+        Pid::from_raw(shop.id().try_into().unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    assert!(shop.wait().unwrap().success());
+    says(&web.lvsctl_of(&second, &["remove"]), 0, "");
+    assert!(!status(&web).contains("shop"));
+    web.serves(4);
+    web.end(Signal::SIGTERM);
 }
 
 const PAIR: &str = include_str!("../../../../examples/two_directors.toml");

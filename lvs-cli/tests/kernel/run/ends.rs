@@ -1,10 +1,14 @@
 //! How it ends, and what it does with files.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use lvs_core::Host;
+use lvs_lab::http::Kept;
 use nix::sys::signal::Signal;
 
-use crate::run::resident::{DR, Resident, checked};
+use crate::run::resident::{DR, PATIENCE, Resident, checked};
 
 /// The table is the same, and no healthy server loses traffic.
 pub(crate) fn killed_and_started_again() {
@@ -29,6 +33,42 @@ pub(crate) fn killed_and_started_again() {
         resident.prints(&["status"]).contains("connection refused")
     });
     assert_eq!(resident.prints(&["save"]), table);
+}
+
+/// At up to a hundred moments, from the first instruction on: the table stays, and so do connections.
+pub(crate) fn killed_at_any_moment() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    let table = resident.prints(&["save"]);
+    let address = "172.16.5.11:80".parse().unwrap();
+    let open = |_: &mut Host| Kept::open(address, PATIENCE).unwrap();
+    let mut kept = resident.lab.network().client().run(open).unwrap();
+    assert_eq!(kept.fetch().unwrap(), "realserver2");
+    resident.end(Signal::SIGKILL);
+    let began = Instant::now();
+    let mut kills = 0;
+    while kills < 100 && began.elapsed() < PATIENCE / 2 {
+        let mut child = resident.spawn();
+        thread::sleep(Duration::from_millis(kills * 61 % 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        if kills % 8 == 0 {
+            assert_eq!(kept.fetch().unwrap(), "realserver2");
+            resident.serves(1);
+        }
+    }
+    println!("killed {kills} times");
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.start();
+    resident.waits("health", || {
+        let status = resident.prints(&["status"]);
+        status.contains("connection refused") && status.contains(" up ")
+    });
+    assert_eq!(resident.prints(&["save"]), table);
+    assert_eq!(kept.fetch().unwrap(), "realserver2");
+    resident.serves(4);
 }
 
 pub(crate) fn sigterm_leaves_the_table() {

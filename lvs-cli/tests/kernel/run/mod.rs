@@ -1,10 +1,12 @@
 //! `lvsctl run` on a real kernel: what breaks for clients is taken out and comes back, and nothing else is.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod alerts;
 mod beside;
 mod breaks;
 mod ends;
 mod resident;
+pub(crate) mod roles;
 mod rules;
 mod targets;
 
@@ -16,11 +18,13 @@ lvs_lab::tests! {
     breaks::an_http_status_500,
     breaks::all_servers_at_once_are_served_on,
     ends::killed_and_started_again,
+    ends::killed_at_any_moment,
     ends::sigterm_leaves_the_table,
     ends::a_file_with_a_mistake_is_refused,
     ends::a_new_file_is_loaded_when_it_appears,
     beside::a_second_one_is_refused_and_named,
     beside::another_file_is_refused,
+    beside::two_clusters_on_one_node,
     beside::drains_reach_it,
     beside::what_others_change_is_repaired,
     beside::what_others_change_is_only_reported,
@@ -28,6 +32,7 @@ lvs_lab::tests! {
     beside::counters_never_fall,
     beside::systemd_is_told,
     beside::a_real_server_is_kept,
+    rules::a_virtual_ip_of_a_network_is_withdrawn,
     rules::the_fallback_serves_below_the_minimum,
     rules::a_virtual_ip_is_withdrawn_below_the_minimum,
     rules::a_virtual_ip_stays_for_its_other_services,

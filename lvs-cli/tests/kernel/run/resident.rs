@@ -92,14 +92,19 @@ impl Resident {
         self
     }
 
-    pub(crate) fn start(&mut self) {
+    /// Starts the program, and waits for nothing.
+    pub(crate) fn spawn(&self) -> Child {
         let mut command = self.command(&["run"]);
         command
             .args(&self.options)
             .envs(self.environment.iter().cloned())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let mut child = self.on_director(move |_| command.spawn().unwrap());
+        self.on_director(move |_| command.spawn().unwrap())
+    }
+
+    pub(crate) fn start(&mut self) {
+        let mut child = self.spawn();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let told = Arc::clone(&lines);
@@ -122,7 +127,7 @@ impl Resident {
         self.command_of(&self.file, verb)
     }
 
-    fn command_of(&self, file: &Path, verb: &[&str]) -> Command {
+    pub(crate) fn command_of(&self, file: &Path, verb: &[&str]) -> Command {
         let (verb, rest) = verb.split_first().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
         command.arg(verb);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nix::sys::signal::Signal;
 
-use crate::run::resident::{DR, Resident, says, with_keys};
+use crate::run::resident::{DR, NAT, Resident, says, with_keys};
 
 pub(crate) fn the_fallback_serves_below_the_minimum() {
     let mut resident = Resident::new(&with_keys(DR, "fallback = \"realserver2\""), &[]);
@@ -109,6 +109,25 @@ pub(crate) fn a_restart_decides_nothing_before_the_probes() {
         !messages.iter().any(|line| line.contains("minimum again")),
         "{messages:#?}"
     );
+}
+
+/// Behind the director's own address of its network, that of a virtual IP stays.
+pub(crate) fn a_virtual_ip_of_a_network_is_withdrawn() {
+    let vip = r#"{ interface = "eth0", address = "172.16.5.11/16" },"#;
+    let own = r#"{ interface = "eth0", address = "172.16.5.9/16" },"#;
+    let text = with_keys(NAT, "below-minimum = \"withdraw\"").replace(vip, &format!("{own} {vip}"));
+    let mut resident = Resident::new(&text, &[]);
+    for server in ["realserver1", "realserver2"] {
+        cut_off(&resident, server);
+    }
+    resident.waits_for_message("172.16.5.11: is withdrawn");
+    resident.waits("withdrawal", || !carries_virtual_ip(&resident));
+    resident.end(Signal::SIGKILL);
+    resident.start();
+    assert!(!carries_virtual_ip(&resident));
+    resident.lab.apply_to("realserver2").unwrap();
+    resident.waits("virtual IP", || carries_virtual_ip(&resident));
+    resident.serves(4);
 }
 
 pub(crate) fn a_dead_server_is_removed_and_added_again() {

@@ -284,11 +284,8 @@ pub(crate) fn rules_that_divert_answers_are_noted() {
     let client = lab.network().client();
     let vip = "172.16.5.11:80".parse().unwrap();
     let asked = (0..4).map(|_| client.run(|_| http::fetch(vip, None, SHORT)).unwrap());
-    assert_eq!(
-        asked.filter(Result::is_err).count(),
-        2,
-        "the answers are lost"
-    );
+    let answers: Vec<_> = asked.filter_map(Result::ok).collect();
+    assert!(answers.iter().all(|name| name != "rs1"), "{answers:?}");
     let note = "ip rule 100: from 192.168.1.12 lookup 100 decides on answers from 192.168.1.12";
     plan("rs1", "plan", &["nothing to do", note]);
     plan("rs1", "apply", &["nothing to do", note]);

@@ -22,7 +22,13 @@ kinds! {
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
-    if scene.facts.is_standby() {
+    let mut links = scene.facts.links.iter();
+    let hides = |level| matches!(level, 1 | 2 | 8);
+    let is_any = links.any(|link| {
+        let level = scene.facts.effective().arp_ignore(&link.name);
+        level.is_some_and(hides)
+    });
+    if scene.facts.is_standby() || !is_any {
         return Vec::new();
     }
     let vips = scene.cluster.virtual_ips();

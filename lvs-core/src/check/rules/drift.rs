@@ -1,7 +1,7 @@
 //! The difference between file and node: the plan that `apply` would execute.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use crate::check::area::Area;
@@ -73,11 +73,15 @@ impl<'a, T> Drift<'a, T> {
     /// Reports the steps that no other finding covers, the worst first.
     pub(in crate::check) fn finding(&self, others: &[Finding]) -> Option<Finding> {
         let scene = self.scene;
+        let here: Vec<_> = others
+            .iter()
+            .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
+            .collect();
+        let objects: HashSet<_> = here.iter().map(|other| &other.object).collect();
         let is_covered = |step: &Step| {
-            others
-                .iter()
-                .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
-                .any(|other| scene.covers(other, step))
+            let id = step.change.id();
+            objects.contains(&FindingObject::Object(id.clone()))
+                || here.iter().any(|other| scene.covers(other, step, &id))
         };
         let mut steps: Vec<_> = self.steps().filter(|step| !is_covered(step)).collect();
         steps.sort_by_key(|step| Reverse(scene.loss(step)));
@@ -135,21 +139,20 @@ fn shortened(steps: Vec<String>) -> String {
 
 impl<T> NodeScene<'_, T> {
     /// Returns whether the fix of a finding makes a step of the plan unnecessary.
-    fn covers(&self, finding: &Finding, step: &Step) -> bool {
-        let id = step.change.id();
+    fn covers(&self, finding: &Finding, step: &Step, id: &ObjectId) -> bool {
         let FindingObject::Object(object) = &finding.object else {
             // Without ip_vs no other object of IPVS can exist.
             return finding.code == Code::NOT_LOADED && step.change.is_ipvs()
-                || finding.code == Code::TUNNEL_MTU && is_default_route(&id);
+                || finding.code == Code::TUNNEL_MTU && is_default_route(id);
         };
-        if *object == id || interface(object).is_some() && interface(object) == interface(&id) {
+        if interface(object).is_some() && interface(object) == interface(id) {
             return true;
         }
-        match (finding.code, &id) {
+        match (finding.code, id) {
             // What is on an interface comes with it; so do routes by it, whose interface is not always named.
             (Code::LINK_MISSING | Code::LINK_DOWN, ObjectId::Route(_)) => true,
             (Code::LINK_MISSING | Code::LINK_DOWN, _) => {
-                interface(object).is_some_and(|name| is_on(&id, name))
+                interface(object).is_some_and(|name| is_on(id, name))
             }
             // The plan sets it on all and lo, the finding names the interface that shows it.
             (Code::ARP_IGNORE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_ignore),
@@ -166,11 +169,11 @@ impl<T> NodeScene<'_, T> {
             }
             // The route to a virtual IP is added and deleted with the address.
             (Code::VIP_MISSING_ON_SERVER | Code::NETWORK_ON_LO | Code::VIP_ON_NIC, _) => {
-                ip(object).is_some() && ip(object) == ip(&id)
+                ip(object).is_some() && ip(object) == ip(id)
             }
             // So is everything on a device, and what needs the address that could not be added.
             (Code::TUNNEL_DEVICE, ObjectId::Route(_)) => true,
-            (Code::TUNNEL_DEVICE, _) => interface(object).is_some_and(|name| is_on(&id, name)),
+            (Code::TUNNEL_DEVICE, _) => interface(object).is_some_and(|name| is_on(id, name)),
             // So is the default route whose gateway is on the network of the address.
             (Code::VIP_MISSING_ON_DIRECTOR, ObjectId::Route(_)) => {
                 matches!(object, ObjectId::Address(lost) if self.lost_gateway(lost).is_some())

@@ -295,7 +295,7 @@ impl Right {
 /// Returns what a finding about an answer is about: the default route, or the narrower one that decides.
 fn object(path: &PathFact, family: Family) -> RouteId {
     let route = path.route.as_ref().map(|route| route.id);
-    match route.or(path.refused_by.map(|route| route.id)) {
+    match route.or_else(|| path.refused_by.map(|route| route.id)) {
         Some(id) if id.destination.prefix_len() != 0 => id,
         _ => default(family),
     }

@@ -48,6 +48,7 @@ pub(super) mod server_vip;
 pub(super) mod shared_link;
 pub(super) mod sync;
 pub(super) mod thresholds;
+pub(super) mod timeouts;
 pub(super) mod traffic;
 pub(super) mod tunnel;
 pub(super) mod tunnel_mtu;
@@ -140,6 +141,7 @@ const RULES: &[Rule] = &[
     Rule::Director(sync::check),
     Rule::Paper(thresholds::lower_missing),
     Rule::Director(thresholds::reached),
+    Rule::Director(timeouts::check),
     Rule::Director(traffic::check),
     Rule::Director(tunnel::check),
     Rule::RealServer(tunnel::check),

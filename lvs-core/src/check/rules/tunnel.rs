@@ -49,7 +49,7 @@ pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     let (desired, mut found) = (&scene.desired, Vec::new());
     for service in &desired.services {
         found.extend(service.destinations.iter().filter_map(|destination| {
-            scene.other_encapsulation(observed, service.service.id, &destination.value)
+            scene.other_encapsulation(service.service.id, &destination.value)
         }));
     }
     found.extend(
@@ -119,16 +119,13 @@ impl<T> NodeScene<'_, T> {
     }
 
     /// Reports a destination that the director's table encapsulates in another way than the file says.
-    fn other_encapsulation(
-        &self,
-        observed: &Observed,
-        service: ServiceId,
-        desired: &Destination,
-    ) -> Option<Finding> {
-        let listed = observed.destination(&service, &desired.id)?;
-        let (Forwarding::Tunnel(should), Forwarding::Tunnel(is)) =
-            (desired.forwarding, listed.forwarding)
-        else {
+    fn other_encapsulation(&self, service: ServiceId, desired: &Destination) -> Option<Finding> {
+        let Forwarding::Tunnel(should) = desired.forwarding else {
+            return None;
+        };
+        let listed = self.index.listed(&service)?.destinations.iter();
+        let mut found = listed.map(|status| &status.destination);
+        let Forwarding::Tunnel(is) = found.find(|found| found.id == desired.id)?.forwarding else {
             return None;
         };
         let seen = format!("packets are encapsulated as {is}, and decapsulated as {should}");

@@ -16,6 +16,7 @@ use crate::net::Address;
 
 /// Holds what tells one host from another: its name, its addresses and its records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HostIdentity {
     /// The host name.
     pub name: String,
@@ -105,6 +106,7 @@ impl fmt::Display for Evidence {
 
 /// Is the node that a host evidently is, although it was taken for another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OtherNode {
     /// The node.
     pub node: NodeName,

@@ -79,6 +79,7 @@ impl Check {
 ///
 /// Everything that a server answers is bounded in bytes and time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum CheckKind {
     /// A TCP connection is accepted.
     Tcp,

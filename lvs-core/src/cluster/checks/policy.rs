@@ -12,6 +12,7 @@ use super::{Percent, SlowStartTime};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum BelowMinimum {
     /// Every destination gets the weight of the file, as if all were up: the checks may be wrong, and a
     /// few answers are better than none.
@@ -42,6 +43,7 @@ impl fmt::Display for BelowMinimum {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum OnFailure {
     /// Weight 0: its connections live on.
     #[default]

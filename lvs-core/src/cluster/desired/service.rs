@@ -9,6 +9,7 @@ use crate::scheduler::{Generation, ServiceModel};
 
 /// Holds a service with its destinations as the director's kernel must hold them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct DesiredService {
     /// The service.
     pub service: Service,
@@ -26,6 +27,7 @@ pub struct DesiredService {
 
 /// Says what a service is to the checks of a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum HealthPart {
     /// It has no checks.
     #[default]

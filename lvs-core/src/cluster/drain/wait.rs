@@ -16,6 +16,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Counts the connections that remain on a drained destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Remaining {
     /// The service.
     pub service: ServiceId,

@@ -129,6 +129,7 @@ fn service() -> Value {
 fn destination() -> Value {
     json!({
         "forwarding": like("dr"),
+        "file-sd": like("/etc/lvsctl/web.json"),
         "group": like("web"),
         "lower-threshold": number(750, 0, i32::MAX.into()),
         "port": number(8080, 1, u16::MAX.into()),

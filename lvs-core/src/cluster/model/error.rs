@@ -51,6 +51,7 @@ pub enum DocumentErrorKind {
 
 /// Holds a place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Position {
     /// The line, from 1.
     pub line: usize,

@@ -1,12 +1,17 @@
 //! Which virtual IPs services below their minimum withdraw, and which other services keep.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+#[cfg(feature = "run")]
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::cluster::Cluster;
+use super::director::Director;
+use super::error::{DocumentError, DocumentErrorKind};
 use super::virtual_service::VirtualService;
 use crate::cluster::checks::BelowMinimum;
 use crate::ipvs::ServiceId;
+use crate::net::Address;
 
 /// So many services are named in a note.
 const NAMED: usize = 3;
@@ -21,12 +26,59 @@ impl VirtualService {
 
 impl Cluster {
     /// Returns the virtual IPs that some service needs whatever becomes of others.
+    #[cfg(feature = "run")]
     pub(crate) fn kept_virtual_ips(&self) -> BTreeSet<IpAddr> {
         let kept = self
             .services()
             .iter()
             .filter(|service| !service.withdraws());
         kept.flat_map(VirtualService::vips).collect()
+    }
+
+    /// Refuses to withdraw a virtual IP with which a director loses the network that it is on: other addresses and
+    /// routes would go, too.
+    pub(super) fn validate_withdrawal(
+        &self,
+        service: &VirtualService,
+    ) -> Result<(), DocumentError> {
+        if !service.withdraws() {
+            return Ok(());
+        }
+        let vips = self.virtual_ips();
+        let alone = |director: &&Director, vip: &Address| {
+            let network = vip.id.network;
+            network.prefix_len() < network.max_prefix_len()
+                && !director.addresses.iter().any(|own| {
+                    own.id.interface == vip.id.interface
+                        && own.id.network.trunc() == network.trunc()
+                        && !vips.contains(&own.id.network.addr())
+                })
+        };
+        let found = service.vips().into_iter().find_map(|vip| {
+            let mut directors = self.directors().iter();
+            directors.find_map(|director| {
+                director
+                    .address(vip)
+                    .filter(|address| alone(&director, address))
+            })
+        });
+        match found {
+            None => Ok(()),
+            Some(address) => {
+                let (network, interface) = (address.id.network.trunc(), &address.id.interface);
+                let problem = format!(
+                    "withdraw would remove the network {network} from {interface}, on which the director has no other address"
+                );
+                let hint = format!(
+                    "add an address of the director's own there, before {}",
+                    address.id.network
+                );
+                Err(
+                    DocumentError::new(DocumentErrorKind::Conflict, "below-minimum", problem)
+                        .with_hint(hint),
+                )
+            }
+        }
     }
 
     /// Returns a note for each virtual IP that a service withdraws and that others have, too.

@@ -35,6 +35,7 @@ impl fmt::Display for RolloutAction {
 
 /// Is one step of a rollout: an action on a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub struct RolloutStep {
     /// What is done.
     #[serde(rename = "turn")]

@@ -9,6 +9,7 @@ use crate::cluster::change::Step;
 /// Steps none of which depends on the success of another: the unit of sending, of failure and of
 /// progress. The next phase begins when every step of this one is done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Phase {
     /// What its steps have in common.
     pub name: PhaseName,

@@ -12,6 +12,7 @@ use crate::cluster::change::ObjectId;
 /// Its text is `link eth9 does not exist on this node; the node has eth0 lo; correct the file or create the
 /// interface first`; serialized it is `{what, name, problem, hint}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Refusal {
     /// What stands in the way.
     pub obstacle: Obstacle,

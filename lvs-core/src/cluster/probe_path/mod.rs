@@ -90,6 +90,7 @@ impl ProbePath {
 
 /// An IPVS service that leads marked packets to one real server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ProbeService {
     /// Its firewall mark.
     pub mark: NonZeroU32,

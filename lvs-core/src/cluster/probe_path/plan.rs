@@ -16,6 +16,7 @@ use crate::sysctl::{Conf, RpFilter, SysctlKey};
 
 /// A sysctl that probes, or what they watch, need.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct ProbeSysctl {
     /// Its key.
     pub key: SysctlKey,
@@ -27,6 +28,7 @@ pub struct ProbeSysctl {
 
 /// The ways of probes to one destination of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct PlannedProbe {
     /// The service.
     pub service: ServiceId,
@@ -42,6 +44,7 @@ pub struct PlannedProbe {
 
 /// The way of a probe by the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Via {
     /// What identifies it.
     pub key: PathKey,

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::directory::Directory;
-use super::lock::{Lock, TICKET, is_pending, lock_pending, newest_role};
+use super::lock::{Lock, is_pending, lock_pending};
+use super::queue::{TICKET, newest_role};
 use crate::error::{Cause, Error, Operation, Result};
 
 /// How often it looks for the confirmation.
@@ -198,7 +199,7 @@ pub(super) fn confirm(directory: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lock::Request;
+    use super::super::queue::Request;
     use super::*;
 
     fn lock(path: &Path) -> Lock {

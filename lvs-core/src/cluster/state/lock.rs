@@ -26,48 +26,16 @@
 //! ```
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::FlockArg;
-#[expect(deprecated, reason = "see try_lock")]
-use nix::fcntl::flock;
-use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
-use crate::error::{Cause, Error, Operation, Result, Superseded};
-
-/// How long another change may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a role, and a change that was pending, wait for the change that is being made.
-const PATIENCE_FIRST: Duration = Duration::from_secs(60);
-
-/// How often the lock is tried: the kernel can wait for a lock, but not for ten seconds at most.
-const INTERVAL: Duration = Duration::from_millis(50);
-
-/// The length of a ticket.
-pub(super) const TICKET: usize = 41;
-
-/// What a process wants the lock for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Request<'a> {
-    pub(super) verb: &'a str,
-    /// Whether the role of a director changes, which goes first.
-    pub(super) is_role: bool,
-    /// Ends the wait.
-    pub(super) stop: Option<&'a AtomicBool>,
-    /// Ends the wait for another holder, if it is not the usual one.
-    pub(super) patience: Option<Duration>,
-}
+use super::holder::{Holder, now};
+use super::queue::{Queue, Request, TICKET, failed, newest_role, superseded, try_lock};
+use crate::error::{Error, Operation, Result};
 
 /// What a role wants the lock for that was changed without it.
 const RECORDING: Request<'_> = Request {
@@ -89,21 +57,6 @@ pub(in crate::cluster) struct Lock {
     role: Option<[u8; TICKET]>,
     /// Why a change of the role goes on without it.
     pub(super) lacking: Option<Error>,
-}
-
-/// The process that holds a lock.
-#[derive(Debug, Serialize, Deserialize)]
-struct Holder {
-    pid: u32,
-    /// When the process began, in ticks since boot: numbers of processes are used again.
-    #[serde(default)]
-    began: u64,
-    verb: String,
-    /// Seconds since 1970.
-    since: u64,
-    /// Seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<u64>,
 }
 
 impl Lock {
@@ -184,162 +137,11 @@ impl Lock {
     }
 }
 
-/// Those that wait for the lock.
-struct Queue {
-    directory: Directory,
-    /// Locked by one of the roles that wait.
-    role: Option<File>,
-    /// What says that no newer change of the role has come.
-    ticket: Option<String>,
-}
-
-impl Queue {
-    fn at(path: &Path) -> Result<Self> {
-        Ok(Self {
-            directory: Directory::create(path).map_err(|source| failed(path, source))?,
-            role: None,
-            ticket: None,
-        })
-    }
-
-    fn join(path: &Path, request: &Request<'_>) -> Result<Self> {
-        let mut queue = Self::at(path)?;
-        if request.is_role {
-            let file = queue.open("role")?;
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let ticket = format!(
-                "{:020}-{:020}",
-                process::id(),
-                since.unwrap_or_default().as_nanos()
-            );
-            // Written at once or not at all; a full disk prevents no change of the role.
-            queue.ticket = file
-                .write_all_at(ticket.as_bytes(), 0)
-                .ok()
-                .map(|()| ticket);
-        }
-        Ok(queue)
-    }
-
-    /// Returns the change of the role that counts for the one who has waited: its own, or else the newest.
-    fn role(&self, path: &Path) -> Option<[u8; TICKET]> {
-        let own = self.ticket.as_ref();
-        own.and_then(|ticket| ticket.as_bytes().try_into().ok())
-            .or_else(|| newest_role(path))
-    }
-
-    fn open(&self, name: &str) -> Result<File> {
-        self.directory
-            .open_or_create(name)
-            .map_err(|source| failed(&self.directory.path(name), source))
-    }
-
-    fn wait(&mut self, request: &Request<'_>) -> Result<File> {
-        let usual = if request.is_role {
-            PATIENCE_FIRST
-        } else {
-            PATIENCE
-        };
-        let patience = request.patience.unwrap_or(usual);
-        let started = Instant::now();
-        loop {
-            let obstacle = match self.attempt(request)? {
-                Ok(file) => return Ok(file),
-                Err(obstacle) => obstacle,
-            };
-            let is_stopped = request
-                .stop
-                .is_some_and(|stop| stop.load(Ordering::Relaxed));
-            if is_stopped || started.elapsed() >= patience {
-                return Err(self.gave_up(obstacle, is_stopped));
-            }
-            thread::sleep(INTERVAL);
-        }
-    }
-
-    fn attempt(&mut self, request: &Request<'_>) -> Result<std::result::Result<File, Obstacle>> {
-        if request.is_role {
-            self.stay_newest()?;
-            if self.role.is_none() {
-                // Others share it for a moment to see whether a role waits; the next attempt is soon.
-                self.role = try_lock(self.open("role")?, FlockArg::LockExclusiveNonblock)?;
-            }
-        } else if try_lock(self.open("role")?, FlockArg::LockSharedNonblock)?.is_none() {
-            return Ok(Err(Obstacle::Role));
-        }
-        let Some(mut locked) = try_lock(self.open("lock")?, FlockArg::LockExclusiveNonblock)?
-        else {
-            return Ok(Err(Obstacle::Lock));
-        };
-        if !request.is_role
-            && try_lock(self.open("pending")?, FlockArg::LockSharedNonblock)?.is_none()
-        {
-            return Ok(Err(Obstacle::Pending));
-        }
-        // Only for messages: a full disk prevents no change.
-        let _ = sign(&mut locked, request.verb, None);
-        Ok(Ok(locked))
-    }
-
-    /// Fails if another change of the role came later: it decides.
-    fn stay_newest(&self) -> Result<()> {
-        let Some(ticket) = &self.ticket else {
-            return Ok(());
-        };
-        let mut newest = [0; TICKET];
-        let is_read = self.open("role")?.read_exact_at(&mut newest, 0).is_ok();
-        if !is_read || newest == *ticket.as_bytes() {
-            return Ok(());
-        }
-        Err(superseded(&self.directory.path("lock")).with_hint("nothing was changed"))
-    }
-
-    fn gave_up(&self, obstacle: Obstacle, is_stopped: bool) -> Error {
-        let path = self.directory.path("lock");
-        let operation = Operation::new("lock", path.display());
-        let holder = |name| self.open(name).ok().and_then(|mut file| holder(&mut file));
-        let problem = match obstacle {
-            Obstacle::Role => "a change of the role waits for it, too, and goes first".to_owned(),
-            Obstacle::Lock => held(holder("lock")),
-            Obstacle::Pending => pending(holder("pending")),
-        };
-        let hint = match (obstacle, is_stopped) {
-            (_, true) => "interrupted while it waited; nothing was changed",
-            (Obstacle::Pending, _) => {
-                "`lvsctl confirm` keeps that change; without it, it is rolled back then"
-            }
-            _ => "one change at a time: wait until it is done, or end it",
-        };
-        Error::new(operation, Cause::Invalid(problem)).with_hint(hint)
-    }
-}
-
-/// Why the lock cannot be had now.
-#[derive(Clone, Copy, Debug)]
-enum Obstacle {
-    Role,
-    Lock,
-    Pending,
-}
-
-fn superseded(path: &Path) -> Error {
-    let problem = "a newer change of the role came, which decides";
-    Error::invalid(Operation::new("lock", path.display()), problem).with_payload(Superseded)
-}
-
 /// Makes a change of the role the newest one without the lock, and returns its ticket.
 pub(super) fn begin_role(path: &Path) -> Option<[u8; TICKET]> {
     // Where it cannot be written, no other role can be waiting either.
     let _ = Queue::join(path, &RECORDING);
     newest_role(path)
-}
-
-/// Returns the ticket of the newest change of the role: another one than before means that the role may have
-/// changed.
-pub(super) fn newest_role(path: &Path) -> Option<[u8; TICKET]> {
-    let mut newest = [0; TICKET];
-    let file = Queue::at(path).and_then(|queue| queue.open("role")).ok()?;
-    file.read_exact_at(&mut newest, 0).ok().map(|()| newest)
 }
 
 /// Locks the file that says that a confirmation is pending, and for how long.
@@ -356,7 +158,7 @@ pub(super) fn lock_pending(path: &Path, verb: &str, within: Duration) -> Result<
             "another change waits for a confirmation",
         ));
     };
-    sign(&mut locked, verb, Some(now() + within.as_secs()))
+    Holder::sign(&mut locked, verb, Some(now() + within.as_secs()))
         .map_err(|source| failed(&name, source))?;
     Ok(locked)
 }
@@ -375,11 +177,14 @@ pub(super) enum Claim {
 pub(super) fn claim(path: &Path, name: &str, verb: &str) -> Result<Claim> {
     let queue = Queue::at(path)?;
     let Some(mut locked) = try_lock(queue.open(name)?, FlockArg::LockExclusiveNonblock)? else {
-        let holder = queue.open(name).ok().and_then(|mut file| holder(&mut file));
-        return Ok(Claim::Held(named(holder)));
+        let holder = queue
+            .open(name)
+            .ok()
+            .and_then(|mut file| Holder::of(&mut file));
+        return Ok(Claim::Held(Holder::named(holder)));
     };
     // Only for messages: a full disk prevents no controller.
-    let _ = sign(&mut locked, verb, None);
+    let _ = Holder::sign(&mut locked, verb, None);
     Ok(Claim::Taken(locked))
 }
 
@@ -388,7 +193,9 @@ pub(super) fn holder_of(path: &Path, name: &str) -> Option<String> {
     let directory = Directory::open(path).ok()??;
     let open = || directory.file(name, nix::fcntl::OFlag::O_RDONLY).ok();
     match try_lock(open()?, FlockArg::LockSharedNonblock) {
-        Ok(None) => Some(named(open().and_then(|mut file| holder(&mut file)))),
+        Ok(None) => Some(Holder::named(
+            open().and_then(|mut file| Holder::of(&mut file)),
+        )),
         _ => None,
     }
 }
@@ -401,96 +208,10 @@ pub(super) fn is_pending(directory: &Directory) -> bool {
     })
 }
 
-/// Locks a file until it is closed. The type of nix that unlocks it before that panics where unlocking fails.
-#[expect(deprecated, reason = "see above")]
-fn try_lock(file: File, how: FlockArg) -> Result<Option<File>> {
-    match flock(file.as_raw_fd(), how) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::EWOULDBLOCK) => Ok(None),
-        Err(errno) => Err(Error::io(
-            Operation::new("lock", "the state directory"),
-            errno.into(),
-        )),
-    }
-}
-
-fn sign(file: &mut File, verb: &str, until: Option<u64>) -> io::Result<()> {
-    let holder = Holder {
-        pid: process::id(),
-        began: began(process::id()).unwrap_or_default(),
-        verb: verb.to_owned(),
-        since: now(),
-        until,
-    };
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(serde_json::to_string(&holder)?.as_bytes())
-}
-
-fn named(holder: Option<Holder>) -> String {
-    match holder {
-        Some(Holder { pid, verb, .. }) => format!("{verb} (process {pid})"),
-        None => "a process that is not known".to_owned(),
-    }
-}
-
-fn held(holder: Option<Holder>) -> String {
-    match holder {
-        Some(Holder {
-            pid, verb, since, ..
-        }) => {
-            let seconds = now().saturating_sub(since);
-            format!("{verb} (process {pid}) has held it for {seconds} s")
-        }
-        None => "a process that is not known holds it (`fuser -v` on the file names it)".to_owned(),
-    }
-}
-
-fn pending(holder: Option<Holder>) -> String {
-    match holder {
-        Some(Holder {
-            pid,
-            verb,
-            until: Some(until),
-            ..
-        }) => {
-            let seconds = until.saturating_sub(now());
-            format!("{verb} (process {pid}) waits for a confirmation for {seconds} s more")
-        }
-        _ => "a change waits for a confirmation".to_owned(),
-    }
-}
-
-/// Returns the process that has signed a file, if it still lives: one that was killed could not erase its name.
-fn holder(file: &mut File) -> Option<Holder> {
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.take(4096).read_to_string(&mut text).ok()?;
-    let holder: Holder = serde_json::from_str(&text).ok()?;
-    (began(holder.pid) == Some(holder.began)).then_some(holder)
-}
-
-/// Returns when a living process began.
-fn began(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map(|time| time.as_secs()).unwrap_or_default()
-}
-
-fn failed(path: &Path, source: io::Error) -> Error {
-    Error::io(Operation::new("lock", path.display()), source).with_hint(
-        "the state directory and its files must be this user's alone, who usually is root; --state names another",
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::sync::atomic::AtomicBool;
+    use std::{fs, process, thread};
 
     use super::*;
 

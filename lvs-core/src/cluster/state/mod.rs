@@ -36,10 +36,12 @@ mod confirmation;
 mod directory;
 mod file;
 mod former;
+mod holder;
 mod lasting;
 mod lock;
 mod namespace;
 mod place;
+mod queue;
 mod record;
 mod record_update;
 mod release;
@@ -126,7 +128,7 @@ impl StateDir {
     /// Locks the directory unless another process holds it now.
     #[cfg(feature = "run")]
     pub(crate) fn lock_now(&self, verb: &str, stop: Arc<AtomicBool>) -> Result<Session> {
-        let request = lock::Request {
+        let request = queue::Request {
             verb,
             is_role: false,
             stop: None,
@@ -166,7 +168,7 @@ impl StateDir {
         stop: Option<&AtomicBool>,
     ) -> Result<Session> {
         let is_role = role.is_some();
-        let request = lock::Request {
+        let request = queue::Request {
             verb,
             is_role,
             stop,

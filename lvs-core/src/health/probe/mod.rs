@@ -6,6 +6,7 @@
 mod deadline;
 mod dns;
 mod file;
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;

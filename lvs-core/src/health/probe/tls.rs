@@ -239,6 +239,7 @@ impl ServerCertVerifier for Unverified {
 }
 
 /// Feeds a client with what a server might send.
+#[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(mut bytes: &[u8]) {
     let check = TlsCheck {
         unverified: true,

@@ -11,6 +11,7 @@ use crate::ipvs::{Command, Configuration};
 
 /// Is a line of a text, as the command that it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Rule {
     /// The number of the line, from 1.
     pub line: usize,
@@ -20,6 +21,7 @@ pub struct Rule {
 
 /// Describes a part of a line that ipvsadm silently ignores or changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Note {
     /// The number of the line, from 1.
     pub line: usize,

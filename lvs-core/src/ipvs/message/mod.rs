@@ -4,7 +4,8 @@
 //! attribute of the kernel's `include/uapi/linux/ip_vs.h`, requests and replies, and converts directly
 //! between bytes and [`Service`], [`Destination`] and the other types. It also implements the traits of
 //! `netlink-packet-generic`, so that a program can send it in a `GenlMessage` by the netlink library that
-//! it already uses.
+//! it already uses. These traits, of netlink-packet-core 0.9 and netlink-packet-generic 0.5, are a part of this API: a
+//! newer version of them comes with a new major version of this crate.
 //!
 //! Additions of the kernel are skipped: attributes of an unknown number, bytes behind an integer, padding.
 //! Bytes that cannot be decoded are a [`DecodeError`] that names the attribute.

@@ -52,6 +52,12 @@ pub struct Fou {
     conn: Conn,
 }
 
+impl fmt::Debug for Fou {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fou").finish_non_exhaustive()
+    }
+}
+
 impl Fou {
     /// Opens the handle of the calling thread's network namespace.
     ///

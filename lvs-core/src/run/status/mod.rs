@@ -21,6 +21,7 @@ use crate::ipvs::{
 ///
 /// Serialized it is what `lvsctl status --json` prints; its [`text`](Self::text) is what `lvsctl status` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Status {
     /// `lvsctl.status/1`.
     pub schema: String,
@@ -53,6 +54,7 @@ pub struct ClusterStatus {
 
 /// Describes a drain of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DrainStatus {
     /// The address, and perhaps the port.
     pub drain: Drain,

@@ -143,6 +143,14 @@ impl Column {
         }
     }
 
+    /// Returns the least width: a column does not move when a state becomes `failing`.
+    const fn least(self) -> usize {
+        match self {
+            Self::State => "failing".len(),
+            column => column.title().len(),
+        }
+    }
+
     /// Returns whether its cells are numbers, which stand below each other by their last digits.
     const fn is_number(self) -> bool {
         matches!(self, Self::Since | Self::Active | Self::Rate)
@@ -177,7 +185,7 @@ impl Layout {
         };
         let widest = |column: Column| {
             let widths = destinations().map(|state| column.cell(state).chars().count());
-            widths.fold(column.title().len(), usize::max)
+            widths.fold(column.least(), usize::max)
         };
         let mut layout = Self(Column::ALL.map(|column| (column, widest(column))).into());
         // One of the two says which it is.
@@ -304,4 +312,44 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = r#"{"schema": "lvsctl.status/1", "clusters": [{
+        "cluster": "web", "node": "director", "role": null, "running": true, "drift": 0,
+        "drains": [{"drain": "192.168.1.12", "how": "quiet"}],
+        "services": [{
+            "service": "tcp 172.16.5.11:80", "present": true, "below_minimum": "withdraw", "minimum": 2,
+            "available": 1, "rates": null, "destinations": [
+                {"destination": "192.168.1.12:80", "server": "realserver1", "desired_weight": 0, "weight": 0,
+                 "health": "up", "since": 6, "why": "drained", "drain": "quiet", "active": 0, "inactive": 0,
+                 "rates": null},
+                {"destination": "192.168.1.13:80", "server": "realserver2", "desired_weight": 0, "weight": 0,
+                 "health": "down", "since": 200, "why": "down: connect timed out by the clients' path",
+                 "drain": null, "active": 2, "inactive": 0, "rates": null}]}]}]}"#;
+
+    #[test]
+    fn a_narrow_terminal_has_fewer_columns() {
+        let status: Status = serde_json::from_str(STATUS).unwrap();
+        let wide = status.text(80, false);
+        assert!(
+            wide.contains("  realserver1  192.168.1.12:80  0       up          6s       0      -\n      drained\n"),
+            "{wide}"
+        );
+        let narrow = status.text(40, false);
+        assert!(
+            narrow.contains("  realserver2  0       down        3m\n"),
+            "{narrow}"
+        );
+        for (text, width) in [(wide, 80), (narrow, 40)] {
+            // The address of a service is not cut.
+            let is_short = |line: &str| line.chars().count() <= width;
+            assert!(text.lines().all(is_short), "{text}");
+        }
+        let reddened = status.text(200, true);
+        assert!(reddened.contains("\x1b[31mbelow: withdraw"), "{reddened}");
+    }
 }

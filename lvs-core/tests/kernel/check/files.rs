@@ -3,6 +3,7 @@
 
 use lvs_core::check::{self, Area, Code, Report, Severity};
 
+use crate::check::support::changed;
 use crate::check::web::{Web, findings, sound, text};
 use crate::check::{DR, NAT, TUNNEL};
 
@@ -42,12 +43,6 @@ fn is_a_mistake(file: &str, code: Code, better: &str) {
     );
     drop(web);
     sound(&Web::new(better).check("director"));
-}
-
-#[track_caller]
-fn changed(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "{from:?} is not in the file");
-    text.replace(from, to)
 }
 
 /// Row 24: its clients are refused, not sent to the other one.

@@ -32,6 +32,7 @@ fn silent(name: &str, report: &Report) {
             Area::Addresses | Area::Routing | Area::Services | Area::Upkeep => true,
             Area::Traffic => name == "director" && !is_elsewhere(&area.examined),
             Area::Arp | Area::Clock => false,
+            other => panic!("{other:?}"),
         };
         assert!(is_examined || !is_due, "{name}: {area:?}");
     }

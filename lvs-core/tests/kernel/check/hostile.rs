@@ -1,11 +1,16 @@
 //! What a hostile operator did: faults that no rule knew, most of them silent.
 
+use std::thread;
+use std::time::Duration;
+
 use lvs_core::Host;
 use lvs_core::check::{Code, Severity};
+use lvs_core::ipvs::ServiceId;
+use lvs_lab::http::Kept;
 use lvs_lab::{Lab, run_tool};
 
 use crate::check::support::{NAT_OF_IPV6, changed, ip};
-use crate::check::web::{Harm, Web, findings, only, set};
+use crate::check::web::{Harm, Web, findings, only, set, sound};
 use crate::check::{DR, NAT};
 
 const RS: &str = "realserver1";
@@ -70,13 +75,56 @@ pub(crate) fn arp_ignore_on_the_director() {
     web.fixed("director");
 }
 
+/// A client that pauses for a moment loses its connection, and each new one works.
+pub(crate) fn timeouts_of_a_second() {
+    let web = Web::new(NAT);
+    let ServiceId::Socket { address, .. } = web.service else {
+        panic!("{} has an address", web.service);
+    };
+    let open = |_: &mut Host| Kept::open(address, Duration::from_secs(2)).unwrap();
+    let is_open = |host: &mut Host| {
+        let connections = host.proc().connections().unwrap();
+        let mut connections = connections.iter();
+        connections.any(|connection| connection.state == "ESTABLISHED")
+    };
+    let is_kept_after = |idle: bool| {
+        let mut kept = web.on("client", open);
+        web.on("client", |_| kept.fetch()).unwrap();
+        while idle && web.on("director", is_open) {
+            thread::yield_now();
+        }
+        web.on("client", |_| kept.fetch()).is_ok()
+    };
+    web.run("director", "lvsctl timeouts 1 1 1");
+    assert!(!is_kept_after(true));
+    assert!(web.works());
+    let finding = only(&web.check("director"), Code::SHORT_TIMEOUT);
+    web.fix(&finding);
+    assert!(is_kept_after(false));
+    web.fixed("director");
+}
+
 pub(crate) fn a_virtual_ip_that_is_not_local() {
     let web = Web::new(DR);
     for line in [
         "rule del priority 0",
         "route del local 172.16.5.11 dev lo table local",
     ] {
-        web.broken(RS, Code::NOT_LOCAL, Harm::Clients, |_| ip(&[line]));
+        web.on(RS, |_| ip(&[line]));
+        let is_harmless = web.works();
+        let report = web.check(RS);
+        match is_harmless {
+            // 7.2 looks into the table even without the rule.
+            true => {
+                sound(&report);
+                web.ip(RS, "rule add priority 0 lookup local");
+            }
+            false => {
+                web.not_reassured(RS, &report);
+                web.fix(&only(&report, Code::NOT_LOCAL));
+            }
+        }
+        web.fixed(RS);
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lvs_core::Host;
-use lvs_core::check::{Code, Finding, Severity};
+use lvs_core::check::{Code, Severity};
 use lvs_lab::http;
 
 use crate::check::support::ip;
@@ -177,14 +177,10 @@ pub(crate) fn two_uplinks() {
     );
     sound(&web.check_while(RS, ask));
     // Who the router of that provider is only its customer knows.
-    let named = Finding {
-        fix: finding
-            .fix
-            .iter()
-            .map(|line| line.replace("ROUTER", &second.to_string()))
-            .collect(),
-        ..finding
-    };
+    let mut named = finding;
+    for line in &mut named.fix {
+        *line = line.replace("ROUTER", &second.to_string());
+    }
     web.fix(&named);
     assert!(far_client_is_answered(&web, "198.51.100.11"));
     assert!(far_client_is_answered(&web, "203.0.113.11"));

@@ -7,7 +7,7 @@ mod clusters;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -120,18 +120,29 @@ fn with_links(host: &mut Host, node: &DesiredState) {
 
 /// The addresses that a director has besides, which its keepalived.conf does not name: the last ones of its networks.
 fn with_own_addresses(host: &mut Host, node: &DesiredState) {
-    let mut networks = BTreeSet::new();
-    for desired in &node.addresses {
-        let id = &desired.value.id;
-        let IpNet::V4(network) = id.network else {
-            continue;
-        };
-        if network.prefix_len() < 31 && networks.insert((id.interface.clone(), network.trunc())) {
+    let ids = node.addresses.iter().map(|desired| &desired.value.id);
+    let own: BTreeSet<_> = ids
+        .filter(|id| id.interface != IfName::LO)
+        .filter_map(|id| Some((id.interface.clone(), own_address(id.network)?)))
+        .collect();
+    for (interface, own) in own {
+        host.net().set_up(&interface).unwrap();
+        let mut own = Address::new(interface, own);
+        own.no_dad = true;
+        host.net().add_address(&own).unwrap();
+    }
+}
+
+fn own_address(network: IpNet) -> Option<IpNet> {
+    match network {
+        IpNet::V4(network) if network.prefix_len() < 31 => {
             let last = Ipv4Addr::from_bits(network.broadcast().to_bits() - 1);
-            let own = format!("{last}/{}", network.prefix_len());
-            let own = Address::new(id.interface.clone(), own.parse().unwrap());
-            host.net().set_up(&id.interface).unwrap();
-            host.net().add_address(&own).unwrap();
+            IpNet::new(last.into(), network.prefix_len()).ok()
+        }
+        IpNet::V4(_) => None,
+        IpNet::V6(network) => {
+            let first = network.addr().to_bits() >> 64 << 64;
+            IpNet::new(Ipv6Addr::from_bits(first | 0xfffe).into(), 64).ok()
         }
     }
 }
@@ -374,7 +385,7 @@ fn by_run(import: &Import, expected: &Table) -> Table {
     netns.run(|host| with_links(host, &node)).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let state = StateDir::at(directory.path().join("state"));
-    let (runner, handle) = Runner::new(cluster, node.name.clone(), state);
+    let (runner, handle) = Runner::new(cluster, node.name, state);
     thread::scope(|scope| {
         let run = scope.spawn(|| netns.run(|_| runner.run(&mut |_| ())));
         let began = Instant::now();

@@ -51,16 +51,9 @@ pub(crate) fn found(cluster: &Cluster, facts: &Facts) -> Vec<Code> {
 }
 
 pub(crate) fn link(index: u32, name: &str) -> Link {
-    Link {
-        index,
-        name: name.parse().unwrap(),
-        up: true,
-        carrier: true,
-        mtu: 1500,
-        mac: (name != "lo").then(|| "02:00:00:00:00:01".parse().unwrap()),
-        kind: None,
-        controller: None,
-    }
+    let mut link = Link::new(index, name.parse().unwrap());
+    link.mac = (name != "lo").then(|| "02:00:00:00:00:01".parse().unwrap());
+    link
 }
 
 pub(crate) fn address(interface: &str, network: &str) -> Address {
@@ -160,11 +153,12 @@ pub(crate) fn director(cluster: &Cluster) -> Facts {
 
 /// The table as the file has it, after so many connections, shared out equally.
 pub(crate) fn reading(cluster: &Cluster, connections: u64) -> IpvsReading {
-    let stats = |connections| Stats {
-        connections,
-        packets_in: connections * 5,
-        packets_out: connections * 4,
-        ..Stats::default()
+    let stats = |connections| {
+        let mut stats = Stats::default();
+        stats.connections = connections;
+        stats.packets_in = connections * 5;
+        stats.packets_out = connections * 4;
+        stats
     };
     let state = cluster.node("director").unwrap();
     let services = state.services.iter().map(|wanted| ServiceEntryStatus {

@@ -37,5 +37,18 @@ fn a_script_has_variables_and_addresses() {
 fn a_line_that_cannot_be_read_is_refused() {
     let error = rules("-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r nowhere.invalid -m\n").unwrap_err();
     assert_eq!(error.place().line, 2);
-    assert!(error.problem().contains("nowhere.invalid"), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "rules:2: no address of \"nowhere.invalid\" is known here; write the number, or import where the name is \
+         known"
+    );
+}
+
+/// Editors of another system write one first.
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    let import = rules("\u{feff}-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.7 -g\n");
+    let import = import.unwrap();
+    sound(&import, "mark");
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
 }

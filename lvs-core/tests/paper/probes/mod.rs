@@ -8,3 +8,4 @@ mod peer;
 mod plan;
 mod tls;
 mod transport;
+mod withdrawal;

@@ -80,6 +80,9 @@ impl Cluster {
                     .map_err(|mistake| mistake.within(self.index.places.service_address(i))),
             );
         }
+        if !gaps.directors {
+            mistakes.keep(self.validate_withdrawal(service));
+        }
         self.validate_matches(service, gaps, mistakes);
         service.validate_health(gaps, mistakes);
         mistakes.keep(service.validate_for_the_kernel());
