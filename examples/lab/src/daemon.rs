@@ -18,7 +18,7 @@ use crate::signals::{self, Group};
 use crate::tools::tool;
 
 /// How long to wait for a daemon.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Represents one of Debian's programs that runs in the background on a node. When this is dropped it is
 /// killed at once, with all processes that it started.

@@ -138,7 +138,7 @@ impl<'a> Systemd<'a> {
             if output.status.success() {
                 return Ok(());
             }
-            if started.elapsed() > PATIENCE * 2 {
+            if started.elapsed() > PATIENCE {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
                 return Err(Error::failed(format!("systemd does not boot: {said}")));
             }

@@ -285,6 +285,8 @@ impl Policy {
             }
             Some(Posture::Below(BelowMinimum::Fallback)) => match member.health {
                 Health::Down | Health::Rising => self.by_health(member),
+                // Perhaps removed before a start, because it was down.
+                Health::Unknown if member.kept.is_none() => self.by_health(member),
                 _ => some(Weight::DRAIN, WeightReason::Fallback),
             },
             Some(Posture::Below(BelowMinimum::Refuse)) => {

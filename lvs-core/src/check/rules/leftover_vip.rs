@@ -17,7 +17,7 @@ kinds! {
     explanation: "\
         With masquerading only the director has the virtual IP. One that is left over on a real server \
         from direct routing, or was copied with a machine, is answered for on every link unless \
-        arp_ignore hides it; whoever is faster gets the clients. It does harm where the link is that of \
+        arp_ignore hides it, and the faster answer gets the clients. It does harm where the link is that of \
         the virtual IP, as with one interface for all. Delete it.";
 }
 

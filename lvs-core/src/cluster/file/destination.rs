@@ -23,9 +23,10 @@ pub struct DestinationTable {
     /// The name of a group: every real server whose `groups` has it.
     #[serde(default)]
     pub group: Option<String>,
-    /// A file of targets that another program finds, in the JSON format of Prometheus' `file_sd`: an absolute path. A
-    /// label `weight` is the destination's weight, a label `name` the name of the one real server of its group; others
-    /// are named by their address. A file that is absent, wrong or without targets is a mistake of this file.
+    /// A file of targets that another program writes, in the JSON format of Prometheus' `file_sd`: its absolute path, as
+    /// `"/run/web.json"`. A label `weight` is the destination's weight, a label `name` the name of the one real server of
+    /// its group; others are named by their address. A file that is absent, wrong or without targets is a mistake of this
+    /// file.
     #[serde(default)]
     pub file_sd: Option<String>,
     /// The destination's port, with nat only; absent: the service's.

@@ -240,14 +240,13 @@ impl ServiceReport {
         }
         let mut text = wrapped(&title, width).join("\n");
         if let Some(below) = below {
-            // On a line of its own where it does not fit.
+            // On lines of its own where it does not fit.
             let last = text.lines().last().unwrap_or_default().chars().count();
-            text.push_str(if last + 2 + below.len() > width {
-                ",\n  "
-            } else {
-                ", "
-            });
-            text.push_str(&Style::Bad.paint(below, is_coloured));
+            let fits = last + 2 + below.len() <= width;
+            text.push_str(if fits { ", " } else { ",\n  " });
+            let lines = wrapped(below, width.saturating_sub(2));
+            let painted = lines.iter().map(|line| Style::Bad.paint(line, is_coloured));
+            text.push_str(&painted.collect::<Vec<_>>().join("\n  "));
         }
         text.push('\n');
         text.push_str(&layout.line(|column| column.title().to_owned(), Style::Plain, false));

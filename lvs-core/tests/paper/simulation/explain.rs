@@ -30,8 +30,9 @@ pub(crate) fn weight(
         (Some(Draining::Quiet), _) => Some(0),
         (Some(Draining::Removed), _) => None,
         (None, Posture::Below(BelowMinimum::Fallback)) if checked.is_fallback => Some(file),
-        (None, _) if checked.is_fallback => Some(0),
+        (None, _) if checked.is_fallback => absent,
         (None, Posture::Below(BelowMinimum::ServeAll)) => Some(file),
+        (None, Posture::Below(BelowMinimum::Fallback)) if seen.health.is_down() => absent,
         (None, Posture::Below(BelowMinimum::Fallback | BelowMinimum::Refuse)) => Some(0),
         (None, _) => match (seen.health, desired.reason) {
             (Health::Up | Health::Failing, WeightReason::Up { share, slow_start }) => {
