@@ -73,7 +73,17 @@ impl Planner<'_> {
             })
             .chain(revived)
             .filter_map(|step| step.change.directly_routed())
+            .filter(|ip| !self.is_own(*ip, seen))
             .collect()
+    }
+
+    /// Returns whether the node has an address itself: the kernel refuses a route by it as a gateway.
+    fn is_own(&self, ip: IpAddr, seen: &Observed) -> bool {
+        let named = self.node.addresses.iter().map(|desired| &desired.value);
+        let mut addresses = named.chain(&seen.addresses);
+        ip.is_loopback()
+            || self.node.virtual_ips.contains(&ip)
+            || addresses.any(|address| address.id.network.addr() == ip)
     }
 }
 

@@ -12,5 +12,6 @@ ipvsadm -A -t 172.16.5.11:80 -s wrr
 # destinations
 ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.12:80 -g -w 2
 ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.13:80 -g -w 3
+ipvsadm -a -t 172.16.5.11:80 -r 192.168.1.11:80 -g -w 1
 # virtual IPs
 ip address add 172.16.5.11/32 broadcast 172.16.5.11 dev eth0
