@@ -59,7 +59,7 @@ pub(crate) fn every_signal_rolls_back_what_is_not_confirmed() {
                 assert_ne!(machine.look(), before);
                 signal(&child, number);
                 let output = child.wait_with_output().unwrap();
-                says(&output, 1, &["not confirmed in time", "rolled back"]);
+                says(&output, 1, &["stopped before the end", "rolled back"]);
                 assert_eq!(machine.look(), before, "signal {number}");
             });
         }
