@@ -11,7 +11,7 @@ use crate::check::kind::kinds;
 use crate::check::loss;
 use crate::check::object::FindingObject;
 use crate::check::scene::NodeScene;
-use crate::cluster::change::{ObjectId, Step};
+use crate::cluster::change::{Change, Object, ObjectId, Step};
 use crate::cluster::{Plan, PlanOptions, Record};
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
@@ -58,6 +58,16 @@ impl<'a, T> Drift<'a, T> {
         self.plan
             .steps()
             .filter(|step| self.scene.facts.was_read(&step.change))
+            .filter(|step| !self.accompanies(step))
+    }
+
+    /// Returns whether a step is made only because of others, while connections live on: the node lacks nothing for it.
+    fn accompanies(&self, step: &Step) -> bool {
+        match &step.change {
+            Change::Edit(before, after) => before == after,
+            Change::Add(Object::Route(route)) => self.scene.desired.is_neighbour_route(route),
+            _ => false,
+        }
     }
 
     /// Returns the areas that are not sound, because a step of theirs is to be made: also those of steps that other

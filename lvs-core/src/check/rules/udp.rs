@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::check::command;
 use crate::check::facts::IpvsReading;
@@ -59,13 +60,16 @@ fn drained(listed: &ServiceEntryStatus) -> impl Iterator<Item = SocketAddr> {
         .map(|destination| SocketAddr::new(destination.id.address, destination.id.port))
 }
 
-/// Returns the destinations of UDP connections that were renewed between the readings: left alone, an entry's time
-/// runs out.
+/// Returns the destinations of UDP connections that were renewed between the readings: left alone, an entry loses the
+/// time between them, to the second to which `/proc` rounds.
 fn renewed(first: &IpvsReading, last: &IpvsReading) -> BTreeSet<SocketAddr> {
     let before = by_ends(first);
+    let between = last.at.saturating_sub(first.at);
     let is_renewed = |now: &&Connection| {
-        let before = before.get(&ends(now));
-        before.is_some_and(|before| now.expires >= before.expires)
+        before.get(&ends(now)).is_some_and(|before| {
+            let lost = before.expires.0.saturating_sub(now.expires.0);
+            lost == 0 || Duration::from_secs(u64::from(lost) + 1) < between
+        })
     };
     last.connections
         .iter()

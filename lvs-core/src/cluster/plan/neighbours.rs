@@ -115,7 +115,7 @@ impl DesiredService {
 
 impl DesiredState {
     /// Returns whether a route leads to a directly routed destination with itself as the gateway.
-    pub(super) fn is_neighbour_route(&self, route: &Route) -> bool {
+    pub(crate) fn is_neighbour_route(&self, route: &Route) -> bool {
         let ip = route.id.destination.addr();
         let mut destinations = self
             .services
