@@ -179,6 +179,7 @@ fn udp_clients_that_a_drain_does_not_reach() {
     let facts = |expires| {
         let mut facts = director(&udp);
         destination(&mut facts, 0).destination.weight = Weight::DRAIN;
+        facts.readings[1].at = Gather::PAUSE;
         for (place, expires) in [(0, 298), (1, expires)] {
             let entry = connection(
                 Protocol::UDP,
@@ -191,7 +192,8 @@ fn udp_clients_that_a_drain_does_not_reach() {
         }
         facts
     };
-    assert_eq!(found(&udp, &facts(295)), [], "it runs out");
+    assert_eq!(found(&udp, &facts(296)), [], "it runs out");
+    assert_eq!(found(&udp, &facts(297)), [Code::STUCK_UDP], "a second ago");
     assert_eq!(found(&udp, &facts(299)), [Code::STUCK_UDP]);
 }
 
