@@ -44,16 +44,7 @@ use crate::sysctl::SysctlKey;
 /// "#)?;
 /// // Usually they are gathered on the node: Facts::gather.
 /// let mut facts = Facts::unknown("realserver1".parse()?);
-/// facts.links.push(Link {
-///     index: 1,
-///     name: "lo".parse()?,
-///     up: true,
-///     carrier: true,
-///     mtu: 65536,
-///     mac: None,
-///     kind: None,
-///     controller: None,
-/// });
+/// facts.links.push(Link::new(1, "lo".parse()?));
 /// facts.listeners.insert(ListeningSocket {
 ///     protocol: Protocol::TCP,
 ///     address: "127.0.0.1:80".parse()?,

@@ -138,7 +138,8 @@ impl Cluster {
     /// use lvs_core::cluster::HostIdentity;
     /// # let text = include_str!("../../../../examples/nat.toml");
     /// let cluster = Cluster::from_toml(text)?;
-    /// let host = HostIdentity { name: "realserver1.example.org".to_owned(), ..Default::default() };
+    /// let mut host = HostIdentity::default();
+    /// host.name = "realserver1.example.org".to_owned();
     /// assert!(cluster.other_node("realserver1", &host).is_none());
     /// let other = cluster.other_node("director", &host).ok_or("no evidence")?;
     /// assert_eq!(other.node.as_str(), "realserver1");
@@ -169,7 +170,8 @@ impl Cluster {
     /// use lvs_core::cluster::HostIdentity;
     /// # let text = include_str!("../../../../examples/nat.toml");
     /// let cluster = Cluster::from_toml(text)?;
-    /// let host = HostIdentity { addresses: ["192.168.1.12".parse()?].into(), ..Default::default() };
+    /// let mut host = HostIdentity::default();
+    /// host.addresses = ["192.168.1.12".parse()?].into();
     /// assert_eq!(cluster.evident_node(&host).map(|name| name.as_str()), Some("realserver1"));
     /// assert_eq!(cluster.evident_node(&HostIdentity::default()), None);
     /// # }
