@@ -143,7 +143,7 @@ impl Terminal {
             })
             .concat();
         let script = format!(
-            "exec 2>&1\nPATH=$PATH:{}\nhostname {node}\n{directories}{tools}{line}",
+            "exec 2>&1\nPATH=\"$PATH:{}\"\nhostname {node}\n{directories}{tools}{line}",
             program.parent().unwrap().display(),
         );
         let run = |_: &mut lvs_core::Host| {

@@ -30,7 +30,7 @@ fn module() -> PathBuf {
 /// Has the kernel call a program for a module that it lacks, as it calls modprobe, and write the calls to `CALLS`.
 pub(crate) fn let_the_kernel_load_modules() {
     let script = format!(
-        "#!/bin/sh\nexec >> {CALLS} 2>&1\necho \"called: $*\"\nperl -e \"{}\" {}\n",
+        "#!/bin/sh\nexec >> {CALLS} 2>&1\necho \"called: $*\"\nperl -e \"{}\" '{}'\n",
         LOAD.replace('$', "\\$"),
         module().display()
     );
