@@ -108,7 +108,7 @@ fn with_proc(node: &Node<'_>, mount: &str) -> Output {
     let lvsctl = env!("CARGO_BIN_EXE_lvsctl");
     let (file, state) = (FILE, &node.state);
     node.shell(&format!(
-        "unshare --mount sh -c 'mount {mount} none /proc && {lvsctl} check {file} --state {state}'"
+        "unshare --mount sh -c 'mount {mount} none /proc && \"{lvsctl}\" check {file} --state {state}'"
     ))
 }
 
