@@ -152,7 +152,7 @@ pub(crate) fn what_proc_hides_is_not_examined() {
     // An ordinary user may see addresses and routes, and not the table.
     let lvsctl = env!("CARGO_BIN_EXE_lvsctl");
     let user = director.shell(&format!(
-        "setpriv --reuid=65534 --regid=65534 --clear-groups {lvsctl} check {FILE}"
+        "setpriv --reuid=65534 --regid=65534 --clear-groups \"{lvsctl}\" check {FILE}"
     ));
     reports(
         &user,
