@@ -171,10 +171,14 @@ pub(super) struct Tally {
 impl Tally {
     /// The longest text of a directive that a report shows.
     const LONGEST: usize = 200;
+    /// What follows these words is not shown: reports are passed on.
+    const SECRET: [&'static str; 3] = ["auth_pass", "passwd", "secret"];
 
     /// Counts a directive.
     pub(super) fn add(&mut self, place: &Place, text: &str) -> DirectiveId {
+        let word = text.split([' ', '=']).next().unwrap_or_default();
         let text = match text.char_indices().nth(Self::LONGEST) {
+            _ if Self::SECRET.contains(&word) => format!("{word} …"),
             Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
             None => text.to_owned(),
         };

@@ -68,7 +68,7 @@ pub fn prepare() -> Result<()> {
 }
 
 /// Fetches Debian's prometheus on the host, once, for guests that run [`promtool`](crate::promtool): for the `before`
-/// of [`main!`](crate::main!). Where it cannot be had, these tests are skipped.
+/// of [`tests!`](crate::tests!). Where it cannot be had, these tests are skipped.
 pub fn fetch_prometheus() {
     let fetched = home::home().and_then(|home| fetch(&home, &[Product::Prometheus]));
     if let Err(error) = fetched {

@@ -39,6 +39,11 @@ impl Walk<'_> {
         if kind == "MISC_CHECK" && parameters.command.is_none() {
             return node.leave(self.tally, "misc_path is missing, which names the program");
         }
+        if kind == "MISC_CHECK" && block.programs_differ {
+            let reason = "its real servers have different programs, and a service has one check: name one that reads \
+                          LVS_ADDRESS and LVS_PORT from its environment";
+            return node.leave(self.tally, reason);
+        }
         let page = || Page {
             host: parameters.page.host.clone().or_else(|| block.host.clone()),
             ..parameters.page.clone()

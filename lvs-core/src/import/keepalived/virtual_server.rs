@@ -1,5 +1,6 @@
 //! `virtual_server`: one service, or one for each address and mark of its group.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::group::{Target, TargetKind, mark, port};
@@ -35,6 +36,8 @@ pub(super) struct Block {
     pub(super) timing: Timing,
     pub(super) host: Option<String>,
     pub(super) health: Health,
+    /// Whether its real servers are checked by different programs.
+    pub(super) programs_differ: bool,
     pub(super) sorry: SorryServer,
     pub(super) servers: Vec<RealServer>,
 }
@@ -62,6 +65,21 @@ impl Timing {
     }
 }
 
+/// Returns the programs by which the real servers of a virtual server are checked.
+fn programs(virtual_server: &Node) -> BTreeSet<&str> {
+    let named = |node: &'_ &Node, name| node.word(0) == name;
+    virtual_server
+        .children()
+        .iter()
+        .filter(|child| named(child, "real_server"))
+        .flat_map(Node::children)
+        .filter(|child| named(child, "MISC_CHECK"))
+        .flat_map(Node::children)
+        .filter(|child| named(child, "misc_path"))
+        .map(|path| path.word(1))
+        .collect()
+}
+
 impl Walk<'_> {
     pub(super) fn virtual_server(&mut self, node: &Node) -> Result<(), ImportError> {
         let targets = match self.targets(node) {
@@ -71,7 +89,10 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        let mut block = Block::default();
+        let mut block = Block {
+            programs_differ: programs(node).len() > 1,
+            ..Block::default()
+        };
         for child in node.children() {
             self.virtual_server_directive(child, &mut block);
         }

@@ -233,6 +233,11 @@ impl Walk<'_, '_> {
                     let reason = format!("a check of the type {} does not say it", kind.name());
                     self.tally.left(*id, reason);
                 }
+                Some(Kind::Program { .. }) if key == "checkcommand" => {
+                    let reason = "the program gets no arguments: it must read LVS_SERVICE, LVS_ADDRESS and LVS_PORT from \
+                                  its environment";
+                    self.tally.assumed(*id, "services.check.command", reason);
+                }
                 Some(_) => {}
             }
         }

@@ -242,6 +242,21 @@ fn what_a_sorry_server_cannot_be_is_left() {
     ));
 }
 
+/// A program that names its own real server must not judge the others.
+#[test]
+fn a_program_of_each_real_server_is_left() {
+    let server_of =
+        |ip| format!("real_server {ip} 80 {{\nMISC_CHECK {{\nmisc_path \"/bin/x {ip}\"\n}}\n}}\n");
+    let text = server(&(server_of("10.0.1.1") + &server_of("10.0.1.2")));
+    let import = keepalived(&text).unwrap();
+    let cluster = sound(&import, "programs");
+    assert!(cluster.services()[0].checks.is_empty(), "{}", import.file);
+    assert!(matches!(
+        fates(&import, "MISC_CHECK")[..],
+        [Fate::Left { .. }, Fate::Left { .. }]
+    ));
+}
+
 /// Without a check the file refuses the keys that follow from it.
 #[test]
 fn a_check_that_is_not_imported_is_left() {

@@ -90,3 +90,17 @@ fn what_no_check_says_is_left() {
         assert_eq!(found.count(), left, "{lines}\n{}", import.report);
     }
 }
+
+/// Reports are passed on.
+#[test]
+fn a_password_is_not_shown() {
+    let text =
+        "virtual=10.0.0.1:3306\n\treal=10.0.1.1:3306 masq\n\tservice=mysql\n\tpasswd=\"hush\"\n";
+    let import = ldirectord(text).unwrap();
+    let report = import.report.to_string();
+    assert!(
+        report.contains("passwd …") && !report.contains("hush"),
+        "{report}"
+    );
+    assert!(!import.file.contains("hush"), "{}", import.file);
+}
