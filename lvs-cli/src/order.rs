@@ -63,7 +63,7 @@ fn text(stages: &[RolloutStep], command: impl Fn(&RolloutStep) -> String) -> Str
                 text.map_or_else(String::new, |text| format!("  # {word}: {text}\n"))
             };
             let (outage, hint) = (told("outage", &stage.outage), told("hint", &stage.hint));
-            format!("{command:width$}  # {}\n{outage}{hint}", stage.why)
+            format!("{hint}{command:width$}  # {}\n{outage}", stage.why)
         })
         .collect()
 }

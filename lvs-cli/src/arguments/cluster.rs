@@ -172,8 +172,8 @@ pub(crate) struct RemoveArguments {
 const ORDER: &str = "\
 Each line is one step: run it on the node that it names, and wait until it is
 done before the next one. --json has the whole command of each step. A line with
-`outage` tells what clients notice of the step above it, one with `hint` what
-keeps it from cutting connections.";
+`outage` tells what clients notice of the step above it, one with `hint` what to
+do before the step below it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = ORDER)]

@@ -116,10 +116,15 @@ fn a_changed_gateway_is_there_before_it_is_used() {
 fn a_moved_real_server_has_both_addresses_for_a_while() {
     let old = Cluster::from_toml(DR).unwrap();
     let new = Cluster::from_toml(&DR.replace("192.168.1.13/24", "192.168.1.33/24")).unwrap();
+    let steps = new.rollout(Some(&old));
     assert_eq!(
-        order(&new.rollout(Some(&old))),
+        order(&steps),
         ["grow realserver2", "apply director", "apply realserver2"]
     );
+    let hints: Vec<_> = steps.iter().map(|step| step.hint.as_deref()).collect();
+    let hint = "connections that are open to 192.168.1.13:80 are cut: before this step drain each \
+                (lvsctl drain 192.168.1.13:80), and undrain it afterwards";
+    assert_eq!(hints, [None, Some(hint), None]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{BEFORE_CLIENTS, RolloutAction, RolloutStep, steps};
@@ -64,6 +64,9 @@ impl Cluster {
         Transition { old, new: self }.method_changes().collect()
     }
 }
+
+/// So many lost destinations are named.
+const NAMED: usize = 5;
 
 /// The way from one cluster to another.
 #[derive(Clone, Copy)]
@@ -300,16 +303,19 @@ impl<'a> Transition<'a> {
         for before in was.services.iter() {
             if let Some(after) = is.services.find(&before.service.id) {
                 let gone = &destinations(before) - &destinations(after);
-                lost.extend(gone.iter().map(|id| id.address));
+                lost.extend(gone.iter().map(|id| SocketAddr::new(id.address, id.port)));
             }
         }
         let first = lost.first()?;
-        let others = match lost.len() - 1 {
+        let named: Vec<_> = lost.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match lost.len() - named.len() {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         Some(format!(
-            "connections that are open to {first}{others} are cut, unless they have ended: lvsctl drain {first}"
+            "connections that are open to {}{more} are cut: before this step drain each (lvsctl drain {first}), and \
+             undrain it afterwards",
+            named.join(", ")
         ))
     }
 
