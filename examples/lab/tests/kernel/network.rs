@@ -130,10 +130,7 @@ fn a_command_finds_every_node() {
     assert_eq!(status.unwrap().code(), Some(7));
     assert!(!std::fs::exists("/run/netns/client").unwrap());
     let error = run_command(&network, director, &"nonsense".into(), &[]).unwrap_err();
-    assert!(
-        error.to_string().starts_with("run nonsense: No such file"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("run nonsense: "), "{error}");
 }
 
 fn a_server_ends_when_dropped() {
