@@ -121,7 +121,8 @@ table! {
         payload "payload": Payload,
         /// udp: a text that the answer must contain; absent: any answer.
         answer "answer": Needle,
-        /// program: the command line, program first; required. It runs without a shell.
+        /// program: the command line, program first; required. It runs without a shell, with LVS_CLUSTER, LVS_SERVICE,
+        /// LVS_REAL_SERVER, LVS_ADDRESS and LVS_PORT in its environment.
         command "command": Vec<String>,
         /// program: the user that it runs as; absent: that of lvsctl.
         user "user": UserName,
