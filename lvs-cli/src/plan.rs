@@ -42,6 +42,7 @@ fn between(arguments: &PlanArguments, old: &str, node: &str) -> Result<Exit, Pro
             .with_hint(format!("the nodes are {}", file::names(&new)))
     })?;
     show(&plan, arguments.format, arguments.detail)?;
+    refused(&plan)?;
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 

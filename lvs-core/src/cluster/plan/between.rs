@@ -7,8 +7,8 @@ use crate::name::IfName;
 
 impl Plan {
     /// Returns what changes on a node between two clusters, of one of two directors in a role: when `new` is applied to
-    /// a node on which `old` was applied and nothing else is, or when `old` is removed because `new` lacks the node.
-    /// Nothing if neither has the node.
+    /// a node on which `old` was applied and nothing else is, or to a fresh one that `old` lacks; or when `old` is
+    /// removed because `new` lacks the node. Nothing if neither has the node.
     ///
     /// No node is read. What others have there and what is set up already are therefore not known.
     #[must_use]
@@ -25,11 +25,10 @@ impl Plan {
         let old_state = former.and_then(|name| state(old, name));
         match (old_state, new_state) {
             (Some(old), new) => Some(Self::after_applying(&old, new.as_ref())),
-            (None, Some(new)) => Some(Self::new(
-                &new,
-                &Observed::default(),
-                PlanOptions::default(),
-            )),
+            (None, Some(new)) => {
+                let fresh = Observed::fresh(&[&new]);
+                Some(Self::new(&new, &fresh, PlanOptions::default()))
+            }
             (None, None) => None,
         }
     }

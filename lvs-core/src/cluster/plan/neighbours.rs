@@ -73,17 +73,21 @@ impl Planner<'_> {
             })
             .chain(revived)
             .filter_map(|step| step.change.directly_routed())
-            .filter(|ip| !self.is_own(*ip, seen))
+            .collect::<BTreeSet<_>>()
+            .difference(&self.local_ips(seen))
+            .filter(|ip| !ip.is_loopback())
+            .copied()
             .collect()
     }
 
-    /// Returns whether the node has an address itself: the kernel refuses a route by it as a gateway.
-    fn is_own(&self, ip: IpAddr, seen: &Observed) -> bool {
+    /// Returns the addresses of the node itself: the kernel refuses a route by one of them as a gateway.
+    fn local_ips(&self, seen: &Observed) -> BTreeSet<IpAddr> {
         let named = self.node.addresses.iter().map(|desired| &desired.value);
-        let mut addresses = named.chain(&seen.addresses);
-        ip.is_loopback()
-            || self.node.virtual_ips.contains(&ip)
-            || addresses.any(|address| address.id.network.addr() == ip)
+        named
+            .chain(&seen.addresses)
+            .map(|address| address.id.network.addr())
+            .chain(self.node.virtual_ips.iter().copied())
+            .collect()
     }
 }
 

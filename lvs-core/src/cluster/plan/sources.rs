@@ -61,16 +61,19 @@ impl Planner<'_> {
     pub(super) fn virtual_sources(&self) -> Option<Refusal> {
         let displaced = self.displaced(self.observed).err();
         let (ip, id) = displaced.or_else(|| self.only_virtual_ip())?;
+        let own = "give the director an address of its own on that network";
         let length = id.network.max_prefix_len();
+        let hint = match id.network.prefix_len() == length {
+            true => own.to_owned(),
+            false => format!("{own}, and the virtual IP the prefix length {length}"),
+        };
         Some(Refusal::of(
             ObjectId::Address(id),
             format!(
                 "would be the source address of what this node sends to {ip}, which has that address itself \
                  and does not answer"
             ),
-            format!(
-                "give the director an address of its own on that network, and the virtual IP the prefix length {length}"
-            ),
+            hint,
         ))
     }
 
