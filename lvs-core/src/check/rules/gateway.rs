@@ -14,6 +14,7 @@ use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
+use crate::name::IfName;
 use crate::net::{Address, AddressId, IpNet, RefusingRoute, RouteId, Verdict};
 
 kinds! {
@@ -130,11 +131,13 @@ impl RealServerScene<'_> {
         }
         let client = path.query.destination;
         let beside = sharing_network(&self.facts.addresses, client).next();
-        let way_out = match path.decision.gateway {
-            Some(gateway) => format!("to {gateway}, which {}", way.foreign_gateway(gateway)?),
-            None if matches!(way.server.gateway, Some(Gateway::Through(_))) => return None,
-            None if beside.is_some() => return self.beside_client(client, beside?),
-            None => "straight to the link, past the director".to_owned(),
+        // The other end of the link that the file names may be the director.
+        let is_named = |link: &IfName| matches!(&way.server.gateway, Some(Gateway::Through(named)) if named == link);
+        let way_out = match (path.decision.gateway, beside) {
+            (Some(gateway), _) => format!("to {gateway}, which {}", way.foreign_gateway(gateway)?),
+            (None, _) if path.decision.interface.as_ref().is_some_and(is_named) => return None,
+            (None, Some(own)) => return self.beside_client(client, own),
+            (None, None) => "straight to the link, past the director".to_owned(),
         };
         let seen = format!("answers to {client} go {way_out}: {}", path.decided_by());
         let finding = self.finding(&NAT_GATEWAY, object(path, family), seen);
