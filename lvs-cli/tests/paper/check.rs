@@ -91,11 +91,11 @@ fn a_mistake_is_an_error_with_impact_and_fix() {
 
 #[test]
 fn warnings_fail_only_when_told() {
-    let (_directory, file) = changed(NAT, "eth1", "eth0");
+    let (_directory, file) = changed(NAT, ":80", ":21");
     assert_eq!(lvsctl(&["check", &file]).status.code(), Some(0));
     let output = lvsctl(&["check", &file, "--deny-warnings"]);
     assert!(
-        text(&output).contains("LVS017 warning"),
+        text(&output).contains("LVS023 warning"),
         "{}",
         text(&output)
     );

@@ -172,7 +172,6 @@ const ROWS: &[(u8, &str, &[Where])] = &[
         15,
         "masquerading over one interface",
         &[
-            Paper("REDIRECTS"),
             Machine("what_is_taken_care_of_is_no_finding"),
             Kernel("shares::masquerading_over_one_interface"),
         ],

@@ -168,6 +168,7 @@ impl<T> NodeScene<'_, T> {
             (Code::ARP_IGNORE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_ignore),
             (Code::ARP_ANNOUNCE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_announce),
             (Code::RP_FILTER, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::rp_filter),
+            (Code::REDIRECTS, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::send_redirects),
             // One sysctl sets the others.
             (Code::FORWARDING, ObjectId::Sysctl(key)) => {
                 *key == SysctlKey::IP_FORWARD

@@ -127,7 +127,7 @@ const RULES: &[Rule] = &[
     Rule::Paper(persistence::wide),
     Rule::Directors(persistence::sticky),
     Rule::Paper(real_ip::check),
-    Rule::Directors(redirects::check),
+    Rule::Director(redirects::check),
     Rule::Paper(redundancy::check),
     Rule::Director(reuse::check),
     Rule::Director(rp_filter::of_tunnels),

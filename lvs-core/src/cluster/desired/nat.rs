@@ -11,6 +11,9 @@ use crate::sysctl::{Conf, SysctlKey};
 const ADVERTISEMENTS: &str = "a node that forwards IPv6 ignores router advertisements: if its IPv6 \
     default route comes from them, set accept_ra of that interface to 2, or name the gateway in the file";
 
+/// Either of `all` and the interface switches redirects on, and a real server that believes one keeps it for minutes.
+const REDIRECTED: &str = "redirects send the answers of real servers past the director";
+
 const FORWARDED: &str = "answers of real servers are not forwarded without it";
 
 impl DesiredState {
@@ -33,6 +36,11 @@ impl DesiredState {
             for interface in cluster.interfaces_facing_masqueraded(director, Family::Ipv4) {
                 let key = SysctlKey::forwarding(&Conf::Interface(interface.clone()));
                 self.sysctl(key, 1, "answers of real servers arrive here");
+                if cluster.is_one_armed(director, interface) {
+                    for conf in [Conf::All, Conf::Interface(interface.clone())] {
+                        self.sysctl(SysctlKey::send_redirects(&conf), 0, REDIRECTED);
+                    }
+                }
             }
         }
         if families.contains(&Family::Ipv6) {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::cluster::Cluster;
 use super::director::Director;
+use super::gateway::Gateway;
 use super::name::NodeName;
 use super::real_server::RealServer;
 use crate::ipvs::{Family, Forwarding};
@@ -72,5 +73,22 @@ impl Cluster {
             .filter(|address| rips.iter().any(|rip| address.id.network.contains(rip)))
             .map(|address| &address.id.interface)
             .collect()
+    }
+
+    /// Returns whether answers of masqueraded real servers leave a director by the interface by which they arrive: it
+    /// has a virtual IP there, or its gateway is there. As a router it would tell real servers of the shorter way.
+    pub(crate) fn is_one_armed(&self, director: &Director, interface: &IfName) -> bool {
+        let gateway = director.gateway.as_ref();
+        let mut networks = director
+            .addresses
+            .iter()
+            .filter(|address| address.id.interface == *interface)
+            .map(|address| address.id.network);
+        gateway.and_then(Gateway::interface) == Some(interface)
+            || networks.any(|network| {
+                let router = gateway.and_then(Gateway::address);
+                self.virtual_ips().contains(&network.addr())
+                    || router.is_some_and(|router| network.contains(&router))
+            })
     }
 }

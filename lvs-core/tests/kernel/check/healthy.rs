@@ -340,17 +340,13 @@ pub(crate) fn other_tenants() {
     });
 }
 
-/// Masquerading over one interface, with redirects off.
+/// Masquerading over one interface.
 pub(crate) fn one_armed() {
-    let text = changed(NAT, "interface = \"eth1\"", "interface = \"eth0\"");
-    prepared(&text, |lab| {
-        each_node(lab, |host| {
-            for conf in ["all", "default", "eth0"] {
-                set(host, &format!("net/ipv4/conf/{conf}/send_redirects"), "0");
-                set(host, &format!("net/ipv4/conf/{conf}/accept_redirects"), "0");
-            }
-        });
-    });
+    estate(&changed(
+        NAT,
+        "interface = \"eth1\"",
+        "interface = \"eth0\"",
+    ));
 }
 
 /// A director of two networks of real servers, one masqueraded, one by direct routing.

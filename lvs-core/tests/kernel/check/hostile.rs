@@ -7,7 +7,7 @@ use lvs_core::Host;
 use lvs_core::check::{Code, Severity};
 use lvs_core::ipvs::ServiceId;
 use lvs_lab::http::Kept;
-use lvs_lab::{Lab, run_tool};
+use lvs_lab::run_tool;
 
 use crate::check::support::{NAT_OF_IPV6, changed, ip};
 use crate::check::web::{Harm, Web, findings, only, set, sound};
@@ -135,23 +135,10 @@ pub(crate) fn a_real_ip_that_is_not_local() {
     });
 }
 
-fn each_node(lab: &Lab, change: impl Fn(&mut Host) + Sync) {
-    for name in ["director", "realserver1", "realserver2"] {
-        lab.node(name).unwrap().run(&change).unwrap();
-    }
-}
-
 /// Of a real server that was directly routed once, and is masqueraded over one interface now.
 pub(crate) fn a_virtual_ip_left_over() {
     let text = changed(NAT, "interface = \"eth1\"", "interface = \"eth0\"");
-    let web = Web::prepared(&text, |lab| {
-        each_node(lab, |host| {
-            for conf in ["all", "default", "eth0"] {
-                set(host, &format!("net/ipv4/conf/{conf}/send_redirects"), "0");
-                set(host, &format!("net/ipv4/conf/{conf}/accept_redirects"), "0");
-            }
-        });
-    });
+    let web = Web::new(&text);
     web.on(RS, |_| ip(&["address add 172.16.5.11/32 dev lo"]));
     let finding = only(&web.check(RS), Code::LEFTOVER_VIP);
     assert_eq!(finding.severity, Severity::Error);

@@ -97,11 +97,18 @@ pub(crate) fn a_broadcast_of_a_network_on_lo() {
     });
 }
 
-/// Row 15: the director stops telling real servers of the shorter way.
+/// Row 15: the director tells real servers of the shorter way. Those that have a connection at that moment believe it,
+/// and what they have learnt is forgotten.
 pub(crate) fn masquerading_over_one_interface() {
-    let one = NAT.replace("\"eth1\"", "\"eth0\"");
-    let web = Web::new(&one);
-    let finding = only(&web.check("director"), Code::REDIRECTS);
-    web.fix(&finding);
+    let web = Web::new(&NAT.replace("\"eth1\"", "\"eth0\""));
+    sound(&web.check("director"));
+    web.on("director", |host| {
+        for conf in ["all", "eth0"] {
+            set(host, &format!("net/ipv4/conf/{conf}/send_redirects"), "1");
+        }
+    });
+    let report = web.check("director");
+    web.not_reassured("director", &report);
+    web.fix(&only(&report, Code::REDIRECTS));
     web.fixed("director");
 }

@@ -227,12 +227,20 @@ impl Web {
             if words.iter().any(|word| line.starts_with(word)) {
                 continue;
             }
-            let (machine, line) = match line.strip_prefix("on the router: ") {
-                Some(line) => ("router", line),
-                None => (node, line.as_str()),
-            };
-            line.split(" && ")
-                .for_each(|command| self.run(machine, command));
+            let places = [
+                ("on the router: ", ["router"].as_slice()),
+                ("on the real servers: ", &["realserver1", "realserver2"]),
+            ];
+            let here = [node];
+            let of_place = |(place, machines)| Some((machines, line.strip_prefix(place)?));
+            let (machines, line) = places
+                .into_iter()
+                .find_map(of_place)
+                .unwrap_or((&here, line));
+            for machine in machines {
+                line.split(" && ")
+                    .for_each(|command| self.run(machine, command));
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 # links and forwarding
 sysctl -w net/ipv4/ip_forward=1
+# sysctls
+sysctl -w net/ipv4/conf/all/send_redirects=0
+sysctl -w net/ipv4/conf/eth0/send_redirects=0
 # addresses
 ip address add 192.168.1.11/24 broadcast 192.168.1.255 dev eth0
 # services
