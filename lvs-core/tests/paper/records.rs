@@ -312,12 +312,12 @@ fn who_is_drained_stays_so_until_undrained() {
     let drain: Drain = "192.168.1.12".parse().unwrap();
     assert!(
         record
-            .before_draining("192.0.2.1".parse().unwrap(), Draining::Quiet, &after)
+            .before_draining(&["192.0.2.1".parse().unwrap()], Draining::Quiet, &after)
             .is_none()
     );
 
     let record = record
-        .before_draining(drain, Draining::Quiet, &after)
+        .before_draining(&[drain], Draining::Quiet, &after)
         .unwrap();
     let drained = record.plan_drains(&after).outcome(&after);
     assert_eq!(weights(&drained), [0, 3]);
@@ -329,18 +329,18 @@ fn who_is_drained_stays_so_until_undrained() {
     assert_eq!(weights(&started), [0, 3], "also after a removal");
 
     let record = record
-        .before_draining(drain, Draining::Removed, &started)
+        .before_draining(&[drain], Draining::Removed, &started)
         .unwrap();
     let without = record.plan_drains(&started).outcome(&started);
     assert_eq!(weights(&without), [3]);
     let (record, without) = applied(&node, &record, &without);
     assert_eq!(weights(&without), [3]);
 
-    let (record, back) = record.without_drain(drain).unwrap();
+    let (record, back) = record.without_drains(&[drain]).unwrap();
     let full = record.plan_undrained(&back, &without).outcome(&without);
     assert_eq!(weights(&full), [2, 3]);
     let (record, _) = applied(&node, &record, &full);
-    assert!(record.without_drain(drain).is_none());
+    assert!(record.without_drains(&[drain]).is_none());
 }
 
 #[test]
@@ -384,13 +384,13 @@ fn persistence_does_not_bring_clients_back() {
     assert_eq!(after.sysctls[&key], "0");
     let drain: Drain = "192.168.1.12:80".parse().unwrap();
     let record = record
-        .before_draining(drain, Draining::Quiet, &after)
+        .before_draining(&[drain], Draining::Quiet, &after)
         .unwrap();
     let drained = record.plan_drains(&after).outcome(&after);
     assert_eq!(drained.sysctls[&key], "1");
     let (record, drained) = applied(&node, &record, &drained);
     assert_eq!(drained.sysctls[&key], "1");
-    let (record, back) = record.without_drain(drain).unwrap();
+    let (record, back) = record.without_drains(&[drain]).unwrap();
     let full = record.plan_undrained(&back, &drained).outcome(&drained);
     assert_eq!(full.sysctls[&key], "0");
     let (record, full) = applied(&node, &record, &full);

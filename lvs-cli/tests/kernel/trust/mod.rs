@@ -33,6 +33,7 @@ lvs_lab::tests! {
     a_killed_apply_can_be_removed,
     a_connection_survives_remove_and_apply,
     a_drain_waits_for_the_last_connection,
+    a_real_server_is_drained_by_its_name,
     an_interrupted_drain_stays,
     udp_clients_count_until_they_are_silent,
     persistence_does_not_bring_a_client_back,
@@ -457,10 +458,74 @@ fn a_drain_waits_for_the_last_connection() {
     assert!(answers.contains(&"realserver1".to_owned()), "{answers:?}");
 }
 
+/// The file knows addresses of both families by one name.
+fn a_real_server_is_drained_by_its_name() {
+    let interface = |address: &str| format!("\"{address}\" }}");
+    let both = |text: String, four: &str, six: &str, name: &str| {
+        let line = format!(
+            "{}, {{ interface = \"{name}\", address = {}",
+            interface(four),
+            interface(six)
+        );
+        text.replace(&interface(four), &line)
+    };
+    let text = both(
+        NAT.to_owned(),
+        "172.16.5.11/16",
+        "2001:db8:5::11/64",
+        "eth0",
+    );
+    let text = both(text, "192.168.1.11/24", "fd00::11/64", "eth1");
+    let text = both(text, "192.168.1.12/24", "fd00::12/64", "eth0");
+    let text = both(text, "192.168.1.13/24", "fd00::13/64", "eth0")
+        + "[[services]]\naddress = \"[2001:db8:5::11]:80\"\nscheduler = \"rr\"\n";
+    let file = in_file("both.toml", &text);
+    let lab = lab(&text);
+    says(&run(&lab, &file, &["apply"]), 0, &["done and verified"]);
+
+    let drain = |verb: &str, name: &str| run(&lab, &file, &[verb, name]);
+    says(
+        &drain("drain", "realserver3"),
+        1,
+        &["did you mean realserver1?"],
+    );
+    says(&drain("drain", "192.168.1.300"), 64, &["192.168.1.300"]);
+    says(
+        &drain("drain", "realserver2:81"),
+        1,
+        &["destination of no cluster"],
+    );
+    let quiet = [
+        "192.168.1.13:80 of",
+        "[fd00::13]:80 of",
+        "realserver2: no connections remain",
+    ];
+    says(&drain("drain", "realserver2"), 0, &quiet);
+    let table = [
+        "192.168.1.12:80 nat 1",
+        "192.168.1.13:80 nat 0",
+        "[fd00::13]:80 nat 0",
+    ];
+    says(&run(&lab, &file, &["list"]), 0, &table);
+
+    says(&drain("undrain", "fd00::13"), 0, &["[fd00::13]:80"]);
+    says(
+        &drain("undrain", "realserver2"),
+        0,
+        &["192.168.1.13:80", "drained no longer"],
+    );
+    says(&drain("undrain", "realserver2"), 1, &["is not drained"]);
+    says(
+        &run(&lab, &file, &["list"]),
+        0,
+        &["192.168.1.13:80 nat 1", "[fd00::13]:80 nat 1"],
+    );
+}
+
 fn an_interrupted_drain_stays() {
     let file = in_file("nat.toml", &with_echo());
     let (lab, mut client) = with_client(&file);
-    let mut drain = start(&lab, &file, &["drain", "192.168.1.12:7777"]);
+    let mut drain = start(&lab, &file, &["drain", "realserver1:7777"]);
     wait_until_it_says(&mut drain, "1 active");
     send(Signal::SIGINT, &drain);
     let output = drain.wait_with_output().unwrap();
