@@ -253,6 +253,7 @@ fn explains(cause: &Finding, other: &Finding) -> bool {
         Code::ONE_PACKET_NAT => other.code == Code::NO_ANSWERS && other.object == cause.object,
         Code::SHARED_LINK => other.code == Code::HALF_OPEN && is_destination(other, &cause.object),
         Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(other.code) || goes_with(cause, other),
+        Code::SMALL_MTU => is_symptom(other.code) || (is_of_ipv6(other) && goes_with(cause, other)),
         _ => is_symptom(other.code),
     }
 }
@@ -263,6 +264,15 @@ fn is_destination(finding: &Finding, real_ip: &FindingObject) -> bool {
         FindingObject::Object(ObjectId::Destination(_, id)) => {
             FindingObject::from(id.address) == *real_ip
         }
+        _ => false,
+    }
+}
+
+/// Returns whether a finding is about an address or route of IPv6.
+fn is_of_ipv6(finding: &Finding) -> bool {
+    match &finding.object {
+        FindingObject::Object(ObjectId::Route(route)) => route.destination.addr().is_ipv6(),
+        FindingObject::Object(ObjectId::Address(address)) => address.network.addr().is_ipv6(),
         _ => false,
     }
 }

@@ -19,6 +19,9 @@ pub struct RequestsFact {
     pub refused: usize,
     /// The clients that asked again, because nothing has answered them.
     pub unanswered: BTreeSet<SocketAddr>,
+    /// The clients of connections that send the same data again and again.
+    #[serde(default)]
+    pub stalled: BTreeSet<SocketAddr>,
 }
 
 impl RequestsFact {
@@ -30,6 +33,7 @@ impl RequestsFact {
             answered: 0,
             refused: 0,
             unanswered: BTreeSet::new(),
+            stalled: BTreeSet::new(),
         }
     }
 }

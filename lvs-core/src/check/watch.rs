@@ -72,6 +72,10 @@ impl Watch {
                 Answer::Nothing => drop(requests.unanswered.insert(client)),
             }
         }
+        for (own, client) in self.arrivals.iter().flat_map(Arrivals::stalled) {
+            let requests = found.entry(own).or_insert_with(|| RequestsFact::new(own));
+            requests.stalled.insert(client);
+        }
         found.into_values().collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Packets as they arrive, and what answers them: clients of datagrams, and of connections that cannot be answered, are
 //! in no table of a host.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -28,9 +29,13 @@ const MOST_CLIENTS: usize = 256;
 const MOST_REQUESTS: usize = 20_000;
 /// The socket receives all traffic of the host, so its buffer must outlast a burst.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// The least time after which a client asks again. The copies of one packet that a bond, a VLAN or a bridge hands on
-/// follow each other at once.
+/// The copies of one packet that a bond, a VLAN or a bridge hands on follow each other at once, within this time.
+const COPIES: Duration = Duration::from_millis(100);
+/// The least time after which a client asks again.
 const REPETITION: Duration = Duration::from_millis(500);
+
+/// Data that was sent so often within that time makes no progress: its client waits twice as long each time.
+const STALLED: u32 = 3;
 
 /// The flags of a segment that begins a connection: SYN, without ACK.
 const SYN: u8 = 0x02;
@@ -67,12 +72,24 @@ struct Request {
     answer: Answer,
 }
 
+/// Is data of a client as it was seen last.
+#[derive(Clone, Copy)]
+struct Data {
+    /// The sequence number of its first byte.
+    number: u32,
+    since: Instant,
+    last: Instant,
+    times: u32,
+    is_stalled: bool,
+}
+
 /// Watches packets to and from this host, by any interface and out of any tunnel.
 pub(crate) struct Arrivals {
     socket: OwnedFd,
     packets: usize,
     datagrams: BTreeSet<Ends>,
     requests: HashMap<Ends, Request>,
+    data: HashMap<Ends, Data>,
 }
 
 impl Arrivals {
@@ -95,6 +112,7 @@ impl Arrivals {
             packets: 0,
             datagrams: BTreeSet::new(),
             requests: HashMap::new(),
+            data: HashMap::new(),
         })
     }
 
@@ -125,14 +143,44 @@ impl Arrivals {
     }
 
     fn arrived(&mut self, head: Head, is_wanted: impl Fn(&Arrival) -> bool) {
-        let Some(arrival) = head.arrival().filter(is_wanted) else {
-            return;
-        };
-        let ends = (arrival.own, arrival.client);
-        if arrival.protocol != Protocol::TCP {
-            self.datagrams.insert(ends);
+        let arrival = head.arrival();
+        if !is_wanted(&arrival) {
             return;
         }
+        let ends = (arrival.own, arrival.client);
+        match (arrival.protocol, head.number) {
+            (Protocol::TCP, Some(number)) => self.sent_data(ends, number),
+            (Protocol::TCP, None) if head.begins() => self.asked(ends),
+            (Protocol::TCP, None) => {}
+            _ => drop(self.datagrams.insert(ends)),
+        }
+    }
+
+    fn sent_data(&mut self, ends: Ends, number: u32) {
+        let now = Instant::now();
+        let is_full = self.data.len() >= MOST_REQUESTS;
+        let first = Data {
+            number,
+            since: now,
+            last: now,
+            times: 1,
+            is_stalled: false,
+        };
+        let data = match self.data.entry(ends) {
+            Entry::Vacant(_) if is_full => return,
+            entry => entry.or_insert(first),
+        };
+        if data.number != number {
+            *data = first;
+        }
+        if now.duration_since(data.last) >= COPIES {
+            data.times += 1;
+            data.last = now;
+        }
+        data.is_stalled = data.times >= STALLED && now.duration_since(data.since) >= REPETITION;
+    }
+
+    fn asked(&mut self, ends: Ends) {
         let now = Instant::now();
         let request = self.requests.entry(ends).or_insert(Request {
             since: now,
@@ -163,6 +211,12 @@ impl Arrivals {
             .take(MOST_CLIENTS)
             .chain(self.datagrams.iter().copied())
             .collect()
+    }
+
+    /// Returns the own and the other end of connections whose clients send the same data again and again.
+    pub(crate) fn stalled(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+        let stalled = self.data.iter().filter(|(_, data)| data.is_stalled);
+        stalled.map(|(ends, _)| *ends)
     }
 
     /// Returns the own and the other end of connections that were asked for, each with its answer; without those that
@@ -206,67 +260,83 @@ struct Head {
     destination: SocketAddr,
     /// The flags of TCP; 0 otherwise.
     flags: u8,
+    /// The number of the first byte of data, for TCP with data.
+    number: Option<u32>,
 }
 
 impl Head {
     /// Reads a packet; `None` for fragments without ports, and for IPv6 with extension headers.
     fn read(packet: &[u8]) -> Option<Self> {
         let first = *packet.first()?;
-        let (protocol, source, destination, rest): (_, IpAddr, IpAddr, _) = match first >> 4 {
-            4 => {
-                let is_later_fragment =
-                    u16::from_be_bytes(packet.get(6..8)?.try_into().ok()?) & 0x1FFF != 0;
-                let ip = |at: usize| -> Option<Ipv4Addr> {
-                    let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
-                    Some(octets.into())
-                };
-                if is_later_fragment {
-                    return None;
+        let (protocol, source, destination, length, rest): (_, IpAddr, IpAddr, _, _) =
+            match first >> 4 {
+                4 => {
+                    let is_later_fragment = number(packet, 6)? & 0x1FFF != 0;
+                    let ip = |at: usize| -> Option<Ipv4Addr> {
+                        let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+                        Some(octets.into())
+                    };
+                    if is_later_fragment {
+                        return None;
+                    }
+                    let header = usize::from(first & 0x0F) * 4;
+                    (
+                        *packet.get(9)?,
+                        ip(12)?.into(),
+                        ip(16)?.into(),
+                        usize::from(number(packet, 2)?).saturating_sub(header),
+                        packet.get(header..)?,
+                    )
                 }
-                let length = usize::from(first & 0x0F) * 4;
-                (
-                    *packet.get(9)?,
-                    ip(12)?.into(),
-                    ip(16)?.into(),
-                    packet.get(length..)?,
-                )
-            }
-            6 => {
-                let ip = |at: usize| -> Option<Ipv6Addr> {
-                    let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
-                    Some(octets.into())
-                };
-                (
-                    *packet.get(6)?,
-                    ip(8)?.into(),
-                    ip(24)?.into(),
-                    packet.get(40..)?,
-                )
-            }
-            _ => return None,
-        };
+                6 => {
+                    let ip = |at: usize| -> Option<Ipv6Addr> {
+                        let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
+                        Some(octets.into())
+                    };
+                    (
+                        *packet.get(6)?,
+                        ip(8)?.into(),
+                        ip(24)?.into(),
+                        number(packet, 4)?.into(),
+                        packet.get(40..)?,
+                    )
+                }
+                _ => return None,
+            };
         let protocol = Protocol(protocol.into());
-        let port = |at: usize| Some(u16::from_be_bytes(rest.get(at..at + 2)?.try_into().ok()?));
+        let (flags, data) = match protocol {
+            Protocol::TCP => (*rest.get(13)?, length > usize::from(rest.get(12)? >> 4) * 4),
+            _ => (0, false),
+        };
+        let first = rest.get(4..8).and_then(|bytes| bytes.try_into().ok());
         Some(Self {
-            flags: match protocol {
-                Protocol::TCP => *rest.get(13)?,
-                _ => 0,
-            },
+            flags,
+            number: first.map(u32::from_be_bytes).filter(|_| data),
             protocol,
-            source: (source, port(0)?).into(),
-            destination: (destination, port(2)?).into(),
+            source: (source, number(rest, 0)?).into(),
+            destination: (destination, number(rest, 2)?).into(),
         })
     }
 
-    /// Returns it as a packet to this host, unless it is a segment of TCP that does not begin a connection.
-    fn arrival(self) -> Option<Arrival> {
-        let begins = self.protocol != Protocol::TCP || self.flags & SYN_AND_ACK == SYN;
-        begins.then_some(Arrival {
+    /// Returns it as a packet to this host.
+    const fn arrival(self) -> Arrival {
+        Arrival {
             protocol: self.protocol,
             own: self.destination,
             client: self.source,
-        })
+        }
     }
+
+    /// Returns whether it is the first segment of a connection.
+    const fn begins(self) -> bool {
+        self.flags & SYN_AND_ACK == SYN
+    }
+}
+
+/// Reads 2 bytes in network order.
+fn number(bytes: &[u8], at: usize) -> Option<u16> {
+    let bytes = bytes.get(at..)?.first_chunk()?;
+    Some(u16::from_be_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -274,7 +344,7 @@ mod tests {
     use super::*;
 
     fn arrival(packet: &[u8]) -> Option<Arrival> {
-        Head::read(packet)?.arrival()
+        Head::read(packet).map(Head::arrival)
     }
 
     /// A question to a name server.
@@ -303,16 +373,22 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_segment_of_a_connection_is_read() {
+    fn segments_are_told_apart() {
         let mut segment = question();
         segment[9] = 6;
         segment.extend([0, 2, 0, 0]); // the header goes on to its flags
-        segment[20 + 13] = 0x02;
-        assert_eq!(arrival(&segment).unwrap().protocol, Protocol::TCP);
-        for flags in [0x10, 0x12, 0x18, 0x04] {
+        segment[20 + 12] = 5 << 4;
+        segment[3] = 40;
+        for (flags, begins) in [(0x02, true), (0x10, false), (0x12, false), (0x04, false)] {
             segment[20 + 13] = flags;
-            assert_eq!(arrival(&segment), None, "{flags:#x}");
+            let head = Head::read(&segment).unwrap();
+            assert_eq!(head.protocol, Protocol::TCP);
+            assert_eq!(head.begins(), begins, "{flags:#x}");
+            assert_eq!(head.number, None);
         }
+        segment[3] = 41;
+        let expected = u32::from_be_bytes([0, 12, 0, 0]);
+        assert_eq!(Head::read(&segment).unwrap().number, Some(expected));
     }
 
     #[test]
