@@ -11,6 +11,7 @@ mod golden;
 #[cfg(feature = "import")]
 mod import;
 mod language;
+mod pictures;
 mod plans;
 #[cfg(all(feature = "health", feature = "toml"))]
 mod probes;
