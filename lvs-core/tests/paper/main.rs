@@ -21,6 +21,7 @@ mod schema;
 #[cfg(feature = "run")]
 mod simulation;
 mod traces;
+mod written;
 
 #[path = "../random/mod.rs"]
 mod random;
