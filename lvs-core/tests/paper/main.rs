@@ -11,6 +11,7 @@ mod golden;
 #[cfg(feature = "import")]
 mod import;
 mod language;
+mod pictures;
 mod plans;
 #[cfg(all(feature = "health", feature = "toml"))]
 mod probes;
@@ -20,6 +21,7 @@ mod schema;
 #[cfg(feature = "run")]
 mod simulation;
 mod traces;
+mod written;
 
 #[path = "../random/mod.rs"]
 mod random;
