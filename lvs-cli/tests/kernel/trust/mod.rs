@@ -5,6 +5,7 @@ mod drains;
 mod gateways;
 mod identity;
 mod interrupted;
+mod kinds;
 mod method;
 mod nodes;
 mod reassurance;
@@ -79,6 +80,7 @@ lvs_lab::tests! {
     gateways::alternative_names_of_interfaces_are_understood,
     gateways::a_point_to_point_link_is_the_gateway,
     gateways::rules_that_divert_answers_are_noted,
+    kinds::a_director_that_becomes_a_real_server_balances_no_more,
     source::ipv6_virtual_ips_are_no_source,
     source::an_ipv6_virtual_ip_in_use_is_no_source_any_more,
     source::a_virtual_ip_that_was_first_is_put_behind,

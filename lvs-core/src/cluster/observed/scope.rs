@@ -63,6 +63,7 @@ impl Scope {
         scope.links.extend(record.interfaces().cloned());
         scope.tunnels.extend(record.tunnels().cloned());
         scope.listeners |= record.has_listeners();
+        scope.ipvs |= record.has_ipvs();
         scope
     }
 

@@ -170,16 +170,7 @@ impl Record {
     /// Returns what is known of the node without the file: enough for a removal, and nothing to apply.
     #[must_use]
     pub fn desired_state(&self) -> DesiredState {
-        let is_director = self.role.is_some()
-            || self.entries().any(|entry| {
-                matches!(
-                    entry.newest(),
-                    Object::Service(_)
-                        | Object::Destination(_)
-                        | Object::Timeouts(_)
-                        | Object::Daemon(_)
-                )
-            });
+        let is_director = self.role.is_some() || self.has_ipvs();
         let kind = match is_director {
             true => NodeKind::Director,
             false => NodeKind::RealServer,
@@ -308,6 +299,12 @@ impl Record {
     pub(in crate::cluster) fn has_listeners(&self) -> bool {
         self.entries()
             .any(|entry| matches!(entry.newest(), Object::Listener(_)))
+    }
+
+    /// Returns whether there is anything of IPVS that may have to be deleted or restored, as on a director, and on a
+    /// real server that was one.
+    pub(in crate::cluster) fn has_ipvs(&self) -> bool {
+        self.entries().any(|entry| entry.is_ipvs())
     }
 
     /// Returns the sysctls that may have to be restored.
