@@ -1,5 +1,6 @@
 //! Asking by ARP or neighbour solicitation which hosts have the virtual IPs, from any host.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::network::{is_wide, sharing_network};
 use crate::cluster::{Arrival, Cluster, Director};
 use crate::error::Result;
 use crate::name::IfName;
-use crate::net::{AddressId, MacAddress, arp, ndp};
+use crate::net::{Address, AddressId, MacAddress, arp, ndp};
 
 impl Facts {
     /// Asks for each virtual IP on the links that this host shares with the director; virtual IPs on other links are
@@ -43,7 +44,7 @@ impl Facts {
     fn interfaces_towards<'a>(&'a self, directors: &'a [Director], vip: IpAddr) -> Vec<&'a IfName> {
         let itself = directors.iter().find(|director| self.are_of(director));
         match itself.and_then(|director| director.address(vip)) {
-            Some(address) => self.arrival_links(&address.id),
+            Some(address) => self.answering_links(&address.id),
             None => directors
                 .iter()
                 .find_map(|director| self.interface_to(director, vip))
@@ -65,8 +66,13 @@ impl Facts {
                 .filter(|address| address.id.network.addr().is_ipv4() == vip.is_ipv4())
         };
         let has_network = own().any(|address| address.id.interface == *carrier);
+        // Elsewhere no neighbour answers for an IPv6 address of lo or a dummy, and routers know the way.
+        let is_near = |address: &Address| vip.is_ipv4() || address.id.network.contains(&vip);
         let mut asked: Vec<_> = own()
-            .filter(|address| !has_network || address.id.interface == *carrier)
+            .filter(|address| match has_network {
+                true => address.id.interface == *carrier,
+                false => is_near(address),
+            })
             .collect();
         asked.sort_by_key(|address| !address.id.network.contains(&vip));
         asked
@@ -80,14 +86,25 @@ impl Facts {
 
     /// Returns the links of this host on which questions for its address arrive.
     pub(super) fn arrival_links(&self, id: &AddressId) -> Vec<&IfName> {
-        let arrival = Arrival {
+        self.own_links(&self.arrival().links_of(id))
+    }
+
+    /// Returns those of them on which the kernel answers.
+    fn answering_links(&self, id: &AddressId) -> Vec<&IfName> {
+        self.own_links(&self.arrival().answering_links_of(id))
+    }
+
+    fn own_links(&self, found: &BTreeSet<IfName>) -> Vec<&IfName> {
+        let names = self.links.iter().map(|link| &link.name);
+        names.filter(|name| found.contains(*name)).collect()
+    }
+
+    fn arrival(&self) -> Arrival<'_> {
+        Arrival {
             links: &self.links,
             addresses: &self.addresses,
             routes: &self.routes,
-        };
-        let found = arrival.links_of(id);
-        let names = self.links.iter().map(|link| &link.name);
-        names.filter(|name| found.contains(*name)).collect()
+        }
     }
 
     /// Returns whether the facts are of a director.

@@ -1,6 +1,7 @@
 //! How far each area was examined, and what a check may therefore say of it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::area::Area;
@@ -55,6 +56,10 @@ impl Area {
             (Examined::OnHost, Self::Traffic, Place::Director(director)) => {
                 director.traffic_claim().into()
             }
+            (Examined::OnHost, Self::Arp, _) => match scene.asked_partly() {
+                Some(claim) => claim.into(),
+                None => self.plain_claim(examined, scene).into(),
+            },
             _ => self.plain_claim(examined, scene).into(),
         }
     }
@@ -94,6 +99,22 @@ impl Area {
 }
 
 impl Scene<'_> {
+    /// Returns what neighbours answered where they were asked for some of the virtual IPs.
+    fn asked_partly(&self) -> Option<String> {
+        let all = self.cluster.virtual_ips();
+        let asked: BTreeSet<_> = self.facts?.arp.iter().map(|asked| asked.vip).collect();
+        let count = asked.len();
+        (count > 0 && count < all.len()).then(|| {
+            let vips: Vec<_> = asked.iter().take(3).map(ToString::to_string).collect();
+            let more = match count - vips.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let vips = vips.join(", ");
+            format!("only the director answered for {vips}{more}; the others are not asked for on this host's links")
+        })
+    }
+
     /// Returns how far an area was examined.
     pub(super) fn examined(&self, area: Area) -> Examined {
         let asked = self.facts.and_then(Facts::asked);

@@ -12,7 +12,7 @@ use super::path::PathFact;
 use super::requests::RequestsFact;
 use super::source::Source;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
+use crate::cluster::{ClusterName, Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, PolicyRule, Qdisc, Route};
@@ -78,6 +78,8 @@ pub struct Facts {
     /// [`add_record`](Self::add_record) reads it.
     #[serde(default)]
     pub leftovers: Vec<String>,
+    /// The sysctls that other clusters on the node need, by their records.
+    pub other_sysctls: BTreeMap<ClusterName, BTreeMap<SysctlKey, String>>,
     /// How long the node has been up.
     pub uptime: Duration,
     /// The interfaces.
@@ -211,6 +213,7 @@ impl Facts {
             drains: BTreeMap::new(),
             services_by_health: BTreeSet::new(),
             leftovers: Vec::new(),
+            other_sysctls: BTreeMap::new(),
             kernel: String::new(),
             uptime: Duration::ZERO,
             links: Vec::new(),
@@ -249,6 +252,14 @@ impl Facts {
     #[must_use]
     pub fn sysctl(&self, key: &SysctlKey) -> Option<i64> {
         self.sysctls.get(key)?.parse().ok()
+    }
+
+    /// Returns another cluster on the node that needs another value of a sysctl.
+    pub(super) fn excluding(&self, key: &SysctlKey, value: &str) -> Option<&ClusterName> {
+        let mut others = self.other_sysctls.iter();
+        let differs = |needed: &String| needed != value;
+        let found = others.find(|(_, sysctls)| sysctls.get(key).is_some_and(differs));
+        found.map(|(cluster, _)| cluster)
     }
 
     /// Returns the value of a sysctl of IPVS by its name, `conntrack`; `None` if it was not read or is no number.

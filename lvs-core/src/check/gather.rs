@@ -145,6 +145,12 @@ impl Facts {
         let record = state.record(node)?;
         self.drains = record.drains().clone();
         self.services_by_health = record.services_by_health().clone();
+        self.other_sysctls = state
+            .records()?
+            .iter()
+            .filter(|other| other.is_applied() && *other.cluster() != node.cluster)
+            .map(|other| (other.cluster().clone(), other.applied_sysctls()))
+            .collect();
         self.leftovers = state
             .plan(node, host, PlanOptions::default())?
             .steps()

@@ -96,6 +96,7 @@ const TABLE: &[&FindingKind] = &[
     &unanswered::UNANSWERED,
     &unaccepted::UNACCEPTED,
     &qdisc_drops::QDISC_DROPS,
+    &unsolicited::VIP_UNSOLICITED,
 ];
 
 impl Code {

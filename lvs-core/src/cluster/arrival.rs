@@ -76,6 +76,27 @@ impl Link {
     }
 }
 
+impl AddressId {
+    /// Returns the interface on whose network an address is that another interface carries, by the addresses of the
+    /// node: neighbours ask for it there.
+    pub(crate) fn asked_beside<'a>(
+        &self,
+        addresses: impl IntoIterator<Item = &'a Self>,
+    ) -> Option<&'a IfName> {
+        let near: BTreeSet<_> = addresses
+            .into_iter()
+            .filter(|id| id.network.prefix_len() < id.network.max_prefix_len())
+            .filter(|id| id.network.contains(&self.network.addr()))
+            .map(|id| &id.interface)
+            .filter(|interface| **interface != IfName::LO)
+            .collect();
+        match near.contains(&self.interface) {
+            true => None,
+            false => near.into_iter().next(),
+        }
+    }
+}
+
 impl Arrival<'_> {
     /// Returns the links where ARP requests or neighbour solicitations for an address arrive.
     ///
@@ -91,6 +112,15 @@ impl Arrival<'_> {
             .into_iter()
             .find(|links| !links.is_empty())
             .unwrap_or_default()
+    }
+
+    /// Returns those of these links on which the kernel answers: for an IPv4 address on all of them, for an IPv6
+    /// address only on its own link.
+    pub(crate) fn answering_links_of(&self, id: &AddressId) -> BTreeSet<IfName> {
+        match id.network.addr().is_ipv4() || self.has_neighbours(&id.interface) {
+            true => self.links_of(id),
+            false => BTreeSet::new(),
+        }
     }
 
     /// Returns whether a link carries ARP and neighbour discovery.

@@ -101,6 +101,7 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     LEFTOVER_VIP: Kernel("hostile::a_virtual_ip_left_over"),
     SHORT_TIMEOUT: Kernel("hostile::timeouts_of_a_second"),
     ADVERTISED_ROUTE: Kernel("six::a_default_route_that_is_not_renewed"),
+    VIP_UNSOLICITED: Change("places::an_ipv6_virtual_ip_beside_its_network_is_refused"),
     CHANGE_OUTAGE: Change("rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one"),
     LINK_MISSING: Kernel("promises::an_interface_that_does_not_exist"),
     LINK_DOWN: Kernel("promises::an_interface_that_is_down"),

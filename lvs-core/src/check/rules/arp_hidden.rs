@@ -6,6 +6,7 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::is_wide;
 use crate::check::scene::DirectorScene;
+use crate::cluster::ClusterName;
 use crate::name::IfName;
 use crate::net::Address;
 use crate::sysctl::{Conf, SysctlKey};
@@ -50,6 +51,11 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// Returns what was seen beside another cluster that would suffer from the fix.
+pub(super) fn excluded(seen: &str, other: &ClusterName) -> String {
+    format!("{seen}; the cluster {other} on this node needs that: the two exclude each other")
+}
+
 impl DirectorScene<'_> {
     /// Returns whether a virtual IP that is asked for on a link is not answered for. Where no network of the link has
     /// it, routers know it by a next hop and do not ask; level 8 hides that, too.
@@ -77,9 +83,14 @@ impl DirectorScene<'_> {
             vip.id.interface
         );
         let of_link = SysctlKey::arp_ignore(&Conf::Interface(link.clone()));
-        self.finding(&ARP_HIDDEN, link, seen).fix(format!(
-            "sysctl -w net/ipv4/conf/all/arp_ignore=0 {}=0",
-            of_link.quoted()
-        ))
+        match self.facts.excluding(&SysctlKey::arp_ignore(&Conf::All), "0") {
+            Some(other) => self.finding(&ARP_HIDDEN, link, excluded(&seen, other)).fix(format!(
+                "in the file: the virtual IP on {link}; or remove the other cluster: lvsctl remove {other}"
+            )),
+            None => self.finding(&ARP_HIDDEN, link, seen).fix(format!(
+                "sysctl -w net/ipv4/conf/all/arp_ignore=0 {}=0",
+                of_link.quoted()
+            )),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::arp_hidden::excluded;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
@@ -10,6 +11,7 @@ use crate::check::scene::NodeScene;
 use crate::check::severity::Severity;
 use crate::name::IfName;
 use crate::net::Address;
+use crate::sysctl::{Conf, SysctlKey};
 
 kinds! {
     ARP_IGNORE = "LVS001", Error, Arp,
@@ -107,11 +109,14 @@ impl<T> NodeScene<'_, T> {
             8 => "the node answers ARP for no address at all, not even for its own",
             _ => "the node answers ARP for all of its addresses, for the virtual IP on lo too",
         };
-        let finding = self.finding(
-            &ARP_IGNORE,
-            interface,
-            format!("arp_ignore is {level} (the greater of all and {interface}): {problem}"),
-        );
+        let seen = format!("arp_ignore is {level} (the greater of all and {interface}): {problem}");
+        let key = SysctlKey::arp_ignore(&Conf::All);
+        if let Some(other) = self.facts.excluding(&key, "1") {
+            let seen = excluded(&seen, other);
+            let remove = format!("remove the other cluster: lvsctl remove {other}");
+            return Some(self.finding(&ARP_IGNORE, interface, seen).fix(remove));
+        }
+        let finding = self.finding(&ARP_IGNORE, interface, seen);
         // A greater number on the interface would outweigh the one on all.
         let finding = match level {
             0 => finding,

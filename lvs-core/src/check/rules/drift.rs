@@ -169,7 +169,9 @@ impl<T> NodeScene<'_, T> {
                 ip(id).is_some_and(|ip| ip.is_ipv6())
             }
             // The plan sets it on all and lo, the finding names the interface that shows it.
-            (Code::ARP_IGNORE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_ignore),
+            (Code::ARP_IGNORE | Code::ARP_HIDDEN, ObjectId::Sysctl(key)) => {
+                key.is_copy_of(SysctlKey::arp_ignore)
+            }
             (Code::ARP_ANNOUNCE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_announce),
             (Code::RP_FILTER, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::rp_filter),
             (Code::REDIRECTS, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::send_redirects),

@@ -58,6 +58,7 @@ pub(super) mod tunnel_mtu;
 pub(super) mod udp;
 pub(super) mod unaccepted;
 pub(super) mod unanswered;
+pub(super) mod unsolicited;
 pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
@@ -162,6 +163,7 @@ const RULES: &[Rule] = &[
     Rule::RealServer(unaccepted::check),
     Rule::Director(unanswered::on_director),
     Rule::RealServer(unanswered::on_real_server),
+    Rule::Directors(unsolicited::check),
     Rule::Director(uplink::check),
     Rule::Scene(upstream::check),
     Rule::Scene(vip_as_source::check),

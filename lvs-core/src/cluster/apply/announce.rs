@@ -138,7 +138,7 @@ impl<'a> Announcer<'a> {
         };
         let mut by_link: BTreeMap<IfName, Vec<IpAddr>> = BTreeMap::new();
         for Address { id, .. } in addresses {
-            let links = neighbourhood.arrival().links_of(id);
+            let links = neighbourhood.arrival().answering_links_of(id);
             for link in &links {
                 let ips = by_link.entry(link.clone()).or_default();
                 ips.push(id.network.addr());

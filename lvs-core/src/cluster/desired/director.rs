@@ -9,7 +9,7 @@ use crate::cluster::model::{Cluster, Director, NodeKind, NodeName, Role, Sync};
 use crate::cluster::probe_path::ProbePlan;
 use crate::ipvs::{Daemon, DaemonRole, Forwarding, ServiceId};
 use crate::name::IfName;
-use crate::sysctl::SysctlKey;
+use crate::sysctl::{ArpIgnore, Conf, SysctlKey};
 
 impl DesiredState {
     pub(super) fn director(cluster: &Cluster, director: &Director, role: Option<Role>) -> Self {
@@ -26,6 +26,7 @@ impl DesiredState {
             state.receive_by_direct_routing(cluster);
             state.receive_by_tunnel(cluster);
         }
+        state.answer_arp(director);
         state.gateway(director.gateway.as_ref(), "the director's default route");
         if role.is_some() {
             state.answer_beside_the_tunnel(cluster, director.gateway.as_ref());
@@ -52,6 +53,27 @@ impl DesiredState {
         state.probe(cluster, role);
         state.expire_templates();
         state
+    }
+
+    /// Answers ARP for the virtual IPs that another interface carries than the one on whose network they are.
+    fn answer_arp(&mut self, director: &Director) {
+        let own = || director.addresses.iter().map(|address| &address.id);
+        let links: BTreeSet<_> = own()
+            .filter(|id| id.network.addr().is_ipv4() && self.is_virtual(id))
+            .filter(|id| self.addresses.find(id).is_some())
+            .filter_map(|id| id.asked_beside(own()))
+            .collect();
+        if links.is_empty() {
+            return;
+        }
+        let interfaces = links.into_iter().cloned().map(Conf::Interface);
+        for conf in std::iter::once(Conf::All).chain(interfaces) {
+            self.sysctl(
+                SysctlKey::arp_ignore(&conf),
+                ArpIgnore::AnyLocal,
+                "ARP requests for a virtual IP on another interface are answered",
+            );
+        }
     }
 
     fn synchronise(&mut self, sync: &Sync) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Planner;
+use super::draft::Draft;
 use crate::cluster::Observed;
 use crate::cluster::change::{Object, ObjectId, Step, detail};
 use crate::net::Address;
@@ -78,14 +79,14 @@ impl Planner<'_> {
     }
 
     /// Differences that the kernel cannot change in place, and addresses that exist elsewhere, too.
-    pub(super) fn address_notes(&self) -> Vec<String> {
+    pub(super) fn address_notes(&self, draft: &Draft<'_>) -> Vec<String> {
         let desired = || self.node.addresses.iter().map(|desired| &desired.value);
         let named = || desired().chain(self.node.absent.iter().map(|absent| &absent.value));
         let differing = desired()
             .filter_map(|desired| difference(desired, self.observed.address(&desired.id)?));
         let mut unnamed: HashMap<IpAddr, Vec<_>> = HashMap::new();
         for found in &self.observed.addresses {
-            if !self.node.names_address(&found.id) {
+            if !self.node.names_address(&found.id) && !draft.deletes(&found.id) {
                 let same = unnamed.entry(found.id.network.addr()).or_default();
                 same.push(&found.id);
             }

@@ -133,6 +133,13 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// Returns whether a step deletes an address.
+    pub(super) fn deletes(&self, id: &AddressId) -> bool {
+        self.steps().any(|step| {
+            matches!(&step.change, Change::Delete(Object::Address(address)) if address.id == *id)
+        })
+    }
+
     fn steps(&self) -> impl Iterator<Item = &Step> {
         self.phases.iter().flat_map(|phase| &phase.steps)
     }
@@ -182,7 +189,8 @@ impl<'a> Draft<'a> {
         };
         let on = |id: &AddressId| {
             let ip = id.network.addr();
-            arrival.links_of(id).into_iter().map(move |link| (link, ip))
+            let links = arrival.answering_links_of(id).into_iter();
+            links.map(move |link| (link, ip))
         };
         added.into_iter().flat_map(on).collect()
     }

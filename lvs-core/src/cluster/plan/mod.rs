@@ -21,6 +21,7 @@ mod rollback;
 mod routes;
 mod services;
 mod shell;
+mod solicited;
 mod sources;
 mod sysctls;
 mod tunnels;
@@ -165,9 +166,10 @@ impl Plan {
         draft.phases(&planner, &Planner::LAST);
         let notes = [
             node.notes.clone(),
-            planner.address_notes(),
+            planner.address_notes(&draft),
             planner.daemon_notes(),
             planner.diversion_notes(),
+            planner.routed_notes(),
             draft.notes(),
         ];
         let unmanaged = unmanaged::objects(node, observed, record);

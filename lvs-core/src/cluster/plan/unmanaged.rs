@@ -47,6 +47,7 @@ impl Planner<'_> {
             self.unmanaged_entries(),
             self.taken_marks(),
             self.losing_routes(),
+            self.unanswered_virtual_ips(),
             self.virtual_sources().into_iter().collect(),
         ]
         .concat()

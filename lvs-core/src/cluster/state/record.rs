@@ -270,11 +270,11 @@ impl Record {
         *self == Self::new(self.cluster.clone(), self.node.clone())
     }
 
-    /// Returns what counts of a record that was made on another kernel: the drains, and after a reboot the role.
-    pub(in crate::cluster) fn elsewhere(self, is_another_boot: bool) -> Self {
+    /// Returns what counts of a record that was made on another kernel: the drains, and on the same host the role.
+    pub(in crate::cluster) fn elsewhere(self, is_of_this_host: bool) -> Self {
         Self {
             drains: self.drains,
-            role: self.role.filter(|_| is_another_boot),
+            role: self.role.filter(|_| is_of_this_host),
             ..Self::new(self.cluster, self.node)
         }
     }
@@ -313,6 +313,16 @@ impl Record {
             Object::Sysctl(setting) => Some(&setting.key),
             _ => None,
         })
+    }
+
+    /// Returns the sysctls as the cluster needs them.
+    #[cfg(feature = "check")]
+    pub(crate) fn applied_sysctls(&self) -> BTreeMap<SysctlKey, String> {
+        let settings = self.entries().filter_map(|entry| match entry.after() {
+            Some(Object::Sysctl(setting)) => Some((setting.key.clone(), setting.value.clone())),
+            _ => None,
+        });
+        settings.collect()
     }
 
     /// Returns the weight to restore for a drained destination.

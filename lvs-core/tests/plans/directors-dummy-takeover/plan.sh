@@ -1,3 +1,5 @@
+# sysctls
+sysctl -w net/ipv4/conf/all/arp_ignore=0
 # services
 ipvsadm -A -t 192.168.1.100:80 -s rr
 # destinations
