@@ -1,6 +1,7 @@
 //! `lvsctl plan`
 
 use lvs_core::Host;
+use lvs_core::cluster::plan::Refusal;
 use lvs_core::cluster::{Plan, PlanOptions};
 use serde::Serialize;
 
@@ -72,6 +73,5 @@ pub(crate) fn refused(plan: &Plan) -> Result<(), Problem> {
     if plan.refusals.is_empty() {
         return Ok(());
     }
-    let refusals: Vec<_> = plan.refusals.iter().map(ToString::to_string).collect();
-    Err(Problem::failed(refusals.join("\n")))
+    Err(Problem::failed(Refusal::listed(&plan.refusals)))
 }

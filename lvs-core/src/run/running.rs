@@ -1,6 +1,6 @@
 //! A controller that runs: the loop, and everything that it touches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
@@ -12,7 +12,9 @@ use super::runner::{Input, RunError, RunEvent, Runner};
 use super::server::{self, Request};
 use super::supervisor::Supervisor;
 use super::{Action, CheckedService, Controller, Event, ProbeId};
-use crate::cluster::{Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role};
+use crate::cluster::{
+    Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role, Session,
+};
 use crate::error::Result;
 use crate::health::{Outcome, Prober, SourcePorts};
 use crate::host::Host;
@@ -85,7 +87,7 @@ impl Running {
         let mut session = running.runner.state.lock_unless("run", stop)?.by_health();
         let absent = running.absent_virtual_ips()?;
         running.step(Event::Withdrawn(absent), events);
-        let plan = running.apply(&mut session)?;
+        let plan = running.apply_first(&mut session, events)?;
         drop(session);
         events(RunEvent::Applied(&plan));
         server::serve_unix(running._resident.listen()?, input.clone());
@@ -98,6 +100,26 @@ impl Running {
         running.supervisor.ready();
         events(RunEvent::Ready);
         Ok(running)
+    }
+
+    /// Applies the node for the first time: as standby where the record remembers it as active, and the other director
+    /// is by now.
+    fn apply_first(&mut self, session: &mut Session, events: Events<'_>) -> Result<Plan, RunError> {
+        let refused = match self.apply(session) {
+            Err(error) if error.is_active_elsewhere() => error,
+            applied => return Ok(applied?),
+        };
+        let name = self.node.name.as_str();
+        let Some(standby) = self.runner.cluster.node_as(name, Role::Standby) else {
+            return Err(refused.into());
+        };
+        events(RunEvent::Failed(format!(
+            "{}; begins as standby until a role is applied",
+            refused.failure()
+        )));
+        self.node = standby;
+        self.step(Event::Withdrawn(BTreeSet::new()), events);
+        Ok(self.apply(session)?)
     }
 
     /// The loop.

@@ -237,6 +237,33 @@ pub(crate) fn roles_are_applied_beside_it() {
     resident.serves(4);
 }
 
+/// After a reboot of the active director, while the other one is active.
+pub(crate) fn a_remembered_role_begins_as_standby() {
+    let mut resident = Resident::idle(&checked(PAIR), "lb1", &[]);
+    resident.lab.apply_as("lb2", Role::Standby).unwrap();
+    resident.prints(&["apply", "--role", "active"]);
+    resident.lab.wait_for_servers().unwrap();
+    let lasting = "/run/state/lasting/web@lb1.json";
+    let remembered = fs::read_to_string(lasting).unwrap();
+    resident.prints(&["remove"]);
+    fs::remove_file("/run/state/web@lb1.json").unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    fs::write(lasting, remembered.replace(boot.trim(), "another")).unwrap();
+    resident.lab.apply_as("lb2", Role::Active).unwrap();
+
+    resident.start();
+    let said = resident.messages().concat();
+    assert!(
+        said.contains("begins as standby until a role is applied"),
+        "{said}"
+    );
+    assert_eq!(resident.role(), Some(Role::Standby));
+    resident.serves(4);
+    resident.lab.apply_as("lb2", Role::Standby).unwrap();
+    resident.prints(&["apply", "--role", "active"]);
+    resident.serves(4);
+}
+
 pub(crate) fn counters_never_fall() {
     let resident = Resident::new(&checked(DR), &["--metrics", "127.0.0.1:9677"]);
     resident.serves(6);

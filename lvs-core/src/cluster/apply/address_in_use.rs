@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Object, ObjectId};
-use crate::cluster::plan::{Phase, Plan, Refusal};
-use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Observed};
+use crate::cluster::plan::{Obstacle, Phase, Plan, Refusal};
+use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Observed, Role};
 use crate::error::{Error, Operation, Result};
 use crate::host::Host;
 use crate::name::IfName;
@@ -24,8 +24,22 @@ pub(super) struct Conflicts<'a> {
     pending: Vec<AddressId>,
 }
 
+/// Says whether an active director may take floating addresses from the other one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cluster) enum Takeover {
+    /// The role was given, or the director has been active since the boot.
+    #[default]
+    Given,
+    /// The role is remembered from before: the other director may be active by now.
+    Remembered,
+}
+
 impl<'a> Conflicts<'a> {
-    pub(super) fn of(node: Option<&'a DesiredState>, plan: &Plan, before: &Observed) -> Self {
+    pub(super) fn of(
+        (node, takeover): (Option<&'a DesiredState>, Takeover),
+        plan: &Plan,
+        before: &Observed,
+    ) -> Self {
         let carried: BTreeSet<_> = before
             .addresses
             .iter()
@@ -37,9 +51,10 @@ impl<'a> Conflicts<'a> {
                 Change::Add(Object::Address(Address { id, .. })) => Some(id),
                 _ => None,
             })
+            .chain(node.into_iter().flat_map(|node| node.withdrawn(takeover)))
             .filter(|id| {
                 !carried.contains(&id.network.addr())
-                    && node.is_some_and(|node| !node.may_be_elsewhere(id))
+                    && node.is_some_and(|node| !node.may_be_elsewhere(id, takeover))
             });
         Self {
             node,
@@ -101,7 +116,10 @@ impl<'a> Conflicts<'a> {
                     answers
                         .into_iter()
                         .filter(|(_, mac)| !neighbourhood.has_mac(*mac))
-                        .filter_map(|(ip, mac)| refusal(questions.get(link)?, link, ip, mac)),
+                        .filter_map(|(ip, mac)| {
+                            let floats = self.is_floating(ip);
+                            refusal(questions.get(link)?, link, ip, mac, floats)
+                        }),
                 ),
                 Err(error) => events(Event::NotAsked(&error)),
             }
@@ -110,6 +128,11 @@ impl<'a> Conflicts<'a> {
             true => Ok(()),
             false => Err(Failure::Refused(refusals)),
         }
+    }
+
+    fn is_floating(&self, ip: IpAddr) -> bool {
+        let node = self.node.filter(|node| node.role.is_some());
+        node.is_some_and(|node| node.floating.contains(&ip))
     }
 
     /// Takes the addresses that can be asked for now, by link; early, those that have to wait for a link stay.
@@ -169,21 +192,50 @@ fn without_carrier(link: &IfName) -> Error {
     Error::invalid(operation, "the link has no carrier")
 }
 
-fn refusal(asked: &[AddressId], link: &IfName, ip: IpAddr, mac: MacAddress) -> Option<Refusal> {
+fn refusal(
+    asked: &[AddressId],
+    link: &IfName,
+    ip: IpAddr,
+    mac: MacAddress,
+    floats: bool,
+) -> Option<Refusal> {
     let id = asked.iter().find(|id| id.network.addr() == ip)?;
-    Some(Refusal::of(
-        ObjectId::Address(id.clone()),
-        format!("is in use: {mac} answers for {ip} on {link}"),
-        "choose another address, or remove it from that host first",
-    ))
+    let in_use = format!("is in use: {mac} answers for {ip} on {link}");
+    Some(match floats {
+        true => Refusal {
+            obstacle: Obstacle::Floating(id.clone()),
+            problem: format!("{in_use}, and this director was active before, not since"),
+            hint: "begin with --role standby, or take over with --role active".to_owned(),
+        },
+        false => Refusal::of(
+            ObjectId::Address(id.clone()),
+            in_use,
+            "choose another address, or remove it from that host first",
+        ),
+    })
 }
 
 impl DesiredState {
     /// Returns whether another host may rightly have an address that this node adds: real servers share
-    /// virtual IPs, and the active one of two directors takes over floating addresses.
-    fn may_be_elsewhere(&self, id: &AddressId) -> bool {
-        let is_shared = self.kind == NodeKind::RealServer || self.role.is_some();
+    /// virtual IPs, and the active one of two directors takes over floating addresses. What a director carries as a
+    /// real server is shared, too.
+    fn may_be_elsewhere(&self, id: &AddressId, takeover: Takeover) -> bool {
+        let is_shared = match (self.kind, self.role) {
+            (NodeKind::RealServer, _) => true,
+            (NodeKind::Director, None) => false,
+            (NodeKind::Director, Some(Role::Active)) => {
+                takeover == Takeover::Given || id.interface == IfName::LO
+            }
+            (NodeKind::Director, Some(Role::Standby)) => true,
+        };
         is_shared && self.attracts_traffic(id)
+    }
+
+    /// Returns the floating addresses that an active director withholds for now, and that it will not ask for again.
+    fn withdrawn(&self, takeover: Takeover) -> impl Iterator<Item = &AddressId> {
+        let is_asked = self.role == Some(Role::Active) && takeover == Takeover::Remembered;
+        let absent = self.absent.iter().filter(move |_| is_asked);
+        absent.map(|desired| &desired.value.id)
     }
 }
 
@@ -241,7 +293,7 @@ mod tests {
         let asked = [id("dummy0", "192.168.1.100/32")];
         let mac = MacAddress([2, 0, 0, 0, 0, 9]);
         let ip = [192, 168, 1, 100].into();
-        let refusal = refusal(&asked, &"eth0".parse().unwrap(), ip, mac).unwrap();
+        let refusal = refusal(&asked, &"eth0".parse().unwrap(), ip, mac, false).unwrap();
         let text = refusal.to_string();
         for part in ["192.168.1.100/32 on dummy0", "02:00:00:00:00:09", "on eth0"] {
             assert!(text.contains(part), "{text}");

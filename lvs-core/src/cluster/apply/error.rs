@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::cluster::change::Step;
-use crate::cluster::plan::{Plan, Refusal};
+use crate::cluster::plan::{Obstacle, Plan, Refusal};
 use crate::error::Error;
 
 /// Says why a plan was not carried out to its end.
@@ -92,6 +92,15 @@ impl ApplyError {
         &self.0.0
     }
 
+    /// Returns whether another host answers for floating addresses, and this director only remembers that it was
+    /// active.
+    #[must_use]
+    pub fn is_active_elsewhere(&self) -> bool {
+        let floats = |refusal: &Refusal| matches!(refusal.obstacle, Obstacle::Floating(_));
+        matches!(self.failure(), Failure::Refused(refusals)
+            if !refusals.is_empty() && refusals.iter().all(floats))
+    }
+
     /// Returns how the failure left the node.
     #[must_use]
     pub fn aftermath(&self) -> &Aftermath {
@@ -108,10 +117,7 @@ impl ApplyError {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refusals) => {
-                let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
-                f.write_str(&refusals.join("\n"))
-            }
+            Self::Refused(refusals) => f.write_str(&Refusal::listed(refusals)),
             Self::Unreadable(error) | Self::Step(_, error) => write!(f, "{error}"),
             Self::VirtualSource {
                 destination,

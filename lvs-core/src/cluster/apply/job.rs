@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::address_in_use::Conflicts;
+use super::address_in_use::{Conflicts, Takeover};
 use super::announce::Announcer;
 use super::execute::{Guards, execute};
 use super::rollback::Rollback;
@@ -26,6 +26,8 @@ pub(in crate::cluster) struct Job<'a> {
     pub(in crate::cluster) plan: &'a dyn Fn(&Observed) -> Plan,
     /// The node whose addresses are announced.
     pub(in crate::cluster) announced: Option<&'a DesiredState>,
+    /// Whether an active director may take floating addresses from the other one.
+    pub(in crate::cluster) takeover: Takeover,
     /// The node whose source addresses are verified when all is done.
     pub(in crate::cluster) sources: Option<&'a DesiredState>,
     /// Asked before each phase; once it is raised, everything is rolled back.
@@ -43,6 +45,7 @@ impl<'a> Job<'a> {
             scope,
             plan,
             announced: None,
+            takeover: Takeover::Given,
             sources: None,
             stop: &NEVER_STOPPED,
             lock: None,
@@ -64,7 +67,7 @@ impl<'a> Job<'a> {
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
         events(Event::Planned(&plan));
-        let mut conflicts = Conflicts::of(self.announced, &plan, &before);
+        let mut conflicts = Conflicts::of((self.announced, self.takeover), &plan, &before);
         let recorded = match plan.refusals.is_empty() {
             true => probe(&plan, host)
                 .map_err(Failure::Unreadable)

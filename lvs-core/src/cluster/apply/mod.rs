@@ -9,6 +9,7 @@ mod job;
 mod rollback;
 mod source;
 
+pub(in crate::cluster) use address_in_use::Takeover;
 pub use announce::Announcement;
 pub use error::{Aftermath, ApplyError, Failure};
 pub use identity::{Evidence, HostIdentity, OtherNode, host_name};

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::cluster::change::ObjectId;
+use crate::net::AddressId;
 
 /// A reason why a plan must not be carried out, found before anything was changed.
 ///
@@ -28,6 +29,8 @@ pub struct Refusal {
 pub enum Obstacle {
     /// An object that exists and must not, or must exist and does not.
     Object(ObjectId),
+    /// A floating address that another host answers for, while this director only remembers that it was active.
+    Floating(AddressId),
     /// A virtual IP that another cluster has on this node.
     VirtualIp(IpAddr),
 }
@@ -38,6 +41,7 @@ impl Obstacle {
     pub const fn what(&self) -> &'static str {
         match self {
             Self::Object(id) => id.what(),
+            Self::Floating(_) => "address",
             Self::VirtualIp(_) => "virtual IP",
         }
     }
@@ -48,6 +52,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object(id) => fmt::Display::fmt(id, f),
+            Self::Floating(id) => fmt::Display::fmt(id, f),
             Self::VirtualIp(ip) => fmt::Display::fmt(ip, f),
         }
     }
@@ -64,6 +69,30 @@ impl Refusal {
             problem: problem.into(),
             hint: hint.into(),
         }
+    }
+}
+
+impl Refusal {
+    /// Returns refusals as text, a line for each kind: of many with the same problem the first, and their count.
+    #[must_use]
+    pub fn listed(refusals: &[Self]) -> String {
+        let mut kinds: Vec<(&Self, usize)> = Vec::new();
+        for refusal in refusals {
+            let is_same = |other: &Self| {
+                let what = |refusal: &Self| refusal.obstacle.what();
+                what(other) == what(refusal)
+                    && (&other.problem, &other.hint) == (&refusal.problem, &refusal.hint)
+            };
+            match kinds.iter_mut().find(|(first, _)| is_same(first)) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((refusal, 1)),
+            }
+        }
+        let line = |(first, count): &(&Self, usize)| match count {
+            1 => first.to_string(),
+            _ => format!("{first}; the same holds for {} more", count - 1),
+        };
+        kinds.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -56,9 +56,9 @@ pub(super) fn read(state: &Path, name: &str, here: &Place) -> io::Result<Option<
         role: lasting.role,
         ..Record::new(lasting.cluster, lasting.node)
     };
-    Ok(Some(
-        record.elsewhere(lasting.place.is_of_another_boot(here)),
-    ))
+    // Beside it the record of this boot may have been deleted.
+    let is_of_this_host = lasting.place.is_of_another_boot(here) || lasting.place.is(here);
+    Ok(Some(record.elsewhere(is_of_this_host)))
 }
 
 /// Writes it where it has changed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lock::Lock;
 use super::{Confirmation, StateDir, file};
-use crate::cluster::apply::Job;
+use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{
     ApplyError, DesiredService, DesiredState, Event, HealthPart, Observed, Record, Scope,
@@ -117,7 +117,11 @@ impl Session {
         let mut records = None;
         let is_unread = unread.is_some();
         let mut unrecorded = unread;
-        let done = self.job(scope, &plan, Some(node)).run(
+        let job = Job {
+            takeover: self.takeover(node, found),
+            ..self.job(scope, &plan, Some(node))
+        };
+        let done = job.run(
             |observed, plan| {
                 if !plan.is_empty() {
                     self.refuse_apply(node, former)?;
@@ -169,6 +173,15 @@ impl Session {
             self.write_late(&before, &after, events);
         }
         done
+    }
+
+    /// Returns whether a director was told to be active, or has been since the boot. A record from before it is not
+    /// applied.
+    fn takeover(&self, node: &DesiredState, record: &Record) -> Takeover {
+        match self.is_role || record.is_applied() && record.role == node.role {
+            true => Takeover::Given,
+            false => Takeover::Remembered,
+        }
     }
 
     /// Returns the record beside which a state is applied: by a controller, weights are its own.
@@ -240,6 +253,7 @@ impl Session {
             scope,
             plan,
             announced,
+            takeover: Takeover::Given,
             sources: announced.filter(|_| !self.grows),
             stop: &self.stop,
             lock: Some(&self.lock),
