@@ -231,3 +231,128 @@ fn a_real_server_that_loses_its_part_is_last() {
         ["apply director", "apply realserver2"]
     );
 }
+
+/// A standby does not add the address that the first director has, and an active one may take it over.
+#[test]
+fn a_floating_address_is_held_from_nobody() {
+    let one = NAT_OF_ONE
+        .replace("DIP", "192.168.1.11")
+        .replace("VIP", "172.16.5.11");
+    let (old, new) = (
+        Cluster::from_toml(&one).unwrap(),
+        Cluster::from_toml(TWO).unwrap(),
+    );
+    let steps = new.rollout(Some(&old));
+    assert!(steps.iter().all(|step| step.outage.is_none()), "{steps:?}");
+}
+
+const NAT_OF_ONE: &str = r#"
+name = "web"
+forwarding = "nat"
+[director]
+name = "lb1"
+addresses = [
+  { interface = "eth0", address = "VIP/16" },
+  { interface = "eth1", address = "DIP/24" },
+]
+[[services]]
+address = "VIP:80"
+scheduler = "rr"
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
+"#;
+
+fn of_one(name: &str, vip: &str, dip: &str) -> Cluster {
+    let text = NAT_OF_ONE.replace("VIP", vip).replace("DIP", dip);
+    Cluster::from_toml(&text.replace("lb1", name)).unwrap()
+}
+
+/// Nothing is shared, so that nothing has to be taken from the old director first.
+#[test]
+fn a_new_director_with_another_virtual_ip_is_made_before_the_old_one_ends() {
+    let old = of_one("lb1", "172.16.5.11", "192.168.1.11");
+    let new = of_one("lb2", "172.16.5.15", "192.168.1.15");
+    let steps = new.rollout(Some(&old));
+    assert_eq!(
+        order(&steps),
+        [
+            "apply lb2",
+            "apply realserver1",
+            "apply realserver2",
+            "remove lb1"
+        ]
+    );
+    let outages: Vec<_> = steps.iter().map(|step| step.outage.as_deref()).collect();
+    let unserved = "tcp 172.16.5.11:80 is not served any more: give clients its new address first, if it has one";
+    assert_eq!(outages, [None, Some(unserved), None, None]);
+}
+
+/// The gateway is another director's, which comes only when the old one has gone.
+#[test]
+fn a_replaced_director_with_the_virtual_ip_has_no_gateway_before() {
+    let old = of_one("lb1", "172.16.5.11", "192.168.1.11");
+    let new = of_one("lb2", "172.16.5.11", "192.168.1.15");
+    let steps = new.rollout(Some(&old));
+    assert_eq!(
+        order(&steps),
+        [
+            "remove lb1",
+            "apply realserver1",
+            "apply realserver2",
+            "apply lb2"
+        ]
+    );
+    assert_eq!(steps[1].why, "before the new director sends clients to it");
+}
+
+#[test]
+fn a_director_and_a_real_server_that_exchange_balance_both_for_a_while() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let text = DR
+        .replace("[director]\n", "[director]\nname = \"realserver2\"\n")
+        .replacen(
+            "name = \"realserver2\"\naddresses = [{",
+            "name = \"director\"\naddresses = [{",
+            1,
+        )
+        .replace("192.168.1.11/24", "192.168.1.99/24")
+        .replace("192.168.1.13/24", "192.168.1.11/24")
+        .replace("192.168.1.99/24", "192.168.1.13/24");
+    let steps = Cluster::from_toml(&text).unwrap().rollout(Some(&old));
+    let said: Vec<_> = steps
+        .iter()
+        .filter_map(|step| step.outage.as_deref())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "director still balances until it is applied itself, also what the new director sends to it: some clients \
+          are not served"
+        ]
+    );
+}
+
+#[test]
+fn one_that_joins_may_be_the_one_that_leaves() {
+    let old = Cluster::from_toml(DR).unwrap();
+    let text = DR
+        .replace("realserver2", "realserver3")
+        .replace("192.168.1.13", "192.168.1.14");
+    let steps = Cluster::from_toml(&text).unwrap().rollout(Some(&old));
+    let hints: Vec<_> = steps
+        .iter()
+        .map(|step| step.hint.as_deref().unwrap_or_default())
+        .collect();
+    assert!(
+        hints[0].starts_with("if the host of realserver2 becomes realserver3, add --grow"),
+        "{hints:?}"
+    );
+    assert!(
+        hints[2].starts_with("if this host is realserver3 by now"),
+        "{hints:?}"
+    );
+}

@@ -25,15 +25,17 @@ impl Cluster {
                 }
             }
         }
-        let floats = |ip: &IpAddr| {
-            let mut directors = self.directors().iter();
-            directors.any(|director| director.floating.contains(ip))
-        };
         holders
             .into_iter()
-            .filter(|(ip, _)| !self.virtual_ips().contains(ip) && !floats(ip))
+            .filter(|(ip, _)| !self.virtual_ips().contains(ip) && !self.is_taken_over(ip))
             .filter_map(|(ip, holder)| Some((ip, holder?)))
             .collect()
+    }
+
+    /// Returns whether only the active one of two directors carries an address.
+    fn is_taken_over(&self, ip: &IpAddr) -> bool {
+        let mut directors = self.directors().iter();
+        directors.any(|director| director.floating.contains(ip))
     }
 
     /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
@@ -115,7 +117,7 @@ impl<'a> Transition<'a> {
             .iter()
             .filter(|server| server.loses && !server.reroutes);
         let mut directors = new.director_steps(changing, Some(old));
-        let growing = directors
+        let growing: Vec<_> = directors
             .iter()
             .filter(|step| reroutes && step.role != Some(Role::Standby))
             .filter(|step| new.former_name(&step.node, old).is_some())
@@ -124,20 +126,50 @@ impl<'a> Transition<'a> {
         for director in &mut directors {
             director.hint = self.cut_connections(&director.node);
         }
-        if let Some(first) = directors.first_mut() {
-            first.outage = outage;
+        let makes_first = self.makes_first();
+        let why = match (growing.is_empty(), makes_first) {
+            (false, _) => "the director has both the new and the old gateway address",
+            (true, true) => "its new gateway is ready",
+            (true, false) => "before the new director sends clients to it",
+        };
+        let mut over: Vec<_> = changing_over
+            .map(|server| server.change_over(why))
+            .collect();
+        let mut removed = self.removed_directors(&old_directors);
+        let mut losing = steps(
+            RolloutAction::Apply,
+            losing.map(|server| server.name),
+            "no client needs what this step deletes",
+        );
+        let balanced_twice = self.balanced_twice().filter(|_| !makes_first);
+        add_outage([&mut directors], balanced_twice);
+        match makes_first {
+            true => add_outage(
+                [&mut over, &mut removed, &mut losing, &mut directors],
+                outage,
+            ),
+            false if !growing.is_empty() => add_outage([&mut directors], outage),
+            false if removed.is_empty() => {
+                add_outage([&mut over], directors.last().map(unanswered_until));
+                add_outage([&mut over, &mut directors], outage);
+            }
+            false => add_outage([&mut removed], outage),
         }
+        let broken_first = match makes_first {
+            true => Vec::new(),
+            false => std::mem::take(&mut removed),
+        };
+        let changed = match makes_first {
+            true => [directors, over],
+            false => [over, directors],
+        };
         let mut steps = [
             self.ready_servers(&staying),
-            self.removed_directors(&old_directors),
+            broken_first,
             growing,
-            changing_over.map(Staying::change_over).collect(),
-            directors,
-            steps(
-                RolloutAction::Apply,
-                losing.map(|server| server.name),
-                "no client needs what this step deletes",
-            ),
+            changed.concat(),
+            removed,
+            losing,
             steps(
                 RolloutAction::Remove,
                 leaving,
@@ -145,6 +177,7 @@ impl<'a> Transition<'a> {
             ),
         ]
         .concat();
+        self.hint_at_readdressed(&mut steps);
         self.name_held_addresses(&mut steps);
         steps
     }
@@ -165,6 +198,8 @@ impl<'a> Transition<'a> {
                 .addresses_of(&step.node)
                 .map(|address| address.id.network.addr())
                 .filter(|_| step.action != RolloutAction::Remove)
+                // A standby does not add it, and an active director takes it over.
+                .filter(|ip| !new.is_taken_over(ip))
                 .find_map(|ip| Some((ip, is_held(&ip)?)))
                 .map(|(ip, holder)| {
                     format!(
@@ -203,26 +238,94 @@ impl<'a> Transition<'a> {
             .collect()
     }
 
-    /// Returns the removals of directors that are no nodes of the new cluster, or have become real servers.
+    /// Returns whether the new directors are other hosts with other addresses, so that they can serve before the old
+    /// ones end.
+    fn makes_first(self) -> bool {
+        let Self { old, new } = self;
+        let addresses = |cluster: &Cluster| -> BTreeSet<IpAddr> {
+            let directors = cluster.directors().iter();
+            let all = directors.flat_map(|director| &director.addresses);
+            let own = all.map(|address| address.id.network.addr());
+            own.chain(cluster.virtual_ips().iter().copied()).collect()
+        };
+        let is_new = |name: &NodeName| new.former_name(name, old).is_none();
+        let mut directors = new.directors().iter();
+        directors.all(|director| is_new(&director.name))
+            && addresses(old).is_disjoint(&addresses(new))
+    }
+
+    /// Returns the removals of directors that are no nodes of the new cluster.
     fn removed_directors(self, names: &[&NodeName]) -> Vec<RolloutStep> {
         let until = self.new.directors().first().map(|director| &director.name);
+        let is_shared = !self.old.virtual_ips().is_disjoint(self.new.virtual_ips());
         let outage = |name: &NodeName| match (self.old.is_paired(), until) {
-            (false, Some(until)) => Some(format!(
+            (false, Some(until)) if is_shared => format!(
                 "no director has the virtual IPs from the removal of {name} until the apply on {until}: only one host may carry them"
-            )),
-            _ => Some(format!(
+            ),
+            (false, Some(until)) => format!(
+                "clients are not served from the removal of {name} until the apply on {until}, which gets an address of it"
+            ),
+            _ => format!(
                 "if {name} is the active director, clients are not served until the other one is active: make it active first"
-            )),
+            ),
         };
-        let mut removed = steps(
-            RolloutAction::Remove,
-            names.iter().copied(),
-            "before another director carries its virtual IPs",
-        );
-        for step in &mut removed {
-            step.outage = outage(&step.node);
+        let makes_first = self.makes_first();
+        let why = match makes_first {
+            true => "no client needs its addresses any more",
+            false => "before another director carries its virtual IPs",
+        };
+        let mut removed = steps(RolloutAction::Remove, names.iter().copied(), why);
+        for step in removed.iter_mut().filter(|_| !makes_first) {
+            step.outage = Some(outage(&step.node));
         }
         removed
+    }
+
+    /// Returns what clients feel where a director becomes a real server of the same virtual IPs: it balances until it
+    /// is applied itself.
+    fn balanced_twice(self) -> Option<String> {
+        let Self { old, new } = self;
+        let is_shared = !old.virtual_ips().is_disjoint(new.virtual_ips());
+        let mut directors = old.directors().iter().map(|director| &director.name);
+        let name = directors.find(|name| is_shared && new.real_server(name).is_some())?;
+        Some(format!(
+            "{name} still balances until it is applied itself, also what the new director sends to it: some clients are \
+             not served"
+        ))
+    }
+
+    /// Names the steps of a real server that may be the same host under another name and with another address: the
+    /// files do not tell.
+    fn hint_at_readdressed(self, steps: &mut [RolloutStep]) {
+        let Self { old, new } = self;
+        let is_new = |name: &&NodeName| new.former_name(name, old).is_none();
+        let joining: Vec<_> = new
+            .real_servers()
+            .iter()
+            .map(|server| &server.name)
+            .filter(is_new)
+            .collect();
+        let former: BTreeSet<_> = new
+            .node_names()
+            .filter_map(|name| new.former_name(name, old))
+            .collect();
+        let left = old.real_servers().iter().map(|server| &server.name);
+        let leaving: Vec<_> = left.filter(|name| !former.contains(name)).collect();
+        let ([joining], [leaving]) = (joining.as_slice(), leaving.as_slice()) else {
+            return;
+        };
+        for step in steps {
+            step.hint = match step.action {
+                RolloutAction::Apply if step.node == **joining => Some(format!(
+                    "if the host of {leaving} becomes {joining}, add --grow here, and apply once more without it in \
+                     place of the removal"
+                )),
+                RolloutAction::Remove if step.node == **leaving => Some(format!(
+                    "if this host is {joining} by now, apply there without --grow in place of this step"
+                )),
+                _ => step.hint.take(),
+            };
+        }
     }
 
     /// Returns the real servers that both clusters have and that change.
@@ -401,7 +504,7 @@ fn services_by_id(cluster: &Cluster) -> HashMap<ServiceId, &VirtualService> {
 }
 
 impl Staying<'_> {
-    fn change_over(&self) -> RolloutStep {
+    fn change_over(&self, why: &'static str) -> RolloutStep {
         let outage = self.moves.then(|| {
             format!(
                 "clients are sent to the old address of {} until the director has changed, because its gateway changes, too",
@@ -410,11 +513,7 @@ impl Staying<'_> {
         });
         RolloutStep {
             outage,
-            ..RolloutStep::new(
-                RolloutAction::Apply,
-                self.name,
-                "the director has both the new and the old gateway address",
-            )
+            ..RolloutStep::new(RolloutAction::Apply, self.name, why)
         }
     }
 }
@@ -441,6 +540,25 @@ impl DesiredState {
             ..Observed::default()
         }
     }
+}
+
+/// Adds what clients feel to the first step of the first of these parts that has any.
+fn add_outage<const N: usize>(parts: [&mut Vec<RolloutStep>; N], outage: Option<String>) {
+    let first = parts.into_iter().find_map(|steps| steps.first_mut());
+    if let (Some(step), Some(outage)) = (first, outage) {
+        step.outage = Some(match step.outage.take() {
+            Some(other) => format!("{other}; {outage}"),
+            None => outage,
+        });
+    }
+}
+
+/// Returns what clients feel while the real servers have a gateway that comes later.
+fn unanswered_until(director: &RolloutStep) -> String {
+    format!(
+        "clients are not answered from here until the apply on {}, which is the new gateway",
+        director.node
+    )
 }
 
 fn values<T: Clone>(desired: &[Desired<T>]) -> impl Iterator<Item = T> {
