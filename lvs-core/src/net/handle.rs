@@ -164,6 +164,18 @@ impl Net {
         self.named(replies, message::route::decode)
     }
 
+    /// Returns both kinds of routes of all tables by one reading: those that lead somewhere, and those that refuse
+    /// packets.
+    pub(crate) fn routes_and_refusing(&mut self) -> Result<(Vec<Route>, Vec<RefusingRoute>)> {
+        let list = message::route::list();
+        let replies = self.list("list routes", RTM_GETROUTE, RTM_NEWROUTE, &list)?;
+        let refusing = replies
+            .iter()
+            .filter_map(|payload| message::route::decode_refusing(payload))
+            .collect();
+        Ok((self.named(Ok(replies), message::route::decode)?, refusing))
+    }
+
     /// Returns the routes of all tables that refuse packets, of both families, in the kernel's order.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use lvs_core::net::Address;
 use lvs_core::{Cluster, Host, IfName};
 use lvs_lab::{Lab, http, load_module, run_tool};
 
-use super::{DR, PATIENCE, in_file, says};
+use super::{DR, NAT, PATIENCE, in_file, says};
 use crate::trust::nodes::{Node, served};
 use crate::trust::records::{look, without_records};
 
@@ -302,4 +302,32 @@ pub(crate) fn rules_that_divert_answers_are_noted() {
     let note =
         "ip rule 90: from all to 192.168.1.13 prohibit decides on clients' packets to 192.168.1.13";
     plan("director", "plan", &["nothing to do", note]);
+}
+
+/// The kernel adds no other one beside it, and its metric wins.
+pub(crate) fn a_default_route_that_refuses_packets_is_named() {
+    let lab = without_records(super::lab(NAT));
+    let file = in_file("nat.toml", NAT);
+    let director = Node::new(&lab, "director", &file);
+    says(&director.run("apply", &["--node", "director"]), 0, &[]);
+    lab.wait_for_servers().unwrap();
+    served(&lab);
+    let server = Node::new(&lab, "realserver1", &file);
+    let on_it = ["--node", "realserver1"];
+    says(
+        &server.shell("ip route del default && ip route add unreachable default"),
+        0,
+        &[],
+    );
+    let problem = "would lose against unreachable default, which refuses packets";
+    let fix = "ip route del unreachable default";
+    says(&server.run("plan", &on_it), 1, &[problem, fix]);
+    says(
+        &server.run("apply", &on_it),
+        1,
+        &[problem, "nothing was changed"],
+    );
+    says(&server.shell(fix), 0, &[]);
+    says(&server.run("apply", &on_it), 0, &["done and verified"]);
+    served(&lab);
 }

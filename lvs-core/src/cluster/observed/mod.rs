@@ -21,7 +21,9 @@ use crate::ipvs::{
     Timeouts,
 };
 use crate::name::IfName;
-use crate::net::{Address, AddressId, GueListener, PolicyRule, Route, RouteId, Tunnel};
+use crate::net::{
+    Address, AddressId, GueListener, PolicyRule, RefusingRoute, Route, RouteId, Tunnel,
+};
 use crate::sysctl::SysctlKey;
 pub(super) use index::ObservedIndex;
 pub use scope::Scope;
@@ -64,6 +66,9 @@ pub struct Observed {
     pub addresses: ById<Address>,
     /// The unicast routes of all tables, without those that the kernel derives from addresses.
     pub routes: ById<Route>,
+    /// The default routes of the main table that refuse packets.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refusing: BTreeSet<RefusingRoute>,
     /// The rules of policy routing that not every host has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<PolicyRule>,

@@ -8,7 +8,7 @@ use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::{Daemon, ServiceEntry};
-use crate::net::{Address, GueListener, PolicyRule, Route, Tunnel};
+use crate::net::{Address, GueListener, PolicyRule, RefusingRoute, Route, RouteId, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
 /// The kernel's number for routes it derives from addresses (`RTPROT_KERNEL`).
@@ -27,9 +27,11 @@ impl Observed {
         let without_neighbours = silent.map(|link| link.name.clone()).collect();
         let links: BTreeMap<_, _> = found.into_iter().map(|link| (link.name, link.up)).collect();
         let ipvs = ipvs(host, scope)?;
+        let (routes, refusing) = routes(host)?;
         Ok(Self {
             addresses: addresses(host)?.into(),
-            routes: routes(host)?.into(),
+            routes: routes.into(),
+            refusing,
             rules: rules(host),
             sysctls: sysctls(
                 host.sysctl(),
@@ -71,10 +73,11 @@ fn addresses(host: &mut Host) -> Result<Vec<Address>> {
     Ok(addresses)
 }
 
-fn routes(host: &mut Host) -> Result<Vec<Route>> {
-    let mut routes = host.net().routes_of_all_tables()?;
+fn routes(host: &mut Host) -> Result<(Vec<Route>, BTreeSet<RefusingRoute>)> {
+    let (mut routes, mut refusing) = host.net().routes_and_refusing()?;
     routes.retain(|route| route.protocol != BY_KERNEL);
-    Ok(routes)
+    refusing.retain(|route| route.id.is_default() && route.id.table == RouteId::MAIN);
+    Ok((routes, refusing.into_iter().collect()))
 }
 
 /// They are for notes only: a kernel may have been built without them.

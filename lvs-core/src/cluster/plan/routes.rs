@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Planner, Refusal};
 use crate::cluster::change::{ObjectId, Step};
 use crate::cluster::{Desired, NodeKind, Observed};
-use crate::net::{Address, AddressId, Route, RouteId};
+use crate::net::{Address, AddressId, RefusingRoute, Route, RouteId};
 
 impl Planner<'_> {
     /// Plans the routes that do not need a virtual IP.
@@ -190,6 +190,30 @@ impl Planner<'_> {
                 _ => None,
             }
         });
-        losing.collect()
+        losing.chain(self.refused_routes()).collect()
+    }
+
+    /// Returns the default routes that are still to be added where one that refuses packets wins.
+    fn refused_routes(&self) -> impl Iterator<Item = Refusal> {
+        let desired = self.node.routes.iter().map(|desired| &desired.value);
+        desired.filter_map(|route| {
+            let wins = |refusing: &&RefusingRoute| {
+                let ip = |id: &RouteId| id.destination.addr();
+                ip(&refusing.id).is_ipv4() == ip(&route.id).is_ipv4()
+                    && Route::to(refusing.id).priority() <= route.priority()
+            };
+            let winner = self.observed.refusing.iter().find(wins)?;
+            let is_missing = || {
+                let choice = Choice::of_default(route, self.observed);
+                matches!(choice, Choice::Beside(_) | Choice::Replaces(..))
+            };
+            (route.id.is_default() && is_missing()).then(|| {
+                Refusal::of(
+                    ObjectId::Route(route.id),
+                    format!("would lose against {winner}, which refuses packets"),
+                    format!("delete that route first: ip route del {winner}"),
+                )
+            })
+        })
     }
 }
