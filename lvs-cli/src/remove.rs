@@ -9,6 +9,7 @@ use lvs_core::{Cluster, Host};
 use crate::apply::{change, dry_run};
 use crate::arguments::RemoveArguments;
 use crate::exit::{Exit, Problem};
+use crate::output::note;
 use crate::{file, signals};
 
 pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
@@ -31,7 +32,22 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
         arguments.detail,
         |events| session.remove(&node, &mut host, events),
     )?;
+    say_drains(&state, &node);
     Ok(Exit::Done)
+}
+
+/// Says which drains outlive the removal: they hold again as soon as the cluster is applied.
+fn say_drains(state: &StateDir, node: &DesiredState) {
+    let Ok(record) = state.record(node) else {
+        return;
+    };
+    let drains: Vec<_> = record.drains().keys().map(ToString::to_string).collect();
+    if let Some(first) = drains.first() {
+        note(&format!(
+            "drained real servers stay drained for the next apply: {} (lvsctl undrain {first} ends that)",
+            drains.join(", ")
+        ));
+    }
 }
 
 impl RemoveArguments {
@@ -89,15 +105,31 @@ impl RemoveArguments {
         let names: Vec<_> = nodes.iter().map(|node| node.name.to_string()).collect();
         match (nodes.pop(), nodes.len()) {
             (Some(node), 0) => Ok(node),
-            (None, _) => Err(Problem::failed(format!(
-                "{name}: no such file, and no cluster of this name was applied here"
-            ))
-            .with_hint(applied_here(state))),
+            (None, _) => Err(self.unrecorded(state, name)),
             (Some(_), _) => Err(Problem::usage(format!(
                 "{name}: this host has records of several nodes, {}",
                 names.join(" and ")
             ))
             .with_hint("add --node with one of them")),
+        }
+    }
+
+    /// Returns the problem that no record of a cluster, or of the node that was named, says what to remove.
+    fn unrecorded(&self, state: &StateDir, name: &ClusterName) -> Problem {
+        let nodes = state.nodes_of(name).unwrap_or_default();
+        match (&self.target.node, nodes.first()) {
+            (Some(named), Some(node)) => Problem::failed(format!(
+                "{name}: was not applied to this host as {named}, but as {}",
+                node.name
+            ))
+            .with_hint(format!(
+                "add --node {}, or nothing; a node that was renamed needs no removal of its former name",
+                node.name
+            )),
+            _ => Problem::failed(format!(
+                "{name}: no such file, and no record of what was applied here under this name"
+            ))
+            .with_hint(applied_here(state)),
         }
     }
 

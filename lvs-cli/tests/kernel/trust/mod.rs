@@ -8,6 +8,7 @@ mod interrupted;
 mod kinds;
 mod method;
 mod nodes;
+mod places;
 mod reassurance;
 mod records;
 mod rollout;
@@ -80,7 +81,12 @@ lvs_lab::tests! {
     gateways::alternative_names_of_interfaces_are_understood,
     gateways::a_point_to_point_link_is_the_gateway,
     gateways::rules_that_divert_answers_are_noted,
+    gateways::a_default_route_that_refuses_packets_is_named,
     kinds::a_director_that_becomes_a_real_server_balances_no_more,
+    places::an_ipv6_virtual_ip_beside_its_network_is_refused,
+    places::a_routed_ipv6_virtual_ip_is_announced_to_no_neighbour,
+    several::a_real_server_that_would_hide_a_virtual_ip_is_refused,
+    several::a_remembered_role_asks_who_is_active,
     source::ipv6_virtual_ips_are_no_source,
     source::an_ipv6_virtual_ip_in_use_is_no_source_any_more,
     source::a_virtual_ip_that_was_first_is_put_behind,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Cluster, Host};
-use lvs_lab::Lab;
+use lvs_lab::{Lab, run_tool};
 
 use super::{NAT, in_file, says};
 use crate::trust::nodes::Node;
@@ -212,6 +212,152 @@ pub(crate) fn drains_and_the_role_outlive_a_reboot() {
     let service = "tcp 172.16.5.11:80".parse().unwrap();
     for number in 0..4 {
         assert_eq!(lab.request(&service, number).unwrap(), "realserver2");
+    }
+}
+
+/// The director of one cluster answers for a virtual IP on lo, which a real server of another must not.
+pub(crate) fn a_real_server_that_would_hide_a_virtual_ip_is_refused() {
+    let (both, [web, _], _) = pair(DR_PAIR, ["192.168.1.100/32", "192.168.1.101/32"]);
+    let lab = without_records(Lab::new(&Cluster::from_toml(&both).unwrap(), 1).unwrap());
+    let on_lo = web.replace(
+        "interface = \"eth0\", address = \"192.168.1.100/32\"",
+        "interface = \"lo\", address = \"192.168.1.100/32\"",
+    );
+    assert_ne!(on_lo, web);
+    on_all(&lab, "web", &on_lo, "apply");
+    lab.wait_for_servers().unwrap();
+    served(&lab, "tcp 192.168.1.100:80");
+
+    let set = |host: &mut Host| {
+        let key = SysctlKey::new("net/ipv4/conf/all/arp_ignore").unwrap();
+        host.sysctl().write(&key, "1").unwrap();
+    };
+    let director = lab.node("director").unwrap();
+    director.run(set).unwrap();
+    let file = in_file("web.toml", &on_lo);
+    let repaired = Node::new(&lab, "director", &file).run("apply", &["--node", "director"]);
+    let sysctl = "net/ipv4/conf/all/arp_ignore: 1 -> 0";
+    says(&repaired, 0, &[sysctl, "done and verified"]);
+
+    let mail = "name = \"mail\"\nforwarding = \"dr\"\n\
+        [director]\nname = \"rs1\"\naddresses = [{ interface = \"eth0\", address = \"192.168.1.12/24\" }, \
+        { interface = \"eth0\", address = \"192.168.1.101/32\" }]\n\
+        [[services]]\naddress = \"192.168.1.101:25\"\n\
+        [[real-servers]]\nname = \"director\"\n\
+        addresses = [{ interface = \"eth0\", address = \"192.168.1.11/24\" }]\n";
+    let mail = in_file("mail.toml", mail);
+    let why = "must be 1 for the cluster mail, and 0 for the cluster web";
+    says(
+        &Node::new(&lab, "director", &mail).run("apply", &["--node", "director"]),
+        1,
+        &["net/ipv4/conf/all/arp_ignore", why, "nothing was changed"],
+    );
+    for (_, netns) in lab.network().machines() {
+        netns
+            .run(|_| run_tool("ip", &["neigh", "flush", "all"]).unwrap())
+            .unwrap();
+    }
+    served(&lab, "tcp 192.168.1.100:80");
+}
+
+/// The same cluster by IPv6.
+fn of_ipv6(text: &str) -> String {
+    let pairs = [
+        ("172.16.0.1\"", "2001:db8:5::1\""),
+        ("\"172.16.5.11:80", "\"[2001:db8:5::11]:80"),
+        ("172.16.5.", "2001:db8:5::"),
+        ("192.168.1.", "2001:db8:1::"),
+        ("/16\"", "/64\""),
+        ("/24\"", "/64\""),
+    ];
+    pairs
+        .iter()
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// Removes the cluster and forgets it as a reboot does: the role is remembered.
+fn reboot_of(node: &Node<'_>) {
+    let lasting = Path::new(&node.state).join("lasting");
+    let name = fs::read_dir(&lasting)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let text = fs::read_to_string(&name).unwrap();
+    says(
+        &node.run("remove", &["--node", &node.name]),
+        0,
+        &["done and verified"],
+    );
+    fs::write(&name, text).unwrap();
+    reboot(&node.state);
+}
+
+pub(crate) fn a_remembered_role_asks_who_is_active() {
+    for (text, vip) in [
+        (TWO.to_owned(), "172.16.5.11"),
+        (of_ipv6(TWO), "2001:db8:5::11"),
+    ] {
+        let cluster = Cluster::from_toml(&text).unwrap();
+        let lab = without_records(Lab::new(&cluster, 1).unwrap());
+        for name in ["realserver1", "realserver2"] {
+            lab.apply_to(name).unwrap();
+        }
+        let file = in_file("web.toml", &text);
+        let [lb1, lb2] = ["lb1", "lb2"].map(|name| Node::new(&lab, name, &file));
+        let apply = |node: &Node<'_>, options: &[&str]| {
+            node.run(
+                "apply",
+                &[&["--node", node.name.as_str()], options].concat(),
+            )
+        };
+        says(
+            &apply(&lb2, &["--role", "standby"]),
+            0,
+            &["done and verified"],
+        );
+        says(
+            &apply(&lb1, &["--role", "active"]),
+            0,
+            &["done and verified"],
+        );
+        lab.wait_for_servers().unwrap();
+        reboot_of(&lb1);
+        says(
+            &apply(&lb2, &["--role", "active"]),
+            0,
+            &["done and verified"],
+        );
+        served(&lab, &cluster.services()[0].service.id.to_string());
+
+        let answers =
+            format!("answers for {vip} on eth0, and this director was active before, not since");
+        let hint = "begin with --role standby, or take over with --role active";
+        says(&apply(&lb1, &[]), 1, &["is in use", &answers, hint]);
+        assert!(!look(&lab, "lb1").contains(vip));
+        says(
+            &apply(&lb1, &["--role", "active"]),
+            0,
+            &["done and verified", "announced"],
+        );
+        says(
+            &apply(&lb2, &["--role", "standby"]),
+            0,
+            &["done and verified"],
+        );
+        served(&lab, &cluster.services()[0].service.id.to_string());
+        // Active since the boot: what is lost comes back without a question.
+        let lost = format!(
+            "address delete {vip}{} dev eth0",
+            if vip.contains(':') { "/64" } else { "/16" }
+        );
+        let words: Vec<_> = lost.split(' ').collect();
+        lab.node("lb1")
+            .unwrap()
+            .run(|_| run_tool("ip", &words).unwrap())
+            .unwrap();
+        says(&apply(&lb1, &[]), 0, &["done and verified"]);
     }
 }
 

@@ -225,13 +225,15 @@ impl StateDir {
     }
 
     /// Returns what is known by the records alone of the nodes of a cluster that this host is, for a removal
-    /// without the file: those that are applied, or else those that were.
+    /// without the file: those that are applied, or else those that were. What only outlived a reboot, or the loss of
+    /// a record, does not tell what to remove.
     ///
     /// # Errors
     /// Those of [`records`](Self::records).
     pub fn nodes_of(&self, cluster: &ClusterName) -> Result<Vec<DesiredState>> {
         let mut records = self.records()?;
-        records.retain(|record| record.cluster() == cluster);
+        let tells = |record: &Record| record.is_applied() || !record.virtual_ips.is_empty();
+        records.retain(|record| record.cluster() == cluster && tells(record));
         let is_applied = records.iter().any(Record::is_applied);
         let records = records.iter();
         Ok(records
