@@ -117,6 +117,8 @@ impl RemoveArguments {
     /// Returns the problem that no record of a cluster, or of the node that was named, says what to remove.
     fn unrecorded(&self, state: &StateDir, name: &ClusterName) -> Problem {
         let nodes = state.nodes_of(name).unwrap_or_default();
+        let records = state.records().unwrap_or_default();
+        let is_known = records.iter().any(|record| record.cluster() == name);
         match (&self.target.node, nodes.first()) {
             (Some(named), Some(node)) => Problem::failed(format!(
                 "{name}: was not applied to this host as {named}, but as {}",
@@ -126,8 +128,12 @@ impl RemoveArguments {
                 "add --node {}, or nothing; a node that was renamed needs no removal of its former name",
                 node.name
             )),
+            _ if is_known => Problem::failed(format!(
+                "{name}: no such file, and the record of what was applied here is lost"
+            ))
+            .with_hint("name the cluster file: what belongs to nothing else is removed by it"),
             _ => Problem::failed(format!(
-                "{name}: no such file, and no record of what was applied here under this name"
+                "{name}: no such file, and no cluster of this name was applied here"
             ))
             .with_hint(applied_here(state)),
         }

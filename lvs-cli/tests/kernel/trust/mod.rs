@@ -48,6 +48,7 @@ lvs_lab::tests! {
     identity::a_host_that_is_evidently_another_node_is_refused,
     records::a_cluster_is_removed_by_its_record,
     records::what_growing_leaves_is_said,
+    records::what_outlives_a_removal_is_said,
     records::a_host_that_left_the_file_is_removed_by_its_record,
     records::a_cluster_that_was_never_applied_removes_nothing,
     records::a_renamed_cluster_keeps_its_record,

@@ -66,6 +66,9 @@ pub(crate) fn a_cluster_is_removed_by_its_record() {
             1,
             &["Web: No such file or directory", hint],
         );
+        let other = node.start(&[&["remove", "web", "--node", "lb9"], &state[..]].concat());
+        let applied_as = format!("web: was not applied to this host as lb9, but as {name}");
+        says(&other, 1, &[&applied_as]);
         // A directory of the cluster's name is no cluster file.
         let line = format!(
             "mkdir -p /run/here/web; cd /run/here; lvsctl remove web {}",
@@ -75,6 +78,29 @@ pub(crate) fn a_cluster_is_removed_by_its_record() {
         assert_eq!(look(&lab, name), before);
         says(&by_name("web"), 0, &["nothing to do"]);
     }
+}
+
+pub(crate) fn what_outlives_a_removal_is_said() {
+    let lab = without_records(lab(NAT));
+    let node = Node::new(&lab, "director", &in_file("web.toml", NAT));
+    let state = ["--state", &node.state];
+    let typed = |words: &[&str]| node.start(&[words, &state[..]].concat());
+    says(&node.run("apply", &["--node", "director"]), 0, &[]);
+    says(
+        &typed(&["drain", "192.168.1.12", "--timeout", "1s"]),
+        0,
+        &[],
+    );
+    let drains = "drained real servers stay drained for the next apply: 192.168.1.12 (lvsctl undrain 192.168.1.12 ends";
+    says(
+        &typed(&["remove", "web"]),
+        0,
+        &["done and verified", drains],
+    );
+    // Of the record only the drains are left.
+    fs::remove_file(format!("{}/web@director.json", node.state)).unwrap();
+    let lost = "web: no such file, and the record of what was applied here is lost";
+    says(&typed(&["remove", "web"]), 1, &[lost]);
 }
 
 pub(crate) fn what_growing_leaves_is_said() {
