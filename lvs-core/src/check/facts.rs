@@ -276,6 +276,12 @@ impl Facts {
         self.carrying(ip).next().is_some()
     }
 
+    /// Returns what clients asked a socket of this node for.
+    pub(super) fn requests_at(&self, address: SocketAddr) -> Option<&RequestsFact> {
+        let mut requests = self.requests.iter();
+        requests.find(|requests| requests.address == address)
+    }
+
     pub(super) fn link(&self, name: &IfName) -> Option<&Link> {
         self.links.iter().find(|link| link.name == *name)
     }

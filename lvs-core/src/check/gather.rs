@@ -241,18 +241,22 @@ impl Facts {
                 .filter_map(|(query, seen)| {
                     path(host.net(), &names, &rules, &refusing, query, seen).ok()
                 })
-                .collect()
+                .collect::<Vec<_>>()
         };
         let packets = Packets::new(self, cluster, node);
-        let mut peers = waiting_peers();
-        packets.watch(watch, gather.pause);
-        peers.extend(watch.clients());
-        let (mut answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let mut answers = packets.answers(&rules, &waiting_peers());
         let tentative =
             procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
         answers.retain(|(query, _)| !tentative.contains(&query.destination));
-        self.paths = look_up(answers);
-        self.reverse_paths = look_up(reverse);
+        let mut paths = look_up(answers);
+        let reverse_paths = look_up(packets.reverse());
+        packets.watch(watch, gather.pause);
+        let mut late = packets.answers(&rules, &watch.clients());
+        late.retain(|(query, seen)| {
+            *seen && !paths.iter().any(|path| path.seen && path.query == *query)
+        });
+        paths.extend(look_up(late));
+        (self.paths, self.reverse_paths) = (paths, reverse_paths);
         self.rules = rules;
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, gather.arp);

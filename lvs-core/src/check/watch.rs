@@ -11,7 +11,7 @@ use super::gather::NET;
 use super::requests::RequestsFact;
 use super::{procfs, sockets};
 use crate::host::Host;
-use crate::net::{Answer, Arrival, Arrivals, Qdisc};
+use crate::net::{Arrival, Arrivals, Qdisc};
 
 /// Holds what was read when the watch began, with the packets since then.
 pub(super) struct Watch {
@@ -64,13 +64,11 @@ impl Watch {
 
     fn requests(&self) -> Vec<RequestsFact> {
         let mut found = BTreeMap::new();
-        for (own, client, answer) in self.arrivals.iter().flat_map(Arrivals::requests) {
-            let requests = found.entry(own).or_insert_with(|| RequestsFact::new(own));
-            match answer {
-                Answer::Given => requests.answered += 1,
-                Answer::Refused => requests.refused += 1,
-                Answer::Nothing => drop(requests.unanswered.insert(client)),
-            }
+        for seen in self.arrivals.iter().flat_map(Arrivals::requests) {
+            found
+                .entry(seen.own)
+                .or_insert_with(|| RequestsFact::new(seen.own))
+                .add(&seen);
         }
         for (own, client) in self.arrivals.iter().flat_map(Arrivals::stalled) {
             let requests = found.entry(own).or_insert_with(|| RequestsFact::new(own));

@@ -70,6 +70,26 @@ struct Request {
     since: Instant,
     is_repeated: bool,
     answer: Answer,
+    /// Whether it was asked again after an answer.
+    is_lost: bool,
+    /// Whether this host has sent a packet of the client on.
+    is_forwarded: bool,
+    /// Whether a packet for the client has arrived here.
+    is_returned: bool,
+}
+
+/// Is what became of a connection that a client has asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requested {
+    pub(crate) own: SocketAddr,
+    pub(crate) client: SocketAddr,
+    pub(crate) answer: Answer,
+    /// Whether the client asked again after the answer.
+    pub(crate) is_lost: bool,
+    /// Whether this host has sent a packet of the client on.
+    pub(crate) is_forwarded: bool,
+    /// Whether a packet for the client has arrived here.
+    pub(crate) is_returned: bool,
 }
 
 /// Is data of a client as it was seen last.
@@ -89,6 +109,8 @@ pub(crate) struct Arrivals {
     packets: usize,
     datagrams: BTreeSet<Ends>,
     requests: HashMap<Ends, Request>,
+    /// The own ends of requests by their clients.
+    asked: HashMap<SocketAddr, SocketAddr>,
     data: HashMap<Ends, Data>,
 }
 
@@ -112,6 +134,7 @@ impl Arrivals {
             packets: 0,
             datagrams: BTreeSet::new(),
             requests: HashMap::new(),
+            asked: HashMap::new(),
             data: HashMap::new(),
         })
     }
@@ -145,6 +168,9 @@ impl Arrivals {
     fn arrived(&mut self, head: Head, is_wanted: impl Fn(&Arrival) -> bool) {
         let arrival = head.arrival();
         if !is_wanted(&arrival) {
+            if let Some(request) = self.request_of(head.destination) {
+                request.is_returned = true;
+            }
             return;
         }
         let ends = (arrival.own, arrival.client);
@@ -186,15 +212,31 @@ impl Arrivals {
             since: now,
             is_repeated: false,
             answer: Answer::Nothing,
+            is_lost: false,
+            is_forwarded: false,
+            is_returned: false,
         });
-        request.is_repeated |= now.duration_since(request.since) >= REPETITION;
+        self.asked.insert(ends.1, ends.0);
+        if now.duration_since(request.since) >= REPETITION {
+            request.is_repeated = true;
+            request.is_lost |= request.answer == Answer::Given;
+        }
+    }
+
+    /// Returns the request of a client.
+    fn request_of(&mut self, client: SocketAddr) -> Option<&mut Request> {
+        let own = self.asked.get(&client)?;
+        self.requests.get_mut(&(*own, client))
     }
 
     fn sent(&mut self, head: Head) {
-        let request = match head.protocol {
-            Protocol::TCP => self.requests.get_mut(&(head.source, head.destination)),
-            _ => None,
-        };
+        if head.protocol != Protocol::TCP {
+            return;
+        }
+        if let Some(request) = self.request_of(head.source) {
+            request.is_forwarded = true;
+        }
+        let request = self.requests.get_mut(&(head.source, head.destination));
         if let Some(request) = request.filter(|request| request.answer != Answer::Given) {
             request.answer = match head.flags & RST {
                 0 => Answer::Given,
@@ -219,13 +261,19 @@ impl Arrivals {
         stalled.map(|(ends, _)| *ends)
     }
 
-    /// Returns the own and the other end of connections that were asked for, each with its answer; without those that
-    /// still have time to be answered.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, Answer)> {
+    /// Returns the connections that were asked for, without those that still have time to be answered.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = Requested> {
         self.requests
             .iter()
             .filter(|(_, seen)| seen.is_repeated || seen.answer != Answer::Nothing)
-            .map(|((own, client), seen)| (*own, *client, seen.answer))
+            .map(|((own, client), seen)| Requested {
+                own: *own,
+                client: *client,
+                answer: seen.answer,
+                is_lost: seen.is_lost,
+                is_forwarded: seen.is_forwarded,
+                is_returned: seen.is_returned,
+            })
     }
 }
 

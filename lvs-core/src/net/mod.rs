@@ -33,7 +33,7 @@ pub use crate::ipvs::BatchOutcome;
 pub use address::{Address, AddressId, Scope};
 pub use announce::announce;
 #[cfg(feature = "check")]
-pub(crate) use arrivals::{Answer, Arrival, Arrivals};
+pub(crate) use arrivals::{Answer, Arrival, Arrivals, Requested};
 pub use batch::NetChange;
 pub use fou::{Fou, GueListener};
 pub use handle::Net;

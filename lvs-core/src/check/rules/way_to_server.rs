@@ -99,7 +99,8 @@ impl DirectorScene<'_> {
         Some(finding.fix(add))
     }
 
-    fn waits_for(&self, real_ip: IpAddr) -> bool {
+    /// Returns whether clients of a real server wait for an answer.
+    pub(super) fn waits_for(&self, real_ip: IpAddr) -> bool {
         self.cluster
             .services()
             .iter()
