@@ -1,7 +1,8 @@
 //! Answers that leave a real server and do not arrive.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use super::gateway::exception;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::paper::bypasses;
@@ -58,7 +59,7 @@ impl RealServerScene<'_> {
             paths.find(|path| path.is_sent() && right.is_some_and(|right| strays(path, right)));
         let object = format!("tcp {address}");
         match stray {
-            Some(path) => Some(self.on_another_way(&object, path, count)),
+            Some(path) => Some(self.on_another_way(address, path, count)),
             None if requests.lost.len() >= SEVERAL => {
                 let seen = format!("{count} clients asked again and again, although answers left");
                 Some(
@@ -77,14 +78,14 @@ impl RealServerScene<'_> {
         }
     }
 
-    fn on_another_way(&self, object: &str, path: &PathFact, count: usize) -> Finding {
+    fn on_another_way(&self, address: SocketAddr, path: &PathFact, count: usize) -> Finding {
         let seen = format!(
             "{count} clients asked again and again; answers to {} leave by another way than the file names: {}",
             path.query.destination,
             path.decided_by()
         );
-        self.finding(&ASTRAY, object, seen)
-            .fix(self.detour_ends(path))
+        self.finding(&ASTRAY, format!("tcp {address}"), seen)
+            .fix(self.detour_ends(address.ip(), path))
     }
 
     /// Returns the default route that the file gives this node.
@@ -95,9 +96,9 @@ impl RealServerScene<'_> {
         })
     }
 
-    /// Returns the command that ends a detour: it deletes the address that makes a network a neighbour, the rule of
-    /// policy routing, or the route.
-    fn detour_ends(&self, path: &PathFact) -> String {
+    /// Returns the command that ends a detour: it deletes the address that makes a network a neighbour, or the route;
+    /// of a rule of policy routing it makes an exception.
+    fn detour_ends(&self, source: IpAddr, path: &PathFact) -> String {
         let client = path.query.destination;
         let mut addresses = self.facts.addresses.iter();
         let neighbour = addresses.find(|address| {
@@ -112,7 +113,7 @@ impl RealServerScene<'_> {
                 own.id.network,
                 own.id.interface.quoted()
             ),
-            (_, Some(rule), _) => format!("ip rule delete priority {}", rule.priority),
+            (_, Some(rule), _) => exception(source, rule),
             (None, None, Some(route)) => Change::Delete(Object::Route(route.clone())).to_shell(),
             (None, None, None) => "lvsctl apply FILE".to_owned(),
         }
