@@ -1,7 +1,7 @@
 //! Gathering facts: the only part of a check that does I/O. It changes no state.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -121,9 +121,14 @@ impl Facts {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
         }
         if balances && !gather.pause.is_zero() {
+            let own: HashSet<_> = facts
+                .addresses
+                .iter()
+                .map(|address| address.id.network.addr())
+                .collect();
             for until in [gather.pause / 2, gather.pause] {
                 watch.wait(started + until, |arrival| {
-                    facts.carries(arrival.own.ip()) && cluster.balances(arrival)
+                    own.contains(&arrival.own.ip()) && cluster.balances(arrival)
                 });
                 facts.read_ipvs(host, started.elapsed())?;
             }

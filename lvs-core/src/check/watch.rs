@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::facts::Facts;
 use super::gather::NET;
@@ -13,8 +13,12 @@ use super::{procfs, sockets};
 use crate::host::Host;
 use crate::net::{Arrival, Arrivals, Qdisc};
 
+/// A program that is well accepts a connection within this time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Holds what was read when the watch began, with the packets since then.
 pub(super) struct Watch {
+    since: Instant,
     /// `None` without the privilege.
     arrivals: Option<Arrivals>,
     unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
@@ -25,6 +29,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn begin(host: &mut Host) -> Self {
         Self {
+            since: Instant::now(),
             arrivals: Arrivals::open().ok(),
             unaccepted: unaccepted(),
             overflows: overflows(),
@@ -50,10 +55,12 @@ impl Watch {
     /// Adds what was seen.
     pub(super) fn end(self, host: &mut Host, facts: &mut Facts) {
         facts.requests = self.requests();
-        facts.unaccepted = unaccepted()
-            .intersection(&self.unaccepted)
-            .copied()
-            .collect();
+        if self.since.elapsed() >= PATIENCE {
+            facts.unaccepted = unaccepted()
+                .intersection(&self.unaccepted)
+                .copied()
+                .collect();
+        }
         facts.overflows = overflows().saturating_sub(self.overflows);
         let now = host.net().qdiscs().unwrap_or_default();
         facts.qdiscs = now

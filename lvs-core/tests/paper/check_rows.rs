@@ -15,6 +15,7 @@ const PAPER_TESTS: &str = include_str!("check_paper/mistakes.rs");
 const MACHINE_TESTS: &[&str] = &[
     include_str!("check_machine/addresses.rs"),
     include_str!("check_machine/arp.rs"),
+    include_str!("check_machine/drops.rs"),
     include_str!("check_machine/listeners.rs"),
     include_str!("check_machine/routing.rs"),
     include_str!("check_machine/services.rs"),
