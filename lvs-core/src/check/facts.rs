@@ -129,6 +129,12 @@ pub struct Facts {
     /// The own and the other end of the TCP connections that no program accepted as long as the node was watched.
     #[serde(default)]
     pub unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// The UDP sockets whose queue was not empty when the watch began, nor when it ended.
+    #[serde(default)]
+    pub undrained: BTreeSet<SocketAddr>,
+    /// The own ends of datagrams of clients none of which was answered meanwhile.
+    #[serde(default)]
+    pub silent: BTreeSet<SocketAddr>,
     /// How many connections the kernel dropped meanwhile because a program did not accept those before them.
     #[serde(default)]
     pub overflows: u64,
@@ -233,6 +239,8 @@ impl Facts {
             clock: None,
             requests: Vec::new(),
             unaccepted: BTreeSet::new(),
+            undrained: BTreeSet::new(),
+            silent: BTreeSet::new(),
             overflows: 0,
             qdiscs: Vec::new(),
             unread: BTreeMap::new(),

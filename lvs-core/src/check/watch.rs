@@ -22,6 +22,7 @@ pub(super) struct Watch {
     /// `None` without the privilege.
     arrivals: Option<Arrivals>,
     unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
+    unread: BTreeSet<SocketAddr>,
     overflows: u64,
     qdiscs: Vec<Qdisc>,
 }
@@ -32,6 +33,7 @@ impl Watch {
             since: Instant::now(),
             arrivals: Arrivals::open().ok(),
             unaccepted: unaccepted(),
+            unread: unread(),
             overflows: overflows(),
             qdiscs: host.net().qdiscs().unwrap_or_default(),
         }
@@ -60,7 +62,9 @@ impl Watch {
                 .intersection(&self.unaccepted)
                 .copied()
                 .collect();
+            facts.undrained = unread().intersection(&self.unread).copied().collect();
         }
+        facts.silent = self.arrivals.iter().flat_map(Arrivals::silent).collect();
         facts.overflows = overflows().saturating_sub(self.overflows);
         let now = host.net().qdiscs().unwrap_or_default();
         facts.qdiscs = now
@@ -91,6 +95,15 @@ fn unaccepted() -> BTreeSet<(SocketAddr, SocketAddr)> {
         .iter()
         .map(|file| fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default())
         .flat_map(|text| sockets::unaccepted(&text).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Returns the sockets with datagrams that no program has read.
+fn unread() -> BTreeSet<SocketAddr> {
+    ["udp", "udp6"]
+        .iter()
+        .map(|file| fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default())
+        .flat_map(|text| sockets::unread(&text).collect::<Vec<_>>())
         .collect()
 }
 

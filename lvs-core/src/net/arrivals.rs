@@ -2,7 +2,7 @@
 //! in no table of a host.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -19,8 +19,10 @@ use super::packet_socket::timeout_until;
 use crate::error::{Error, Operation, Result};
 use crate::ipvs::Protocol;
 
-/// The headers up to the ports and flags; the rest is cut off.
-const LONGEST: usize = 64;
+/// The headers up to the ports and flags, also those of a tunnel; the rest is cut off.
+const LONGEST: usize = 128;
+/// The protocols of an IP packet that is encapsulated as it is (`IPPROTO_IPIP`, `IPPROTO_IPV6`).
+const ENCAPSULATED: [u8; 2] = [4, 41];
 /// So many packets of a busy host are enough.
 const MOST_PACKETS: usize = 200_000;
 /// So many clients are enough.
@@ -108,6 +110,8 @@ pub(crate) struct Arrivals {
     socket: OwnedFd,
     packets: usize,
     datagrams: BTreeSet<Ends>,
+    /// The own ends of those that were answered.
+    answered: HashSet<SocketAddr>,
     requests: HashMap<Ends, Request>,
     /// The own ends of requests by their clients.
     asked: HashMap<SocketAddr, SocketAddr>,
@@ -133,6 +137,7 @@ impl Arrivals {
             socket,
             packets: 0,
             datagrams: BTreeSet::new(),
+            answered: HashSet::new(),
             requests: HashMap::new(),
             asked: HashMap::new(),
             data: HashMap::new(),
@@ -231,6 +236,9 @@ impl Arrivals {
 
     fn sent(&mut self, head: Head) {
         if head.protocol != Protocol::TCP {
+            if self.datagrams.contains(&(head.source, head.destination)) {
+                self.answered.insert(head.source);
+            }
             return;
         }
         if let Some(request) = self.request_of(head.source) {
@@ -253,6 +261,12 @@ impl Arrivals {
             .take(MOST_CLIENTS)
             .chain(self.datagrams.iter().copied())
             .collect()
+    }
+
+    /// Returns the own ends of datagrams none of which was answered.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = SocketAddr> {
+        let own = self.datagrams.iter().map(|(own, _)| *own);
+        own.filter(|own| !self.answered.contains(own))
     }
 
     /// Returns the own and the other end of connections whose clients send the same data again and again.
@@ -313,7 +327,7 @@ struct Head {
 }
 
 impl Head {
-    /// Reads a packet; `None` for fragments without ports, and for IPv6 with extension headers.
+    /// Reads a packet, or the one inside it; `None` for fragments without ports, and for IPv6 with extension headers.
     fn read(packet: &[u8]) -> Option<Self> {
         let first = *packet.first()?;
         let (protocol, source, destination, length, rest): (_, IpAddr, IpAddr, _, _) =
@@ -351,6 +365,9 @@ impl Head {
                 }
                 _ => return None,
             };
+        if ENCAPSULATED.contains(&protocol) {
+            return Self::read(rest);
+        }
         let protocol = Protocol(protocol.into());
         let (flags, data) = match protocol {
             Protocol::TCP => (*rest.get(13)?, length > usize::from(rest.get(12)? >> 4) * 4),

@@ -105,7 +105,7 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     UNANSWERED: Kernel("drops::a_firewall_of_a_real_server"),
     UNACCEPTED: Kernel("drops::a_program_that_hangs"),
     QDISC_DROPS: Kernel("drops::random_loss"),
-    ASTRAY: Kernel("operators::routes_by_the_wrong_host"),
+    ASTRAY: Kernel("operators::a_route_by_the_wrong_host"),
     ENSLAVED: Kernel("operators::an_interface_that_became_a_port"),
     SHARED_MAC: Kernel("operators::two_real_servers_of_one_hardware_address"),
     ADVERTISED_ROUTE: Kernel("six::a_default_route_that_is_not_renewed"),

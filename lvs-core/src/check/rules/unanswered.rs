@@ -8,7 +8,7 @@ use crate::check::kind::kinds;
 use crate::check::requests::RequestsFact;
 use crate::check::scene::{DirectorScene, RealServerScene};
 use crate::cluster::{Match, VirtualService};
-use crate::ipvs::{Connection, Forwarding, Protocol};
+use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol};
 
 kinds! {
     UNANSWERED = "LVS083", Error, Routing,
@@ -89,6 +89,9 @@ impl DirectorScene<'_> {
             });
             match known {
                 None => lost.before += 1,
+                Some(known) if !self.index.carrying(known.destination.ip()).is_empty() => {
+                    lost.here += 1;
+                }
                 Some(known) if !self.is_sent_on(service, known) => {}
                 Some(_) if !requests.forwarded.contains(client) => lost.behind += 1,
                 Some(_) if requests.returned.contains(client) => lost.back += 1,
@@ -108,18 +111,20 @@ impl DirectorScene<'_> {
         )
     }
 
-    /// Returns whether packets of a connection leave the director as they are, or with another destination address.
+    /// Returns whether packets of a connection leave the director as they are, with another destination address, or
+    /// encapsulated so that they can be read.
     fn is_sent_on(&self, service: &VirtualService, known: &Connection) -> bool {
         let ip = known.destination.ip();
         let mut destinations = service.destinations.iter();
-        let is_plain = destinations.any(|destination| {
+        destinations.any(|destination| {
             self.cluster.real_ip(service, destination) == Some(ip)
                 && matches!(
                     destination.forwarding,
-                    Forwarding::Masquerade | Forwarding::DirectRouting
+                    Forwarding::Masquerade
+                        | Forwarding::DirectRouting
+                        | Forwarding::Tunnel(Encapsulation::Ipip)
                 )
-        });
-        is_plain && self.index.carrying(ip).is_empty()
+        })
     }
 }
 
@@ -128,6 +133,7 @@ impl DirectorScene<'_> {
 struct Lost {
     before: usize,
     behind: usize,
+    here: usize,
     back: usize,
 }
 
@@ -139,6 +145,11 @@ impl Lost {
                 ..
             } => Some(format!(
                 "{count} clients asked {own} again and again: IPVS has chosen a real server, and no packet left for it"
+            )),
+            Self {
+                here: count @ 1.., ..
+            } => Some(format!(
+                "{count} clients asked {own} again and again: IPVS has chosen this director as real server, and no answer left"
             )),
             Self {
                 back: count @ 1.., ..

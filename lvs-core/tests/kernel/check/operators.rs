@@ -78,22 +78,25 @@ pub(crate) fn containers_on_the_network_of_real_servers() {
     }
 }
 
-/// Learnt from a redirect, or typed.
-pub(crate) fn routes_by_the_wrong_host() {
+/// Typed for a moment, and forgotten.
+pub(crate) fn a_route_by_the_wrong_host() {
     let web = Web::new(DR);
-    for number in 100..108 {
-        let line = format!("route add 198.18.0.{number} via 192.168.1.13");
-        web.on(RS, |_| ip(&[&line]));
-    }
+    web.on(RS, |_| ip(&["route add 198.18.0.0/16 via 192.168.1.13"]));
     assert!(!web.works());
     let report = web.check_until(RS, Code::ASTRAY);
     web.not_reassured(RS, &report);
     web.fix(&only(&report, Code::ASTRAY));
-    // Each finding ends one of them.
-    while !web.works() {
-        web.fix(&only(&web.check_until(RS, Code::ASTRAY), Code::ASTRAY));
-    }
     web.fixed(RS);
+}
+
+/// What the director sends to the real server comes back to itself.
+pub(crate) fn a_route_to_a_real_server_by_lo() {
+    broken(
+        DR,
+        "director",
+        Code::NO_WAY_TO_SERVER,
+        &["route add 192.168.1.12/32 dev lo"],
+    );
 }
 
 pub(crate) fn a_real_ip_that_arp_hides() {
