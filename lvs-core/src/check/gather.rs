@@ -91,8 +91,8 @@ impl Default for Gather {
 impl Facts {
     /// Gathers the facts of a node of the cluster.
     ///
-    /// This changes no state and does not load ip_vs. On a director it takes at least the pause between the readings
-    /// of IPVS.
+    /// This changes no state and does not load ip_vs. On a director, and where services arrive, it takes at least the
+    /// pause between the readings of IPVS.
     ///
     /// # Errors
     /// The network cannot be read. What only a privilege or `/proc` shows is [`unread`](Self::unread) without it.
