@@ -56,8 +56,8 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
             plan = plan.growing();
         }
         let shown = dry_run(&plan, arguments.json, arguments.detail, arguments.exit_code)?;
-        if !plan.is_empty() && arguments.role.role.is_none() {
-            state.refuse_beside_controller("apply", &node.cluster)?;
+        if arguments.role.role.is_none() {
+            state.refuse_apply_beside_controller(&node, &plan)?;
         }
         return Ok(shown);
     }

@@ -13,7 +13,7 @@ use super::requests::RequestsFact;
 use super::source::Source;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
-use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
+use crate::ipvs::{Connection, DestinationId, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, PolicyRule, Qdisc, Route};
 use crate::sysctl::SysctlKey;
@@ -74,6 +74,13 @@ pub struct Facts {
     /// it.
     #[serde(default)]
     pub services_by_health: BTreeSet<ServiceId>,
+    /// The destinations that the controller of the cluster has deleted because they are down;
+    /// [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub deleted_by_health: BTreeSet<(ServiceId, DestinationId)>,
+    /// The virtual IPs that the controller has withdrawn; [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub withdrawn: BTreeSet<IpAddr>,
     /// What the node has by its record and the file does not name any more, as a plan deletes it;
     /// [`add_record`](Self::add_record) reads it.
     #[serde(default)]
@@ -216,6 +223,8 @@ impl Facts {
             role: None,
             drains: BTreeMap::new(),
             services_by_health: BTreeSet::new(),
+            deleted_by_health: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             leftovers: Vec::new(),
             kernel: String::new(),
             uptime: Duration::ZERO,

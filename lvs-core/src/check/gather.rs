@@ -150,6 +150,8 @@ impl Facts {
         let record = state.record(node)?;
         self.drains = record.drains().clone();
         self.services_by_health = record.services_by_health().clone();
+        let absent = state.kept(&node.cluster).unwrap_or_default().absent;
+        (self.deleted_by_health, self.withdrawn) = (absent.destinations, absent.virtual_ips);
         self.leftovers = state
             .plan(node, host, PlanOptions::default())?
             .steps()

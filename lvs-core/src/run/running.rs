@@ -1,6 +1,7 @@
 //! A controller that runs: the loop, and everything that it touches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
@@ -11,8 +12,10 @@ use super::pool::Pool;
 use super::runner::{Input, RunError, RunEvent, Runner};
 use super::server::{self, Request};
 use super::supervisor::Supervisor;
-use super::{Action, CheckedService, Controller, Event, ProbeId};
-use crate::cluster::{Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role};
+use super::{Action, CheckedService, Controller, Event, ProbeId, WeightChange, WeightVerb};
+use crate::cluster::{
+    Absent, Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role,
+};
 use crate::error::Result;
 use crate::health::{Outcome, Prober, SourcePorts};
 use crate::host::Host;
@@ -23,6 +26,9 @@ use crate::proc::Listing;
 const COMPARE: Duration = Duration::from_secs(5);
 /// Comparing takes at most one part in so many of the time.
 const COMPARE_PART: u32 = 20;
+
+/// A failure that lasts is told again after so long.
+const REPEATED: Duration = Duration::from_secs(60);
 
 /// A controller that runs.
 pub(super) struct Running {
@@ -41,10 +47,18 @@ pub(super) struct Running {
     pub(super) drains: BTreeMap<Drain, Draining>,
     pub(super) stamp: RecordStamp,
     pub(super) listing: Listing,
+    /// What other processes were told.
+    pub(super) published: Option<Absent>,
+    /// The virtual IPs that health withdraws, or announces again, and that are not moved yet.
+    pub(super) moving: BTreeSet<IpAddr>,
+    /// Why the newest file is refused, while an older one is in force.
+    pub(super) refused: Option<String>,
+    /// When failures were told that may last.
+    failures: BTreeMap<String, Instant>,
     next_poll: Instant,
     pub(super) next_compare: Instant,
-    supervisor: Supervisor,
-    _resident: Resident,
+    pub(super) supervisor: Supervisor,
+    pub(super) resident: Resident,
 }
 
 pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
@@ -70,10 +84,14 @@ impl Running {
             drains: BTreeMap::new(),
             stamp: RecordStamp::default(),
             listing: Listing::default(),
+            published: None,
+            moving: BTreeSet::new(),
+            refused: None,
+            failures: BTreeMap::new(),
             next_poll: clock,
             next_compare: clock + COMPARE,
             supervisor: Supervisor::from_environment(),
-            _resident: resident,
+            resident,
             runner,
         };
         let http = running
@@ -85,10 +103,10 @@ impl Running {
         let mut session = running.runner.state.lock_unless("run", stop)?.by_health();
         let absent = running.absent_virtual_ips()?;
         running.step(Event::Withdrawn(absent), events);
-        let plan = running.apply(&mut session)?;
+        let plan = running.apply(&mut session, events)?;
         drop(session);
         events(RunEvent::Applied(&plan));
-        server::serve_unix(running._resident.listen()?, input.clone());
+        server::serve_unix(running.resident.listen()?, input.clone());
         if let Some(listener) = http {
             server::serve_http(listener, input);
         }
@@ -172,8 +190,19 @@ impl Running {
         }
     }
 
-    fn refuse(&self, problem: String, events: Events<'_>) {
+    /// Tells that an operation failed, which is tried again; the same failure once a minute.
+    pub(super) fn fail(&mut self, error: &dyn std::fmt::Display, events: Events<'_>) {
+        let (now, text) = (Instant::now(), error.to_string());
+        self.failures.retain(|_, told| now - *told < REPEATED);
+        if !self.failures.contains_key(&text) {
+            events(RunEvent::Failed(text.clone()));
+            self.failures.insert(text, now);
+        }
+    }
+
+    fn refuse(&mut self, problem: String, events: Events<'_>) {
         self.supervisor.refused(&problem);
+        self.refused = Some(problem.clone());
         events(RunEvent::Refused(problem));
     }
 
@@ -190,12 +219,19 @@ impl Running {
                 Action::Forget(id) => drop(self.probers.remove(&id)),
                 Action::Weight(change) => changes.push(change),
                 // The virtual IPs are those of the whole node's state.
-                Action::Withdraw(_) | Action::Announce(_) => self.next_compare = Instant::now(),
+                Action::Withdraw(ip) | Action::Announce(ip) => {
+                    self.moving.insert(ip);
+                    self.next_compare = Instant::now();
+                }
                 Action::Notify(notice) => {
                     self.explain(&notice);
                     events(RunEvent::Notice(&notice));
                 }
             }
+        }
+        let is_deleted = |change: &WeightChange| change.verb == WeightVerb::Delete;
+        if changes.iter().any(is_deleted) {
+            self.publish(events);
         }
         self.set_weights(&changes, events);
         if self.next_compare <= Instant::now() {
@@ -205,10 +241,16 @@ impl Running {
 
     fn poll(&mut self, events: Events<'_>) {
         self.next_poll = Instant::now() + self.runner.poll;
+        if !self.resident.is_seen()
+            && let Err(error) = self.reside_again(events)
+        {
+            self.fail(&error, events);
+        }
         match self.read_settled(events) {
             Ok(weights) => self.step(Event::Observed(weights), events),
-            Err(error) => events(RunEvent::Failed(error.to_string())),
+            Err(error) => self.fail(&error, events),
         }
+        self.publish(events);
         if Instant::now() >= self.next_compare {
             let began = Instant::now();
             self.compare(events);
@@ -216,10 +258,25 @@ impl Running {
         }
     }
 
+    /// Takes its place in a state directory that was deleted, so that other processes see it.
+    fn reside_again(&mut self, events: Events<'_>) -> Result<()> {
+        let (state, cluster) = (&self.runner.state, self.runner.cluster.name());
+        // The socket of the old place is deleted with it, before there is a new one.
+        self.resident = state.reside(cluster, &self.runner.name)?;
+        server::serve_unix(self.resident.listen()?, self.runner.handle.input.clone());
+        self.published = None;
+        let directory = state.directory().display();
+        events(RunEvent::Failed(format!(
+            "{directory}: the state directory was deleted, with the record of the original configuration; it is made again"
+        )));
+        Ok(())
+    }
+
     pub(super) fn load(&mut self, events: Events<'_>) {
         let role = self.node.role.unwrap_or(Role::Active);
         let director = self.node.name.as_str();
         let services = CheckedService::of(&self.runner.cluster, director, role);
+        self.published = None;
         self.step(Event::Load(services), events);
     }
 
@@ -240,10 +297,12 @@ impl Running {
         let locked = self.runner.state.lock_unless("run", stop);
         let mut session = locked.map_err(|error| error.to_string())?.by_health();
         let old = std::mem::replace(&mut self.node, node);
-        match self.apply(&mut session) {
+        self.supervisor.feed();
+        match self.apply(&mut session, events) {
             Ok(plan) => {
                 drop(session);
                 self.runner.cluster = cluster;
+                self.refused = None;
                 events(RunEvent::Applied(&plan));
                 self.load(events);
                 self.poll(events);

@@ -157,6 +157,19 @@ impl Record {
         drained
     }
 
+    /// Returns whether a record knows no more of a node than an earlier one: of every object that one has the
+    /// original configuration. A route that only connections of before need is no such object.
+    pub(in crate::cluster) fn adds_nothing_to(&self, known: &Self, node: &DesiredState) -> bool {
+        let is_known = |entry: &Change<Object>| match entry.newest() {
+            Object::Route(route) if node.is_neighbour_route(route) => true,
+            _ => {
+                let found = known.entries.find(&entry.id());
+                found.is_some_and(|found| found.before() == entry.before())
+            }
+        };
+        self.role == known.role && self.drains == known.drains && self.entries().all(is_known)
+    }
+
     /// Returns the record as it must be written before a removal.
     #[doc(hidden)]
     #[must_use]
