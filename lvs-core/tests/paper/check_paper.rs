@@ -57,6 +57,12 @@ weight = 3
 ntp-server = "192.168.1.254"
 "#;
 
+const THIRD: &str = r#"[[real-servers]]
+name = "third"
+addresses = [{ interface = "eth0", address = "192.168.1.14/24" }]
+gateway = "192.168.1.254"
+[time]"#;
+
 const TUNNEL: &str = r#"
 name = "web"
 forwarding = "tunnel"
@@ -354,6 +360,46 @@ const CASES: &[Case] = &[
             ),
         ],
         near_miss: &[("\"rr\"", "\"sh\"")],
+    },
+    // The fallback has weight 0 until it serves, or is not there.
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[(
+            "\"wrr\"",
+            "\"sh\"\ncheck = \"tcp\"\nfallback = \"realserver2\"",
+        )],
+        near_miss: &[(
+            "\"wrr\"",
+            "\"sh\"\ncheck = \"tcp\"\nfallback = \"realserver2\"\non-failure = \"remove\"",
+        )],
+    },
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[
+            (
+                "\"wrr\"",
+                "\"sh\"\ncheck = \"tcp\"\nfallback = \"third\"\non-failure = \"remove\"\nminimum = 2",
+            ),
+            ("[time]", THIRD),
+        ],
+        near_miss: &[
+            (
+                "\"wrr\"",
+                "\"sh\"\ncheck = \"tcp\"\nfallback = \"third\"\non-failure = \"remove\"",
+            ),
+            ("[time]", THIRD),
+        ],
+    },
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[("\"wrr\"", "\"mh\"\ncheck = \"tcp\"")],
+        near_miss: &[(
+            "\"wrr\"",
+            "\"mh\"\nscheduler-flags = [\"mh-fallback\"]\ncheck = \"tcp\"",
+        )],
     },
     Case {
         code: Code::FTP,
