@@ -1,6 +1,7 @@
 //! `lvsctl manual`: man pages and completions, for packages and for a program that cargo installed.
 
 mod file;
+mod import;
 mod page;
 
 use std::ffi::OsString;
@@ -106,6 +107,15 @@ mod tests {
         assert!(text("man8/lvsctl-service-add.8").contains("\n.SH NOTES"));
         assert!(text("man8/lvsctl-plan.8").contains(".SH \"EXIT STATUS\""));
         assert!(text("man5/lvsctl.toml.5").contains("below\\-minimum"));
+        let import = text("man8/lvsctl-import.8");
+        for part in [
+            ".SH EXAMPLES",
+            ".SS ldirectord.cf",
+            ".SH KEEPALIVED",
+            "minimum = 0",
+        ] {
+            assert!(import.contains(part), "{part}");
+        }
         for shell in ["lvsctl.bash", "_lvsctl", "lvsctl.fish"] {
             assert!(text(&format!("completions/{shell}")).contains("undrain"));
         }

@@ -15,6 +15,32 @@ pub(crate) fn the_fallback_serves_below_the_minimum() {
     assert_eq!(resident.request().as_deref(), Some("realserver2"));
 }
 
+/// Else a scheduler that hashes would refuse its share of clients. Nothing repairs that.
+pub(crate) fn a_fallback_is_in_the_table_only_while_it_serves() {
+    let keys = "fallback = \"realserver2\"\non-failure = \"remove\"";
+    let text = with_keys(DR, keys).replace("\"wrr\"", "\"sh\"");
+    let mut resident = Resident::new(&text, &[]);
+    resident.waits_for(&[2]);
+    resident.serves(8);
+    resident.breaks("the turn of a fallback that is added", &[3], |resident| {
+        resident.lab.stop_servers("realserver1");
+    });
+    assert_eq!(resident.request().as_deref(), Some("realserver2"));
+    // An end and a start take nothing from it.
+    let table = resident.prints(&["save"]);
+    resident.end(Signal::SIGKILL);
+    resident.start();
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.waits_for_message("below the minimum: fallback");
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.serves(8);
+    let repairs = resident.messages();
+    assert!(
+        !repairs.iter().any(|line| line.contains("repaired")),
+        "{repairs:#?}"
+    );
+}
+
 const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 16, 5, 11));
 
 fn carries_virtual_ip(resident: &Resident) -> bool {

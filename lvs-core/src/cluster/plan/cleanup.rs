@@ -171,7 +171,7 @@ impl Cleanup<'_> {
         let mut steps = Vec::new();
         for found in seen.services() {
             match self.desired_service(&found.service.id) {
-                Some(desired) => steps.extend(unnamed_destinations(desired, found)),
+                Some(desired) => steps.extend(unnamed_destinations(desired, found, self.record)),
                 None if self.is_former_service(&found.service.id) => {
                     steps.extend(all_destinations(found));
                 }
@@ -315,20 +315,19 @@ fn is_idle_tunnel(object: &Object, seen: &Observed) -> bool {
 pub(super) fn unnamed_destinations(
     desired: &DesiredService,
     found: &ServiceEntry,
+    record: &Record,
 ) -> impl Iterator<Item = Step> {
-    let named: HashSet<_> = desired
-        .destinations
-        .iter()
-        .map(|desired| desired.value.id)
-        .collect();
+    let named: HashSet<_> = desired.kept(record).collect();
     found
         .destinations
         .iter()
         .filter(move |destination| !named.contains(&destination.id))
         .map(|destination| {
-            let why = match desired.is_drained(&destination.id) {
-                true => "drained by removal",
-                false => "not in the file",
+            let id = &destination.id;
+            let why = match (desired.is_drained(id), desired.is_reserve(id)) {
+                (true, _) => "drained by removal",
+                (false, true) => "a fallback that is not needed",
+                (false, false) => "not in the file",
             };
             delete_destination(found.service.id, destination, why)
         })

@@ -4,6 +4,12 @@ use lvs_core::check::{self, Code};
 
 use crate::check_paper::files::{DR, NAT, TUNNEL, cluster, codes};
 
+const THIRD: &str = r#"[[real-servers]]
+name = "third"
+addresses = [{ interface = "eth0", address = "192.168.1.14/24" }]
+gateway = "192.168.1.254"
+[time]"#;
+
 /// A mistake, and what looks much like it but is none: each as replacements in a sound file.
 struct Case {
     code: Code,
@@ -251,6 +257,46 @@ const CASES: &[Case] = &[
             ),
         ],
         near_miss: &[("\"rr\"", "\"sh\"")],
+    },
+    // The fallback has weight 0 until it serves, or is not there.
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[(
+            "\"wrr\"",
+            "\"sh\"\ncheck = \"tcp\"\nfallback = \"realserver2\"",
+        )],
+        near_miss: &[(
+            "\"wrr\"",
+            "\"sh\"\ncheck = \"tcp\"\nfallback = \"realserver2\"\non-failure = \"remove\"",
+        )],
+    },
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[
+            (
+                "\"wrr\"",
+                "\"sh\"\ncheck = \"tcp\"\nfallback = \"third\"\non-failure = \"remove\"\nminimum = 2",
+            ),
+            ("[time]", THIRD),
+        ],
+        near_miss: &[
+            (
+                "\"wrr\"",
+                "\"sh\"\ncheck = \"tcp\"\nfallback = \"third\"\non-failure = \"remove\"",
+            ),
+            ("[time]", THIRD),
+        ],
+    },
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[("\"wrr\"", "\"mh\"\ncheck = \"tcp\"")],
+        near_miss: &[(
+            "\"wrr\"",
+            "\"mh\"\nscheduler-flags = [\"mh-fallback\"]\ncheck = \"tcp\"",
+        )],
     },
     Case {
         code: Code::FTP,
