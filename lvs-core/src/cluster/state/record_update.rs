@@ -45,6 +45,7 @@ impl Record {
         self.virtual_ips.extend(&former.virtual_ips);
         self.floating.extend(former.floating.iter().cloned());
         self.probes.extend(former.probes.iter().copied());
+        self.drains.extend(&former.drains);
         for (address, name) in &former.servers {
             self.servers.entry(*address).or_insert_with(|| name.clone());
         }
@@ -112,6 +113,7 @@ impl Record {
             role: node.role,
             virtual_ips: BTreeSet::clone(&node.virtual_ips),
             floating: node.floating_addresses(),
+            drains: self.drains_in(file),
             drained: self.drained_destinations(file, node, observed),
             probes: node
                 .services
