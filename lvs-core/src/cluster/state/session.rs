@@ -134,9 +134,9 @@ impl Session {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
                 };
-                let before = match (self.grows, plan.is_empty()) {
-                    (true, true) => after.clone(),
-                    _ => record.before_applying(node, observed, plan),
+                let before = match plan.is_empty() {
+                    true => after.clone(),
+                    false => record.before_applying(node, observed, plan),
                 };
                 match self.take(former).and_then(|()| self.write(found, &before)) {
                     Err(error) if self.is_role => {
