@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
             stages: stages.iter().map(report).collect(),
         }),
         OrderFormat::Mermaid => print(&cluster.to_mermaid()),
+        OrderFormat::Svg => print(&cluster.to_svg()),
     }?;
     Ok(Exit::Done)
 }

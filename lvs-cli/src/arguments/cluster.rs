@@ -184,7 +184,7 @@ pub(crate) struct OrderArguments {
     /// have none
     #[arg(long, value_name = "OLD")]
     pub(crate) from: Option<String>,
-    /// Output: text, JSON, or a picture of the cluster as the text of a Mermaid diagram
+    /// Output: text, JSON, or a picture of the cluster, as the text of a Mermaid diagram or as SVG
     #[arg(long, value_enum, default_value_t = OrderFormat::Text, conflicts_with = "json")]
     format: OrderFormat,
     /// Print JSON
@@ -206,4 +206,5 @@ pub(crate) enum OrderFormat {
     Text,
     Json,
     Mermaid,
+    Svg,
 }

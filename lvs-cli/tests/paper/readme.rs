@@ -1,7 +1,13 @@
 //! The README shows what the examples contain and what the planner prints.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 const README: &str = include_str!("../../../README.md");
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Returns the contents of the code blocks that begin with this line.
 fn blocks(fence: &str) -> Vec<&str> {
@@ -27,12 +33,22 @@ fn the_cluster_files_are_those_of_the_examples() {
     assert_eq!(blocks("```toml"), [body(nat), body(dr)]);
 }
 
+/// `UPDATE=1` draws them anew.
 #[test]
 fn the_pictures_are_those_of_the_tool() {
-    let nat = include_str!("../../../examples/nat.toml");
-    let dr = include_str!("../../../examples/dr.toml");
-    let picture = |text| lvs_core::Cluster::from_toml(text).unwrap().to_mermaid();
-    assert_eq!(blocks("```mermaid"), [picture(nat), picture(dr)]);
+    for name in ["nat", "dr"] {
+        let file = |kind| format!("{ROOT}/examples/{name}.{kind}");
+        let output = Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+            .args(["order", &file("toml"), "--format", "svg"])
+            .output()
+            .unwrap();
+        let drawn = String::from_utf8(output.stdout).unwrap();
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(file("svg"), &drawn).unwrap();
+        }
+        assert_eq!(fs::read_to_string(file("svg")).unwrap(), drawn, "{name}");
+        assert!(README.contains(&format!("][{name}.svg]")), "{name}");
+    }
 }
 
 #[test]
@@ -56,8 +72,10 @@ fn the_keys_about_health_are_keys() {
 /// The crate registry and docs.rs show the README without the repository beside it.
 #[test]
 fn links_are_absolute_and_lead_to_files() {
-    const BASE: &str = "https://github.com/lvs-core/lvs-core/blob/main/";
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    const BASES: [&str; 2] = [
+        "https://github.com/lvs-core/lvs-core/blob/main/",
+        "https://raw.githubusercontent.com/lvs-core/lvs-core/main/",
+    ];
     assert!(!README.contains("]("), "write links at the end");
     let links: Vec<_> = README
         .lines()
@@ -68,8 +86,9 @@ fn links_are_absolute_and_lead_to_files() {
     assert!(links.len() > 8, "{links:?}");
     for link in links {
         assert!(link.starts_with("https://"), "{link}");
-        if let Some(file) = link.strip_prefix(BASE) {
-            assert!(root.join(file).is_file(), "{file}");
+        let files = BASES.iter().filter_map(|base| link.strip_prefix(base));
+        for file in files {
+            assert!(Path::new(ROOT).join(file).is_file(), "{file}");
         }
     }
 }

@@ -6,11 +6,12 @@ mod check_codes;
 mod check_machine;
 mod check_paper;
 mod check_rows;
-mod clusters;
+mod cluster_file;
 mod golden;
 #[cfg(feature = "import")]
 mod import;
 mod language;
+mod pictures;
 mod plans;
 #[cfg(all(feature = "health", feature = "toml"))]
 mod probes;
@@ -20,6 +21,7 @@ mod schema;
 #[cfg(feature = "run")]
 mod simulation;
 mod traces;
+mod written;
 
 #[path = "../random/mod.rs"]
 mod random;

@@ -104,7 +104,7 @@ fn every_import_is_accepted() {
 }
 
 /// A file with everything, whose keys and types are then made wrong one by one.
-const EVERYTHING: &str = r#"
+pub(crate) const EVERYTHING: &str = r#"
 name = "web"
 forwarding = "nat"
 [defaults]

@@ -8,6 +8,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
+use crate::ipvs::Seconds;
 
 /// Holds a span of time as the cluster file has it: seconds, or text like `"500ms"`, `"90s"` or `"5m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,17 @@ impl Span {
     #[must_use]
     pub const fn get(self) -> Duration {
         self.0
+    }
+
+    /// Returns so many seconds.
+    pub(in crate::cluster) fn of_seconds(seconds: Seconds) -> Self {
+        Self(Duration::from_secs(u64::from(seconds.0)))
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[defaults]`: what real servers have that do not say otherwise.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::gateway::GatewayTable;
 use super::node::{gateway, interface};
@@ -8,7 +8,7 @@ use crate::cluster::model::{Gateway, Mistakes};
 use crate::name::IfName;
 
 /// Holds `[defaults]` as written.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DefaultsTable {

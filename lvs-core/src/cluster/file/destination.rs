@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::service::ServiceContext;
 use super::value::{number, weight};
@@ -13,7 +13,7 @@ use crate::ipvs::{Encapsulation, Forwarding, Thresholds};
 use crate::suggest::nearest;
 
 /// Holds an entry of `destinations` as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DestinationTable {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::value::parse;
 use crate::cluster::model::{DocumentError, DocumentErrorKind, Gateway, invalid};
@@ -60,7 +60,17 @@ impl GatewayTable {
     }
 }
 
-#[derive(Deserialize)]
+impl From<&Gateway> for GatewayTable {
+    fn from(gateway: &Gateway) -> Self {
+        Self {
+            address: gateway.address().map(|address| address.to_string()),
+            interface: gateway.interface().map(ToString::to_string),
+            on_link: matches!(gateway, Gateway::On { on_link: true, .. }),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FullGateway {
     #[serde(default)]
@@ -75,6 +85,29 @@ struct FullGateway {
 impl<'de> Deserialize<'de> for GatewayTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(GatewayVisitor)
+    }
+}
+
+/// Writes an address alone where there is no more.
+impl Serialize for GatewayTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self {
+                address: Some(address),
+                interface: None,
+                on_link: false,
+            } => serializer.serialize_str(address),
+            Self {
+                address,
+                interface,
+                on_link,
+            } => FullGateway {
+                address: address.clone(),
+                interface: interface.clone(),
+                on_link: *on_link,
+            }
+            .serialize(serializer),
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::num::{NonZeroU8, NonZeroU32};
 
-use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::ServiceTable;
 use super::value::{each, number};
@@ -17,7 +17,7 @@ use crate::cluster::probe_path::Marks;
 use crate::suggest::nearest;
 
 /// Holds `[health]` as written: the defaults of every check.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HealthTable {
@@ -78,7 +78,8 @@ impl HealthTable {
 }
 
 /// Holds `check` as written: one check, or a list of them that must all hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum ChecksTable {
     /// `check = "tcp"`, or `check = { type = "http", path = "/healthz" }`.
     One(Box<CheckTable>),

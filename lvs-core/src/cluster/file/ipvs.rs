@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::value::seconds;
 use crate::cluster::checks::Span;
@@ -17,15 +17,20 @@ use crate::sysctl::SysctlKey;
 const LONGEST_TIMEOUT: i64 = 2_147_483;
 
 /// Holds `[ipvs]` as written.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct IpvsTable {
     /// `tcp-timeout`: the time that an idle established TCP connection is kept; absent: unchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp_timeout: Option<Span>,
     /// `tcp-fin-timeout`: the time that a TCP connection is kept after a FIN; absent: unchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp_fin_timeout: Option<Span>,
     /// `udp-timeout`: the time that an idle UDP connection is kept; absent: unchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub udp_timeout: Option<Span>,
     /// The sysctls of `net.ipv4.vs` by their names with hyphens: `conntrack`, `expire-nodest-conn`.
+    #[serde(flatten)]
     pub ipvs_sysctls: BTreeMap<String, SysctlValue>,
 }
 
@@ -208,7 +213,8 @@ impl Accepts {
 }
 
 /// Holds the value of a sysctl as written.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum SysctlValue {
     /// `1`
     Number(i64),
@@ -229,6 +235,22 @@ impl fmt::Display for SysctlValue {
 }
 
 impl IpvsTable {
+    /// Returns the table that has these timeouts and sysctls.
+    pub(super) fn of(timeouts: Timeouts, sysctls: &BTreeMap<SysctlKey, String>) -> Self {
+        let timeout = |seconds: Seconds| (seconds.0 > 0).then(|| Span::of_seconds(seconds));
+        let named = sysctls.iter().filter_map(|(key, value)| {
+            let name = key.as_str().strip_prefix("net/ipv4/vs/")?.replace('_', "-");
+            let known = SYSCTLS.iter().find(|known| known.name == name)?;
+            Some((name, known.accepts.written(value)))
+        });
+        Self {
+            tcp_timeout: timeout(timeouts.tcp),
+            tcp_fin_timeout: timeout(timeouts.tcp_fin),
+            udp_timeout: timeout(timeouts.udp),
+            ipvs_sysctls: named.collect(),
+        }
+    }
+
     pub(super) fn timeouts(&self, mistakes: &mut Mistakes) -> Timeouts {
         let mut timeout = |value: Option<Span>, key| {
             // To the kernel 0 means "unchanged", which is not what a file that says 0 seconds means.
@@ -265,6 +287,13 @@ fn sysctl(name: &str, value: &SysctlValue) -> Result<(SysctlKey, String), Docume
 }
 
 impl Accepts {
+    /// Returns a value as a file has it.
+    fn written(self, value: &str) -> SysctlValue {
+        let is_text = matches!(self, Threshold | Processors);
+        let number = value.parse().ok().filter(|_| !is_text);
+        number.map_or_else(|| SysctlValue::Text(value.to_owned()), SysctlValue::Number)
+    }
+
     /// Returns the kernel's text for a value.
     fn value(self, name: &str, value: &SysctlValue) -> Result<String, DocumentError> {
         match (self, value) {

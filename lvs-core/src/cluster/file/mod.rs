@@ -26,8 +26,9 @@ mod tunnel;
 mod value;
 #[cfg(feature = "toml")]
 mod wording;
+mod written;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use defaults::DefaultsTable;
 pub use destination::DestinationTable;
@@ -44,7 +45,7 @@ pub use tunnel::TunnelTable;
 
 /// Holds a cluster file as written, in any format that serde reads; only its shape has been checked.
 ///
-/// `Cluster::try_from(document)` is the one conversion, and it validates. Numbers are wide and addresses are
+/// `Cluster::try_from(document)` is the one conversion, and it validates; `Document::try_from(&cluster)` is the way back. Numbers are wide and addresses are
 /// text on purpose, so that the conversion refuses a wrong one with its path and a hint, and not the parser of
 /// the format.
 ///
@@ -67,7 +68,7 @@ pub use tunnel::TunnelTable;
 /// name = "realserver1"
 /// addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
 /// ```
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[cfg_attr(

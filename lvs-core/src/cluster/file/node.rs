@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::defaults::{DefaultInterface, Defaults};
 use super::gateway::GatewayTable;
@@ -17,7 +17,7 @@ use crate::name::IfName;
 use crate::net::Address;
 
 /// Holds `[director]`, or one of two `[[directors]]`, as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DirectorTable {
@@ -42,7 +42,7 @@ fn default_director() -> String {
 }
 
 /// Holds one of `[[real-servers]]` as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RealServerTable {
@@ -80,7 +80,7 @@ const fn default_weight() -> i64 {
 }
 
 /// Holds an entry of `addresses` as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AddressTable {

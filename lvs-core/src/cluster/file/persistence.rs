@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::value::{number, seconds};
 use crate::cluster::checks::Span;
@@ -24,6 +24,17 @@ pub struct PersistenceTable {
 }
 
 impl PersistenceTable {
+    /// Returns the table of a persistence.
+    pub(super) fn of(persistence: &Persistence, engine: Option<&EngineName>) -> Self {
+        let netmask = persistence.netmask;
+        let is_masked = netmask != Netmask::host(netmask.family());
+        Self {
+            timeout: Span::of_seconds(persistence.timeout),
+            netmask: netmask.prefix().filter(|_| is_masked).map(i64::from),
+            engine: engine.map(ToString::to_string),
+        }
+    }
+
     /// Returns the persistence; in place of a wrong one some other, because the service is meant to have one.
     pub(super) fn persistence(&self, family: Family, mistakes: &mut Mistakes) -> Persistence {
         let range = 0..=Persistence::LONGEST.0.into();
@@ -52,7 +63,7 @@ fn netmask(length: i64, family: Family) -> Result<Netmask, DocumentError> {
     Netmask::from_prefix(family, length).map_err(invalid("netmask"))
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FullPersistence {
     timeout: Span,
@@ -76,6 +87,21 @@ impl From<Span> for PersistenceTable {
 impl<'de> Deserialize<'de> for PersistenceTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(PersistenceVisitor)
+    }
+}
+
+/// Writes a time alone where there is no more.
+impl Serialize for PersistenceTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (&self.netmask, &self.engine) {
+            (None, None) => self.timeout.serialize(serializer),
+            (netmask, engine) => FullPersistence {
+                timeout: self.timeout,
+                netmask: *netmask,
+                engine: engine.clone(),
+            }
+            .serialize(serializer),
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! `[sync]`: the synchronisation of connections between directors.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::value::{number, parse};
 use crate::cluster::model::{DocumentError, Mistakes, Sync, invalid};
 use crate::name::IfName;
 
 /// Holds `[sync]` as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SyncTable {

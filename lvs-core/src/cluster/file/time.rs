@@ -1,12 +1,12 @@
 //! `[time]`: the agreement of the nodes' clocks.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::checks::Span;
 use crate::cluster::model::{Clock, DocumentError, DocumentErrorKind};
 
 /// Holds `[time]` as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TimeTable {

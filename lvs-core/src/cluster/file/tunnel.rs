@@ -2,14 +2,14 @@
 
 use std::num::NonZeroU16;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::value::{out_of_range, refuse};
 use crate::cluster::model::{DocumentError, DocumentErrorKind, VirtualService};
 use crate::ipvs::{Encapsulation, TunnelChecksum};
 
 /// Holds `tunnel = { type = "gue", port = 5555, checksum = "full" }` as written.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TunnelTable {

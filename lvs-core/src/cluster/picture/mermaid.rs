@@ -1,9 +1,8 @@
-//! A picture of a cluster, as the text of a diagram.
+//! The text of a diagram in the language of Mermaid.
 
 use std::fmt::Write;
 
-use super::{Cluster, VirtualDestination, VirtualService};
-use crate::ipvs::Forwarding;
+use crate::cluster::{Cluster, NodeName, VirtualDestination, VirtualService};
 use crate::net::Address;
 
 /// Names the clients in a diagram.
@@ -18,7 +17,7 @@ impl Cluster {
     ///
     /// ```
     /// # #[cfg(feature = "toml")] {
-    /// # let text = include_str!("../../../examples/nat.toml");
+    /// # let text = include_str!("../../../../examples/nat.toml");
     /// let cluster = lvs_core::Cluster::from_toml(text).unwrap();
     /// assert!(cluster.to_mermaid().contains("clients -->|\"tcp 172.16.5.11:80 rr\"| n0"));
     /// # }
@@ -41,7 +40,7 @@ impl Cluster {
             let arrow = if place == 0 { "-->" } else { "-.->" };
             for service in self.services() {
                 let (id, scheduler) = (service.service.id, &service.service.scheduler);
-                let node = self.diagram_id(director.name.as_str());
+                let node = self.diagram_id(&director.name);
                 line(format!("{CLIENTS} {arrow}|\"{id} {scheduler}\"| {node}"));
                 for destination in &service.destinations {
                     line(self.destination_line(&node, arrow, service, destination));
@@ -56,8 +55,8 @@ impl Cluster {
     }
 
     /// Returns what identifies a node in the diagram; its name may be a word of Mermaid.
-    fn diagram_id(&self, name: &str) -> String {
-        let place = self.node_names().position(|node| node.as_str() == name);
+    fn diagram_id(&self, name: &NodeName) -> String {
+        let place = self.node_names().position(|node| node == name);
         format!("n{}", place.unwrap_or_default())
     }
 
@@ -80,41 +79,14 @@ impl Cluster {
         service: &VirtualService,
         destination: &VirtualDestination,
     ) -> String {
-        let server = self
-            .real_servers()
-            .iter()
-            .find(|server| server.name == destination.real_server);
-        let own = server.map(|server| server.weight).unwrap_or_default();
-        let weight = destination.weight.unwrap_or(own);
-        let is_idle = server.is_some_and(|server| server.drain)
-            || service.fallback.as_ref() == Some(&destination.real_server);
-        let arrow = if is_idle { "-.->" } else { arrow };
-        let port = destination.port.map(|port| format!(" port {port}"));
+        let arrow = match self.is_idle(service, destination) {
+            true => "-.->",
+            false => arrow,
+        };
         format!(
-            "{director} {arrow}|\"{}{} weight {weight}\"| {}",
-            destination.forwarding,
-            port.unwrap_or_default(),
-            self.diagram_id(destination.real_server.as_str()),
+            "{director} {arrow}|\"{}\"| {}",
+            self.arrow_label(destination),
+            self.diagram_id(&destination.real_server),
         )
-    }
-
-    /// Returns the nodes that answer clients themselves, each once.
-    fn bypassing(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for destination in self
-            .services()
-            .iter()
-            .flat_map(|service| &service.destinations)
-        {
-            let name = destination.real_server.as_str();
-            let is_direct = matches!(
-                destination.forwarding,
-                Forwarding::DirectRouting | Forwarding::Tunnel(_)
-            );
-            if is_direct && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
     }
 }
