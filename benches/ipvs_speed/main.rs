@@ -21,6 +21,8 @@
 mod calls;
 mod debian;
 mod floor;
+#[path = "../namespace.rs"]
+mod namespace;
 mod report;
 mod rows;
 mod steps;
