@@ -10,6 +10,7 @@ mod host;
 mod import;
 mod ipvs;
 mod judge;
+mod messages;
 mod net;
 mod rules;
 mod scheduler;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             import::TESTS,
             ipvs::TESTS,
             judge::TESTS,
+            messages::TESTS,
             net::TESTS,
             rules::TESTS,
             scheduler::TESTS,

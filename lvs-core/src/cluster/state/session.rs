@@ -138,9 +138,9 @@ impl Session {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
                 };
-                let before = match (self.grows, plan.is_empty()) {
-                    (true, true) => after.clone(),
-                    _ => record.before_applying(node, observed, plan),
+                let before = match plan.is_empty() {
+                    true => after.clone(),
+                    false => record.before_applying(node, observed, plan),
                 };
                 let written = self.take(former).and_then(|()| self.write(found, &before));
                 match written {
