@@ -15,6 +15,8 @@ mod rules;
 mod scheduler;
 mod snapshot;
 mod state;
+#[cfg(feature = "tracing")]
+mod trace;
 mod traffic;
 
 #[path = "../random/mod.rs"]
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
             scheduler::TESTS,
             snapshot::TESTS,
             state::TESTS,
+            #[cfg(feature = "tracing")]
+            trace::TESTS,
             traffic::TESTS,
         ])
     })
