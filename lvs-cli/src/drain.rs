@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lvs_core::Host;
-use lvs_core::cluster::{Drain, DrainOutcome, Draining, Plan, Remaining};
+use lvs_core::cluster::{Drain, DrainOutcome, DrainTarget, Draining, Plan, Remaining};
 
 use crate::arguments::{DrainArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
@@ -14,18 +14,20 @@ use crate::signals;
 pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
     let mut host = Host::open()?;
-    drain(arguments, Draining::Quiet, &stop, &mut host)?;
-    let remaining = wait(arguments, &stop, &host)?;
+    let drains = arguments.state.directory().drains_of(&arguments.target)?;
+    drain(arguments, &drains, Draining::Quiet, &stop, &mut host)?;
+    let remaining = wait(arguments, &drains, &stop, &host)?;
     if arguments.remove {
-        drain(arguments, Draining::Removed, &stop, &mut host)?;
+        drain(arguments, &drains, Draining::Removed, &stop, &mut host)?;
     }
-    print_done(&format!("{}: {}\n", arguments.drain, summary(&remaining)));
+    print_done(&format!("{}: {}\n", arguments.target, summary(&remaining)));
     Ok(Exit::Done)
 }
 
 /// Changes the table under the lock; the wait is not under it.
 fn drain(
     arguments: &DrainArguments,
+    drains: &[Drain],
     how: Draining,
     stop: &Arc<AtomicBool>,
     host: &mut Host,
@@ -35,18 +37,19 @@ fn drain(
         Draining::Quiet => state.lock_unless("drain", Arc::clone(stop))?,
         Draining::Removed => state.lock("drain")?,
     };
-    show(&session.drain(arguments.drain, how, host, &mut |_| ())?);
+    show(&session.drain(drains, how, host, &mut |_| ())?);
     Ok(())
 }
 
 /// Waits until no connection is in use, and returns what the table still has.
 fn wait(
     arguments: &DrainArguments,
+    drains: &[Drain],
     stop: &AtomicBool,
     host: &Host,
 ) -> Result<Vec<Remaining>, Problem> {
     let outcome = arguments.state.directory().wait(
-        arguments.drain,
+        drains,
         host.proc(),
         arguments.timeout,
         stop,
@@ -64,7 +67,7 @@ fn wait(
         DrainOutcome::Stopped(remaining) => ("interrupted", remaining),
         _ => return Err(Problem::failed("the wait ended in an unknown way")),
     };
-    Err(unfinished(reason, arguments.drain, &remaining))
+    Err(unfinished(reason, &arguments.target, &remaining))
 }
 
 fn in_use(remaining: &[Remaining]) -> impl Iterator<Item = &Remaining> {
@@ -73,16 +76,16 @@ fn in_use(remaining: &[Remaining]) -> impl Iterator<Item = &Remaining> {
         .filter(|connections| !connections.is_over())
 }
 
-fn unfinished(reason: &str, drain: Drain, remaining: &[Remaining]) -> Problem {
+fn unfinished(reason: &str, target: &DrainTarget, remaining: &[Remaining]) -> Problem {
     let busy: String = in_use(remaining)
         .map(|connections| format!("\n  {connections}"))
         .collect();
     Problem::failed(format!(
-        "drain {drain}: {reason}; it stays drained and gets no new connections, but these remain:{busy}"
+        "drain {target}: {reason}; it stays drained and gets no new connections, but these remain:{busy}"
     ))
     .with_hint(format!(
         "run the same command to wait again (--timeout 0s --remove does not wait), \
-         or `lvsctl undrain {drain}` to restore the weight"
+         or `lvsctl undrain {target}` to restore the weight"
     ))
 }
 
@@ -106,9 +109,11 @@ fn summary(remaining: &[Remaining]) -> String {
 
 pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
-    let mut session = arguments.state.directory().lock_unless("undrain", stop)?;
-    show(&session.undrain(arguments.drain, &mut Host::open()?, &mut |_| ())?);
-    print_done(&format!("{}: drained no longer\n", arguments.drain));
+    let state = arguments.state.directory();
+    let drains = state.drains_of(&arguments.target)?;
+    let mut session = state.lock_unless("undrain", stop)?;
+    show(&session.undrain(&drains, &mut Host::open()?, &mut |_| ())?);
+    print_done(&format!("{}: drained no longer\n", arguments.target));
     Ok(Exit::Done)
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::error::{Context, Error, Result};
 use crate::guest::{guest_variable, variable};
 
-/// Returns a command of Debian bookworm: `ipvsadm`, `ip`, `tc`, `sysctl`, `strace`, `nft`.
+/// Returns a command of Debian bookworm: `ipvsadm`, `ip`, `tc`, `sysctl`, `strace`, `nft`, `iptables-legacy`.
 ///
 /// They are slow in the guest: starting a program costs some 50 ms there.
 ///
@@ -16,6 +16,7 @@ pub fn tool(name: &str) -> Result<Command> {
     let tool = Tool::find(name)?;
     let mut command = Command::new(tool.path);
     command.env("LD_LIBRARY_PATH", tool.libraries);
+    command.env("XTABLES_LIBDIR", tool.extensions);
     Ok(command)
 }
 
@@ -31,7 +32,9 @@ pub fn promtool() -> Result<Command> {
 
 /// Returns a shell script that calls a tool with its own arguments.
 pub(crate) fn script(name: &str) -> Result<String> {
-    let Tool { path, libraries } = Tool::find(name)?;
+    let Tool {
+        path, libraries, ..
+    } = Tool::find(name)?;
     let path = quoted(&path.display().to_string());
     let libraries = quoted(&libraries);
     Ok(format!(
@@ -46,6 +49,8 @@ fn quoted(word: &str) -> String {
 struct Tool {
     path: PathBuf,
     libraries: String,
+    /// Where iptables finds its matches.
+    extensions: PathBuf,
 }
 
 impl Tool {
@@ -59,6 +64,7 @@ impl Tool {
         Ok(Self {
             path,
             libraries: libraries(&root),
+            extensions: root.join("usr/lib/x86_64-linux-gnu/xtables"),
         })
     }
 }

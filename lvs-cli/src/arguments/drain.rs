@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use lvs_core::cluster::Drain;
+use lvs_core::cluster::DrainTarget;
 
 use super::cluster::StateArguments;
 use crate::duration;
@@ -23,10 +23,11 @@ Exit status:
 #[command(after_help = DRAIN)]
 pub(crate) struct DrainArguments {
     #[arg(
-        value_name = "ADDRESS[:PORT]",
-        help = "The real server's address, on one port or on all: 192.168.1.12, 192.168.1.12:80, [fd00::12]:80"
+        value_name = "REAL-SERVER[:PORT]",
+        help = "The real server's address or its name in the cluster file, on one port or on all: \
+                192.168.1.12, web2, web2:80, [fd00::12]:80"
     )]
-    pub(crate) drain: Drain,
+    pub(crate) target: DrainTarget,
     /// How long to wait for open connections to end (60s, 5m, 1h)
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
     pub(crate) timeout: Duration,
@@ -39,9 +40,9 @@ pub(crate) struct DrainArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct UndrainArguments {
-    /// The address and port as given to `drain`
-    #[arg(value_name = "ADDRESS[:PORT]")]
-    pub(crate) drain: Drain,
+    /// The address or name, and the port, as given to `drain`
+    #[arg(value_name = "REAL-SERVER[:PORT]")]
+    pub(crate) target: DrainTarget,
     #[command(flatten)]
     pub(crate) state: StateArguments,
 }

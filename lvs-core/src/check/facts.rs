@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::effective::Effective;
 use super::neighbour::NeighbourFact;
 use super::path::PathFact;
+use super::requests::RequestsFact;
 use super::source::Source;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{Drain, Draining, NodeName, Observed, Role};
 use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
-use crate::net::{Address, Link, MacAddress, PolicyRule, Route};
+use crate::net::{Address, Link, MacAddress, PolicyRule, Qdisc, Route};
 use crate::sysctl::SysctlKey;
 
 /// The facts of one node as data, which can be stored in a file and judged elsewhere.
@@ -122,6 +123,18 @@ pub struct Facts {
     pub arp: Vec<ArpAnswers>,
     /// The comparison of the clock, if it was made.
     pub clock: Option<ClockFact>,
+    /// What clients asked services of the node for while it was watched: those of TCP.
+    #[serde(default)]
+    pub requests: Vec<RequestsFact>,
+    /// The own and the other end of the TCP connections that no program accepted as long as the node was watched.
+    #[serde(default)]
+    pub unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// How many connections the kernel dropped meanwhile because a program did not accept those before them.
+    #[serde(default)]
+    pub overflows: u64,
+    /// The queueing disciplines, with what they have counted meanwhile.
+    #[serde(default)]
+    pub qdiscs: Vec<Qdisc>,
     /// What was asked for and could not be read, with the reason.
     #[serde(default)]
     pub unread: BTreeMap<Source, String>,
@@ -218,6 +231,10 @@ impl Facts {
             observed: None,
             arp: Vec::new(),
             clock: None,
+            requests: Vec::new(),
+            unaccepted: BTreeSet::new(),
+            overflows: 0,
+            qdiscs: Vec::new(),
             unread: BTreeMap::new(),
         }
     }

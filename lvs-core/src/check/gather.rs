@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
@@ -12,6 +11,7 @@ use super::packets::{Packet, Packets};
 use super::path::PathFact;
 use super::rules::drift;
 use super::source::Source;
+use super::watch::Watch;
 use super::{procfs, sntp, sockets};
 use crate::cluster::change::Change;
 use crate::cluster::{Cluster, DesiredState, NodeKind, Observed, PlanOptions, Scope, StateDir};
@@ -19,13 +19,11 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
 use crate::net::message::Names;
-use crate::net::{
-    self, Arrival, Link, Net, PolicyAction, PolicyRule, RefusingRoute, RouteQuery, Verdict,
-};
+use crate::net::{Link, Net, PolicyRule, RefusingRoute, RouteQuery, Verdict};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
-const NET: &str = "/proc/thread-self/net";
+pub(super) const NET: &str = "/proc/thread-self/net";
 
 /// The sysctls of each interface, and of `all` and `default`, below `net/ipv4/conf`.
 const OF_INTERFACES: &[&str] = &[
@@ -65,7 +63,7 @@ const OTHERS: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
     /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
-    /// traffic is not judged. A real server of datagrams, or with routes that refuse packets, waits as long for clients.
+    /// traffic is not judged. A real server watches as long for packets of clients.
     pub pause: Duration,
     /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
     /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent.
@@ -107,6 +105,7 @@ impl Facts {
         let mut facts = Self::unknown(node.name.clone());
         facts.role = node.role;
         let started = Instant::now();
+        let mut watch = Watch::begin(host);
         facts.ipvs_loaded = host.proc().is_readable().then(|| host.is_ipvs_loaded());
         // A real server has no table of the cluster, but it may have another one.
         let is_read = facts.ipvs_loaded == Some(true) && facts.read_ipvs(host, Duration::ZERO)?;
@@ -114,7 +113,7 @@ impl Facts {
         facts.network(host)?;
         facts.procfs();
         facts.observe(host, &Scope::of(node))?;
-        facts.look_up(host, cluster, node, gather)?;
+        facts.look_up(host, cluster, node, gather, &mut watch)?;
         if let Some(wait) = gather.arp {
             facts.ask(cluster, wait);
         }
@@ -123,10 +122,13 @@ impl Facts {
         }
         if balances && !gather.pause.is_zero() {
             for until in [gather.pause / 2, gather.pause] {
-                thread::sleep(until.saturating_sub(started.elapsed()));
+                watch.wait(started + until, |arrival| {
+                    facts.carries(arrival.own.ip()) && cluster.balances(arrival)
+                });
                 facts.read_ipvs(host, started.elapsed())?;
             }
         }
+        watch.end(host, &mut facts);
         Ok(facts)
     }
 
@@ -228,6 +230,7 @@ impl Facts {
         cluster: &Cluster,
         node: &DesiredState,
         gather: &Gather,
+        watch: &mut Watch,
     ) -> Result<()> {
         let rules = host.net().policy_rules()?;
         let refusing = host.net().refusing_routes()?;
@@ -242,9 +245,8 @@ impl Facts {
         };
         let packets = Packets::new(self, cluster, node);
         let mut peers = waiting_peers();
-        let refuses = |rule: &PolicyRule| matches!(rule.action, PolicyAction::Refuse(_));
-        let is_any_refused = !refusing.is_empty() || rules.iter().any(refuses);
-        peers.extend(self.arriving_peers(&packets, is_any_refused, gather.pause));
+        packets.watch(watch, gather.pause);
+        peers.extend(watch.clients());
         let (mut answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
         let tentative =
             procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
@@ -255,28 +257,6 @@ impl Facts {
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, gather.arp);
         Ok(())
-    }
-
-    /// Returns the own and the other end of what arrives at services of this node and leaves no trace on a real server:
-    /// datagrams; and where routes refuse packets, requests of TCP that cannot be answered. Without the privilege none
-    /// is seen.
-    fn arriving_peers(
-        &self,
-        packets: &Packets<'_>,
-        is_any_refused: bool,
-        wait: Duration,
-    ) -> BTreeSet<(SocketAddr, SocketAddr)> {
-        let ports = packets.ports(is_any_refused);
-        if ports.is_empty() {
-            return BTreeSet::new();
-        }
-        let sources = packets.answer_sources();
-        let is_wanted = |arrival: &Arrival| {
-            let mut arriving = [arrival.own.port(), 0].into_iter();
-            sources.contains(&arrival.own.ip())
-                && arriving.any(|port| ports.contains(&(arrival.protocol, port)))
-        };
-        net::clients(wait, is_wanted).unwrap_or_default()
     }
 
     fn procfs(&mut self) {

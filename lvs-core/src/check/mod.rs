@@ -49,6 +49,7 @@ mod paper;
 mod path;
 mod procfs;
 mod report;
+mod requests;
 mod rules;
 mod scene;
 mod severity;
@@ -56,6 +57,7 @@ mod sntp;
 mod sockets;
 mod source;
 mod table;
+mod watch;
 
 pub use area::Area;
 pub use code::Code;
@@ -68,6 +70,7 @@ pub use neighbour::NeighbourFact;
 pub use object::FindingObject;
 pub use path::PathFact;
 pub use report::{AreaReport, Report};
+pub use requests::RequestsFact;
 pub use severity::Severity;
 pub use source::Source;
 

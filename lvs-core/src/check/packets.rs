@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
 use super::facts::Facts;
 use super::network::is_wide;
-use crate::cluster::{Cluster, DesiredState, NodeKind, NodeName, VirtualService};
+use super::watch::Watch;
+use crate::cluster::{Cluster, DesiredState, Match, NodeKind, NodeName, VirtualService};
 use crate::ipvs::{Forwarding, Protocol};
-use crate::net::{PolicyRule, RouteQuery};
+use crate::net::{Arrival, PolicyRule, RouteQuery};
 
 /// Clients of which the whole Internet has some: an address for documentation (RFC 5737, RFC 3849), and one of the
 /// lower half of IPv4, which has none. No packet is sent to them.
@@ -102,15 +104,20 @@ impl<'a> Packets<'a> {
         packets
     }
 
-    /// Returns the ports of services, with their protocols, whose clients no table of the node has: none on an active
-    /// director, which has their connections, and elsewhere those of TCP only if they are asked for.
-    pub(super) fn ports(&self, with_tcp: bool) -> BTreeSet<(Protocol, u16)> {
+    /// Watches the packets of clients that reach services of this node, on any node but an active director, whose table
+    /// has their connections.
+    pub(super) fn watch(&self, watch: &mut Watch, pause: Duration) {
         let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
-        self.cluster
-            .arriving_at(&self.node.name)
-            .filter(|_| !is_active)
-            .filter(|(protocol, _)| with_tcp || *protocol != Protocol::TCP)
-            .collect()
+        let ports: BTreeSet<_> = self.cluster.arriving_at(&self.node.name).collect();
+        if is_active || ports.is_empty() {
+            return;
+        }
+        let sources = self.answer_sources();
+        watch.wait(Instant::now() + pause, |arrival| {
+            let mut arriving = [arrival.own.port(), 0].into_iter();
+            sources.contains(&arrival.own.ip())
+                && arriving.any(|port| ports.contains(&(arrival.protocol, port)))
+        });
     }
 
     /// Returns packets from a director's IPv4 virtual IPs to clients, one virtual IP for each interface: by the way of
@@ -246,6 +253,15 @@ impl Cluster {
                 }
             })
         })
+    }
+
+    /// Returns whether a packet is for a service.
+    pub(super) fn balances(&self, arrival: &Arrival) -> bool {
+        let to = Match {
+            protocol: arrival.protocol,
+            address: arrival.own,
+        };
+        self.receiver(&to).is_some()
     }
 
     /// Returns the addresses to which directors forward.

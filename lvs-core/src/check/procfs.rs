@@ -37,6 +37,16 @@ pub(super) fn modules(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Returns `ListenOverflows` of `/proc/net/netstat`, in which a line of names is followed by one of numbers.
+pub(super) fn overflows(text: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let at = names
+        .split_whitespace()
+        .position(|name| name == "ListenOverflows")?;
+    numbers.split_whitespace().nth(at)?.parse().ok()
+}
+
 /// Returns the addresses in `if_inet6` that failed duplicate address detection.
 pub(super) fn duplicates(text: &str) -> BTreeSet<IpAddr> {
     flagged(text, DAD_FAILED)
@@ -117,6 +127,13 @@ mod tests {
             Some(Duration::from_secs(350_735))
         );
         assert_eq!(uptime(""), None);
+    }
+
+    #[test]
+    fn overflows_are_found_by_their_name() {
+        let text = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 22 333\nIpExt: A\nIpExt: 4\n";
+        assert_eq!(overflows(text), Some(22));
+        assert_eq!(overflows("TcpExt: SyncookiesSent\n"), None);
     }
 
     #[test]

@@ -174,6 +174,9 @@ fn refuted(findings: &[Finding], mut unsound: BTreeSet<Area>) -> BTreeSet<Area> 
 /// interface, and a node whose answers take another way is not as the file says.
 fn affected(code: Code) -> &'static [Area] {
     match code {
+        Code::ARP_OFF => &[Area::Traffic, Area::Routing],
+        Code::SMALL_MTU => &[Area::Traffic, Area::Addresses, Area::Upkeep],
+        Code::UNANSWERED => &[Area::Traffic, Area::Services],
         Code::LINK_MISSING | Code::LINK_DOWN => &[Area::Traffic, Area::Routing, Area::Upkeep],
         Code::NAT_GATEWAY | Code::DR_GATEWAY | Code::NO_DEFAULT_ROUTE => {
             &[Area::Traffic, Area::Upkeep]
@@ -214,7 +217,10 @@ fn without_repetitions(mut findings: Vec<Finding>) -> Vec<Finding> {
 
 /// Returns whether a finding shows an effect only: it is left out where the node shows the cause.
 fn is_symptom(code: Code) -> bool {
-    matches!(code, Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC)
+    matches!(
+        code,
+        Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC | Code::UNANSWERED
+    )
 }
 
 /// Returns whether a cause may explain a finding, without which none is asked.
@@ -233,7 +239,9 @@ fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let is_here = finding.node.as_ref() == facts.map(|facts| &facts.node);
     let is_bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
     let is_of_file = matches!(finding.code, Code::ONE_PACKET_NAT | Code::SHARED_LINK);
-    (is_here || is_of_file) && is_bad && !is_symptom(finding.code)
+    // That requests do not get as far as IPVS is the reason why none are counted.
+    let is_effect = is_symptom(finding.code) && finding.code != Code::UNANSWERED;
+    (is_here || is_of_file) && is_bad && !is_effect
 }
 
 /// Returns whether a cause explains another finding. Clients in the wrong place do not make others wait; packets that
@@ -241,10 +249,11 @@ fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
 fn explains(cause: &Finding, other: &Finding) -> bool {
     match cause.code {
         Code::CLIENT_ON_SERVER_NETWORK => is_symptom(other.code) && other.code != Code::HALF_OPEN,
-        Code::NEVER_MARKED => other.code == Code::NO_TRAFFIC,
+        Code::NEVER_MARKED | Code::UNANSWERED => other.code == Code::NO_TRAFFIC,
         Code::ONE_PACKET_NAT => other.code == Code::NO_ANSWERS && other.object == cause.object,
         Code::SHARED_LINK => other.code == Code::HALF_OPEN && is_destination(other, &cause.object),
         Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(other.code) || goes_with(cause, other),
+        Code::SMALL_MTU => is_symptom(other.code) || (is_of_ipv6(other) && goes_with(cause, other)),
         _ => is_symptom(other.code),
     }
 }
@@ -255,6 +264,15 @@ fn is_destination(finding: &Finding, real_ip: &FindingObject) -> bool {
         FindingObject::Object(ObjectId::Destination(_, id)) => {
             FindingObject::from(id.address) == *real_ip
         }
+        _ => false,
+    }
+}
+
+/// Returns whether a finding is about an address or route of IPv6.
+fn is_of_ipv6(finding: &Finding) -> bool {
+    match &finding.object {
+        FindingObject::Object(ObjectId::Route(route)) => route.destination.addr().is_ipv6(),
+        FindingObject::Object(ObjectId::Address(address)) => address.network.addr().is_ipv6(),
         _ => false,
     }
 }

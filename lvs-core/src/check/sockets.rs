@@ -12,6 +12,10 @@ use crate::ipvs::Protocol;
 const LISTENING: &str = "0A";
 /// `TCP_SYN_RECV`: the answer to a request was not confirmed yet.
 const WAITING: &str = "03";
+/// `TCP_ESTABLISHED` and `TCP_CLOSE_WAIT`, the states of a connection whose client awaits, or awaited, a reply.
+const OPEN: [&str; 2] = ["01", "08"];
+/// The inode of a socket that belongs to no program: before it is accepted, and after it was closed.
+const UNOWNED: &str = "0";
 /// `TCP_CLOSE`, the state of a UDP socket that is not connected.
 const UNCONNECTED: &str = "07";
 
@@ -35,12 +39,25 @@ pub(super) fn waiting_peers(text: &str) -> impl Iterator<Item = (SocketAddr, Soc
     text.lines().filter_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let (own, other, state) = (words.next()?, words.next()?, words.next()?);
-        let canonical = |text| {
-            let end = socket(text)?;
-            Some(SocketAddr::new(end.ip().to_canonical(), end.port()))
-        };
         (state == WAITING).then_some((canonical(own)?, canonical(other)?))
     })
+}
+
+/// Returns the own and the other end of the connections of a TCP file that no program has accepted yet.
+pub(super) fn unaccepted(text: &str) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (own, other, state) = (words.next()?, words.next()?, words.next()?);
+        let inode = words.nth(5)?;
+        let waits = OPEN.contains(&state) && inode == UNOWNED;
+        waits.then_some((canonical(own)?, canonical(other)?))
+    })
+}
+
+/// Reads a socket, an IPv4 one of an IPv6 file as IPv4.
+fn canonical(text: &str) -> Option<SocketAddr> {
+    let end = socket(text)?;
+    Some(SocketAddr::new(end.ip().to_canonical(), end.port()))
 }
 
 fn socket(text: &str) -> Option<SocketAddr> {
@@ -119,6 +136,20 @@ mod tests {
             "192.168.1.12:80 172.16.5.102:258",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn connections_that_no_program_has_accepted() {
+        let text = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0C01A8C0:0050 640510AC:D431 01 00000000:00000005 00:00000000 00000000     0        0 0 1 0
+   1: 0C01A8C0:0050 650510AC:D431 01 00000000:00000000 00:00000000 00000000     0        0 4711 1 0
+   2: 0C01A8C0:0050 660510AC:D431 08 00000000:00000006 00:00000000 00000000     0        0 0 1 0
+   3: 0C01A8C0:0050 670510AC:D431 06 00000000:00000000 03:00000019 00000000     0        0 0 3 0
+";
+        let found: Vec<_> = unaccepted(text)
+            .map(|(_, other)| other.to_string())
+            .collect();
+        assert_eq!(found, ["172.16.5.100:54321", "172.16.5.102:54321"]);
     }
 
     #[test]

@@ -91,6 +91,11 @@ const TABLE: &[&FindingKind] = &[
     &not_local::NOT_LOCAL,
     &leftover_vip::LEFTOVER_VIP,
     &timeouts::SHORT_TIMEOUT,
+    &arp_off::ARP_OFF,
+    &small_mtu::SMALL_MTU,
+    &unanswered::UNANSWERED,
+    &unaccepted::UNACCEPTED,
+    &qdisc_drops::QDISC_DROPS,
 ];
 
 impl Code {

@@ -50,7 +50,7 @@ pub use apply::{
 };
 pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState, HealthPart};
-pub use drain::{Drain, DrainOutcome, Draining, Remaining};
+pub use drain::{Drain, DrainOutcome, DrainTarget, Draining, Remaining};
 pub use file::Document;
 pub use model::{
     Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, DocumentErrors,

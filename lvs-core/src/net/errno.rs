@@ -138,6 +138,7 @@ mod tests {
             name: IfName::LO,
             up: true,
             carrier: true,
+            arp: true,
             mtu: 65536,
             mac: None,
             kind: None,

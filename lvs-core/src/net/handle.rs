@@ -8,13 +8,13 @@ use std::time::Duration;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::libc::{
-    ESRCH, RTM_DELADDR, RTM_DELROUTE, RTM_GETADDR, RTM_GETNEIGH, RTM_GETROUTE, RTM_GETRULE,
-    RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE,
+    ESRCH, RTM_DELADDR, RTM_DELROUTE, RTM_GETADDR, RTM_GETNEIGH, RTM_GETQDISC, RTM_GETROUTE,
+    RTM_GETRULE, RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWQDISC, RTM_NEWROUTE, RTM_NEWRULE,
 };
 
 use super::message::{self, Names};
 use super::{
-    Address, AddressId, Link, Neighbour, PolicyRule, RefusingRoute, Route, RouteId, errno,
+    Address, AddressId, Link, Neighbour, PolicyRule, Qdisc, RefusingRoute, Route, RouteId, errno,
 };
 use crate::error::{Error, Operation, Result};
 use crate::name::IfName;
@@ -254,6 +254,22 @@ impl Net {
             .iter()
             .filter_map(|payload| message::neighbour::decode(payload, &names))
             .collect())
+    }
+
+    /// Returns the queueing disciplines of all interfaces, without those that do nothing.
+    ///
+    /// # Errors
+    /// The list kept changing while it was read ([`Error::is_unsettled`]), or answers were lost.
+    #[doc(alias("tc qdisc show", "RTM_GETQDISC"))]
+    pub fn qdiscs(&mut self) -> Result<Vec<Qdisc>> {
+        let list = message::qdisc::list();
+        let replies = self.list(
+            "list queueing disciplines",
+            RTM_GETQDISC,
+            RTM_NEWQDISC,
+            &list,
+        );
+        self.named(replies, message::qdisc::decode)
     }
 
     fn put_route(&mut self, verb: &'static str, flags: u16, route: &Route) -> Result<()> {

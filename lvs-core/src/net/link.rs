@@ -45,8 +45,11 @@ pub struct Link {
     /// Whether it is set up (`IFF_UP`), with or without a carrier.
     pub up: bool,
     /// Whether it has a carrier (`IFF_LOWER_UP`): a cable, and another end that is up.
-    #[serde(default = "with_carrier")]
+    #[serde(default = "is_so")]
     pub carrier: bool,
+    /// Whether neighbours are asked and answered by it, with ARP or neighbour solicitation (no `IFF_NOARP`).
+    #[serde(default = "is_so")]
+    pub arp: bool,
     /// The size of the largest packet in bytes.
     pub mtu: u32,
     /// The hardware address of an Ethernet-like interface.
@@ -58,7 +61,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Returns a link that is up and has a carrier, with an MTU of 1500 bytes and nothing else.
+    /// Returns a link that is up, has a carrier and answers ARP, with an MTU of 1500 bytes and nothing else.
     #[must_use]
     pub const fn new(index: u32, name: IfName) -> Self {
         Self {
@@ -66,6 +69,7 @@ impl Link {
             name,
             up: true,
             carrier: true,
+            arp: true,
             mtu: 1500,
             mac: None,
             kind: None,
@@ -74,7 +78,7 @@ impl Link {
     }
 }
 
-/// Links of stored facts that do not tell have one.
-const fn with_carrier() -> bool {
+/// Links of stored facts that do not tell have a carrier and answer ARP.
+const fn is_so() -> bool {
     true
 }

@@ -6,7 +6,7 @@ mod check_codes;
 mod check_machine;
 mod check_paper;
 mod check_rows;
-mod clusters;
+mod cluster_file;
 mod golden;
 #[cfg(feature = "import")]
 mod import;

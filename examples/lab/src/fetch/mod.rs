@@ -21,13 +21,14 @@ use apt::Apt;
 /// The suite whose tools are used, and whose kernel unless `LVS_LAB_SUITE` names another one.
 const BOOKWORM: &str = "bookworm";
 
-/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, and the daemons `chronyd`, `keepalived` and `systemd`.
-const TOOLS: [&str; 8] = [
+/// `ipvsadm`, `ip`, `sysctl`, `strace`, `nft`, `iptables-legacy`, and the daemons `chronyd`, `keepalived` and `systemd`.
+const TOOLS: [&str; 9] = [
     "ipvsadm",
     "iproute2",
     "procps",
     "strace",
     "nftables",
+    "iptables",
     "chrony",
     "keepalived",
     "systemd",
@@ -35,7 +36,7 @@ const TOOLS: [&str; 8] = [
 
 /// The directory of the tools. Another list of tools needs another name, because an existing directory is
 /// never fetched again.
-const TOOLS_DIRECTORY: &str = "tools-5";
+const TOOLS_DIRECTORY: &str = "tools-6";
 
 /// The directory of Debian's prometheus, which few tests need.
 const PROMETHEUS_DIRECTORY: &str = "prometheus-1";

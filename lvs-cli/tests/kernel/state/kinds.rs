@@ -117,7 +117,7 @@ fn attack(node: &DesiredState, host: &mut Host) -> (Done, Done, Done) {
     let drain = Drain::from_str("192.168.1.12").unwrap();
     let drained = |host: &mut Host| {
         let mut session = state.lock("drain").map_err(|error| error.to_string())?;
-        let drained = session.drain(drain, Draining::Quiet, host, &mut |_| ());
+        let drained = session.drain(&[drain], Draining::Quiet, host, &mut |_| ());
         drained.map(drop).map_err(|error| error.to_string())
     };
     let confirmed = state.confirm().map_err(|error| error.to_string());

@@ -164,6 +164,10 @@ impl<T> NodeScene<'_, T> {
             (Code::LINK_MISSING | Code::LINK_DOWN, _) => {
                 interface(object).is_some_and(|name| is_on(id, name))
             }
+            // The kernel deletes what is of IPv6 there.
+            (Code::SMALL_MTU, ObjectId::Address(_) | ObjectId::Route(_)) => {
+                ip(id).is_some_and(|ip| ip.is_ipv6())
+            }
             // The plan sets it on all and lo, the finding names the interface that shows it.
             (Code::ARP_IGNORE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_ignore),
             (Code::ARP_ANNOUNCE, ObjectId::Sysctl(key)) => key.is_copy_of(SysctlKey::arp_announce),

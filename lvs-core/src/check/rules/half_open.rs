@@ -53,14 +53,30 @@ impl DirectorScene<'_> {
     /// Returns why the connections do not show that clients are answered: one that waits is enough. One whose client
     /// has given up says nothing of the present where others have been established since.
     pub(in crate::check) fn waiting(&self) -> Option<String> {
-        self.traffic().iter().find_map(|traffic| {
+        let waiting = self.traffic().iter().find_map(|traffic| {
             self.outcomes(traffic.service)
                 .into_iter()
                 .find_map(|(destination, counts)| {
                     let server = self.server(traffic.service, destination);
                     counts.doubt(&server)
                 })
-        })
+        });
+        waiting.or_else(|| self.stalled())
+    }
+
+    /// Returns which connections are established, and make no progress.
+    fn stalled(&self) -> Option<String> {
+        let requests = self.facts.requests.iter();
+        let stalled = requests.filter(|requests| !requests.stalled.is_empty());
+        stalled
+            .map(|requests| (requests.stalled.len(), requests.address))
+            .max()
+            .map(|(count, own)| {
+                format!(
+                    "{count} clients of {own} send the same data again and again: long packets may be lost on the way; run \
+                     lvsctl check on the real servers"
+                )
+            })
     }
 
     /// Returns the number of clients that gave up before the readings, at services that have answered others since.

@@ -68,7 +68,7 @@ impl<T> NodeScene<'_, T> {
     /// Returns the sockets for which packets of a service arrive on this node.
     ///
     /// Port 0, every port, cannot be judged; nor can SCTP, whose sockets `/proc` lists elsewhere.
-    fn arriving(
+    pub(super) fn arriving(
         &self,
         service: &VirtualService,
         destination: &VirtualDestination,
@@ -96,7 +96,7 @@ impl<T> NodeScene<'_, T> {
 impl ListeningSocket {
     /// Returns whether a socket gets the packets for another one. A socket on `[::]` gets IPv4 too unless it is
     /// told not to, which cannot be seen.
-    fn receives(&self, wanted: Self) -> bool {
+    pub(super) fn receives(&self, wanted: Self) -> bool {
         let (own, wanted_ip) = (self.address.ip(), wanted.address.ip());
         let is_everywhere = match (own, wanted_ip) {
             (IpAddr::V4(any), IpAddr::V4(_)) => any.is_unspecified(),

@@ -7,6 +7,7 @@
 pub(super) mod advertised;
 pub(super) mod arp_answers;
 pub(super) mod arp_hidden;
+pub(super) mod arp_off;
 pub(super) mod arp_sysctls;
 pub(super) mod balanced_here;
 pub(super) mod balanced_twice;
@@ -38,6 +39,7 @@ pub(super) mod not_local;
 pub(super) mod one_packet;
 pub(super) mod outage;
 pub(super) mod persistence;
+pub(super) mod qdisc_drops;
 pub(super) mod real_ip;
 pub(super) mod redirects;
 pub(super) mod redundancy;
@@ -46,6 +48,7 @@ pub(super) mod rp_filter;
 pub(super) mod secondary_vip;
 pub(super) mod server_vip;
 pub(super) mod shared_link;
+pub(super) mod small_mtu;
 pub(super) mod sync;
 pub(super) mod thresholds;
 pub(super) mod timeouts;
@@ -53,6 +56,8 @@ pub(super) mod traffic;
 pub(super) mod tunnel;
 pub(super) mod tunnel_mtu;
 pub(super) mod udp;
+pub(super) mod unaccepted;
+pub(super) mod unanswered;
 pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
@@ -87,6 +92,8 @@ const RULES: &[Rule] = &[
     Rule::Director(advertised::check),
     Rule::Scene(arp_answers::check),
     Rule::Director(arp_hidden::check),
+    Rule::Director(arp_off::check),
+    Rule::RealServer(arp_off::check),
     Rule::Director(arp_sysctls::check),
     Rule::RealServer(arp_sysctls::check),
     Rule::RealServer(balanced_here::check),
@@ -126,6 +133,8 @@ const RULES: &[Rule] = &[
     Rule::Paper(one_packet::check),
     Rule::Paper(persistence::wide),
     Rule::Directors(persistence::sticky),
+    Rule::Director(qdisc_drops::check),
+    Rule::RealServer(qdisc_drops::check),
     Rule::Paper(real_ip::check),
     Rule::Director(redirects::check),
     Rule::Paper(redundancy::check),
@@ -138,6 +147,8 @@ const RULES: &[Rule] = &[
     Rule::Director(server_vip::check),
     Rule::RealServer(server_vip::check),
     Rule::Paper(shared_link::check),
+    Rule::Director(small_mtu::check),
+    Rule::RealServer(small_mtu::check),
     Rule::Director(sync::check),
     Rule::Paper(thresholds::lower_missing),
     Rule::Director(thresholds::reached),
@@ -147,6 +158,10 @@ const RULES: &[Rule] = &[
     Rule::RealServer(tunnel::check),
     Rule::Scene(tunnel_mtu::check),
     Rule::Director(udp::check),
+    Rule::Director(unaccepted::check),
+    Rule::RealServer(unaccepted::check),
+    Rule::Director(unanswered::on_director),
+    Rule::RealServer(unanswered::on_real_server),
     Rule::Director(uplink::check),
     Rule::Scene(upstream::check),
     Rule::Scene(vip_as_source::check),

@@ -202,6 +202,7 @@ mod tests {
             name: name.parse().unwrap(),
             up,
             carrier: up,
+            arp: true,
             mtu: 1500,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
             kind: None,

@@ -10,6 +10,7 @@
 
 mod record;
 mod session;
+mod target;
 mod wait;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use crate::error::InvalidValue;
 use crate::ipvs::{DestinationId, Weight};
 use crate::sysctl::SysctlKey;
 
+pub use target::DrainTarget;
 pub use wait::{DrainOutcome, Remaining};
 
 /// Names the destinations that get no new connections: an address, on one port or on all.

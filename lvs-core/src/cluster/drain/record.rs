@@ -16,13 +16,13 @@ const WHY: &str = "drained";
 const WHY_RESTORED: &str = "no longer drained";
 
 impl Record {
-    /// Returns the record as it must be written before a real server is drained; `None` if it is no
-    /// destination of the cluster.
+    /// Returns the record as it must be written before a real server is drained by some addresses; `None` if none
+    /// of them is of a destination of the cluster.
     #[doc(hidden)]
     #[must_use]
     pub fn before_draining(
         &self,
-        drain: Drain,
+        drains: &[Drain],
         how: Draining,
         observed: &Observed,
     ) -> Option<Self> {
@@ -30,7 +30,7 @@ impl Record {
         let new = self
             .own_destinations(observed)
             .filter(|(service, destination)| {
-                drain.matches(&destination.id)
+                drains.iter().any(|drain| drain.matches(&destination.id))
                     && self.weight_for_later(service, &destination.id).is_none()
             })
             .map(|(service, destination)| Drained {
@@ -39,29 +39,40 @@ impl Record {
                 by_file: false,
             });
         record.drained.extend(new);
-        if !record
-            .drained
+        let known = |drain: &&Drain| {
+            let mut drained = record.drained.iter();
+            drained.any(|drained| drain.matches(&drained.destination.id))
+        };
+        let known: Vec<_> = drains
             .iter()
-            .any(|drained| drain.matches(&drained.destination.id))
-        {
+            .filter(known)
+            .map(|drain| (*drain, how))
+            .collect();
+        if known.is_empty() {
             return None;
         }
-        record.drains.insert(drain, how);
+        record.drains.extend(known);
         record.record_templates(observed);
         Some(record)
     }
 
-    /// Returns the record without a drain, and the destinations whose weight is to be restored; `None` if
-    /// there is no such drain.
+    /// Returns the record without some drains, and the destinations whose weight is to be restored; `None` if
+    /// there is none of them.
     #[doc(hidden)]
     #[must_use]
-    pub fn without_drain(&self, drain: Drain) -> Option<(Self, Vec<BoundDestination>)> {
+    pub fn without_drains(&self, drains: &[Drain]) -> Option<(Self, Vec<BoundDestination>)> {
         let mut record = self.clone();
-        record.drains.remove(&drain)?;
+        let ended: Vec<_> = drains
+            .iter()
+            .filter(|drain| record.drains.remove(drain).is_some())
+            .collect();
+        if ended.is_empty() {
+            return None;
+        }
         let (restored, still): (Vec<_>, Vec<_>) =
             self.drained.iter().cloned().partition(|drained| {
                 let id = &drained.destination.id;
-                drain.matches(id)
+                ended.iter().any(|drain| drain.matches(id))
                     && !drained.by_file
                     && !record.drains.keys().any(|other| other.matches(id))
             });
@@ -78,11 +89,13 @@ impl Record {
     }
 
     /// Returns what an operator has to know who ends a drain, where weights follow health.
-    pub(super) fn restored_by_health(&self, drain: Drain) -> Option<String> {
+    pub(super) fn restored_by_health(&self, drains: &[Drain]) -> Option<String> {
         let mut drained = self.drained.iter();
         drained
             .any(|drained| {
-                drain.matches(&drained.destination.id) && self.by_health.contains(&drained.service)
+                let id = &drained.destination.id;
+                drains.iter().any(|drain| drain.matches(id))
+                    && self.by_health.contains(&drained.service)
             })
             .then(|| {
                 "the weights of services with a check follow health: `lvsctl run` restores them"

@@ -10,13 +10,13 @@ use crate::host::Host;
 impl Session {
     /// Drains a real server in every service of every cluster on this node until
     /// [`undrain`](Self::undrain): it gets no new connections. Existing ones stay, unless it is to be
-    /// [`Draining::Removed`].
+    /// [`Draining::Removed`]. One that has several addresses is drained by all of them, or by none.
     ///
     /// # Errors
-    /// No cluster on this node has it as a destination; otherwise what failed, and how that left the node.
+    /// No cluster on this node has a destination with any of these addresses; otherwise what failed, and how that left the node.
     pub fn drain(
         &mut self,
-        drain: Drain,
+        drains: &[Drain],
         how: Draining,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
@@ -27,7 +27,7 @@ impl Session {
             .into_iter()
             .filter(Record::is_applied)
             .filter_map(|old| {
-                let new = old.before_draining(drain, how, &observed)?;
+                let new = old.before_draining(drains, how, &observed)?;
                 Some((old, new))
             })
             .collect();
@@ -35,7 +35,7 @@ impl Session {
             return Err(ApplyError::untouched(unread.remove(0).0));
         }
         if drained.is_empty() {
-            return Err(ApplyError::untouched(no_destination(drain)));
+            return Err(ApplyError::untouched(no_destination(drains)));
         }
         let changes = drained.into_iter().map(|(old, new)| {
             let notes: Vec<_> = unread.iter().map(Unread::note).collect();
@@ -50,18 +50,18 @@ impl Session {
         self.change_all(changes.collect(), &observed, host, events)
     }
 
-    /// Ends a drain: the weights of the destinations are restored.
+    /// Ends those of these drains that there are: the weights of the destinations are restored.
     ///
     /// # Errors
-    /// There is no such drain; otherwise what failed, and how that left the node.
+    /// There is none of them; otherwise what failed, and how that left the node.
     pub fn undrain(
         &mut self,
-        drain: Drain,
+        drains: &[Drain],
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let (records, mut unread) = self.state.readable();
-        let drains: Vec<_> = records
+        let all: Vec<_> = records
             .iter()
             .flat_map(|record| record.drains().keys())
             .map(ToString::to_string)
@@ -69,7 +69,7 @@ impl Session {
         let undrained: Vec<_> = records
             .into_iter()
             .filter_map(|old| {
-                let (new, restored) = old.without_drain(drain)?;
+                let (new, restored) = old.without_drains(drains)?;
                 Some((old, new, restored))
             })
             .collect();
@@ -77,12 +77,12 @@ impl Session {
             return Err(ApplyError::untouched(unread.remove(0).0));
         }
         if undrained.is_empty() {
-            return Err(ApplyError::untouched(not_drained(drain, &drains)));
+            return Err(ApplyError::untouched(not_drained(drains, &all)));
         }
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
         let changes = undrained.into_iter().map(|(old, new, restored)| {
             let mut notes: Vec<_> = unread.iter().map(Unread::note).collect();
-            notes.extend(old.restored_by_health(drain));
+            notes.extend(old.restored_by_health(drains));
             let undrained = new.clone();
             let plan: Planning = Box::new(move |observed| {
                 let mut plan = undrained.plan_undrained(&restored, observed);
@@ -149,19 +149,32 @@ impl Session {
 /// Plans by what is observed.
 type Planning = Box<dyn Fn(&Observed) -> Plan>;
 
-fn no_destination(drain: Drain) -> Error {
+fn no_destination(drains: &[Drain]) -> Error {
     let problem = "is a destination of no cluster on this node".to_owned();
-    Error::new(Operation::new("drain", drain), Cause::Invalid(problem)).with_hint(
+    Error::new(
+        Operation::new("drain", listed(drains)),
+        Cause::Invalid(problem),
+    )
+    .with_hint(
         "run it on the director, after `apply`, with the real server's own address; \
          `lvsctl list` shows the destinations",
     )
 }
 
-fn not_drained(drain: Drain, drains: &[String]) -> Error {
+fn not_drained(drains: &[Drain], all: &[String]) -> Error {
     let problem = "is not drained".to_owned();
-    let error = Error::new(Operation::new("undrain", drain), Cause::Invalid(problem));
-    if drains.is_empty() {
+    let operation = Operation::new("undrain", listed(drains));
+    let error = Error::new(operation, Cause::Invalid(problem));
+    if all.is_empty() {
         return error.with_hint("no real server is drained by `lvsctl drain`; to end `drain = true`, change the file and apply it");
     }
-    error.with_hint(format!("these are drained: {}", drains.join(" ")))
+    error.with_hint(format!("these are drained: {}", all.join(" ")))
+}
+
+fn listed(drains: &[Drain]) -> String {
+    drains
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

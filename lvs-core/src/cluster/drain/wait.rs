@@ -80,15 +80,16 @@ pub enum DrainOutcome {
 }
 
 impl StateDir {
-    /// Returns the remaining connections on what a drain means: one entry for each destination that is still
+    /// Returns the remaining connections on what some drains mean: one entry for each destination that is still
     /// in the kernel's table, busy or not.
     ///
     /// # Errors
     /// A record cannot be read, or `/proc` cannot.
-    pub fn remaining(&self, drain: Drain, proc: &Proc) -> Result<Vec<Remaining>> {
+    pub fn remaining(&self, drains: &[Drain], proc: &Proc) -> Result<Vec<Remaining>> {
         let mut drained = Vec::new();
         for record in self.readable().0 {
-            drained.extend(record.drained().filter(|(_, id)| drain.matches(id)));
+            let meant = |id: &DestinationId| drains.iter().any(|drain| drain.matches(id));
+            drained.extend(record.drained().filter(|(_, id)| meant(id)));
         }
         let listing = proc.listing()?;
         let remaining = drained.into_iter().filter_map(|(service, destination)| {
@@ -110,7 +111,7 @@ impl StateDir {
     /// Those of [`remaining`](Self::remaining).
     pub fn wait(
         &self,
-        drain: Drain,
+        drains: &[Drain],
         proc: &Proc,
         time: Duration,
         stop: &AtomicBool,
@@ -119,7 +120,7 @@ impl StateDir {
         let end = Instant::now() + time;
         let mut last = Vec::new();
         loop {
-            let left = self.remaining(drain, proc)?;
+            let left = self.remaining(drains, proc)?;
             if left.iter().all(Remaining::is_over) {
                 return Ok(DrainOutcome::Over(left));
             }

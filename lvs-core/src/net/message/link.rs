@@ -108,6 +108,7 @@ pub(crate) fn decode(payload: &[u8]) -> Option<Link> {
         name: seen.name?,
         up: header.flags.contains(LinkFlags::Up),
         carrier: header.flags.contains(LinkFlags::LowerUp),
+        arp: !header.flags.contains(LinkFlags::Noarp),
         mtu: seen.mtu,
         mac: seen.mac.filter(|_| ethernet),
         kind: seen.kind,
@@ -212,6 +213,7 @@ mod tests {
             name: "eth0.10".parse().unwrap(),
             up: true,
             carrier: true,
+            arp: true,
             mtu: 1500,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
             kind: Some("veth".to_owned()),
@@ -229,6 +231,8 @@ mod tests {
         bytes.extend(attribute(1, &[1, 2])); // a hardware address of 2 bytes
         let link = decode(&bytes).unwrap();
         assert_eq!((link.mtu, link.mac), (1500, None));
+        bytes[8] |= 0x80; // IFF_NOARP
+        assert!(!decode(&bytes).unwrap().arp);
         assert_eq!(decode(&numbered(7)), None, "an interface without a name");
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod lookup;
 pub(crate) mod neighbour;
 mod next_hop;
 pub(crate) mod policy_rule;
+pub(crate) mod qdisc;
 pub(crate) mod route;
 mod route_attributes;
 pub(crate) mod tunnel;

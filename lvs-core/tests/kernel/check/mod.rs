@@ -5,6 +5,7 @@
 
 mod clock;
 mod dr;
+mod drops;
 mod files;
 mod healthy;
 mod hostile;
@@ -46,6 +47,19 @@ lvs_lab::tests! {
     hostile::a_real_ip_that_is_not_local,
     hostile::a_virtual_ip_left_over,
     hostile::an_address_beside_the_clients,
+    drops::arp_off_on_the_director,
+    drops::arp_off_on_a_real_server,
+    drops::arp_off_where_it_belongs,
+    drops::a_small_mtu,
+    drops::a_small_mtu_of_ipv6,
+    drops::random_loss,
+    drops::a_filter_on_the_director,
+    drops::a_filter_on_a_real_server,
+    drops::a_small_rate,
+    drops::a_firewall_of_a_real_server,
+    drops::a_firewall_of_the_director,
+    drops::a_program_that_hangs,
+    drops::a_full_queue,
     healthy::a_vlan_on_a_bond,
     healthy::bridges,
     healthy::several_virtual_ips_with_persistence,

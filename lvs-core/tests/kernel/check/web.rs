@@ -297,7 +297,7 @@ impl Web {
                     put(host, &[command]);
                 });
             }
-            [tool @ ("ip" | "sysctl"), arguments @ ..] => {
+            [tool @ ("ip" | "sysctl" | "tc"), arguments @ ..] => {
                 self.on(machine, |_| run_tool(tool, arguments).map(drop).unwrap());
             }
             _ => panic!("no command: {command}"),

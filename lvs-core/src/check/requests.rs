@@ -1,0 +1,39 @@
+//! Requests that reach a node while it is watched, and what becomes of them.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The connections that clients asked a socket of this node for while facts were gathered.
+///
+/// Packets are seen before a firewall judges those that arrive, and after it has judged those that leave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RequestsFact {
+    /// The node's own address and port.
+    pub address: SocketAddr,
+    /// The number of those that this node has answered.
+    pub answered: usize,
+    /// The number of those that it has refused with a reset.
+    pub refused: usize,
+    /// The clients that asked again, because nothing has answered them.
+    pub unanswered: BTreeSet<SocketAddr>,
+    /// The clients of connections that send the same data again and again.
+    #[serde(default)]
+    pub stalled: BTreeSet<SocketAddr>,
+}
+
+impl RequestsFact {
+    /// Returns a socket of which nothing was seen yet.
+    #[must_use]
+    pub const fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            answered: 0,
+            refused: 0,
+            unanswered: BTreeSet::new(),
+            stalled: BTreeSet::new(),
+        }
+    }
+}

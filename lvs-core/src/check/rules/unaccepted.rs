@@ -1,0 +1,69 @@
+//! Connections that the kernel has established and the program does not accept.
+
+use std::net::SocketAddr;
+
+use crate::check::facts::ListeningSocket;
+use crate::check::finding::Finding;
+use crate::check::kind::kinds;
+use crate::check::scene::NodeScene;
+use crate::cluster::VirtualService;
+use crate::ipvs::Protocol;
+
+kinds! {
+    UNACCEPTED = "LVS084", Error, Services,
+    title: "A program listens, but accepts no connections",
+    impact: "clients are connected and get no reply, or, when the queue is full, are not even connected",
+    explanation: "\
+        The kernel answers the first packets of a connection itself and puts it in the queue of the \
+        program that listens. A program that was stopped, or hangs, or has no worker left, takes none \
+        out: clients are connected and wait. When the queue is full, the kernel drops requests, and \
+        counts them as ListenOverflows (nstat -az TcpExtListenOverflows; ss -ltn shows Recv-Q above \
+        Send-Q). To the director those connections are established, or in SYN_RECV. Restart the \
+        program, or give it more workers and a longer queue (its backlog, net/core/somaxconn).";
+}
+
+/// Judges a director too: it may be a real server.
+pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
+    scene
+        .cluster
+        .served_by(&scene.facts.node)
+        .flat_map(|(service, destination)| {
+            let arriving = scene.arriving(service, destination).into_iter();
+            arriving.filter_map(|wanted| scene.unaccepted(service, wanted))
+        })
+        .collect()
+}
+
+impl<T> NodeScene<'_, T> {
+    fn unaccepted(&self, service: &VirtualService, wanted: ListeningSocket) -> Option<Finding> {
+        let ListeningSocket { protocol, address } = wanted;
+        if protocol != Protocol::TCP {
+            return None;
+        }
+        let waiting = self.facts.unaccepted.iter();
+        let count = waiting.filter(|(own, _)| *own == address).count();
+        let seen = match (count, self.repeated(address)) {
+            (0, 0) => return None,
+            (0, dropped) => format!("the queue is full: {dropped} clients asked again and again"),
+            (count, 0) => format!("no program has accepted {count} connections for some seconds"),
+            (count, dropped) => format!(
+                "no program has accepted {count} connections for some seconds; the queue is full, and {dropped} clients \
+                 asked again and again"
+            ),
+        };
+        Some(
+            self.finding(&UNACCEPTED, format!("{protocol} {address}"), seen)
+                .fix(format!("restart the server of {}", service.service.id))
+                .fix("or give it more workers and a longer queue"),
+        )
+    }
+
+    /// Returns the number of clients whose requests were dropped while a queue was full.
+    fn repeated(&self, address: SocketAddr) -> usize {
+        let requests = self.facts.requests.iter();
+        requests
+            .filter(|requests| requests.address == address && self.facts.overflows > 0)
+            .map(|requests| requests.unanswered.len())
+            .sum()
+    }
+}

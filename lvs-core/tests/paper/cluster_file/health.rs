@@ -1,0 +1,120 @@
+//! Checks of real servers.
+
+use lvs_core::Cluster;
+use lvs_core::cluster::checks::BelowMinimum;
+
+use super::{only, with_keys};
+
+#[test]
+fn keys_about_health() {
+    let keys = r#"
+        check = ["tcp", { type = "http", path = "/healthz", interval = "5s" }]
+        minimum = 1
+        fallback = "realserver2"
+        on-failure = "remove"
+        slow-start = "30s"
+    "#;
+    let health = "[health]\ninterval = \"1s\"\nfall = 2\npath = \"server\"\nmarks = 0x10000\n";
+    let cluster = Cluster::from_toml(&with_keys(keys, health)).unwrap();
+    assert_eq!(cluster.marks().first().get(), 0x10000);
+    let service = &cluster.services()[0];
+    let checks: Vec<String> = service
+        .checks
+        .iter()
+        .map(|check| format!("{} {} {}", check.kind, check.timing.interval, check.route))
+        .collect();
+    assert_eq!(checks, ["tcp 1s server", "http 5s server"]);
+    assert_eq!(service.checks[1].timing.fall.get(), 2);
+    assert_eq!(service.policy.below_minimum, BelowMinimum::Fallback);
+    let node = cluster.node("director").unwrap();
+    let weights: Vec<u32> = node.services[0]
+        .destinations
+        .iter()
+        .map(|desired| desired.value.weight.get())
+        .collect();
+    assert_eq!(weights, [2, 0], "the fallback waits");
+}
+
+#[test]
+fn keys_about_health_that_make_no_sense() {
+    for (keys, table, message) in [
+        (
+            "minimum = 1",
+            "",
+            "services[0].minimum: has no effect without check",
+        ),
+        (
+            "check = \"tpc\"",
+            "",
+            "services[0].check: check \"tpc\" is not tcp, tls",
+        ),
+        ("check = []", "", "services[0].check: the list is empty"),
+        (
+            "check = [\"tcp\", { type = \"tls\" }]",
+            "",
+            "services[0].check[1]: server name \"\" is missing",
+        ),
+        (
+            "check = { type = \"http\", intervall = 3 }",
+            "",
+            "unknown key `intervall`; did you mean `interval`?",
+        ),
+        (
+            "check = { type = \"http\", interval = \"soon\" }",
+            "",
+            "duration \"soon\" is not like \"500ms\", \"2s\" or \"5m\"",
+        ),
+        (
+            "check = \"tcp\"\nbelow-minimum = \"fallback\"",
+            "",
+            "services[0].below-minimum: the key `fallback` is missing",
+        ),
+        (
+            "check = \"tcp\"\nbelow-minimum = \"serve-al\"",
+            "",
+            "\"serve-al\" is unknown; did you mean \"serve-all\"?",
+        ),
+        (
+            "check = \"tcp\"\nbelow-minimum = \"refuse\"\nfallback = \"realserver1\"",
+            "",
+            "services[0].fallback: has no effect beside this below-minimum",
+        ),
+        (
+            "check = \"tcp\"\nfallback = \"elsewhere\"",
+            "",
+            "there is no real server \"elsewhere\"",
+        ),
+        (
+            "check = \"tcp\"\nminimum = 3",
+            "",
+            "services[0].minimum: 3 is above the number of destinations, 2",
+        ),
+        (
+            "check = \"tcp\"\nkeep-weight = true",
+            "",
+            "services[0].keep-weight: excludes check",
+        ),
+        (
+            "",
+            "[health]\nintervall = 2",
+            "unknown key `intervall`; did you mean `interval`?",
+        ),
+        (
+            "",
+            "[health]\nfast-interval = \"3s\"",
+            "is above the interval 2s",
+        ),
+        (
+            "",
+            "[health]\nmarks = 0",
+            "health.marks: 0 is not in 1..4294901760",
+        ),
+    ] {
+        let error = only(Cluster::from_toml(&with_keys(keys, table)).unwrap_err());
+        assert!(error.to_string().contains(message), "{message:?}: {error}");
+        assert!(
+            error.position().is_some_and(|position| position.line > 1),
+            "{error}"
+        );
+    }
+}

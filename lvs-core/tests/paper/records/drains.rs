@@ -1,0 +1,112 @@
+//! Destinations that are drained on record.
+
+use lvs_core::cluster::{Drain, Draining, IpvsState, Observed};
+use lvs_core::ipvs::Weight;
+use lvs_core::sysctl::SysctlKey;
+
+use super::{DR, applied, node, nothing, observed, removed};
+
+fn weights(observed: &Observed) -> Vec<u32> {
+    let services = observed.services().iter();
+    let mut all: Vec<_> = services
+        .flat_map(|service| &service.destinations)
+        .map(|destination| (destination.id, destination.weight.get()))
+        .collect();
+    all.sort();
+    all.into_iter().map(|(_, weight)| weight).collect()
+}
+
+#[test]
+fn a_drained_destination_stays_so_until_undrained() {
+    let node = node(DR, "director");
+    let before = observed("dr-director-fresh");
+    let (record, after) = applied(&node, &nothing(&node), &before);
+    assert_eq!(weights(&after), [2, 3]);
+    let drain: Drain = "192.168.1.12".parse().unwrap();
+    assert!(
+        record
+            .before_draining(&["192.0.2.1".parse().unwrap()], Draining::Quiet, &after)
+            .is_none()
+    );
+
+    let record = record
+        .before_draining(&[drain], Draining::Quiet, &after)
+        .unwrap();
+    let drained = record.plan_drains(&after).outcome(&after);
+    assert_eq!(weights(&drained), [0, 3]);
+    let (record, applied_again) = applied(&node, &record, &drained);
+    assert_eq!(weights(&applied_again), [0, 3]);
+
+    let (stopped, gone) = removed(&node, &record, &applied_again);
+    let (record, started) = applied(&node, &stopped, &gone);
+    assert_eq!(weights(&started), [0, 3], "also after a removal");
+
+    let record = record
+        .before_draining(&[drain], Draining::Removed, &started)
+        .unwrap();
+    let without = record.plan_drains(&started).outcome(&started);
+    assert_eq!(weights(&without), [3]);
+    let (record, without) = applied(&node, &record, &without);
+    assert_eq!(weights(&without), [3]);
+
+    let (record, back) = record.without_drains(&[drain]).unwrap();
+    let full = record.plan_undrained(&back, &without).outcome(&without);
+    assert_eq!(weights(&full), [2, 3]);
+    let (record, _) = applied(&node, &record, &full);
+    assert!(record.without_drains(&[drain]).is_none());
+}
+
+#[test]
+fn a_kept_weight_is_restored_after_a_drain() {
+    let kept = DR.replace(
+        "scheduler = \"wrr\"",
+        "scheduler = \"wrr\"\nkeep-weight = true",
+    );
+    let plain = node(&kept, "director");
+    let (record, mut after) = applied(&plain, &nothing(&plain), &observed("dr-director-fresh"));
+    let IpvsState::Loaded { services, .. } = &mut after.ipvs else {
+        unreachable!("a director has IPVS");
+    };
+    for it in &mut services[0].destinations {
+        it.weight = Weight::new(70).unwrap();
+    }
+    let (record, after) = applied(&plain, &record, &after);
+    assert_eq!(weights(&after), [70, 70], "another program's");
+    let drained = node(
+        &kept.replace("weight = 2", "weight = 2\ndrain = true"),
+        "director",
+    );
+    let (record, after) = applied(&drained, &record, &after);
+    assert_eq!(weights(&after), [0, 70]);
+    let (record, after) = applied(&drained, &record, &after);
+    let (_, after) = applied(&plain, &record, &after);
+    assert_eq!(weights(&after), [70, 70]);
+}
+
+#[test]
+fn persistence_does_not_bring_clients_back() {
+    let sticky = DR.replace(
+        "scheduler = \"wrr\"",
+        "scheduler = \"wrr\"\npersistence = 300",
+    );
+    let node = node(&sticky, "director");
+    let mut before = observed("dr-director-fresh");
+    let key = SysctlKey::EXPIRE_QUIESCENT_TEMPLATE;
+    before.sysctls.insert(key.clone(), "0".to_owned());
+    let (record, after) = applied(&node, &nothing(&node), &before);
+    assert_eq!(after.sysctls[&key], "0");
+    let drain: Drain = "192.168.1.12:80".parse().unwrap();
+    let record = record
+        .before_draining(&[drain], Draining::Quiet, &after)
+        .unwrap();
+    let drained = record.plan_drains(&after).outcome(&after);
+    assert_eq!(drained.sysctls[&key], "1");
+    let (record, drained) = applied(&node, &record, &drained);
+    assert_eq!(drained.sysctls[&key], "1");
+    let (record, back) = record.without_drains(&[drain]).unwrap();
+    let full = record.plan_undrained(&back, &drained).outcome(&drained);
+    assert_eq!(full.sysctls[&key], "0");
+    let (record, full) = applied(&node, &record, &full);
+    let (_, gone) = removed(&node, &record, &full);
+    assert_eq!(gone.sysctls[&key], "0");
+}
