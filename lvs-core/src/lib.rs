@@ -96,9 +96,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("lvs-core works on Linux only: IPVS is a part of that kernel");
-
 #[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "cluster")]
