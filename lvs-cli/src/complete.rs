@@ -58,12 +58,18 @@ fn named(words: &[String], names: impl Fn(&Cluster) -> Vec<String>) -> BTreeSet<
         .collect()
 }
 
-/// Returns the real servers of the kernel's table; reading it in /proc loads no module.
+/// Returns the real servers of the kernel's table, by their addresses and by their names in the records; reading it in
+/// /proc loads no module.
 fn serving() -> BTreeSet<String> {
     let listing = Proc::new().listing().unwrap_or_default();
-    listing
-        .destinations()
-        .map(|(_, destination)| destination.id.address.to_string())
+    let records = StateDir::default().records().unwrap_or_default();
+    let addresses = listing.destinations().map(|(_, server)| server.id.address);
+    addresses
+        .flat_map(|address| {
+            let names = records.iter().filter_map(move |record| record.server(address));
+            let names = names.map(ToString::to_string);
+            names.chain([address.to_string()])
+        })
         .collect()
 }
 
