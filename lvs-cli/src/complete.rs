@@ -66,7 +66,9 @@ fn serving() -> BTreeSet<String> {
     let addresses = listing.destinations().map(|(_, server)| server.id.address);
     addresses
         .flat_map(|address| {
-            let names = records.iter().filter_map(move |record| record.server(address));
+            let names = records
+                .iter()
+                .filter_map(move |record| record.server(address));
             let names = names.map(ToString::to_string);
             names.chain([address.to_string()])
         })
