@@ -52,6 +52,9 @@ fn files() -> Vec<(String, Vec<u8>)> {
         };
         let mut script = Vec::new();
         generate(shell, &mut Arguments::command(), "lvsctl", &mut script);
+        if shell == Shell::Bash {
+            script.extend_from_slice(include_bytes!("names.bash"));
+        }
         files.push((name.to_owned(), script));
     }
     files

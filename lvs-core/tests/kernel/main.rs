@@ -16,6 +16,8 @@ mod rules;
 mod scheduler;
 mod snapshot;
 mod state;
+#[cfg(feature = "tracing")]
+mod trace;
 mod traffic;
 
 #[path = "../random/mod.rs"]
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
             scheduler::TESTS,
             snapshot::TESTS,
             state::TESTS,
+            #[cfg(feature = "tracing")]
+            trace::TESTS,
             traffic::TESTS,
         ])
     })

@@ -60,6 +60,11 @@ impl<'a> Job<'a> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        #[cfg(feature = "tracing")]
+        let events = &mut |event: Event<'_>| {
+            crate::trace::apply(&event);
+            events(event);
+        };
         let read_at = Instant::now();
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
