@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p lvs-benches --bench ipvs_speed           # whole tables, against ipvsadm, in a guest
+//! cargo bench -p lvs-benches --bench at_scale             # clusters of the sizes that people run, in a guest
 //! cargo bench -p lvs-benches --bench codec                # nanoseconds a message
 //! cargo bench -p lvs-benches --bench codec_instructions   # instructions a message, by valgrind
 //! cargo bench -p lvs-benches --bench scale                # growth of planning with the size of a cluster

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -125,5 +126,17 @@ fn rsbalancer(group: &mut BenchmarkGroup<'_, WallTime>, count: u32) {
     });
 }
 
-criterion_group!(benches, pick, rebuild, round_robins);
+/// A pick takes nanoseconds: a second is enough for each of some eighty measurements.
+fn quick() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600))
+        .nresamples(10_000)
+}
+
+criterion_group! {
+    name = benches;
+    config = quick();
+    targets = pick, rebuild, round_robins
+}
 criterion_main!(benches);

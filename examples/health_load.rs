@@ -10,6 +10,7 @@ use std::env;
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
+use std::net::TcpListener;
 use std::process::{Child, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,6 +50,13 @@ fn control() -> Result<()> {
 }
 
 fn run() -> Result<()> {
+    // The guest's first process is all real servers, which accept each probe that begins at once.
+    let raised = Command::new("prlimit")
+        .args(["--nofile=65536", "--pid", "1"])
+        .status()?;
+    if !raised.success() {
+        return Err("prlimit: the limit of open files is not raised".into());
+    }
     let sizes = match env::args().nth(1) {
         Some(services) => vec![services.parse()?],
         None => vec![10, 100, 1000],
@@ -59,9 +67,10 @@ fn run() -> Result<()> {
         let text = file(services);
         fs::write(FILE, &text)?;
         let cluster = Cluster::from_toml(&text)?;
-        let lab = Lab::new(&cluster, 1)?;
+        let mut lab = Lab::new(&cluster, 1)?;
         for server in cluster.real_servers() {
             lab.apply_to(server.name.as_str())?;
+            accept(&mut lab, server.name.as_str())?;
         }
         println!("| {services} | lvsctl run | {} |", by_run(&lab, services)?);
         println!(
@@ -69,6 +78,16 @@ fn run() -> Result<()> {
             by_keepalived(&lab, services)?
         );
     }
+    Ok(())
+}
+
+/// Replaces the pages of a real server, each of which has a thread of its own, by one thread that hangs up.
+fn accept(lab: &mut Lab, server: &str) -> Result<()> {
+    lab.stop_servers(server);
+    let listener = lab
+        .node(server)?
+        .run(|_| TcpListener::bind("0.0.0.0:80"))??;
+    thread::spawn(move || listener.incoming().for_each(drop));
     Ok(())
 }
 

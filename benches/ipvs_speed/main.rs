@@ -8,7 +8,8 @@
 //! Every row is measured in a guest of its own (lvs-lab), because one guest for all would exceed its time
 //! limit. In it all contestants take turns, so that a busy host is as busy for each, and only ratios are
 //! meaningful. They are those of the lower quartiles, which show the cost without interruptions by the host;
-//! the medians are printed beside them. If a row misses its target, it is marked and the program fails.
+//! the medians are printed beside them, and the ratio has its spread, from quartile to quartile. A row whose
+//! whole spread misses its target is marked, and the program fails.
 //!
 //! - *lvs-core* is timed around the call, with the handle open and the values made.
 //! - *floor* sends bytes that were encoded before, and discards the answers: a client can only be cheaper by requesting
@@ -20,6 +21,8 @@
 mod calls;
 mod debian;
 mod floor;
+#[path = "../namespace.rs"]
+mod namespace;
 mod report;
 mod rows;
 mod steps;

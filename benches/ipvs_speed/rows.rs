@@ -1,17 +1,16 @@
 //! The measurements, a function for each row.
 
 use std::time::{Duration, Instant};
-use std::{fs, process, thread};
 
+use lvs_core::IfName;
 use lvs_core::ipvs::{Command, Ipvs};
 use lvs_core::proc::Proc;
-use lvs_core::{IfName, Netns};
-use nix::libc::ENOSPC;
 
 use crate::Result;
 use crate::calls::{self, Calls};
 use crate::debian;
 use crate::floor::Floor;
+use crate::namespace::only_namespace;
 use crate::report::{Entry, Target, print, quantile};
 use crate::steps::batch;
 use crate::tables::{MANY, MORE, ONE, Size};
@@ -32,8 +31,6 @@ const TURNS: usize = 15;
 /// How many turns ipvsadm has, which takes seconds.
 const TURNS_OF_IPVSADM: usize = 3;
 
-const PAUSE: Duration = Duration::from_millis(5);
-
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(name, _)| *name)
 }
@@ -51,21 +48,6 @@ fn in_fresh_namespace<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Resul
         host.net().set_up(&IfName::LO)?;
         work()
     })?
-}
-
-/// Creates a namespace when the former one is removed. The kernel removes a namespace with all its services
-/// in the background and on the only processor, and counts it until that is done; only one is allowed.
-fn only_namespace() -> Result<Netns> {
-    if process::id() != 1 {
-        return Err("only in a guest, for it changes user.max_net_namespaces".into());
-    }
-    fs::write("/proc/sys/user/max_net_namespaces", "1")?;
-    loop {
-        match Netns::create() {
-            Err(error) if error.errno() == Some(ENOSPC) => thread::sleep(PAUSE),
-            other => return Ok(other?),
-        }
-    }
 }
 
 fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {

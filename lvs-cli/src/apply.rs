@@ -9,6 +9,7 @@ use lvs_core::cluster::{
 use serde::Serialize;
 
 use crate::arguments::{ApplyArguments, Detail, PlanFormat};
+use crate::check::warn_of_errors;
 use crate::exit::{Exit, Problem};
 use crate::output::{note, print, print_done, print_json, warning};
 use crate::plan::{refused, show};
@@ -56,8 +57,9 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
             plan = plan.growing();
         }
         let shown = dry_run(&plan, arguments.json, arguments.detail, arguments.exit_code)?;
-        if !plan.is_empty() && arguments.role.role.is_none() {
-            state.refuse_beside_controller("apply", &node.cluster)?;
+        warn_of_errors(&cluster);
+        if arguments.role.role.is_none() {
+            state.refuse_apply_beside_controller(&node, &plan)?;
         }
         return Ok(shown);
     }
@@ -96,7 +98,13 @@ pub(crate) fn run(arguments: &ApplyArguments) -> Result<Exit, Problem> {
         Err(problem) if releases && is_unprepared => {
             Err(release(&state, &node, &mut host, problem))
         }
-        changed => Ok(Exit::for_change(!changed?.is_empty(), arguments.exit_code)),
+        changed => {
+            let is_changed = !changed?.is_empty();
+            if is_changed {
+                warn_of_errors(&cluster);
+            }
+            Ok(Exit::for_change(is_changed, arguments.exit_code))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use lvs_core::Cluster;
 use lvs_core::check::{self, Area, AreaReport, Code, Facts, Finding, Report, Severity};
 use lvs_core::cluster::NodeName;
 use serde::Serialize;
@@ -10,8 +11,11 @@ use serde::Serialize;
 use crate::arguments::CheckArguments;
 use crate::exit::{Exit, Problem};
 use crate::file;
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, warning};
 use crate::subject::Subject;
+
+/// So many errors of a file are named beside a plan.
+const NAMED: usize = 5;
 
 /// The JSON of a check.
 #[derive(Serialize)]
@@ -54,6 +58,30 @@ fn exit(report: &Report, deny_warnings: bool) -> Exit {
         Some(severity) if severity >= worst => Exit::Failed,
         _ if !report.is_complete() => Exit::Failed,
         _ => Exit::Done,
+    }
+}
+
+/// Warns of what makes clients fail although the node is as the file says: plan and apply only promise the latter.
+pub(crate) fn warn_of_errors(cluster: &Cluster) {
+    let report = check::on_paper(cluster);
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let errors: Vec<_> = report.findings().iter().filter(is_error).collect();
+    for error in errors.iter().take(NAMED) {
+        let node = error.node.iter().map(|node| format!(" {node}"));
+        warning(&format!(
+            "{}{} {}: {} ({}; `lvsctl check` shows a fix)",
+            error.code,
+            node.collect::<String>(),
+            error.object,
+            error.seen,
+            error.impact
+        ));
+    }
+    if errors.len() > NAMED {
+        let more = errors.len() - NAMED;
+        warning(&format!(
+            "`lvsctl check --paper` shows {more} more errors of the file"
+        ));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::arguments::{
 };
 use crate::exit::{Exit, Problem};
 use crate::list;
-use crate::output::print;
+use crate::output::{print, warning};
 
 pub(crate) fn service(verb: &TableVerb<ServiceOptions>) -> Result<Exit, Problem> {
     match verb {
@@ -45,7 +45,9 @@ pub(crate) fn timeouts(options: &IpvsadmOptions) -> Result<Exit, Problem> {
 }
 
 pub(crate) fn flush(state: &StateArguments) -> Result<Exit, Problem> {
-    let _session = state.directory().lock("flush")?;
+    let state = state.directory();
+    let _session = state.lock("flush")?;
+    warn_beside_controllers(&state, &[Command::Flush]);
     let mut host = Host::open()?;
     match host.is_ipvs_loaded() {
         true => {
@@ -63,16 +65,18 @@ pub(crate) fn zero(options: &IpvsadmOptions) -> Result<Exit, Problem> {
 
 fn run(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
     let command = ipvsadm::single(options.after(command)).map_err(problem)?;
-    let _session = options.directory().lock(verb)?;
-    execute(&command)
+    let state = options.directory();
+    let _session = state.lock(verb)?;
+    execute(&command, &state)
 }
 
 /// Reads the table and changes it under one lock, so that no other lvsctl changes it in between.
 fn edit(verb: &str, command: &str, options: &IpvsadmOptions) -> Result<Exit, Problem> {
-    let _session = options.directory().lock(verb)?;
+    let state = options.directory();
+    let _session = state.lock(verb)?;
     let present = Host::open()?.ipvs()?.configuration()?;
     let command = ipvsadm::edit(options.after(command), &present).map_err(problem)?;
-    execute(&command)
+    execute(&command, &state)
 }
 
 fn problem(error: RuleError) -> Problem {
@@ -82,9 +86,17 @@ fn problem(error: RuleError) -> Problem {
     }
 }
 
-fn execute(command: &Command) -> Result<Exit, Problem> {
+fn execute(command: &Command, state: &StateDir) -> Result<Exit, Problem> {
+    warn_beside_controllers(state, std::slice::from_ref(command));
     Host::open()?.ipvs()?.execute(command)?;
     Ok(Exit::Done)
+}
+
+/// Warns of changes that `lvsctl run` changes back.
+pub(crate) fn warn_beside_controllers(state: &StateDir, commands: &[Command]) {
+    for note in state.notes_beside_controllers(commands) {
+        warning(&note);
+    }
 }
 
 impl IpvsadmOptions {

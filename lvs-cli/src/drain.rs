@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lvs_core::Host;
-use lvs_core::cluster::{Drain, DrainOutcome, DrainTarget, Draining, Plan, Remaining};
+use lvs_core::cluster::{DrainOutcome, DrainTarget, Draining, Plan, Remaining};
 
 use crate::arguments::{DrainArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
@@ -14,11 +14,10 @@ use crate::signals;
 pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
     let mut host = Host::open()?;
-    let drains = arguments.state.directory().drains_of(&arguments.target)?;
-    drain(arguments, &drains, Draining::Quiet, &stop, &mut host)?;
-    let remaining = wait(arguments, &drains, &stop, &host)?;
+    drain(arguments, Draining::Quiet, &stop, &mut host)?;
+    let remaining = wait(arguments, &stop, &host)?;
     if arguments.remove {
-        drain(arguments, &drains, Draining::Removed, &stop, &mut host)?;
+        drain(arguments, Draining::Removed, &stop, &mut host)?;
     }
     print_done(&format!("{}: {}\n", arguments.target, summary(&remaining)));
     Ok(Exit::Done)
@@ -27,7 +26,6 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
 /// Changes the table under the lock; the wait is not under it.
 fn drain(
     arguments: &DrainArguments,
-    drains: &[Drain],
     how: Draining,
     stop: &Arc<AtomicBool>,
     host: &mut Host,
@@ -37,19 +35,18 @@ fn drain(
         Draining::Quiet => state.lock_unless("drain", Arc::clone(stop))?,
         Draining::Removed => state.lock("drain")?,
     };
-    show(&session.drain(drains, how, host, &mut |_| ())?);
+    show(&session.drain(&arguments.target, how, host, &mut |_| ())?);
     Ok(())
 }
 
 /// Waits until no connection is in use, and returns what the table still has.
 fn wait(
     arguments: &DrainArguments,
-    drains: &[Drain],
     stop: &AtomicBool,
     host: &Host,
 ) -> Result<Vec<Remaining>, Problem> {
     let outcome = arguments.state.directory().wait(
-        drains,
+        &arguments.target,
         host.proc(),
         arguments.timeout,
         stop,
@@ -109,10 +106,8 @@ fn summary(remaining: &[Remaining]) -> String {
 
 pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
-    let state = arguments.state.directory();
-    let drains = state.drains_of(&arguments.target)?;
-    let mut session = state.lock_unless("undrain", stop)?;
-    show(&session.undrain(&drains, &mut Host::open()?, &mut |_| ())?);
+    let mut session = arguments.state.directory().lock_unless("undrain", stop)?;
+    show(&session.undrain(&arguments.target, &mut Host::open()?, &mut |_| ())?);
     print_done(&format!("{}: drained no longer\n", arguments.target));
     Ok(Exit::Done)
 }

@@ -118,6 +118,23 @@ impl Problem {
         }
     }
 
+    /// Returns what is wrong, and the hints, in lines.
+    pub(crate) fn text(&self) -> String {
+        let own = (self.message.clone(), &self.hint);
+        let mistakes = self.mistakes.iter();
+        let mut lines: Vec<_> = mistakes
+            .map(|mistake| (mistake.to_string(), &mistake.hint))
+            .collect();
+        if lines.is_empty() {
+            lines.push(own);
+        }
+        let lines = lines.into_iter().map(|(message, hint)| match hint {
+            Some(hint) => format!("{message} ({hint})"),
+            None => message,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// Prints what is wrong.
     pub(crate) fn print(&self) {
         let own = [(self.message.clone(), &self.hint)];

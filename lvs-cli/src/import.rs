@@ -21,13 +21,14 @@ const LONGEST: usize = 16 << 20;
 const IMPORTED: &str = "\
 The cluster file goes to standard output. Standard error gets every directive that
 was not carried over as it is, with its line and the reason:
-  assumed  the source does not give the value; check it in the file
+  assumed  the source does not give the value, or says it otherwise; check it in the file
   left     not imported
 After `lvsctl import kernel > web.toml`, `lvsctl plan web.toml` plans nothing.
 
 JSON: one object. Within /1 fields are only ever added.
   {schema: \"lvsctl.import/1\", source, file, directives, carried, assumed, left, report}
-  report  [{file, line, directive, fate: \"carried\" | \"assumed\" | \"left\", to, reason}]";
+  report  [{file, line, directive, fate: \"carried\" | \"assumed\" | \"left\", to, reason}]
+  file is null where the source makes no cluster file: the report tells why";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = IMPORTED)]
@@ -73,51 +74,79 @@ enum Format {
 struct Report<'a> {
     schema: &'static str,
     source: &'a str,
-    file: &'a str,
+    file: Option<&'a str>,
     #[serde(flatten)]
     counts: Counts,
     report: &'a [Directive],
 }
 
 pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
-    let import = imported(arguments)?;
-    if arguments.json {
-        print_json(&Report {
-            schema: "lvsctl.import/1",
-            source: &arguments.source,
-            file: &import.file,
-            counts: import.report.counts(),
-            report: import.report.directives(),
-        })?;
-    } else if arguments.report {
-        print(&import.report.to_string())?;
+    let import = match imported(arguments)? {
+        Ok(import) => import,
+        Err(error) => return refused(arguments, &error),
+    };
+    if arguments.json || arguments.report {
+        report(arguments, &import.report, Some(&import.file))?;
     } else if arguments.keepalived {
         let reduced = import.keepalived.as_deref();
         let missing = || Problem::usage("--keepalived: the source is not keepalived.conf");
         print(reduced.ok_or_else(missing)?)?;
     } else {
         print(&import.file)?;
-        note_unsure(&import);
+        note_unsure(&import.report);
     }
     Ok(Exit::Done)
 }
 
+fn report(
+    arguments: &ImportArguments,
+    report: &import::Report,
+    file: Option<&str>,
+) -> Result<(), Problem> {
+    if !arguments.json {
+        return print(&report.to_string());
+    }
+    print_json(&Report {
+        schema: "lvsctl.import/1",
+        source: &arguments.source,
+        file,
+        counts: report.counts(),
+        report: report.directives(),
+    })
+}
+
 /// Prints to standard error what the user should check.
-fn note_unsure(import: &Import) {
-    for directive in import.report.directives() {
+fn note_unsure(report: &import::Report) {
+    for directive in report.directives() {
         if !matches!(directive.fate, Fate::Carried { .. }) {
             note(&directive.to_string());
         }
     }
-    note(&import.report.counts().to_string());
+    note(&report.counts().to_string());
 }
 
-fn imported(arguments: &ImportArguments) -> Result<Import, Problem> {
+/// Fails; what became of the directives tells why.
+fn refused(arguments: &ImportArguments, error: &ImportError) -> Result<Exit, Problem> {
+    match error.report() {
+        Some(report) if arguments.json || arguments.report => {
+            self::report(arguments, report, None)?;
+        }
+        Some(report) => note_unsure(report),
+        None => {}
+    }
+    let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));
+    Err(match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    })
+}
+
+fn imported(arguments: &ImportArguments) -> Result<Result<Import, ImportError>, Problem> {
     let source = arguments.source.as_str();
     let is_kernel = arguments.format.is_none() && source == "kernel" && !Path::new(source).exists();
     if is_kernel || arguments.format == Some(Format::Kernel) {
         let observed = import::read_kernel(&mut Host::open()?)?;
-        return import::kernel(&observed, &options(arguments, true)?).map_err(refused);
+        return Ok(import::kernel(&observed, &options(arguments, true)?));
     }
     let text = file::text(source, "a configuration", LONGEST)?;
     let format = arguments
@@ -128,20 +157,11 @@ fn imported(arguments: &ImportArguments) -> Result<Import, Problem> {
             _ => Format::Keepalived,
         });
     let (name, options) = (file::name(source), options(arguments, false)?);
-    match format {
+    Ok(match format {
         Format::Ldirectord => import::ldirectord(name, &text, &options, &mut resolve),
         Format::Rules => import::rules(name, &text, &options, &mut resolve),
         _ => import::keepalived(name, &text, &options, &mut read),
-    }
-    .map_err(refused)
-}
-
-fn refused(error: ImportError) -> Problem {
-    let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));
-    match error.hint() {
-        Some(hint) => problem.with_hint(hint),
-        None => problem,
-    }
+    })
 }
 
 fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Problem> {

@@ -3,6 +3,7 @@
 mod apply;
 mod arguments;
 mod check;
+mod complete;
 mod confirm;
 mod direct;
 mod drain;
@@ -36,6 +37,11 @@ use lvs_core::cluster::Document;
 use serde::Serialize;
 
 fn main() -> ExitCode {
+    if let Some(words) = complete::words() {
+        // A shell that has gone needs no names.
+        let _ = output::print(&complete::names(&words));
+        return ExitCode::SUCCESS;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error).into(),

@@ -4,6 +4,7 @@ use lvs_core::cluster::RolloutStep;
 use serde::Serialize;
 
 use crate::arguments::{OrderArguments, OrderFormat};
+use crate::check::warn_of_errors;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json};
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: &OrderArguments) -> Result<Exit, Problem> {
         OrderFormat::Mermaid => print(&cluster.to_mermaid()),
         OrderFormat::Svg => print(&cluster.to_svg()),
     }?;
+    warn_of_errors(&cluster);
     Ok(Exit::Done)
 }
 

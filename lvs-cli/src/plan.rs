@@ -6,6 +6,7 @@ use lvs_core::cluster::{Plan, PlanOptions};
 use serde::Serialize;
 
 use crate::arguments::{Detail, PlanArguments, PlanFormat};
+use crate::check::warn_of_errors;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::identity::other_node;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> Result<Exit, Problem> {
     plan.notes.extend(other.map(|other| other.to_string()));
     show(&plan, arguments.format, arguments.detail)?;
     refused(&plan)?;
+    warn_of_errors(&cluster);
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 
@@ -44,6 +46,7 @@ fn between(arguments: &PlanArguments, old: &str, node: &str) -> Result<Exit, Pro
     })?;
     show(&plan, arguments.format, arguments.detail)?;
     refused(&plan)?;
+    warn_of_errors(&new);
     Ok(Exit::for_change(!plan.is_empty(), arguments.exit_code))
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     if arguments.dry_run {
         let plan = state.plan_removal(&node, &mut host)?;
         let shown = dry_run(&plan, arguments.json, arguments.detail, false)?;
-        state.refuse_beside_controller("remove", &node.cluster)?;
+        state.refuse_removal_beside_controller(&node.cluster)?;
         return Ok(shown);
     }
     let mut session = state.lock_unless("remove", signals::stop_flag()?)?;

@@ -6,6 +6,7 @@ use lvs_core::Host;
 use lvs_core::ipvs::ipvsadm::{RuleError, Rules, SystemNames};
 
 use crate::arguments::RestoreArguments;
+use crate::direct::warn_beside_controllers;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{note, print, warning};
@@ -24,7 +25,8 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<Exit, Problem> {
         true => Some(rules.configuration().map_err(problem)?),
         false => None,
     };
-    let _session = arguments.state.directory().lock("restore")?;
+    let state = arguments.state.directory();
+    let _session = state.lock("restore")?;
     let mut host = Host::open()?;
     // An interrupt comes before the first change, or it comes too late: nothing is done by half.
     let stop = stop_flag()?;
@@ -39,6 +41,7 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<Exit, Problem> {
     for remark in rules.notes() {
         note(&format!("{name}: {remark}"));
     }
+    warn_beside_controllers(&state, &commands);
     report(commands.len());
     Ok(Exit::Done)
 }

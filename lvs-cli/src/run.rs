@@ -20,6 +20,8 @@ use crate::signals::{self, RunFlags};
 const SIGNALS: Duration = Duration::from_millis(100);
 /// How often the file is looked at.
 const FILE: Duration = Duration::from_secs(1);
+/// Absent so often in a row the file is gone: an editor replaces it in less time.
+const GONE: u32 = 2;
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     let target = &arguments.target;
@@ -50,6 +52,8 @@ struct Watch {
     file: String,
     /// As they were when they were read last, or first looked at since.
     seen: BTreeMap<String, Option<Stamp>>,
+    /// How often in a row the file was not there.
+    absent: u32,
 }
 
 /// Tells versions of a file apart.
@@ -60,6 +64,7 @@ impl Watch {
         Self {
             file: file.to_owned(),
             seen: BTreeMap::new(),
+            absent: 0,
         }
     }
 
@@ -94,16 +99,24 @@ impl Watch {
         }
     }
 
-    /// Loads the file if that was asked for, or if one has changed; while the file is absent the old one stays.
+    /// Loads the file if that was asked for, or if one has changed, or is there again; while the file is absent the
+    /// old one stays.
     fn look(&mut self, is_asked: bool, handle: &RunnerHandle) {
         let is_absent = stamp(&self.file).is_none();
+        let was_absent = self.absent >= GONE;
+        self.absent = match is_absent {
+            true => self.absent.saturating_add(1),
+            false => 0,
+        };
         let has_changed = self.seen.iter().any(|(path, seen)| stamp(path) != *seen);
-        if !is_asked && (!has_changed || is_absent) {
+        let is_told = is_absent && self.absent == GONE;
+        let is_due = !is_absent && (has_changed || was_absent);
+        if !is_asked && !is_told && !is_due {
             return;
         }
         match self.read() {
             Ok(cluster) => handle.load(cluster),
-            Err(problem) => handle.refuse(problem.message),
+            Err(problem) => handle.refuse(problem.text()),
         }
     }
 }
@@ -139,7 +152,8 @@ fn tell(event: &RunEvent<'_>) {
         }
         RunEvent::Refused(problem) => {
             warning(&format!(
-                "refused, and the old file stays in force: {problem}"
+                "refused, and the old file stays in force: {}",
+                problem.replace('\n', "\n  ")
             ));
         }
         RunEvent::Notice(notice) if notice.is_news() => note(&notice.to_string()),

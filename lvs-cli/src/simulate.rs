@@ -82,14 +82,17 @@ pub(crate) fn run(arguments: &SimulateArguments) -> Result<Exit, Problem> {
 
 /// Returns the service that `--service` names, or the only one.
 fn chosen(cluster: &Cluster, arguments: &SimulateArguments) -> Result<DesiredService, Problem> {
-    // Either of two directors will do: both have the same services.
-    let services = cluster
+    // Either of two directors will do: both have the same services. No client uses those of probes.
+    let services: Vec<DesiredService> = cluster
         .directors()
         .first()
         .and_then(|director| cluster.node(director.name.as_str()))
-        .map(|node| node.services)
-        .unwrap_or_default();
-    match (&arguments.service, &*services) {
+        .map(|node| Vec::from(node.services))
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|service| !service.is_probe())
+        .collect();
+    match (&arguments.service, services.as_slice()) {
         (None, [only]) => Ok(only.clone()),
         (None, all) => {
             let message = format!("--service is required: the file has {} services", all.len());

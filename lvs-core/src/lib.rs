@@ -77,6 +77,8 @@
 //! | `health` | the module `health` | |
 //! | `run` | the module `run`, with `health` | |
 //! | `import` | the module `import`, with `toml` | |
+//! | `schema` | `Document::schema`, the JSON Schema of the cluster file | |
+//! | `tracing` | events for the crate tracing: `lvs_core::apply` (what is done to a node), `lvs_core::run` (health, weights), `lvs_core::netlink` (each exchange with the kernel, at debug) | |
 //!
 //! Features add API and never change behaviour. Without default features there are [`ipvs`], [`proc`] and
 //! [`scheduler`].
@@ -93,9 +95,6 @@
 //!   checks of the kind `program`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-
-#[cfg(not(target_os = "linux"))]
-compile_error!("lvs-core works on Linux only: IPVS is a part of that kernel");
 
 #[cfg(feature = "check")]
 pub mod check;
@@ -131,6 +130,8 @@ pub mod sysctl;
 #[cfg(test)]
 mod testing;
 mod text;
+#[cfg(feature = "tracing")]
+mod trace;
 
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;

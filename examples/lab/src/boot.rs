@@ -14,15 +14,60 @@ use std::time::Duration;
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Installation};
 use crate::guest::{STARTED, status, variable};
-use crate::home::RunDirectory;
+use crate::harness::guests;
+use crate::home::{RunDirectory, memory_file_system};
 use crate::signals::{self, Group};
 use crate::spec::Spec;
 
 /// A guest that hangs is killed after this time; `LVS_LAB_TIMEOUT` (seconds) overrides it.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The guest's memory. UML takes it from the host page by page, when it is touched.
-const MEMORY: &str = "mem=256M";
+/// The guest's memory in MiB, unless its [`Guest`] has another.
+const MEMORY: u32 = 256;
+
+/// What a guest is like: [`Guest::new`] is what tests and examples have.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     lvs_lab::Guest::new().memory(2048).run(|| {
+///         println!("{}", std::fs::read_to_string("/proc/meminfo")?);
+///         Ok::<(), std::io::Error>(())
+///     })
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guest {
+    memory: u32,
+}
+
+impl Guest {
+    /// Returns a guest with 256 MiB of memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { memory: MEMORY }
+    }
+
+    /// Sets the memory in MiB. It is taken from the host page by page, when it is touched, and not returned before the
+    /// guest ends.
+    #[must_use]
+    pub const fn memory(self, mebibytes: u32) -> Self {
+        Self { memory: mebibytes }
+    }
+
+    /// Returns the directory of the file that is its memory, beside that of all others; `None` where only a disk has
+    /// room for them.
+    fn memory_directory(self) -> Option<&'static Path> {
+        let others = u32::try_from(guests()).unwrap_or(u32::MAX);
+        let needed = MEMORY.saturating_mul(others).saturating_add(self.memory);
+        memory_file_system(u64::from(needed) << 20)
+    }
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// Tells where the guest's output goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +98,7 @@ pub(crate) enum Status {
 
 /// Boots this executable as process 1 of a guest, with the same arguments, environment and directory, to run
 /// the test or example `name`; returns when it has ended.
-pub(crate) fn boot(name: &str, output: Output) -> Result<End> {
+pub(crate) fn boot(guest: Guest, name: &str, output: Output) -> Result<End> {
     let installation = fetch::installation()?;
     let run = RunDirectory::new(&installation.home)?;
     let timeout = timeout()?;
@@ -62,9 +107,9 @@ pub(crate) fn boot(name: &str, output: Output) -> Result<End> {
     let (stderr, stderr_writer) = io::pipe().context("make a pipe")?;
     let mut command = Command::new(&installation.linux);
     command
-        .args(command_line(&spec)?)
+        .args(command_line(guest, &spec)?)
         .current_dir(run.path())
-        .env("TMPDIR", run.path())
+        .env("TMPDIR", guest.memory_directory().unwrap_or(run.path()))
         .stdin(stderr_writer)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -83,10 +128,9 @@ pub(crate) fn boot(name: &str, output: Output) -> Result<End> {
 /// - The RAID benchmark (built in) costs 0.85 s and the 256 old terminals 0.05 s or more.
 /// - `seccomp=` is understood from 6.16 and halves the cost of a system call; older kernels pass it to process 1 as a
 ///   variable.
-fn command_line(spec: &Path) -> Result<Vec<OsString>> {
+fn command_line(guest: Guest, spec: &Path) -> Result<Vec<OsString>> {
     let executable = env::current_exe().context("find this executable")?;
     let fixed = [
-        MEMORY,
         "rootfstype=hostfs",
         "rootflags=/",
         "ro",
@@ -104,6 +148,7 @@ fn command_line(spec: &Path) -> Result<Vec<OsString>> {
         "seccomp=auto",
     ];
     let mut line: Vec<OsString> = fixed.map(OsString::from).into();
+    line.push(format!("mem={}M", guest.memory).into());
     line.push(quoted("init=", executable.as_os_str())?);
     line.push(quoted(&format!("{}=", variable::SPEC), spec.as_os_str())?);
     Ok(line)

@@ -11,7 +11,7 @@ use std::thread;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::boot::{End, Output, Status, boot};
+use crate::boot::{End, Guest, Output, Status, boot};
 use crate::error::{Context, Error, Result};
 use crate::guest::{self, status};
 use crate::outcome::{Outcome, Skip};
@@ -160,7 +160,7 @@ fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
 }
 
 /// Returns how many guests run at a time.
-fn guests() -> usize {
+pub(crate) fn guests() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     processors.saturating_mul(4).min(MOST_GUESTS)
 }
@@ -223,11 +223,11 @@ fn trial(test: &Test, output: Output) -> Result<Completion, Failed> {
 /// Boots a second time if the kernel died: user-mode Linux 5.10 and 6.1 do so about once in some hundred
 /// guests, mostly while they end. A test that kills its kernel does so twice.
 fn boot_twice(name: &str, output: Output) -> Result<End> {
-    let end = boot(name, output)?;
+    let end = boot(Guest::new(), name, output)?;
     match &end.status {
         Status::Died(words) => {
             eprintln!("{name}: {words}; booting again");
-            boot(name, output)
+            boot(Guest::new(), name, output)
         }
         _ => Ok(end),
     }
@@ -259,29 +259,37 @@ fn skipped(name: &str, reason: &str) -> Result<Completion, Failed> {
 /// ```
 #[must_use]
 pub fn example<O: Outcome>(body: impl FnOnce() -> O + Send) -> ExitCode {
-    if guest::task().is_some() {
-        guest::run(|| body().outcome());
-    }
-    signals::kill_guests_on_interrupt();
-    let result = match on_this_kernel() {
-        true => run_here(|| body().outcome()).and_then(|ended| match ended {
-            Ended::Done => Ok(0),
-            Ended::Skipped(reason) => Err(Error::unavailable(reason)),
-        }),
-        false => boot(EXAMPLE, Output::Pass).and_then(|end| match end.status {
-            Status::Exited(code) => Ok(code),
-            Status::Died(words) => Err(Error::failed(words)),
-            Status::TimedOut(time) => {
-                let reason = format!("killed after {} s", time.as_secs());
-                Err(Error::failed(reason))
+    Guest::new().run(body)
+}
+
+impl Guest {
+    /// Runs a program's body in this guest, as [`example`] does in the usual one.
+    #[must_use]
+    pub fn run<O: Outcome>(self, body: impl FnOnce() -> O + Send) -> ExitCode {
+        if guest::task().is_some() {
+            guest::run(|| body().outcome());
+        }
+        signals::kill_guests_on_interrupt();
+        let result = match on_this_kernel() {
+            true => run_here(|| body().outcome()).and_then(|ended| match ended {
+                Ended::Done => Ok(0),
+                Ended::Skipped(reason) => Err(Error::unavailable(reason)),
+            }),
+            false => boot(self, EXAMPLE, Output::Pass).and_then(|end| match end.status {
+                Status::Exited(code) => Ok(code),
+                Status::Died(words) => Err(Error::failed(words)),
+                Status::TimedOut(time) => {
+                    let reason = format!("killed after {} s", time.as_secs());
+                    Err(Error::failed(reason))
+                }
+            }),
+        };
+        match result {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
             }
-        }),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
         }
     }
 }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, access};
+
 use crate::error::{Context, Result};
 
 /// Returns `<target directory>/lvs-lab`, made if it does not exist.
@@ -49,6 +52,17 @@ impl RunDirectory {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
+}
+
+/// Returns `/dev/shm` where so many bytes of it are free and it may be executed from, as a kernel demands of its
+/// memory. Elsewhere the host writes that memory to a disk again and again while the guest runs.
+pub(crate) fn memory_file_system(needed: u64) -> Option<&'static Path> {
+    let shared = Path::new("/dev/shm");
+    let found = statvfs(shared).ok()?;
+    let free = u64::from(found.blocks_available()) * u64::from(found.fragment_size());
+    let barred = FsFlags::ST_NOEXEC | FsFlags::ST_RDONLY;
+    let is_open = access(shared, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
+    (is_open && free >= needed && !found.flags().intersects(barred)).then_some(shared)
 }
 
 impl Drop for RunDirectory {

@@ -5,7 +5,7 @@
 //! functions that run as root on a kernel of their own.
 //!
 //! - Integration tests have `harness = false`: modules list theirs by [`tests!`], and `main` calls [`run_tests`].
-//! - Programs call [`example`] in their `main`.
+//! - Programs call [`example`] in their `main`; a [`Guest`] may have more memory.
 //! - [`Lab`] is a whole cluster in a guest: nodes, servers, a client, and a router where one is needed.
 //! - [`topology`] derives how they are wired, [`Network`] builds that, [`http`] and [`udp`] are the servers.
 //! - [`run_tool`] runs Debian's own `ipvsadm`, `ip` and `sysctl` for a second opinion.
@@ -55,6 +55,7 @@ mod typed;
 pub mod udp;
 
 pub use answers::Answers;
+pub use boot::Guest;
 pub use chrony::chrony;
 pub use command::run_command;
 pub use daemon::Daemon;

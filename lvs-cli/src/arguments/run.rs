@@ -11,11 +11,13 @@ use crate::duration;
 
 const RUN: &str = "\
 It loads the file again on SIGHUP and when the file changes; a file with a
-mistake is refused, and the old one stays in force. SIGTERM and SIGINT end it and
-leave the table as it is. As any apply after the first one, it deletes services
-that appear on the virtual IPs and are not in the file. `remove`, and `apply` of
-anything but a role, are refused beside it where they would change something:
-change the file that it keeps.
+mistake, or one that is gone, is refused, and the old one stays in force: `status`
+says so. SIGTERM and SIGINT end it and leave the table as it is. As any apply
+after the first one, it deletes services that appear on the virtual IPs and are
+not in the file. `remove`, and `apply` of another file, are refused beside it:
+change the file that it keeps. What health decided is no difference of a file.
+Roles and drains are applied beside it, and verbs that change the table by hand
+warn of it.
 
 Exit status:
   0   ended by a signal
@@ -52,6 +54,7 @@ JSON: {schema: \"lvsctl.status/1\", clusters: [{
   running         whether `run` keeps it; without it health is not known
   drift           steps that would make the node as its file says
   drains          [{drain, how}], withdrawn: [virtual IP]
+  refused         why the newest file is refused while an older one is in force
   services        [{
     service, present (in the kernel), minimum, available, rates,
     below_minimum   serve-all, fallback, withdraw or refuse while it is

@@ -1,6 +1,7 @@
 //! `lvsctl manual`: man pages and completions, for packages and for a program that cargo installed.
 
 mod file;
+mod import;
 mod page;
 
 use std::ffi::OsString;
@@ -51,6 +52,9 @@ fn files() -> Vec<(String, Vec<u8>)> {
         };
         let mut script = Vec::new();
         generate(shell, &mut Arguments::command(), "lvsctl", &mut script);
+        if shell == Shell::Bash {
+            script.extend_from_slice(include_bytes!("names.bash"));
+        }
         files.push((name.to_owned(), script));
     }
     files
@@ -106,6 +110,15 @@ mod tests {
         assert!(text("man8/lvsctl-service-add.8").contains("\n.SH NOTES"));
         assert!(text("man8/lvsctl-plan.8").contains(".SH \"EXIT STATUS\""));
         assert!(text("man5/lvsctl.toml.5").contains("below\\-minimum"));
+        let import = text("man8/lvsctl-import.8");
+        for part in [
+            ".SH EXAMPLES",
+            ".SS ldirectord.cf",
+            ".SH KEEPALIVED",
+            "minimum = 0",
+        ] {
+            assert!(import.contains(part), "{part}");
+        }
         for shell in ["lvsctl.bash", "_lvsctl", "lvsctl.fish"] {
             assert!(text(&format!("completions/{shell}")).contains("undrain"));
         }

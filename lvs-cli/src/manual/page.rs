@@ -4,6 +4,8 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
+use super::import;
+
 /// Returns the page of a command in roff.
 pub(super) fn of(command: &Command) -> String {
     let man = Man::new(command.clone())
@@ -17,13 +19,21 @@ pub(super) fn of(command: &Command) -> String {
     page.extend(b".nh\n.ad l\n");
     let _ = man.render_name_section(&mut page);
     page.extend(synopsis(command).into_bytes());
-    let _ = man.render_description_section(&mut page);
+    match command.get_name() {
+        "import" => page.extend(import::description().into_bytes()),
+        _ => drop(man.render_description_section(&mut page)),
+    }
     let _ = man.render_options_section(&mut page);
     if command.has_subcommands() {
         let _ = man.render_subcommands_section(&mut page);
     }
     let page = String::from_utf8_lossy(&page);
-    format!("{page}{}{}", notes(command), see_also(command))
+    let examples = match command.get_name() {
+        "import" => import::examples(),
+        _ => String::new(),
+    };
+    let (notes, see_also) = (notes(command), see_also(command));
+    format!("{page}{notes}{examples}{see_also}")
 }
 
 /// Returns the line of usage that the help has.

@@ -20,6 +20,7 @@ lvs_lab::tests! {
     tunnel,
     maintenance,
     two_directors,
+    several_directors,
     health,
     migrating,
     troubleshooting,
@@ -48,6 +49,11 @@ fn maintenance() {
 
 fn two_directors() {
     page("two_directors");
+}
+
+fn several_directors() {
+    lvs_lab::load_module("dummy").unwrap();
+    page("several_directors");
 }
 
 fn health() {
@@ -87,7 +93,10 @@ fn page(name: &str) {
             .and_then(|line| line.strip_prefix("# "))
         {
             fs::write(Path::new(HERE).join(file), block).unwrap();
-            if file.ends_with(".toml") && lab.is_none() {
+            // The network is that of the first file, unless a page has one for it.
+            if file == "lab.toml"
+                || file.ends_with(".toml") && !text.contains("\n# lab.toml\n") && lab.is_none()
+            {
                 lab = Some(Terminal::new(block));
             }
         }
@@ -154,7 +163,9 @@ impl Terminal {
                 .output()
                 .unwrap()
         };
-        let output = self.lab.node(node).unwrap().run(run).unwrap();
+        let mut machines = self.lab.network().machines();
+        let (_, netns) = machines.find(|(name, _)| *name == node).unwrap();
+        let output = netns.run(run).unwrap();
         let mut text = String::from_utf8(output.stdout).unwrap();
         match output.status.code() {
             Some(0) => {}

@@ -103,6 +103,13 @@ fn a_source_that_is_none_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
+        "note: conf.d/unused.conf:1: left: nonsense: keepalived knows no such directive here\n\
+         note: 1 directives: 0 carried, 0 assumed, 1 left\n\
+         error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
     );
+    let output = import(&["conf.d/unused.conf", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["file"], serde_json::Value::Null);
+    assert_eq!(report["left"], 1);
 }

@@ -380,6 +380,35 @@ fn simulate() {
     assert_eq!((&json["refused"], &json["moved"]), (&0.into(), &0.0.into()));
 }
 
+/// Services of probes are nothing that clients use; a fallback with weight 0 refuses its share of a hash.
+#[test]
+fn simulate_of_a_file_with_checks() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("web.toml");
+    let simulated = |keys: &str| {
+        let text = fs::read_to_string(DR).unwrap();
+        let keys = format!("\"sh\"\ncheck = \"tcp\"\n{keys}");
+        fs::write(&file, text.replace("\"wrr\"", &keys)).unwrap();
+        let output = lvsctl(&["simulate", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!simulated("").contains("refused"));
+    let fallback = "fallback = \"realserver2\"\n";
+    assert!(simulated(fallback).contains("refused: "));
+    let removed = simulated(&format!("{fallback}on-failure = \"remove\"\n"));
+    assert!(
+        !removed.contains("refused") && !removed.contains("realserver2"),
+        "{removed}"
+    );
+    let missing = lvsctl(&["simulate", file.to_str().unwrap(), "--service", "fwmark 1"]);
+    let hint = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(
+        hint.ends_with("add --service with one of: tcp 172.16.5.11:80\n"),
+        "{hint}"
+    );
+}
+
 #[test]
 fn simulate_needs_a_service_and_clients_of_its_family() {
     let missing = lvsctl(&["simulate", NAT, "--service", "udp 172.16.5.11:80"]);
@@ -437,4 +466,44 @@ fn verbs_that_change_the_table_wait_for_the_lock() {
         );
         assert_eq!(output.status.code(), Some(1));
     }
+}
+
+/// Completes a line as bash does, by the script of `lvsctl manual`.
+fn completed(words: &[&str]) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let manual = lvsctl(&["manual", directory.path().to_str().unwrap()]);
+    assert!(manual.status.success());
+    let script = directory.path().join("completions/lvsctl.bash");
+    let program = env!("CARGO_BIN_EXE_lvsctl");
+    let line = "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                _lvsctl_names \"$1\" \"${@: -1}\" \"${@: -2:1}\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash")
+        .args(["-c", line, script.to_str().unwrap(), program])
+        .args(words)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let names = String::from_utf8(output.stdout).unwrap();
+    names.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_names_of_the_file() {
+    let plan = |words: &[&str]| completed(&[&["plan", NAT], words].concat());
+    assert_eq!(
+        plan(&["--node", ""]),
+        ["director", "realserver1", "realserver2"]
+    );
+    assert_eq!(plan(&["--node", "d"]), ["director"]);
+    assert!(plan(&["--no"]).contains(&"--node".to_owned()));
+    assert_eq!(
+        completed(&["simulate", NAT, "--service", ""]),
+        ["tcp\\ 172.16.5.11:80"]
+    );
+    assert!(completed(&["pl"]).contains(&"plan".to_owned()));
+    let verbs = completed(&[""]);
+    assert!(
+        !verbs.iter().any(|verb| verb.contains("complete")),
+        "{verbs:?}"
+    );
 }

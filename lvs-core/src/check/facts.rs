@@ -13,7 +13,7 @@ use super::requests::RequestsFact;
 use super::source::Source;
 use crate::cluster::change::{Change, Object};
 use crate::cluster::{ClusterName, Drain, Draining, NodeName, Observed, Role};
-use crate::ipvs::{Connection, Family, Protocol, ServiceEntryStatus, ServiceId};
+use crate::ipvs::{Connection, DestinationId, Family, Protocol, ServiceEntryStatus, ServiceId};
 use crate::name::IfName;
 use crate::net::{Address, Link, MacAddress, PolicyRule, Qdisc, Route};
 use crate::sysctl::SysctlKey;
@@ -74,6 +74,13 @@ pub struct Facts {
     /// it.
     #[serde(default)]
     pub services_by_health: BTreeSet<ServiceId>,
+    /// The destinations that the controller of the cluster has deleted because they are down;
+    /// [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub deleted_by_health: BTreeSet<(ServiceId, DestinationId)>,
+    /// The virtual IPs that the controller has withdrawn; [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub withdrawn: BTreeSet<IpAddr>,
     /// What the node has by its record and the file does not name any more, as a plan deletes it;
     /// [`add_record`](Self::add_record) reads it.
     #[serde(default)]
@@ -131,6 +138,12 @@ pub struct Facts {
     /// The own and the other end of the TCP connections that no program accepted as long as the node was watched.
     #[serde(default)]
     pub unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
+    /// The UDP sockets whose queue was not empty when the watch began, nor when it ended.
+    #[serde(default)]
+    pub undrained: BTreeSet<SocketAddr>,
+    /// The own ends of datagrams of clients none of which was answered meanwhile.
+    #[serde(default)]
+    pub silent: BTreeSet<SocketAddr>,
     /// How many connections the kernel dropped meanwhile because a program did not accept those before them.
     #[serde(default)]
     pub overflows: u64,
@@ -212,6 +225,8 @@ impl Facts {
             role: None,
             drains: BTreeMap::new(),
             services_by_health: BTreeSet::new(),
+            deleted_by_health: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             leftovers: Vec::new(),
             other_sysctls: BTreeMap::new(),
             kernel: String::new(),
@@ -236,6 +251,8 @@ impl Facts {
             clock: None,
             requests: Vec::new(),
             unaccepted: BTreeSet::new(),
+            undrained: BTreeSet::new(),
+            silent: BTreeSet::new(),
             overflows: 0,
             qdiscs: Vec::new(),
             unread: BTreeMap::new(),
@@ -285,6 +302,12 @@ impl Facts {
     /// Returns whether the node has the address `ip`, with any prefix length.
     pub(super) fn carries(&self, ip: IpAddr) -> bool {
         self.carrying(ip).next().is_some()
+    }
+
+    /// Returns what clients asked a socket of this node for.
+    pub(super) fn requests_at(&self, address: SocketAddr) -> Option<&RequestsFact> {
+        let mut requests = self.requests.iter();
+        requests.find(|requests| requests.address == address)
     }
 
     pub(super) fn link(&self, name: &IfName) -> Option<&Link> {

@@ -1,7 +1,7 @@
 //! Gathering facts: the only part of a check that does I/O. It changes no state.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -91,8 +91,8 @@ impl Default for Gather {
 impl Facts {
     /// Gathers the facts of a node of the cluster.
     ///
-    /// This changes no state and does not load ip_vs. On a director it takes at least the pause between the readings
-    /// of IPVS.
+    /// This changes no state and does not load ip_vs. On a director, and where services arrive, it takes at least the
+    /// pause between the readings of IPVS.
     ///
     /// # Errors
     /// The network cannot be read. What only a privilege or `/proc` shows is [`unread`](Self::unread) without it.
@@ -121,9 +121,14 @@ impl Facts {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
         }
         if balances && !gather.pause.is_zero() {
+            let own: HashSet<_> = facts
+                .addresses
+                .iter()
+                .map(|address| address.id.network.addr())
+                .collect();
             for until in [gather.pause / 2, gather.pause] {
                 watch.wait(started + until, |arrival| {
-                    facts.carries(arrival.own.ip()) && cluster.balances(arrival)
+                    own.contains(&arrival.own.ip()) && cluster.balances(arrival)
                 });
                 facts.read_ipvs(host, started.elapsed())?;
             }
@@ -151,6 +156,8 @@ impl Facts {
             .filter(|other| other.is_applied() && *other.cluster() != node.cluster)
             .map(|other| (other.cluster().clone(), other.applied_sysctls()))
             .collect();
+        let absent = state.kept(&node.cluster).unwrap_or_default().absent;
+        (self.deleted_by_health, self.withdrawn) = (absent.destinations, absent.virtual_ips);
         self.leftovers = state
             .plan(node, host, PlanOptions::default())?
             .steps()
@@ -247,18 +254,22 @@ impl Facts {
                 .filter_map(|(query, seen)| {
                     path(host.net(), &names, &rules, &refusing, query, seen).ok()
                 })
-                .collect()
+                .collect::<Vec<_>>()
         };
         let packets = Packets::new(self, cluster, node);
-        let mut peers = waiting_peers();
-        packets.watch(watch, gather.pause);
-        peers.extend(watch.clients());
-        let (mut answers, reverse) = (packets.answers(&rules, &peers), packets.reverse());
+        let mut answers = packets.answers(&rules, &waiting_peers());
         let tentative =
             procfs::tentative(&fs::read_to_string(format!("{NET}/if_inet6")).unwrap_or_default());
         answers.retain(|(query, _)| !tentative.contains(&query.destination));
-        self.paths = look_up(answers);
-        self.reverse_paths = look_up(reverse);
+        let mut paths = look_up(answers);
+        let reverse_paths = look_up(packets.reverse());
+        packets.watch(watch, gather.pause);
+        let mut late = packets.answers(&rules, &watch.clients());
+        late.retain(|(query, seen)| {
+            *seen && !paths.iter().any(|path| path.seen && path.query == *query)
+        });
+        paths.extend(look_up(late));
+        (self.paths, self.reverse_paths) = (paths, reverse_paths);
         self.rules = rules;
         let table = host.net().neighbours()?;
         self.neighbours = self.needed_neighbours(&table, gather.arp);

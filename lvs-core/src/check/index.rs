@@ -1,6 +1,6 @@
 //! What the facts of a node have of each service and address, found once: a node may have thousands of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -174,6 +174,21 @@ pub(super) fn by_ends(reading: &IpvsReading) -> HashMap<Ends, &Connection> {
         .collect()
 }
 
+impl Facts {
+    /// Returns the addresses of a director from which it probes real servers: connections from there are no clients'.
+    fn probing(&self, cluster: &Cluster) -> HashSet<IpAddr> {
+        let has_checks = cluster
+            .services()
+            .iter()
+            .any(|service| !service.checks.is_empty());
+        self.addresses
+            .iter()
+            .filter(|_| has_checks)
+            .map(|address| address.id.network.addr())
+            .collect()
+    }
+}
+
 fn connections<'a>(cluster: &Cluster, facts: &'a Facts) -> HashMap<ServiceId, Vec<Seen<'a>>> {
     let mut found: HashMap<ServiceId, Vec<Seen<'_>>> = HashMap::new();
     let Some((last, earlier)) = facts.readings.split_last() else {
@@ -183,7 +198,12 @@ fn connections<'a>(cluster: &Cluster, facts: &'a Facts) -> HashMap<ServiceId, Ve
         .iter()
         .map(|reading| (last.at.saturating_sub(reading.at), by_ends(reading)))
         .collect();
-    for now in last.connections.iter().filter(|now| !now.is_template()) {
+    let probing = facts.probing(cluster);
+    let clients = last
+        .connections
+        .iter()
+        .filter(|now| !now.is_template() && !probing.contains(&now.client.ip()));
+    for now in clients {
         let Some(service) = cluster.receiver(&Match {
             protocol: now.protocol,
             address: now.service,

@@ -177,6 +177,7 @@ fn affected(code: Code) -> &'static [Area] {
         Code::ARP_OFF => &[Area::Traffic, Area::Routing],
         Code::SMALL_MTU => &[Area::Traffic, Area::Addresses, Area::Upkeep],
         Code::UNANSWERED => &[Area::Traffic, Area::Services],
+        Code::ENSLAVED => &[Area::Traffic, Area::Routing],
         Code::LINK_MISSING | Code::LINK_DOWN => &[Area::Traffic, Area::Routing, Area::Upkeep],
         Code::NAT_GATEWAY | Code::DR_GATEWAY | Code::NO_DEFAULT_ROUTE => {
             &[Area::Traffic, Area::Upkeep]
@@ -219,8 +220,13 @@ fn without_repetitions(mut findings: Vec<Finding>) -> Vec<Finding> {
 fn is_symptom(code: Code) -> bool {
     matches!(
         code,
-        Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC | Code::UNANSWERED
+        Code::HALF_OPEN | Code::NO_ANSWERS | Code::NO_TRAFFIC | Code::UNANSWERED | Code::ASTRAY
     )
+}
+
+/// Returns whether a finding tells of requests that were seen to get no answer.
+fn is_of_requests(code: Code) -> bool {
+    matches!(code, Code::UNANSWERED | Code::ASTRAY)
 }
 
 /// Returns whether a cause may explain a finding, without which none is asked.
@@ -232,15 +238,21 @@ fn is_explainable(code: Code) -> bool {
                 | Code::OTHER_UPLINK
                 | Code::VIP_MISSING_ON_DIRECTOR
                 | Code::VIP_MISSING_ON_SERVER
+                | Code::DEAD_NEIGHBOUR
+                | Code::NOT_LOCAL
         )
 }
 
 fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
     let is_here = finding.node.as_ref() == facts.map(|facts| &facts.node);
-    let is_bad = finding.severity == Severity::Error || finding.code == Code::NEVER_MARKED;
-    let is_of_file = matches!(finding.code, Code::ONE_PACKET_NAT | Code::SHARED_LINK);
-    // That requests do not get as far as IPVS is the reason why none are counted.
-    let is_effect = is_symptom(finding.code) && finding.code != Code::UNANSWERED;
+    let is_bad = finding.severity == Severity::Error
+        || matches!(finding.code, Code::NEVER_MARKED | Code::OVERLOADED);
+    let is_of_file = matches!(
+        finding.code,
+        Code::ONE_PACKET_NAT | Code::SHARED_LINK | Code::HASH_WITHOUT_FALLBACK
+    );
+    // Both are effects of what else is found, and explain others.
+    let is_effect = is_symptom(finding.code) && !is_of_requests(finding.code);
     (is_here || is_of_file) && is_bad && !is_effect
 }
 
@@ -249,10 +261,15 @@ fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
 fn explains(cause: &Finding, other: &Finding) -> bool {
     match cause.code {
         Code::CLIENT_ON_SERVER_NETWORK => is_symptom(other.code) && other.code != Code::HALF_OPEN,
-        Code::NEVER_MARKED | Code::UNANSWERED => other.code == Code::NO_TRAFFIC,
+        Code::NEVER_MARKED => other.code == Code::NO_TRAFFIC,
+        Code::OVERLOADED | Code::HASH_WITHOUT_FALLBACK => other.code == Code::UNANSWERED,
+        Code::UNANSWERED => is_symptom(other.code) && !is_of_requests(other.code),
+        Code::ASTRAY => other.code == Code::UNANSWERED,
         Code::ONE_PACKET_NAT => other.code == Code::NO_ANSWERS && other.object == cause.object,
         Code::SHARED_LINK => other.code == Code::HALF_OPEN && is_destination(other, &cause.object),
-        Code::LINK_MISSING | Code::LINK_DOWN => is_symptom(other.code) || goes_with(cause, other),
+        Code::LINK_MISSING | Code::LINK_DOWN | Code::ENSLAVED => {
+            is_symptom(other.code) || goes_with(cause, other)
+        }
         Code::SMALL_MTU => is_symptom(other.code) || (is_of_ipv6(other) && goes_with(cause, other)),
         _ => is_symptom(other.code),
     }
@@ -281,6 +298,8 @@ fn is_of_ipv6(finding: &Finding) -> bool {
 fn goes_with(link: &Finding, other: &Finding) -> bool {
     match (other.code, &link.object, &other.object) {
         (Code::NO_DEFAULT_ROUTE | Code::OTHER_UPLINK, ..) => true,
+        // Nothing is received by it.
+        (Code::DEAD_NEIGHBOUR | Code::NOT_LOCAL, ..) => link.code == Code::ENSLAVED,
         (
             Code::VIP_MISSING_ON_DIRECTOR | Code::VIP_MISSING_ON_SERVER,
             FindingObject::Object(ObjectId::Link(name)),

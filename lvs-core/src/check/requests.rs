@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::net::{Answer, Requested};
 use serde::{Deserialize, Serialize};
 
 /// The connections that clients asked a socket of this node for while facts were gathered.
@@ -19,12 +20,36 @@ pub struct RequestsFact {
     pub refused: usize,
     /// The clients that asked again, because nothing has answered them.
     pub unanswered: BTreeSet<SocketAddr>,
+    /// The clients that asked again although this node has answered them.
+    #[serde(default)]
+    pub lost: BTreeSet<SocketAddr>,
+    /// Of the unanswered clients those whose packets a director has sent on.
+    #[serde(default)]
+    pub forwarded: BTreeSet<SocketAddr>,
+    /// Of the unanswered clients those for whom an answer has arrived at a director.
+    #[serde(default)]
+    pub returned: BTreeSet<SocketAddr>,
     /// The clients of connections that send the same data again and again.
     #[serde(default)]
     pub stalled: BTreeSet<SocketAddr>,
 }
 
 impl RequestsFact {
+    /// Adds a connection that a client has asked for.
+    pub(super) fn add(&mut self, seen: &Requested) {
+        let client = seen.client;
+        match seen.answer {
+            Answer::Given => self.answered += 1,
+            Answer::Refused => self.refused += 1,
+            Answer::Nothing => {
+                self.unanswered.insert(client);
+                self.forwarded.extend(seen.is_forwarded.then_some(client));
+                self.returned.extend(seen.is_returned.then_some(client));
+            }
+        }
+        self.lost.extend(seen.is_lost.then_some(client));
+    }
+
     /// Returns a socket of which nothing was seen yet.
     #[must_use]
     pub const fn new(address: SocketAddr) -> Self {
@@ -33,6 +58,9 @@ impl RequestsFact {
             answered: 0,
             refused: 0,
             unanswered: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            forwarded: BTreeSet::new(),
+            returned: BTreeSet::new(),
             stalled: BTreeSet::new(),
         }
     }

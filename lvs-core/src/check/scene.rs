@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::index::Index;
 use super::kind::FindingKind;
 use super::object::FindingObject;
-use crate::cluster::{Cluster, DesiredState, Director, NodeKind, NodeName, RealServer};
+use crate::cluster::{Absent, Cluster, DesiredState, Director, NodeKind, NodeName, RealServer};
 use crate::net::Address;
 
 /// Holds everything that is judged.
@@ -100,6 +100,10 @@ impl<'a> Place<'a> {
             .and_then(|role| cluster.node_as(name.as_str(), role))
             .or_else(|| cluster.node(name.as_str()))?;
         desired.drain(&facts.drains);
+        let desired = desired.without(&Absent {
+            destinations: facts.deleted_by_health.clone(),
+            virtual_ips: facts.withdrawn.clone(),
+        });
         let index = Index::new(cluster, facts);
         match cluster.director(name.as_str()) {
             Some(director) => Some(Self::Director(NodeScene {

@@ -54,6 +54,17 @@ pub(super) fn unaccepted(text: &str) -> impl Iterator<Item = (SocketAddr, Socket
     })
 }
 
+/// Returns the sockets of a UDP file whose queue holds datagrams that no program has read.
+pub(super) fn unread(text: &str) -> impl Iterator<Item = SocketAddr> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (own, queues) = (words.next()?, words.nth(2)?);
+        let (_, received) = queues.split_once(':')?;
+        let bytes = u32::from_str_radix(received, 16).ok()?;
+        socket(own).filter(|_| bytes > 0)
+    })
+}
+
 /// Reads a socket, an IPv4 one of an IPv6 file as IPv4.
 fn canonical(text: &str) -> Option<SocketAddr> {
     let end = socket(text)?;
@@ -150,6 +161,17 @@ mod tests {
             .map(|(_, other)| other.to_string())
             .collect();
         assert_eq!(found, ["172.16.5.100:54321", "172.16.5.102:54321"]);
+    }
+
+    #[test]
+    fn datagrams_that_no_program_has_read() {
+        let text =
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
+  12: 00000000:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0
+  13: 00000000:0050 00000000:0000 07 00000000:00000300 00:00000000 00000000     0
+";
+        let found: Vec<_> = unread(text).map(|own| own.to_string()).collect();
+        assert_eq!(found, ["0.0.0.0:80"]);
     }
 
     #[test]

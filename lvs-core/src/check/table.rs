@@ -96,6 +96,9 @@ const TABLE: &[&FindingKind] = &[
     &unanswered::UNANSWERED,
     &unaccepted::UNACCEPTED,
     &qdisc_drops::QDISC_DROPS,
+    &astray::ASTRAY,
+    &enslaved::ENSLAVED,
+    &neighbours::SHARED_MAC,
     &unsolicited::VIP_UNSOLICITED,
 ];
 

@@ -4,20 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::facts::Facts;
 use super::gather::NET;
 use super::requests::RequestsFact;
 use super::{procfs, sockets};
 use crate::host::Host;
-use crate::net::{Answer, Arrival, Arrivals, Qdisc};
+use crate::net::{Arrival, Arrivals, Qdisc};
+
+/// A program that is well accepts a connection within this time.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Holds what was read when the watch began, with the packets since then.
 pub(super) struct Watch {
+    since: Instant,
     /// `None` without the privilege.
     arrivals: Option<Arrivals>,
     unaccepted: BTreeSet<(SocketAddr, SocketAddr)>,
+    unread: BTreeSet<SocketAddr>,
     overflows: u64,
     qdiscs: Vec<Qdisc>,
 }
@@ -25,8 +30,10 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn begin(host: &mut Host) -> Self {
         Self {
+            since: Instant::now(),
             arrivals: Arrivals::open().ok(),
             unaccepted: unaccepted(),
+            unread: unread(),
             overflows: overflows(),
             qdiscs: host.net().qdiscs().unwrap_or_default(),
         }
@@ -50,10 +57,14 @@ impl Watch {
     /// Adds what was seen.
     pub(super) fn end(self, host: &mut Host, facts: &mut Facts) {
         facts.requests = self.requests();
-        facts.unaccepted = unaccepted()
-            .intersection(&self.unaccepted)
-            .copied()
-            .collect();
+        if self.since.elapsed() >= PATIENCE {
+            facts.unaccepted = unaccepted()
+                .intersection(&self.unaccepted)
+                .copied()
+                .collect();
+            facts.undrained = unread().intersection(&self.unread).copied().collect();
+        }
+        facts.silent = self.arrivals.iter().flat_map(Arrivals::silent).collect();
         facts.overflows = overflows().saturating_sub(self.overflows);
         let now = host.net().qdiscs().unwrap_or_default();
         facts.qdiscs = now
@@ -64,13 +75,11 @@ impl Watch {
 
     fn requests(&self) -> Vec<RequestsFact> {
         let mut found = BTreeMap::new();
-        for (own, client, answer) in self.arrivals.iter().flat_map(Arrivals::requests) {
-            let requests = found.entry(own).or_insert_with(|| RequestsFact::new(own));
-            match answer {
-                Answer::Given => requests.answered += 1,
-                Answer::Refused => requests.refused += 1,
-                Answer::Nothing => drop(requests.unanswered.insert(client)),
-            }
+        for seen in self.arrivals.iter().flat_map(Arrivals::requests) {
+            found
+                .entry(seen.own)
+                .or_insert_with(|| RequestsFact::new(seen.own))
+                .add(&seen);
         }
         for (own, client) in self.arrivals.iter().flat_map(Arrivals::stalled) {
             let requests = found.entry(own).or_insert_with(|| RequestsFact::new(own));
@@ -86,6 +95,15 @@ fn unaccepted() -> BTreeSet<(SocketAddr, SocketAddr)> {
         .iter()
         .map(|file| fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default())
         .flat_map(|text| sockets::unaccepted(&text).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Returns the sockets with datagrams that no program has read.
+fn unread() -> BTreeSet<SocketAddr> {
+    ["udp", "udp6"]
+        .iter()
+        .map(|file| fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default())
+        .flat_map(|text| sockets::unread(&text).collect::<Vec<_>>())
         .collect()
 }
 

@@ -61,6 +61,8 @@ use observed::ObservedIndex;
 pub use observed::{IpvsState, Observed, Scope};
 pub use order::{RolloutAction, RolloutStep};
 pub use plan::{Plan, PlanOptions};
-pub use state::{Record, Session, StateDir};
+#[cfg(any(feature = "run", feature = "check"))]
+pub(crate) use state::Absent;
 #[cfg(feature = "run")]
-pub(crate) use state::{RecordStamp, Resident};
+pub(crate) use state::{Kept, RecordStamp, Resident};
+pub use state::{Record, Session, StateDir};

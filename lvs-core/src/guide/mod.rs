@@ -5,7 +5,7 @@
 //!
 //! - A cluster, step by step: [masquerading](nat), [direct routing](dr), [tunnels](tunnel)
 //! - [Maintenance](maintenance): drains, changes, the way back
-//! - [Two directors](two_directors)
+//! - [Two directors](two_directors), of which one waits; [several directors](several_directors), all active
 //! - [Health and monitoring](health)
 //! - [Migrating](migrating) from keepalived, ldirectord and ipvsadm
 //! - [Troubleshooting](troubleshooting) by symptom
@@ -28,6 +28,9 @@ pub mod maintenance {}
 
 #[doc = include_str!("two_directors.md")]
 pub mod two_directors {}
+
+#[doc = include_str!("several_directors.md")]
+pub mod several_directors {}
 
 #[doc = include_str!("health.md")]
 pub mod health {}

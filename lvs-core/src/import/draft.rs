@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use super::health::Health;
 use super::report::{DirectiveId, Place};
-use crate::cluster::Sync;
+use crate::cluster::{Gateway, Sync};
 use crate::ipvs::{Destination, Service, Timeouts};
+use crate::name::IfName;
 use crate::net::Address;
 
 /// A cluster as a source describes it: by addresses, without names of nodes.
@@ -16,8 +17,10 @@ pub(super) struct Draft {
     pub(super) addresses: Vec<DraftAddress>,
     /// Whether these addresses move between two directors (VRRP).
     pub(super) floats: bool,
+    /// Whether it is what a kernel has: its destinations keep their addresses.
+    pub(super) is_observed: bool,
     /// The default route's gateway.
-    pub(super) gateway: Option<IpAddr>,
+    pub(super) gateway: Option<Gateway>,
     pub(super) ip_forward: Option<bool>,
     pub(super) services: Vec<DraftService>,
     /// Names of nodes by their addresses, where the source has any.
@@ -49,6 +52,8 @@ pub(super) struct DraftService {
     pub(super) directive: DirectiveId,
     /// What of it was assumed, for the report.
     pub(super) assumed: BTreeSet<String>,
+    /// What a reader of the file should know besides.
+    pub(super) remarks: BTreeSet<String>,
 }
 
 /// A destination as the kernel would hold it.
@@ -71,6 +76,17 @@ impl DraftService {
             place: place.clone(),
             directive,
             assumed: BTreeSet::new(),
+            remarks: BTreeSet::new(),
         }
     }
+}
+
+/// Returns whether the cluster file takes a label: the interface's name, a colon and letters or digits.
+pub(super) fn is_label(label: &str, address: &Address) -> bool {
+    let suffix = label.strip_prefix(address.id.interface.as_str());
+    let suffix = suffix.and_then(|suffix| suffix.strip_prefix(':'));
+    label.len() <= IfName::MAX_LENGTH
+        && suffix.is_some_and(|suffix| {
+            !suffix.is_empty() && suffix.chars().all(|c| c.is_ascii_alphanumeric())
+        })
 }

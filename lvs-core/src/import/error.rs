@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::report::Place;
+use super::report::{Place, Report};
 
 /// A source that cannot be imported.
 ///
@@ -18,6 +18,7 @@ pub struct ImportError {
     place: Place,
     problem: String,
     hint: Option<String>,
+    report: Option<Box<Report>>,
 }
 
 impl ImportError {
@@ -26,7 +27,13 @@ impl ImportError {
             place: place.clone(),
             problem: problem.into(),
             hint: None,
+            report: None,
         }
+    }
+
+    pub(super) fn with_report(mut self, report: Report) -> Self {
+        self.report = Some(Box::new(report));
+        self
     }
 
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -50,6 +57,12 @@ impl ImportError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Returns what became of every directive, where the whole source was read before it was refused.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_deref()
     }
 }
 

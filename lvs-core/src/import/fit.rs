@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use super::Options;
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
 use super::health::NO_CHECK;
-use super::names;
 use super::report::Tally;
+use super::{hashing, names};
 use crate::cluster::NodeName;
 use crate::ipvs::{
     Destination, Encapsulation, Family, Forwarding, Protocol, SchedulerName, ServiceId, Weight,
@@ -59,8 +59,11 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     let taken = carried
         .filter(|ip| !own.values().any(|own| own == ip))
         .collect();
+    let are_directors = own.values().copied().collect();
     for service in &mut draft.services {
-        destinations(service, tally, &taken, tunnel);
+        local_nodes(service, &own, draft.is_observed);
+        destinations(service, tally, &taken, tunnel, &are_directors);
+        hashing::remark(service);
     }
     let method = method(&draft);
     let mut fitted = Fitted {
@@ -74,6 +77,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     fitted.name_nodes(&own, options);
     fitted.weigh();
     fitted.pair(&vips, options);
+    fitted.note_own_address(&vips);
     fitted
 }
 
@@ -203,17 +207,42 @@ fn own_addresses(draft: &mut Draft, vips: &BTreeSet<IpAddr>) -> BTreeMap<Family,
         served.contains(&ip) && !vips.contains(&ip)
     };
     draft.addresses.sort_by_key(|address| !is_served(address));
-    let mut own = BTreeMap::new();
-    for ip in draft
+    let carried = draft
         .addresses
         .iter()
-        .map(|address| address.address.id.network.addr())
-    {
-        if !vips.contains(&ip) {
-            own.entry(Family::from(ip)).or_insert(ip);
-        }
+        .map(|address| address.address.id.network.addr());
+    let mut own = BTreeMap::new();
+    for ip in carried.clone().filter(|ip| !vips.contains(ip)) {
+        own.entry(Family::from(ip)).or_insert(ip);
+    }
+    // Itself, without an address of its own, it reaches by a virtual one.
+    let is_itself = |family| {
+        let mut served = served.iter();
+        !draft.is_observed && served.any(|ip| ip.is_loopback() && Family::from(*ip) == family)
+    };
+    for ip in carried.filter(|ip| is_itself(Family::from(*ip))) {
+        own.entry(Family::from(ip)).or_insert(ip);
     }
     own
+}
+
+/// Makes a loopback address the director's own, where it has one that is not the other director's too.
+fn local_nodes(service: &mut DraftService, own: &BTreeMap<Family, IpAddr>, is_observed: bool) {
+    for draft in &mut service.destinations {
+        let destination = &mut draft.destination;
+        let ip = &mut destination.id.address;
+        if is_observed || !ip.is_loopback() {
+            continue;
+        }
+        if let Some(own) = own.get(&Family::from(*ip)) {
+            draft.assumed = Some(format!("the director itself, by {own} in place of {ip}"));
+            *ip = *own;
+        } else if destination.forwarding == Forwarding::Masquerade {
+            let reason = "by dr: the kernel masquerades nothing to a loopback address";
+            draft.assumed = Some(reason.to_owned());
+            destination.forwarding = Forwarding::DirectRouting;
+        }
+    }
 }
 
 /// Returns the first encapsulation that has to be written out; a cluster file has one.
@@ -248,6 +277,7 @@ fn destinations(
     tally: &mut Tally,
     taken: &BTreeSet<IpAddr>,
     tunnel: Option<Encapsulation>,
+    directors: &BTreeSet<IpAddr>,
 ) {
     let id = service.service.id;
     let mut seen = BTreeSet::new();
@@ -269,14 +299,18 @@ fn destinations(
                     .then(|| refused_fallback(is_checked, is_free))?
             });
         if let Some(reason) = problem {
-            tally.left(draft.directive, reason);
+            match draft.is_fallback && tally.is_used(draft.directive) {
+                true => tally.doubt(draft.directive, &format!("not of {id}: {reason}")),
+                false => tally.left(draft.directive, reason),
+            }
             return false;
         }
         match draft.is_fallback {
             true => has_fallback = true,
             false => drop(servers.insert(destination.id.address)),
         }
-        settle(draft, assumed, tally);
+        let is_director = directors.contains(&draft.destination.id.address);
+        settle(draft, assumed, is_director, tally);
         true
     });
     let minimum = service.health.minimum.min(servers.len());
@@ -293,15 +327,23 @@ fn refused_fallback(is_checked: bool, is_free: bool) -> Option<Reason> {
     })
 }
 
-fn settle(draft: &mut DraftDestination, assumed: Option<String>, tally: &mut Tally) {
-    let server = "the real server's interface and prefix length".to_owned();
-    let reasons = [draft.assumed.take(), assumed, Some(server)];
+fn settle(
+    draft: &mut DraftDestination,
+    assumed: Option<String>,
+    is_director: bool,
+    tally: &mut Tally,
+) {
+    let server = (!is_director).then(|| "the real server's interface and prefix length".to_owned());
+    let reasons = [draft.assumed.take(), assumed, server];
     let reasons: Vec<_> = reasons.into_iter().flatten().collect();
     let to = match draft.is_fallback {
         true => "services.fallback",
         false => "services.destinations",
     };
-    tally.assumed(draft.directive, to, reasons.join("; "));
+    match reasons.is_empty() {
+        true => tally.carried(draft.directive, to),
+        false => tally.assumed(draft.directive, to, reasons.join("; ")),
+    }
 }
 
 /// Only masquerading changes the port; a service by firewall mark has none.
@@ -315,10 +357,15 @@ fn bring_port_in_line(destination: &mut Destination, service: &ServiceId) -> Opt
         return None;
     }
     let written = std::mem::replace(&mut id.port, port);
-    Some(format!(
-        "port {port} in place of {written}, which {} cannot change",
-        destination.forwarding
-    ))
+    // What is left out is the port of the service.
+    let is_marked = matches!(service, ServiceId::Fwmark { .. });
+    (written != 0).then(|| match is_marked {
+        true => format!("without port {written}: packets keep the port that clients ask for"),
+        false => format!(
+            "port {port} in place of {written}, which {} cannot change",
+            destination.forwarding
+        ),
+    })
 }
 
 fn refused_destination(
@@ -489,11 +536,32 @@ impl Fitted {
             second = "the-other-director".to_owned();
         }
         self.directors.push(second);
+        let mut servers = self.servers.iter();
+        if let Some(itself) = servers.find(|server| server.network.addr().is_loopback()) {
+            self.draft.notes.push(format!(
+                "{} is each of the directors itself, and no node to apply anything to: leave it out of orders and \
+                 rollouts (--without {}).",
+                itself.name, itself.name
+            ));
+        }
         self.draft.notes.push(
             "Two directors, of which VRRP decides which one is active. Their names, and addresses of \
-             their own, are not in the source: add them."
+             their own, are not in the source: add them, with their prefix lengths."
                 .to_owned(),
         );
+    }
+
+    /// A source says what clients connect to, not what the director is called by itself.
+    fn note_own_address(&mut self, vips: &BTreeSet<IpAddr>) {
+        let mut addresses = self.draft.addresses.iter();
+        let has_own = addresses.any(|draft| !vips.contains(&draft.address.id.network.addr()));
+        if !has_own && self.directors.len() == 1 && !self.draft.is_observed {
+            self.draft.notes.push(
+                "The director has an address of its own that the source does not name: add it to director.addresses, \
+                 with its prefix length. Probes leave from it, and real servers of dr and nat are on its network."
+                    .to_owned(),
+            );
+        }
     }
 
     /// Returns whether every masqueraded real server is on a network of an address that moves and is not virtual.

@@ -24,9 +24,13 @@ pub(super) enum Kind {
         name: Option<String>,
         record: Option<String>,
     },
-    Udp,
+    Udp {
+        /// As the file writes it.
+        payload: Option<String>,
+    },
     Program {
         command: String,
+        user: Option<String>,
     },
 }
 
@@ -37,7 +41,7 @@ impl Kind {
             Self::Http(_) => "http",
             Self::Https(_) => "https",
             Self::Dns { .. } => "dns",
-            Self::Udp => "udp",
+            Self::Udp { .. } => "udp",
             Self::Program { .. } => "program",
         }
     }
@@ -46,8 +50,11 @@ impl Kind {
     pub(super) fn says(&self, key: &str) -> bool {
         match key {
             "request" => matches!(self, Self::Http(_) | Self::Https(_) | Self::Dns { .. }),
-            "receive" | "virtualhost" => matches!(self, Self::Http(_) | Self::Https(_)),
+            "receive" | "virtualhost" | "httpmethod" => {
+                matches!(self, Self::Http(_) | Self::Https(_))
+            }
             "checkcommand" => matches!(self, Self::Program { .. }),
+            "negotiatetimeout" => !matches!(self, Self::Program { .. }),
             _ => true,
         }
     }
@@ -56,6 +63,7 @@ impl Kind {
 /// The page that is asked for, and the answer that is expected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
+    pub(super) method: Option<String>,
     pub(super) path: Option<String>,
     pub(super) host: Option<String>,
     pub(super) status: Option<String>,
@@ -68,6 +76,8 @@ pub(super) struct Check {
     pub(super) kind: Kind,
     pub(super) port: Option<u16>,
     pub(super) interval: Option<String>,
+    /// The interval while a server fails or comes back.
+    pub(super) fast_interval: Option<String>,
     pub(super) timeout: Option<String>,
     /// Failures in a row after which a server is down.
     pub(super) fall: Option<u32>,
@@ -79,6 +89,7 @@ impl Check {
             kind,
             port: None,
             interval: None,
+            fast_interval: None,
             timeout: None,
             fall: None,
         }
@@ -100,14 +111,14 @@ impl Check {
     }
 
     fn value(&self) -> String {
-        let mut fields = Vec::new();
+        let mut fields = vec![format!("type = {}", quoted(self.kind.name()))];
         let mut text = |key: &str, value: &Option<String>| {
             let value = value.iter();
             fields.extend(value.map(|value| format!("{key} = {}", quoted(value))));
         };
-        let name = self.kind.name();
         match &self.kind {
             Kind::Http(page) | Kind::Https(page) => {
+                text("method", &page.method);
                 text("path", &page.path);
                 text("host", &page.host);
                 text("status", &page.status);
@@ -120,29 +131,32 @@ impl Check {
                     &record.as_ref().map(|record| record.to_uppercase()),
                 );
             }
-            Kind::Program { .. } | Kind::Tcp | Kind::Udp => {}
+            Kind::Udp { payload } => text("payload", payload),
+            Kind::Program { user, .. } => text("user", user),
+            Kind::Tcp => {}
         }
         text("interval", &self.interval);
+        text("fast-interval", &self.fast_interval);
         text("timeout", &self.timeout);
-        if let Kind::Program { command } = &self.kind {
+        if let Kind::Program { command, .. } = &self.kind {
             fields.push(format!("command = {}", self::command(command)));
         }
         // The sources verify no certificate.
         fields.extend(matches!(self.kind, Kind::Https(_)).then(|| "verify = false".to_owned()));
         fields.extend(self.port.map(|port| format!("port = {port}")));
+        // The sources re-admit a server after one success.
+        fields.push("rise = 1".to_owned());
         let fall = self.fall.map(|fall| fall.clamp(1, u8::MAX.into()));
         fields.extend(fall.map(|fall| format!("fall = {fall}")));
-        match fields.is_empty() {
-            true => quoted(name),
-            false => format!("{{ type = {}, {} }}", quoted(name), fields.join(", ")),
-        }
+        format!("{{ {} }}", fields.join(", "))
     }
 }
 
 /// What the source says about the health of a service's destinations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Health {
-    pub(super) check: Option<Check>,
+    /// All of them must hold.
+    pub(super) checks: Vec<Check>,
     /// With a fallback: with fewer real servers it serves.
     pub(super) minimum: usize,
     /// Weight 0 on failure (true) or deletion (false).
@@ -155,39 +169,34 @@ impl Health {
         tally.carried(id, format!("services.{key}"));
     }
 
-    /// Returns whether a real server's check is the service's: the first one is taken, and others must
+    /// Returns whether the checks of a real server are the service's: those of the first one are taken, and others must
     /// agree.
-    pub(super) fn offer(&mut self, check: &Check) -> bool {
-        if !self.is_checked() {
-            self.check = Some(check.clone());
+    pub(super) fn offer(&mut self, checks: &[Check]) -> bool {
+        if self.checks.is_empty() {
+            self.checks = checks.to_vec();
         }
-        self.check.as_ref() == Some(check)
+        self.checks == checks
     }
 
-    /// Returns whether the file takes the check.
+    /// Returns whether the file has a check.
     pub(super) fn is_checked(&self) -> bool {
-        self.check
-            .as_ref()
-            .is_some_and(|check| check.problem().is_none())
+        !self.checks.is_empty()
     }
 
-    /// Returns the lines for a table of `[[services]]` with this fallback: keys, and comments for what the file would
-    /// refuse.
+    /// Returns the lines for a table of `[[services]]` with this fallback: keys, and comments above them.
     pub(super) fn lines(&self, fallback: Option<&str>) -> Vec<String> {
-        let check = self
-            .check
-            .iter()
-            .map(|check| format!("check = {}", check.value()));
-        if !self.is_checked() {
-            return check.map(|line| format!("# {line}")).collect();
-        }
-        let mut lines: Vec<_> = check.collect();
+        let checks: Vec<_> = self.checks.iter().map(Check::value).collect();
+        let mut lines = match checks.as_slice() {
+            [] => return Vec::new(),
+            [check] => vec![format!("check = {check}")],
+            checks => vec![format!("check = [\n    {},\n]", checks.join(",\n    "))],
+        };
         match fallback {
             Some(name) => lines.extend([
                 format!("minimum = {}", self.minimum),
                 format!("fallback = {}", quoted(name)),
             ]),
-            None => lines.extend(["minimum = 0".to_owned(), NONE_SERVES.to_owned()]),
+            None => lines.extend([NONE_SERVES.to_owned(), "minimum = 0".to_owned()]),
         }
         lines.extend(self.inhibit.map(|inhibit| match inhibit {
             true => "on-failure = \"drain\"".to_owned(),
@@ -195,6 +204,27 @@ impl Health {
         }));
         lines
     }
+}
+
+/// Returns the text that a regular expression finds, if it is a text, and whether it finds nothing else: `.` is taken
+/// for itself.
+pub(super) fn literal(expression: &str) -> Option<(String, bool)> {
+    let mut text = String::new();
+    let mut is_exact = true;
+    let mut rest = expression.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => text.push(rest.next().filter(|c| c.is_ascii_punctuation())?),
+            '^' | '$' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' => return None,
+            '.' if rest.peek().is_some_and(|next| "*+?{".contains(*next)) => return None,
+            '.' => {
+                is_exact = false;
+                text.push(c);
+            }
+            c => text.push(c),
+        }
+    }
+    (!text.is_empty()).then_some((text, is_exact))
 }
 
 /// A command line as a list; by a shell if it needs one.
@@ -211,4 +241,20 @@ fn command(command: &str) -> String {
 /// Returns a text as TOML writes it.
 fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn a_regular_expression_that_is_a_text_is_one() {
+        let text = |text: &str, is_exact| Some((text.to_owned(), is_exact));
+        assert_eq!(literal("I am alive"), text("I am alive", true));
+        assert_eq!(literal("index.html"), text("index.html", false));
+        assert_eq!(literal(r"index\.html"), text("index.html", true));
+        for other in ["", "OK|READY", "^OK", ".*", r"\d", "o+k", "[Oo]k", r"ok\"] {
+            assert_eq!(literal(other), None, "{other}");
+        }
+    }
 }

@@ -38,6 +38,7 @@
 mod draft;
 mod error;
 mod fit;
+mod hashing;
 mod health;
 mod keepalived;
 mod kernel;
@@ -46,6 +47,7 @@ mod names;
 mod pattern;
 mod report;
 mod rules;
+mod shell;
 mod shorten;
 mod write;
 
@@ -215,14 +217,32 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// Makes the file and reads it back: a source is imported wholly or refused.
+/// Makes the file and reads it back: a source is imported wholly or refused, with the report that tells why.
 fn finish(
     draft: Draft,
     mut tally: Tally,
     source: &str,
     options: &Options,
 ) -> Result<Import, ImportError> {
-    let fitted = fit::fit(draft, &mut tally, options);
+    let written = written(draft, &mut tally, source, options);
+    let report = tally.finish();
+    match written {
+        Ok(file) => Ok(Import {
+            file,
+            report,
+            keepalived: None,
+        }),
+        Err(error) => Err(error.with_report(report)),
+    }
+}
+
+fn written(
+    draft: Draft,
+    tally: &mut Tally,
+    source: &str,
+    options: &Options,
+) -> Result<String, ImportError> {
+    let fitted = fit::fit(draft, tally, options);
     let start = Place::new(source, usize::from(source != "kernel"));
     if fitted.draft.services.is_empty() {
         let problem = "nothing to import: no virtual service that a cluster file can express";
@@ -242,20 +262,16 @@ fn finish(
             "the cluster file would be too long",
         ));
     }
-    if let Err(mistakes) = Cluster::from_toml(&file) {
-        let error = mistakes.first();
-        let index = error.path().strip_prefix("services[");
-        let index = index.and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
-        let service = index.and_then(|index| fitted.draft.services.get(index));
-        let place = service.map_or(&start, |service| &service.place);
-        return Err(ImportError::new(
-            place,
-            format!("the cluster file would be refused: {error}"),
-        ));
+    match Cluster::from_toml(&file) {
+        Ok(_) => Ok(file),
+        Err(mistakes) => {
+            let error = mistakes.first();
+            let index = error.path().strip_prefix("services[");
+            let index = index.and_then(|rest| rest.split_once(']')?.0.parse::<usize>().ok());
+            let service = index.and_then(|index| fitted.draft.services.get(index));
+            let place = service.map_or(&start, |service| &service.place);
+            let problem = format!("the cluster file would be refused: {error}");
+            Err(ImportError::new(place, problem))
+        }
     }
-    Ok(Import {
-        file,
-        report: tally.finish(),
-        keepalived: None,
-    })
 }

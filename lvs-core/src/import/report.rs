@@ -205,6 +205,21 @@ impl Tally {
         self.set(id, Fate::Left { reason });
     }
 
+    /// Adds a reason to a directive that is carried or assumed.
+    pub(super) fn doubt(&mut self, id: DirectiveId, doubt: &str) {
+        let fate = self
+            .directives
+            .get(id.0)
+            .and_then(|(_, _, fate)| fate.clone());
+        match fate {
+            Some(Fate::Carried { to }) => self.assumed(id, to, doubt),
+            Some(Fate::Assumed { to, reason }) => {
+                self.assumed(id, to, format!("{reason}; {doubt}"));
+            }
+            Some(Fate::Left { .. }) | None => {}
+        }
+    }
+
     /// The last word about a directive counts: a service may be dropped after all.
     fn set(&mut self, id: DirectiveId, fate: Fate) {
         if let Some((_, _, open)) = self.directives.get_mut(id.0) {
@@ -235,6 +250,15 @@ impl Tally {
     pub(super) fn is_settled(&self, id: DirectiveId) -> bool {
         let directive = self.directives.get(id.0);
         directive.is_some_and(|(_, _, fate)| fate.is_some())
+    }
+
+    /// Returns whether the cluster file says a directive.
+    pub(super) fn is_used(&self, id: DirectiveId) -> bool {
+        let fate = self
+            .directives
+            .get(id.0)
+            .and_then(|(_, _, fate)| fate.as_ref());
+        matches!(fate, Some(Fate::Carried { .. } | Fate::Assumed { .. }))
     }
 
     /// Ends the report; what no code has looked at is left, and the report says so.

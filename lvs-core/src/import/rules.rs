@@ -1,20 +1,18 @@
 //! Rules of ipvsadm, as `ipvsadm -S` prints them or as a script calls them.
 //!
-//! Of a script the lines that call ipvsadm are read, assignments of variables, and addresses that are
-//! added; other commands are left.
+//! Of a script the lines that call ipvsadm are read, assignments of variables, loops over words, and addresses
+//! that are added; other commands are left, and the branch of a `case` for `stop`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
-use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
+use super::draft::{Draft, DraftAddress, DraftDestination, DraftService, is_label};
 use super::report::{DirectiveId, Place, Tally};
+use super::shell::{self, Added, For};
 use super::{ImportError, Options, Resolver, names};
 use crate::cluster::Sync;
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{Command, Daemon, DestinationId, ServiceId};
-use crate::name::IfName;
 use crate::net::Address;
 
 const MAX_LINES: usize = 500_000;
@@ -30,7 +28,22 @@ struct Walk<'a, 'r> {
     /// Where a service is in the draft.
     places: BTreeMap<ServiceId, usize>,
     bytes: usize,
+    /// The loop whose end is not read yet.
+    open: Option<Loop>,
+    /// Whether the lines are of a branch that ends the service.
+    stops: bool,
 }
+
+/// A loop over words, with the lines that are read once for each.
+struct Loop {
+    name: String,
+    words: Vec<String>,
+    directive: DirectiveId,
+    body: Vec<(Place, DirectiveId, String)>,
+}
+
+/// Why the lines of a loop are carried.
+const UNROLLED: &str = "once for each word of the loop";
 
 pub(super) fn draft(
     file: &str,
@@ -47,6 +60,8 @@ pub(super) fn draft(
         options,
         places: BTreeMap::new(),
         bytes: 0,
+        open: None,
+        stops: false,
     };
     for (number, line) in (1..).zip(text.lines()) {
         let place = Place::new(file, number);
@@ -72,19 +87,96 @@ impl Walk<'_, '_> {
         if text.is_empty() || text.starts_with('#') {
             return Ok(());
         }
+        if text.starts_with("IP Virtual Server version") || text.starts_with("-> ") {
+            let problem = "the table as ipvsadm -L shows it, without the options that rules have";
+            let hint = "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel";
+            return Err(ImportError::new(place, problem).with_hint(hint));
+        }
         let id = self.tally.add(place, text);
-        if let Some((name, value)) = assignment(text) {
-            let value = self.substituted(value);
-            self.variables.insert(name.to_owned(), (value, id));
+        if self.open.is_some() {
+            return self.inside_loop(place, id, text);
+        }
+        self.stops |= shell::begins_stop(text);
+        if self.stops {
+            self.stops = !shell::ends_branch(text);
+            self.tally
+                .left(id, "only where the script is called with stop");
             return Ok(());
         }
-        let text = self.substituted(text);
-        self.bytes += text.len();
+        if let Some(found) = For::of(text) {
+            let words = shell::words(&self.substituted(found.words));
+            let words =
+                words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
+            let mut begun = Loop {
+                name: found.name.to_owned(),
+                words,
+                directive: id,
+                body: Vec::new(),
+            };
+            self.tally.carried(id, UNROLLED);
+            let Some(body) = found.body else {
+                self.open = Some(begun);
+                return Ok(());
+            };
+            let statements = body.split(';').map(str::trim);
+            begun.body = statements
+                .map(|statement| (place.clone(), id, statement.to_owned()))
+                .collect();
+            return self.unroll(begun);
+        }
+        self.statement(place, id, text)
+    }
+
+    fn inside_loop(
+        &mut self,
+        place: &Place,
+        id: DirectiveId,
+        text: &str,
+    ) -> Result<(), ImportError> {
+        let is_end = text.split([' ', ';']).next() == Some("done");
+        if For::of(text).is_some() {
+            let problem = "a loop in a loop is not followed";
+            return Err(
+                ImportError::new(place, problem).with_hint("import what ipvsadm -Sn prints")
+            );
+        }
+        if is_end || text == "do" {
+            self.tally.carried(id, UNROLLED);
+        }
+        match &mut self.open {
+            Some(open) if !is_end && text != "do" => {
+                open.body.push((place.clone(), id, text.to_owned()));
+                Ok(())
+            }
+            open if is_end => open.take().map_or(Ok(()), |ended| self.unroll(ended)),
+            _ => Ok(()),
+        }
+    }
+
+    fn unroll(&mut self, ended: Loop) -> Result<(), ImportError> {
+        for word in ended.words {
+            let variable = (word, ended.directive);
+            self.variables.insert(ended.name.clone(), variable);
+            for (place, id, text) in &ended.body {
+                self.statement(place, *id, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
+        let assignment = shell::assignment(text);
+        let text = self.substituted(assignment.map_or(text, |(_, value)| value));
+        self.bytes += text.len() + 1;
         if self.bytes > 64 << 20 {
             return Err(ImportError::new(
                 place,
-                "variables make more than 64 MiB of text",
+                "variables and loops make more than 64 MiB of text",
             ));
+        }
+        if let Some((name, _)) = assignment {
+            self.variables.insert(name.to_owned(), (text, id));
+            return Ok(());
         }
         match arguments(&text) {
             Some(rule) => self.rule(place, id, rule),
@@ -299,40 +391,38 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Imports a line of a script that does not call ipvsadm: `ip addr add ADDRESS/PREFIX dev INTERFACE`.
+    /// Imports a line of a script that does not call ipvsadm: an address, or that packets are forwarded.
     fn shell(&mut self, id: DirectiveId, text: &str) {
-        let words: Vec<_> = text
-            .split_whitespace()
-            .filter(|word| *word != "sudo")
-            .collect();
-        let after = |key: &str| {
-            let mut words = words.iter().skip_while(|word| **word != key);
-            words.nth(1).copied()
-        };
-        let adds = matches!(
-            *words.as_slice(),
-            [ip, "addr" | "address" | "a", "add" | "a" | "replace", ..] if ip.ends_with("ip")
-        );
-        let network = after("add").or_else(|| after("replace"));
-        let network = network.and_then(|text| {
-            text.parse::<IpNet>()
-                .ok()
-                .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        });
-        let interface = after("dev").and_then(|name| IfName::new(name.to_owned()).ok());
-        match (adds, network) {
-            (true, Some(network)) if !network.addr().is_loopback() => {
-                let assumed = interface.is_none().then(|| "interface".to_owned());
-                let interface = interface.unwrap_or_else(|| self.options.interface.clone());
-                self.draft.addresses.push(DraftAddress {
-                    address: Address::new(interface, network),
-                    assumed,
-                    directive: Some(id),
-                });
-                self.tally.carried(id, "director.addresses");
-            }
-            _ => self.tally.left(id, "it is not a line of ipvsadm"),
+        if shell::forwards(text) {
+            self.draft.ip_forward = Some(true);
+            return self.tally.carried(id, "director.ip-forward");
         }
+        let Some(added) = Added::of(text) else {
+            return self.tally.left(id, "it is not a line of ipvsadm");
+        };
+        let unknown = [
+            (added.interface.is_none(), "interface"),
+            (!added.has_prefix, "prefix length"),
+        ];
+        let unknown: Vec<_> = unknown
+            .into_iter()
+            .filter_map(|(is, what)| is.then_some(what))
+            .collect();
+        let assumed = (!unknown.is_empty()).then(|| unknown.join(" and "));
+        let interface = added.interface.as_ref().unwrap_or(&self.options.interface);
+        let mut address = Address::new(interface.clone(), added.network);
+        address.label = added.label.filter(|label| is_label(label, &address));
+        match &assumed {
+            Some(what) => self
+                .tally
+                .assumed(id, "director.addresses", format!("the {what}")),
+            None => self.tally.carried(id, "director.addresses"),
+        }
+        self.draft.addresses.push(DraftAddress {
+            address,
+            assumed,
+            directive: Some(id),
+        });
     }
 }
 
@@ -355,6 +445,20 @@ pub(super) fn sync(daemon: &Daemon) -> Result<Sync, String> {
 fn refused(place: &Place, error: &RuleError) -> ImportError {
     let problem = format!("{:?} {}", error.word(), error.reason());
     let refused = ImportError::new(place, problem);
+    if let Some((_, name)) = error.word().split_once('$') {
+        let end = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '{';
+        let name = name
+            .split(end)
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches('{');
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+            return refused.with_hint("import what ipvsadm -Sn prints");
+        }
+        return refused.with_hint(format!(
+            "no line above sets {name}: add one, as in {name}=VALUE"
+        ));
+    }
     match error.hint() {
         Some(hint) => refused.with_hint(hint),
         None => refused,
@@ -384,29 +488,26 @@ fn arguments(text: &str) -> Option<&str> {
     }
 }
 
-/// Returns the name and the value of `NAME=value`, alone on its line.
-fn assignment(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix("export ").unwrap_or(text);
-    let (name, value) = text.split_once('=')?;
-    let is_name = !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let value = value
-        .split_once(" #")
-        .map_or(value, |(value, _)| value)
-        .trim();
-    let quotes = ['"', '\''];
-    let is_one = !value.contains(char::is_whitespace) || value.starts_with(quotes);
-    (is_name && is_one).then(|| (name, value.trim_matches(quotes)))
-}
-
-/// Options of ipvsadm that only show the table or belong to no file.
+/// Options of ipvsadm that only show the table or belong to no file; `-Lnc` is `-L -n -c`.
 fn changes_nothing(text: &str) -> Option<&str> {
-    const WORDS: [&str; 13] = [
-        "-C", "--clear", "-L", "-l", "-Ln", "-ln", "--list", "-Z", "--zero", "-S", "-Sn", "--save",
+    const WORDS: [&str; 9] = [
+        "-C",
+        "--clear",
+        "--list",
+        "-Z",
+        "--zero",
+        "--save",
         "-R",
+        "--restore",
+        "--help",
     ];
-    text.split_whitespace().find(|word| WORDS.contains(word))
+    let shows = |word: &str| {
+        ["-L", "-l", "-S"]
+            .iter()
+            .any(|start| word.starts_with(start))
+    };
+    text.split_whitespace()
+        .find(|word| WORDS.contains(word) || shows(word))
 }
 
 /// Replaces a name by a number in the first word that contains it between other characters than letters.

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
-use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Key, Table, Value};
 
 use super::Options;
 use super::draft::{DraftDestination, DraftService};
 use super::fit::{Fitted, FittedServer, word};
 use super::shorten::{Shortening, is_alike};
-use crate::cluster::Sync;
+use crate::cluster::{Gateway, Sync};
 use crate::ipvs::{
     Encapsulation, Family, Forwarding, Netmask, Persistence, Protocol, Seconds, Service,
     ServiceFlags, ServiceId, TunnelChecksum,
@@ -119,8 +119,8 @@ fn directors(document: &mut DocumentMut, fitted: &Fitted) {
 fn director(fitted: &Fitted, name: &str) -> Table {
     let mut table = Table::new();
     table.insert("name", text(name));
-    if let Some(gateway) = fitted.draft.gateway {
-        table.insert("gateway", text(&gateway.to_string()));
+    if let Some(gateway) = &fitted.draft.gateway {
+        table.insert("gateway", self::gateway(gateway));
     }
     if let Some(forward) = fitted.draft.ip_forward {
         table.insert("ip-forward", toml_edit::value(forward));
@@ -146,6 +146,23 @@ fn director(fitted: &Fitted, name: &str) -> Table {
     });
     table.insert("addresses", lines(addresses.collect()));
     table
+}
+
+fn gateway(gateway: &Gateway) -> Item {
+    if let Gateway::Near(address) = gateway {
+        return text(&address.to_string());
+    }
+    let mut table = InlineTable::new();
+    if let Some(address) = gateway.address() {
+        table.insert("address", address.to_string().into());
+    }
+    if let Some(interface) = gateway.interface() {
+        table.insert("interface", interface.as_str().into());
+    }
+    if gateway.is_on_link() {
+        table.insert("on-link", true.into());
+    }
+    toml_edit::value(table)
 }
 
 fn placed(interface: &str, network: &IpNet) -> InlineTable {
@@ -233,26 +250,25 @@ fn destinations(fitted: &Fitted, shortening: &Shortening, draft: &DraftService) 
     toml_edit::value(entries)
 }
 
-/// Before the destinations, as keys or as comments.
+/// As keys, and above the destinations as comments.
 fn health(table: &mut Table, fitted: &Fitted, alike: &[DraftService]) {
     let Some(draft) = alike.first() else { return };
     let lines = draft.health.lines(fitted.fallback(draft));
-    let (comments, keys): (Vec<_>, Vec<_>) =
-        lines.into_iter().partition(|line| line.starts_with('#'));
-    if let Ok(keys) = keys.join("\n").parse::<DocumentMut>() {
-        for (key, value) in keys.iter() {
-            table.insert(key, value.clone());
+    if let Ok(keys) = lines.join("\n").parse::<DocumentMut>() {
+        for (name, value) in keys.iter() {
+            let key = keys.key(name).cloned();
+            table.insert_formatted(&key.unwrap_or_else(|| Key::new(name)), value.clone());
         }
     }
     let assumed: BTreeSet<_> = alike.iter().flat_map(|draft| &draft.assumed).collect();
-    let assumed = assumed.into_iter().map(|what| format!("# assumed: {what}"));
-    let comments: Vec<_> = assumed.chain(comments).collect();
-    if let Some(mut key) = table
-        .key_mut("destinations")
-        .filter(|_| !comments.is_empty())
-    {
-        key.leaf_decor_mut()
-            .set_prefix(format!("{}\n", comments.join("\n")));
+    let assumed = assumed.into_iter().map(|what| format!("assumed: {what}"));
+    let remarks: BTreeSet<_> = alike.iter().flat_map(|draft| &draft.remarks).collect();
+    let mut told = String::new();
+    for note in assumed.chain(remarks.into_iter().cloned()) {
+        wrap(&note, &mut told);
+    }
+    if let Some(mut key) = table.key_mut("destinations") {
+        key.leaf_decor_mut().set_prefix(told);
     }
 }
 

@@ -2,9 +2,9 @@
 //! in no table of a host.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,13 @@ use nix::sys::socket::{
     sockopt,
 };
 
+use super::packet_head::{Arrival, Head};
 use super::packet_socket::timeout_until;
 use crate::error::{Error, Operation, Result};
 use crate::ipvs::Protocol;
 
-/// The headers up to the ports and flags; the rest is cut off.
-const LONGEST: usize = 64;
+/// The headers up to the ports and flags, also those of a tunnel; the rest is cut off.
+const LONGEST: usize = 128;
 /// So many packets of a busy host are enough.
 const MOST_PACKETS: usize = 200_000;
 /// So many clients are enough.
@@ -36,20 +37,6 @@ const REPETITION: Duration = Duration::from_millis(500);
 
 /// Data that was sent so often within that time makes no progress: its client waits twice as long each time.
 const STALLED: u32 = 3;
-
-/// The flags of a segment that begins a connection: SYN, without ACK.
-const SYN: u8 = 0x02;
-const SYN_AND_ACK: u8 = 0x12;
-const RST: u8 = 0x04;
-
-/// Is the head of a packet to a port of this host: a datagram, or the first segment of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    pub(crate) protocol: Protocol,
-    /// The host's own address and port.
-    pub(crate) own: SocketAddr,
-    pub(crate) client: SocketAddr,
-}
 
 /// Says what this host has sent to a client that wants a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +57,26 @@ struct Request {
     since: Instant,
     is_repeated: bool,
     answer: Answer,
+    /// Whether it was asked again after an answer.
+    is_lost: bool,
+    /// Whether this host has sent a packet of the client on.
+    is_forwarded: bool,
+    /// Whether a packet for the client has arrived here.
+    is_returned: bool,
+}
+
+/// Is what became of a connection that a client has asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requested {
+    pub(crate) own: SocketAddr,
+    pub(crate) client: SocketAddr,
+    pub(crate) answer: Answer,
+    /// Whether the client asked again after the answer.
+    pub(crate) is_lost: bool,
+    /// Whether this host has sent a packet of the client on.
+    pub(crate) is_forwarded: bool,
+    /// Whether a packet for the client has arrived here.
+    pub(crate) is_returned: bool,
 }
 
 /// Is data of a client as it was seen last.
@@ -88,7 +95,11 @@ pub(crate) struct Arrivals {
     socket: OwnedFd,
     packets: usize,
     datagrams: BTreeSet<Ends>,
+    /// The own ends of those that were answered.
+    answered: HashSet<SocketAddr>,
     requests: HashMap<Ends, Request>,
+    /// The own ends of requests by their clients.
+    asked: HashMap<SocketAddr, SocketAddr>,
     data: HashMap<Ends, Data>,
 }
 
@@ -111,7 +122,9 @@ impl Arrivals {
             socket,
             packets: 0,
             datagrams: BTreeSet::new(),
+            answered: HashSet::new(),
             requests: HashMap::new(),
+            asked: HashMap::new(),
             data: HashMap::new(),
         })
     }
@@ -145,6 +158,9 @@ impl Arrivals {
     fn arrived(&mut self, head: Head, is_wanted: impl Fn(&Arrival) -> bool) {
         let arrival = head.arrival();
         if !is_wanted(&arrival) {
+            if let Some(request) = self.request_of(head.destination) {
+                request.is_returned = true;
+            }
             return;
         }
         let ends = (arrival.own, arrival.client);
@@ -186,19 +202,38 @@ impl Arrivals {
             since: now,
             is_repeated: false,
             answer: Answer::Nothing,
+            is_lost: false,
+            is_forwarded: false,
+            is_returned: false,
         });
-        request.is_repeated |= now.duration_since(request.since) >= REPETITION;
+        self.asked.insert(ends.1, ends.0);
+        if now.duration_since(request.since) >= REPETITION {
+            request.is_repeated = true;
+            request.is_lost |= request.answer == Answer::Given;
+        }
+    }
+
+    /// Returns the request of a client.
+    fn request_of(&mut self, client: SocketAddr) -> Option<&mut Request> {
+        let own = self.asked.get(&client)?;
+        self.requests.get_mut(&(*own, client))
     }
 
     fn sent(&mut self, head: Head) {
-        let request = match head.protocol {
-            Protocol::TCP => self.requests.get_mut(&(head.source, head.destination)),
-            _ => None,
-        };
+        if head.protocol != Protocol::TCP {
+            if self.datagrams.contains(&(head.source, head.destination)) {
+                self.answered.insert(head.source);
+            }
+            return;
+        }
+        if let Some(request) = self.request_of(head.source) {
+            request.is_forwarded = true;
+        }
+        let request = self.requests.get_mut(&(head.source, head.destination));
         if let Some(request) = request.filter(|request| request.answer != Answer::Given) {
-            request.answer = match head.flags & RST {
-                0 => Answer::Given,
-                _ => Answer::Refused,
+            request.answer = match head.is_reset() {
+                true => Answer::Refused,
+                false => Answer::Given,
             };
         }
     }
@@ -213,19 +248,31 @@ impl Arrivals {
             .collect()
     }
 
+    /// Returns the own ends of datagrams none of which was answered.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = SocketAddr> {
+        let own = self.datagrams.iter().map(|(own, _)| *own);
+        own.filter(|own| !self.answered.contains(own))
+    }
+
     /// Returns the own and the other end of connections whose clients send the same data again and again.
     pub(crate) fn stalled(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
         let stalled = self.data.iter().filter(|(_, data)| data.is_stalled);
         stalled.map(|(ends, _)| *ends)
     }
 
-    /// Returns the own and the other end of connections that were asked for, each with its answer; without those that
-    /// still have time to be answered.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, Answer)> {
+    /// Returns the connections that were asked for, without those that still have time to be answered.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = Requested> {
         self.requests
             .iter()
             .filter(|(_, seen)| seen.is_repeated || seen.answer != Answer::Nothing)
-            .map(|((own, client), seen)| (*own, *client, seen.answer))
+            .map(|((own, client), seen)| Requested {
+                own: *own,
+                client: *client,
+                answer: seen.answer,
+                is_lost: seen.is_lost,
+                is_forwarded: seen.is_forwarded,
+                is_returned: seen.is_returned,
+            })
     }
 }
 
@@ -250,156 +297,4 @@ fn next(socket: &OwnedFd, until: Instant) -> nix::Result<Option<(Option<Head>, u
         return Ok(Some((bytes.get(..length).and_then(Head::read), kind)));
     }
     Ok(None)
-}
-
-/// Is the head of an IP packet with ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Head {
-    protocol: Protocol,
-    source: SocketAddr,
-    destination: SocketAddr,
-    /// The flags of TCP; 0 otherwise.
-    flags: u8,
-    /// The number of the first byte of data, for TCP with data.
-    number: Option<u32>,
-}
-
-impl Head {
-    /// Reads a packet; `None` for fragments without ports, and for IPv6 with extension headers.
-    fn read(packet: &[u8]) -> Option<Self> {
-        let first = *packet.first()?;
-        let (protocol, source, destination, length, rest): (_, IpAddr, IpAddr, _, _) =
-            match first >> 4 {
-                4 => {
-                    let is_later_fragment = number(packet, 6)? & 0x1FFF != 0;
-                    let ip = |at: usize| -> Option<Ipv4Addr> {
-                        let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
-                        Some(octets.into())
-                    };
-                    if is_later_fragment {
-                        return None;
-                    }
-                    let header = usize::from(first & 0x0F) * 4;
-                    (
-                        *packet.get(9)?,
-                        ip(12)?.into(),
-                        ip(16)?.into(),
-                        usize::from(number(packet, 2)?).saturating_sub(header),
-                        packet.get(header..)?,
-                    )
-                }
-                6 => {
-                    let ip = |at: usize| -> Option<Ipv6Addr> {
-                        let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
-                        Some(octets.into())
-                    };
-                    (
-                        *packet.get(6)?,
-                        ip(8)?.into(),
-                        ip(24)?.into(),
-                        number(packet, 4)?.into(),
-                        packet.get(40..)?,
-                    )
-                }
-                _ => return None,
-            };
-        let protocol = Protocol(protocol.into());
-        let (flags, data) = match protocol {
-            Protocol::TCP => (*rest.get(13)?, length > usize::from(rest.get(12)? >> 4) * 4),
-            _ => (0, false),
-        };
-        let first = rest.get(4..8).and_then(|bytes| bytes.try_into().ok());
-        Some(Self {
-            flags,
-            number: first.map(u32::from_be_bytes).filter(|_| data),
-            protocol,
-            source: (source, number(rest, 0)?).into(),
-            destination: (destination, number(rest, 2)?).into(),
-        })
-    }
-
-    /// Returns it as a packet to this host.
-    const fn arrival(self) -> Arrival {
-        Arrival {
-            protocol: self.protocol,
-            own: self.destination,
-            client: self.source,
-        }
-    }
-
-    /// Returns whether it is the first segment of a connection.
-    const fn begins(self) -> bool {
-        self.flags & SYN_AND_ACK == SYN
-    }
-}
-
-/// Reads 2 bytes in network order.
-fn number(bytes: &[u8], at: usize) -> Option<u16> {
-    let bytes = bytes.get(at..)?.first_chunk()?;
-    Some(u16::from_be_bytes(*bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arrival(packet: &[u8]) -> Option<Arrival> {
-        Head::read(packet).map(Head::arrival)
-    }
-
-    /// A question to a name server.
-    fn question() -> Vec<u8> {
-        let mut packet = vec![0x45, 0, 0, 32, 0, 0, 0x40, 0, 64, 17, 0, 0];
-        packet.extend([172, 16, 5, 100, 172, 16, 5, 11]);
-        packet.extend([0xC0, 0x00, 0, 53, 0, 12, 0, 0, 1, 2, 3, 4]);
-        packet
-    }
-
-    #[test]
-    fn both_ends_of_a_datagram_are_read() {
-        let expected = Arrival {
-            protocol: Protocol::UDP,
-            own: "172.16.5.11:53".parse().unwrap(),
-            client: "172.16.5.100:49152".parse().unwrap(),
-        };
-        assert_eq!(arrival(&question()), Some(expected));
-        let mut six = vec![0x60, 0, 0, 0, 0, 12, 17, 64];
-        six.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
-        six.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-        six.extend([0xC0, 0x00, 0, 53]);
-        let read = arrival(&six).unwrap();
-        assert_eq!(read.own, "[2001:db8::1]:53".parse().unwrap());
-        assert_eq!(read.client, "[2001:db8::7]:49152".parse().unwrap());
-    }
-
-    #[test]
-    fn segments_are_told_apart() {
-        let mut segment = question();
-        segment[9] = 6;
-        segment.extend([0, 2, 0, 0]); // the header goes on to its flags
-        segment[20 + 12] = 5 << 4;
-        segment[3] = 40;
-        for (flags, begins) in [(0x02, true), (0x10, false), (0x12, false), (0x04, false)] {
-            segment[20 + 13] = flags;
-            let head = Head::read(&segment).unwrap();
-            assert_eq!(head.protocol, Protocol::TCP);
-            assert_eq!(head.begins(), begins, "{flags:#x}");
-            assert_eq!(head.number, None);
-        }
-        segment[3] = 41;
-        let expected = u32::from_be_bytes([0, 12, 0, 0]);
-        assert_eq!(Head::read(&segment).unwrap().number, Some(expected));
-    }
-
-    #[test]
-    fn what_has_no_ports_is_left_out() {
-        let mut fragment = question();
-        fragment[7] = 1;
-        assert_eq!(arrival(&fragment), None);
-        for end in 0..24 {
-            assert_eq!(arrival(&question()[..end]), None, "{end}");
-        }
-        assert_eq!(arrival(&[0x4F; 30]), None);
-        assert_eq!(arrival(&[0; 40]), None);
-    }
 }

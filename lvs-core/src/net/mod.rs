@@ -21,6 +21,8 @@ pub(crate) mod message;
 pub mod ndp;
 mod neighbour;
 mod owners;
+#[cfg(feature = "check")]
+mod packet_head;
 mod packet_socket;
 mod policy_rule;
 mod qdisc;
@@ -33,7 +35,7 @@ pub use crate::ipvs::BatchOutcome;
 pub use address::{Address, AddressId, Scope};
 pub use announce::announce;
 #[cfg(feature = "check")]
-pub(crate) use arrivals::{Answer, Arrival, Arrivals};
+pub(crate) use arrivals::{Answer, Arrivals, Requested};
 pub use batch::NetChange;
 pub use fou::{Fou, GueListener};
 pub use handle::Net;
@@ -42,6 +44,8 @@ pub use link::{Link, MacAddress};
 pub use lookup::{RouteDecision, RouteQuery, Verdict};
 pub use neighbour::{Neighbour, NeighbourState};
 pub use owners::owners;
+#[cfg(feature = "check")]
+pub(crate) use packet_head::Arrival;
 pub use policy_rule::{PolicyAction, PolicyRule};
 pub use qdisc::Qdisc;
 pub use raw_attribute::RawAttribute;

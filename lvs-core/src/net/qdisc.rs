@@ -30,6 +30,19 @@ impl Qdisc {
     /// The parent of `ingress` and `clsact`, whose filters see the packets that arrive (`TC_H_INGRESS`).
     pub const INGRESS: u32 = 0xFFFF_FFF1;
 
+    /// Returns one that has counted nothing.
+    #[must_use]
+    pub const fn new(interface: IfName, kind: String, parent: u32) -> Self {
+        Self {
+            interface,
+            kind,
+            parent,
+            packets: 0,
+            drops: 0,
+            loss: 0,
+        }
+    }
+
     /// Returns it with what it has counted since an earlier reading.
     #[must_use]
     pub fn since(mut self, earlier: &[Self]) -> Self {

@@ -172,6 +172,18 @@ impl Conn {
         operation: &Operation,
         packet: &mut Packet,
     ) -> Result<Exchange> {
+        let outcome = self.attempt(deadline, operation, packet);
+        #[cfg(feature = "tracing")]
+        crate::trace::exchange(operation, packet.len(), &outcome);
+        outcome
+    }
+
+    fn attempt(
+        &mut self,
+        deadline: Instant,
+        operation: &Operation,
+        packet: &mut Packet,
+    ) -> Result<Exchange> {
         self.drain(deadline);
         let count = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         let first = self.sequence.wrapping_add(1);

@@ -100,6 +100,19 @@ impl Controller {
             .collect()
     }
 
+    /// Returns the identities of the services.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &ServiceId> {
+        self.services.keys()
+    }
+
+    /// Returns the destinations that must not be in the kernel.
+    pub(super) fn deleted(&self) -> BTreeSet<(ServiceId, DestinationId)> {
+        self.services
+            .iter()
+            .flat_map(|(id, state)| state.deleted().map(|destination| (*id, destination)))
+            .collect()
+    }
+
     /// Returns the drains of the operator.
     #[must_use]
     pub const fn drains(&self) -> &BTreeMap<Drain, Draining> {

@@ -1,7 +1,7 @@
 //! What a running controller takes from the record: drains, and the role of one of two directors.
 
 use super::Event;
-use super::runner::{RunError, RunEvent, Runner};
+use super::runner::{RunError, Runner};
 use super::running::{Events, Running};
 use crate::cluster::{Cluster, DesiredState, Role};
 
@@ -15,7 +15,7 @@ impl Running {
         let record = match self.runner.state.record(&self.node) {
             Ok(record) => record,
             Err(error) => {
-                events(RunEvent::Failed(error.to_string()));
+                self.fail(&error, events);
                 return false;
             }
         };
@@ -45,7 +45,7 @@ impl Running {
                 self.node = node;
                 self.load(events);
             }
-            Err(error) => events(RunEvent::Failed(error.to_string())),
+            Err(error) => self.fail(&error, events),
         }
     }
 }

@@ -7,24 +7,26 @@ use std::sync::Arc;
 use super::CheckedService;
 use super::runner::RunEvent;
 use super::running::{Events, Running};
-use crate::cluster::{DesiredState, Plan, PlanOptions, Role, Session};
+use crate::cluster::change::ObjectId;
+use crate::cluster::{
+    Absent, ApplyError, DesiredState, Event, Kept, Plan, PlanOptions, Role, Session,
+};
 use crate::error::Result;
-use crate::ipvs::{DestinationId, ServiceId};
 
 impl Running {
     /// Compares the node with what it must be, and repairs it, or reports.
     pub(super) fn compare(&mut self, events: Events<'_>) {
-        let plan =
-            match self
-                .runner
-                .state
-                .plan(&self.present(), &mut self.host, PlanOptions::default())
-            {
-                Ok(plan) => plan,
-                Err(error) => return events(RunEvent::Failed(error.to_string())),
-            };
+        let plan = match self.runner.state.plan_alone(
+            &self.present(),
+            &mut self.host,
+            PlanOptions::default(),
+        ) {
+            Ok(plan) => plan,
+            Err(error) => return self.fail(&error, events),
+        };
         if plan.is_empty() {
             self.drift = None;
+            self.moving.clear();
             return;
         }
         if !self.runner.repairs && !self.moves_virtual_ips(&plan) {
@@ -34,41 +36,36 @@ impl Running {
             self.drift = Some(plan);
             return;
         }
-        let is_news = self.drift.as_ref() != Some(&plan);
         self.drift = Some(plan);
-        self.repair(is_news, events);
+        self.repair(events);
     }
 
-    /// Whether a plan removes or adds what the controller has withdrawn.
+    /// Whether a plan removes or adds what the controller withdraws or announces again.
     fn moves_virtual_ips(&self, plan: &Plan) -> bool {
-        use crate::cluster::change::ObjectId;
-        let withdrawn = self.controller.withdrawn();
         plan.steps().any(|step| match step.change.id() {
-            ObjectId::Address(id) => {
-                withdrawn.contains(&id.network.addr()) || self.node.is_virtual(&id)
-            }
+            ObjectId::Address(id) => self.moving.contains(&id.network.addr()),
             _ => false,
         })
     }
 
     /// Repairs the node, unless another process is changing it: then later.
-    fn repair(&mut self, is_news: bool, events: Events<'_>) {
+    fn repair(&mut self, events: Events<'_>) {
         let stop = Arc::clone(&self.runner.handle.stop);
         let Ok(session) = self.runner.state.lock_now("run", stop) else {
             return;
         };
         // What came before the lock counts.
         self.take_record(events);
-        match self.apply(&mut session.by_health()) {
+        match self.apply(&mut session.by_health(), events) {
             Ok(plan) => {
                 self.drift = None;
                 events(match self.moves_virtual_ips(&plan) {
                     true => RunEvent::Applied(&plan),
                     false => RunEvent::Repaired(&plan),
                 });
+                self.moving.clear();
             }
-            Err(error) if is_news => events(RunEvent::Failed(error.to_string())),
-            Err(_) => {}
+            Err(error) => self.fail(&error, events),
         }
     }
 
@@ -76,33 +73,48 @@ impl Running {
     pub(super) fn apply(
         &mut self,
         session: &mut Session,
-    ) -> Result<Plan, crate::cluster::ApplyError> {
+        events: Events<'_>,
+    ) -> Result<Plan, ApplyError> {
         let node = self.present();
-        session.apply(&node, &mut self.host, PlanOptions::default(), &mut |_| ())
+        let mut unrecorded = None;
+        let options = PlanOptions::default();
+        let done = session.apply(&node, &mut self.host, options, &mut |event| {
+            // Each step that is done is progress.
+            self.supervisor.feed();
+            if let Event::Unrecorded(error) = event {
+                unrecorded = Some(error.to_string());
+            }
+        });
+        if let Some(error) = unrecorded {
+            self.fail(&error, events);
+        }
+        done
     }
 
-    /// Returns what the node must be now: without virtual IPs that are withdrawn, and without destinations that
-    /// are deleted because they are down.
+    /// Returns what the node must be now: without what is absent because of health.
     pub(super) fn present(&self) -> DesiredState {
-        let mut node = self.node.clone();
-        node.withdraw(self.controller.withdrawn());
-        let views = self.controller.services();
-        let deleted: BTreeSet<(ServiceId, DestinationId)> = views
-            .iter()
-            .flat_map(|service| {
-                let destinations = service.destinations.iter();
-                let deleted = destinations
-                    .filter(|view| view.desired.is_some_and(|desired| desired.weight.is_none()));
-                deleted.map(|view| (service.id, view.id))
-            })
-            .collect();
-        node.services.update(|desired| {
-            let id = desired.service.id;
-            desired
-                .destinations
-                .retain(|destination| !deleted.contains(&(id, destination.value.id)));
-        });
-        node
+        self.node.without(&self.absent())
+    }
+
+    /// Returns the virtual IPs that are withdrawn, and the destinations that are deleted because they are down.
+    fn absent(&self) -> Absent {
+        Absent {
+            destinations: self.controller.deleted(),
+            virtual_ips: self.controller.withdrawn().clone(),
+        }
+    }
+
+    /// Tells other processes what is kept, where that has changed; what cannot be told is told again later.
+    pub(super) fn publish(&mut self, events: Events<'_>) {
+        let absent = self.absent();
+        if self.published.as_ref() == Some(&absent) {
+            return;
+        }
+        let kept = Kept::new(&self.node, absent.clone());
+        match self.runner.state.publish(&self.node.cluster, &kept) {
+            Ok(()) => self.published = Some(absent),
+            Err(error) => self.fail(&error, events),
+        }
     }
 
     /// Returns the virtual IPs that services withdraw, and that the node lacks: it was below their minimum, or
@@ -125,17 +137,5 @@ impl Running {
             }
         }
         Ok(absent)
-    }
-}
-
-impl DesiredState {
-    /// Moves virtual IPs to the addresses that must be absent.
-    fn withdraw(&mut self, withdrawn: &BTreeSet<IpAddr>) {
-        let addresses = Vec::from(std::mem::take(&mut self.addresses));
-        let (absent, present): (Vec<_>, Vec<_>) = addresses
-            .into_iter()
-            .partition(|desired| withdrawn.contains(&desired.value.id.network.addr()));
-        self.addresses = present.into();
-        self.absent.extend(absent);
     }
 }

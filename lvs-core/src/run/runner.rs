@@ -179,6 +179,11 @@ impl Runner {
     /// The cluster cannot be applied, or another controller runs; later failures are reported and tried
     /// again.
     pub fn run(self, events: &mut dyn FnMut(RunEvent<'_>)) -> Result<(), RunError> {
+        #[cfg(feature = "tracing")]
+        let events = &mut |event: RunEvent<'_>| {
+            crate::trace::run(&event);
+            events(event);
+        };
         Running::begin(self, events)?.keep(events)
     }
 }

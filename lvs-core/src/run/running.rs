@@ -1,6 +1,7 @@
 //! A controller that runs: the loop, and everything that it touches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
@@ -11,9 +12,9 @@ use super::pool::Pool;
 use super::runner::{Input, RunError, RunEvent, Runner};
 use super::server::{self, Request};
 use super::supervisor::Supervisor;
-use super::{Action, CheckedService, Controller, Event, ProbeId};
+use super::{Action, CheckedService, Controller, Event, ProbeId, WeightChange, WeightVerb};
 use crate::cluster::{
-    Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role, Session,
+    Absent, Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role, Session,
 };
 use crate::error::Result;
 use crate::health::{Outcome, Prober, SourcePorts};
@@ -25,6 +26,9 @@ use crate::proc::Listing;
 const COMPARE: Duration = Duration::from_secs(5);
 /// Comparing takes at most one part in so many of the time.
 const COMPARE_PART: u32 = 20;
+
+/// A failure that lasts is told again after so long.
+const REPEATED: Duration = Duration::from_secs(60);
 
 /// A controller that runs.
 pub(super) struct Running {
@@ -43,10 +47,18 @@ pub(super) struct Running {
     pub(super) drains: BTreeMap<Drain, Draining>,
     pub(super) stamp: RecordStamp,
     pub(super) listing: Listing,
+    /// What other processes were told.
+    pub(super) published: Option<Absent>,
+    /// The virtual IPs that health withdraws, or announces again, and that are not moved yet.
+    pub(super) moving: BTreeSet<IpAddr>,
+    /// Why the newest file is refused, while an older one is in force.
+    pub(super) refused: Option<String>,
+    /// When failures were told that may last.
+    failures: BTreeMap<String, Instant>,
     next_poll: Instant,
     pub(super) next_compare: Instant,
-    supervisor: Supervisor,
-    _resident: Resident,
+    pub(super) supervisor: Supervisor,
+    pub(super) resident: Resident,
 }
 
 pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
@@ -72,10 +84,14 @@ impl Running {
             drains: BTreeMap::new(),
             stamp: RecordStamp::default(),
             listing: Listing::default(),
+            published: None,
+            moving: BTreeSet::new(),
+            refused: None,
+            failures: BTreeMap::new(),
             next_poll: clock,
             next_compare: clock + COMPARE,
             supervisor: Supervisor::from_environment(),
-            _resident: resident,
+            resident,
             runner,
         };
         let http = running
@@ -90,7 +106,7 @@ impl Running {
         let plan = running.apply_first(&mut session, events)?;
         drop(session);
         events(RunEvent::Applied(&plan));
-        server::serve_unix(running._resident.listen()?, input.clone());
+        server::serve_unix(running.resident.listen()?, input.clone());
         if let Some(listener) = http {
             server::serve_http(listener, input);
         }
@@ -105,7 +121,7 @@ impl Running {
     /// Applies the node for the first time: as standby where the record remembers it as active, and the other director
     /// is by now.
     fn apply_first(&mut self, session: &mut Session, events: Events<'_>) -> Result<Plan, RunError> {
-        let refused = match self.apply(session) {
+        let refused = match self.apply(session, events) {
             Err(error) if error.is_active_elsewhere() => error,
             applied => return Ok(applied?),
         };
@@ -119,7 +135,7 @@ impl Running {
         )));
         self.node = standby;
         self.step(Event::Withdrawn(BTreeSet::new()), events);
-        Ok(self.apply(session)?)
+        Ok(self.apply(session, events)?)
     }
 
     /// The loop.
@@ -194,8 +210,19 @@ impl Running {
         }
     }
 
-    fn refuse(&self, problem: String, events: Events<'_>) {
+    /// Tells that an operation failed, which is tried again; the same failure once a minute.
+    pub(super) fn fail(&mut self, error: &dyn std::fmt::Display, events: Events<'_>) {
+        let (now, text) = (Instant::now(), error.to_string());
+        self.failures.retain(|_, told| now - *told < REPEATED);
+        if !self.failures.contains_key(&text) {
+            events(RunEvent::Failed(text.clone()));
+            self.failures.insert(text, now);
+        }
+    }
+
+    fn refuse(&mut self, problem: String, events: Events<'_>) {
         self.supervisor.refused(&problem);
+        self.refused = Some(problem.clone());
         events(RunEvent::Refused(problem));
     }
 
@@ -212,12 +239,19 @@ impl Running {
                 Action::Forget(id) => drop(self.probers.remove(&id)),
                 Action::Weight(change) => changes.push(change),
                 // The virtual IPs are those of the whole node's state.
-                Action::Withdraw(_) | Action::Announce(_) => self.next_compare = Instant::now(),
+                Action::Withdraw(ip) | Action::Announce(ip) => {
+                    self.moving.insert(ip);
+                    self.next_compare = Instant::now();
+                }
                 Action::Notify(notice) => {
                     self.explain(&notice);
                     events(RunEvent::Notice(&notice));
                 }
             }
+        }
+        let is_deleted = |change: &WeightChange| change.verb == WeightVerb::Delete;
+        if changes.iter().any(is_deleted) {
+            self.publish(events);
         }
         self.set_weights(&changes, events);
         if self.next_compare <= Instant::now() {
@@ -227,10 +261,16 @@ impl Running {
 
     fn poll(&mut self, events: Events<'_>) {
         self.next_poll = Instant::now() + self.runner.poll;
+        if !self.resident.is_seen()
+            && let Err(error) = self.reside_again(events)
+        {
+            self.fail(&error, events);
+        }
         match self.read_settled(events) {
             Ok(weights) => self.step(Event::Observed(weights), events),
-            Err(error) => events(RunEvent::Failed(error.to_string())),
+            Err(error) => self.fail(&error, events),
         }
+        self.publish(events);
         if Instant::now() >= self.next_compare {
             let began = Instant::now();
             self.compare(events);
@@ -238,10 +278,25 @@ impl Running {
         }
     }
 
+    /// Takes its place in a state directory that was deleted, so that other processes see it.
+    fn reside_again(&mut self, events: Events<'_>) -> Result<()> {
+        let (state, cluster) = (&self.runner.state, self.runner.cluster.name());
+        // The socket of the old place is deleted with it, before there is a new one.
+        self.resident = state.reside(cluster, &self.runner.name)?;
+        server::serve_unix(self.resident.listen()?, self.runner.handle.input.clone());
+        self.published = None;
+        let directory = state.directory().display();
+        events(RunEvent::Failed(format!(
+            "{directory}: the state directory was deleted, with the record of the original configuration; it is made again"
+        )));
+        Ok(())
+    }
+
     pub(super) fn load(&mut self, events: Events<'_>) {
         let role = self.node.role.unwrap_or(Role::Active);
         let director = self.node.name.as_str();
         let services = CheckedService::of(&self.runner.cluster, director, role);
+        self.published = None;
         self.step(Event::Load(services), events);
     }
 
@@ -262,10 +317,12 @@ impl Running {
         let locked = self.runner.state.lock_unless("run", stop);
         let mut session = locked.map_err(|error| error.to_string())?.by_health();
         let old = std::mem::replace(&mut self.node, node);
-        match self.apply(&mut session) {
+        self.supervisor.feed();
+        match self.apply(&mut session, events) {
             Ok(plan) => {
                 drop(session);
                 self.runner.cluster = cluster;
+                self.refused = None;
                 events(RunEvent::Applied(&plan));
                 self.load(events);
                 self.poll(events);

@@ -191,6 +191,21 @@ impl ServiceState {
         }
     }
 
+    /// Returns the destinations that must not be in the kernel.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = DestinationId> {
+        let is_deleted = |state: &DestinationState| {
+            state
+                .desired
+                .is_some_and(|desired| desired.weight.is_none())
+        };
+        self.service
+            .destinations
+            .iter()
+            .zip(&self.destinations)
+            .filter(move |(_, state)| is_deleted(state))
+            .map(|(checked, _)| checked.id)
+    }
+
     fn take_posture(&mut self, decision: &Decision, actions: &mut Vec<Action>) {
         self.available = decision.available;
         let before = std::mem::replace(&mut self.posture, decision.posture);

@@ -1,9 +1,10 @@
 //! What systemd is told of a unit of `Type=notify`.
 
+use std::cell::Cell;
 use std::env;
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -12,6 +13,7 @@ use nix::time::{ClockId, clock_gettime};
 pub(super) struct Supervisor {
     socket: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Duration>,
+    fed: Cell<Option<Instant>>,
 }
 
 impl Supervisor {
@@ -25,7 +27,11 @@ impl Supervisor {
             .ok()
             .and_then(|text| text.parse().ok())
             .map(Duration::from_micros);
-        Self { socket, watchdog }
+        Self {
+            socket,
+            watchdog,
+            fed: Cell::default(),
+        }
     }
 
     /// Returns how often the watchdog must be fed: twice within its time.
@@ -45,8 +51,14 @@ impl Supervisor {
         ));
     }
 
+    /// Feeds the watchdog; called by the loop alone, and as often as it likes: between two steps of its work.
     pub(super) fn feed(&self) {
-        if self.watchdog.is_some() {
+        let is_due = |time: Duration| {
+            let fed = self.fed.get();
+            fed.is_none_or(|fed| fed.elapsed() >= time / 8)
+        };
+        if self.watchdog.is_some_and(is_due) {
+            self.fed.set(Some(Instant::now()));
             self.tell("WATCHDOG=1");
         }
     }

@@ -1,6 +1,6 @@
 //! The kernel's table of a running controller: read by polling, and changed in batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use super::runner::RunEvent;
@@ -22,14 +22,14 @@ impl Running {
             .unzip();
         let results = match self.host.ipvs().and_then(|ipvs| ipvs.batch(&commands)) {
             Ok(results) => results,
-            Err(error) => return events(RunEvent::Failed(error.to_string())),
+            Err(error) => return self.fail(&error, events),
         };
         for (change, result) in changes.into_iter().zip(results) {
             match result {
                 Ok(()) => events(RunEvent::Weight(change)),
                 // The plan was faster: it is added already, or deleted.
                 Err(error) if error.is_already_exists() || error.is_not_found() => {}
-                Err(error) => events(RunEvent::Failed(error.to_string())),
+                Err(error) => self.fail(&error, events),
             }
         }
     }
@@ -76,27 +76,18 @@ impl Running {
             self.next_compare = Instant::now();
         }
         self.listing = listing;
-        let services = self.controller.services();
-        let weights = services
-            .iter()
-            .filter_map(|view| Some((view.id, weights(&self.listing, &view.id)?)));
-        Ok(weights.collect())
+        Ok(weights(&self.listing, self.controller.ids()))
     }
 }
 
-/// Returns the weights of a service in a listing, which does not tell the family of a mark.
-fn weights(listing: &Listing, id: &ServiceId) -> Option<BTreeMap<DestinationId, Weight>> {
-    let listed = ListedId::from(*id);
-    let mut services = listing
-        .services
-        .iter()
-        .filter(|service| service.id == listed)
-        .peekable();
-    services.peek()?;
-    let destinations = services.flat_map(|service| &service.destinations);
-    Some(
-        destinations
-            .map(|destination| (destination.id, destination.weight))
-            .collect(),
-    )
+/// Returns the weights of services that a listing has; it does not tell the family of a mark.
+fn weights<'a>(listing: &Listing, ids: impl Iterator<Item = &'a ServiceId>) -> KernelWeights {
+    let mut listed: HashMap<ListedId, BTreeMap<DestinationId, Weight>> = HashMap::new();
+    for service in &listing.services {
+        let destinations = service.destinations.iter();
+        let weights = destinations.map(|destination| (destination.id, destination.weight));
+        listed.entry(service.id).or_default().extend(weights);
+    }
+    ids.filter_map(|id| Some((*id, listed.get(&ListedId::from(*id))?.clone())))
+        .collect()
 }

@@ -149,6 +149,14 @@ impl Wrr {
         }
         self.level = level;
         self.next = 0;
+        let next = self.by_weight.get(self.reached);
+        if next.is_some_and(|rank| rank.weight >= level) {
+            self.reach(level);
+        }
+    }
+
+    /// Adds the servers that the level reaches now.
+    fn reach(&mut self, level: u32) {
         let known = self.reached;
         let reached = |rank: &&Rank| rank.weight >= level;
         self.serving.extend(
@@ -159,10 +167,8 @@ impl Wrr {
                 .map(|rank| rank.index),
         );
         self.reached = self.serving.len();
-        if self.reached > known {
-            // Two sorted runs, which the stable sort merges in one go.
-            self.serving.sort();
-        }
+        // Two sorted runs, which the stable sort merges in one go.
+        self.serving.sort();
     }
 
     fn restart(&mut self) {
@@ -192,6 +198,31 @@ impl Wrr {
         }
         None
     }
+
+    /// Picks at the next level that has a server, when the one that began at a place has none any more.
+    fn pick_below(&mut self, servers: &[Server], begun: usize) -> Option<usize> {
+        if self.top == 0 {
+            return None;
+        }
+        let was_lowest = self.level <= self.step;
+        let mut whole = begun == 0;
+        while !whole || self.below(true) > 0 {
+            let below = self.below(whole);
+            self.enter(if below == 0 { self.top } else { below });
+            if let Some(index) = self.serve(servers) {
+                return Some(index);
+            }
+            whole = true;
+        }
+        // Refused. The kernel stops where it began if that was within the lowest level, else at the end of it.
+        if was_lowest && begun > 0 {
+            self.enter(1);
+            self.next = begun;
+        } else {
+            self.enter(self.top);
+        }
+        None
+    }
 }
 
 impl Scheduler for Wrr {
@@ -216,31 +247,9 @@ impl Scheduler for Wrr {
     }
 
     fn pick(&mut self, servers: &[Server], _: &Arrival) -> Option<usize> {
-        if self.top == 0 {
-            return None;
-        }
         let begun = self.next;
-        let was_lowest = self.level <= self.step;
-        let mut whole = begun == 0;
-        loop {
-            if let Some(index) = self.serve(servers) {
-                return Some(index);
-            }
-            if whole && self.below(true) == 0 {
-                break;
-            }
-            let below = self.below(whole);
-            self.enter(if below == 0 { self.top } else { below });
-            whole = true;
-        }
-        // Refused. The kernel stops where it began if that was within the lowest level, else at the end of it.
-        if was_lowest && begun > 0 {
-            self.enter(1);
-            self.next = begun;
-        } else {
-            self.enter(self.top);
-        }
-        None
+        self.serve(servers)
+            .or_else(|| self.pick_below(servers, begun))
     }
 }
 

@@ -10,11 +10,14 @@ mod host;
 mod import;
 mod ipvs;
 mod judge;
+mod messages;
 mod net;
 mod rules;
 mod scheduler;
 mod snapshot;
 mod state;
+#[cfg(feature = "tracing")]
+mod trace;
 mod traffic;
 
 #[path = "../random/mod.rs"]
@@ -34,11 +37,14 @@ fn main() -> ExitCode {
             import::TESTS,
             ipvs::TESTS,
             judge::TESTS,
+            messages::TESTS,
             net::TESTS,
             rules::TESTS,
             scheduler::TESTS,
             snapshot::TESTS,
             state::TESTS,
+            #[cfg(feature = "tracing")]
+            trace::TESTS,
             traffic::TESTS,
         ])
     })

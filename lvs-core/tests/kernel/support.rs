@@ -19,6 +19,30 @@ pub(crate) fn address(interface: &str, text: &str) -> Address {
     address
 }
 
+/// IPv4 services of real servers that have IPv6 only.
+pub(crate) const MIXED: &str = r#"
+name = "mixed"
+forwarding = "tunnel"
+[director]
+gateway = "192.168.1.254"
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/32" },
+  { interface = "eth0", address = "192.168.1.11/24" },
+  { interface = "eth0", address = "2001:db8:1::11/64" },
+]
+[[services]]
+address = "172.16.5.11:80"
+scheduler = "rr"
+[[real-servers]]
+name = "realserver1"
+addresses = [{ interface = "eth0", address = "2001:db8:1::12/64" }]
+gateway = "2001:db8:1::fe"
+[[real-servers]]
+name = "realserver2"
+addresses = [{ interface = "eth0", address = "2001:db8:1::13/64" }]
+gateway = "2001:db8:1::fe"
+"#;
+
 /// Runs `test` in a fresh namespace with `lo` and a veth pair, `eth0` and `peer`, set up.
 pub(crate) fn with_eth0(test: impl FnOnce(&mut Host) -> Outcome + Send) -> Outcome {
     Netns::create()?.run(|host| {

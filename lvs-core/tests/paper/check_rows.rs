@@ -11,10 +11,11 @@ const NAT: &str = include_str!("../../../examples/nat.toml");
 const DR: &str = include_str!("../../../examples/dr.toml");
 const TWO: &str = include_str!("../../../examples/two_directors.toml");
 const KERNEL_TESTS: &str = include_str!("../kernel/check/mod.rs");
-const PAPER_TESTS: &str = include_str!("check_paper.rs");
+const PAPER_TESTS: &str = include_str!("check_paper/mistakes.rs");
 const MACHINE_TESTS: &[&str] = &[
     include_str!("check_machine/addresses.rs"),
     include_str!("check_machine/arp.rs"),
+    include_str!("check_machine/drops.rs"),
     include_str!("check_machine/listeners.rs"),
     include_str!("check_machine/routing.rs"),
     include_str!("check_machine/services.rs"),

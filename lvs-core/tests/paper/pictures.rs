@@ -1,5 +1,6 @@
 //! Drawings of clusters say what is in the file.
 #![cfg(feature = "toml")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use lvs_core::Cluster;
 

@@ -1,5 +1,6 @@
 //! Clusters and documents that serde writes are read again as they were.
 #![cfg(all(feature = "schema", feature = "import"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::{fs, path::Path};

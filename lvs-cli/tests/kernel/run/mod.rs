@@ -4,11 +4,14 @@
 pub(crate) mod alerts;
 mod beside;
 mod breaks;
+mod by_hand;
 mod ends;
 mod resident;
 pub(crate) mod roles;
 mod rules;
+mod same_file;
 mod targets;
+mod trouble;
 
 lvs_lab::tests! {
     breaks::a_virtual_ip_that_is_gone_on_lo,
@@ -35,10 +38,20 @@ lvs_lab::tests! {
     beside::a_real_server_is_kept,
     rules::a_virtual_ip_of_a_network_is_withdrawn,
     rules::the_fallback_serves_below_the_minimum,
+    rules::a_fallback_is_in_the_table_only_while_it_serves,
     rules::a_virtual_ip_is_withdrawn_below_the_minimum,
     rules::a_virtual_ip_stays_for_its_other_services,
     rules::a_restart_decides_nothing_before_the_probes,
     rules::a_dead_server_is_removed_and_added_again,
     rules::a_weight_rises_slowly,
     targets::targets_of_another_program_are_served,
+    same_file::a_removed_server_is_no_difference,
+    same_file::a_weight_of_0_and_a_withdrawn_virtual_ip_are_no_difference,
+    same_file::other_weights_are_refused,
+    by_hand::they_warn_of_a_controller,
+    trouble::a_role_beside_a_stalled_change,
+    trouble::a_full_disk,
+    trouble::a_clock_that_is_set,
+    trouble::a_long_change_feeds_the_watchdog,
+    trouble::a_deleted_state_directory,
 }

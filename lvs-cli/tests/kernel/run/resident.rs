@@ -20,7 +20,7 @@ pub(crate) const DR: &str = include_str!("../../../../examples/dr.toml");
 pub(crate) const TUNNEL: &str = include_str!("../../../../examples/tunnel.toml");
 
 /// The state directory, in the guest.
-const STATE: &str = "/run/state";
+pub(crate) const STATE: &str = "/run/state";
 
 /// Longer than anything takes on the guest's one processor.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::str::FromStr;
 use std::thread;
 
-use lvs_core::cluster::{DesiredState, Drain, Draining, PlanOptions, StateDir};
+use lvs_core::cluster::{DesiredState, DrainTarget, Draining, PlanOptions, StateDir};
 use lvs_core::{Cluster, Host};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
@@ -114,10 +114,10 @@ type Done = Result<(), String>;
 
 fn attack(node: &DesiredState, host: &mut Host) -> (Done, Done, Done) {
     let state = StateDir::at(STATE);
-    let drain = Drain::from_str("192.168.1.12").unwrap();
+    let drain = DrainTarget::from_str("192.168.1.12").unwrap();
     let drained = |host: &mut Host| {
         let mut session = state.lock("drain").map_err(|error| error.to_string())?;
-        let drained = session.drain(&[drain], Draining::Quiet, host, &mut |_| ());
+        let drained = session.drain(&drain, Draining::Quiet, host, &mut |_| ());
         drained.map(drop).map_err(|error| error.to_string())
     };
     let confirmed = state.confirm().map_err(|error| error.to_string());

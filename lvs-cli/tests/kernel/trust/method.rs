@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use lvs_core::ipvs::Forwarding;
 use lvs_core::net::Address;
 use lvs_core::{Host, IfName, Netns};
 use lvs_lab::http::{self, Kept};
 use lvs_lab::load_module;
+use nix::sys::signal::Signal;
 
-use super::{DR, PATIENCE};
-use crate::trust::rollout::{Felt, Rollout};
+use super::{DR, PATIENCE, send};
+use crate::trust::rollout::{Felt, NEW, OLD, Rollout};
 use crate::trust::source::DR6;
 
 const VIP: &str = "172.16.5.11:80";
@@ -146,6 +148,94 @@ pub(crate) fn an_old_connection_of_a_removed_method_diverts_no_new_one() {
             over.store(true, Ordering::SeqCst);
             afterwards.nothing();
         });
+    }
+}
+
+/// A change is tried, and ended before it is confirmed: the connections that it has made live on.
+pub(crate) fn a_connection_of_an_unconfirmed_method_diverts_no_new_one() {
+    back_to_direct_routing(|rollout, connected| {
+        let director = rollout.lab.node("director").unwrap();
+        let apply = format!(
+            "exec lvsctl apply '{NEW}' --node director --confirm 10m --state {}",
+            rollout.on("director").state
+        );
+        let mut applying = rollout.on("director").spawn(&apply);
+        director.run(wait_for_tunnels).unwrap();
+        connected();
+        send(Signal::SIGINT, &applying);
+        assert_eq!(applying.wait().unwrap().code(), Some(1));
+    });
+}
+
+/// A table that was there before a cluster is restored by its removal.
+pub(crate) fn a_connection_of_a_removed_take_over_diverts_no_new_one() {
+    back_to_direct_routing(|rollout, connected| {
+        fs::remove_dir_all(rollout.on("director").state).unwrap();
+        let director = rollout.lab.node("director").unwrap();
+        director.run(without_marks).unwrap();
+        rollout.execute(&format!("lvsctl apply '{NEW}' --node director --take-over"));
+        connected();
+        rollout.execute(&format!("lvsctl remove '{NEW}' --node director"));
+    });
+}
+
+/// Has the director try a tunnel while the real servers take both, and expects that new clients are served when it is
+/// back beside the connections of then.
+fn back_to_direct_routing(tried: impl Fn(&Rollout, &dyn Fn())) {
+    for module in ["ipip", "ip6_tunnel"] {
+        load_module(module).unwrap();
+    }
+    let dr6 = DR6
+        .replace("rs1", "realserver1")
+        .replace("rs2", "realserver2");
+    for (dr, vip) in [(DR, VIP), (&dr6, VIP6)] {
+        let rollout = Rollout::new(dr, &dr.replace("\"dr\"", "\"tunnel\""));
+        let on_servers = |verb: &str, options: &str| {
+            for server in ["realserver1", "realserver2"] {
+                rollout.execute(&format!("lvsctl {verb} --node {server} {options}"));
+            }
+        };
+        on_servers(&format!("apply '{NEW}'"), "--grow");
+        let address = vip.parse().unwrap();
+        let (over, open) = (AtomicBool::new(false), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            let client = rollout.lab.network().client();
+            tried(&rollout, &|| {
+                scope.spawn(|| keep_asking(client, address, &over, &open));
+                while open.load(Ordering::SeqCst) == 0 {
+                    thread::yield_now();
+                }
+            });
+            on_servers(&format!("apply {OLD}"), "");
+            let director = rollout.lab.node("director").unwrap();
+            director.run(wait_for_an_old_packet).unwrap();
+            let afterwards = ask_often(client, address);
+            over.store(true, Ordering::SeqCst);
+            afterwards.nothing();
+        });
+    }
+}
+
+/// Adds the addresses again as another program would have: without the mark of lvsctl.
+fn without_marks(director: &mut Host) {
+    for mut address in director.net().addresses().unwrap() {
+        if address.protocol == Address::PROTOCOL {
+            director.net().delete_address(&address.id).unwrap();
+            address.protocol = 0;
+            director.net().add_address(&address).unwrap();
+        }
+    }
+}
+
+fn wait_for_tunnels(director: &mut Host) {
+    loop {
+        let table = director.ipvs().unwrap().snapshot().unwrap();
+        let mut destinations = table.iter().flat_map(|service| &service.destinations);
+        if destinations.all(|status| matches!(status.destination.forwarding, Forwarding::Tunnel(_)))
+        {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

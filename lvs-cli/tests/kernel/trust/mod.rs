@@ -77,6 +77,8 @@ lvs_lab::tests! {
     method::an_encapsulation_becomes_another,
     method::an_old_connection_diverts_no_new_one,
     method::an_old_connection_of_a_removed_method_diverts_no_new_one,
+    method::a_connection_of_an_unconfirmed_method_diverts_no_new_one,
+    method::a_connection_of_a_removed_take_over_diverts_no_new_one,
     gateways::routers_on_no_network_of_the_node_are_reached,
     gateways::the_only_address_of_a_director_is_the_gateway,
     gateways::alternative_names_of_interfaces_are_understood,

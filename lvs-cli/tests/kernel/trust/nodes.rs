@@ -1,7 +1,7 @@
 //! The nodes of a lab, each with lvsctl and a state directory of its own.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use lvs_core::Host;
 use lvs_lab::Lab;
@@ -36,12 +36,17 @@ impl<'a> Node<'a> {
 
     /// Types a line in this node's namespace.
     pub(crate) fn shell(&self, line: &str) -> Output {
+        self.spawn(line).wait_with_output().unwrap()
+    }
+
+    pub(crate) fn spawn(&self, line: &str) -> Child {
         let directory = Path::new(env!("CARGO_BIN_EXE_lvsctl")).parent().unwrap();
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", directory.display());
         let start = |_: &mut Host| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", line]).env("PATH", &path);
-            command.output().unwrap()
+            let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            piped.spawn().unwrap()
         };
         self.lab.node(&self.name).unwrap().run(start).unwrap()
     }

@@ -77,7 +77,7 @@ pub(crate) fn an_ipv6_virtual_ip_beside_its_network_is_refused() {
         1,
         &[problem, hint, "nothing was changed"],
     );
-    let code = "LVS090 error director 2001:db8:1::100/128 on lo";
+    let code = "LVS089 error director 2001:db8:1::100/128 on lo";
     says(
         &director.start(&["check", "/run/beside.toml", "--paper"]),
         1,
@@ -140,7 +140,7 @@ pub(crate) fn a_routed_ipv6_virtual_ip_is_announced_to_no_neighbour() {
     let checked = director.run("check", &[&ON[..], &["--arp"]].concat());
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(said.contains("not examined arp"), "{said}");
-    assert!(!said.contains("LVS090"), "{said}");
+    assert!(!said.contains("LVS089"), "{said}");
     // A real server asks for nothing that no neighbour answers.
     let asked = Node::new(&lab, "rs1", &file).run("check", &["--node", "rs1", "--arp"]);
     let said = String::from_utf8_lossy(&asked.stdout).into_owned();

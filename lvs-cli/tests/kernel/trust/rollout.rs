@@ -15,8 +15,8 @@ use super::{DR, NAT, in_file, says};
 use crate::trust::nodes::{Node, served};
 use crate::trust::records::without_records;
 
-const OLD: &str = "/run/old.toml";
-const NEW: &str = "/run/new file.toml";
+pub(crate) const OLD: &str = "/run/old.toml";
+pub(crate) const NEW: &str = "/run/new file.toml";
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// A change of a cluster and where its clients ask.
@@ -79,7 +79,7 @@ impl Rollout {
         (steps.iter().map(step).collect(), outages.collect())
     }
 
-    fn on(&self, name: &str) -> Node<'_> {
+    pub(crate) fn on(&self, name: &str) -> Node<'_> {
         let host = self
             .hosts
             .iter()
@@ -89,7 +89,7 @@ impl Rollout {
     }
 
     /// Types a line on the node that it names.
-    fn execute(&self, command: &str) {
+    pub(crate) fn execute(&self, command: &str) {
         let (_, name) = command.split_once("--node ").unwrap();
         let node = self.on(name.split(' ').next().unwrap());
         let typed = format!("{command} --state {}", node.state);

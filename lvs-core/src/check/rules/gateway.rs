@@ -15,7 +15,7 @@ use crate::cluster::change::{Change, Object};
 use crate::cluster::{Cluster, Director, Gateway, RealServer};
 use crate::ipvs::Family;
 use crate::name::IfName;
-use crate::net::{Address, AddressId, IpNet, RefusingRoute, RouteId, Verdict};
+use crate::net::{Address, AddressId, IpNet, PolicyRule, RefusingRoute, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -225,6 +225,12 @@ impl RealServerScene<'_> {
         if route.id.destination.prefix_len() != 0 {
             return finding.fix(delete);
         }
+        // A rule leads to a device, as that of a VPN does: its table is for other packets.
+        if let (Some(source), Some(rule), None) =
+            (path.query.source, &path.rule, path.decision.gateway)
+        {
+            return finding.fix(exception(source, rule));
+        }
         // IPv6 compares metrics, and preferences of routers: the plan gives its own route one that wins.
         let is_main = route.id.table == RouteId::MAIN;
         let is_planned = self.desired.routes.iter().any(|desired| {
@@ -248,6 +254,13 @@ impl RealServerScene<'_> {
             false => finding.fix(right.in_file()),
         }
     }
+}
+
+/// Returns the command by which packets with a source address are routed by the main table before a rule counts.
+pub(super) fn exception(source: IpAddr, rule: &PolicyRule) -> String {
+    let ip = if source.is_ipv6() { "ip -6" } else { "ip" };
+    let priority = rule.priority.saturating_sub(1);
+    format!("{ip} rule add from {source} lookup main priority {priority}")
 }
 
 /// Holds the gateway that a real server should have.

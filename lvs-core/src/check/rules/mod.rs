@@ -9,6 +9,7 @@ pub(super) mod arp_answers;
 pub(super) mod arp_hidden;
 pub(super) mod arp_off;
 pub(super) mod arp_sysctls;
+pub(super) mod astray;
 pub(super) mod balanced_here;
 pub(super) mod balanced_twice;
 pub(super) mod broadcast;
@@ -19,6 +20,7 @@ pub(super) mod conntrack;
 pub(super) mod director_vip;
 pub(super) mod drift;
 pub(super) mod duplicate;
+pub(super) mod enslaved;
 pub(super) mod exposed;
 pub(super) mod forwarding;
 pub(super) mod ftp;
@@ -93,10 +95,12 @@ const RULES: &[Rule] = &[
     Rule::Director(advertised::check),
     Rule::Scene(arp_answers::check),
     Rule::Director(arp_hidden::check),
+    Rule::RealServer(arp_hidden::of_real_server),
     Rule::Director(arp_off::check),
     Rule::RealServer(arp_off::check),
     Rule::Director(arp_sysctls::check),
     Rule::RealServer(arp_sysctls::check),
+    Rule::RealServer(astray::check),
     Rule::RealServer(balanced_here::check),
     Rule::Director(balanced_twice::check),
     Rule::Scene(broadcast::check),
@@ -108,6 +112,8 @@ const RULES: &[Rule] = &[
     Rule::RealServer(conntrack::check),
     Rule::Director(director_vip::check),
     Rule::Scene(duplicate::check),
+    Rule::Director(enslaved::check),
+    Rule::RealServer(enslaved::check),
     Rule::Director(exposed::check),
     Rule::Director(forwarding::check),
     Rule::Directors(ftp::check),
@@ -127,6 +133,7 @@ const RULES: &[Rule] = &[
     Rule::Paper(marks::shadowed),
     Rule::Director(marks::never_marked),
     Rule::Director(neighbours::check),
+    Rule::Director(neighbours::of_one_mac),
     Rule::RealServer(neighbours::check),
     Rule::Scene(network_on_lo::check),
     Rule::Director(not_local::check),

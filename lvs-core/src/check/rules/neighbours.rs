@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::neighbour::NeighbourFact;
+use crate::check::network::is_wide;
 use crate::check::paper::bypasses;
-use crate::check::scene::NodeScene;
+use crate::check::scene::{DirectorScene, NodeScene};
 use crate::check::severity::Severity;
 use crate::cluster::{NodeKind, RealServer};
 use crate::ipvs::{Forwarding, Weight};
-use crate::net::{MacAddress, NeighbourState};
+use crate::name::IfName;
+use crate::net::{Address, AddressId, MacAddress, NeighbourState};
 
 kinds! {
     DEAD_NEIGHBOUR = "LVS070", Error, Routing,
@@ -39,6 +41,42 @@ kinds! {
         server or of a gateway. Most often a machine was copied with its address, or an old one was \
         plugged in again. Each time the entry is renewed, another one may win. Find the hosts by their \
         hardware addresses and give one of them another address.";
+}
+
+kinds! {
+    SHARED_MAC = "LVS088", Error, Arp,
+    title: "Two real servers have one hardware address",
+    impact: "switches send the packets of both to one of them, and clients of the other one wait",
+    explanation: "\
+        The neighbour table has the same hardware address for two real servers of one link: a virtual \
+        machine was copied with it. The switch learns it at the port that sent last, and packets for one \
+        machine arrive at the other, which drops them or refuses them. Where a router or cloud answers \
+        for all addresses this is normal; it is reported only while clients of one of the two wait for \
+        an answer.";
+}
+
+/// Reports real servers of one hardware address, while clients of one of them wait.
+pub(super) fn of_one_mac(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let known = || {
+        scene.facts.neighbours.iter().filter_map(|fact| {
+            let mac = fact.entry.as_ref()?.mac?;
+            Some((fact, mac, &scene.server_with(fact.address)?.name))
+        })
+    };
+    known()
+        .filter(|(fact, ..)| scene.waits_for(fact.address))
+        .filter_map(|(fact, mac, name)| {
+            let (_, _, other) = known().find(|(other, its, another)| {
+                other.interface == fact.interface && *its == mac && *another != name
+            })?;
+            let seen = format!("{name} and {other} have the hardware address {mac}");
+            Some(
+                scene
+                    .finding(&SHARED_MAC, mac.to_string(), seen)
+                    .fix(format!("give {name} or {other} another hardware address")),
+            )
+        })
+        .collect()
 }
 
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
@@ -99,6 +137,13 @@ impl<T> NodeScene<'_, T> {
             let finding = self
                 .finding(&DEAD_NEIGHBOUR, ip, seen)
                 .severity(self.severity_of(ip));
+            if let Some(intruder) = self.intruder(ip, interface) {
+                let AddressId { interface, network } = &intruder.id;
+                return finding.fix(format!(
+                    "ip address del {network} dev {}",
+                    interface.quoted()
+                ));
+            }
             match self.server_with(ip) {
                 Some(server) => finding
                     .fix(format!(
@@ -112,6 +157,27 @@ impl<T> NodeScene<'_, T> {
                     ))
                     .fix("or in the file: name another gateway"),
             }
+        })
+    }
+
+    /// Returns the address that takes packets for a real server to another link than that on which the file has it.
+    fn intruder(&self, ip: IpAddr, interface: &IfName) -> Option<&Address> {
+        let desired = || {
+            self.desired
+                .addresses
+                .iter()
+                .map(|desired| &desired.value.id)
+        };
+        let is_elsewhere = desired().any(|id| {
+            id.interface != *interface && is_wide(&id.network) && id.network.contains(&ip)
+        });
+        let mut addresses = self.facts.addresses.iter();
+        addresses.find(|address| {
+            let id = &address.id;
+            is_elsewhere
+                && id.interface == *interface
+                && id.network.contains(&ip)
+                && !desired().any(|desired| desired == id)
         })
     }
 

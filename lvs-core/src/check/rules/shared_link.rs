@@ -14,8 +14,8 @@ kinds! {
     explanation: "\
         Direct routing sends the packet to the real server's MAC address and leaves the virtual IP in \
         it. A router in between would route it by that IP and send it to the director again. Director \
-        and real server need addresses in one network on one link; over other distances use NAT or a \
-        tunnel.";
+        and real server need addresses in one network on one link; over other distances use a tunnel. \
+        NAT needs that network too, for the director is the real server's gateway.";
 }
 
 pub(super) fn check(cluster: &Cluster) -> Vec<Finding> {
@@ -48,6 +48,6 @@ fn judge(director: &Director, server: &RealServer, family: Family) -> Option<Fin
                 "in the file: give {} an address on that network, if it is on the same link",
                 director.name
             ))
-            .fix("or forwarding = \"nat\""),
+            .fix("or forwarding = \"tunnel\""),
     )
 }

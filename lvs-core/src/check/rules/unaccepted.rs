@@ -11,15 +11,15 @@ use crate::ipvs::Protocol;
 
 kinds! {
     UNACCEPTED = "LVS084", Error, Services,
-    title: "A program listens, but accepts no connections",
+    title: "A program listens, but takes nothing from its queue",
     impact: "clients are connected and get no reply, or, when the queue is full, are not even connected",
     explanation: "\
         The kernel answers the first packets of a connection itself and puts it in the queue of the \
         program that listens. A program that was stopped, or hangs, or has no worker left, takes none \
         out: clients are connected and wait. When the queue is full, the kernel drops requests, and \
         counts them as ListenOverflows (nstat -az TcpExtListenOverflows; ss -ltn shows Recv-Q above \
-        Send-Q). To the director those connections are established, or in SYN_RECV. Restart the \
-        program, or give it more workers and a longer queue (its backlog, net/core/somaxconn).";
+        Send-Q). To the director those connections are established, or in SYN_RECV. Datagrams remain in a queue as well, and are \
+        dropped when it is full. Restart the program, or give it more workers and a longer queue (its backlog, net/core/somaxconn).";
 }
 
 /// Judges a director too: it may be a real server.
@@ -38,7 +38,7 @@ impl<T> NodeScene<'_, T> {
     fn unaccepted(&self, service: &VirtualService, wanted: ListeningSocket) -> Option<Finding> {
         let ListeningSocket { protocol, address } = wanted;
         if protocol != Protocol::TCP {
-            return None;
+            return self.unread(service, wanted);
         }
         let waiting = self.facts.unaccepted.iter();
         let count = waiting.filter(|(own, _)| *own == address).count();
@@ -56,6 +56,24 @@ impl<T> NodeScene<'_, T> {
                 .fix(format!("restart the server of {}", service.service.id))
                 .fix("or give it more workers and a longer queue"),
         )
+    }
+
+    /// Reports datagrams that arrive, are not answered, and remain in the queue of the program.
+    fn unread(&self, service: &VirtualService, wanted: ListeningSocket) -> Option<Finding> {
+        let ListeningSocket { protocol, address } = wanted;
+        let mut undrained = self.facts.undrained.iter();
+        let is_unread = undrained.any(|own| {
+            let listener = ListeningSocket {
+                protocol: Protocol::UDP,
+                address: *own,
+            };
+            listener.receives(wanted)
+        });
+        let seen = "datagrams arrive and remain in the queue, and none is answered";
+        (is_unread && self.facts.silent.contains(&address)).then(|| {
+            self.finding(&UNACCEPTED, format!("{protocol} {address}"), seen)
+                .fix(format!("restart the server of {}", service.service.id))
+        })
     }
 
     /// Returns the number of clients whose requests were dropped while a queue was full.

@@ -7,8 +7,8 @@ use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::requests::RequestsFact;
 use crate::check::scene::{DirectorScene, RealServerScene};
-use crate::cluster::Match;
-use crate::ipvs::Protocol;
+use crate::cluster::{Match, VirtualService};
+use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol};
 
 kinds! {
     UNANSWERED = "LVS083", Error, Routing,
@@ -18,8 +18,9 @@ kinds! {
         Requests for a service reach this node, clients repeat them, and nothing leaves it; or each is \
         refused although a program listens. On a real server a firewall drops the request or the answer \
         (nft list ruleset and iptables -S show its rules), or a filter of traffic control does (tc -s \
-        filter show). On a director the same keeps requests from IPVS: they arrive, and its table has \
-        no connection of these clients. Allow the service's port in both directions.";
+        filter show). On a director the same loses requests before IPVS gets them, after it has chosen a \
+        real server (OUTPUT), or masqueraded answers on their way back (FORWARD; Docker sets its policy \
+        to DROP). Allow the service's port in both directions.";
 }
 
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
@@ -42,7 +43,7 @@ pub(super) fn on_director(scene: &DirectorScene<'_>) -> Vec<Finding> {
     };
     let requests = scene.facts.requests.iter();
     requests
-        .filter_map(|requests| scene.not_balanced(requests, table))
+        .filter_map(|requests| scene.lost_here(requests, table))
         .collect()
 }
 
@@ -55,11 +56,10 @@ impl RealServerScene<'_> {
     /// Reports a socket at which each request remains without an answer, or is refused. Where others are answered, a
     /// firewall may be meant to keep these out.
     fn unanswered(&self, address: SocketAddr) -> Option<Finding> {
-        let requests = self
-            .facts
-            .requests
-            .iter()
-            .find(|requests| requests.address == address && requests.answered == 0)?;
+        let requests = self.facts.requests_at(address)?;
+        if requests.answered > 0 {
+            return None;
+        }
         let seen = match (requests.unanswered.len(), requests.refused) {
             (0, 0) => return None,
             (0, count) => format!("{count} requests arrived, and each was refused with a reset"),
@@ -75,27 +75,95 @@ impl RealServerScene<'_> {
 }
 
 impl DirectorScene<'_> {
-    /// Reports requests of clients that wait and have no connection in the table.
-    fn not_balanced(&self, requests: &RequestsFact, table: &IpvsReading) -> Option<Finding> {
+    /// Reports requests that this director loses itself: before IPVS, behind it, or on the way back.
+    fn lost_here(&self, requests: &RequestsFact, table: &IpvsReading) -> Option<Finding> {
         let own = requests.address;
-        let is_known = |client: &SocketAddr| {
-            let mut connections = table.connections.iter();
-            connections.any(|known| {
-                known.protocol == Protocol::TCP && known.service == own && known.client == *client
-            })
-        };
-        let waiting = requests.unanswered.iter();
-        let lost = waiting.filter(|client| !is_known(client)).count();
         let service = self.cluster.receiver(&Match {
             protocol: Protocol::TCP,
             address: own,
         })?;
-        let seen = format!("{lost} clients asked {own} again and again, and IPVS got no packet");
-        (lost > 0).then(|| {
+        let mut lost = Lost::default();
+        for client in &requests.unanswered {
+            let known = table.connections.iter().find(|known| {
+                known.protocol == Protocol::TCP && known.service == own && known.client == *client
+            });
+            match known {
+                None => lost.before += 1,
+                Some(known) if !self.index.carrying(known.destination.ip()).is_empty() => {
+                    lost.here += 1;
+                }
+                Some(known) if !self.is_sent_on(service, known) => {}
+                Some(_) if !requests.forwarded.contains(client) => lost.behind += 1,
+                Some(_) if requests.returned.contains(client) => lost.back += 1,
+                Some(_) => {}
+            }
+        }
+        // Where others are balanced, a firewall may be meant to keep these out.
+        let mut connections = self.index.connections(&service.service.id).iter();
+        let is_balanced = connections.any(|seen| seen.before.is_none());
+        let seen = lost.seen(own, is_balanced)?;
+        Some(
             self.finding(&UNANSWERED, service.service.id, seen)
                 .fix(RULES)
-                .fix(format!("or allow tcp {own} in the firewall"))
+                .fix(format!(
+                    "or allow tcp {own}, and its answers, in the firewall"
+                )),
+        )
+    }
+
+    /// Returns whether packets of a connection leave the director as they are, with another destination address, or
+    /// encapsulated so that they can be read.
+    fn is_sent_on(&self, service: &VirtualService, known: &Connection) -> bool {
+        let ip = known.destination.ip();
+        let mut destinations = service.destinations.iter();
+        destinations.any(|destination| {
+            self.cluster.real_ip(service, destination) == Some(ip)
+                && matches!(
+                    destination.forwarding,
+                    Forwarding::Masquerade
+                        | Forwarding::DirectRouting
+                        | Forwarding::Tunnel(Encapsulation::Ipip)
+                )
         })
+    }
+}
+
+/// Counts requests by the place where a director loses them.
+#[derive(Default)]
+struct Lost {
+    before: usize,
+    behind: usize,
+    here: usize,
+    back: usize,
+}
+
+impl Lost {
+    fn seen(&self, own: SocketAddr, is_balanced: bool) -> Option<String> {
+        match self {
+            Self {
+                behind: count @ 1..,
+                ..
+            } => Some(format!(
+                "{count} clients asked {own} again and again: IPVS has chosen a real server, and no packet left for it"
+            )),
+            Self {
+                here: count @ 1.., ..
+            } => Some(format!(
+                "{count} clients asked {own} again and again: IPVS has chosen this director as real server, and no answer left"
+            )),
+            Self {
+                back: count @ 1.., ..
+            } => Some(format!(
+                "{count} clients asked {own} again and again: real servers answer, and no answer left this director"
+            )),
+            Self {
+                before: count @ 1..,
+                ..
+            } if !is_balanced => Some(format!(
+                "{count} clients asked {own} again and again, and IPVS got no packet"
+            )),
+            _ => None,
+        }
     }
 }
 

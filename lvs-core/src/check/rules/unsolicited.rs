@@ -7,7 +7,7 @@ use crate::cluster::Director;
 use crate::net::{Address, AddressId};
 
 kinds! {
-    VIP_UNSOLICITED = "LVS090", Error, Addresses,
+    VIP_UNSOLICITED = "LVS089", Error, Addresses,
     title: "No neighbour finds an IPv6 virtual IP",
     impact: "clients and routers on the network of the virtual IP see no route to host",
     explanation: "\

@@ -10,6 +10,7 @@ use crate::check::scene::DirectorScene;
 use crate::cluster::RealServer;
 use crate::cluster::change::{Change, Object};
 use crate::ipvs::Family;
+use crate::name::IfName;
 use crate::net::{AddressId, RouteId};
 
 kinds! {
@@ -29,7 +30,12 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     let on_the_way = paths
         .filter(|path| path.query.source.is_none())
         .filter(|path| scene.index.carrying(path.query.destination).is_empty())
-        .filter_map(|path| scene.refused(path).or_else(|| scene.diverted(path)));
+        .filter_map(|path| {
+            scene
+                .refused(path)
+                .or_else(|| scene.looped(path))
+                .or_else(|| scene.diverted(path))
+        });
     let servers = scene.cluster.real_servers().iter();
     let kept = servers.flat_map(|server| scene.kept(server));
     on_the_way.chain(kept).collect()
@@ -69,6 +75,22 @@ impl DirectorScene<'_> {
         Some(self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(fix))
     }
 
+    /// Reports packets that a route sends to the director itself.
+    fn looped(&self, path: &PathFact) -> Option<Finding> {
+        let route = path.route.as_ref()?;
+        let is_looped = path.is_sent() && path.decision.interface.as_ref() == Some(&IfName::LO);
+        let ip = path.query.destination;
+        let seen = format!(
+            "packets to {} come back to the director: {}",
+            self.described(ip),
+            path.decided_by()
+        );
+        is_looped.then(|| {
+            let delete = Change::Delete(Object::Route(route.clone())).to_shell();
+            self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(delete)
+        })
+    }
+
     /// Reports packets for a neighbour that another host gets, while their clients wait: by a route that is narrower
     /// than the network on the link, or because the route to that network is missing.
     fn diverted(&self, path: &PathFact) -> Option<Finding> {
@@ -99,7 +121,8 @@ impl DirectorScene<'_> {
         Some(finding.fix(add))
     }
 
-    fn waits_for(&self, real_ip: IpAddr) -> bool {
+    /// Returns whether clients of a real server wait for an answer.
+    pub(super) fn waits_for(&self, real_ip: IpAddr) -> bool {
         self.cluster
             .services()
             .iter()

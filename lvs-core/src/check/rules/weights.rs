@@ -55,6 +55,9 @@ impl DirectorScene<'_> {
                 let mut destinations = service.destinations.iter();
                 destinations.any(|destination| !self.cluster.is_excluded(destination))
             });
+        if of_file && self.facts.services_by_health.contains(&id) {
+            return "`lvsctl status` tells why each has weight 0: its health decides".to_owned();
+        }
         match (of_file, self.facts.drains.keys().next()) {
             (true, None) => {
                 "lvsctl apply FILE, which gives the destinations the weights of the file".to_owned()

@@ -1,6 +1,6 @@
 //! Whether another host uses an address that is going to be added: asked on the link (RFC 5227), before the change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
@@ -79,9 +79,10 @@ impl<'a> Conflicts<'a> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        let is_due = self.pending.iter().any(|id| {
-            let id = ObjectId::Address(id.clone());
-            phase.steps.iter().any(|step| step.change.id() == id)
+        let pending: HashSet<_> = self.pending.iter().collect();
+        let is_due = phase.steps.iter().any(|step| match step.change.newest() {
+            Object::Address(address) => pending.contains(&address.id),
+            _ => false,
         });
         match is_due {
             true => self.ask(When::Last, host, events),

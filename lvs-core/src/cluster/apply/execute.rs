@@ -6,10 +6,11 @@ use super::address_in_use::Conflicts;
 use super::announce::Announcer;
 use super::{Event, Failure};
 use crate::cluster::change::{Change, Kind, Object, Step};
-use crate::cluster::plan::{Phase, Plan};
+use crate::cluster::plan::Phase;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;
+use crate::net::NetChange;
 
 /// What is asked before each phase, and told after it.
 pub(super) struct Guards<'a, 'b> {
@@ -35,12 +36,12 @@ impl Guards<'_, '_> {
 /// Carries out phase by phase; the next begins when everything in the last has succeeded and the caller has not
 /// stopped it.
 pub(super) fn execute(
-    plan: &Plan,
+    phases: &[Phase],
     host: &mut Host,
     guards: &mut Guards<'_, '_>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    for phase in &plan.phases {
+    for phase in phases {
         guards.go_on()?;
         guards.conflicts.before_phase(phase, host, events)?;
         self::phase(phase, host, events)?;
@@ -51,7 +52,8 @@ pub(super) fn execute(
     guards.go_on()
 }
 
-/// Executes one phase: its IPVS steps in one batch, the others one by one.
+/// Executes one phase: its steps on addresses and routes in batches, and its IPVS steps in one; the others one by
+/// one.
 pub(super) fn phase(
     phase: &Phase,
     host: &mut Host,
@@ -62,8 +64,24 @@ pub(super) fn phase(
         .steps
         .iter()
         .partition(|step| is_batched(&step.change));
-    for step in others {
-        report(step, self::step(&step.change, host), events)?;
+    let is_network = |step: &&Step| network(&step.change).is_some();
+    for steps in others.chunk_by(|one, next| is_network(one) && is_network(next)) {
+        let changes: Vec<_> = steps
+            .iter()
+            .filter_map(|step| network(&step.change))
+            .collect();
+        match changes.is_empty() {
+            true => report_all(
+                steps
+                    .iter()
+                    .map(|step| (*step, self::step(&step.change, host))),
+                events,
+            )?,
+            false => {
+                let results = host.net().batch(&changes).map_err(Failure::Unreadable)?;
+                report_all(steps.iter().copied().zip(results), events)?;
+            }
+        }
     }
     let commands: Vec<_> = ipvs
         .iter()
@@ -76,13 +94,17 @@ pub(super) fn phase(
         .ipvs()
         .and_then(|handle| handle.batch(&commands))
         .map_err(Failure::Unreadable)?;
-    // All have been executed even if the first has failed: all are reported, the first failure counts.
-    let reported: Vec<_> = ipvs
-        .into_iter()
-        .zip(results)
-        .map(|(step, result)| report(step, result, events))
-        .collect();
-    reported.into_iter().collect()
+    report_all(ipvs.into_iter().zip(results), events)
+}
+
+/// All have been executed even if the first has failed: all are reported, the first failure counts.
+fn report_all<'a>(
+    results: impl Iterator<Item = (&'a Step, Result<()>)>,
+    events: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Failure> {
+    results.fold(Ok(()), |first, (step, result)| {
+        first.and(report(step, result, events))
+    })
 }
 
 fn report(
@@ -119,6 +141,18 @@ impl Step {
 /// Daemons are stopped one by one: the kernel may forget to answer that.
 const fn is_batched(change: &Change<Object>) -> bool {
     change.is_ipvs() && !matches!(change.newest(), Object::Daemon(_))
+}
+
+/// Returns a change of addresses or routes that needs no other request than its own.
+fn network(change: &Change<Object>) -> Option<NetChange> {
+    match change {
+        Change::Add(Object::Address(address)) => Some(NetChange::AddAddress(address.clone())),
+        Change::Delete(Object::Address(address)) => Some(NetChange::DeleteAddress(address.clone())),
+        Change::Add(Object::Route(route)) => Some(NetChange::AddRoute(route.clone())),
+        Change::Edit(_, Object::Route(route)) => Some(NetChange::ReplaceRoute(route.clone())),
+        Change::Delete(Object::Route(route)) => Some(NetChange::DeleteRoute(route.clone())),
+        _ => None,
+    }
 }
 
 fn step(change: &Change<Object>, host: &mut Host) -> Result<()> {

@@ -10,7 +10,7 @@ use super::rollback::Rollback;
 use super::source;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::change::Object;
-use crate::cluster::plan::Plan;
+use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::state::{Confirmation, Lock};
 use crate::cluster::{DesiredState, IpvsState, Observed, Role, Scope};
 use crate::error::Result;
@@ -63,6 +63,11 @@ impl<'a> Job<'a> {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        #[cfg(feature = "tracing")]
+        let events = &mut |event: Event<'_>| {
+            crate::trace::apply(&event);
+            events(event);
+        };
         let read_at = Instant::now();
         let before = Observed::read(host, &self.scope).map_err(ApplyError::untouched)?;
         let plan = (self.plan)(&before);
@@ -84,7 +89,7 @@ impl<'a> Job<'a> {
         let is_begun = recorded.is_ok() || !release.is_empty();
         let mut verified = None;
         let done = self.carry_out(
-            (&release, &rest),
+            (release, rest),
             recorded,
             &mut conflicts,
             &mut verified,
@@ -99,7 +104,7 @@ impl<'a> Job<'a> {
             before: &before,
             read_at,
             plan: &plan,
-            release: &release,
+            release,
             verified: verified.as_ref(),
         };
         let aftermath = match is_begun {
@@ -111,7 +116,7 @@ impl<'a> Job<'a> {
 
     fn carry_out(
         &self,
-        (release, rest): (&Plan, &Plan),
+        (release, rest): (&[Phase], &[Phase]),
         recorded: Result<(), Failure>,
         conflicts: &mut Conflicts<'a>,
         verified: &mut Option<Observed>,
@@ -130,24 +135,28 @@ impl<'a> Job<'a> {
         recorded?;
         released?;
         execute(rest, host, &mut guards, events)?;
-        *verified = Some(self.verify(host)?);
+        let is_done_already = release.is_empty() && rest.is_empty();
+        if !is_done_already {
+            *verified = Some(self.verify(host)?);
+        }
         source::verify(self.sources, host)?;
         events(Event::Verified);
         if !self.has_new_role() {
             announcer.all_is_done(host, events);
         }
-        match release.is_empty() && rest.is_empty() {
+        match is_done_already {
             true => Ok(()),
             false => self.confirm(verified, events),
         }
     }
 
     /// Returns whether a plan adds addresses that only an active director carries.
-    fn takes_over(&self, plan: &Plan) -> bool {
+    fn takes_over(&self, phases: &[Phase]) -> bool {
         let node = self.announced;
         node.filter(|node| node.role == Some(Role::Active))
             .is_some_and(|node| {
-                plan.steps().any(|step| match step.change.after() {
+                let mut steps = phases.iter().flat_map(|phase| &phase.steps);
+                steps.any(|step| match step.change.after() {
                     Some(Object::Address(address)) => {
                         node.floating.contains(&address.id.network.addr())
                     }

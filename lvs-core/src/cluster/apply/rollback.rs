@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::execute;
 use super::{Aftermath, Event, Failure};
-use crate::cluster::plan::Plan;
+use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::{Observed, Scope};
 use crate::error::Result;
 use crate::host::Host;
@@ -17,7 +17,7 @@ pub(super) struct Rollback<'a> {
     pub(super) read_at: Instant,
     pub(super) plan: &'a Plan,
     /// The beginning of the plan that makes room for an active director.
-    pub(super) release: &'a Plan,
+    pub(super) release: &'a [Phase],
     /// How the node looked before it waited for a confirmation: a role may have changed meanwhile, and stays.
     pub(super) verified: Option<&'a Observed>,
 }
@@ -35,7 +35,7 @@ impl Rollback<'_> {
         if self.release.is_empty() || is_wanted {
             return self.to(self.before, host, events);
         }
-        match self.to(&self.release.outcome(self.before), host, events) {
+        match self.to(&Plan::outcome_of(self.release, self.before), host, events) {
             Aftermath::Untouched | Aftermath::Reverted => Aftermath::Released,
             other => other,
         }

@@ -39,8 +39,10 @@ pub(super) fn verify(node: Option<&DesiredState>, host: &mut Host) -> Result<(),
 }
 
 fn wrong_source(node: &DesiredState, host: &mut Host) -> Result<Option<(IpAddr, IpAddr)>> {
+    let net = host.net();
+    let names = net.names()?;
     for (destination, vips) in &node.carriers {
-        let decision = host.net().lookup(&RouteQuery::to(*destination))?;
+        let decision = net.lookup_by(&RouteQuery::to(*destination), &names)?;
         if let Some(source) = decision.source.filter(|source| vips.contains(source)) {
             return Ok(Some((*destination, source)));
         }

@@ -1,6 +1,7 @@
 //! A service with its destinations as the director's kernel must hold them.
 
 use super::state::Desired;
+use crate::cluster::checks::OnFailure;
 use crate::cluster::model::{Cluster, VirtualDestination, VirtualService};
 use crate::cluster::probe_path::ProbeService;
 use crate::error::InvalidValue;
@@ -23,6 +24,10 @@ pub struct DesiredService {
     /// file drains, and those of a recorded drain, which may even be missing from `destinations`. Unlike
     /// other weights, their weight 0 is applied with `keep_weight` too.
     pub drained: Vec<Destination>,
+    /// The fallback, which serves only while too few of the others do.
+    pub fallback: Option<DestinationId>,
+    /// Whether what does not serve is not in the kernel (`on-failure = "remove"`): a controller adds and deletes it.
+    pub removes: bool,
 }
 
 /// Says what a service is to the checks of a cluster.
@@ -48,6 +53,8 @@ impl DesiredService {
             health: HealthPart::Probe,
             destinations: vec![Desired::new(probe.destination(), why)],
             drained: Vec::new(),
+            fallback: None,
+            removes: false,
         }
     }
 
@@ -57,13 +64,21 @@ impl DesiredService {
         self.health == HealthPart::Probe
     }
 
+    /// Returns whether a destination is a fallback that is in the kernel only while it serves.
+    #[must_use]
+    pub fn is_reserve(&self, id: &DestinationId) -> bool {
+        self.removes && self.fallback.as_ref() == Some(id)
+    }
+
     /// Returns a model of the service right after it was applied to a kernel of that generation: which
-    /// connection goes to which destination, computed without a kernel.
+    /// connection goes to which destination, computed without a kernel. A fallback that is added only when it
+    /// serves is not in it.
     ///
     /// # Errors
     /// The scheduler is not one of the kernel's own.
     pub fn model(&self, generation: Generation) -> Result<ServiceModel, InvalidValue> {
         let destinations = self.destinations.iter().map(|desired| desired.value);
+        let destinations = destinations.filter(|destination| !self.is_reserve(&destination.id));
         ServiceModel::built(self.service.clone(), destinations, generation)
     }
 }
@@ -79,12 +94,17 @@ impl Cluster {
             },
             destinations: Vec::new(),
             drained: Vec::new(),
+            fallback: None,
+            removes: service.policy.on_failure == OnFailure::Remove,
         };
         for destination in &service.destinations {
             // Every destination has an address: a cluster without one is not valid.
             let Some(mut value) = self.kernel_destination(service, destination) else {
                 continue;
             };
+            if service.is_fallback(destination) {
+                desired.fallback = Some(value.id);
+            }
             if self.is_drained(destination) {
                 desired.drained.push(value);
                 value.weight = Weight::DRAIN;

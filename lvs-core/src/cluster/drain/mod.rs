@@ -159,8 +159,31 @@ impl Record {
         if self.drains().is_empty() {
             return Cow::Borrowed(node);
         }
-        let mut node = node.clone();
-        node.drain(self.drains());
-        Cow::Owned(node)
+        let mut drained = node.clone();
+        drained.drain(&self.drains_in(node));
+        Cow::Owned(drained)
+    }
+
+    /// Returns the drains where a real server has another address than it had: it is the same real server.
+    pub(super) fn drains_in(&self, node: &DesiredState) -> BTreeMap<Drain, Draining> {
+        let drains = self.drains.iter();
+        drains
+            .map(|(drain, how)| (self.moved(drain, node).unwrap_or(*drain), *how))
+            .collect()
+    }
+
+    fn moved(&self, drain: &Drain, node: &DesiredState) -> Option<Drain> {
+        let name = self.server(drain.address)?;
+        if node.servers.contains_key(&drain.address) {
+            return None;
+        }
+        let mut servers = node.servers.iter();
+        let (address, _) = servers.find(|(address, server)| {
+            *server == name && address.is_ipv6() == drain.address.is_ipv6()
+        })?;
+        Some(Drain {
+            address: *address,
+            port: drain.port,
+        })
     }
 }

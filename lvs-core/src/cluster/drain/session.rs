@@ -3,7 +3,7 @@
 use crate::cluster::Session;
 use crate::cluster::plan::Plan;
 use crate::cluster::state::Unread;
-use crate::cluster::{ApplyError, Drain, Draining, Event, Observed, Record, Scope};
+use crate::cluster::{ApplyError, DrainTarget, Draining, Event, Observed, Record, Scope};
 use crate::error::{Cause, Error, Operation};
 use crate::host::Host;
 
@@ -16,18 +16,19 @@ impl Session {
     /// No cluster on this node has a destination with any of these addresses; otherwise what failed, and how that left the node.
     pub fn drain(
         &mut self,
-        drains: &[Drain],
+        target: &DrainTarget,
         how: Draining,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
         let (records, mut unread) = self.state.readable();
+        let unknown = target.unknown(&records);
         let drained: Vec<_> = records
             .into_iter()
             .filter(Record::is_applied)
             .filter_map(|old| {
-                let new = old.before_draining(drains, how, &observed)?;
+                let new = old.before_draining(&old.drains_of(target), how, &observed)?;
                 Some((old, new))
             })
             .collect();
@@ -35,7 +36,8 @@ impl Session {
             return Err(ApplyError::untouched(unread.remove(0).0));
         }
         if drained.is_empty() {
-            return Err(ApplyError::untouched(no_destination(drains)));
+            let error = unknown.unwrap_or_else(|| no_destination(target));
+            return Err(ApplyError::untouched(error));
         }
         let changes = drained.into_iter().map(|(old, new)| {
             let notes: Vec<_> = unread.iter().map(Unread::note).collect();
@@ -56,11 +58,12 @@ impl Session {
     /// There is none of them; otherwise what failed, and how that left the node.
     pub fn undrain(
         &mut self,
-        drains: &[Drain],
+        target: &DrainTarget,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let (records, mut unread) = self.state.readable();
+        let unknown = target.unknown(&records);
         let all: Vec<_> = records
             .iter()
             .flat_map(|record| record.drains().keys())
@@ -69,7 +72,7 @@ impl Session {
         let undrained: Vec<_> = records
             .into_iter()
             .filter_map(|old| {
-                let (new, restored) = old.without_drains(drains)?;
+                let (new, restored) = old.without_drains(&old.drains_of(target))?;
                 Some((old, new, restored))
             })
             .collect();
@@ -77,12 +80,13 @@ impl Session {
             return Err(ApplyError::untouched(unread.remove(0).0));
         }
         if undrained.is_empty() {
-            return Err(ApplyError::untouched(not_drained(drains, &all)));
+            let error = unknown.unwrap_or_else(|| not_drained(target, &all));
+            return Err(ApplyError::untouched(error));
         }
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
         let changes = undrained.into_iter().map(|(old, new, restored)| {
             let mut notes: Vec<_> = unread.iter().map(Unread::note).collect();
-            notes.extend(old.restored_by_health(drains));
+            notes.extend(old.restored_by_health(&old.drains_of(target)));
             let undrained = new.clone();
             let plan: Planning = Box::new(move |observed| {
                 let mut plan = undrained.plan_undrained(&restored, observed);
@@ -149,32 +153,20 @@ impl Session {
 /// Plans by what is observed.
 type Planning = Box<dyn Fn(&Observed) -> Plan>;
 
-fn no_destination(drains: &[Drain]) -> Error {
+fn no_destination(target: &DrainTarget) -> Error {
     let problem = "is a destination of no cluster on this node".to_owned();
-    Error::new(
-        Operation::new("drain", listed(drains)),
-        Cause::Invalid(problem),
-    )
-    .with_hint(
+    Error::new(Operation::new("drain", target), Cause::Invalid(problem)).with_hint(
         "run it on the director, after `apply`, with the real server's own address; \
          `lvsctl list` shows the destinations",
     )
 }
 
-fn not_drained(drains: &[Drain], all: &[String]) -> Error {
+fn not_drained(target: &DrainTarget, all: &[String]) -> Error {
     let problem = "is not drained".to_owned();
-    let operation = Operation::new("undrain", listed(drains));
+    let operation = Operation::new("undrain", target);
     let error = Error::new(operation, Cause::Invalid(problem));
     if all.is_empty() {
         return error.with_hint("no real server is drained by `lvsctl drain`; to end `drain = true`, change the file and apply it");
     }
     error.with_hint(format!("these are drained: {}", all.join(" ")))
-}
-
-fn listed(drains: &[Drain]) -> String {
-    drains
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::Drain;
-use crate::cluster::{NodeName, Record, StateDir};
-use crate::error::{Cause, Error, InvalidValue, Operation, Result};
+use crate::cluster::{NodeName, Record};
+use crate::error::{Cause, Error, InvalidValue, Operation};
 use crate::suggest::nearest;
 
 /// So many real servers are named in a hint.
@@ -27,7 +26,7 @@ const NAMED: usize = 8;
 pub enum DrainTarget {
     /// The destinations with an address.
     Address(Drain),
-    /// The destinations of a node, by all of its addresses.
+    /// The destinations of a node, by all of its addresses: in each cluster those that its file gives that name.
     Node {
         /// The node, as the cluster file named it when it was last applied.
         name: NodeName,
@@ -71,41 +70,32 @@ impl FromStr for DrainTarget {
     }
 }
 
-impl StateDir {
-    /// Returns the addresses that a target means, by the records of the clusters that are on this node.
-    ///
-    /// # Errors
-    /// No cluster on this node has destinations of a node with this name, or the records cannot be read.
-    pub fn drains_of(&self, target: &DrainTarget) -> Result<Vec<Drain>> {
+impl Record {
+    /// Returns the addresses that a target means in this cluster; none if no destination is of a node with its name.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn drains_of(&self, target: &DrainTarget) -> Vec<Drain> {
         let (name, port) = match target {
-            DrainTarget::Address(drain) => return Ok(vec![*drain]),
+            DrainTarget::Address(drain) => return vec![*drain],
             DrainTarget::Node { name, port } => (name, *port),
         };
-        let (records, mut unread) = self.readable();
-        let addresses: BTreeSet<_> = records
-            .iter()
-            .flat_map(|record| record.addresses_of(name))
-            .collect();
-        if let (true, false) = (addresses.is_empty(), unread.is_empty()) {
-            return Err(unread.remove(0).0);
-        }
-        if addresses.is_empty() {
-            return Err(no_server(target, &records));
-        }
-        Ok(addresses
-            .into_iter()
-            .map(|address| Drain { address, port })
-            .collect())
+        let servers = self.servers.iter();
+        servers
+            .filter(|(_, server)| *server == name)
+            .map(|(address, _)| Drain {
+                address: *address,
+                port,
+            })
+            .collect()
     }
 }
 
-impl Record {
-    /// Returns the addresses of the destinations of a node.
-    fn addresses_of(&self, name: &NodeName) -> impl Iterator<Item = IpAddr> {
-        self.servers
-            .iter()
-            .filter(move |(_, server)| *server == name)
-            .map(|(address, _)| *address)
+impl DrainTarget {
+    /// Returns why it is the name of no real server, if that is so.
+    pub(super) fn unknown(&self, records: &[Record]) -> Option<Error> {
+        let is_name = matches!(self, Self::Node { .. });
+        let mut known = records.iter().flat_map(|record| record.drains_of(self));
+        (is_name && known.next().is_none()).then(|| no_server(self, records))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Drain;
+use super::DrainTarget;
 use crate::cluster::StateDir;
 use crate::error::Result;
 use crate::ipvs::{DestinationId, Protocol, ServiceId};
@@ -80,14 +80,15 @@ pub enum DrainOutcome {
 }
 
 impl StateDir {
-    /// Returns the remaining connections on what some drains mean: one entry for each destination that is still
+    /// Returns the remaining connections on what a target means: one entry for each destination that is still
     /// in the kernel's table, busy or not.
     ///
     /// # Errors
     /// A record cannot be read, or `/proc` cannot.
-    pub fn remaining(&self, drains: &[Drain], proc: &Proc) -> Result<Vec<Remaining>> {
+    pub fn remaining(&self, target: &DrainTarget, proc: &Proc) -> Result<Vec<Remaining>> {
         let mut drained = Vec::new();
         for record in self.readable().0 {
+            let drains = record.drains_of(target);
             let meant = |id: &DestinationId| drains.iter().any(|drain| drain.matches(id));
             drained.extend(record.drained().filter(|(_, id)| meant(id)));
         }
@@ -111,7 +112,7 @@ impl StateDir {
     /// Those of [`remaining`](Self::remaining).
     pub fn wait(
         &self,
-        drains: &[Drain],
+        target: &DrainTarget,
         proc: &Proc,
         time: Duration,
         stop: &AtomicBool,
@@ -120,7 +121,7 @@ impl StateDir {
         let end = Instant::now() + time;
         let mut last = Vec::new();
         loop {
-            let left = self.remaining(drains, proc)?;
+            let left = self.remaining(target, proc)?;
             if left.iter().all(Remaining::is_over) {
                 return Ok(DrainOutcome::Over(left));
             }

@@ -229,6 +229,24 @@ impl Observed {
         routes
     }
 
+    /// Returns what was observed beside the kernel's table of services.
+    pub(in crate::cluster) fn beside_services(&self) -> Self {
+        Self {
+            links: self.links.clone(),
+            without_neighbours: self.without_neighbours.clone(),
+            tunnels: self.tunnels.clone(),
+            listeners: self.listeners.clone(),
+            addresses: self.addresses.clone(),
+            routes: self.routes.clone(),
+            refusing: self.refusing.clone(),
+            rules: self.rules.clone(),
+            sysctls: self.sysctls.clone(),
+            daemons: self.daemons.clone(),
+            lingering: self.lingering.clone(),
+            ipvs: IpvsState::Unread,
+        }
+    }
+
     /// Returns what was observed as it would be observed some seconds later: lifetimes end.
     pub(in crate::cluster) fn aged(mut self, seconds: u32) -> Self {
         let pass = |left: &mut Option<u32>| {

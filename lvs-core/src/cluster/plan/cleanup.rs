@@ -11,9 +11,9 @@ use super::draft::Planned;
 use super::{PhaseName, PlanOptions, addresses, links};
 use crate::cluster::ObservedIndex;
 use crate::cluster::change::{BoundDestination, Object, ObjectId, Step};
-use crate::cluster::{DesiredService, DesiredState, NodeKind, Observed, Record};
-use crate::ipvs::{Destination, ServiceEntry, ServiceId, Timeouts};
-use crate::net::{Address, Tunnel};
+use crate::cluster::{DesiredService, DesiredState, IpvsState, NodeKind, Observed, Record};
+use crate::ipvs::{Destination, Forwarding, ServiceEntry, ServiceId, Timeouts};
+use crate::net::{Address, Route, Tunnel};
 use crate::sysctl::SysctlKey;
 
 const UNNAMED: &str = "no longer in the file";
@@ -40,7 +40,7 @@ pub(super) enum Extent {
 }
 
 impl Cleanup<'_> {
-    pub(super) const PHASES: [Planned<Self>; 13] = [
+    pub(super) const PHASES: [Planned<Self>; 15] = [
         (PhaseName::FormerSyncDaemons, |cleanup, seen| {
             cleanup.undo(seen, |object| matches!(object, Object::Daemon(_)))
         }),
@@ -59,9 +59,11 @@ impl Cleanup<'_> {
         (PhaseName::RestoredServices, |cleanup, seen| {
             cleanup.undo(seen, |object| matches!(object, Object::Service(_)))
         }),
-        (PhaseName::RestoredDestinations, |cleanup, seen| {
-            cleanup.undo(seen, |object| is_of_present_service(object, seen))
+        (PhaseName::NeighbourRoutes, |cleanup, seen| {
+            seen.restored_neighbours(&cleanup.restored_destinations(seen))
         }),
+        (PhaseName::RestoredDestinations, Self::restored_destinations),
+        (PhaseName::FormerRoutes, Self::idle_neighbour_routes),
         (PhaseName::RestoredTimeouts, |cleanup, seen| {
             cleanup.undo(seen, |object| matches!(object, Object::Timeouts(_)))
         }),
@@ -96,6 +98,21 @@ impl Cleanup<'_> {
         }),
     ];
 
+    fn restored_destinations(&self, seen: &Observed) -> Vec<Step> {
+        self.undo(seen, |object| is_of_present_service(object, seen))
+    }
+
+    /// A rollback leaves routes to neighbours that no record knows.
+    fn idle_neighbour_routes(&self, seen: &Observed) -> Vec<Step> {
+        if matches!(seen.ipvs, IpvsState::Unread) {
+            return Vec::new();
+        }
+        seen.idle_neighbour_routes()
+            .filter(|route| !self.is_shared(&Object::Route(Route::clone(route))))
+            .map(|route| Step::delete(route.clone(), "no connection needs it any more"))
+            .collect()
+    }
+
     /// Restores what the record knows and what is not kept, in the opposite order of the record.
     fn undo(&self, seen: &Observed, which: impl Fn(&Object) -> bool) -> Vec<Step> {
         if !self.has_been_applied() {
@@ -127,10 +144,9 @@ impl Cleanup<'_> {
     /// every interface, which follows it. Links stay up, because something else may need them by now.
     fn keeps(&self, object: &Object) -> bool {
         let node = self.node;
-        if matches!(self.extent, Extent::All) {
-            return false;
-        }
         match object {
+            Object::Route(route) if self.leads_to_restored(route) => true,
+            _ if matches!(self.extent, Extent::All) => false,
             Object::Sysctl(setting) => node.names_sysctl(&setting.key),
             Object::Address(address) => node.names_address(&address.id),
             Object::Route(route) => {
@@ -155,6 +171,21 @@ impl Cleanup<'_> {
         }
     }
 
+    /// Returns whether a route leads to a destination that was directly routed before the cluster: connections of
+    /// another forwarding method live on.
+    fn leads_to_restored(&self, route: &Route) -> bool {
+        let ip = route.id.destination.addr();
+        route.is_neighbour_route()
+            && self.record.entries().any(|entry| match entry.before() {
+                Some(Object::Destination(bound)) => {
+                    let destination = &bound.destination;
+                    destination.id.address == ip
+                        && destination.forwarding == Forwarding::DirectRouting
+                }
+                _ => false,
+            })
+    }
+
     /// Returns whether another cluster on this node still needs an object as this one has made it.
     fn is_shared(&self, object: &Object) -> bool {
         self.others.iter().any(|other| other.needs(object))
@@ -171,7 +202,7 @@ impl Cleanup<'_> {
         let mut steps = Vec::new();
         for found in seen.services() {
             match self.desired_service(&found.service.id) {
-                Some(desired) => steps.extend(unnamed_destinations(desired, found)),
+                Some(desired) => steps.extend(unnamed_destinations(desired, found, self.record)),
                 None if self.is_former_service(&found.service.id) => {
                     steps.extend(all_destinations(found));
                 }
@@ -315,20 +346,19 @@ fn is_idle_tunnel(object: &Object, seen: &Observed) -> bool {
 pub(super) fn unnamed_destinations(
     desired: &DesiredService,
     found: &ServiceEntry,
+    record: &Record,
 ) -> impl Iterator<Item = Step> {
-    let named: HashSet<_> = desired
-        .destinations
-        .iter()
-        .map(|desired| desired.value.id)
-        .collect();
+    let named: HashSet<_> = desired.kept(record).collect();
     found
         .destinations
         .iter()
         .filter(move |destination| !named.contains(&destination.id))
         .map(|destination| {
-            let why = match desired.is_drained(&destination.id) {
-                true => "drained by removal",
-                false => "not in the file",
+            let id = &destination.id;
+            let why = match (desired.is_drained(id), desired.is_reserve(id)) {
+                (true, _) => "drained by removal",
+                (false, true) => "a fallback that is not needed",
+                (false, false) => "not in the file",
             };
             delete_destination(found.service.id, destination, why)
         })

@@ -212,7 +212,7 @@ impl Plan {
         // Otherwise "nothing to do" would be read as "done".
         grown.notes.extend(self.left_by(&grown));
         let (release, _) = self.released_first();
-        let released = release.steps().next();
+        let released = release.iter().flat_map(|phase| &phase.steps).next();
         grown.refusals.extend(released.map(|step| {
             Refusal::of(
                 step.change.id(),
@@ -248,33 +248,35 @@ impl Plan {
 
     /// Splits off the beginning that makes room for an active director, which must be done whatever becomes
     /// of the rest.
-    pub(super) fn released_first(&self) -> (Self, Self) {
+    pub(super) fn released_first(&self) -> (&[Phase], &[Phase]) {
         let of_release = |phase: &&Phase| phase.name.is_release();
         let count = self.phases.iter().take_while(of_release).count();
-        let (release, rest) = self.phases.split_at(count);
-        let part = |phases: &[Phase]| Self {
-            phases: phases.to_vec(),
-            ..self.clone()
-        };
-        (part(release), part(rest))
+        self.phases.split_at(count)
     }
 
     /// Returns the part that makes room for an active director, which nothing prevents.
     pub(in crate::cluster) fn only_release(&self) -> Self {
         let (release, _) = self.released_first();
         Self {
+            phases: release.to_vec(),
             refusals: Vec::new(),
             notes: Vec::new(),
             nftables: None,
-            ..release
+            ..self.clone()
         }
     }
 
     /// Returns how the node looks when all steps are done.
     #[must_use]
     pub fn outcome(&self, observed: &Observed) -> Observed {
+        Self::outcome_of(&self.phases, observed)
+    }
+
+    /// Returns how the node looks when the steps of some phases are done.
+    pub(super) fn outcome_of(phases: &[Phase], observed: &Observed) -> Observed {
         let mut outcome = observed.clone();
-        outcome.apply(self.steps().map(|step| &step.change));
+        let steps = phases.iter().flat_map(|phase| &phase.steps);
+        outcome.apply(steps.map(|step| &step.change));
         outcome
     }
 }

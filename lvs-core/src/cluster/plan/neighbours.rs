@@ -1,11 +1,11 @@
 //! Destinations that become directly routed while connections of their former forwarding method live on: the method
-//! changes, or the destination was deleted and comes back.
+//! changes, is restored, or the destination was deleted and comes back.
 //!
 //! The kernel keeps one way to a destination for all of its connections. A packet of masquerading or a tunnel
 //! makes it one without a next hop, and directly routed packets then ask by ARP for the virtual IP itself. A route
 //! with the real server as its own gateway has the right next hop for every method.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::Planner;
@@ -23,16 +23,7 @@ impl Planner<'_> {
     pub(super) fn neighbour_routes(&self, seen: &Observed) -> Vec<Step> {
         self.newly_routed(seen)
             .into_iter()
-            .filter_map(|ip| {
-                let route = Route {
-                    interface: Some(self.interface_facing(ip, seen)?),
-                    gateway: Some(ip),
-                    on_link: true,
-                    protocol: Address::PROTOCOL,
-                    ..Route::to(RouteId::new(ip.into()))
-                };
-                Choice::of(&route, seen.route(&route.id)).step(WHY)
-            })
+            .filter_map(|ip| neighbour_route(ip, self.interface_facing(ip, seen)?, seen))
             .collect()
     }
 
@@ -65,14 +56,8 @@ impl Planner<'_> {
         });
         self.changed_destinations(seen)
             .iter()
-            .filter(|step| match &step.change {
-                Change::Edit(Object::Destination(before), _) => {
-                    before.destination.forwarding != Forwarding::DirectRouting
-                }
-                _ => false,
-            })
-            .chain(revived)
-            .filter_map(|step| step.change.directly_routed())
+            .filter_map(|step| step.change.newly_routed())
+            .chain(revived.filter_map(|step| step.change.directly_routed()))
             .collect::<BTreeSet<_>>()
             .difference(&self.local_ips(seen))
             .filter(|ip| !ip.is_loopback())
@@ -91,7 +76,75 @@ impl Planner<'_> {
     }
 }
 
+/// Returns the step that makes a route to a neighbour with itself as the gateway, if there is none.
+fn neighbour_route(ip: IpAddr, interface: IfName, seen: &Observed) -> Option<Step> {
+    let route = Route {
+        interface: Some(interface),
+        gateway: Some(ip),
+        on_link: true,
+        protocol: Address::PROTOCOL,
+        ..Route::to(RouteId::new(ip.into()))
+    };
+    Choice::of(&route, seen.route(&route.id)).step(WHY)
+}
+
+impl Observed {
+    /// Returns the routes to destinations that become directly routed again by steps that restore them.
+    pub(super) fn restored_neighbours<'a>(
+        &self,
+        steps: impl IntoIterator<Item = &'a Step>,
+    ) -> Vec<Step> {
+        steps
+            .into_iter()
+            .filter_map(|step| step.change.newly_routed())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .filter(|ip| !ip.is_loopback() && !self.has_address(*ip))
+            .filter_map(|ip| neighbour_route(ip, self.interface_towards(ip)?, self))
+            .collect()
+    }
+
+    fn has_address(&self, ip: IpAddr) -> bool {
+        let mut addresses = self.addresses.iter();
+        addresses.any(|address| address.id.network.addr() == ip)
+    }
+
+    /// Returns the routes to neighbours that an earlier change has left, and that no directly routed destination needs.
+    pub(super) fn idle_neighbour_routes(&self) -> impl Iterator<Item = &Route> {
+        let routed: HashSet<_> = self
+            .services()
+            .iter()
+            .flat_map(|found| &found.destinations)
+            .filter(|destination| destination.forwarding == Forwarding::DirectRouting)
+            .map(|destination| destination.id.address)
+            .collect();
+        self.routes.iter().filter(move |route| {
+            route.is_neighbour_route() && !routed.contains(&route.id.destination.addr())
+        })
+    }
+}
+
+impl Route {
+    /// Returns whether it is a route of ours to a neighbour with itself as the gateway.
+    pub(in crate::cluster) fn is_neighbour_route(&self) -> bool {
+        let to = self.id.destination;
+        self.protocol == Address::PROTOCOL && self.gateway == Some(to.addr())
+    }
+}
+
 impl Change<Object> {
+    /// Returns the address to which a destination is routed directly from this change on.
+    fn newly_routed(&self) -> Option<IpAddr> {
+        match self {
+            Self::Edit(Object::Destination(before), _)
+                if before.destination.forwarding != Forwarding::DirectRouting =>
+            {
+                self.directly_routed()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the address to which a destination of this change is routed directly.
     fn directly_routed(&self) -> Option<IpAddr> {
         match self.after()? {

@@ -76,6 +76,8 @@ pub enum PhaseName {
     DeletedServices,
     /// Services that were there before the cluster.
     RestoredServices,
+    /// Routes to destinations that become directly routed again while connections of another method live on.
+    NeighbourRoutes,
     /// Destinations that were there before the cluster.
     RestoredDestinations,
     /// The timeouts of connections.
@@ -181,6 +183,7 @@ impl fmt::Display for PhaseName {
             Self::DeletedDestinations => "deleted destinations",
             Self::DeletedServices => "deleted services",
             Self::RestoredServices => "restored services",
+            Self::NeighbourRoutes => "routes to neighbours",
             Self::RestoredDestinations => "restored destinations",
             Self::RestoredTimeouts => "restored timeouts",
             Self::FormerAddresses => "former addresses",

@@ -41,6 +41,13 @@ impl Plan {
             seen.apply(steps.iter().map(|step| &step.change));
             phases.push(Phase { name, steps });
         }
+        // Connections that the change has made live on, and the kernel keeps one way for all of a destination.
+        let neighbours = now.restored_neighbours(phases.iter().flat_map(|phase| &phase.steps));
+        let routes = Phase {
+            name: PhaseName::NeighbourRoutes,
+            steps: neighbours,
+        };
+        phases.insert(0, routes);
         phases.retain(|phase| !phase.steps.is_empty());
         Self {
             phases,

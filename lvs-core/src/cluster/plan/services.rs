@@ -3,8 +3,10 @@
 
 use super::Planner;
 use crate::cluster::change::{BoundDestination, Step};
-use crate::cluster::{Desired, DesiredService, DesiredState, HealthPart, Observed, ObservedIndex};
-use crate::ipvs::{Destination, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
+use crate::cluster::{
+    Desired, DesiredService, DesiredState, HealthPart, Observed, ObservedIndex, Record,
+};
+use crate::ipvs::{Destination, DestinationId, Seconds, ServiceEntry, ServiceId, Timeouts, Weight};
 
 const NAMED: &str = "named in the file";
 const PROBES: &str = "probes go the clients' way by it";
@@ -41,14 +43,17 @@ impl Planner<'_> {
         let before = ObservedIndex::new(self.observed);
         self.destinations(seen, |service, desired, found| match found {
             Some(_) => None,
+            None if service.is_reserve(&desired.value.id) => None,
             None => {
                 let id = service.service.id;
                 let mut destination = desired.value;
                 // It waits for its health, as the others of its service do.
-                if self.follows_health(service) && before.service(&id).is_some() {
+                let waits = service.follows_health(self.record) && before.service(&id).is_some();
+                if waits {
                     destination.weight = Weight::DRAIN;
                 }
-                Some(Step::add(bound(id, destination), &desired.why))
+                let is_added = !waits || !service.removes;
+                is_added.then(|| Step::add(bound(id, destination), &desired.why))
             }
         })
     }
@@ -56,9 +61,13 @@ impl Planner<'_> {
     pub(super) fn changed_destinations(&self, seen: &Observed) -> Vec<Step> {
         self.destinations(seen, |service, desired, found| {
             let (id, found) = (service.service.id, *found?);
+            // The cleanup deletes it.
+            if service.is_reserve(&found.id) && !service.follows_health(self.record) {
+                return None;
+            }
             let mut destination = desired.value;
             let is_drained = service.is_drained(&destination.id);
-            if self.follows_health(service) && !is_drained {
+            if service.follows_health(self.record) && !is_drained {
                 destination.weight = found.weight;
             } else if service.keep_weight && !is_drained {
                 destination.weight = self.kept_weight(&id, &found);
@@ -66,11 +75,6 @@ impl Planner<'_> {
             (found != destination)
                 .then(|| Step::edit(bound(id, found), bound(id, destination), &desired.why))
         })
-    }
-
-    /// Returns whether a controller sets the weights of a service.
-    fn follows_health(&self, service: &DesiredService) -> bool {
-        service.health == HealthPart::Checked && self.record.by_health.contains(&service.service.id)
     }
 
     /// The weight that is found stays, except a 0 that a drain has left.
@@ -107,6 +111,19 @@ const fn bound(service: ServiceId, destination: Destination) -> BoundDestination
 }
 
 impl DesiredService {
+    /// Returns whether a controller sets the weights of the service.
+    fn follows_health(&self, record: &Record) -> bool {
+        self.health == HealthPart::Checked && record.by_health.contains(&self.service.id)
+    }
+
+    /// Returns the destinations that stay where they are found. A controller knows whether a fallback is needed that
+    /// is not in the kernel otherwise; without one it is not.
+    pub(super) fn kept(&self, record: &Record) -> impl Iterator<Item = DestinationId> {
+        let follows_health = self.follows_health(record);
+        let ids = self.destinations.iter().map(|desired| desired.value.id);
+        ids.filter(move |id| follows_health || !self.is_reserve(id))
+    }
+
     /// Returns whether a service that was found is as desired, with its destinations.
     pub(in crate::cluster) fn is_as(&self, found: &ServiceEntry) -> bool {
         let destinations = self.destinations.iter().map(|desired| &desired.value);

@@ -144,6 +144,7 @@ impl Planner<'_> {
                 Some(unnamed_destinations(
                     self.node.services.find(&found.service.id)?,
                     found,
+                    self.record,
                 ))
             })
             .flatten();

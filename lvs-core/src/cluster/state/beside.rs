@@ -1,9 +1,15 @@
 //! One writer: what other processes may change on a node that a controller keeps.
 
 use super::former::Former;
+use super::kept::Kept;
 use super::{Session, StateDir, lock};
-use crate::cluster::{ClusterName, DesiredState};
+use crate::cluster::change::Object;
+use crate::cluster::plan::Plan;
+use crate::cluster::{ClusterName, DesiredState, Record};
 use crate::error::{Error, Operation, Result};
+use crate::ipvs::{Command, ServiceId};
+
+const OTHER_FILE: &str = "change the file that it keeps, which it loads again by itself; SIGHUP loads it at once, and repairs";
 
 impl StateDir {
     /// Returns which controller keeps a cluster on this node: `run /etc/lvs/web.toml (process 12)`; `None` if none
@@ -13,26 +19,57 @@ impl StateDir {
         lock::holder_of(self.directory(), &format!("{cluster}.run"))
     }
 
-    /// Refuses a change of a node that a controller keeps: it would change it back. Roles and drains are no such
-    /// changes.
+    /// Refuses the removal of a cluster that a controller keeps: it would restore it.
     ///
     /// # Errors
     /// A controller keeps the cluster.
-    pub fn refuse_beside_controller(
-        &self,
-        verb: &'static str,
-        cluster: &ClusterName,
-    ) -> Result<()> {
-        let Some(controller) = self.controller(cluster) else {
-            return Ok(());
+    pub fn refuse_removal_beside_controller(&self, cluster: &ClusterName) -> Result<()> {
+        self.refuse("remove", cluster, "would change that back")
+            .map_err(|error| {
+                error.with_hint(
+                    "end that controller first; `run --remove-on-exit` removes as it ends",
+                )
+            })
+    }
+
+    /// Refuses an apply beside a controller that keeps another file: it would change that back. What it has removed
+    /// because of health is no difference, and roles and drains are no such changes.
+    ///
+    /// # Errors
+    /// A controller keeps the cluster, and the plan is not empty, or the file has other weights.
+    pub fn refuse_apply_beside_controller(&self, node: &DesiredState, plan: &Plan) -> Result<()> {
+        let kept = self.kept(&node.cluster).unwrap_or_default();
+        self.refuse_other_file(node, plan, &kept)
+    }
+
+    fn refuse_other_file(&self, node: &DesiredState, plan: &Plan, kept: &Kept) -> Result<()> {
+        let problem = match (plan.is_empty(), kept.other_weight(node)) {
+            (false, _) => "would change that back".to_owned(),
+            (true, Some(weight)) => format!("sets the weights of its own file: {weight}"),
+            (true, None) => return Ok(()),
         };
-        let problem = format!("{controller} keeps this cluster, and would change that back");
-        Err(Error::invalid(Operation::new(verb, cluster), problem).with_hint(match verb {
-            "remove" => "end that controller first; `run --remove-on-exit` removes as it ends",
-            _ => {
-                "change the file that it keeps, which it loads again by itself; SIGHUP loads it at once, and repairs"
-            }
-        }))
+        self.refuse("apply", &node.cluster, &problem)
+            .map_err(|error| error.with_hint(OTHER_FILE))
+    }
+
+    fn refuse_renamed(&self, node: &DesiredState, former: &ClusterName) -> Result<()> {
+        self.controller(former).map_or(Ok(()), |controller| {
+            let problem = format!(
+                "the cluster {former} on this node has the same virtual IPs, and {controller} keeps it"
+            );
+            let hint = format!(
+                "give one of them other virtual IPs; or, if {former} is to be renamed, end its controller first"
+            );
+            let operation = Operation::new("apply", &node.cluster);
+            Err(Error::invalid(operation, problem).with_hint(hint))
+        })
+    }
+
+    fn refuse(&self, verb: &'static str, cluster: &ClusterName, problem: &str) -> Result<()> {
+        self.controller(cluster).map_or(Ok(()), |controller| {
+            let problem = format!("{controller} keeps this cluster, and {problem}");
+            Err(Error::invalid(Operation::new(verb, cluster), problem))
+        })
     }
 
     pub(super) fn controller_note(&self, node: &DesiredState) -> Option<String> {
@@ -42,27 +79,102 @@ impl StateDir {
              services with a check"
         ))
     }
+
+    /// Returns what an operator must know who changes the kernel's table by hand: which controllers keep what the
+    /// commands change.
+    #[must_use]
+    pub fn notes_beside_controllers(&self, commands: &[Command]) -> Vec<String> {
+        let (records, _) = self.readable();
+        records
+            .iter()
+            .filter(|record| record.is_applied())
+            .filter_map(|record| {
+                let object = commands.iter().find_map(|command| record.kept(command))?;
+                let controller = self.controller(record.cluster())?;
+                Some(format!(
+                    "{object}: {controller} keeps it for the cluster {}, and changes back what differs from its file, \
+                     or reports it with --report-only",
+                    record.cluster()
+                ))
+            })
+            .collect()
+    }
+}
+
+impl Record {
+    /// Returns what a command changes that the cluster has.
+    fn kept(&self, command: &Command) -> Option<String> {
+        let service = match command {
+            Command::AddService(service) | Command::EditService(service) => &service.id,
+            Command::DeleteService(service)
+            | Command::AddDestination(service, _)
+            | Command::EditDestination(service, _)
+            | Command::DeleteDestination(service, _) => service,
+            Command::Flush => {
+                return self
+                    .has(|object| matches!(object, Object::Service(_)))
+                    .then(|| "every service".to_owned());
+            }
+            Command::SetTimeouts(_) => {
+                return self
+                    .has(|object| matches!(object, Object::Timeouts(_)))
+                    .then(|| "timeouts".to_owned());
+            }
+            Command::StartDaemon(_) | Command::StopDaemon(_) => {
+                return self
+                    .has(|object| matches!(object, Object::Daemon(_)))
+                    .then(|| "synchronisation daemons".to_owned());
+            }
+            Command::Zero(_) => return None,
+        };
+        self.has_service(service).then(|| service.to_string())
+    }
+
+    fn has(&self, is_it: impl Fn(&Object) -> bool) -> bool {
+        self.entries().filter_map(|entry| entry.after()).any(is_it)
+    }
+
+    /// Returns whether a service is the cluster's, or would be deleted as one that its file does not name.
+    fn has_service(&self, id: &ServiceId) -> bool {
+        let is_on_virtual_ip = matches!(id, ServiceId::Socket { address, .. } if self.virtual_ips.contains(&address.ip()));
+        is_on_virtual_ip
+            || self.has(|object| matches!(object, Object::Service(service) if service.id == *id))
+    }
 }
 
 impl Session {
-    /// Refuses an apply, other than that of a role, beside the controller of the cluster, and any beside that of the
-    /// cluster's former name.
-    pub(super) fn refuse_apply(&self, node: &DesiredState, former: Option<&Former>) -> Result<()> {
-        if !self.is_role && !self.is_by_health {
-            self.state
-                .refuse_beside_controller("apply", &node.cluster)?;
+    /// Returns what the controller of the cluster keeps, unless it is the caller.
+    pub(super) fn kept(&self, node: &DesiredState) -> Kept {
+        match self.is_by_health {
+            true => Kept::default(),
+            false => self.state.kept(&node.cluster).unwrap_or_default(),
         }
-        former.map_or(Ok(()), |former| {
-            self.state
-                .refuse_beside_controller("apply", former.cluster())
-        })
+    }
+
+    /// Refuses an apply of another file, other than that of a role, beside the controller of the cluster, and any
+    /// beside that of the cluster's former name.
+    pub(super) fn refuse_apply(
+        &self,
+        node: &DesiredState,
+        plan: &Plan,
+        kept: &Kept,
+        former: Option<&Former>,
+    ) -> Result<()> {
+        if !self.is_role && !self.is_by_health {
+            self.state.refuse_other_file(node, plan, kept)?;
+        }
+        former
+            .filter(|_| !plan.is_empty())
+            .map_or(Ok(()), |former| {
+                self.state.refuse_renamed(node, former.cluster())
+            })
     }
 
     /// Refuses a removal by another process than the controller of the cluster.
     pub(super) fn refuse_removal(&self, node: &DesiredState) -> Result<()> {
         match self.is_by_health {
             true => Ok(()),
-            false => self.state.refuse_beside_controller("remove", &node.cluster),
+            false => self.state.refuse_removal_beside_controller(&node.cluster),
         }
     }
 

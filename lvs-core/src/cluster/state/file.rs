@@ -10,7 +10,7 @@ use super::directory::Directory;
 use super::former::names;
 use super::lasting;
 use super::place::Place;
-use crate::cluster::{ClusterName, NodeName, Record};
+use crate::cluster::{ClusterName, NodeName, Record, Role};
 use crate::error::{Error, Operation, Result};
 
 /// A record with the kernel and network namespace that it describes.
@@ -74,6 +74,45 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Returns the name of the file that makes a director standby whatever its record says.
+fn standby(record: &str) -> String {
+    let stem = record.strip_suffix(".json").unwrap_or(record);
+    format!("{stem}.standby")
+}
+
+/// Makes a director standby whatever its record says, until that is written with a role: an empty file is made on a
+/// full disk, too, and without the lock.
+pub(super) fn mark_standby(path: &Path) -> Result<()> {
+    let files = Files::of(path)?;
+    let marked = within(path, |directory| {
+        let directory = existing(directory)?;
+        let name = standby(files.own(directory)?);
+        directory.open_or_create(&name).map(drop)
+    });
+    marked.map_err(|source| failed("mark as standby", path, source))
+}
+
+/// Lets the record decide again.
+pub(super) fn unmark_standby(path: &Path) {
+    if let Ok(files) = Files::of(path) {
+        // One that stays is safe: a standby is made active by its role.
+        let _ = within(path, |directory| {
+            let directory = existing(directory)?;
+            directory.delete(&standby(files.own(directory)?))
+        });
+    }
+}
+
+/// Returns whether a director is standby whatever its record says.
+pub(super) fn is_marked_standby(path: &Path) -> bool {
+    let is_marked = || {
+        let files = Files::of(path).ok()?;
+        let own = |directory: &Directory| Ok(directory.exists(&standby(files.own(directory)?)));
+        within(path, |directory| own(existing(directory)?)).ok()
+    };
+    is_marked() == Some(true)
+}
+
 /// What a record says of whether its file may be written by another namespace.
 #[derive(Deserialize)]
 struct Applied {
@@ -111,6 +150,17 @@ fn first(name: &str) -> Option<String> {
 /// Reads a record; `None` if there is no file. Of a record of another kernel or network namespace only the
 /// drains count.
 pub(super) fn read(path: &Path) -> Result<Option<Record>> {
+    let mut record = read_written(path)?;
+    if let Some(record) = &mut record
+        && record.role == Some(Role::Active)
+        && is_marked_standby(path)
+    {
+        record.role = Some(Role::Standby);
+    }
+    Ok(record)
+}
+
+fn read_written(path: &Path) -> Result<Option<Record>> {
     let files = Files::of(path)?;
     let operation = || Operation::new("read record", path.display());
     let unread = |source| Error::io(operation(), source).with_hint(WITHOUT);
@@ -167,7 +217,11 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
             existing(directory)?.replace(&own, text.as_bytes())
         })
     });
-    written.map_err(unwritten)
+    written.map_err(unwritten)?;
+    if record.role != Some(Role::Active) {
+        unmark_standby(path);
+    }
+    Ok(())
 }
 
 /// Moves a record to another name, whole or not at all.
@@ -176,7 +230,10 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     let moved = within(from, |directory| {
         let directory = existing(directory)?;
         let old = old.own(directory)?;
-        directory.rename(old, new.own(directory)?)?;
+        let new = new.own(directory)?;
+        directory.rename(old, new)?;
+        // It exists seldom.
+        let _ = directory.rename(&standby(old), &standby(new));
         lasting::delete(parent(from), old)
     });
     moved.map_err(|source| failed("move record", from, source))
@@ -201,6 +258,7 @@ pub(super) fn delete(path: &Path) -> Result<()> {
         };
         let own = files.own(directory)?;
         directory.delete(own)?;
+        directory.delete(&standby(own))?;
         lasting::delete(parent(path), own)
     });
     deleted.map_err(|source| failed("delete record", path, source))

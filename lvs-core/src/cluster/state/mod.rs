@@ -14,6 +14,8 @@
 //! | `pending` | locked by the process whose change is rolled back unless it is confirmed in time |
 //! | `confirm` | the socket on which that process listens |
 //! | `web.run`, `web.socket` | locked by the controller of the cluster `web`, and where it answers |
+//! | `web.kept` | what that controller has removed because of health, and the weights of its file |
+//! | `web@director.standby` | exists, and is empty, where the director became standby and the record could not be written |
 //!
 //! A record describes one network namespace between two boots. Namespaces with one state directory have one lock,
 //! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
@@ -37,6 +39,7 @@ mod directory;
 mod file;
 mod former;
 mod holder;
+mod kept;
 mod lasting;
 mod lock;
 mod namespace;
@@ -57,6 +60,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(in crate::cluster) use confirmation::Confirmation;
+#[cfg(any(feature = "run", feature = "check"))]
+pub(crate) use kept::Absent;
+#[cfg(feature = "run")]
+pub(crate) use kept::Kept;
 pub(in crate::cluster) use lock::Lock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
@@ -256,11 +263,24 @@ impl StateDir {
     /// # Errors
     /// Those of [`records`](Self::records) and [`Observed::read`].
     pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
+        let kept = self.kept(&node.cluster).unwrap_or_default();
+        let mut plan = self.plan_alone(&node.without(&kept.absent), host, options)?;
+        plan.notes.extend(self.controller_note(node));
+        plan.notes.extend(kept.other_weight(node));
+        Ok(plan)
+    }
+
+    /// Returns the same without regard to a controller, which is the caller, or does not run.
+    pub(crate) fn plan_alone(
+        &self,
+        node: &DesiredState,
+        host: &mut Host,
+        options: PlanOptions,
+    ) -> Result<Plan> {
         let known = self.known(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
         let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
-        plan.notes.extend(self.controller_note(node));
         plan.refusals.extend(known.claims);
         Ok(plan)
     }

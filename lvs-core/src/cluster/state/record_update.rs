@@ -45,6 +45,7 @@ impl Record {
         self.virtual_ips.extend(&former.virtual_ips);
         self.floating.extend(former.floating.iter().cloned());
         self.probes.extend(former.probes.iter().copied());
+        self.drains.extend(&former.drains);
         for (address, name) in &former.servers {
             self.servers.entry(*address).or_insert_with(|| name.clone());
         }
@@ -103,7 +104,9 @@ impl Record {
             update.made(change, self.applied);
         }
         // Not by the steps alone, because sysctls follow others.
-        for change in observed.sysctls_until(&plan.outcome(observed)) {
+        let mut later = observed.beside_services();
+        later.apply(changes().filter(|change| !change.is_ipvs()));
+        for change in observed.sysctls_until(&later) {
             update.made(&change, true);
         }
         Self {
@@ -112,6 +115,7 @@ impl Record {
             role: node.role,
             virtual_ips: BTreeSet::clone(&node.virtual_ips),
             floating: node.floating_addresses(),
+            drains: self.drains_in(file),
             drained: self.drained_destinations(file, node, observed),
             probes: node
                 .services
@@ -155,6 +159,19 @@ impl Record {
             }
         }
         drained
+    }
+
+    /// Returns whether a record knows no more of a node than an earlier one: of every object that one has the
+    /// original configuration. A route that only connections of before need is no such object.
+    pub(in crate::cluster) fn adds_nothing_to(&self, known: &Self, node: &DesiredState) -> bool {
+        let is_known = |entry: &Change<Object>| match entry.newest() {
+            Object::Route(route) if node.is_neighbour_route(route) => true,
+            _ => {
+                let found = known.entries.find(&entry.id());
+                found.is_some_and(|found| found.before() == entry.before())
+            }
+        };
+        self.role == known.role && self.drains == known.drains && self.entries().all(is_known)
     }
 
     /// Returns the record as it must be written before a removal.
@@ -229,6 +246,9 @@ impl RecordUpdate {
 
     /// Takes in an object that is not known yet.
     fn found(&mut self, entry: Change<Object>) {
+        if self.goes_with_service(&entry) {
+            return;
+        }
         let place = self.place(&entry);
         if let Some(slot) = self.entries.get_mut(place) {
             slot.get_or_insert(entry);
@@ -238,6 +258,9 @@ impl RecordUpdate {
     /// Takes in what a plan does. What others have added since the first apply and the plan deletes is no
     /// part of the original configuration.
     fn made(&mut self, change: &Change<Object>, applied: bool) {
+        if self.goes_with_service(change) {
+            return;
+        }
         let place = self.place(change);
         let Some(slot) = self.entries.get_mut(place) else {
             return;
@@ -253,6 +276,17 @@ impl RecordUpdate {
             None if applied && matches!(change, Change::Delete(_)) => {}
             None => *slot = Some(change.clone()),
         }
+    }
+
+    /// Returns whether a change adds or finds a destination of a service that was made. There may be hundreds of
+    /// thousands of them, and none will have an entry.
+    fn goes_with_service(&self, change: &Change<Object>) -> bool {
+        let Some(Object::Destination(bound)) = change.after() else {
+            return false;
+        };
+        let service = self.places.get(&ObjectId::Service(bound.service));
+        let entry = service.and_then(|place| self.entries.get(*place));
+        matches!(entry, Some(Some(Change::Add(_)))) && !self.places.contains_key(&change.id())
     }
 
     /// Destinations of a service that was made are deleted with it, and need no entry of their own.
@@ -288,19 +322,19 @@ fn as_found(object: Object) -> Change<Object> {
 
 impl DesiredState {
     /// Returns the objects that the file names and that exist, as found.
-    fn named_objects(&self, observed: &Observed) -> Vec<Change<Object>> {
-        let links = self.links.keys().filter_map(|name| {
+    fn named_objects(&self, observed: &Observed) -> impl Iterator<Item = Change<Object>> {
+        let links = self.links.keys().filter_map(move |name| {
             let up = *observed.links.get(name)?;
             let name = name.clone();
             Some(found(LinkState { name, up }, false))
         });
-        let addresses = self.addresses.iter().filter_map(|desired| {
+        let addresses = self.addresses.iter().filter_map(move |desired| {
             let address = observed.address(&desired.value.id)?;
             let is_marked = address.protocol == Address::PROTOCOL;
             let is_marked = is_marked && self.attracts_traffic(&address.id);
             Some(found(address.clone(), is_marked))
         });
-        let routes = self.routes.iter().filter_map(|desired| {
+        let routes = self.routes.iter().filter_map(move |desired| {
             let route = observed.route(&desired.value.id)?;
             let is_marked = route.protocol == Address::PROTOCOL && !route.id.is_default();
             Some(found(route.clone(), is_marked))
@@ -311,7 +345,6 @@ impl DesiredState {
             .chain(observed.sysctls_until(observed))
             .chain(self.named_timeouts(observed))
             .chain(self.named_services(observed))
-            .collect()
     }
 
     fn named_timeouts(&self, observed: &Observed) -> Option<Change<Object>> {
@@ -319,29 +352,30 @@ impl DesiredState {
     }
 
     /// A service cannot carry a mark, but its virtual IP may.
-    fn named_services(&self, observed: &Observed) -> Vec<Change<Object>> {
+    fn named_services(&self, observed: &Observed) -> impl Iterator<Item = Change<Object>> {
         let observed = ObservedIndex::new(observed);
-        let mut entries = Vec::new();
-        for desired in &self.services {
+        self.services.iter().flat_map(move |desired| {
             let id = desired.service.id;
-            let Some(service) = observed.service(&id) else {
-                continue;
-            };
+            let found_service = observed.service(&id);
             // A service of probes cannot carry a mark of ours either, but it is its mark.
-            let is_probe = desired.is_probe() && desired.is_as(service);
-            entries.push(found(
-                service.service.clone(),
-                is_probe || observed.marks_address_of(&id),
-            ));
-            entries.extend(service.destinations.iter().map(|destination| {
+            let is_marked = found_service.is_some_and(|service| {
+                (desired.is_probe() && desired.is_as(service)) || observed.marks_address_of(&id)
+            });
+            let destinations = found_service
+                .into_iter()
+                .flat_map(|service| &service.destinations);
+            let destinations = destinations.map(move |destination| {
                 let bound = BoundDestination {
                     service: id,
                     destination: *destination,
                 };
                 found(bound, false)
-            }));
-        }
-        entries
+            });
+            found_service
+                .map(|service| found(service.service.clone(), is_marked))
+                .into_iter()
+                .chain(destinations)
+        })
     }
 }
 

@@ -17,7 +17,7 @@ const WHY: &str = "the other director may be active";
 impl StateDir {
     /// Releases what only an active director carries, of a node that is to be standby: without the lock, and
     /// without the record if it cannot be read. Nothing else is changed. The record then says that this director
-    /// is standby, if it can be locked within a second and written.
+    /// is standby, or an empty file beside it does, if it cannot be locked within a second or written.
     ///
     /// # Errors
     /// What failed, and how that left the node: see [`ApplyError`].
@@ -27,6 +27,8 @@ impl StateDir {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        let path = self.path(&node.cluster, &node.name);
+        let marked = file::mark_standby(&path);
         let ticket = begin_role(self.directory());
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
         let record = self.record(node).unwrap_or_else(|_| nothing());
@@ -41,7 +43,7 @@ impl StateDir {
             record if record.role.is_none() => Ok(()),
             record => self.write_standby(&record),
         });
-        if let Err(error) = recorded {
+        if let (Err(error), Err(_)) = (recorded, marked) {
             events(Event::Unrecorded(&error));
         }
         Ok(done)
@@ -69,7 +71,6 @@ impl StateDir {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Option<Plan>, ApplyError> {
-        let ticket = begin_role(self.directory());
         let (records, _) = self.readable();
         let mut records = records.into_iter().filter(|record| {
             record.role().is_some()
@@ -78,10 +79,14 @@ impl StateDir {
         let (Some(record), None) = (records.next(), records.next()) else {
             return Ok(None);
         };
+        let path = self.path(record.cluster(), record.node());
+        let marked = file::mark_standby(&path);
+        let ticket = begin_role(self.directory());
         let plan = |observed: &Observed| record.release(observed);
         let done = Job::plain(Scope::default(), &plan).run(|_, _| Ok(()), host, events)?;
         let lock = Lock::acquire_late(self.directory(), ticket);
-        if let Err(error) = lock.and_then(|_lock| self.write_standby(&record)) {
+        let recorded = lock.and_then(|_lock| self.write_standby(&record));
+        if let (Err(error), Err(_)) = (recorded, marked) {
             events(Event::Unrecorded(&error));
         }
         Ok(Some(done))

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `web.run` | locked by the controller of the cluster `web`, with its name in it |
 //! | `web.socket` | the socket on which it answers a request of one line with a text |
+//! | `web.kept` | what it keeps, for other processes |
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use super::directory::Directory;
 use super::lock::{Claim, claim};
-use super::{Session, StateDir};
+use super::{Session, StateDir, file};
 use crate::cluster::{ClusterName, DesiredState, Record};
 use crate::error::{Error, Operation, Result};
 
@@ -27,22 +28,37 @@ const LONGEST_ANSWER: u64 = 256 << 20;
 /// however that ends.
 #[derive(Debug)]
 pub(crate) struct Resident {
-    socket: PathBuf,
-    _locked: File,
+    state: StateDir,
+    cluster: ClusterName,
+    locked: File,
 }
 
 impl Resident {
+    /// Returns whether other processes see it: not if its state directory was deleted.
+    pub(crate) fn is_seen(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.state.directory().join(lock_name(&self.cluster));
+        let own = self.locked.metadata();
+        let found = fs::symlink_metadata(path);
+        match (own, found) {
+            (Ok(own), Ok(found)) => (own.dev(), own.ino()) == (found.dev(), found.ino()),
+            (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+            (Err(_), _) => true,
+        }
+    }
+
     /// Listens for requests; the socket of a controller that was killed is replaced.
     pub(crate) fn listen(&self) -> Result<UnixListener> {
+        let socket = self.state.socket(&self.cluster);
         let listen = || {
-            match fs::remove_file(&self.socket) {
+            match fs::remove_file(&socket) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            UnixListener::bind(&self.socket)
+            UnixListener::bind(&socket)
         };
         listen().map_err(|source| {
-            Error::io(Operation::new("listen on", self.socket.display()), source)
+            Error::io(Operation::new("listen on", socket.display()), source)
                 .with_hint("`lvsctl status` could not ask without it")
         })
     }
@@ -51,23 +67,27 @@ impl Resident {
 impl Drop for Resident {
     fn drop(&mut self) {
         // A socket that stays is replaced by the next controller.
-        let _ = fs::remove_file(&self.socket);
+        let _ = fs::remove_file(self.state.socket(&self.cluster));
+        self.state.unpublish(&self.cluster);
     }
 }
 
 /// Identifies a version of a record's file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RecordStamp(Option<(u64, i64, i64)>);
+pub(crate) struct RecordStamp(Option<(u64, i64, i64)>, bool);
 
 impl StateDir {
     /// Takes the place of the cluster's controller, under a name for others.
     pub(crate) fn reside(&self, cluster: &ClusterName, verb: &str) -> Result<Resident> {
-        let name = format!("{cluster}.run");
-        match claim(self.directory(), &name, verb)? {
-            Claim::Taken(locked) => Ok(Resident {
-                socket: self.socket(cluster),
-                _locked: locked,
-            }),
+        match claim(self.directory(), &lock_name(cluster), verb)? {
+            Claim::Taken(locked) => {
+                self.unpublish(cluster);
+                Ok(Resident {
+                    state: self.clone(),
+                    cluster: cluster.clone(),
+                    locked,
+                })
+            }
             Claim::Held(holder) => {
                 let operation = Operation::new("run", cluster);
                 let problem = format!("{holder} keeps this cluster already");
@@ -106,12 +126,21 @@ impl StateDir {
             {
                 Ok(None)
             }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let controller = self.controller(cluster);
+                let problem = format!(
+                    "{} has not answered within {} s",
+                    controller.as_deref().unwrap_or("its controller"),
+                    PATIENCE.as_secs()
+                );
+                Err(Error::invalid(Operation::new("ask", cluster), problem)
+                    .with_hint("is it stopped or overloaded? `lvsctl list` asks the kernel"))
+            }
             asked => asked.map_err(|source| {
                 Error::io(
                     Operation::new("ask the controller at", socket.display()),
                     source,
                 )
-                .with_hint("is it stopped or overloaded?")
             }),
         }
     }
@@ -120,13 +149,20 @@ impl StateDir {
     pub(crate) fn record_stamp(&self, node: &DesiredState) -> RecordStamp {
         use std::os::unix::fs::MetadataExt;
         let path = self.path(&node.cluster, &node.name);
-        let metadata = fs::symlink_metadata(path).ok();
-        RecordStamp(metadata.map(|file| (file.ino(), file.mtime(), file.mtime_nsec())))
+        let metadata = fs::symlink_metadata(&path).ok();
+        RecordStamp(
+            metadata.map(|file| (file.ino(), file.mtime(), file.mtime_nsec())),
+            file::is_marked_standby(&path),
+        )
     }
 
     fn socket(&self, cluster: &ClusterName) -> PathBuf {
         self.directory().join(format!("{cluster}.socket"))
     }
+}
+
+fn lock_name(cluster: &ClusterName) -> String {
+    format!("{cluster}.run")
 }
 
 impl Session {

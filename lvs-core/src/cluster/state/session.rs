@@ -9,7 +9,7 @@ use super::{Confirmation, StateDir, file};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{
-    ApplyError, DesiredService, DesiredState, Event, HealthPart, Observed, Record, Scope,
+    ApplyError, DesiredService, DesiredState, Event, HealthPart, Observed, Record, Role, Scope,
 };
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -93,6 +93,8 @@ impl Session {
             false => self.state.known(node).map(|known| (known, None)),
         };
         let (known, unread) = known.map_err(ApplyError::untouched)?;
+        let kept = self.kept(node);
+        let (file, node) = (node, &node.without(&kept.absent));
         let (found, former) = (&known.record, known.former.as_ref());
         let record = &self.led(node, found);
         let options = PlanOptions {
@@ -104,6 +106,7 @@ impl Session {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
             plan.notes.extend(controller.clone());
+            plan.notes.extend(kept.other_weight(file));
             plan.refusals.extend(known.claims.iter().cloned());
             match self.grows {
                 true => plan.growing(),
@@ -123,8 +126,9 @@ impl Session {
         };
         let done = job.run(
             |observed, plan| {
-                if !plan.is_empty() {
-                    self.refuse_apply(node, former)?;
+                self.refuse_apply(file, plan, &kept, former)?;
+                if plan.refusals.is_empty() {
+                    self.begin_role(node);
                 }
                 if is_unread {
                     return Ok(());
@@ -138,12 +142,17 @@ impl Session {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
                 };
-                let before = match (self.grows, plan.is_empty()) {
-                    (true, true) => after.clone(),
-                    _ => record.before_applying(node, observed, plan),
+                let before = match plan.is_empty() {
+                    true => after.clone(),
+                    false => record.before_applying(node, observed, plan),
                 };
-                match self.take(former).and_then(|()| self.write(found, &before)) {
-                    Err(error) if self.is_role => {
+                let written = self.take(former).and_then(|()| self.write(found, &before));
+                match written {
+                    // A controller repairs all the same: the record names it all.
+                    Err(error)
+                        if self.is_role
+                            || self.is_by_health && before.adds_nothing_to(found, node) =>
+                    {
                         unrecorded = Some(error);
                         return Ok(());
                     }
@@ -280,6 +289,19 @@ impl Session {
         }
     }
 
+    /// Ends what an earlier standby that could not write the record has left, unless a newer one came.
+    fn begin_role(&self, node: &DesiredState) {
+        let path = self.state.path(&node.cluster, &node.name);
+        if !self.is_role || node.role != Some(Role::Active) || !file::is_marked_standby(&path) {
+            return;
+        }
+        file::unmark_standby(&path);
+        if self.lock.has_new_role() {
+            // Another role decides, and follows this one.
+            let _ = file::mark_standby(&path);
+        }
+    }
+
     /// Writes a record that has changed.
     pub(in crate::cluster) fn write(&self, old: &Record, new: &Record) -> Result<()> {
         if old == new {
@@ -302,10 +324,13 @@ impl Session {
             return;
         }
         let path = self.state.path(old.cluster(), old.node());
-        let _ = match file::read(&path) {
+        let restored = match file::read(&path) {
             Ok(Some(written)) if written != *old && old.is_empty() => file::delete(&path),
             Ok(Some(written)) => self.write(&written, old),
             _ => Ok(()),
         };
+        if restored.is_err() && old.role == Some(Role::Standby) {
+            let _ = file::mark_standby(&path);
+        }
     }
 }

@@ -1,118 +1,239 @@
 //! The checks of a real server.
 
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+
 use super::Walk;
+use super::programs::{Programs, general};
+use super::timing::Timing;
 use super::tree::Node;
-use super::virtual_server::{Block, Timing, reason};
-use crate::import::health::{Check, Health, Kind, Page};
+use super::virtual_server::reason;
+use crate::import::health::{Check, Health, Kind, Page, literal};
+
+/// What a check inherits from its real server.
+pub(super) struct CheckContext<'a> {
+    pub(super) timing: &'a Timing,
+    pub(super) host: Option<&'a str>,
+    pub(super) address: IpAddr,
+    /// The port of the real server, where it is not that of the destination.
+    pub(super) port: Option<NonZeroU16>,
+    pub(super) has_port: bool,
+    pub(super) programs: Programs,
+}
 
 /// What is read of a check's block, of whichever kind.
 #[derive(Default)]
 struct Parameters {
-    page: Page,
+    /// One for each `url`.
+    pages: Vec<Page>,
+    host: Option<String>,
     port: Option<u16>,
     name: Option<String>,
     record: Option<String>,
+    payload: Option<String>,
     command: Option<String>,
+    user: Option<String>,
+    /// Whether the exit status of a program is a weight.
+    is_dynamic: bool,
 }
 
 impl Walk<'_> {
-    pub(super) fn check(&mut self, node: &Node, inherited: &Timing, block: &mut Block) {
-        let kind = node.word(0);
-        let reason = match kind {
-            "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
-            | "MISC_CHECK" => None,
-            "PING_CHECK" => Some("a host that answers ping may serve nothing: use tcp"),
-            "FILE_CHECK" => Some("track_file stays in keepalived's configuration"),
-            "BFD_CHECK" => Some("BFD is for keepalived or BIRD"),
-            _ => Some("keepalived knows no such check"),
-        };
-        if let Some(reason) = reason {
-            return node.leave(self.tally, reason);
+    /// Returns the checks that a block makes, one for each page; none if it is left.
+    pub(super) fn check(&mut self, node: &Node, context: &CheckContext<'_>) -> Vec<Check> {
+        if let Some(reason) = unknown(node.word(0)) {
+            node.leave(self.tally, reason);
+            return Vec::new();
         }
-        let mut timing = inherited.clone();
+        let mut timing = context.timing.clone();
         let mut parameters = Parameters::default();
         for child in node.children() {
             if !self.timing(child, &mut timing) {
                 self.check_directive(child, &mut parameters);
             }
+            self.excess(child);
         }
-        if kind == "MISC_CHECK" && parameters.command.is_none() {
-            return node.leave(self.tally, "misc_path is missing, which names the program");
-        }
-        if kind == "MISC_CHECK" && block.programs_differ {
-            let reason = "its real servers have different programs, and a service has one check: name one that reads \
-                          LVS_ADDRESS and LVS_PORT from its environment";
-            return node.leave(self.tally, reason);
-        }
-        let page = || Page {
-            host: parameters.page.host.clone().or_else(|| block.host.clone()),
-            ..parameters.page.clone()
+        let checks = match parameters.kinds(node.word(0), context) {
+            Ok(kinds) => kinds.into_iter().map(|kind| {
+                timing.complete(Check {
+                    port: parameters.port.or(context.port.map(NonZeroU16::get)),
+                    ..Check::new(kind)
+                })
+            }),
+            Err(reason) => {
+                node.leave(self.tally, reason);
+                return Vec::new();
+            }
         };
-        let kind = match kind {
-            "HTTP_GET" => Kind::Http(page()),
-            "SSL_GET" => Kind::Https(page()),
-            "DNS_CHECK" => Kind::Dns {
-                name: parameters.name,
-                record: parameters.record.or_else(|| Some("SOA".to_owned())),
-            },
-            "UDP_CHECK" => Kind::Udp,
-            "MISC_CHECK" => Kind::Program {
-                command: parameters.command.unwrap_or_default(),
-            },
-            _ => Kind::Tcp,
-        };
-        let check = timing.complete(Check {
-            port: parameters.port,
-            ..Check::new(kind)
-        });
-        let problem = check.problem();
-        match block.health.offer(&check) {
-            true if problem.is_some() => node.leave(self.tally, &problem.unwrap_or_default()),
-            true if node.word(0) == "SMTP_CHECK" => {
+        let checks: Vec<_> = checks.collect();
+        if let Some(problem) = checks.iter().find_map(Check::problem) {
+            node.leave(self.tally, &problem);
+            return Vec::new();
+        }
+        match node.word(0) {
+            "SMTP_CHECK" => {
                 let reason = "only the TCP connection is checked, not the greeting of SMTP";
                 self.tally.assumed(node.id, "services.check", reason);
             }
-            true => Health::said(self.tally, node.id, "check"),
-            false => {
-                let reason = "a service has one check; that of another real server is used";
-                node.leave(self.tally, reason);
+            "MISC_CHECK" if parameters.is_dynamic => {
+                let reason = "weights stay: an exit status other than 1 is healthy";
+                self.tally.assumed(node.id, "services.check", reason);
             }
+            "MISC_CHECK" if context.programs == Programs::ByAddress => {
+                let reason = "with the real server's address from the environment, LVS_ADDRESS";
+                self.tally.assumed(node.id, "services.check", reason);
+            }
+            _ => Health::said(self.tally, node.id, "check"),
         }
+        checks
     }
 
     fn check_directive(&mut self, node: &Node, parameters: &mut Parameters) {
         let text = || Some(node.word(1).to_owned());
         match node.word(0) {
-            "url" if parameters.page.path.is_some() => {
-                return node.leave(self.tally, "a check requests one page; another one is used");
-            }
             "url" => {
-                Health::said(self.tally, node.id, "check");
+                let mut page = Page::default();
                 for child in node.children() {
-                    self.url_directive(child, &mut parameters.page);
+                    self.url_directive(child, node, &mut page);
+                    self.excess(child);
                 }
-                return;
+                parameters.pages.push(page);
             }
-            "virtualhost" => parameters.page.host = text(),
+            "virtualhost" => parameters.host = text(),
             "connect_port" => parameters.port = node.word(1).parse().ok(),
             "name" => parameters.name = text(),
             "type" => parameters.record = text(),
             "misc_path" => parameters.command = text(),
-            word => return self.tally.left(node.id, check_reason(word)),
+            "user" => parameters.user = text(),
+            // The host of the check is the server name.
+            "enable_sni" => {}
+            "misc_dynamic" => parameters.is_dynamic = true,
+            "payload" => match payload(node) {
+                Some(payload) => parameters.payload = Some(payload),
+                None => return self.tally.left(node.id, "it is not hexadecimal"),
+            },
+            word => return node.leave(self.tally, check_reason(word)),
         }
         Health::said(self.tally, node.id, "check");
     }
 
-    fn url_directive(&mut self, node: &Node, page: &mut Page) {
-        let rest = || Some(node.words.get(1..).unwrap_or_default().join(" "));
+    fn url_directive(&mut self, node: &Node, url: &Node, page: &mut Page) {
         match node.word(0) {
-            "path" => page.path = rest(),
-            "status_code" => page.status = rest(),
-            "virtualhost" => page.host = rest(),
+            "path" => page.path = Some(node.word(1).to_owned()),
+            "status_code" => {
+                let codes = node.words.get(1..).unwrap_or_default();
+                page.status = Some(codes.join(","));
+            }
+            "virtualhost" => page.host = Some(node.word(1).to_owned()),
+            "regex" => {
+                let changes = |other: &Node| {
+                    matches!(
+                        other.word(0),
+                        "regex_no_match"
+                            | "regex_options"
+                            | "regex_min_offset"
+                            | "regex_max_offset"
+                    )
+                };
+                let is_plain = !url.children().iter().any(changes);
+                match literal(node.word(1)).filter(|_| is_plain) {
+                    Some((text, true)) => page.contains = Some(text),
+                    Some((text, false)) => {
+                        page.contains = Some(text);
+                        let reason = "searched as it is written, each . as a full stop";
+                        return self
+                            .tally
+                            .assumed(node.id, "services.check.contains", reason);
+                    }
+                    None => return self.tally.left(node.id, check_reason("regex")),
+                }
+            }
             word => return self.tally.left(node.id, check_reason(word)),
         }
         Health::said(self.tally, node.id, "check");
     }
+}
+
+impl Parameters {
+    /// Returns what is tested, or why nothing is.
+    fn kinds(&self, word: &str, context: &CheckContext<'_>) -> Result<Vec<Kind>, &'static str> {
+        if self.port.is_none() && !context.has_port && word != "MISC_CHECK" {
+            return Err("it has no port to connect to: add connect_port");
+        }
+        Ok(match word {
+            "HTTP_GET" | "SSL_GET" if self.pages.is_empty() => {
+                return Err("it has no url, without which keepalived tests nothing");
+            }
+            "HTTP_GET" => self.pages(context).map(Kind::Http).collect(),
+            "SSL_GET" => self.pages(context).map(Kind::Https).collect(),
+            "DNS_CHECK" => vec![Kind::Dns {
+                name: self.name.clone(),
+                record: self.record.clone().or_else(|| Some("SOA".to_owned())),
+            }],
+            "UDP_CHECK" => vec![Kind::Udp {
+                payload: self.payload.clone(),
+            }],
+            "MISC_CHECK" => vec![self.program(context)?],
+            _ => vec![Kind::Tcp],
+        })
+    }
+
+    fn pages<'a>(&'a self, context: &CheckContext<'a>) -> impl Iterator<Item = Page> + 'a {
+        let host = self.host.as_deref().or(context.host);
+        self.pages.iter().map(move |page| Page {
+            host: page.host.clone().or_else(|| host.map(str::to_owned)),
+            ..page.clone()
+        })
+    }
+
+    fn program(&self, context: &CheckContext<'_>) -> Result<Kind, &'static str> {
+        let command = self.command.clone();
+        let mut command = command.ok_or("misc_path is missing, which names the program")?;
+        if context.programs == Programs::ByAddress {
+            command = general(&command, &context.address.to_string());
+        }
+        if context.programs == Programs::Different {
+            return Err(
+                "its real servers have different programs, and a service has one check: name one that reads \
+                        LVS_ADDRESS and LVS_PORT from its environment",
+            );
+        }
+        Ok(Kind::Program {
+            command: match self.is_dynamic {
+                // What a shell says of a program that it cannot start is no weight.
+                true => format!("{command}; case $? in 1|126|127) exit 1; esac"),
+                false => command,
+            },
+            user: self.user.clone(),
+        })
+    }
+}
+
+/// Returns why a check is none that can be imported.
+fn unknown(word: &str) -> Option<&'static str> {
+    match word {
+        "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
+        | "MISC_CHECK" => None,
+        "PING_CHECK" => Some("a host that answers ping may serve nothing: use tcp"),
+        "FILE_CHECK" => Some("track_file stays in keepalived's configuration"),
+        "BFD_CHECK" => Some("BFD is for keepalived or BIRD"),
+        _ => Some("keepalived knows no such check"),
+    }
+}
+
+/// Returns `hex:` and digits: keepalived takes two of a word at a time, and a last one alone as the lower half.
+fn payload(node: &Node) -> Option<String> {
+    let mut text = "hex:".to_owned();
+    for word in node.words.get(1..)? {
+        let digits = word.as_bytes();
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        for pair in digits.chunks(2) {
+            text.extend((pair.len() == 1).then_some('0'));
+            text.extend(pair.iter().map(|digit| char::from(*digit)));
+        }
+    }
+    Some(text)
 }
 
 fn check_reason(word: &str) -> &'static str {
@@ -125,13 +246,11 @@ fn check_reason(word: &str) -> &'static str {
         "connect_ip" | "bindto" | "bind_if" | "bind_port" | "fwmark" => {
             "probes go the clients' way, by the virtual IP"
         }
-        "enable_sni" | "sni_name" => "the host of the check is the server name",
+        "sni_name" => "the host of the check is the server name",
         "http_protocol" | "fast_recovery" | "tls_compliant" => "probes have no such option",
-        "misc_dynamic" => "a program that reports weights is not supported yet",
-        "user" => "a program runs as lvsctl does",
         "helo_name" | "host" => "only the TCP connection is checked, not the greeting of SMTP",
-        "payload" | "require_reply" | "min_reply_length" | "max_reply_length" => {
-            "a UDP probe sends an empty datagram"
+        "require_reply" | "min_reply_length" | "max_reply_length" => {
+            "no answer is required: a probe fails if the port is refused"
         }
         word => reason(word),
     }

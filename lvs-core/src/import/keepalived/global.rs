@@ -79,7 +79,11 @@ impl Walk<'_> {
             words.next()
         };
         let number = |key: &str| after(key).and_then(|word| word.parse::<u16>().ok());
-        let mut sync = Sync::new(number("id").unwrap_or_default() as u8, interface);
+        // As keepalived does without id, the virtual router's.
+        let instance = after("inst").map_or(node.word(2), String::as_str);
+        let router = self.routers.get(instance).copied();
+        let id = number("id").map_or(router, |id| u8::try_from(id).ok());
+        let mut sync = Sync::new(id.unwrap_or_default(), interface);
         if let Some(group) = after("group").and_then(|word| word.parse().ok()) {
             sync.group = group;
             sync.max_length = Sync::default_length(group);
@@ -96,13 +100,12 @@ impl Walk<'_> {
                 .tally
                 .left(node.id, format!("{} is not a multicast group", sync.group));
         }
-        match number("id") {
-            Some(0..=255) => self.tally.carried(node.id, "sync"),
-            _ => self.tally.assumed(
-                node.id,
-                "sync",
-                "id 0; keepalived takes the virtual router's",
-            ),
+        match id {
+            Some(_) => self.tally.carried(node.id, "sync"),
+            None => {
+                let reason = "id 0: no id and no virtual_router_id is given";
+                self.tally.assumed(node.id, "sync", reason);
+            }
         }
         self.draft.sync = Some(sync);
     }

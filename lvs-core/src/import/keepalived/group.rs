@@ -26,6 +26,16 @@ pub(super) enum TargetKind {
     Fwmark(NonZeroU32, Option<Family>),
 }
 
+impl Target {
+    /// Returns the port; 0 is every port, or those that a firewall marks.
+    pub(super) fn port(&self) -> u16 {
+        match self.kind {
+            TargetKind::Socket(address) => address.port(),
+            TargetKind::Fwmark(..) => 0,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) targets: Vec<Target>,
@@ -100,6 +110,14 @@ pub(super) fn mark(text: &str) -> Result<NonZeroU32, String> {
         .map_err(|_| format!("{text:?} is not a firewall mark"))
 }
 
+/// Returns why a text is no address; what is not defined stays as it is written.
+pub(super) fn no_address(text: &str) -> String {
+    match text.starts_with('$') {
+        true => format!("no line above defines {text}; add a line {text}=ADDRESS"),
+        false => format!("{text:?} is not an address"),
+    }
+}
+
 /// Reads a port, by number or name; 0 and nothing mean every port.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     match text {
@@ -110,7 +128,10 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 
 /// `10.0.0.1`, `10.0.0.1-9`, `10.0.0.1-10.0.1.9` or `10.0.0.0/29`, and the like of IPv6.
 fn range(text: &str) -> Result<Vec<IpAddr>, String> {
-    let wrong = || format!("{text:?} is not an address or a range of addresses");
+    let wrong = || match text.starts_with('$') {
+        true => no_address(text),
+        false => format!("{text:?} is not an address or a range of addresses"),
+    };
     if let Ok(network) = text.parse::<IpNet>() {
         let size = network.max_prefix_len() - network.prefix_len();
         return match size {

@@ -4,10 +4,12 @@ mod check;
 mod expand;
 mod global;
 mod group;
+mod programs;
 mod real_server;
 mod reduced;
 mod sequence;
 mod sorry_server;
+mod timing;
 mod tree;
 mod virtual_server;
 mod vrrp;
@@ -29,6 +31,8 @@ struct Walk<'a> {
     draft: Draft,
     groups: BTreeMap<String, Group>,
     options: &'a Options,
+    /// The numbers of virtual routers by the names of their instances.
+    routers: BTreeMap<String, u8>,
     /// Where a service is in the draft.
     services: BTreeMap<ServiceId, usize>,
     /// How many services groups may still make.
@@ -60,6 +64,7 @@ pub(super) fn draft(
         draft: Draft::default(),
         groups: BTreeMap::new(),
         options,
+        routers: nodes.iter().filter_map(vrrp::router).collect(),
         services: BTreeMap::new(),
         services_left: MAX_SERVICES,
     };

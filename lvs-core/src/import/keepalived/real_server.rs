@@ -1,12 +1,15 @@
 //! `real_server`: a destination, and how it is checked.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 
-use super::group::port;
+use super::check::CheckContext;
+use super::group::{no_address, port};
+use super::timing::Timing;
 use super::tree::Node;
 use super::virtual_server::{Block, reason};
 use super::{Walk, flag};
-use crate::import::health::Health;
+use crate::import::health::{Check, Health};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{Destination, DestinationId, Forwarding, ServiceId, Thresholds, Weight};
 
@@ -19,6 +22,11 @@ pub(super) struct RealServer {
     pub(super) forwarding: Option<Forwarding>,
     upper: u32,
     lower: u32,
+    /// Whether it stays with weight 0 when it fails.
+    pub(super) inhibit: Option<(bool, DirectiveId)>,
+    host: Option<String>,
+    /// All of them must hold.
+    pub(super) checks: Vec<Check>,
     pub(super) directive: DirectiveId,
 }
 
@@ -48,13 +56,17 @@ impl RealServer {
     }
 }
 
+/// Also a check without a block.
+fn is_check(node: &Node) -> bool {
+    let word = node.word(0);
+    node.block.is_some() || word.ends_with("_CHECK") || word.ends_with("_GET")
+}
+
 impl Walk<'_> {
     pub(super) fn real_server(&mut self, node: &Node, block: &mut Block) {
         let (address, port) = match (node.word(1).parse(), port(node.word(2))) {
             (Ok(address), Ok(port)) => (address, port),
-            (Err(_), _) => {
-                return node.leave(self.tally, &format!("{:?} is not an address", node.word(1)));
-            }
+            (Err(_), _) => return node.leave(self.tally, &no_address(node.word(1))),
             (_, Err(reason)) => return node.leave(self.tally, &reason),
         };
         let mut server = RealServer {
@@ -64,18 +76,22 @@ impl Walk<'_> {
             forwarding: None,
             upper: 0,
             lower: 0,
+            inhibit: None,
+            host: block.host.clone(),
+            checks: Vec::new(),
             directive: node.id,
         };
         let mut timing = block.timing.clone();
         // A check inherits what stands below it too.
-        for child in node.children() {
-            if child.block.is_none() && !self.timing(child, &mut timing) {
-                self.real_server_directive(child, &mut server, block);
+        let (checks, others): (Vec<_>, Vec<_>) =
+            node.children().iter().partition(|child| is_check(child));
+        for child in others {
+            if !self.timing(child, &mut timing) {
+                self.real_server_directive(child, &mut server);
             }
+            self.excess(child);
         }
-        for child in node.children().iter().filter(|child| child.block.is_some()) {
-            self.check(child, &timing, block);
-        }
+        self.checks(&checks, &timing, &mut server, block);
         if server.lower > server.upper {
             server.lower = 0;
             let lower = node
@@ -90,26 +106,55 @@ impl Walk<'_> {
         block.servers.push(server);
     }
 
-    fn real_server_directive(&mut self, node: &Node, server: &mut RealServer, block: &mut Block) {
+    fn real_server_directive(&mut self, node: &Node, server: &mut RealServer) {
         match node.word(0) {
             "weight" => server.weight = self.weight(node),
             "lvs_method" | "lb_kind" => server.forwarding = self.method(node),
             "uthreshold" => server.upper = self.threshold(node, "upper"),
             "lthreshold" => server.lower = self.threshold(node, "lower"),
-            "inhibit_on_failure" => {
-                block.health.inhibit = Some(flag(node));
-                Health::said(self.tally, node.id, "on-failure");
-            }
+            "inhibit_on_failure" => server.inhibit = Some((flag(node), node.id)),
             "virtualhost" => {
-                block.host = Some(node.word(1).to_owned());
+                server.host = Some(node.word(1).to_owned());
                 Health::said(self.tally, node.id, "check.host");
             }
-            // A check without a block.
-            word if word.ends_with("_CHECK") || word.ends_with("_GET") => {
-                let timing = block.timing.clone();
-                self.check(node, &timing, block);
+            word => node.leave(self.tally, reason(word)),
+        }
+    }
+
+    /// Reads the checks of a real server, which are the service's or left.
+    fn checks(
+        &mut self,
+        nodes: &[&Node],
+        timing: &Timing,
+        server: &mut RealServer,
+        block: &mut Block,
+    ) {
+        let forwarding = server.forwarding.or(block.forwarding);
+        // Only masquerading changes the port that clients ask for.
+        let is_mapped = forwarding.is_none_or(|method| method == Forwarding::Masquerade);
+        let is_own = block.ports.iter().all(|port| *port == server.port);
+        let context = CheckContext {
+            timing,
+            host: server.host.as_deref(),
+            address: server.address,
+            port: NonZeroU16::new(server.port).filter(|_| !is_mapped && !is_own),
+            has_port: server.port != 0 || !block.ports.contains(&0),
+            programs: block.programs,
+        };
+        block.has_checks |= !nodes.is_empty();
+        let mut checked = Vec::new();
+        for node in nodes {
+            let checks = self.check(node, &context);
+            if !checks.is_empty() {
+                checked.push(*node);
             }
-            word => self.tally.left(node.id, reason(word)),
+            server.checks.extend(checks);
+        }
+        if !server.checks.is_empty() && !block.health.offer(&server.checks) {
+            let reason = "a service has one check; that of another real server is used";
+            for node in checked {
+                node.leave(self.tally, reason);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::group::port;
+use super::group::{no_address, port};
 use super::tree::Node;
 use super::virtual_server::Block;
 use super::{Walk, flag};
@@ -61,7 +61,8 @@ impl Walk<'_> {
                 (Ok(ip), Ok(port)) => {
                     block.sorry.address = Some((SocketAddr::new(ip, port), node.id));
                 }
-                _ => self.tally.left(node.id, "it has no address and port"),
+                (Err(_), _) => self.tally.left(node.id, no_address(node.word(1))),
+                (_, Err(reason)) => self.tally.left(node.id, reason),
             },
         }
     }
@@ -82,8 +83,13 @@ impl Walk<'_> {
                 }
                 (true, true) => Health::said(self.tally, id, "minimum"),
                 (true, false) => {
-                    let reason = "so many real servers; keepalived adds up their weights";
-                    self.tally.assumed(id, "services.minimum", reason);
+                    let reason = format!(
+                        "minimum = {}, so many real servers; the quorum of keepalived is a sum of weights, {quorum}, \
+                         which fewer or more may have",
+                        minimum.servers
+                    );
+                    self.tally.assumed(id, "services.minimum", reason.clone());
+                    block.assumed.push(reason);
                 }
             }
         }
@@ -108,16 +114,18 @@ struct Minimum {
 }
 
 impl Minimum {
+    /// The fewest that can have the quorum: with fewer keepalived's sorry server would serve too.
     fn of(quorum: u32, mut weights: Vec<u32>) -> Self {
         let sum = |weights: &[u32]| weights.iter().map(|weight| u64::from(*weight)).sum::<u64>();
-        weights.sort_unstable();
-        let holds = |count: &usize| sum(weights.get(..*count).unwrap_or_default()) >= quorum.into();
-        let servers = (1..=weights.len()).find(holds);
-        weights.reverse();
-        let fewer = servers.and_then(|count| weights.get(..count - 1));
+        let quorum = u64::from(quorum);
+        weights.retain(|weight| *weight > 0);
+        weights.sort_unstable_by_key(|weight| std::cmp::Reverse(*weight));
+        let heaviest = |count: usize| sum(weights.get(..count).unwrap_or_default());
+        let lightest = |count: usize| sum(weights.get(weights.len() - count..).unwrap_or_default());
+        let servers = (1..=weights.len()).find(|count| heaviest(*count) >= quorum);
         Self {
-            servers: servers.unwrap_or(weights.len()),
-            is_exact: fewer.is_some_and(|fewer| sum(fewer) < quorum.into()),
+            servers: servers.unwrap_or(weights.len()).max(1),
+            is_exact: servers.is_some_and(|count| lightest(count) >= quorum),
         }
     }
 }
@@ -134,9 +142,11 @@ mod tests {
             (2, &[1, 1, 1], 2, true),
             (4, &[2, 2, 2], 2, true),
             (3, &[5, 5], 1, true),
-            (3, &[1, 1, 5], 3, false),
+            (3, &[1, 1, 5], 1, false),
+            (6, &[5, 3, 1], 2, false),
             (9, &[1, 1], 2, false),
-            (1, &[0, 1], 2, false),
+            (1, &[0, 1], 1, true),
+            (1, &[0, 0], 1, false),
         ] {
             let minimum = Minimum::of(quorum, weights.to_vec());
             assert_eq!(

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use super::group::{Target, TargetKind, mark, port};
+use super::group::{Target, TargetKind, mark, no_address, port};
+use super::programs::Programs;
 use super::real_server::RealServer;
 use super::sorry_server::SorryServer;
+use super::timing::Timing;
 use super::tree::Node;
 use super::{MAX_DESTINATIONS, Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health, NO_CHECK};
+use crate::import::health::{Health, NO_CHECK};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
@@ -24,7 +26,7 @@ const PERSISTENCE: Seconds = Seconds(360);
 #[derive(Default)]
 pub(super) struct Block {
     scheduler: Option<SchedulerName>,
-    forwarding: Option<Forwarding>,
+    pub(super) forwarding: Option<Forwarding>,
     protocol: Option<Protocol>,
     flags: Vec<(String, DirectiveId)>,
     one_packet: Option<DirectiveId>,
@@ -35,49 +37,17 @@ pub(super) struct Block {
     pub(super) weight: Weight,
     pub(super) timing: Timing,
     pub(super) host: Option<String>,
+    /// Whether real servers stay with weight 0 when they fail, where they do not say it themselves.
+    inhibit: Option<(bool, DirectiveId)>,
     pub(super) health: Health,
-    /// Whether its real servers are checked by different programs.
-    pub(super) programs_differ: bool,
+    /// The ports of its services; 0 is every port, or those that a firewall marks.
+    pub(super) ports: BTreeSet<u16>,
+    pub(super) assumed: Vec<String>,
+    /// Whether any real server has a check, imported or not.
+    pub(super) has_checks: bool,
+    pub(super) programs: Programs,
     pub(super) sorry: SorryServer,
     pub(super) servers: Vec<RealServer>,
-}
-
-/// Parameters that a check inherits.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Timing {
-    pub(super) interval: Option<String>,
-    pub(super) timeout: Option<String>,
-    pub(super) retry: Option<u32>,
-}
-
-impl Timing {
-    /// keepalived's own defaults, which are written out: 60 s, 5 s, one more try.
-    pub(super) fn complete(&self, check: Check) -> Check {
-        let or = |value: &Option<String>, default: &str| {
-            Some(value.clone().unwrap_or_else(|| default.to_owned()))
-        };
-        Check {
-            interval: or(&self.interval, "60s"),
-            timeout: or(&self.timeout, "5s"),
-            fall: Some(self.retry.unwrap_or(1).saturating_add(1)),
-            ..check
-        }
-    }
-}
-
-/// Returns the programs by which the real servers of a virtual server are checked.
-fn programs(virtual_server: &Node) -> BTreeSet<&str> {
-    let named = |node: &'_ &Node, name| node.word(0) == name;
-    virtual_server
-        .children()
-        .iter()
-        .filter(|child| named(child, "real_server"))
-        .flat_map(Node::children)
-        .filter(|child| named(child, "MISC_CHECK"))
-        .flat_map(Node::children)
-        .filter(|child| named(child, "misc_path"))
-        .map(|path| path.word(1))
-        .collect()
 }
 
 impl Walk<'_> {
@@ -90,21 +60,25 @@ impl Walk<'_> {
             }
         };
         let mut block = Block {
-            programs_differ: programs(node).len() > 1,
+            programs: Programs::of(node),
+            ports: targets.iter().map(Target::port).collect(),
             ..Block::default()
         };
-        for child in node.children() {
+        // Real servers inherit what stands below them too.
+        let is_server = |child: &&Node| child.word(0) == "real_server";
+        let (servers, others): (Vec<_>, Vec<_>) = node.children().iter().partition(is_server);
+        for child in others.into_iter().chain(servers) {
             self.virtual_server_directive(child, &mut block);
+            self.excess(child);
         }
         if block.servers.is_empty() {
-            node.leave(
-                self.tally,
-                "keepalived ignores a virtual server without real servers",
-            );
+            let reason = "keepalived ignores a virtual server without real servers";
+            node.leave(self.tally, reason);
             return Ok(());
         }
-        block.health.inhibit.get_or_insert(false);
+        self.settle_inhibit(&mut block);
         self.settle_sorry_server(&mut block);
+        block.tell_untested();
         if !block.health.is_checked() {
             node.leave_health(self.tally, NO_CHECK);
         }
@@ -134,9 +108,7 @@ impl Walk<'_> {
             }
             "fwmark" => TargetKind::Fwmark(mark(node.word(2))?, None),
             text => {
-                let ip: IpAddr = text
-                    .parse()
-                    .map_err(|_| format!("{text:?} is not an address"))?;
+                let ip: IpAddr = text.parse().map_err(|_| no_address(text))?;
                 TargetKind::Socket(SocketAddr::new(ip, port(node.word(2))?))
             }
         };
@@ -236,10 +208,7 @@ impl Walk<'_> {
             "quorum" | "sorry_server" | "sorry_server_inhibit" | "sorry_server_lvs_method" => {
                 self.sorry_server(node, block);
             }
-            "inhibit_on_failure" => {
-                block.health.inhibit = Some(flag(node));
-                Health::said(self.tally, node.id, "on-failure");
-            }
+            "inhibit_on_failure" => block.inhibit = Some((flag(node), node.id)),
             "virtualhost" => {
                 block.host = Some(node.word(1).to_owned());
                 Health::said(self.tally, node.id, "check.host");
@@ -248,27 +217,70 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads a parameter that checks inherit; false if it is none.
-    pub(super) fn timing(&mut self, node: &Node, timing: &mut Timing) -> bool {
-        let seconds = |text: &str| {
-            let number = text
-                .parse::<f64>()
-                .ok()
-                .filter(|number| number.is_finite() && *number > 0.0);
-            // As spans are written: whole seconds, or milliseconds.
-            number.map(|number| match number.fract() == 0.0 {
-                true => format!("{number}s"),
-                false => format!("{:.0}ms", number * 1000.0),
-            })
-        };
-        match node.word(0) {
-            "delay_loop" => timing.interval = seconds(node.word(1)),
-            "connect_timeout" | "misc_timeout" => timing.timeout = seconds(node.word(1)),
-            "retry" | "nb_get_retry" | "nb_get_retries" => timing.retry = node.word(1).parse().ok(),
-            _ => return false,
+    /// keepalived reads one directive a line, and ignores what follows its value.
+    pub(super) fn excess(&mut self, node: &Node) {
+        const ONE_VALUE: [&str; 22] = [
+            "lb_algo",
+            "lvs_sched",
+            "protocol",
+            "persistence_timeout",
+            "persistence_granularity",
+            "persistence_engine",
+            "delay_loop",
+            "delay_before_retry",
+            "connect_timeout",
+            "misc_timeout",
+            "retry",
+            "nb_get_retry",
+            "weight",
+            "uthreshold",
+            "lthreshold",
+            "quorum",
+            "connect_port",
+            "path",
+            "name",
+            "type",
+            "misc_path",
+            "inhibit_on_failure",
+        ];
+        let ignored = node.words.get(2..).unwrap_or_default().join(" ");
+        if ONE_VALUE.contains(&node.word(0)) && !ignored.is_empty() {
+            let doubt =
+                format!("keepalived reads one directive a line, and ignores here: {ignored}");
+            self.tally.doubt(node.id, &doubt);
         }
-        Health::said(self.tally, node.id, "check");
-        true
+    }
+
+    /// The file has one `on-failure` for all destinations of a service.
+    fn settle_inhibit(&mut self, block: &mut Block) {
+        let inhibits = |server: &RealServer| {
+            let said = server.inhibit.or(block.inhibit);
+            said.is_some_and(|(inhibits, _)| inhibits)
+        };
+        let (keep, delete): (Vec<_>, Vec<_>) = block
+            .servers
+            .iter()
+            .map(|server| (inhibits(server), server.address.to_string()))
+            .partition(|(inhibits, _)| *inhibits);
+        let said = block.servers.iter().filter_map(|server| server.inhibit);
+        let said: Vec<_> = said.chain(block.inhibit).map(|(_, id)| id).collect();
+        block.health.inhibit = Some(!keep.is_empty());
+        if keep.is_empty() || delete.is_empty() {
+            for id in said {
+                Health::said(self.tally, id, "on-failure");
+            }
+            return;
+        }
+        let names: Vec<_> = delete.into_iter().map(|(_, name)| name).collect();
+        let reason = format!(
+            "on-failure = \"drain\" for all real servers; the source deletes {} on failure",
+            names.join(", ")
+        );
+        for id in said {
+            self.tally
+                .assumed(id, "services.on-failure", reason.clone());
+        }
+        block.assumed.push(reason);
     }
 
     /// `NAT`, `DR`, or `TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]`.
@@ -304,7 +316,7 @@ impl Walk<'_> {
     }
 
     fn service(&mut self, node: &Node, target: &Target, block: &Block) {
-        let mut assumed = Vec::new();
+        let mut assumed = block.assumed.clone();
         let id = match target.kind {
             TargetKind::Socket(address) => {
                 let protocol = block.protocol.unwrap_or_else(|| {
@@ -340,6 +352,11 @@ impl Walk<'_> {
             Forwarding::Masquerade
         });
         let mut draft = DraftService::new(service, &target.place, node.id);
+        if block.has_checks && !block.health.is_checked() {
+            let remark =
+                "no check: none of those in the source is imported, and the report says why";
+            draft.remarks.insert(remark.to_owned());
+        }
         draft.assumed = assumed.into_iter().collect();
         draft.health = block.health.clone();
         draft.destinations = block
@@ -348,7 +365,7 @@ impl Walk<'_> {
             .map(|server| DraftDestination {
                 destination: server.destination(&id, default, block.weight),
                 directive: server.directive,
-                assumed: None,
+                assumed: block.untested(server),
                 is_fallback: false,
             })
             .chain(block.sorry.destination(&id, default))
@@ -445,7 +462,31 @@ impl Walk<'_> {
     }
 }
 
+/// Why a real server is tested otherwise than in the source.
+const UNTESTED: &str = "it is tested like the others, which the source does not do";
+
 impl Block {
+    /// Returns what is assumed about the check of a real server.
+    fn untested(&self, server: &RealServer) -> Option<String> {
+        let differs = self.health.is_checked() && server.checks != self.health.checks;
+        differs.then(|| UNTESTED.to_owned())
+    }
+
+    /// Says in the file which real servers the check of others tests, or that none is tested.
+    fn tell_untested(&mut self) {
+        let differ = self
+            .servers
+            .iter()
+            .filter(|server| self.untested(server).is_some());
+        let names: Vec<_> = differ.map(|server| server.address.to_string()).collect();
+        if !names.is_empty() {
+            self.assumed.push(format!(
+                "a service has one check for all; the source tests {} otherwise, or not at all",
+                names.join(", ")
+            ));
+        }
+    }
+
     fn servers_family(&self) -> Family {
         let first = self.servers.first();
         first.map_or(Family::Ipv4, |server| server.address.into())
@@ -481,7 +522,6 @@ pub(super) fn reason(word: &str) -> &'static str {
             "lvsctl starts no program on a change"
         }
         "hysteresis" => "minimum has no hysteresis",
-        "delay_before_retry" => "a check is repeated after its interval",
         "warmup" => "checks begin at random moments of the first interval",
         "ha_suspend" => "a standby director checks too",
         "smtp_alert" => "lvsctl sends no mail",

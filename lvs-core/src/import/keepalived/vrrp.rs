@@ -5,13 +5,23 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Walk;
+use super::group::no_address;
 use super::tree::Node;
-use crate::import::draft::DraftAddress;
+use crate::import::draft::{DraftAddress, is_label};
 use crate::name::IfName;
 use crate::net::Address;
 
 /// The reason why directives of VRRP are left.
 pub(super) const LEFT: &str = "VRRP is keepalived's: see --keepalived";
+
+/// Returns the name of an instance and the number of its virtual router.
+pub(super) fn router(node: &Node) -> Option<(String, u8)> {
+    let mut children = node.children().iter();
+    let number = children.find(|child| child.word(0) == "virtual_router_id")?;
+    let is_instance = node.word(0) == "vrrp_instance";
+    let number = number.word(1).parse().ok().filter(|_| is_instance)?;
+    Some((node.word(1).to_owned(), number))
+}
 
 impl Walk<'_> {
     pub(super) fn vrrp_instance(&mut self, node: &Node) {
@@ -44,9 +54,7 @@ impl Walk<'_> {
         let network = text.parse::<IpNet>().ok();
         let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let Some(network) = network.or_else(alone) else {
-            return self
-                .tally
-                .left(node.id, format!("{text:?} is not an address"));
+            return self.tally.left(node.id, no_address(text));
         };
         if network.addr().is_loopback() {
             return self
@@ -88,14 +96,4 @@ impl Walk<'_> {
             directive: Some(node.id),
         });
     }
-}
-
-/// Returns whether the cluster file takes a label: the interface's name, a colon and letters or digits.
-fn is_label(label: &str, address: &Address) -> bool {
-    let suffix = label.strip_prefix(address.id.interface.as_str());
-    let suffix = suffix.and_then(|suffix| suffix.strip_prefix(':'));
-    label.len() <= IfName::MAX_LENGTH
-        && suffix.is_some_and(|suffix| {
-            !suffix.is_empty() && suffix.chars().all(|c| c.is_ascii_alphanumeric())
-        })
 }

@@ -1,13 +1,17 @@
 //! ldirectord.cf: `key = value` lines, and indented ones that belong to the `virtual` above.
 
 mod real;
+mod testing;
 mod virtual_service;
+
+use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::health::Health;
 use super::report::{DirectiveId, Place, Tally};
 use super::{ImportError, Resolver};
-use virtual_service::Virtual;
+use crate::ipvs::Family;
+use virtual_service::{Fallback, Virtual};
 
 const MAX_LINES: usize = 100_000;
 /// The most destinations.
@@ -31,11 +35,17 @@ struct Defaults {
     quiescent: Option<bool>,
 }
 
+/// The fallbacks that services have which name none, by family.
+type Fallbacks = BTreeMap<Family, Fallback>;
+
 struct Walk<'a, 'r> {
     tally: &'a mut Tally,
     draft: Draft,
     resolve: &'a mut Resolver<'r>,
     defaults: Defaults,
+    fallbacks: Fallbacks,
+    /// Whether each service has a process of its own, and with it an interval.
+    forks: bool,
     destinations_left: usize,
 }
 
@@ -50,6 +60,8 @@ pub(super) fn draft(
         draft: Draft::default(),
         resolve,
         defaults: Defaults::default(),
+        fallbacks: Fallbacks::new(),
+        forks: forks(text),
         destinations_left: MAX_DESTINATIONS,
     };
     let mut open: Option<Virtual> = None;
@@ -96,23 +108,42 @@ impl Walk<'_, '_> {
             return;
         }
         let reason = match line.key {
-            "fallback" | "fallback6" => "fallback belongs to each service: add it there",
-            "fallbackcommand" | "callback" | "execute" => "lvsctl starts no program on a change",
+            "fallback" | "fallback6" => return self.global_fallback(line),
+            "fallbackcommand" | "callback" => "lvsctl starts no program on a change",
+            "execute" => "it starts another ldirectord: import its configuration too",
             "emailalert" | "emailalertfreq" | "emailalertfrom" | "emailalertstatus" | "smtp" => {
                 "lvsctl sends no mail"
             }
-            "autoreload" | "logfile" | "fork" | "supervised" | "cleanstop" | "readdquiescent" => {
+            "autoreload" | "logfile" | "fork" | "supervised" | "readdquiescent" => {
                 "how ldirectord is run"
             }
+            "cleanstop" => "the table stays as it is when lvsctl run ends",
             "maintenancedir" => "lvsctl drain takes a server out of service",
-            "checkcount" => "a check is repeated after its interval",
+            "checkcount" => "only ping has it, and a host that answers ping may serve nothing",
             _ => "ldirectord knows no such directive here",
         };
         self.tally.left(line.id, reason);
     }
 
+    /// Services take it at the end; until one does, it is left.
+    fn global_fallback(&mut self, line: &Line<'_>) {
+        match self.fallback(line) {
+            Ok(fallback) => {
+                let reason = "every service has a fallback of its own";
+                self.tally.left(line.id, reason);
+                self.fallbacks.insert(fallback.address.into(), fallback);
+            }
+            Err(reason) => self.tally.left(line.id, reason),
+        }
+    }
+
     /// Reads a parameter of checks, for one service or for all; false if it is none.
     fn timing(&mut self, line: &Line<'_>, service: Option<&mut Defaults>) -> bool {
+        if service.is_some() && line.key == "checkinterval" && !self.forks {
+            let reason = "without fork = yes ldirectord has one interval for all services";
+            self.tally.left(line.id, reason);
+            return true;
+        }
         let to = service.unwrap_or(&mut self.defaults);
         let seconds = || {
             line.value
@@ -146,6 +177,16 @@ impl Walk<'_, '_> {
         Health::said(self.tally, line.id, key);
         true
     }
+}
+
+/// Returns whether a line outside any service says so.
+fn forks(text: &str) -> bool {
+    let settings = text
+        .lines()
+        .filter_map(|line| uncommented(line).split_once('='));
+    settings
+        .filter(|(key, _)| key.trim_end() == "fork")
+        .any(|(_, value)| value.trim() == "yes")
 }
 
 /// Returns the line up to a `#`.

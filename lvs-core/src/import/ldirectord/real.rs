@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::virtual_service::{Target, Virtual};
+use super::virtual_service::{Asks, Target, Virtual};
 use super::{Line, Walk};
 use crate::import::ImportError;
 use crate::import::draft::DraftDestination;
@@ -16,8 +16,8 @@ struct Real {
     forwarding: Forwarding,
     weight: Weight,
     thresholds: Thresholds,
-    /// A request or answer of its own.
-    asks: bool,
+    /// A request and an answer of its own.
+    asks: Option<Asks>,
 }
 
 impl Walk<'_, '_> {
@@ -37,12 +37,12 @@ impl Walk<'_, '_> {
             Ok(Target::Socket(address)) => address.port(),
             _ => 0,
         };
-        let asks = "its own request and answer are not imported: a service has one check";
         let Some(addresses) = between(real.first, real.last, self.destinations_left) else {
             let problem = "not a range of addresses, or more than can be imported";
             return Err(ImportError::new(&line.place, problem));
         };
         self.destinations_left -= addresses.len();
+        service.asks.push((line.id, real.asks));
         for address in addresses {
             let port = real.port.unwrap_or(of_service);
             service.destinations.push(DraftDestination {
@@ -52,7 +52,7 @@ impl Walk<'_, '_> {
                     ..Destination::new(DestinationId::new(address, port), real.forwarding)
                 },
                 directive: line.id,
-                assumed: real.asks.then(|| asks.to_owned()),
+                assumed: None,
                 is_fallback: false,
             });
         }
@@ -98,9 +98,17 @@ impl Walk<'_, '_> {
             forwarding,
             weight,
             thresholds: Thresholds::new(upper, lower).unwrap_or_default(),
-            asks: quoted.is_some(),
+            asks: quoted.and_then(asked),
         })
     }
+}
+
+/// Returns what stands in quotes: `REQUEST", "RECEIVE"`, the first one open.
+fn asked(text: &str) -> Option<Asks> {
+    let mut parts = text.split('"');
+    let request = parts.next()?.to_owned();
+    let receive = parts.nth(1).map(str::to_owned);
+    Some(Asks { request, receive })
 }
 
 pub(super) fn forwarding(word: &str) -> Option<Forwarding> {

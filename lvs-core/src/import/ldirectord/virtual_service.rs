@@ -3,14 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::real::forwarding;
+use super::testing::{OFF, Testing, Untested};
 use super::{Defaults, Line, Walk, unquoted};
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health, Kind, NO_CHECK, Page};
+use crate::import::health::{Check, Health, NO_CHECK, Page, literal};
 use crate::import::report::{DirectiveId, Place};
 use crate::import::{ImportError, names};
 use crate::ipvs::{
     Destination, DestinationId, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
-    Seconds, Service, ServiceFlags, ServiceId,
+    Seconds, Service, ServiceFlags, ServiceId, Weight,
 };
 
 /// A service while its lines are read: what a line means depends on others.
@@ -29,16 +30,26 @@ pub(super) struct Virtual {
     lines: Vec<(String, DirectiveId)>,
     timing: Defaults,
     fallback: Option<Fallback>,
-    check_type: Option<String>,
-    service: Option<String>,
-    page: Page,
-    command: Option<String>,
-    check_port: Option<u16>,
+    pub(super) check_type: Option<String>,
+    pub(super) service: Option<String>,
+    pub(super) page: Page,
+    pub(super) command: Option<String>,
+    pub(super) check_port: Option<u16>,
+    /// What each line of real servers asks by itself.
+    pub(super) asks: Vec<(DirectiveId, Option<Asks>)>,
+}
+
+/// A request and the answer to it, in place of those of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asks {
+    pub(super) request: String,
+    pub(super) receive: Option<String>,
 }
 
 /// The server that serves while no other does.
-struct Fallback {
-    address: IpAddr,
+#[derive(Clone)]
+pub(super) struct Fallback {
+    pub(super) address: IpAddr,
     port: Option<u16>,
     forwarding: Forwarding,
     directive: DirectiveId,
@@ -84,13 +95,14 @@ impl Walk<'_, '_> {
             mask: None,
             destinations: Vec::new(),
             lines: Vec::new(),
-            timing: self.defaults.clone(),
+            timing: Defaults::default(),
             fallback: None,
             check_type: None,
             service: None,
             page: Page::default(),
             command: None,
             check_port: None,
+            asks: Vec::new(),
         })
     }
 
@@ -197,7 +209,23 @@ impl Walk<'_, '_> {
             "checktype" => service.check_type = text(),
             "service" => service.service = text(),
             "request" => service.page.path = text(),
-            "receive" => service.page.contains = text(),
+            "receive" => match literal(unquoted(line.value)) {
+                Some((text, true)) => service.page.contains = Some(text),
+                Some((text, false)) => {
+                    service.page.contains = Some(text);
+                    let reason = "searched as it is written, each . as a full stop";
+                    return self
+                        .tally
+                        .assumed(line.id, "services.check.contains", reason);
+                }
+                None => {
+                    let reason = "pages are searched for a text, not for a regular expression: write contains";
+                    return self.tally.left(line.id, reason);
+                }
+            },
+            "httpmethod" => {
+                service.page.method = Some(unquoted(line.value).to_ascii_uppercase());
+            }
             "virtualhost" => service.page.host = text(),
             "checkcommand" => service.command = text(),
             "checkport" => service.check_port = line.value.parse().ok(),
@@ -207,7 +235,7 @@ impl Walk<'_, '_> {
     }
 
     /// `ADDRESS[:PORT] [gate|masq|ipip]`
-    fn fallback(&mut self, line: &Line<'_>) -> Result<Fallback, String> {
+    pub(super) fn fallback(&mut self, line: &Line<'_>) -> Result<Fallback, String> {
         let mut words = line.value.split_whitespace();
         let (address, port) = self.endpoint(words.next().unwrap_or_default())?;
         let method = words.next().unwrap_or("gate");
@@ -220,31 +248,42 @@ impl Walk<'_, '_> {
     }
 
     /// Leaves the lines of a service that its check does not say.
-    fn leave_unsaid(&mut self, service: &Virtual, health: &Health) {
-        let check = health.check.as_ref().filter(|_| health.is_checked());
+    fn leave_unsaid(&mut self, service: &Virtual, testing: &Testing) {
+        let kind = match &testing.kind {
+            Ok(kind) => kind,
+            Err(untested) => {
+                for (key, id) in &service.lines {
+                    match (key.as_str(), untested) {
+                        ("checktype" | "service", Untested::Alive) => {
+                            self.tally.carried(*id, "services, without a check");
+                        }
+                        ("checktype", Untested::Off) => {
+                            self.tally.assumed(*id, "services.destinations.weight", OFF);
+                        }
+                        ("checktype" | "service" | "request", Untested::Left(reason)) => {
+                            self.tally.left(*id, reason.as_str());
+                        }
+                        _ => self.tally.leave_health(*id, NO_CHECK),
+                    }
+                }
+                return;
+            }
+        };
         for (key, id) in &service.lines {
-            match check.map(|check| &check.kind) {
-                None if key == "checktype" && health.check.is_none() => {
-                    let reason = "a service is then not checked at all";
-                    self.tally.left(*id, reason);
-                }
-                None => self.tally.leave_health(*id, NO_CHECK),
-                Some(kind) if !kind.says(key) => {
-                    let reason = format!("a check of the type {} does not say it", kind.name());
-                    self.tally.left(*id, reason);
-                }
-                Some(Kind::Program { .. }) if key == "checkcommand" => {
-                    let reason = "the program gets no arguments: it must read LVS_SERVICE, LVS_ADDRESS and LVS_PORT from \
-                                  its environment";
-                    self.tally.assumed(*id, "services.check.command", reason);
-                }
-                Some(_) => {}
+            if !kind.says(key) {
+                let reason = format!("a check of the type {} does not say it", kind.name());
+                self.tally.left(*id, reason);
+            } else if let Some(doubt) = testing
+                .doubt
+                .filter(|_| ["service", "checktype"].contains(&key.as_str()))
+            {
+                self.tally.doubt(*id, doubt);
             }
         }
     }
 
     /// Ends the service, when all of its lines are known.
-    pub(super) fn end(&mut self, service: Virtual) {
+    pub(super) fn end(&mut self, mut service: Virtual) {
         let mut assumed = Vec::new();
         let id = match &service.target {
             Ok(Target::Socket(address)) => ServiceId::Socket {
@@ -285,15 +324,85 @@ impl Walk<'_, '_> {
             netmask: service.netmask(id.family()),
         });
         self.flags(&mut kernel, &service);
+        let is_asked_alike = service.take_asks();
+        let testing = service.testing(&id);
+        let asks = testing.kind.as_ref().is_ok_and(|kind| kind.says("request"));
+        if !is_asked_alike || !asks {
+            assumed.extend(service.leave_asks().map(str::to_owned));
+        }
+        assumed.extend(testing.doubt.map(str::to_owned));
+        if testing.kind == Err(Untested::Off) {
+            assumed.push(OFF.to_owned());
+            for end in &mut service.destinations {
+                end.destination.weight = Weight::DRAIN;
+                end.assumed = Some(OFF.to_owned());
+            }
+        }
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
-        draft.health = service.health();
-        self.leave_unsaid(&service, &draft.health);
+        draft.health = Health {
+            checks: self.checks(&service, &testing),
+            inhibit: Some(self.quiescent(&service)),
+            minimum: 1,
+        };
+        self.leave_unsaid(&service, &testing);
+        if let Err(Untested::Left(reason)) = &testing.kind {
+            draft.remarks.insert(format!("no check: {reason}"));
+        }
+        let of_all = || self.fallbacks.get(&id.family()).cloned();
+        let fallback = service.fallback.or_else(of_all);
         draft.destinations = service.destinations;
         draft
             .destinations
-            .extend(service.fallback.map(|fallback| fallback.destination(&id)));
+            .extend(fallback.map(|fallback| fallback.destination(&id)));
         self.draft.services.push(draft);
+    }
+
+    fn quiescent(&self, service: &Virtual) -> bool {
+        let quiescent = service.timing.quiescent.or(self.defaults.quiescent);
+        quiescent.unwrap_or(true)
+    }
+
+    /// ldirectord's defaults are written out: every 10 s, 5 s to connect, 30 s to negotiate, one failure.
+    fn checks(&mut self, service: &Virtual, testing: &Testing) -> Vec<Check> {
+        let Ok(kind) = &testing.kind else {
+            return Vec::new();
+        };
+        let (own, all) = (&service.timing, &self.defaults);
+        let (first, second, default) = match testing.negotiates {
+            true => (
+                &own.negotiate_timeout,
+                [&own.timeout, &all.negotiate_timeout, &all.timeout],
+                "30s",
+            ),
+            false => (
+                &own.timeout,
+                [&own.negotiate_timeout, &all.timeout, &all.negotiate_timeout],
+                "5s",
+            ),
+        };
+        let timeout = [first].into_iter().chain(second).find_map(Clone::clone);
+        let interval = own.interval.clone().or_else(|| all.interval.clone());
+        let failures = own.failures.or(all.failures);
+        let check = Check {
+            port: service.check_port.or(testing.port),
+            interval: Some(interval.unwrap_or_else(|| "10s".to_owned())),
+            timeout: Some(timeout.unwrap_or_else(|| default.to_owned())),
+            fall: Some(failures.unwrap_or(1)),
+            ..Check::new(kind.clone())
+        };
+        match check.problem() {
+            None => vec![check],
+            Some(problem) => {
+                let lines = service.lines.iter();
+                for (_, id) in lines.filter(|(key, _)| {
+                    ["request", "receive", "virtualhost", "checkcommand"].contains(&key.as_str())
+                }) {
+                    self.tally.left(*id, problem.as_str());
+                }
+                Vec::new()
+            }
+        }
     }
 
     /// Flags where the service can have them.
@@ -319,6 +428,37 @@ impl Walk<'_, '_> {
 }
 
 impl Virtual {
+    /// Takes what all real servers ask as what the service asks; false if they differ.
+    fn take_asks(&mut self) -> bool {
+        let Some((_, first)) = self.asks.first().cloned() else {
+            return true;
+        };
+        let is_text = |text: &str| literal(text).is_some();
+        let receive = first.as_ref().and_then(|asks| asks.receive.as_deref());
+        if self.asks.iter().any(|(_, asks)| *asks != first) || !receive.is_none_or(is_text) {
+            return false;
+        }
+        if let Some(asks) = first {
+            self.page.path = Some(asks.request);
+            self.page.contains = asks.receive.and_then(|text| Some(literal(&text)?.0));
+        }
+        true
+    }
+
+    /// Says of real servers with a request of their own that it is not imported.
+    fn leave_asks(&mut self) -> Option<&'static str> {
+        let asks = self.asks.iter().filter(|(_, asks)| asks.is_some());
+        let asking: Vec<_> = asks.map(|(id, _)| *id).collect();
+        let reason = "its own request and answer are not imported: a service has one check";
+        for destination in &mut self.destinations {
+            if asking.contains(&destination.directive) {
+                destination.assumed = Some(reason.to_owned());
+            }
+        }
+        let remark = "requests and answers of single real servers are not imported: a service has one check for all";
+        (!asking.is_empty()).then_some(remark)
+    }
+
     fn netmask(&self, family: Family) -> Netmask {
         let mask = self.mask.as_deref().and_then(|mask| match family {
             Family::Ipv4 => mask.parse().ok().map(Netmask::Ipv4),
@@ -326,82 +466,21 @@ impl Virtual {
         });
         mask.unwrap_or_else(|| Netmask::host(family))
     }
-
-    /// ldirectord's defaults are written out: every 10 s, 5 s to connect, 30 s to negotiate, one failure,
-    /// weight 0.
-    fn health(&self) -> Health {
-        let page = || {
-            let page = &self.page;
-            let path = page.path.as_ref().map(|path| match path.starts_with('/') {
-                true => path.clone(),
-                false => format!("/{path}"),
-            });
-            Page {
-                path,
-                ..page.clone()
-            }
-        };
-        let port = match &self.target {
-            Ok(Target::Socket(address)) => address.port(),
-            _ => 0,
-        };
-        let service = self.service.as_deref().unwrap_or(match port {
-            80 | 8080 => "http",
-            443 => "https",
-            53 => "dns",
-            _ => "",
-        });
-        let check_type = self.check_type.as_deref().unwrap_or("negotiate");
-        let negotiates = check_type == "negotiate" || check_type.parse::<u32>().is_ok();
-        let kind = match (check_type, service) {
-            ("off" | "on" | "ping", _) => None,
-            ("external" | "external-perl", _) => Some(Kind::Program {
-                command: self
-                    .command
-                    .clone()
-                    .unwrap_or_else(|| "/bin/true".to_owned()),
-            }),
-            (_, "http") if negotiates => Some(Kind::Http(page())),
-            (_, "https") if negotiates => Some(Kind::Https(page())),
-            (_, "dns") if negotiates => Some(Kind::Dns {
-                name: self.page.path.clone(),
-                record: None,
-            }),
-            _ => Some(Kind::Tcp),
-        };
-        let timing = &self.timing;
-        let or = |value: &Option<String>, default: &str| {
-            Some(value.clone().unwrap_or_else(|| default.to_owned()))
-        };
-        Health {
-            check: kind.map(|kind| Check {
-                port: self.check_port,
-                interval: or(&timing.interval, "10s"),
-                timeout: match negotiates {
-                    true => or(&timing.negotiate_timeout, "30s"),
-                    false => or(&timing.timeout, "5s"),
-                },
-                fall: Some(timing.failures.unwrap_or(1)),
-                ..Check::new(kind)
-            }),
-            inhibit: Some(timing.quiescent.unwrap_or(true)),
-            minimum: 1,
-        }
-    }
 }
 
 fn reason(key: &str) -> &'static str {
     match key {
         "login" | "passwd" | "database" | "secret" | "load" => {
-            "checks cannot log in: use a program"
+            "no check says it to a server: use a program"
         }
-        "httpmethod" => "pages are requested with GET",
-        "emailalert" | "emailalertfreq" | "emailalertstatus" | "smtp" => "lvsctl sends no mail",
-        "monitorfile" => "lvsctl drain takes a server out of service",
+        "emailalert" | "emailalertfreq" | "emailalertfrom" | "emailalertstatus" | "smtp" => {
+            "lvsctl sends no mail"
+        }
+        "monitorfile" => "lvsctl status and its metrics tell what checks find",
         "fallbackcommand" => "lvsctl starts no program on a change",
-        "cleanstop" => "how ldirectord is run",
+        "cleanstop" => "the table stays as it is when lvsctl run ends",
         "servicename" | "comment" => "a remark",
-        "checkcount" => "a check is repeated after its interval",
+        "checkcount" => "only ping has it, and a host that answers ping may serve nothing",
         _ => "ldirectord knows no such directive here",
     }
 }

@@ -35,16 +35,16 @@ pub(crate) fn decode(payload: &[u8], names: &Names) -> Option<Qdisc> {
         read_u32(value.get(at..)?)
     };
     let kind = kind?;
+    let interface = names.get(&read_u32(header.get(4..)?)?)?.clone();
+    let parent = read_u32(header.get(12..)?)?;
     Some(Qdisc {
-        interface: names.get(&read_u32(header.get(4..)?)?)?.clone(),
-        parent: read_u32(header.get(12..)?)?,
         packets: count(TCA_STATS_BASIC, 8).unwrap_or_default().into(),
         drops: count(TCA_STATS_QUEUE, 8).unwrap_or_default().into(),
         loss: match kind {
             "netem" => netem_loss(options).unwrap_or_default(),
             _ => 0,
         },
-        kind: kind.to_owned(),
+        ..Qdisc::new(interface, kind.to_owned(), parent)
     })
 }
 

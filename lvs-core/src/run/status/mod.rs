@@ -4,6 +4,7 @@ mod recorded;
 mod text;
 
 pub(super) use recorded::table;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::running::Running;
 use super::{DestinationView, ServiceView};
 use crate::cluster::{ClusterName, Drain, Draining, NodeName, Role};
-use crate::health::{BelowMinimum, Failure, Health, Posture};
+use crate::health::{BelowMinimum, Failure, Health, Posture, WeightReason};
 use crate::ipvs::{
     DestinationId, DestinationStatus as KernelDestination, Rates, ServiceEntryStatus, ServiceId,
     Weight,
@@ -48,6 +49,9 @@ pub struct ClusterStatus {
     /// The virtual IPs that are withdrawn because all of their services are below their minimum.
     #[serde(default)]
     pub withdrawn: Vec<IpAddr>,
+    /// Why the newest file is refused: an older one is in force.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// The services, in order of their identity.
     pub services: Vec<ServiceReport>,
 }
@@ -130,6 +134,9 @@ impl Running {
 
     pub(in crate::run) fn status(&self, table: &[ServiceEntryStatus]) -> ClusterStatus {
         let views = self.controller.services();
+        let views: BTreeMap<_, _> = views.iter().map(|view| (view.id, view)).collect();
+        let entries = table.iter().map(|entry| (entry.status.service.id, entry));
+        let entries: BTreeMap<_, _> = entries.collect();
         let services = self
             .node
             .services
@@ -137,8 +144,8 @@ impl Running {
             .filter(|desired| !desired.is_probe());
         let services = services.map(|desired| {
             let id = desired.service.id;
-            let entry = table.iter().find(|entry| entry.status.service.id == id);
-            match views.iter().find(|view| view.id == id) {
+            let entry = entries.get(&id).copied();
+            match views.get(&id) {
                 Some(view) => self.of_checked(view, entry),
                 None => self.of_unchecked(desired, entry),
             }
@@ -151,6 +158,7 @@ impl Running {
             drift: Some(self.drift.as_ref().map_or(0, |plan| plan.steps().count())),
             drains: drains(self.controller.drains()),
             withdrawn: self.controller.withdrawn().iter().copied().collect(),
+            refused: self.refused.clone(),
             services: services.collect(),
         }
     }
@@ -203,7 +211,14 @@ impl Running {
             Some(Ok(_)) => answers_straight(failure),
             _ => failure.to_string(),
         });
-        let reason = view.desired.map(|desired| desired.reason.to_string());
+        // Without the service in the kernel no weight follows from what its destinations have become.
+        let is_old = |reason: WeightReason| {
+            view.health == Health::Down && matches!(reason, WeightReason::Up { .. })
+        };
+        let reason = view
+            .desired
+            .filter(|desired| !is_old(desired.reason))
+            .map(|desired| desired.reason.to_string());
         DestinationReport {
             server: Some(view.server.clone()),
             desired_weight: view.desired.and_then(|desired| desired.weight),

@@ -77,6 +77,7 @@ impl ClusterStatus {
             drift: None,
             drains: drains(record.drains()),
             withdrawn: Vec::new(),
+            refused: None,
             services: services
                 .into_iter()
                 .map(|id| {

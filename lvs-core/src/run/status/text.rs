@@ -80,6 +80,13 @@ impl ClusterStatus {
         for ip in &self.withdrawn {
             let _ = writeln!(text, "withdrawn: {ip}");
         }
+        for refused in self.refused.iter().flat_map(|text| text.lines()) {
+            let _ = writeln!(
+                text,
+                "refused, an older file is in force: {}",
+                escape_line(refused)
+            );
+        }
         let layout = Layout::of(self, width);
         for service in &self.services {
             let below = service

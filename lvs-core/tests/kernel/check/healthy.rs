@@ -6,7 +6,7 @@ use std::fmt::Write;
 use lvs_core::check::{Area, Examined, Reason, Report};
 use lvs_core::cluster::PlanOptions;
 use lvs_core::{Cluster, Host};
-use lvs_lab::{Lab, load_module};
+use lvs_lab::{Lab, load_module, run_tool};
 
 use crate::check::support::{changed, ip, local_node};
 use crate::check::web::{Web, set, text};
@@ -401,4 +401,56 @@ pub(crate) fn thresholds_and_timeouts() {
              { real-server = \"realserver2\", upper-threshold = 5000, lower-threshold = 4000 }]",
         )
     ));
+}
+
+/// A firewall that lets the service through and drops what it does not know, on every node.
+pub(crate) fn a_firewall_that_is_right() {
+    if ["iptable_filter", "xt_tcpudp"]
+        .iter()
+        .any(|module| load_module(module).is_err())
+    {
+        return; // The newest kernels know no iptables, and the lab's know no nftables.
+    }
+    for text in [NAT, DR] {
+        prepared(text, |lab| {
+            each_node(lab, |_| {
+                for line in [
+                    "-A INPUT -i lo -j ACCEPT",
+                    "-A INPUT -p icmp -j ACCEPT",
+                    "-A INPUT -p tcp --dport 80 -j ACCEPT",
+                    "-A INPUT -p tcp --sport 80 -j ACCEPT",
+                    "-P INPUT DROP",
+                ] {
+                    let words: Vec<_> = line.split(' ').collect();
+                    run_tool("iptables-legacy", &words).unwrap();
+                }
+            });
+        });
+    }
+}
+
+/// Queues that divide a link fairly, a rate that suffices, and a program that counts packets.
+pub(crate) fn traffic_control_that_is_right() {
+    for module in [
+        "sch_fq_codel",
+        "sch_tbf",
+        "sch_ingress",
+        "cls_flower",
+        "act_gact",
+    ] {
+        load_module(module).unwrap();
+    }
+    let count = "filter add dev eth0 ingress protocol ip flower ip_proto tcp action ok";
+    prepared(NAT, |lab| {
+        let tc = |node: &str, lines: &[&str]| {
+            let typed =
+                |line: &&str| drop(run_tool("tc", &line.split(' ').collect::<Vec<_>>()).unwrap());
+            let machine = lab.node(node).unwrap();
+            machine.run(|_| lines.iter().for_each(typed)).unwrap();
+        };
+        let rate = "qdisc add dev eth0 root tbf rate 100mbit burst 100kb latency 50ms";
+        tc("director", &[rate, "qdisc add dev eth1 root fq_codel"]);
+        tc("realserver1", &["qdisc add dev eth0 clsact", count]);
+        tc("realserver2", &["qdisc add dev eth0 root fq_codel"]);
+    });
 }

@@ -8,6 +8,7 @@ use lvs_core::check::Area;
 use crate::check::support::{NAT_OF_IPV6, local_node, marked, wrapped};
 use crate::check::web::{Web, sound};
 use crate::check::{DR, NAT, SIX, TUNNEL};
+use crate::support::MIXED;
 
 /// Every area that was examined has its line, on every machine; nobody asked for the time.
 fn is_sound(text: &str) {
@@ -49,30 +50,7 @@ pub(crate) fn masquerading_of_ipv6() {
 
 /// IPv4 services of real servers that have IPv6 only.
 pub(crate) fn ipv4_behind_ipv6() {
-    is_sound(
-        r#"
-name = "mixed"
-forwarding = "tunnel"
-[director]
-gateway = "192.168.1.254"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32" },
-  { interface = "eth0", address = "192.168.1.11/24" },
-  { interface = "eth0", address = "2001:db8:1::11/64" },
-]
-[[services]]
-address = "172.16.5.11:80"
-scheduler = "rr"
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "2001:db8:1::12/64" }]
-gateway = "2001:db8:1::fe"
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "2001:db8:1::13/64" }]
-gateway = "2001:db8:1::fe"
-"#,
-    );
+    is_sound(MIXED);
 }
 
 pub(crate) fn marks() {

@@ -14,6 +14,7 @@ mod machines;
 mod marks;
 mod nat;
 mod neighbours;
+mod operators;
 mod pair;
 mod paths;
 mod probe;
@@ -47,8 +48,7 @@ lvs_lab::tests! {
     hostile::a_real_ip_that_is_not_local,
     hostile::a_virtual_ip_left_over,
     hostile::an_address_beside_the_clients,
-    drops::arp_off_on_the_director,
-    drops::arp_off_on_a_real_server,
+    drops::arp_off,
     drops::arp_off_where_it_belongs,
     drops::a_small_mtu,
     drops::a_small_mtu_of_ipv6,
@@ -60,6 +60,18 @@ lvs_lab::tests! {
     drops::a_firewall_of_the_director,
     drops::a_program_that_hangs,
     drops::a_full_queue,
+    drops::a_program_of_datagrams_that_hangs,
+    operators::a_vpn_takes_the_answers,
+    operators::containers_on_the_network_of_clients,
+    operators::containers_on_the_network_of_real_servers,
+    operators::a_route_to_a_real_server_by_lo,
+    operators::a_route_by_the_wrong_host,
+    operators::a_real_ip_that_arp_hides,
+    operators::an_interface_that_became_a_port,
+    operators::an_interface_that_joined_a_vrf,
+    operators::two_real_servers_of_one_hardware_address,
+    healthy::a_firewall_that_is_right,
+    healthy::traffic_control_that_is_right,
     healthy::a_vlan_on_a_bond,
     healthy::bridges,
     healthy::several_virtual_ips_with_persistence,

@@ -10,6 +10,8 @@ use lvs_core::net::{Address, Route};
 use watch::Seen::{Refused, Timeout, Up};
 use watch::Watch;
 
+use crate::support::MIXED;
+
 const NAT: &str = include_str!("../../../../examples/nat.toml");
 const DR: &str = include_str!("../../../../examples/dr.toml");
 const TUNNEL: &str = include_str!("../../../../examples/tunnel.toml");
@@ -94,29 +96,6 @@ fn ipv4_behind_ipv6() {
     assert_ne!(watch.by_service()[1], Up);
     assert_eq!(watch.by_service()[0], Up);
 }
-
-const MIXED: &str = r#"
-name = "mixed"
-forwarding = "tunnel"
-[director]
-gateway = "192.168.1.254"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32" },
-  { interface = "eth0", address = "192.168.1.11/24" },
-  { interface = "eth0", address = "2001:db8:1::11/64" },
-]
-[[services]]
-address = "172.16.5.11:80"
-scheduler = "rr"
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "2001:db8:1::12/64" }]
-gateway = "2001:db8:1::fe"
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "2001:db8:1::13/64" }]
-gateway = "2001:db8:1::fe"
-"#;
 
 fn ipv6_by_masquerading() {
     let mut watch = Watch::new(NAT_OF_IPV6);

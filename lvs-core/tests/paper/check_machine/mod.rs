@@ -8,6 +8,7 @@
 
 mod addresses;
 mod arp;
+mod drops;
 mod facts;
 mod listeners;
 mod routing;

@@ -2,6 +2,8 @@
 
 use lvs_core::Cluster;
 use lvs_core::cluster::checks::BelowMinimum;
+use lvs_core::cluster::{DesiredState, Observed, Plan, PlanOptions};
+use lvs_core::scheduler::Generation;
 
 use super::{only, with_keys};
 
@@ -33,6 +35,33 @@ fn keys_about_health() {
         .map(|desired| desired.value.weight.get())
         .collect();
     assert_eq!(weights, [2, 0], "the fallback waits");
+}
+
+/// With on-failure = "remove" a controller adds the fallback; without one it is in no table.
+#[test]
+fn a_fallback_that_is_removed_is_in_no_plan() {
+    let keys = "check = \"tcp\"\nfallback = \"realserver2\"\n";
+    let node = |keys: &str| {
+        let cluster = Cluster::from_toml(&with_keys(keys, "")).unwrap();
+        cluster.node("director").unwrap()
+    };
+    let applied = |node: &DesiredState, observed: &Observed| {
+        let options = PlanOptions { take_over: true };
+        Plan::new(node, observed, options).outcome(observed)
+    };
+    let weights = |observed: &Observed| -> Vec<u32> {
+        let destinations = observed.services()[0].destinations.iter();
+        destinations.map(|found| found.weight.get()).collect()
+    };
+    let waits = applied(&node(keys), &Observed::default());
+    assert_eq!(weights(&waits), [0, 2]);
+    let removed = node(&format!("{keys}on-failure = \"remove\"\n"));
+    let fresh = applied(&removed, &Observed::default());
+    assert_eq!(weights(&fresh), [2]);
+    assert!(Plan::new(&removed, &fresh, PlanOptions::default()).is_empty());
+    assert_eq!(weights(&applied(&removed, &waits)), [2]);
+    let model = removed.services[0].model(Generation::default()).unwrap();
+    assert_eq!(model.servers().len(), 1);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn silent_defaults_are_written_out() {
         "forwarding = \"nat\"",
         "persistence = 360",
         "weight = 1",
-        "check = { type = \"tcp\", interval = \"60s\", timeout = \"5s\", fall = 2 }",
+        "check = { type = \"tcp\", interval = \"60s\", fast-interval = \"1s\", timeout = \"5s\", rise = 1, fall = 2 }",
         "on-failure = \"remove\"",
     ] {
         assert!(import.file.contains(line), "{line}\n{}", import.file);
@@ -245,9 +245,10 @@ fn what_a_sorry_server_cannot_be_is_left() {
 /// A program that names its own real server must not judge the others.
 #[test]
 fn a_program_of_each_real_server_is_left() {
-    let server_of =
-        |ip| format!("real_server {ip} 80 {{\nMISC_CHECK {{\nmisc_path \"/bin/x {ip}\"\n}}\n}}\n");
-    let text = server(&(server_of("10.0.1.1") + &server_of("10.0.1.2")));
+    let server_of = |ip, program| {
+        format!("real_server {ip} 80 {{\nMISC_CHECK {{\nmisc_path {program}\n}}\n}}\n")
+    };
+    let text = server(&(server_of("10.0.1.1", "/bin/x") + &server_of("10.0.1.2", "/bin/y")));
     let import = keepalived(&text).unwrap();
     let cluster = sound(&import, "programs");
     assert!(cluster.services()[0].checks.is_empty(), "{}", import.file);
@@ -264,6 +265,7 @@ fn a_check_that_is_not_imported_is_left() {
         "PING_CHECK {\nretry 2\n}",
         "MISC_CHECK {\nmisc_timeout 2\n}",
         "HTTP_GET {\nurl {\npath no-slash\n}\n}",
+        "HTTP_GET {\nretry 2\n}",
         "HTTP_GET {\nurl {\npath /\nstatus_code 999\n}\n}",
         "DNS_CHECK {\ntype NONSENSE\n}",
     ] {
@@ -316,4 +318,271 @@ fn what_cannot_be_read_is_refused_at_its_line() {
         "global_defs {\n}\n",
         "keepalived.conf:1: nothing to import: no virtual service that a cluster file can express",
     );
+}
+
+/// The line of a service that begins so.
+#[track_caller]
+fn has(import: &Import, lines: &[&str]) {
+    for line in lines {
+        assert!(import.file.contains(line), "{line}\n{}", import.file);
+    }
+}
+
+/// Returns a virtual server with real servers that have these lines.
+fn servers(lines: &str, of_servers: &[&str]) -> Import {
+    let mut text = lines.to_owned();
+    for (number, of_server) in (1..).zip(of_servers) {
+        text += &format!("\nreal_server 10.0.1.{number} 80 {{\n{of_server}\n}}");
+    }
+    keepalived(&server(&text)).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn each_kind_of_check_has_the_defaults_of_keepalived() {
+    for (check, written) in [
+        (
+            "DNS_CHECK {\n}",
+            r#"name = ".", record = "SOA", interval = "8s", timeout = "5s", rise = 1, fall = 4 }"#,
+        ),
+        (
+            "MISC_CHECK {\nmisc_path /bin/x\n}",
+            r#"interval = "8s", timeout = "8s", command = ["/bin/x"], rise = 1, fall = 1 }"#,
+        ),
+        (
+            "HTTP_GET {\nurl {\npath /\n}\n}",
+            r#"path = "/", interval = "8s", fast-interval = "3s", timeout = "5s", rise = 1, fall = 2 }"#,
+        ),
+        (
+            "TCP_CHECK {\nretry 0\n}",
+            r#"interval = "8s", timeout = "5s", rise = 1, fall = 1 }"#,
+        ),
+        (
+            "TCP_CHECK {\ndelay_before_retry 0.5\n}",
+            r#"interval = "8s", fast-interval = "500ms", timeout = "5s", rise = 1, fall = 2 }"#,
+        ),
+        (
+            "UDP_CHECK {\npayload Ab12f 3\n}",
+            r#"payload = "hex:ab120f03""#,
+        ),
+    ] {
+        // Real servers inherit what stands below them.
+        let import = keepalived(&server(&format!(
+            "real_server 10.0.1.1 80 {{\n{check}\n}}\ndelay_loop 8"
+        )))
+        .unwrap();
+        let expected = written.to_ascii_lowercase();
+        let file = import.file.to_ascii_lowercase();
+        assert!(file.contains(&expected), "{check}\n{}", import.file);
+    }
+}
+
+#[test]
+fn every_page_and_check_of_a_real_server_must_hold() {
+    let import = servers(
+        "",
+        &[
+            "HTTP_GET {\nurl {\npath /a\nregex \"is up\"\n}\nurl {\npath /b\nstatus_code 204 301\n}\n}\nTCP_CHECK {\nconnect_port 22\n}",
+        ],
+    );
+    let cluster = sound(&import, "several");
+    assert_eq!(cluster.services()[0].checks.len(), 3, "{}", import.file);
+    has(
+        &import,
+        &["contains = \"is up\"", "status = \"204,301\"", "port = 22"],
+    );
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
+}
+
+/// A regular expression that is no text would never be found.
+#[test]
+fn only_a_regular_expression_that_is_a_text_is_carried() {
+    for (lines, contains) in [
+        ("regex ok", Some("contains = \"ok\"")),
+        ("regex index.html", Some("contains = \"index.html\"")),
+        ("regex ^ok", None),
+        ("regex ok\nregex_no_match", None),
+    ] {
+        let import = servers(
+            "",
+            &[&format!("HTTP_GET {{\nurl {{\npath /\n{lines}\n}}\n}}")],
+        );
+        sound(&import, lines);
+        let found = contains.is_some_and(|text| import.file.contains(text));
+        assert_eq!(found, import.file.contains("contains"), "{}", import.file);
+        assert_eq!(found, contains.is_some(), "{}", import.file);
+    }
+}
+
+#[test]
+fn the_file_says_where_real_servers_differ() {
+    let http = "HTTP_GET {\nurl {\npath /\n}\n}";
+    let import = servers(
+        "",
+        &[http, "weight 1", "inhibit_on_failure\nTCP_CHECK {\n}"],
+    );
+    sound(&import, "differ");
+    let flat = import.file.replace("\n# ", " ");
+    for comment in [
+        "assumed: a service has one check for all; the source tests 10.0.1.2, 10.0.1.3 otherwise, or not at all",
+        "assumed: on-failure = \"drain\" for all real servers; the source deletes 10.0.1.1, 10.0.1.2 on failure",
+    ] {
+        assert!(flat.contains(comment), "{comment}\n{}", import.file);
+    }
+    assert!(matches!(
+        fates(&import, "inhibit_on")[..],
+        [Fate::Assumed { .. }]
+    ));
+    let tested = import.report.to_string();
+    assert!(
+        tested.contains(
+            "real_server 10.0.1.2 80: services.destinations: it is tested like the others"
+        ),
+        "{tested}"
+    );
+}
+
+/// A quorum that one strong server has is not the whole farm.
+#[test]
+fn a_quorum_of_weights_is_never_too_strict() {
+    let import = servers(
+        "quorum 4\nsorry_server 10.0.0.9 80",
+        &[
+            &format!("weight 8\n{CHECKED}"),
+            &format!("weight 2\n{CHECKED}"),
+            &format!("weight 2\n{CHECKED}"),
+        ],
+    );
+    let cluster = sound(&import, "quorum");
+    assert_eq!(cluster.services()[0].policy.minimum, 1);
+    has(&import, &["# assumed: minimum = 1, so many real servers"]);
+    assert!(matches!(
+        fates(&import, "quorum")[..],
+        [Fate::Assumed { .. }]
+    ));
+}
+
+/// keepalived reads the first directive of a line alone, as its dump of the configuration shows.
+#[test]
+fn what_keepalived_ignores_in_a_line_is_told() {
+    let import = servers("", &["DNS_CHECK { type A name www.example.org }"]);
+    has(&import, &["name = \".\", record = \"A\""]);
+    let report = import.report.to_string();
+    assert!(
+        report.contains(
+            "keepalived reads one directive a line, and ignores here: name www.example.org"
+        ),
+        "{report}"
+    );
+}
+
+/// Direct routing leaves the port that clients ask for, and keepalived tests that of the real server.
+#[test]
+fn the_port_that_is_tested_is_the_real_servers() {
+    let group = "virtual_server_group g {\n10.0.0.1 80\n10.0.0.1 443\nfwmark 5\n}\n";
+    let rest = |kind: &str| {
+        format!(
+            "virtual_server group g {{\nlb_kind {kind}\nprotocol TCP\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}\n}}\n"
+        )
+    };
+    let import = keepalived(&(group.to_owned() + &rest("DR"))).unwrap();
+    let cluster = sound(&import, "port");
+    for service in cluster.services() {
+        let port = service.checks[0].port.map(std::num::NonZeroU16::get);
+        assert_eq!(port, Some(80), "{}", import.file);
+    }
+    let import = keepalived(&(group.to_owned() + &rest("NAT"))).unwrap();
+    assert!(
+        !import.file.contains("check = { type = \"tcp\", port"),
+        "{}",
+        import.file
+    );
+}
+
+#[test]
+fn the_director_itself_is_no_other_node() {
+    let import = servers(
+        "sorry_server 127.0.0.1 8080\nsorry_server_lvs_method NAT",
+        &[CHECKED],
+    );
+    let cluster = sound(&import, "localhost");
+    let fallback = cluster.services()[0].fallback.as_ref();
+    assert_eq!(fallback.map(|name| name.as_str()), Some("director"));
+    assert_eq!(cluster.real_servers().len(), 1);
+    has(
+        &import,
+        &["{ real-server = \"director\", port = 8080, weight = 1 }"],
+    );
+    // Of two directors each is meant.
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_ipaddress {\n10.0.0.1/24\n10.0.1.254/24\n}\n}\n";
+    let nat = server(&format!(
+        "sorry_server 127.0.0.1 8080\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"
+    ));
+    let import =
+        keepalived(&(vrrp.to_owned() + &nat.replace("lb_kind DR", "lb_kind NAT"))).unwrap();
+    let cluster = sound(&import, "pair");
+    assert_eq!(cluster.directors().len(), 2, "{}", import.file);
+    has(
+        &import,
+        &[
+            "forwarding = \"dr\" }",
+            "rs-127-0-0-1 is each of the directors itself",
+        ],
+    );
+}
+
+#[test]
+fn the_file_says_whose_clients_a_hash_refuses() {
+    let lines = "sorry_server 10.0.0.9 80\ninhibit_on_failure";
+    let told = |lines: &str| {
+        let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+        let import = keepalived(&text.replace("lb_algo rr", "lb_algo sh")).unwrap();
+        sound(&import, lines);
+        import
+            .file
+            .contains("# sh keeps choosing what has weight 0")
+    };
+    assert!(told(lines));
+    assert!(
+        !told("sorry_server 10.0.0.9 80"),
+        "it is in the table only while it serves"
+    );
+    assert!(!told(&format!("sh-fallback\n{lines}")));
+}
+
+#[test]
+fn programs_that_differ_by_the_address_are_one() {
+    let program = |ip| format!("MISC_CHECK {{\nmisc_path \"/bin/x -H {ip}\"\nuser nagios\n}}");
+    let import = servers("", &[&program("10.0.1.1"), &program("10.0.1.2")]);
+    sound(&import, "programs");
+    has(&import, &["/bin/x -H $LVS_ADDRESS", "user = \"nagios\""]);
+    let dynamic = "MISC_CHECK {\nmisc_path /bin/x\nmisc_dynamic\n}";
+    has(
+        &servers("", &[dynamic]),
+        &["/bin/x; case $? in 1|126|127) exit 1; esac"],
+    );
+}
+
+#[test]
+fn a_source_without_services_still_has_its_report() {
+    let error =
+        keepalived("virtual_server $VIP 80 {\nlb_algo rr\nreal_server 10.0.0.7 80 {\n}\n}\n")
+            .unwrap_err();
+    let report = error.report().unwrap().to_string();
+    assert!(report.contains("no line above defines $VIP"), "{report}");
+}
+
+#[test]
+fn a_sync_daemon_has_the_number_of_its_virtual_router() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 77\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let rest = server("real_server 10.0.0.7 80 {\n}");
+    for (words, id) in [
+        ("eth1 V", 77),
+        ("eth1 inst V", 77),
+        ("eth1 V id 5", 5),
+        ("eth1 W", 0),
+    ] {
+        let text = format!("global_defs {{\nlvs_sync_daemon {words}\n}}\n{vrrp}{rest}");
+        let cluster = sound(&keepalived(&text).unwrap(), words);
+        assert_eq!(cluster.sync().map(|sync| sync.id), Some(id), "{words}");
+    }
 }

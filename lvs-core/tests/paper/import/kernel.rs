@@ -58,3 +58,39 @@ fn a_node_without_services_is_refused() {
         "kernel: ip_vs is not loaded; a director is imported, not a real server"
     );
 }
+
+/// Default routes of which the file knows more than the router's address.
+#[test]
+fn a_default_route_by_its_interface_is_carried() {
+    let text = |gateway: &str| {
+        format!(
+            "name = \"web\"\nforwarding = \"nat\"\n[director]\nname = \"director\"\ngateway = {gateway}\n\
+             addresses = [{{ interface = \"ppp0\", address = \"198.51.100.7/32\" }}, \
+             {{ interface = \"eth1\", address = \"10.0.1.1/24\" }}, {{ interface = \"eth1\", address = \"fd00::1/64\" }}]\n\
+             [[services]]\naddress = \"198.51.100.7:80\"\n[[real-servers]]\nname = \"rs1\"\n\
+             addresses = [{{ interface = \"eth0\", address = \"10.0.1.7/24\" }}]\n"
+        )
+    };
+    for gateway in [
+        "{ interface = \"ppp0\" }",
+        "{ interface = \"wg0\" }",
+        "{ address = \"172.31.1.1\", interface = \"eth1\", on-link = true }",
+        "{ address = \"10.0.1.254\", interface = \"eth1\" }",
+        "\"10.0.1.254\"",
+    ] {
+        let wanted = Cluster::from_toml(&text(gateway)).unwrap();
+        let observed = applied(&wanted, "director");
+        let options = Options::new("again".parse().unwrap(), "director".parse().unwrap());
+        let import = import::kernel(&observed, &options).unwrap();
+        let cluster = sound(&import, gateway);
+        assert!(
+            import.file.contains("gateway = "),
+            "{gateway}\n{}\n{}",
+            import.file,
+            import.report
+        );
+        let node = cluster.node("director").unwrap();
+        let plan = Plan::new(&node, &observed, PlanOptions::default());
+        assert!(plan.is_empty(), "{gateway}:\n{plan}\n{}", import.file);
+    }
+}

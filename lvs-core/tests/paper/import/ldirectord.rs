@@ -21,7 +21,7 @@ fn silent_defaults_are_written_out() {
     for line in [
         "forwarding = \"nat\"",
         "scheduler = \"wrr\"",
-        "check = { type = \"http\", interval = \"10s\", timeout = \"30s\", fall = 1 }",
+        "check = { type = \"http\", path = \"/\", interval = \"10s\", timeout = \"30s\", rise = 1, fall = 1 }",
         "on-failure = \"drain\"",
     ] {
         assert!(import.file.contains(line), "{line}\n{}", import.file);
@@ -103,4 +103,149 @@ fn a_password_is_not_shown() {
         "{report}"
     );
     assert!(!import.file.contains("hush"), "{}", import.file);
+}
+
+/// Returns the import of a service with these lines, behind global ones.
+fn service(global: &str, lines: &str) -> lvs_core::import::Import {
+    let text = format!(
+        "{global}\nvirtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\n\treal=10.0.1.2:80 masq\n\t{lines}\n"
+    );
+    ldirectord(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn a_global_fallback_is_that_of_services_without_one() {
+    let text = "fallback=10.0.1.9:8080 masq\nvirtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\nvirtual=10.0.0.1:81\n\t\
+                real=10.0.1.1:81 masq\n\tchecktype=connect\n\tfallback=127.0.0.1:81\nvirtual=10.0.0.1:82\n\t\
+                real=10.0.1.1:82 masq\n\tchecktype=on\n";
+    let import = ldirectord(text).unwrap();
+    let cluster = sound(&import, "fallbacks");
+    let fallbacks = cluster.services().iter();
+    let fallbacks: Vec<_> = fallbacks
+        .map(|service| service.fallback.as_ref().map(|name| name.as_str()))
+        .collect();
+    assert_eq!(fallbacks, [Some("rs-10-0-1-9"), Some("director"), None]);
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
+}
+
+/// What ldirectord(8) says of the timeouts that stand in for each other.
+#[test]
+fn one_timeout_stands_in_for_the_other() {
+    for (global, lines, timeout) in [
+        ("checktimeout=3", "", "3s"),
+        ("checktimeout=3\nnegotiatetimeout=7", "", "7s"),
+        ("negotiatetimeout=7", "checktimeout=4", "4s"),
+        ("negotiatetimeout=7", "checktype=connect", "7s"),
+        ("", "checktype=connect", "5s"),
+    ] {
+        let import = service(global, lines);
+        let written = format!("timeout = \"{timeout}\"");
+        assert!(
+            import.file.contains(&written),
+            "{global} {lines}\n{}",
+            import.file
+        );
+    }
+}
+
+#[test]
+fn every_type_of_check_is_what_ldirectord_does() {
+    for (lines, check) in [
+        ("checktype=ping", None),
+        ("checktype=on", None),
+        ("checktype=foo", None),
+        ("checktype=connect\n\tprotocol=udp", None),
+        ("service=none", None),
+        ("service=radius\n\tprotocol=udp", None),
+        ("request=\"http://10.0.1.9/x\"", None),
+        ("checktype=connect", Some("type = \"tcp\"")),
+        ("checktype=3", Some("type = \"http\"")),
+        ("service=smtp", Some("type = \"tcp\"")),
+        ("httpmethod=HEAD", Some("method = \"HEAD\"")),
+        ("receive=\"it works\"", Some("contains = \"it works\"")),
+        (
+            "checktype=external\n\tcheckcommand=\"/bin/check\"",
+            Some("'exec /bin/check 10.0.0.1 80 \"$LVS_ADDRESS\" \"$LVS_PORT\"'"),
+        ),
+    ] {
+        let import = service("", lines);
+        let cluster = sound(&import, lines);
+        let found = !cluster.services()[0].checks.is_empty();
+        assert_eq!(found, check.is_some(), "{lines}\n{}", import.file);
+        assert!(
+            import.file.contains(check.unwrap_or_default()),
+            "{lines}\n{}",
+            import.file
+        );
+    }
+    let import = service("", "receive=\"^it (works|runs)\"");
+    assert!(!import.file.contains("contains"), "{}", import.file);
+}
+
+#[test]
+fn a_service_that_is_off_serves_no_client() {
+    let import = service("", "checktype=off");
+    let cluster = sound(&import, "off");
+    let destinations = &cluster.services()[0].destinations;
+    let is_idle = |name: &lvs_core::cluster::NodeName| {
+        let mut servers = cluster.real_servers().iter();
+        servers.any(|server| server.name == *name && server.weight.get() == 0)
+    };
+    assert!(
+        destinations.iter().all(|end| is_idle(&end.real_server)),
+        "{}",
+        import.file
+    );
+    let report = import.report.to_string();
+    assert!(report.contains("assumed: checktype=off"), "{report}");
+}
+
+#[test]
+fn a_mark_is_tested_by_the_port_of_its_real_servers() {
+    let text = "virtual=7\n\treal=10.0.1.1:80 gate\n\tservice=http\n\tprotocol=fwm\n";
+    let import = ldirectord(text).unwrap();
+    assert!(import.file.contains("port = 80"), "{}", import.file);
+    let import = ldirectord(&text.replace(":80", "")).unwrap();
+    let report = import.report.to_string();
+    assert!(
+        report.contains("service=http: it has no port to connect to"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_request_of_each_real_server_is_the_services_if_all_have_it() {
+    let text = |second: &str| {
+        format!(
+            "virtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq 1 \"/a\", \"ok\"\n\treal=10.0.1.2:80 masq 1 {second}\n"
+        )
+    };
+    let same = ldirectord(&text("\"/a\", \"ok\"")).unwrap();
+    assert!(
+        same.file.contains("path = \"/a\", contains = \"ok\""),
+        "{}",
+        same.file
+    );
+    let other = ldirectord(&text("\"/b\", \"ok\"")).unwrap();
+    assert!(
+        other
+            .file
+            .contains("# assumed: requests and answers of single real servers"),
+        "{}",
+        other.file
+    );
+}
+
+#[test]
+fn an_interval_of_one_service_needs_a_process_of_its_own() {
+    assert!(
+        service("", "checkinterval=2")
+            .file
+            .contains("interval = \"10s\"")
+    );
+    assert!(
+        service("fork=yes", "checkinterval=2")
+            .file
+            .contains("interval = \"2s\"")
+    );
 }

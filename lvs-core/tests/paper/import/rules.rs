@@ -52,3 +52,72 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
     sound(&import, "mark");
     assert_eq!(import.report.counts().left, 0, "{}", import.report);
 }
+
+/// What an init script of a director does.
+#[test]
+fn loops_are_followed_and_the_branch_for_stop_is_not() {
+    let import = rules(
+        "VIP=10.0.0.1\ncase \"$1\" in\nstart)\n/sbin/ifconfig eth4:1 $VIP netmask 255.255.255.255 up\n\
+         echo 1 > /proc/sys/net/ipv4/ip_forward\nipvsadm -C\nipvsadm -A -t $VIP:80 -s rr\nfor RIP in 10.0.1.{1..3}\ndo\n\
+         ipvsadm -a -t $VIP:80 -r $RIP -m\ndone\n;;\nstop)\nipvsadm -D -t $VIP:80\n;;\nesac\n",
+    )
+    .unwrap();
+    let cluster = sound(&import, "init");
+    assert_eq!(
+        cluster.services()[0].destinations.len(),
+        3,
+        "{}",
+        import.file
+    );
+    let director = &cluster.directors()[0];
+    assert_eq!(director.addresses[0].id.to_string(), "10.0.0.1/32 on eth4");
+    assert_eq!(director.addresses[0].label.as_deref(), Some("eth4:1"));
+    assert_eq!(director.ip_forward, Some(true));
+    let in_one_line = rules(
+        "-A -t 10.0.0.1:80\nfor i in 1 2; do ipvsadm -a -t 10.0.0.1:80 -r 10.0.1.$i -m; done\n",
+    );
+    let cluster = sound(&in_one_line.unwrap(), "one line");
+    assert_eq!(cluster.services()[0].destinations.len(), 2);
+}
+
+#[test]
+fn a_refused_line_says_what_to_write() {
+    for (text, line, hint) in [
+        (
+            "IP Virtual Server version 1.2.1 (size=4096)\n",
+            1,
+            "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
+        ),
+        (
+            "ipvsadm -C\nTCP 10.0.0.1:80 rr\n-> 10.0.0.2:80 Route 1 0 0\n",
+            3,
+            "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
+        ),
+        (
+            "ipvsadm -A -t ${VIP}:80\n",
+            1,
+            "no line above sets VIP: add one, as in VIP=VALUE",
+        ),
+        (
+            "for a in 1; do\nfor b in 2; do\n",
+            2,
+            "import what ipvsadm -Sn prints",
+        ),
+    ] {
+        let error = rules(text).unwrap_err();
+        assert_eq!(
+            (error.place().line, error.hint()),
+            (line, Some(hint)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_director_without_an_own_address_is_told() {
+    let text = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.7 -g\n";
+    let note = "# The director has an address of its own that the source does not name";
+    assert!(rules(text).unwrap().file.contains(note));
+    let with = format!("ip addr add 10.0.0.5/24 dev eth0\n{text}");
+    assert!(!rules(&with).unwrap().file.contains(note));
+}

@@ -1,10 +1,10 @@
 //! Destinations that are drained on record.
 
-use lvs_core::cluster::{Drain, Draining, IpvsState, Observed};
+use lvs_core::cluster::{Drain, DrainTarget, Draining, IpvsState, Observed};
 use lvs_core::ipvs::Weight;
 use lvs_core::sysctl::SysctlKey;
 
-use super::{DR, applied, node, nothing, observed, removed};
+use super::{DR, NAT, applied, node, nothing, observed, removed};
 
 fn weights(observed: &Observed) -> Vec<u32> {
     let services = observed.services().iter();
@@ -109,4 +109,30 @@ fn persistence_does_not_bring_clients_back() {
     let (record, full) = applied(&node, &record, &full);
     let (_, gone) = removed(&node, &record, &full);
     assert_eq!(gone.sysctls[&key], "0");
+}
+
+/// The real server is drained, not its address.
+#[test]
+fn a_drained_real_server_stays_so_with_another_address() {
+    let old = node(NAT, "director");
+    let moved = node(
+        &NAT.replace("192.168.1.12/24", "192.168.1.22/24"),
+        "director",
+    );
+    let before = observed("nat-director-fresh");
+    let (record, after) = applied(&old, &nothing(&old), &before);
+    let target: DrainTarget = "realserver1".parse().unwrap();
+    let drains = record.drains_of(&target);
+    assert_eq!(drains, ["192.168.1.12".parse().unwrap()]);
+    let record = record
+        .before_draining(&drains, Draining::Quiet, &after)
+        .unwrap();
+    let after = record.plan_drains(&after).outcome(&after);
+
+    let (record, after) = applied(&moved, &record, &after);
+    assert_eq!(weights(&after), [1, 0]);
+    let (record, back) = record.without_drains(&record.drains_of(&target)).unwrap();
+    assert!(record.drains().is_empty());
+    let after = record.plan_undrained(&back, &after).outcome(&after);
+    assert_eq!(weights(&after), [1, 1]);
 }

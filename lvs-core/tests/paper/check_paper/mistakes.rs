@@ -1,84 +1,14 @@
-//! What a cluster file alone tells, mistake by mistake; and where each known mistake is covered.
-#![cfg(all(feature = "check", feature = "toml"))]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper of a test may fail it; clippy knows that of tests only"
-)]
+//! Each mistake, and what looks much like it.
 
-use lvs_core::Cluster;
-use lvs_core::check::{self, Code, Severity};
+use lvs_core::check::{self, Code};
 
-const NAT: &str = r#"
-name = "web"
-forwarding = "nat"
-[director]
-gateway = "172.16.0.1"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/16" },
-  { interface = "eth1", address = "192.168.1.11/24" },
-]
-[[services]]
-address = "172.16.5.11:80"
-scheduler = "rr"
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
-[time]
-ntp-server = "192.168.1.254"
-"#;
+use crate::check_paper::files::{DR, NAT, TUNNEL, cluster, codes};
 
-const DR: &str = r#"
-name = "web"
-forwarding = "dr"
-[director]
+const THIRD: &str = r#"[[real-servers]]
+name = "third"
+addresses = [{ interface = "eth0", address = "192.168.1.14/24" }]
 gateway = "192.168.1.254"
-ip-forward = true
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32" },
-  { interface = "eth0", address = "192.168.1.11/24", label = "eth0:1" },
-]
-[[services]]
-address = "172.16.5.11:80"
-scheduler = "wrr"
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
-gateway = "192.168.1.254"
-weight = 2
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
-gateway = "192.168.1.254"
-weight = 3
-[time]
-ntp-server = "192.168.1.254"
-"#;
-
-const TUNNEL: &str = r#"
-name = "web"
-forwarding = "tunnel"
-[director]
-gateway = "192.168.1.254"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32" },
-  { interface = "eth0", address = "192.168.1.11/24" },
-]
-[[services]]
-address = "172.16.5.11:80"
-[[real-servers]]
-name = "realserver1"
-addresses = [{ interface = "eth0", address = "10.1.1.12/24" }]
-gateway = "10.1.1.254"
-[[real-servers]]
-name = "realserver2"
-addresses = [{ interface = "eth0", address = "10.1.2.13/24" }]
-gateway = "10.1.2.254"
-[time]
-ntp-server = "192.168.1.254"
-"#;
+[time]"#;
 
 /// A mistake, and what looks much like it but is none: each as replacements in a sound file.
 struct Case {
@@ -86,33 +16,6 @@ struct Case {
     base: &'static str,
     mistake: &'static [(&'static str, &'static str)],
     near_miss: &'static [(&'static str, &'static str)],
-}
-
-#[track_caller]
-fn file(base: &str, changes: &[(&str, &str)]) -> String {
-    let mut text = base.to_owned();
-    for (from, to) in changes {
-        assert!(text.contains(from), "{from:?} is not in the file");
-        text = text.replace(from, to);
-    }
-    text
-}
-
-#[track_caller]
-fn cluster(base: &str, changes: &[(&str, &str)]) -> Cluster {
-    Cluster::from_toml(&file(base, changes)).unwrap()
-}
-
-/// The codes that are found, each once, the worst first.
-fn codes(cluster: &Cluster) -> Vec<Code> {
-    let report = check::on_paper(cluster);
-    let mut codes: Vec<_> = report
-        .findings()
-        .iter()
-        .map(|finding| finding.code)
-        .collect();
-    codes.dedup();
-    codes
 }
 
 const CASES: &[Case] = &[
@@ -355,6 +258,46 @@ const CASES: &[Case] = &[
         ],
         near_miss: &[("\"rr\"", "\"sh\"")],
     },
+    // The fallback has weight 0 until it serves, or is not there.
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[(
+            "\"wrr\"",
+            "\"sh\"\ncheck = \"tcp\"\nfallback = \"realserver2\"",
+        )],
+        near_miss: &[(
+            "\"wrr\"",
+            "\"sh\"\ncheck = \"tcp\"\nfallback = \"realserver2\"\non-failure = \"remove\"",
+        )],
+    },
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[
+            (
+                "\"wrr\"",
+                "\"sh\"\ncheck = \"tcp\"\nfallback = \"third\"\non-failure = \"remove\"\nminimum = 2",
+            ),
+            ("[time]", THIRD),
+        ],
+        near_miss: &[
+            (
+                "\"wrr\"",
+                "\"sh\"\ncheck = \"tcp\"\nfallback = \"third\"\non-failure = \"remove\"",
+            ),
+            ("[time]", THIRD),
+        ],
+    },
+    Case {
+        code: Code::HASH_WITHOUT_FALLBACK,
+        base: DR,
+        mistake: &[("\"wrr\"", "\"mh\"\ncheck = \"tcp\"")],
+        near_miss: &[(
+            "\"wrr\"",
+            "\"mh\"\nscheduler-flags = [\"mh-fallback\"]\ncheck = \"tcp\"",
+        )],
+    },
     Case {
         code: Code::FTP,
         base: DR,
@@ -450,164 +393,6 @@ fn each_mistake_is_found_and_its_near_miss_is_not() {
     }
 }
 
-/// One file may have several mistakes at once, and then each is told.
-#[test]
-fn one_network_for_all_is_told_for_each_reason() {
-    let one = cluster(
-        NAT,
-        &[
-            ("172.16.5.11/16", "192.168.1.100/32"),
-            ("172.16.5.11:80", "192.168.1.100:80"),
-            ("\"eth1\"", "\"eth0\""),
-            (
-                "gateway = \"172.16.0.1\"\n",
-                "gateway = \"192.168.1.254\"\n",
-            ),
-        ],
-    );
-    assert_eq!(codes(&one), [Code::CLIENT_ON_SERVER_NETWORK]);
-}
-
-#[test]
-fn sound_files_have_no_findings_worth_a_warning() {
-    assert_eq!(codes(&cluster(NAT, &[])), []);
-    let report = check::on_paper(&cluster(DR, &[]));
-    let found: Vec<_> = report
-        .findings()
-        .iter()
-        .map(|finding| (finding.code, finding.severity))
-        .collect();
-    assert_eq!(
-        found,
-        [(Code::VIP_UPSTREAM, Severity::Note)],
-        "the router needs a route"
-    );
-}
-
-#[test]
-fn the_examples_have_nothing_but_notes() {
-    for text in [
-        include_str!("../../../examples/nat.toml"),
-        include_str!("../../../examples/dr.toml"),
-        include_str!("../../../examples/tunnel.toml"),
-        include_str!("../../../examples/ipv6.toml"),
-        include_str!("../../../examples/two_directors.toml"),
-    ] {
-        let report = check::on_paper(&Cluster::from_toml(text).unwrap());
-        let bad = report
-            .findings()
-            .iter()
-            .filter(|finding| finding.severity > Severity::Note);
-        let bad: Vec<_> = bad.map(|finding| finding.code).collect();
-        assert_eq!(bad, []);
-    }
-}
-
-/// The virtual IP is the director's only address, and so the gateway of its real servers.
-#[test]
-fn the_virtual_ip_may_be_the_gateway() {
-    let one_arm = cluster(
-        NAT,
-        &[
-            ("172.16.5.11/16", "192.168.1.100/24"),
-            ("172.16.5.11:80", "192.168.1.100:80"),
-            (
-                "  { interface = \"eth1\", address = \"192.168.1.11/24\" },",
-                "",
-            ),
-            ("gateway = \"172.16.0.1\"\n", ""),
-        ],
-    );
-    assert!(!codes(&one_arm).contains(&Code::NAT_GATEWAY));
-    let routes = one_arm.node("realserver1").unwrap().routes;
-    let mut gateways = routes.iter().map(|route| route.value.gateway);
-    assert_eq!(gateways.next(), Some(Some([192, 168, 1, 100].into())));
-}
-
-#[test]
-fn weights_of_another_program_are_only_noted() {
-    let text = [
-        ("weight = 2", "weight = 0"),
-        ("weight = 3", "weight = 0"),
-        ("\"wrr\"", "\"wrr\"\nkeep-weight = true"),
-    ];
-    let report = check::on_paper(&cluster(DR, &text));
-    let mut findings = report.findings().iter();
-    let excluded = findings
-        .find(|finding| finding.code == Code::NO_DESTINATION)
-        .unwrap();
-    assert_eq!(excluded.severity, Severity::Note);
-}
-
-#[test]
-fn a_change_of_method_wants_both_sides_at_once() {
-    let (old, new) = (
-        cluster(DR, &[]),
-        cluster(
-            DR,
-            &[
-                ("\"dr\"", "\"nat\""),
-                ("gateway = \"192.168.1.254\"\nweight", "weight"),
-            ],
-        ),
-    );
-    let found = check::between(&old, &new);
-    let found: Vec<_> = found
-        .iter()
-        .map(|finding| (finding.code, finding.node.as_ref().unwrap().as_str()))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            (Code::METHOD_CHANGE, "realserver1"),
-            (Code::METHOD_CHANGE, "realserver2")
-        ]
-    );
-    let carried = [
-        cluster(DR, &[("weight = 2", "weight = 9")]),
-        cluster(DR, &[("\"dr\"", "\"tunnel\"")]),
-    ];
-    for new in &carried {
-        assert_eq!(check::between(&old, new), []);
-        assert_eq!(check::between(new, &old), []);
-    }
-}
-
-#[test]
-fn an_outage_that_no_order_avoids_is_named() {
-    let old = cluster(DR, &[]);
-    let moved = cluster(DR, &[("172.16.5.11", "172.16.5.12")]);
-    let found = check::between(&old, &moved);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].code, Code::CHANGE_OUTAGE);
-    assert!(
-        found[0]
-            .seen
-            .contains("tcp 172.16.5.11:80 is not served any more")
-    );
-    let taken = cluster(
-        DR,
-        &[
-            ("192.168.1.11/24", "192.168.1.13/24"),
-            (
-                "address = \"192.168.1.13/24\" }]",
-                "address = \"192.168.1.14/24\" }]",
-            ),
-        ],
-    );
-    let found = check::between(&old, &taken);
-    let node = found[0].node.as_ref().map(ToString::to_string);
-    assert_eq!(node.as_deref(), Some("director"));
-    assert!(
-        found[0]
-            .seen
-            .contains("192.168.1.13 is still an address of realserver2"),
-        "{found:?}"
-    );
-    let renamed = cluster(DR, &[("realserver1", "www1"), ("\"web\"", "\"shop\"")]);
-    assert_eq!(check::between(&old, &renamed), []);
-}
-
 #[test]
 fn every_finding_says_how_to_fix_it() {
     for case in CASES {
@@ -619,30 +404,4 @@ fn every_finding_says_how_to_fix_it() {
             );
         }
     }
-}
-
-/// Nothing that only a host can show: routes, ARP, connections, the clock.
-#[test]
-fn paper_is_sound_only_where_paper_can_tell() {
-    let lines = |report: &check::Report| -> Vec<String> {
-        let lines = report.areas().iter().map(ToString::to_string);
-        lines.filter(|line| !line.is_empty()).collect()
-    };
-    let nat = check::on_paper(&cluster(NAT, &[]));
-    assert_eq!(
-        lines(&nat),
-        [
-            "ok on paper addresses: the addresses of the file agree with each other",
-            "not examined arp: no host was examined",
-            "not examined routing: no host was examined",
-            "ok on paper services: every service of the file has a destination with weight",
-            "not examined traffic: no host was examined",
-            "not examined clock: no host was examined",
-            "not examined upkeep: no host was examined",
-        ]
-    );
-    use check::Area::{Addresses, Services};
-    assert_eq!(nat.sound().collect::<Vec<_>>(), [Addresses, Services]);
-    let drained = check::on_paper(&cluster(DR, &[("weight = ", "weight = 0 # ")]));
-    assert_eq!(drained.sound().collect::<Vec<_>>(), [Addresses]);
 }

@@ -1,0 +1,143 @@
+//! What a running controller tells other processes of what it keeps, so that they do not take a decision of health
+//! for a difference from the file.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::StateDir;
+use super::directory::Directory;
+use crate::cluster::{ClusterName, DesiredService, DesiredState, HealthPart};
+#[cfg(feature = "run")]
+use crate::error::{Error, Operation, Result};
+use crate::ipvs::{DestinationId, ServiceId, Weight};
+
+/// The longest file that is read: 250,000 destinations are 30 MB.
+const LONGEST: u64 = 256 << 20;
+
+/// What a controller keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// What is absent for now.
+    pub(crate) absent: Absent,
+    /// The weights that its file gives the destinations of services with checks.
+    weights: BTreeSet<(ServiceId, DestinationId, Weight)>,
+}
+
+/// What the file names and a node lacks for now, because of health.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Absent {
+    /// The destinations that are deleted while they are down.
+    pub(crate) destinations: BTreeSet<(ServiceId, DestinationId)>,
+    /// The virtual IPs that are withdrawn.
+    pub(crate) virtual_ips: BTreeSet<IpAddr>,
+}
+
+impl Kept {
+    #[cfg(feature = "run")]
+    pub(crate) fn new(node: &DesiredState, absent: Absent) -> Self {
+        let weights = node.weights_by_health().collect();
+        Self { absent, weights }
+    }
+
+    /// Returns in which weight a file differs from that of the controller. No plan shows it: the weights of services
+    /// with checks are the controller's.
+    pub(super) fn other_weight(&self, node: &DesiredState) -> Option<String> {
+        let differs = |weight: &(ServiceId, DestinationId, Weight)| !self.weights.contains(weight);
+        let (service, destination, weight) = node
+            .weights_by_health()
+            .find(differs)
+            .filter(|_| !self.weights.is_empty())?;
+        Some(format!(
+            "{service}: {destination} has weight {weight} in this file, and another in that of the controller"
+        ))
+    }
+}
+
+impl DesiredState {
+    /// Returns the state without what is absent because of health.
+    pub(crate) fn without(&self, absent: &Absent) -> Self {
+        let mut node = self.clone();
+        if !absent.virtual_ips.is_empty() {
+            node.withdraw(&absent.virtual_ips);
+        }
+        if !absent.destinations.is_empty() {
+            node.services.update(|desired| {
+                let id = desired.service.id;
+                desired
+                    .destinations
+                    .retain(|found| !absent.destinations.contains(&(id, found.value.id)));
+            });
+        }
+        node
+    }
+
+    /// Moves virtual IPs to the addresses that must be absent.
+    fn withdraw(&mut self, withdrawn: &BTreeSet<IpAddr>) {
+        let (absent, present): (Vec<_>, Vec<_>) = Vec::from(std::mem::take(&mut self.addresses))
+            .into_iter()
+            .partition(|desired| withdrawn.contains(&desired.value.id.network.addr()));
+        self.addresses = present.into();
+        self.absent.extend(absent);
+    }
+
+    fn weights_by_health(&self) -> impl Iterator<Item = (ServiceId, DestinationId, Weight)> {
+        self.services
+            .iter()
+            .filter(|desired| desired.health == HealthPart::Checked)
+            .flat_map(DesiredService::weights)
+    }
+}
+
+impl DesiredService {
+    fn weights(&self) -> impl Iterator<Item = (ServiceId, DestinationId, Weight)> {
+        let service = self.service.id;
+        self.destinations
+            .iter()
+            .map(move |desired| (service, desired.value.id, desired.value.weight))
+    }
+}
+
+impl StateDir {
+    /// Returns what the controller of a cluster on this node keeps; `None` if none runs.
+    pub(crate) fn kept(&self, cluster: &ClusterName) -> Option<Kept> {
+        self.controller(cluster)?;
+        let read = || {
+            let directory = Directory::open(self.directory()).ok()??;
+            let bytes = directory.read(&name(cluster), LONGEST).ok()??;
+            serde_json::from_slice(&bytes).ok()
+        };
+        // Without it what is absent counts as a difference, which is refused beside the controller.
+        Some(read().unwrap_or_default())
+    }
+
+    /// Tells other processes what the controller of a cluster keeps.
+    #[cfg(feature = "run")]
+    pub(crate) fn publish(&self, cluster: &ClusterName, kept: &Kept) -> Result<()> {
+        let name = name(cluster);
+        let write = || {
+            let bytes = serde_json::to_vec(kept)?;
+            Directory::create(self.directory())?.replace(&name, &bytes)
+        };
+        write().map_err(|source| {
+            let path = self.directory().join(&name);
+            Error::io(Operation::new("write", path.display()), source).with_hint(
+                "without it `plan`, `apply` and `check` take what health has removed for a difference: make room",
+            )
+        })
+    }
+
+    /// Deletes what a controller has told; it ends, or was killed.
+    #[cfg(feature = "run")]
+    pub(super) fn unpublish(&self, cluster: &ClusterName) {
+        if let Ok(Some(directory)) = Directory::open(self.directory()) {
+            // One that stays tells nothing without its controller.
+            let _ = directory.delete(&name(cluster));
+        }
+    }
+}
+
+fn name(cluster: &ClusterName) -> String {
+    format!("{cluster}.kept")
+}

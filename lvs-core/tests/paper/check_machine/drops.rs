@@ -1,0 +1,204 @@
+//! What drops packets: interfaces, traffic control, firewalls and programs that hang, and what looks like it.
+
+use std::net::SocketAddr;
+
+use lvs_core::check::{self, Code, Facts, RequestsFact, Severity};
+use lvs_core::net::{Link, Qdisc};
+
+use crate::check_machine::facts::{DR, NAT, cluster, director, found, link, server};
+
+fn of(facts: &mut Facts, name: &str, change: impl FnOnce(&mut Link)) {
+    let mut links = facts.links.iter_mut();
+    change(links.find(|link| link.name.as_str() == name).unwrap());
+}
+
+fn clients(numbers: &[u8]) -> impl Iterator<Item = SocketAddr> {
+    numbers
+        .iter()
+        .map(|number| SocketAddr::from(([203, 0, 113, *number], 40_000)))
+}
+
+fn requests(address: &str) -> RequestsFact {
+    RequestsFact::new(address.parse().unwrap())
+}
+
+#[test]
+fn arp_is_needed_only_where_neighbours_are() {
+    let dr = cluster(DR);
+    let mut facts = server();
+    of(&mut facts, "lo", |lo| lo.arp = false);
+    // The file does not name it.
+    of(&mut facts, "eth1", |eth1| eth1.arp = false);
+    assert_eq!(found(&dr, &facts), []);
+    for kind in ["dummy", "ipvlan", "vrf"] {
+        let mut facts = server();
+        of(&mut facts, "eth0", |eth0| {
+            eth0.arp = false;
+            eth0.kind = Some(kind.to_owned());
+        });
+        assert_eq!(found(&dr, &facts), [], "{kind}");
+    }
+    of(&mut facts, "eth0", |eth0| eth0.arp = false);
+    assert_eq!(found(&dr, &facts), [Code::ARP_OFF]);
+}
+
+#[test]
+fn the_mtu_that_a_family_needs() {
+    let dr = cluster(DR);
+    for (mtu, is_small) in [(575, true), (576, false), (9000, false)] {
+        let mut facts = server();
+        of(&mut facts, "eth0", |eth0| eth0.mtu = mtu);
+        let expected: &[Code] = if is_small { &[Code::SMALL_MTU] } else { &[] };
+        assert_eq!(found(&dr, &facts), expected, "{mtu}");
+    }
+}
+
+#[test]
+fn a_port_with_addresses() {
+    let dr = cluster(DR);
+    for (kind, is_wrong) in [
+        ("bridge", true),
+        ("bond", true),
+        ("vrf", true),
+        ("hsr", false),
+    ] {
+        let mut facts = server();
+        let mut other = link(9, "other");
+        other.kind = Some(kind.to_owned());
+        facts.links.push(other);
+        of(&mut facts, "eth0", |eth0| eth0.controller = Some(9));
+        let expected: &[Code] = if is_wrong { &[Code::ENSLAVED] } else { &[] };
+        assert_eq!(found(&dr, &facts), expected, "{kind}");
+    }
+}
+
+#[test]
+fn queues_that_drop() {
+    let dr = cluster(DR);
+    let qdisc = |packets, drops, loss| {
+        let mut qdisc = Qdisc::new("eth0".parse().unwrap(), "netem".into(), Qdisc::ROOT);
+        (qdisc.packets, qdisc.drops, qdisc.loss) = (packets, drops, loss);
+        qdisc
+    };
+    for (packets, drops, loss, expected) in [
+        (1000, 0, 0, None),
+        // A burst, and a link that is full.
+        (4, 2, 0, None),
+        (100_000, 300, 0, None),
+        (20, 5, 0, Some(Severity::Warning)),
+        (0, 0, u32::MAX / 100, Some(Severity::Warning)),
+        (0, 0, u32::MAX / 2, Some(Severity::Error)),
+    ] {
+        let mut facts = server();
+        facts.qdiscs = vec![qdisc(packets, drops, loss)];
+        let report = check::on_node(&dr, &facts);
+        let found = report.findings().iter();
+        let mut found = found.filter(|finding| finding.code == Code::QDISC_DROPS);
+        assert_eq!(found.next().map(|finding| finding.severity), expected);
+    }
+    let mut facts = server();
+    facts.qdiscs = vec![qdisc(20, 5, 0)];
+    let mut asked = requests("172.16.5.11:80");
+    asked.unanswered = clients(&[1]).collect();
+    facts.requests = vec![asked];
+    assert_eq!(check::on_node(&dr, &facts).worst(), Some(Severity::Error));
+}
+
+#[test]
+fn a_real_server_that_answers_some_is_not_closed() {
+    let dr = cluster(DR);
+    for (answered, refused, unanswered, expected) in [
+        (0, 0, &[1_u8][..], Some(Code::UNANSWERED)),
+        (0, 3, &[], Some(Code::UNANSWERED)),
+        // A firewall may keep these out.
+        (1, 0, &[1], None),
+        (9, 3, &[], None),
+    ] {
+        let mut facts = server();
+        let mut asked = requests("172.16.5.11:80");
+        (asked.answered, asked.refused) = (answered, refused);
+        asked.unanswered = clients(unanswered).collect();
+        facts.requests = vec![asked];
+        let expected: Vec<_> = expected.into_iter().collect();
+        assert_eq!(found(&dr, &facts), expected, "{answered} {refused}");
+    }
+    // Of another program.
+    let mut facts = server();
+    let mut asked = requests("192.168.1.12:22");
+    asked.unanswered = clients(&[1, 2]).collect();
+    facts.requests = vec![asked];
+    assert_eq!(found(&dr, &facts), []);
+}
+
+#[test]
+fn answers_that_do_not_arrive() {
+    let dr = cluster(DR);
+    for (answered, lost, expected) in [
+        (2, &[1_u8, 2][..], Some(Code::ASTRAY)),
+        // One client with a bad line, and two of many.
+        (1, &[1], None),
+        (9, &[1, 2], None),
+    ] {
+        let mut facts = server();
+        let mut asked = requests("172.16.5.11:80");
+        asked.answered = answered;
+        asked.lost = clients(lost).collect();
+        facts.requests = vec![asked];
+        let expected: Vec<_> = expected.into_iter().collect();
+        assert_eq!(found(&dr, &facts), expected, "{answered}");
+    }
+}
+
+#[test]
+fn a_queue_that_no_program_empties() {
+    let dr = cluster(DR);
+    let own = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let mut facts = server();
+    facts.unaccepted = clients(&[1, 2])
+        .map(|client| (own("192.168.1.12:22"), client))
+        .collect();
+    // Some other program overflows, and clients of this one wait for another reason.
+    facts.overflows = 7;
+    assert_eq!(found(&dr, &facts), []);
+    facts.unaccepted = clients(&[1])
+        .map(|client| (own("172.16.5.11:80"), client))
+        .collect();
+    assert_eq!(found(&dr, &facts), [Code::UNACCEPTED]);
+    let mut asked = requests("172.16.5.11:80");
+    asked.answered = 5;
+    asked.unanswered = clients(&[2, 3]).collect();
+    facts.unaccepted.clear();
+    facts.requests = vec![asked];
+    assert_eq!(found(&dr, &facts), [Code::UNACCEPTED]);
+    facts.overflows = 0;
+    assert_eq!(found(&dr, &facts), []);
+}
+
+#[test]
+fn requests_that_do_not_reach_ipvs() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    let mut asked = requests("172.16.5.11:80");
+    asked.unanswered = clients(&[1]).collect();
+    facts.requests = vec![asked];
+    assert_eq!(found(&nat, &facts), [Code::UNANSWERED]);
+    // An address of the director that is no service's.
+    facts.requests[0].address = "172.16.5.11:22".parse().unwrap();
+    assert_eq!(found(&nat, &facts), []);
+}
+
+#[test]
+fn clients_that_make_no_progress_are_no_reassurance() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    let is_ok = |facts: &Facts| {
+        let report = check::on_node(&nat, facts);
+        report.sound().any(|area| area == check::Area::Traffic)
+    };
+    assert!(is_ok(&facts));
+    let mut asked = requests("172.16.5.11:80");
+    asked.stalled = clients(&[1]).collect();
+    facts.requests = vec![asked];
+    assert_eq!(found(&nat, &facts), []);
+    assert!(!is_ok(&facts));
+}
