@@ -55,7 +55,9 @@ impl Walk<'_> {
         let checks = match parameters.kinds(node.word(0), context) {
             Ok(kinds) => kinds.into_iter().map(|kind| {
                 timing.complete(Check {
-                    port: parameters.port.or(context.port.map(NonZeroU16::get)),
+                    port: parameters
+                        .port
+                        .or_else(|| context.port.map(NonZeroU16::get)),
                     ..Check::new(kind)
                 })
             }),
