@@ -86,6 +86,7 @@ pub struct Facts {
     #[serde(default)]
     pub leftovers: Vec<String>,
     /// The sysctls that other clusters on the node need, by their records.
+    #[serde(default)]
     pub other_sysctls: BTreeMap<ClusterName, BTreeMap<SysctlKey, String>>,
     /// How long the node has been up.
     pub uptime: Duration,
