@@ -1,6 +1,7 @@
 //! keepalived.conf, as keepalived 2.x reads it.
 
 mod check;
+mod common;
 mod expand;
 mod global;
 mod group;
