@@ -10,14 +10,15 @@ use crate::import::health::{Check, Health};
 #[derive(Clone, Debug)]
 pub(super) struct Tested {
     pub(super) checks: Vec<Check>,
+    /// What is not as in the source.
+    pub(super) doubt: Option<&'static str>,
     pub(super) node: Node,
 }
 
 /// What is done where checks differ: none may find a healthy real server down.
 const COMMON: &str =
     "a service has one check for all, here what the source tests of every real server";
-const CONNECTION: &str = "a service has one check for all, and the source tests its real servers differently: here \
-    that a TCP connection to the service's port is accepted";
+const CONNECTION: &str = "only a TCP connection to the service's port is checked, as the source tests its real servers differently";
 const NONE: &str =
     "no check: a service has one for all, and the source tests its real servers differently";
 const PATIENT: &str =
@@ -45,27 +46,32 @@ impl Walk<'_> {
             block.assumed.push(PATIENT.to_owned());
         }
         for tested in block.servers.iter().flat_map(|server| &server.tested) {
-            self.settle_tested(tested, &checks, reason.unwrap_or_default());
+            let is_used = self.settle_tested(tested, &checks, reason.unwrap_or_default());
+            let doubt = tested.doubt.filter(|_| is_used);
+            block.assumed.extend(doubt.map(str::to_owned));
         }
         block.health.checks = checks;
     }
 
-    fn settle_tested(&mut self, tested: &Tested, used: &[Check], reason: &str) {
+    /// Returns whether the service's check says what a block does.
+    fn settle_tested(&mut self, tested: &Tested, used: &[Check], reason: &str) -> bool {
         let used_for = |check: &Check| used.iter().find(|used| used.is_like(check)).cloned();
         let kept: Option<Vec<_>> = tested.checks.iter().map(used_for).collect();
+        let is_used = kept.is_some();
         match kept {
             Some(kept) if kept == tested.checks => {}
             Some(_) => self.tally.doubt(tested.node.id, PATIENT),
             None if reason == CONNECTION => self.connects_only(&tested.node, reason),
             None => tested.node.leave(self.tally, reason),
         }
+        is_used
     }
 
     /// Leaves what a check asks for, but not how often.
     pub(super) fn connects_only(&mut self, node: &Node, reason: &str) {
         self.tally.assumed(node.id, "services.check", reason);
         for child in node.children().iter().filter(|child| !is_timing(child)) {
-            child.leave(self.tally, reason);
+            child.leave(self.tally, "only a TCP connection is checked");
         }
     }
 

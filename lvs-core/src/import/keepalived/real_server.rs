@@ -162,9 +162,12 @@ impl Walk<'_> {
         for node in nodes.iter().copied() {
             let (checks, doubt) = self.check(node, &context);
             if !checks.is_empty() {
-                block.assumed.extend(doubt.map(str::to_owned));
                 let node = node.clone();
-                tested.push(Tested { checks, node });
+                tested.push(Tested {
+                    checks,
+                    doubt,
+                    node,
+                });
             }
         }
         server.tested = tested;

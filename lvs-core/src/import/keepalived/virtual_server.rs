@@ -363,7 +363,8 @@ impl Walk<'_> {
             Forwarding::Masquerade
         });
         let mut draft = DraftService::new(service, &target.place, node.id);
-        if block.has_checks && !block.health.is_checked() {
+        let is_tested = |server: &RealServer| !server.tested.is_empty();
+        if block.has_checks && !block.servers.iter().any(is_tested) {
             let remark =
                 "no check: none of those in the source is imported, and the report says why";
             draft.remarks.insert(remark.to_owned());

@@ -128,7 +128,7 @@ fn addresses_of_vrrp_are_the_directors() {
     assert_eq!(cluster.directors().len(), 2);
     let ids = cluster.directors()[0].addresses.iter();
     let ids: Vec<_> = ids.map(|address| address.id.to_string()).collect();
-    assert_eq!(ids, ["10.0.0.1/24 on eth7", "10.0.0.2/24 on eth8"]);
+    assert_eq!(ids, ["10.0.0.1/32 on eth7", "10.0.0.2/24 on eth8"]);
     let reduced = import.keepalived.unwrap();
     assert!(reduced.contains(
         "vrrp_instance V {\n    interface eth7\n    virtual_ipaddress {\n        127.0.0.76/32"
@@ -704,4 +704,36 @@ fn what_is_not_used_is_not_called_carried() {
         fates(&import, "lb_kind")[..],
         [Fate::Carried { .. }, Fate::Left { .. }]
     ));
+}
+
+#[test]
+fn vrrp_alone_keeps_what_lvsctl_does_not_do() {
+    let vrrp = "vrrp_script chk {\nscript \"/usr/bin/chk\"\n}\nvrrp_instance V {\ninterface eth0\ntrack_script {\nchk\n}\n\
+                notify_master \"/usr/local/bin/m.sh\" root\nsmtp_alert\ngarp_master_delay 3\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let global = "global_defs {\nvrrp_strict\nvrrp_garp_master_delay 5\nscript_user keepalived_script\n\
+                  shutdown_script /bin/down\nlvs_flush\n}\n";
+    let rest = server("real_server 10.0.0.7 80 {\n}");
+    let import = keepalived(&format!("{global}{vrrp}{rest}")).unwrap();
+    let reduced = import.keepalived.unwrap();
+    for line in [
+        "    vrrp_strict\n",
+        "    vrrp_garp_master_delay 5\n",
+        "    script_user keepalived_script\n",
+        "    notify_master /usr/local/bin/m.sh root\n",
+        "    smtp_alert\n",
+        "/etc/keepalived/lvsctl-notify\" root\n",
+    ] {
+        assert!(reduced.contains(line), "{line}\n{reduced}");
+    }
+    assert!(
+        !reduced.contains("/bin/down") && !reduced.contains("lvs_flush"),
+        "{reduced}"
+    );
+    assert_eq!(
+        import.dropped,
+        [
+            "keepalived.conf:5: not kept: shutdown_script /bin/down: lvsctl's own stands in its place"
+        ]
+    );
+    assert_eq!(keepalived(&rest).unwrap().keepalived, None);
 }

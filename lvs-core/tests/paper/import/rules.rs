@@ -26,7 +26,13 @@ fn a_script_has_variables_and_addresses() {
     .unwrap();
     let cluster = sound(&import, "script");
     let address = &cluster.directors()[0].addresses[0];
-    assert_eq!(address.id.to_string(), "10.0.0.1/24 on eth5");
+    assert_eq!(address.id.to_string(), "10.0.0.1/32 on eth5");
+    // It would be the source of packets to a real server that has it too.
+    assert!(
+        import.file.contains("an address of its own in 10.0.0.0/24"),
+        "{}",
+        import.file
+    );
     assert_eq!(
         import.report.counts().to_string(),
         "5 directives: 3 carried, 1 assumed, 1 left"
