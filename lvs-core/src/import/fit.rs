@@ -345,7 +345,7 @@ fn destinations(
                     .then(|| refused_fallback(is_checked, is_free))?
             });
         if let Some(reason) = problem {
-            match draft.is_fallback && tally.is_used(draft.directive) {
+            match tally.is_used(draft.directive) {
                 true => tally.doubt(draft.directive, &format!("not of {id}: {reason}")),
                 false => tally.left(draft.directive, reason),
             }

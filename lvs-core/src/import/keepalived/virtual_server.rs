@@ -397,13 +397,15 @@ impl Walk<'_> {
         let Some(first) = self.draft.services.get_mut(place) else {
             return false;
         };
-        if first.directive != draft.directive {
-            let reason = format!(
-                "{} is declared above; its real servers are added there",
-                draft.service.id
-            );
-            self.tally.left(draft.directive, reason);
+        // A group may name an address twice.
+        if first.directive == draft.directive {
+            return false;
         }
+        let reason = format!(
+            "{} is declared above; its real servers are added there",
+            draft.service.id
+        );
+        self.tally.left(draft.directive, reason);
         if first.health.checks != draft.health.checks {
             let connects = match first.service.id {
                 ServiceId::Socket { protocol, address } => {
