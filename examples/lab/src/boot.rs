@@ -109,7 +109,10 @@ pub(crate) fn boot(guest: Guest, name: &str, output: Output) -> Result<End> {
     command
         .args(command_line(guest, &spec)?)
         .current_dir(run.path())
-        .env("TMPDIR", guest.memory_directory().unwrap_or(run.path()))
+        .env(
+            "TMPDIR",
+            guest.memory_directory().unwrap_or_else(|| run.path()),
+        )
         .stdin(stderr_writer)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

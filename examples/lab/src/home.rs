@@ -59,7 +59,7 @@ impl RunDirectory {
 pub(crate) fn memory_file_system(needed: u64) -> Option<&'static Path> {
     let shared = Path::new("/dev/shm");
     let found = statvfs(shared).ok()?;
-    let free = u64::from(found.blocks_available()) * u64::from(found.fragment_size());
+    let free = found.blocks_available() * found.fragment_size();
     let barred = FsFlags::ST_NOEXEC | FsFlags::ST_RDONLY;
     let is_open = access(shared, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
     (is_open && free >= needed && !found.flags().intersects(barred)).then_some(shared)

@@ -76,7 +76,8 @@ pub(super) fn words(text: &str) -> Option<Vec<String>> {
         .and_then(|rest| rest.strip_suffix(')'));
     let seq = seq.or_else(|| text.strip_prefix("`seq ")?.strip_suffix('`'));
     if let Some(seq) = seq {
-        let (first, last) = seq.trim().split_once(' ').unwrap_or(("1", seq.trim()));
+        let seq = seq.trim();
+        let (first, last) = seq.split_once(' ').unwrap_or(("1", seq));
         return numbers("", first, last.trim(), "");
     }
     let mut all = Vec::new();
@@ -198,10 +199,7 @@ impl Added {
     fn by_ip(words: &[&str]) -> Option<Self> {
         let address = ["add", "a", "replace"];
         let rest = words.get(2..)?;
-        let text = rest
-            .iter()
-            .skip_while(|word| address.contains(word))
-            .next()?;
+        let text = rest.iter().find(|word| !address.contains(word))?;
         Some(Self {
             network: network(text)?,
             interface: after(words, "dev").and_then(|name| IfName::new(name.to_owned()).ok()),

@@ -214,10 +214,10 @@ impl Running {
     pub(super) fn fail(&mut self, error: &dyn std::fmt::Display, events: Events<'_>) {
         let (now, text) = (Instant::now(), error.to_string());
         self.failures.retain(|_, told| now - *told < REPEATED);
-        if !self.failures.contains_key(&text) {
+        self.failures.entry(text).or_insert_with_key(|text| {
             events(RunEvent::Failed(text.clone()));
-            self.failures.insert(text, now);
-        }
+            now
+        });
     }
 
     fn refuse(&mut self, problem: String, events: Events<'_>) {

@@ -102,9 +102,12 @@ fn report_all<'a>(
     results: impl Iterator<Item = (&'a Step, Result<()>)>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    results.fold(Ok(()), |first, (step, result)| {
-        first.and(report(step, result, events))
-    })
+    let mut first = Ok(());
+    for (step, result) in results {
+        let reported = report(step, result, events);
+        first = first.and(reported);
+    }
+    first
 }
 
 fn report(

@@ -266,6 +266,10 @@ name = "realserver2"
 addresses = [{ interface = "eth0", address = "192.168.1.13/24" }]
 "#;
 
+#[allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail it; clippy knows that of tests only"
+)]
 fn of_one(name: &str, vip: &str, dip: &str) -> Cluster {
     let text = NAT_OF_ONE.replace("VIP", vip).replace("DIP", dip);
     Cluster::from_toml(&text.replace("lb1", name)).unwrap()

@@ -184,7 +184,7 @@ impl Parameters {
     /// Returns the port that is tested, where it is not the destination's.
     fn port(&self, context: &CheckContext<'_>) -> Option<u16> {
         let port = self.port.filter(|port| *port != context.own_port);
-        port.or(context.port.map(NonZeroU16::get))
+        port.or_else(|| context.port.map(NonZeroU16::get))
     }
 
     /// Returns what is tested, or why nothing is.

@@ -80,7 +80,7 @@ impl Walk<'_> {
         };
         let number = |key: &str| after(key).and_then(|word| word.parse::<u16>().ok());
         // As keepalived does without id, the virtual router's.
-        let instance = after("inst").map_or(node.word(2), String::as_str);
+        let instance = after("inst").map_or_else(|| node.word(2), String::as_str);
         let router = self.routers.get(instance).copied();
         let id = number("id").map_or(router, |id| u8::try_from(id).ok());
         let mut sync = Sync::new(id.unwrap_or_default(), interface);

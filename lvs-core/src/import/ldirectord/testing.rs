@@ -106,7 +106,10 @@ impl Virtual {
                 "ldirectord refuses it: no such type of check",
             )),
             _ => {
-                let service = self.service.as_deref().unwrap_or(default_service(port));
+                let service = self
+                    .service
+                    .as_deref()
+                    .unwrap_or_else(|| default_service(port));
                 let (kind, doubt) = self.negotiated(service, is_udp);
                 testing.doubt = doubt.or(testing.doubt);
                 kind
