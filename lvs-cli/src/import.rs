@@ -89,8 +89,10 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
         report(arguments, &import.report, Some(&import.file))?;
     } else if arguments.keepalived {
         let reduced = import.keepalived.as_deref();
-        let missing = || Problem::usage("--keepalived: the source is not keepalived.conf");
+        let missing =
+            || Problem::usage("--keepalived: the source has no vrrp_instance of keepalived");
         print(reduced.ok_or_else(missing)?)?;
+        import.dropped.iter().for_each(|dropped| note(dropped));
     } else {
         print(&import.file)?;
         note_unsure(&import.report);

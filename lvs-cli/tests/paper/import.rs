@@ -97,6 +97,26 @@ fn keepalived_is_left_with_vrrp() {
     assert!(!conf.contains("virtual_server"), "{conf}");
 }
 
+/// An empty configuration would tell keepalived to do nothing.
+#[test]
+fn without_vrrp_nothing_is_left_for_keepalived() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("plain.conf");
+    fs::write(&file, SOURCE.replace("include conf.d/[ab]*.conf\n", "")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_lvsctl"))
+        .args(["import", "--keepalived"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty());
+    assert!(
+        text(&output.stderr).contains("has no vrrp_instance"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
 #[test]
 fn a_source_that_is_none_is_an_error() {
     let output = import(&["conf.d/unused.conf"]);

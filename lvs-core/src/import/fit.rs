@@ -30,6 +30,8 @@ pub(super) struct Fitted {
     /// What most destinations have.
     pub(super) method: &'static str,
     pub(super) tunnel: Option<Encapsulation>,
+    /// The networks of the director's addresses, as the source gives them.
+    networks: Vec<IpNet>,
 }
 
 /// A real server with what was assumed about it.
@@ -51,6 +53,12 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     addresses(&mut draft, tally, options);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let own = own_addresses(&mut draft, &vips);
+    let networks = draft
+        .addresses
+        .iter()
+        .map(|address| address.address.id.network)
+        .collect();
+    narrow(&mut draft, &vips);
     let tunnel = tunnel(&draft);
     let carried = draft
         .addresses
@@ -72,6 +80,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         nodes: BTreeMap::new(),
         tunnel: tunnel.filter(|_| uses_tunnels(&draft)),
         method,
+        networks,
         draft,
     };
     fitted.name_nodes(&own, options);
@@ -190,6 +199,43 @@ pub(super) fn sensible(network: IpNet) -> IpNet {
     }
 }
 
+/// Takes the network from a virtual IP that would be the source of packets to real servers that carry it too: they take
+/// such packets for forged.
+fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>) {
+    if draft.is_observed {
+        return;
+    }
+    let carriers = draft.services.iter().flat_map(|service| {
+        let ends = service.destinations.iter().map(|end| &end.destination);
+        let carries = |end: &&Destination| end.forwarding != Forwarding::Masquerade;
+        ends.filter(carries)
+            .filter_map(move |end| Some((vip(service)?, end.id.address)))
+    });
+    let carriers: BTreeSet<_> = carriers.collect();
+    // The first address on a network is the source of what is sent there.
+    let mut own: Vec<IpNet> = Vec::new();
+    for address in &mut draft.addresses {
+        let network = &mut address.address.id.network;
+        if !vips.contains(&network.addr()) {
+            own.push(*network);
+            continue;
+        }
+        let is_source = |server: &IpAddr| {
+            network.contains(server) && !own.iter().any(|own| own.contains(server))
+        };
+        let mut carriers = carriers.iter().filter(|(vip, _)| *vip == network.addr());
+        if network.addr().is_ipv4() && carriers.any(|(_, server)| is_source(server)) {
+            let what = format!(
+                "prefix length, as its real servers carry {} too: give the director an address of its own in {}",
+                network.addr(),
+                network.trunc()
+            );
+            address.assumed = Some(what);
+            *network = IpNet::from(network.addr());
+        }
+    }
+}
+
 /// By family: the address by which the director serves as a destination itself. The file takes the first
 /// one that is not virtual, so one that is a destination is written first.
 fn own_addresses(draft: &mut Draft, vips: &BTreeSet<IpAddr>) -> BTreeMap<Family, IpAddr> {
@@ -299,7 +345,7 @@ fn destinations(
                     .then(|| refused_fallback(is_checked, is_free))?
             });
         if let Some(reason) = problem {
-            match draft.is_fallback && tally.is_used(draft.directive) {
+            match tally.is_used(draft.directive) {
                 true => tally.doubt(draft.directive, &format!("not of {id}: {reason}")),
                 false => tally.left(draft.directive, reason),
             }
@@ -495,11 +541,7 @@ impl Fitted {
                 weight: None,
             };
         }
-        let networks = self
-            .draft
-            .addresses
-            .iter()
-            .map(|address| address.address.id.network);
+        let networks = self.networks.iter();
         let near = networks.filter(|network| network.contains(&ip) && network.addr() != ip);
         let near = near.map(|network| network.prefix_len()).max();
         let default = if ip.is_ipv4() { 24 } else { 64 };
@@ -540,8 +582,8 @@ impl Fitted {
         if let Some(itself) = servers.find(|server| server.network.addr().is_loopback()) {
             self.draft.notes.push(format!(
                 "{} is each of the directors itself, and no node to apply anything to: leave it out of orders and \
-                 rollouts (--without {}).",
-                itself.name, itself.name
+                 rollouts.",
+                itself.name
             ));
         }
         self.draft.notes.push(

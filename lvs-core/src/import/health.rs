@@ -95,6 +95,54 @@ impl Check {
         }
     }
 
+    /// Returns whether both test the same, however often.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.port == other.port
+    }
+
+    /// Returns the test with the more patient of both timings.
+    fn patient(self, other: &Self) -> Self {
+        let fast = self.fast_interval.zip(other.fast_interval.clone());
+        Self {
+            interval: slower(self.interval, other.interval.clone()),
+            fast_interval: fast.and_then(|(one, other)| slower(Some(one), Some(other))),
+            timeout: slower(self.timeout, other.timeout.clone()),
+            fall: self.fall.max(other.fall),
+            ..self
+        }
+    }
+
+    /// Returns what all have in common, with the most patient timing of each.
+    pub(super) fn common(all: &[Vec<Self>]) -> Vec<Self> {
+        let Some((first, others)) = all.split_first() else {
+            return Vec::new();
+        };
+        let of_all = |check: &Self| {
+            others.iter().try_fold(check.clone(), |check, others| {
+                let alike = others.iter().find(|other| other.is_like(&check))?;
+                Some(check.patient(alike))
+            })
+        };
+        first.iter().filter_map(of_all).collect()
+    }
+
+    /// Returns that the port of the service accepts connections, if checks that are made each make one over TCP.
+    pub(super) fn connection(all: &[Vec<Self>]) -> Option<Self> {
+        let connects =
+            |check: &Self| matches!(check.kind, Kind::Tcp | Kind::Http(_) | Kind::Https(_));
+        let mut made = all.iter().filter(|checks| !checks.is_empty());
+        if !made.all(|checks| checks.iter().any(connects)) {
+            return None;
+        }
+        let patient = all.iter().flatten().cloned();
+        let patient = patient.reduce(|one, other| one.patient(&other))?;
+        Some(Self {
+            kind: Kind::Tcp,
+            port: None,
+            ..patient
+        })
+    }
+
     /// Returns why the file would refuse it.
     pub(super) fn problem(&self) -> Option<String> {
         #[derive(Deserialize)]
@@ -169,15 +217,6 @@ impl Health {
         tally.carried(id, format!("services.{key}"));
     }
 
-    /// Returns whether the checks of a real server are the service's: those of the first one are taken, and others must
-    /// agree.
-    pub(super) fn offer(&mut self, checks: &[Check]) -> bool {
-        if self.checks.is_empty() {
-            self.checks = checks.to_vec();
-        }
-        self.checks == checks
-    }
-
     /// Returns whether the file has a check.
     pub(super) fn is_checked(&self) -> bool {
         !self.checks.is_empty()
@@ -225,6 +264,18 @@ pub(super) fn literal(expression: &str) -> Option<(String, bool)> {
         }
     }
     (!text.is_empty()).then_some((text, is_exact))
+}
+
+/// Returns the longer of two times, `1500ms` or `2s`.
+fn slower(one: Option<String>, other: Option<String>) -> Option<String> {
+    let milliseconds = |text: &String| match text.strip_suffix("ms") {
+        Some(number) => number.parse().unwrap_or(0_u64),
+        None => {
+            let seconds = text.trim_end_matches('s').parse::<u64>();
+            seconds.unwrap_or(0).saturating_mul(1000)
+        }
+    };
+    one.into_iter().chain(other).max_by_key(milliseconds)
 }
 
 /// A command line as a list; by a shell if it needs one.

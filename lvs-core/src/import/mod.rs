@@ -110,7 +110,11 @@ pub struct Import {
     /// What became of every directive.
     pub report: Report,
     /// keepalived.conf without what the cluster file says now: VRRP alone, which calls lvsctl.
+    ///
+    /// None for another source, and without a `vrrp_instance`.
     pub keepalived: Option<String>,
+    /// Directives of VRRP that it lacks, with the reasons: what lvsctl sets itself.
+    pub dropped: Vec<String>,
 }
 
 /// The kinds of text that can be imported.
@@ -164,9 +168,13 @@ pub fn keepalived(
     let mut tally = Tally::default();
     let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
     let import = finish(draft, tally, file, options)?;
-    Ok(Import {
-        keepalived: Some(reduced),
-        ..import
+    Ok(match reduced {
+        Some(reduced) => Import {
+            keepalived: Some(reduced.text),
+            dropped: reduced.dropped,
+            ..import
+        },
+        None => import,
     })
 }
 
@@ -231,6 +239,7 @@ fn finish(
             file,
             report,
             keepalived: None,
+            dropped: Vec::new(),
         }),
         Err(error) => Err(error.with_report(report)),
     }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService, is_label};
 use super::report::{DirectiveId, Place, Tally};
-use super::shell::{self, Added, For};
+use super::shell::{self, Added, For, Stop};
 use super::{ImportError, Options, Resolver, names};
 use crate::cluster::Sync;
 use crate::ipvs::ipvsadm::{RuleError, Rules};
@@ -30,8 +30,8 @@ struct Walk<'a, 'r> {
     bytes: usize,
     /// The loop whose end is not read yet.
     open: Option<Loop>,
-    /// Whether the lines are of a branch that ends the service.
-    stops: bool,
+    /// What ends the service, where the lines are of it.
+    stops: Option<Stop>,
 }
 
 /// A loop over words, with the lines that are read once for each.
@@ -61,9 +61,10 @@ pub(super) fn draft(
         places: BTreeMap::new(),
         bytes: 0,
         open: None,
-        stops: false,
+        stops: None,
     };
-    for (number, line) in (1..).zip(text.lines()) {
+    let mut lines = (1..).zip(text.lines());
+    while let Some((number, line)) = lines.next() {
         let place = Place::new(file, number);
         if number > MAX_LINES {
             return Err(ImportError::new(
@@ -71,7 +72,12 @@ pub(super) fn draft(
                 format!("more than {MAX_LINES} lines"),
             ));
         }
-        walk.line(&place, line)?;
+        let mut line = line.to_owned();
+        while let Some(continued) = line.strip_suffix('\\').filter(|_| !is_comment(&line)) {
+            let next = lines.next().map_or("", |(_, next)| next.trim_start());
+            line = format!("{continued}{next}");
+        }
+        walk.line(&place, &line)?;
     }
     for (_, id) in walk.variables.values() {
         if !walk.tally.is_settled(*id) {
@@ -84,7 +90,7 @@ pub(super) fn draft(
 impl Walk<'_, '_> {
     fn line(&mut self, place: &Place, raw: &str) -> Result<(), ImportError> {
         let text = raw.trim();
-        if text.is_empty() || text.starts_with('#') {
+        if text.is_empty() || is_comment(text) {
             return Ok(());
         }
         if text.starts_with("IP Virtual Server version") || text.starts_with("-> ") {
@@ -92,39 +98,36 @@ impl Walk<'_, '_> {
             let hint = "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel";
             return Err(ImportError::new(place, problem).with_hint(hint));
         }
+        for command in shell::commands(text) {
+            self.shell_command(place, command)?;
+        }
+        Ok(())
+    }
+
+    fn shell_command(&mut self, place: &Place, text: &str) -> Result<(), ImportError> {
         let id = self.tally.add(place, text);
         if self.open.is_some() {
             return self.inside_loop(place, id, text);
         }
-        self.stops |= shell::begins_stop(text);
-        if self.stops {
-            self.stops = !shell::ends_branch(text);
+        if let Some(stop) = self.stops.or_else(|| Stop::of(text)) {
+            self.stops = stop.after(text);
             self.tally
                 .left(id, "only where the script is called with stop");
             return Ok(());
         }
-        if let Some(found) = For::of(text) {
-            let words = shell::words(&self.substituted(found.words));
-            let words =
-                words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
-            let mut begun = Loop {
-                name: found.name.to_owned(),
-                words,
-                directive: id,
-                body: Vec::new(),
-            };
-            self.tally.carried(id, UNROLLED);
-            let Some(body) = found.body else {
-                self.open = Some(begun);
-                return Ok(());
-            };
-            let statements = body.split(';').map(str::trim);
-            begun.body = statements
-                .map(|statement| (place.clone(), id, statement.to_owned()))
-                .collect();
-            return self.unroll(begun);
-        }
-        self.statement(place, id, text)
+        let Some(found) = For::of(text) else {
+            return self.statement(place, id, text);
+        };
+        let words = shell::words(&self.substituted(found.words));
+        let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
+        self.tally.carried(id, UNROLLED);
+        self.open = Some(Loop {
+            name: found.name.to_owned(),
+            words,
+            directive: id,
+            body: Vec::new(),
+        });
+        Ok(())
     }
 
     fn inside_loop(
@@ -218,10 +221,11 @@ impl Walk<'_, '_> {
     /// Reads a rule; a name in it is replaced by its number, and the rule read again.
     fn rule(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
         if let Some(word) = changes_nothing(text) {
-            self.tally.left(
-                id,
-                format!("{word} changes nothing that a cluster file says"),
-            );
+            let reason = match word {
+                "-R" | "--restore" => "it reads rules from elsewhere: import those too".to_owned(),
+                _ => format!("{word} changes nothing that a cluster file says"),
+            };
+            self.tally.left(id, reason);
             return Ok(());
         }
         let mut text = text.replace(['"', '\''], "");
@@ -465,6 +469,10 @@ fn refused(place: &Place, error: &RuleError) -> ImportError {
     }
 }
 
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with('#')
+}
+
 /// Returns what follows `ipvsadm`, however it is called; or a line that begins with its options.
 fn arguments(text: &str) -> Option<&str> {
     if text.starts_with('-') {
@@ -479,10 +487,13 @@ fn arguments(text: &str) -> Option<&str> {
         let program = word.rsplit('/').next().unwrap_or(word);
         match program {
             "ipvsadm" | "$IPVSADM" | "${IPVSADM}" => {
-                let end = after.find([';', '&', '|', '>']).unwrap_or(after.len());
-                return after.get(..end);
+                return Some(shell::unredirected(after));
             }
-            "sudo" | "exec" | "then" | "do" | "chroot" => rest = after.trim_start(),
+            "sudo" | "exec" | "then" | "do" | "else" | "if" | "!" | "{" | "chroot" => {
+                rest = after.trim_start();
+            }
+            // The branch of a case, or a function in one line.
+            _ if word.ends_with([')', '{']) => rest = after.trim_start(),
             _ => return None,
         }
     }

@@ -9,29 +9,63 @@ use crate::name::IfName;
 /// How many times a loop may go round.
 const MAX_WORDS: usize = 4096;
 
-/// `for NAME in WORDS`, with what stands in its line.
+/// Returns the commands of a line: what `;`, `&&` and `||` part outside of quotes, `;;` with the command before it.
+pub(super) fn commands(line: &str) -> Vec<&str> {
+    let mut commands = Vec::new();
+    let (mut start, mut quote, mut substitutions) = (0, None, 0_u32);
+    let mut before = ' ';
+    let mut rest = line.char_indices();
+    while let Some((place, c)) = rest.next() {
+        let next = rest.as_str().chars().next();
+        match (quote, c) {
+            (_, '\\') if quote != Some('\'') => drop(rest.next()),
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(') if before == '$' || substitutions > 0 => substitutions += 1,
+            (None, ')') => substitutions = substitutions.saturating_sub(1),
+            (None, '#') if before.is_whitespace() => break,
+            (None, ';') if next == Some(';') => drop(rest.next()),
+            (None, ';') if substitutions == 0 => {
+                commands.push(line.get(start..place));
+                start = place + 1;
+            }
+            (None, '&' | '|') if next == Some(c) && substitutions == 0 => {
+                commands.push(line.get(start..place));
+                rest.next();
+                start = place + 2;
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    commands.push(line.get(start..));
+    let commands = commands.into_iter().flatten().map(str::trim);
+    commands.filter(|command| !command.is_empty()).collect()
+}
+
+/// Returns the arguments of a command, without redirections.
+pub(super) fn unredirected(text: &str) -> &str {
+    let end = text.find(['&', '|', '>', '<', ';']).unwrap_or(text.len());
+    let (arguments, rest) = text.split_at(end);
+    // The number of the file that is redirected stands before it.
+    match arguments.rsplit_once(char::is_whitespace) {
+        Some((before, "0" | "1" | "2")) if rest.starts_with(['>', '<']) => before,
+        _ => arguments,
+    }
+}
+
+/// `for NAME in WORDS`
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct For<'a> {
     pub(super) name: &'a str,
     pub(super) words: &'a str,
-    /// The statements between `do` and `done`, if the loop is one line.
-    pub(super) body: Option<&'a str>,
 }
 
 impl<'a> For<'a> {
     pub(super) fn of(text: &'a str) -> Option<Self> {
-        let (name, rest) = text.strip_prefix("for ")?.trim_start().split_once(" in ")?;
-        let (words, rest) = rest.split_once(';').unwrap_or((rest, ""));
-        let body = rest.trim().strip_prefix("do ").map(str::trim);
-        let body = match body {
-            Some(body) => Some(body.strip_suffix("done")?.trim_end_matches([' ', ';'])),
-            None => None,
-        };
-        is_name(name.trim()).then(|| Self {
-            name: name.trim(),
-            words: words.trim(),
-            body,
-        })
+        let (name, words) = text.strip_prefix("for ")?.trim_start().split_once(" in ")?;
+        let (name, words) = (name.trim(), words.trim());
+        is_name(name).then_some(Self { name, words })
     }
 }
 
@@ -74,16 +108,44 @@ fn numbers(before: &str, first: &str, last: &str, after: &str) -> Option<Vec<Str
     })
 }
 
-/// Returns whether a line begins the branch of a `case` that ends a service: `stop)`.
-pub(super) fn begins_stop(text: &str) -> bool {
-    let label = text.split_once(')').map(|(label, _)| label);
-    let quotes = ['"', '\'', ' '];
-    label.is_some_and(|label| label.trim_matches(quotes) == "stop")
+/// Commands that end a service, and run only where the script is called for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// `stop)`, up to `;;`.
+    Branch,
+    /// `stop() {`, with how many braces are open.
+    Function(usize),
 }
 
-/// Returns whether a line ends a branch.
-pub(super) fn ends_branch(text: &str) -> bool {
-    text.ends_with(";;") || text == "esac"
+impl Stop {
+    /// Returns what a command begins.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let label = text.split_once(')').map(|(label, _)| label);
+        let quotes = ['"', '\'', ' ', '('];
+        if label.is_some_and(|label| label.trim_matches(quotes) == "stop") {
+            return Some(match text.contains("()") {
+                true => Self::Function(0),
+                false => Self::Branch,
+            });
+        }
+        let name = text.strip_prefix("function ")?.trim_start();
+        let name = name.split([' ', '(', '{']).next();
+        (name == Some("stop")).then_some(Self::Function(0))
+    }
+
+    /// Returns what goes on behind a command; nothing where this one is the last.
+    pub(super) fn after(self, text: &str) -> Option<Self> {
+        match self {
+            Self::Branch => (!text.ends_with(";;") && text != "esac").then_some(self),
+            Self::Function(open) => {
+                let words = || text.split_whitespace();
+                let opened = words().filter(|word| word.ends_with('{')).count();
+                let closed = words().filter(|word| *word == "}").count();
+                let open = (open + opened).saturating_sub(closed);
+                (closed == 0 || open > 0).then_some(Self::Function(open))
+            }
+        }
+    }
 }
 
 /// Returns the name and the value of `NAME=value`, alone on its line.
@@ -204,12 +266,37 @@ mod tests {
     }
 
     #[test]
-    fn loops_are_known_in_one_line_or_several() {
-        let body = |text| For::of(text).map(|found| found.body);
-        assert_eq!(body("for i in 1 2; do x $i; done"), Some(Some("x $i")));
-        assert_eq!(body("for i in 1 2"), Some(None));
-        assert_eq!(body("for i in 1 2; do"), Some(None));
-        assert_eq!(body("for (( i=1; i<3; i++ ))"), None);
+    fn loops_over_words_are_known() {
+        let found = |text| For::of(text).map(|found| found.words);
+        assert_eq!(found("for i in 1 2"), Some("1 2"));
+        assert_eq!(found("for (( i=1"), None);
+    }
+
+    #[test]
+    fn a_line_has_several_commands() {
+        for (line, expected) in [
+            ("a; b && c || d", vec!["a", "b", "c", "d"]),
+            (
+                "a 'x; y' \"z && z\" > /dev/null 2>&1",
+                vec!["a 'x; y' \"z && z\" > /dev/null 2>&1"],
+            ),
+            ("stop) a; b ;;", vec!["stop) a", "b ;;"]),
+            (
+                "for i in $(seq 1 2; x); do a; done # b; c",
+                vec!["for i in $(seq 1 2; x)", "do a", "done # b; c"],
+            ),
+            ("a &&", vec!["a"]),
+            ("a \\; b", vec!["a \\; b"]),
+        ] {
+            assert_eq!(commands(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_redirected_is_no_argument() {
+        assert_eq!(unredirected("-a -w 2 2>/dev/null"), "-a -w 2");
+        assert_eq!(unredirected("-a -w 2 > /dev/null 2>&1"), "-a -w 2 ");
+        assert_eq!(unredirected("-R < rules"), "-R ");
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub(super) struct CheckContext<'a> {
     /// The port of the real server, where it is not that of the destination.
     pub(super) port: Option<NonZeroU16>,
     pub(super) has_port: bool,
+    /// The port in the real server's own line.
+    pub(super) own_port: u16,
+    /// Whether what serves accepts TCP connections to the service's port.
+    pub(super) connects: bool,
     pub(super) programs: Programs,
 }
 
@@ -38,11 +42,15 @@ struct Parameters {
 }
 
 impl Walk<'_> {
-    /// Returns the checks that a block makes, one for each page; none if it is left.
-    pub(super) fn check(&mut self, node: &Node, context: &CheckContext<'_>) -> Vec<Check> {
+    /// Returns the checks that a block makes, one for each page, and what is not as in the source; none if it is left.
+    pub(super) fn check(
+        &mut self,
+        node: &Node,
+        context: &CheckContext<'_>,
+    ) -> (Vec<Check>, Option<&'static str>) {
         if let Some(reason) = unknown(node.word(0)) {
             node.leave(self.tally, reason);
-            return Vec::new();
+            return (Vec::new(), None);
         }
         let mut timing = context.timing.clone();
         let mut parameters = Parameters::default();
@@ -55,30 +63,41 @@ impl Walk<'_> {
         let checks = match parameters.kinds(node.word(0), context) {
             Ok(kinds) => kinds.into_iter().map(|kind| {
                 timing.complete(Check {
-                    port: parameters
-                        .port
-                        .or_else(|| context.port.map(NonZeroU16::get)),
+                    port: parameters.port(context),
                     ..Check::new(kind)
                 })
             }),
             Err(reason) => {
                 node.leave(self.tally, reason);
-                return Vec::new();
+                return (Vec::new(), None);
             }
         };
         let checks: Vec<_> = checks.collect();
         if let Some(problem) = checks.iter().find_map(Check::problem) {
             node.leave(self.tally, &problem);
-            return Vec::new();
+            return (Vec::new(), None);
         }
+        if tests_elsewhere(node, context.address) {
+            let all = [checks];
+            let Some(check) = Check::connection(&all).filter(|_| context.connects) else {
+                node.leave(
+                    self.tally,
+                    "it tests another address than the real server's",
+                );
+                return (Vec::new(), None);
+            };
+            self.connects_only(node, ELSEWHERE);
+            return (vec![check], Some(ELSEWHERE));
+        }
+        let mut doubt = None;
         match node.word(0) {
             "SMTP_CHECK" => {
                 let reason = "only the TCP connection is checked, not the greeting of SMTP";
                 self.tally.assumed(node.id, "services.check", reason);
             }
             "MISC_CHECK" if parameters.is_dynamic => {
-                let reason = "weights stay: an exit status other than 1 is healthy";
-                self.tally.assumed(node.id, "services.check", reason);
+                self.tally.assumed(node.id, "services.check", DYNAMIC);
+                doubt = Some(DYNAMIC);
             }
             "MISC_CHECK" if context.programs == Programs::ByAddress => {
                 let reason = "with the real server's address from the environment, LVS_ADDRESS";
@@ -86,7 +105,7 @@ impl Walk<'_> {
             }
             _ => Health::said(self.tally, node.id, "check"),
         }
-        checks
+        (checks, doubt)
     }
 
     fn check_directive(&mut self, node: &Node, parameters: &mut Parameters) {
@@ -101,7 +120,13 @@ impl Walk<'_> {
                 parameters.pages.push(page);
             }
             "virtualhost" => parameters.host = text(),
-            "connect_port" => parameters.port = node.word(1).parse().ok(),
+            "connect_port" => match node.word(1).parse::<NonZeroU16>() {
+                Ok(port) => parameters.port = Some(port.get()),
+                Err(_) => {
+                    let reason = format!("{:?} is not a port", node.word(1));
+                    return self.tally.left(node.id, reason);
+                }
+            },
             "name" => parameters.name = text(),
             "type" => parameters.record = text(),
             "misc_path" => parameters.command = text(),
@@ -156,6 +181,12 @@ impl Walk<'_> {
 }
 
 impl Parameters {
+    /// Returns the port that is tested, where it is not the destination's.
+    fn port(&self, context: &CheckContext<'_>) -> Option<u16> {
+        let port = self.port.filter(|port| *port != context.own_port);
+        port.or_else(|| context.port.map(NonZeroU16::get))
+    }
+
     /// Returns what is tested, or why nothing is.
     fn kinds(&self, word: &str, context: &CheckContext<'_>) -> Result<Vec<Kind>, &'static str> {
         if self.port.is_none() && !context.has_port && word != "MISC_CHECK" {
@@ -210,13 +241,22 @@ impl Parameters {
     }
 }
 
+const DYNAMIC: &str = "weights stay: an exit status of the program other than 1 is healthy";
+const ELSEWHERE: &str = "a TCP connection to the service's port is tested: the source tests another address (connect_ip)";
+
+/// Returns whether a check connects to another address than that of its real server.
+fn tests_elsewhere(node: &Node, address: IpAddr) -> bool {
+    let mut children = node.children().iter();
+    children.any(|child| child.word(0) == "connect_ip" && child.word(1).parse() != Ok(address))
+}
+
 /// Returns why a check is none that can be imported.
 fn unknown(word: &str) -> Option<&'static str> {
     match word {
         "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
         | "MISC_CHECK" => None,
         "PING_CHECK" => Some("a host that answers ping may serve nothing: use tcp"),
-        "FILE_CHECK" => Some("track_file stays in keepalived's configuration"),
+        "FILE_CHECK" => Some("no check reads a file: use a program"),
         "BFD_CHECK" => Some("BFD is for keepalived or BIRD"),
         _ => Some("keepalived knows no such check"),
     }
@@ -250,7 +290,8 @@ fn check_reason(word: &str) -> &'static str {
         }
         "sni_name" => "the host of the check is the server name",
         "http_protocol" | "fast_recovery" | "tls_compliant" => "probes have no such option",
-        "helo_name" | "host" => "only the TCP connection is checked, not the greeting of SMTP",
+        "helo_name" => "only the TCP connection is checked, not the greeting of SMTP",
+        "host" => "the service's port is tested, at the real server's own address",
         "require_reply" | "min_reply_length" | "max_reply_length" => {
             "no answer is required: a probe fails if the port is refused"
         }

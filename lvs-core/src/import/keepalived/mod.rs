@@ -1,6 +1,7 @@
 //! keepalived.conf, as keepalived 2.x reads it.
 
 mod check;
+mod common;
 mod expand;
 mod global;
 mod group;
@@ -23,6 +24,7 @@ use super::{ImportError, Options, Reader};
 use crate::ipvs::ServiceId;
 use expand::Expander;
 use group::Group;
+use reduced::Reduced;
 use tree::Node;
 
 /// What is collected while the directives are walked.
@@ -55,7 +57,7 @@ pub(super) fn draft(
     options: &Options,
     read: &mut Reader<'_>,
     tally: &mut Tally,
-) -> Result<(Draft, String), ImportError> {
+) -> Result<(Draft, Option<Reduced>), ImportError> {
     let id = options.id.as_deref().unwrap_or(options.node.as_str());
     let lines = Expander::new(id, read, tally).lines(file, text)?;
     let nodes = tree::parse(&lines, tally)?;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use super::check::CheckContext;
+use super::common::Tested;
 use super::group::{no_address, port};
 use super::timing::Timing;
 use super::tree::Node;
@@ -25,12 +26,17 @@ pub(super) struct RealServer {
     /// Whether it stays with weight 0 when it fails.
     pub(super) inhibit: Option<(bool, DirectiveId)>,
     host: Option<String>,
-    /// All of them must hold.
-    pub(super) checks: Vec<Check>,
+    pub(super) tested: Vec<Tested>,
     pub(super) directive: DirectiveId,
 }
 
 impl RealServer {
+    /// Returns what is tested of it; all of it must hold.
+    pub(super) fn checks(&self) -> Vec<Check> {
+        let tested = self.tested.iter();
+        tested.flat_map(|tested| tested.checks.clone()).collect()
+    }
+
     /// Returns the destination of a service, with what the service says where this says nothing.
     pub(super) fn destination(
         &self,
@@ -69,6 +75,11 @@ impl Walk<'_> {
             (Err(_), _) => return node.leave(self.tally, &no_address(node.word(1))),
             (_, Err(reason)) => return node.leave(self.tally, &reason),
         };
+        let is_same = |other: &RealServer| (other.address, other.port) == (address, port);
+        if block.servers.iter().any(is_same) {
+            let reason = format!("real_server {address} {port} is declared above");
+            return node.leave(self.tally, &reason);
+        }
         let mut server = RealServer {
             address,
             port,
@@ -78,7 +89,7 @@ impl Walk<'_> {
             lower: 0,
             inhibit: None,
             host: block.host.clone(),
-            checks: Vec::new(),
+            tested: Vec::new(),
             directive: node.id,
         };
         let mut timing = block.timing.clone();
@@ -92,6 +103,9 @@ impl Walk<'_> {
             self.excess(child);
         }
         self.checks(&checks, &timing, &mut server, block);
+        if server.tested.is_empty() {
+            self.leave_timing(node);
+        }
         if server.lower > server.upper {
             server.lower = 0;
             let lower = node
@@ -121,7 +135,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads the checks of a real server, which are the service's or left.
+    /// Reads the checks of a real server.
     fn checks(
         &mut self,
         nodes: &[&Node],
@@ -137,25 +151,26 @@ impl Walk<'_> {
             timing,
             host: server.host.as_deref(),
             address: server.address,
+            own_port: server.port,
+            connects: block.connects(),
             port: NonZeroU16::new(server.port).filter(|_| !is_mapped && !is_own),
             has_port: server.port != 0 || !block.ports.contains(&0),
             programs: block.programs,
         };
         block.has_checks |= !nodes.is_empty();
-        let mut checked = Vec::new();
-        for node in nodes {
-            let checks = self.check(node, &context);
+        let mut tested = Vec::new();
+        for node in nodes.iter().copied() {
+            let (checks, doubt) = self.check(node, &context);
             if !checks.is_empty() {
-                checked.push(*node);
-            }
-            server.checks.extend(checks);
-        }
-        if !server.checks.is_empty() && !block.health.offer(&server.checks) {
-            let reason = "a service has one check; that of another real server is used";
-            for node in checked {
-                node.leave(self.tally, reason);
+                let node = node.clone();
+                tested.push(Tested {
+                    checks,
+                    doubt,
+                    node,
+                });
             }
         }
+        server.tested = tested;
     }
 
     fn threshold(&mut self, node: &Node, which: &str) -> u32 {

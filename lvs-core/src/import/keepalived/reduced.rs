@@ -5,28 +5,22 @@ use std::fmt::Write;
 use super::tree::Node;
 use crate::import::Options;
 
-/// What is kept of `global_defs`.
-const GLOBAL: [&str; 6] = [
-    "router_id",
-    "vrrp_version",
-    "vrrp_priority",
-    "vrrp_rt_priority",
-    "vrrp_mcast_group4",
-    "vrrp_mcast_group6",
+/// What is not kept of `global_defs`, as lvsctl's own stands there or the cluster file says it.
+const REPLACED: [&str; 8] = [
+    "vrrp_notify_fifo",
+    "vrrp_notify_fifo_script",
+    "shutdown_script",
+    "shutdown_script_timeout",
+    "lvs_timeouts",
+    "lvs_sync_daemon",
+    "lvs_flush",
+    "lvs_flush_onstop",
 ];
 
-/// What is not kept of an instance: the addresses are lvsctl's now, and so is what happens on a change.
-const DROPPED: [&str; 12] = [
+/// What is not kept of an instance: the addresses are lvsctl's now, and the synchronisation of connections.
+const DROPPED: [&str; 4] = [
     "virtual_ipaddress",
     "virtual_ipaddress_excluded",
-    "notify",
-    "notify_master",
-    "notify_backup",
-    "notify_fault",
-    "notify_stop",
-    "notify_master_rx_lower_pri",
-    "notify_deleted",
-    "smtp_alert",
     "promote_secondaries",
     "lvs_sync_daemon_interface",
 ];
@@ -39,22 +33,40 @@ const HEAD: &str = "\
 global_defs {
 ";
 
-pub(super) fn reduced(nodes: &[Node], options: &Options) -> String {
+/// The configuration, and the directives of VRRP that it lacks though the cluster file does not say them.
+pub(in crate::import) struct Reduced {
+    pub(in crate::import) text: String,
+    pub(in crate::import) dropped: Vec<String>,
+}
+
+/// Returns nothing for a source without VRRP.
+pub(super) fn reduced(nodes: &[Node], options: &Options) -> Option<Reduced> {
+    if !nodes.iter().any(|node| node.word(0) == "vrrp_instance") {
+        return None;
+    }
     let mut text = HEAD.to_owned();
-    for node in nodes.iter().filter(|node| node.word(0) == "global_defs") {
-        for child in node.children() {
-            if GLOBAL.contains(&child.word(0)) {
-                print(child, 1, &mut text);
+    let mut dropped = Vec::new();
+    let globals = nodes.iter().filter(|node| node.word(0) == "global_defs");
+    for child in globals.flat_map(Node::children) {
+        let word = child.word(0);
+        match REPLACED.contains(&word) || word.starts_with("checker_") {
+            false => print(child, 1, &mut text),
+            true if word.contains("fifo") || word.starts_with("shutdown") => {
+                dropped.push(format!(
+                    "{}: not kept: {}: lvsctl's own stands in its place",
+                    child.place,
+                    child.words.join(" ")
+                ));
             }
+            true => {}
         }
     }
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "    script_user root\n    enable_script_security\n\n    \
-         vrrp_notify_fifo /run/keepalived-notify\n    \
-         vrrp_notify_fifo_script \"/bin/sh /etc/keepalived/lvsctl-notify\"\n    \
-         shutdown_script \"/usr/bin/lvsctl apply /etc/lvsctl/{}.toml --role standby\"\n    \
+        "    vrrp_notify_fifo /run/keepalived-notify\n    \
+         vrrp_notify_fifo_script \"/bin/sh /etc/keepalived/lvsctl-notify\" root\n    \
+         shutdown_script \"/usr/bin/lvsctl apply /etc/lvsctl/{}.toml --role standby\" root\n    \
          shutdown_script_timeout 30\n}}\n",
         options.name
     );
@@ -70,19 +82,10 @@ pub(super) fn reduced(nodes: &[Node], options: &Options) -> String {
                 instance(node, instances, &mut text);
                 instances += 1;
             }
-            "vrrp_sync_group" => print(&without_notifications(node), 0, &mut text),
             _ => print(node, 0, &mut text),
         }
     }
-    text
-}
-
-fn without_notifications(node: &Node) -> Node {
-    let mut node = node.clone();
-    if let Some(block) = &mut node.block {
-        block.retain(|child| !DROPPED.contains(&child.word(0)));
-    }
-    node
+    Some(Reduced { text, dropped })
 }
 
 fn instance(node: &Node, index: u32, text: &mut String) {

@@ -52,6 +52,15 @@ fn span(milliseconds: Span) -> String {
     }
 }
 
+/// Replaces a value by one that could be read; false if none could.
+fn take<T>(value: &mut Option<T>, read: Option<T>) -> bool {
+    let is_read = read.is_some();
+    if is_read {
+        *value = read;
+    }
+    is_read
+}
+
 impl Walk<'_> {
     /// Reads a parameter that checks inherit; false if it is none.
     pub(super) fn timing(&mut self, node: &Node, timing: &mut Timing) -> bool {
@@ -60,14 +69,25 @@ impl Walk<'_> {
             let seconds = seconds.filter(|seconds| (0.001..=1e9).contains(seconds));
             seconds.map(|seconds| (seconds * 1000.0).round() as Span)
         };
-        match node.word(0) {
-            "delay_loop" => timing.interval = span(),
-            "connect_timeout" | "misc_timeout" => timing.timeout = span(),
-            "delay_before_retry" => timing.retry_delay = span(),
-            "retry" | "nb_get_retry" | "nb_get_retries" => timing.retry = node.word(1).parse().ok(),
+        let is_known = match node.word(0) {
+            "delay_loop" => take(&mut timing.interval, span()),
+            "connect_timeout" | "misc_timeout" => take(&mut timing.timeout, span()),
+            "delay_before_retry" => take(&mut timing.retry_delay, span()),
+            "retry" | "nb_get_retry" | "nb_get_retries" => {
+                take(&mut timing.retry, node.word(1).parse().ok())
+            }
             _ => return false,
+        };
+        match is_known {
+            true => Health::said(self.tally, node.id, "check"),
+            false => {
+                let reason = format!(
+                    "{:?} is not a number that keepalived takes here",
+                    node.word(1)
+                );
+                self.tally.left(node.id, reason);
+            }
         }
-        Health::said(self.tally, node.id, "check");
         true
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use super::common::joined;
 use super::group::{Target, TargetKind, mark, no_address, port};
 use super::programs::Programs;
 use super::real_server::RealServer;
@@ -12,7 +13,7 @@ use super::tree::Node;
 use super::{MAX_DESTINATIONS, Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Health, NO_CHECK};
+use crate::import::health::{Check, Health, NO_CHECK};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
@@ -78,6 +79,7 @@ impl Walk<'_> {
         }
         self.settle_inhibit(&mut block);
         self.settle_sorry_server(&mut block);
+        self.settle_checks(&mut block);
         block.tell_untested();
         if !block.health.is_checked() {
             node.leave_health(self.tally, NO_CHECK);
@@ -89,8 +91,16 @@ impl Walk<'_> {
                 return Err(ImportError::new(&node.place, problem));
             }
         };
+        let mut is_new = false;
         for target in targets {
-            self.service(node, &target, &block);
+            is_new |= self.service(node, &target, &block);
+        }
+        if !is_new {
+            let reason = "the virtual server is declared above, where all but its real servers is taken from";
+            let others = node.children().iter();
+            others
+                .filter(|child| !is_server(child))
+                .for_each(|child| child.leave(self.tally, reason));
         }
         Ok(())
     }
@@ -315,7 +325,8 @@ impl Walk<'_> {
         weight
     }
 
-    fn service(&mut self, node: &Node, target: &Target, block: &Block) {
+    /// Adds a service for a target; false if it is declared above.
+    fn service(&mut self, node: &Node, target: &Target, block: &Block) -> bool {
         let mut assumed = block.assumed.clone();
         let id = match target.kind {
             TargetKind::Socket(address) => {
@@ -352,7 +363,8 @@ impl Walk<'_> {
             Forwarding::Masquerade
         });
         let mut draft = DraftService::new(service, &target.place, node.id);
-        if block.has_checks && !block.health.is_checked() {
+        let is_tested = |server: &RealServer| !server.tested.is_empty();
+        if block.has_checks && !block.servers.iter().any(is_tested) {
             let remark =
                 "no check: none of those in the source is imported, and the report says why";
             draft.remarks.insert(remark.to_owned());
@@ -370,28 +382,43 @@ impl Walk<'_> {
             })
             .chain(block.sorry.destination(&id, default))
             .collect();
-        self.add(draft);
+        self.add(draft)
     }
 
     /// Adds a service. The kernel refuses a second one of the same address, but keepalived adds its real
     /// servers to the first.
-    fn add(&mut self, draft: DraftService) {
+    fn add(&mut self, draft: DraftService) -> bool {
         let Some(place) = self.services.get(&draft.service.id).copied() else {
             self.services
                 .insert(draft.service.id, self.draft.services.len());
-            return self.draft.services.push(draft);
+            self.draft.services.push(draft);
+            return true;
         };
         let Some(first) = self.draft.services.get_mut(place) else {
-            return;
+            return false;
         };
-        if first.directive != draft.directive {
-            let reason = format!(
-                "{} is declared above; its real servers are added there",
-                draft.service.id
-            );
-            self.tally.left(draft.directive, reason);
+        // A group may name an address twice.
+        if first.directive == draft.directive {
+            return false;
+        }
+        let reason = format!(
+            "{} is declared above; its real servers are added there",
+            draft.service.id
+        );
+        self.tally.left(draft.directive, reason);
+        if first.health.checks != draft.health.checks {
+            let connects = match first.service.id {
+                ServiceId::Socket { protocol, address } => {
+                    protocol == Protocol::TCP && address.port() != 0
+                }
+                ServiceId::Fwmark { .. } => false,
+            };
+            first.health.checks = joined(&first.health, &draft.health, connects);
+            let reason = "the source declares it twice, with different checks, of which it has what both test";
+            first.assumed.insert(reason.to_owned());
         }
         first.destinations.extend(draft.destinations);
+        false
     }
 }
 
@@ -466,10 +493,17 @@ impl Walk<'_> {
 const UNTESTED: &str = "it is tested like the others, which the source does not do";
 
 impl Block {
+    /// Returns whether a real server that serves accepts TCP connections to the service's port.
+    pub(super) fn connects(&self) -> bool {
+        self.protocol == Some(Protocol::TCP) && !self.ports.contains(&0)
+    }
+
     /// Returns what is assumed about the check of a real server.
     fn untested(&self, server: &RealServer) -> Option<String> {
-        let differs = self.health.is_checked() && server.checks != self.health.checks;
-        differs.then(|| UNTESTED.to_owned())
+        let (used, own) = (&self.health.checks, server.checks());
+        let is_alike = |(used, own): (&Check, &Check)| used.is_like(own);
+        let differs = used.len() != own.len() || !used.iter().zip(&own).all(is_alike);
+        (self.health.is_checked() && differs).then(|| UNTESTED.to_owned())
     }
 
     /// Says in the file which real servers the check of others tests, or that none is tested.

@@ -36,6 +36,23 @@ const PING: &str =
 pub(super) const OFF: &str = "checktype = off: no real server serves, all have weight 0";
 const CONNECTS: &str = "only the TCP connection is checked, not what is said in it";
 
+impl Testing {
+    /// Tests less, where real servers are asked differently: a page that one lacks must not find it down.
+    pub(super) fn connect(&mut self, id: &ServiceId) {
+        let is_tcp =
+            !matches!(id, ServiceId::Socket { protocol, .. } if *protocol != Protocol::TCP);
+        self.doubt = is_tcp.then_some(
+            "only the TCP connection is checked: the source asks each real server by itself",
+        );
+        self.kind = match is_tcp {
+            true => Ok(Kind::Tcp),
+            false => Err(Untested::left(
+                "the source asks each real server by itself, and a service has one check",
+            )),
+        };
+    }
+}
+
 /// Returns what ldirectord checks on a port where no line says it.
 const fn default_service(port: u16) -> &'static str {
     match port {

@@ -263,6 +263,12 @@ impl Walk<'_, '_> {
                         ("checktype" | "service" | "request", Untested::Left(reason)) => {
                             self.tally.left(*id, reason.as_str());
                         }
+                        (
+                            "receive" | "httpmethod" | "virtualhost" | "checkcommand",
+                            Untested::Left(reason),
+                        ) => {
+                            self.tally.leave_health(*id, reason);
+                        }
                         _ => self.tally.leave_health(*id, NO_CHECK),
                     }
                 }
@@ -325,10 +331,18 @@ impl Walk<'_, '_> {
         });
         self.flags(&mut kernel, &service);
         let is_asked_alike = service.take_asks();
-        let testing = service.testing(&id);
+        let mut testing = service.testing(&id);
         let asks = testing.kind.as_ref().is_ok_and(|kind| kind.says("request"));
         if !is_asked_alike || !asks {
             assumed.extend(service.leave_asks().map(str::to_owned));
+        }
+        if !is_asked_alike && asks {
+            testing.connect(&id);
+        }
+        let mut checks = self.checks(&service, &testing);
+        if let Some(problem) = checks.iter().find_map(Check::problem) {
+            testing.kind = Err(Untested::Left(problem));
+            checks.clear();
         }
         assumed.extend(testing.doubt.map(str::to_owned));
         if testing.kind == Err(Untested::Off) {
@@ -341,7 +355,7 @@ impl Walk<'_, '_> {
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
         draft.health = Health {
-            checks: self.checks(&service, &testing),
+            checks,
             inhibit: Some(self.quiescent(&service)),
             minimum: 1,
         };
@@ -364,7 +378,7 @@ impl Walk<'_, '_> {
     }
 
     /// ldirectord's defaults are written out: every 10 s, 5 s to connect, 30 s to negotiate, one failure.
-    fn checks(&mut self, service: &Virtual, testing: &Testing) -> Vec<Check> {
+    fn checks(&self, service: &Virtual, testing: &Testing) -> Vec<Check> {
         let Ok(kind) = &testing.kind else {
             return Vec::new();
         };
@@ -391,18 +405,7 @@ impl Walk<'_, '_> {
             fall: Some(failures.unwrap_or(1)),
             ..Check::new(kind.clone())
         };
-        match check.problem() {
-            None => vec![check],
-            Some(problem) => {
-                let lines = service.lines.iter();
-                for (_, id) in lines.filter(|(key, _)| {
-                    ["request", "receive", "virtualhost", "checkcommand"].contains(&key.as_str())
-                }) {
-                    self.tally.left(*id, problem.as_str());
-                }
-                Vec::new()
-            }
-        }
+        vec![check]
     }
 
     /// Flags where the service can have them.

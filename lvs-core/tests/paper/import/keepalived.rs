@@ -128,7 +128,7 @@ fn addresses_of_vrrp_are_the_directors() {
     assert_eq!(cluster.directors().len(), 2);
     let ids = cluster.directors()[0].addresses.iter();
     let ids: Vec<_> = ids.map(|address| address.id.to_string()).collect();
-    assert_eq!(ids, ["10.0.0.1/24 on eth7", "10.0.0.2/24 on eth8"]);
+    assert_eq!(ids, ["10.0.0.1/32 on eth7", "10.0.0.2/24 on eth8"]);
     let reduced = import.keepalived.unwrap();
     assert!(reduced.contains(
         "vrrp_instance V {\n    interface eth7\n    virtual_ipaddress {\n        127.0.0.76/32"
@@ -423,7 +423,7 @@ fn the_file_says_where_real_servers_differ() {
     sound(&import, "differ");
     let flat = import.file.replace("\n# ", " ");
     for comment in [
-        "assumed: a service has one check for all; the source tests 10.0.1.2, 10.0.1.3 otherwise, or not at all",
+        "assumed: a service has one check for all; the source tests 10.0.1.1, 10.0.1.2 otherwise, or not at all",
         "assumed: on-failure = \"drain\" for all real servers; the source deletes 10.0.1.1, 10.0.1.2 on failure",
     ] {
         assert!(flat.contains(comment), "{comment}\n{}", import.file);
@@ -585,4 +585,155 @@ fn a_sync_daemon_has_the_number_of_its_virtual_router() {
         let cluster = sound(&keepalived(&text).unwrap(), words);
         assert_eq!(cluster.sync().map(|sync| sync.id), Some(id), "{words}");
     }
+}
+
+/// The check of one must not find another down that is healthy.
+#[test]
+fn checks_that_differ_become_what_all_have_in_common() {
+    let program = "MISC_CHECK {\nmisc_path \"/bin/x 10.0.1.1\"\n}";
+    let port = |port| format!("TCP_CHECK {{\nconnect_port {port}\nconnect_timeout 2\n}}");
+    let host = |host| {
+        format!("HTTP_GET {{\nurl {{\npath /\nvirtualhost {host}\n}}\nconnect_port 8081\n}}")
+    };
+    let tcp = r#"{ type = "tcp", interval = "60s", fast-interval = "#;
+    for (of_servers, check) in [
+        ([program, CHECKED], None),
+        ([&port(9999), CHECKED], Some(tcp)),
+        ([&host("a"), &host("b")], Some(tcp)),
+        (
+            [&format!("{}{}", host("a"), port(22)), &port(22)],
+            Some("port = 22"),
+        ),
+        ([CHECKED, "weight 1"], Some(tcp)),
+        ([&port(80), CHECKED], Some(tcp)),
+    ] {
+        let import = servers("", &of_servers);
+        let cluster = sound(&import, "differ");
+        let checks = cluster.services()[0].checks.len();
+        assert_eq!(checks, usize::from(check.is_some()), "{}", import.file);
+        has(&import, check.as_slice());
+        let is_same = of_servers == [&port(80), CHECKED];
+        let assumed = import.file.replace("\n# ", " ");
+        let told = ["a service has one check", "a service has one for all"];
+        let is_told = told.iter().any(|told| assumed.contains(told));
+        assert_eq!(is_told, !is_same, "{}", import.file);
+        assert!(
+            check != Some(tcp) || !import.file.contains("port = 9999"),
+            "{}",
+            import.file
+        );
+    }
+}
+
+#[test]
+fn of_timings_that_differ_the_most_patient_counts() {
+    let import = servers(
+        "delay_loop 5",
+        &[
+            "HTTP_GET {\nurl {\npath /\n}\nconnect_timeout 2\n}",
+            "delay_loop 8\nHTTP_GET {\nurl {\npath /\n}\nconnect_timeout 1.5\nretry 3\n}",
+        ],
+    );
+    sound(&import, "timing");
+    has(
+        &import,
+        &[
+            r#"path = "/", interval = "8s", fast-interval = "3s", timeout = "2s", rise = 1, fall = 4 }"#,
+            "# assumed: the longest interval and timeout",
+        ],
+    );
+}
+
+#[test]
+fn a_check_of_another_address_is_one_of_the_service() {
+    let import = servers(
+        "",
+        &["TCP_CHECK {\nconnect_ip 10.9.9.1\nconnect_port 9999\n}"],
+    );
+    sound(&import, "connect_ip");
+    assert!(!import.file.contains("9999"), "{}", import.file);
+    has(
+        &import,
+        &[
+            "check = { type = \"tcp\"",
+            "# assumed: a TCP connection to the service's port",
+        ],
+    );
+    assert!(matches!(
+        fates(&import, "connect_port")[..],
+        [Fate::Left { .. }]
+    ));
+    let own = servers(
+        "",
+        &["TCP_CHECK {\nconnect_ip 10.0.1.1\nconnect_port 9999\n}"],
+    );
+    has(&own, &["port = 9999"]);
+}
+
+#[test]
+fn what_is_not_used_is_not_called_carried() {
+    let import = servers(
+        "delay_loop abc",
+        &[
+            "delay_loop 20\nPING_CHECK {\n}",
+            "TCP_CHECK {\nconnect_timeout x\nretry -1\nconnect_port 99999\n}",
+        ],
+    );
+    sound(&import, "bad values");
+    for start in [
+        "delay_loop abc",
+        "delay_loop 20",
+        "connect_timeout",
+        "retry",
+        "connect_port",
+    ] {
+        let is_left = matches!(fates(&import, start)[..], [Fate::Left { .. }]);
+        assert!(is_left, "{start}\n{}", import.report);
+    }
+    let twice =
+        server("real_server 10.0.1.1 80 {\nweight 1\n}\nreal_server 10.0.1.1 80 {\nweight 4\n}");
+    let import = keepalived(&twice).unwrap();
+    assert!(matches!(
+        fates(&import, "weight 4")[..],
+        [Fate::Left { .. }]
+    ));
+    let again = server("lb_algo rr\nreal_server 10.0.1.2 80 {\n}");
+    let first = server("lb_algo wlc\nreal_server 10.0.1.1 80 {\n}");
+    let import = keepalived(&(first + &again)).unwrap();
+    assert!(matches!(
+        fates(&import, "lb_kind")[..],
+        [Fate::Carried { .. }, Fate::Left { .. }]
+    ));
+}
+
+#[test]
+fn vrrp_alone_keeps_what_lvsctl_does_not_do() {
+    let vrrp = "vrrp_script chk {\nscript \"/usr/bin/chk\"\n}\nvrrp_instance V {\ninterface eth0\ntrack_script {\nchk\n}\n\
+                notify_master \"/usr/local/bin/m.sh\" root\nsmtp_alert\ngarp_master_delay 3\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let global = "global_defs {\nvrrp_strict\nvrrp_garp_master_delay 5\nscript_user keepalived_script\n\
+                  shutdown_script /bin/down\nlvs_flush\n}\n";
+    let rest = server("real_server 10.0.0.7 80 {\n}");
+    let import = keepalived(&format!("{global}{vrrp}{rest}")).unwrap();
+    let reduced = import.keepalived.unwrap();
+    for line in [
+        "    vrrp_strict\n",
+        "    vrrp_garp_master_delay 5\n",
+        "    script_user keepalived_script\n",
+        "    notify_master /usr/local/bin/m.sh root\n",
+        "    smtp_alert\n",
+        "/etc/keepalived/lvsctl-notify\" root\n",
+    ] {
+        assert!(reduced.contains(line), "{line}\n{reduced}");
+    }
+    assert!(
+        !reduced.contains("/bin/down") && !reduced.contains("lvs_flush"),
+        "{reduced}"
+    );
+    assert_eq!(
+        import.dropped,
+        [
+            "keepalived.conf:5: not kept: shutdown_script /bin/down: lvsctl's own stands in its place"
+        ]
+    );
+    assert_eq!(keepalived(&rest).unwrap().keepalived, None);
 }

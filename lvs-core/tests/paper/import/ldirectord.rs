@@ -234,6 +234,25 @@ fn a_request_of_each_real_server_is_the_services_if_all_have_it() {
         "{}",
         other.file
     );
+    assert!(
+        other.file.contains("check = { type = \"tcp\"") && !other.file.contains("path = "),
+        "{}",
+        other.file
+    );
+}
+
+#[test]
+fn a_check_that_the_file_refuses_is_told() {
+    let import = service("", "request=\"x\"\n\treceive=\"OK\"\n\thttpmethod=HEAD");
+    let cluster = sound(&import, "head");
+    assert!(cluster.services()[0].checks.is_empty(), "{}", import.file);
+    assert!(import.file.contains("# no check: "), "{}", import.file);
+    for key in ["request", "receive", "httpmethod"] {
+        let mut directives = import.report.directives().iter();
+        let directive = directives.find(|directive| directive.directive.starts_with(key));
+        let is_left = directive.is_some_and(|found| matches!(found.fate, Fate::Left { .. }));
+        assert!(is_left, "{key}\n{}", import.report);
+    }
 }
 
 #[test]

@@ -26,7 +26,13 @@ fn a_script_has_variables_and_addresses() {
     .unwrap();
     let cluster = sound(&import, "script");
     let address = &cluster.directors()[0].addresses[0];
-    assert_eq!(address.id.to_string(), "10.0.0.1/24 on eth5");
+    assert_eq!(address.id.to_string(), "10.0.0.1/32 on eth5");
+    // It would be the source of packets to a real server that has it too.
+    assert!(
+        import.file.contains("an address of its own in 10.0.0.0/24"),
+        "{}",
+        import.file
+    );
     assert_eq!(
         import.report.counts().to_string(),
         "5 directives: 3 carried, 1 assumed, 1 left"
@@ -120,4 +126,46 @@ fn a_director_without_an_own_address_is_told() {
     assert!(rules(text).unwrap().file.contains(note));
     let with = format!("ip addr add 10.0.0.5/24 dev eth0\n{text}");
     assert!(!rules(&with).unwrap().file.contains(note));
+}
+
+/// Returns how many destinations the services of a script have.
+#[track_caller]
+fn destinations(text: &str) -> Vec<usize> {
+    let import = rules(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let cluster = sound(&import, text);
+    let services = cluster.services().iter();
+    services.map(|service| service.destinations.len()).collect()
+}
+
+#[test]
+fn every_command_of_a_line_counts() {
+    let two = "ipvsadm -A -t 10.0.0.1:443 -s rr; ipvsadm -a -t 10.0.0.1:443 -r 10.0.0.2 -g\n\
+               ipvsadm -A -t 10.0.0.1:80 && ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.2 -g -w 3 || exit 1\n";
+    assert_eq!(destinations(two), [1, 1]);
+    let long =
+        "ipvsadm -A -t 10.0.0.1:80\nipvsadm -a -t 10.0.0.1:80 \\\n  -r 10.0.0.2 -g 2>/dev/null\n";
+    assert_eq!(destinations(long), [1]);
+    let report = rules(two).unwrap().report.to_string();
+    assert!(report.contains("left: exit 1"), "{report}");
+}
+
+#[test]
+fn a_function_that_stops_is_not_followed() {
+    let script = "start() {\nipvsadm -A -t 10.0.0.1:80\nipvsadm -a -t 10.0.0.1:80 -r 10.0.0.2 -g\n}\n\
+                  stop() {\n[ -x /sbin/ipvsadm ] || { echo none; exit 1; }\nipvsadm -D -t 10.0.0.1:80\n}\n\
+                  ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.3 -g\n";
+    assert_eq!(destinations(script), [2]);
+    let in_one_line = script.replace("}\nstop", "}\nstop() { ipvsadm -C; }\nfunction stop");
+    assert_eq!(destinations(&in_one_line), [2]);
+}
+
+#[test]
+fn rules_from_a_file_are_another_source() {
+    let text =
+        "-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.2 -g\nipvsadm -R < /etc/ipvsadm.rules\n";
+    let report = rules(text).unwrap().report.to_string();
+    assert!(
+        report.contains("it reads rules from elsewhere: import those too"),
+        "{report}"
+    );
 }
