@@ -46,7 +46,7 @@ pub(super) fn write(
 }
 
 fn head(fitted: &Fitted, source: &str) -> String {
-    let source: String = source.chars().filter(|c| !c.is_control()).collect();
+    let source = printable(source);
     let first = format!(
         "Imported from {source} by lvsctl. Read it before it is applied: comments that say \"assumed\" mark \
          values that the source does not give."
@@ -62,6 +62,11 @@ fn head(fitted: &Fitted, source: &str) -> String {
     head
 }
 
+/// A comment in TOML has no control characters, and the source may have any.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 /// Writes a comment in lines of about a hundred columns.
 fn wrap(note: &str, text: &mut String) {
     let mut line = "#".to_owned();
@@ -72,7 +77,7 @@ fn wrap(note: &str, text: &mut String) {
             line.truncate(1);
         }
         line.push(' ');
-        line.push_str(word);
+        line.push_str(&printable(word));
     }
     text.push_str(&line);
     text.push('\n');
@@ -92,7 +97,7 @@ fn lines(elements: Vec<(Value, Option<String>)>) -> Item {
     let mut before = String::new();
     for (mut element, comment) in elements {
         element.decor_mut().set_prefix(format!("{before}\n    "));
-        before = comment.map_or_else(String::new, |comment| format!(" # {comment}"));
+        before = comment.map_or_else(String::new, |comment| format!(" # {}", printable(&comment)));
         array.push_formatted(element);
     }
     if !array.is_empty() {
@@ -192,8 +197,8 @@ fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> 
     let places: BTreeSet<_> = places.map(|draft| &draft.place).collect();
     if !places.is_empty() {
         let places: Vec<_> = places.into_iter().map(ToString::to_string).collect();
-        let prefix = format!("\n# {}\n", places.join(", "));
-        table.decor_mut().set_prefix(prefix.replace('\r', ""));
+        let places = printable(&places.join(", "));
+        table.decor_mut().set_prefix(format!("\n# {places}\n"));
     }
     match service.id {
         ServiceId::Socket { protocol, address } => {
@@ -350,7 +355,7 @@ fn server(server: &FittedServer, shortening: &Shortening) -> Table {
             ("addresses", Value::Array(addresses))
         }
     };
-    let comment = format!(" # assumed: {}", server.assumed);
+    let comment = format!(" # assumed: {}", printable(&server.assumed));
     address.decor_mut().set_suffix(comment);
     table.insert(key, Item::Value(address));
     let groups: Array = shortening.groups_of(&server.name).into_iter().collect();
