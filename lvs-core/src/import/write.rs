@@ -355,7 +355,7 @@ fn server(server: &FittedServer, shortening: &Shortening) -> Table {
             ("addresses", Value::Array(addresses))
         }
     };
-    let comment = format!(" # assumed: {}", printable(&server.assumed));
+    let comment = format!(" # assumed: {}", printable(server.assumed));
     address.decor_mut().set_suffix(comment);
     table.insert(key, Item::Value(address));
     let groups: Array = shortening.groups_of(&server.name).into_iter().collect();
