@@ -13,9 +13,8 @@ use crate::work::{self, FILE, Measured, RULES, STATE};
 
 /// How many times each is measured; the fastest counts, for it was interrupted least.
 const TURNS: usize = 3;
-/// How many times its target a ratio is before the program fails. In a guest each request and each new page of memory
-/// costs a hundred times as much as on a machine, and on a busy host more.
-const CLEARLY: f64 = 4.0;
+/// How many times its target a ratio is before the program fails: what a noisy host explains, and no more.
+const CLEARLY: f64 = 1.5;
 
 /// A size with the memory, in MiB, of the guest in which it is measured.
 pub(crate) struct Row {
