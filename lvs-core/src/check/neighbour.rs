@@ -78,7 +78,10 @@ impl Facts {
             for fact in &mut found {
                 if fact.interface == interface && ips.contains(&fact.address) {
                     let owners = owners.iter().filter(|(ip, _)| *ip == fact.address);
-                    fact.answers = Some(self.without_own(owners.map(|(_, mac)| *mac)));
+                    let count = owners.clone().count();
+                    let others = self.without_own(owners.map(|(_, mac)| *mac));
+                    // Where only another interface of this host has answered, nothing is known of the neighbour.
+                    fact.answers = (count == 0 || !others.is_empty()).then_some(others);
                 }
             }
         }

@@ -117,22 +117,23 @@ impl<T> NodeScene<'_, T> {
 
     /// Reports a neighbour that did not answer the kernel, nor the question of the check where it was asked.
     fn dead(&self, fact: &NeighbourFact) -> Option<Finding> {
-        let state = fact.state()?;
+        let state = fact.state();
         let is_silent = fact.answers.as_ref().is_none_or(Vec::is_empty);
         let is_dead = match state {
-            NeighbourState::Failed => is_silent,
-            // For a moment this is the state of every host that was not asked before.
-            NeighbourState::Incomplete | NeighbourState::Permanent => {
+            Some(NeighbourState::Failed) => is_silent,
+            // Not asked by the kernel, or for a moment the state of every host that was not asked before.
+            None | Some(NeighbourState::Incomplete | NeighbourState::Permanent) => {
                 is_silent && fact.answers.is_some()
             }
-            _ => false,
+            Some(_) => false,
         };
         let (ip, interface) = (fact.address, &fact.interface);
         if self.is_wrong_gateway(ip) {
             return None;
         }
         let name = self.described(ip);
-        let seen = format!("{name} does not answer on {interface} ({state})");
+        let state = state.map(|state| format!(" ({state})")).unwrap_or_default();
+        let seen = format!("{name} does not answer on {interface}{state}");
         is_dead.then(|| {
             let finding = self
                 .finding(&DEAD_NEIGHBOUR, ip, seen)

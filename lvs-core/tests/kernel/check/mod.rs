@@ -147,6 +147,7 @@ lvs_lab::tests! {
     machines::the_virtual_ip_alone_in_its_network,
     neighbours::a_permanent_entry_of_another_machine,
     neighbours::a_real_server_without_a_cable,
+    neighbours::a_neighbour_that_was_never_asked,
     neighbours::two_machines_with_one_address,
     neighbours::the_directors_gateway_is_dead,
     neighbours::a_real_servers_gateway_is_dead,

@@ -49,11 +49,29 @@ pub(crate) fn a_real_server_without_a_cable() {
         finding.seen.starts_with("realserver2 (192.168.1.13)"),
         "{finding}"
     );
-    // `drain` takes an address, no name.
     assert!(
         finding.to_string().contains("lvsctl drain 192.168.1.13"),
         "{finding}"
     );
+    web.lab.network().plug_in(RS, true).unwrap();
+    web.fixed("director");
+}
+
+/// No packet was sent to it yet, so that the kernel knows nothing of it.
+pub(crate) fn a_neighbour_that_was_never_asked() {
+    let web = Web::new(NAT);
+    let dead = |report: &_| {
+        findings(report)
+            .iter()
+            .any(|found| found.code == Code::DEAD_NEIGHBOUR)
+    };
+    let report = web.check_alone("director", Some(WAIT));
+    assert!(!dead(&report), "{}", text(&report));
+    web.lab.network().plug_in(RS, false).unwrap();
+    web.on("director", |_| ip("neigh flush dev eth1"));
+    let report = web.check_alone("director", Some(WAIT));
+    assert!(dead(&report), "{}", text(&report));
+    assert!(!text(&report).contains("ok routing"), "{}", text(&report));
     web.lab.network().plug_in(RS, true).unwrap();
     web.fixed("director");
 }
