@@ -324,7 +324,9 @@ fn a_refused_plan_changes_nothing() -> Outcome {
         let before = observe(&node, host);
         let error = apply(&node, host).unwrap_err();
         assert!(matches!(error.failure(), Failure::Refused(_)), "{error}");
-        assert!(error.to_string().contains("eth1 does not exist"), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("link eth0 does not exist"), "{said}");
+        assert!(said.contains("so too: eth1"), "{said}");
         assert!(matches!(error.aftermath(), Aftermath::Untouched), "{error}");
         assert_eq!(observe(&node, host), before);
     })

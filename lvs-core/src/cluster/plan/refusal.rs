@@ -72,11 +72,15 @@ impl Refusal {
     }
 }
 
+/// So many objects are named that are refused for the same reason.
+const NAMED: usize = 5;
+
 impl Refusal {
-    /// Returns refusals as text, a line for each kind: of many with the same problem the first, and their count.
+    /// Returns refusals as text, a line for each kind: of many with the same problem the first, the names of some, and
+    /// their count.
     #[must_use]
     pub fn listed(refusals: &[Self]) -> String {
-        let mut kinds: Vec<(&Self, usize)> = Vec::new();
+        let mut kinds: Vec<(&Self, Vec<&Self>)> = Vec::new();
         for refusal in refusals {
             let is_same = |other: &Self| {
                 let what = |refusal: &Self| refusal.obstacle.what();
@@ -84,13 +88,21 @@ impl Refusal {
                     && (&other.problem, &other.hint) == (&refusal.problem, &refusal.hint)
             };
             match kinds.iter_mut().find(|(first, _)| is_same(first)) {
-                Some((_, count)) => *count += 1,
-                None => kinds.push((refusal, 1)),
+                Some((_, others)) => others.push(refusal),
+                None => kinds.push((refusal, Vec::new())),
             }
         }
-        let line = |(first, count): &(&Self, usize)| match count {
-            1 => first.to_string(),
-            _ => format!("{first}; the same holds for {} more", count - 1),
+        let line = |(first, others): &(&Self, Vec<&Self>)| {
+            let named = others
+                .iter()
+                .take(NAMED)
+                .map(|other| other.obstacle.to_string());
+            let named = named.collect::<Vec<_>>().join(", ");
+            match others.len() {
+                0 => first.to_string(),
+                count if count <= NAMED => format!("{first}; so too: {named}"),
+                count => format!("{first}; so too: {named} and {} more", count - NAMED),
+            }
         };
         kinds.iter().map(line).collect::<Vec<_>>().join("\n")
     }
