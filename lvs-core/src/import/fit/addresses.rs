@@ -1,0 +1,150 @@
+//! Addresses of the director: the virtual IPs, and those by which it serves itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::services::vip;
+use crate::import::Options;
+use crate::import::draft::{Draft, DraftAddress};
+use crate::import::report::Tally;
+use crate::ipvs::{Destination, Family, Forwarding};
+use crate::net::Address;
+
+/// Every virtual IP is an address of the director, and every address is one that a node can have, once.
+pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) {
+    let mut seen = BTreeSet::new();
+    draft.addresses.retain_mut(|address| {
+        let network = &mut address.address.id.network;
+        let fresh = seen.insert(network.addr());
+        if fresh && is_host(network.addr()) {
+            let written = std::mem::replace(network, sensible(*network));
+            if *network != written {
+                let what = format!("prefix length, as {written} is not a host of its network");
+                address.assumed = Some(what);
+            }
+            return true;
+        }
+        if let Some(id) = address.directive {
+            tally.left(
+                id,
+                match fresh {
+                    true => "a node cannot have this address",
+                    false => "the address is declared above",
+                },
+            );
+        }
+        false
+    });
+    for service in &mut draft.services {
+        let Some(vip) = vip(service).filter(|vip| seen.insert(*vip)) else {
+            continue;
+        };
+        let interface = options.interface.clone();
+        draft.addresses.push(DraftAddress {
+            address: Address::new(interface, IpNet::from(vip)),
+            assumed: Some("interface and prefix length".to_owned()),
+            directive: None,
+        });
+        service.assumed.insert(format!(
+            "the interface of {vip} ({}) and its prefix length",
+            options.interface
+        ));
+    }
+}
+
+pub(super) fn is_host(ip: IpAddr) -> bool {
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    !(ip.is_unspecified() || ip.is_multicast() || broadcast)
+}
+
+/// Returns a network of which the address is a host; the address alone where it would be no host of the network.
+pub(super) fn sensible(network: IpNet) -> IpNet {
+    let edge = match network {
+        IpNet::V4(v4) => {
+            v4.prefix_len() <= 30 && [v4.network(), v4.broadcast()].contains(&v4.addr())
+        }
+        IpNet::V6(_) => false,
+    };
+    match edge || network.prefix_len() == 0 {
+        true => IpNet::from(network.addr()),
+        false => network,
+    }
+}
+
+/// Takes the network from a virtual IP that would be the source of packets to real servers that carry it too: they take
+/// such packets for forged.
+pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>) {
+    if draft.is_observed {
+        return;
+    }
+    let carriers = draft.services.iter().flat_map(|service| {
+        let ends = service.destinations.iter().map(|end| &end.destination);
+        let carries = |end: &&Destination| end.forwarding != Forwarding::Masquerade;
+        ends.filter(carries)
+            .filter_map(move |end| Some((vip(service)?, end.id.address)))
+    });
+    let carriers: BTreeSet<_> = carriers.collect();
+    // The first address on a network is the source of what is sent there.
+    let mut own: Vec<IpNet> = Vec::new();
+    for address in &mut draft.addresses {
+        let network = &mut address.address.id.network;
+        if !vips.contains(&network.addr()) {
+            own.push(*network);
+            continue;
+        }
+        let is_source = |server: &IpAddr| {
+            network.contains(server) && !own.iter().any(|own| own.contains(server))
+        };
+        let mut carriers = carriers.iter().filter(|(vip, _)| *vip == network.addr());
+        if network.addr().is_ipv4() && carriers.any(|(_, server)| is_source(server)) {
+            let what = format!(
+                "prefix length, as its real servers carry {} too: give the director an address of its own in {}",
+                network.addr(),
+                network.trunc()
+            );
+            address.assumed = Some(what);
+            *network = IpNet::from(network.addr());
+        }
+    }
+}
+
+/// By family: the address by which the director serves as a destination itself. The file takes the first
+/// one that is not virtual, so one that is a destination is written first.
+pub(super) fn own_addresses(
+    draft: &mut Draft,
+    vips: &BTreeSet<IpAddr>,
+) -> BTreeMap<Family, IpAddr> {
+    if draft.floats {
+        return BTreeMap::new();
+    }
+    let served: BTreeSet<IpAddr> = draft
+        .services
+        .iter()
+        .flat_map(|service| &service.destinations)
+        .map(|destination| destination.destination.id.address)
+        .collect();
+    let is_served = |draft: &DraftAddress| {
+        let ip = draft.address.id.network.addr();
+        served.contains(&ip) && !vips.contains(&ip)
+    };
+    draft.addresses.sort_by_key(|address| !is_served(address));
+    let carried = draft
+        .addresses
+        .iter()
+        .map(|address| address.address.id.network.addr());
+    let mut own = BTreeMap::new();
+    for ip in carried.clone().filter(|ip| !vips.contains(ip)) {
+        own.entry(Family::from(ip)).or_insert(ip);
+    }
+    // Itself, without an address of its own, it reaches by a virtual one.
+    let is_itself = |family| {
+        let mut served = served.iter();
+        !draft.is_observed && served.any(|ip| ip.is_loopback() && Family::from(*ip) == family)
+    };
+    for ip in carried.filter(|ip| is_itself(Family::from(*ip))) {
+        own.entry(Family::from(ip)).or_insert(ip);
+    }
+    own
+}

@@ -1,0 +1,57 @@
+//! Services that a cluster file can have, each once.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::Reason;
+use crate::import::draft::{Draft, DraftService};
+use crate::import::report::Tally;
+use crate::ipvs::{Protocol, SchedulerName, ServiceId};
+
+/// Drops services that a cluster file refuses, and the second one of the same identity.
+pub(super) fn drop_refused(draft: &mut Draft, tally: &mut Tally) {
+    let mut seen = BTreeSet::new();
+    draft.services.retain(|service| {
+        let problem = match seen.insert(service.service.id) {
+            true => refused_service(service),
+            false => Some(format!("{} is declared above", service.service.id)),
+        };
+        if let Some(reason) = &problem {
+            leave_service(service, tally, reason);
+        }
+        problem.is_none()
+    });
+}
+
+fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
+    tally.left(service.directive, reason);
+    for destination in &service.destinations {
+        tally.left(
+            destination.directive,
+            format!("its service is not imported: {reason}"),
+        );
+    }
+}
+
+fn refused_service(service: &DraftService) -> Option<Reason> {
+    let kernel = &service.service;
+    if !SchedulerName::KNOWN.contains(&kernel.scheduler) {
+        return Some(format!("Linux has no scheduler {}", kernel.scheduler));
+    }
+    if let ServiceId::Socket { protocol, address } = kernel.id {
+        if ![Protocol::TCP, Protocol::UDP, Protocol::SCTP].contains(&protocol) {
+            return Some(format!("a cluster has no services of protocol {protocol}"));
+        }
+        if address.ip().is_loopback() {
+            return Some("no client connects to a loopback address".to_owned());
+        }
+    }
+    kernel.check().err().map(|invalid| invalid.to_string())
+}
+
+pub(super) fn vip(service: &DraftService) -> Option<IpAddr> {
+    match service.service.id {
+        ServiceId::Socket { address, .. } => Some(address.ip()),
+        ServiceId::Fwmark { .. } => None,
+    }
+}

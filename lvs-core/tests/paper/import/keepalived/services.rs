@@ -1,0 +1,166 @@
+//! Services, sorry servers and quorums.
+
+use lvs_core::import::Fate;
+
+use super::{CHECKED, fates, has, makes, server, servers};
+use crate::import::{keepalived, sound};
+
+#[test]
+fn silent_defaults_are_written_out() {
+    let import = makes(
+        "virtual_server 10.0.0.1 80 {\npersistence_timeout\nreal_server 10.0.1.1 80 {\nTCP_CHECK {\n}\n}\n}",
+        &["udp 10.0.0.1:80 wlc", "  10.0.1.1:80 nat 1"],
+    );
+    for line in [
+        "protocol = \"udp\"",
+        "scheduler = \"wlc\"",
+        "forwarding = \"nat\"",
+        "persistence = 360",
+        "weight = 1",
+        "check = { type = \"tcp\", interval = \"60s\", fast-interval = \"1s\", timeout = \"5s\", rise = 1, fall = 2 }",
+        "on-failure = \"remove\"",
+    ] {
+        assert!(import.file.contains(line), "{line}\n{}", import.file);
+    }
+}
+
+#[test]
+fn a_sorry_server_is_the_fallback() {
+    let import = makes(
+        &server(&format!(
+            "quorum 2\nsorry_server 10.0.0.9 8080\nsorry_server_lvs_method NAT\n\
+             real_server 10.0.1.1 80 {{\nweight 3\n{CHECKED}}}\nreal_server 10.0.1.2 80 {{\nweight 3\n{CHECKED}}}"
+        )),
+        &[
+            "tcp 10.0.0.1:80 rr",
+            "  10.0.1.1:80 dr 3",
+            "  10.0.1.2:80 dr 3",
+            "  10.0.0.9:8080 nat 0",
+        ],
+    );
+    let cluster = sound(&import, "sorry");
+    let service = &cluster.services()[0];
+    assert_eq!(service.policy.minimum, 1, "each of the weights is a quorum");
+    assert_eq!(
+        service.fallback.as_ref().map(|name| name.as_str()),
+        Some("rs-10-0-0-9")
+    );
+    assert!(matches!(
+        fates(&import, "sorry_server 10")[..],
+        [Fate::Assumed { .. }]
+    ));
+    assert!(matches!(
+        fates(&import, "sorry_server_lvs")[..],
+        [Fate::Carried { .. }]
+    ));
+    assert!(matches!(
+        fates(&import, "quorum")[..],
+        [Fate::Carried { .. }]
+    ));
+}
+
+#[test]
+fn what_a_sorry_server_cannot_be_is_left() {
+    for (lines, left) in [
+        ("sorry_server 10.0.1.1 8080", "sorry_server"),
+        (
+            "sorry_server 10.0.0.9 80\nsorry_server_inhibit",
+            "sorry_server_inhibit",
+        ),
+        ("sorry_server localhost 80", "sorry_server"),
+        ("quorum 2", "quorum"),
+        ("hysteresis 1", "hysteresis"),
+        ("alpha", "alpha"),
+        ("omega", "omega"),
+    ] {
+        let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+        let import = keepalived(&text).unwrap();
+        sound(&import, lines);
+        let fates = fates(&import, left);
+        assert!(
+            matches!(fates.last(), Some(Fate::Left { .. })),
+            "{lines}: {}",
+            import.report
+        );
+    }
+    let import = keepalived(&server(&format!(
+        "inhibit_on_failure\nsorry_server 10.0.0.9 80\nsorry_server_inhibit\nquorum 3\n\
+         real_server 10.0.1.1 80 {{\n{CHECKED}}}\nreal_server 10.0.1.2 80 {{\nweight 4\n}}"
+    )))
+    .unwrap();
+    assert!(matches!(
+        fates(&import, "sorry_server_inhibit")[..],
+        [Fate::Carried { .. }]
+    ));
+    assert!(matches!(
+        fates(&import, "quorum")[..],
+        [Fate::Assumed { .. }]
+    ));
+}
+
+#[test]
+fn the_file_says_where_real_servers_differ() {
+    let http = "HTTP_GET {\nurl {\npath /\n}\n}";
+    let import = servers(
+        "",
+        &[http, "weight 1", "inhibit_on_failure\nTCP_CHECK {\n}"],
+    );
+    sound(&import, "differ");
+    let flat = import.file.replace("\n# ", " ");
+    for comment in [
+        "assumed: a service has one check for all; the source tests 10.0.1.1, 10.0.1.2 otherwise, or not at all",
+        "assumed: on-failure = \"drain\" for all real servers; the source deletes 10.0.1.1, 10.0.1.2 on failure",
+    ] {
+        assert!(flat.contains(comment), "{comment}\n{}", import.file);
+    }
+    assert!(matches!(
+        fates(&import, "inhibit_on")[..],
+        [Fate::Assumed { .. }]
+    ));
+    let tested = import.report.to_string();
+    assert!(
+        tested.contains(
+            "real_server 10.0.1.2 80: services.destinations: it is tested like the others"
+        ),
+        "{tested}"
+    );
+}
+
+/// A quorum that one strong server has is not the whole farm.
+#[test]
+fn a_quorum_of_weights_is_never_too_strict() {
+    let import = servers(
+        "quorum 4\nsorry_server 10.0.0.9 80",
+        &[
+            &format!("weight 8\n{CHECKED}"),
+            &format!("weight 2\n{CHECKED}"),
+            &format!("weight 2\n{CHECKED}"),
+        ],
+    );
+    let cluster = sound(&import, "quorum");
+    assert_eq!(cluster.services()[0].policy.minimum, 1);
+    has(&import, &["# assumed: minimum = 1, so many real servers"]);
+    assert!(matches!(
+        fates(&import, "quorum")[..],
+        [Fate::Assumed { .. }]
+    ));
+}
+
+#[test]
+fn the_file_says_whose_clients_a_hash_refuses() {
+    let lines = "sorry_server 10.0.0.9 80\ninhibit_on_failure";
+    let told = |lines: &str| {
+        let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+        let import = keepalived(&text.replace("lb_algo rr", "lb_algo sh")).unwrap();
+        sound(&import, lines);
+        import
+            .file
+            .contains("# sh keeps choosing what has weight 0")
+    };
+    assert!(told(lines));
+    assert!(
+        !told("sorry_server 10.0.0.9 80"),
+        "it is in the table only while it serves"
+    );
+    assert!(!told(&format!("sh-fallback\n{lines}")));
+}

@@ -1,0 +1,103 @@
+//! VRRP, the director itself and its sync daemon.
+
+use super::{CHECKED, has, server, servers};
+use crate::import::{keepalived, sound};
+
+#[test]
+fn addresses_of_vrrp_are_the_directors() {
+    let import = keepalived(&format!(
+        "vrrp_instance V {{\ninterface eth7\nvirtual_ipaddress {{\n10.0.0.1/24\n10.0.0.2/24 dev eth8 label eth8:1\n}}\n}}\n{}",
+        server("real_server 10.0.0.7 80 { weight 1 }")
+    ))
+    .unwrap();
+    let cluster = sound(&import, "vrrp");
+    assert_eq!(cluster.directors().len(), 2);
+    let ids = cluster.directors()[0].addresses.iter();
+    let ids: Vec<_> = ids.map(|address| address.id.to_string()).collect();
+    assert_eq!(ids, ["10.0.0.1/32 on eth7", "10.0.0.2/24 on eth8"]);
+    let reduced = import.keepalived.unwrap();
+    assert!(reduced.contains(
+        "vrrp_instance V {\n    interface eth7\n    virtual_ipaddress {\n        127.0.0.76/32"
+    ));
+    assert!(reduced.contains("/usr/bin/lvsctl apply /etc/lvsctl/web.toml --role standby"));
+}
+
+#[test]
+fn the_director_itself_is_no_other_node() {
+    let import = servers(
+        "sorry_server 127.0.0.1 8080\nsorry_server_lvs_method NAT",
+        &[CHECKED],
+    );
+    let cluster = sound(&import, "localhost");
+    let fallback = cluster.services()[0].fallback.as_ref();
+    assert_eq!(fallback.map(|name| name.as_str()), Some("director"));
+    assert_eq!(cluster.real_servers().len(), 1);
+    has(
+        &import,
+        &["{ real-server = \"director\", port = 8080, weight = 1 }"],
+    );
+    // Of two directors each is meant.
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_ipaddress {\n10.0.0.1/24\n10.0.1.254/24\n}\n}\n";
+    let nat = server(&format!(
+        "sorry_server 127.0.0.1 8080\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"
+    ));
+    let import =
+        keepalived(&(vrrp.to_owned() + &nat.replace("lb_kind DR", "lb_kind NAT"))).unwrap();
+    let cluster = sound(&import, "pair");
+    assert_eq!(cluster.directors().len(), 2, "{}", import.file);
+    has(
+        &import,
+        &[
+            "forwarding = \"dr\" }",
+            "rs-127-0-0-1 is each of the directors itself",
+        ],
+    );
+}
+
+#[test]
+fn a_sync_daemon_has_the_number_of_its_virtual_router() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 77\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let rest = server("real_server 10.0.0.7 80 {\n}");
+    for (words, id) in [
+        ("eth1 V", 77),
+        ("eth1 inst V", 77),
+        ("eth1 V id 5", 5),
+        ("eth1 W", 0),
+    ] {
+        let text = format!("global_defs {{\nlvs_sync_daemon {words}\n}}\n{vrrp}{rest}");
+        let cluster = sound(&keepalived(&text).unwrap(), words);
+        assert_eq!(cluster.sync().map(|sync| sync.id), Some(id), "{words}");
+    }
+}
+
+#[test]
+fn vrrp_alone_keeps_what_lvsctl_does_not_do() {
+    let vrrp = "vrrp_script chk {\nscript \"/usr/bin/chk\"\n}\nvrrp_instance V {\ninterface eth0\ntrack_script {\nchk\n}\n\
+                notify_master \"/usr/local/bin/m.sh\" root\nsmtp_alert\ngarp_master_delay 3\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let global = "global_defs {\nvrrp_strict\nvrrp_garp_master_delay 5\nscript_user keepalived_script\n\
+                  shutdown_script /bin/down\nlvs_flush\n}\n";
+    let rest = server("real_server 10.0.0.7 80 {\n}");
+    let import = keepalived(&format!("{global}{vrrp}{rest}")).unwrap();
+    let reduced = import.keepalived.unwrap();
+    for line in [
+        "    vrrp_strict\n",
+        "    vrrp_garp_master_delay 5\n",
+        "    script_user keepalived_script\n",
+        "    notify_master /usr/local/bin/m.sh root\n",
+        "    smtp_alert\n",
+        "/etc/keepalived/lvsctl-notify\" root\n",
+    ] {
+        assert!(reduced.contains(line), "{line}\n{reduced}");
+    }
+    assert!(
+        !reduced.contains("/bin/down") && !reduced.contains("lvs_flush"),
+        "{reduced}"
+    );
+    assert_eq!(
+        import.dropped,
+        [
+            "keepalived.conf:5: not kept: shutdown_script /bin/down: lvsctl's own stands in its place"
+        ]
+    );
+    assert_eq!(keepalived(&rest).unwrap().keepalived, None);
+}
