@@ -21,6 +21,8 @@
 mod calls;
 mod debian;
 mod floor;
+#[path = "../guests.rs"]
+mod guests;
 #[path = "../namespace.rs"]
 mod namespace;
 mod report;
@@ -28,58 +30,25 @@ mod rows;
 mod steps;
 mod tables;
 
-use std::env;
 use std::error;
-use std::process::{self, Command, ExitCode};
+use std::process::{self, ExitCode};
+
+use guests::{exit_code, run_all};
 
 /// The result of the measurement, which any error ends.
 type Result<T, E = Box<dyn error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// How many seconds the guest of a row may take, many because of ipvsadm.
-const PATIENCE: &str = "900";
-
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
+    let words = guests::words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match *words.as_slice() {
-        ["step", step, part] => code(steps::run(step, part)),
+        ["step", step, part] => exit_code(steps::run(step, part)),
         ["row", row] => lvs_lab::example(|| rows::run(row)),
         // The guest's kernel starts this as process 1, without arguments; its second run has them.
         _ if process::id() == 1 => lvs_lab::example(|| rows::run("")),
-        ref names => code(run_all(names)),
-    }
-}
-
-fn code(result: Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+        ref wanted => {
+            report::print_heading();
+            exit_code(run_all(rows::names(), wanted))
         }
-    }
-}
-
-/// Runs every row, or those whose name contains one of `names`, each in a guest of its own.
-fn run_all(names: &[&str]) -> Result<()> {
-    lvs_lab::prepare()?;
-    let is_selected = |row: &&str| names.is_empty() || names.iter().any(|name| row.contains(name));
-    report::print_heading();
-    let mut failed = Vec::new();
-    for row in rows::names().filter(is_selected) {
-        let mut command = Command::new(env::current_exe()?);
-        if env::var_os("LVS_LAB_TIMEOUT").is_none() {
-            command.env("LVS_LAB_TIMEOUT", PATIENCE);
-        }
-        if !command.args(["row", row]).status()?.success() {
-            failed.push(row);
-        }
-    }
-    match failed.is_empty() {
-        true => Ok(()),
-        false => Err(format!("missed its target: {}", failed.join(", ")).into()),
     }
 }
