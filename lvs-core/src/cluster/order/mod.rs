@@ -1,5 +1,8 @@
 //! The order across nodes.
 
+mod handover;
+mod outage;
+mod staying;
 mod transition;
 
 use std::fmt;
@@ -85,6 +88,7 @@ impl RolloutStep {
             action: RolloutAction::Grow,
             why: "its old address stays until the real servers use the new one",
             outage: None,
+            hint: None,
             ..self.clone()
         }
     }

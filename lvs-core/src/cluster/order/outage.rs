@@ -1,0 +1,153 @@
+//! What clients feel of a change, where no order avoids it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+
+#[cfg(feature = "check")]
+use super::RolloutStep;
+use super::transition::Transition;
+use crate::cluster::{Cluster, DesiredService, NodeName, VirtualService};
+use crate::ipvs::{DestinationId, Forwarding, ServiceId};
+
+/// So many lost destinations are named.
+const NAMED: usize = 5;
+
+#[cfg(feature = "check")]
+impl Cluster {
+    /// Returns the outages that no order of the change from the old cluster avoids, each with the node whose
+    /// step it is; those of a changed forwarding method are not among them.
+    pub(crate) fn outages(&self, old: &Self) -> Vec<(NodeName, String)> {
+        let transition = Transition { old, new: self };
+        let steps = transition.steps_with(None);
+        let is_director = |step: &&RolloutStep| self.director(step.node.as_str()).is_some();
+        let director = steps.iter().find(is_director).map(|step| &step.node);
+        let unserved = transition
+            .unserved()
+            .filter_map(|outage| Some((director?.clone(), outage)));
+        let of_steps = steps
+            .iter()
+            .filter_map(|step| Some((step.node.clone(), step.outage.clone()?)));
+        // A node that grows first has two steps.
+        unserved
+            .chain(of_steps)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// Returns the destinations that change their forwarding method in a way that no order makes smooth.
+    pub(crate) fn method_changes<'a>(&'a self, old: &'a Self) -> Vec<MethodChange<'a>> {
+        Transition { old, new: self }.method_changes().collect()
+    }
+}
+
+impl<'a> Transition<'a> {
+    /// Returns how to keep open the connections to destinations that a director loses: IPVS drops their packets.
+    pub(super) fn cut_connections(self, director: &NodeName) -> Option<String> {
+        let Self { old, new } = self;
+        let was = old.active_node(new.former_name(director, old)?)?;
+        let is = new.active_node(director)?;
+        let destinations = |service: &DesiredService| -> BTreeSet<DestinationId> {
+            let all = service.destinations.iter();
+            all.map(|desired| desired.value.id).collect()
+        };
+        let mut lost = BTreeSet::new();
+        for before in was.services.iter() {
+            if let Some(after) = is.services.find(&before.service.id) {
+                let gone = &destinations(before) - &destinations(after);
+                lost.extend(gone.iter().map(|id| SocketAddr::new(id.address, id.port)));
+            }
+        }
+        let first = lost.first()?;
+        let named: Vec<_> = lost.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match lost.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "connections that are open to {}{more} are cut: before this step drain each (lvsctl drain {first}), and \
+             undrain it afterwards",
+            named.join(", ")
+        ))
+    }
+
+    /// Returns what clients feel when the director changes.
+    pub(super) fn outage(self) -> Option<String> {
+        let changes = self.method_changes().map(|change| change.outage());
+        let outages: Vec<_> = self.unserved().chain(changes).collect();
+        (!outages.is_empty()).then(|| outages.join("; "))
+    }
+
+    /// Returns the outages of services that the new cluster does not have.
+    fn unserved(self) -> impl Iterator<Item = String> + 'a {
+        let new = services_by_id(self.new);
+        self.old
+            .services()
+            .iter()
+            .map(|was| was.service.id)
+            .filter(move |id| !new.contains_key(id))
+            .map(|id| {
+                format!(
+                    "{id} is not served any more: give clients its new address first, if it has one"
+                )
+            })
+    }
+
+    /// Returns the destinations that both have, with another forwarding method. What direct routing and the kinds of
+    /// tunnels need, a real server has at the same time while it grows.
+    fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
+        let old = services_by_id(self.old);
+        let both = self
+            .new
+            .services()
+            .iter()
+            .filter_map(move |is| Some((*old.get(&is.service.id)?, is)));
+        both.flat_map(move |(was, is)| {
+            let mut known = HashMap::new();
+            for before in &was.destinations {
+                known.entry(&before.real_server).or_insert(before);
+            }
+            is.destinations.iter().filter_map(move |now| {
+                let former = self.new.former_name(&now.real_server, self.old)?;
+                let (from, to) = (known.get(former)?.forwarding, now.forwarding);
+                let is_smooth = from.keeps_port() && to.keeps_port();
+                (from != to && !is_smooth).then_some(MethodChange {
+                    service: is.service.id,
+                    real_server: &now.real_server,
+                    from,
+                    to,
+                })
+            })
+        })
+    }
+}
+
+/// Describes a destination whose connections fail while only one of director and real server has changed.
+pub(crate) struct MethodChange<'a> {
+    pub(crate) service: ServiceId,
+    pub(crate) real_server: &'a NodeName,
+    pub(crate) from: Forwarding,
+    pub(crate) to: Forwarding,
+}
+
+impl MethodChange<'_> {
+    fn outage(&self) -> String {
+        let Self {
+            service,
+            real_server,
+            from,
+            to,
+        } = self;
+        format!(
+            "{service} by {real_server}: connections fail until director and real server have both changed from {from} to {to} \
+             (drain it first)"
+        )
+    }
+}
+
+fn services_by_id(cluster: &Cluster) -> HashMap<ServiceId, &VirtualService> {
+    let services = cluster.services().iter();
+    services
+        .map(|service| (service.service.id, service))
+        .collect()
+}
