@@ -136,6 +136,11 @@ pub(super) fn a_real_server_is_drained_by_its_name() {
         1,
         &["did you mean realserver1?"],
     );
+    says(
+        &drain("undrain", "realserver3"),
+        1,
+        &["undrain realserver3: is a real server of no cluster"],
+    );
     says(&drain("drain", "192.168.1.300"), 64, &["192.168.1.300"]);
     says(
         &drain("drain", "realserver2:81"),

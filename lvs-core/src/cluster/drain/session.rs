@@ -23,7 +23,7 @@ impl Session {
     ) -> Result<Vec<Plan>, ApplyError> {
         let observed = Observed::read(host, &Scope::of_drains()).map_err(ApplyError::untouched)?;
         let (records, mut unread) = self.state.readable();
-        let unknown = target.unknown(&records);
+        let unknown = target.unknown("drain", &records);
         let drained: Vec<_> = records
             .into_iter()
             .filter(Record::is_applied)
@@ -63,7 +63,7 @@ impl Session {
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
         let (records, mut unread) = self.state.readable();
-        let unknown = target.unknown(&records);
+        let unknown = target.unknown("undrain", &records);
         let all: Vec<_> = records
             .iter()
             .flat_map(|record| record.drains().keys())

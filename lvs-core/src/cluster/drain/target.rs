@@ -92,21 +92,21 @@ impl Record {
 
 impl DrainTarget {
     /// Returns why it is the name of no real server, if that is so.
-    pub(super) fn unknown(&self, records: &[Record]) -> Option<Error> {
+    pub(super) fn unknown(&self, verb: &'static str, records: &[Record]) -> Option<Error> {
         let is_name = matches!(self, Self::Node { .. });
         let mut known = records.iter().flat_map(|record| record.drains_of(self));
-        (is_name && known.next().is_none()).then(|| no_server(self, records))
+        (is_name && known.next().is_none()).then(|| no_server(self, verb, records))
     }
 }
 
-fn no_server(target: &DrainTarget, records: &[Record]) -> Error {
+fn no_server(target: &DrainTarget, verb: &'static str, records: &[Record]) -> Error {
     let known: BTreeSet<_> = records
         .iter()
         .flat_map(|record| record.servers.values())
         .map(NodeName::as_str)
         .collect();
     let problem = "is a real server of no cluster on this node".to_owned();
-    let error = Error::new(Operation::new("drain", target), Cause::Invalid(problem));
+    let error = Error::new(Operation::new(verb, target), Cause::Invalid(problem));
     if known.is_empty() {
         return error.with_hint("run it on the director, after `apply`");
     }
