@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lvs_core::sysctl::SysctlKey;
 use lvs_core::{Host, Netns};
-use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
+use nix::sys::socket::sockopt::{IpBindAddressNoPort, ReceiveTimeout, SendTimeout};
 use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockProtocol, SockType, SockaddrStorage, bind,
     connect, setsockopt, shutdown, socket,
@@ -290,6 +290,8 @@ fn open(
     setsockopt(&fd, ReceiveTimeout, &limit)?;
     if let Some(source) = source {
         let source = SocketAddr::new(source, 0);
+        // A port that is chosen here is a random one, sooner or later that of a connection which IPVS still remembers.
+        setsockopt(&fd, IpBindAddressNoPort, &true)?;
         bind(fd.as_raw_fd(), &SockaddrStorage::from(source))?;
     }
     match connect(fd.as_raw_fd(), &SockaddrStorage::from(server)) {

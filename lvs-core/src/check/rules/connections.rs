@@ -15,7 +15,8 @@ kinds! {
     explanation: "\
         The kernel keeps connections whose destination was deleted, and drops their packets unless \
         net/ipv4/vs/expire_nodest_conn is 1; then the first packet ends the connection and the client \
-        can connect to another server. Drain before removing, or set the sysctl.";
+        can connect to another server. A client that uses the port of such a connection again is dropped \
+        as well. Drain before removing, or set the sysctl.";
 }
 
 pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
@@ -29,7 +30,7 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     for connection in &now.connections {
         let (count, is_gone) = counts.entry(connection.destination).or_default();
         *count += 1;
-        *is_gone |= is_used(connection) && scene.is_orphan(connection);
+        *is_gone |= scene.is_missed(connection) && scene.is_orphan(connection);
     }
     counts
         .into_iter()
@@ -45,15 +46,19 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Returns whether a client misses the connection: one that is closing, or was never established, is not missed.
-fn is_used(connection: &Connection) -> bool {
-    ["ESTABLISHED", "CLOSE_WAIT", "UDP"].contains(&connection.state.as_str())
-        && !connection.is_template()
-}
-
 impl DirectorScene<'_> {
+    /// Returns whether a client misses the connection: one that is closing, or was never established, is missed only
+    /// where its client asks again.
+    fn is_missed(&self, connection: &Connection) -> bool {
+        let is_used = ["ESTABLISHED", "CLOSE_WAIT", "UDP"].contains(&connection.state.as_str());
+        let requests = self.facts.requests_at(connection.service);
+        !connection.is_template()
+            && (is_used
+                || requests.is_some_and(|seen| seen.unanswered.contains(&connection.client)))
+    }
+
     /// Returns whether the service of a connection is listed, and does not have its destination.
-    fn is_orphan(&self, connection: &Connection) -> bool {
+    pub(super) fn is_orphan(&self, connection: &Connection) -> bool {
         let id = ServiceId::Socket {
             protocol: connection.protocol,
             address: connection.service,

@@ -89,6 +89,7 @@ impl DirectorScene<'_> {
             });
             match known {
                 None => lost.before += 1,
+                Some(known) if self.is_orphan(known) => {}
                 Some(known) if !self.index.carrying(known.destination.ip()).is_empty() => {
                     lost.here += 1;
                 }

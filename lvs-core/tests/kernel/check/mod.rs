@@ -176,6 +176,7 @@ lvs_lab::tests! {
     shares::persistence_of_a_whole_network,
     shares::a_threshold_that_is_reached,
     shares::a_connection_to_what_is_gone,
+    shares::a_port_of_a_connection_to_what_is_gone,
     shares::a_drain_that_persistence_defeats,
     shares::a_broadcast_of_a_network_on_lo,
     shares::masquerading_over_one_interface,

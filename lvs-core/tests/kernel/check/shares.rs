@@ -2,12 +2,13 @@
 
 use std::net::TcpStream;
 
+use lvs_core::Host;
 use lvs_core::check::Code;
 use lvs_core::ipvs::{Command, Destination, DestinationId, Forwarding, Thresholds};
 use lvs_lab::run_tool;
 
-use crate::check::NAT;
-use crate::check::web::{Harm, Web, codes, findings, only, put, set, sound};
+use crate::check::web::{Harm, Web, codes, findings, only, put, set, sound, text};
+use crate::check::{DR, NAT};
 
 /// Row 41: the clients of this lab are neighbours.
 pub(crate) fn persistence_of_a_whole_network() {
@@ -64,6 +65,36 @@ pub(crate) fn a_connection_to_what_is_gone() {
     web.fixed("director");
 }
 
+/// A connection that is closing is missed by the client that uses its port again.
+pub(crate) fn a_port_of_a_connection_to_what_is_gone() {
+    let web = Web::new(DR);
+    let service = web.service;
+    let one_port = |host: &mut Host| set(host, "net/ipv4/ip_local_port_range", "40000 40000");
+    web.on("client", one_port);
+    assert!(web.reaches("client", "172.16.5.11:80").is_some());
+    web.on("director", |host| {
+        let connections = host.proc().connections().unwrap();
+        let mut its = connections.iter().filter(|it| it.client.port() == 40000);
+        let server = its.next().unwrap().destination;
+        let id = DestinationId::new(server.ip(), server.port());
+        put(host, &[Command::DeleteDestination(service, id)]);
+    });
+    let report = web.check_while("director", |_| {
+        web.reaches("client", "172.16.5.11:80");
+    });
+    let found = findings(&report);
+    assert!(
+        !codes(&report).contains(&Code::UNANSWERED),
+        "{}",
+        text(&report)
+    );
+    let gone = found.iter().find(|it| it.code == Code::GONE_DESTINATION);
+    web.fix(gone.expect("the client's connection is found"));
+    // The next packet ends the connection; then another server is chosen.
+    web.reaches("client", "172.16.5.11:80");
+    assert!(web.reaches("client", "172.16.5.11:80").is_some());
+}
+
 /// Row 40: who is drained gets its clients back.
 pub(crate) fn a_drain_that_persistence_defeats() {
     let sticky = NAT.replace("\"rr\"", "\"rr\"\npersistence = 300");
@@ -80,7 +111,7 @@ pub(crate) fn a_drain_that_persistence_defeats() {
 
 /// Row 6: there is no harm yet.
 pub(crate) fn a_broadcast_of_a_network_on_lo() {
-    let web = Web::new(crate::check::DR);
+    let web = Web::new(DR);
     web.broken("realserver1", Code::BROADCAST, Harm::None, |_| {
         let vip = "172.16.5.11/32";
         run_tool("ip", &["address", "del", vip, "dev", "lo"]).unwrap();

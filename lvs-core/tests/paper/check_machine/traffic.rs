@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lvs_core::check::{self, Area, Code, Facts, Gather, Severity};
+use lvs_core::check::{self, Area, Code, Facts, Gather, RequestsFact, Severity};
 use lvs_core::ipvs::{Protocol, Weight};
 
 use crate::check_machine::facts::{
@@ -37,6 +37,12 @@ fn living_connections_to_what_is_gone_are_counted() {
         facts.readings[1].connections.push(closing);
     }
     assert_eq!(found(&nat, &facts), []);
+    let mut asked = facts.clone();
+    let client = facts.readings[1].connections.last().unwrap().client;
+    let mut requests = RequestsFact::new("172.16.5.11:80".parse().unwrap());
+    requests.unanswered.insert(client);
+    asked.requests.push(requests);
+    assert_eq!(found(&nat, &asked), [Code::GONE_DESTINATION]);
     let living = connection(
         Protocol::TCP,
         "198.51.100.7:4001",
