@@ -1,5 +1,6 @@
 //! The report of an import: what became of every directive of the source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -166,6 +167,10 @@ pub(super) struct DirectiveId(usize);
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     directives: Vec<(Place, String, Option<Fate>)>,
+    /// What a directive is about, where it is carried only with that.
+    owners: BTreeMap<DirectiveId, Vec<DirectiveId>>,
+    /// The lines in which a definition is replaced.
+    uses: BTreeMap<DirectiveId, BTreeSet<Place>>,
 }
 
 impl Tally {
@@ -246,6 +251,37 @@ impl Tally {
         }
     }
 
+    /// Says that a directive is carried only with one of those that it is about.
+    pub(super) fn belongs(&mut self, id: DirectiveId, owners: &[DirectiveId]) {
+        self.owners.entry(id).or_default().extend(owners);
+    }
+
+    /// Says that a definition is replaced in a line, which makes other directives.
+    pub(super) fn replaced(&mut self, id: DirectiveId, place: &Place) {
+        self.carried(id, "replaced where it is used");
+        self.uses.entry(id).or_default().insert(place.clone());
+    }
+
+    /// Leaves what belongs to directives that are left; the last first, as a variable may be used in one below it.
+    fn leave_with_owners(&mut self) {
+        for (id, owners) in std::mem::take(&mut self.owners).into_iter().rev() {
+            if self.is_used(id) && !owners.into_iter().any(|owner| self.is_used(owner)) {
+                self.left(id, "what it belongs to is not imported");
+            }
+        }
+        let is_definition = |number: usize| self.uses.contains_key(&DirectiveId(number));
+        let directives = self.directives.iter().enumerate();
+        let others = directives.filter(|(number, _)| !is_definition(*number));
+        let used =
+            others.filter(|(_, (_, _, fate))| !matches!(fate, Some(Fate::Left { .. }) | None));
+        let used: BTreeSet<Place> = used.map(|(_, (place, ..))| place.clone()).collect();
+        for (id, places) in std::mem::take(&mut self.uses) {
+            if places.is_disjoint(&used) {
+                self.left(id, "no directive that is imported uses it");
+            }
+        }
+    }
+
     /// Returns whether the fate of a directive is known.
     pub(super) fn is_settled(&self, id: DirectiveId) -> bool {
         let directive = self.directives.get(id.0);
@@ -262,7 +298,8 @@ impl Tally {
     }
 
     /// Ends the report; what no code has looked at is left, and the report says so.
-    pub(super) fn finish(self) -> Report {
+    pub(super) fn finish(mut self) -> Report {
+        self.leave_with_owners();
         let unknown = || Fate::Left {
             reason: "this directive is not known here".to_owned(),
         };

@@ -10,7 +10,7 @@ use super::draft::{Draft, DraftAddress, DraftDestination, DraftService, is_label
 use super::report::{DirectiveId, Place, Tally};
 use super::shell::{self, Added, For, Stop};
 use super::{ImportError, Options, Resolver, names};
-use crate::cluster::Sync;
+use crate::cluster::{Sync, check_sysctl};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{Command, Daemon, DestinationId, ServiceId};
 use crate::net::Address;
@@ -118,7 +118,7 @@ impl Walk<'_, '_> {
         let Some(found) = For::of(text) else {
             return self.statement(place, id, text);
         };
-        let words = shell::words(&self.substituted(found.words));
+        let words = shell::words(&self.substituted(found.words, id));
         let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
         self.tally.carried(id, UNROLLED);
         self.open = Some(Loop {
@@ -169,7 +169,7 @@ impl Walk<'_, '_> {
 
     fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
         let assignment = shell::assignment(text);
-        let text = self.substituted(assignment.map_or(text, |(_, value)| value));
+        let text = self.substituted(assignment.map_or(text, |(_, value)| value), id);
         self.bytes += text.len() + 1;
         if self.bytes > 64 << 20 {
             return Err(ImportError::new(
@@ -191,7 +191,7 @@ impl Walk<'_, '_> {
     }
 
     /// Replaces `$NAME` and `${NAME}` where the script has set it.
-    fn substituted(&mut self, text: &str) -> String {
+    fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
         let mut rest = text;
         while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
@@ -205,7 +205,10 @@ impl Walk<'_, '_> {
             let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
             match self.variables.get(name) {
                 Some((value, id)) => {
-                    self.tally.carried(*id, "replaced where it is used");
+                    if *id != user {
+                        self.tally.carried(*id, "replaced where it is used");
+                        self.tally.belongs(*id, &[user]);
+                    }
                     result.push_str(value);
                     rest = after;
                 }
@@ -395,11 +398,34 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Imports a line of a script that does not call ipvsadm: an address, or that packets are forwarded.
+    /// Imports a line that sets sysctls, if the file has all of them.
+    fn sysctls(&mut self, id: DirectiveId, set: &[(String, String)]) {
+        let reason = set
+            .iter()
+            .find_map(|(name, value)| sysctl_problem(name, value));
+        if let Some(reason) = reason {
+            return self.tally.left(id, reason);
+        }
+        for (name, value) in set {
+            let Some(name) = name.strip_prefix(OF_IPVS) else {
+                self.draft.ip_forward = Some(true);
+                self.tally.carried(id, "director.ip-forward");
+                continue;
+            };
+            let name = name.replace('_', "-");
+            self.tally.carried(id, format!("ipvs.{name}"));
+            self.draft.sysctls.insert(name.clone(), value.clone());
+            let before = self.draft.sysctl_lines.insert(name, id);
+            if let Some(before) = before.filter(|before| *before != id) {
+                self.tally.left(before, "a line below sets it again");
+            }
+        }
+    }
+
+    /// Imports a line of a script that does not call ipvsadm: a sysctl, an address, or that packets are forwarded.
     fn shell(&mut self, id: DirectiveId, text: &str) {
-        if shell::forwards(text) {
-            self.draft.ip_forward = Some(true);
-            return self.tally.carried(id, "director.ip-forward");
+        if let Some(set) = shell::sysctls(text) {
+            return self.sysctls(id, &set);
         }
         let Some(added) = Added::of(text) else {
             return self.tally.left(id, "it is not a line of ipvsadm");
@@ -427,6 +453,21 @@ impl Walk<'_, '_> {
             assumed,
             directive: Some(id),
         });
+    }
+}
+
+/// Where the sysctls of IPVS are.
+const OF_IPVS: &str = "net/ipv4/vs/";
+
+/// Returns why the file does not set a sysctl.
+fn sysctl_problem(name: &str, value: &str) -> Option<String> {
+    match (name.strip_prefix(OF_IPVS), name, value) {
+        (Some(name), ..) => {
+            let checked = check_sysctl(&name.replace('_', "-"), value);
+            checked.err().map(|mistake| mistake.to_string())
+        }
+        (None, "net/ipv4/ip_forward", "1") => None,
+        _ => Some("apply sets the sysctls that a node needs, and restores them".to_owned()),
     }
 }
 

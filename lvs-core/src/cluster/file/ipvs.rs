@@ -286,6 +286,17 @@ fn sysctl(name: &str, value: &SysctlValue) -> Result<(SysctlKey, String), Docume
     Ok((key, value))
 }
 
+/// Checks that a file can have a sysctl, by its name there, with this value.
+///
+/// # Errors
+/// An unknown name, or a value that the sysctl does not accept.
+#[cfg(feature = "import")]
+pub(crate) fn check_sysctl(name: &str, value: &str) -> Result<(), DocumentError> {
+    let text = || SysctlValue::Text(value.to_owned());
+    let written = value.parse().map_or_else(|_| text(), SysctlValue::Number);
+    sysctl(name, &written).map(drop)
+}
+
 impl Accepts {
     /// Returns a value as a file has it.
     fn written(self, value: &str) -> SysctlValue {

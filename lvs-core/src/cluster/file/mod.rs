@@ -35,6 +35,8 @@ pub use destination::DestinationTable;
 pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
 pub(in crate::cluster) use ipvs::before_loading;
+#[cfg(feature = "import")]
+pub(crate) use ipvs::check_sysctl;
 pub use ipvs::{IpvsTable, SysctlValue};
 pub use node::{AddressTable, DirectorTable, RealServerTable};
 pub use persistence::PersistenceTable;
