@@ -74,6 +74,9 @@ pub struct Directive {
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
+    /// Whether it is left only because what it belongs to is.
+    #[serde(skip)]
+    pub follows: bool,
 }
 
 impl fmt::Display for Directive {
@@ -169,6 +172,8 @@ pub(super) struct Tally {
     directives: Vec<(Place, String, Option<Fate>)>,
     /// What a directive is about, where it is carried only with that.
     owners: BTreeMap<DirectiveId, Vec<DirectiveId>>,
+    /// Directives that are left with what they belong to.
+    following: BTreeSet<DirectiveId>,
     /// The lines in which a definition is replaced.
     uses: BTreeMap<DirectiveId, BTreeSet<Place>>,
 }
@@ -210,6 +215,19 @@ impl Tally {
         self.set(id, Fate::Left { reason });
     }
 
+    /// Leaves a directive because what it belongs to is left; one that is left already has its own reason.
+    pub(super) fn left_too(&mut self, id: DirectiveId, reason: impl Into<String>) {
+        if !self.is_left(id) {
+            self.left(id, reason);
+            self.following.insert(id);
+        }
+    }
+
+    fn is_left(&self, id: DirectiveId) -> bool {
+        let directive = self.directives.get(id.0);
+        directive.is_some_and(|(_, _, fate)| matches!(fate, Some(Fate::Left { .. })))
+    }
+
     /// Adds a reason to a directive that is carried or assumed.
     pub(super) fn doubt(&mut self, id: DirectiveId, doubt: &str) {
         let fate = self
@@ -227,6 +245,7 @@ impl Tally {
 
     /// The last word about a directive counts: a service may be dropped after all.
     fn set(&mut self, id: DirectiveId, fate: Fate) {
+        self.following.remove(&id);
         if let Some((_, _, open)) = self.directives.get_mut(id.0) {
             *open = Some(fate);
         }
@@ -266,7 +285,7 @@ impl Tally {
     fn leave_with_owners(&mut self) {
         for (id, owners) in std::mem::take(&mut self.owners).into_iter().rev() {
             if self.is_used(id) && !owners.into_iter().any(|owner| self.is_used(owner)) {
-                self.left(id, "what it belongs to is not imported");
+                self.left_too(id, "what it belongs to is not imported");
             }
         }
         let is_definition = |number: usize| self.uses.contains_key(&DirectiveId(number));
@@ -303,13 +322,15 @@ impl Tally {
         let unknown = || Fate::Left {
             reason: "this directive is not known here".to_owned(),
         };
-        let directives = self.directives.into_iter();
+        let following = self.following;
+        let directives = self.directives.into_iter().enumerate();
         Report {
             directives: directives
-                .map(|(place, directive, fate)| Directive {
+                .map(|(number, (place, directive, fate))| Directive {
                     place,
                     directive,
                     fate: fate.unwrap_or_else(unknown),
+                    follows: following.contains(&DirectiveId(number)),
                 })
                 .collect(),
         }

@@ -29,8 +29,14 @@ impl Node {
     /// Leaves a directive and everything in its block.
     pub(super) fn leave(&self, tally: &mut Tally, reason: &str) {
         tally.left(self.id, reason);
+        self.leave_children(tally, reason);
+    }
+
+    /// Leaves everything in its block, but what is left already for a reason of its own.
+    pub(super) fn leave_children(&self, tally: &mut Tally, reason: &str) {
         for child in self.children() {
-            child.leave(tally, reason);
+            tally.left_too(child.id, reason);
+            child.leave_children(tally, reason);
         }
     }
 

@@ -43,7 +43,10 @@ impl Walk<'_> {
                     self.tally,
                     "routes and rules that come and go with the role are keepalived's",
                 ),
-                _ => child.leave(self.tally, LEFT),
+                _ => {
+                    self.tally.left_too(child.id, LEFT);
+                    child.leave_children(self.tally, LEFT);
+                }
             }
         }
     }

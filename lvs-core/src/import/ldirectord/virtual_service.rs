@@ -326,7 +326,7 @@ impl Walk<'_, '_> {
             Err(reason) => {
                 for (_, line) in &service.lines {
                     self.tally
-                        .left(*line, format!("its service is not imported: {reason}"));
+                        .left_too(*line, format!("its service is not imported: {reason}"));
                 }
                 return;
             }

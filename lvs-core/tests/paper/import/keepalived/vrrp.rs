@@ -105,6 +105,8 @@ fn vrrp_alone_keeps_what_lvsctl_does_not_do() {
         "    notify_master /usr/local/bin/m.sh root\n",
         "    smtp_alert\n",
         "/etc/keepalived/lvsctl-notify\" root\n",
+        "    vrrp_notify_fifo /run/keepalived-notify root\n",
+        "# vrrp_strict stays, as both directors must have it",
     ] {
         assert!(reduced.contains(line), "{line}\n{reduced}");
     }
