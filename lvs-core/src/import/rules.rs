@@ -12,7 +12,7 @@ use super::shell::{self, Added, For, Stop};
 use super::{ImportError, Options, Resolver, names};
 use crate::cluster::{Sync, check_sysctl};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
-use crate::ipvs::{Command, Daemon, DestinationId, ServiceId};
+use crate::ipvs::{Command, Daemon, DaemonRole, DestinationId, ServiceId, Timeouts};
 use crate::net::Address;
 
 const MAX_LINES: usize = 500_000;
@@ -27,6 +27,8 @@ struct Walk<'a, 'r> {
     options: &'a Options,
     /// Where a service is in the draft.
     places: BTreeMap<ServiceId, usize>,
+    /// The daemon that was started last.
+    daemon: Option<(DaemonRole, DirectiveId)>,
     bytes: usize,
     /// The loop whose end is not read yet.
     open: Option<Loop>,
@@ -59,6 +61,7 @@ pub(super) fn draft(
         variables: BTreeMap::new(),
         options,
         places: BTreeMap::new(),
+        daemon: None,
         bytes: 0,
         open: None,
         stops: None,
@@ -324,10 +327,7 @@ impl Walk<'_, '_> {
             Command::DeleteService(_) | Command::DeleteDestination(..) => {
                 self.delete(id, &command);
             }
-            Command::SetTimeouts(timeouts) => {
-                self.draft.timeouts = timeouts;
-                self.tally.carried(id, "ipvs");
-            }
+            Command::SetTimeouts(timeouts) => self.timeouts(id, timeouts),
             Command::StartDaemon(daemon) => self.daemon(id, &daemon),
             _ => self
                 .tally
@@ -387,15 +387,53 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A director runs both daemons; one line of the two is enough.
+    /// 0 leaves a timeout as it is.
+    fn timeouts(&mut self, id: DirectiveId, set: Timeouts) {
+        let timeouts = &mut self.draft.timeouts;
+        let pairs = [
+            (&mut timeouts.tcp, set.tcp),
+            (&mut timeouts.tcp_fin, set.tcp_fin),
+            (&mut timeouts.udp, set.udp),
+        ];
+        let mut is_set = false;
+        for (kept, given) in pairs.into_iter().filter(|(_, given)| given.0 > 0) {
+            *kept = given;
+            is_set = true;
+        }
+        match is_set {
+            true => self.tally.carried(id, "ipvs"),
+            false => self.tally.left(id, "0 leaves a timeout as it is"),
+        }
+    }
+
+    /// A director runs both daemons, whichever of them the source starts.
     fn daemon(&mut self, id: DirectiveId, daemon: &Daemon) {
-        match sync(daemon) {
-            Ok(sync) => {
-                self.draft.sync = Some(sync);
+        let sync = match sync(daemon) {
+            Ok(sync) => sync,
+            Err(reason) => return self.tally.left(id, reason),
+        };
+        let other = self.daemon.replace((daemon.role, id));
+        match other.filter(|(role, _)| *role != daemon.role) {
+            Some((_, other)) => {
+                self.tally.carried(other, "sync");
                 self.tally.carried(id, "sync");
             }
-            Err(reason) => self.tally.left(id, reason),
+            None => {
+                let reason = "both daemons run, and the source starts one";
+                self.tally.assumed(id, "sync", reason);
+            }
         }
+        if self
+            .draft
+            .sync
+            .as_ref()
+            .is_some_and(|before| *before != sync)
+            && let Some((_, other)) = other
+        {
+            self.tally
+                .left(other, "a line below starts a daemon with other options");
+        }
+        self.draft.sync = Some(sync);
     }
 
     /// Imports a line that sets sysctls, if the file has all of them.

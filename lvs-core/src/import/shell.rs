@@ -181,7 +181,7 @@ impl Added {
     pub(super) fn of(text: &str) -> Option<Self> {
         let words: Vec<_> = text
             .split_whitespace()
-            .filter(|word| *word != "sudo")
+            .filter(|word| !matches!(*word, "sudo" | "-4" | "-6"))
             .collect();
         let added = match *words.as_slice() {
             [ip, "addr" | "address" | "a", "add" | "a" | "replace", ..] if is(ip, "ip") => {
@@ -249,7 +249,9 @@ pub(super) fn sysctls(text: &str) -> Option<Vec<(String, String)>> {
         .filter(|word| *word != "sudo");
     let program = words.next()?;
     if is(program, "sysctl") {
-        let set = words.filter(|word| !word.starts_with('-') && !word.starts_with(['>', '2']));
+        let set = words.take_while(|word| !matches!(*word, ">" | "|"));
+        // The number of the file that is redirected stands before it.
+        let set = set.filter(|word| !word.starts_with('-') && !matches!(*word, "1" | "2"));
         let set = set.map(|word| {
             let (name, value) = word.split_once('=')?;
             Some((name.replace('.', "/"), value.to_owned()))
@@ -355,7 +357,7 @@ mod tests {
             ("sysctl -w net.ipv4.vs.conntrack=1", conntrack),
             (
                 "/sbin/sysctl -q -w net/ipv4/vs/conntrack=1 >/dev/null 2>&1",
-                "",
+                conntrack,
             ),
             ("sudo sysctl net.ipv4.vs.conntrack=\"1\"", conntrack),
             ("echo 1 > /proc/sys/net/ipv4/vs/conntrack", conntrack),

@@ -129,6 +129,7 @@ impl Walk<'_> {
                     self.url_directive(child, node, &mut page);
                     self.excess(child);
                 }
+                node.leave_overridden(self.tally);
                 parameters.pages.push(page);
             }
             "virtualhost" => parameters.host = text(),

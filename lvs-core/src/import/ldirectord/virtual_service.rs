@@ -262,11 +262,17 @@ impl Walk<'_, '_> {
 
     /// Leaves the lines of a service that its check does not say.
     fn leave_unsaid(&mut self, service: &Virtual, testing: &Testing) {
+        let services = service.lines.iter().filter(|(key, _)| key == "service");
+        for (_, id) in services.filter(|_| !testing.negotiates) {
+            let reason = "no protocol is spoken, as the checktype is not negotiate";
+            self.tally.left(*id, reason);
+        }
         let kind = match &testing.kind {
             Ok(kind) => kind,
             Err(untested) => {
                 for (key, id) in &service.lines {
                     match (key.as_str(), untested) {
+                        ("service", Untested::Alive) if !testing.negotiates => {}
                         ("checktype" | "service", Untested::Alive) => {
                             self.tally.carried(*id, "services, without a check");
                         }
