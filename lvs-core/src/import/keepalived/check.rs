@@ -25,7 +25,7 @@ pub(super) struct CheckContext<'a> {
     pub(super) own_port: u16,
     /// Whether what serves accepts TCP connections to the service's port.
     pub(super) connects: bool,
-    pub(super) programs: Programs,
+    pub(super) programs: &'a Programs,
 }
 
 /// What is read of a check's block, of whichever kind.
@@ -111,7 +111,7 @@ impl Walk<'_> {
                 self.tally.assumed(node.id, "services.check", DYNAMIC);
                 doubt = Some(DYNAMIC);
             }
-            "MISC_CHECK" if context.programs == Programs::ByAddress => {
+            "MISC_CHECK" if *context.programs != Programs::Same => {
                 let reason = "with the real server's address from the environment, LVS_ADDRESS";
                 self.tally.assumed(node.id, "services.check", reason);
             }
@@ -143,7 +143,14 @@ impl Walk<'_> {
             "name" => parameters.name = text(),
             "type" => parameters.record = text(),
             "misc_path" => parameters.command = text(),
-            "user" => parameters.user = text(),
+            "user" => {
+                parameters.user = text();
+                Health::said(self.tally, node.id, "check");
+                if node.words.len() > 2 {
+                    self.tally.doubt(node.id, "in the groups of the user");
+                }
+                return;
+            }
             // The host of the check is the server name.
             "enable_sni" => parameters.sni = Some(node.id),
             "misc_dynamic" => parameters.is_dynamic = true,
@@ -241,14 +248,15 @@ impl Parameters {
     fn program(&self, context: &CheckContext<'_>) -> Result<Kind, &'static str> {
         let command = self.command.clone();
         let mut command = command.ok_or("misc_path is missing, which names the program")?;
-        if context.programs == Programs::ByAddress {
-            command = general(&command, &context.address.to_string());
-        }
-        if context.programs == Programs::Different {
-            return Err(
-                "its real servers have different programs, and a service has one check: name one that reads \
-                        LVS_ADDRESS and LVS_PORT from its environment",
-            );
+        match context.programs {
+            Programs::Same => {}
+            Programs::ByAddress => command = general(&command, &context.address.to_string()),
+            Programs::Each(all) => command.clone_from(all),
+            Programs::Different => {
+                return Err(
+                    "a real server has several programs, and a service has one check: name one that runs them",
+                );
+            }
         }
         Ok(Kind::Program {
             command,

@@ -7,18 +7,22 @@ use crate::import::{keepalived, sound};
 
 /// A program that names its own real server must not judge the others.
 #[test]
-fn a_program_of_each_real_server_is_left() {
-    let server_of = |ip, program| {
-        format!("real_server {ip} 80 {{\nMISC_CHECK {{\nmisc_path {program}\n}}\n}}\n")
-    };
-    let text = server(&(server_of("10.0.1.1", "/bin/x") + &server_of("10.0.1.2", "/bin/y")));
-    let import = keepalived(&text).unwrap();
-    let cluster = sound(&import, "programs");
+fn a_program_of_each_real_server_tests_only_that() {
+    let program = |path| format!("MISC_CHECK {{\nmisc_path {path}\n}}");
+    let import = servers("", &[&program("/bin/x"), &program("\"/bin/y -v\"")]);
+    sound(&import, "programs");
+    has(
+        &import,
+        &["case $LVS_ADDRESS in 10.0.1.1) /bin/x;; 10.0.1.2) /bin/y -v;; esac"],
+    );
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
+    let two = program("/bin/x") + "\n" + &program("/bin/z");
+    let import = servers("", &[&two, &program("/bin/y")]);
+    let cluster = sound(&import, "several");
     assert!(cluster.services()[0].checks.is_empty(), "{}", import.file);
-    assert!(matches!(
-        fates(&import, "MISC_CHECK")[..],
-        [Fate::Left { .. }, Fate::Left { .. }]
-    ));
+    let fates = fates(&import, "MISC_CHECK");
+    let is_left = |fate: &&Fate| matches!(fate, Fate::Left { .. });
+    assert!(fates.iter().all(is_left), "{}", import.report);
 }
 
 /// Without a check the file refuses the keys that follow from it.
