@@ -2,6 +2,7 @@
 
 mod check;
 mod common;
+mod declared;
 mod expand;
 mod global;
 mod group;
@@ -23,6 +24,7 @@ use super::report::{DirectiveId, Tally};
 use super::{ImportError, Options, Reader};
 use crate::ipvs::{ServiceId, Weight};
 use common::Chosen;
+use declared::Declared;
 use expand::Expander;
 use group::Group;
 use reduced::Reduced;
@@ -44,16 +46,6 @@ struct Walk<'a> {
     timings: Vec<DirectiveId>,
     /// How many services groups may still make.
     services_left: usize,
-}
-
-/// A service that virtual servers declare.
-struct Declared {
-    /// Where it is in the draft.
-    place: usize,
-    /// Its virtual servers, by their places in `blocks`.
-    blocks: Vec<usize>,
-    /// Why its check is not what every real server is tested by.
-    reason: Option<&'static str>,
 }
 
 const SEVERAL_INSTANCES: &str = "The source has several VRRP instances and no vrrp_sync_group: each could \
