@@ -5,6 +5,7 @@
 //! manuals and how-tos publish; names and addresses are made up.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod carried;
 mod keepalived;
 mod kernel;
 mod ldirectord;
