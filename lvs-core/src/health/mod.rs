@@ -33,6 +33,8 @@ pub use crate::cluster::probe_path::{
     SourcePorts, Via,
 };
 pub use outcome::{Failure, Healthy, Outcome, Stage};
+#[cfg(feature = "run")]
+pub(crate) use probe::Connecting;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use probe::fuzzing;

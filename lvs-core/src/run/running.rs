@@ -8,7 +8,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::counters::Counters;
-use super::pool::Pool;
+use super::pool::ProbePool;
 use super::runner::{Input, RunError, RunEvent, Runner};
 use super::server::{self, Request};
 use super::supervisor::Supervisor;
@@ -41,7 +41,7 @@ pub(super) struct Running {
     /// What a probe straight to a real server says, of those that are down by the clients' path.
     pub(super) straight: BTreeMap<(ServiceId, DestinationId), Outcome>,
     clock: Instant,
-    pub(super) pool: Pool,
+    pub(super) pool: ProbePool,
     pub(super) probers: BTreeMap<ProbeId, Arc<Prober>>,
     pub(super) ports: SourcePorts,
     pub(super) drains: BTreeMap<Drain, Draining>,
@@ -78,7 +78,7 @@ impl Running {
             counters: Counters::default(),
             straight: BTreeMap::new(),
             clock,
-            pool: Pool::default(),
+            pool: ProbePool::new(),
             probers: BTreeMap::new(),
             ports: SourcePorts::new(seed),
             drains: BTreeMap::new(),
