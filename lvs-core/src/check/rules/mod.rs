@@ -64,6 +64,7 @@ pub(super) mod unsolicited;
 pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
+mod way_back;
 pub(super) mod way_to_server;
 pub(super) mod weights;
 
