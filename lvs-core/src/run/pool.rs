@@ -55,7 +55,7 @@ impl ProbePool {
     }
 
     /// Makes a probe from a source port, as [`Prober::run_from`] does, and calls `report` with its result and how long
-    /// it took, on a thread of the pool.
+    /// it took: on a thread of the pool, or at once if the probe cannot even begin.
     pub fn submit(
         &mut self,
         prober: Arc<Prober>,
