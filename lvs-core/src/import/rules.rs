@@ -10,9 +10,9 @@ use super::draft::{Draft, DraftAddress, DraftDestination, DraftService, is_label
 use super::report::{DirectiveId, Place, Tally};
 use super::shell::{self, Added, For, Stop};
 use super::{ImportError, Options, Resolver, names};
-use crate::cluster::Sync;
+use crate::cluster::{Sync, check_sysctl};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
-use crate::ipvs::{Command, Daemon, DestinationId, ServiceId};
+use crate::ipvs::{Command, Daemon, DaemonRole, DestinationId, ServiceId, Timeouts};
 use crate::net::Address;
 
 const MAX_LINES: usize = 500_000;
@@ -27,6 +27,8 @@ struct Walk<'a, 'r> {
     options: &'a Options,
     /// Where a service is in the draft.
     places: BTreeMap<ServiceId, usize>,
+    /// The daemon that was started last.
+    daemon: Option<(DaemonRole, DirectiveId)>,
     bytes: usize,
     /// The loop whose end is not read yet.
     open: Option<Loop>,
@@ -59,6 +61,7 @@ pub(super) fn draft(
         variables: BTreeMap::new(),
         options,
         places: BTreeMap::new(),
+        daemon: None,
         bytes: 0,
         open: None,
         stops: None,
@@ -118,7 +121,7 @@ impl Walk<'_, '_> {
         let Some(found) = For::of(text) else {
             return self.statement(place, id, text);
         };
-        let words = shell::words(&self.substituted(found.words));
+        let words = shell::words(&self.substituted(found.words, id));
         let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
         self.tally.carried(id, UNROLLED);
         self.open = Some(Loop {
@@ -169,7 +172,7 @@ impl Walk<'_, '_> {
 
     fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
         let assignment = shell::assignment(text);
-        let text = self.substituted(assignment.map_or(text, |(_, value)| value));
+        let text = self.substituted(assignment.map_or(text, |(_, value)| value), id);
         self.bytes += text.len() + 1;
         if self.bytes > 64 << 20 {
             return Err(ImportError::new(
@@ -191,7 +194,7 @@ impl Walk<'_, '_> {
     }
 
     /// Replaces `$NAME` and `${NAME}` where the script has set it.
-    fn substituted(&mut self, text: &str) -> String {
+    fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
         let mut rest = text;
         while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
@@ -205,7 +208,10 @@ impl Walk<'_, '_> {
             let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
             match self.variables.get(name) {
                 Some((value, id)) => {
-                    self.tally.carried(*id, "replaced where it is used");
+                    if *id != user {
+                        self.tally.carried(*id, "replaced where it is used");
+                        self.tally.belongs(*id, &[user]);
+                    }
                     result.push_str(value);
                     rest = after;
                 }
@@ -321,10 +327,7 @@ impl Walk<'_, '_> {
             Command::DeleteService(_) | Command::DeleteDestination(..) => {
                 self.delete(id, &command);
             }
-            Command::SetTimeouts(timeouts) => {
-                self.draft.timeouts = timeouts;
-                self.tally.carried(id, "ipvs");
-            }
+            Command::SetTimeouts(timeouts) => self.timeouts(id, timeouts),
             Command::StartDaemon(daemon) => self.daemon(id, &daemon),
             _ => self
                 .tally
@@ -384,22 +387,83 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A director runs both daemons; one line of the two is enough.
-    fn daemon(&mut self, id: DirectiveId, daemon: &Daemon) {
-        match sync(daemon) {
-            Ok(sync) => {
-                self.draft.sync = Some(sync);
-                self.tally.carried(id, "sync");
-            }
-            Err(reason) => self.tally.left(id, reason),
+    /// 0 leaves a timeout as it is.
+    fn timeouts(&mut self, id: DirectiveId, set: Timeouts) {
+        let timeouts = &mut self.draft.timeouts;
+        let pairs = [
+            (&mut timeouts.tcp, set.tcp),
+            (&mut timeouts.tcp_fin, set.tcp_fin),
+            (&mut timeouts.udp, set.udp),
+        ];
+        let mut is_set = false;
+        for (kept, given) in pairs.into_iter().filter(|(_, given)| given.0 > 0) {
+            *kept = given;
+            is_set = true;
+        }
+        match is_set {
+            true => self.tally.carried(id, "ipvs"),
+            false => self.tally.left(id, "0 leaves a timeout as it is"),
         }
     }
 
-    /// Imports a line of a script that does not call ipvsadm: an address, or that packets are forwarded.
+    /// A director runs both daemons, whichever of them the source starts.
+    fn daemon(&mut self, id: DirectiveId, daemon: &Daemon) {
+        let sync = match sync(daemon) {
+            Ok(sync) => sync,
+            Err(reason) => return self.tally.left(id, reason),
+        };
+        let other = self.daemon.replace((daemon.role, id));
+        match other.filter(|(role, _)| *role != daemon.role) {
+            Some((_, other)) => {
+                self.tally.carried(other, "sync");
+                self.tally.carried(id, "sync");
+            }
+            None => {
+                let reason = "both daemons run, and the source starts one";
+                self.tally.assumed(id, "sync", reason);
+            }
+        }
+        if self
+            .draft
+            .sync
+            .as_ref()
+            .is_some_and(|before| *before != sync)
+            && let Some((_, other)) = other
+        {
+            self.tally
+                .left(other, "a line below starts a daemon with other options");
+        }
+        self.draft.sync = Some(sync);
+    }
+
+    /// Imports a line that sets sysctls, if the file has all of them.
+    fn sysctls(&mut self, id: DirectiveId, set: &[(String, String)]) {
+        let reason = set
+            .iter()
+            .find_map(|(name, value)| sysctl_problem(name, value));
+        if let Some(reason) = reason {
+            return self.tally.left(id, reason);
+        }
+        for (name, value) in set {
+            let Some(name) = name.strip_prefix(OF_IPVS) else {
+                self.draft.ip_forward = Some(true);
+                self.tally.carried(id, "director.ip-forward");
+                continue;
+            };
+            let name = name.replace('_', "-");
+            self.tally.carried(id, format!("ipvs.{name}"));
+            self.draft.sysctls.insert(name.clone(), value.clone());
+            let before = self.draft.sysctl_lines.insert(name, id);
+            if let Some(before) = before.filter(|before| *before != id) {
+                self.tally.left(before, "a line below sets it again");
+            }
+        }
+    }
+
+    /// Imports a line of a script that does not call ipvsadm: a sysctl, an address, or that packets are forwarded.
     fn shell(&mut self, id: DirectiveId, text: &str) {
-        if shell::forwards(text) {
-            self.draft.ip_forward = Some(true);
-            return self.tally.carried(id, "director.ip-forward");
+        if let Some(set) = shell::sysctls(text) {
+            return self.sysctls(id, &set);
         }
         let Some(added) = Added::of(text) else {
             return self.tally.left(id, "it is not a line of ipvsadm");
@@ -427,6 +491,21 @@ impl Walk<'_, '_> {
             assumed,
             directive: Some(id),
         });
+    }
+}
+
+/// Where the sysctls of IPVS are.
+const OF_IPVS: &str = "net/ipv4/vs/";
+
+/// Returns why the file does not set a sysctl.
+fn sysctl_problem(name: &str, value: &str) -> Option<String> {
+    match (name.strip_prefix(OF_IPVS), name, value) {
+        (Some(name), ..) => {
+            let checked = check_sysctl(&name.replace('_', "-"), value);
+            checked.err().map(|mistake| mistake.to_string())
+        }
+        (None, "net/ipv4/ip_forward", "1") => None,
+        _ => Some("apply sets the sysctls that a node needs, and restores them".to_owned()),
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
         let answers = scene.answers(family, |source| vips.contains(&source));
         found.extend(match answers.as_slice() {
             [] => match scene.facts.default_route(family) {
-                None => Some(way.missing(family)),
+                None => Some(scene.missing(way, family)),
                 Some(route) => route
                     .gateway
                     .and_then(|gateway| way.through_director(gateway)),
@@ -91,7 +91,7 @@ pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
         let answers = scene.answers(family, |source| server.real_ip(family) == Some(source));
         found.extend(match answers.as_slice() {
             [] => match scene.facts.default_route(family) {
-                None => Some(way.missing(family)),
+                None => Some(scene.missing(way, family)),
                 Some(route) => route
                     .gateway
                     .and_then(|gateway| way.past_director(gateway, family)),
@@ -183,6 +183,21 @@ impl RealServerScene<'_> {
         Some(self.rerouted(finding, path, &way.router(family)))
     }
 
+    /// Reports that there is no default route; where the gateway's network is missing, too, no command adds the route.
+    fn missing(&self, way: WayBack<'_>, family: Family) -> Finding {
+        let is_reached = |gateway| {
+            sharing_network(&self.facts.addresses, gateway)
+                .next()
+                .is_some()
+        };
+        match way.right(family).gateway.as_ref() {
+            Some(Gateway::Near(gateway)) if !is_reached(*gateway) => {
+                way.without_route(family).fix("lvsctl apply FILE")
+            }
+            _ => way.missing(family),
+        }
+    }
+
     /// Returns whether no default route, or one that refuses, decides about a packet that is not sent.
     fn has_no_default(&self, path: &PathFact, family: Family) -> bool {
         let refuses = |route: &RefusingRoute| !route.id.is_default();
@@ -195,7 +210,7 @@ impl RealServerScene<'_> {
     fn refused(&self, way: WayBack<'_>, path: &PathFact, family: Family) -> Finding {
         let finding = match path.permission() {
             // A default route that refuses is a missing one; another one takes its place.
-            _ if self.has_no_default(path, family) => way.missing(family),
+            _ if self.has_no_default(path, family) => self.missing(way, family),
             permission => {
                 let seen = format!(
                     "answers to {} are not sent ({}): {}",

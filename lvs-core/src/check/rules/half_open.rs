@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use crate::check::command;
 use crate::check::finding::Finding;
 use crate::check::index::{Outcome, Seen};
 use crate::check::kind::kinds;
@@ -18,7 +19,8 @@ kinds! {
         Connections stay in SYN_RECV between two readings: the request was forwarded, and the client \
         never answered, because no answer has reached it. The real server drops the request (no virtual \
         IP, rp_filter, a firewall, powered off), or its answer is lost on the way (gateway, \
-        anti-spoofing of a cloud). Run check on the real server; where the director can tell the cause \
+        anti-spoofing of a cloud). Where other clients are answered, only those count that ask again: a \
+        scan or flood with forged addresses leaves such connections, too. Run check on the real server; where the director can tell the cause \
         itself, it names that instead.";
 }
 
@@ -40,10 +42,19 @@ impl DirectorScene<'_> {
         self.outcomes(service)
             .into_iter()
             .filter_map(|(destination, counts)| {
-                // Where no client was answered at all, those who have given up confirm one who waits.
-                let count = match (counts.certain, counts.established) {
-                    (1.., 0) => counts.waiting + counts.given_up,
-                    (certain, _) => certain,
+                let count = match counts {
+                    // Others are answered: one that does not ask again is no client, but a scan with a forged address.
+                    Outcomes {
+                        established_now: 1..,
+                        ..
+                    } if self.facts.are_requests_seen() => counts.asking,
+                    // Where no client was answered at all, those who have given up confirm one who waits.
+                    Outcomes {
+                        certain: 1..,
+                        established: 0,
+                        ..
+                    } => counts.waiting + counts.given_up,
+                    _ => counts.certain,
                 };
                 (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))
             })
@@ -61,7 +72,9 @@ impl DirectorScene<'_> {
                     counts.doubt(&server)
                 })
         });
-        waiting.or_else(|| self.stalled())
+        waiting
+            .or_else(|| self.stalled())
+            .or_else(|| self.unheard())
     }
 
     /// Returns which connections are established, and make no progress.
@@ -93,15 +106,35 @@ impl DirectorScene<'_> {
         let mut outcomes: BTreeMap<SocketAddr, Outcomes> = BTreeMap::new();
         let connections = self.index.connections(&service.service.id).iter();
         for seen in connections.filter(|seen| {
-            seen.now.protocol == Protocol::TCP && !self.is_unanswerable(service, seen.now)
+            seen.now.protocol == Protocol::TCP
+                && !self.is_unanswerable(service, seen.now)
+                && !self.is_silent(seen.now)
         }) {
             let counts = outcomes.entry(seen.now.destination).or_default();
             counts.add(seen);
+            counts.asking += usize::from(seen.is_certain() && self.asks_again(seen.now));
         }
         outcomes
     }
 
-    fn server(&self, service: &VirtualService, destination: SocketAddr) -> String {
+    /// Returns whether the client of a connection was seen to ask for it again.
+    fn asks_again(&self, connection: &Connection) -> bool {
+        let requests = self.facts.requests_at(connection.service);
+        requests.is_some_and(|seen| {
+            seen.repeated.contains(&connection.client) || seen.lost.contains(&connection.client)
+        })
+    }
+
+    /// Returns whether the client of a connection was answered through this director, and has been silent since, as one
+    /// with a forged address is.
+    fn is_silent(&self, connection: &Connection) -> bool {
+        let requests = self.facts.requests_at(connection.service);
+        requests.is_some_and(|seen| {
+            seen.silent.contains(&connection.client) && !seen.lost.contains(&connection.client)
+        })
+    }
+
+    pub(super) fn server(&self, service: &VirtualService, destination: SocketAddr) -> String {
         self.cluster
             .node_of(service, destination.ip())
             .map_or_else(|| destination.to_string(), ToString::to_string)
@@ -125,10 +158,14 @@ impl DirectorScene<'_> {
         );
         match name {
             Some(name) => finding
-                .fix(format!("lvsctl check FILE --node {name}, on {name}"))
+                .fix(format!("lvsctl check FILE --node {name}  # on {name}"))
                 .fix("or where that finds no error: open the firewalls on the way between client and real server"),
-            None => finding
-                .fix("lvsctl apply FILE, which deletes destinations that the file does not name"),
+            None => match self.index.other_service(service.service.id, destination) {
+                Some(other) => finding
+                    .fix(format!("{}  # it takes packets of {}", command::delete_service(other), service.service.id)),
+                None => finding
+                    .fix("lvsctl apply FILE  # deletes destinations that the file does not name"),
+            },
         }
     }
 
@@ -148,6 +185,8 @@ struct Outcomes {
     waiting: usize,
     /// Those of the waiting whose clients have certainly not given up.
     certain: usize,
+    /// Those of them whose clients were seen to ask again.
+    asking: usize,
     given_up: usize,
     /// The seconds since the last one that was given up.
     silent_for: Option<u32>,

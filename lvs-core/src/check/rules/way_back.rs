@@ -220,19 +220,21 @@ impl<'a> WayBack<'a> {
         })
     }
 
+    pub(super) fn without_route(self, family: Family) -> Finding {
+        let seen = format!("there is no {family} default route");
+        NO_DEFAULT_ROUTE
+            .finding(default(family), seen)
+            .on(&self.server.name)
+            .severity(Severity::Error)
+    }
+
     pub(super) fn missing(self, family: Family) -> Finding {
-        let finding = NO_DEFAULT_ROUTE
-            .finding(
-                default(family),
-                format!("there is no {family} default route"),
-            )
-            .on(&self.server.name);
+        let finding = self.without_route(family);
         if self
             .cluster
             .masqueraded(&self.server.name)
             .contains(&family)
         {
-            let finding = finding.severity(Severity::Error);
             return match self.director(family) {
                 Right { gateway: None, .. } => self.with_director_as_gateway(finding, family),
                 right => finding.fix(right.command(RouteId::MAIN)),
@@ -241,8 +243,10 @@ impl<'a> WayBack<'a> {
         let right = self.router(family);
         let finding = finding.fix(right.command(RouteId::MAIN));
         match right.gateway {
-            Some(_) => finding.severity(Severity::Error),
-            None => finding.fix("in the file: gateway = \"ROUTER\""),
+            Some(_) => finding,
+            None => finding
+                .severity(Severity::Warning)
+                .fix("in the file: gateway = \"ROUTER\""),
         }
     }
 

@@ -213,6 +213,17 @@ impl IpvsTable {
     }
 }
 
+/// Checks that a file can have a sysctl, by its name there, with this value.
+///
+/// # Errors
+/// An unknown name, or a value that the sysctl does not accept.
+#[cfg(feature = "import")]
+pub(crate) fn check_sysctl(name: &str, value: &str) -> Result<(), DocumentError> {
+    let text = || SysctlValue::Text(value.to_owned());
+    let written = value.parse().map_or_else(|_| text(), SysctlValue::Number);
+    sysctl(name, &written).map(drop)
+}
+
 fn sysctl(name: &str, value: &SysctlValue) -> Result<(SysctlKey, String), DocumentError> {
     let unknown = || {
         let problem = format!("{name:?} is not a sysctl of net.ipv4.vs");

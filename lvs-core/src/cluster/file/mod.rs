@@ -37,6 +37,8 @@ pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
 pub use ipvs::IpvsTable;
 pub(in crate::cluster) use ipvs::before_loading;
+#[cfg(feature = "import")]
+pub(crate) use ipvs::check_sysctl;
 pub use ipvs_value::SysctlValue;
 pub use node::{AddressTable, DirectorTable, RealServerTable};
 pub use persistence::PersistenceTable;
