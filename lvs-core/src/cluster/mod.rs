@@ -66,5 +66,5 @@ pub use plan::{Plan, PlanOptions};
 #[cfg(any(feature = "run", feature = "check"))]
 pub(crate) use state::Absent;
 #[cfg(feature = "run")]
-pub(crate) use state::{Kept, RecordStamp, Resident};
+pub(crate) use state::{Kept, NamespaceLock, RecordStamp, Resident};
 pub use state::{Record, Session, StateDir};
