@@ -24,7 +24,17 @@ pub(crate) struct Row {
     turns: usize,
 }
 
-pub(crate) const ROWS: [Row; 3] = [
+pub(crate) const ROWS: [Row; 4] = [
+    Row {
+        name: "small",
+        size: Size {
+            vips: 440,
+            ports: 25,
+            servers: 1,
+        },
+        memory: 512,
+        turns: TURNS,
+    },
     Row {
         name: "services",
         size: Size {
@@ -72,13 +82,15 @@ impl Row {
         );
         fs::write(FILE, self.size.toml())?;
         fs::write(RULES, self.size.rules())?;
-        let mut columns: [Vec<Measured>; 6] = Default::default();
+        let mut columns: [Vec<Measured>; 7] = Default::default();
         for _ in 0..self.turns {
             let restored = in_fresh_namespace(|| both("restore", "restore"))?;
             let _ = fs::remove_dir_all(STATE);
             let applied = in_fresh_namespace(|| {
                 let (first, second) = both("apply", "apply")?;
-                Ok([first, second, measure("snapshot")?, measure("proc")?])
+                let others = ["snapshot", "overview", "proc"].map(measure);
+                let [snapshot, overview, proc] = others;
+                Ok([first, second, snapshot?, overview?, proc?])
             })?;
             let all = [restored.0, restored.1].into_iter().chain(applied);
             columns
@@ -86,13 +98,14 @@ impl Row {
                 .zip(all)
                 .for_each(|(column, measured)| column.push(measured));
         }
-        let [restore, again, apply, nothing, snapshot, proc] =
+        let [restore, again, apply, nothing, snapshot, overview, proc] =
             columns.map(|column| column.into_iter().min_by_key(|one| one.time));
         let mut met = true;
         for (what, one, other, beside, most) in [
             ("apply", apply, restore, "restore", 3.0),
             ("apply, nothing to do", nothing, snapshot, "snapshot", 1.5),
-            ("restore, nothing to do", again, restore, "restore", 1.0),
+            ("restore, nothing to do", again, snapshot, "snapshot", 1.2),
+            ("overview", overview, proc, "reading /proc", 2.0),
             ("snapshot", snapshot, proc, "reading /proc", f64::INFINITY),
         ] {
             let (one, other) = one.zip(other).ok_or("not measured")?;

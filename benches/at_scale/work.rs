@@ -31,6 +31,7 @@ pub(crate) fn run(work: &str) -> Result<()> {
     let changes = match work {
         "restore" => restore()?,
         "snapshot" => Ipvs::open()?.snapshot()?.len(),
+        "overview" => Host::open()?.overview()?.len(),
         "apply" => apply()?.steps().count(),
         "proc" => fs::read("/proc/net/ip_vs")?.len(),
         _ => return Err(format!("there is no work {work}").into()),

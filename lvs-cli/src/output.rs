@@ -1,7 +1,7 @@
 //! Results on standard output, messages on standard error: nothing of either is obeyed by a terminal.
 
 use std::env;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 
 use lvs_core::escape_control;
 use serde::Serialize;
@@ -29,9 +29,34 @@ pub(crate) fn print_while_read(text: &str) -> Result<bool, Problem> {
     }
 }
 
-/// Prints one JSON object.
+/// Prints one JSON object, whose text is never held as a whole.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
-    print(&json(value)?)
+    let mut out = Escaped(BufWriter::new(io::stdout().lock()));
+    let written = serde_json::to_writer_pretty(&mut out, value)
+        .map_err(io::Error::from)
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Problem::failed(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Escapes what a terminal would obey. The serializer writes whole characters at a time.
+struct Escaped<W>(W);
+
+impl<W: Write> Write for Escaped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_all(escape_control(text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Returns a value as one JSON object.

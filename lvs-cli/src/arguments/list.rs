@@ -46,6 +46,14 @@ pub(crate) struct View {
     pub(crate) daemon: bool,
 }
 
+impl View {
+    /// Returns whether nothing beyond weights and connections is listed.
+    pub(crate) const fn is_brief(&self) -> bool {
+        let is_of_counters = self.stats || self.rates || self.thresholds || self.persistent;
+        !is_of_counters && !self.connections && !self.timeouts && !self.daemon
+    }
+}
+
 const OUTPUT: &str = "\
 Destinations are in the kernel's order, newest first; schedulers read them in
 this order. A table is as wide as the terminal, or COLUMNS; in a pipe every row

@@ -1,9 +1,14 @@
 //! The columns of each form of `lvsctl list`.
 
-use lvs_core::ipvs::{Connection, Daemon, DestinationStatus, ServiceEntryStatus, Stats, Timeouts};
+use lvs_core::ipvs::{
+    Connection, Daemon, DestinationOverview, DestinationStatus, ServiceEntryStatus,
+    ServiceOverview, Stats, Timeouts,
+};
 
 use super::grid::Grid;
 use crate::arguments::View;
+
+const NONE: &str = "no services\n";
 
 /// Holds the columns of a view, and how to fill them.
 struct Columns {
@@ -12,19 +17,6 @@ struct Columns {
     /// The counters of a service and of the total; without them a service is a heading.
     counters: Option<fn(&Stats) -> [u64; 5]>,
 }
-
-const PLAIN: Columns = Columns {
-    names: &["FORWARDING", "WEIGHT", "ACTIVE", "INACTIVE"],
-    destination: |status| {
-        vec![
-            status.destination.forwarding.to_string(),
-            status.destination.weight.to_string(),
-            status.active.to_string(),
-            status.inactive.to_string(),
-        ]
-    },
-    counters: None,
-};
 
 const THRESHOLDS: Columns = Columns {
     names: &["UPPER", "LOWER", "ACTIVE", "INACTIVE"],
@@ -99,21 +91,48 @@ const fn columns(view: &View) -> Columns {
         RATES
     } else if view.thresholds {
         THRESHOLDS
-    } else if view.persistent {
-        PERSISTENT
     } else {
-        PLAIN
+        PERSISTENT
     }
 }
 
-/// Formats services with their destinations.
+/// Formats services with the weights and connections of their destinations.
+pub(super) fn overview(services: &[ServiceOverview], width: Option<usize>) -> String {
+    if services.is_empty() {
+        return NONE.to_owned();
+    }
+    let mut grid = Grid::new("", &["FORWARDING", "WEIGHT", "ACTIVE", "INACTIVE"]);
+    for entry in services {
+        grid.row(entry.service.to_string(), Vec::new());
+        for destination in &entry.destinations {
+            grid.row(format!("  {}", destination.id), brief(destination));
+        }
+    }
+    let all = services.iter().flat_map(|entry| &entry.destinations);
+    grid.row(
+        "total",
+        connections_of(all.map(|found| (found.active, found.inactive))),
+    );
+    grid.text(width)
+}
+
+fn brief(found: &DestinationOverview) -> Vec<String> {
+    vec![
+        found.forwarding.to_string(),
+        found.weight.to_string(),
+        found.active.to_string(),
+        found.inactive.to_string(),
+    ]
+}
+
+/// Formats services with their destinations, by what only netlink tells.
 pub(super) fn services(
     services: &[ServiceEntryStatus],
     view: &View,
     width: Option<usize>,
 ) -> String {
     if services.is_empty() {
-        return "no services\n".to_owned();
+        return NONE.to_owned();
     }
     let columns = columns(view);
     let mut grid = Grid::new("", columns.names);
@@ -145,10 +164,14 @@ fn total(services: &[ServiceEntryStatus], columns: &Columns) -> Vec<String> {
             .fold([0; 5], add);
         return text(sums);
     }
-    let sums = services
-        .iter()
-        .flat_map(|service| &service.destinations)
-        .map(|status| [status.active.into(), status.inactive.into()])
+    let all = services.iter().flat_map(|service| &service.destinations);
+    connections_of(all.map(|status| (status.active, status.inactive)))
+}
+
+/// Returns the sums of connections, behind two columns that have no sum.
+fn connections_of(all: impl Iterator<Item = (u32, u32)>) -> Vec<String> {
+    let sums = all
+        .map(|(active, inactive)| [active.into(), inactive.into()])
         .fold([0; 2], add);
     std::iter::repeat_n(String::new(), 2)
         .chain(text(sums))
@@ -257,7 +280,10 @@ mod tests {
     }
 
     fn lines(view: &View) -> Vec<String> {
-        let text = services(&[listed()], view, Some(80));
+        let text = match view.is_brief() {
+            true => overview(&[listed().into()], Some(80)),
+            false => services(&[listed()], view, Some(80)),
+        };
         text.lines().map(str::to_owned).collect()
     }
 
@@ -304,7 +330,7 @@ mod tests {
 
     #[test]
     fn ordinary_servers_keep_to_one_line_in_sixty_columns() {
-        let text = services(&[listed()], &View::default(), Some(60));
+        let text = overview(&[listed().into()], Some(60));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[2],

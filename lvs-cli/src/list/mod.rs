@@ -6,8 +6,8 @@ mod report;
 
 pub(crate) use columns::timeouts;
 
-use lvs_core::Host;
-use lvs_core::ipvs::Snapshot;
+use lvs_core::ipvs::{ServiceId, ServiceOverview, Snapshot};
+use lvs_core::{Error, Host};
 
 use crate::arguments::{ListArguments, View};
 use crate::exit::{Exit, Problem};
@@ -17,6 +17,11 @@ use report::ListReport;
 pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
     let mut host = Host::open()?;
     let loaded = is_loaded(&host)?;
+    if loaded && !arguments.json && arguments.view.is_brief() {
+        let table = overview(&mut host, &is_listed(arguments))?;
+        print(&columns::overview(&table, output_width()))?;
+        return Ok(Exit::Done);
+    }
     let mut report = ListReport::new(loaded);
     if loaded {
         fill(&mut report, &mut host, arguments)?;
@@ -27,6 +32,12 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<Exit, Problem> {
         print(&text(&report, &arguments.view, output_width()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Returns which services are listed: those that lead probes are for whom asks for all.
+fn is_listed(arguments: &ListArguments) -> impl Fn(&ServiceId) -> bool + use<> {
+    let is_probe = (!arguments.all).then(|| arguments.state.directory().probe_services());
+    move |id| is_probe.as_ref().is_none_or(|is_probe| !is_probe(id))
 }
 
 fn fill(
@@ -43,12 +54,10 @@ fn fill(
         report.daemons = Some(host.ipvs()?.daemons()?);
     } else {
         report.services = services(host)?;
-        if !arguments.all {
-            let is_probe = arguments.state.directory().probe_services();
-            report
-                .services
-                .retain(|entry| !is_probe(&entry.status.service.id));
-        }
+        let is_listed = is_listed(arguments);
+        report
+            .services
+            .retain(|entry| is_listed(&entry.status.service.id));
     }
     Ok(())
 }
@@ -66,18 +75,36 @@ pub(crate) fn is_loaded(host: &Host) -> Result<bool, Problem> {
 
 /// Reads the table; one that does not settle is listed as far as it was read.
 fn services(host: &mut Host) -> Result<Snapshot, Problem> {
-    let mut table = match host.ipvs()?.snapshot() {
-        Err(error) if error.is_unsettled() => {
-            warning(
-                "the table was changing while it was read: deleted entries may be listed, and others \
-                 may be missing",
-            );
-            error.seen().cloned().unwrap_or_default()
-        }
-        table => table?,
-    };
+    let table = host.ipvs()?.snapshot();
+    let mut table = table.or_else(|error| seen(error))?;
     table.sort_by_key(|entry| entry.status.service.id);
     Ok(table)
+}
+
+/// Reads as much of the table as a list without counters shows.
+fn overview(
+    host: &mut Host,
+    is_listed: &dyn Fn(&ServiceId) -> bool,
+) -> Result<Vec<ServiceOverview>, Problem> {
+    let table = host.overview();
+    let mut table = table.or_else(|error| {
+        let seen = seen(error)?;
+        Ok::<_, Error>(seen.into_iter().map(ServiceOverview::from).collect())
+    })?;
+    table.retain(|entry| is_listed(&entry.service.id));
+    table.sort_by_key(|entry| entry.service.id);
+    Ok(table)
+}
+
+/// Returns what was read of a table that kept changing.
+fn seen(error: Error) -> Result<Snapshot, Error> {
+    if !error.is_unsettled() {
+        return Err(error);
+    }
+    warning(
+        "the table was changing while it was read: deleted entries may be listed, and others may be missing",
+    );
+    Ok(error.seen().cloned().unwrap_or_default())
 }
 
 fn text(report: &ListReport, view: &View, width: Option<usize>) -> String {

@@ -165,7 +165,10 @@ impl<'a> Index<'a> {
                 .destinations
                 .iter()
                 .map(|status| status.destination.id);
-            ids.any(|id| SocketAddr::new(id.address, id.port) == destination)
+            // By a mark, a destination without port gets packets of any.
+            ids.any(|id| {
+                id.address == destination.ip() && [0, destination.port()].contains(&id.port)
+            })
         };
         others
             .filter(|listed| matches!(listed.status.service.id, ServiceId::Fwmark { .. }))

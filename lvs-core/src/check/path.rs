@@ -78,7 +78,7 @@ fn as_ip_prints(route: &Route) -> String {
         protocol: 0,
         ..route.clone()
     };
-    let line = Change::Delete(Object::Route(shown)).to_shell();
+    let line = Change::Delete(Object::from(shown)).to_shell();
     match line.split_once(" route delete ") {
         Some((_, route)) => route.to_owned(),
         None => route.to_string(),

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -76,42 +77,75 @@ impl<T: Identified> Identified for Desired<T> {
 ))]
 pub struct ById<T: Identified> {
     objects: Vec<T>,
-    /// Ascending.
-    places: HashMap<T::Id, Vec<usize>>,
+    places: HashMap<T::Id, Places>,
+}
+
+/// The places of the objects of one identity, ascending. There is hardly ever a second one, and then a list for it.
+#[derive(Clone)]
+struct Places {
+    first: usize,
+    later: Vec<usize>,
+}
+
+impl Places {
+    const fn of(first: usize) -> Self {
+        Self {
+            first,
+            later: Vec::new(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.first).chain(self.later.iter().copied())
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut usize> {
+        std::iter::once(&mut self.first).chain(&mut self.later)
+    }
+
+    /// Returns the places without one of them, by its number from 0; `None` if it was the only one.
+    fn without(mut self, index: usize) -> Option<Self> {
+        match index.checked_sub(1) {
+            Some(later) => drop(self.later.remove(later)),
+            None if self.later.is_empty() => return None,
+            None => self.first = self.later.remove(0),
+        }
+        Some(self)
+    }
 }
 
 impl<T: Identified> ById<T> {
     /// Returns the first object of this identity.
     #[must_use]
     pub fn find(&self, id: &T::Id) -> Option<&T> {
-        self.objects.get(*self.places.get(id)?.first()?)
+        self.objects.get(self.places.get(id)?.first)
     }
 
     /// Appends an object.
     pub fn push(&mut self, object: T) {
         let place = self.objects.len();
-        self.places
-            .entry(object.identity())
-            .or_default()
-            .push(place);
+        note(&mut self.places, object.identity(), place);
         self.objects.push(object);
     }
 
     /// Removes the first object of this identity that is meant, and returns it. It is the cheaper the nearer it is
     /// to the end.
     pub fn remove(&mut self, id: &T::Id, is_meant: impl Fn(&T) -> bool) -> Option<T> {
-        let places = self.places.get_mut(id)?;
-        let index = places
+        let (index, place) = self
+            .places
+            .get(id)?
             .iter()
-            .position(|place| self.objects.get(*place).is_some_and(&is_meant))?;
-        let place = places.remove(index);
-        if places.is_empty() {
-            self.places.remove(id);
+            .enumerate()
+            .find(|(_, place)| self.objects.get(*place).is_some_and(&is_meant))?;
+        let (id, places) = self.places.remove_entry(id)?;
+        if let Some(rest) = places.without(index) {
+            self.places.insert(id, rest);
         }
         let removed = self.objects.remove(place);
         for (now, later) in self.objects.iter().enumerate().skip(place) {
             let places = self.places.get_mut(&later.identity());
-            if let Some(moved) = places.into_iter().flatten().find(|at| **at == now + 1) {
+            let mut moved = places.into_iter().flat_map(Places::iter_mut);
+            if let Some(moved) = moved.find(|at| **at == now + 1) {
                 *moved = now;
             }
         }
@@ -147,11 +181,19 @@ impl<T: Identified> Default for ById<T> {
 
 impl<T: Identified> From<Vec<T>> for ById<T> {
     fn from(objects: Vec<T>) -> Self {
-        let mut places: HashMap<_, Vec<_>> = HashMap::with_capacity(objects.len());
+        let mut places = HashMap::with_capacity(objects.len());
         for (place, object) in objects.iter().enumerate() {
-            places.entry(object.identity()).or_default().push(place);
+            note(&mut places, object.identity(), place);
         }
         Self { objects, places }
+    }
+}
+
+/// Adds the place of an object behind all that are known.
+fn note<I: Eq + Hash>(places: &mut HashMap<I, Places>, id: I, place: usize) {
+    match places.entry(id) {
+        Entry::Vacant(entry) => drop(entry.insert(Places::of(place))),
+        Entry::Occupied(entry) => entry.into_mut().later.push(place),
     }
 }
 

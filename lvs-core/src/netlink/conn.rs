@@ -36,6 +36,22 @@ const ROUNDS: usize = 8;
 /// `NLMSG_NOOP`, which does nothing and is answered on request.
 const NOOP: u16 = 1;
 
+/// The end of a call's wait. It counts from the first time that the call has to wait: usually the answers are there
+/// when `send` returns, and a dump of each of thousands of services would ask for the time in vain.
+struct Deadline {
+    timeout: Duration,
+    end: Option<Instant>,
+}
+
+impl Deadline {
+    /// Returns the time that is left.
+    fn left(&mut self) -> Duration {
+        let now = Instant::now();
+        let end = *self.end.get_or_insert_with(|| now + self.timeout);
+        end.saturating_duration_since(now)
+    }
+}
+
 /// Sends requests of one netlink protocol to the kernel and receives the answers.
 ///
 /// It is not `Clone`: two owners would read each other's answers, and the socket of netlink-sys closes its
@@ -88,9 +104,12 @@ impl Conn {
         self.timeout = timeout.min(LONGEST);
     }
 
-    /// Returns the moment from which on a call that begins now waits no more.
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+    /// Returns how long a call that begins now waits.
+    const fn deadline(&self) -> Deadline {
+        Deadline {
+            timeout: self.timeout,
+            end: None,
+        }
     }
 
     /// Sends one request with ACK, and returns the data answers (may be none) or the kernel's refusal.
@@ -125,11 +144,11 @@ impl Conn {
         kind: u16,
         payload: &[u8],
     ) -> Result<(Vec<Reply>, usize)> {
-        let deadline = self.deadline();
+        let mut deadline = self.deadline();
         let mut seen = Vec::new();
         for _ in 0..ROUNDS {
             let mut packet = Packet::single(kind, DUMP, payload);
-            let exchange = self.exchange_until(deadline, operation, &mut packet)?;
+            let exchange = self.exchange_until(&mut deadline, operation, &mut packet)?;
             if exchange.is_refused_with(EBUSY) {
                 // A dump that was given up occupies the socket until it has been read to its end.
                 self.stale = true;
@@ -163,12 +182,12 @@ impl Conn {
         operation: &Operation,
         packet: &mut Packet,
     ) -> Result<Exchange> {
-        self.exchange_until(self.deadline(), operation, packet)
+        self.exchange_until(&mut self.deadline(), operation, packet)
     }
 
     fn exchange_until(
         &mut self,
-        deadline: Instant,
+        deadline: &mut Deadline,
         operation: &Operation,
         packet: &mut Packet,
     ) -> Result<Exchange> {
@@ -180,7 +199,7 @@ impl Conn {
 
     fn attempt(
         &mut self,
-        deadline: Instant,
+        deadline: &mut Deadline,
         operation: &Operation,
         packet: &mut Packet,
     ) -> Result<Exchange> {
@@ -199,7 +218,7 @@ impl Conn {
 
     fn collect(
         &mut self,
-        deadline: Instant,
+        deadline: &mut Deadline,
         operation: &Operation,
         exchange: &mut Exchange,
     ) -> Result<()> {
@@ -222,7 +241,7 @@ impl Conn {
     /// The kernel continues a dump only while a datagram is received. If it could not make the next one (no
     /// memory), none is queued and the dump would never end: the answer to a request that does nothing makes
     /// it go on.
-    fn drain(&mut self, deadline: Instant) {
+    fn drain(&mut self, deadline: &mut Deadline) {
         if !self.stale {
             return;
         }
@@ -232,7 +251,7 @@ impl Conn {
         while self.stale {
             self.stale = match self.receive() {
                 Ok(_) => true,
-                Err(Cause::Overrun) => Instant::now() < deadline,
+                Err(Cause::Overrun) => !deadline.left().is_zero(),
                 Err(_) => false,
             };
         }
@@ -249,7 +268,7 @@ impl Conn {
 
     /// Receives datagrams as [`receive`](Self::receive) does, and waits for the first until the deadline. A
     /// dump that makes progress never waits, however long it takes.
-    fn receive_until(&mut self, deadline: Instant) -> Result<Vec<usize>, Cause> {
+    fn receive_until(&mut self, deadline: &mut Deadline) -> Result<Vec<usize>, Cause> {
         loop {
             match self.receive() {
                 Err(Cause::Timeout) => self.wait(deadline)?,
@@ -281,9 +300,9 @@ impl Conn {
     }
 
     /// Waits until there is something to receive. A signal does not prolong the wait.
-    fn wait(&self, deadline: Instant) -> Result<(), Cause> {
+    fn wait(&self, deadline: &mut Deadline) -> Result<(), Cause> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             if left.is_zero() {
                 return Err(Cause::Timeout);
             }

@@ -7,7 +7,8 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
-use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service};
+use lvs_core::ipvs::ipvsadm::Rules;
+use lvs_core::ipvs::{Destination, Forwarding, SchedulerName, Service, ServiceOverview};
 use lvs_core::net::{Address, IpNet, MacAddress, arp};
 use lvs_core::proc::ListedForwarding;
 use lvs_core::sysctl::{ArpIgnore, Conf, SysctlKey};
@@ -20,6 +21,7 @@ lvs_lab::tests! {
     sysctls_are_those_of_the_namespace,
     arp_finds_exactly_the_hosts_that_answer,
     proc_and_netlink_agree,
+    an_overview_is_the_snapshot_without_counters,
     ip_vs_is_loaded_at_first_use_only,
 }
 
@@ -204,6 +206,36 @@ fn proc_and_netlink_agree() -> Outcome {
         "the table of another namespace: {here:?}"
     );
     Ok(())
+}
+
+/// Both families by one mark, tunnels with and without options, and what `/proc` shows whole.
+fn an_overview_is_the_snapshot_without_counters() -> Outcome {
+    const TABLE: &str = "-A -t 192.168.1.11:80 -s rr\n\
+        -a -t 192.168.1.11:80 -r 192.168.1.12:80 -g -w 70000\n\
+        -a -t 192.168.1.11:80 -r 192.168.1.13:8080 -m -w 0 -x 10 -y 5\n\
+        -A -u 192.168.1.11:53 -s sh -b sh-port -p 300 -M 255.255.255.0\n\
+        -a -u 192.168.1.11:53 -r 192.168.1.12 -i\n\
+        -a -u 192.168.1.11:53 -r 192.168.1.13 -i --tun-type gue --tun-port 6080\n\
+        -A -t [2001:db8::11]:443 -s rr\n\
+        -a -t [2001:db8::11]:443 -r [2001:db8::12]:443 -g\n\
+        -A -f 7 -s rr\n-a -f 7 -r 192.168.1.12 -g\n\
+        -A -f 7 -6 -s wlc\n-a -f 7 -6 -r [2001:db8::12] -g\n\
+        -A -t 192.168.1.11:22 -s rr\n";
+    with_eth0(|host| {
+        host.ipvs()?.restore(&Rules::parse(TABLE).unwrap())?;
+        let mut by_netlink: Vec<ServiceOverview> = host
+            .ipvs()?
+            .snapshot()?
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        let mut overview = host.overview()?;
+        by_netlink.sort();
+        overview.sort();
+        assert_eq!(overview, by_netlink);
+        assert_eq!(overview.len(), 6);
+        Ok(())
+    })
 }
 
 fn ip_vs_is_loaded_at_first_use_only() -> Outcome {

@@ -16,7 +16,7 @@ use nix::sys::socket::{
 use crate::support::{Outcome, with_eth0};
 
 lvs_lab::tests! {
-    an_apply_sends_what_changes_in_few_sends_and_reads_each_service_once,
+    an_apply_sends_what_changes_in_few_sends_and_lists_no_destinations_that_it_made,
     one_more_service_of_a_controller_is_one_more_service_for_the_kernel,
 }
 
@@ -26,6 +26,10 @@ const SERVERS: u32 = 3;
 
 /// Returns a cluster with some services, and so many more on the first virtual IP.
 fn cluster(more: u32) -> Cluster {
+    Cluster::from_toml(&file(more)).unwrap()
+}
+
+fn file(more: u32) -> String {
     let mut text = String::from(
         "name = \"web\"\nforwarding = \"dr\"\ndefaults = { interface = \"eth0\" }\n\
          [director]\nname = \"director\"\naddresses = [\n\
@@ -52,7 +56,7 @@ fn cluster(more: u32) -> Cluster {
         (1..=PORTS).for_each(|port| service(vip, port));
     }
     (1..=more).for_each(|port| service(1, 1000 + port));
-    Cluster::from_toml(&text).unwrap()
+    text
 }
 
 /// What the kernel got.
@@ -165,7 +169,7 @@ fn apply(node: &DesiredState, state: &StateDir, host: &mut Host) -> usize {
     done.unwrap().steps().count()
 }
 
-fn an_apply_sends_what_changes_in_few_sends_and_reads_each_service_once() -> Outcome {
+fn an_apply_sends_what_changes_in_few_sends_and_lists_no_destinations_that_it_made() -> Outcome {
     with_eth0(|host| {
         let monitor = Monitor::open();
         let directory = tempfile::tempdir().unwrap();
@@ -179,13 +183,15 @@ fn an_apply_sends_what_changes_in_few_sends_and_reads_each_service_once() -> Out
             services,
             destinations: services * SERVERS,
             addresses: 1 + VIPS,
-            lists: services,
+            // It is verified by `/proc`.
+            lists: 0,
             ..Counts::default()
         };
         let sends = cold.sends;
         assert_eq!(Counts { sends: 0, ..cold }, expected);
         assert!(sends < 10, "{sends} sends");
 
+        // What another program may have changed, `/proc` does not show.
         assert_eq!(apply(&node, &state, host), 0);
         let again = monitor.counts();
         let only_read = Counts {
@@ -193,6 +199,15 @@ fn an_apply_sends_what_changes_in_few_sends_and_reads_each_service_once() -> Out
             ..Counts::default()
         };
         assert_eq!(again, only_read);
+
+        // An old kernel may acknowledge what it has left out.
+        let text = file(0)
+            + "[[services]]\naddress = \"172.16.5.1:9000\"\n\
+               destinations = [{ real-server = \"server1\", upper-threshold = 100 }]\n";
+        let limited = Cluster::from_toml(&text).unwrap();
+        apply(&limited.node("director").unwrap(), &state, host);
+        let verified = monitor.counts().lists - services;
+        assert_eq!(verified, 1, "only what has thresholds is listed again");
         Ok(())
     })
 }

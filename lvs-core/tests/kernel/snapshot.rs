@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::Error;
 use lvs_core::ipvs::{
     Command, Destination, DestinationId, Forwarding, Ipvs, SchedulerName, Service, ServiceId,
-    Snapshot,
+    ServiceOverview, Snapshot,
 };
+use lvs_core::{Error, Host};
 
 lvs_lab::tests! {
     nothing_permanent_is_missed_while_many_change,
@@ -71,6 +71,14 @@ fn identities(table: &Snapshot) -> Identities {
             (entry.status.service.id, ids.collect())
         })
         .collect()
+}
+
+fn overviewed(table: Vec<ServiceOverview>) -> Identities {
+    let table = table.into_iter().map(|entry| {
+        let ids = entry.destinations.iter().map(|found| found.id);
+        (entry.service.id, ids.collect())
+    });
+    table.collect()
 }
 
 /// Counts the permanent services and destinations that were not seen.
@@ -242,6 +250,12 @@ fn nothing_permanent_is_missed_while_one_changes() {
     };
     let count = read_meanwhile(write, &permanent);
     count.judge("one service");
+    let mut host = Host::open().unwrap();
+    let mut count = Count::default();
+    at_once(write, |_| {
+        count.listing(&permanent, host.overview().map(overviewed))
+    });
+    count.judge("one service, overview");
     let table = ipvs.snapshot().unwrap();
     assert_eq!(table.len(), usize::from(SERVICES), "the writer has stopped");
 }

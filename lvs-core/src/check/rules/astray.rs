@@ -114,7 +114,7 @@ impl RealServerScene<'_> {
                 own.id.interface.quoted()
             ),
             (_, Some(rule), _) => exception(source, rule),
-            (None, None, Some(route)) => Change::Delete(Object::Route(route.clone())).to_shell(),
+            (None, None, Some(route)) => Change::Delete(Object::from(route.clone())).to_shell(),
             (None, None, None) => "lvsctl apply FILE".to_owned(),
         }
     }

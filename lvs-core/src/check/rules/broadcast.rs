@@ -43,8 +43,8 @@ fn judge(node: &NodeName, address: &Address) -> Option<Finding> {
         BROADCAST
             .finding(&address.id, seen)
             .on(node)
-            .fix(Change::Delete(Object::Address(address.clone())).to_shell())
-            .fix(Change::Add(Object::Address(right)).to_shell())
+            .fix(Change::Delete(Object::from(address.clone())).to_shell())
+            .fix(Change::Add(Object::from(right)).to_shell())
             .fix(format!(
                 "in the file: no broadcast, or broadcast = \"{ip}\""
             ))

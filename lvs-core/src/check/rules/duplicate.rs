@@ -45,9 +45,9 @@ pub(super) fn check(scene: &Scene<'_>) -> Vec<Finding> {
                 )
                 .on(&facts.node)
                 .fix("first, delete it on the other host, whose MAC address --arp shows")
-                .fix(Change::Delete(Object::Address(address.clone())).to_shell())
+                .fix(Change::Delete(Object::from(address.clone())).to_shell())
                 // The kernel asks again whether another host has it.
-                .fix(Change::Add(Object::Address(right.clone())).to_shell())
+                .fix(Change::Add(Object::from(right.clone())).to_shell())
         })
         .collect()
 }

@@ -235,7 +235,7 @@ impl RealServerScene<'_> {
         let Some(route) = &path.route else {
             return finding.fix(right.command(RouteId::MAIN));
         };
-        let delete = Change::Delete(Object::Route(route.clone())).to_shell();
+        let delete = Change::Delete(Object::from(route.clone())).to_shell();
         if route.id.destination.prefix_len() != 0 {
             return finding.fix(delete);
         }

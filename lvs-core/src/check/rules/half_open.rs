@@ -8,6 +8,7 @@ use crate::check::finding::Finding;
 use crate::check::index::{Outcome, Seen};
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
+use crate::check::severity::Severity;
 use crate::cluster::VirtualService;
 use crate::ipvs::{Connection, DestinationId, Protocol};
 
@@ -39,26 +40,34 @@ impl DirectorScene<'_> {
     /// Reports half-open connections by destination, except of clients that no real server could answer: those have
     /// findings of their own.
     fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
-        self.outcomes(service)
-            .into_iter()
-            .filter_map(|(destination, counts)| {
-                let count = match counts {
-                    // Others are answered: one that does not ask again is no client, but a scan with a forged address.
-                    Outcomes {
-                        established_now: 1..,
-                        ..
-                    } if self.facts.are_requests_seen() => counts.asking,
-                    // Where no client was answered at all, those who have given up confirm one who waits.
-                    Outcomes {
-                        certain: 1..,
-                        established: 0,
-                        ..
-                    } => counts.waiting + counts.given_up,
-                    _ => counts.certain,
-                };
-                (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))
+        let outcomes = self.outcomes(service);
+        let is_any_established = outcomes.values().any(|counts| counts.established_now > 0);
+        let judge = |(destination, counts): (SocketAddr, Outcomes)| {
+            let count = match counts {
+                // Others are answered: one that does not ask again is no client, but a scan with a forged address.
+                Outcomes {
+                    established_now: 1..,
+                    ..
+                } if self.facts.are_requests_seen() => counts.asking,
+                // So is one that was answered through this director.
+                _ if is_any_established => counts.certain - counts.silent,
+                // Where no client was answered at all, those who have given up confirm one who waits.
+                Outcomes {
+                    certain: 1..,
+                    established: 0,
+                    ..
+                } => counts.waiting + counts.given_up,
+                _ => counts.certain,
+            };
+            let finding =
+                (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))?;
+            Some(match counts.silent == counts.certain {
+                // Either all addresses are forged, or answers are lost behind this director.
+                true => finding.severity(Severity::Warning),
+                false => finding,
             })
-            .collect()
+        };
+        outcomes.into_iter().filter_map(judge).collect()
     }
 
     /// Returns why the connections do not show that clients are answered: one that waits is enough. One whose client
@@ -106,13 +115,14 @@ impl DirectorScene<'_> {
         let mut outcomes: BTreeMap<SocketAddr, Outcomes> = BTreeMap::new();
         let connections = self.index.connections(&service.service.id).iter();
         for seen in connections.filter(|seen| {
-            seen.now.protocol == Protocol::TCP
-                && !self.is_unanswerable(service, seen.now)
-                && !self.is_silent(seen.now)
+            seen.now.protocol == Protocol::TCP && !self.is_unanswerable(service, seen.now)
         }) {
             let counts = outcomes.entry(seen.now.destination).or_default();
             counts.add(seen);
-            counts.asking += usize::from(seen.is_certain() && self.asks_again(seen.now));
+            if seen.is_certain() {
+                counts.asking += usize::from(self.asks_again(seen.now));
+                counts.silent += usize::from(self.is_silent(seen.now));
+            }
         }
         outcomes
     }
@@ -187,6 +197,8 @@ struct Outcomes {
     certain: usize,
     /// Those of them whose clients were seen to ask again.
     asking: usize,
+    /// Those of them whose clients were answered, and have been silent since.
+    silent: usize,
     given_up: usize,
     /// The seconds since the last one that was given up.
     silent_for: Option<u32>,

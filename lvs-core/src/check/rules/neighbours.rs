@@ -157,6 +157,10 @@ impl<T> NodeScene<'_, T> {
                         server.name
                     ))
                     .fix(format!("or until then: lvsctl drain {ip}")),
+                None if self.cluster.is_of_director(ip) && self.cluster.is_paired() => finding.fix(
+                    "lvsctl apply FILE --role active  # on the director that is meant to be active",
+                ),
+                None if self.cluster.is_of_director(ip) => finding.fix("start the director"),
                 None => finding
                     .fix(format!(
                         "start the router {ip}, and connect it to the link of {interface}"

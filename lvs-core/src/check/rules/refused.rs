@@ -46,6 +46,8 @@ impl DirectorScene<'_> {
         refused
             .into_iter()
             .filter(|(_, (count, others))| *count >= SEVERAL && *others == 0)
+            // What the director keeps for itself is another mistake.
+            .filter(|(destination, _)| self.index.carrying(destination.ip()).is_empty())
             .map(|(destination, (count, _))| self.refusing(service, destination, count))
             .collect()
     }

@@ -76,7 +76,7 @@ impl<T> NodeScene<'_, T> {
             .filter(|route| !self.facts.routes.iter().any(|found| found.id == route.id));
         let finding = self.adding(finding, desired);
         match route {
-            Some(route) => finding.fix(Change::Add(Object::Route(route.clone())).to_shell()),
+            Some(route) => finding.fix(Change::Add(Object::from(route.clone())).to_shell()),
             None => finding,
         }
     }
@@ -119,6 +119,6 @@ impl<T> NodeScene<'_, T> {
             Some(key) => finding.fix(format!("sysctl -w {}=0", key.quoted())),
             None => finding,
         };
-        finding.fix(Change::Add(Object::Address(address.clone())).to_shell())
+        finding.fix(Change::Add(Object::from(address.clone())).to_shell())
     }
 }

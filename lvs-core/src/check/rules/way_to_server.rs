@@ -86,7 +86,7 @@ impl DirectorScene<'_> {
             path.decided_by()
         );
         is_looped.then(|| {
-            let delete = Change::Delete(Object::Route(route.clone())).to_shell();
+            let delete = Change::Delete(Object::from(route.clone())).to_shell();
             self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(delete)
         })
     }
@@ -108,7 +108,7 @@ impl DirectorScene<'_> {
         );
         let network = own.id.network.trunc();
         if route.id.destination.prefix_len() > network.prefix_len() {
-            let delete = Change::Delete(Object::Route(route.clone())).to_shell();
+            let delete = Change::Delete(Object::from(route.clone())).to_shell();
             return Some(self.finding(&NO_WAY_TO_SERVER, ip, seen).fix(delete));
         }
         // One route for all real servers of the network.

@@ -12,7 +12,7 @@ use crate::cluster::{DesiredState, Neighbourhood, NodeKind, Observed, Role};
 use crate::error::{Error, Operation, Result};
 use crate::host::Host;
 use crate::name::IfName;
-use crate::net::{self, Address, AddressId, MacAddress};
+use crate::net::{self, AddressId, MacAddress};
 
 /// The wait for answers, for all addresses at once; each question is sent three times within it.
 const WAIT: Duration = Duration::from_millis(450);
@@ -48,7 +48,7 @@ impl<'a> Conflicts<'a> {
         let added = plan
             .steps()
             .filter_map(|step| match &step.change {
-                Change::Add(Object::Address(Address { id, .. })) => Some(id),
+                Change::Add(Object::Address(address)) => Some(&address.id),
                 _ => None,
             })
             .chain(node.into_iter().flat_map(|node| node.withdrawn(takeover)))
@@ -243,7 +243,7 @@ impl DesiredState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Link;
+    use crate::net::{Address, Link};
 
     fn id(interface: &str, network: &str) -> AddressId {
         Address::new(interface.parse().unwrap(), network.parse().unwrap()).id

@@ -67,7 +67,7 @@ impl<'a> Announcer<'a> {
             .steps
             .iter()
             .filter_map(|step| match step.change.after() {
-                Some(Object::Address(address)) => Some(address),
+                Some(Object::Address(address)) => Some(&**address),
                 _ => None,
             });
         let added: Vec<_> = added

@@ -10,7 +10,7 @@ use crate::cluster::plan::Phase;
 use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Daemon;
-use crate::net::NetChange;
+use crate::net::{Address, NetChange, Route};
 
 /// What is asked before each phase, and told after it.
 pub(super) struct Guards<'a, 'b> {
@@ -149,11 +149,15 @@ const fn is_batched(change: &Change<Object>) -> bool {
 /// Returns a change of addresses or routes that needs no other request than its own.
 fn network(change: &Change<Object>) -> Option<NetChange> {
     match change {
-        Change::Add(Object::Address(address)) => Some(NetChange::AddAddress(address.clone())),
-        Change::Delete(Object::Address(address)) => Some(NetChange::DeleteAddress(address.clone())),
-        Change::Add(Object::Route(route)) => Some(NetChange::AddRoute(route.clone())),
-        Change::Edit(_, Object::Route(route)) => Some(NetChange::ReplaceRoute(route.clone())),
-        Change::Delete(Object::Route(route)) => Some(NetChange::DeleteRoute(route.clone())),
+        Change::Add(Object::Address(address)) => {
+            Some(NetChange::AddAddress(Address::clone(address)))
+        }
+        Change::Delete(Object::Address(address)) => {
+            Some(NetChange::DeleteAddress(Address::clone(address)))
+        }
+        Change::Add(Object::Route(route)) => Some(NetChange::AddRoute(Route::clone(route))),
+        Change::Edit(_, Object::Route(route)) => Some(NetChange::ReplaceRoute(Route::clone(route))),
+        Change::Delete(Object::Route(route)) => Some(NetChange::DeleteRoute(Route::clone(route))),
         _ => None,
     }
 }

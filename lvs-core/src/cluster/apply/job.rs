@@ -10,6 +10,7 @@ use super::rollback::Rollback;
 use super::source;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::change::Object;
+use crate::cluster::observed::KnownDestinations;
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::state::{Confirmation, Lock};
 use crate::cluster::{DesiredState, IpvsState, Observed, Role, Scope};
@@ -89,7 +90,7 @@ impl<'a> Job<'a> {
         let is_begun = recorded.is_ok() || !release.is_empty();
         let mut verified = None;
         let done = self.carry_out(
-            (release, rest),
+            (&before, release, rest),
             recorded,
             &mut conflicts,
             &mut verified,
@@ -116,7 +117,7 @@ impl<'a> Job<'a> {
 
     fn carry_out(
         &self,
-        (release, rest): (&[Phase], &[Phase]),
+        (before, release, rest): (&Observed, &[Phase], &[Phase]),
         recorded: Result<(), Failure>,
         conflicts: &mut Conflicts<'a>,
         verified: &mut Option<Observed>,
@@ -137,7 +138,9 @@ impl<'a> Job<'a> {
         execute(rest, host, &mut guards, events)?;
         let is_done_already = release.is_empty() && rest.is_empty();
         if !is_done_already {
-            *verified = Some(self.verify(host)?);
+            let steps = release.iter().chain(rest).flat_map(|phase| &phase.steps);
+            let known = KnownDestinations::after(before, steps);
+            *verified = Some(self.verify(&known, host)?);
         }
         source::verify(self.sources, host)?;
         events(Event::Verified);
@@ -183,13 +186,23 @@ impl<'a> Job<'a> {
     }
 
     /// Reads again: what the kernel has silently not done would have to be planned again.
-    fn verify(&self, host: &mut Host) -> Result<Observed, Failure> {
-        let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
-        let left = (self.plan)(&found);
-        if left.is_empty() {
+    ///
+    /// Of a destination that looks as it was made, thresholds and encapsulation are not read again where it has none
+    /// of its own: they were observed before the first step, or the kernel has acknowledged them since.
+    fn verify(&self, known: &KnownDestinations<'_>, host: &mut Host) -> Result<Observed, Failure> {
+        let found =
+            Observed::read_beside(host, &self.scope, Some(known)).map_err(Failure::Unreadable)?;
+        if (self.plan)(&found).is_empty() {
             return Ok(found);
         }
-        Err(Failure::Unverified(Box::new(left)))
+        // While another program changes the table, a service can be missing in both of the readings that this is made
+        // of, and in no snapshot.
+        let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
+        let left = (self.plan)(&found);
+        match left.is_empty() {
+            true => Ok(found),
+            false => Err(Failure::Unverified(Box::new(left))),
+        }
     }
 
     /// Waits for the confirmation. What was verified counts for the rollback only if the role has changed since.

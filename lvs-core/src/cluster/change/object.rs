@@ -21,10 +21,11 @@ pub enum Object {
     Link(LinkState),
     /// A sysctl with its value.
     Sysctl(Setting),
-    /// An address on an interface.
-    Address(Address),
+    /// An address on an interface; in a box, as a route is, because there are many more services and destinations,
+    /// which are smaller.
+    Address(Box<Address>),
     /// A route of the main table.
-    Route(Route),
+    Route(Box<Route>),
     /// The timeouts of connections.
     Timeouts(Timeouts),
     /// A sync daemon.
@@ -138,10 +139,20 @@ object_from!(
     Listener(GueListener),
     Link(LinkState),
     Sysctl(Setting),
-    Address(Address),
-    Route(Route),
     Timeouts(Timeouts),
     Daemon(Daemon),
     Service(Service),
     Destination(BoundDestination),
 );
+
+impl From<Address> for Object {
+    fn from(address: Address) -> Self {
+        Self::Address(Box::new(address))
+    }
+}
+
+impl From<Route> for Object {
+    fn from(route: Route) -> Self {
+        Self::Route(Box::new(route))
+    }
+}

@@ -2,6 +2,7 @@
 
 mod index;
 mod kernel_model;
+mod known;
 mod lingering;
 mod read;
 mod restore;
@@ -26,6 +27,7 @@ use crate::net::{
 };
 use crate::sysctl::SysctlKey;
 pub(super) use index::ObservedIndex;
+pub(super) use known::KnownDestinations;
 pub use scope::Scope;
 
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).

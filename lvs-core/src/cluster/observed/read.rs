@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{IpvsState, Observed, Scope, lingering};
+use super::{IpvsState, KnownDestinations, Observed, Scope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
@@ -22,11 +22,20 @@ impl Observed {
     /// Something could not be read; with IPVS in the scope that needs `CAP_NET_ADMIN` where ip_vs is
     /// loaded.
     pub fn read(host: &mut Host, scope: &Scope) -> Result<Self> {
+        Self::read_beside(host, scope, None)
+    }
+
+    /// Reads the same, the table of services by what is known of it already.
+    pub(in crate::cluster) fn read_beside(
+        host: &mut Host,
+        scope: &Scope,
+        known: Option<&KnownDestinations<'_>>,
+    ) -> Result<Self> {
         let found = host.net().links()?;
         let silent = found.iter().filter(|link| !link.has_neighbours());
         let without_neighbours = silent.map(|link| link.name.clone()).collect();
         let links: BTreeMap<_, _> = found.into_iter().map(|link| (link.name, link.up)).collect();
-        let ipvs = ipvs(host, scope)?;
+        let ipvs = ipvs(host, scope, known)?;
         let (routes, refusing) = routes(host)?;
         Ok(Self {
             addresses: addresses(host)?.into(),
@@ -114,17 +123,30 @@ fn daemons(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Daemon>> {
     Ok(host.ipvs()?.daemons()?.into_iter().collect())
 }
 
-fn ipvs(host: &mut Host, scope: &Scope) -> Result<IpvsState> {
+fn ipvs(
+    host: &mut Host,
+    scope: &Scope,
+    known: Option<&KnownDestinations<'_>>,
+) -> Result<IpvsState> {
     if !scope.reads_ipvs() {
         return Ok(IpvsState::Unread);
     }
     if !host.is_ipvs_loaded() {
         return Ok(IpvsState::NotLoaded);
     }
-    let ipvs = host.ipvs()?;
-    let services = ipvs.snapshot()?;
+    let services = match known {
+        None => {
+            let snapshot = host.ipvs()?.snapshot()?;
+            snapshot.into_iter().map(ServiceEntry::from).collect()
+        }
+        Some(known) => {
+            let listing = host.proc().listing().ok();
+            let find = |service: &_, id: &_| known.find(service, id);
+            host.ipvs()?.entries_by(listing, find)?
+        }
+    };
     Ok(IpvsState::Loaded {
-        services: services.into_iter().map(ServiceEntry::from).collect(),
-        timeouts: ipvs.timeouts()?,
+        services,
+        timeouts: host.ipvs()?.timeouts()?,
     })
 }

@@ -108,7 +108,7 @@ impl Cleanup<'_> {
             return Vec::new();
         }
         seen.idle_neighbour_routes()
-            .filter(|route| !self.is_shared(&Object::Route(Route::clone(route))))
+            .filter(|route| !self.is_shared(&Object::from(Route::clone(route))))
             .map(|route| Step::delete(route.clone(), "no connection needs it any more"))
             .collect()
     }
@@ -256,8 +256,8 @@ impl Cleanup<'_> {
     }
 
     fn is_virtual_ip(&self, object: &Object) -> bool {
-        matches!(object, Object::Address(Address { id, .. })
-            if self.node.attracts_traffic(id) || self.record.is_virtual(id))
+        matches!(object, Object::Address(address)
+            if self.node.attracts_traffic(&address.id) || self.record.is_virtual(&address.id))
     }
 
     /// Deletes host routes that carry our protocol number.
@@ -268,7 +268,7 @@ impl Cleanup<'_> {
             .filter_map(|desired| seen.route(&desired.value.id))
             .filter(|found| found.protocol == Address::PROTOCOL)
             .filter(|found| !self.record.knows(&ObjectId::Route(found.id)))
-            .filter(|found| !self.is_shared(&Object::Route((*found).clone())))
+            .filter(|found| !self.is_shared(&Object::from(Route::clone(found))))
             .map(|found| Step::delete(found.clone(), REMOVED))
             .collect()
     }
@@ -276,7 +276,7 @@ impl Cleanup<'_> {
     fn unrecorded_virtual_ips(&self, seen: &Observed) -> Vec<Step> {
         self.found_virtual_ips(seen)
             .filter(|found| self.is_ours(found))
-            .filter(|found| !self.is_shared(&Object::Address((*found).clone())))
+            .filter(|found| !self.is_shared(&Object::from(Address::clone(found))))
             .map(|found| Step::delete(found.clone(), REMOVED))
             .collect()
     }

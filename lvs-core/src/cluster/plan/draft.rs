@@ -53,7 +53,7 @@ impl<'a> Draft<'a> {
     /// The kernel removes the later addresses of an IPv4 network together with its first one.
     fn lost_addresses(&self) -> Vec<Step> {
         let added = self.steps().filter_map(|step| match &step.change {
-            Change::Add(Object::Address(address)) => Some(address),
+            Change::Add(Object::Address(address)) => Some(&**address),
             _ => None,
         });
         let seen: HashSet<_> = self.seen.addresses.iter().map(|found| &found.id).collect();

@@ -25,17 +25,28 @@ impl Planner<'_> {
     }
 
     pub(super) fn services(&self, seen: &Observed) -> Vec<Step> {
+        self.services_by(seen, |desired, found| match found {
+            Some(found) => changed(desired, found),
+            None => Some(Step::add(desired.service.clone(), why(desired))),
+        })
+    }
+
+    /// Returns the steps of [`services`](Self::services) that change a service which exists.
+    pub(super) fn changed_services(&self, seen: &Observed) -> Vec<Step> {
+        self.services_by(seen, |desired, found| changed(desired, found?))
+    }
+
+    /// Asks for a step for each desired service, beside the one that is found.
+    fn services_by(
+        &self,
+        seen: &Observed,
+        step: impl Fn(&DesiredService, Option<&ServiceEntry>) -> Option<Step>,
+    ) -> Vec<Step> {
         let seen = ObservedIndex::new(seen);
-        let steps = self.node.services.iter().filter_map(|desired| {
-            let service = desired.service.clone();
-            let why = if desired.is_probe() { PROBES } else { NAMED };
-            match seen.service(&service.id) {
-                Some(found) if found.service == service => None,
-                Some(found) => Some(Step::edit(found.service.clone(), service, why)),
-                None => Some(Step::add(service, why)),
-            }
-        });
-        steps.collect()
+        let services = self.node.services.iter();
+        services
+            .filter_map(|desired| step(desired, seen.service(&desired.service.id)))
+            .collect()
     }
 
     /// In the file's order, as an operator would type them.
@@ -100,6 +111,19 @@ impl Planner<'_> {
             }));
         }
         steps
+    }
+}
+
+fn changed(desired: &DesiredService, found: &ServiceEntry) -> Option<Step> {
+    let service = &desired.service;
+    (found.service != *service)
+        .then(|| Step::edit(found.service.clone(), service.clone(), why(desired)))
+}
+
+fn why(desired: &DesiredService) -> &'static str {
+    match desired.is_probe() {
+        true => PROBES,
+        false => NAMED,
     }
 }
 

@@ -132,8 +132,7 @@ impl Planner<'_> {
         if self.options.take_over {
             return Vec::new();
         }
-        let mut edited = self.services(self.observed);
-        edited.retain(|step| step.change.kind() == Kind::Edit);
+        let mut edited = self.changed_services(self.observed);
         edited.extend(self.changed_destinations(self.observed));
         let observed = ObservedIndex::new(self.observed);
         let deleted = self

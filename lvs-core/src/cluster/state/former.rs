@@ -67,7 +67,8 @@ impl StateDir {
         match self.own_record(node) {
             Err(error) if is_active => {
                 let nothing = Record::new(node.cluster.clone(), node.name.clone());
-                Ok((self.known_by(node, nothing, |_| false), Some(error)))
+                let known = self.known_by(node, nothing, self.readable(), |_| false);
+                Ok((known, Some(error)))
             }
             _ => Ok((self.known(node)?, None)),
         }
@@ -77,7 +78,8 @@ impl StateDir {
     /// of the same node under a former name.
     pub(super) fn known(&self, node: &DesiredState) -> Result<Known> {
         let own = self.own_record(node)?;
-        Ok(self.known_by(node, own, |record| {
+        let others = self.readable_beside(node);
+        Ok(self.known_by(node, own, others, |record| {
             record.is_former_node(node) || record.is_former_cluster(node)
         }))
     }
@@ -86,16 +88,17 @@ impl StateDir {
     /// record of another cluster stays that of the other cluster.
     pub(super) fn known_for_removal(&self, node: &DesiredState) -> Result<Known> {
         let own = self.own_record(node)?;
-        Ok(self.known_by(node, own, |record| record.is_former_node(node)))
+        let others = self.readable_beside(node);
+        Ok(self.known_by(node, own, others, |record| record.is_former_node(node)))
     }
 
     fn known_by(
         &self,
         node: &DesiredState,
         own: Record,
+        (mut others, unread): (Vec<Record>, Vec<Unread>),
         is_former: impl Fn(&Record) -> bool,
     ) -> Known {
-        let (mut others, unread) = self.readable();
         let unread = unread.iter().map(Unread::note).collect();
         let place = others
             .iter()

@@ -304,13 +304,23 @@ impl StateDir {
 
     /// Returns the records that can be read, and the others: a broken one concerns its cluster only.
     pub(in crate::cluster) fn readable(&self) -> (Vec<Record>, Vec<Unread>) {
+        self.readable_but(|_| false)
+    }
+
+    /// Returns the same without a node's own record, which was read already and may be long.
+    fn readable_beside(&self, node: &DesiredState) -> (Vec<Record>, Vec<Unread>) {
+        let own = self.path(&node.cluster, &node.name);
+        self.readable_but(|path| path == own)
+    }
+
+    fn readable_but(&self, is_left_out: impl Fn(&Path) -> bool) -> (Vec<Record>, Vec<Unread>) {
         let (mut records, mut unread) = (Vec::new(), Vec::new());
         let paths = file::all(&self.directory).unwrap_or_else(|error| {
             unread.push(Unread(error));
             Vec::new()
         });
-        for path in paths {
-            match file::read(&path) {
+        for path in paths.iter().filter(|path| !is_left_out(path)) {
+            match file::read(path) {
                 Ok(record) => records.extend(record),
                 Err(error) => unread.push(Unread(error)),
             }

@@ -1,5 +1,7 @@
 //! The status of clusters by their controllers where they run, and else by the records and the kernel.
 
+use std::collections::BTreeMap;
+
 use super::{ClusterStatus, DestinationReport, ServiceReport, Status, drains};
 use crate::cluster::change::Object;
 use crate::cluster::{ClusterName, Draining, Record, StateDir};
@@ -69,6 +71,8 @@ impl ClusterStatus {
             .filter(|id| !record.probe_services().contains(id))
             .collect();
         services.sort();
+        let entries = table.iter().map(|entry| (entry.status.service.id, entry));
+        let entries: BTreeMap<_, _> = entries.collect();
         Self {
             cluster: record.cluster().clone(),
             node: record.node().clone(),
@@ -81,8 +85,7 @@ impl ClusterStatus {
             services: services
                 .into_iter()
                 .map(|id| {
-                    let entry = table.iter().find(|entry| entry.status.service.id == id);
-                    let mut state = ServiceReport::of_kernel(id, entry);
+                    let mut state = ServiceReport::of_kernel(id, entries.get(&id).copied());
                     for destination in &mut state.destinations {
                         destination.drain = drain(record, destination);
                         let address = destination.destination.address;

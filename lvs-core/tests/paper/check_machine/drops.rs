@@ -232,6 +232,12 @@ fn a_scan_with_forged_addresses_is_no_fault() {
     assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);
     // Answers have passed.
     facts.requests[0].silent = clients(&[1, 2, 3]).collect();
+    let report = check::on_node(&nat, &facts);
+    assert_eq!(report.findings()[0].severity, Severity::Warning);
+    let mut other = seen(9, "ESTABLISHED");
+    other.destination = "192.168.1.13:80".parse().unwrap();
+    other.expires = Seconds(899);
+    facts.readings[1].connections.push(other);
     assert_eq!(found(&nat, &facts), []);
     facts.requests[0].lost = clients(&[1, 2]).collect();
     assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);

@@ -115,7 +115,7 @@ fn without_neighbours(mut restored: Observed, back: &Plan) -> Observed {
     let direct: BTreeSet<_> = direct.collect();
     let is_left = |route: &Route| direct.contains(&route.id.destination.addr());
     let added = back.steps().filter_map(|step| match &step.change {
-        Change::Add(Object::Route(route)) if is_left(route) => Some(route),
+        Change::Add(Object::Route(route)) if is_left(route) => Some(&**route),
         _ => None,
     });
     let added: Vec<_> = added.collect();

@@ -1,0 +1,307 @@
+//! The table by two readings: the services by netlink, and their destinations by `/proc`.
+//!
+//! Netlink lists the destinations of one service at a time, each list by two or three system calls. `/proc` shows
+//! those of dozens of services in one, but less of each. The two readings are also the two looks without which no
+//! service is known to be whole: one that exists all the time can be missing in both only if both were cut at the
+//! same place.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::dump::Dump;
+use super::{
+    Destination, DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntry,
+    ServiceEntryStatus, ServiceId, ServiceStatus, Thresholds, Weight,
+};
+use crate::error::Result;
+use crate::proc::{ListedDestination, ListedForwarding, ListedId, Listing};
+
+/// Holds a service with the destinations between which it balances, without counters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServiceOverview {
+    /// The service.
+    pub service: Service,
+    /// Its destinations, newest first: the order in which schedulers walk them.
+    pub destinations: Vec<DestinationOverview>,
+}
+
+/// Holds what matters most of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DestinationOverview {
+    /// The address and port of the real server.
+    pub id: DestinationId,
+    /// The method by which packets reach it.
+    pub forwarding: Forwarding,
+    /// Its share of new connections.
+    pub weight: Weight,
+    /// The current number of active connections.
+    pub active: u32,
+    /// The current number of all other connections.
+    pub inactive: u32,
+}
+
+/// A service, and its destinations as `/proc` lists them; `None` where it does not tell whose they are.
+type Both = (Service, Option<Vec<ListedDestination>>);
+
+impl Ipvs {
+    /// Reads the table for people, the destinations from a listing of the same network namespace as far as that
+    /// tells of them.
+    pub(crate) fn overview_by(&mut self, listing: Option<Listing>) -> Result<Vec<ServiceOverview>> {
+        let Some(table) = self.beside(listing)? else {
+            return Ok(self.snapshot()?.into_iter().map(Into::into).collect());
+        };
+        let mut overview = Vec::with_capacity(table.len());
+        for (service, listed) in table {
+            let shown = listed.and_then(|listed| listed.iter().map(overview_of).collect());
+            let destinations = match shown {
+                Some(destinations) => destinations,
+                None => {
+                    let list = self.agreed_destinations(&service.id)?;
+                    list.into_iter().map(Into::into).collect()
+                }
+            };
+            overview.push(ServiceOverview {
+                service,
+                destinations,
+            });
+        }
+        Ok(overview)
+    }
+
+    /// Reads the configuration of the whole table where the caller knows how every destination was made that it may
+    /// contain: from an earlier snapshot, or because the kernel has acknowledged it since.
+    ///
+    /// A listing shows address, port, forwarding method and weight, and neither thresholds nor encapsulation. Where
+    /// it shows a destination as it is known, and the known one has nothing that it does not show, the known one is
+    /// taken. All others are read by netlink: what is unknown or looks otherwise, and what has thresholds, another
+    /// encapsulation than IP in IP or another family than its service, which an old kernel may have left out of what
+    /// it acknowledged.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn entries_by<'k>(
+        &mut self,
+        listing: Option<Listing>,
+        known: impl Fn(&ServiceId, &DestinationId) -> Option<&'k Destination>,
+    ) -> Result<Vec<ServiceEntry>> {
+        let Some(table) = self.beside(listing)? else {
+            return Ok(self.snapshot()?.into_iter().map(Into::into).collect());
+        };
+        let mut entries = Vec::with_capacity(table.len());
+        for (service, listed) in table {
+            let as_known = |found: &ListedDestination| {
+                let known = known(&service.id, &found.id)?;
+                is_shown(&service.id, known, found).then_some(*known)
+            };
+            let shown = listed.and_then(|listed| listed.iter().map(as_known).collect());
+            let destinations = match shown {
+                Some(destinations) => destinations,
+                None => {
+                    let list = self.agreed_destinations(&service.id)?;
+                    list.into_iter().map(|status| status.destination).collect()
+                }
+            };
+            entries.push(ServiceEntry {
+                service,
+                destinations,
+            });
+        }
+        Ok(entries)
+    }
+
+    /// Reads the services beside what a listing shows of their destinations; `None` without a listing, and where the
+    /// two do not agree on which services exist.
+    fn beside(&mut self, listing: Option<Listing>) -> Result<Option<Vec<Both>>> {
+        let Some(listing) = listing else {
+            return Ok(None);
+        };
+        let (services, _) = self.channel.services()?;
+        Ok(joined(services, listing))
+    }
+}
+
+fn joined(services: Dump<ServiceStatus>, listing: Listing) -> Option<Vec<Both>> {
+    if !services.is_stable || services.items.len() != listing.services.len() {
+        return None;
+    }
+    let mut listed = HashMap::with_capacity(listing.services.len());
+    let mut marks: HashMap<ListedId, usize> = HashMap::new();
+    for service in listing.services {
+        match service.id {
+            // Services of both families may have one mark, and look alike.
+            id @ ListedId::Fwmark(_) => *marks.entry(id).or_default() += 1,
+            id => {
+                if listed.insert(id, service.destinations).is_some() {
+                    return None;
+                }
+            }
+        }
+    }
+    let services = services.items.into_iter().map(|status| {
+        let service = status.service;
+        let id = ListedId::from(service.id);
+        let destinations = match id {
+            ListedId::Socket(..) => Some(listed.remove(&id)?),
+            ListedId::Fwmark(_) => {
+                let left = marks.get_mut(&id)?;
+                *left = left.checked_sub(1)?;
+                None
+            }
+        };
+        Some((service, destinations))
+    });
+    services.collect()
+}
+
+/// Returns whether a listing shows all that is known of a destination, and shows it so.
+#[cfg(feature = "cluster")]
+fn is_shown(service: &ServiceId, known: &Destination, found: &ListedDestination) -> bool {
+    let method = match known.forwarding {
+        Forwarding::Masquerade => ListedForwarding::Masquerade,
+        Forwarding::DirectRouting => ListedForwarding::DirectRouting,
+        Forwarding::Tunnel(super::Encapsulation::Ipip) => ListedForwarding::Tunnel,
+        Forwarding::Local => ListedForwarding::Local,
+        Forwarding::Tunnel(_) | Forwarding::Bypass | Forwarding::Other(_) => return false,
+    };
+    known.thresholds == Thresholds::OFF
+        && known.id.family() == service.family()
+        && (known.id, known.weight, method) == (found.id, found.weight, found.method)
+}
+
+/// Returns a destination for people; `None` for a tunnel, of which only netlink tells the encapsulation.
+///
+/// A listing also shows as masquerading what has no name there: the methods that no tool sets.
+fn overview_of(found: &ListedDestination) -> Option<DestinationOverview> {
+    Some(DestinationOverview {
+        id: found.id,
+        forwarding: match found.method {
+            ListedForwarding::Masquerade => Forwarding::Masquerade,
+            ListedForwarding::DirectRouting => Forwarding::DirectRouting,
+            ListedForwarding::Local => Forwarding::Local,
+            ListedForwarding::Tunnel => return None,
+        },
+        weight: found.weight,
+        active: found.active,
+        inactive: found.inactive,
+    })
+}
+
+impl From<DestinationStatus> for DestinationOverview {
+    fn from(status: DestinationStatus) -> Self {
+        Self {
+            id: status.destination.id,
+            forwarding: status.destination.forwarding,
+            weight: status.destination.weight,
+            active: status.active,
+            inactive: status.inactive,
+        }
+    }
+}
+
+impl From<ServiceEntryStatus> for ServiceOverview {
+    fn from(entry: ServiceEntryStatus) -> Self {
+        Self {
+            service: entry.status.service,
+            destinations: entry.destinations.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::{Encapsulation, SchedulerName, Stats, TunnelChecksum};
+
+    const LISTING: &str = "TCP  C0000201:0050 rr \n  -> 0A000001:0050      Route   3      2          1\n\
+                           TCP  C0000201:0051 rr \n  -> 0A000001:0051      Tunnel  1      0          0\n\
+                           FWM  00000007 rr \n  -> 0A000001:0000      Masq    1      0          0\n";
+
+    fn listing() -> Listing {
+        crate::proc::read_listing(LISTING.as_bytes()).unwrap()
+    }
+
+    fn dump(ids: &[&str]) -> Dump<ServiceStatus> {
+        Dump::new(ids.iter().map(|id| ServiceStatus {
+            service: Service::new(id.parse().unwrap(), SchedulerName::RR),
+            stats: Stats::default(),
+        }))
+    }
+
+    const ALL: [&str; 3] = ["tcp 192.0.2.1:80", "tcp 192.0.2.1:81", "fwmark 7 ipv6"];
+
+    #[test]
+    fn each_service_has_what_the_listing_shows() {
+        let table = joined(dump(&ALL), listing()).unwrap();
+        let counts: Vec<_> = table
+            .iter()
+            .map(|(_, listed)| listed.as_ref().map(Vec::len))
+            .collect();
+        assert_eq!(counts, [Some(1), Some(1), None]);
+        let shown: Vec<_> = table
+            .iter()
+            .filter_map(|(_, listed)| overview_of(listed.as_ref()?.first()?))
+            .collect();
+        assert_eq!(shown.len(), 1, "a tunnel is not told by a listing");
+        assert_eq!((shown[0].active, shown[0].inactive), (2, 1));
+    }
+
+    #[test]
+    fn readings_of_other_services_do_not_agree() {
+        assert!(joined(dump(&ALL[..2]), listing()).is_none());
+        for other in ["tcp 192.0.2.1:82", "fwmark 8 ipv6"] {
+            for place in 0..ALL.len() {
+                let mut ids = ALL;
+                ids[place] = other;
+                assert!(joined(dump(&ids), listing()).is_none(), "{ids:?}");
+            }
+        }
+        let twice = dump(&[ALL[0], ALL[0], ALL[1], ALL[2]]);
+        assert!(joined(twice, listing()).is_none());
+        let mut listed = listing();
+        listed.services[1].id = listed.services[0].id;
+        assert!(joined(dump(&ALL), listed).is_none());
+    }
+
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn what_a_listing_does_not_show_is_never_taken_from_it() {
+        let listed = listing();
+        let service: ServiceId = ALL[0].parse().unwrap();
+        let found = &listed.services[0].destinations[0];
+        let known = Destination {
+            weight: Weight::new(3).unwrap(),
+            ..Destination::new("10.0.0.1:80".parse().unwrap(), Forwarding::DirectRouting)
+        };
+        assert!(is_shown(&service, &known, found));
+        let gre = Encapsulation::Gre {
+            checksum: TunnelChecksum::None,
+        };
+        for other in [
+            Destination {
+                weight: Weight::ONE,
+                ..known
+            },
+            Destination {
+                thresholds: Thresholds::new(9, 0).unwrap(),
+                ..known
+            },
+            Destination {
+                forwarding: Forwarding::Masquerade,
+                ..known
+            },
+            Destination {
+                forwarding: Forwarding::Tunnel(gre),
+                ..known
+            },
+            Destination {
+                forwarding: Forwarding::Bypass,
+                ..known
+            },
+        ] {
+            assert!(!is_shown(&service, &other, found), "{other}");
+        }
+        let other_family: ServiceId = "tcp [2001:db8::1]:80".parse().unwrap();
+        assert!(!is_shown(&other_family, &known, found));
+    }
+}
