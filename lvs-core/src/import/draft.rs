@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub(super) is_observed: bool,
     /// The default route's gateway.
     pub(super) gateway: Option<Gateway>,
+    /// The line that sets it, where the source has lines.
+    pub(super) gateway_line: Option<DirectiveId>,
     pub(super) ip_forward: Option<bool>,
     pub(super) services: Vec<DraftService>,
     /// Names of nodes by their addresses, where the source has any.

@@ -133,7 +133,8 @@ impl Format {
     /// Tells the kind of a text by its words.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let lines = || without_mark(text).lines().map(str::trim_start);
+        let text = without_mark(text);
+        let lines = || text.lines().map(str::trim_start);
         let is_virtual = |line: &str| {
             let rest = line
                 .strip_prefix("virtual6")
@@ -141,13 +142,14 @@ impl Format {
             rest.is_some_and(|rest| rest.trim_start().starts_with('='))
         };
         let is_rule = |line: &str| line.starts_with('-') || line.contains("ipvsadm");
+        let is_script = text.starts_with("#!") || lines().any(is_rule);
         let is_keepalived = |line: &str| {
             let words = ["virtual_server", "vrrp_", "global_defs"];
             words.iter().any(|word| line.starts_with(word))
         };
         if lines().any(is_virtual) {
             Self::Ldirectord
-        } else if lines().any(is_rule) && !lines().any(is_keepalived) {
+        } else if is_script && !lines().any(is_keepalived) {
             Self::Rules
         } else {
             Self::Keepalived
@@ -165,6 +167,7 @@ pub fn keepalived(
     options: &Options,
     read: &mut Reader<'_>,
 ) -> Result<Import, ImportError> {
+    refuse_cluster_file(file, text)?;
     let mut tally = Tally::default();
     let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
     let import = finish(draft, tally, file, options)?;
@@ -223,6 +226,26 @@ pub fn kernel(observed: &Observed, options: &Options) -> Result<Import, ImportEr
 /// Returns the text without the byte order mark that some editors write first.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Refuses what needs no import: a text of no other kind is taken for keepalived.conf.
+fn refuse_cluster_file(file: &str, text: &str) -> Result<(), ImportError> {
+    let is_table = |line: &str| {
+        let names = [
+            "[director]",
+            "[[directors]]",
+            "[[services]]",
+            "[[real-servers]]",
+        ];
+        names.iter().any(|name| line.trim_start().starts_with(name))
+    };
+    match text.lines().any(is_table) {
+        true => {
+            let problem = "this is a cluster file, or a part of one: there is nothing to import";
+            Err(ImportError::new(&Place::new(file, 1), problem).with_hint("lvsctl plan reads it"))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Makes the file and reads it back: a source is imported wholly or refused, with the report that tells why.

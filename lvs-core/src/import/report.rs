@@ -74,7 +74,7 @@ pub struct Directive {
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
-    /// Whether it is left only because what it belongs to is.
+    /// Whether it is left only because what it belongs to is, or is no mistake beside those that refuse the source.
     #[serde(skip)]
     pub follows: bool,
 }
@@ -221,6 +221,12 @@ impl Tally {
             self.left(id, reason);
             self.following.insert(id);
         }
+    }
+
+    /// Says that these directives are the mistakes, and that the others are left beside them.
+    pub(super) fn only(&mut self, mistakes: &BTreeSet<DirectiveId>) {
+        let all = (0..self.directives.len()).map(DirectiveId);
+        self.following = all.filter(|id| !mistakes.contains(id)).collect();
     }
 
     fn is_left(&self, id: DirectiveId) -> bool {

@@ -1,16 +1,23 @@
-//! What a script of ipvsadm lines does besides: variables, loops over words, branches, addresses.
-
-use std::net::{IpAddr, Ipv4Addr};
-
-use ipnet::{IpNet, Ipv4Net};
-
-use crate::name::IfName;
+//! What a script of ipvsadm lines does besides: variables, functions, loops over words, sysctls.
 
 /// How many times a loop may go round.
 const MAX_WORDS: usize = 4096;
 
-/// Returns the commands of a line: what `;`, `&&` and `||` part outside of quotes, `;;` with the command before it.
-pub(super) fn commands(line: &str) -> Vec<&str> {
+/// What parts a command from the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Next {
+    /// `;`, or the end of the line.
+    #[default]
+    Always,
+    /// `&&`
+    IfSucceeds,
+    /// `||`
+    IfFails,
+}
+
+/// Returns the commands of a line, and what follows each: `;`, `&&` or `||` outside of quotes; `;;` stays with the
+/// command before it.
+pub(super) fn commands(line: &str) -> Vec<(&str, Next)> {
     let mut commands = Vec::new();
     let (mut start, mut quote, mut substitutions) = (0, None, 0_u32);
     let mut before = ' ';
@@ -24,13 +31,22 @@ pub(super) fn commands(line: &str) -> Vec<&str> {
             (None, '(') if before == '$' || substitutions > 0 => substitutions += 1,
             (None, ')') => substitutions = substitutions.saturating_sub(1),
             (None, '#') if before.is_whitespace() => break,
-            (None, ';') if next == Some(';') => drop(rest.next()),
             (None, ';') if substitutions == 0 => {
-                commands.push(line.get(start..place));
-                start = place + 1;
+                let is_double = next == Some(';');
+                let end = place + if is_double { 2 } else { 0 };
+                commands.push((line.get(start..end), Next::Always));
+                if is_double {
+                    rest.next();
+                }
+                start = place + if is_double { 2 } else { 1 };
             }
             (None, '&' | '|') if next == Some(c) && substitutions == 0 => {
-                commands.push(line.get(start..place));
+                let next = if c == '&' {
+                    Next::IfSucceeds
+                } else {
+                    Next::IfFails
+                };
+                commands.push((line.get(start..place), next));
                 rest.next();
                 start = place + 2;
             }
@@ -38,9 +54,30 @@ pub(super) fn commands(line: &str) -> Vec<&str> {
         }
         before = c;
     }
-    commands.push(line.get(start..));
-    let commands = commands.into_iter().flatten().map(str::trim);
-    commands.filter(|command| !command.is_empty()).collect()
+    commands.push((line.get(start..), Next::Always));
+    let commands = commands.into_iter();
+    let commands = commands.filter_map(|(text, next)| Some((text?.trim(), next)));
+    let is_comment = |text: &str| text.starts_with('#');
+    commands
+        .filter(|(text, _)| !text.is_empty() && !is_comment(text))
+        .collect()
+}
+
+/// Returns the word that ends the text which a line gives to a command (`<<WORD`), if there is one.
+pub(super) fn document(line: &str) -> Option<&str> {
+    let (before, rest) = line.split_once("<<")?;
+    let is_quoted = |quote| before.matches(quote).count() % 2 == 1;
+    if is_quoted('"')
+        || is_quoted('\'')
+        || rest.starts_with('<')
+        || before.trim_start().starts_with('#')
+    {
+        return None;
+    }
+    let word = rest.trim_start_matches('-').trim_start();
+    let word = word.split([' ', '\t', '|', '>', ';', ')', '&']).next()?;
+    let word = word.trim_matches(['"', '\'', '\\']);
+    is_name(word).then_some(word)
 }
 
 /// Returns the arguments of a command, without redirections.
@@ -108,135 +145,71 @@ fn numbers(before: &str, first: &str, last: &str, after: &str) -> Option<Vec<Str
     })
 }
 
-/// Commands that end a service, and run only where the script is called for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// `stop)`, up to `;;`.
-    Branch,
-    /// `stop() {`, with how many braces are open.
-    Function(usize),
-}
-
-impl Stop {
-    /// Returns what a command begins.
-    pub(super) fn of(text: &str) -> Option<Self> {
-        let label = text.split_once(')').map(|(label, _)| label);
-        let quotes = ['"', '\'', ' ', '('];
-        if label.is_some_and(|label| label.trim_matches(quotes) == "stop") {
-            return Some(match text.contains("()") {
-                true => Self::Function(0),
-                false => Self::Branch,
-            });
+/// Returns the name of the function that a command begins, and what follows the name.
+pub(super) fn function(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = match text.strip_prefix("function ") {
+        Some(rest) => {
+            let rest = rest.trim_start();
+            rest.split_at(rest.find([' ', '(', '{']).unwrap_or(rest.len()))
         }
-        let name = text.strip_prefix("function ")?.trim_start();
-        let name = name.split([' ', '(', '{']).next();
-        (name == Some("stop")).then_some(Self::Function(0))
-    }
+        None => {
+            let (name, rest) = text.split_once('(')?;
+            rest.trim_start().starts_with(')').then_some(())?;
+            (name.trim_end(), text.get(name.len()..)?)
+        }
+    };
+    let rest = rest.trim_start_matches([' ', '(', ')']);
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_one = !name.is_empty() && name.chars().all(known);
+    (is_one && (rest.is_empty() || rest.starts_with('{'))).then_some((name, rest))
+}
 
-    /// Returns what goes on behind a command; nothing where this one is the last.
-    pub(super) fn after(self, text: &str) -> Option<Self> {
-        match self {
-            Self::Branch => (!text.ends_with(";;") && text != "esac").then_some(self),
-            Self::Function(open) => {
-                let words = || text.split_whitespace();
-                let opened = words().filter(|word| word.ends_with('{')).count();
-                let closed = words().filter(|word| *word == "}").count();
-                let open = (open + opened).saturating_sub(closed);
-                (closed == 0 || open > 0).then_some(Self::Function(open))
-            }
+/// Returns the names and values of `NAME=value …`, with `export` or the like before them.
+pub(super) fn assignments(text: &str) -> Option<Vec<(&str, &str)>> {
+    let mut rest = text.trim();
+    for word in ["export ", "readonly ", "local ", "declare ", "typeset "] {
+        rest = rest.strip_prefix(word).map_or(rest, str::trim_start);
+    }
+    let mut all = Vec::new();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let (word, after) = rest.split_at(word_end(rest));
+        let (name, value) = word.split_once('=')?;
+        is_name(name).then_some(())?;
+        all.push((name, value.trim_end_matches(';').trim_matches(['"', '\''])));
+        rest = after.trim_start();
+    }
+    (!all.is_empty()).then_some(all)
+}
+
+/// Returns where the first word of a text ends, outside of quotes and substitutions.
+fn word_end(text: &str) -> usize {
+    let (mut quote, mut depth) = (None, 0_u32);
+    for (place, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(' | '{') => depth += 1,
+            (None, ')' | '}') => depth = depth.saturating_sub(1),
+            (None, c) if c.is_whitespace() && depth == 0 => return place,
+            _ => {}
         }
     }
+    text.len()
 }
 
-/// Returns the name and the value of `NAME=value`, alone on its line.
-pub(super) fn assignment(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix("export ").unwrap_or(text);
-    let (name, value) = text.split_once('=')?;
-    let value = value
-        .split_once(" #")
-        .map_or(value, |(value, _)| value)
-        .trim();
-    let value = value.trim_end_matches(';');
-    let quotes = ['"', '\''];
-    let is_one = !value.contains(char::is_whitespace) || value.starts_with(quotes);
-    (is_name(name) && is_one).then(|| (name, value.trim_matches(quotes)))
+/// Returns whether the value of a variable is what another program prints.
+pub(super) fn is_computed(value: &str) -> bool {
+    value.contains("$(") || value.contains('`')
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// An address that a line adds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Added {
-    pub(super) network: IpNet,
-    pub(super) interface: Option<IfName>,
-    pub(super) label: Option<String>,
-    pub(super) has_prefix: bool,
-}
-
-impl Added {
-    pub(super) fn of(text: &str) -> Option<Self> {
-        let words: Vec<_> = text
-            .split_whitespace()
-            .filter(|word| !matches!(*word, "sudo" | "-4" | "-6"))
-            .collect();
-        let added = match *words.as_slice() {
-            [ip, "addr" | "address" | "a", "add" | "a" | "replace", ..] if is(ip, "ip") => {
-                Self::by_ip(&words)
-            }
-            [program, device, address, ..] if is(program, "ifconfig") => {
-                Self::by_ifconfig(device, address, &words)
-            }
-            _ => None,
-        };
-        added.filter(|added| !added.network.addr().is_loopback())
-    }
-
-    /// `ip addr add ADDRESS/PREFIX dev INTERFACE [label LABEL]`
-    fn by_ip(words: &[&str]) -> Option<Self> {
-        let address = ["add", "a", "replace"];
-        let rest = words.get(2..)?;
-        let text = rest.iter().find(|word| !address.contains(word))?;
-        Some(Self {
-            network: network(text)?,
-            interface: after(words, "dev").and_then(|name| IfName::new(name.to_owned()).ok()),
-            label: after(words, "label").map(str::to_owned),
-            has_prefix: true,
-        })
-    }
-
-    /// `ifconfig INTERFACE[:N] ADDRESS [netmask MASK] …`
-    fn by_ifconfig(device: &str, address: &str, words: &[&str]) -> Option<Self> {
-        let mask = after(words, "netmask").and_then(|mask| mask.parse::<Ipv4Addr>().ok());
-        let network = match (address.parse(), mask) {
-            (Ok(ip), Some(mask)) => Ipv4Net::with_netmask(ip, mask).ok()?.into(),
-            _ => network(address)?,
-        };
-        let interface = device.split(':').next().unwrap_or(device);
-        Some(Self {
-            network,
-            interface: IfName::new(interface.to_owned()).ok(),
-            label: device.contains(':').then(|| device.to_owned()),
-            has_prefix: mask.is_some() || address.contains('/'),
-        })
-    }
-}
-
-fn is(program: &str, name: &str) -> bool {
+pub(super) fn is(program: &str, name: &str) -> bool {
     program.rsplit('/').next() == Some(name)
-}
-
-fn network(text: &str) -> Option<IpNet> {
-    let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    text.parse().ok().or_else(alone)
-}
-
-fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
-    let mut words = words.iter().skip_while(|word| **word != key);
-    words.nth(1).copied()
 }
 
 /// Returns the sysctls that a line sets, by their names with slashes: `sysctl -w NAME=VALUE …`,
@@ -269,6 +242,14 @@ pub(super) fn sysctls(text: &str) -> Option<Vec<(String, String)>> {
     let mut target = target.iter();
     let name = target.find_map(|word| word.strip_prefix("/proc/sys/"))?;
     Some(vec![(name.to_owned(), value.join(" "))])
+}
+
+/// Returns words without their quotes.
+pub(super) fn split(text: &str) -> Vec<String> {
+    let words = unquoted_words(text).into_iter();
+    words
+        .take_while(|word| !matches!(word.as_str(), ">" | "|" | "&"))
+        .collect()
 }
 
 /// Returns words without their quotes; `>` and `|` are words of their own.
@@ -334,7 +315,8 @@ mod tests {
             ("a &&", vec!["a"]),
             ("a \\; b", vec!["a \\; b"]),
         ] {
-            assert_eq!(commands(line), expected, "{line}");
+            let found: Vec<_> = commands(line).into_iter().map(|(text, _)| text).collect();
+            assert_eq!(found, expected, "{line}");
         }
     }
 
@@ -375,45 +357,5 @@ mod tests {
         ] {
             assert_eq!(set(text), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn addresses_are_added_by_two_programs() {
-        let added = |text| {
-            let Added {
-                network,
-                interface,
-                label,
-                has_prefix,
-            } = Added::of(text).unwrap();
-            let interface = interface.map(|name| name.to_string());
-            (
-                network.to_string(),
-                interface.unwrap(),
-                label.unwrap_or_default(),
-                has_prefix,
-            )
-        };
-        let expected = |network: &str, label: &str, has_prefix| {
-            (
-                network.to_owned(),
-                "eth0".to_owned(),
-                label.to_owned(),
-                has_prefix,
-            )
-        };
-        assert_eq!(
-            added("/sbin/ifconfig eth0:0 10.0.0.1 broadcast 10.0.0.1 netmask 255.255.255.255 up"),
-            expected("10.0.0.1/32", "eth0:0", true)
-        );
-        assert_eq!(
-            added("ifconfig eth0 10.0.0.1 up"),
-            expected("10.0.0.1/32", "", false)
-        );
-        assert_eq!(
-            added("sudo ip a add 10.0.0.1/24 dev eth0 label eth0:1"),
-            expected("10.0.0.1/24", "eth0:1", true)
-        );
-        assert_eq!(Added::of("ifconfig eth0 up"), None);
     }
 }

@@ -10,7 +10,7 @@ use crate::import::Options;
 use crate::import::draft::{Draft, DraftAddress};
 use crate::import::report::Tally;
 use crate::ipvs::{Destination, Family, Forwarding};
-use crate::net::Address;
+use crate::net::{Address, AddressId};
 
 /// Every virtual IP is an address of the director, and every address is one that a node can have, once.
 pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) {
@@ -113,6 +113,28 @@ pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>, tally: &mut Tal
             address.assumed = Some(what);
             *network = IpNet::from(network.addr());
         }
+    }
+}
+
+/// Leaves a gateway of a script that is no neighbour of an address which the script gives.
+pub(super) fn reach_gateway(draft: &mut Draft, tally: &mut Tally) {
+    let (Some(line), Some(gateway)) = (draft.gateway_line, &draft.gateway) else {
+        return;
+    };
+    let Some(ip) = gateway.address() else {
+        return;
+    };
+    let ids = || draft.addresses.iter().map(|draft| &draft.address.id);
+    let is_beside = |id: &AddressId| {
+        id.network.contains(&ip) && gateway.interface().is_none_or(|name| *name == id.interface)
+    };
+    let is_own = ids().any(|id| id.network.addr() == ip);
+    let is_near = gateway.is_on_link() || ids().any(is_beside);
+    if is_own || !is_host(ip) || !is_near {
+        let reason = "no address that the file gives the director is on its network: add the director's own, and \
+                      gateway";
+        tally.left(line, reason);
+        draft.gateway = None;
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         .map(|address| address.address.id.network)
         .collect();
     narrow(&mut draft, &vips, tally);
+    addresses::reach_gateway(&mut draft, tally);
     let tunnel = destinations::tunnel(&draft);
     let carried = draft
         .addresses

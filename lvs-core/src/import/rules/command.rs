@@ -1,10 +1,11 @@
 //! What each command of ipvsadm, and each line of a script, makes of the draft.
 
-use super::Walk;
-use crate::cluster::{Sync, check_sysctl};
+use super::address::{Added, gateway};
+use super::{ELSEWHERE, NOT_IPVSADM, Walk};
+use crate::cluster::{Gateway, Sync, check_sysctl};
 use crate::import::draft::{DraftAddress, DraftDestination, DraftService, is_label};
 use crate::import::report::{DirectiveId, Place};
-use crate::import::shell::{self, Added};
+use crate::import::shell;
 use crate::ipvs::{Command, Daemon, DestinationId, ServiceId, Timeouts};
 use crate::net::Address;
 
@@ -19,8 +20,13 @@ impl Walk<'_, '_> {
         let note = || (!notes.is_empty()).then(|| notes.join("; "));
         match command {
             Command::AddService(service) => {
-                if self.places.contains_key(&service.id) {
-                    return self.tally.left(id, "the service is added above");
+                if let Some(before) = self.service(&service.id) {
+                    // A loop or a function has it several times.
+                    let is_same = before.directive == id;
+                    return match is_same {
+                        true => {}
+                        false => self.tally.left(id, "the service is added above"),
+                    };
                 }
                 self.places.insert(service.id, self.draft.services.len());
                 let mut draft = DraftService::new(service, place, id);
@@ -29,7 +35,7 @@ impl Walk<'_, '_> {
             }
             Command::AddDestination(service, destination) => {
                 let Some(draft) = self.service(&service) else {
-                    return self.tally.left(id, "no line above adds its service");
+                    return self.without_service(id);
                 };
                 draft.destinations.push(DraftDestination {
                     destination,
@@ -43,7 +49,7 @@ impl Walk<'_, '_> {
                     draft.service = service;
                     self.tally.carried(id, "services");
                 }
-                None => self.tally.left(id, "no line above adds its service"),
+                None => self.without_service(id),
             },
             Command::EditDestination(service, destination) => {
                 match self.destination(&service, &destination.id) {
@@ -62,6 +68,31 @@ impl Walk<'_, '_> {
             _ => self
                 .tally
                 .left(id, "a cluster file says what is to be, from empty"),
+        }
+    }
+
+    fn without_service(&mut self, id: DirectiveId) {
+        match self.mistakes.is_empty() {
+            true => self.tally.left(id, "no line above adds its service"),
+            false => self
+                .tally
+                .left(id, "no line above that can be read adds its service"),
+        }
+    }
+
+    /// Clears the table of what lines above have added; scripts begin with that.
+    pub(super) fn clear(&mut self, id: DirectiveId) {
+        self.places.clear();
+        let services = std::mem::take(&mut self.draft.services);
+        match services.is_empty() {
+            true => self.tally.left(id, "it clears what no line above adds"),
+            false => self.tally.carried(id, "services"),
+        }
+        for service in services {
+            let destinations = service.destinations.iter().map(|draft| draft.directive);
+            for gone in destinations.chain([service.directive]) {
+                self.tally.left(gone, "a line below clears the table");
+            }
         }
     }
 
@@ -166,47 +197,99 @@ impl Walk<'_, '_> {
         self.draft.sync = Some(sync);
     }
 
-    /// Imports a line that sets sysctls, if the file has all of them.
+    /// Imports the sysctls of a line that the file has; what is left of the others is told.
     pub(super) fn sysctls(&mut self, id: DirectiveId, set: &[(String, String)]) {
-        let reason = set
-            .iter()
-            .find_map(|(name, value)| sysctl_problem(name, value));
-        if let Some(reason) = reason {
-            return self.tally.left(id, reason);
-        }
+        let (mut keys, mut left) = (Vec::new(), Vec::new());
         for (name, value) in set {
-            let Some(name) = name.strip_prefix(OF_IPVS) else {
-                self.draft.ip_forward = Some(true);
-                self.tally.carried(id, "director.ip-forward");
-                continue;
-            };
-            let name = name.replace('_', "-");
-            self.tally.carried(id, format!("ipvs.{name}"));
-            self.draft.sysctls.insert(name.clone(), value.clone());
-            let before = self.draft.sysctl_lines.insert(name, id);
-            if let Some(before) = before.filter(|before| *before != id) {
-                self.tally.left(before, "a line below sets it again");
+            match sysctl_problem(name, value) {
+                Some(reason) => left.push((name.replace('/', "."), reason)),
+                None => keys.push(self.sysctl(id, name, value)),
+            }
+        }
+        let keys = keys.join(", ");
+        match (keys.is_empty(), left.as_slice()) {
+            (true, left) => {
+                let reason = left.first().map_or("", |(_, reason)| reason);
+                self.tally.left(id, reason);
+            }
+            (false, []) => self.tally.carried(id, keys),
+            (false, left) => {
+                let left = left
+                    .iter()
+                    .map(|(name, reason)| format!("without {name}: {reason}"));
+                self.tally
+                    .assumed(id, keys, left.collect::<Vec<_>>().join("; "));
             }
         }
     }
 
-    /// Imports a line of a script that does not call ipvsadm: a sysctl, an address, or that packets are forwarded.
+    /// Sets a sysctl and returns the key of the file.
+    fn sysctl(&mut self, id: DirectiveId, name: &str, value: &str) -> String {
+        let Some(name) = name.strip_prefix(OF_IPVS) else {
+            self.draft.ip_forward = Some(true);
+            return "director.ip-forward".to_owned();
+        };
+        let name = name.replace('_', "-");
+        self.draft.sysctls.insert(name.clone(), value.to_owned());
+        let before = self.draft.sysctl_lines.insert(name.clone(), id);
+        if let Some(before) = before.filter(|before| *before != id) {
+            let mut others = self.draft.sysctl_lines.values();
+            match others.any(|other| *other == before) {
+                true => self
+                    .tally
+                    .doubt(before, &format!("a line below sets {name} again")),
+                false => self.tally.left(before, "a line below sets it again"),
+            }
+        }
+        format!("ipvs.{name}")
+    }
+
+    /// Imports a line of a script that does not call ipvsadm: sysctls, an address, or the default route.
     pub(super) fn shell(&mut self, id: DirectiveId, text: &str) {
         if let Some(set) = shell::sysctls(text) {
+            let mut names = set.iter().map(|(name, _)| name.as_str());
+            self.is_of_real_server |=
+                names.any(|name| name.ends_with("/arp_ignore") || name.ends_with("/arp_announce"));
             return self.sysctls(id, &set);
         }
-        let Some(added) = Added::of(text) else {
-            return self.tally.left(id, "it is not a line of ipvsadm");
-        };
-        let unknown = [
-            (added.interface.is_none(), "interface"),
-            (!added.has_prefix, "prefix length"),
-        ];
-        let unknown: Vec<_> = unknown
-            .into_iter()
-            .filter_map(|(is, what)| is.then_some(what))
-            .collect();
-        let assumed = (!unknown.is_empty()).then(|| unknown.join(" and "));
+        if let Some(gateway) = gateway(text) {
+            return self.gateway(id, gateway);
+        }
+        match Added::of(text) {
+            Some(added) if added.is_deleted => self.delete_address(id, &added),
+            Some(added) => self.address(id, added),
+            None => self.tally.left(id, other(text)),
+        }
+    }
+
+    fn gateway(&mut self, id: DirectiveId, gateway: Gateway) {
+        if self.draft.gateway.is_some() {
+            return self
+                .tally
+                .left(id, "a line above sets the director's gateway");
+        }
+        self.tally.carried(id, "director.gateway");
+        self.draft.gateway = Some(gateway);
+        self.draft.gateway_line = Some(id);
+    }
+
+    fn delete_address(&mut self, id: DirectiveId, gone: &Added) {
+        let ip = gone.network.addr();
+        let addresses = std::mem::take(&mut self.draft.addresses).into_iter();
+        let (deleted, kept): (Vec<_>, Vec<_>) =
+            addresses.partition(|draft| draft.address.id.network.addr() == ip);
+        self.draft.addresses = kept;
+        match deleted.is_empty() {
+            true => self.tally.left(id, "it deletes what no line above adds"),
+            false => self.tally.carried(id, "director.addresses"),
+        }
+        for line in deleted.into_iter().filter_map(|draft| draft.directive) {
+            self.tally.left(line, "a line below deletes it");
+        }
+    }
+
+    fn address(&mut self, id: DirectiveId, added: Added) {
+        let assumed = added.interface.is_none().then(|| "interface".to_owned());
         let interface = added.interface.as_ref().unwrap_or(&self.options.interface);
         let mut address = Address::new(interface.clone(), added.network);
         address.label = added.label.filter(|label| is_label(label, &address));
@@ -221,6 +304,23 @@ impl Walk<'_, '_> {
             assumed,
             directive: Some(id),
         });
+    }
+}
+
+/// Returns why a line of another program is left.
+fn other(text: &str) -> &'static str {
+    let has = |word: &str| text.split_whitespace().any(|found| found.ends_with(word));
+    let is_filter = has("iptables") || has("ip6tables") || has("nft");
+    match () {
+        () if has("ipvsadm-restore") => ELSEWHERE,
+        () if is_filter && (has("MARK") || has("mark")) => {
+            "the plan prints rules for marks: give the service of the mark its match in the file"
+        }
+        () if is_filter && (has("MASQUERADE") || has("SNAT") || has("masquerade")) => {
+            "a cluster file does not masquerade what real servers begin themselves: keep the rule"
+        }
+        () if is_filter => "rules of the packet filter are not in a cluster file: keep them",
+        () => NOT_IPVSADM,
     }
 }
 

@@ -1,25 +1,34 @@
 //! Rules of ipvsadm, as `ipvsadm -S` prints them or as a script calls them.
 //!
-//! Of a script the lines that call ipvsadm are read, assignments of variables, loops over words, and addresses
-//! that are added; other commands are left, and the branch of a `case` for `stop`.
+//! Of a script the lines that call ipvsadm are read, assignments of variables, functions where they are called, loops
+//! over words, addresses and the default route; other commands are left, and what a condition decides.
 
+mod address;
+mod body;
 mod command;
+mod flow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::draft::Draft;
 use super::report::{DirectiveId, Place, Tally};
-use super::shell::{self, For, Stop};
+use super::shell::{self, For, Next};
 use super::{ImportError, Options, Resolver, names};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
+use body::{Function, Open};
+use flow::Flow;
 
 pub(super) use command::sync;
 
 const MAX_LINES: usize = 500_000;
 /// How often a line is read again with a name replaced by its number; a line has two addresses and ports.
 const NAMES: usize = 4;
+
+/// Why other commands are left.
+const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
+const ELSEWHERE: &str = "it reads rules from elsewhere: import those too";
 
 struct Walk<'a, 'r> {
     tally: &'a mut Tally,
@@ -32,22 +41,19 @@ struct Walk<'a, 'r> {
     /// The daemon that was started last.
     daemon: Option<(DaemonRole, DirectiveId)>,
     bytes: usize,
-    /// The loop whose end is not read yet.
-    open: Option<Loop>,
-    /// What ends the service, where the lines are of it.
-    stops: Option<Stop>,
+    /// The loop or function whose end is not read yet.
+    open: Option<Open>,
+    functions: BTreeMap<String, Function>,
+    /// How many functions are being read.
+    depth: usize,
+    flow: Flow,
+    /// Variables whose values only the running script knows, with the reason.
+    unknown: BTreeMap<String, &'static str>,
+    /// Lines that cannot be read.
+    mistakes: Vec<(DirectiveId, ImportError)>,
+    /// Whether a line sets what only real servers need.
+    is_of_real_server: bool,
 }
-
-/// A loop over words, with the lines that are read once for each.
-struct Loop {
-    name: String,
-    words: Vec<String>,
-    directive: DirectiveId,
-    body: Vec<(Place, DirectiveId, String)>,
-}
-
-/// Why the lines of a loop are carried.
-const UNROLLED: &str = "once for each word of the loop";
 
 pub(super) fn draft(
     file: &str,
@@ -66,7 +72,12 @@ pub(super) fn draft(
         daemon: None,
         bytes: 0,
         open: None,
-        stops: None,
+        functions: BTreeMap::new(),
+        depth: 0,
+        flow: Flow::default(),
+        unknown: BTreeMap::new(),
+        mistakes: Vec::new(),
+        is_of_real_server: false,
     };
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
@@ -83,13 +94,17 @@ pub(super) fn draft(
             line = format!("{continued}{next}");
         }
         walk.line(&place, &line)?;
-    }
-    for (_, id) in walk.variables.values() {
-        if !walk.tally.is_settled(*id) {
-            walk.tally.left(*id, "the variable is never used");
+        let document = shell::document(&line);
+        let document = document.filter(|end| lines.clone().any(|(_, line)| line.trim() == *end));
+        if let Some(end) = document {
+            let lines = lines.by_ref().take_while(|(_, line)| line.trim() != end);
+            for (number, text) in lines {
+                walk.document(&Place::new(file, number), text, is_restore(&line))?;
+            }
         }
     }
-    Ok(walk.draft)
+    walk.end_bodies()?;
+    walk.end(file)
 }
 
 impl Walk<'_, '_> {
@@ -103,99 +118,165 @@ impl Walk<'_, '_> {
             let hint = "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel";
             return Err(ImportError::new(place, problem).with_hint(hint));
         }
-        for command in shell::commands(text) {
-            self.shell_command(place, command)?;
+        for (command, next) in shell::commands(text) {
+            let id = self.tally.add(place, command);
+            self.step(place, id, command, next)?;
         }
         Ok(())
     }
 
-    fn shell_command(&mut self, place: &Place, text: &str) -> Result<(), ImportError> {
-        let id = self.tally.add(place, text);
-        if self.open.is_some() {
-            return self.inside_loop(place, id, text);
+    /// Reads a line of the text that a command is given: rules, or the text of another program.
+    fn document(&mut self, place: &Place, text: &str, are_rules: bool) -> Result<(), ImportError> {
+        if are_rules {
+            return self.line(place, text);
         }
-        if let Some(stop) = self.stops.or_else(|| Stop::of(text)) {
-            self.stops = stop.after(text);
+        if !text.trim().is_empty() {
+            let id = self.tally.add(place, text.trim());
             self.tally
-                .left(id, "only where the script is called with stop");
-            return Ok(());
+                .left(id, "it is the text that another command is given");
         }
-        let Some(found) = For::of(text) else {
-            return self.statement(place, id, text);
-        };
-        let words = shell::words(&self.substituted(found.words, id));
-        let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
-        self.tally.carried(id, UNROLLED);
-        self.open = Some(Loop {
-            name: found.name.to_owned(),
-            words,
-            directive: id,
-            body: Vec::new(),
-        });
         Ok(())
     }
 
-    fn inside_loop(
+    /// Reads a command, if it runs.
+    fn step(
         &mut self,
         place: &Place,
         id: DirectiveId,
         text: &str,
+        next: Next,
     ) -> Result<(), ImportError> {
-        let is_end = text.split([' ', ';']).next() == Some("done");
-        if For::of(text).is_some() {
-            let problem = "a loop in a loop is not followed";
-            return Err(
-                ImportError::new(place, problem).with_hint("import what ipvsadm -Sn prints")
-            );
+        self.bytes += text.len() + 1;
+        if self.open.is_some() {
+            return self.collect(place, id, text, next);
         }
-        if is_end || text == "do" {
-            self.tally.carried(id, UNROLLED);
+        let (left, text) = self.flow.enter(text, next);
+        let function = shell::function(text);
+        if let Some(reason) = left {
+            self.skip(id, text, reason);
+            if function.is_some_and(|(_, rest)| rest.starts_with('{')) {
+                self.flow.open_function();
+            }
+            return Ok(());
         }
-        match &mut self.open {
-            Some(open) if !is_end && text != "do" => {
-                open.body.push((place.clone(), id, text.to_owned()));
+        if let Some(function) = function {
+            return self.begin_function(place, id, function, next);
+        }
+        if let Some(found) = For::of(text) {
+            return self.begin_loop(place, id, &found);
+        }
+        match text.is_empty() {
+            true => {
+                self.tally.left(id, NOT_IPVSADM);
                 Ok(())
             }
-            open if is_end => open.take().map_or(Ok(()), |ended| self.unroll(ended)),
-            _ => Ok(()),
+            false => self.statement(place, id, text),
         }
     }
 
-    fn unroll(&mut self, ended: Loop) -> Result<(), ImportError> {
-        for word in ended.words {
-            let variable = (word, ended.directive);
-            self.variables.insert(ended.name.clone(), variable);
-            for (place, id, text) in &ended.body {
-                self.statement(place, *id, text)?;
+    /// Leaves a command; what it would set is not known then.
+    fn skip(&mut self, id: DirectiveId, text: &str, reason: &'static str) {
+        for (name, _) in shell::assignments(text).unwrap_or_default() {
+            self.unknown.insert(
+                name.to_owned(),
+                "a condition or a loop of the script decides it",
+            );
+        }
+        self.tally.left(id, reason);
+    }
+
+    /// Sets a variable; the line that set it before may be of no use.
+    fn set(&mut self, name: &str, value: String, id: DirectiveId) {
+        let before = self.variables.insert(name.to_owned(), (value, id));
+        if let Some((_, before)) = before.filter(|(_, before)| *before != id)
+            && !self.tally.is_settled(before)
+        {
+            self.tally
+                .left(before, "a line below sets the variable again");
+        }
+    }
+
+    /// Remembers a line that cannot be read; the others are read too, so that all mistakes are told at once.
+    fn mistake(&mut self, id: DirectiveId, error: ImportError) {
+        let mut others = self.mistakes.iter();
+        if others.all(|(other, _)| *other != id) {
+            let hint = error
+                .hint()
+                .map_or_else(String::new, |hint| format!("; {hint}"));
+            self.tally.left(id, format!("{}{hint}", error.problem()));
+            self.mistakes.push((id, error));
+        }
+    }
+
+    fn end(self, file: &str) -> Result<Draft, ImportError> {
+        for (_, id) in self.variables.values() {
+            if !self.tally.is_settled(*id) {
+                let reason = "no line that is imported uses the variable";
+                self.tally.left(*id, reason);
             }
         }
-        Ok(())
+        let ids: BTreeSet<_> = self.mistakes.iter().map(|(id, _)| *id).collect();
+        let count = self.mistakes.len();
+        match self.mistakes.into_iter().next() {
+            Some((_, error)) if count == 1 => Err(error),
+            Some((_, error)) => {
+                self.tally.only(&ids);
+                let report = std::mem::take(self.tally).finish();
+                let problem = format!("{count} lines cannot be read");
+                Err(ImportError::new(error.place(), problem).with_report(report))
+            }
+            None if self.draft.services.is_empty() && self.is_of_real_server => {
+                let problem = "a script of a real server, without a virtual service";
+                let hint = "import the director's: real servers follow from it, with their addresses and sysctls";
+                Err(ImportError::new(&Place::new(file, 1), problem).with_hint(hint))
+            }
+            None => Ok(self.draft),
+        }
     }
 
     fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
-        let assignment = shell::assignment(text);
-        let text = self.substituted(assignment.map_or(text, |(_, value)| value), id);
-        self.bytes += text.len() + 1;
-        if self.bytes > 64 << 20 {
-            return Err(ImportError::new(
-                place,
-                "variables and loops make more than 64 MiB of text",
-            ));
+        if let Some(assignments) = shell::assignments(text) {
+            for (name, value) in assignments {
+                self.assign(id, name, value);
+            }
+            return self.limit(place);
         }
-        if let Some((name, _)) = assignment {
-            self.variables.insert(name.to_owned(), (text, id));
+        if self.call(id, text)? {
             return Ok(());
         }
+        let restores = is_restore(text) && text.contains("<<");
+        let text = self.substituted(text, id);
+        self.bytes += text.len();
         match arguments(&text) {
+            _ if restores => self.tally.left(id, "the rules that it reads are imported"),
             Some(rule) => self.rule(place, id, rule),
-            None => {
-                self.shell(id, &text);
-                Ok(())
-            }
+            None => self.shell(id, &text),
+        }
+        self.limit(place)
+    }
+
+    fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
+        let value = self.substituted(value, id);
+        self.bytes += value.len();
+        if shell::is_computed(&value) {
+            self.unknown
+                .insert(name.to_owned(), "another program computes it");
+            self.variables.remove(name);
+            return self.tally.left(id, "another program computes the value");
+        }
+        self.unknown.remove(name);
+        self.set(name, value, id);
+    }
+
+    fn limit(&self, place: &Place) -> Result<(), ImportError> {
+        let problem = "variables and loops make more than 64 MiB of text";
+        match self.bytes > 64 << 20 {
+            true => Err(ImportError::new(place, problem)),
+            false => Ok(()),
         }
     }
 
-    /// Replaces `$NAME` and `${NAME}` where the script has set it.
+    /// Replaces `$NAME` and `${NAME}` where the script has set it, and `${NAME:-VALUE}` by the value where not.
     fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
         let mut rest = text;
@@ -208,6 +289,12 @@ impl Walk<'_, '_> {
                 .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                 .unwrap_or(name.len());
             let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
+            let (name, default) = match name.split_once(":-").or_else(|| name.split_once(":=")) {
+                Some((name, default)) if shell::is_name(name) || name.parse::<u8>().is_ok() => {
+                    (name, Some(default))
+                }
+                _ => (name, None),
+            };
             match self.variables.get(name) {
                 Some((value, id)) => {
                     if *id != user {
@@ -217,49 +304,62 @@ impl Walk<'_, '_> {
                     result.push_str(value);
                     rest = after;
                 }
-                None => {
-                    result.push('$');
-                    rest = from.get(1..).unwrap_or_default();
-                }
+                None => match default {
+                    Some(default) if !self.unknown.contains_key(name) => {
+                        result.push_str(default);
+                        rest = after;
+                    }
+                    _ => {
+                        result.push('$');
+                        rest = from.get(1..).unwrap_or_default();
+                    }
+                },
             }
         }
         result + rest
     }
 
     /// Reads a rule; a name in it is replaced by its number, and the rule read again.
-    fn rule(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
+    fn rule(&mut self, place: &Place, id: DirectiveId, text: &str) {
         if let Some(word) = changes_nothing(text) {
-            let reason = match word {
-                "-R" | "--restore" => "it reads rules from elsewhere: import those too".to_owned(),
-                _ => format!("{word} changes nothing that a cluster file says"),
+            return match word {
+                "-C" | "--clear" => self.clear(id),
+                "-R" | "--restore" => self.tally.left(id, ELSEWHERE),
+                _ => self.tally.left(
+                    id,
+                    format!("{word} changes nothing that a cluster file says"),
+                ),
             };
-            self.tally.left(id, reason);
-            return Ok(());
         }
-        let mut text = text.replace(['"', '\''], "");
-        let mut attempts = 0;
-        let rules = loop {
-            match Rules::parse(&text) {
-                Ok(rules) => break rules,
-                Err(error) => {
-                    let replaced = self.without_name(&text, &error);
-                    attempts += 1;
-                    match replaced {
-                        Some(Ok(replaced)) if attempts <= NAMES => text = replaced,
-                        Some(Err(unknown)) => {
-                            return Err(ImportError::new(place, unknown)
-                                .with_hint("write the number, or import where the name is known"));
-                        }
-                        _ => return Err(refused(place, &error)),
-                    }
+        match self.rules(place, text) {
+            Ok(rules) => {
+                let notes: Vec<_> = rules.notes().iter().map(|note| note.text.clone()).collect();
+                for command in rules.commands() {
+                    self.command(place, id, command, &notes);
                 }
             }
-        };
-        let notes: Vec<_> = rules.notes().iter().map(|note| note.text.clone()).collect();
-        for command in rules.commands() {
-            self.command(place, id, command, &notes);
+            Err(error) => self.mistake(id, error),
         }
-        Ok(())
+    }
+
+    fn rules(&mut self, place: &Place, text: &str) -> Result<Rules, ImportError> {
+        let mut text = text.replace(['"', '\''], "");
+        let mut attempts = 0;
+        loop {
+            let error = match Rules::parse(&text) {
+                Ok(rules) => return Ok(rules),
+                Err(error) => error,
+            };
+            attempts += 1;
+            match self.without_name(&text, &error) {
+                Some(Ok(replaced)) if attempts <= NAMES => text = replaced,
+                Some(Err(unknown)) => {
+                    return Err(ImportError::new(place, unknown)
+                        .with_hint("write the number, or import where the name is known"));
+                }
+                _ => return Err(self.refused(place, &error)),
+            }
+        }
     }
 
     /// Returns the rule with a number in place of the name that is refused, or why there is none.
@@ -288,27 +388,41 @@ impl Walk<'_, '_> {
     }
 }
 
-fn refused(place: &Place, error: &RuleError) -> ImportError {
-    let problem = format!("{:?} {}", error.word(), error.reason());
-    let refused = ImportError::new(place, problem);
-    if let Some((_, name)) = error.word().split_once('$') {
-        let end = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '{';
-        let name = name
-            .split(end)
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches('{');
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+impl Walk<'_, '_> {
+    fn refused(&self, place: &Place, error: &RuleError) -> ImportError {
+        let problem = format!("{:?} {}", error.word(), error.reason());
+        let refused = ImportError::new(place, problem);
+        let Some((_, from)) = error.word().split_once('$') else {
+            return match error.hint() {
+                Some(hint) => refused.with_hint(hint),
+                None => refused,
+            };
+        };
+        let name = match from.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').map_or("", |(name, _)| name),
+            None => from
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next()
+                .unwrap_or_default(),
+        };
+        if !shell::is_name(name) {
             return refused.with_hint("import what ipvsadm -Sn prints");
         }
-        return refused.with_hint(format!(
-            "no line above sets {name}: add one, as in {name}=VALUE"
-        ));
+        refused.with_hint(match self.unknown.get(name) {
+            Some(why) => {
+                format!("{why}: write what {name} is on this director above, as in {name}=VALUE")
+            }
+            None => format!("no line above sets {name}: add one, as in {name}=VALUE"),
+        })
     }
-    match error.hint() {
-        Some(hint) => refused.with_hint(hint),
-        None => refused,
-    }
+}
+
+/// Returns whether a line gives rules to ipvsadm on standard input.
+fn is_restore(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    text.contains("ipvsadm-restore")
+        || (text.to_lowercase().contains("ipvsadm")
+            && words.any(|word| matches!(word, "-R" | "--restore")))
 }
 
 fn is_comment(line: &str) -> bool {

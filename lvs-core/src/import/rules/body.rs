@@ -1,0 +1,233 @@
+//! Lines that are read when their end is: those of a loop, once for each word; those of a function, where it is called.
+
+use super::Walk;
+use crate::import::ImportError;
+use crate::import::report::{DirectiveId, Place};
+use crate::import::shell::{self, For, Next};
+
+/// A command that is read later.
+#[derive(Clone, Debug)]
+pub(super) struct Later {
+    place: Place,
+    id: DirectiveId,
+    text: String,
+    next: Next,
+}
+
+/// A loop or a function whose end is not read yet.
+pub(super) struct Open {
+    kind: OpenKind,
+    directive: DirectiveId,
+    body: Vec<Later>,
+    /// How many loops or braces are open in it.
+    depth: usize,
+}
+
+enum OpenKind {
+    /// With the variable and its words.
+    Loop(String, Vec<String>),
+    /// With its name.
+    Function(String),
+}
+
+/// A function whose lines are read where it is called.
+pub(super) struct Function {
+    pub(super) body: Vec<Later>,
+    is_called: bool,
+}
+
+/// Why the lines of a loop are carried.
+const UNROLLED: &str = "once for each word of the loop";
+const CALL: &str = "it calls a function, whose lines are imported by themselves";
+/// How deep functions call each other.
+const DEEPEST: usize = 16;
+
+impl Walk<'_, '_> {
+    /// Begins a loop over words; one whose words are not in the script is left with its lines.
+    pub(super) fn begin_loop(
+        &mut self,
+        place: &Place,
+        id: DirectiveId,
+        found: &For<'_>,
+    ) -> Result<(), ImportError> {
+        let words = self.substituted(found.words, id);
+        if shell::is_computed(&words) && !words.contains("seq ") {
+            let reason = self.flow.open_loop();
+            self.tally.left(id, reason);
+            return Ok(());
+        }
+        let words = shell::words(&words);
+        let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
+        self.tally.carried(id, UNROLLED);
+        self.open = Some(Open {
+            kind: OpenKind::Loop(found.name.to_owned(), words),
+            directive: id,
+            body: Vec::new(),
+            depth: 1,
+        });
+        Ok(())
+    }
+
+    pub(super) fn begin_function(
+        &mut self,
+        place: &Place,
+        id: DirectiveId,
+        (name, rest): (&str, &str),
+        next: Next,
+    ) -> Result<(), ImportError> {
+        self.tally
+            .left(id, "its lines are imported where it is called");
+        self.open = Some(Open {
+            kind: OpenKind::Function(name.to_owned()),
+            directive: id,
+            body: Vec::new(),
+            depth: 0,
+        });
+        match rest {
+            "" => Ok(()),
+            rest => self.collect(place, id, rest, next),
+        }
+    }
+
+    /// Keeps a command of the loop or function that is open.
+    pub(super) fn collect(
+        &mut self,
+        place: &Place,
+        id: DirectiveId,
+        text: &str,
+        next: Next,
+    ) -> Result<(), ImportError> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let first = text.split([' ', ';', '<', '>']).next().unwrap_or_default();
+        let is_end = match &open.kind {
+            OpenKind::Loop(..) => {
+                let begins = ["for", "while", "until", "select"].contains(&first);
+                if begins && For::of(text).is_some() {
+                    let problem = "a loop in a loop is not followed";
+                    let hint = "import what ipvsadm -Sn prints";
+                    return Err(ImportError::new(place, problem).with_hint(hint));
+                }
+                open.depth += usize::from(begins);
+                open.depth -= usize::from(first == "done");
+                first == "done" && open.depth == 0
+            }
+            OpenKind::Function(_) => {
+                let words = || text.split_whitespace();
+                open.depth += words().filter(|word| *word == "{").count();
+                open.depth = open.depth.saturating_sub(usize::from(first == "}"));
+                first == "}" && open.depth == 0
+            }
+        };
+        let is_loop = matches!(open.kind, OpenKind::Loop(..));
+        if is_loop && (is_end || text == "do") {
+            self.tally.carried(id, UNROLLED);
+        } else {
+            open.body.push(Later {
+                place: place.clone(),
+                id,
+                text: text.to_owned(),
+                next,
+            });
+        }
+        match is_end.then(|| self.open.take()).flatten() {
+            Some(open) => self.finish(open),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, ended: Open) -> Result<(), ImportError> {
+        let (name, words) = match ended.kind {
+            OpenKind::Loop(name, words) => (name, words),
+            OpenKind::Function(name) => {
+                let function = Function {
+                    body: ended.body,
+                    is_called: false,
+                };
+                self.functions.insert(name, function);
+                return Ok(());
+            }
+        };
+        for word in words {
+            self.set(&name, word, ended.directive);
+            self.read(&ended.body)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, body: &[Later]) -> Result<(), ImportError> {
+        let mut body = body.iter();
+        body.try_for_each(|later| self.step(&later.place, later.id, &later.text, later.next))
+    }
+
+    /// Reads the lines of a function, if a command calls one: its arguments are `$1` and so on.
+    pub(super) fn call(&mut self, id: DirectiveId, text: &str) -> Result<bool, ImportError> {
+        let words = shell::split(text);
+        let Some((name, arguments)) = words.split_first() else {
+            return Ok(false);
+        };
+        // The script is called with the name of the function.
+        let name = match name.as_str() {
+            "$1" | "${1}" | "$@" | "$*" => "start",
+            name => name,
+        };
+        let Some(function) = self.functions.get_mut(name) else {
+            return Ok(false);
+        };
+        let is_again = std::mem::replace(&mut function.is_called, true) && arguments.is_empty();
+        let body = function.body.clone();
+        self.tally.left(id, CALL);
+        if is_again || self.depth >= DEEPEST {
+            return Ok(true);
+        }
+        let before = self.positional();
+        for (number, argument) in (1..=9).zip(arguments) {
+            let variable = (self.substituted(argument, id), id);
+            self.variables.insert(number.to_string(), variable);
+        }
+        self.depth += 1;
+        let read = self.read(&body);
+        self.depth -= 1;
+        self.positional();
+        self.variables.extend(before);
+        read.map(|()| true)
+    }
+
+    /// Takes the arguments of the function that is read.
+    fn positional(&mut self) -> Vec<(String, (String, DirectiveId))> {
+        let numbers = (1..=9).map(|number| number.to_string());
+        numbers
+            .filter_map(|name| Some((name.clone(), self.variables.remove(&name)?)))
+            .collect()
+    }
+
+    /// Reads `start` where only another script calls it, and leaves what is never called or ends nowhere.
+    pub(super) fn end_bodies(&mut self) -> Result<(), ImportError> {
+        if let Some(open) = self.open.take() {
+            for later in open.body {
+                self.tally
+                    .left(later.id, "the block that it is in never ends");
+            }
+            self.tally.left(open.directive, "what it begins never ends");
+        }
+        if let Some(start) = self
+            .functions
+            .get_mut("start")
+            .filter(|start| !start.is_called)
+        {
+            start.is_called = true;
+            let body = start.body.clone();
+            self.read(&body)?;
+        }
+        for (name, function) in std::mem::take(&mut self.functions) {
+            let reason = match name.as_str() {
+                "stop" => "only where the script is called with stop",
+                _ => "no line that is imported calls its function",
+            };
+            let never = function.body.iter().filter(|_| !function.is_called);
+            never.for_each(|later| self.tally.left(later.id, reason));
+        }
+        Ok(())
+    }
+}
