@@ -100,15 +100,15 @@ impl Walk<'_, '_> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
-        let first = text.split([' ', ';', '<', '>']).next().unwrap_or_default();
+        // A loop may be in another one, and begin behind a word of the shell.
+        let begun = ["do ", "then ", "else "]
+            .iter()
+            .find_map(|word| text.strip_prefix(word));
+        let first = begun.unwrap_or(text).trim_start();
+        let first = first.split([' ', ';', '<', '>']).next().unwrap_or_default();
         let is_end = match &open.kind {
             OpenKind::Loop(..) => {
                 let begins = ["for", "while", "until", "select"].contains(&first);
-                if begins && For::of(text).is_some() {
-                    let problem = "a loop in a loop is not followed";
-                    let hint = "import what ipvsadm -Sn prints";
-                    return Err(ImportError::new(place, problem).with_hint(hint));
-                }
                 open.depth += usize::from(begins);
                 open.depth -= usize::from(first == "done");
                 first == "done" && open.depth == 0
@@ -150,6 +150,7 @@ impl Walk<'_, '_> {
             }
         };
         for word in words {
+            self.bytes += word.len() + 1;
             self.set(&name, word, ended.directive);
             self.read(&ended.body)?;
         }
@@ -176,11 +177,11 @@ impl Walk<'_, '_> {
             return Ok(false);
         };
         let is_again = std::mem::replace(&mut function.is_called, true) && arguments.is_empty();
-        let body = function.body.clone();
         self.tally.left(id, CALL);
         if is_again || self.depth >= DEEPEST {
             return Ok(true);
         }
+        let body = function.body.clone();
         let before = self.positional();
         for (number, argument) in (1..=9).zip(arguments) {
             let variable = (self.substituted(argument, id), id);

@@ -147,6 +147,7 @@ impl Walk<'_, '_> {
         next: Next,
     ) -> Result<(), ImportError> {
         self.bytes += text.len() + 1;
+        self.limit(place)?;
         if self.open.is_some() {
             return self.collect(place, id, text, next);
         }
@@ -239,7 +240,7 @@ impl Walk<'_, '_> {
             for (name, value) in assignments {
                 self.assign(id, name, value);
             }
-            return self.limit(place);
+            return Ok(());
         }
         if self.call(id, text)? {
             return Ok(());
@@ -252,7 +253,7 @@ impl Walk<'_, '_> {
             Some(rule) => self.rule(place, id, rule),
             None => self.shell(id, &text),
         }
-        self.limit(place)
+        Ok(())
     }
 
     fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
@@ -366,7 +367,9 @@ impl Walk<'_, '_> {
     fn without_name(&mut self, text: &str, error: &RuleError) -> Option<Result<String, String>> {
         let name = error.word();
         let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || !name.chars().all(known) {
+        // A number too large is no name, though resolvers take one for an address.
+        let is_number = name.chars().all(|c| c.is_ascii_digit() || c == '.');
+        if is_number || !name.chars().all(known) {
             return None;
         }
         let number = match names::port(name) {

@@ -84,6 +84,11 @@ fn loops_are_followed_and_the_branch_for_stop_is_not() {
     );
     let cluster = sound(&in_one_line.unwrap(), "one line");
     assert_eq!(cluster.services()[0].destinations.len(), 2);
+    let nested = "for p in 80 81; do ipvsadm -A -t 10.0.0.1:$p; for i in 1 2; do\nif x; then echo; fi\n\
+                  ipvsadm -a -t 10.0.0.1:$p -r 10.0.1.$i -m; done; done\n";
+    assert_eq!(destinations(nested), [2, 2]);
+    let joined = nested.replace("; for i", "; done; for p in 80 81; do for i");
+    assert_eq!(destinations(&joined), [2, 2]);
 }
 
 #[test]
@@ -105,8 +110,8 @@ fn a_refused_line_says_what_to_write() {
             "no line above sets VIP: add one, as in VIP=VALUE",
         ),
         (
-            "for a in 1; do\nfor b in 2; do\n",
-            2,
+            "ipvsadm -A -t 10.0.0.1:$((80 + 1))\n",
+            1,
             "import what ipvsadm -Sn prints",
         ),
     ] {
@@ -251,7 +256,8 @@ fn what_a_condition_decides_is_left() {
         format!("if [ \"$1\" = stop ]; then {edit}; fi\n"),
         format!("drain() {{\n{edit}\n}}\n"),
     ] {
-        let tail = "ipvsadm -A -t 10.0.0.1:443 -s wlc\nipvsadm -a -t 10.0.0.1:443 -r 10.0.0.2 -g -w 3\n";
+        let tail =
+            "ipvsadm -A -t 10.0.0.1:443 -s wlc\nipvsadm -a -t 10.0.0.1:443 -r 10.0.0.2 -g -w 3\n";
         let script = format!("{TWO}{lines}{tail}");
         let import = rules(&script).unwrap_or_else(|error| panic!("{error}\n{script}"));
         let cluster = sound(&import, &lines);
@@ -262,7 +268,12 @@ fn what_a_condition_decides_is_left() {
         );
         assert!(!report.contains("not known here"), "{report}");
         let without = rules(&format!("{TWO}{tail}")).unwrap();
-        assert_eq!(cluster, sound(&without, "without"), "{lines}\n{}", import.file);
+        assert_eq!(
+            cluster,
+            sound(&without, "without"),
+            "{lines}\n{}",
+            import.file
+        );
     }
 }
 
