@@ -307,7 +307,7 @@ impl Walk<'_, '_> {
                 }
                 None => match default {
                     Some(default) if !self.unknown.contains_key(name) => {
-                        result.push_str(default);
+                        result.push_str(&self.substituted(default, user));
                         rest = after;
                     }
                     _ => {
