@@ -126,9 +126,10 @@ fn compare(what: &str, one: Measured, (beside, other): (&str, Measured), most: f
         _ => "MISSED",
     };
     println!(
-        "  {what:<24} {:>9.3} s {:>4} MB {:>8} changes  {ratio:.2} x {beside} ({:.3} s, {} MB), at most {most}: {verdict}",
+        "  {what:<24} {:>9.3} s {:>4} MB {:>6} faults {:>6} changes  {ratio:.2} x {beside} ({:.3} s, {} MB), at most {most}: {verdict}",
         one.time.as_secs_f64(),
         one.memory,
+        one.faults,
         one.changes,
         other.time.as_secs_f64(),
         other.memory,
