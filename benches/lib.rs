@@ -5,6 +5,7 @@
 //! cargo bench -p lvs-benches --bench at_scale             # clusters of the sizes that people run, in a guest
 //! cargo bench -p lvs-benches --bench codec                # nanoseconds a message
 //! cargo bench -p lvs-benches --bench codec_instructions   # instructions a message, by valgrind
+//! cargo bench -p lvs-benches --bench probes               # TCP probes: one thread for all, against one for each
 //! cargo bench -p lvs-benches --bench scale                # growth of planning with the size of a cluster
 //! cargo test -p lvs-benches                               # checks that the codec does not allocate
 //! ```

@@ -1,5 +1,6 @@
 //! `lvsctl __complete`: the names by which a shell completes a command line, asked for by the scripts of `lvsctl manual`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
@@ -30,8 +31,13 @@ fn candidates(words: &[String]) -> BTreeSet<String> {
     let [verb, before @ .., current] = words else {
         return BTreeSet::new();
     };
-    let previous = before.last().map_or("", String::as_str);
-    match (verb.as_str(), previous) {
+    // Of --node=d bash makes three words, and the other shells one.
+    let previous = before.iter().rfind(|word| *word != "=");
+    let option = match current.split_once('=') {
+        Some((option, _)) if !option.is_empty() => option,
+        _ => previous.map_or("", String::as_str),
+    };
+    match (verb.as_str(), option) {
         (_, "--node") => named(before, |cluster| {
             cluster.node_names().map(ToString::to_string).collect()
         }),
@@ -51,11 +57,21 @@ fn candidates(words: &[String]) -> BTreeSet<String> {
 
 /// Returns names of the cluster files among the words.
 fn named(words: &[String], names: impl Fn(&Cluster) -> Vec<String>) -> BTreeSet<String> {
-    let files = words.iter().filter(|word| Path::new(word).is_file());
-    files
-        .filter_map(|file| file::cluster(file).ok())
+    words
+        .iter()
+        .map(|word| typed(word))
+        .filter(|word| Path::new(word.as_ref()).is_file())
+        .filter_map(|file| file::cluster(&file).ok())
         .flat_map(|cluster| names(&cluster))
         .collect()
+}
+
+/// Returns the path that a word stands for: a shell passes `~/web.toml` on as it was typed.
+fn typed(word: &str) -> Cow<'_, str> {
+    match (word.strip_prefix("~/"), env::var("HOME")) {
+        (Some(rest), Ok(home)) => Cow::Owned(format!("{home}/{rest}")),
+        _ => Cow::Borrowed(word),
+    }
 }
 
 /// Returns the real servers of the kernel's table, by their addresses and by their names in the records; reading it in

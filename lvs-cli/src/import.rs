@@ -23,6 +23,7 @@ The cluster file goes to standard output. Standard error gets every directive th
 was not carried over as it is, with its line and the reason:
   assumed  the source does not give the value, or says it otherwise; check it in the file
   left     not imported
+Of a source that makes no cluster file each mistake is told once; --report has all.
 After `lvsctl import kernel > web.toml`, `lvsctl plan web.toml` plans nothing.
 
 JSON: one object. Within /1 fields are only ever added.
@@ -119,12 +120,23 @@ fn report(
 
 /// Prints to standard error what the user should check.
 fn note_unsure(report: &import::Report) {
-    for directive in report.directives() {
-        if !matches!(directive.fate, Fate::Carried { .. }) {
-            note(&directive.to_string());
-        }
-    }
+    note_where(report, |directive| {
+        !matches!(directive.fate, Fate::Carried { .. })
+    });
+}
+
+fn note_where(report: &import::Report, is_told: impl Fn(&Directive) -> bool) {
+    let directives = report.directives().iter();
+    let told = directives.filter(|directive| is_told(directive));
+    told.for_each(|directive| note(&directive.to_string()));
     note(&report.counts().to_string());
+}
+
+/// Prints each mistake once, without the lines that are left with it.
+fn note_mistakes(report: &import::Report) {
+    note_where(report, |directive| {
+        matches!(directive.fate, Fate::Left { .. }) && !directive.follows
+    });
 }
 
 /// Fails; what became of the directives tells why.
@@ -133,7 +145,7 @@ fn refused(arguments: &ImportArguments, error: &ImportError) -> Result<Exit, Pro
         Some(report) if arguments.json || arguments.report => {
             self::report(arguments, report, None)?;
         }
-        Some(report) => note_unsure(report),
+        Some(report) => note_mistakes(report),
         None => {}
     }
     let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));

@@ -1,4 +1,33 @@
-//! Random bytes for tests, the same in every run.
+//! Bytes for tests, the same in every run: seeds of the fuzz targets, and random ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Returns the files from which a fuzzer starts, by their names, without what `cargo fuzz run` has added.
+pub(crate) fn seeds(target: &str) -> Vec<PathBuf> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let mut seeds: Vec<_> = fs::read_dir(corpus.join(target))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| is_seed(path))
+        .collect();
+    seeds.sort();
+    seeds
+}
+
+/// Returns whether a file is not named by its hash, as a fuzzer names its own.
+fn is_seed(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.len() != 40 || !name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[test]
+fn what_a_fuzzer_adds_is_no_seed() {
+    assert!(is_seed(Path::new("corpus/message/linux-6.1-info")));
+    assert!(!is_seed(Path::new(
+        "corpus/message/0a4d55a8d778e5022fab701977c5d840bbc486d0"
+    )));
+}
 
 /// Draws numbers by xorshift from a fixed seed, so that a failure can be repeated.
 pub(crate) struct Random(u64);

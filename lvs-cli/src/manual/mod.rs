@@ -44,20 +44,29 @@ fn files() -> Vec<(String, Vec<u8>)> {
     command.build();
     let mut files = vec![("man5/lvsctl.toml.5".to_owned(), file::page().into_bytes())];
     add_pages(&command, &mut files);
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let name = match shell {
-            Shell::Bash => "completions/lvsctl.bash",
-            Shell::Zsh => "completions/_lvsctl",
-            _ => "completions/lvsctl.fish",
-        };
-        let mut script = Vec::new();
-        generate(shell, &mut Arguments::command(), "lvsctl", &mut script);
-        if shell == Shell::Bash {
-            script.extend_from_slice(include_bytes!("names.bash"));
-        }
-        files.push((name.to_owned(), script));
+    for (name, shell, names) in COMPLETIONS {
+        let script = script(shell, names).into_bytes();
+        files.push((format!("completions/{name}"), script));
     }
     files
+}
+
+/// Each shell's script, and what lets it complete names, for which it asks the program.
+const COMPLETIONS: [(&str, Shell, &str); 3] = [
+    ("lvsctl.bash", Shell::Bash, include_str!("names.bash")),
+    ("_lvsctl", Shell::Zsh, include_str!("names.zsh")),
+    ("lvsctl.fish", Shell::Fish, include_str!("names.fish")),
+];
+
+/// Returns the script of a shell.
+fn script(shell: Shell, names: &str) -> String {
+    let mut script = Vec::new();
+    generate(shell, &mut Arguments::command(), "lvsctl", &mut script);
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    // The script of zsh ends with a call of the function that must ask first.
+    let end = script.rfind("\nif [ \"$funcstack").unwrap_or(script.len());
+    script.insert_str(end, names);
+    script
 }
 
 /// Adds the page of a command, and those of its subcommands.

@@ -1,7 +1,7 @@
 
 # Names of nodes, services, real servers and clusters, which lvsctl reads where they are.
 _lvsctl_names() {
-    local cur=${COMP_WORDS[COMP_CWORD]} name
+    local cur=${COMP_WORDS[COMP_CWORD]#=} name
     COMPREPLY=()
     while IFS= read -r name; do
         [[ $name == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$name")")

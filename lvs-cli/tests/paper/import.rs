@@ -133,3 +133,35 @@ fn a_source_that_is_none_is_an_error() {
     assert_eq!(report["file"], serde_json::Value::Null);
     assert_eq!(report["left"], 1);
 }
+
+/// What is left with a line has no reason of its own.
+#[test]
+fn of_a_refused_source_each_mistake_is_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("wrong.conf");
+    let server = "real_server 10.0.1.x 80 {\nweight 1\nTCP_CHECK {\nconnect_timeout 3\n}\n}\n";
+    let text = format!(
+        "virtual_server $VIP 80 {{\nlb_kind DR\n{server}}}\nvirtual_server 10.0.0.1 80 {{\nlb_algo r\n{server}}}\n"
+    );
+    fs::write(&file, text).unwrap();
+    let import = |option: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+        command
+            .current_dir(directory.path())
+            .args(["import", "wrong.conf"]);
+        command.args(option).output().unwrap()
+    };
+    let output = import(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        self::text(&output.stderr),
+        "note: wrong.conf:1: left: virtual_server $VIP 80: no line above defines $VIP; add a line $VIP=ADDRESS\n\
+         note: wrong.conf:10: left: virtual_server 10.0.0.1 80: keepalived ignores a virtual server without real servers\n\
+         note: wrong.conf:11: left: lb_algo r: \"r\" is not a scheduler\n\
+         note: wrong.conf:12: left: real_server 10.0.1.x 80: \"10.0.1.x\" is not an address\n\
+         note: 12 directives: 0 carried, 0 assumed, 12 left\n\
+         error: wrong.conf:1: nothing to import: no virtual service that a cluster file can express\n"
+    );
+    let report = self::text(&import(&["--report"]).stdout);
+    assert_eq!(report.matches(": left: ").count(), 12, "{report}");
+}

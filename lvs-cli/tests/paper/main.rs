@@ -1,6 +1,7 @@
 //! lvsctl as far as it needs no kernel.
 
 mod check;
+mod completions;
 mod import;
 mod readme;
 mod verbs;

@@ -139,9 +139,9 @@ impl DirectorScene<'_> {
         let facts = self.facts;
         match area {
             Area::Services => facts.needing(&[Source::Net, Source::Ipvs]),
-            Area::Traffic if facts.is_standby() => {
-                Examined::Not(Reason::Elsewhere("the active director has the connections"))
-            }
+            Area::Traffic if facts.is_standby() => Examined::Not(Reason::Elsewhere(
+                "the active director has the connections; --arp asks whether there is one",
+            )),
             Area::Traffic => facts
                 .unreadable(&[Source::Net, Source::Ipvs])
                 .or_else(|| self.undecided())

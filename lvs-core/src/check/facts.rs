@@ -306,6 +306,11 @@ impl Facts {
     }
 
     /// Returns what clients asked a socket of this node for.
+    /// Returns whether packets of clients could be watched: any was seen.
+    pub(super) fn are_requests_seen(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     pub(super) fn requests_at(&self, address: SocketAddr) -> Option<&RequestsFact> {
         let mut requests = self.requests.iter();
         requests.find(|requests| requests.address == address)

@@ -81,6 +81,11 @@ impl Seen<'_> {
         is_young && self.outcome() == Outcome::Waiting
     }
 
+    /// Returns whether the connection was established during the readings.
+    pub(super) fn is_established_now(&self) -> bool {
+        self.outcome() == Outcome::EstablishedNow
+    }
+
     /// Returns the seconds since the last packet of a connection in SYN_RECV.
     pub(super) fn silent_for(&self) -> u32 {
         SYN_RECV.saturating_sub(self.now.expires.0)
@@ -143,6 +148,32 @@ impl<'a> Index<'a> {
     /// Returns the entry of a service in the last reading.
     pub(super) fn listed(&self, id: &ServiceId) -> Option<&'a ServiceEntryStatus> {
         self.last.get(id).copied()
+    }
+
+    /// Returns another service that has a destination, as one by firewall mark which takes packets of the first.
+    pub(super) fn other_service(
+        &self,
+        id: ServiceId,
+        destination: SocketAddr,
+    ) -> Option<ServiceId> {
+        let others = self
+            .last
+            .values()
+            .filter(|listed| listed.status.service.id != id);
+        let has_it = |listed: &&&ServiceEntryStatus| {
+            let mut ids = listed
+                .destinations
+                .iter()
+                .map(|status| status.destination.id);
+            // By a mark, a destination without port gets packets of any.
+            ids.any(|id| {
+                id.address == destination.ip() && [0, destination.port()].contains(&id.port)
+            })
+        };
+        others
+            .filter(|listed| matches!(listed.status.service.id, ServiceId::Fwmark { .. }))
+            .find(has_it)
+            .map(|listed| listed.status.service.id)
     }
 
     /// Returns the entry of a service in the first reading.

@@ -18,8 +18,17 @@ pub struct RequestsFact {
     pub answered: usize,
     /// The number of those that it has refused with a reset.
     pub refused: usize,
-    /// The clients that asked again, because nothing has answered them.
+    /// The clients that it has refused.
+    #[serde(default)]
+    pub rejected: BTreeSet<SocketAddr>,
+    /// The clients that nothing has answered for a second, or although they asked again.
     pub unanswered: BTreeSet<SocketAddr>,
+    /// Those of them that asked again.
+    #[serde(default)]
+    pub repeated: BTreeSet<SocketAddr>,
+    /// The clients that were answered, and have sent nothing since.
+    #[serde(default)]
+    pub silent: BTreeSet<SocketAddr>,
     /// The clients that asked again although this node has answered them.
     #[serde(default)]
     pub lost: BTreeSet<SocketAddr>,
@@ -40,14 +49,21 @@ impl RequestsFact {
         let client = seen.client;
         match seen.answer {
             Answer::Given => self.answered += 1,
-            Answer::Refused => self.refused += 1,
+            Answer::Refused => {
+                self.refused += 1;
+                self.rejected.insert(client);
+            }
+            // What becomes of a packet that has left is seen elsewhere.
+            Answer::Nothing if seen.is_forwarded && !seen.is_returned && !seen.is_repeated => {}
             Answer::Nothing => {
+                self.repeated.extend(seen.is_repeated.then_some(client));
                 self.unanswered.insert(client);
                 self.forwarded.extend(seen.is_forwarded.then_some(client));
                 self.returned.extend(seen.is_returned.then_some(client));
             }
         }
         self.lost.extend(seen.is_lost.then_some(client));
+        self.silent.extend(seen.is_silent.then_some(client));
     }
 
     /// Returns a socket of which nothing was seen yet.
@@ -57,7 +73,10 @@ impl RequestsFact {
             address,
             answered: 0,
             refused: 0,
+            rejected: BTreeSet::new(),
             unanswered: BTreeSet::new(),
+            repeated: BTreeSet::new(),
+            silent: BTreeSet::new(),
             lost: BTreeSet::new(),
             forwarded: BTreeSet::new(),
             returned: BTreeSet::new(),

@@ -100,6 +100,7 @@ const TABLE: &[&FindingKind] = &[
     &enslaved::ENSLAVED,
     &neighbours::SHARED_MAC,
     &unsolicited::VIP_UNSOLICITED,
+    &refused::REFUSED,
 ];
 
 impl Code {

@@ -52,6 +52,8 @@ pub use by_id::{ById, Identified};
 pub use desired::{Desired, DesiredService, DesiredState, HealthPart};
 pub use drain::{Drain, DrainOutcome, DrainTarget, Draining, Remaining};
 pub use file::Document;
+#[cfg(feature = "import")]
+pub(crate) use file::check_sysctl;
 pub use model::{
     Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, DocumentErrors,
     Gateway, Match, NodeKind, NodeName, Position, RealServer, Role, Sync, VirtualDestination,
@@ -64,5 +66,5 @@ pub use plan::{Plan, PlanOptions};
 #[cfg(any(feature = "run", feature = "check"))]
 pub(crate) use state::Absent;
 #[cfg(feature = "run")]
-pub(crate) use state::{Kept, RecordStamp, Resident};
+pub(crate) use state::{Kept, NamespaceLock, RecordStamp, Resident};
 pub use state::{Record, Session, StateDir};

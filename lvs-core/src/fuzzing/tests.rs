@@ -1,33 +1,16 @@
 //! The seeds of the fuzz targets, replayed as they are and damaged, without a fuzzer.
 
 use std::fs;
-use std::path::Path;
 
 use super::*;
-use crate::testing::Random;
+use crate::testing::{self, Random};
 
-/// Returns the corpus from which the fuzzer starts, without what `cargo fuzz run` has added: files named by their hash.
+/// Returns the contents of a target's seeds.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    fs::read_dir(corpus.join(target))
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| is_seed(path))
+    testing::seeds(target)
+        .into_iter()
         .map(|path| fs::read(path).unwrap())
         .collect()
-}
-
-fn is_seed(path: &Path) -> bool {
-    let name = path.file_name().unwrap().to_str().unwrap();
-    name.len() != 40 || !name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-#[test]
-fn what_a_fuzzer_adds_is_no_seed() {
-    assert!(is_seed(Path::new("corpus/message/linux-6.1-info")));
-    assert!(!is_seed(Path::new(
-        "corpus/message/0a4d55a8d778e5022fab701977c5d840bbc486d0"
-    )));
 }
 
 /// Replays all seeds of a target, all of which must be meaningful, and so many damaged ones, of which some

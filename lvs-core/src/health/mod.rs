@@ -16,6 +16,8 @@
 //! Everything but [`Prober`] is pure: time is an argument, a [`Duration`](std::time::Duration) since any fixed
 //! moment of a monotonic clock.
 
+mod decision;
+mod member;
 mod outcome;
 mod probe;
 mod schedule;
@@ -32,11 +34,14 @@ pub use crate::cluster::probe_path::{
     Marks, PathKey, PathNote, PlannedProbe, ProbePath, ProbePlan, ProbeService, ProbeSysctl,
     SourcePorts, Via,
 };
+pub use decision::{Decision, DesiredWeight, Posture, WeightReason};
+pub use member::{Admission, Member};
 pub use outcome::{Failure, Healthy, Outcome, Stage};
+#[cfg(feature = "run")]
+pub(crate) use probe::Connecting;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use probe::fuzzing;
 pub use probe::{Prober, Subject, Target, TargetId};
 pub use schedule::Schedule;
-pub use service::{Admission, Decision, DesiredWeight, Member, Posture, WeightReason};
 pub use state::{Health, Tracker, Transition};

@@ -1,200 +1,11 @@
-//! The weights of a service: what its destinations get, and why.
+//! The weights of a service: what its destinations get.
 
-use std::fmt;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-use super::Health;
+use super::decision::{Decision, DesiredWeight, Posture, WeightReason};
+use super::member::Member;
+use super::state::Health;
 use crate::cluster::Draining;
-use crate::cluster::checks::{BelowMinimum, OnFailure, Percent, Policy, SlowStart};
+use crate::cluster::checks::{BelowMinimum, OnFailure, Policy};
 use crate::ipvs::Weight;
-
-/// Says since when a destination gets new connections, for its slow start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Admission {
-    /// Not decided yet: the first decision after a start begins no slow start.
-    #[default]
-    Undecided,
-    /// It gets none.
-    Out,
-    /// It gets them since this moment, and rose from nothing.
-    Since(Duration),
-    /// It has always got them.
-    Always,
-}
-
-impl Admission {
-    /// Returns the next admission, given whether the destination is admitted now.
-    #[must_use]
-    pub const fn next(self, is_admitted: bool, now: Duration) -> Self {
-        match (self, is_admitted) {
-            (_, false) => Self::Out,
-            (Self::Undecided, true) => Self::Always,
-            (Self::Out, true) => Self::Since(now),
-            (admitted, true) => admitted,
-        }
-    }
-
-    fn elapsed(self, now: Duration) -> Option<Duration> {
-        match self {
-            Self::Since(since) => Some(now.saturating_sub(since)),
-            Self::Undecided | Self::Out | Self::Always => None,
-        }
-    }
-
-    /// Returns the share of the weight that slow start allows.
-    #[must_use]
-    pub fn share(self, slow_start: Option<SlowStart>, now: Duration) -> Percent {
-        match (slow_start, self.elapsed(now)) {
-            (Some(slow_start), Some(elapsed)) => slow_start.share(elapsed),
-            _ => Percent::FULL,
-        }
-    }
-
-    /// Returns when that share grows next.
-    #[must_use]
-    pub fn next_step(self, slow_start: Option<SlowStart>, now: Duration) -> Option<Duration> {
-        let next = slow_start?.next_step(self.elapsed(now)?)?;
-        match self {
-            Self::Since(since) => Some(since + next),
-            Self::Undecided | Self::Out | Self::Always => None,
-        }
-    }
-}
-
-/// Describes a destination as far as its weight depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Member {
-    /// The weight of the file.
-    pub weight: Weight,
-    /// Its health.
-    pub health: Health,
-    /// The share of its weight that the real server asks for.
-    pub share: Percent,
-    /// The share that slow start allows.
-    pub slow_start: Percent,
-    /// Whether the operator, or the file, drains it, and how far.
-    pub drain: Option<Draining>,
-    /// Whether it is the fallback, which gets connections only below the minimum and is not counted.
-    pub is_fallback: bool,
-    /// The weight that it keeps while its health is unknown: what the kernel had after a start, or what its
-    /// health gave it before its checks changed. `None` if the kernel does not have the destination.
-    pub kept: Option<Weight>,
-    /// Whether its health is unknown and may still turn out either way: it was not probed long enough.
-    pub is_pending: bool,
-}
-
-impl Member {
-    /// Returns whether it counts towards the minimum: it may get new connections, and answers as far as is known.
-    /// A destination of unknown health counts if the weight that it keeps is not 0.
-    #[must_use]
-    pub fn is_available(&self) -> bool {
-        let wants = self.weight > Weight::DRAIN && self.share > Percent::ZERO;
-        self.is_admitted() && wants && !self.is_fallback
-    }
-
-    /// Returns whether it may turn out to be available.
-    fn may_be_available(&self) -> bool {
-        self.is_pending && self.drain.is_none() && self.weight > Weight::DRAIN && !self.is_fallback
-    }
-
-    /// Returns whether neither its health nor a drain keeps new connections from it.
-    #[must_use]
-    pub fn is_admitted(&self) -> bool {
-        let answers = match self.health {
-            Health::Unknown => self.kept.is_some_and(|weight| weight > Weight::DRAIN),
-            health => health.is_up(),
-        };
-        answers && self.drain.is_none()
-    }
-}
-
-/// The weight that a destination must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct DesiredWeight {
-    /// The weight; `None` if the destination must not be in the kernel.
-    pub weight: Option<Weight>,
-    /// The reason.
-    pub reason: WeightReason,
-}
-
-/// The reason for a weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum WeightReason {
-    /// It is up: the file's weight × the share that the real server asks for × slow start.
-    Up {
-        /// What the real server asks for.
-        share: Percent,
-        /// What slow start allows.
-        slow_start: Percent,
-    },
-    /// The operator, or the file, drains it.
-    Drained,
-    /// Its health is unknown: the kernel's weight is kept.
-    Unknown,
-    /// It is down.
-    Down,
-    /// Fewer than the minimum are available: every destination serves.
-    ServeAll,
-    /// Fewer than the minimum are available: the fallback serves.
-    Fallback,
-    /// It is the fallback, and not needed.
-    Reserve,
-    /// Fewer than the minimum are available: new connections are refused.
-    Refused,
-}
-
-impl fmt::Display for WeightReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Up { share, slow_start } => {
-                f.write_str("up")?;
-                if *share != Percent::FULL {
-                    write!(f, ", the real server asks for {share}")?;
-                }
-                if *slow_start != Percent::FULL {
-                    write!(f, ", slow start at {slow_start}")?;
-                }
-                Ok(())
-            }
-            Self::Drained => f.write_str("drained"),
-            Self::Unknown => f.write_str("health is unknown, the weight is kept"),
-            Self::Down => f.write_str("down"),
-            Self::ServeAll => {
-                f.write_str("below the minimum, every destination that is not drained serves")
-            }
-            Self::Fallback => f.write_str("below the minimum, the fallback serves"),
-            Self::Reserve => f.write_str("the fallback is not needed"),
-            Self::Refused => f.write_str("below the minimum, new connections are refused"),
-        }
-    }
-}
-
-/// Says whether a service has its minimum, and what happens if not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Posture {
-    /// The minimum holds.
-    Serving,
-    /// It does not, and this happens.
-    Below(BelowMinimum),
-}
-
-/// The weights of all destinations of a service, in their order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub struct Decision {
-    /// Whether the minimum holds; `None` until enough is known after a start.
-    pub posture: Option<Posture>,
-    /// So many destinations are available.
-    pub available: usize,
-    /// The weight of each.
-    pub weights: Vec<DesiredWeight>,
-}
 
 impl Policy {
     /// Decides the weights of a service's destinations, given what was decided before.
@@ -334,6 +145,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::checks::Percent;
 
     fn weight(number: u32) -> Weight {
         Weight::new(number).unwrap()
@@ -491,26 +303,5 @@ mod tests {
         );
         // A server that asks for nothing is not available; if all do, all serve.
         assert_eq!(numbers(&Policy::default(), &[none]), [Some(10)]);
-    }
-
-    #[test]
-    fn a_slow_start_rises_in_ten_steps() {
-        let slow_start = SlowStart("30s".parse().unwrap());
-        let second = Duration::from_secs;
-        let admission = Admission::default()
-            .next(false, second(0))
-            .next(true, second(100));
-        let share = |now| admission.share(Some(slow_start), second(now)).get();
-        assert_eq!(
-            [100, 102, 103, 115, 127, 999].map(share),
-            [10, 10, 20, 60, 100, 100]
-        );
-        let next = |now| admission.next_step(Some(slow_start), second(now));
-        assert_eq!(next(100), Some(second(103)));
-        assert_eq!(next(124), Some(second(127)));
-        assert_eq!(next(127), None);
-        assert_eq!(admission.share(None, second(100)), Percent::FULL);
-        let always = Admission::default().next(true, second(0));
-        assert_eq!(always.share(Some(slow_start), second(0)), Percent::FULL);
     }
 }

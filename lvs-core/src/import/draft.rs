@@ -28,6 +28,8 @@ pub(super) struct Draft {
     pub(super) timeouts: Timeouts,
     /// Sysctls of `net.ipv4.vs`, by their names in the cluster file.
     pub(super) sysctls: BTreeMap<String, String>,
+    /// The lines that set them, where the source has lines.
+    pub(super) sysctl_lines: BTreeMap<String, DirectiveId>,
     pub(super) sync: Option<Sync>,
     /// Lines for the head of the cluster file.
     pub(super) notes: Vec<String>,

@@ -14,6 +14,8 @@ pub(super) const NO_CHECK: &str =
 /// What the sources do with a service that has no fallback.
 const NONE_SERVES: &str = "# minimum = 0: as in the source, no real server serves when all have failed; without it all do";
 
+const NONE_INSTEAD: &str = "# minimum = 0: when all have failed no real server serves, and nothing in their place; without it all do";
+
 /// How a real server is tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -31,6 +33,8 @@ pub(super) enum Kind {
     Program {
         command: String,
         user: Option<String>,
+        /// Whether its exit status is a weight, 2 more than that.
+        is_weight: bool,
     },
 }
 
@@ -54,7 +58,6 @@ impl Kind {
                 matches!(self, Self::Http(_) | Self::Https(_))
             }
             "checkcommand" => matches!(self, Self::Program { .. }),
-            "negotiatetimeout" => !matches!(self, Self::Program { .. }),
             _ => true,
         }
     }
@@ -143,13 +146,24 @@ impl Check {
         })
     }
 
+    /// Returns whether the exit status of a program is the weight.
+    pub(super) const fn sets_weight(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Program {
+                is_weight: true,
+                ..
+            }
+        )
+    }
+
     /// Returns why the file would refuse it.
     pub(super) fn problem(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Written {
             check: CheckTable,
         }
-        match toml::from_str::<Written>(&format!("check = {}", self.value())) {
+        match toml::from_str::<Written>(&format!("check = {}", self.value(None))) {
             Ok(written) => {
                 let checked = written.check.check(&CheckDefaults::default());
                 checked.err().map(|invalid| invalid.to_string())
@@ -158,7 +172,8 @@ impl Check {
         }
     }
 
-    fn value(&self) -> String {
+    /// Returns it as the file writes it; `weight` is that of all real servers, if they have one.
+    fn value(&self, weight: Option<u32>) -> String {
         let mut fields = vec![format!("type = {}", quoted(self.kind.name()))];
         let mut text = |key: &str, value: &Option<String>| {
             let value = value.iter();
@@ -187,7 +202,15 @@ impl Check {
         text("fast-interval", &self.fast_interval);
         text("timeout", &self.timeout);
         if let Kind::Program { command, .. } = &self.kind {
-            fields.push(format!("command = {}", self::command(command)));
+            let command = match self.sets_weight() {
+                true => share(command, weight),
+                false => command.clone(),
+            };
+            fields.push(format!("command = {}", self::command(&command)));
+            let shares = self
+                .sets_weight()
+                .then(|| "share-by-status = true".to_owned());
+            fields.extend(shares);
         }
         // The sources verify no certificate.
         fields.extend(matches!(self.kind, Kind::Https(_)).then(|| "verify = false".to_owned()));
@@ -209,6 +232,10 @@ pub(super) struct Health {
     pub(super) minimum: usize,
     /// Weight 0 on failure (true) or deletion (false).
     pub(super) inhibit: Option<bool>,
+    /// Whether the source has a fallback that is not imported.
+    pub(super) lacks_fallback: bool,
+    /// The weight that all real servers have, where an exit status changes it.
+    pub(super) weight: Option<u32>,
 }
 
 impl Health {
@@ -222,9 +249,15 @@ impl Health {
         !self.checks.is_empty()
     }
 
+    /// Returns whether a program sets the weights.
+    pub(super) fn sets_weight(&self) -> bool {
+        self.checks.iter().any(Check::sets_weight)
+    }
+
     /// Returns the lines for a table of `[[services]]` with this fallback: keys, and comments above them.
     pub(super) fn lines(&self, fallback: Option<&str>) -> Vec<String> {
-        let checks: Vec<_> = self.checks.iter().map(Check::value).collect();
+        let checks = self.checks.iter().map(|check| check.value(self.weight));
+        let checks: Vec<_> = checks.collect();
         let mut lines = match checks.as_slice() {
             [] => return Vec::new(),
             [check] => vec![format!("check = {check}")],
@@ -235,7 +268,13 @@ impl Health {
                 format!("minimum = {}", self.minimum),
                 format!("fallback = {}", quoted(name)),
             ]),
-            None => lines.extend([NONE_SERVES.to_owned(), "minimum = 0".to_owned()]),
+            None => {
+                let told = match self.lacks_fallback {
+                    true => NONE_INSTEAD,
+                    false => NONE_SERVES,
+                };
+                lines.extend([told.to_owned(), "minimum = 0".to_owned()]);
+            }
         }
         lines.extend(self.inhibit.map(|inhibit| match inhibit {
             true => "on-failure = \"drain\"".to_owned(),
@@ -276,6 +315,17 @@ fn slower(one: Option<String>, other: Option<String>) -> Option<String> {
         }
     };
     one.into_iter().chain(other).max_by_key(milliseconds)
+}
+
+/// Returns a command whose exit status is a share of the weight 100 in percent, 2 more than that: as the source sets
+/// weights up to 100. A program that is not found or that a signal ends is not healthy.
+fn share(command: &str, weight: Option<u32>) -> String {
+    let weight = weight.filter(|weight| *weight <= 100);
+    let unchanged = weight.map_or_else(String::new, |weight| format!("0) exit {};; ", weight + 2));
+    format!(
+        "{command}; s=$?; case $s in {unchanged}1|126|127|129|13?|14?|15?) exit 1;; esac; \
+         [ $s -le 102 ] || s=102; exit $s"
+    )
 }
 
 /// A command line as a list; by a shell if it needs one.

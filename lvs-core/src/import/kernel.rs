@@ -321,6 +321,7 @@ impl Walk<'_> {
             {
                 Some(false) => {
                     let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+                    self.draft.sysctl_lines.insert(name.clone(), id);
                     self.draft.sysctls.insert(name, value);
                     self.tally.carried(id, "ipvs");
                 }

@@ -1,5 +1,6 @@
 //! The report of an import: what became of every directive of the source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,6 +74,9 @@ pub struct Directive {
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
+    /// Whether it is left only because what it belongs to is.
+    #[serde(skip)]
+    pub follows: bool,
 }
 
 impl fmt::Display for Directive {
@@ -166,6 +170,12 @@ pub(super) struct DirectiveId(usize);
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     directives: Vec<(Place, String, Option<Fate>)>,
+    /// What a directive is about, where it is carried only with that.
+    owners: BTreeMap<DirectiveId, Vec<DirectiveId>>,
+    /// Directives that are left with what they belong to.
+    following: BTreeSet<DirectiveId>,
+    /// The lines in which a definition is replaced.
+    uses: BTreeMap<DirectiveId, BTreeSet<Place>>,
 }
 
 impl Tally {
@@ -205,6 +215,19 @@ impl Tally {
         self.set(id, Fate::Left { reason });
     }
 
+    /// Leaves a directive because what it belongs to is left; one that is left already has its own reason.
+    pub(super) fn left_too(&mut self, id: DirectiveId, reason: impl Into<String>) {
+        if !self.is_left(id) {
+            self.left(id, reason);
+            self.following.insert(id);
+        }
+    }
+
+    fn is_left(&self, id: DirectiveId) -> bool {
+        let directive = self.directives.get(id.0);
+        directive.is_some_and(|(_, _, fate)| matches!(fate, Some(Fate::Left { .. })))
+    }
+
     /// Adds a reason to a directive that is carried or assumed.
     pub(super) fn doubt(&mut self, id: DirectiveId, doubt: &str) {
         let fate = self
@@ -222,6 +245,7 @@ impl Tally {
 
     /// The last word about a directive counts: a service may be dropped after all.
     fn set(&mut self, id: DirectiveId, fate: Fate) {
+        self.following.remove(&id);
         if let Some((_, _, open)) = self.directives.get_mut(id.0) {
             *open = Some(fate);
         }
@@ -246,6 +270,37 @@ impl Tally {
         }
     }
 
+    /// Says that a directive is carried only with one of those that it is about.
+    pub(super) fn belongs(&mut self, id: DirectiveId, owners: &[DirectiveId]) {
+        self.owners.entry(id).or_default().extend(owners);
+    }
+
+    /// Says that a definition is replaced in a line, which makes other directives.
+    pub(super) fn replaced(&mut self, id: DirectiveId, place: &Place) {
+        self.carried(id, "replaced where it is used");
+        self.uses.entry(id).or_default().insert(place.clone());
+    }
+
+    /// Leaves what belongs to directives that are left; the last first, as a variable may be used in one below it.
+    fn leave_with_owners(&mut self) {
+        for (id, owners) in std::mem::take(&mut self.owners).into_iter().rev() {
+            if self.is_used(id) && !owners.into_iter().any(|owner| self.is_used(owner)) {
+                self.left_too(id, "what it belongs to is not imported");
+            }
+        }
+        let is_definition = |number: usize| self.uses.contains_key(&DirectiveId(number));
+        let directives = self.directives.iter().enumerate();
+        let others = directives.filter(|(number, _)| !is_definition(*number));
+        let used =
+            others.filter(|(_, (_, _, fate))| !matches!(fate, Some(Fate::Left { .. }) | None));
+        let used: BTreeSet<Place> = used.map(|(_, (place, ..))| place.clone()).collect();
+        for (id, places) in std::mem::take(&mut self.uses) {
+            if places.is_disjoint(&used) {
+                self.left(id, "no directive that is imported uses it");
+            }
+        }
+    }
+
     /// Returns whether the fate of a directive is known.
     pub(super) fn is_settled(&self, id: DirectiveId) -> bool {
         let directive = self.directives.get(id.0);
@@ -262,17 +317,20 @@ impl Tally {
     }
 
     /// Ends the report; what no code has looked at is left, and the report says so.
-    pub(super) fn finish(self) -> Report {
+    pub(super) fn finish(mut self) -> Report {
+        self.leave_with_owners();
         let unknown = || Fate::Left {
             reason: "this directive is not known here".to_owned(),
         };
-        let directives = self.directives.into_iter();
+        let following = self.following;
+        let directives = self.directives.into_iter().enumerate();
         Report {
             directives: directives
-                .map(|(place, directive, fate)| Directive {
+                .map(|(number, (place, directive, fate))| Directive {
                     place,
                     directive,
                     fate: fate.unwrap_or_else(unknown),
+                    follows: following.contains(&DirectiveId(number)),
                 })
                 .collect(),
         }

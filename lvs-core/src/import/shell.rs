@@ -181,7 +181,7 @@ impl Added {
     pub(super) fn of(text: &str) -> Option<Self> {
         let words: Vec<_> = text
             .split_whitespace()
-            .filter(|word| *word != "sudo")
+            .filter(|word| !matches!(*word, "sudo" | "-4" | "-6"))
             .collect();
         let added = match *words.as_slice() {
             [ip, "addr" | "address" | "a", "add" | "a" | "replace", ..] if is(ip, "ip") => {
@@ -239,13 +239,59 @@ fn after<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
     words.nth(1).copied()
 }
 
-/// Returns whether a line lets the host forward packets.
-pub(super) fn forwards(text: &str) -> bool {
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && !"\"'".contains(*c))
-        .collect();
-    text == "echo1>/proc/sys/net/ipv4/ip_forward" || text.ends_with("net.ipv4.ip_forward=1")
+/// Returns the sysctls that a line sets, by their names with slashes: `sysctl -w NAME=VALUE …`,
+/// `echo VALUE > /proc/sys/NAME` or `echo VALUE | tee /proc/sys/NAME`.
+pub(super) fn sysctls(text: &str) -> Option<Vec<(String, String)>> {
+    let words = unquoted_words(text);
+    let mut words = words
+        .iter()
+        .map(String::as_str)
+        .filter(|word| *word != "sudo");
+    let program = words.next()?;
+    if is(program, "sysctl") {
+        let set = words.take_while(|word| !matches!(*word, ">" | "|"));
+        // The number of the file that is redirected stands before it.
+        let set = set.filter(|word| !word.starts_with('-') && !matches!(*word, "1" | "2"));
+        let set = set.map(|word| {
+            let (name, value) = word.split_once('=')?;
+            Some((name.replace('.', "/"), value.to_owned()))
+        });
+        return set
+            .collect::<Option<Vec<_>>>()
+            .filter(|set| !set.is_empty());
+    }
+    if !is(program, "echo") && !is(program, "printf") {
+        return None;
+    }
+    let words: Vec<_> = words.filter(|word| !word.starts_with('-')).collect();
+    let end = words.iter().position(|word| matches!(*word, ">" | "|"))?;
+    let (value, target) = words.split_at(end);
+    let mut target = target.iter();
+    let name = target.find_map(|word| word.strip_prefix("/proc/sys/"))?;
+    Some(vec![(name.to_owned(), value.join(" "))])
+}
+
+/// Returns words without their quotes; `>` and `|` are words of their own.
+fn unquoted_words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), c) => word.get_or_insert_default().push(c),
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, '>' | '|') => {
+                words.extend(word.take());
+                words.push(c.to_string());
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word.take());
+    words
 }
 
 #[cfg(test)]
@@ -297,6 +343,38 @@ mod tests {
         assert_eq!(unredirected("-a -w 2 2>/dev/null"), "-a -w 2");
         assert_eq!(unredirected("-a -w 2 > /dev/null 2>&1"), "-a -w 2 ");
         assert_eq!(unredirected("-R < rules"), "-R ");
+    }
+
+    #[test]
+    fn sysctls_are_set_by_several_programs() {
+        let set = |text| {
+            let set = sysctls(text).unwrap_or_default().into_iter();
+            let set = set.map(|(name, value)| format!("{name}={value}"));
+            set.collect::<Vec<_>>().join(", ")
+        };
+        let conntrack = "net/ipv4/vs/conntrack=1";
+        for (text, expected) in [
+            ("sysctl -w net.ipv4.vs.conntrack=1", conntrack),
+            (
+                "/sbin/sysctl -q -w net/ipv4/vs/conntrack=1 >/dev/null 2>&1",
+                conntrack,
+            ),
+            ("sudo sysctl net.ipv4.vs.conntrack=\"1\"", conntrack),
+            ("echo 1 > /proc/sys/net/ipv4/vs/conntrack", conntrack),
+            ("echo \"1\">/proc/sys/net/ipv4/vs/conntrack", conntrack),
+            (
+                "echo -n 1 | sudo tee /proc/sys/net/ipv4/vs/conntrack > /dev/null",
+                conntrack,
+            ),
+            (
+                "sysctl -w net.ipv4.vs.sync_threshold='3 50' net.ipv4.vs.conntrack=1",
+                "net/ipv4/vs/sync_threshold=3 50, net/ipv4/vs/conntrack=1",
+            ),
+            ("echo done", ""),
+            ("sysctl -p", ""),
+        ] {
+            assert_eq!(set(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -170,13 +170,13 @@ pub(super) fn is_alike(one: &DraftService, other: &DraftService) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
-    use std::path::Path;
 
     use super::*;
     use crate::cluster::Cluster;
     use crate::import::draft::Draft;
     use crate::import::report::Tally;
     use crate::import::{Options, fit, keepalived, ldirectord, rules, write};
+    use crate::testing::seeds;
 
     fn options() -> Options {
         Options::new("web".parse().unwrap(), "director".parse().unwrap())
@@ -209,15 +209,13 @@ mod tests {
 
     #[test]
     fn the_corpus_is_the_same_in_shorter_forms() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
         for kind in [
             "keepalived_conf",
             "ldirectord_cf",
             "ipvsadm_script",
             "rules",
         ] {
-            for entry in std::fs::read_dir(corpus.join(kind)).unwrap() {
-                let path = entry.unwrap().path();
+            for path in seeds(kind) {
                 let name = path.display().to_string();
                 let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
                 let mut tally = Tally::default();

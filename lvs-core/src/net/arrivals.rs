@@ -32,6 +32,8 @@ const MOST_REQUESTS: usize = 20_000;
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// The copies of one packet that a bond, a VLAN or a bridge hands on follow each other at once, within this time.
 const COPIES: Duration = Duration::from_millis(100);
+/// A client that nothing has answered for so long waits in vain, whether it asks again or gives up.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The least time after which a client asks again.
 const REPETITION: Duration = Duration::from_millis(500);
 
@@ -59,6 +61,8 @@ struct Request {
     answer: Answer,
     /// Whether it was asked again after an answer.
     is_lost: bool,
+    /// Whether its client has sent anything else.
+    is_continued: bool,
     /// Whether this host has sent a packet of the client on.
     is_forwarded: bool,
     /// Whether a packet for the client has arrived here.
@@ -73,6 +77,10 @@ pub(crate) struct Requested {
     pub(crate) answer: Answer,
     /// Whether the client asked again after the answer.
     pub(crate) is_lost: bool,
+    /// Whether the client asked again.
+    pub(crate) is_repeated: bool,
+    /// Whether the client has sent nothing since the answer.
+    pub(crate) is_silent: bool,
     /// Whether this host has sent a packet of the client on.
     pub(crate) is_forwarded: bool,
     /// Whether a packet for the client has arrived here.
@@ -164,6 +172,9 @@ impl Arrivals {
             return;
         }
         let ends = (arrival.own, arrival.client);
+        if let Some(request) = self.requests.get_mut(&ends) {
+            request.is_continued |= !head.begins();
+        }
         match (arrival.protocol, head.number) {
             (Protocol::TCP, Some(number)) => self.sent_data(ends, number),
             (Protocol::TCP, None) if head.begins() => self.asked(ends),
@@ -203,6 +214,7 @@ impl Arrivals {
             is_repeated: false,
             answer: Answer::Nothing,
             is_lost: false,
+            is_continued: false,
             is_forwarded: false,
             is_returned: false,
         });
@@ -264,12 +276,18 @@ impl Arrivals {
     pub(crate) fn requests(&self) -> impl Iterator<Item = Requested> {
         self.requests
             .iter()
-            .filter(|(_, seen)| seen.is_repeated || seen.answer != Answer::Nothing)
+            .filter(|(_, seen)| {
+                seen.is_repeated
+                    || seen.answer != Answer::Nothing
+                    || seen.since.elapsed() >= PATIENCE
+            })
             .map(|((own, client), seen)| Requested {
                 own: *own,
                 client: *client,
                 answer: seen.answer,
                 is_lost: seen.is_lost,
+                is_repeated: seen.is_repeated,
+                is_silent: seen.answer == Answer::Given && !seen.is_continued,
                 is_forwarded: seen.is_forwarded,
                 is_returned: seen.is_returned,
             })

@@ -29,6 +29,7 @@ mod counters;
 mod desired;
 mod event;
 mod metrics;
+mod poller;
 mod pool;
 mod probes;
 mod probing;
@@ -43,6 +44,7 @@ mod supervisor;
 mod table;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod view;
 
 pub use controller::Controller;
@@ -50,6 +52,7 @@ pub use desired::{CheckedDestination, CheckedService, CheckedTarget};
 pub use event::{
     Action, Event, KernelWeights, Notice, ProbeId, ProbeRun, WeightChange, WeightVerb,
 };
+pub use pool::ProbePool;
 pub use runner::{RunError, RunEvent, Runner, RunnerHandle};
 pub use status::{ClusterStatus, DestinationReport, DrainStatus, ServiceReport, Status};
 pub use view::{DestinationView, ServiceView};

@@ -1,18 +1,42 @@
-//! The threads that probe: as many as there are probes at the same time, and not more than a limit.
+//! Many probes at the same time.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::poller::Poller;
+use super::threads::Threads;
 use crate::health::{Outcome, Prober, Timeout};
 
-/// The most threads.
-const MOST: usize = 512;
-/// The size of a thread's stack in bytes: a TLS handshake needs less than half of it.
-const STACK: usize = 512 << 10;
-/// How long a thread waits for work before it ends.
-const IDLE: Duration = Duration::from_secs(30);
+/// Runs probes, many at the same time, and reports each result.
+///
+/// One thread makes the TCP connections of all [`CheckKind::Tcp`](crate::health::CheckKind::Tcp) probes. Every other
+/// kind of probe blocks a thread of its own, of which there are at most 512. The threads begin with the first probe, in
+/// the network namespace of the thread that submits it. Dropping the pool forgets the probes that have not ended.
+///
+/// ```no_run
+/// use std::sync::{Arc, mpsc};
+/// use lvs_core::health::{Prober, Timeout};
+/// use lvs_core::run::ProbePool;
+/// # fn probers() -> Vec<Arc<Prober>> { Vec::new() }
+/// let (send, results) = mpsc::channel();
+/// let mut pool = ProbePool::new();
+/// for prober in probers() {
+///     let (send, of) = (send.clone(), Arc::clone(&prober));
+///     pool.submit(prober, 0, Timeout::DEFAULT, move |outcome, took| {
+///         let _ = send.send((of, outcome, took));
+///     });
+/// }
+/// drop(send);
+/// for (prober, outcome, took) in results {
+///     println!("{}: {outcome:?} after {took:?}", prober.target().subject.server);
+/// }
+/// ```
+#[derive(Default)]
+pub struct ProbePool {
+    threads: Threads,
+    poller: Option<Poller>,
+}
 
 /// A probe that is to be made.
 pub(super) struct Job {
@@ -23,77 +47,54 @@ pub(super) struct Job {
     pub(super) report: Box<dyn FnOnce(Outcome, Duration) + Send>,
 }
 
-/// The threads that probe.
-#[derive(Default)]
-pub(super) struct Pool {
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    is_filled: Condvar,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    threads: usize,
-    idle: usize,
-    is_closed: bool,
-}
-
-impl Pool {
-    /// Hands a probe to a thread that is idle, or to a new one. Where neither can be had it waits.
-    pub(super) fn submit(&self, job: Job) {
-        let mut queue = self.shared.queue();
-        queue.jobs.push_back(job);
-        if queue.idle < queue.jobs.len() && queue.threads < MOST {
-            let shared = Arc::clone(&self.shared);
-            let thread = thread::Builder::new().stack_size(STACK);
-            if thread.spawn(move || shared.work()).is_ok() {
-                queue.threads += 1;
-            }
-        }
-        self.shared.is_filled.notify_one();
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        let mut queue = self.shared.queue();
-        queue.is_closed = true;
-        queue.jobs.clear();
-        self.shared.is_filled.notify_all();
-    }
-}
-
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+impl ProbePool {
+    /// Returns a pool without threads.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    fn work(&self) {
-        while let Some(job) = self.next() {
-            let (outcome, took) = job.prober.run_from(job.port, job.timeout);
-            (job.report)(outcome, took);
+    /// Makes a probe from a source port, as [`Prober::run_from`] does, and calls `report` with its result and how long
+    /// it took: on a thread of the pool, or at once if the probe cannot even begin.
+    pub fn submit(
+        &mut self,
+        prober: Arc<Prober>,
+        port: u16,
+        timeout: Timeout,
+        report: impl FnOnce(Outcome, Duration) + Send + 'static,
+    ) {
+        let job = Job {
+            prober,
+            port,
+            timeout,
+            report: Box::new(report),
+        };
+        if let Some(job) = self.poll(job) {
+            self.threads.submit(job);
         }
     }
 
-    /// Waits for a job; `None` if the thread is to end.
-    fn next(&self) -> Option<Job> {
-        let mut queue = self.queue();
-        if queue.jobs.is_empty() && !queue.is_closed {
-            queue.idle += 1;
-            let is_empty = |queue: &mut Queue| queue.jobs.is_empty() && !queue.is_closed;
-            let waited = self.is_filled.wait_timeout_while(queue, IDLE, is_empty);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-            queue.idle -= 1;
+    /// Hands a probe to the poller, or returns it if a thread must run it.
+    fn poll(&mut self, job: Job) -> Option<Job> {
+        if !job.prober.only_connects() {
+            return Some(job);
         }
-        let job = queue.jobs.pop_front();
-        if job.is_none() {
-            queue.threads -= 1;
+        if self.poller.is_none() {
+            self.poller = Poller::start().ok();
         }
-        job
+        let Some(poller) = &self.poller else {
+            return Some(job);
+        };
+        let refused = poller.submit(job);
+        if refused.is_some() {
+            self.poller = None;
+        }
+        refused
+    }
+}
+
+impl fmt::Debug for ProbePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProbePool").finish_non_exhaustive()
     }
 }

@@ -97,7 +97,8 @@ impl Probes {
         self.probes.get(&id).map(|probe| &probe.tracker)
     }
 
-    /// Takes a result; true if it counted. One that is late, unknown or of an earlier run does not.
+    /// Takes a result; true if weights may follow from it, because the health or the share that the real server asks
+    /// for has changed. One that is late, unknown or of an earlier run does not count.
     pub(super) fn record(
         &mut self,
         run: ProbeRun,
@@ -133,10 +134,12 @@ impl Probes {
             actions.push(Action::Notify(notice));
         }
         probe.was_not_probed = not_probed.is_some();
+        let state = |tracker: &Tracker| (tracker.health(), tracker.share());
+        let before = state(&probe.tracker);
         probe.tracker.record(outcome, &timing, now);
-        let health = probe.tracker.health();
-        self.schedule.again(run.probe, health, &timing, began);
-        true
+        let after = state(&probe.tracker);
+        self.schedule.again(run.probe, after.0, &timing, began);
+        before != after
     }
 
     /// Begins the probes that are due.

@@ -1,8 +1,7 @@
-//! Probes of a running controller: handed to threads, which report to the loop.
+//! Probes of a running controller: handed to a pool, which reports to the loop.
 
 use std::sync::Arc;
 
-use super::pool::Job;
 use super::runner::Input;
 use super::running::Running;
 use super::{Notice, ProbeRun};
@@ -27,12 +26,7 @@ impl Running {
         let report = move |outcome, took| {
             let _ = input.send(Input::Probed { run, took, outcome });
         };
-        self.pool.submit(Job {
-            prober,
-            port,
-            timeout,
-            report: Box::new(report),
-        });
+        self.pool.submit(prober, port, timeout, report);
     }
 
     /// Asks a real server straight that is down by the clients' path: what is different tells what is wrong.
@@ -78,11 +72,7 @@ impl Running {
                 outcome,
             });
         };
-        self.pool.submit(Job {
-            prober: Arc::new(Prober::new(straight)),
-            port: 0,
-            timeout: Timeout::DEFAULT,
-            report: Box::new(report),
-        });
+        let prober = Arc::new(Prober::new(straight));
+        self.pool.submit(prober, 0, Timeout::DEFAULT, report);
     }
 }

@@ -8,13 +8,14 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::counters::Counters;
-use super::pool::Pool;
+use super::pool::ProbePool;
 use super::runner::{Input, RunError, RunEvent, Runner};
 use super::server::{self, Request};
 use super::supervisor::Supervisor;
 use super::{Action, CheckedService, Controller, Event, ProbeId, WeightChange, WeightVerb};
 use crate::cluster::{
-    Absent, Cluster, DesiredState, Drain, Draining, Plan, RecordStamp, Resident, Role, Session,
+    Absent, Cluster, DesiredState, Drain, Draining, NamespaceLock, Plan, RecordStamp, Resident,
+    Role, Session,
 };
 use crate::error::Result;
 use crate::health::{Outcome, Prober, SourcePorts};
@@ -41,7 +42,7 @@ pub(super) struct Running {
     /// What a probe straight to a real server says, of those that are down by the clients' path.
     pub(super) straight: BTreeMap<(ServiceId, DestinationId), Outcome>,
     clock: Instant,
-    pub(super) pool: Pool,
+    pub(super) pool: ProbePool,
     pub(super) probers: BTreeMap<ProbeId, Arc<Prober>>,
     pub(super) ports: SourcePorts,
     pub(super) drains: BTreeMap<Drain, Draining>,
@@ -59,6 +60,7 @@ pub(super) struct Running {
     pub(super) next_compare: Instant,
     pub(super) supervisor: Supervisor,
     pub(super) resident: Resident,
+    _namespace: NamespaceLock,
 }
 
 pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
@@ -67,6 +69,7 @@ impl Running {
     /// Applies the cluster, and begins to probe.
     pub(super) fn begin(runner: Runner, events: Events<'_>) -> Result<Self, RunError> {
         let resident = runner.state.reside(runner.cluster.name(), &runner.name)?;
+        let namespace = NamespaceLock::take(runner.cluster.name())?;
         let seed = seed();
         let (clock, input) = (Instant::now(), runner.handle.input.clone());
         let node = runner.desired(&runner.cluster)?;
@@ -78,7 +81,7 @@ impl Running {
             counters: Counters::default(),
             straight: BTreeMap::new(),
             clock,
-            pool: Pool::default(),
+            pool: ProbePool::new(),
             probers: BTreeMap::new(),
             ports: SourcePorts::new(seed),
             drains: BTreeMap::new(),
@@ -92,6 +95,7 @@ impl Running {
             next_compare: clock + COMPARE,
             supervisor: Supervisor::from_environment(),
             resident,
+            _namespace: namespace,
             runner,
         };
         let http = running

@@ -109,6 +109,7 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     ENSLAVED: Kernel("operators::an_interface_that_became_a_port"),
     SHARED_MAC: Kernel("operators::two_real_servers_of_one_hardware_address"),
     ADVERTISED_ROUTE: Kernel("six::a_default_route_that_is_not_renewed"),
+    REFUSED: Kernel("causes::programs_that_are_dead"),
     VIP_UNSOLICITED: Change("places::an_ipv6_virtual_ip_beside_its_network_is_refused"),
     CHANGE_OUTAGE: Change("rollout::a_changed_virtual_ip_fails_only_who_asks_the_old_one"),
     LINK_MISSING: Kernel("promises::an_interface_that_does_not_exist"),

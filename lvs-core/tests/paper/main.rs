@@ -7,6 +7,7 @@ mod check_machine;
 mod check_paper;
 mod check_rows;
 mod cluster_file;
+mod corpus;
 mod golden;
 #[cfg(feature = "import")]
 mod import;

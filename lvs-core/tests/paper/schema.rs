@@ -12,6 +12,8 @@ use lvs_core::cluster::Document;
 use lvs_core::import::{self, Options};
 use serde_json::{Value, json};
 
+use crate::corpus::corpus;
+
 /// Where the schema is for the validator.
 const SCHEMA: &str = "file:///cluster";
 
@@ -76,7 +78,7 @@ fn every_import_is_accepted() {
     let validator = Validator::new();
     let options = Options::new("web".parse().unwrap(), "director".parse().unwrap());
     let mut imported = 0;
-    for path in files("fuzz/corpus/keepalived_conf") {
+    for path in corpus("keepalived_conf") {
         let text = fs::read_to_string(path).unwrap();
         let import = import::keepalived("k", &text, &options, &mut |_| Ok(Vec::new()));
         imported += import.map_or(0, |import| {
@@ -84,7 +86,7 @@ fn every_import_is_accepted() {
             1
         });
     }
-    for path in files("fuzz/corpus/ldirectord_cf") {
+    for path in corpus("ldirectord_cf") {
         let text = fs::read_to_string(path).unwrap();
         let import = import::ldirectord("l", &text, &options, &mut |_| None);
         imported += import.map_or(0, |import| {
@@ -92,7 +94,7 @@ fn every_import_is_accepted() {
             1
         });
     }
-    for path in files("fuzz/corpus/ipvsadm_script") {
+    for path in corpus("ipvsadm_script") {
         let text = fs::read_to_string(path).unwrap();
         let import = import::rules("r", &text, &options, &mut |_| None);
         imported += import.map_or(0, |import| {

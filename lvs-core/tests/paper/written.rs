@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
-use std::{fs, path::Path};
+use std::fs;
 
 use lvs_core::Cluster;
 use lvs_core::cluster::Document;
 use lvs_core::ipvs::{Encapsulation, Forwarding};
 
+use crate::corpus::corpus;
 use crate::properties::clusters;
 use crate::random::Random;
 use crate::schema::EVERYTHING;
@@ -25,10 +26,9 @@ fn again(document: &Document) -> [Document; 2] {
 
 #[test]
 fn documents_are_written_as_they_are_read() {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/cluster_file");
-    let seeds = fs::read_dir(seeds).unwrap();
-    let mut texts: Vec<_> = seeds
-        .filter_map(|seed| fs::read_to_string(seed.unwrap().path()).ok())
+    let mut texts: Vec<_> = corpus("cluster_file")
+        .into_iter()
+        .filter_map(|seed| fs::read_to_string(seed).ok())
         .collect();
     texts.push(EVERYTHING.to_owned());
     let mut count = 0;

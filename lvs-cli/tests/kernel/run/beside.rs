@@ -1,10 +1,11 @@
 //! Beside other programs: a second controller, other verbs, and whatever changes the table.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::{self, Stdio};
 use std::time::Duration;
 
 use lvs_core::cluster::Role;
@@ -20,6 +21,37 @@ pub(crate) fn a_second_one_is_refused_and_named() {
     let resident = Resident::new(&checked(DR), &[]);
     says(&resident.lvsctl(&["run"]), 1, "run /run/web.toml (process");
     resident.prints(&["apply"]);
+    resident.serves(4);
+}
+
+/// The kernel's table is the same one.
+pub(crate) fn a_second_one_of_another_state_directory_is_refused_and_named() {
+    let mut resident = Resident::new(&checked(DR), &[]);
+    let table = resident.prints(&["save"]);
+    let run_elsewhere = |node: &str| {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+        command.arg("run").arg(&resident.file);
+        command.args(["--node", node, "--state", "/run/elsewhere"]);
+        command
+    };
+    let mut second = run_elsewhere("director");
+    let output = resident.on_director(move |_| second.output().unwrap());
+    let first = "run /run/web.toml --node director --state /run/state (process";
+    says(&output, 1, first);
+    assert_eq!(resident.prints(&["save"]), table);
+    // Another namespace is another machine.
+    let mut other = run_elsewhere("realserver1");
+    other.stderr(Stdio::piped());
+    let mut other = resident.on("realserver1", move |_| other.spawn().unwrap());
+    let mut lines = BufReader::new(other.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("probes run")));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    // The name ends with its process.
+    resident.end(Signal::SIGKILL);
+    resident.start();
     resident.serves(4);
 }
 

@@ -25,7 +25,7 @@ kinds! {
         was applied by hand. Make one of them standby, and delete the entries that neighbours have \
         learnt.";
 
-    VIP_UNANSWERED = "LVS062", Warning, Arp,
+    VIP_UNANSWERED = "LVS062", Error, Arp,
     title: "No host answers for the virtual IP",
     impact: "neighbours cannot send to it: clients see no route to host",
     explanation: "\
@@ -61,7 +61,12 @@ fn unanswered(scene: &Scene<'_>, facts: &Facts, asked: &ArpAnswers) -> Option<Fi
         VIP_UNANSWERED
             .finding(vip, seen)
             .on(&facts.node)
-            .fix("lvsctl check FILE --node NAME, on the director")
+            .fix(match scene.cluster.is_paired() {
+                true => {
+                    "lvsctl apply FILE --role active  # on the director that is meant to be active"
+                }
+                false => "lvsctl check FILE --node NAME  # on the director",
+            })
     })
 }
 
@@ -94,7 +99,7 @@ impl Facts {
             TWO_ACTIVE
                 .finding(vip, seen)
                 .on(&self.node)
-                .fix("lvsctl apply FILE --role standby, on the director that is not meant to be active")
+                .fix("lvsctl apply FILE --role standby  # on the director that is not meant to be active")
                 .fix(format!("on the router: ip neigh flush to {vip}"))
         })
     }
@@ -122,7 +127,7 @@ impl Facts {
             ARP_PROBE
                 .finding(vip, seen)
                 .on(&self.node)
-                .fix("lvsctl check FILE, on the host with that MAC address")
+                .fix("lvsctl check FILE  # on the host with that hardware address")
                 .fix(format!("on the router: ip neigh flush to {vip}"))
         })
     }

@@ -8,6 +8,7 @@ use crate::check::kind::kinds;
 use crate::check::network::is_wide;
 use crate::check::scene::{DirectorScene, NodeScene, RealServerScene};
 use crate::cluster::ClusterName;
+use crate::ipvs::Family;
 use crate::name::IfName;
 use crate::net::{Address, AddressId};
 use crate::sysctl::{Conf, SysctlKey};
@@ -15,9 +16,9 @@ use crate::sysctl::{Conf, SysctlKey};
 kinds! {
     ARP_HIDDEN = "LVS077", Error, Arp,
     title: "A node does not answer ARP for an address that others ask for",
-    impact: "routers, clients or the director do not find the node, and no packet arrives",
+    impact: "routers, clients, real servers or the director do not find the node, and no packet arrives",
     explanation: "\
-        arp_ignore on an active director hides what clients ask for: 8 hides every address of the \
+        arp_ignore on an active director hides what clients ask for, or the gateway of real servers: 8 hides every address of the \
         interface, 1 those of other interfaces such as lo or a dummy, and 2 also those that share no \
         network with who asks. The greater value of conf/all and the interface counts. It belongs on real \
         servers of direct routing: 1 there, for 8 hides even the real IP from the director. Set it to 0 \
@@ -34,11 +35,15 @@ pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
     if scene.facts.is_standby() || !is_any {
         return Vec::new();
     }
+    let servers = scene.cluster.real_servers().iter();
+    let gateways: BTreeSet<_> = servers
+        .flat_map(|server| scene.cluster.gateways(server, Family::Ipv4))
+        .collect();
     let vips = scene.cluster.virtual_ips();
     let addresses = scene.facts.addresses.iter();
     let carried = addresses.filter(|address| {
         let ip = address.id.network.addr();
-        ip.is_ipv4() && vips.contains(&ip)
+        ip.is_ipv4() && (vips.contains(&ip) || gateways.contains(&ip))
     });
     let mut judged = BTreeSet::new();
     carried

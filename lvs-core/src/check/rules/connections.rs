@@ -64,6 +64,10 @@ impl DirectorScene<'_> {
             address: connection.service,
         };
         connection.protocol != Protocol(0)
+            && self
+                .index
+                .other_service(id, connection.destination)
+                .is_none()
             && self.index.listed(&id).is_some_and(|listed| {
                 listed
                     .destinations

@@ -81,7 +81,12 @@ impl DirectorScene<'_> {
             .map(|desired| &desired.value)
             .find(|desired| desired.id == *id)?;
         let seen = format!("no interface has {}", id.network.addr());
-        let finding = self.adding(self.finding(&VIP_MISSING_ON_DIRECTOR, id, seen), desired);
+        let finding = self.finding(&VIP_MISSING_ON_DIRECTOR, id, seen);
+        // It was another host's a moment ago: neighbours must be told.
+        if self.cluster.is_paired() && self.node.is_floating(desired) {
+            return Some(finding.fix("lvsctl apply FILE"));
+        }
+        let finding = self.adding(finding, desired);
         Some(match self.lost_gateway(id) {
             Some(gateway) => finding.fix(format!("ip route replace default via {gateway}")),
             None => finding,

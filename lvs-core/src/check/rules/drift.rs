@@ -80,12 +80,25 @@ impl<'a, T> Drift<'a, T> {
             .collect()
     }
 
+    /// Returns whether a step that clients miss explains what a finding has seen of their connections.
+    pub(in crate::check) fn explains(&self, finding: &Finding) -> bool {
+        let is_its = |step: &&Step| {
+            finding.code.area() == Area::Traffic
+                && matches!(step.change, Change::Edit(..))
+                && finding.object == FindingObject::Object(step.change.id())
+        };
+        let mut steps = self.steps().filter(is_its);
+        steps.any(|step| self.scene.loss(step) >= finding.severity)
+    }
+
     /// Reports the steps that no other finding covers, the worst first.
     pub(in crate::check) fn finding(&self, others: &[Finding]) -> Option<Finding> {
         let scene = self.scene;
         let here: Vec<_> = others
             .iter()
             .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
+            // What becomes of connections is a symptom.
+            .filter(|other| other.code.area() != Area::Traffic)
             .collect();
         let objects: HashSet<_> = here.iter().map(|other| &other.object).collect();
         let is_covered = |step: &Step| {

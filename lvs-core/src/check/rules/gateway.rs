@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::{Ipv4Net, Ipv6Net};
-
+use super::way_back::{Right, WayBack, default};
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::network::sharing_network;
@@ -12,10 +11,10 @@ use crate::check::path::PathFact;
 use crate::check::scene::RealServerScene;
 use crate::check::severity::Severity;
 use crate::cluster::change::{Change, Object};
-use crate::cluster::{Cluster, Director, Gateway, RealServer};
+use crate::cluster::{Cluster, Gateway};
 use crate::ipvs::Family;
 use crate::name::IfName;
-use crate::net::{Address, AddressId, IpNet, PolicyRule, RefusingRoute, RouteId, Verdict};
+use crate::net::{Address, AddressId, PolicyRule, RefusingRoute, RouteId, Verdict};
 
 kinds! {
     NAT_GATEWAY = "LVS013", Error, Routing,
@@ -78,7 +77,7 @@ pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
         let answers = scene.answers(family, |source| vips.contains(&source));
         found.extend(match answers.as_slice() {
             [] => match scene.facts.default_route(family) {
-                None => Some(way.missing(family)),
+                None => Some(scene.missing(way, family)),
                 Some(route) => route
                     .gateway
                     .and_then(|gateway| way.through_director(gateway)),
@@ -92,7 +91,7 @@ pub(super) fn of_node(scene: &RealServerScene<'_>) -> Vec<Finding> {
         let answers = scene.answers(family, |source| server.real_ip(family) == Some(source));
         found.extend(match answers.as_slice() {
             [] => match scene.facts.default_route(family) {
-                None => Some(way.missing(family)),
+                None => Some(scene.missing(way, family)),
                 Some(route) => route
                     .gateway
                     .and_then(|gateway| way.past_director(gateway, family)),
@@ -184,6 +183,21 @@ impl RealServerScene<'_> {
         Some(self.rerouted(finding, path, &way.router(family)))
     }
 
+    /// Reports that there is no default route; where the gateway's network is missing, too, no command adds the route.
+    fn missing(&self, way: WayBack<'_>, family: Family) -> Finding {
+        let is_reached = |gateway| {
+            sharing_network(&self.facts.addresses, gateway)
+                .next()
+                .is_some()
+        };
+        match way.right(family).gateway.as_ref() {
+            Some(Gateway::Near(gateway)) if !is_reached(*gateway) => {
+                way.without_route(family).fix("lvsctl apply FILE")
+            }
+            _ => way.missing(family),
+        }
+    }
+
     /// Returns whether no default route, or one that refuses, decides about a packet that is not sent.
     fn has_no_default(&self, path: &PathFact, family: Family) -> bool {
         let refuses = |route: &RefusingRoute| !route.id.is_default();
@@ -196,7 +210,7 @@ impl RealServerScene<'_> {
     fn refused(&self, way: WayBack<'_>, path: &PathFact, family: Family) -> Finding {
         let finding = match path.permission() {
             // A default route that refuses is a missing one; another one takes its place.
-            _ if self.has_no_default(path, family) => way.missing(family),
+            _ if self.has_no_default(path, family) => self.missing(way, family),
             permission => {
                 let seen = format!(
                     "answers to {} are not sent ({}): {}",
@@ -263,51 +277,6 @@ pub(super) fn exception(source: IpAddr, rule: &PolicyRule) -> String {
     format!("{ip} rule add from {source} lookup main priority {priority}")
 }
 
-/// Holds the gateway that a real server should have.
-struct Right {
-    gateway: Option<Gateway>,
-    /// Further attributes of the route.
-    attributes: String,
-}
-
-impl Right {
-    fn name(&self) -> String {
-        self.gateway
-            .as_ref()
-            .map_or_else(|| "via ROUTER".to_owned(), ToString::to_string)
-    }
-
-    /// Returns the key of the file that names it.
-    fn in_file(&self) -> String {
-        let value = match &self.gateway {
-            None => "\"ROUTER\"".to_owned(),
-            Some(Gateway::Near(address)) => format!("\"{address}\""),
-            Some(Gateway::On {
-                address,
-                interface,
-                on_link,
-            }) => format!(
-                "{{ address = \"{address}\", interface = \"{interface}\", on-link = {on_link} }}"
-            ),
-            Some(Gateway::Through(interface)) => format!("{{ interface = \"{interface}\" }}"),
-        };
-        format!("in the file: gateway = {value}")
-    }
-
-    fn address(&self) -> Option<IpAddr> {
-        self.gateway.as_ref().and_then(Gateway::address)
-    }
-
-    fn command(&self, table: u32) -> String {
-        let table = match table {
-            RouteId::MAIN => String::new(),
-            table => format!(" table {table}"),
-        };
-        let (name, attributes) = (self.name(), &self.attributes);
-        format!("ip route replace default {name}{table}{attributes}")
-    }
-}
-
 /// Returns what a finding about an answer is about: the default route, or the narrower one that decides.
 fn object(path: &PathFact, family: Family) -> RouteId {
     let route = path.route.as_ref().map(|route| route.id);
@@ -315,207 +284,4 @@ fn object(path: &PathFact, family: Family) -> RouteId {
         Some(id) if id.destination.prefix_len() != 0 => id,
         _ => default(family),
     }
-}
-
-/// Describes how a real server's answers reach the clients.
-#[derive(Clone, Copy)]
-struct WayBack<'a> {
-    cluster: &'a Cluster,
-    server: &'a RealServer,
-}
-
-impl<'a> WayBack<'a> {
-    fn past_director(self, gateway: IpAddr, family: Family) -> Option<Finding> {
-        let seen = format!(
-            "its gateway is {gateway}, which {}",
-            self.foreign_gateway(gateway)?
-        );
-        let finding = NAT_GATEWAY
-            .finding(default(family), seen)
-            .on(&self.server.name);
-        Some(self.with_director_as_gateway(finding, family))
-    }
-
-    /// Returns what is wrong with a gateway of masqueraded answers.
-    fn foreign_gateway(self, gateway: IpAddr) -> Option<String> {
-        match self.staying_director(gateway) {
-            Some(director) => Some(format!(
-                "stays with {} when the other director is active",
-                director.name
-            )),
-            None if self.cluster.is_of_director(gateway) => None,
-            None => Some("is not the director".to_owned()),
-        }
-    }
-
-    /// Returns the gateway of masqueraded answers: that of the file, unless it is wrong.
-    fn director(self, family: Family) -> Right {
-        let named = self.named(family).filter(|gateway| {
-            gateway
-                .address()
-                .is_none_or(|ip| self.foreign_gateway(ip).is_none())
-        });
-        let derived = || {
-            let gateways = self.cluster.gateways(self.server, family);
-            gateways.first().copied().map(Gateway::from)
-        };
-        Right {
-            gateway: named.or_else(derived),
-            attributes: String::new(),
-        }
-    }
-
-    /// Returns the gateway of answers that go past the director: that of the file unless it is a director, else the
-    /// directors' own where the real server is on its network.
-    fn router(self, family: Family) -> Right {
-        let is_near = |gateway: &&Gateway| {
-            gateway
-                .address()
-                .is_some_and(|ip| sharing_network(&self.server.addresses, ip).next().is_some())
-        };
-        let of_directors = || {
-            self.cluster
-                .directors()
-                .iter()
-                .filter_map(|director| director.gateway.as_ref())
-                .filter(|gateway| gateway.is_of(family))
-                .find(is_near)
-                .cloned()
-        };
-        Right {
-            gateway: self
-                .named(family)
-                .filter(|gateway| {
-                    gateway
-                        .address()
-                        .is_none_or(|ip| !self.cluster.is_of_director(ip))
-                })
-                .or_else(of_directors),
-            attributes: self.advmss(family),
-        }
-    }
-
-    /// Returns the gateway of answers.
-    fn right(self, family: Family) -> Right {
-        match self
-            .cluster
-            .masqueraded(&self.server.name)
-            .contains(&family)
-        {
-            true => self.director(family),
-            false => self.router(family),
-        }
-    }
-
-    fn named(self, family: Family) -> Option<Gateway> {
-        self.server
-            .gateway
-            .clone()
-            .filter(|gateway| gateway.is_of(family))
-    }
-
-    /// Returns the director with which answers would stay when the other one becomes active.
-    fn staying_director(self, gateway: IpAddr) -> Option<&'a Director> {
-        self.cluster
-            .directors()
-            .iter()
-            .filter(|_| self.cluster.is_paired())
-            .find(|director| {
-                director.address(gateway).is_some() && !director.floating.contains(&gateway)
-            })
-    }
-
-    fn with_director_as_gateway(self, finding: Finding, family: Family) -> Finding {
-        match self.cluster.gateways(self.server, family).first() {
-            Some(director) => finding
-                .fix(format!("ip route replace default via {director}"))
-                .fix(format!(
-                    "in the file: gateway = \"{director}\", or leave it out"
-                )),
-            None => finding.fix("give the director an address on a network of this real server"),
-        }
-    }
-
-    /// Reports a gateway that the file does not name where it is not clear which it should be.
-    fn undecided(self, family: Family) -> Option<Finding> {
-        let finding = |seen: String| {
-            NAT_GATEWAY
-                .finding(default(family), seen)
-                .on(&self.server.name)
-        };
-        match self.cluster.gateways(self.server, family).as_slice() {
-            [_] => None,
-            [] => Some(
-                finding(format!(
-                    "the director has no {family} address on a network of this real server"
-                ))
-                .fix("give the director an address there"),
-            ),
-            [first, ..] => Some(
-                finding(
-                    "the director has several addresses on its networks, and the file names none as gateway".into(),
-                )
-                .severity(Severity::Warning)
-                .fix(format!("in the file: gateway = \"{first}\"")),
-            ),
-        }
-    }
-
-    fn through_director(self, gateway: IpAddr) -> Option<Finding> {
-        let family = Family::from(gateway);
-        let is_wrong = self
-            .cluster
-            .families_served_by(&self.server.name, bypasses)
-            .contains(&family)
-            && self.cluster.is_of_director(gateway);
-        let right = self.router(family);
-        let seen = format!("its gateway is {gateway}, the director");
-        is_wrong.then(|| {
-            DR_GATEWAY
-                .finding(default(family), seen)
-                .on(&self.server.name)
-                .fix(right.command(RouteId::MAIN))
-                .fix(right.in_file())
-        })
-    }
-
-    fn missing(self, family: Family) -> Finding {
-        let finding = NO_DEFAULT_ROUTE
-            .finding(
-                default(family),
-                format!("there is no {family} default route"),
-            )
-            .on(&self.server.name);
-        if self
-            .cluster
-            .masqueraded(&self.server.name)
-            .contains(&family)
-        {
-            let finding = finding.severity(Severity::Error);
-            return match self.director(family) {
-                Right { gateway: None, .. } => self.with_director_as_gateway(finding, family),
-                right => finding.fix(right.command(RouteId::MAIN)),
-            };
-        }
-        let right = self.router(family);
-        let finding = finding.fix(right.command(RouteId::MAIN));
-        match right.gateway {
-            Some(_) => finding.severity(Severity::Error),
-            None => finding.fix("in the file: gateway = \"ROUTER\""),
-        }
-    }
-
-    /// Returns the attribute of a route that makes clients send segments which fit into the tunnel.
-    fn advmss(self, family: Family) -> String {
-        self.cluster
-            .segment(&self.server.name, family)
-            .map_or_else(String::new, |segment| format!(" advmss {segment}"))
-    }
-}
-
-fn default(family: Family) -> RouteId {
-    RouteId::new(match family {
-        Family::Ipv4 => IpNet::V4(Ipv4Net::default()),
-        Family::Ipv6 => IpNet::V6(Ipv6Net::default()),
-    })
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use crate::check::command;
 use crate::check::finding::Finding;
 use crate::check::index::{Outcome, Seen};
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
+use crate::check::severity::Severity;
 use crate::cluster::VirtualService;
 use crate::ipvs::{Connection, DestinationId, Protocol};
 
@@ -18,7 +20,8 @@ kinds! {
         Connections stay in SYN_RECV between two readings: the request was forwarded, and the client \
         never answered, because no answer has reached it. The real server drops the request (no virtual \
         IP, rp_filter, a firewall, powered off), or its answer is lost on the way (gateway, \
-        anti-spoofing of a cloud). Run check on the real server; where the director can tell the cause \
+        anti-spoofing of a cloud). Where other clients are answered, only those count that ask again: a \
+        scan or flood with forged addresses leaves such connections, too. Run check on the real server; where the director can tell the cause \
         itself, it names that instead.";
 }
 
@@ -37,17 +40,34 @@ impl DirectorScene<'_> {
     /// Reports half-open connections by destination, except of clients that no real server could answer: those have
     /// findings of their own.
     fn half_open_destinations(&self, service: &VirtualService) -> Vec<Finding> {
-        self.outcomes(service)
-            .into_iter()
-            .filter_map(|(destination, counts)| {
+        let outcomes = self.outcomes(service);
+        let is_any_established = outcomes.values().any(|counts| counts.established_now > 0);
+        let judge = |(destination, counts): (SocketAddr, Outcomes)| {
+            let count = match counts {
+                // Others are answered: one that does not ask again is no client, but a scan with a forged address.
+                Outcomes {
+                    established_now: 1..,
+                    ..
+                } if self.facts.are_requests_seen() => counts.asking,
+                // So is one that was answered through this director.
+                _ if is_any_established => counts.certain - counts.silent,
                 // Where no client was answered at all, those who have given up confirm one who waits.
-                let count = match (counts.certain, counts.established) {
-                    (1.., 0) => counts.waiting + counts.given_up,
-                    (certain, _) => certain,
-                };
-                (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))
+                Outcomes {
+                    certain: 1..,
+                    established: 0,
+                    ..
+                } => counts.waiting + counts.given_up,
+                _ => counts.certain,
+            };
+            let finding =
+                (count >= SEVERAL).then(|| self.half_open_at(service, destination, count))?;
+            Some(match counts.silent == counts.certain {
+                // Either all addresses are forged, or answers are lost behind this director.
+                true => finding.severity(Severity::Warning),
+                false => finding,
             })
-            .collect()
+        };
+        outcomes.into_iter().filter_map(judge).collect()
     }
 
     /// Returns why the connections do not show that clients are answered: one that waits is enough. One whose client
@@ -61,7 +81,9 @@ impl DirectorScene<'_> {
                     counts.doubt(&server)
                 })
         });
-        waiting.or_else(|| self.stalled())
+        waiting
+            .or_else(|| self.stalled())
+            .or_else(|| self.unheard())
     }
 
     /// Returns which connections are established, and make no progress.
@@ -97,11 +119,32 @@ impl DirectorScene<'_> {
         }) {
             let counts = outcomes.entry(seen.now.destination).or_default();
             counts.add(seen);
+            if seen.is_certain() {
+                counts.asking += usize::from(self.asks_again(seen.now));
+                counts.silent += usize::from(self.is_silent(seen.now));
+            }
         }
         outcomes
     }
 
-    fn server(&self, service: &VirtualService, destination: SocketAddr) -> String {
+    /// Returns whether the client of a connection was seen to ask for it again.
+    fn asks_again(&self, connection: &Connection) -> bool {
+        let requests = self.facts.requests_at(connection.service);
+        requests.is_some_and(|seen| {
+            seen.repeated.contains(&connection.client) || seen.lost.contains(&connection.client)
+        })
+    }
+
+    /// Returns whether the client of a connection was answered through this director, and has been silent since, as one
+    /// with a forged address is.
+    fn is_silent(&self, connection: &Connection) -> bool {
+        let requests = self.facts.requests_at(connection.service);
+        requests.is_some_and(|seen| {
+            seen.silent.contains(&connection.client) && !seen.lost.contains(&connection.client)
+        })
+    }
+
+    pub(super) fn server(&self, service: &VirtualService, destination: SocketAddr) -> String {
         self.cluster
             .node_of(service, destination.ip())
             .map_or_else(|| destination.to_string(), ToString::to_string)
@@ -125,10 +168,14 @@ impl DirectorScene<'_> {
         );
         match name {
             Some(name) => finding
-                .fix(format!("lvsctl check FILE --node {name}, on {name}"))
+                .fix(format!("lvsctl check FILE --node {name}  # on {name}"))
                 .fix("or where that finds no error: open the firewalls on the way between client and real server"),
-            None => finding
-                .fix("lvsctl apply FILE, which deletes destinations that the file does not name"),
+            None => match self.index.other_service(service.service.id, destination) {
+                Some(other) => finding
+                    .fix(format!("{}  # it takes packets of {}", command::delete_service(other), service.service.id)),
+                None => finding
+                    .fix("lvsctl apply FILE  # deletes destinations that the file does not name"),
+            },
         }
     }
 
@@ -148,6 +195,10 @@ struct Outcomes {
     waiting: usize,
     /// Those of the waiting whose clients have certainly not given up.
     certain: usize,
+    /// Those of them whose clients were seen to ask again.
+    asking: usize,
+    /// Those of them whose clients were answered, and have been silent since.
+    silent: usize,
     given_up: usize,
     /// The seconds since the last one that was given up.
     silent_for: Option<u32>,

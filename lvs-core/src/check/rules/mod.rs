@@ -45,6 +45,7 @@ pub(super) mod qdisc_drops;
 pub(super) mod real_ip;
 pub(super) mod redirects;
 pub(super) mod redundancy;
+pub(super) mod refused;
 pub(super) mod reuse;
 pub(super) mod rp_filter;
 pub(super) mod secondary_vip;
@@ -64,6 +65,7 @@ pub(super) mod unsolicited;
 pub(super) mod uplink;
 pub(super) mod upstream;
 pub(super) mod vip_as_source;
+mod way_back;
 pub(super) mod way_to_server;
 pub(super) mod weights;
 
@@ -146,6 +148,7 @@ const RULES: &[Rule] = &[
     Rule::Paper(real_ip::check),
     Rule::Director(redirects::check),
     Rule::Paper(redundancy::check),
+    Rule::Director(refused::check),
     Rule::Director(reuse::check),
     Rule::Director(rp_filter::of_tunnels),
     Rule::RealServer(rp_filter::of_tunnels),
@@ -210,6 +213,7 @@ fn with_drift<T>(
     let Some(drift) = drift else {
         return (found, BTreeSet::new());
     };
+    found.retain(|finding| !drift.explains(finding));
     found.extend(drift.finding(&found));
     (found, drift.areas())
 }

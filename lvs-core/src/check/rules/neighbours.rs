@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::neighbour::NeighbourFact;
-use crate::check::network::is_wide;
+use crate::check::network::{is_wide, sharing_network};
 use crate::check::paper::bypasses;
 use crate::check::scene::{DirectorScene, NodeScene};
 use crate::check::severity::Severity;
+use crate::cluster::change::{Change, Object};
 use crate::cluster::{NodeKind, RealServer};
 use crate::ipvs::{Forwarding, Weight};
 use crate::name::IfName;
-use crate::net::{Address, AddressId, MacAddress, NeighbourState};
+use crate::net::{Address, AddressId, MacAddress, NeighbourState, Route};
 
 kinds! {
     DEAD_NEIGHBOUR = "LVS070", Error, Routing,
@@ -122,9 +123,10 @@ impl<T> NodeScene<'_, T> {
         let is_dead = match state {
             Some(NeighbourState::Failed) => is_silent,
             // Not asked by the kernel, or for a moment the state of every host that was not asked before.
-            None | Some(NeighbourState::Incomplete | NeighbourState::Permanent) => {
-                is_silent && fact.answers.is_some()
-            }
+            None
+            | Some(
+                NeighbourState::Incomplete | NeighbourState::Permanent | NeighbourState::Stale,
+            ) => is_silent && fact.answers.is_some(),
             Some(_) => false,
         };
         let (ip, interface) = (fact.address, &fact.interface);
@@ -145,6 +147,9 @@ impl<T> NodeScene<'_, T> {
                     interface.quoted()
                 ));
             }
+            if let Some(route) = self.stray_route(ip, interface) {
+                return finding.fix(Change::Delete(Object::Route(route.clone())).to_shell());
+            }
             match self.server_with(ip) {
                 Some(server) => finding
                     .fix(format!(
@@ -152,6 +157,10 @@ impl<T> NodeScene<'_, T> {
                         server.name
                     ))
                     .fix(format!("or until then: lvsctl drain {ip}")),
+                None if self.cluster.is_of_director(ip) && self.cluster.is_paired() => finding.fix(
+                    "lvsctl apply FILE --role active  # on the director that is meant to be active",
+                ),
+                None if self.cluster.is_of_director(ip) => finding.fix("start the director"),
                 None => finding
                     .fix(format!(
                         "start the router {ip}, and connect it to the link of {interface}"
@@ -182,6 +191,19 @@ impl<T> NodeScene<'_, T> {
         })
     }
 
+    /// Returns the route that takes packets for a neighbour to a link where none of its networks is.
+    fn stray_route(&self, ip: IpAddr, interface: &IfName) -> Option<&Route> {
+        let networks = || sharing_network(&self.facts.addresses, ip).map(|own| &own.id.interface);
+        let is_stray = networks().next().is_some() && networks().all(|name| name != interface);
+        let mut paths = self.facts.paths.iter();
+        let path = paths.find(|path| {
+            path.query.destination == ip && path.decision.interface.as_ref() == Some(interface)
+        })?;
+        let mut desired = self.desired.routes.iter();
+        let route = path.route.as_ref().filter(|_| is_stray)?;
+        (!desired.any(|desired| desired.value.id == route.id)).then_some(route)
+    }
+
     /// Returns whether a gateway should not be one at all: answers of a masqueraded real server pass the director.
     fn is_wrong_gateway(&self, ip: IpAddr) -> bool {
         let node = &self.facts.node;
@@ -200,8 +222,14 @@ impl<T> NodeScene<'_, T> {
             self.described(ip),
             listed(answers)
         );
+        let finding = self.finding(&SHARED_ADDRESS, ip, seen);
+        let mut directors = self.cluster.directors().iter();
+        if directors.any(|director| director.floating.contains(&ip)) {
+            // As long as the gateway floats, the hosts may be the two directors.
+            return Some(finding.fix("lvsctl apply FILE --role standby  # on the director that is not meant to be active"));
+        }
         Some(
-            self.finding(&SHARED_ADDRESS, ip, seen)
+            finding
                 .fix("give one of the hosts with these MAC addresses another address")
                 .fix(format!("ip neigh flush to {ip} dev {}", interface.quoted())),
         )

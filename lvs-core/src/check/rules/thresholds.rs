@@ -3,6 +3,7 @@
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::scene::DirectorScene;
+use crate::check::severity::Severity;
 use crate::cluster::{Cluster, VirtualDestination, VirtualService};
 use crate::ipvs::{Destination, DestinationStatus, ServiceId, Weight};
 
@@ -60,11 +61,17 @@ pub(super) fn reached(scene: &DirectorScene<'_>) -> Vec<Finding> {
         .into_iter()
         .flat_map(|now| &now.services)
         .flat_map(|listed| {
+            let mut all = listed.destinations.iter();
+            let severity = match all.all(|status| is_full(status) || is_drained(status)) {
+                true => Severity::Error,
+                false => Severity::Warning,
+            };
             listed
                 .destinations
                 .iter()
                 .filter(|status| is_full(status))
-                .map(|status| scene.full(listed.status.service.id, status))
+                .map(move |status| scene.full(listed.status.service.id, status))
+                .map(move |finding| finding.severity(severity))
         })
         .collect()
 }
@@ -99,6 +106,10 @@ impl DirectorScene<'_> {
     }
 }
 
+fn is_drained(status: &DestinationStatus) -> bool {
+    status.destination.weight == Weight::DRAIN
+}
+
 const fn connections(status: &DestinationStatus) -> u64 {
     status.active as u64 + status.inactive as u64
 }
@@ -106,6 +117,5 @@ const fn connections(status: &DestinationStatus) -> u64 {
 /// Returns whether a destination takes no connections although it has a weight.
 pub(super) fn is_full(status: &DestinationStatus) -> bool {
     let upper = status.destination.thresholds.upper();
-    let has_weight = status.destination.weight != Weight::DRAIN;
-    has_weight && upper > 0 && connections(status) >= u64::from(upper)
+    !is_drained(status) && upper > 0 && connections(status) >= u64::from(upper)
 }

@@ -1,12 +1,14 @@
 //! Requests that reach a node and get no answer, although a program listens for them or IPVS should balance them.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::check::facts::{IpvsReading, ListeningSocket};
 use crate::check::finding::Finding;
 use crate::check::kind::kinds;
 use crate::check::requests::RequestsFact;
 use crate::check::scene::{DirectorScene, RealServerScene};
+use crate::check::severity::Severity;
 use crate::cluster::{Match, VirtualService};
 use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol};
 
@@ -15,12 +17,15 @@ kinds! {
     title: "Requests arrive, and this node answers none",
     impact: "clients wait until they give up, or are refused",
     explanation: "\
-        Requests for a service reach this node, clients repeat them, and nothing leaves it; or each is \
-        refused although a program listens. On a real server a firewall drops the request or the answer \
+        Requests for a service reach this node, and nothing leaves it for a second or although clients \
+        repeat them; or each is refused although a program listens, which may listen by IPv6 only \
+        (IPV6_V6ONLY) or on another interface (SO_BINDTODEVICE). On a real server a firewall drops the request or the answer \
         (nft list ruleset and iptables -S show its rules), or a filter of traffic control does (tc -s \
         filter show). On a director the same loses requests before IPVS gets them, after it has chosen a \
         real server (OUTPUT), or masqueraded answers on their way back (FORWARD; Docker sets its policy \
-        to DROP). Allow the service's port in both directions.";
+        to DROP). REDIRECT and DNAT in PREROUTING take requests away from IPVS, and a rule of policy \
+        routing may refuse masqueraded answers. Where only some requests of a client are lost, a limit or \
+        a rule with a probability drops them. Allow the service's port in both directions.";
 }
 
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
@@ -63,7 +68,7 @@ impl RealServerScene<'_> {
         let seen = match (requests.unanswered.len(), requests.refused) {
             (0, 0) => return None,
             (0, count) => format!("{count} requests arrived, and each was refused with a reset"),
-            (count, _) => format!("{count} clients asked again and again, and no answer left"),
+            (count, _) => format!("{count} clients asked in vain, and no answer left"),
         };
         let object = format!("tcp {address}");
         Some(
@@ -77,17 +82,57 @@ impl RealServerScene<'_> {
 impl DirectorScene<'_> {
     /// Reports requests that this director loses itself: before IPVS, behind it, or on the way back.
     fn lost_here(&self, requests: &RequestsFact, table: &IpvsReading) -> Option<Finding> {
+        let (service, lost) = self.lost(requests, table)?;
+        let own = requests.address;
+        let finding = self
+            .finding(&UNANSWERED, service.service.id, lost.seen(own)?)
+            .fix(RULES)
+            .fix(format!(
+                "or allow tcp {own}, and its answers, in the firewall"
+            ));
+        Some(match lost.is_sometimes() {
+            true => finding.severity(Severity::Warning),
+            false => finding,
+        })
+    }
+
+    /// Returns requests that this director loses, as a reason not to call its traffic sound.
+    pub(in crate::check) fn unheard(&self) -> Option<String> {
+        let table = self.facts.now()?;
+        let mut requests = self.facts.requests.iter();
+        requests.find_map(|requests| self.lost(requests, table)?.1.seen(requests.address))
+    }
+
+    fn lost(
+        &self,
+        requests: &RequestsFact,
+        table: &IpvsReading,
+    ) -> Option<(&VirtualService, Lost)> {
         let own = requests.address;
         let service = self.cluster.receiver(&Match {
             protocol: Protocol::TCP,
             address: own,
         })?;
-        let mut lost = Lost::default();
-        for client in &requests.unanswered {
-            let known = table.connections.iter().find(|known| {
+        let known = |client: &SocketAddr| {
+            table.connections.iter().find(|known| {
                 known.protocol == Protocol::TCP && known.service == own && known.client == *client
-            });
-            match known {
+            })
+        };
+        let connections = self.index.connections(&service.service.id).iter();
+        let balanced: HashSet<IpAddr> = connections
+            .filter(|seen| seen.before.is_none())
+            .map(|seen| seen.now.client.ip())
+            .collect();
+        // Where others are balanced, a firewall may be meant to keep these out, but not other times the same client.
+        let is_kept_out =
+            |client: &SocketAddr| !balanced.is_empty() && !balanced.contains(&client.ip());
+        let mut lost = Lost {
+            is_balanced: !balanced.is_empty(),
+            ..Lost::default()
+        };
+        for client in &requests.unanswered {
+            match known(client) {
+                None if is_kept_out(client) => {}
                 None => lost.before += 1,
                 Some(known) if self.is_orphan(known) => {}
                 Some(known) if !self.index.carrying(known.destination.ip()).is_empty() => {
@@ -99,17 +144,11 @@ impl DirectorScene<'_> {
                 Some(_) => {}
             }
         }
-        // Where others are balanced, a firewall may be meant to keep these out.
-        let mut connections = self.index.connections(&service.service.id).iter();
-        let is_balanced = connections.any(|seen| seen.before.is_none());
-        let seen = lost.seen(own, is_balanced)?;
-        Some(
-            self.finding(&UNANSWERED, service.service.id, seen)
-                .fix(RULES)
-                .fix(format!(
-                    "or allow tcp {own}, and its answers, in the firewall"
-                )),
-        )
+        let rejected = requests.rejected.iter();
+        lost.rejected = rejected
+            .filter(|client| known(client).is_none() && !is_kept_out(client))
+            .count();
+        Some((service, lost))
     }
 
     /// Returns whether packets of a connection leave the director as they are, with another destination address, or
@@ -132,6 +171,9 @@ impl DirectorScene<'_> {
 /// Counts requests by the place where a director loses them.
 #[derive(Default)]
 struct Lost {
+    /// Whether IPVS got requests of others meanwhile.
+    is_balanced: bool,
+    rejected: usize,
     before: usize,
     behind: usize,
     here: usize,
@@ -139,34 +181,51 @@ struct Lost {
 }
 
 impl Lost {
-    fn seen(&self, own: SocketAddr, is_balanced: bool) -> Option<String> {
-        match self {
+    fn seen(&self, own: SocketAddr) -> Option<String> {
+        let also = if self.is_balanced {
+            ", although it gets others of theirs"
+        } else {
+            ""
+        };
+        let again = |count| format!("{count} clients asked {own} in vain");
+        Some(match *self {
             Self {
                 behind: count @ 1..,
                 ..
-            } => Some(format!(
-                "{count} clients asked {own} again and again: IPVS has chosen a real server, and no packet left for it"
-            )),
+            } => format!(
+                "{}: IPVS has chosen a real server, and no packet left for it",
+                again(count)
+            ),
             Self {
                 here: count @ 1.., ..
-            } => Some(format!(
-                "{count} clients asked {own} again and again: IPVS has chosen this director as real server, and no answer left"
-            )),
+            } => format!(
+                "{}: IPVS has chosen this director as real server, and no answer left",
+                again(count)
+            ),
             Self {
                 back: count @ 1.., ..
-            } => Some(format!(
-                "{count} clients asked {own} again and again: real servers answer, and no answer left this director"
-            )),
+            } => format!(
+                "{}: real servers answer, and no answer left this director",
+                again(count)
+            ),
             Self {
                 before: count @ 1..,
                 ..
-            } if !is_balanced => Some(format!(
-                "{count} clients asked {own} again and again, and IPVS got no packet"
-            )),
-            _ => None,
-        }
+            } => format!("{}, and IPVS got no packet{also}", again(count)),
+            Self {
+                rejected: count @ 1..,
+                ..
+            } => format!(
+                "{count} clients asked {own} and were refused with a reset, and IPVS got no packet{also}"
+            ),
+            _ => return None,
+        })
+    }
+
+    /// Returns whether only some requests of the same clients are lost, as by a limit.
+    const fn is_sometimes(&self) -> bool {
+        self.is_balanced && self.behind == 0 && self.here == 0 && self.back == 0
     }
 }
 
-const RULES: &str =
-    "first, look for the rule that drops them: nft list ruleset; iptables -S; tc -s filter show";
+const RULES: &str = "first, look for the rule that takes them: nft list ruleset; iptables-save; ip rule; tc -s filter show";

@@ -8,6 +8,7 @@ mod discovery;
 mod gateway;
 mod health;
 mod ipvs;
+mod ipvs_value;
 #[cfg(feature = "toml")]
 mod layout;
 mod node;
@@ -34,8 +35,11 @@ pub use defaults::DefaultsTable;
 pub use destination::DestinationTable;
 pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
+pub use ipvs::IpvsTable;
 pub(in crate::cluster) use ipvs::before_loading;
-pub use ipvs::{IpvsTable, SysctlValue};
+#[cfg(feature = "import")]
+pub(crate) use ipvs::check_sysctl;
+pub use ipvs_value::SysctlValue;
 pub use node::{AddressTable, DirectorTable, RealServerTable};
 pub use persistence::PersistenceTable;
 pub use service::ServiceTable;

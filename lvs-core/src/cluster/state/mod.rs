@@ -20,6 +20,9 @@
 //! A record describes one network namespace between two boots. Namespaces with one state directory have one lock,
 //! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
 //!
+//! A controller also takes the name `lvsctl/web.run` among the abstract Unix sockets of its network namespace: a second
+//! one with another state directory is refused.
+//!
 //! Nothing else in this library writes files. The directory is its owner's alone (mode 0700, files 0600): it is
 //! refused where another user could write to it or exchange it, and so is every file in it that is no regular
 //! file of its owner.
@@ -43,6 +46,8 @@ mod kept;
 mod lasting;
 mod lock;
 mod namespace;
+#[cfg(feature = "run")]
+mod namespace_lock;
 mod place;
 mod queue;
 mod record;
@@ -65,6 +70,8 @@ pub(crate) use kept::Absent;
 #[cfg(feature = "run")]
 pub(crate) use kept::Kept;
 pub(in crate::cluster) use lock::Lock;
+#[cfg(feature = "run")]
+pub(crate) use namespace_lock::NamespaceLock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 #[cfg(feature = "run")]

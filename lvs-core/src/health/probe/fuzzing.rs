@@ -70,17 +70,15 @@ pub fn health_tls(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
-    use crate::testing::Random;
+    use crate::testing::{self, Random};
 
     /// Replays the seeds of a target as they are, damaged, and any bytes at all.
     fn replay(target: &str, run: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-        let seeds: Vec<Vec<u8>> = fs::read_dir(corpus.join(target))
-            .unwrap()
-            .map(|file| fs::read(file.unwrap().path()).unwrap())
+        let seeds: Vec<Vec<u8>> = testing::seeds(target)
+            .into_iter()
+            .map(|path| fs::read(path).unwrap())
             .collect();
         seeds.iter().for_each(|seed| run(seed));
         let mut random = Random::new(0x4C56);
@@ -109,9 +107,8 @@ mod tests {
     #[test]
     fn tls_records() {
         // A client makes keys for each.
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/health_tls");
-        for file in fs::read_dir(corpus).unwrap() {
-            health_tls(&fs::read(file.unwrap().path()).unwrap());
+        for path in testing::seeds("health_tls") {
+            health_tls(&fs::read(path).unwrap());
         }
     }
 }

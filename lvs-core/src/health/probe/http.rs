@@ -126,7 +126,8 @@ impl<'a> Answer<'a> {
         }
         match self.read_body() {
             Ok(is_whole) => self.judge(is_whole),
-            Err(failure) => Some(Err(failure)),
+            // What arrived before it may have it, as it would have had if it had arrived alone.
+            Err(failure) => self.judge(false).or(Some(Err(failure))),
         }
     }
 
@@ -277,10 +278,9 @@ fn unchunk(bytes: &mut Vec<u8>, content: &mut Vec<u8>) -> Result<bool, Failure> 
                 bytes.drain(..next);
             }
             // What cannot fit any more into what is read need not be waited for.
-            None if bytes.len() >= LARGEST_BODY => {
+            None if content.len() + bytes.len().saturating_sub(start) >= LARGEST_BODY => {
                 content
                     .extend_from_slice(bytes.get(start..end.min(bytes.len())).unwrap_or_default());
-                content.resize(content.len().max(LARGEST_BODY), 0);
                 return Ok(true);
             }
             None => return Ok(false),

@@ -22,8 +22,10 @@ use std::time::{Duration, Instant};
 
 use deadline::Deadline;
 pub use target::{Subject, Target, TargetId};
+#[cfg(feature = "run")]
+pub(crate) use tcp::Connecting;
 
-use super::{CheckKind, Failure, Outcome, Timeout};
+use super::{CheckKind, Failure, Outcome, ProbePath, Timeout};
 
 /// Runs the probes of one target.
 ///
@@ -78,10 +80,7 @@ impl Prober {
     pub fn run_from(&self, port: u16, timeout: Timeout) -> (Outcome, Duration) {
         let began = Instant::now();
         let deadline = Deadline::after(timeout.get());
-        let mut path = self.target.path;
-        if let Some(source) = &mut path.source {
-            source.set_port(port);
-        }
+        let path = self.path_from(port);
         let outcome = match &self.target.kind {
             CheckKind::Tcp => tcp::probe(&path, &deadline),
             CheckKind::Tls(_) => self.tls().and_then(|tls| tls.probe(&path, &deadline)),
@@ -95,6 +94,26 @@ impl Prober {
             CheckKind::File(check) => file::probe(check, &self.target),
         };
         (outcome, began.elapsed())
+    }
+
+    /// Returns whether a probe is no more than a TCP connection, which [`connect`](Self::connect) begins.
+    #[cfg(feature = "run")]
+    pub(crate) const fn only_connects(&self) -> bool {
+        matches!(self.target.kind, CheckKind::Tcp)
+    }
+
+    /// Begins a TCP connection from a source port, and does not wait for it.
+    #[cfg(feature = "run")]
+    pub(crate) fn connect(&self, port: u16) -> Result<Connecting, Failure> {
+        Connecting::begin(&self.path_from(port))
+    }
+
+    fn path_from(&self, port: u16) -> ProbePath {
+        let mut path = self.target.path;
+        if let Some(source) = &mut path.source {
+            source.set_port(port);
+        }
+        path
     }
 
     fn tls(&self) -> Result<&tls::Client, Failure> {

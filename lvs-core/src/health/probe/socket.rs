@@ -14,9 +14,23 @@ use nix::sys::socket::{
 use super::Deadline;
 use crate::health::{Failure, ProbePath, Stage};
 
-/// Returns a connection whose descriptor does not block, and which is closed by RST: a FIN would leave an
-/// entry of 120 s in the director's connection table, a RST one of 10 s.
+/// Returns a connection whose descriptor does not block.
 pub(super) fn connect_tcp(path: &ProbePath, deadline: &Deadline) -> Result<TcpStream, Failure> {
+    let socket = begin_tcp(path)?;
+    wait(
+        &socket,
+        PollFlags::POLLOUT,
+        deadline,
+        Failure::ConnectTimedOut,
+    )?;
+    connected(&socket)?;
+    Ok(TcpStream::from(socket))
+}
+
+/// Begins a connection, and returns its socket, which becomes writable when [`connected`] knows what became of it.
+///
+/// It is closed by RST: a FIN would leave an entry of 120 s in the director's connection table, a RST one of 10 s.
+pub(super) fn begin_tcp(path: &ProbePath) -> Result<OwnedFd, Failure> {
     let socket = prepared(path, SockType::Stream)?;
     let at_once = libc::linger {
         l_onoff: 1,
@@ -24,11 +38,18 @@ pub(super) fn connect_tcp(path: &ProbePath, deadline: &Deadline) -> Result<TcpSt
     };
     setsockopt(&socket, Linger, &at_once).map_err(|errno| local("set SO_LINGER", errno))?;
     match connect(socket.as_raw_fd(), &SockaddrStorage::from(path.destination)) {
-        Ok(()) => {}
-        Err(Errno::EINPROGRESS) => connected(&socket, deadline)?,
-        Err(errno) => return Err(failure(errno, Stage::Request)),
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
+        Err(errno) => Err(failure(errno, Stage::Request)),
     }
-    Ok(TcpStream::from(socket))
+}
+
+/// Says what became of a connection.
+pub(super) fn connected(socket: &OwnedFd) -> Result<(), Failure> {
+    match nix::sys::socket::getsockopt(socket, SocketError) {
+        Ok(0) => Ok(()),
+        Ok(errno) => Err(failure(Errno::from_raw(errno), Stage::Request)),
+        Err(errno) => Err(local("read SO_ERROR", errno)),
+    }
 }
 
 /// Returns a connected UDP socket that does not block.
@@ -64,20 +85,6 @@ fn bind_to(socket: &OwnedFd, mut source: SocketAddr) -> Result<(), Failure> {
         result = bind(socket.as_raw_fd(), &SockaddrStorage::from(source));
     }
     result.map_err(|errno| local("bind to the source address", errno))
-}
-
-fn connected(socket: &OwnedFd, deadline: &Deadline) -> Result<(), Failure> {
-    wait(
-        socket,
-        PollFlags::POLLOUT,
-        deadline,
-        Failure::ConnectTimedOut,
-    )?;
-    match nix::sys::socket::getsockopt(socket, SocketError) {
-        Ok(0) => Ok(()),
-        Ok(errno) => Err(failure(Errno::from_raw(errno), Stage::Request)),
-        Err(errno) => Err(local("read SO_ERROR", errno)),
-    }
 }
 
 /// Waits until a descriptor is ready, or the deadline has passed.

@@ -22,6 +22,9 @@ pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) 
             let written = std::mem::replace(network, sensible(*network));
             if *network != written {
                 let what = format!("prefix length, as {written} is not a host of its network");
+                if let Some(id) = address.directive {
+                    tally.doubt(id, &what);
+                }
                 address.assumed = Some(what);
             }
             return true;
@@ -75,7 +78,7 @@ pub(super) fn sensible(network: IpNet) -> IpNet {
 
 /// Takes the network from a virtual IP that would be the source of packets to real servers that carry it too: they take
 /// such packets for forged.
-pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>) {
+pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>, tally: &mut Tally) {
     if draft.is_observed {
         return;
     }
@@ -104,6 +107,9 @@ pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>) {
                 network.addr(),
                 network.trunc()
             );
+            if let Some(id) = address.directive {
+                tally.doubt(id, &what);
+            }
             address.assumed = Some(what);
             *network = IpNet::from(network.addr());
         }

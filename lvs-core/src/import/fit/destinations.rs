@@ -61,6 +61,7 @@ pub(super) fn drop_refused(
     let mut seen = BTreeSet::new();
     let is_checked = service.health.is_checked();
     let (mut servers, mut has_fallback) = (BTreeSet::new(), false);
+    let (remarks, mut lacks_fallback) = (&mut service.remarks, false);
     service.destinations.retain_mut(|draft| {
         let assumed = bring_port_in_line(&mut draft.destination, &id);
         let destination = &draft.destination;
@@ -72,11 +73,16 @@ pub(super) fn drop_refused(
             })
             .or_else(|| {
                 let is_free = !servers.contains(&destination.id.address) && !has_fallback;
+                let is_itself = destination.id.address.is_loopback();
                 draft
                     .is_fallback
-                    .then(|| refused_fallback(is_checked, is_free))?
+                    .then(|| refused_fallback(is_checked, is_free, is_itself))?
             });
         if let Some(reason) = problem {
+            if draft.is_fallback {
+                lacks_fallback = true;
+                remarks.insert(format!("no fallback: {reason}"));
+            }
             match tally.is_used(draft.directive) {
                 true => tally.doubt(draft.directive, &format!("not of {id}: {reason}")),
                 false => tally.left(draft.directive, reason),
@@ -93,12 +99,20 @@ pub(super) fn drop_refused(
     });
     let minimum = service.health.minimum.min(servers.len());
     service.health.minimum = minimum;
+    service.health.lacks_fallback = lacks_fallback && !has_fallback;
 }
 
+/// Why a fallback on the active one of two directors is left.
+const EACH_ITSELF: &str = "it is each of the two directors itself, which the file has no name for: add a real server, and \
+                           fallback = \"NAME\"";
+
 /// A fallback is known by the name of its node.
-fn refused_fallback(is_checked: bool, is_free: bool) -> Option<Reason> {
+fn refused_fallback(is_checked: bool, is_free: bool, is_itself: bool) -> Option<Reason> {
     if !is_checked {
         return Some(NO_CHECK.to_owned());
+    }
+    if is_itself {
+        return Some(EACH_ITSELF.to_owned());
     }
     (!is_free).then(|| {
         "it is a real server of the service already, or another is its fallback".to_owned()

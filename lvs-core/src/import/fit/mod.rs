@@ -55,6 +55,7 @@ type Reason = String;
 
 pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fitted {
     services::drop_refused(&mut draft, tally);
+    services::drop_sysctls(&mut draft, tally);
     addresses::complete(&mut draft, tally, options);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let own = own_addresses(&mut draft, &vips);
@@ -63,7 +64,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         .iter()
         .map(|address| address.address.id.network)
         .collect();
-    narrow(&mut draft, &vips);
+    narrow(&mut draft, &vips, tally);
     let tunnel = destinations::tunnel(&draft);
     let carried = draft
         .addresses

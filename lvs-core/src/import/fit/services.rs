@@ -26,7 +26,7 @@ pub(super) fn drop_refused(draft: &mut Draft, tally: &mut Tally) {
 fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
     tally.left(service.directive, reason);
     for destination in &service.destinations {
-        tally.left(
+        tally.left_too(
             destination.directive,
             format!("its service is not imported: {reason}"),
         );
@@ -47,6 +47,36 @@ fn refused_service(service: &DraftService) -> Option<Reason> {
         }
     }
     kernel.check().err().map(|invalid| invalid.to_string())
+}
+
+/// Drops sysctls that a cluster file refuses beside its other keys.
+pub(super) fn drop_sysctls(draft: &mut Draft, tally: &mut Tally) {
+    let Draft {
+        services,
+        sysctls,
+        sysctl_lines,
+        sync,
+        ..
+    } = draft;
+    let has = |scheduler| {
+        let mut services = services.iter();
+        services.any(|service| service.service.scheduler == scheduler)
+    };
+    sysctls.retain(|name, value| {
+        let reason = match name.as_str() {
+            "backup-only" if sync.is_some() && value == "1" => {
+                "a director with [sync] sends connections too, and would forward nothing"
+            }
+            "lblc-expiration" if !has(SchedulerName::LBLC) => "no service has the scheduler lblc",
+            "lblcr-expiration" if !has(SchedulerName::LBLCR) => {
+                "no service has the scheduler lblcr"
+            }
+            _ => return true,
+        };
+        let line = sysctl_lines.get(name);
+        line.into_iter().for_each(|line| tally.left(*line, reason));
+        false
+    });
 }
 
 pub(super) fn vip(service: &DraftService) -> Option<IpAddr> {

@@ -4,16 +4,19 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use super::Walk;
+use super::common::Tested;
 use super::programs::{Programs, general};
 use super::timing::Timing;
 use super::tree::Node;
 use super::virtual_server::reason;
 use crate::import::health::{Check, Health, Kind, Page, literal};
+use crate::import::report::DirectiveId;
 
 /// What a check inherits from its real server.
 pub(super) struct CheckContext<'a> {
     pub(super) timing: &'a Timing,
-    pub(super) host: Option<&'a str>,
+    /// The host of pages for which the check names none.
+    pub(super) host: Option<&'a (String, DirectiveId)>,
     pub(super) address: IpAddr,
     /// The port of the real server, where it is not that of the destination.
     pub(super) port: Option<NonZeroU16>,
@@ -22,7 +25,7 @@ pub(super) struct CheckContext<'a> {
     pub(super) own_port: u16,
     /// Whether what serves accepts TCP connections to the service's port.
     pub(super) connects: bool,
-    pub(super) programs: Programs,
+    pub(super) programs: &'a Programs,
 }
 
 /// What is read of a check's block, of whichever kind.
@@ -37,20 +40,18 @@ struct Parameters {
     payload: Option<String>,
     command: Option<String>,
     user: Option<String>,
+    /// That a host is named while TLS begins.
+    sni: Option<DirectiveId>,
     /// Whether the exit status of a program is a weight.
     is_dynamic: bool,
 }
 
 impl Walk<'_> {
-    /// Returns the checks that a block makes, one for each page, and what is not as in the source; none if it is left.
-    pub(super) fn check(
-        &mut self,
-        node: &Node,
-        context: &CheckContext<'_>,
-    ) -> (Vec<Check>, Option<&'static str>) {
+    /// Returns what a block tests, with a check for each page; nothing if it is left.
+    pub(super) fn check(&mut self, node: &Node, context: &CheckContext<'_>) -> Option<Tested> {
         if let Some(reason) = unknown(node.word(0)) {
             node.leave(self.tally, reason);
-            return (Vec::new(), None);
+            return None;
         }
         let mut timing = context.timing.clone();
         let mut parameters = Parameters::default();
@@ -60,6 +61,7 @@ impl Walk<'_> {
             }
             self.excess(child);
         }
+        node.leave_overridden(self.tally);
         let checks = match parameters.kinds(node.word(0), context) {
             Ok(kinds) => kinds.into_iter().map(|kind| {
                 timing.complete(Check {
@@ -69,14 +71,24 @@ impl Walk<'_> {
             }),
             Err(reason) => {
                 node.leave(self.tally, reason);
-                return (Vec::new(), None);
+                return None;
             }
         };
         let checks: Vec<_> = checks.collect();
+        if let Some(id) = parameters.sni.filter(|_| !names_host(&checks)) {
+            self.tally.left(id, "there is no virtualhost to name");
+        }
         if let Some(problem) = checks.iter().find_map(Check::problem) {
             node.leave(self.tally, &problem);
-            return (Vec::new(), None);
+            return None;
         }
+        let tested = |checks, doubt| Tested {
+            checks,
+            doubt,
+            node: node.clone(),
+            timing,
+            host: parameters.inherited_host(context),
+        };
         if tests_elsewhere(node, context.address) {
             let all = [checks];
             let Some(check) = Check::connection(&all).filter(|_| context.connects) else {
@@ -84,10 +96,10 @@ impl Walk<'_> {
                     self.tally,
                     "it tests another address than the real server's",
                 );
-                return (Vec::new(), None);
+                return None;
             };
             self.connects_only(node, ELSEWHERE);
-            return (vec![check], Some(ELSEWHERE));
+            return Some(tested(vec![check], Some(ELSEWHERE)));
         }
         let mut doubt = None;
         match node.word(0) {
@@ -99,13 +111,13 @@ impl Walk<'_> {
                 self.tally.assumed(node.id, "services.check", DYNAMIC);
                 doubt = Some(DYNAMIC);
             }
-            "MISC_CHECK" if context.programs == Programs::ByAddress => {
+            "MISC_CHECK" if *context.programs != Programs::Same => {
                 let reason = "with the real server's address from the environment, LVS_ADDRESS";
                 self.tally.assumed(node.id, "services.check", reason);
             }
             _ => Health::said(self.tally, node.id, "check"),
         }
-        (checks, doubt)
+        Some(tested(checks, doubt))
     }
 
     fn check_directive(&mut self, node: &Node, parameters: &mut Parameters) {
@@ -117,6 +129,7 @@ impl Walk<'_> {
                     self.url_directive(child, node, &mut page);
                     self.excess(child);
                 }
+                node.leave_overridden(self.tally);
                 parameters.pages.push(page);
             }
             "virtualhost" => parameters.host = text(),
@@ -130,9 +143,16 @@ impl Walk<'_> {
             "name" => parameters.name = text(),
             "type" => parameters.record = text(),
             "misc_path" => parameters.command = text(),
-            "user" => parameters.user = text(),
+            "user" => {
+                parameters.user = text();
+                Health::said(self.tally, node.id, "check");
+                if node.words.len() > 2 {
+                    self.tally.doubt(node.id, "in the groups of the user");
+                }
+                return;
+            }
             // The host of the check is the server name.
-            "enable_sni" => {}
+            "enable_sni" => parameters.sni = Some(node.id),
             "misc_dynamic" => parameters.is_dynamic = true,
             "payload" => match payload(node) {
                 Some(payload) => parameters.payload = Some(payload),
@@ -211,38 +231,49 @@ impl Parameters {
     }
 
     fn pages<'a>(&'a self, context: &CheckContext<'a>) -> impl Iterator<Item = Page> + 'a {
-        let host = self.host.as_deref().or(context.host);
+        let inherited = context.host.map(|(host, _)| host.as_str());
+        let host = self.host.as_deref().or(inherited);
         self.pages.iter().map(move |page| Page {
             host: page.host.clone().or_else(|| host.map(str::to_owned)),
             ..page.clone()
         })
     }
 
+    /// Returns the `virtualhost` outside the check, if a page of it is asked for with that.
+    fn inherited_host(&self, context: &CheckContext<'_>) -> Option<DirectiveId> {
+        let is_open = self.host.is_none() && self.pages.iter().any(|page| page.host.is_none());
+        context.host.filter(|_| is_open).map(|(_, id)| *id)
+    }
+
     fn program(&self, context: &CheckContext<'_>) -> Result<Kind, &'static str> {
         let command = self.command.clone();
         let mut command = command.ok_or("misc_path is missing, which names the program")?;
-        if context.programs == Programs::ByAddress {
-            command = general(&command, &context.address.to_string());
-        }
-        if context.programs == Programs::Different {
-            return Err(
-                "its real servers have different programs, and a service has one check: name one that reads \
-                        LVS_ADDRESS and LVS_PORT from its environment",
-            );
+        match context.programs {
+            Programs::Same => {}
+            Programs::ByAddress => command = general(&command, &context.address.to_string()),
+            Programs::Each(all) => command.clone_from(all),
+            Programs::Different => {
+                return Err(
+                    "a real server has several programs, and a service has one check: name one that runs them",
+                );
+            }
         }
         Ok(Kind::Program {
-            command: match self.is_dynamic {
-                // What a shell says of a program that it cannot start is no weight.
-                true => format!("{command}; case $? in 1|126|127) exit 1; esac"),
-                false => command,
-            },
+            command,
             user: self.user.clone(),
+            is_weight: self.is_dynamic,
         })
     }
 }
 
-const DYNAMIC: &str = "weights stay: an exit status of the program other than 1 is healthy";
+const DYNAMIC: &str = "weight 100, of which the exit status of the program is the share, 2 more than the percentage: the \
+                       weights that the source sets, up to 100";
 const ELSEWHERE: &str = "a TCP connection to the service's port is tested: the source tests another address (connect_ip)";
+
+fn names_host(checks: &[Check]) -> bool {
+    let names = |check: &Check| matches!(&check.kind, Kind::Https(page) if page.host.is_some());
+    checks.iter().any(names)
+}
 
 /// Returns whether a check connects to another address than that of its real server.
 fn tests_elsewhere(node: &Node, address: IpAddr) -> bool {

@@ -1,10 +1,14 @@
 //! The one check of a service, where keepalived tests each real server in its own way.
 
+use std::collections::BTreeSet;
+
 use super::Walk;
 use super::real_server::RealServer;
+use super::timing::{Timing, Uses};
 use super::tree::Node;
 use super::virtual_server::Block;
-use crate::import::health::{Check, Health};
+use crate::import::health::{Check, Health, NO_CHECK};
+use crate::import::report::DirectiveId;
 
 /// What a block in a real server tests.
 #[derive(Clone, Debug)]
@@ -13,6 +17,27 @@ pub(super) struct Tested {
     /// What is not as in the source.
     pub(super) doubt: Option<&'static str>,
     pub(super) node: Node,
+    pub(super) timing: Timing,
+    /// The `virtualhost` outside the block that it asks for.
+    pub(super) host: Option<DirectiveId>,
+}
+
+/// What a service tests in the end, and why that is not what its real servers are tested by.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub(super) checks: Vec<Check>,
+    pub(super) reason: Option<&'static str>,
+}
+
+/// How much a service tests of what a block in a real server does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Nothing,
+    /// Only that there is a connection.
+    Connection,
+    /// The same, less often or longer.
+    Patient,
+    Whole,
 }
 
 /// What is done where checks differ: none may find a healthy real server down.
@@ -23,17 +48,40 @@ const NONE: &str =
     "no check: a service has one for all, and the source tests its real servers differently";
 const PATIENT: &str =
     "the longest interval and timeout and the most failures of all its real servers";
+const SOME: &str =
+    "not of the service that another virtual_server declares too, which has what both test";
 
-impl Walk<'_> {
+impl Block {
     /// Chooses what is tested of every real server.
-    pub(super) fn settle_checks(&mut self, block: &mut Block) {
-        let all: Vec<_> = block.servers.iter().map(RealServer::checks).collect();
+    pub(super) fn choose_checks(&mut self) {
+        let all: Vec<_> = self.servers.iter().map(RealServer::checks).collect();
         if all.iter().all(Vec::is_empty) {
             return;
         }
-        let common = Check::common(&all);
+        let chosen = Chosen::of(&all, self.connects());
+        self.assumed.extend(chosen.reason.map(str::to_owned));
+        if chosen.reason.is_none() && all.iter().any(|own| *own != chosen.checks) {
+            self.assumed.push(PATIENT.to_owned());
+        }
+        let tested = self.servers.iter().flat_map(|server| &server.tested);
+        let used = tested.filter(|tested| tested.kept(&chosen) >= Kept::Patient);
+        let doubts: Vec<_> = used.filter_map(|tested| tested.doubt).collect();
+        self.assumed.extend(doubts.into_iter().map(str::to_owned));
+        self.health.checks = chosen.checks;
+        self.reason = chosen.reason;
+        let weights = self.servers.iter();
+        let weights: BTreeSet<_> = weights
+            .map(|server| server.weight.unwrap_or(self.weight).get())
+            .collect();
+        self.health.weight = weights.first().copied().filter(|_| weights.len() == 1);
+    }
+}
+
+impl Chosen {
+    fn of(all: &[Vec<Check>], connects: bool) -> Self {
+        let common = Check::common(all);
         let is_whole = all.iter().all(|checks| checks.len() == common.len());
-        let connection = || Check::connection(&all).filter(|_| block.connects());
+        let connection = || Check::connection(all).filter(|_| connects);
         let (checks, reason) = match common.is_empty() {
             false => (common, (!is_whole).then_some(COMMON)),
             true => match connection() {
@@ -41,30 +89,111 @@ impl Walk<'_> {
                 None => (Vec::new(), Some(NONE)),
             },
         };
-        block.assumed.extend(reason.map(str::to_owned));
-        if is_whole && all.iter().any(|own| *own != checks) {
-            block.assumed.push(PATIENT.to_owned());
-        }
-        for tested in block.servers.iter().flat_map(|server| &server.tested) {
-            let is_used = self.settle_tested(tested, &checks, reason.unwrap_or_default());
-            let doubt = tested.doubt.filter(|_| is_used);
-            block.assumed.extend(doubt.map(str::to_owned));
-        }
-        block.health.checks = checks;
+        Self { checks, reason }
     }
 
-    /// Returns whether the service's check says what a block does.
-    fn settle_tested(&mut self, tested: &Tested, used: &[Check], reason: &str) -> bool {
-        let used_for = |check: &Check| used.iter().find(|used| used.is_like(check)).cloned();
-        let kept: Option<Vec<_>> = tested.checks.iter().map(used_for).collect();
-        let is_used = kept.is_some();
-        match kept {
-            Some(kept) if kept == tested.checks => {}
-            Some(_) => self.tally.doubt(tested.node.id, PATIENT),
-            None if reason == CONNECTION => self.connects_only(&tested.node, reason),
-            None => tested.node.leave(self.tally, reason),
+    /// Returns whether a program sets the weights.
+    pub(super) fn sets_weight(&self) -> bool {
+        self.checks.iter().any(Check::sets_weight)
+    }
+
+    /// Returns the checks of a service whose real servers two virtual servers declare.
+    pub(super) fn joined(one: &Health, other: &Health, connects: bool) -> Self {
+        Self::of(&[one.checks.clone(), other.checks.clone()], connects)
+    }
+}
+
+impl Tested {
+    fn kept(&self, chosen: &Chosen) -> Kept {
+        let used_for = |check: &Check| chosen.checks.iter().find(|used| used.is_like(check));
+        let used: Option<Vec<_>> = self.checks.iter().map(used_for).collect();
+        match used {
+            Some(used) if used.iter().copied().eq(&self.checks) => Kept::Whole,
+            Some(_) => Kept::Patient,
+            None if chosen.reason == Some(CONNECTION) => Kept::Connection,
+            None => Kept::Nothing,
         }
-        is_used
+    }
+
+    /// Adds the directives about timing of which the check of a service is made.
+    fn uses(&self, chosen: &Chosen, uses: &mut Uses) {
+        let is_connection = self.kept(chosen) == Kept::Connection;
+        for own in &self.checks {
+            let mut checks = chosen.checks.iter();
+            let used = checks.find(|used| is_connection || used.is_like(own));
+            used.into_iter()
+                .for_each(|used| self.timing.uses(own, used, uses));
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Tells of the directives about checks what the services of a block have of them.
+    pub(super) fn settle_checks(&mut self, node: &Node, block: &Block, chosen: &[Chosen]) {
+        if chosen.iter().all(|chosen| chosen.checks.is_empty()) {
+            node.leave_health(self.tally, NO_CHECK);
+        }
+        for tested in block.servers.iter().flat_map(|server| &server.tested) {
+            self.settle_tested(tested, chosen);
+        }
+        let of_each: Vec<_> = chosen.iter().map(|chosen| block.uses(chosen)).collect();
+        for directive in &block.timings {
+            let fates = || of_each.iter().map(|uses| uses.get(directive));
+            if fates().all(|fate| fate == Some(&true)) || !self.tally.is_used(*directive) {
+                continue;
+            }
+            match fates().any(|fate| fate.is_some()) {
+                true => self.tally.doubt(*directive, PATIENT),
+                false => self
+                    .tally
+                    .left(*directive, "no check that is imported has it"),
+            }
+        }
+        if chosen.iter().any(Chosen::sets_weight) {
+            self.settle_weights(node, block);
+        }
+        for directive in &block.hosts {
+            if !block.asks_with(*directive, chosen) && self.tally.is_used(*directive) {
+                let reason = "no check that is imported asks for a page with it";
+                self.tally.left(*directive, reason);
+            }
+        }
+    }
+
+    /// The weight of the source is what an exit status of 0 stands for.
+    fn settle_weights(&mut self, node: &Node, block: &Block) {
+        let servers = node.children().iter().flat_map(Node::children);
+        let weights = node.children().iter().chain(servers);
+        let used: Vec<_> = weights
+            .filter(|child| child.word(0) == "weight" && self.tally.is_used(child.id))
+            .collect();
+        for child in used {
+            match block.health.weight {
+                Some(_) => {
+                    let reason = "the weight that the exit status 0 of the program stands for";
+                    self.tally
+                        .assumed(child.id, "services.check.command", reason);
+                }
+                None => {
+                    let reason =
+                        "the exit status of the program is the weight; 0 is 100, as weights differ";
+                    self.tally.left(child.id, reason);
+                }
+            }
+        }
+    }
+
+    fn settle_tested(&mut self, tested: &Tested, chosen: &[Chosen]) {
+        let kept = || chosen.iter().map(|chosen| tested.kept(chosen));
+        let reason = chosen.iter().find_map(|chosen| chosen.reason);
+        let reason = reason.unwrap_or(SOME);
+        match (kept().min(), kept().max()) {
+            (_, None | Some(Kept::Nothing)) => tested.node.leave(self.tally, reason),
+            (_, Some(Kept::Connection)) => self.connects_only(&tested.node, reason),
+            (Some(Kept::Whole), _) => {}
+            (Some(Kept::Patient), _) => self.tally.doubt(tested.node.id, PATIENT),
+            (_, _) => self.tally.doubt(tested.node.id, SOME),
+        }
     }
 
     /// Leaves what a check asks for, but not how often.
@@ -74,13 +203,24 @@ impl Walk<'_> {
             child.leave(self.tally, "only a TCP connection is checked");
         }
     }
+}
 
-    /// Leaves how often a real server is tested that is not.
-    pub(super) fn leave_timing(&mut self, node: &Node) {
-        let reason = "no check of the real server is imported";
-        for child in node.children().iter().filter(|child| is_timing(child)) {
-            self.tally.left(child.id, reason);
-        }
+impl Block {
+    fn uses(&self, chosen: &Chosen) -> Uses {
+        let mut uses = Uses::new();
+        let tested = self.servers.iter().flat_map(|server| &server.tested);
+        tested.for_each(|tested| tested.uses(chosen, &mut uses));
+        uses
+    }
+
+    /// Returns whether a check that is made asks for the host of a directive.
+    fn asks_with(&self, host: DirectiveId, chosen: &[Chosen]) -> bool {
+        let mut tested = self.servers.iter().flat_map(|server| &server.tested);
+        let is_made = |tested: &Tested| {
+            let mut kept = chosen.iter().map(|chosen| tested.kept(chosen));
+            kept.any(|kept| kept >= Kept::Patient)
+        };
+        tested.any(|tested| tested.host == Some(host) && is_made(tested))
     }
 }
 
@@ -95,17 +235,4 @@ fn is_timing(node: &Node) -> bool {
             | "nb_get_retry"
             | "nb_get_retries"
     )
-}
-
-/// Returns the checks of a service whose real servers two virtual servers declare.
-pub(super) fn joined(one: &Health, other: &Health, connects: bool) -> Vec<Check> {
-    let all = [one.checks.clone(), other.checks.clone()];
-    let common = Check::common(&all);
-    match common.is_empty() {
-        true => Check::connection(&all)
-            .filter(|_| connects)
-            .into_iter()
-            .collect(),
-        false => common,
-    }
 }

@@ -170,7 +170,7 @@ impl<'a, 'r> Expander<'a, 'r> {
         if line.starts_with('~') {
             return self.sequence(place, line, depth);
         }
-        match self.replaced(line, &place.file) {
+        match self.replaced(line, place) {
             Some(replaced) => self.expand(place, replaced, depth + 1),
             None => {
                 self.lines.push(Line {
@@ -199,7 +199,7 @@ impl<'a, 'r> Expander<'a, 'r> {
     fn sequence(&mut self, place: &Place, line: &str, depth: usize) -> Result<(), ImportError> {
         let wrong = |problem| ImportError::new(place, problem);
         let (head, arguments, rest) = sequence::split(line).map_err(wrong)?;
-        let replaced = self.replaced(arguments, &place.file);
+        let replaced = self.replaced(arguments, place);
         let arguments = replaced.unwrap_or_else(|| arguments.to_owned());
         for variables in sequence::values(head, &arguments, MAX_SEQUENCED).map_err(wrong)? {
             self.sequenced += 1;
@@ -255,7 +255,7 @@ impl<'a, 'r> Expander<'a, 'r> {
     }
 
     /// Returns the line with every known `$NAME` and `${NAME}` replaced; `None` where there is none.
-    fn replaced(&mut self, line: &str, file: &str) -> Option<String> {
+    fn replaced(&mut self, line: &str, place: &Place) -> Option<String> {
         let mut result = String::new();
         let mut rest = line;
         let mut changed = false;
@@ -268,7 +268,7 @@ impl<'a, 'r> Expander<'a, 'r> {
                 rest = from.get(1..).unwrap_or_default();
                 continue;
             };
-            match self.value(name, file) {
+            match self.value(name, place) {
                 Some(value) => {
                     result.push_str(&value);
                     changed = true;
@@ -281,16 +281,18 @@ impl<'a, 'r> Expander<'a, 'r> {
         changed.then_some(result)
     }
 
-    fn value(&mut self, name: &str, file: &str) -> Option<String> {
+    fn value(&mut self, name: &str, place: &Place) -> Option<String> {
         if let Some(definition) = self.definitions.get(name) {
             if let Some(id) = definition.id {
-                self.tally.carried(id, "replaced where it is used");
+                self.tally.replaced(id, place);
             }
             return Some(definition.value.clone());
         }
         match name {
             "_PWD" => Some(
-                file.rsplit_once('/')
+                place
+                    .file
+                    .rsplit_once('/')
                     .map_or(".", |(directory, _)| directory)
                     .to_owned(),
             ),

@@ -2,6 +2,7 @@
 
 mod check;
 mod common;
+mod declared;
 mod expand;
 mod global;
 mod group;
@@ -19,13 +20,16 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::draft::Draft;
-use super::report::Tally;
+use super::report::{DirectiveId, Tally};
 use super::{ImportError, Options, Reader};
-use crate::ipvs::ServiceId;
+use crate::ipvs::{ServiceId, Weight};
+use common::Chosen;
+use declared::Declared;
 use expand::Expander;
 use group::Group;
 use reduced::Reduced;
 use tree::Node;
+use virtual_server::Block;
 
 /// What is collected while the directives are walked.
 struct Walk<'a> {
@@ -35,8 +39,11 @@ struct Walk<'a> {
     options: &'a Options,
     /// The numbers of virtual routers by the names of their instances.
     routers: BTreeMap<String, u8>,
-    /// Where a service is in the draft.
-    services: BTreeMap<ServiceId, usize>,
+    services: BTreeMap<ServiceId, Declared>,
+    /// The virtual servers that make services.
+    blocks: Vec<(Node, Block)>,
+    /// The directives about timing of the virtual server that is read.
+    timings: Vec<DirectiveId>,
     /// How many services groups may still make.
     services_left: usize,
 }
@@ -68,6 +75,8 @@ pub(super) fn draft(
         options,
         routers: nodes.iter().filter_map(vrrp::router).collect(),
         services: BTreeMap::new(),
+        blocks: Vec::new(),
+        timings: Vec::new(),
         services_left: MAX_SERVICES,
     };
     // Groups may be declared below the virtual servers that name them, and addresses below services.
@@ -77,6 +86,7 @@ pub(super) fn draft(
     for node in &nodes {
         walk.virtual_servers(node)?;
     }
+    walk.settle_blocks();
     let count = |word| nodes.iter().filter(|node| node.word(0) == word).count();
     if count("vrrp_instance") > 1 && count("vrrp_sync_group") == 0 {
         walk.draft.notes.push(SEVERAL_INSTANCES.to_owned());
@@ -122,6 +132,34 @@ impl Walk<'_> {
             _ => node.leave(self.tally, "keepalived knows no such directive here"),
         }
         Ok(())
+    }
+
+    /// Tells of every virtual server what its services have of its checks, when all are declared.
+    fn settle_blocks(&mut self) {
+        for (number, (node, block)) in std::mem::take(&mut self.blocks).iter().enumerate() {
+            let of_block = self.services.values();
+            let of_block = of_block.filter(|declared| declared.blocks.contains(&number));
+            let chosen = of_block.filter_map(|declared| {
+                Some(Chosen {
+                    checks: self
+                        .draft
+                        .services
+                        .get(declared.place)?
+                        .health
+                        .checks
+                        .clone(),
+                    reason: declared.reason,
+                })
+            });
+            let chosen: Vec<_> = chosen.collect();
+            self.settle_checks(node, block, &chosen);
+        }
+        let services = self.draft.services.iter_mut();
+        for service in services.filter(|service| service.health.sets_weight()) {
+            let ends = service.destinations.iter_mut();
+            let servers = ends.filter(|end| !end.is_fallback);
+            servers.for_each(|end| end.destination.weight = Weight::new(100).unwrap_or_default());
+        }
     }
 
     fn virtual_servers(&mut self, node: &Node) -> Result<(), ImportError> {

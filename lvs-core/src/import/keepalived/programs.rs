@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use super::tree::Node;
 
 /// How they differ: a service has one check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Programs {
     #[default]
     Same,
     /// Each names the address of its real server, which the environment has.
     ByAddress,
+    /// Each real server has its own, of which this runs the one by the address in the environment.
+    Each(String),
+    /// A real server has several.
     Different,
 }
 
@@ -24,8 +27,23 @@ impl Programs {
         match (plain.len(), general.len()) {
             (0 | 1, _) => Self::Same,
             (_, 1) => Self::ByAddress,
-            _ => Self::Different,
+            _ => Self::each(&all().collect::<Vec<_>>()),
         }
+    }
+}
+
+impl Programs {
+    fn each(commands: &[(&str, &str)]) -> Self {
+        let addresses: BTreeSet<_> = commands.iter().map(|(address, _)| address).collect();
+        if addresses.len() < commands.len() {
+            return Self::Different;
+        }
+        let branches = commands.iter();
+        let branches = branches.map(|(address, command)| format!("{address}) {command};; "));
+        Self::Each(format!(
+            "case $LVS_ADDRESS in {}esac",
+            branches.collect::<String>()
+        ))
     }
 }
 

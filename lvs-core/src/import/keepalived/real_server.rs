@@ -25,8 +25,11 @@ pub(super) struct RealServer {
     lower: u32,
     /// Whether it stays with weight 0 when it fails.
     pub(super) inhibit: Option<(bool, DirectiveId)>,
-    host: Option<String>,
+    /// What pages are asked for with, where their checks do not say it.
+    host: Option<(String, DirectiveId)>,
     pub(super) tested: Vec<Tested>,
+    /// Whether it has a check, imported or not.
+    pub(super) has_check: bool,
     pub(super) directive: DirectiveId,
 }
 
@@ -90,6 +93,7 @@ impl Walk<'_> {
             inhibit: None,
             host: block.host.clone(),
             tested: Vec::new(),
+            has_check: false,
             directive: node.id,
         };
         let mut timing = block.timing.clone();
@@ -98,14 +102,13 @@ impl Walk<'_> {
             node.children().iter().partition(|child| is_check(child));
         for child in others {
             if !self.timing(child, &mut timing) {
-                self.real_server_directive(child, &mut server);
+                self.real_server_directive(child, &mut server, block);
             }
             self.excess(child);
         }
         self.checks(&checks, &timing, &mut server, block);
-        if server.tested.is_empty() {
-            self.leave_timing(node);
-        }
+        node.leave_overridden(self.tally);
+        node.belongs(&[node.id], self.tally);
         if server.lower > server.upper {
             server.lower = 0;
             let lower = node
@@ -120,7 +123,7 @@ impl Walk<'_> {
         block.servers.push(server);
     }
 
-    fn real_server_directive(&mut self, node: &Node, server: &mut RealServer) {
+    fn real_server_directive(&mut self, node: &Node, server: &mut RealServer, block: &mut Block) {
         match node.word(0) {
             "weight" => server.weight = self.weight(node),
             "lvs_method" | "lb_kind" => server.forwarding = self.method(node),
@@ -128,7 +131,8 @@ impl Walk<'_> {
             "lthreshold" => server.lower = self.threshold(node, "lower"),
             "inhibit_on_failure" => server.inhibit = Some((flag(node), node.id)),
             "virtualhost" => {
-                server.host = Some(node.word(1).to_owned());
+                server.host = Some((node.word(1).to_owned(), node.id));
+                block.hosts.push(node.id);
                 Health::said(self.tally, node.id, "check.host");
             }
             word => node.leave(self.tally, reason(word)),
@@ -147,29 +151,20 @@ impl Walk<'_> {
         // Only masquerading changes the port that clients ask for.
         let is_mapped = forwarding.is_none_or(|method| method == Forwarding::Masquerade);
         let is_own = block.ports.iter().all(|port| *port == server.port);
+        let programs = block.programs.clone();
         let context = CheckContext {
             timing,
-            host: server.host.as_deref(),
+            host: server.host.as_ref(),
             address: server.address,
             own_port: server.port,
             connects: block.connects(),
             port: NonZeroU16::new(server.port).filter(|_| !is_mapped && !is_own),
             has_port: server.port != 0 || !block.ports.contains(&0),
-            programs: block.programs,
+            programs: &programs,
         };
-        block.has_checks |= !nodes.is_empty();
-        let mut tested = Vec::new();
-        for node in nodes.iter().copied() {
-            let (checks, doubt) = self.check(node, &context);
-            if !checks.is_empty() {
-                let node = node.clone();
-                tested.push(Tested {
-                    checks,
-                    doubt,
-                    node,
-                });
-            }
-        }
+        let tested = nodes.iter().filter_map(|node| self.check(node, &context));
+        let tested = tested.collect();
+        server.has_check = !nodes.is_empty();
         server.tested = tested;
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::flag;
 use super::tree::Node;
 use crate::import::Options;
 
@@ -33,6 +34,12 @@ const HEAD: &str = "\
 global_defs {
 ";
 
+/// What strict VRRP means to the cluster; without it this director would not understand one that has it.
+const STRICT: &str = "\
+# vrrp_strict stays, as both directors must have it: keepalived ignores auth_pass, and drops packets to the
+# addresses in this file, which are none of the cluster's.
+";
+
 /// The configuration, and the directives of VRRP that it lacks though the cluster file does not say them.
 pub(in crate::import) struct Reduced {
     pub(in crate::import) text: String,
@@ -46,6 +53,9 @@ pub(super) fn reduced(nodes: &[Node], options: &Options) -> Option<Reduced> {
     }
     let mut text = HEAD.to_owned();
     let mut dropped = Vec::new();
+    if nodes.iter().any(is_strict) {
+        text = text.replace("\nglobal_defs", &format!("{STRICT}\nglobal_defs"));
+    }
     let globals = nodes.iter().filter(|node| node.word(0) == "global_defs");
     for child in globals.flat_map(Node::children) {
         let word = child.word(0);
@@ -64,7 +74,8 @@ pub(super) fn reduced(nodes: &[Node], options: &Options) -> Option<Reduced> {
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "    vrrp_notify_fifo /run/keepalived-notify\n    \
+        "    # As root, whichever user script_user names: lvsctl changes addresses and IPVS.\n    \
+         vrrp_notify_fifo /run/keepalived-notify root\n    \
          vrrp_notify_fifo_script \"/bin/sh /etc/keepalived/lvsctl-notify\" root\n    \
          shutdown_script \"/usr/bin/lvsctl apply /etc/lvsctl/{}.toml --role standby\" root\n    \
          shutdown_script_timeout 30\n}}\n",
@@ -86,6 +97,15 @@ pub(super) fn reduced(nodes: &[Node], options: &Options) -> Option<Reduced> {
         }
     }
     Some(Reduced { text, dropped })
+}
+
+fn is_strict(node: &Node) -> bool {
+    let mut children = node.children().iter();
+    children.any(|child| match child.word(0) {
+        "vrrp_strict" => true,
+        "strict_mode" => flag(child),
+        _ => false,
+    })
 }
 
 fn instance(node: &Node, index: u32, text: &mut String) {

@@ -20,9 +20,16 @@ pub(super) struct SorryServer {
     inhibit: Option<(bool, DirectiveId)>,
     /// The sum of weights below which it serves.
     quorum: Option<(u32, DirectiveId)>,
+    /// What else is said of it.
+    others: Vec<DirectiveId>,
 }
 
 impl SorryServer {
+    /// Returns whether its method is that of the service.
+    pub(super) fn takes_method(&self) -> bool {
+        self.address.is_some() && self.method.is_none()
+    }
+
     /// Returns its destination of a service; keepalived gives it weight 1.
     pub(super) fn destination(
         &self,
@@ -55,7 +62,10 @@ impl Walk<'_> {
                 let quorum = self.number(node, "a number");
                 block.sorry.quorum = quorum.map(|quorum| (quorum, node.id));
             }
-            "sorry_server_lvs_method" => block.sorry.method = self.method(node),
+            "sorry_server_lvs_method" => {
+                block.sorry.method = self.method(node);
+                block.sorry.others.push(node.id);
+            }
             "sorry_server_inhibit" => block.sorry.inhibit = Some((flag(node), node.id)),
             _ => match (node.word(1).parse::<IpAddr>(), port(node.word(2))) {
                 (Ok(ip), Ok(port)) => {
@@ -75,6 +85,13 @@ impl Walk<'_> {
         let quorum = block.sorry.quorum.map_or(1, |(quorum, _)| quorum);
         let minimum = Minimum::of(quorum, weights.collect());
         block.health.minimum = minimum.servers;
+        let (quorum_id, inhibit_id) = (block.sorry.quorum, block.sorry.inhibit);
+        let ids = quorum_id.map(|(_, id)| id).into_iter();
+        let ids = ids.chain(inhibit_id.map(|(_, id)| id));
+        for id in ids.chain(block.sorry.others.iter().copied()) {
+            let owner = block.sorry.address.map(|(_, owner)| owner);
+            self.tally.belongs(id, owner.as_slice());
+        }
         if let Some((_, id)) = block.sorry.quorum {
             match (has_one, minimum.is_exact) {
                 (false, _) => {

@@ -1,20 +1,35 @@
 //! How often a check runs, and how long it may take.
 
+use std::collections::BTreeMap;
+
 use super::Walk;
 use super::tree::Node;
 use crate::import::health::{Check, Health, Kind};
+use crate::import::report::DirectiveId;
 
-/// Parameters that a check inherits.
+/// Parameters that a check inherits, each with its directive.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timing {
-    interval: Option<Span>,
-    timeout: Option<Span>,
-    retry: Option<u32>,
-    retry_delay: Option<Span>,
+    interval: Option<Given<Span>>,
+    /// To connect and to answer; programs have one of their own.
+    timeout: Option<Given<Span>>,
+    program_timeout: Option<Given<Span>>,
+    retry: Option<Given<u32>>,
+    retry_delay: Option<Given<Span>>,
 }
 
 /// Milliseconds.
 type Span = u64;
+
+/// A value and the directive that gives it.
+#[derive(Clone, Copy, Debug)]
+struct Given<T> {
+    value: T,
+    directive: DirectiveId,
+}
+
+/// Whether the check of a service has what a directive says: all of it, or something more patient.
+pub(super) type Uses = BTreeMap<DirectiveId, bool>;
 
 impl Timing {
     /// keepalived's own defaults, which are written out.
@@ -22,23 +37,62 @@ impl Timing {
     /// Every 60 s, 5 s to answer, and one more try after 1 s; 3 more of DNS, after the interval, none of a program,
     /// which may take the interval, and of a page after 3 s.
     pub(super) fn complete(&self, check: Check) -> Check {
-        let interval = self.interval.unwrap_or(60_000);
+        let interval = value(self.interval).unwrap_or(60_000);
         let (timeout, retry, delay) = match &check.kind {
             Kind::Program { .. } => (interval, 0, 1_000),
             Kind::Dns { .. } => (5_000, 3, interval),
             Kind::Http(_) | Kind::Https(_) => (5_000, 1, 3_000),
             Kind::Tcp | Kind::Udp { .. } => (5_000, 1, 1_000),
         };
-        let retry = self.retry.unwrap_or(retry);
-        let delay = self.retry_delay.unwrap_or(delay);
+        let retry = value(self.retry).unwrap_or(retry);
+        let delay = value(self.retry_delay).unwrap_or(delay);
+        let timeout = value(self.timeout_of(&check.kind)).unwrap_or(timeout);
         Check {
             interval: Some(span(interval)),
             fast_interval: (retry > 0 && delay < interval).then(|| span(delay)),
-            timeout: Some(span(self.timeout.unwrap_or(timeout).min(LONGEST_TIMEOUT))),
+            timeout: Some(span(timeout.min(LONGEST_TIMEOUT))),
             fall: Some(retry.saturating_add(1)),
             ..check
         }
     }
+
+    const fn timeout_of(&self, kind: &Kind) -> Option<Given<Span>> {
+        match kind {
+            Kind::Program { .. } => self.program_timeout,
+            _ => self.timeout,
+        }
+    }
+
+    /// Adds the directives of which a check is made, and whether the one that is used says the same.
+    pub(super) fn uses(&self, own: &Check, used: &Check, uses: &mut Uses) {
+        let mut says = |directive: DirectiveId, is_exact: bool| {
+            *uses.entry(directive).or_default() |= is_exact;
+        };
+        let interval = value(self.interval).unwrap_or(60_000);
+        if let Some(given) = self.interval {
+            says(given.directive, own.interval == used.interval);
+        }
+        if let Some(given) = self.timeout_of(&own.kind) {
+            let is_short = given.value <= LONGEST_TIMEOUT;
+            says(given.directive, is_short && own.timeout == used.timeout);
+        }
+        if let Some(given) = self.retry {
+            let is_few = given.value < u8::MAX.into();
+            says(given.directive, is_few && own.fall == used.fall);
+        }
+        // Without a retry there is no delay before it.
+        if let Some(given) = self.retry_delay.filter(|_| own.fall > Some(1)) {
+            let is_short = given.value <= interval;
+            says(
+                given.directive,
+                is_short && own.fast_interval == used.fast_interval,
+            );
+        }
+    }
+}
+
+fn value<T: Copy>(given: Option<Given<T>>) -> Option<T> {
+    given.map(|given| given.value)
 }
 
 /// The longest timeout that the cluster file takes.
@@ -53,11 +107,10 @@ fn span(milliseconds: Span) -> String {
 }
 
 /// Replaces a value by one that could be read; false if none could.
-fn take<T>(value: &mut Option<T>, read: Option<T>) -> bool {
+fn take<T>(given: &mut Option<Given<T>>, read: Option<T>, directive: DirectiveId) -> bool {
+    let read = read.map(|value| Given { value, directive });
     let is_read = read.is_some();
-    if is_read {
-        *value = read;
-    }
+    *given = read.or(given.take());
     is_read
 }
 
@@ -70,16 +123,20 @@ impl Walk<'_> {
             seconds.map(|seconds| (seconds * 1000.0).round() as Span)
         };
         let is_known = match node.word(0) {
-            "delay_loop" => take(&mut timing.interval, span()),
-            "connect_timeout" | "misc_timeout" => take(&mut timing.timeout, span()),
-            "delay_before_retry" => take(&mut timing.retry_delay, span()),
+            "delay_loop" => take(&mut timing.interval, span(), node.id),
+            "connect_timeout" => take(&mut timing.timeout, span(), node.id),
+            "misc_timeout" => take(&mut timing.program_timeout, span(), node.id),
+            "delay_before_retry" => take(&mut timing.retry_delay, span(), node.id),
             "retry" | "nb_get_retry" | "nb_get_retries" => {
-                take(&mut timing.retry, node.word(1).parse().ok())
+                take(&mut timing.retry, node.word(1).parse().ok(), node.id)
             }
             _ => return false,
         };
         match is_known {
-            true => Health::said(self.tally, node.id, "check"),
+            true => {
+                self.timings.push(node.id);
+                Health::said(self.tally, node.id, "check");
+            }
             false => {
                 let reason = format!(
                     "{:?} is not a number that keepalived takes here",

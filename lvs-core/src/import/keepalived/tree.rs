@@ -29,8 +29,33 @@ impl Node {
     /// Leaves a directive and everything in its block.
     pub(super) fn leave(&self, tally: &mut Tally, reason: &str) {
         tally.left(self.id, reason);
+        self.leave_children(tally, reason);
+    }
+
+    /// Leaves everything in its block, but what is left already for a reason of its own.
+    pub(super) fn leave_children(&self, tally: &mut Tally, reason: &str) {
         for child in self.children() {
-            child.leave(tally, reason);
+            tally.left_too(child.id, reason);
+            child.leave_children(tally, reason);
+        }
+    }
+
+    /// Says that everything in the block is carried only with one of these directives.
+    pub(super) fn belongs(&self, owners: &[DirectiveId], tally: &mut Tally) {
+        for child in self.children() {
+            tally.belongs(child.id, owners);
+            child.belongs(owners, tally);
+        }
+    }
+
+    /// Leaves the directives in it that a later one of the same name replaces.
+    pub(super) fn leave_overridden(&self, tally: &mut Tally) {
+        for (index, child) in self.children().iter().enumerate() {
+            let later = self.children().get(index + 1..).unwrap_or_default();
+            let name = single(child.word(0));
+            if name.is_some() && later.iter().any(|other| single(other.word(0)) == name) {
+                tally.left(child.id, "another one follows, which replaces it");
+            }
         }
     }
 
@@ -41,6 +66,39 @@ impl Node {
             child.leave_health(tally, reason);
         }
     }
+}
+
+/// Returns the name of a directive of which the last one counts.
+fn single(word: &str) -> Option<&str> {
+    Some(match word {
+        "lvs_sched" => "lb_algo",
+        "lvs_method" => "lb_kind",
+        "lb_algo"
+        | "lb_kind"
+        | "protocol"
+        | "ip_family"
+        | "persistence_timeout"
+        | "persistence_granularity"
+        | "persistence_engine"
+        | "weight"
+        | "uthreshold"
+        | "lthreshold"
+        | "quorum"
+        | "sorry_server"
+        | "sorry_server_lvs_method"
+        | "virtualhost"
+        | "connect_port"
+        | "path"
+        | "status_code"
+        | "regex"
+        | "name"
+        | "type"
+        | "payload"
+        | "misc_path"
+        | "user"
+        | "inhibit_on_failure" => word,
+        _ => return None,
+    })
 }
 
 enum Token {

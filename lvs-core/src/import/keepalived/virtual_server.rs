@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use super::common::joined;
 use super::group::{Target, TargetKind, mark, no_address, port};
 use super::programs::Programs;
 use super::real_server::RealServer;
@@ -13,7 +12,7 @@ use super::tree::Node;
 use super::{MAX_DESTINATIONS, Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
-use crate::import::health::{Check, Health, NO_CHECK};
+use crate::import::health::{Check, Health};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
     Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
@@ -37,15 +36,20 @@ pub(super) struct Block {
     family: Option<Family>,
     pub(super) weight: Weight,
     pub(super) timing: Timing,
-    pub(super) host: Option<String>,
+    /// What pages are asked for with, where nothing below says it.
+    pub(super) host: Option<(String, DirectiveId)>,
+    /// Each `virtualhost` outside a check.
+    pub(super) hosts: Vec<DirectiveId>,
+    /// Each directive about timing.
+    pub(super) timings: Vec<DirectiveId>,
+    /// Why the check is not what every real server is tested by.
+    pub(super) reason: Option<&'static str>,
     /// Whether real servers stay with weight 0 when they fail, where they do not say it themselves.
     inhibit: Option<(bool, DirectiveId)>,
     pub(super) health: Health,
     /// The ports of its services; 0 is every port, or those that a firewall marks.
     pub(super) ports: BTreeSet<u16>,
     pub(super) assumed: Vec<String>,
-    /// Whether any real server has a check, imported or not.
-    pub(super) has_checks: bool,
     pub(super) programs: Programs,
     pub(super) sorry: SorryServer,
     pub(super) servers: Vec<RealServer>,
@@ -77,13 +81,22 @@ impl Walk<'_> {
             node.leave(self.tally, reason);
             return Ok(());
         }
+        node.leave_overridden(self.tally);
+        let owners: Vec<_> = block
+            .servers
+            .iter()
+            .map(|server| server.directive)
+            .collect();
+        let is_of_servers = |child: &&Node| !is_server(child) && !is_of_sorry_server(child);
+        for child in node.children().iter().filter(is_of_servers) {
+            self.tally.belongs(child.id, &owners);
+        }
+        block.timings = std::mem::take(&mut self.timings);
         self.settle_inhibit(&mut block);
         self.settle_sorry_server(&mut block);
-        self.settle_checks(&mut block);
+        self.leave_unused(node, &block, &targets);
+        block.choose_checks();
         block.tell_untested();
-        if !block.health.is_checked() {
-            node.leave_health(self.tally, NO_CHECK);
-        }
         self.services_left = match self.services_left.checked_sub(targets.len()) {
             Some(left) if targets.len() * block.servers.len() <= MAX_DESTINATIONS => left,
             _ => {
@@ -96,12 +109,9 @@ impl Walk<'_> {
             is_new |= self.service(node, &target, &block);
         }
         if !is_new {
-            let reason = "the virtual server is declared above, where all but its real servers is taken from";
-            let others = node.children().iter();
-            others
-                .filter(|child| !is_server(child))
-                .for_each(|child| child.leave(self.tally, reason));
+            self.leave_repeated(node, &block);
         }
+        self.blocks.push((node.clone(), block));
         Ok(())
     }
 
@@ -220,7 +230,8 @@ impl Walk<'_> {
             }
             "inhibit_on_failure" => block.inhibit = Some((flag(node), node.id)),
             "virtualhost" => {
-                block.host = Some(node.word(1).to_owned());
+                block.host = Some((node.word(1).to_owned(), node.id));
+                block.hosts.push(node.id);
                 Health::said(self.tally, node.id, "check.host");
             }
             word => self.tally.left(node.id, reason(word)),
@@ -364,7 +375,8 @@ impl Walk<'_> {
         });
         let mut draft = DraftService::new(service, &target.place, node.id);
         let is_tested = |server: &RealServer| !server.tested.is_empty();
-        if block.has_checks && !block.servers.iter().any(is_tested) {
+        let has_check = |server: &RealServer| server.has_check;
+        if block.servers.iter().any(has_check) && !block.servers.iter().any(is_tested) {
             let remark =
                 "no check: none of those in the source is imported, and the report says why";
             draft.remarks.insert(remark.to_owned());
@@ -382,44 +394,12 @@ impl Walk<'_> {
             })
             .chain(block.sorry.destination(&id, default))
             .collect();
-        self.add(draft)
+        self.add(draft, block.reason)
     }
+}
 
-    /// Adds a service. The kernel refuses a second one of the same address, but keepalived adds its real
-    /// servers to the first.
-    fn add(&mut self, draft: DraftService) -> bool {
-        let Some(place) = self.services.get(&draft.service.id).copied() else {
-            self.services
-                .insert(draft.service.id, self.draft.services.len());
-            self.draft.services.push(draft);
-            return true;
-        };
-        let Some(first) = self.draft.services.get_mut(place) else {
-            return false;
-        };
-        // A group may name an address twice.
-        if first.directive == draft.directive {
-            return false;
-        }
-        let reason = format!(
-            "{} is declared above; its real servers are added there",
-            draft.service.id
-        );
-        self.tally.left(draft.directive, reason);
-        if first.health.checks != draft.health.checks {
-            let connects = match first.service.id {
-                ServiceId::Socket { protocol, address } => {
-                    protocol == Protocol::TCP && address.port() != 0
-                }
-                ServiceId::Fwmark { .. } => false,
-            };
-            first.health.checks = joined(&first.health, &draft.health, connects);
-            let reason = "the source declares it twice, with different checks, of which it has what both test";
-            first.assumed.insert(reason.to_owned());
-        }
-        first.destinations.extend(draft.destinations);
-        false
-    }
+fn is_of_sorry_server(node: &Node) -> bool {
+    node.word(0).starts_with("sorry_server") || node.word(0) == "quorum"
 }
 
 impl Walk<'_> {
@@ -491,6 +471,8 @@ impl Walk<'_> {
 
 /// Why a real server is tested otherwise than in the source.
 const UNTESTED: &str = "it is tested like the others, which the source does not do";
+const ALWAYS_UP: &str =
+    "it is tested like the others: in the source it has no check, and always serves";
 
 impl Block {
     /// Returns whether a real server that serves accepts TCP connections to the service's port.
@@ -503,7 +485,11 @@ impl Block {
         let (used, own) = (&self.health.checks, server.checks());
         let is_alike = |(used, own): (&Check, &Check)| used.is_like(own);
         let differs = used.len() != own.len() || !used.iter().zip(&own).all(is_alike);
-        (self.health.is_checked() && differs).then(|| UNTESTED.to_owned())
+        let reason = match server.has_check {
+            true => UNTESTED,
+            false => ALWAYS_UP,
+        };
+        (self.health.is_checked() && differs).then(|| reason.to_owned())
     }
 
     /// Says in the file which real servers the check of others tests, or that none is tested.
@@ -512,13 +498,25 @@ impl Block {
             .servers
             .iter()
             .filter(|server| self.untested(server).is_some());
-        let names: Vec<_> = differ.map(|server| server.address.to_string()).collect();
-        if !names.is_empty() {
-            self.assumed.push(format!(
-                "a service has one check for all; the source tests {} otherwise, or not at all",
-                names.join(", ")
-            ));
-        }
+        let (otherwise, never): (Vec<_>, Vec<_>) = differ.partition(|server| server.has_check);
+        let names = |servers: Vec<&RealServer>| {
+            let names = servers.into_iter().map(|server| server.address.to_string());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let told = [
+            (
+                otherwise,
+                "a service has one check for all; the source tests otherwise:",
+            ),
+            (
+                never,
+                "a service has one check for all; in the source these have none, and always serve:",
+            ),
+        ];
+        let told = told.into_iter().filter(|(servers, _)| !servers.is_empty());
+        let told = told.map(|(servers, what)| format!("{what} {}", names(servers)));
+        let told: Vec<_> = told.collect();
+        self.assumed.extend(told);
     }
 
     fn servers_family(&self) -> Family {

@@ -43,7 +43,10 @@ impl Walk<'_> {
                     self.tally,
                     "routes and rules that come and go with the role are keepalived's",
                 ),
-                _ => child.leave(self.tally, LEFT),
+                _ => {
+                    self.tally.left_too(child.id, LEFT);
+                    child.leave_children(self.tally, LEFT);
+                }
             }
         }
     }
@@ -89,6 +92,11 @@ impl Walk<'_> {
                 self.tally.assumed(node.id, "director.addresses", reason);
             }
         }
+        let ignored = ignored(&node.words, &address);
+        if !ignored.is_empty() {
+            let doubt = format!("without {}", ignored.join(" "));
+            self.tally.doubt(node.id, &doubt);
+        }
         self.draft.floats = true;
         self.draft.addresses.push(DraftAddress {
             address,
@@ -96,4 +104,24 @@ impl Walk<'_> {
             directive: Some(node.id),
         });
     }
+}
+
+/// Returns the words of an address that the file does not have: its broadcast, its scope and the like.
+fn ignored<'a>(words: &'a [String], address: &Address) -> Vec<&'a str> {
+    let mut words = words.iter().skip(1).map(String::as_str);
+    let mut ignored = Vec::new();
+    while let Some(word) = words.next() {
+        let is_known = match (word, words.clone().next()) {
+            ("dev", _) => true,
+            ("label", label) => label == address.label.as_deref(),
+            // As the kernel and keepalived have it anyway.
+            ("scope", scope) => scope == Some("global"),
+            _ => false,
+        };
+        match is_known {
+            true => drop(words.next()),
+            false => ignored.push(word),
+        }
+    }
+    ignored
 }

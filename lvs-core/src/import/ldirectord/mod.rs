@@ -7,7 +7,6 @@ mod virtual_service;
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
-use super::health::Health;
 use super::report::{DirectiveId, Place, Tally};
 use super::{ImportError, Resolver};
 use crate::ipvs::Family;
@@ -25,15 +24,18 @@ struct Line<'a> {
     value: &'a str,
 }
 
-/// Checks as the lines outside any service set them for all.
+/// Checks as the lines outside any service set them for all, each with its line.
 #[derive(Clone, Debug, Default)]
 struct Defaults {
-    interval: Option<String>,
-    timeout: Option<String>,
-    negotiate_timeout: Option<String>,
-    failures: Option<u32>,
-    quiescent: Option<bool>,
+    interval: Option<Given<String>>,
+    timeout: Option<Given<String>>,
+    negotiate_timeout: Option<Given<String>>,
+    failures: Option<Given<u32>>,
+    quiescent: Option<Given<bool>>,
 }
+
+/// A value and the line that gives it.
+type Given<T> = (T, DirectiveId);
 
 /// The fallbacks that services have which name none, by family.
 type Fallbacks = BTreeMap<Family, Fallback>;
@@ -145,36 +147,22 @@ impl Walk<'_, '_> {
             return true;
         }
         let to = service.unwrap_or(&mut self.defaults);
-        let seconds = || {
-            line.value
-                .parse::<u32>()
-                .ok()
-                .map(|number| format!("{number}s"))
-        };
-        let key = match line.key {
-            "checkinterval" => {
-                to.interval = seconds();
-                "check.interval"
-            }
-            "checktimeout" | "connecttimeout" | "timeout" => {
-                to.timeout = seconds();
-                "check.timeout"
-            }
-            "negotiatetimeout" => {
-                to.negotiate_timeout = seconds();
-                "check.timeout"
-            }
-            "failurecount" => {
-                to.failures = line.value.parse().ok();
-                "check.fall"
-            }
-            "quiescent" => {
-                to.quiescent = Some(line.value != "no");
-                "on-failure"
-            }
+        let number = line.value.parse::<u32>().ok().filter(|number| *number > 0);
+        let seconds = || number.map(|number| (format!("{number}s"), line.id));
+        match line.key {
+            "checkinterval" => to.interval = seconds(),
+            "checktimeout" | "connecttimeout" | "timeout" => to.timeout = seconds(),
+            "negotiatetimeout" => to.negotiate_timeout = seconds(),
+            "failurecount" => to.failures = number.map(|number| (number, line.id)),
+            "quiescent" => to.quiescent = Some((line.value != "no", line.id)),
             _ => return false,
+        }
+        let reason = match number.is_none() && line.key != "quiescent" {
+            true => "it is not a number above 0",
+            false => "no check that is imported has it",
         };
-        Health::said(self.tally, line.id, key);
+        // Services take it at the end.
+        self.tally.left(line.id, reason);
         true
     }
 }

@@ -182,6 +182,7 @@ impl Virtual {
                 "exec {command} {virtual_server} {port} \"$LVS_ADDRESS\" \"$LVS_PORT\""
             ),
             user: None,
+            is_weight: false,
         }
     }
 }

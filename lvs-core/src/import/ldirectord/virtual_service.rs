@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::real::forwarding;
 use super::testing::{OFF, Testing, Untested};
-use super::{Defaults, Line, Walk, unquoted};
+use super::{Defaults, Given, Line, Walk, unquoted};
 use crate::import::draft::{DraftDestination, DraftService};
 use crate::import::health::{Check, Health, NO_CHECK, Page, literal};
 use crate::import::report::{DirectiveId, Place};
@@ -247,13 +247,32 @@ impl Walk<'_, '_> {
         })
     }
 
+    /// Leaves the lines of a service that a later one replaces.
+    fn leave_overridden(&mut self, service: &Virtual) {
+        for (index, (key, id)) in service.lines.iter().enumerate() {
+            let mut later = service.lines.iter().skip(index + 1);
+            let is_single = !["real", "real6", "schedflags"].contains(&key.as_str());
+            self.tally.belongs(*id, &[service.id]);
+            if is_single && later.any(|(other, _)| other == key) {
+                self.tally
+                    .left(*id, "another line follows, which replaces it");
+            }
+        }
+    }
+
     /// Leaves the lines of a service that its check does not say.
     fn leave_unsaid(&mut self, service: &Virtual, testing: &Testing) {
+        let services = service.lines.iter().filter(|(key, _)| key == "service");
+        for (_, id) in services.filter(|_| !testing.negotiates) {
+            let reason = "no protocol is spoken, as the checktype is not negotiate";
+            self.tally.left(*id, reason);
+        }
         let kind = match &testing.kind {
             Ok(kind) => kind,
             Err(untested) => {
                 for (key, id) in &service.lines {
                     match (key.as_str(), untested) {
+                        ("service", Untested::Alive) if !testing.negotiates => {}
                         ("checktype" | "service", Untested::Alive) => {
                             self.tally.carried(*id, "services, without a check");
                         }
@@ -313,7 +332,7 @@ impl Walk<'_, '_> {
             Err(reason) => {
                 for (_, line) in &service.lines {
                     self.tally
-                        .left(*line, format!("its service is not imported: {reason}"));
+                        .left_too(*line, format!("its service is not imported: {reason}"));
                 }
                 return;
             }
@@ -352,14 +371,17 @@ impl Walk<'_, '_> {
                 end.assumed = Some(OFF.to_owned());
             }
         }
+        let inhibit = (!checks.is_empty()).then(|| self.quiescent(&service, &mut assumed));
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
         draft.health = Health {
             checks,
-            inhibit: Some(self.quiescent(&service)),
+            inhibit,
             minimum: 1,
+            ..Health::default()
         };
         self.leave_unsaid(&service, &testing);
+        self.leave_overridden(&service);
         if let Err(Untested::Left(reason)) = &testing.kind {
             draft.remarks.insert(format!("no check: {reason}"));
         }
@@ -372,13 +394,24 @@ impl Walk<'_, '_> {
         self.draft.services.push(draft);
     }
 
-    fn quiescent(&self, service: &Virtual) -> bool {
+    /// Returns whether real servers stay with weight 0 when they fail; ldirectord's default is written out.
+    fn quiescent(&mut self, service: &Virtual, assumed: &mut Vec<String>) -> bool {
         let quiescent = service.timing.quiescent.or(self.defaults.quiescent);
-        quiescent.unwrap_or(true)
+        if quiescent.is_none() {
+            assumed.push("on-failure drain, ldirectord's default (quiescent = yes)".to_owned());
+        }
+        self.used(quiescent, "on-failure").unwrap_or(true)
+    }
+
+    /// Returns a value, and says that the file has it.
+    fn used<T>(&mut self, given: Option<Given<T>>, key: &str) -> Option<T> {
+        let (value, id) = given?;
+        Health::said(self.tally, id, key);
+        Some(value)
     }
 
     /// ldirectord's defaults are written out: every 10 s, 5 s to connect, 30 s to negotiate, one failure.
-    fn checks(&self, service: &Virtual, testing: &Testing) -> Vec<Check> {
+    fn checks(&mut self, service: &Virtual, testing: &Testing) -> Vec<Check> {
         let Ok(kind) = &testing.kind else {
             return Vec::new();
         };
@@ -398,11 +431,15 @@ impl Walk<'_, '_> {
         let timeout = [first].into_iter().chain(second).find_map(Clone::clone);
         let interval = own.interval.clone().or_else(|| all.interval.clone());
         let failures = own.failures.or(all.failures);
+        let (interval, timeout) = (
+            self.used(interval, "check.interval"),
+            self.used(timeout, "check.timeout"),
+        );
         let check = Check {
             port: service.check_port.or(testing.port),
             interval: Some(interval.unwrap_or_else(|| "10s".to_owned())),
             timeout: Some(timeout.unwrap_or_else(|| default.to_owned())),
-            fall: Some(failures.unwrap_or(1)),
+            fall: Some(self.used(failures, "check.fall").unwrap_or(1)),
             ..Check::new(kind.clone())
         };
         vec![check]

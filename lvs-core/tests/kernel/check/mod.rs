@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
+mod causes;
 mod clock;
 mod dr;
 mod drops;
@@ -48,6 +49,14 @@ lvs_lab::tests! {
     hostile::a_real_ip_that_is_not_local,
     hostile::a_virtual_ip_left_over,
     hostile::an_address_beside_the_clients,
+    causes::programs_that_are_dead,
+    causes::a_redirection_before_ipvs,
+    causes::all_real_servers_at_their_thresholds,
+    causes::a_hidden_gateway,
+    causes::a_route_by_the_wrong_link,
+    causes::another_forwarding_method,
+    causes::another_persistence,
+    causes::a_real_server_without_address,
     drops::arp_off,
     drops::arp_off_where_it_belongs,
     drops::a_small_mtu,

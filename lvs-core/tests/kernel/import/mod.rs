@@ -8,6 +8,7 @@ mod clusters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ lvs_lab::tests! {
     sorry_servers_serve_as_by_keepalived,
     inhibited_servers_are_as_by_keepalived,
     quorums_are_as_by_keepalived,
+    programs_set_weights_as_by_keepalived,
+    keepalived_calls_lvsctl_as_root,
     ipvsadm_builds_the_same_table,
     what_the_kernel_holds_comes_back,
 }
@@ -267,7 +270,6 @@ fn keepalived_builds_the_same_table_of_checked_files() {
         "different-checks",
         "udp-check",
         "dns-udp-tcp",
-        "misc-check-mysql",
         "unicast-pair",
         "sync-group",
         "sync-daemon-and-timeouts",
@@ -380,6 +382,96 @@ fn quorums_are_as_by_keepalived() {
         ("sorry_server 10.37.1.9 80\nquorum 3", ""),
         ("quorum 2", ""),
     ]);
+}
+
+/// Writes a program.
+fn program(name: &str, lines: &str) -> PathBuf {
+    let path = Path::new("/run").join(name);
+    fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// The exit status of `misc_dynamic` is a weight, and 2 more than that.
+fn programs_set_weights_as_by_keepalived() {
+    load_modules();
+    let path = program(
+        "weigh",
+        "case $1$LVS_ADDRESS in *10.37.1.1) exit 7;; *) exit 0;; esac",
+    );
+    let server = |ip: &str| {
+        let check = format!(
+            "MISC_CHECK {{\nmisc_path \"{} {ip}\"\nmisc_dynamic\n}}",
+            path.display()
+        );
+        format!("real_server {ip} 80 {{\nweight 3\n{check}\n}}\n")
+    };
+    let text = format!(
+        "global_defs {{\nscript_user root\n}}\nvirtual_server 10.37.0.1 80 {{\ndelay_loop 1\nlb_algo rr\nlb_kind NAT\n\
+         protocol TCP\n{}{}}}\n",
+        server("10.37.1.1"),
+        server("10.37.1.2")
+    );
+    fs::write("/run/weighed", &text).unwrap();
+    let import = import::keepalived("k", &text, &options(), &mut |_| Ok(Vec::new())).unwrap();
+    let (netns, daemon) = keepalived(Path::new("/run/weighed"), "weighed");
+    let (began, mut theirs) = (Instant::now(), Table::new());
+    while !theirs.values().flatten().any(|line| line.contains("-w 5")) {
+        theirs = netns.run(|_| table()).unwrap();
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{theirs:?}\n{}",
+            daemon.output()
+        );
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(by_run(&import, &theirs), theirs, "{}", import.file);
+}
+
+/// Whichever user its other scripts run as, and with strict VRRP.
+fn keepalived_calls_lvsctl_as_root() {
+    let source = "global_defs {\nvrrp_strict\nscript_user nosuchuser\n}\nvrrp_instance V {\nstate BACKUP\ninterface eth0\n\
+                  virtual_router_id 5\npriority 100\nvirtual_ipaddress {\n10.37.0.1/24\n}\n}\n\
+                  virtual_server 10.37.0.1 80 {\nprotocol TCP\nreal_server 10.37.0.7 80 {\n}\n}\n";
+    let import = import::keepalived("k", source, &options(), &mut |_| Ok(Vec::new())).unwrap();
+    let called = program(
+        "called",
+        "id -u > /run/called-as.new; mv /run/called-as.new /run/called-as; cat \"$1\"",
+    );
+    let reduced = import.keepalived.unwrap();
+    let reduced = reduced.replace(
+        "/etc/keepalived/lvsctl-notify",
+        &called.display().to_string(),
+    );
+    fs::write("/run/reduced.conf", &reduced).unwrap();
+    let netns = Netns::create().unwrap();
+    netns
+        .run(|host| {
+            host.net().set_up(&IfName::LO).unwrap();
+            let words = "link add eth0 type veth peer name eth1";
+            run_tool("ip", &words.split(' ').collect::<Vec<_>>()).unwrap();
+            run_tool("ip", &["link", "set", "eth1", "up"]).unwrap();
+            run_tool("ip", &["address", "add", "10.37.0.2/24", "dev", "eth0"]).unwrap();
+            run_tool("ip", &["link", "set", "eth0", "up"]).unwrap();
+        })
+        .unwrap();
+    let arguments = [
+        "--dont-fork",
+        "--log-console",
+        "--log-detail",
+        "--vrrp",
+        "--use-file=/run/reduced.conf",
+        "--pid=/run/reduced.pid",
+        "--vrrp_pid=/run/reduced.vrrp",
+    ];
+    let daemon = Daemon::start(&netns, "keepalived", &arguments).unwrap();
+    daemon.wait_for("Entering MASTER STATE").unwrap();
+    let began = Instant::now();
+    while !Path::new("/run/called-as").exists() {
+        assert!(began.elapsed() < PATIENCE, "{}", daemon.output());
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(fs::read_to_string("/run/called-as").unwrap(), "0\n");
 }
 
 /// The table of keepalived when both real servers have failed, and it has not changed for a while.

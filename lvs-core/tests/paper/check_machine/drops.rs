@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use lvs_core::check::{self, Code, Facts, RequestsFact, Severity};
+use lvs_core::check::{self, Code, Facts, Gather, RequestsFact, Severity};
+use lvs_core::ipvs::{Protocol, Seconds};
 use lvs_core::net::{Link, Qdisc};
 
-use crate::check_machine::facts::{DR, NAT, cluster, director, found, link, server};
+use crate::check_machine::facts::{DR, NAT, cluster, connection, director, found, link, server};
 
 fn of(facts: &mut Facts, name: &str, change: impl FnOnce(&mut Link)) {
     let mut links = facts.links.iter_mut();
@@ -182,8 +183,88 @@ fn requests_that_do_not_reach_ipvs() {
     asked.unanswered = clients(&[1]).collect();
     facts.requests = vec![asked];
     assert_eq!(found(&nat, &facts), [Code::UNANSWERED]);
+    // Refused before IPVS gets it, as by REDIRECT.
+    facts.requests[0].unanswered.clear();
+    facts.requests[0].rejected = clients(&[1]).collect();
+    assert_eq!(found(&nat, &facts), [Code::UNANSWERED]);
+    // A firewall keeps this client out, and lets another one pass.
+    let balanced = |client: &str| {
+        let state = "ESTABLISHED";
+        connection(Protocol::TCP, client, "192.168.1.12:80", state, 899)
+    };
+    facts.readings[1]
+        .connections
+        .push(balanced("203.0.113.9:41000"));
+    assert_eq!(found(&nat, &facts), []);
+    // A limit, or a rule with a probability, drops some requests of one client.
+    facts.readings[1]
+        .connections
+        .push(balanced("203.0.113.1:41000"));
+    let report = check::on_node(&nat, &facts);
+    assert_eq!(report.findings()[0].severity, Severity::Warning);
+    assert_eq!(found(&nat, &facts), [Code::UNANSWERED]);
+    assert!(!report.sound().any(|area| area == check::Area::Traffic));
     // An address of the director that is no service's.
     facts.requests[0].address = "172.16.5.11:22".parse().unwrap();
+    assert_eq!(found(&nat, &facts), []);
+}
+
+#[test]
+fn a_scan_with_forged_addresses_is_no_fault() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    let seen = |number: u8, state| {
+        let client = format!("203.0.113.{number}:40000");
+        connection(Protocol::TCP, &client, "192.168.1.12:80", state, 58)
+    };
+    facts.readings[1].at = Gather::PAUSE;
+    let waiting = (1..4).map(|number| seen(number, "SYN_RECV"));
+    facts.readings[1].connections.extend(waiting);
+    assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);
+    let mut established = seen(9, "ESTABLISHED");
+    established.expires = Seconds(899);
+    facts.readings[1].connections.push(established);
+    let mut asked = requests("172.16.5.11:80");
+    asked.answered = 1;
+    facts.requests = vec![asked];
+    assert_eq!(found(&nat, &facts), []);
+    facts.readings[1].connections.pop();
+    assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);
+    // Answers have passed.
+    facts.requests[0].silent = clients(&[1, 2, 3]).collect();
+    let report = check::on_node(&nat, &facts);
+    assert_eq!(report.findings()[0].severity, Severity::Warning);
+    let mut other = seen(9, "ESTABLISHED");
+    other.destination = "192.168.1.13:80".parse().unwrap();
+    other.expires = Seconds(899);
+    facts.readings[1].connections.push(other);
+    assert_eq!(found(&nat, &facts), []);
+    facts.requests[0].lost = clients(&[1, 2]).collect();
+    assert_eq!(found(&nat, &facts), [Code::HALF_OPEN]);
+}
+
+#[test]
+fn a_real_server_that_refuses() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    let refused = clients(&[1, 2]).map(|client| {
+        let server = "192.168.1.12:80";
+        connection(Protocol::TCP, &client.to_string(), server, "CLOSE", 9)
+    });
+    facts.readings[1].connections.extend(refused);
+    let mut asked = requests("172.16.5.11:80");
+    asked.rejected = clients(&[1, 2]).collect();
+    facts.requests = vec![asked];
+    assert_eq!(found(&nat, &facts), [Code::REFUSED]);
+    let state = "ESTABLISHED";
+    let taken = connection(
+        Protocol::TCP,
+        "203.0.113.9:4000",
+        "192.168.1.12:80",
+        state,
+        899,
+    );
+    facts.readings[1].connections.push(taken);
     assert_eq!(found(&nat, &facts), []);
 }
 

@@ -268,3 +268,38 @@ fn an_interval_of_one_service_needs_a_process_of_its_own() {
             .contains("interval = \"2s\"")
     );
 }
+
+/// One value stands for all services only where no service says its own.
+#[test]
+fn a_line_for_all_services_that_none_takes_is_left() {
+    let own = service("failurecount=3\ncheckinterval=4", "failurecount=2");
+    let report = own.report.to_string();
+    assert!(
+        report.contains("left: failurecount=3: no check that is imported has it"),
+        "{report}"
+    );
+    assert!(report.contains("carried: failurecount=2"), "{report}");
+    assert!(report.contains("carried: checkinterval=4"), "{report}");
+    let twice = service("", "checktimeout=2\n\tchecktimeout=3")
+        .report
+        .to_string();
+    assert!(
+        twice.contains("left: checktimeout=2: another line follows"),
+        "{twice}"
+    );
+}
+
+#[test]
+fn what_happens_on_failure_is_told_where_no_line_says_it() {
+    let told = "# assumed: on-failure drain, ldirectord's default (quiescent = yes)";
+    for (global, lines, is_told, written) in [
+        ("", "", true, "on-failure = \"drain\""),
+        ("quiescent=yes", "", false, "on-failure = \"drain\""),
+        ("", "quiescent=no", false, "on-failure = \"remove\""),
+    ] {
+        let import = service(global, lines);
+        sound(&import, global);
+        assert_eq!(import.file.contains(told), is_told, "{}", import.file);
+        assert!(import.file.contains(written), "{}", import.file);
+    }
+}

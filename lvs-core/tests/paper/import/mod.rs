@@ -5,6 +5,7 @@
 //! manuals and how-tos publish; names and addresses are made up.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod carried;
 mod keepalived;
 mod kernel;
 mod ldirectord;
@@ -14,10 +15,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lvs_core::Cluster;
 use lvs_core::import::{self, Counts, Fate, Import, ImportError, Options};
+
+use crate::corpus::corpus;
 
 pub(crate) fn options() -> Options {
     Options::new("web".parse().unwrap(), "director".parse().unwrap())
@@ -68,21 +71,6 @@ pub(crate) fn ldirectord(text: &str) -> Result<Import, ImportError> {
 
 pub(crate) fn rules(text: &str) -> Result<Import, ImportError> {
     import::rules("rules", text, &options(), &mut resolve)
-}
-
-/// Returns the files of the corpus, without what `cargo fuzz run` has added: files named by their hash.
-fn corpus(kind: &str) -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
-    let is_hash = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let files: BTreeSet<_> = fs::read_dir(directory.join(kind))
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| !is_hash(path))
-        .collect();
-    files.into_iter().collect()
 }
 
 /// What holds for every import.

@@ -35,7 +35,7 @@ fn a_script_has_variables_and_addresses() {
     );
     assert_eq!(
         import.report.counts().to_string(),
-        "5 directives: 3 carried, 1 assumed, 1 left"
+        "5 directives: 2 carried, 2 assumed, 1 left"
     );
 }
 
@@ -168,4 +168,51 @@ fn rules_from_a_file_are_another_source() {
         report.contains("it reads rules from elsewhere: import those too"),
         "{report}"
     );
+}
+
+/// A file that refuses a sysctl would be refused as a whole.
+#[test]
+fn sysctls_of_ipvs_are_in_the_file() {
+    let service = "ipvsadm -A -t 10.0.0.1:80\nipvsadm -a -t 10.0.0.1:80 -r 10.0.0.2 -g\n";
+    for (line, written) in [
+        ("sysctl -w net.ipv4.vs.conntrack=1", Some("conntrack = 1")),
+        (
+            "/sbin/sysctl -q -w net.ipv4.vs.expire_nodest_conn=1 net.ipv4.ip_forward=1",
+            Some("expire-nodest-conn = 1"),
+        ),
+        (
+            "echo 1 > /proc/sys/net/ipv4/vs/expire_quiescent_template",
+            Some("expire-quiescent-template = 1"),
+        ),
+        (
+            "echo \"3 50\" | tee /proc/sys/net/ipv4/vs/sync_threshold",
+            Some("sync-threshold = \"3 50\""),
+        ),
+        ("sysctl -w net.ipv4.vs.conntrack=x", None),
+        ("sysctl -w net.ipv4.vs.nonsense=1", None),
+        ("sysctl -w net.ipv4.vs.lblc_expiration=9", None),
+        ("sysctl -w net.ipv4.conf.all.send_redirects=0", None),
+        ("echo 0 > /proc/sys/net/ipv4/ip_forward", None),
+    ] {
+        let import = rules(&format!("{service}{line}\n")).unwrap();
+        sound(&import, line);
+        assert_eq!(
+            import.file.contains("[ipvs]"),
+            written.is_some(),
+            "{}",
+            import.file
+        );
+        let found = written.is_none_or(|written| import.file.contains(written));
+        assert!(found, "{line}\n{}", import.file);
+        let left = usize::from(written.is_none());
+        assert_eq!(import.report.counts().left, left, "{}", import.report);
+    }
+    let twice = "sysctl -w net.ipv4.vs.conntrack=1\necho 0 > /proc/sys/net/ipv4/vs/conntrack\n";
+    let import = rules(&format!("{service}{twice}")).unwrap();
+    let report = import.report.to_string();
+    assert!(
+        report.contains("left: sysctl -w net.ipv4.vs.conntrack=1: a line below"),
+        "{report}"
+    );
+    assert!(import.file.contains("conntrack = 0"), "{}", import.file);
 }

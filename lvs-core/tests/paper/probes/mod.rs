@@ -6,6 +6,7 @@ mod http;
 mod local;
 mod peer;
 mod plan;
+mod pool;
 mod tls;
 mod transport;
 mod withdrawal;

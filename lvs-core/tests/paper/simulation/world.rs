@@ -62,6 +62,8 @@ pub(crate) struct World {
     disturbed: Duration,
     /// The last change of each destination that health made, and whether it was down.
     turns: BTreeMap<(ServiceId, DestinationId), (bool, Duration)>,
+    /// The last reload.
+    reloaded: Duration,
     pub(crate) probes: u64,
     pub(crate) turned: u64,
 }
@@ -97,6 +99,7 @@ impl World {
             number: 0,
             disturbed: Duration::ZERO,
             turns: BTreeMap::new(),
+            reloaded: Duration::ZERO,
             probes: 0,
             turned: 0,
             random,
@@ -190,6 +193,7 @@ impl World {
             }
             8 => {
                 self.services = self.file();
+                self.reloaded = self.now;
                 self.apply_file();
                 self.step(Event::Load(self.services.clone()));
                 self.step(Event::Observed(self.kernel.clone()));
@@ -453,6 +457,8 @@ impl World {
         }
         match self.turns.get(&of).copied() {
             Some((was_down, _)) if was_down == is_down => return,
+            // The reload may have given it a probe of another service, which was failing or rising already.
+            Some((_, since)) if since <= self.reloaded => {}
             Some((_, since)) if is_down => {
                 // At least one success is before: the first failure is an interval later.
                 let least = FASTEST * 2 * 9 / 10;

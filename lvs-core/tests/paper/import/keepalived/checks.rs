@@ -7,18 +7,22 @@ use crate::import::{keepalived, sound};
 
 /// A program that names its own real server must not judge the others.
 #[test]
-fn a_program_of_each_real_server_is_left() {
-    let server_of = |ip, program| {
-        format!("real_server {ip} 80 {{\nMISC_CHECK {{\nmisc_path {program}\n}}\n}}\n")
-    };
-    let text = server(&(server_of("10.0.1.1", "/bin/x") + &server_of("10.0.1.2", "/bin/y")));
-    let import = keepalived(&text).unwrap();
-    let cluster = sound(&import, "programs");
+fn a_program_of_each_real_server_tests_only_that() {
+    let program = |path| format!("MISC_CHECK {{\nmisc_path {path}\n}}");
+    let import = servers("", &[&program("/bin/x"), &program("\"/bin/y -v\"")]);
+    sound(&import, "programs");
+    has(
+        &import,
+        &["case $LVS_ADDRESS in 10.0.1.1) /bin/x;; 10.0.1.2) /bin/y -v;; esac"],
+    );
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
+    let two = program("/bin/x") + "\n" + &program("/bin/z");
+    let import = servers("", &[&two, &program("/bin/y")]);
+    let cluster = sound(&import, "several");
     assert!(cluster.services()[0].checks.is_empty(), "{}", import.file);
-    assert!(matches!(
-        fates(&import, "MISC_CHECK")[..],
-        [Fate::Left { .. }, Fate::Left { .. }]
-    ));
+    let fates = fates(&import, "MISC_CHECK");
+    let is_left = |fate: &&Fate| matches!(fate, Fate::Left { .. });
+    assert!(fates.iter().all(is_left), "{}", import.report);
 }
 
 /// Without a check the file refuses the keys that follow from it.
@@ -163,11 +167,160 @@ fn programs_that_differ_by_the_address_are_one() {
     let import = servers("", &[&program("10.0.1.1"), &program("10.0.1.2")]);
     sound(&import, "programs");
     has(&import, &["/bin/x -H $LVS_ADDRESS", "user = \"nagios\""]);
+}
+
+/// keepalived sets the weight to 2 less than the exit status; here it is the share of 100.
+#[test]
+fn a_program_that_sets_weights_sets_them() {
     let dynamic = "MISC_CHECK {\nmisc_path /bin/x\nmisc_dynamic\n}";
+    let import = servers("weight 3", &[dynamic, dynamic]);
+    let cluster = sound(&import, "dynamic");
+    for server in cluster.real_servers() {
+        assert_eq!(server.weight.get(), 100, "{}", import.file);
+    }
     has(
-        &servers("", &[dynamic]),
-        &["/bin/x; case $? in 1|126|127) exit 1; esac"],
+        &import,
+        &[
+            "share-by-status = true",
+            "/bin/x; s=$?; case $s in 0) exit 5;; 1|126",
+            "# assumed: weight 100, of which the exit status of the program is the share",
+        ],
     );
+    assert!(matches!(
+        fates(&import, "weight")[..],
+        [Fate::Assumed { .. }]
+    ));
+    let import = servers(
+        "",
+        &[
+            &format!("weight 2\n{dynamic}"),
+            &format!("weight 7\n{dynamic}"),
+        ],
+    );
+    has(&import, &["/bin/x; s=$?; case $s in 1|126"]);
+    let weights = fates(&import, "weight");
+    assert!(matches!(
+        weights[..],
+        [Fate::Left { .. }, Fate::Left { .. }]
+    ));
+}
+
+/// keepalived always lets such a real server serve.
+#[test]
+fn a_real_server_without_a_check_is_told() {
+    let import = servers("", &[CHECKED, "weight 2"]);
+    sound(&import, "unchecked");
+    has(
+        &import,
+        &["in the source these have none, and always serve: 10.0.1.2"],
+    );
+    let report = import.report.to_string();
+    assert!(
+        report.contains("assumed: real_server 10.0.1.2 80: services.destinations: it is tested like the others: in the source"),
+        "{report}"
+    );
+}
+
+/// Returns two virtual servers of one address with these checks.
+fn twice(first: &str, second: &str) -> lvs_core::import::Import {
+    let of =
+        |number, check: &str| server(&format!("real_server 10.0.1.{number} 80 {{\n{check}\n}}"));
+    keepalived(&(of(1, first) + &of(2, second))).unwrap()
+}
+
+/// What only one of two declarations tests is not in the file.
+#[test]
+fn of_a_service_that_is_declared_twice_the_counts_are_true() {
+    let page = "HTTP_GET {\nurl {\npath /a\n}\nconnect_timeout 3\n}";
+    let import = twice(page, CHECKED);
+    let cluster = sound(&import, "twice");
+    assert_eq!(cluster.services()[0].checks.len(), 1);
+    has(&import, &["check = { type = \"tcp\""]);
+    for start in ["url", "path /a"] {
+        let found = fates(&import, start);
+        assert!(
+            matches!(found[..], [Fate::Left { .. }]),
+            "{}",
+            import.report
+        );
+    }
+    let found = fates(&import, "HTTP_GET");
+    assert!(
+        matches!(found[..], [Fate::Assumed { .. }]),
+        "{}",
+        import.report
+    );
+    let program = "MISC_CHECK {\nmisc_path /bin/x\n}";
+    let import = twice(page, program);
+    assert!(sound(&import, "none").services()[0].checks.is_empty());
+    for start in [
+        "url",
+        "path /a",
+        "connect_timeout",
+        "HTTP_GET",
+        "MISC_CHECK",
+        "misc_path",
+    ] {
+        let found = fates(&import, start);
+        assert!(
+            matches!(found[..], [Fate::Left { .. }]),
+            "{}",
+            import.report
+        );
+    }
+}
+
+/// A connection names no host.
+#[test]
+fn a_host_that_no_page_is_asked_for_with_is_left() {
+    let page = |lines: &str| format!("HTTP_GET {{\nurl {{\npath /\n}}\n{lines}\n}}");
+    for (block, server, left) in [
+        (
+            "virtualhost a.example",
+            CHECKED.to_owned(),
+            [true].as_slice(),
+        ),
+        ("virtualhost a.example", page(""), &[false]),
+        (
+            "virtualhost a.example",
+            page("virtualhost b.example"),
+            &[true, false],
+        ),
+        ("", format!("virtualhost a.example\n{CHECKED}"), &[true]),
+        (
+            "virtualhost a.example",
+            format!("virtualhost b.example\n{}", page("")),
+            &[true, false],
+        ),
+    ] {
+        let import = servers(block, &[&server]);
+        let found = fates(&import, "virtualhost").into_iter();
+        let found: Vec<_> = found
+            .map(|fate| matches!(fate, Fate::Left { .. }))
+            .collect();
+        assert_eq!(found, left, "{block} {server}\n{}", import.report);
+    }
+}
+
+#[test]
+fn the_last_of_several_values_counts() {
+    let import = servers(
+        "persistence_timeout 5\npersistence_timeout 6",
+        &[
+            "weight 2\nweight 3\nTCP_CHECK {\nconnect_port 81\nconnect_port 82\nconnect_timeout 2\nconnect_timeout 4\n}",
+        ],
+    );
+    sound(&import, "several");
+    for start in [
+        "persistence_timeout",
+        "weight",
+        "connect_port",
+        "connect_timeout",
+    ] {
+        let found = fates(&import, start);
+        let is_last = matches!(found[..], [Fate::Left { .. }, Fate::Carried { .. }]);
+        assert!(is_last, "{start}\n{}", import.report);
+    }
 }
 
 /// The check of one must not find another down that is healthy.

@@ -157,11 +157,17 @@ fn what_is_not_used_is_not_called_carried() {
         fates(&import, "weight 4")[..],
         [Fate::Left { .. }]
     ));
-    let again = server("lb_algo rr\nreal_server 10.0.1.2 80 {\n}");
-    let first = server("lb_algo wlc\nreal_server 10.0.1.1 80 {\n}");
+    let again = server("persistence_timeout 9\nreal_server 10.0.1.2 80 {\n}");
+    let first = server("persistence_timeout 7\nreal_server 10.0.1.1 80 {\n}");
     let import = keepalived(&(first + &again)).unwrap();
-    assert!(matches!(
-        fates(&import, "lb_kind")[..],
-        [Fate::Carried { .. }, Fate::Left { .. }]
-    ));
+    for (start, is_left) in [("persistence_timeout", true), ("lb_kind", false)] {
+        let found = fates(&import, start);
+        assert!(
+            matches!(found[0], Fate::Carried { .. }),
+            "{}",
+            import.report
+        );
+        let left = matches!(found[1], Fate::Left { .. });
+        assert_eq!(left, is_left, "{start}\n{}", import.report);
+    }
 }

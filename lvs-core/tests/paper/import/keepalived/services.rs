@@ -108,7 +108,8 @@ fn the_file_says_where_real_servers_differ() {
     sound(&import, "differ");
     let flat = import.file.replace("\n# ", " ");
     for comment in [
-        "assumed: a service has one check for all; the source tests 10.0.1.1, 10.0.1.2 otherwise, or not at all",
+        "assumed: a service has one check for all; the source tests otherwise: 10.0.1.1",
+        "assumed: a service has one check for all; in the source these have none, and always serve: 10.0.1.2",
         "assumed: on-failure = \"drain\" for all real servers; the source deletes 10.0.1.1, 10.0.1.2 on failure",
     ] {
         assert!(flat.contains(comment), "{comment}\n{}", import.file);

@@ -1,6 +1,8 @@
 //! VRRP, the director itself and its sync daemon.
 
-use super::{CHECKED, has, server, servers};
+use lvs_core::import::Fate;
+
+use super::{CHECKED, fates, has, server, servers};
 use crate::import::{keepalived, sound};
 
 #[test]
@@ -38,13 +40,30 @@ fn the_director_itself_is_no_other_node() {
     );
     // Of two directors each is meant.
     let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_ipaddress {\n10.0.0.1/24\n10.0.1.254/24\n}\n}\n";
-    let nat = server(&format!(
-        "sorry_server 127.0.0.1 8080\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"
-    ));
-    let import =
-        keepalived(&(vrrp.to_owned() + &nat.replace("lb_kind DR", "lb_kind NAT"))).unwrap();
+    let pair = |lines: &str| {
+        let nat = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+        keepalived(&(vrrp.to_owned() + &nat.replace("lb_kind DR", "lb_kind NAT"))).unwrap()
+    };
+    let import = pair("sorry_server 127.0.0.1 8080\nquorum 1");
     let cluster = sound(&import, "pair");
     assert_eq!(cluster.directors().len(), 2, "{}", import.file);
+    assert_eq!(cluster.real_servers().len(), 1, "{}", import.file);
+    for start in ["sorry_server", "quorum"] {
+        let found = fates(&import, start);
+        assert!(
+            matches!(found[..], [Fate::Left { .. }]),
+            "{}",
+            import.report
+        );
+    }
+    has(
+        &import,
+        &[
+            "# no fallback: it is each of the two directors itself",
+            "no real server serves, and nothing in their place",
+        ],
+    );
+    let import = pair("real_server 127.0.0.1 80 {\n}");
     has(
         &import,
         &[
@@ -86,6 +105,8 @@ fn vrrp_alone_keeps_what_lvsctl_does_not_do() {
         "    notify_master /usr/local/bin/m.sh root\n",
         "    smtp_alert\n",
         "/etc/keepalived/lvsctl-notify\" root\n",
+        "    vrrp_notify_fifo /run/keepalived-notify root\n",
+        "# vrrp_strict stays, as both directors must have it",
     ] {
         assert!(reduced.contains(line), "{line}\n{reduced}");
     }

@@ -3,17 +3,19 @@
 //! Of a script the lines that call ipvsadm are read, assignments of variables, loops over words, and addresses
 //! that are added; other commands are left, and the branch of a `case` for `stop`.
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::draft::{Draft, DraftAddress, DraftDestination, DraftService, is_label};
+use super::draft::Draft;
 use super::report::{DirectiveId, Place, Tally};
-use super::shell::{self, Added, For, Stop};
+use super::shell::{self, For, Stop};
 use super::{ImportError, Options, Resolver, names};
-use crate::cluster::Sync;
 use crate::ipvs::ipvsadm::{RuleError, Rules};
-use crate::ipvs::{Command, Daemon, DestinationId, ServiceId};
-use crate::net::Address;
+use crate::ipvs::{DaemonRole, ServiceId};
+
+pub(super) use command::sync;
 
 const MAX_LINES: usize = 500_000;
 /// How often a line is read again with a name replaced by its number; a line has two addresses and ports.
@@ -27,6 +29,8 @@ struct Walk<'a, 'r> {
     options: &'a Options,
     /// Where a service is in the draft.
     places: BTreeMap<ServiceId, usize>,
+    /// The daemon that was started last.
+    daemon: Option<(DaemonRole, DirectiveId)>,
     bytes: usize,
     /// The loop whose end is not read yet.
     open: Option<Loop>,
@@ -59,6 +63,7 @@ pub(super) fn draft(
         variables: BTreeMap::new(),
         options,
         places: BTreeMap::new(),
+        daemon: None,
         bytes: 0,
         open: None,
         stops: None,
@@ -118,7 +123,7 @@ impl Walk<'_, '_> {
         let Some(found) = For::of(text) else {
             return self.statement(place, id, text);
         };
-        let words = shell::words(&self.substituted(found.words));
+        let words = shell::words(&self.substituted(found.words, id));
         let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
         self.tally.carried(id, UNROLLED);
         self.open = Some(Loop {
@@ -169,7 +174,7 @@ impl Walk<'_, '_> {
 
     fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
         let assignment = shell::assignment(text);
-        let text = self.substituted(assignment.map_or(text, |(_, value)| value));
+        let text = self.substituted(assignment.map_or(text, |(_, value)| value), id);
         self.bytes += text.len() + 1;
         if self.bytes > 64 << 20 {
             return Err(ImportError::new(
@@ -191,7 +196,7 @@ impl Walk<'_, '_> {
     }
 
     /// Replaces `$NAME` and `${NAME}` where the script has set it.
-    fn substituted(&mut self, text: &str) -> String {
+    fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
         let mut rest = text;
         while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
@@ -205,7 +210,10 @@ impl Walk<'_, '_> {
             let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
             match self.variables.get(name) {
                 Some((value, id)) => {
-                    self.tally.carried(*id, "replaced where it is used");
+                    if *id != user {
+                        self.tally.carried(*id, "replaced where it is used");
+                        self.tally.belongs(*id, &[user]);
+                    }
                     result.push_str(value);
                     rest = after;
                 }
@@ -278,172 +286,6 @@ impl Walk<'_, '_> {
         };
         replace_word(text, name, &number).map(Ok)
     }
-
-    fn command(&mut self, place: &Place, id: DirectiveId, command: Command, notes: &[String]) {
-        let note = || (!notes.is_empty()).then(|| notes.join("; "));
-        match command {
-            Command::AddService(service) => {
-                if self.places.contains_key(&service.id) {
-                    return self.tally.left(id, "the service is added above");
-                }
-                self.places.insert(service.id, self.draft.services.len());
-                let mut draft = DraftService::new(service, place, id);
-                draft.assumed.extend(note());
-                self.draft.services.push(draft);
-            }
-            Command::AddDestination(service, destination) => {
-                let Some(draft) = self.service(&service) else {
-                    return self.tally.left(id, "no line above adds its service");
-                };
-                draft.destinations.push(DraftDestination {
-                    destination,
-                    directive: id,
-                    assumed: note(),
-                    is_fallback: false,
-                });
-            }
-            Command::EditService(service) => match self.service(&service.id) {
-                Some(draft) => {
-                    draft.service = service;
-                    self.tally.carried(id, "services");
-                }
-                None => self.tally.left(id, "no line above adds its service"),
-            },
-            Command::EditDestination(service, destination) => {
-                match self.destination(&service, &destination.id) {
-                    Some(draft) => {
-                        draft.destination = destination;
-                        self.tally.carried(id, "services.destinations");
-                    }
-                    None => self.tally.left(id, "no line above adds the destination"),
-                }
-            }
-            Command::DeleteService(_) | Command::DeleteDestination(..) => {
-                self.delete(id, &command);
-            }
-            Command::SetTimeouts(timeouts) => {
-                self.draft.timeouts = timeouts;
-                self.tally.carried(id, "ipvs");
-            }
-            Command::StartDaemon(daemon) => self.daemon(id, &daemon),
-            _ => self
-                .tally
-                .left(id, "a cluster file says what is to be, from empty"),
-        }
-    }
-
-    fn service(&mut self, id: &ServiceId) -> Option<&mut DraftService> {
-        self.draft.services.get_mut(*self.places.get(id)?)
-    }
-
-    fn destination(
-        &mut self,
-        service: &ServiceId,
-        id: &DestinationId,
-    ) -> Option<&mut DraftDestination> {
-        let service = self.service(service)?;
-        let mut destinations = service.destinations.iter_mut();
-        destinations.find(|draft| draft.destination.id == *id)
-    }
-
-    /// What a line above has added is taken out again; scripts begin with deletions of nothing.
-    fn delete(&mut self, id: DirectiveId, command: &Command) {
-        let gone = "a line below deletes it";
-        let mut deleted = Vec::new();
-        match command {
-            Command::DeleteService(service) => {
-                if let Some(place) = self.places.remove(service) {
-                    let service = self.draft.services.remove(place);
-                    self.places
-                        .values_mut()
-                        .filter(|other| **other > place)
-                        .for_each(|other| *other -= 1);
-                    deleted.push(service.directive);
-                    deleted.extend(service.destinations.iter().map(|draft| draft.directive));
-                }
-            }
-            Command::DeleteDestination(service, destination) => {
-                if let Some(service) = self.service(service) {
-                    service.destinations.retain(|draft| {
-                        let stays = draft.destination.id != *destination;
-                        if !stays {
-                            deleted.push(draft.directive);
-                        }
-                        stays
-                    });
-                }
-            }
-            _ => {}
-        }
-        match deleted.is_empty() {
-            true => self.tally.left(id, "it deletes what no line above adds"),
-            false => self.tally.carried(id, "services"),
-        }
-        for deleted in deleted {
-            self.tally.left(deleted, gone);
-        }
-    }
-
-    /// A director runs both daemons; one line of the two is enough.
-    fn daemon(&mut self, id: DirectiveId, daemon: &Daemon) {
-        match sync(daemon) {
-            Ok(sync) => {
-                self.draft.sync = Some(sync);
-                self.tally.carried(id, "sync");
-            }
-            Err(reason) => self.tally.left(id, reason),
-        }
-    }
-
-    /// Imports a line of a script that does not call ipvsadm: an address, or that packets are forwarded.
-    fn shell(&mut self, id: DirectiveId, text: &str) {
-        if shell::forwards(text) {
-            self.draft.ip_forward = Some(true);
-            return self.tally.carried(id, "director.ip-forward");
-        }
-        let Some(added) = Added::of(text) else {
-            return self.tally.left(id, "it is not a line of ipvsadm");
-        };
-        let unknown = [
-            (added.interface.is_none(), "interface"),
-            (!added.has_prefix, "prefix length"),
-        ];
-        let unknown: Vec<_> = unknown
-            .into_iter()
-            .filter_map(|(is, what)| is.then_some(what))
-            .collect();
-        let assumed = (!unknown.is_empty()).then(|| unknown.join(" and "));
-        let interface = added.interface.as_ref().unwrap_or(&self.options.interface);
-        let mut address = Address::new(interface.clone(), added.network);
-        address.label = added.label.filter(|label| is_label(label, &address));
-        match &assumed {
-            Some(what) => self
-                .tally
-                .assumed(id, "director.addresses", format!("the {what}")),
-            None => self.tally.carried(id, "director.addresses"),
-        }
-        self.draft.addresses.push(DraftAddress {
-            address,
-            assumed,
-            directive: Some(id),
-        });
-    }
-}
-
-/// Returns what both daemons of a director have in common.
-pub(super) fn sync(daemon: &Daemon) -> Result<Sync, String> {
-    let id = u8::try_from(daemon.sync_id);
-    let id = id.map_err(|_| format!("the sync id {} is not in 0..255", daemon.sync_id))?;
-    let mut sync = Sync::new(id, daemon.interface.clone());
-    if let Some(group) = daemon.group.filter(|group| group.is_multicast()) {
-        sync.group = group;
-        sync.max_length = Sync::default_length(group);
-    }
-    sync.port = daemon.port.filter(|port| *port > 0).unwrap_or(sync.port);
-    sync.ttl = daemon.ttl.filter(|ttl| *ttl > 0).unwrap_or(sync.ttl);
-    let length = daemon.max_length.unwrap_or(sync.max_length);
-    sync.max_length = length.clamp(Sync::SHORTEST, 65_000);
-    Ok(sync)
 }
 
 fn refused(place: &Place, error: &RuleError) -> ImportError {

@@ -1,0 +1,94 @@
+//! What is decided of a service: the weights of its destinations, and why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::checks::{BelowMinimum, Percent};
+use crate::ipvs::Weight;
+
+/// The weight that a destination must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DesiredWeight {
+    /// The weight; `None` if the destination must not be in the kernel.
+    pub weight: Option<Weight>,
+    /// The reason.
+    pub reason: WeightReason,
+}
+
+/// The reason for a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum WeightReason {
+    /// It is up: the file's weight × the share that the real server asks for × slow start.
+    Up {
+        /// What the real server asks for.
+        share: Percent,
+        /// What slow start allows.
+        slow_start: Percent,
+    },
+    /// The operator, or the file, drains it.
+    Drained,
+    /// Its health is unknown: the kernel's weight is kept.
+    Unknown,
+    /// It is down.
+    Down,
+    /// Fewer than the minimum are available: every destination serves.
+    ServeAll,
+    /// Fewer than the minimum are available: the fallback serves.
+    Fallback,
+    /// It is the fallback, and not needed.
+    Reserve,
+    /// Fewer than the minimum are available: new connections are refused.
+    Refused,
+}
+
+impl fmt::Display for WeightReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up { share, slow_start } => {
+                f.write_str("up")?;
+                if *share != Percent::FULL {
+                    write!(f, ", the real server asks for {share}")?;
+                }
+                if *slow_start != Percent::FULL {
+                    write!(f, ", slow start at {slow_start}")?;
+                }
+                Ok(())
+            }
+            Self::Drained => f.write_str("drained"),
+            Self::Unknown => f.write_str("health is unknown, the weight is kept"),
+            Self::Down => f.write_str("down"),
+            Self::ServeAll => {
+                f.write_str("below the minimum, every destination that is not drained serves")
+            }
+            Self::Fallback => f.write_str("below the minimum, the fallback serves"),
+            Self::Reserve => f.write_str("the fallback is not needed"),
+            Self::Refused => f.write_str("below the minimum, new connections are refused"),
+        }
+    }
+}
+
+/// Says whether a service has its minimum, and what happens if not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Posture {
+    /// The minimum holds.
+    Serving,
+    /// It does not, and this happens.
+    Below(BelowMinimum),
+}
+
+/// The weights of all destinations of a service, in their order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Decision {
+    /// Whether the minimum holds; `None` until enough is known after a start.
+    pub posture: Option<Posture>,
+    /// So many destinations are available.
+    pub available: usize,
+    /// The weight of each.
+    pub weights: Vec<DesiredWeight>,
+}
