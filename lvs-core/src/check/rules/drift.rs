@@ -26,6 +26,8 @@ kinds! {
         lvsctl apply executes them, and rolls them all back if one fails.";
 }
 
+/// What becomes of connections, which a step may explain, but never covers.
+const SYMPTOMS: [Code; 3] = [Code::HALF_OPEN, Code::REFUSED, Code::ONE_GETS_ALL];
 /// Further steps are only counted.
 const SHOWN: usize = 5;
 
@@ -83,7 +85,7 @@ impl<'a, T> Drift<'a, T> {
     /// Returns whether a step that clients miss explains what a finding has seen of their connections.
     pub(in crate::check) fn explains(&self, finding: &Finding) -> bool {
         let is_its = |step: &&Step| {
-            finding.code.area() == Area::Traffic
+            SYMPTOMS.contains(&finding.code)
                 && matches!(step.change, Change::Edit(..))
                 && finding.object == FindingObject::Object(step.change.id())
         };
@@ -97,8 +99,7 @@ impl<'a, T> Drift<'a, T> {
         let here: Vec<_> = others
             .iter()
             .filter(|other| other.node.as_ref() == Some(&scene.facts.node))
-            // What becomes of connections is a symptom.
-            .filter(|other| other.code.area() != Area::Traffic)
+            .filter(|other| !SYMPTOMS.contains(&other.code))
             .collect();
         let objects: HashSet<_> = here.iter().map(|other| &other.object).collect();
         let is_covered = |step: &Step| {

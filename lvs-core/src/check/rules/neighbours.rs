@@ -148,7 +148,8 @@ impl<T> NodeScene<'_, T> {
                 ));
             }
             if let Some(route) = self.stray_route(ip, interface) {
-                return finding.fix(Change::Delete(Object::from(route.clone())).to_shell());
+                return finding
+                    .fix(Change::Delete(Object::Route(Box::new(route.clone()))).to_shell());
             }
             match self.server_with(ip) {
                 Some(server) => finding

@@ -10,7 +10,7 @@ use crate::check::requests::RequestsFact;
 use crate::check::scene::{DirectorScene, RealServerScene};
 use crate::check::severity::Severity;
 use crate::cluster::{Match, VirtualService};
-use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol};
+use crate::ipvs::{Connection, Encapsulation, Forwarding, Protocol, ServiceId};
 
 kinds! {
     UNANSWERED = "LVS083", Error, Routing,
@@ -144,7 +144,9 @@ impl DirectorScene<'_> {
                 Some(_) => {}
             }
         }
-        let rejected = requests.rejected.iter();
+        // Requests that no rule marks are another finding.
+        let is_marked = matches!(service.service.id, ServiceId::Fwmark { .. });
+        let rejected = requests.rejected.iter().filter(|_| !is_marked);
         lost.rejected = rejected
             .filter(|client| known(client).is_none() && !is_kept_out(client))
             .count();
