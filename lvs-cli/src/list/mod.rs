@@ -76,7 +76,7 @@ pub(crate) fn is_loaded(host: &Host) -> Result<bool, Problem> {
 /// Reads the table; one that does not settle is listed as far as it was read.
 fn services(host: &mut Host) -> Result<Snapshot, Problem> {
     let table = host.ipvs()?.snapshot();
-    let mut table = table.or_else(|error| seen(error))?;
+    let mut table = table.or_else(seen)?;
     table.sort_by_key(|entry| entry.status.service.id);
     Ok(table)
 }

@@ -2,8 +2,9 @@
 //!
 //! [`Controller`] decides everything and does nothing: events go in, actions come out, and time is an
 //! argument. [`Runner`] runs it on a director: it probes, reads and changes the kernel, takes drains and the
-//! role from the record, and answers who asks. [`StateDir::status`](crate::cluster::StateDir::status) tells
-//! what each real server is, and [`StateDir::metrics`](crate::cluster::StateDir::metrics) counts.
+//! role from the record, and answers who asks. [`ProbePool`] makes its probes.
+//! [`StateDir::status`](crate::cluster::StateDir::status) tells what each real server is, and
+//! [`StateDir::metrics`](crate::cluster::StateDir::metrics) counts.
 //!
 //! ```
 //! use std::collections::BTreeMap;

@@ -140,18 +140,11 @@ impl Walk<'_> {
     }
 
     /// Reads the checks of a real server.
-    fn checks(
-        &mut self,
-        nodes: &[&Node],
-        timing: &Timing,
-        server: &mut RealServer,
-        block: &mut Block,
-    ) {
+    fn checks(&mut self, nodes: &[&Node], timing: &Timing, server: &mut RealServer, block: &Block) {
         let forwarding = server.forwarding.or(block.forwarding);
         // Only masquerading changes the port that clients ask for.
         let is_mapped = forwarding.is_none_or(|method| method == Forwarding::Masquerade);
         let is_own = block.ports.iter().all(|port| *port == server.port);
-        let programs = block.programs.clone();
         let context = CheckContext {
             timing,
             host: server.host.as_ref(),
@@ -160,7 +153,7 @@ impl Walk<'_> {
             connects: block.connects(),
             port: NonZeroU16::new(server.port).filter(|_| !is_mapped && !is_own),
             has_port: server.port != 0 || !block.ports.contains(&0),
-            programs: &programs,
+            programs: &block.programs,
         };
         let tested = nodes.iter().filter_map(|node| self.check(node, &context));
         let tested = tested.collect();

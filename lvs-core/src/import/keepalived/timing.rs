@@ -110,7 +110,7 @@ fn span(milliseconds: Span) -> String {
 fn take<T>(given: &mut Option<Given<T>>, read: Option<T>, directive: DirectiveId) -> bool {
     let read = read.map(|value| Given { value, directive });
     let is_read = read.is_some();
-    *given = read.or(given.take());
+    *given = read.or_else(|| given.take());
     is_read
 }
 

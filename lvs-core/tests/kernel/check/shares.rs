@@ -89,7 +89,7 @@ pub(crate) fn a_port_of_a_connection_to_what_is_gone() {
         text(&report)
     );
     let gone = found.iter().find(|it| it.code == Code::GONE_DESTINATION);
-    web.fix(gone.expect("the client's connection is found"));
+    web.fix(gone.unwrap());
     // The next packet ends the connection; then another server is chosen.
     web.reaches("client", "172.16.5.11:80");
     assert!(web.reaches("client", "172.16.5.11:80").is_some());
