@@ -83,12 +83,18 @@ impl Directory {
         if fstat(&file)?.st_mode & WRITABLE_BY_OTHERS != 0 {
             return Err(io::Error::other("the file is writable by other users"));
         }
+        let too_long = || io::Error::other(format!("longer than {} MiB", limit >> 20));
         let length = file.metadata()?.len();
-        let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or(0));
-        let is_longer =
-            length > limit || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit;
-        match is_longer {
-            true => Err(io::Error::other(format!("longer than {} MiB", limit >> 20))),
+        if length > limit {
+            return Err(too_long());
+        }
+        // A long record is held once, and one for which the memory is missing is no abort.
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(usize::try_from(length).unwrap_or(0))
+            .map_err(|_| io::ErrorKind::OutOfMemory)?;
+        match file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
+            true => Err(too_long()),
             false => Ok(Some(bytes)),
         }
     }
