@@ -12,15 +12,19 @@ use crate::name::IfName;
 use crate::net::{Address, AddressId, MacAddress, arp, ndp};
 
 impl Facts {
-    /// Asks for each virtual IP on the links that this host shares with the director; virtual IPs on other links are
+    /// Asks for virtual IPs, at most so many, on the links that this host shares with the director; those on other links are
     /// left out.
     pub(super) fn ask_for_vips(
         &self,
         cluster: &Cluster,
         wait: Duration,
+        most: usize,
     ) -> Result<Vec<ArpAnswers>> {
         let mut found = Vec::new();
         for vip in cluster.virtual_ips().iter().copied() {
+            if found.len() >= most {
+                break;
+            }
             for interface in self.interfaces_towards(cluster.directors(), vip) {
                 let answers = self.without_own(owners(interface, vip, wait)?);
                 let mut directors = cluster.directors().iter();

@@ -111,7 +111,7 @@ impl Scene<'_> {
                 more => format!(" and {more} more"),
             };
             let vips = vips.join(", ");
-            format!("only the director answered for {vips}{more}; the others are not asked for on this host's links")
+            format!("only the director answered for {vips}{more}; the others were not asked for")
         })
     }
 

@@ -66,7 +66,8 @@ pub struct Gather {
     /// traffic is not judged. A real server watches as long for packets of clients.
     pub pause: Duration,
     /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
-    /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent.
+    /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent, and a standby
+    /// asks for one virtual IP, because only answers show whether another director is active.
     pub arp: Option<Duration>,
     /// Compares the clock with the time server of the file.
     pub clock: bool,
@@ -89,6 +90,9 @@ impl Default for Gather {
 }
 
 impl Facts {
+    /// How long a standby waits for the answer of the active director.
+    const ANSWER: Duration = Duration::from_secs(1);
+
     /// Gathers the facts of a node of the cluster.
     ///
     /// This changes no state and does not load ip_vs. On a director, and where services arrive, it takes at least the
@@ -114,8 +118,12 @@ impl Facts {
         facts.procfs();
         facts.observe(host, &Scope::of(node))?;
         facts.look_up(host, cluster, node, gather, &mut watch)?;
-        if let Some(wait) = gather.arp {
-            facts.ask(cluster, wait);
+        // That another director is active only its answers show.
+        let is_waiting = node.kind == NodeKind::Director && facts.is_standby();
+        match gather.arp {
+            Some(wait) => facts.ask(cluster, wait, usize::MAX),
+            None if is_waiting => facts.ask(cluster, Self::ANSWER, 1),
+            None => {}
         }
         if gather.clock {
             facts.clock = cluster.clock().ntp_server.as_deref().map(sntp::compare);
@@ -197,8 +205,8 @@ impl Facts {
     }
 
     /// Asks who has the virtual IPs; a link that cannot be asked is no failure of the check.
-    fn ask(&mut self, cluster: &Cluster, wait: Duration) {
-        match self.ask_for_vips(cluster, wait) {
+    fn ask(&mut self, cluster: &Cluster, wait: Duration, most: usize) {
+        match self.ask_for_vips(cluster, wait, most) {
             Ok(answers) => self.arp = answers,
             Err(error) => {
                 self.unread.insert(Source::Neighbours, error.to_string());
@@ -215,7 +223,7 @@ impl Facts {
     /// The network cannot be read.
     pub fn gather_arp(&mut self, host: &mut Host, cluster: &Cluster, wait: Duration) -> Result<()> {
         self.network(host)?;
-        self.ask(cluster, wait);
+        self.ask(cluster, wait, usize::MAX);
         Ok(())
     }
 
