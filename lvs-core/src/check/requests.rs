@@ -29,6 +29,9 @@ pub struct RequestsFact {
     /// The clients that were answered, and have sent nothing since.
     #[serde(default)]
     pub silent: BTreeSet<SocketAddr>,
+    /// The clients that were connected and have sent data, and got none for a second.
+    #[serde(default)]
+    pub unserved: BTreeSet<SocketAddr>,
     /// The clients that asked again although this node has answered them.
     #[serde(default)]
     pub lost: BTreeSet<SocketAddr>,
@@ -64,6 +67,7 @@ impl RequestsFact {
         }
         self.lost.extend(seen.is_lost.then_some(client));
         self.silent.extend(seen.is_silent.then_some(client));
+        self.unserved.extend(seen.is_unserved.then_some(client));
     }
 
     /// Returns a socket of which nothing was seen yet.
@@ -77,6 +81,7 @@ impl RequestsFact {
             unanswered: BTreeSet::new(),
             repeated: BTreeSet::new(),
             silent: BTreeSet::new(),
+            unserved: BTreeSet::new(),
             lost: BTreeSet::new(),
             forwarded: BTreeSet::new(),
             returned: BTreeSet::new(),

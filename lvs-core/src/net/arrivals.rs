@@ -63,6 +63,10 @@ struct Request {
     is_lost: bool,
     /// Whether its client has sent anything else.
     is_continued: bool,
+    /// When its client has sent data first.
+    data_since: Option<Instant>,
+    /// Whether this host has sent it data.
+    is_served: bool,
     /// Whether this host has sent a packet of the client on.
     is_forwarded: bool,
     /// Whether a packet for the client has arrived here.
@@ -81,6 +85,8 @@ pub(crate) struct Requested {
     pub(crate) is_repeated: bool,
     /// Whether the client has sent nothing since the answer.
     pub(crate) is_silent: bool,
+    /// Whether the client has sent data a while ago, and got none.
+    pub(crate) is_unserved: bool,
     /// Whether this host has sent a packet of the client on.
     pub(crate) is_forwarded: bool,
     /// Whether a packet for the client has arrived here.
@@ -174,6 +180,8 @@ impl Arrivals {
         let ends = (arrival.own, arrival.client);
         if let Some(request) = self.requests.get_mut(&ends) {
             request.is_continued |= !head.begins();
+            let data_since = head.number.map(|_| Instant::now());
+            request.data_since = request.data_since.or(data_since);
         }
         match (arrival.protocol, head.number) {
             (Protocol::TCP, Some(number)) => self.sent_data(ends, number),
@@ -215,6 +223,8 @@ impl Arrivals {
             answer: Answer::Nothing,
             is_lost: false,
             is_continued: false,
+            data_since: None,
+            is_served: false,
             is_forwarded: false,
             is_returned: false,
         });
@@ -241,7 +251,10 @@ impl Arrivals {
         if let Some(request) = self.request_of(head.source) {
             request.is_forwarded = true;
         }
-        let request = self.requests.get_mut(&(head.source, head.destination));
+        let mut request = self.requests.get_mut(&(head.source, head.destination));
+        if let Some(request) = &mut request {
+            request.is_served |= head.number.is_some();
+        }
         if let Some(request) = request.filter(|request| request.answer != Answer::Given) {
             request.answer = match head.is_reset() {
                 true => Answer::Refused,
@@ -288,6 +301,11 @@ impl Arrivals {
                 is_lost: seen.is_lost,
                 is_repeated: seen.is_repeated,
                 is_silent: seen.answer == Answer::Given && !seen.is_continued,
+                is_unserved: seen.answer == Answer::Given
+                    && !seen.is_served
+                    && seen
+                        .data_since
+                        .is_some_and(|since| since.elapsed() >= PATIENCE),
                 is_forwarded: seen.is_forwarded,
                 is_returned: seen.is_returned,
             })

@@ -84,6 +84,7 @@ impl DirectorScene<'_> {
         waiting
             .or_else(|| self.stalled())
             .or_else(|| self.unheard())
+            .or_else(|| self.unserved())
     }
 
     /// Returns which connections are established, and make no progress.
@@ -99,6 +100,16 @@ impl DirectorScene<'_> {
                      lvsctl check on the real servers"
                 )
             })
+    }
+
+    /// Returns which clients were connected and wait for data: the program may be slow, or hang.
+    fn unserved(&self) -> Option<String> {
+        let mut requests = self.facts.requests.iter();
+        let waiting = requests.find(|requests| !requests.unserved.is_empty())?;
+        let (count, own) = (waiting.unserved.len(), waiting.address);
+        Some(format!(
+            "{count} clients of {own} are connected, have sent data and got none for a second: the program is slow, or hangs"
+        ))
     }
 
     /// Returns the number of clients that gave up before the readings, at services that have answered others since.

@@ -1,5 +1,8 @@
 //! Faults that looked like others: the finding names the cause on the node that has it.
 
+use std::net::TcpListener;
+use std::thread;
+
 use lvs_core::Host;
 use lvs_core::check::{Code, Severity};
 use lvs_core::ipvs::{
@@ -37,6 +40,18 @@ pub(crate) fn programs_that_are_dead() {
     let _server = http::Server::start(web.lab.node(RS).unwrap(), 80, RS).unwrap();
     web.fixed(DIRECTOR);
     web.fixed(RS);
+}
+
+/// It accepts, reads and never answers: no finding says what a program should answer, and nothing is called ok.
+pub(crate) fn a_program_that_never_answers() {
+    let mut web = Web::new(NAT);
+    web.lab.stop_servers(RS);
+    let listener = web.on(RS, |_| TcpListener::bind("0.0.0.0:80").unwrap());
+    // Until the guest ends.
+    thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
+    assert!(!web.works());
+    let report = web.check(DIRECTOR);
+    web.not_reassured(DIRECTOR, &report);
 }
 
 /// By a rule of Docker's, say: the director's own program, or none, answers.

@@ -50,6 +50,7 @@ lvs_lab::tests! {
     hostile::a_virtual_ip_left_over,
     hostile::an_address_beside_the_clients,
     causes::programs_that_are_dead,
+    causes::a_program_that_never_answers,
     causes::a_redirection_before_ipvs,
     causes::all_real_servers_at_their_thresholds,
     causes::a_hidden_gateway,

@@ -282,4 +282,10 @@ fn clients_that_make_no_progress_are_no_reassurance() {
     facts.requests = vec![asked];
     assert_eq!(found(&nat, &facts), []);
     assert!(!is_ok(&facts));
+    // Nor are those that get no data.
+    facts.requests[0].stalled.clear();
+    assert!(is_ok(&facts));
+    facts.requests[0].unserved = clients(&[1]).collect();
+    assert_eq!(found(&nat, &facts), []);
+    assert!(!is_ok(&facts));
 }
