@@ -232,6 +232,8 @@ pub(super) struct Health {
     pub(super) minimum: usize,
     /// Weight 0 on failure (true) or deletion (false).
     pub(super) inhibit: Option<bool>,
+    /// The lines that say so.
+    pub(super) inhibit_lines: Vec<DirectiveId>,
     /// Whether the source has a fallback that is not imported.
     pub(super) lacks_fallback: bool,
     /// The weight that all real servers have, where an exit status changes it.

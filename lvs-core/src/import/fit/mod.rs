@@ -77,6 +77,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     for service in &mut draft.services {
         local_nodes(service, &own, draft.is_observed);
         destinations::drop_refused(service, tally, &taken, tunnel, &are_directors);
+        hashing::keep_fallback_out(service, tally);
         hashing::remark(service);
     }
     let method = destinations::method(&draft);

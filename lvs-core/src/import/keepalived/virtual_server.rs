@@ -286,6 +286,7 @@ impl Walk<'_> {
         let said = block.servers.iter().filter_map(|server| server.inhibit);
         let said: Vec<_> = said.chain(block.inhibit).map(|(_, id)| id).collect();
         block.health.inhibit = Some(!keep.is_empty());
+        block.health.inhibit_lines.clone_from(&said);
         if keep.is_empty() || delete.is_empty() {
             for id in said {
                 Health::said(self.tally, id, "on-failure");

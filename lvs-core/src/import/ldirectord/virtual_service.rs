@@ -372,11 +372,13 @@ impl Walk<'_, '_> {
             }
         }
         let inhibit = (!checks.is_empty()).then(|| self.quiescent(&service, &mut assumed));
+        let quiescent = service.timing.quiescent.or(self.defaults.quiescent);
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
         draft.health = Health {
             checks,
             inhibit,
+            inhibit_lines: quiescent.map(|(_, line)| line).into_iter().collect(),
             minimum: 1,
             ..Health::default()
         };
@@ -394,13 +396,14 @@ impl Walk<'_, '_> {
         self.draft.services.push(draft);
     }
 
-    /// Returns whether real servers stay with weight 0 when they fail; ldirectord's default is written out.
+    /// Returns whether real servers stay with weight 0 when they fail; the default of the program is written out, not
+    /// that of its manual.
     fn quiescent(&mut self, service: &Virtual, assumed: &mut Vec<String>) -> bool {
         let quiescent = service.timing.quiescent.or(self.defaults.quiescent);
         if quiescent.is_none() {
-            assumed.push("on-failure drain, ldirectord's default (quiescent = yes)".to_owned());
+            assumed.push(REMOVES.to_owned());
         }
-        self.used(quiescent, "on-failure").unwrap_or(true)
+        self.used(quiescent, "on-failure").unwrap_or(false)
     }
 
     /// Returns a value, and says that the file has it.
@@ -507,6 +510,10 @@ impl Virtual {
         mask.unwrap_or_else(|| Netmask::host(family))
     }
 }
+
+/// What happens on failure where no line says it.
+const REMOVES: &str = "on-failure remove: ldirectord 4.12 deletes a server that fails where no line says quiescent, though \
+                       its manual gives yes as the default";
 
 fn reason(key: &str) -> &'static str {
     match key {

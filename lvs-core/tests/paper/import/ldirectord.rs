@@ -22,7 +22,7 @@ fn silent_defaults_are_written_out() {
         "forwarding = \"nat\"",
         "scheduler = \"wrr\"",
         "check = { type = \"http\", path = \"/\", interval = \"10s\", timeout = \"30s\", rise = 1, fall = 1 }",
-        "on-failure = \"drain\"",
+        "on-failure = \"remove\"",
     ] {
         assert!(import.file.contains(line), "{line}\n{}", import.file);
     }
@@ -291,9 +291,9 @@ fn a_line_for_all_services_that_none_takes_is_left() {
 
 #[test]
 fn what_happens_on_failure_is_told_where_no_line_says_it() {
-    let told = "# assumed: on-failure drain, ldirectord's default (quiescent = yes)";
+    let told = "# assumed: on-failure remove: ldirectord 4.12 deletes a server that fails";
     for (global, lines, is_told, written) in [
-        ("", "", true, "on-failure = \"drain\""),
+        ("", "", true, "on-failure = \"remove\""),
         ("quiescent=yes", "", false, "on-failure = \"drain\""),
         ("", "quiescent=no", false, "on-failure = \"remove\""),
     ] {

@@ -1,6 +1,6 @@
 //! Services, sorry servers and quorums.
 
-use lvs_core::import::Fate;
+use lvs_core::import::{Fate, Import};
 
 use super::{CHECKED, fates, has, makes, server, servers};
 use crate::import::{keepalived, sound};
@@ -147,21 +147,53 @@ fn a_quorum_of_weights_is_never_too_strict() {
     ));
 }
 
+/// Returns a virtual server of this scheduler, with these lines.
+fn hashed(scheduler: &str, lines: &str) -> Import {
+    let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+    let import = keepalived(&text.replace("lb_algo rr", &format!("lb_algo {scheduler}"))).unwrap();
+    sound(&import, lines);
+    import
+}
+
 #[test]
 fn the_file_says_whose_clients_a_hash_refuses() {
-    let lines = "sorry_server 10.0.0.9 80\ninhibit_on_failure";
-    let told = |lines: &str| {
-        let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
-        let import = keepalived(&text.replace("lb_algo rr", "lb_algo sh")).unwrap();
-        sound(&import, lines);
-        import
+    let told = |lines| {
+        hashed("sh", lines)
             .file
             .contains("# sh keeps choosing what has weight 0")
     };
-    assert!(told(lines));
-    assert!(
-        !told("sorry_server 10.0.0.9 80"),
-        "it is in the table only while it serves"
-    );
-    assert!(!told(&format!("sh-fallback\n{lines}")));
+    assert!(told("inhibit_on_failure"));
+    assert!(!told("sorry_server 10.0.0.9 80"));
+    assert!(!told("sh-fallback\ninhibit_on_failure"));
+}
+
+/// keepalived adds a sorry server only when it serves: with weight 0 it would be an outage for those that hash to it.
+#[test]
+fn a_fallback_of_a_hash_is_not_in_the_table() {
+    let lines = "sorry_server 10.0.0.9 80\ninhibit_on_failure";
+    for scheduler in ["sh", "mh", "dh"] {
+        let import = hashed(scheduler, lines);
+        let cluster = sound(&import, scheduler);
+        let node = cluster.node("director").unwrap();
+        let mut ids = node.services[0].fallback.iter();
+        assert!(ids.any(|id| node.services[0].is_reserve(id)));
+        has(
+            &import,
+            &[
+                "fallback = \"rs-10-0-0-9\"",
+                "on-failure = \"remove\"",
+                "# assumed: on-failure = \"remove\", as",
+            ],
+        );
+        assert!(matches!(
+            fates(&import, "inhibit_on_failure")[..],
+            [Fate::Assumed { .. }]
+        ));
+    }
+    let skips = hashed("sh", &format!("sh-fallback\n{lines}"));
+    has(&skips, &["on-failure = \"drain\""]);
+    assert!(matches!(
+        fates(&skips, "inhibit_on_failure")[..],
+        [Fate::Carried { .. }]
+    ));
 }
