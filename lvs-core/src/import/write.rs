@@ -358,6 +358,13 @@ fn server(server: &FittedServer, shortening: &Shortening) -> Table {
     let comment = format!(" # assumed: {}", printable(server.assumed));
     address.decor_mut().set_suffix(comment);
     table.insert(key, Item::Value(address));
+    if let Some(gateway) = server.gateway {
+        let mut gateway = Value::from(gateway.to_string());
+        gateway
+            .decor_mut()
+            .set_suffix(" # assumed: the virtual IP, the only address on its network that moves");
+        table.insert("gateway", Item::Value(gateway));
+    }
     let groups: Array = shortening.groups_of(&server.name).into_iter().collect();
     if !groups.is_empty() {
         table.insert("groups", toml_edit::value(groups));

@@ -46,6 +46,8 @@ pub(super) struct FittedServer {
     pub(super) interface: IfName,
     pub(super) network: IpNet,
     pub(super) assumed: &'static str,
+    /// A virtual IP by which answers return, where the directors have no other address that moves.
+    pub(super) gateway: Option<IpAddr>,
     /// What all of its destinations have, but those that are a fallback.
     pub(super) weight: Option<Weight>,
 }
@@ -59,7 +61,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     addresses::complete(&mut draft, tally, options);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let own = own_addresses(&mut draft, &vips);
-    let networks = draft
+    let networks: Vec<IpNet> = draft
         .addresses
         .iter()
         .map(|address| address.address.id.network)
@@ -80,6 +82,8 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         hashing::keep_fallback_out(service, tally);
         hashing::remark(service);
     }
+    directors::leave_stranded(&mut draft, &networks, tally);
+    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let method = destinations::method(&draft);
     let mut fitted = Fitted {
         directors: vec![options.node.to_string()],
@@ -92,7 +96,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     };
     fitted.name_nodes(&own, options);
     fitted.weigh();
-    fitted.pair(&vips, options);
+    fitted.pair(options);
     fitted.note_own_address(&vips);
     fitted
 }

@@ -23,7 +23,7 @@ pub(super) fn drop_refused(draft: &mut Draft, tally: &mut Tally) {
     });
 }
 
-fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
+pub(super) fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
     tally.left(service.directive, reason);
     for destination in &service.destinations {
         tally.left_too(
