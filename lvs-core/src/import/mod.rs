@@ -258,7 +258,8 @@ fn written(
         return Err(ImportError::new(&start, problem));
     }
     for service in &fitted.draft.services {
-        let reasons: Vec<_> = service.assumed.iter().map(String::as_str).collect();
+        let reasons = service.assumed.iter().chain(&service.remarks);
+        let reasons: Vec<_> = reasons.map(String::as_str).collect();
         match reasons.is_empty() {
             true => tally.carried(service.directive, "services"),
             false => tally.assumed(service.directive, "services", reasons.join("; ")),

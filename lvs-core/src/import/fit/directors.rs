@@ -68,6 +68,18 @@ pub(super) fn leave_stranded(draft: &mut Draft, networks: &[IpNet], tally: &mut 
         end.forwarding == Forwarding::Masquerade
             && WayBack::of(end.id.address, draft, networks) == WayBack::Missing
     };
+    for end in draft
+        .services
+        .iter()
+        .flat_map(|service| &service.destinations)
+    {
+        if let WayBack::Virtual(vip) = WayBack::of(end.destination.id.address, draft, networks) {
+            tally.doubt(
+                end.directive,
+                &format!("with the virtual IP {vip} as its gateway, which moves"),
+            );
+        }
+    }
     let lost: BTreeSet<IpAddr> = ends(draft)
         .filter(|end| is_lost(end))
         .map(|end| end.id.address)

@@ -81,6 +81,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
         destinations::drop_refused(service, tally, &taken, tunnel, &are_directors);
         hashing::keep_fallback_out(service, tally);
         hashing::remark(service);
+        services::remark_match(service);
     }
     directors::leave_stranded(&mut draft, &networks, tally);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::Reason;
+use super::{Reason, word};
 use crate::import::draft::{Draft, DraftService};
 use crate::import::report::Tally;
-use crate::ipvs::{Protocol, SchedulerName, ServiceId};
+use crate::ipvs::{Forwarding, Protocol, SchedulerName, ServiceId};
 
 /// Drops services that a cluster file refuses, and the second one of the same identity.
 pub(super) fn drop_refused(draft: &mut Draft, tally: &mut Tally) {
@@ -77,6 +77,22 @@ pub(super) fn drop_sysctls(draft: &mut Draft, tally: &mut Tally) {
         line.into_iter().for_each(|line| tally.left(*line, reason));
         false
     });
+}
+
+/// Says in the file that a mark alone tells real servers no address.
+pub(super) fn remark_match(service: &mut DraftService) {
+    let mut ends = service
+        .destinations
+        .iter()
+        .map(|end| end.destination.forwarding);
+    let carries = ends.find(|method| *method != Forwarding::Masquerade);
+    if let (ServiceId::Fwmark { mark, .. }, Some(method)) = (service.service.id, carries) {
+        let method = word(method);
+        service.remarks.insert(format!(
+            "match is missing: the source does not say which addresses have the mark {mark}, so real servers of {method} \
+             do not carry them, and drop what clients send there; add match = [\"tcp ADDRESS:PORT\"]"
+        ));
+    }
 }
 
 pub(super) fn vip(service: &DraftService) -> Option<IpAddr> {

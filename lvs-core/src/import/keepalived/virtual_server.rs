@@ -1,6 +1,6 @@
 //! `virtual_server`: one service, or one for each address and mark of its group.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::group::{Target, TargetKind, mark, no_address, port};
@@ -42,6 +42,8 @@ pub(super) struct Block {
     pub(super) hosts: Vec<DirectiveId>,
     /// Each directive about timing.
     pub(super) timings: Vec<DirectiveId>,
+    /// What the file cannot say of them as the source does.
+    pub(super) clamped: BTreeMap<DirectiveId, String>,
     /// Why the check is not what every real server is tested by.
     pub(super) reason: Option<&'static str>,
     /// Whether real servers stay with weight 0 when they fail, where they do not say it themselves.

@@ -197,3 +197,19 @@ fn a_fallback_of_a_hash_is_not_in_the_table() {
         [Fate::Carried { .. }]
     ));
 }
+
+#[test]
+fn a_mark_without_addresses_is_told() {
+    let text = "virtual_server fwmark 1 {\nlb_kind DR\nreal_server 10.0.1.1 {\n}\n}\n";
+    let told = "match is missing";
+    let import = keepalived(text).unwrap();
+    sound(&import, told);
+    has(&import, &[&format!("# {told}")]);
+    assert!(
+        import.report.to_string().contains(told),
+        "{}",
+        import.report
+    );
+    let nat = keepalived(&text.replace("DR", "NAT")).unwrap();
+    assert!(!nat.file.contains(told), "{}", nat.file);
+}
