@@ -97,6 +97,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
     } else {
         print(&import.file)?;
         note_unsure(&import.report);
+        import.notes.iter().for_each(|told| note(told));
     }
     Ok(Exit::Done)
 }

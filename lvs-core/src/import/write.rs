@@ -131,7 +131,13 @@ fn director(fitted: &Fitted, name: &str) -> Table {
         table.insert("ip-forward", toml_edit::value(forward));
     }
     let floats = fitted.directors.len() > 1;
-    let addresses = fitted.draft.addresses.iter().map(|draft| {
+    let own = match fitted.directors.first().is_some_and(|first| first == name) {
+        true => &fitted.draft.own,
+        false => &fitted.draft.peers,
+    };
+    let staying = own.iter().map(|draft| (draft, false));
+    let moving = fitted.draft.addresses.iter().map(|draft| (draft, floats));
+    let addresses = staying.chain(moving).map(|(draft, floats)| {
         let address = &draft.address;
         let mut table = placed(address.id.interface.as_str(), &address.id.network);
         if let Some(label) = &address.label {

@@ -68,18 +68,6 @@ pub(super) fn leave_stranded(draft: &mut Draft, networks: &[IpNet], tally: &mut 
         end.forwarding == Forwarding::Masquerade
             && WayBack::of(end.id.address, draft, networks) == WayBack::Missing
     };
-    for end in draft
-        .services
-        .iter()
-        .flat_map(|service| &service.destinations)
-    {
-        if let WayBack::Virtual(vip) = WayBack::of(end.destination.id.address, draft, networks) {
-            tally.doubt(
-                end.directive,
-                &format!("with the virtual IP {vip} as its gateway, which moves"),
-            );
-        }
-    }
     let lost: BTreeSet<IpAddr> = ends(draft)
         .filter(|end| is_lost(end))
         .map(|end| end.id.address)
@@ -90,6 +78,12 @@ pub(super) fn leave_stranded(draft: &mut Draft, networks: &[IpNet], tally: &mut 
     };
     if draft.services.iter().all(is_stranded) {
         draft.floats = false;
+        for peer in std::mem::take(&mut draft.peers) {
+            let reason = "the file has one director, and it is another's";
+            peer.directive
+                .into_iter()
+                .for_each(|line| tally.left(line, reason));
+        }
         draft.notes.push(
             "The source has VRRP, but no address that moves on the network of masqueraded real servers: answers need \
              one. Add it and write two [[directors]] with floating addresses; as it is, apply the file to one director \
@@ -108,6 +102,18 @@ pub(super) fn leave_stranded(draft: &mut Draft, networks: &[IpNet], tally: &mut 
             address.assumed = Some(all.join("; "));
         }
         return;
+    }
+    for end in draft
+        .services
+        .iter()
+        .flat_map(|service| &service.destinations)
+    {
+        if let WayBack::Virtual(vip) = WayBack::of(end.destination.id.address, draft, networks) {
+            tally.doubt(
+                end.directive,
+                &format!("with the virtual IP {vip} as its gateway, which moves"),
+            );
+        }
     }
     let (stranded, services): (Vec<_>, Vec<_>) = std::mem::take(&mut draft.services)
         .into_iter()
@@ -129,8 +135,7 @@ pub(super) fn leave_stranded(draft: &mut Draft, networks: &[IpNet], tally: &mut 
 impl Fitted {
     /// Writes two directors, where addresses move and two can be written.
     pub(super) fn pair(&mut self, options: &Options) {
-        let is_own = |name: &String| self.directors.contains(name);
-        if !self.draft.floats || self.nodes.values().any(is_own) {
+        if !self.draft.floats {
             return;
         }
         let mut second = format!("{}-2", options.node);
@@ -148,16 +153,24 @@ impl Fitted {
                 itself.name
             ));
         }
-        self.draft.notes.push(
-            "Two directors, of which VRRP decides which one is active. Their names, and addresses of \
-             their own, are not in the source: add them, with their prefix lengths."
-                .to_owned(),
-        );
+        let missing = match (self.draft.own.is_empty(), self.draft.peers.is_empty()) {
+            (true, _) => {
+                "Their names, and addresses of their own, are not in the source: add them, with their prefix lengths."
+            }
+            (false, true) => {
+                "Their names, and the other one's own address, are not in the source: add them."
+            }
+            (false, false) => {
+                "Their names are not in the source: write those that their hosts have."
+            }
+        };
+        let note = format!("Two directors, of which VRRP decides which one is active. {missing}");
+        self.draft.notes.push(note);
     }
 
     /// A source says what clients connect to, not what the director is called by itself.
     pub(super) fn note_own_address(&mut self, vips: &BTreeSet<IpAddr>) {
-        let mut addresses = self.draft.addresses.iter();
+        let mut addresses = self.draft.own.iter().chain(&self.draft.addresses);
         let has_own = addresses.any(|draft| !vips.contains(&draft.address.id.network.addr()));
         if !has_own && self.directors.len() == 1 && !self.draft.is_observed {
             self.draft.notes.push(

@@ -33,6 +33,26 @@ pub(super) fn leave_service(service: &DraftService, tally: &mut Tally, reason: &
     }
 }
 
+/// Drops services of a group that have no real server that they can have: those of the other family.
+pub(super) fn drop_emptied(draft: &mut Draft, emptied: &BTreeSet<ServiceId>, tally: &mut Tally) {
+    let reason = "none of its real servers can serve it, and the report says why";
+    let is_kept = |service: &DraftService| !emptied.contains(&service.service.id);
+    for service in draft.services.iter().filter(|service| !is_kept(service)) {
+        let lines = service.target.into_iter().chain([service.directive]);
+        lines.for_each(|line| tally.left(line, reason));
+        let (id, place) = (service.service.id, &service.place);
+        draft.notes.push(format!(
+            "Not imported: {id} ({place}): none of its real servers can serve it."
+        ));
+    }
+    draft.services.retain(is_kept);
+    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let is_used = |ip: IpAddr| vips.contains(&ip);
+    draft.addresses.retain(|address| {
+        address.directive.is_some() || is_used(address.address.id.network.addr())
+    });
+}
+
 fn refused_service(service: &DraftService) -> Option<Reason> {
     let kernel = &service.service;
     if !SchedulerName::KNOWN.contains(&kernel.scheduler) {

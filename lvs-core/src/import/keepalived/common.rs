@@ -60,6 +60,8 @@ impl Block {
         }
         let chosen = Chosen::of(&all, self.connects());
         self.assumed.extend(chosen.reason.map(str::to_owned));
+        self.assumed
+            .extend(chosen.reason.and_then(|_| Check::difference(&all)));
         if chosen.reason.is_none() && all.iter().any(|own| *own != chosen.checks) {
             self.assumed.push(PATIENT.to_owned());
         }

@@ -377,6 +377,7 @@ impl Walk<'_> {
             Forwarding::Masquerade
         });
         let mut draft = DraftService::new(service, &target.place, node.id);
+        draft.target = (target.directive != node.id).then_some(target.directive);
         let is_tested = |server: &RealServer| !server.tested.is_empty();
         let has_check = |server: &RealServer| server.has_check;
         if block.servers.iter().any(has_check) && !block.servers.iter().any(is_tested) {

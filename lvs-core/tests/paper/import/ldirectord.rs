@@ -303,3 +303,47 @@ fn what_happens_on_failure_is_told_where_no_line_says_it() {
         assert!(import.file.contains(written), "{}", import.file);
     }
 }
+
+#[test]
+fn real_servers_of_a_service_that_is_declared_again_are_added() {
+    let text = "virtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\n\trequest=\"x\"\nvirtual=10.0.0.1:80\n\treal=10.0.1.2:80 masq\n";
+    let import = ldirectord(text).unwrap();
+    let cluster = sound(&import, "twice");
+    assert_eq!(
+        cluster.services()[0].destinations.len(),
+        2,
+        "{}",
+        import.file
+    );
+    assert!(
+        import.file.contains("check = { type = \"tcp\""),
+        "{}",
+        import.file
+    );
+    assert!(
+        import
+            .file
+            .contains("# assumed: only the TCP connection is checked: the source"),
+        "{}",
+        import.file
+    );
+}
+
+#[test]
+fn reasons_are_those_of_the_source() {
+    for (lines, reason) in [
+        ("httpmethod=POST", "no check asks by POST"),
+        (
+            "service=radius\n\tprotocol=udp",
+            "no check speaks radius over UDP",
+        ),
+        ("receive=\"\"", "it is empty, which every page has"),
+        (
+            "fallback=10.0.1.9:80",
+            "forwarding dr, ldirectord's default (gate)",
+        ),
+    ] {
+        let report = service("", lines).report.to_string();
+        assert!(report.contains(reason), "{report}");
+    }
+}

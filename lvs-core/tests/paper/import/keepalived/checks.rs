@@ -435,3 +435,25 @@ fn what_the_file_cannot_say_of_timing_is_told() {
         assert!(reason.starts_with(told), "{reason}");
     }
 }
+
+#[test]
+fn the_file_says_by_what_checks_differ() {
+    let page = |more: &str| format!("HTTP_GET {{\nurl {{\npath /a\n}}\n{more}\n}}\n");
+    for (one, other, what) in [
+        ("connect_port 9001", "connect_port 9002", "their ports only"),
+        (
+            "virtualhost a.example.org",
+            "virtualhost b.example.org",
+            "their hosts (virtualhost) only",
+        ),
+    ] {
+        let import = servers("", &[&page(one), &page(other)]);
+        sound(&import, what);
+        has(&import, &[what]);
+        assert!(
+            import.report.to_string().contains(what),
+            "{}",
+            import.report
+        );
+    }
+}

@@ -213,3 +213,22 @@ fn a_mark_without_addresses_is_told() {
     let nat = keepalived(&text.replace("DR", "NAT")).unwrap();
     assert!(!nat.file.contains(told), "{}", nat.file);
 }
+
+#[test]
+fn an_address_of_a_group_that_no_real_server_can_serve_is_left() {
+    let text = "virtual_server_group G {\n10.0.0.1 80\n2001:db8::1 80\n}\nvirtual_server group G {\nlb_kind DR\nprotocol TCP\n\
+                real_server 10.0.1.1 80 {\n}\n}\n";
+    let import = keepalived(text).unwrap();
+    let cluster = sound(&import, "families");
+    assert_eq!(cluster.services().len(), 1, "{}", import.file);
+    assert!(
+        matches!(fates(&import, "2001:db8::1 80")[..], [Fate::Left { .. }]),
+        "{}",
+        import.report
+    );
+    assert!(
+        matches!(fates(&import, "real_server")[..], [Fate::Assumed { .. }]),
+        "{}",
+        import.report
+    );
+}

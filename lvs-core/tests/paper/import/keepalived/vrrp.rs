@@ -181,3 +181,81 @@ fn a_service_whose_answers_would_not_return_takes_movement_from_no_other() {
     }
     has(&import, &["# Not imported: tcp 10.18.0.1:80"]);
 }
+
+#[test]
+fn addresses_by_which_directors_speak_are_their_own() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 7\nlvs_sync_daemon_interface eth1\nunicast_src_ip 10.0.0.2\n\
+                unicast_peer {\n10.0.0.3\n}\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let lines = "real_server 10.0.0.2 80 {\n}\nreal_server 10.0.0.7 80 {\n}";
+    let import = keepalived(&(vrrp.to_owned() + &server(lines))).unwrap();
+    let cluster = sound(&import, "own");
+    let addresses = |number: usize| {
+        let addresses = cluster.directors()[number].addresses.iter();
+        addresses
+            .map(|address| address.id.network.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        addresses(0),
+        ["10.0.0.2/24", "10.0.0.1/24"],
+        "{}",
+        import.file
+    );
+    assert_eq!(
+        addresses(1),
+        ["10.0.0.3/24", "10.0.0.1/24"],
+        "{}",
+        import.file
+    );
+    assert_eq!(
+        cluster
+            .sync()
+            .map(|sync| (sync.id, sync.interface.to_string())),
+        Some((7, "eth1".to_owned()))
+    );
+    has(
+        &import,
+        &[
+            "{ real-server = \"director\"",
+            "Their names are not in the source",
+        ],
+    );
+    assert!(
+        import
+            .notes
+            .iter()
+            .any(|note| note.starts_with("Two directors")),
+        "{:?}",
+        import.notes
+    );
+}
+
+#[test]
+fn a_static_address_is_the_directors() {
+    let lines = "static_ipaddress {\n10.0.1.5/24 dev eth1 scope global\n}\n";
+    let import = keepalived(&(lines.to_owned() + &nat("10.0.0.1", "10.0.1.7"))).unwrap();
+    sound(&import, "static");
+    has(
+        &import,
+        &["{ interface = \"eth1\", address = \"10.0.1.5/24\" }"],
+    );
+    assert!(
+        !import.file.contains("address of its own"),
+        "{}",
+        import.file
+    );
+    assert!(matches!(
+        fates(&import, "10.0.1.5/24")[..],
+        [Fate::Carried { .. }]
+    ));
+}
+
+#[test]
+fn vrrp_alone_is_left_to_keepalived() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let error = keepalived(vrrp).unwrap_err().to_string();
+    assert!(
+        error.contains("leave what is VRRP alone to keepalived"),
+        "{error}"
+    );
+}
