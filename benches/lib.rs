@@ -9,6 +9,9 @@
 //! cargo bench -p lvs-benches --bench scale                # growth of planning with the size of a cluster
 //! cargo test -p lvs-benches                               # checks that the codec does not allocate
 //! ```
+//!
+//! `ipvs_speed` has no library of Go beside it: the packages of Debian have `vishvananda/netlink`, which does not speak
+//! the family of IPVS, and neither `moby/ipvs` nor `cloudflare/ipvs`.
 
 #![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 

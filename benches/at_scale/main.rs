@@ -1,6 +1,8 @@
 //! Whole clusters of the sizes that people run, in a guest: `cargo bench -p lvs-benches --bench at_scale [-- ROW]`.
 //!
-//! `apply` is measured beside `restore` of the same table, and an `apply` that finds nothing to do beside a snapshot.
+//! `apply` is measured beside `restore` of the same table, and what finds nothing to do beside a snapshot, below which
+//! neither can be: two system calls for each service. The overview that `lvsctl list` shows is measured beside reading
+//! `/proc`.
 //! Only ratios of one run are meaningful, because a busy host slows all of it. Each measurement is a process of its
 //! own that reads the cluster file or the rules, works on the kernel and tells its time and the peak of its memory.
 

@@ -14,7 +14,7 @@ pub(crate) fn exchange(operation: &Operation, requests: usize, outcome: &Result<
         Ok(exchange) => tracing::debug!(
             target: TARGET,
             requests,
-            replies = exchange.replies.len(),
+            replies = exchange.replied(),
             refused = exchange.refusals.len(),
             "{operation}"
         ),

@@ -6,40 +6,66 @@ const GAP: usize = 2;
 /// The indentation of columns that do not fit beside the ones before.
 const INDENT: usize = 4;
 
-/// Holds rows of a name and its values; a row without values is a heading.
+/// Holds rows of a name and its values; a row without values is a heading. The first one names the columns.
+///
+/// There may be hundreds of thousands of rows: all cells are one text.
 pub(super) struct Grid {
-    header: Row,
-    rows: Vec<Row>,
+    cells: String,
+    /// The length of each cell.
+    lengths: Vec<usize>,
+    /// The number of values of each row.
+    rows: Vec<usize>,
 }
-
-type Row = (String, Vec<String>);
 
 impl Grid {
     pub(super) fn new(name: &str, columns: &[&str]) -> Self {
-        let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        Self {
-            header: (name.to_owned(), columns),
+        let mut grid = Self {
+            cells: String::new(),
+            lengths: Vec::new(),
             rows: Vec::new(),
-        }
+        };
+        grid.row(
+            name,
+            columns.iter().map(|&column| column.to_owned()).collect(),
+        );
+        grid
     }
 
-    pub(super) fn row(&mut self, name: impl Into<String>, values: Vec<String>) {
-        self.rows.push((name.into(), values));
+    pub(super) fn row(&mut self, name: impl AsRef<str>, values: Vec<String>) {
+        self.cell(name.as_ref());
+        values.iter().for_each(|value| self.cell(value));
+        self.rows.push(values.len());
     }
 
-    fn lines(&self) -> impl Iterator<Item = &Row> {
-        std::iter::once(&self.header).chain(&self.rows)
+    fn cell(&mut self, text: &str) {
+        self.cells.push_str(text);
+        self.lengths.push(text.len());
+    }
+
+    /// Returns the rows, each as its name and values.
+    fn lines(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        let (mut rest, mut lengths) = (self.cells.as_str(), self.lengths.iter());
+        self.rows.iter().map(move |values| {
+            let mut cells = lengths.by_ref().take(values + 1).map(|length| {
+                let (cell, later) = rest.split_at(*length);
+                rest = later;
+                cell
+            });
+            (cells.next().unwrap_or_default(), cells.collect())
+        })
     }
 
     /// Returns the width of each column, and whether it has only numbers, which are aligned to the right.
     fn columns(&self) -> Vec<(usize, bool)> {
-        (0..self.header.1.len())
-            .map(|column| {
-                let cells = || self.lines().filter_map(move |row| row.1.get(column));
-                let width = cells().map(String::len).max().unwrap_or(0);
-                (width, cells().skip(1).all(|cell| is_number(cell)))
-            })
-            .collect()
+        let mut columns = Vec::new();
+        for (number, (_, values)) in self.lines().enumerate() {
+            columns.resize(values.len().max(columns.len()), (0, true));
+            for ((width, is_of_numbers), value) in columns.iter_mut().zip(values) {
+                *width = value.len().max(*width);
+                *is_of_numbers &= number == 0 || is_number(value);
+            }
+        }
+        columns
     }
 }
 
@@ -57,7 +83,7 @@ impl Grid {
         let layout = Layout::new(self.longest_name(), &columns, width);
         let mut text = String::new();
         for (name, values) in self.lines() {
-            let mut start = name.clone();
+            let mut start = name.to_owned();
             if !values.is_empty() && name.len() > layout.name {
                 push_line(&mut text, &start);
                 start.clear();
@@ -117,7 +143,7 @@ impl Layout {
     }
 }
 
-fn cell((value, (width, number)): (&String, &(usize, bool))) -> String {
+fn cell((value, (width, number)): (&&str, &(usize, bool))) -> String {
     match number {
         true => format!("  {value:>width$}"),
         false => format!("  {value:<width$}"),

@@ -100,10 +100,12 @@ impl<'a> Place<'a> {
             .and_then(|role| cluster.node_as(name.as_str(), role))
             .or_else(|| cluster.node(name.as_str()))?;
         desired.drain(&facts.drains);
-        let desired = desired.without(&Absent {
-            destinations: facts.deleted_by_health.clone(),
-            virtual_ips: facts.withdrawn.clone(),
-        });
+        let desired = desired
+            .without(&Absent {
+                destinations: facts.deleted_by_health.clone(),
+                virtual_ips: facts.withdrawn.clone(),
+            })
+            .into_owned();
         let index = Index::new(cluster, facts);
         match cluster.director(name.as_str()) {
             Some(director) => Some(Self::Director(NodeScene {

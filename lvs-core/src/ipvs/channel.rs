@@ -42,7 +42,7 @@ impl Channel {
                 .conn
                 .request(operation, channel.family, ACK, &payload)
         })?;
-        decode(operation, &replies)?
+        decode_all(operation, &replies)?
             .into_iter()
             .find_map(select)
             .ok_or_else(|| {
@@ -53,19 +53,22 @@ impl Channel {
             })
     }
 
-    /// Requests a dump, and returns it with the number of passes in which the kernel made it.
+    /// Requests a dump, and returns what `select` accepts of it with the number of passes in which the kernel made
+    /// it.
     ///
     /// The kernel holds its lock for one pass; between two of them the list may change.
-    pub(super) fn dump(
+    pub(super) fn dump<T: Send + Sync + 'static>(
         &mut self,
         operation: &Operation,
         message: &IpvsMessage,
-    ) -> Result<(Vec<IpvsMessage>, usize)> {
-        let (replies, passes) = self.renewing(operation, |channel| {
-            let payload = payload(message);
-            channel.conn.dump_looks(operation, channel.family, &payload)
-        })?;
-        Ok((decode(operation, &replies)?, passes))
+        select: impl Fn(IpvsMessage) -> Option<T>,
+    ) -> Result<(Vec<T>, usize)> {
+        let payload = payload(message);
+        let select = |reply: Reply| Ok(select(decode(operation, &reply)?));
+        self.renewing(operation, |channel| {
+            let family = channel.family;
+            channel.conn.dump_by(operation, family, &payload, select)
+        })
     }
 
     /// Calls `request`, and once more if it was refused because the module was loaded anew.
@@ -94,8 +97,8 @@ impl Channel {
     /// Dumps the services, and returns them with the number of passes.
     pub(super) fn services(&mut self) -> Result<(Dump<ServiceStatus>, usize)> {
         let operation = Operation::new("list services", "");
-        let (messages, passes) = self.dump(&operation, &IpvsMessage::GetService(None))?;
-        Ok((Dump::new(messages.into_iter().filter_map(service)), passes))
+        let (services, passes) = self.dump(&operation, &IpvsMessage::GetService(None), service)?;
+        Ok((Dump::new(services.into_iter()), passes))
     }
 
     /// Dumps the destinations of a service, and returns them with the number of passes. A service that
@@ -105,12 +108,12 @@ impl Channel {
         id: &ServiceId,
     ) -> Result<(Dump<DestinationStatus>, usize)> {
         let operation = Operation::new("list destinations of", id);
-        let (messages, passes) = self.dump(&operation, &IpvsMessage::GetDest(*id))?;
-        let statuses = messages.into_iter().filter_map(|message| match message {
+        let status = |message| match message {
             IpvsMessage::Dest(status) => Some(status),
             _ => None,
-        });
-        Ok((Dump::new(statuses), passes))
+        };
+        let (statuses, passes) = self.dump(&operation, &IpvsMessage::GetDest(*id), status)?;
+        Ok((Dump::new(statuses.into_iter()), passes))
     }
 
     /// Reads those of the given services that exist. Each is requested by itself, which is exact, in as
@@ -129,7 +132,7 @@ impl Channel {
                     return Err(errno::general(refused(operation, refusal)));
                 }
             }
-            let messages = decode(&operation, &exchange.replies)?;
+            let messages = decode_all(&operation, &exchange.replies)?;
             found.extend(messages.into_iter().filter_map(service));
         }
         // A service that was requested twice was answered twice.
@@ -166,13 +169,15 @@ fn payload(message: &IpvsMessage) -> Vec<u8> {
     bytes
 }
 
-fn decode(operation: &Operation, replies: &[Reply]) -> Result<Vec<IpvsMessage>> {
+fn decode(operation: &Operation, reply: &Reply) -> Result<IpvsMessage> {
     let broken =
         |error: DecodeError| Error::new(operation.clone(), Cause::Decode(error.to_string()));
-    replies
-        .iter()
-        .map(|reply| IpvsMessage::decode_with_header(&reply.payload).map_err(broken))
-        .collect()
+    IpvsMessage::decode_with_header(&reply.payload).map_err(broken)
+}
+
+fn decode_all(operation: &Operation, replies: &[Reply]) -> Result<Vec<IpvsMessage>> {
+    let messages = replies.iter().map(|reply| decode(operation, reply));
+    messages.collect()
 }
 
 fn service(message: IpvsMessage) -> Option<ServiceStatus> {

@@ -40,6 +40,7 @@ mod flush;
 mod forwarding;
 pub mod ipvsadm;
 pub mod message;
+#[cfg(feature = "cluster")]
 mod overview;
 mod protocol;
 mod service;
@@ -61,6 +62,7 @@ pub use family::Family;
 pub use flags::ServiceFlags;
 pub use forwarding::{Encapsulation, Forwarding, TunnelChecksum};
 pub use handle::Ipvs;
+#[cfg(feature = "cluster")]
 pub use overview::{DestinationOverview, ServiceOverview};
 pub use protocol::Protocol;
 pub use service::{Netmask, Persistence, Service, ServiceId, ServiceStatus};

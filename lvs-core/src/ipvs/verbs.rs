@@ -205,7 +205,9 @@ impl Ipvs {
     /// [`is_permission`](crate::Error::is_permission).
     pub fn daemons(&mut self) -> Result<Vec<Daemon>> {
         let operation = Operation::new("list sync daemons", "");
-        let (replies, _) = self.channel.dump(&operation, &IpvsMessage::GetDaemon)?;
+        let (replies, _) = self
+            .channel
+            .dump(&operation, &IpvsMessage::GetDaemon, Some)?;
         Ok(replies
             .into_iter()
             .filter_map(|reply| match reply {

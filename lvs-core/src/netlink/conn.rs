@@ -1,7 +1,6 @@
 //! A netlink socket and the loop around it; the only file here that waits.
 
 use std::io::IoSliceMut;
-use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -132,23 +131,31 @@ impl Conn {
         kind: u16,
         payload: &[u8],
     ) -> Result<Vec<Reply>> {
-        let (replies, _) = self.dump_looks(operation, kind, payload)?;
+        let (replies, _) = self.dump_by(operation, kind, payload, |reply| Ok(Some(reply)))?;
         Ok(replies)
     }
 
-    /// Makes a dump as [`dump`](Self::dump) does, and returns in how many parts ([`Exchange::looks`]) the
-    /// kernel read the table.
-    pub(crate) fn dump_looks(
+    /// Makes a dump as [`dump`](Self::dump) does, decodes each reply as soon as it has arrived, and returns in how
+    /// many parts ([`Exchange::looks`]) the kernel read the table.
+    pub(crate) fn dump_by<T: Send + Sync + 'static>(
         &mut self,
         operation: &Operation,
         kind: u16,
         payload: &[u8],
-    ) -> Result<(Vec<Reply>, usize)> {
+        decode: impl Fn(Reply) -> Result<Option<T>>,
+    ) -> Result<(Vec<T>, usize)> {
         let mut deadline = self.deadline();
-        let mut seen = Vec::new();
+        let mut items = Vec::new();
         for _ in 0..ROUNDS {
             let mut packet = Packet::single(kind, DUMP, payload);
-            let exchange = self.exchange_until(&mut deadline, operation, &mut packet)?;
+            items.clear();
+            let mut take = |exchange: &mut Exchange| {
+                for reply in exchange.take_replies() {
+                    items.extend(decode(reply)?);
+                }
+                Ok(())
+            };
+            let exchange = self.exchange_until(&mut deadline, operation, &mut packet, &mut take)?;
             if exchange.is_refused_with(EBUSY) {
                 // A dump that was given up occupies the socket until it has been read to its end.
                 self.stale = true;
@@ -156,11 +163,13 @@ impl Conn {
             }
             if !exchange.interrupted {
                 let looks = exchange.looks;
-                return Ok((answers(operation, exchange)?, looks));
+                answers(operation, exchange)?;
+                // There may be tens of thousands of short lists.
+                items.shrink_to_fit();
+                return Ok((items, looks));
             }
-            seen = exchange.replies;
         }
-        Err(Error::new(operation.clone(), Cause::Unsettled).with_payload(seen))
+        Err(Error::new(operation.clone(), Cause::Unsettled).with_payload(items))
     }
 
     /// Returns the size of the receive buffer, as the kernel counts it.
@@ -182,7 +191,7 @@ impl Conn {
         operation: &Operation,
         packet: &mut Packet,
     ) -> Result<Exchange> {
-        self.exchange_until(&mut self.deadline(), operation, packet)
+        self.exchange_until(&mut self.deadline(), operation, packet, &mut |_| Ok(()))
     }
 
     fn exchange_until(
@@ -190,8 +199,9 @@ impl Conn {
         deadline: &mut Deadline,
         operation: &Operation,
         packet: &mut Packet,
+        take: &mut dyn FnMut(&mut Exchange) -> Result<()>,
     ) -> Result<Exchange> {
-        let outcome = self.attempt(deadline, operation, packet);
+        let outcome = self.attempt(deadline, operation, packet, take);
         #[cfg(feature = "tracing")]
         crate::trace::exchange(operation, packet.len(), &outcome);
         outcome
@@ -202,6 +212,7 @@ impl Conn {
         deadline: &mut Deadline,
         operation: &Operation,
         packet: &mut Packet,
+        take: &mut dyn FnMut(&mut Exchange) -> Result<()>,
     ) -> Result<Exchange> {
         self.drain(deadline);
         let count = u32::try_from(packet.len()).unwrap_or(u32::MAX);
@@ -211,7 +222,7 @@ impl Conn {
             .map_err(|errno| Error::io(operation.clone(), errno.into()))?;
         self.stale = true;
         let mut exchange = Exchange::new(first, count);
-        self.collect(deadline, operation, &mut exchange)?;
+        self.collect(deadline, operation, &mut exchange, take)?;
         self.stale = false;
         Ok(exchange)
     }
@@ -221,15 +232,17 @@ impl Conn {
         deadline: &mut Deadline,
         operation: &Operation,
         exchange: &mut Exchange,
+        take: &mut dyn FnMut(&mut Exchange) -> Result<()>,
     ) -> Result<()> {
         let broken = |cause| Error::new(operation.clone(), cause);
         loop {
             let lengths = self.receive_until(deadline).map_err(broken)?;
             for (room, length) in self.buffer.chunks(self.room).zip(lengths) {
                 let datagram = whole(room, length).map_err(broken)?;
-                match exchange.feed(datagram).map_err(|why| broken(why.into()))? {
-                    ControlFlow::Break(()) => return Ok(()),
-                    ControlFlow::Continue(()) => {}
+                let end = exchange.feed(datagram).map_err(|why| broken(why.into()))?;
+                take(exchange)?;
+                if end.is_break() {
+                    return Ok(());
                 }
             }
         }

@@ -54,8 +54,10 @@ pub(crate) enum Broken {
 pub(crate) struct Exchange {
     first: u32,
     count: u32,
-    /// The data, in the order of arrival.
+    /// The data that was not taken yet, in the order of arrival.
     pub(crate) replies: Vec<Reply>,
+    /// How many replies were taken.
+    taken: usize,
     /// The requests that failed (place in the packet, from 0) and why, in the order of arrival.
     pub(crate) refusals: Vec<(usize, Refusal)>,
     /// Whether a dump has to be read again because the table changed meanwhile.
@@ -73,10 +75,23 @@ impl Exchange {
             first,
             count,
             replies: Vec::new(),
+            taken: 0,
             refusals: Vec::new(),
             interrupted: false,
             looks: 0,
         }
+    }
+
+    /// Takes the replies that have arrived since the last call.
+    pub(crate) fn take_replies(&mut self) -> impl Iterator<Item = Reply> {
+        self.taken += self.replies.len();
+        self.replies.drain(..)
+    }
+
+    /// Returns how many replies have arrived.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn replied(&self) -> usize {
+        self.taken + self.replies.len()
     }
 
     /// Returns whether a request was refused with this errno.

@@ -93,7 +93,7 @@ impl Running {
 
     /// Returns what the node must be now: without what is absent because of health.
     pub(super) fn present(&self) -> DesiredState {
-        self.node.without(&self.absent())
+        self.node.without(&self.absent()).into_owned()
     }
 
     /// Returns the virtual IPs that are withdrawn, and the destinations that are deleted because they are down.

@@ -222,6 +222,9 @@ fn an_overview_is_the_snapshot_without_counters() -> Outcome {
         -A -f 7 -6 -s wlc\n-a -f 7 -6 -r [2001:db8::12] -g\n\
         -A -t 192.168.1.11:22 -s rr\n";
     with_eth0(|host| {
+        for module in ["ip_vs_rr", "ip_vs_sh", "ip_vs_wlc"] {
+            lvs_lab::load_module(module).unwrap();
+        }
         host.ipvs()?.restore(&Rules::parse(TABLE).unwrap())?;
         let mut by_netlink: Vec<ServiceOverview> = host
             .ipvs()?

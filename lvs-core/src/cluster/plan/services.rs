@@ -43,10 +43,12 @@ impl Planner<'_> {
         step: impl Fn(&DesiredService, Option<&ServiceEntry>) -> Option<Step>,
     ) -> Vec<Step> {
         let seen = ObservedIndex::new(seen);
+        let mut steps = Vec::with_capacity(self.node.services.len());
         let services = self.node.services.iter();
-        services
-            .filter_map(|desired| step(desired, seen.service(&desired.service.id)))
-            .collect()
+        steps.extend(
+            services.filter_map(|desired| step(desired, seen.service(&desired.service.id))),
+        );
+        steps
     }
 
     /// In the file's order, as an operator would type them.
@@ -103,7 +105,7 @@ impl Planner<'_> {
         step: impl Fn(&DesiredService, &Desired<Destination>, Option<&Destination>) -> Option<Step>,
     ) -> Vec<Step> {
         let seen = ObservedIndex::new(seen);
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(self.node.services.len());
         for service in &self.node.services {
             steps.extend(service.destinations.iter().filter_map(|desired| {
                 let found = seen.destination(&service.service.id, &desired.value.id);

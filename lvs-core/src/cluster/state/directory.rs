@@ -83,9 +83,10 @@ impl Directory {
         if fstat(&file)?.st_mode & WRITABLE_BY_OTHERS != 0 {
             return Err(io::Error::other("the file is writable by other users"));
         }
-        let mut bytes = Vec::new();
-        let is_longer = file.metadata()?.len() > limit
-            || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit;
+        let length = file.metadata()?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or(0));
+        let is_longer =
+            length > limit || file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit;
         match is_longer {
             true => Err(io::Error::other(format!("longer than {} MiB", limit >> 20))),
             false => Ok(Some(bytes)),
@@ -124,8 +125,17 @@ impl Directory {
 
     /// Replaces a file so that after a crash at any instant either the old or the new one exists, whole.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.replace_by(name, |file| file.write_all(bytes))
+    }
+
+    /// Replaces a file by what is written to it, in the same way.
+    pub(super) fn replace_by(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
         let new = format!("{name}.new");
-        let written = self.replace_by(name, &new, bytes);
+        let written = self.write_beside(name, &new, write);
         if written.is_err() {
             // Half a file is of no use, least of all on a full disk.
             let _ = self.delete(&new);
@@ -133,7 +143,12 @@ impl Directory {
         written
     }
 
-    fn replace_by(&self, name: &str, new: &str, bytes: &[u8]) -> io::Result<()> {
+    fn write_beside(
+        &self,
+        name: &str,
+        new: &str,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.delete(new)?;
         match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(Errno::ENOENT) => {}
@@ -143,7 +158,7 @@ impl Directory {
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut file = File::from(openat(&self.fd, new, flags, PRIVATE_FILE)?);
         fchmod(&file, PRIVATE_FILE)?;
-        file.write_all(bytes)?;
+        write(&mut file)?;
         file.sync_all()?;
         renameat(&self.fd, new, &self.fd, name)?;
         Ok(fsync(&self.fd)?)

@@ -1,7 +1,7 @@
 //! Records as files. A record is written whole or not at all.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ struct Placed<T> {
 
 /// The longest record that is written and read: of some 600,000 destinations, each of which takes up to 900 bytes.
 const MAX_LENGTH: u64 = 512 << 20;
+/// How much of a record is written at a time.
+const WRITE: usize = 64 << 10;
 
 /// No name of a cluster or a node has an `@`, so no two records share a file.
 pub(super) fn path(directory: &Path, cluster: &ClusterName, node: &NodeName) -> PathBuf {
@@ -206,15 +208,21 @@ pub(super) fn write(path: &Path, record: &Record) -> Result<()> {
             "drains and the role are kept there: make room, or name another directory (--state)",
         )
     })?;
-    let place = files.here;
-    let text = serde_json::to_string_pretty(&Placed { place, record });
-    let written = text.map_err(io::Error::from).and_then(|text| {
-        // It could not be read again.
-        if text.len() as u64 > MAX_LENGTH {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        within(path, |directory| {
-            existing(directory)?.replace(&own, text.as_bytes())
+    let placed = Placed {
+        place: files.here,
+        record,
+    };
+    let written = within(path, |directory| {
+        existing(directory)?.replace_by(&own, |file| {
+            let mut out = BufWriter::with_capacity(WRITE, &mut *file);
+            serde_json::to_writer_pretty(&mut out, &placed)?;
+            out.flush()?;
+            drop(out);
+            match file.metadata()?.len() {
+                // It could not be read again.
+                length if length > MAX_LENGTH => Err(io::ErrorKind::FileTooLarge.into()),
+                _ => Ok(()),
+            }
         })
     });
     written.map_err(unwritten)?;

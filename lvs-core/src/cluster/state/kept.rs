@@ -1,6 +1,7 @@
 //! What a running controller tells other processes of what it keeps, so that they do not take a decision of health
 //! for a difference from the file.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -57,7 +58,10 @@ impl Kept {
 
 impl DesiredState {
     /// Returns the state without what is absent because of health.
-    pub(crate) fn without(&self, absent: &Absent) -> Self {
+    pub(crate) fn without(&self, absent: &Absent) -> Cow<'_, Self> {
+        if *absent == Absent::default() {
+            return Cow::Borrowed(self);
+        }
         let mut node = self.clone();
         if !absent.virtual_ips.is_empty() {
             node.withdraw(&absent.virtual_ips);
@@ -70,7 +74,7 @@ impl DesiredState {
                     .retain(|found| !absent.destinations.contains(&(id, found.value.id)));
             });
         }
-        node
+        Cow::Owned(node)
     }
 
     /// Moves virtual IPs to the addresses that must be absent.

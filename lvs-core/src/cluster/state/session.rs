@@ -94,7 +94,7 @@ impl Session {
         };
         let (known, unread) = known.map_err(ApplyError::untouched)?;
         let kept = self.kept(node);
-        let (file, node) = (node, &node.without(&kept.absent));
+        let (file, node) = (node, &*node.without(&kept.absent));
         let (found, former) = (&known.record, known.former.as_ref());
         let record = &self.led(node, found);
         let options = PlanOptions {
@@ -117,7 +117,9 @@ impl Session {
         if let Some(error) = &self.lock.lacking {
             events(Event::Unlocked(error));
         }
-        let mut records = None;
+        // What is written before the first step, if it is compared later, and what is written behind the last one: each
+        // may be long.
+        let (mut written, mut later) = (None, None);
         let is_unread = unread.is_some();
         let mut unrecorded = unread;
         let job = Job {
@@ -138,16 +140,16 @@ impl Session {
                     self.take(former.filter(|_| refused != *found))?;
                     return self.write(found, &refused);
                 }
-                let after = match self.grows {
+                let after = || match self.grows {
                     true => record.after_growing(node, observed, plan),
                     false => record.after_applying(node, observed, plan),
                 };
                 let before = match plan.is_empty() {
-                    true => after.clone(),
+                    true => after(),
                     false => record.before_applying(node, observed, plan),
                 };
-                let written = self.take(former).and_then(|()| self.write(found, &before));
-                match written {
+                let recorded = self.take(former).and_then(|()| self.write(found, &before));
+                match recorded {
                     // A controller repairs all the same: the record names it all.
                     Err(error)
                         if self.is_role
@@ -156,20 +158,20 @@ impl Session {
                         unrecorded = Some(error);
                         return Ok(());
                     }
-                    written => written?,
+                    recorded => recorded?,
                 }
-                records = Some((before, after));
+                written = Some(before).filter(|_| self.confirm_within.is_some());
+                later = (!plan.is_empty()).then(after);
                 Ok(())
             },
             host,
             events,
         );
-        let written = records.as_ref().map(|(before, _)| before);
-        match written.is_some_and(|written| self.was_replaced(written)) {
+        match written.is_some_and(|written| self.was_replaced(&written)) {
             // The role changed while this waited for its confirmation. That record knows all that either made.
             true => {
                 self.interrupted(found, &done);
-                records = None;
+                later = None;
             }
             false if is_unread => {}
             false => self.settle(found, &done),
@@ -178,8 +180,8 @@ impl Session {
             events(Event::Unrecorded(&error));
         }
         self.give_back(former, &done);
-        if let (Ok(_), Some((before, after))) = (&done, records) {
-            self.write_late(&before, &after, events);
+        if let (Ok(_), Some(after)) = (&done, later) {
+            self.record_late(&after, events);
         }
         done
     }
@@ -245,9 +247,12 @@ impl Session {
         let done = done?;
         // First: if this is interrupted, a second removal finds all of it again.
         for other in &known.others {
-            self.write_late(other, &other.inheriting(record), events);
+            let inheriting = other.inheriting(record);
+            if inheriting != *other {
+                self.record_late(&inheriting, events);
+            }
         }
-        self.write_late(&record.before_removal(), &record.after_removal(), events);
+        self.record_late(&record.after_removal(), events);
         Ok(done)
     }
 
@@ -311,8 +316,8 @@ impl Session {
     }
 
     /// When all is done, it is not rolled back any more: that the record names deleted objects does no harm.
-    fn write_late(&self, old: &Record, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
-        if let Err(error) = self.write(old, new) {
+    fn record_late(&self, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
+        if let Err(error) = file::write(&self.state.path(new.cluster(), new.node()), new) {
             events(Event::Unrecorded(&error));
         }
     }
