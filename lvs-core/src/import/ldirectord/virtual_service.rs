@@ -432,6 +432,8 @@ impl Walk<'_, '_> {
         let Some(first) = services.find(|service| service.service.id == id) else {
             return;
         };
+        let reals = draft.destinations.iter().map(|end| end.directive);
+        reals.for_each(|line| self.tally.belongs(line, &[first.directive]));
         let (one, other) = (first.health.checks.clone(), draft.health.checks);
         if one != other {
             let is_tcp = matches!(id, ServiceId::Socket { protocol: Protocol::TCP, address } if address.port() > 0);

@@ -309,6 +309,8 @@ fn real_servers_of_a_service_that_is_declared_again_are_added() {
     let text = "virtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\n\trequest=\"x\"\nvirtual=10.0.0.1:80\n\treal=10.0.1.2:80 masq\n";
     let import = ldirectord(text).unwrap();
     let cluster = sound(&import, "twice");
+    let report = import.report.to_string();
+    assert!(report.contains("assumed: real=10.0.1.2:80"), "{report}");
     assert_eq!(
         cluster.services()[0].destinations.len(),
         2,
