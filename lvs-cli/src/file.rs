@@ -151,8 +151,12 @@ pub(crate) fn lossy_text(file: &str, kind: &str, longest: usize) -> Result<Strin
 }
 
 fn bytes(file: &str, kind: &str, longest: usize) -> Result<Vec<u8>, Problem> {
-    read(file, kind, longest as u64)
-        .map_err(|error| Problem::failed(format!("{}: {error}", name(file))))
+    read(file, kind, longest as u64).map_err(|error| match error.kind() {
+        io::ErrorKind::IsADirectory => {
+            Problem::failed(format!("{}: it is a directory, not a file", name(file)))
+        }
+        _ => Problem::failed(format!("{}: {error}", name(file))),
+    })
 }
 
 fn read(file: &str, kind: &str, longest: u64) -> io::Result<Vec<u8>> {

@@ -96,6 +96,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
         import.dropped.iter().for_each(|dropped| note(dropped));
     } else {
         print(&import.file)?;
+        import.notes.iter().for_each(|told| note(told));
         note_unsure(&import.report);
     }
     Ok(Exit::Done)

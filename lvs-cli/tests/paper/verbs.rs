@@ -278,6 +278,13 @@ fn a_missing_file() {
 }
 
 #[test]
+fn a_directory() {
+    let directory = env!("CARGO_MANIFEST_DIR");
+    let message = format!("{directory}: it is a directory, not a file");
+    fails(&lvsctl(&["plan", directory]), 1, &message);
+}
+
+#[test]
 fn a_file_of_100_mb() {
     let output = fed(&["plan", "-"], &vec![b'#'; 100_000_000]);
     fails(

@@ -15,6 +15,10 @@ use crate::net::Address;
 pub(super) struct Draft {
     /// The directors' addresses that the source names, in its order.
     pub(super) addresses: Vec<DraftAddress>,
+    /// Those of the source's own director that do not move.
+    pub(super) own: Vec<DraftAddress>,
+    /// Those of the directors that it speaks with.
+    pub(super) peers: Vec<DraftAddress>,
     /// Whether these addresses move between two directors (VRRP).
     pub(super) floats: bool,
     /// Whether it is what a kernel has: its destinations keep their addresses.
@@ -54,6 +58,8 @@ pub(super) struct DraftService {
     pub(super) health: Health,
     pub(super) place: Place,
     pub(super) directive: DirectiveId,
+    /// The line of a group that names its address, where that is another one.
+    pub(super) target: Option<DirectiveId>,
     /// What of it was assumed, for the report.
     pub(super) assumed: BTreeSet<String>,
     /// What a reader of the file should know besides.
@@ -79,6 +85,7 @@ impl DraftService {
             health: Health::default(),
             place: place.clone(),
             directive,
+            target: None,
             assumed: BTreeSet::new(),
             remarks: BTreeSet::new(),
         }

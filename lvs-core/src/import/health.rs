@@ -50,6 +50,19 @@ impl Kind {
         }
     }
 
+    /// Returns it without the host that a page is asked for with.
+    fn without_host(&self) -> Self {
+        let page = |page: &Page| Page {
+            host: None,
+            ..page.clone()
+        };
+        match self {
+            Self::Http(asked) => Self::Http(page(asked)),
+            Self::Https(asked) => Self::Https(page(asked)),
+            other => other.clone(),
+        }
+    }
+
     /// Returns whether a check of this kind says what a line of ldirectord says.
     pub(super) fn says(&self, key: &str) -> bool {
         match key {
@@ -115,6 +128,40 @@ impl Check {
         }
     }
 
+    /// Returns what differs where only ports or hosts do.
+    pub(super) fn difference(all: &[Vec<Self>]) -> Option<String> {
+        let mut made = all.iter().filter(|checks| !checks.is_empty());
+        let first = made.next()?;
+        let others: Vec<_> = made.collect();
+        let all_alike = |alike: fn(&Self, &Self) -> bool| {
+            let pairs = |other: &Vec<Self>| {
+                first
+                    .iter()
+                    .zip(other)
+                    .all(|(one, other)| alike(one, other))
+            };
+            others
+                .iter()
+                .all(|other| other.len() == first.len() && pairs(other))
+        };
+        let what = if others.is_empty() {
+            return None;
+        } else if all_alike(|one, other| one.kind == other.kind) {
+            "their ports"
+        } else if all_alike(|one, other| {
+            one.port == other.port && one.kind.without_host() == other.kind.without_host()
+        }) {
+            "their hosts (virtualhost)"
+        } else if all_alike(|one, other| one.kind.without_host() == other.kind.without_host()) {
+            "their ports and hosts (virtualhost)"
+        } else {
+            return None;
+        };
+        Some(format!(
+            "the checks of its real servers differ by {what} only: give all the same to have the check whole"
+        ))
+    }
+
     /// Returns what all have in common, with the most patient timing of each.
     pub(super) fn common(all: &[Vec<Self>]) -> Vec<Self> {
         let Some((first, others)) = all.split_first() else {
@@ -159,6 +206,14 @@ impl Check {
 
     /// Returns why the file would refuse it.
     pub(super) fn problem(&self) -> Option<String> {
+        if let Kind::Http(page) | Kind::Https(page) = &self.kind
+            && let Some(method) = &page.method
+            && !["GET", "HEAD", "OPTIONS"].contains(&method.as_str())
+        {
+            return Some(format!(
+                "no check asks by {method}, only by GET, HEAD or OPTIONS: use a program"
+            ));
+        }
         #[derive(Deserialize)]
         struct Written {
             check: CheckTable,
@@ -232,6 +287,8 @@ pub(super) struct Health {
     pub(super) minimum: usize,
     /// Weight 0 on failure (true) or deletion (false).
     pub(super) inhibit: Option<bool>,
+    /// The lines that say so.
+    pub(super) inhibit_lines: Vec<DirectiveId>,
     /// Whether the source has a fallback that is not imported.
     pub(super) lacks_fallback: bool,
     /// The weight that all real servers have, where an exit status changes it.

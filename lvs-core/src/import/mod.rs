@@ -113,6 +113,8 @@ pub struct Import {
     ///
     /// None for another source, and without a `vrrp_instance`.
     pub keepalived: Option<String>,
+    /// What an operator has to know or to add, as the head of the file says it.
+    pub notes: Vec<String>,
     /// Directives of VRRP that it lacks, with the reasons: what lvsctl sets itself.
     pub dropped: Vec<String>,
 }
@@ -170,7 +172,11 @@ pub fn keepalived(
     refuse_cluster_file(file, text)?;
     let mut tally = Tally::default();
     let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
-    let import = finish(draft, tally, file, options)?;
+    let import = finish(draft, tally, file, options);
+    let import = import.map_err(|error| match reduced.is_some() && error.hint().is_none() {
+        true => error.with_hint(VRRP_ALONE),
+        false => error,
+    })?;
     Ok(match reduced {
         Some(reduced) => Import {
             keepalived: Some(reduced.text),
@@ -180,6 +186,9 @@ pub fn keepalived(
         None => import,
     })
 }
+
+/// What to do with VRRP that moves addresses without services.
+const VRRP_ALONE: &str = "lvsctl configures no cluster without services: leave what is VRRP alone to keepalived, as it is";
 
 /// Imports ldirectord.cf; `file` is its name, `resolve` looks up hosts that it names.
 ///
@@ -258,8 +267,9 @@ fn finish(
     let written = written(draft, &mut tally, source, options);
     let report = tally.finish();
     match written {
-        Ok(file) => Ok(Import {
+        Ok((file, notes)) => Ok(Import {
             file,
+            notes,
             report,
             keepalived: None,
             dropped: Vec::new(),
@@ -273,7 +283,7 @@ fn written(
     tally: &mut Tally,
     source: &str,
     options: &Options,
-) -> Result<String, ImportError> {
+) -> Result<(String, Vec<String>), ImportError> {
     let fitted = fit::fit(draft, tally, options);
     let start = Place::new(source, usize::from(source != "kernel"));
     if fitted.draft.services.is_empty() {
@@ -281,7 +291,8 @@ fn written(
         return Err(ImportError::new(&start, problem));
     }
     for service in &fitted.draft.services {
-        let reasons: Vec<_> = service.assumed.iter().map(String::as_str).collect();
+        let reasons = service.assumed.iter().chain(&service.remarks);
+        let reasons: Vec<_> = reasons.map(String::as_str).collect();
         match reasons.is_empty() {
             true => tally.carried(service.directive, "services"),
             false => tally.assumed(service.directive, "services", reasons.join("; ")),
@@ -295,7 +306,7 @@ fn written(
         ));
     }
     match Cluster::from_toml(&file) {
-        Ok(_) => Ok(file),
+        Ok(_) => Ok((file, fitted.draft.notes)),
         Err(mistakes) => {
             let error = mistakes.first();
             let index = error.path().strip_prefix("services[");

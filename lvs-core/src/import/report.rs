@@ -234,7 +234,7 @@ impl Tally {
         directive.is_some_and(|(_, _, fate)| matches!(fate, Some(Fate::Left { .. })))
     }
 
-    /// Adds a reason to a directive that is carried or assumed.
+    /// Adds a reason to a directive that is carried or assumed; one that it has already is not added again.
     pub(super) fn doubt(&mut self, id: DirectiveId, doubt: &str) {
         let fate = self
             .directives
@@ -242,10 +242,10 @@ impl Tally {
             .and_then(|(_, _, fate)| fate.clone());
         match fate {
             Some(Fate::Carried { to }) => self.assumed(id, to, doubt),
-            Some(Fate::Assumed { to, reason }) => {
+            Some(Fate::Assumed { to, reason }) if !reason.contains(doubt) => {
                 self.assumed(id, to, format!("{reason}; {doubt}"));
             }
-            Some(Fate::Left { .. }) | None => {}
+            Some(Fate::Assumed { .. } | Fate::Left { .. }) | None => {}
         }
     }
 

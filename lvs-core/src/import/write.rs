@@ -131,7 +131,13 @@ fn director(fitted: &Fitted, name: &str) -> Table {
         table.insert("ip-forward", toml_edit::value(forward));
     }
     let floats = fitted.directors.len() > 1;
-    let addresses = fitted.draft.addresses.iter().map(|draft| {
+    let own = match fitted.directors.first().is_some_and(|first| first == name) {
+        true => &fitted.draft.own,
+        false => &fitted.draft.peers,
+    };
+    let staying = own.iter().map(|draft| (draft, false));
+    let moving = fitted.draft.addresses.iter().map(|draft| (draft, floats));
+    let addresses = staying.chain(moving).map(|(draft, floats)| {
         let address = &draft.address;
         let mut table = placed(address.id.interface.as_str(), &address.id.network);
         if let Some(label) = &address.label {
@@ -358,6 +364,13 @@ fn server(server: &FittedServer, shortening: &Shortening) -> Table {
     let comment = format!(" # assumed: {}", printable(server.assumed));
     address.decor_mut().set_suffix(comment);
     table.insert(key, Item::Value(address));
+    if let Some(gateway) = server.gateway {
+        let mut gateway = Value::from(gateway.to_string());
+        gateway
+            .decor_mut()
+            .set_suffix(" # assumed: the virtual IP, the only address on its network that moves");
+        table.insert("gateway", Item::Value(gateway));
+    }
     let groups: Array = shortening.groups_of(&server.name).into_iter().collect();
     if !groups.is_empty() {
         table.insert("groups", toml_edit::value(groups));

@@ -69,6 +69,12 @@ impl Check {
         }
     }
 
+    /// Returns whether it tests by UDP what clients connect to: what is sent and where to says of no other listener.
+    pub(in crate::cluster) fn is_datagram_to_the_service(&self) -> bool {
+        matches!(&self.kind, CheckKind::Udp(udp) if *udp == UdpCheck::default())
+            && self.port.is_none()
+    }
+
     /// Returns whether its probes go the clients' way, for which a director needs a probe service.
     pub(in crate::cluster) fn goes_by_the_service(&self) -> bool {
         self.route == ProbeRoute::Service && self.kind.is_remote()

@@ -1,6 +1,6 @@
 //! From the document to the cluster: one conversion, which collects every mistake.
 
-use super::defaults::DefaultInterface;
+use super::defaults::{DefaultInterface, DefaultsTable};
 use super::destination::{Groups, forwarding};
 use super::node::{self, FiledServer, RealServerTable};
 use super::removed::Removed;
@@ -8,8 +8,8 @@ use super::service::ServiceContext;
 use super::value::each;
 use super::{Document, SyncTable, TimeTable, TunnelTable, tunnel};
 use crate::cluster::model::{
-    Cluster, ClusterName, Director, DocumentError, DocumentErrors, Gaps, Mistakes, Parts, Places,
-    ServicePlace, VirtualService, invalid,
+    Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, DocumentErrors, Gaps,
+    Mistakes, Parts, Places, ServicePlace, VirtualService, invalid,
 };
 use crate::ipvs::{Encapsulation, Forwarding};
 
@@ -108,32 +108,36 @@ impl Document {
         mistakes: &mut Mistakes,
     ) -> Vec<FiledServer> {
         let defaults = std::mem::take(&mut self.defaults);
+        let has_defaults = defaults != DefaultsTable::default();
         let mut defaults = mistakes.within("defaults", |mistakes| defaults.into_defaults(mistakes));
         if removed.has_default("interface") {
             defaults.interface = DefaultInterface::Wrong;
         }
         let tables = std::mem::take(&mut self.real_servers);
-        let lacks_interface = matches!(defaults.interface, DefaultInterface::Absent)
-            && tables.iter().any(|table| table.address.is_some());
-        if lacks_interface {
+        let needs_interface =
+            |table: &RealServerTable| table.address.is_some() && table.addresses.is_none();
+        if let DefaultInterface::Absent = defaults.interface
+            && let Some(i) = tables.iter().position(needs_interface)
+        {
             // Once, and not for each of them.
-            mistakes.push(no_default_interface());
+            mistakes.push(no_default_interface(has_defaults, i));
             defaults.interface = DefaultInterface::Wrong;
         }
-        let count = tables.len();
-        let convert = |table: RealServerTable, mistakes: &mut Mistakes| {
-            table.into_real_server(&defaults, mistakes)
+        let numbered = tables.into_iter().enumerate().collect();
+        let convert = |(entry, table): (usize, RealServerTable), mistakes: &mut Mistakes| {
+            Some(table.into_real_server(entry, &defaults, mistakes))
         };
-        let servers = each("real-servers", tables, mistakes, convert);
-        gaps.real_servers |= servers.len() < count;
-        let placed = |(entry, mut filed): (usize, FiledServer)| {
-            filed.place.entry = entry;
-            if filed.is_incomplete || removed.has_addresses_of_server(entry) {
+        let servers = each("real-servers", numbered, mistakes, convert);
+        let known = |(entry, filed): (usize, FiledServer)| {
+            gaps.real_servers |= !filed.has_name;
+            // No message may show the name in place of a wrong one.
+            let is_incomplete = filed.is_incomplete || !filed.has_name;
+            if is_incomplete || removed.has_addresses_of_server(entry) {
                 gaps.incomplete.insert(filed.server.name.clone());
             }
             filed
         };
-        servers.into_iter().map(placed).collect()
+        servers.into_iter().map(known).collect()
     }
 
     fn take_services(
@@ -200,7 +204,14 @@ impl Document {
     }
 }
 
-fn no_default_interface() -> DocumentError {
+/// Reports it at the table, or at the first address that needs it if there is no table.
+fn no_default_interface(has_defaults: bool, first: usize) -> DocumentError {
+    if !has_defaults {
+        let path = format!("real-servers[{first}].address");
+        let problem = "its interface is missing: [defaults] names none";
+        return DocumentError::new(DocumentErrorKind::Missing, path, problem)
+            .with_hint("add [defaults] with interface = \"eth0\", or write addresses");
+    }
     DocumentError::missing("interface")
         .within("defaults")
         .with_hint("real servers with address are on it: add interface = \"eth0\" to [defaults]")

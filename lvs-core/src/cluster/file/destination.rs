@@ -65,7 +65,7 @@ impl DestinationTable {
         let port = self.port.map(|port| number(port, "port", 1..=65535));
         let port = mistakes.keep(port.transpose()).flatten();
         let weight = mistakes.keep(self.weight.map(weight).transpose()).flatten();
-        let thresholds = mistakes.keep(self.thresholds()).unwrap_or(Thresholds::OFF);
+        let thresholds = self.thresholds(mistakes).unwrap_or(Thresholds::OFF);
         let destination = |name| VirtualDestination {
             // Whether a port makes sense is not known without the method.
             port: port.filter(|_| method.is_some()),
@@ -107,11 +107,15 @@ impl DestinationTable {
         }
     }
 
-    fn thresholds(&self) -> Result<Thresholds, DocumentError> {
+    fn thresholds(&self, mistakes: &mut Mistakes) -> Option<Thresholds> {
         let range = || 0..=i64::from(i32::MAX);
-        let upper = number(self.upper_threshold, "upper-threshold", range())?;
-        let lower = number(self.lower_threshold, "lower-threshold", range())?;
-        Thresholds::new(upper, lower).map_err(invalid("lower-threshold"))
+        let upper = mistakes.keep(number(self.upper_threshold, "upper-threshold", range()));
+        let lower = mistakes.keep(number(self.lower_threshold, "lower-threshold", range()));
+        let thresholds = Thresholds::new(upper?, lower?).map_err(|value| {
+            let kind = DocumentErrorKind::Conflict;
+            DocumentError::new(kind, "lower-threshold", value.to_string())
+        });
+        mistakes.keep(thresholds)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cluster::checks::{
 };
 use crate::cluster::model::{DocumentError, DocumentErrorKind, Mistakes, NodeName, invalid};
 use crate::cluster::probe_path::Marks;
+use crate::error::InvalidValue;
 use crate::suggest::nearest;
 
 /// Holds `[health]` as written: the defaults of every check.
@@ -59,7 +60,7 @@ impl HealthTable {
             fall: self.fall.unwrap_or(usual.fall),
             jitter: self.jitter.unwrap_or(usual.jitter),
         };
-        let is_right = mistakes.keep(timing.check().map_err(invalid(""))).is_some();
+        let is_right = mistakes.keep(timing.check().map_err(at_its_key)).is_some();
         CheckDefaults {
             timing: if is_right { timing } else { usual },
             route: self.path.unwrap_or_default(),
@@ -77,6 +78,16 @@ impl HealthTable {
     }
 }
 
+/// Puts a mistake of a timing at its key, which its value is named by.
+fn at_its_key(value: InvalidValue) -> DocumentError {
+    let key = match value.what() {
+        "fast-interval" => "fast-interval",
+        "jitter" => "jitter",
+        _ => "",
+    };
+    DocumentError::from(value).within(key)
+}
+
 /// Holds `check` as written: one check, or a list of them that must all hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -91,8 +102,11 @@ impl ChecksTable {
     fn into_checks(self, defaults: &CheckDefaults, mistakes: &mut Mistakes) -> Vec<Check> {
         match self {
             Self::One(table) => {
-                let check = table.check(defaults).map_err(invalid("check"));
-                mistakes.keep(check).into_iter().collect()
+                let check = table.check(defaults).map_err(at_its_key);
+                mistakes
+                    .keep(check.map_err(|mistake| mistake.within("check")))
+                    .into_iter()
+                    .collect()
             }
             Self::All(tables) => {
                 if tables.is_empty() {
@@ -103,7 +117,7 @@ impl ChecksTable {
                     );
                 }
                 let checks = each("check", tables, mistakes, |table, mistakes| {
-                    mistakes.keep(table.check(defaults).map_err(invalid("")))
+                    mistakes.keep(table.check(defaults).map_err(at_its_key))
                 });
                 checks.into_iter().map(|(_, check)| check).collect()
             }

@@ -185,9 +185,9 @@ impl Visitor<'_> for ValueVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<SysctlValue, E> {
-        Ok(SysctlValue::Number(
-            i64::try_from(number).unwrap_or(i64::MAX),
-        ))
+        i64::try_from(number)
+            .map(SysctlValue::Number)
+            .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
     }
 
     fn visit_bool<E: de::Error>(self, flag: bool) -> Result<SysctlValue, E> {

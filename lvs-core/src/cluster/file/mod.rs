@@ -20,6 +20,8 @@ mod removed;
 mod schema;
 mod service;
 mod sync;
+#[cfg(feature = "toml")]
+mod syntax;
 mod time;
 #[cfg(feature = "toml")]
 mod toml;

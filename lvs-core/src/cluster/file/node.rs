@@ -107,26 +107,24 @@ pub(super) fn directors(
     several: Vec<DirectorTable>,
     mistakes: &mut Mistakes,
 ) -> Vec<Director> {
-    let mistake = match (one, several.len()) {
-        (Some(table), 0) => {
-            return mistakes.within("director", |mistakes| {
-                vec![table.into_director(0, mistakes)]
-            });
-        }
-        (None, 2) => {
-            let numbered = several.into_iter().enumerate().collect();
-            let directors = each("directors", numbered, mistakes, |(i, table), mistakes| {
-                Some(DirectorTable::into_director(table, i, mistakes))
-            });
-            return directors
-                .into_iter()
-                .map(|(_, director)| director)
-                .collect();
-        }
-        (one, count) => miscounted(one.is_some(), count),
-    };
-    mistakes.push(mistake);
-    Vec::new()
+    let count = (one.is_some(), several.len());
+    if !matches!(count, (true, 0) | (false, 2)) {
+        mistakes.push(miscounted(count.0, count.1));
+    }
+    let one =
+        one.map(|table| mistakes.within("director", |mistakes| table.into_director(0, mistakes)));
+    let numbered = several.into_iter().enumerate().collect();
+    let several = each("directors", numbered, mistakes, |(i, table), mistakes| {
+        Some(DirectorTable::into_director(table, i, mistakes))
+    });
+    match count {
+        (true, 0) | (false, 2..) => one
+            .into_iter()
+            .chain(several.into_iter().map(|(_, director)| director))
+            .collect(),
+        // Which of them are meant is not known.
+        _ => Vec::new(),
+    }
 }
 
 fn miscounted(has_one: bool, several: usize) -> DocumentError {
@@ -174,7 +172,7 @@ impl DirectorTable {
         Director {
             name: mistakes
                 .keep(name)
-                .unwrap_or_else(|| NodeName::placeholder(number)),
+                .unwrap_or_else(|| NodeName::placeholder(format_args!("directors[{number}]"))),
             floating: addresses
                 .iter()
                 .filter(|(i, _)| floating.get(*i) == Some(&true))
@@ -197,6 +195,8 @@ pub(super) struct FiledServer {
     pub(super) place: RealServerPlace,
     /// Whether addresses are missing because of mistakes.
     pub(super) is_incomplete: bool,
+    /// Whether its name is one.
+    pub(super) has_name: bool,
 }
 
 impl RealServerTable {
@@ -226,14 +226,15 @@ impl RealServerTable {
         })
     }
 
-    /// Converts the table; the place lacks the number of the entry.
+    /// Converts the table, which is the entry of this number; in place of a wrong name it has some other.
     pub(super) fn into_real_server(
         mut self,
+        entry: usize,
         defaults: &Defaults,
         mistakes: &mut Mistakes,
-    ) -> Option<FiledServer> {
+    ) -> FiledServer {
         let place = RealServerPlace {
-            entry: 0,
+            entry,
             has_one_address: self.address.is_some(),
             has_default_gateway: self.gateway.is_none() && defaults.gateway.is_some(),
         };
@@ -245,9 +246,11 @@ impl RealServerTable {
             .ok_or_else(|| DocumentError::missing("name"));
         let name = name.and_then(|name| NodeName::new(name).map_err(invalid("name")));
         let weight = mistakes.keep(weight(self.weight)).unwrap_or_default();
-        Some(FiledServer {
+        let name = mistakes.keep(name);
+        FiledServer {
+            has_name: name.is_some(),
             server: RealServer {
-                name: mistakes.keep(name)?,
+                name: name.unwrap_or_else(|| NodeName::placeholder(entry)),
                 gateway: gateway.flatten().or_else(|| defaults.gateway.clone()),
                 weight,
                 drain: self.drain,
@@ -257,7 +260,7 @@ impl RealServerTable {
             is_found: self.is_found,
             place,
             is_incomplete: addresses.is_none(),
-        })
+        }
     }
 
     /// Returns the addresses; nothing if one of them is wrong or if there are none.

@@ -39,6 +39,7 @@ impl Removed {
             real_servers: self.has("real-servers") || self.has("defaults"),
             services: self.has("services") || self.is_below("services"),
             forwarding: self.has("forwarding") || self.has("tunnel") || self.is_below("tunnel"),
+            names: false,
             incomplete: BTreeSet::new(),
         }
     }
@@ -89,7 +90,7 @@ impl Removed {
                     mistake.path() == table && mistake.missing_key().is_some_and(means)
                 }
                 Conflict | Unused => is_below,
-                Duplicate => is_below && key == "port",
+                Duplicate => is_below && ["port", "protocol"].contains(&key.as_str()),
                 _ => false,
             }
         })

@@ -131,6 +131,11 @@ impl ServiceTable {
             // The mistakes of the other keys.
             self.kernel_service(ANY_SERVICE, mistakes);
         }
+        let lacks_protocol = self
+            .protocol
+            .as_deref()
+            .map(protocol)
+            .is_some_and(|given| given.is_err());
         let service = |(address, id)| {
             let mut service = VirtualService {
                 service: self.kernel_service(id, mistakes),
@@ -141,13 +146,16 @@ impl ServiceTable {
                 policy: health.policy,
                 fallback: None,
             };
-            if let Some(fallback) = &health.fallback {
-                service.add_fallback(fallback.clone(), context.forwarding);
-            }
+            let has_added_fallback = health
+                .fallback
+                .as_ref()
+                .is_some_and(|fallback| service.add_fallback(fallback.clone(), context.forwarding));
             let place = ServicePlace {
                 entry: 0,
                 address,
                 destinations: entries.clone(),
+                has_added_fallback,
+                lacks_protocol,
             };
             (service, place)
         };
@@ -317,17 +325,18 @@ impl ServiceTable {
         }))
     }
 
-    /// Returns the flags; a wrong scheduler has none.
+    /// Returns the flags; with a wrong scheduler only words that are flags of none are refused.
     fn flags(&self, scheduler: Option<&SchedulerName>, mistakes: &mut Mistakes) -> ServiceFlags {
         let mut flags = ServiceFlags::empty();
         flags.set(ServiceFlags::ONE_PACKET, self.one_packet);
-        let Some(scheduler) = scheduler else {
-            return flags;
-        };
         for (i, word) in self.scheduler_flags.iter().enumerate() {
-            let flag = ServiceFlags::from_word(word, scheduler).map_err(|_| {
-                refused_flag(word, scheduler).within(format_args!("scheduler-flags[{i}]"))
-            });
+            let flag = match scheduler {
+                Some(scheduler) => ServiceFlags::from_word(word, scheduler)
+                    .map_err(|_| refused_flag(word, Some(scheduler))),
+                None if ServiceFlags::words().any(|known| known == word) => continue,
+                None => Err(refused_flag(word, None)),
+            };
+            let flag = flag.map_err(|mistake| mistake.within(format_args!("scheduler-flags[{i}]")));
             flags |= mistakes.keep(flag).unwrap_or_default();
         }
         flags
@@ -335,32 +344,37 @@ impl ServiceTable {
 }
 
 impl VirtualService {
-    /// Names the fallback, which need not be written among the destinations.
-    fn add_fallback(&mut self, name: NodeName, method: Forwarding) {
+    /// Names the fallback, and adds it to the destinations if it is not written among them; returns whether it does.
+    fn add_fallback(&mut self, name: NodeName, method: Forwarding) -> bool {
         let mut destinations = self.destinations.iter();
-        if destinations.all(|destination| destination.real_server != name) {
+        let is_added = destinations.all(|destination| destination.real_server != name);
+        if is_added {
             let destination = VirtualDestination::new(name.clone(), method);
             self.destinations.push(destination);
         }
         self.fallback = Some(name);
+        is_added
     }
 }
 
-fn refused_flag(word: &str, scheduler: &SchedulerName) -> DocumentError {
+fn refused_flag(word: &str, scheduler: Option<&SchedulerName>) -> DocumentError {
     let words: Vec<_> = ServiceFlags::words().collect();
-    match words.contains(&word) {
-        true => DocumentError::new(
+    match scheduler.filter(|_| words.contains(&word)) {
+        Some(scheduler) => DocumentError::new(
             DocumentErrorKind::Conflict,
             "",
             format!("{word:?} has no effect with the scheduler {scheduler}"),
         )
         .with_hint("leave it out"),
-        false => DocumentError::new(
+        None => DocumentError::new(
             DocumentErrorKind::UnknownName,
             "",
             format!("unknown scheduler flag {word:?}"),
         )
-        .with_hint(format!("the flags are {}", words.join(" "))),
+        .with_hint(match nearest(word, words.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("the flags are {}", words.join(" ")),
+        }),
     }
 }
 

@@ -30,6 +30,16 @@ impl TimeTable {
                 problem,
             ));
         }
+        if self
+            .ntp_server
+            .as_deref()
+            .is_some_and(|name| name.trim().is_empty())
+        {
+            let problem = "the name is empty";
+            let mistake =
+                DocumentError::new(DocumentErrorKind::InvalidValue, "ntp-server", problem);
+            return Err(mistake.with_hint("write a name or an address, or leave it out"));
+        }
         Ok(Clock {
             ntp_server: self.ntp_server,
             max_offset,

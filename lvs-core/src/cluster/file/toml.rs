@@ -11,6 +11,7 @@ use super::Document;
 use super::discovery::Read;
 use super::layout::{Lines, Place, place_at, places};
 use super::removed::Removed;
+use super::syntax;
 use super::wording::explain;
 use crate::cluster::model::{Cluster, DocumentError, DocumentErrorKind, DocumentErrors, Mistakes};
 
@@ -91,7 +92,7 @@ fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, DocumentError> {
     }
     let table = DeTable::parse(text).map_err(|error| {
         let offset = error.span().unwrap_or_default().start;
-        refused(error.message().to_owned()).at(Lines::of(text).position(offset))
+        syntax::refused(text, &error).at(Lines::of(text).position(offset))
     })?;
     match table.get_ref().is_empty() {
         false => Ok(table),
@@ -135,6 +136,7 @@ impl<'a> Survey<'a> {
 
     fn finish(mut self, read: Read<'_>) -> Result<Cluster, DocumentErrors> {
         let mut mistakes = Mistakes::default();
+        self.remove_lists();
         let document = self.document();
         let cluster = document.map(|mut document| {
             document.discover(read, &mut mistakes);
@@ -159,6 +161,24 @@ impl<'a> Survey<'a> {
         mistakes
             .finish(cluster)
             .and_then(|cluster| cluster.ok_or_else(|| unreadable().into()))
+    }
+
+    /// Removes lists in place of tables: serde would read their entries as the values of keys.
+    fn remove_lists(&mut self) {
+        const TABLES: [&str; 7] = [
+            "tunnel", "defaults", "director", "time", "sync", "ipvs", "health",
+        ];
+        for key in TABLES {
+            let value = self.table.get_ref().get(key);
+            let Some(list) = value.filter(|value| value.get_ref().is_array()) else {
+                continue;
+            };
+            let position = self.lines.position(list.span().start);
+            let mistake = explain(key, "invalid type: sequence, expected a map").mistake;
+            self.found.push(mistake.at(position));
+            self.removed.push(String::new(), key.to_owned());
+            self.table.get_mut().remove(key);
+        }
     }
 
     /// Returns what can be read; nothing if there are too many mistakes.

@@ -73,8 +73,12 @@ pub(super) fn seconds(
             problem,
         ));
     }
-    let seconds = i64::try_from(span.get().as_secs()).unwrap_or(i64::MAX);
-    number(seconds, key, range).map(Seconds)
+    let seconds = i128::from(span.get().as_secs());
+    let range = i128::from(*range.start())..=i128::from(*range.end());
+    match u32::try_from(seconds) {
+        Ok(fits) if range.contains(&seconds) => Ok(Seconds(fits)),
+        _ => Err(out_of_range(seconds, key, &range)),
+    }
 }
 
 pub(super) fn weight(weight: i64) -> Result<Weight, DocumentError> {

@@ -28,7 +28,12 @@ pub(super) fn explain(path: &str, message: &str) -> Explained {
     let mistake = if let Some((word, known)) = unknown("variant", message) {
         unknown_word(path, word, &known)
     } else if let Some((kind, problem)) = wrong_type(message) {
-        DocumentError::new(kind, path, problem)
+        let hint = form(path, message);
+        let mistake = DocumentError::new(kind, path, problem);
+        match hint {
+            Some(hint) => mistake.with_hint(hint),
+            None => mistake,
+        }
     } else if message.starts_with("wanted ") {
         DocumentError::new(DocumentErrorKind::WrongType, path, "expected text")
     } else {
@@ -74,6 +79,15 @@ fn wrong_type(message: &str) -> Option<(DocumentErrorKind, String)> {
         ),
     };
     let (found, expected) = message.split_once(", expected ")?;
+    if let Some(number) = beyond_64_bits(found) {
+        let size = if number.starts_with('-') {
+            "small"
+        } else {
+            "large"
+        };
+        let problem = format!("{number} is too {size}");
+        return Some((DocumentErrorKind::OutOfRange, problem));
+    }
     let expected = match expected {
         "i64" => "a whole number",
         "u8" => "a whole number from 0 to 255",
@@ -89,10 +103,9 @@ fn wrong_type(message: &str) -> Option<(DocumentErrorKind, String)> {
     };
     let found = match found.split_once(' ') {
         Some(("string", text)) => format!("text {text}"),
-        Some(("integer", number)) => format!("number {}", number.trim_matches('`')),
         Some(("boolean", flag)) => flag.trim_matches('`').to_owned(),
-        Some(("floating", rest)) => match rest.strip_prefix("point ") {
-            Some(number) => format!("number {}", number.trim_matches('`')),
+        Some(("integer" | "floating", rest)) => match rest.split('`').nth(1) {
+            Some(number) => format!("number {number}"),
             None => found.to_owned(),
         },
         _ => match found {
@@ -102,6 +115,60 @@ fn wrong_type(message: &str) -> Option<(DocumentErrorKind, String)> {
         },
     };
     Some((kind, format!("expected {expected}, found {found}")))
+}
+
+/// Returns how to write a value of another type than its key has, where what was meant is plain.
+fn form(path: &str, message: &str) -> Option<String> {
+    let (found, expected) = message
+        .strip_prefix("invalid type: ")?
+        .split_once(", expected ")?;
+    let (list, is_entry) = match path.rsplit_once('[') {
+        Some((list, index)) if index.ends_with(']') => (list, true),
+        _ => (path, false),
+    };
+    let text = found
+        .strip_prefix("string \"")
+        .and_then(|rest| rest.strip_suffix('"'));
+    let key = list.rsplit('.').next()?;
+    match (key, text) {
+        ("services" | "real-servers" | "directors", None) if found == "map" => {
+            Some(format!("write [[{key}]] in place of [{key}]"))
+        }
+        ("director", None) if found == "sequence" => {
+            Some("write one director as [director], or two as [[directors]]".to_owned())
+        }
+        _ if expected == "a map" && path == key => Some(format!("write [{key}], once")),
+        ("destinations", Some(name)) => Some(entry(&format!("real-server = \"{name}\""), is_entry)),
+        ("addresses", Some(address)) if !path.starts_with("services") => {
+            let keys = format!("interface = \"eth0\", address = \"{address}\"");
+            Some(entry(&keys, is_entry))
+        }
+        (_, Some(text)) if expected == "i64" => number(key, text),
+        _ => None,
+    }
+}
+
+fn entry(keys: &str, is_entry: bool) -> String {
+    match is_entry {
+        true => format!("write {{ {keys} }}"),
+        false => format!("write [{{ {keys} }}]"),
+    }
+}
+
+/// Returns how a number is written that is a text, or a mask in dotted form.
+fn number(key: &str, text: &str) -> Option<String> {
+    if text.parse::<i64>().is_ok() {
+        return Some(format!("write {text}, without quotes"));
+    }
+    let mask = text.parse().ok().filter(|_| key == "netmask")?;
+    let length = ipnet::ipv4_mask_to_prefix(mask).ok()?;
+    Some(format!("write the prefix length, {length}"))
+}
+
+/// Returns a whole number that no key can have: "integer `99999999999999999999` as i128".
+fn beyond_64_bits(found: &str) -> Option<&str> {
+    let number = found.strip_prefix("integer `")?.split('`').next()?;
+    number.parse::<i64>().is_err().then_some(number)
 }
 
 #[cfg(test)]
@@ -118,6 +185,10 @@ mod tests {
             (
                 "invalid type: floating point `1.5`, expected a string",
                 "expected text, found number 1.5",
+            ),
+            (
+                "invalid type: integer `99999999999999999999` as i128, expected i64",
+                "99999999999999999999 is too large",
             ),
             (
                 "invalid type: map, expected a sequence",

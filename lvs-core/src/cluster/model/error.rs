@@ -117,7 +117,6 @@ impl DocumentError {
     }
 
     /// Returns the mistake at another path.
-    #[cfg(feature = "toml")]
     pub(in crate::cluster) fn moved_to(self, path: String) -> Self {
         Self { path, ..self }
     }

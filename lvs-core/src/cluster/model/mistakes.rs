@@ -102,6 +102,15 @@ impl Mistakes {
         value
     }
 
+    /// Collects the mistakes of a part that follows from one key, and puts them at its path.
+    pub(in crate::cluster) fn all_at(&mut self, path: &str, part: impl FnOnce(&mut Self)) {
+        let mut inner = Self::default();
+        part(&mut inner);
+        let moved = inner.0.into_iter();
+        self.0
+            .extend(moved.map(|mistake| mistake.moved_to(path.to_owned())));
+    }
+
     /// Returns whether a part has mistakes, which are collected.
     pub(in crate::cluster) fn has_more(&mut self, part: impl FnOnce(&mut Self)) -> bool {
         let before = self.0.len();

@@ -1,5 +1,7 @@
 //! The names of a cluster and of its nodes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
@@ -61,8 +63,8 @@ impl ClusterName {
 
 impl NodeName {
     /// Returns a name in place of a wrong one, so that the other mistakes of a file are found.
-    pub(in crate::cluster) fn placeholder(number: usize) -> Self {
-        Self(format!("({number})"))
+    pub(in crate::cluster) fn placeholder(entry: impl fmt::Display) -> Self {
+        Self(format!("({entry})"))
     }
 }
 

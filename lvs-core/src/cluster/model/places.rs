@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::name::NodeName;
+use super::virtual_service::VirtualService;
 
 /// Maps the parts of a cluster to the entries of its file: one entry may be several services or destinations,
 /// and an entry with a mistake may be none.
@@ -33,6 +34,10 @@ pub(in crate::cluster) struct ServicePlace {
     pub(in crate::cluster) address: Option<usize>,
     /// The entry of each destination; empty if it is that of its number.
     pub(in crate::cluster) destinations: Vec<usize>,
+    /// Whether its protocol is not known, because it is written wrong.
+    pub(in crate::cluster) lacks_protocol: bool,
+    /// Whether the last destination is the fallback, which is no entry.
+    pub(in crate::cluster) has_added_fallback: bool,
 }
 
 impl Places {
@@ -68,10 +73,24 @@ impl Places {
         }
     }
 
+    /// Returns whether it is known what kind of packets a service gets.
+    pub(super) fn has_protocol(&self, i: usize) -> bool {
+        self.services
+            .get(i)
+            .is_none_or(|place| !place.lacks_protocol)
+    }
+
     pub(super) fn destination(&self, service: usize, i: usize) -> Entry {
         let places = self.services.get(service);
         let entry = places.and_then(|place| place.destinations.get(i));
         Entry("destinations", *entry.unwrap_or(&i))
+    }
+}
+
+impl ServicePlace {
+    /// Returns whether a destination is no entry of the file but follows from the key `fallback`.
+    pub(super) fn is_added(&self, service: &VirtualService, destination: usize) -> bool {
+        self.has_added_fallback && destination + 1 == service.destinations.len()
     }
 }
 
@@ -93,6 +112,8 @@ pub(in crate::cluster) struct Gaps {
     pub(in crate::cluster) directors: bool,
     /// Whether real servers may be missing.
     pub(in crate::cluster) real_servers: bool,
+    /// Whether a name that no node has may be that of a node with a wrong one.
+    pub(in crate::cluster) names: bool,
     /// The real servers of which addresses may be missing.
     pub(in crate::cluster) incomplete: BTreeSet<NodeName>,
     /// Whether services or destinations may be missing.

@@ -57,6 +57,60 @@ pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) 
     }
 }
 
+/// Settles the addresses that do not move: of one director its own only, of two also that of the other.
+pub(super) fn settle_own(draft: &mut Draft, tally: &mut Tally) {
+    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let moving: BTreeSet<IpAddr> = draft
+        .addresses
+        .iter()
+        .map(|address| address.address.id.network.addr())
+        .collect();
+    let nets: Vec<IpNet> = draft
+        .own
+        .iter()
+        .chain(&draft.addresses)
+        .map(|address| address.address.id.network)
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut settle = |address: &mut DraftAddress| {
+        let network = &mut address.address.id.network;
+        let is_moving = draft.floats && vips.contains(&network.addr());
+        if moving.contains(&network.addr())
+            || is_moving
+            || !is_host(network.addr())
+            || !seen.insert(network.addr())
+        {
+            let lines = address.directive.into_iter();
+            lines.for_each(|line| tally.left(line, "another address of the source is the same"));
+            return false;
+        }
+        if address.assumed.as_deref() == Some("prefix length") {
+            (*network, _) = super::nodes::network(network.addr(), &nets);
+            if let Some(line) = address.directive {
+                tally.assumed(
+                    line,
+                    "director.addresses",
+                    format!("prefix length, in {network}"),
+                );
+            }
+        }
+        true
+    };
+    draft.own.retain_mut(&mut settle);
+    if draft.floats && draft.peers.len() == 1 {
+        draft.peers.retain_mut(&mut settle);
+    } else {
+        draft.peers.clear();
+    }
+    if !draft.floats {
+        let moved = std::mem::take(&mut draft.addresses);
+        draft.addresses = std::mem::take(&mut draft.own)
+            .into_iter()
+            .chain(moved)
+            .collect();
+    }
+}
+
 pub(super) fn is_host(ip: IpAddr) -> bool {
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     !(ip.is_unspecified() || ip.is_multicast() || broadcast)
@@ -90,7 +144,11 @@ pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>, tally: &mut Tal
     });
     let carriers: BTreeSet<_> = carriers.collect();
     // The first address on a network is the source of what is sent there.
-    let mut own: Vec<IpNet> = Vec::new();
+    let mut own: Vec<IpNet> = draft
+        .own
+        .iter()
+        .map(|address| address.address.id.network)
+        .collect();
     for address in &mut draft.addresses {
         let network = &mut address.address.id.network;
         if !vips.contains(&network.addr()) {
@@ -145,7 +203,15 @@ pub(super) fn own_addresses(
     vips: &BTreeSet<IpAddr>,
 ) -> BTreeMap<Family, IpAddr> {
     if draft.floats {
-        return BTreeMap::new();
+        let ips = draft
+            .own
+            .iter()
+            .map(|address| address.address.id.network.addr());
+        let mut own = BTreeMap::new();
+        for ip in ips {
+            own.entry(Family::from(ip)).or_insert(ip);
+        }
+        return own;
     }
     let served: BTreeSet<IpAddr> = draft
         .services

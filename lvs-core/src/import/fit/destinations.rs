@@ -56,6 +56,7 @@ pub(super) fn drop_refused(
     taken: &BTreeSet<IpAddr>,
     tunnel: Option<Encapsulation>,
     directors: &BTreeSet<IpAddr>,
+    is_paired: bool,
 ) {
     let id = service.service.id;
     let mut seen = BTreeSet::new();
@@ -67,6 +68,11 @@ pub(super) fn drop_refused(
         let destination = &draft.destination;
         let problem = refused_destination(destination, &id, tunnel)
             .or_else(|| refused_address(destination.id.address, taken))
+            .or_else(|| {
+                let is_itself = is_paired && directors.contains(&destination.id.address);
+                let is_lost = is_itself && destination.forwarding == Forwarding::Masquerade;
+                is_lost.then(|| BYPASSES.to_owned())
+            })
             .or_else(|| {
                 let again = !draft.is_fallback && !seen.insert(destination.id);
                 again.then(|| format!("{} is declared above", destination.id))
@@ -101,6 +107,9 @@ pub(super) fn drop_refused(
     service.health.minimum = minimum;
     service.health.lacks_fallback = lacks_fallback && !has_fallback;
 }
+
+/// Why a director is no masqueraded real server of two.
+const BYPASSES: &str = "it is this director itself, whose masqueraded answers would bypass the other one while that is active";
 
 /// Why a fallback on the active one of two directors is left.
 const EACH_ITSELF: &str = "it is each of the two directors itself, which the file has no name for: add a real server, and \

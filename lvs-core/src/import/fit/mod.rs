@@ -46,6 +46,8 @@ pub(super) struct FittedServer {
     pub(super) interface: IfName,
     pub(super) network: IpNet,
     pub(super) assumed: &'static str,
+    /// A virtual IP by which answers return, where the directors have no other address that moves.
+    pub(super) gateway: Option<IpAddr>,
     /// What all of its destinations have, but those that are a fallback.
     pub(super) weight: Option<Weight>,
 }
@@ -56,30 +58,49 @@ type Reason = String;
 pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fitted {
     services::drop_refused(&mut draft, tally);
     services::drop_sysctls(&mut draft, tally);
+    addresses::settle_own(&mut draft, tally);
     addresses::complete(&mut draft, tally, options);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let own = own_addresses(&mut draft, &vips);
-    let networks = draft
-        .addresses
+    let networks: Vec<IpNet> = draft
+        .own
         .iter()
+        .chain(&draft.addresses)
         .map(|address| address.address.id.network)
         .collect();
     narrow(&mut draft, &vips, tally);
     addresses::reach_gateway(&mut draft, tally);
     let tunnel = destinations::tunnel(&draft);
     let carried = draft
-        .addresses
+        .own
         .iter()
+        .chain(&draft.peers)
+        .chain(&draft.addresses)
         .map(|address| address.address.id.network.addr());
     let taken = carried
         .filter(|ip| !own.values().any(|own| own == ip))
         .collect();
     let are_directors = own.values().copied().collect();
+    // Of two directors a loopback address is each.
+    let itself = match draft.floats {
+        true => BTreeMap::new(),
+        false => own.clone(),
+    };
+    let mut emptied = BTreeSet::new();
     for service in &mut draft.services {
-        local_nodes(service, &own, draft.is_observed);
-        destinations::drop_refused(service, tally, &taken, tunnel, &are_directors);
+        let had_any = !service.destinations.is_empty();
+        local_nodes(service, &itself, draft.is_observed);
+        destinations::drop_refused(service, tally, &taken, tunnel, &are_directors, draft.floats);
+        if had_any && service.destinations.is_empty() && service.target.is_some() {
+            emptied.insert(service.service.id);
+        }
+        hashing::keep_fallback_out(service, tally);
         hashing::remark(service);
+        services::remark_match(service);
     }
+    services::drop_emptied(&mut draft, &emptied, tally);
+    directors::leave_stranded(&mut draft, &networks, tally);
+    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let method = destinations::method(&draft);
     let mut fitted = Fitted {
         directors: vec![options.node.to_string()],
@@ -92,7 +113,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     };
     fitted.name_nodes(&own, options);
     fitted.weigh();
-    fitted.pair(&vips, options);
+    fitted.pair(options);
     fitted.note_own_address(&vips);
     fitted
 }

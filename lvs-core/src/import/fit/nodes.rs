@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::addresses::sensible;
+use super::directors::WayBack;
 use super::{Fitted, FittedServer};
 use crate::cluster::NodeName;
 use crate::import::draft::{DraftDestination, DraftService};
@@ -82,24 +83,42 @@ impl Fitted {
                 interface: IfName::LO,
                 network: with_prefix(ip, prefix),
                 assumed: "interface and prefix length; this is the director itself",
+                gateway: None,
                 weight: None,
             };
         }
-        let networks = self.networks.iter();
-        let near = networks.filter(|network| network.contains(&ip) && network.addr() != ip);
-        let near = near.map(|network| network.prefix_len()).max();
-        let default = if ip.is_ipv4() { 24 } else { 64 };
+        let (network, is_near) = network(ip, &self.networks);
+        let way_back = self
+            .draft
+            .floats
+            .then(|| WayBack::of(ip, &self.draft, &self.networks));
         FittedServer {
             name,
             interface: options.interface.clone(),
-            network: sensible(with_prefix(ip, near.unwrap_or(default))),
-            assumed: match near {
-                Some(_) => "interface; prefix length as on the director",
-                None => "interface and prefix length",
+            network,
+            assumed: match is_near {
+                true => "interface; prefix length as on the director",
+                false => "interface and prefix length",
+            },
+            gateway: match way_back {
+                Some(WayBack::Virtual(vip)) => Some(vip),
+                _ => None,
             },
             weight: None,
         }
     }
+}
+
+/// Assumes the network of a real server, and returns whether it is one of the director's.
+pub(super) fn network(ip: IpAddr, networks: &[IpNet]) -> (IpNet, bool) {
+    let near = networks.iter();
+    let near = near.filter(|network| network.contains(&ip) && network.addr() != ip);
+    let near = near.map(|network| network.prefix_len()).max();
+    let default = if ip.is_ipv4() { 24 } else { 64 };
+    (
+        sensible(with_prefix(ip, near.unwrap_or(default))),
+        near.is_some(),
+    )
 }
 
 fn with_prefix(ip: IpAddr, prefix: u8) -> IpNet {

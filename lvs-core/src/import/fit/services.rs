@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::Reason;
+use super::{Reason, word};
 use crate::import::draft::{Draft, DraftService};
 use crate::import::report::Tally;
-use crate::ipvs::{Protocol, SchedulerName, ServiceId};
+use crate::ipvs::{Forwarding, Protocol, SchedulerName, ServiceId};
 
 /// Drops services that a cluster file refuses, and the second one of the same identity.
 pub(super) fn drop_refused(draft: &mut Draft, tally: &mut Tally) {
@@ -23,7 +23,7 @@ pub(super) fn drop_refused(draft: &mut Draft, tally: &mut Tally) {
     });
 }
 
-fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
+pub(super) fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
     tally.left(service.directive, reason);
     for destination in &service.destinations {
         tally.left_too(
@@ -31,6 +31,26 @@ fn leave_service(service: &DraftService, tally: &mut Tally, reason: &str) {
             format!("its service is not imported: {reason}"),
         );
     }
+}
+
+/// Drops services of a group that have no real server that they can have: those of the other family.
+pub(super) fn drop_emptied(draft: &mut Draft, emptied: &BTreeSet<ServiceId>, tally: &mut Tally) {
+    let reason = "none of its real servers can serve it, and the report says why";
+    let is_kept = |service: &DraftService| !emptied.contains(&service.service.id);
+    for service in draft.services.iter().filter(|service| !is_kept(service)) {
+        let lines = service.target.into_iter().chain([service.directive]);
+        lines.for_each(|line| tally.left(line, reason));
+        let (id, place) = (service.service.id, &service.place);
+        draft.notes.push(format!(
+            "Not imported: {id} ({place}): none of its real servers can serve it."
+        ));
+    }
+    draft.services.retain(is_kept);
+    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let is_used = |ip: IpAddr| vips.contains(&ip);
+    draft.addresses.retain(|address| {
+        address.directive.is_some() || is_used(address.address.id.network.addr())
+    });
 }
 
 fn refused_service(service: &DraftService) -> Option<Reason> {
@@ -77,6 +97,22 @@ pub(super) fn drop_sysctls(draft: &mut Draft, tally: &mut Tally) {
         line.into_iter().for_each(|line| tally.left(*line, reason));
         false
     });
+}
+
+/// Says in the file that a mark alone tells real servers no address.
+pub(super) fn remark_match(service: &mut DraftService) {
+    let mut ends = service
+        .destinations
+        .iter()
+        .map(|end| end.destination.forwarding);
+    let carries = ends.find(|method| *method != Forwarding::Masquerade);
+    if let (ServiceId::Fwmark { mark, .. }, Some(method)) = (service.service.id, carries) {
+        let method = word(method);
+        service.remarks.insert(format!(
+            "match is missing: the source does not say which addresses have the mark {mark}, so real servers of {method} \
+             do not carry them, and drop what clients send there; add match = [\"tcp ADDRESS:PORT\"]"
+        ));
+    }
 }
 
 pub(super) fn vip(service: &DraftService) -> Option<IpAddr> {

@@ -191,6 +191,13 @@ impl Walk<'_> {
                             .tally
                             .assumed(node.id, "services.check.contains", reason);
                     }
+                    None if url
+                        .children()
+                        .iter()
+                        .any(|other| other.word(0) == "regex_no_match") =>
+                    {
+                        return self.tally.left(node.id, check_reason("regex_no_match"));
+                    }
                     None => return self.tally.left(node.id, check_reason("regex")),
                 }
             }
@@ -287,7 +294,9 @@ fn unknown(word: &str) -> Option<&'static str> {
         "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
         | "MISC_CHECK" => None,
         "PING_CHECK" => Some("a host that answers ping may serve nothing: use tcp"),
-        "FILE_CHECK" => Some("no check reads a file: use a program"),
+        "FILE_CHECK" => Some(
+            "the weight in a track_file is not imported: write check = { type = \"file\", … }, or a program",
+        ),
         "BFD_CHECK" => Some("BFD is for keepalived or BIRD"),
         _ => Some("keepalived knows no such check"),
     }
@@ -312,8 +321,8 @@ fn payload(node: &Node) -> Option<String> {
 fn check_reason(word: &str) -> &'static str {
     match word {
         "digest" => "there is no check of a digest: write contains, or use a program",
-        "regex" | "regex_no_match" | "regex_options" | "regex_stack" | "regex_min_offset"
-        | "regex_max_offset" => {
+        "regex_no_match" => "no check finds a page good that lacks a text: use a program",
+        "regex" | "regex_options" | "regex_stack" | "regex_min_offset" | "regex_max_offset" => {
             "pages are searched for a text, not for a regular expression: write contains"
         }
         "connect_ip" | "bindto" | "bind_if" | "bind_port" | "fwmark" => {

@@ -60,6 +60,8 @@ impl Block {
         }
         let chosen = Chosen::of(&all, self.connects());
         self.assumed.extend(chosen.reason.map(str::to_owned));
+        self.assumed
+            .extend(chosen.reason.and_then(|_| Check::difference(&all)));
         if chosen.reason.is_none() && all.iter().any(|own| *own != chosen.checks) {
             self.assumed.push(PATIENT.to_owned());
         }
@@ -67,6 +69,14 @@ impl Block {
         let used = tested.filter(|tested| tested.kept(&chosen) >= Kept::Patient);
         let doubts: Vec<_> = used.filter_map(|tested| tested.doubt).collect();
         self.assumed.extend(doubts.into_iter().map(str::to_owned));
+        let tested = self.servers.iter().flat_map(|server| &server.tested);
+        let made = tested.filter(|tested| tested.kept(&chosen) >= Kept::Connection);
+        let clamped = made.flat_map(|tested| {
+            let checks = tested.checks.iter();
+            checks.flat_map(|check| tested.timing.clamped(check))
+        });
+        self.clamped = clamped.collect();
+        self.assumed.extend(self.clamped.values().cloned());
         self.health.checks = chosen.checks;
         self.reason = chosen.reason;
         let weights = self.servers.iter();
@@ -143,7 +153,11 @@ impl Walk<'_> {
                 continue;
             }
             match fates().any(|fate| fate.is_some()) {
-                true => self.tally.doubt(*directive, PATIENT),
+                true => {
+                    let clamped = block.clamped.get(directive);
+                    self.tally
+                        .doubt(*directive, clamped.map_or(PATIENT, String::as_str));
+                }
                 false => self
                     .tally
                     .left(*directive, "no check that is imported has it"),

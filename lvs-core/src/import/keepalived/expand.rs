@@ -105,7 +105,8 @@ impl<'a, 'r> Expander<'a, 'r> {
         depth: usize,
     ) -> Result<(), ImportError> {
         if depth >= MAX_DEPTH {
-            let problem = format!("{MAX_DEPTH} files include each other");
+            let problem =
+                format!("files include others, or themselves, more than {MAX_DEPTH} deep");
             return Err(ImportError::new(place, problem));
         }
         let id = self.tally.add(place, line.trim());

@@ -108,5 +108,30 @@ impl Walk<'_> {
             }
         }
         self.draft.sync = Some(sync);
+        if let Some(line) = self.sync_line.take() {
+            self.tally.left(line, "lvs_sync_daemon says it for all");
+        }
+    }
+
+    /// `lvs_sync_daemon_interface INTERFACE` of an instance: by the number of its virtual router.
+    pub(super) fn sync_interface(&mut self, node: &Node, instance: &str) {
+        let Ok(interface) = IfName::new(node.word(1).to_owned()) else {
+            let reason = format!("{:?} is not an interface", node.word(1));
+            return self.tally.left(node.id, reason);
+        };
+        if self.draft.sync.is_some() {
+            return self
+                .tally
+                .left(node.id, "the synchronisation is declared above");
+        }
+        let id = self.routers.get(instance).copied();
+        self.draft.sync = Some(Sync::new(id.unwrap_or_default(), interface));
+        self.sync_line = Some(node.id);
+        match id {
+            Some(_) => self.tally.carried(node.id, "sync"),
+            None => self
+                .tally
+                .assumed(node.id, "sync", "id 0: no virtual_router_id is given"),
+        }
     }
 }

@@ -39,6 +39,8 @@ struct Walk<'a> {
     options: &'a Options,
     /// The numbers of virtual routers by the names of their instances.
     routers: BTreeMap<String, u8>,
+    /// The line of an instance that names the interface of synchronisation.
+    sync_line: Option<DirectiveId>,
     services: BTreeMap<ServiceId, Declared>,
     /// The virtual servers that make services.
     blocks: Vec<(Node, Block)>,
@@ -74,6 +76,7 @@ pub(super) fn draft(
         groups: BTreeMap::new(),
         options,
         routers: nodes.iter().filter_map(vrrp::router).collect(),
+        sync_line: None,
         services: BTreeMap::new(),
         blocks: Vec::new(),
         timings: Vec::new(),
@@ -111,6 +114,11 @@ impl Walk<'_> {
             "vrrp_instance" => self.vrrp_instance(node),
             "virtual_server" => {}
             "SSL" => node.leave(self.tally, "checks have no client certificates"),
+            "track_file" => node.leave(
+                self.tally,
+                "its number is for VRRP and FILE_CHECK: see --keepalived",
+            ),
+            "static_ipaddress" => self.static_addresses(node),
             word if word.starts_with("vrrp_") || word.starts_with("track_") => {
                 node.leave(self.tally, vrrp::LEFT);
             }

@@ -63,6 +63,36 @@ impl Timing {
         }
     }
 
+    /// Returns what of a check the file cannot say as the source does, each with its directive.
+    pub(super) fn clamped(&self, own: &Check) -> Vec<(DirectiveId, String)> {
+        let interval = value(self.interval).unwrap_or(60_000);
+        let timeout = self
+            .timeout_of(&own.kind)
+            .filter(|given| given.value > LONGEST_TIMEOUT);
+        let retry = self.retry.filter(|given| given.value >= u8::MAX.into());
+        let delay = self
+            .retry_delay
+            .filter(|given| own.fall > Some(1) && given.value > interval);
+        let timeout = timeout.map(|given| {
+            let told = "timeout = \"300s\", the longest that the file takes; the source waits";
+            (given.directive, format!("{told} {}", span(given.value)))
+        });
+        let retry = retry.map(|given| {
+            let told =
+                "fall = 255, the most that the file takes; the source takes a server out after";
+            (
+                given.directive,
+                format!("{told} {} failures", u64::from(given.value) + 1),
+            )
+        });
+        let delay = delay.map(|given| {
+            let (interval, delay) = (span(interval), span(given.value));
+            let told = format!("a check that fails is repeated after its interval, {interval}; the source waits {delay}");
+            (given.directive, told)
+        });
+        [timeout, retry, delay].into_iter().flatten().collect()
+    }
+
     /// Adds the directives of which a check is made, and whether the one that is used says the same.
     pub(super) fn uses(&self, own: &Check, used: &Check, uses: &mut Uses) {
         let mut says = |directive: DirectiveId, is_exact: bool| {

@@ -1,6 +1,6 @@
 //! `virtual_server`: one service, or one for each address and mark of its group.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::group::{Target, TargetKind, mark, no_address, port};
@@ -42,6 +42,8 @@ pub(super) struct Block {
     pub(super) hosts: Vec<DirectiveId>,
     /// Each directive about timing.
     pub(super) timings: Vec<DirectiveId>,
+    /// What the file cannot say of them as the source does.
+    pub(super) clamped: BTreeMap<DirectiveId, String>,
     /// Why the check is not what every real server is tested by.
     pub(super) reason: Option<&'static str>,
     /// Whether real servers stay with weight 0 when they fail, where they do not say it themselves.
@@ -286,6 +288,7 @@ impl Walk<'_> {
         let said = block.servers.iter().filter_map(|server| server.inhibit);
         let said: Vec<_> = said.chain(block.inhibit).map(|(_, id)| id).collect();
         block.health.inhibit = Some(!keep.is_empty());
+        block.health.inhibit_lines.clone_from(&said);
         if keep.is_empty() || delete.is_empty() {
             for id in said {
                 Health::said(self.tally, id, "on-failure");
@@ -374,6 +377,7 @@ impl Walk<'_> {
             Forwarding::Masquerade
         });
         let mut draft = DraftService::new(service, &target.place, node.id);
+        draft.target = (target.directive != node.id).then_some(target.directive);
         let is_tested = |server: &RealServer| !server.tested.is_empty();
         let has_check = |server: &RealServer| server.has_check;
         if block.servers.iter().any(has_check) && !block.servers.iter().any(is_tested) {

@@ -36,7 +36,19 @@ impl Walk<'_> {
                 "virtual_ipaddress" | "virtual_ipaddress_excluded" => {
                     self.tally.carried(child.id, "director.addresses");
                     for address in child.children() {
-                        self.virtual_address(address, interface.as_ref());
+                        let address = self.address(address, interface.as_ref());
+                        self.draft.floats |= address.is_some();
+                        self.draft.addresses.extend(address);
+                    }
+                }
+                "lvs_sync_daemon_interface" => self.sync_interface(child, node.word(1)),
+                "unicast_src_ip" => {
+                    self.unicast_address(child, child.word(1), interface.as_ref(), true)
+                }
+                "unicast_peer" => {
+                    self.tally.left_too(child.id, LEFT);
+                    for peer in child.children() {
+                        self.unicast_address(peer, peer.word(0), interface.as_ref(), false);
                     }
                 }
                 "virtual_routes" | "virtual_rules" => child.leave(
@@ -52,21 +64,23 @@ impl Walk<'_> {
     }
 
     /// `ADDRESS[/PREFIX] [brd ADDRESS] [dev INTERFACE] [scope SCOPE] [label LABEL] …`
-    fn virtual_address(&mut self, node: &Node, instance: Option<&IfName>) {
+    fn address(&mut self, node: &Node, instance: Option<&IfName>) -> Option<DraftAddress> {
         let text = node.word(0);
         let network = text.parse::<IpNet>().ok();
         let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let Some(network) = network.or_else(alone) else {
-            return self.tally.left(node.id, no_address(text));
+            self.tally.left(node.id, no_address(text));
+            return None;
         };
         if network.addr().is_loopback() {
-            return self
-                .tally
+            self.tally
                 .left(node.id, "a loopback address attracts no traffic");
+            return None;
         }
         if matches!(network.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local()) {
             let reason = "a link-local address: lvsctl leaves these to the kernel";
-            return self.tally.left(node.id, reason);
+            self.tally.left(node.id, reason);
+            return None;
         }
         let after = |key: &str| {
             let mut words = node.words.iter().skip(1);
@@ -97,10 +111,34 @@ impl Walk<'_> {
             let doubt = format!("without {}", ignored.join(" "));
             self.tally.doubt(node.id, &doubt);
         }
-        self.draft.floats = true;
-        self.draft.addresses.push(DraftAddress {
+        Some(DraftAddress {
             address,
             assumed,
+            directive: Some(node.id),
+        })
+    }
+
+    /// The addresses that the director has whether it is active or not.
+    pub(super) fn static_addresses(&mut self, node: &Node) {
+        self.tally.carried(node.id, "director.addresses");
+        for child in node.children() {
+            let address = self.address(child, None);
+            self.draft.own.extend(address);
+        }
+    }
+
+    /// Addresses by which directors speak of VRRP: this one's own, and those of others.
+    fn unicast_address(&mut self, node: &Node, ip: &str, instance: Option<&IfName>, is_own: bool) {
+        self.tally.left_too(node.id, LEFT);
+        let Ok(ip) = ip.parse::<IpAddr>() else { return };
+        let interface = instance.unwrap_or(&self.options.interface).clone();
+        let to = match is_own {
+            true => &mut self.draft.own,
+            false => &mut self.draft.peers,
+        };
+        to.push(DraftAddress {
+            address: Address::new(interface, IpNet::from(ip)),
+            assumed: Some("prefix length".to_owned()),
             directive: Some(node.id),
         });
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::report::{DirectiveId, Place, Tally};
 use super::{ImportError, Resolver};
-use crate::ipvs::Family;
+use crate::ipvs::{Family, ServiceId};
 use virtual_service::{Fallback, Virtual};
 
 const MAX_LINES: usize = 100_000;
@@ -49,6 +49,8 @@ struct Walk<'a, 'r> {
     /// Whether each service has a process of its own, and with it an interval.
     forks: bool,
     destinations_left: usize,
+    /// The lines of each service that is declared, with their keys.
+    declared: BTreeMap<ServiceId, Vec<(String, DirectiveId)>>,
 }
 
 pub(super) fn draft(
@@ -65,6 +67,7 @@ pub(super) fn draft(
         fallbacks: Fallbacks::new(),
         forks: forks(text),
         destinations_left: MAX_DESTINATIONS,
+        declared: BTreeMap::new(),
     };
     let mut open: Option<Virtual> = None;
     let mut finished = Vec::new();

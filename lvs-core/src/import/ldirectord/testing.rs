@@ -150,7 +150,9 @@ impl Virtual {
                 record: None,
             }),
             "none" => Err(Untested::Alive),
-            _ if is_udp => Err(Untested::Left(format!("{service} is not spoken over UDP"))),
+            _ if is_udp => Err(Untested::Left(format!(
+                "no check speaks {service} over UDP: use a program"
+            ))),
             "ftp" | "http_proxy" | "imap" | "imaps" | "ldap" | "ldaps" | "mysql" | "nntp"
             | "oracle" | "pgsql" | "pop" | "pops" | "radius" | "simpletcp" | "sip" | "smtp"
             | "submission" => {

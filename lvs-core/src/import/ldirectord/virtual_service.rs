@@ -52,6 +52,8 @@ pub(super) struct Fallback {
     pub(super) address: IpAddr,
     port: Option<u16>,
     forwarding: Forwarding,
+    /// Whether the line says so.
+    has_method: bool,
     directive: DirectiveId,
 }
 
@@ -65,7 +67,8 @@ impl Fallback {
         DraftDestination {
             destination: Destination::new(id, self.forwarding),
             directive: self.directive,
-            assumed: None,
+            assumed: (!self.has_method && !self.address.is_loopback())
+                .then(|| "forwarding dr, ldirectord's default (gate)".to_owned()),
             is_fallback: true,
         }
     }
@@ -209,6 +212,11 @@ impl Walk<'_, '_> {
             "checktype" => service.check_type = text(),
             "service" => service.service = text(),
             "request" => service.page.path = text(),
+            "receive" if unquoted(line.value).is_empty() => {
+                return self
+                    .tally
+                    .left(line.id, "it is empty, which every page has");
+            }
             "receive" => match literal(unquoted(line.value)) {
                 Some((text, true)) => service.page.contains = Some(text),
                 Some((text, false)) => {
@@ -238,11 +246,14 @@ impl Walk<'_, '_> {
     pub(super) fn fallback(&mut self, line: &Line<'_>) -> Result<Fallback, String> {
         let mut words = line.value.split_whitespace();
         let (address, port) = self.endpoint(words.next().unwrap_or_default())?;
-        let method = words.next().unwrap_or("gate");
+        let method = words.next();
+        let has_method = method.is_some();
+        let method = method.unwrap_or("gate");
         Ok(Fallback {
             address,
             port,
             forwarding: forwarding(method).ok_or("its forwarding is not gate, masq or ipip")?,
+            has_method,
             directive: line.id,
         })
     }
@@ -372,11 +383,13 @@ impl Walk<'_, '_> {
             }
         }
         let inhibit = (!checks.is_empty()).then(|| self.quiescent(&service, &mut assumed));
+        let quiescent = service.timing.quiescent.or(self.defaults.quiescent);
         let mut draft = DraftService::new(kernel, &service.place, service.id);
         draft.assumed = assumed.into_iter().collect();
         draft.health = Health {
             checks,
             inhibit,
+            inhibit_lines: quiescent.map(|(_, line)| line).into_iter().collect(),
             minimum: 1,
             ..Health::default()
         };
@@ -386,21 +399,88 @@ impl Walk<'_, '_> {
             draft.remarks.insert(format!("no check: {reason}"));
         }
         let of_all = || self.fallbacks.get(&id.family()).cloned();
-        let fallback = service.fallback.or_else(of_all);
-        draft.destinations = service.destinations;
+        let fallback = service.fallback.take().or_else(of_all);
+        draft.destinations = std::mem::take(&mut service.destinations);
         draft
             .destinations
             .extend(fallback.map(|fallback| fallback.destination(&id)));
-        self.draft.services.push(draft);
+        match self.declared.contains_key(&id) {
+            true => self.join(draft, &service.lines),
+            false => {
+                self.declared.insert(id, service.lines);
+                self.draft.services.push(draft);
+            }
+        }
     }
 
-    /// Returns whether real servers stay with weight 0 when they fail; ldirectord's default is written out.
+    /// Adds the real servers of a service that is declared above, as ldirectord does; a check that both do not have
+    /// becomes a connection.
+    fn join(&mut self, draft: DraftService, lines: &[(String, DirectiveId)]) {
+        let id = draft.service.id;
+        let again = format!("{id} is declared above; its real servers are added there");
+        self.tally.left(draft.directive, again);
+        let others = lines
+            .iter()
+            .filter(|(key, _)| !["real", "real6"].contains(&key.as_str()));
+        others.for_each(|(_, line)| {
+            self.tally.left(
+                *line,
+                "its service is declared above, where all but its real servers is taken from",
+            );
+        });
+        let mut services = self.draft.services.iter_mut();
+        let Some(first) = services.find(|service| service.service.id == id) else {
+            return;
+        };
+        let reals = draft.destinations.iter().map(|end| end.directive);
+        reals.for_each(|line| self.tally.belongs(line, &[first.directive]));
+        let (one, other) = (first.health.checks.clone(), draft.health.checks);
+        if one != other {
+            let is_tcp = matches!(id, ServiceId::Socket { protocol: Protocol::TCP, address } if address.port() > 0);
+            let is_tested = !one.is_empty() && !other.is_empty();
+            let connection = Check::connection(&[one, other]).filter(|_| is_tcp && is_tested);
+            let above = self.declared.get(&id).into_iter().flatten();
+            for (key, line) in above {
+                let asks = [
+                    "request",
+                    "receive",
+                    "virtualhost",
+                    "httpmethod",
+                    "checkcommand",
+                    "checkport",
+                ];
+                match connection.is_some() {
+                    true if asks.contains(&key.as_str()) => self.tally.left(*line, TWICE),
+                    true if ["service", "checktype"].contains(&key.as_str()) => {
+                        self.tally.doubt(*line, TWICE)
+                    }
+                    true => {}
+                    false => self.tally.leave_health(*line, NO_CHECK),
+                }
+            }
+            match connection.is_some() {
+                true => first.assumed.insert(TWICE.to_owned()),
+                false => first.remarks.insert(UNTESTED_TWICE.to_owned()),
+            };
+            first.health.checks = connection.into_iter().collect();
+        }
+        let ends = draft
+            .destinations
+            .into_iter()
+            .filter(|end| !end.is_fallback);
+        let before = first.destinations.iter().position(|end| end.is_fallback);
+        let at = before.unwrap_or(first.destinations.len());
+        first.destinations.splice(at..at, ends);
+    }
+
+    /// Returns whether real servers stay with weight 0 when they fail; the default of the program is written out, not
+    /// that of its manual.
     fn quiescent(&mut self, service: &Virtual, assumed: &mut Vec<String>) -> bool {
         let quiescent = service.timing.quiescent.or(self.defaults.quiescent);
         if quiescent.is_none() {
-            assumed.push("on-failure drain, ldirectord's default (quiescent = yes)".to_owned());
+            assumed.push(REMOVES.to_owned());
         }
-        self.used(quiescent, "on-failure").unwrap_or(true)
+        self.used(quiescent, "on-failure").unwrap_or(false)
     }
 
     /// Returns a value, and says that the file has it.
@@ -507,6 +587,15 @@ impl Virtual {
         mask.unwrap_or_else(|| Netmask::host(family))
     }
 }
+
+/// What is tested of a service that the source declares twice.
+const TWICE: &str = "only the TCP connection is checked: the source declares the service twice, with different checks";
+const UNTESTED_TWICE: &str =
+    "no check: the source declares the service twice, with different checks";
+
+/// What happens on failure where no line says it.
+const REMOVES: &str = "on-failure remove: ldirectord 4.12 deletes a server that fails where no line says quiescent, though \
+                       its manual gives yes as the default";
 
 fn reason(key: &str) -> &'static str {
     match key {

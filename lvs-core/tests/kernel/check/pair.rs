@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lvs_core::Cluster;
-use lvs_core::check::{self, Code, Facts, Report};
+use lvs_core::check::{self, Code, Facts, Finding, Report};
 use lvs_lab::run_tool;
 
 use crate::check::web::{Harm, Web, address, default_via, findings, only, set, sound, text};
@@ -102,7 +102,10 @@ pub(crate) fn a_floating_address_on_the_standby() {
     let web = Web::new(&masqueraded());
     let vip = address("eth0", "172.16.5.11/16");
     web.on("partner", |host| host.net().add_address(&vip).unwrap());
-    let finding = only(&web.check("partner"), Code::FLOATING_ON_STANDBY);
+    let report = web.check("partner");
+    let mut found = findings(&report).into_iter();
+    let is_cause = |finding: &&Finding| finding.code == Code::FLOATING_ON_STANDBY;
+    let finding = found.find(is_cause).unwrap().clone();
     for node in ["director", "partner", "client"] {
         let report = asked_from(&web, node);
         let found = findings(&report);

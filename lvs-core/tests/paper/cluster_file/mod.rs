@@ -10,6 +10,7 @@ mod directors;
 mod gateways;
 mod health;
 mod keys;
+mod plain_words;
 mod services;
 mod several_mistakes;
 mod short_forms;

@@ -1,6 +1,7 @@
 //! All mistakes of a file at once, and none that only follows from another.
 
 use lvs_core::Cluster;
+use lvs_core::cluster::DocumentError;
 
 use super::{DR, NAT, TUNNEL, TWO};
 
@@ -118,4 +119,148 @@ conntrack = "yes"
     ] {
         assert!(!mistakes.to_string().contains(word), "{word}: {mistakes}");
     }
+}
+
+/// The line, path and problem of each mistake.
+fn found(text: &str) -> Vec<String> {
+    let mistakes = Cluster::from_toml(text).unwrap_err();
+    let found = |mistake: &DocumentError| {
+        let line = mistake.position().unwrap().line;
+        format!("{line} {}: {}", mistake.path(), mistake.problem())
+    };
+    mistakes.iter().map(found).collect()
+}
+
+const DIRECTOR: &str = r#"name = "web"
+forwarding = "nat"
+[director]
+addresses = [
+  { interface = "eth0", address = "172.16.5.11/16" },
+  { interface = "eth1", address = "192.168.1.11/24" },
+]
+"#;
+
+const SERVER: &str = r#"[[real-servers]]
+name = "rs1"
+addresses = [{ interface = "eth0", address = "192.168.1.12/24" }]
+"#;
+
+/// A fallback need not be among the destinations, and is told at its own key.
+#[test]
+fn unknown_names_beside_other_mistakes() {
+    let services = r#"[[services]]
+address = "172.16.5.11:80"
+shceduler = "rr"
+[[services]]
+address = "172.16.5.11:81"
+destinations = [{ real-server = "rs9" }]
+persistence = "x"
+[[services]]
+address = "172.16.5.11:82"
+scheduler = "rrr"
+scheduler-flags = ["sh-prt", "sh-port"]
+fallback = "rs8"
+check = "tcp"
+"#;
+    let expected = [
+        "10 services[0].shceduler: unknown key `shceduler`",
+        "13 services[1].destinations[0].real-server: there is no real server \"rs9\"",
+        "14 services[1].persistence: duration \"x\" is not like \"500ms\", \"2s\" or \"5m\"",
+        "17 services[2].scheduler: unknown scheduler \"rrr\": Linux has no module ip_vs_rrr",
+        "18 services[2].scheduler-flags[0]: unknown scheduler flag \"sh-prt\"",
+        "19 services[2].fallback: there is no real server \"rs8\"",
+    ];
+    assert_eq!(found(&format!("{DIRECTOR}{services}{SERVER}")), expected);
+    let twice = found(&format!("{DIRECTOR}{services}{SERVER}{SERVER}"));
+    assert_eq!(
+        twice.get(..6).unwrap_or_default(),
+        expected,
+        "more names than servers that may be meant"
+    );
+}
+
+/// One of two servers of the same name may be the one that is meant.
+#[test]
+fn a_name_that_was_forgotten_to_be_changed() {
+    let services = "[[services]]\naddress = \"172.16.5.11:80\"\n\
+                    destinations = [{ real-server = \"rs1\" }, { real-server = \"rs2\" }]\n";
+    let copied = SERVER.replace("192.168.1.12", "192.168.1.13");
+    assert_eq!(
+        found(&format!("{DIRECTOR}{services}{SERVER}{copied}")),
+        ["15 real-servers[1].name: \"rs1\" is also the name of real-servers[0]"]
+    );
+}
+
+#[test]
+fn a_wrong_name_hides_no_address() {
+    let rest = r#"[[services]]
+address = "172.16.5.11:80"
+[[real-servers]]
+name = "rs/1"
+addresses = [{ interface = "eth0", address = "192.168.1.11/24", label = "eth1:0" }]
+[[real-servers]]
+name = "rs4"
+address = "192.168.1.14/24"
+"#;
+    assert_eq!(
+        found(&format!("{DIRECTOR}{rest}")),
+        [
+            "11 real-servers[0].name: node name \"rs/1\" is not 1 to 64 letters, digits, dots, \
+             hyphens and underscores",
+            "12 real-servers[0].addresses[0].address: 192.168.1.11 is also the address of \
+             director.addresses[1]",
+            "12 real-servers[0].addresses[0].label: \"eth1:0\" is not a label of eth0",
+            "15 real-servers[1].address: its interface is missing: [defaults] names none",
+        ]
+    );
+}
+
+#[test]
+fn too_many_directors_hide_no_mistake_of_theirs() {
+    let text = r#"name = "web"
+forwarding = "nat"
+[director]
+addresses = [{ interface = "eth0", address = "172.16.5.11" }]
+[[directors]]
+name = "b c"
+addresses = []
+[[services]]
+address = "172.16.5.11:80"
+destinations = [{ real-server = "rs1" }, { real-server = "director" }]
+"#;
+    assert_eq!(
+        found(&format!("{text}{SERVER}")),
+        [
+            "4 director.addresses[0].address: prefix length is missing",
+            "5 directors: the file also has [director]",
+            "6 directors[0].name: node name \"b c\" is not 1 to 64 letters, digits, dots, hyphens \
+             and underscores",
+        ]
+    );
+}
+
+/// Neither a threshold beside one that cannot be read, nor what is of UDP beside a protocol that is none.
+#[test]
+fn no_mistake_follows_from_another() {
+    let rest = r#"[[services]]
+address = "172.16.5.11:53"
+destinations = [{ real-server = "rs1", upper-threshold = 1e10, lower-threshold = 5 }]
+[[services]]
+address = "172.16.5.11:53"
+protocol = "upd"
+check = "udp"
+one-packet = true
+[health]
+interval = "1s"
+jitter = 90
+"#;
+    assert_eq!(
+        found(&format!("{DIRECTOR}{rest}{SERVER}")),
+        [
+            "10 services[0].destinations[0].upper-threshold: expected a whole number, found number \
+             10000000000.0",
+            "13 services[1].protocol: unknown protocol \"upd\"",
+            "18 health.jitter: jitter \"90\" is above 50",
+        ]
+    );
 }

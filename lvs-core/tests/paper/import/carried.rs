@@ -102,7 +102,8 @@ impl<'a> Source<'a> {
             "lb_kind" | "lvs_method" | "sorry_server_lvs_method" => &["NAT", "DR"],
             "protocol" => &["TCP", "UDP", "tcp", "udp"],
             "ip_family" => &["inet6"],
-            "inhibit_on_failure" | "quiescent" | "sorry_server_inhibit" => &["no"],
+            "inhibit_on_failure" | "sorry_server_inhibit" => &["no"],
+            "quiescent" => &["no", "yes"],
             "checktype" => &["connect"],
             "service" => &["smtp", "http"],
             "httpmethod" => &["HEAD"],
@@ -157,8 +158,13 @@ impl<'a> Source<'a> {
 
 /// Returns whether a directive says what is so without it.
 fn is_default(directive: &Directive) -> bool {
-    // A mark of ldirectord has no other protocol; the host of a check is the server name; a director runs both daemons.
-    let known = [["protocol", "fwm"].as_slice(), &["enable_sni"]];
+    // A mark of ldirectord has no other protocol, and it deletes what fails; the host of a check is the server name; a
+    // director runs both daemons.
+    let known = [
+        ["protocol", "fwm"].as_slice(),
+        &["quiescent", "no"],
+        &["enable_sni"],
+    ];
     let words = words(directive);
     let is_program = directive.directive.ends_with("/ipvsadm");
     known.contains(&words.as_slice()) || words[0] == "--start-daemon" || is_program

@@ -22,7 +22,7 @@ fn silent_defaults_are_written_out() {
         "forwarding = \"nat\"",
         "scheduler = \"wrr\"",
         "check = { type = \"http\", path = \"/\", interval = \"10s\", timeout = \"30s\", rise = 1, fall = 1 }",
-        "on-failure = \"drain\"",
+        "on-failure = \"remove\"",
     ] {
         assert!(import.file.contains(line), "{line}\n{}", import.file);
     }
@@ -291,9 +291,9 @@ fn a_line_for_all_services_that_none_takes_is_left() {
 
 #[test]
 fn what_happens_on_failure_is_told_where_no_line_says_it() {
-    let told = "# assumed: on-failure drain, ldirectord's default (quiescent = yes)";
+    let told = "# assumed: on-failure remove: ldirectord 4.12 deletes a server that fails";
     for (global, lines, is_told, written) in [
-        ("", "", true, "on-failure = \"drain\""),
+        ("", "", true, "on-failure = \"remove\""),
         ("quiescent=yes", "", false, "on-failure = \"drain\""),
         ("", "quiescent=no", false, "on-failure = \"remove\""),
     ] {
@@ -301,5 +301,51 @@ fn what_happens_on_failure_is_told_where_no_line_says_it() {
         sound(&import, global);
         assert_eq!(import.file.contains(told), is_told, "{}", import.file);
         assert!(import.file.contains(written), "{}", import.file);
+    }
+}
+
+#[test]
+fn real_servers_of_a_service_that_is_declared_again_are_added() {
+    let text = "virtual=10.0.0.1:80\n\treal=10.0.1.1:80 masq\n\trequest=\"x\"\nvirtual=10.0.0.1:80\n\treal=10.0.1.2:80 masq\n";
+    let import = ldirectord(text).unwrap();
+    let cluster = sound(&import, "twice");
+    let report = import.report.to_string();
+    assert!(report.contains("assumed: real=10.0.1.2:80"), "{report}");
+    assert_eq!(
+        cluster.services()[0].destinations.len(),
+        2,
+        "{}",
+        import.file
+    );
+    assert!(
+        import.file.contains("check = { type = \"tcp\""),
+        "{}",
+        import.file
+    );
+    assert!(
+        import
+            .file
+            .contains("# assumed: only the TCP connection is checked: the source"),
+        "{}",
+        import.file
+    );
+}
+
+#[test]
+fn reasons_are_those_of_the_source() {
+    for (lines, reason) in [
+        ("httpmethod=POST", "no check asks by POST"),
+        (
+            "service=radius\n\tprotocol=udp",
+            "no check speaks radius over UDP",
+        ),
+        ("receive=\"\"", "it is empty, which every page has"),
+        (
+            "fallback=10.0.1.9:80",
+            "forwarding dr, ldirectord's default (gate)",
+        ),
+    ] {
+        let report = service("", lines).report.to_string();
+        assert!(report.contains(reason), "{report}");
     }
 }

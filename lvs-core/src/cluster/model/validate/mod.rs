@@ -20,6 +20,11 @@ impl Cluster {
     /// What a file's other mistakes leave open is not examined, so that no mistake follows from another.
     pub(super) fn validate(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
         let mut gaps = gaps.clone();
+        // A node with the name of another one may be meant by a name that no node has.
+        let repeated = self.repeated_names();
+        gaps.names = gaps.real_servers
+            || (gaps.directors && self.directors.is_empty())
+            || (1..=repeated).contains(&self.unknown_names());
         // Which of two nodes of one name is meant is not known.
         gaps.real_servers |= mistakes.has_more(|mistakes| self.validate_names(mistakes));
         let directors: BTreeSet<_> = self.directors.iter().map(|one| &one.name).collect();

@@ -1,6 +1,6 @@
 //! The nodes: each by itself, and their names and addresses among each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::address;
@@ -52,6 +52,12 @@ impl Cluster {
                 has_default_gateway: places.has_default_gateway(i),
             }
         }))
+    }
+
+    /// Returns how many nodes have the name of another one before them.
+    pub(super) fn repeated_names(&self) -> usize {
+        let names: BTreeSet<_> = self.node_names().collect();
+        self.node_names().count() - names.len()
     }
 
     pub(super) fn validate_names(&self, mistakes: &mut Mistakes) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::cluster::checks::Check;
 use crate::cluster::model::cluster::Cluster;
 use crate::cluster::model::error::{DocumentError, DocumentErrorKind, invalid};
 use crate::cluster::model::fwmark::Match;
@@ -10,7 +11,7 @@ use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::places::Gaps;
 use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Forwarding, ServiceId};
+use crate::ipvs::{Family, Forwarding, Protocol, ServiceId};
 use crate::suggest::nearest;
 
 impl Cluster {
@@ -29,7 +30,7 @@ impl Cluster {
         for (i, service) in self.services.iter().enumerate() {
             mistakes.within(self.index.places.service(i), |mistakes| {
                 let id = service.service.id;
-                if !seen.insert(id) {
+                if self.index.places.has_protocol(i) && !seen.insert(id) {
                     let problem = format!("{id} is defined twice");
                     let path = self.index.places.service_address(i);
                     mistakes.push(DocumentError::new(
@@ -85,10 +86,20 @@ impl Cluster {
         }
         self.validate_matches(service, gaps, mistakes);
         service.validate_health(gaps, mistakes);
-        mistakes.keep(service.validate_for_the_kernel());
-        let mut seen = BTreeSet::new();
+        service.validate_for_the_kernel(self.index.places.has_protocol(i), mistakes);
+        let (mut seen, places) = (BTreeSet::new(), &self.index.places);
         for (k, destination) in service.destinations.iter().enumerate() {
-            mistakes.within(self.index.places.destination(i, k), |mistakes| {
+            if places
+                .services
+                .get(i)
+                .is_some_and(|place| place.is_added(service, k))
+            {
+                mistakes.all_at("fallback", |mistakes| {
+                    self.validate_destination(service, destination, gaps, mistakes);
+                });
+                continue;
+            }
+            mistakes.within(places.destination(i, k), |mistakes| {
                 self.validate_destination(service, destination, gaps, mistakes);
                 let port = destination.port.unwrap_or_else(|| service.port());
                 let is_new = seen.insert((&destination.real_server, port));
@@ -182,7 +193,7 @@ impl Cluster {
         let name = &destination.real_server;
         let is_director = self.director(name.as_str()).is_some();
         if self.real_server(name).is_none() && !is_director {
-            if !gaps.real_servers {
+            if !gaps.names {
                 mistakes.push(self.unknown_node(name));
             }
             return;
@@ -203,6 +214,16 @@ impl Cluster {
                 .with_hint("add one to its addresses"),
             );
         }
+    }
+
+    /// Returns how many names of destinations no node has.
+    pub(super) fn unknown_names(&self) -> usize {
+        let destinations = self.services.iter().flat_map(|one| &one.destinations);
+        destinations
+            .map(|destination| &destination.real_server)
+            .filter(|name| self.node_named(name).is_none())
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 
     fn unknown_node(&self, name: &NodeName) -> DocumentError {
@@ -271,34 +292,50 @@ impl VirtualService {
     }
 
     /// Refuses what the kernel would accept but never do.
-    fn validate_for_the_kernel(&self) -> Result<(), DocumentError> {
-        let service = &self.service;
-        let ServiceId::Socket { protocol, .. } = service.id else {
-            return Ok(());
+    fn validate_for_the_kernel(&self, has_protocol: bool, mistakes: &mut Mistakes) {
+        let ServiceId::Socket { protocol, .. } = self.service.id else {
+            return;
         };
-        let (key, problem, hint) = if service.lacks_persistence() {
-            (
-                "address",
-                "port 0 means every port, which needs persistence".to_owned(),
-                "write a port, or add persistence",
-            )
-        } else if service.is_one_packet_without_udp() {
-            (
-                "one-packet",
-                format!("has no effect on {protocol}, only on udp"),
-                "leave it out",
-            )
-        } else if service.is_one_packet_with_persistence() {
-            (
-                "one-packet",
-                "excludes persistence".to_owned(),
-                "leave one of them out",
-            )
-        } else {
-            return Ok(service.check()?);
-        };
-        Err(DocumentError::new(DocumentErrorKind::Conflict, key, problem).with_hint(hint))
+        let has_mistakes = mistakes.has_more(|mistakes| {
+            self.validate_socket(mistakes);
+            if has_protocol {
+                self.validate_protocol(protocol, mistakes);
+            }
+        });
+        if has_protocol && !has_mistakes {
+            mistakes.keep(self.service.check().map_err(DocumentError::from));
+        }
     }
+
+    fn validate_socket(&self, mistakes: &mut Mistakes) {
+        if self.service.lacks_persistence() {
+            let problem = "port 0 means every port, which needs persistence";
+            mistakes
+                .push(conflict("address", problem).with_hint("write a port, or add persistence"));
+        }
+        if self.service.is_one_packet_with_persistence() {
+            let problem = "excludes persistence";
+            mistakes.push(conflict("one-packet", problem).with_hint("leave one of them out"));
+        }
+    }
+
+    fn validate_protocol(&self, protocol: Protocol, mistakes: &mut Mistakes) {
+        if self.service.is_one_packet_without_udp() {
+            let problem = format!("has no effect on {protocol}, only on udp");
+            mistakes.push(conflict("one-packet", problem).with_hint("leave it out"));
+        }
+        let mut checks = self.checks.iter();
+        if protocol != Protocol::UDP && checks.any(Check::is_datagram_to_the_service) {
+            let problem = format!("udp reaches no {protocol} service");
+            mistakes.push(conflict("check", problem).with_hint(
+                "write check = \"tcp\", or the port of UDP: { type = \"udp\", port = 53 }",
+            ));
+        }
+    }
+}
+
+fn conflict(key: &str, problem: impl Into<String>) -> DocumentError {
+    DocumentError::new(DocumentErrorKind::Conflict, key, problem)
 }
 
 impl VirtualDestination {

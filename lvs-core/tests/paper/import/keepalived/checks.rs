@@ -405,3 +405,55 @@ fn a_check_of_another_address_is_one_of_the_service() {
     );
     has(&own, &["port = 9999"]);
 }
+
+#[test]
+fn what_the_file_cannot_say_of_timing_is_told() {
+    for (timing, start, told) in [
+        (
+            "connect_timeout 400",
+            "connect_timeout",
+            "timeout = \"300s\", the longest that the file takes",
+        ),
+        (
+            "retry 300",
+            "retry",
+            "fall = 255, the most that the file takes",
+        ),
+        (
+            "retry 4\ndelay_before_retry 5",
+            "delay_before_retry",
+            "a check that fails is repeated after its interval, 2s",
+        ),
+    ] {
+        let import = servers("delay_loop 2", &[&format!("TCP_CHECK {{\n{timing}\n}}\n")]);
+        sound(&import, timing);
+        has(&import, &[&format!("# assumed: {told}")]);
+        let found = fates(&import, start);
+        let [Fate::Assumed { reason, .. }] = found[..] else {
+            panic!("{}", import.report)
+        };
+        assert!(reason.starts_with(told), "{reason}");
+    }
+}
+
+#[test]
+fn the_file_says_by_what_checks_differ() {
+    let page = |more: &str| format!("HTTP_GET {{\nurl {{\npath /a\n}}\n{more}\n}}\n");
+    for (one, other, what) in [
+        ("connect_port 9001", "connect_port 9002", "their ports only"),
+        (
+            "virtualhost a.example.org",
+            "virtualhost b.example.org",
+            "their hosts (virtualhost) only",
+        ),
+    ] {
+        let import = servers("", &[&page(one), &page(other)]);
+        sound(&import, what);
+        has(&import, &[what]);
+        assert!(
+            import.report.to_string().contains(what),
+            "{}",
+            import.report
+        );
+    }
+}

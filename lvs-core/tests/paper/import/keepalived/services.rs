@@ -1,6 +1,6 @@
 //! Services, sorry servers and quorums.
 
-use lvs_core::import::Fate;
+use lvs_core::import::{Fate, Import};
 
 use super::{CHECKED, fates, has, makes, server, servers};
 use crate::import::{keepalived, sound};
@@ -147,21 +147,88 @@ fn a_quorum_of_weights_is_never_too_strict() {
     ));
 }
 
+/// Returns a virtual server of this scheduler, with these lines.
+fn hashed(scheduler: &str, lines: &str) -> Import {
+    let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+    let import = keepalived(&text.replace("lb_algo rr", &format!("lb_algo {scheduler}"))).unwrap();
+    sound(&import, lines);
+    import
+}
+
 #[test]
 fn the_file_says_whose_clients_a_hash_refuses() {
-    let lines = "sorry_server 10.0.0.9 80\ninhibit_on_failure";
-    let told = |lines: &str| {
-        let text = server(&format!("{lines}\nreal_server 10.0.1.1 80 {{\n{CHECKED}}}"));
-        let import = keepalived(&text.replace("lb_algo rr", "lb_algo sh")).unwrap();
-        sound(&import, lines);
-        import
+    let told = |lines| {
+        hashed("sh", lines)
             .file
             .contains("# sh keeps choosing what has weight 0")
     };
-    assert!(told(lines));
+    assert!(told("inhibit_on_failure"));
+    assert!(!told("sorry_server 10.0.0.9 80"));
+    assert!(!told("sh-fallback\ninhibit_on_failure"));
+}
+
+/// keepalived adds a sorry server only when it serves: with weight 0 it would be an outage for those that hash to it.
+#[test]
+fn a_fallback_of_a_hash_is_not_in_the_table() {
+    let lines = "sorry_server 10.0.0.9 80\ninhibit_on_failure";
+    for scheduler in ["sh", "mh", "dh"] {
+        let import = hashed(scheduler, lines);
+        let cluster = sound(&import, scheduler);
+        let node = cluster.node("director").unwrap();
+        let mut ids = node.services[0].fallback.iter();
+        assert!(ids.any(|id| node.services[0].is_reserve(id)));
+        has(
+            &import,
+            &[
+                "fallback = \"rs-10-0-0-9\"",
+                "on-failure = \"remove\"",
+                "# assumed: on-failure = \"remove\", as",
+            ],
+        );
+        assert!(matches!(
+            fates(&import, "inhibit_on_failure")[..],
+            [Fate::Assumed { .. }]
+        ));
+    }
+    let skips = hashed("sh", &format!("sh-fallback\n{lines}"));
+    has(&skips, &["on-failure = \"drain\""]);
+    assert!(matches!(
+        fates(&skips, "inhibit_on_failure")[..],
+        [Fate::Carried { .. }]
+    ));
+}
+
+#[test]
+fn a_mark_without_addresses_is_told() {
+    let text = "virtual_server fwmark 1 {\nlb_kind DR\nreal_server 10.0.1.1 {\n}\n}\n";
+    let told = "match is missing";
+    let import = keepalived(text).unwrap();
+    sound(&import, told);
+    has(&import, &[&format!("# {told}")]);
     assert!(
-        !told("sorry_server 10.0.0.9 80"),
-        "it is in the table only while it serves"
+        import.report.to_string().contains(told),
+        "{}",
+        import.report
     );
-    assert!(!told(&format!("sh-fallback\n{lines}")));
+    let nat = keepalived(&text.replace("DR", "NAT")).unwrap();
+    assert!(!nat.file.contains(told), "{}", nat.file);
+}
+
+#[test]
+fn an_address_of_a_group_that_no_real_server_can_serve_is_left() {
+    let text = "virtual_server_group G {\n10.0.0.1 80\n2001:db8::1 80\n}\nvirtual_server group G {\nlb_kind DR\nprotocol TCP\n\
+                real_server 10.0.1.1 80 {\n}\n}\n";
+    let import = keepalived(text).unwrap();
+    let cluster = sound(&import, "families");
+    assert_eq!(cluster.services().len(), 1, "{}", import.file);
+    assert!(
+        matches!(fates(&import, "2001:db8::1 80")[..], [Fate::Left { .. }]),
+        "{}",
+        import.report
+    );
+    assert!(
+        matches!(fates(&import, "real_server")[..], [Fate::Assumed { .. }]),
+        "{}",
+        import.report
+    );
 }

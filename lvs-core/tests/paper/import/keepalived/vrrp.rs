@@ -1,6 +1,6 @@
 //! VRRP, the director itself and its sync daemon.
 
-use lvs_core::import::Fate;
+use lvs_core::import::{Fate, Import};
 
 use super::{CHECKED, fates, has, server, servers};
 use crate::import::{keepalived, sound};
@@ -121,4 +121,141 @@ fn vrrp_alone_keeps_what_lvsctl_does_not_do() {
         ]
     );
     assert_eq!(keepalived(&rest).unwrap().keepalived, None);
+}
+
+/// Returns an import with an instance that has these addresses.
+fn moving(addresses: &str, rest: &str) -> Import {
+    let vrrp =
+        format!("vrrp_instance V {{\ninterface eth0\nvirtual_ipaddress {{\n{addresses}\n}}\n}}\n");
+    keepalived(&(vrrp + rest)).unwrap()
+}
+
+fn nat(ip: &str, real_server: &str) -> String {
+    format!(
+        "virtual_server {ip} 80 {{\nlb_kind NAT\nprotocol TCP\nreal_server {real_server} 80 {{\n}}\n}}\n"
+    )
+}
+
+#[test]
+fn a_virtual_ip_that_moves_is_the_gateway_where_no_other_address_does() {
+    let import = moving("10.0.0.1/24", &nat("10.0.0.1", "10.0.0.21"));
+    let cluster = sound(&import, "gateway");
+    assert_eq!(cluster.directors().len(), 2, "{}", import.file);
+    has(
+        &import,
+        &["gateway = \"10.0.0.1\" # assumed: the virtual IP"],
+    );
+}
+
+#[test]
+fn addresses_that_cannot_move_are_told() {
+    let import = moving("203.0.113.10/24", &nat("203.0.113.10", "10.0.0.21"));
+    let cluster = sound(&import, "one director");
+    assert_eq!(cluster.directors().len(), 1, "{}", import.file);
+    has(
+        &import,
+        &[
+            "# assumed: not floating",
+            "# The source has VRRP, but no address that moves",
+        ],
+    );
+    let told = fates(&import, "203.0.113.10/24");
+    assert!(
+        matches!(told[..], [Fate::Assumed { .. }]),
+        "{}",
+        import.report
+    );
+}
+
+#[test]
+fn a_service_whose_answers_would_not_return_takes_movement_from_no_other() {
+    let other = "virtual_server 2001:db8::1 80 {\nlb_kind DR\nprotocol TCP\nreal_server 2001:db8::11 80 {\n}\n}\n";
+    let rest = nat("10.18.0.1", "10.18.1.11") + other;
+    let import = moving("2001:db8::1/64\n10.18.0.1/24", &rest);
+    let cluster = sound(&import, "mixed");
+    assert_eq!(cluster.directors().len(), 2, "{}", import.file);
+    assert_eq!(cluster.services().len(), 1, "{}", import.file);
+    for start in ["virtual_server 10.18.0.1", "real_server 10.18.1.11"] {
+        let told = fates(&import, start);
+        assert!(matches!(told[..], [Fate::Left { .. }]), "{}", import.report);
+    }
+    has(&import, &["# Not imported: tcp 10.18.0.1:80"]);
+}
+
+#[test]
+fn addresses_by_which_directors_speak_are_their_own() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 7\nlvs_sync_daemon_interface eth1\nunicast_src_ip 10.0.0.2\n\
+                unicast_peer {\n10.0.0.3\n}\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let lines = "real_server 10.0.0.2 80 {\n}\nreal_server 10.0.0.7 80 {\n}";
+    let import = keepalived(&(vrrp.to_owned() + &server(lines))).unwrap();
+    let cluster = sound(&import, "own");
+    let addresses = |number: usize| {
+        let addresses = cluster.directors()[number].addresses.iter();
+        addresses
+            .map(|address| address.id.network.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        addresses(0),
+        ["10.0.0.2/24", "10.0.0.1/24"],
+        "{}",
+        import.file
+    );
+    assert_eq!(
+        addresses(1),
+        ["10.0.0.3/24", "10.0.0.1/24"],
+        "{}",
+        import.file
+    );
+    assert_eq!(
+        cluster
+            .sync()
+            .map(|sync| (sync.id, sync.interface.to_string())),
+        Some((7, "eth1".to_owned()))
+    );
+    has(
+        &import,
+        &[
+            "{ real-server = \"director\"",
+            "Their names are not in the source",
+        ],
+    );
+    assert!(
+        import
+            .notes
+            .iter()
+            .any(|note| note.starts_with("Two directors")),
+        "{:?}",
+        import.notes
+    );
+}
+
+#[test]
+fn a_static_address_is_the_directors() {
+    let lines = "static_ipaddress {\n10.0.1.5/24 dev eth1 scope global\n}\n";
+    let import = keepalived(&(lines.to_owned() + &nat("10.0.0.1", "10.0.1.7"))).unwrap();
+    sound(&import, "static");
+    has(
+        &import,
+        &["{ interface = \"eth1\", address = \"10.0.1.5/24\" }"],
+    );
+    assert!(
+        !import.file.contains("address of its own"),
+        "{}",
+        import.file
+    );
+    assert!(matches!(
+        fates(&import, "10.0.1.5/24")[..],
+        [Fate::Carried { .. }]
+    ));
+}
+
+#[test]
+fn vrrp_alone_is_left_to_keepalived() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n";
+    let error = keepalived(vrrp).unwrap_err().to_string();
+    assert!(
+        error.contains("leave what is VRRP alone to keepalived"),
+        "{error}"
+    );
 }
