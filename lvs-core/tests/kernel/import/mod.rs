@@ -190,6 +190,14 @@ fn by_keepalived(file: &str, expected: &Table) -> Table {
     found
 }
 
+/// Returns whether a service is one by the marks of probes.
+fn is_probe(service: &str) -> bool {
+    let mark = service
+        .strip_prefix("-f ")
+        .and_then(|mark| mark.parse::<u32>().ok());
+    mark.is_some_and(|mark| mark >> 16 == 0x4C56)
+}
+
 /// The destinations that are fallbacks, as ipvsadm writes them.
 fn fallbacks(import: &Import) -> Vec<String> {
     let cluster = Cluster::from_toml(&import.file).unwrap();
@@ -238,6 +246,8 @@ fn same_as_keepalived(files: &[&str]) {
         for lines in ours.values_mut() {
             lines.retain(|line| !fallbacks(&import).iter().any(|end| line.contains(end)));
         }
+        // Probes of a director with an address of its own are no service of keepalived.
+        ours.retain(|service, _| !is_probe(service));
         itself_by_loopback(&import, &mut ours);
         let theirs = by_keepalived(file, &ours);
         if ours != theirs {
