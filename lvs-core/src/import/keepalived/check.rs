@@ -65,7 +65,7 @@ impl Walk<'_> {
         let checks = match parameters.kinds(node.word(0), context) {
             Ok(kinds) => kinds.into_iter().map(|kind| {
                 timing.complete(Check {
-                    port: parameters.port(context),
+                    port: parameters.port(node.word(0), context),
                     ..Check::new(kind)
                 })
             }),
@@ -209,9 +209,12 @@ impl Walk<'_> {
 
 impl Parameters {
     /// Returns the port that is tested, where it is not the destination's.
-    fn port(&self, context: &CheckContext<'_>) -> Option<u16> {
+    fn port(&self, word: &str, context: &CheckContext<'_>) -> Option<u16> {
+        // Datagrams reach no service of TCP: what they test is another program at the same port.
+        let is_beside = word == "UDP_CHECK" && context.connects;
         let port = self.port.filter(|port| *port != context.own_port);
         port.or_else(|| context.port.map(NonZeroU16::get))
+            .or_else(|| is_beside.then_some(context.own_port))
     }
 
     /// Returns what is tested, or why nothing is.

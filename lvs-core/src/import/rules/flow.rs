@@ -236,9 +236,10 @@ fn without_end(text: &str) -> (&str, bool) {
 /// Returns what a test of the script's argument gives, where it is called with `start`; and that ipvsadm is there.
 fn called_with(text: &str) -> Option<Status> {
     let words: Vec<_> = text.split_whitespace().collect();
-    let words = match words.as_slice() {
-        ["[", words @ .., "]"] | ["[[", words @ .., "]]"] | ["test", words @ ..] => words,
-        _ => return None,
+    let (["[", words @ .., "]"] | ["[[", words @ .., "]]"] | ["test", words @ ..]) =
+        words.as_slice()
+    else {
+        return None;
     };
     let bare = |word: &str| {
         let word = word.replace(['"', '\''], "");

@@ -457,3 +457,11 @@ fn the_file_says_by_what_checks_differ() {
         );
     }
 }
+
+/// Datagrams reach no service of TCP: keepalived tests another program at the same port.
+#[test]
+fn a_check_by_udp_of_a_service_of_tcp_names_its_port() {
+    let import = servers("protocol TCP", &["UDP_CHECK {\n}"]);
+    sound(&import, "udp");
+    has(&import, &["type = \"udp\"", "port = 80"]);
+}
