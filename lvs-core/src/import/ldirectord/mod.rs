@@ -1,5 +1,6 @@
 //! ldirectord.cf: `key = value` lines, and indented ones that belong to the `virtual` above.
 
+mod ending;
 mod real;
 mod testing;
 mod virtual_service;
