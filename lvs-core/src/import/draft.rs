@@ -37,6 +37,8 @@ pub(super) struct Draft {
     /// The lines that set them, where the source has lines.
     pub(super) sysctl_lines: BTreeMap<String, DirectiveId>,
     pub(super) sync: Option<Sync>,
+    /// The lines that start the daemons, where the source has lines.
+    pub(super) sync_lines: Vec<DirectiveId>,
     /// Lines for the head of the cluster file.
     pub(super) notes: Vec<String>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::draft::{Draft, DraftAddress, DraftDestination, DraftService};
+use super::fit::MIXED;
 use super::report::{Place, Tally};
 use super::{ImportError, rules};
 use crate::cluster::probe_path::Marks;
@@ -383,10 +384,7 @@ impl Walk<'_> {
             );
             let id = self.tally.add(&self.kernel, &text);
             match rules::sync(daemon) {
-                Ok(_) if mixed => self.tally.left(
-                    id,
-                    "the kernel synchronises nothing beside a destination of another family",
-                ),
+                Ok(_) if mixed => self.tally.left(id, MIXED),
                 Ok(sync) if self.draft.sync.as_ref().is_none_or(|other| *other == sync) => {
                     self.draft.sync = Some(sync);
                     self.tally.carried(id, "sync");

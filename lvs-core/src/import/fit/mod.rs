@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub(super) use destinations::word;
+pub(super) use services::MIXED;
 
 use super::draft::Draft;
 use super::report::Tally;
@@ -100,6 +101,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     }
     services::drop_emptied(&mut draft, &emptied, tally);
     directors::leave_stranded(&mut draft, &networks, tally);
+    services::drop_sync(&mut draft, tally);
     let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
     let method = destinations::method(&draft);
     let mut fitted = Fitted {

@@ -99,6 +99,23 @@ pub(super) fn drop_sysctls(draft: &mut Draft, tally: &mut Tally) {
     });
 }
 
+/// Why there is no `[sync]` beside a tunnel from one family to the other.
+pub(in crate::import) const MIXED: &str =
+    "the kernel synchronises nothing beside a destination of another family";
+
+/// Drops a synchronisation that the kernel refuses.
+pub(super) fn drop_sync(draft: &mut Draft, tally: &mut Tally) {
+    let is_mixed = draft.services.iter().any(|service| {
+        let family = service.service.id.family();
+        let mut ends = service.destinations.iter();
+        ends.any(|end| end.destination.id.family() != family)
+    });
+    if is_mixed && draft.sync.take().is_some() {
+        let lines = draft.sync_lines.iter();
+        lines.for_each(|line| tally.left(*line, MIXED));
+    }
+}
+
 /// Says in the file that a mark alone tells real servers no address.
 pub(super) fn remark_match(service: &mut DraftService) {
     let mut ends = service

@@ -108,6 +108,7 @@ impl Walk<'_> {
             }
         }
         self.draft.sync = Some(sync);
+        self.draft.sync_lines = vec![node.id];
         if let Some(line) = self.sync_line.take() {
             self.tally.left(line, "lvs_sync_daemon says it for all");
         }
@@ -127,6 +128,7 @@ impl Walk<'_> {
         let id = self.routers.get(instance).copied();
         self.draft.sync = Some(Sync::new(id.unwrap_or_default(), interface));
         self.sync_line = Some(node.id);
+        self.draft.sync_lines = vec![node.id];
         match id {
             Some(_) => self.tally.carried(node.id, "sync"),
             None => self

@@ -79,7 +79,7 @@ impl Added {
         };
         Some(Self {
             network,
-            interface: interface(device.split(':').next().unwrap_or(device)),
+            interface: interface(device),
             label: device.contains(':').then(|| device.to_owned()),
             is_deleted: false,
         })
@@ -119,7 +119,9 @@ pub(super) fn gateway(text: &str) -> Option<Gateway> {
     })
 }
 
+/// Returns the interface of a name, which may be a label: `eth0:0`.
 fn interface(name: &str) -> Option<IfName> {
+    let name = name.split(':').next().unwrap_or(name);
     let is_known = !name.contains(['$', '`', '(', ')']);
     is_known
         .then(|| IfName::new(name.to_owned()).ok())

@@ -195,6 +195,7 @@ impl Walk<'_, '_> {
                 .left(other, "a line below starts a daemon with other options");
         }
         self.draft.sync = Some(sync);
+        self.draft.sync_lines.push(id);
     }
 
     /// Imports the sysctls of a line that the file has; what is left of the others is told.
