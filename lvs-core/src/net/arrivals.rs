@@ -14,6 +14,7 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket,
     sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::packet_head::{Arrival, Head};
 use super::packet_socket::timeout_until;
@@ -107,6 +108,8 @@ struct Data {
 /// Watches packets to and from this host, by any interface and out of any tunnel.
 pub(crate) struct Arrivals {
     socket: OwnedFd,
+    /// What has arrived since then still waits in the socket: an answer among it is no lack of an answer.
+    seen_until: Instant,
     packets: usize,
     datagrams: BTreeSet<Ends>,
     /// The own ends of those that were answered.
@@ -134,6 +137,7 @@ impl Arrivals {
         let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER);
         Ok(Self {
             socket,
+            seen_until: Instant::now(),
             packets: 0,
             datagrams: BTreeSet::new(),
             answered: HashSet::new(),
@@ -156,7 +160,9 @@ impl Arrivals {
             && self.datagrams.len() < MOST_CLIENTS
             && self.requests.len() < MOST_REQUESTS
         {
-            let Some((packet, kind)) = next(&self.socket, until).map_err(failed)? else {
+            let next = next(&self.socket, until).map_err(failed)?;
+            self.seen_until = Instant::now();
+            let Some((packet, kind)) = next else {
                 break;
             };
             self.packets += 1;
@@ -285,14 +291,17 @@ impl Arrivals {
         stalled.map(|(ends, _)| *ends)
     }
 
+    /// Returns whether packets were seen until long enough after that.
+    fn has_lasted(&self, since: Instant) -> bool {
+        self.seen_until.duration_since(since) >= PATIENCE
+    }
+
     /// Returns the connections that were asked for, without those that still have time to be answered.
     pub(crate) fn requests(&self) -> impl Iterator<Item = Requested> {
         self.requests
             .iter()
             .filter(|(_, seen)| {
-                seen.is_repeated
-                    || seen.answer != Answer::Nothing
-                    || seen.since.elapsed() >= PATIENCE
+                seen.is_repeated || seen.answer != Answer::Nothing || self.has_lasted(seen.since)
             })
             .map(|((own, client), seen)| Requested {
                 own: *own,
@@ -303,9 +312,7 @@ impl Arrivals {
                 is_silent: seen.answer == Answer::Given && !seen.is_continued,
                 is_unserved: seen.answer == Answer::Given
                     && !seen.is_served
-                    && seen
-                        .data_since
-                        .is_some_and(|since| since.elapsed() >= PATIENCE),
+                    && seen.data_since.is_some_and(|since| self.has_lasted(since)),
                 is_forwarded: seen.is_forwarded,
                 is_returned: seen.is_returned,
             })
@@ -319,18 +326,24 @@ fn failed(errno: Errno) -> Error {
     )
 }
 
-/// Returns the next packet with its kind (`PACKET_HOST`, `PACKET_OUTGOING`), `None` when the time is over; within,
-/// `None` for one that is not understood.
+/// Returns the next packet with its kind (`PACKET_HOST`, `PACKET_OUTGOING`), `None` when the time is over and none
+/// waits any more; within, `None` for one that is not understood.
 fn next(socket: &OwnedFd, until: Instant) -> nix::Result<Option<(Option<Head>, u8)>> {
     let mut bytes = [0; LONGEST];
-    while let Some(timeout) = timeout_until(until) {
-        setsockopt(socket, sockopt::ReceiveTimeout, &timeout)?;
+    loop {
+        let timeout = timeout_until(until);
+        let shortest = TimeVal::microseconds(1);
+        setsockopt(
+            socket,
+            sockopt::ReceiveTimeout,
+            &timeout.unwrap_or(shortest),
+        )?;
         let (length, from) = match recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut bytes) {
+            Err(Errno::EAGAIN) if timeout.is_none() => return Ok(None),
             Err(Errno::EINTR | Errno::EAGAIN) => continue,
             other => other?,
         };
         let kind = from.map_or(PACKET_OTHERHOST, |from| from.pkttype());
         return Ok(Some((bytes.get(..length).and_then(Head::read), kind)));
     }
-    Ok(None)
 }
