@@ -65,7 +65,7 @@ pub(super) struct Running {
     pub(super) next_compare: Instant,
     pub(super) supervisor: Supervisor,
     pub(super) resident: Resident,
-    _namespace: NamespaceLock,
+    namespace: NamespaceLock,
 }
 
 pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
@@ -73,8 +73,9 @@ pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
 impl Running {
     /// Applies the cluster, and begins to probe.
     pub(super) fn begin(runner: Runner, events: Events<'_>) -> Result<Self, RunError> {
-        let resident = runner.state.reside(runner.cluster.name(), &runner.name)?;
-        let namespace = NamespaceLock::take(runner.cluster.name())?;
+        let (resident, namespace) = runner
+            .state
+            .reside_alone(runner.cluster.name(), &runner.name)?;
         let seed = seed();
         let (clock, input) = (Instant::now(), runner.handle.input.clone());
         let node = runner.desired(&runner.cluster)?;
@@ -100,7 +101,7 @@ impl Running {
             next_compare: clock + COMPARE,
             supervisor: Supervisor::from_environment(),
             resident,
-            _namespace: namespace,
+            namespace,
             runner,
         };
         let http = running
@@ -293,6 +294,7 @@ impl Running {
 
     fn poll(&mut self, events: Events<'_>) {
         self.next_poll = Instant::now() + self.runner.poll;
+        self.namespace.forget_askers();
         if !self.resident.is_seen()
             && let Err(error) = self.reside_again(events)
         {
