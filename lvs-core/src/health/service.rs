@@ -122,7 +122,7 @@ impl Policy {
     pub fn by_health(&self, member: &Member) -> DesiredWeight {
         let absent = self.absent();
         match member.health {
-            Health::Up | Health::Failing => {
+            Health::Up | Health::Failing | Health::Unchecked => {
                 let (share, slow_start) = (member.share, member.slow_start);
                 DesiredWeight {
                     weight: Some(slow_start.of(share.of(member.weight))),

@@ -77,6 +77,8 @@ pub(super) struct DraftDestination {
     pub(super) assumed: Option<String>,
     /// Whether it serves only while the others do not.
     pub(super) is_fallback: bool,
+    /// Whether the checks of the service test it.
+    pub(super) is_checked: bool,
 }
 
 impl DraftService {

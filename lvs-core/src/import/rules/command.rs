@@ -42,6 +42,7 @@ impl Walk<'_, '_> {
                     directive: id,
                     assumed: note(),
                     is_fallback: false,
+                    is_checked: true,
                 });
             }
             Command::EditService(service) => match self.service(&service.id) {

@@ -322,13 +322,16 @@ impl World {
             via: None,
             subject,
         };
+        // One in ten opts out of the check.
+        let is_tested = !self.random.once_in(10);
+        let targets = is_tested.then_some(CheckedTarget { target, timing });
         CheckedDestination {
             id,
             server: name.parse().unwrap(),
             weight: Weight::new(1 + self.random.below(10) as u32).unwrap(),
             drain: self.random.once_in(20).then_some(Draining::Quiet),
             is_fallback: false,
-            targets: vec![CheckedTarget { target, timing }],
+            targets: targets.into_iter().collect(),
         }
     }
 
