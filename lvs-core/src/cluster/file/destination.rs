@@ -56,11 +56,6 @@ pub struct DestinationTable {
 
 /// Holds the one value of `check` in an entry of `destinations`: `false`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(with = "bool")
-)]
 pub struct NotChecked;
 
 impl Serialize for NotChecked {

@@ -2,7 +2,6 @@
 
 use lvs_core::cluster::DestinationCheck;
 use lvs_core::import::Fate;
-use lvs_core::ipvs::Weight;
 
 use super::{CHECKED, fates, has, server, servers};
 use crate::import::{keepalived, sound};
@@ -238,11 +237,10 @@ fn a_weight_that_no_program_sets_stays() {
     let dynamic = "weight 3\nMISC_CHECK {\nmisc_path /bin/x\nmisc_dynamic\n}";
     let import = servers("", &[dynamic, "weight 7", dynamic]);
     let cluster = sound(&import, "partly dynamic");
-    let service = &cluster.services()[0];
-    let weights = service.destinations.iter().map(|end| end.weight);
-    let weights: Vec<_> = weights.map(|weight| weight.map(Weight::get)).collect();
+    let servers = cluster.real_servers().iter();
+    let weights: Vec<_> = servers.map(|server| server.weight.get()).collect();
     assert!(import.file.contains("0) exit 5;;"), "{}", import.file);
-    assert_eq!(weights[1], Some(7), "{}", import.file);
+    assert_eq!(weights, [100, 7, 100], "{}", import.file);
     assert!(matches!(
         fates(&import, "weight 7")[..],
         [Fate::Carried { .. }]
@@ -379,7 +377,6 @@ fn checks_that_differ_become_what_all_have_in_common() {
             [&format!("{}{}", host("a"), port(22)), &port(22)],
             Some("port = 22"),
         ),
-        ([CHECKED, "weight 1"], Some(tcp)),
         ([&port(80), CHECKED], Some(tcp)),
     ] {
         let import = servers("", &of_servers);
