@@ -268,3 +268,22 @@ fn vrrp_alone_is_left_to_keepalived() {
         "{error}"
     );
 }
+
+/// The services may be in another source.
+#[test]
+fn a_source_of_vrrp_alone_is_reduced_too() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n10.0.0.1/24 dev eth1\n}\n}\n";
+    let error = keepalived(vrrp).unwrap_err();
+    let reduced = error.keepalived().unwrap();
+    assert!(
+        reduced.text.contains("virtual_router_id 5"),
+        "{}",
+        reduced.text
+    );
+    assert!(reduced.text.contains("--role standby"), "{}", reduced.text);
+    let address = "keepalived.conf:5: not kept: 10.0.0.1/24 dev eth1: lvsctl moves it";
+    assert!(reduced.dropped[0].starts_with(address), "{reduced:?}");
+    // Nothing of VRRP: nothing is reduced.
+    let error = keepalived("global_defs {\nrouter_id a\n}\n").unwrap_err();
+    assert_eq!(error.keepalived(), None);
+}
