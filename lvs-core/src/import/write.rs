@@ -225,6 +225,10 @@ fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> 
             if family == Family::Ipv6 {
                 table.insert("family", text("ipv6"));
             }
+            let matches: Array = draft.matches.iter().map(ToString::to_string).collect();
+            if !matches.is_empty() {
+                table.insert("match", toml_edit::value(matches));
+            }
         }
     }
     table.insert("scheduler", text(service.scheduler.as_str()));
