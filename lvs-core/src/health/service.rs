@@ -84,6 +84,11 @@ impl Policy {
                 weight: member.kept,
                 reason: WeightReason::Unknown,
             },
+            // So does what one has that no check tests.
+            None if member.health == Health::Unchecked => self.by_health(&Member {
+                health: Health::Unknown,
+                ..*member
+            }),
             Some(Posture::Below(BelowMinimum::Fallback)) if member.is_fallback => {
                 some(member.weight, WeightReason::Fallback)
             }
