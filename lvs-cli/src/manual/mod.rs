@@ -2,6 +2,7 @@
 
 mod file;
 mod import;
+mod overview;
 mod page;
 
 use std::ffi::OsString;
