@@ -4,7 +4,7 @@ use clap_mangen::roff::{Roff, bold, italic, roman};
 use lvs_core::cluster::Document;
 use serde_json::{Map, Value, json};
 
-use super::page::verbatim;
+use super::page::{head, verbatim};
 
 const DESCRIPTION: [&str; 4] = [
     "A cluster file describes a whole Linux Virtual Server cluster: its directors, real servers and services. lvsctl \
@@ -20,16 +20,9 @@ const DESCRIPTION: [&str; 4] = [
 pub(super) fn page() -> String {
     let schema = Document::schema();
     let mut roff = Roff::new();
-    let version = concat!("lvsctl ", env!("CARGO_PKG_VERSION"));
-    roff.control(
-        "TH",
-        ["lvsctl.toml", "5", "", version, "Linux Virtual Server"],
-    )
-    .control("nh", [])
-    .control("ad", ["l"])
-    .control("SH", ["NAME"])
-    .text([roman("lvsctl.toml - the cluster file of lvsctl")])
-    .control("SH", ["DESCRIPTION"]);
+    roff.control("SH", ["NAME"])
+        .text([roman("lvsctl.toml - the cluster file of lvsctl")])
+        .control("SH", ["DESCRIPTION"]);
     for paragraph in DESCRIPTION {
         roff.control("PP", []).text([roman(paragraph)]);
     }
@@ -42,7 +35,8 @@ pub(super) fn page() -> String {
     let see = "lvsctl(8), lvsctl-check(8), lvsctl-plan(8), lvsctl-import(8)";
     let mut end = Roff::new();
     end.control("SH", ["SEE ALSO"]).text([roman(see)]);
-    format!("{}{example}{}", roff.render(), end.render())
+    let head = head("lvsctl.toml", 5);
+    format!("{head}{}{example}{}", roff.render(), end.render())
 }
 
 /// Collects the tables of the file in the order in which a reader meets them, each with all its places.

@@ -8,15 +8,10 @@ use super::{import, overview};
 
 /// Returns the page of a command in roff.
 pub(super) fn of(command: &Command) -> String {
-    let man = Man::new(command.clone())
-        .section("8")
-        .source(concat!("lvsctl ", env!("CARGO_PKG_VERSION")))
-        .manual("Linux Virtual Server");
-    let mut page = Vec::new();
+    let man = Man::new(command.clone()).section("8");
+    let name = command.get_display_name();
+    let mut page = head(name.unwrap_or_else(|| command.get_name()), 8).into_bytes();
     // Writing to memory does not fail.
-    let _ = man.render_title(&mut page);
-    // Neither hyphens in words of a command line nor stretched blanks.
-    page.extend(b".nh\n.ad l\n");
     let _ = man.render_name_section(&mut page);
     page.extend(synopsis(command).into_bytes());
     match command.get_name() {
@@ -38,6 +33,14 @@ pub(super) fn of(command: &Command) -> String {
     format!("{page}{notes}{end}{see_also}")
 }
 
+/// Returns the title of a page, and how its text is set: neither hyphens in words of a command line nor stretched blanks.
+///
+/// clap_mangen leaves out a date that is empty, so that the version stands in its place.
+pub(super) fn head(name: &str, section: u8) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(".TH {name} {section} \"\" \"lvsctl {version}\" \"Linux Virtual Server\"\n.nh\n.ad l\n")
+}
+
 /// Returns the line of usage that the help has.
 fn synopsis(command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
@@ -48,8 +51,7 @@ fn synopsis(command: &Command) -> String {
 }
 
 /// The exit statuses of a verb whose help names none.
-const USUAL_STATUS: &str = "\
-  0   done
+const USUAL_STATUS: &str = "  0   done
   1   failed, and nothing changed
   3   failed, and something changed, which the message tells
   64  wrong usage";
