@@ -10,7 +10,7 @@ use super::{
 };
 use crate::cluster::{Drain, Draining};
 use crate::health::{
-    Admission, Decision, DesiredWeight, Health, Member, Percent, Posture, Transition,
+    Admission, Decision, DesiredWeight, Health, Member, Percent, Posture, Target, Transition,
 };
 use crate::ipvs::{DestinationId, Weight};
 
@@ -194,6 +194,38 @@ impl ServiceState {
                 state.kept = Some(self.service.policy.by_health(member).weight);
             }
         }
+    }
+
+    /// Tells which weights another program changed.
+    pub(super) fn drifts<'a>(
+        &'a self,
+        expected: &'a BTreeMap<DestinationId, Weight>,
+        found: &'a BTreeMap<DestinationId, Weight>,
+    ) -> impl Iterator<Item = Action> + 'a {
+        self.service
+            .destinations
+            .iter()
+            .map(|checked| (checked.id, found.get(&checked.id).copied()))
+            .filter(|(id, found)| expected.get(id).copied() != *found)
+            .map(|(destination, found)| {
+                Action::Notify(Notice::Drift {
+                    service: self.service.id,
+                    destination,
+                    found,
+                })
+            })
+    }
+
+    /// Returns the target of a destination's checks that goes the clients' way, if one does.
+    pub(super) fn target_by_service(&self, id: &DestinationId) -> Option<&Target> {
+        self.service
+            .destinations
+            .iter()
+            .find(|checked| checked.id == *id)?
+            .targets
+            .iter()
+            .map(|checked| &checked.target)
+            .find(|target| target.via.is_some())
     }
 
     /// Returns the destinations that must not be in the kernel.

@@ -20,7 +20,7 @@ use crate::suggest::nearest;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DestinationTable {
-    /// The name of a real server, or of the director itself. Either this or `group`.
+    /// The name of a real server, or of the director itself. Either this, `group` or `file-sd`.
     #[serde(default)]
     pub real_server: Option<String>,
     /// The name of a group: every real server whose `groups` has it.
