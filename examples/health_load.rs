@@ -1,10 +1,12 @@
-//! What probes cost, beside keepalived: `LVS_LAB_TIMEOUT=900 cargo run --release --example health_load`.
+//! What probes cost, beside keepalived: `LVS_LAB_TIMEOUT=900 cargo run --release --example health_load`. Arguments are a
+//! number of services and seconds between the probes of one: `-- 1000 2`.
 //!
-//! Builds clusters of more and more services with ten real servers each, tested every 2 s by TCP: once by `lvsctl run`'s
+//! Builds clusters of more and more services with ten real servers each, tested by TCP: once by `lvsctl run`'s
 //! controller on the clients' path, once by Debian's keepalived, which connects to the real IP. Of each it prints, over
 //! 20 s on the guest's one processor: connections opened a second, the share of those that were due, the share of the
 //! processor, memory, and entries in the table of connections. System calls are dear in the guest: compare the two, and
-//! not the numbers with those of a machine.
+//! not the numbers with those of a machine. What the guest can do at most tell the loops: one thread that probes without
+//! a pause, and does nothing else.
 
 use std::env;
 use std::error::Error;
@@ -15,8 +17,9 @@ use std::process::{Child, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lvs_core::cluster::StateDir;
-use lvs_core::run::Runner;
+use lvs_core::cluster::{Role, StateDir};
+use lvs_core::health::{ProbePath, Prober, Target, Timeout};
+use lvs_core::run::{CheckedService, Runner};
 use lvs_core::{Cluster, Host};
 use lvs_lab::{Daemon, Lab};
 
@@ -26,7 +29,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const CONTROLLER: &str = "LVS_HEALTH_LOAD";
 const FILE: &str = "/run/load.toml";
 const SERVERS: usize = 10;
-const INTERVAL: f64 = 2.0;
+const INTERVAL: u32 = 2;
+const LOOPED: Duration = Duration::from_secs(5);
 const WATCHED: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -61,10 +65,13 @@ fn run() -> Result<()> {
         Some(services) => vec![services.parse()?],
         None => vec![10, 100, 1000],
     };
+    let interval = env::args()
+        .nth(2)
+        .map_or(Ok(INTERVAL), |text| text.parse())?;
     println!("| services | by | probes/s | of those due | processor | memory | connections |");
     println!("|---|---|---|---|---|---|---|");
     for services in sizes {
-        let text = file(services);
+        let text = file(services, interval);
         fs::write(FILE, &text)?;
         let cluster = Cluster::from_toml(&text)?;
         let mut lab = Lab::new(&cluster, 1)?;
@@ -72,10 +79,14 @@ fn run() -> Result<()> {
             lab.apply_to(server.name.as_str())?;
             accept(&mut lab, server.name.as_str())?;
         }
-        println!("| {services} | lvsctl run | {} |", by_run(&lab, services)?);
+        let due = (services * SERVERS) as f64 / f64::from(interval);
+        println!("| {services} | lvsctl run | {} |", by_run(&lab, due)?);
+        let [by_service, straight] = by_loop(&lab, &cluster)?;
+        println!("| {services} | loop, clients' path | {by_service:.0} |");
+        println!("| {services} | loop, real IP | {straight:.0} |");
         println!(
             "| {services} | keepalived | {} |",
-            by_keepalived(&lab, services)?
+            by_keepalived(&lab, services, interval, due)?
         );
     }
     Ok(())
@@ -95,7 +106,7 @@ fn vip(service: usize) -> String {
     format!("172.16.{}.{}", 4 + service / 250, 1 + service % 250)
 }
 
-fn file(services: usize) -> String {
+fn file(services: usize, interval: u32) -> String {
     let mut text = String::from(
         "name = \"load\"\nforwarding = \"dr\"\ndefaults = { interface = \"eth0\", gateway = \"192.168.1.254\" }\n\
          [director]\ngateway = \"192.168.1.254\"\naddresses = [\n  \
@@ -113,7 +124,7 @@ fn file(services: usize) -> String {
         .collect();
     let _ = write!(
         text,
-        "]\n[[services]]\naddresses = [{}]\nscheduler = \"rr\"\ncheck = {{ type = \"tcp\", interval = \"2s\" }}\n",
+        "]\n[[services]]\naddresses = [{}]\nscheduler = \"rr\"\ncheck = {{ type = \"tcp\", interval = \"{interval}s\" }}\n",
         vips.join(", ")
     );
     for server in 0..SERVERS {
@@ -126,24 +137,53 @@ fn file(services: usize) -> String {
     text
 }
 
-fn by_run(lab: &Lab, services: usize) -> Result<String> {
+fn by_run(lab: &Lab, due: f64) -> Result<String> {
     let mut command = Command::new(env::current_exe()?);
     command.env(CONTROLLER, "1");
     let mut child: Child = lab.node("director")?.run(move |_| command.spawn())??;
-    let seen = watch(lab, services, &[child.id()]);
+    let seen = watch(lab, due, &[child.id()]);
     child.kill()?;
     child.wait()?;
     seen
 }
 
-fn by_keepalived(lab: &Lab, services: usize) -> Result<String> {
+/// Returns how many probes a second one thread makes that does nothing else: on the clients' path, and straight.
+fn by_loop(lab: &Lab, cluster: &Cluster) -> Result<[f64; 2]> {
+    let targets: Vec<Target> = CheckedService::of(cluster, "director", Role::Active)
+        .into_iter()
+        .flat_map(|service| service.destinations)
+        .flat_map(|destination| destination.targets)
+        .map(|checked| checked.target)
+        .collect();
+    let straight = targets.iter().cloned().map(|target| Target {
+        path: ProbePath::direct((target.subject.destination.address, 80).into()),
+        ..target
+    });
+    let straight: Vec<Target> = straight.collect();
+    let measured = |targets: Vec<Target>| -> Result<f64> {
+        let probers: Vec<Prober> = targets.into_iter().map(Prober::new).collect();
+        let made = lab.node("director")?.run(move |_| {
+            let began = Instant::now();
+            probers
+                .iter()
+                .cycle()
+                .take_while(|_| began.elapsed() < LOOPED)
+                .filter(|prober| prober.run(Timeout::DEFAULT).0.is_ok())
+                .count()
+        })?;
+        Ok(made as f64 / LOOPED.as_secs_f64())
+    };
+    Ok([measured(targets)?, measured(straight)?])
+}
+
+fn by_keepalived(lab: &Lab, services: usize, interval: u32, due: f64) -> Result<String> {
     lab.node("director")?
         .run(|host: &mut Host| host.ipvs()?.flush())??;
     let mut text = String::new();
     for service in 0..services {
         let _ = write!(
             text,
-            "virtual_server {} 80 {{\n  delay_loop 2\n  lvs_sched rr\n  lvs_method DR\n  protocol TCP\n",
+            "virtual_server {} 80 {{\n  delay_loop {interval}\n  lvs_sched rr\n  lvs_method DR\n  protocol TCP\n",
             vip(service)
         );
         for server in 0..SERVERS {
@@ -166,17 +206,16 @@ fn by_keepalived(lab: &Lab, services: usize) -> Result<String> {
     ];
     let keepalived = Daemon::start(lab.node("director")?, "keepalived", &options)?;
     let pids = named("keepalived")?;
-    let seen = watch(lab, services, &pids);
+    let seen = watch(lab, due, &pids);
     keepalived.end()?;
     seen
 }
 
 /// Waits until everything was tested, and measures.
-fn watch(lab: &Lab, services: usize, pids: &[u32]) -> Result<String> {
-    let targets = services * SERVERS;
+fn watch(lab: &Lab, due: f64, pids: &[u32]) -> Result<String> {
     let began = Instant::now();
     let first = opened(lab)?;
-    while opened(lab)? - first < 2 * targets as u64 && began.elapsed() < PATIENCE {
+    while ((opened(lab)? - first) as f64) < 4.0 * due && began.elapsed() < PATIENCE {
         thread::sleep(Duration::from_millis(200));
     }
     let (before, ticks, began) = (opened(lab)?, ticks(pids), Instant::now());
@@ -189,7 +228,7 @@ fn watch(lab: &Lab, services: usize, pids: &[u32]) -> Result<String> {
         .run(|host: &mut Host| host.proc().connections())??;
     Ok(format!(
         "{rate:.0} | {:.0} % | {:.0} % | {} MB | {}",
-        100.0 * rate / (targets as f64 / INTERVAL),
+        100.0 * rate / due,
         100.0 * used,
         memory(pids) / 1024,
         connections.len()

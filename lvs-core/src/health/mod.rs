@@ -37,11 +37,11 @@ pub use crate::cluster::probe_path::{
 pub use decision::{Decision, DesiredWeight, Posture, WeightReason};
 pub use member::{Admission, Member};
 pub use outcome::{Failure, Healthy, Outcome, Stage};
-#[cfg(feature = "run")]
-pub(crate) use probe::Connecting;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub use probe::fuzzing;
+#[cfg(feature = "run")]
+pub(crate) use probe::{Conversation, Interest};
 pub use probe::{Prober, Subject, Target, TargetId};
 pub use schedule::Schedule;
 pub use state::{Health, Tracker, Transition};

@@ -8,7 +8,7 @@ use super::probes::Probes;
 use super::service::{DestinationState, ServiceState};
 use super::{Action, CheckedService, Event, KernelWeights, Notice, ProbeId, ServiceView};
 use crate::cluster::{Drain, Draining};
-use crate::health::{BelowMinimum, Posture};
+use crate::health::{BelowMinimum, Posture, Target};
 use crate::ipvs::{DestinationId, ServiceId};
 
 /// Decides what is probed and which weights the kernel gets.
@@ -33,6 +33,8 @@ pub struct Controller {
     withdrawn: BTreeSet<IpAddr>,
     /// When a weight of a service rises next.
     steps: BTreeSet<(Duration, ServiceId)>,
+    /// The services with results or drains that were not decided upon yet.
+    undecided: BTreeSet<ServiceId>,
     is_loaded: bool,
 }
 
@@ -48,37 +50,56 @@ impl Controller {
             drains: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
             steps: BTreeSet::new(),
+            undecided: BTreeSet::new(),
             is_loaded: false,
         }
     }
 
     /// Takes an event, and returns what is to be done, in order.
     pub fn step(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        self.step_all([event], now)
+    }
+
+    /// Takes events of the same time, and returns what is to be done: each service is decided once, however many
+    /// results it has.
+    pub fn step_all(
+        &mut self,
+        events: impl IntoIterator<Item = Event>,
+        now: Duration,
+    ) -> Vec<Action> {
         let mut actions = Vec::new();
-        match event {
-            Event::Load(services) => self.load(services, now, &mut actions),
-            Event::Observed(found) => self.observe(found, now, &mut actions),
-            Event::Withdrawn(absent) => self.withdrawn = absent,
-            Event::Probed { run, took, outcome } => {
-                if self.probes.record(run, took, &outcome, now, &mut actions) {
-                    for id in self.users.get(&run.probe).cloned().unwrap_or_default() {
-                        self.decide(id, now, &mut actions);
-                    }
-                }
-            }
-            Event::Drain(drain, how) => {
-                self.drains.insert(drain, how);
-                self.decide_all(now, &mut actions);
-            }
-            Event::Undrain(drain) => {
-                self.drains.remove(&drain);
-                self.decide_all(now, &mut actions);
-            }
-            Event::Tick => {}
+        for event in events {
+            self.take(event, now, &mut actions);
+        }
+        while let Some(id) = self.undecided.pop_first() {
+            self.decide(id, now, &mut actions);
         }
         self.rise(now, &mut actions);
         self.probes.begin(now, &mut actions);
         actions
+    }
+
+    fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
+        match event {
+            Event::Load(services) => self.load(services, now, actions),
+            Event::Observed(found) => self.observe(found, now, actions),
+            Event::Withdrawn(absent) => self.withdrawn = absent,
+            Event::Probed { run, took, outcome } => {
+                if self.probes.record(run, took, &outcome, now, actions) {
+                    let users = self.users.get(&run.probe).into_iter().flatten();
+                    self.undecided.extend(users);
+                }
+            }
+            Event::Drain(drain, how) => {
+                self.drains.insert(drain, how);
+                self.undecided.extend(self.services.keys());
+            }
+            Event::Undrain(drain) => {
+                self.drains.remove(&drain);
+                self.undecided.extend(self.services.keys());
+            }
+            Event::Tick => {}
+        }
     }
 
     /// Returns when the next [`Event::Tick`] is due; `None` without services.
@@ -103,6 +124,15 @@ impl Controller {
     /// Returns the identities of the services.
     pub(super) fn ids(&self) -> impl Iterator<Item = &ServiceId> {
         self.services.keys()
+    }
+
+    /// Returns the target of a destination's checks that goes the clients' way, if one does.
+    pub(super) fn target_by_service(
+        &self,
+        service: &ServiceId,
+        destination: &DestinationId,
+    ) -> Option<&Target> {
+        self.services.get(service)?.target_by_service(destination)
     }
 
     /// Returns the destinations that must not be in the kernel.
@@ -192,27 +222,29 @@ impl Controller {
         state
     }
 
-    /// Compares what was found with what was expected, and decides anew.
+    /// Compares what was found with what was expected, and decides anew where they differ: elsewhere the kernel has
+    /// what was decided.
     fn observe(&mut self, found: KernelWeights, now: Duration, actions: &mut Vec<Action>) {
-        if let Some(expected) = &self.kernel {
-            for (id, state) in &self.services {
-                let (Some(expected), Some(found)) = (expected.get(id), found.get(id)) else {
-                    continue;
-                };
-                for checked in &state.service.destinations {
-                    let found = found.get(&checked.id).copied();
-                    if expected.get(&checked.id).copied() != found {
-                        actions.push(Action::Notify(Notice::Drift {
-                            service: *id,
-                            destination: checked.id,
-                            found,
-                        }));
-                    }
+        let Some(expected) = self.kernel.take() else {
+            self.kernel = Some(found);
+            return self.decide_all(now, actions);
+        };
+        let differing: Vec<ServiceId> = self
+            .services
+            .iter()
+            .filter(|(id, _)| expected.get(id) != found.get(id))
+            .map(|(id, state)| {
+                if let (Some(expected), Some(found)) = (expected.get(id), found.get(id)) {
+                    actions.extend(state.drifts(expected, found));
                 }
-            }
-        }
+                *id
+            })
+            .collect();
         self.kernel = Some(found);
-        self.decide_all(now, actions);
+        for id in differing {
+            self.decide(id, now, actions);
+        }
+        self.move_virtual_ips(actions);
     }
 
     fn decide_all(&mut self, now: Duration, actions: &mut Vec<Action>) {

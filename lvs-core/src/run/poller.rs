@@ -1,4 +1,4 @@
-//! Probes that only connect: begun without waiting, and epoll(7) tells one thread which have ended.
+//! Probes by sockets: begun without waiting, and epoll(7) tells one thread which can go on.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::pool::Job;
 use super::threads;
-use crate::health::{Connecting, Failure, Outcome};
+use crate::health::{Conversation, Failure, Interest, Outcome};
 
 /// The most events that are taken at a time.
 const BATCH: usize = 256;
@@ -52,14 +52,14 @@ struct Attempts {
 /// A probe that has begun.
 struct Attempt {
     job: Job,
-    connecting: Connecting,
+    conversation: Conversation,
     began: Instant,
     deadline: Instant,
 }
 
 impl Attempt {
     fn end(self, outcome: Outcome) {
-        drop(self.connecting);
+        drop(self.conversation);
         (self.job.report)(outcome, self.began.elapsed());
     }
 }
@@ -144,28 +144,27 @@ impl Shared {
 
     fn begin(&self, job: Job) {
         let began = Instant::now();
-        match job.prober.connect(job.port) {
-            Ok(connecting) => self.watch(Attempt {
+        match job.prober.begin(job.port) {
+            Ok(conversation) => self.watch(Attempt {
                 deadline: began + job.timeout.get(),
                 job,
-                connecting,
+                conversation,
                 began,
             }),
             Err(failure) => (job.report)(Err(failure), began.elapsed()),
         }
     }
 
-    /// Has the thread told when an attempt has an outcome.
+    /// Has the thread told when an attempt can go on.
     fn watch(&self, attempt: Attempt) {
         let mut attempts = self.attempts();
         attempts.newest += 1;
         let (number, deadline) = (attempts.newest, attempt.deadline);
-        let event = EpollEvent::new(EpollFlags::EPOLLOUT, number);
+        let event = event(attempt.conversation.interest(), number);
         // The thread looks for it when the lock is free.
-        if let Err(errno) = self.epoll.add(&attempt.connecting, event) {
+        if let Err(errno) = self.epoll.add(&attempt.conversation, event) {
             drop(attempts);
-            let failure = format!("watch a socket: {}", errno.desc());
-            return attempt.end(Err(Failure::NotProbed(failure)));
+            return attempt.end(Err(unwatched(errno)));
         }
         attempts.deadlines.insert((deadline, number));
         attempts.running.insert(number, attempt);
@@ -183,7 +182,7 @@ impl Shared {
             for event in events.iter().take(count) {
                 match event.data() {
                     WAKE => drop(self.wake.read()),
-                    number => self.decide(number),
+                    number => self.advance(number, event.events()),
                 }
             }
             // Otherwise there may be outcomes that were not read yet.
@@ -203,11 +202,28 @@ impl Shared {
         }
     }
 
-    fn decide(&self, number: u64) {
-        let attempt = self.attempts().remove(number);
-        if let Some(attempt) = attempt {
-            let outcome = attempt.connecting.outcome();
+    fn advance(&self, number: u64, ready: EpollFlags) {
+        let Some(mut attempt) = self.attempts().running.remove(&number) else {
+            return;
+        };
+        let before = attempt.conversation.interest();
+        let mut outcome = attempt
+            .conversation
+            .advance(ready.contains(EpollFlags::EPOLLERR));
+        let after = attempt.conversation.interest();
+        if outcome.is_none() && before != after {
+            let changed = self
+                .epoll
+                .modify(&attempt.conversation, &mut event(after, number));
+            outcome = changed.err().map(|errno| Err(unwatched(errno)));
+        }
+        let mut attempts = self.attempts();
+        if let Some(outcome) = outcome {
+            attempts.deadlines.remove(&(attempt.deadline, number));
+            drop(attempts);
             attempt.end(outcome);
+        } else {
+            attempts.running.insert(number, attempt);
         }
     }
 
@@ -215,7 +231,8 @@ impl Shared {
         let now = Instant::now();
         let next = || self.attempts().take_expired(now);
         while let Some(attempt) = next() {
-            attempt.end(Err(Failure::ConnectTimedOut));
+            let outcome = attempt.conversation.late();
+            attempt.end(outcome);
         }
     }
 
@@ -225,6 +242,18 @@ impl Shared {
             self.begin(job);
         }
     }
+}
+
+fn event(interest: Interest, number: u64) -> EpollEvent {
+    let events = match interest {
+        Interest::Readable => EpollFlags::EPOLLIN,
+        Interest::Writable => EpollFlags::EPOLLOUT,
+    };
+    EpollEvent::new(events, number)
+}
+
+fn unwatched(errno: Errno) -> Failure {
+    Failure::NotProbed(format!("watch a socket: {}", errno.desc()))
 }
 
 impl Attempts {
@@ -243,15 +272,12 @@ impl Attempts {
         (!self.is_closed).then_some(timeout)
     }
 
-    fn remove(&mut self, number: u64) -> Option<Attempt> {
-        let attempt = self.running.remove(&number)?;
-        self.deadlines.remove(&(attempt.deadline, number));
-        Some(attempt)
-    }
-
     fn take_expired(&mut self, now: Instant) -> Option<Attempt> {
-        let (deadline, number) = *self.deadlines.first()?;
-        (deadline <= now).then(|| self.remove(number)).flatten()
+        self.deadlines
+            .first()
+            .filter(|(deadline, _)| *deadline <= now)?;
+        let (_, number) = self.deadlines.pop_first()?;
+        self.running.remove(&number)
     }
 
     fn take_waiting(&mut self, most: usize) -> Option<Job> {

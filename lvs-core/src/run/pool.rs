@@ -10,9 +10,9 @@ use crate::health::{Outcome, Prober, Timeout};
 
 /// Runs probes, many at the same time, and reports each result.
 ///
-/// One thread makes the TCP connections of all [`CheckKind::Tcp`](crate::health::CheckKind::Tcp) probes. Every other
-/// kind of probe blocks a thread of its own, of which there are at most 512. The threads begin with the first probe, in
-/// the network namespace of the thread that submits it. Dropping the pool forgets the probes that have not ended.
+/// One thread makes all probes by sockets, so that servers that do not answer delay no others. A program and a file
+/// block a thread of their own, of which there are at most 512. The threads begin with the first probe, in the network
+/// namespace of the thread that submits it. Dropping the pool forgets the probes that have not ended.
 ///
 /// ```no_run
 /// use std::sync::{Arc, mpsc};
@@ -76,7 +76,7 @@ impl ProbePool {
 
     /// Hands a probe to the poller, or returns it if a thread must run it.
     fn poll(&mut self, job: Job) -> Option<Job> {
-        if !job.prober.only_connects() {
+        if !job.prober.is_by_socket() {
             return Some(job);
         }
         if self.poller.is_none() {

@@ -44,14 +44,11 @@ impl Running {
         if transition.to != Health::Down {
             return;
         }
-        let is_it = |target: &&Target| {
-            let subject = &target.subject;
-            target.via.is_some()
-                && subject.service == *service
-                && subject.destination == *destination
-        };
-        let mut targets = self.probers.values().map(|prober| prober.target());
-        let Some(target) = targets.find(is_it).cloned() else {
+        let Some(target) = self
+            .controller
+            .target_by_service(service, destination)
+            .cloned()
+        else {
             return;
         };
         let port = match destination.port {

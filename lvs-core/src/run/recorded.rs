@@ -21,17 +21,16 @@ impl Running {
         };
         self.stamp = stamp;
         let before = std::mem::replace(&mut self.drains, record.drains().clone());
-        for drain in before
+        let ended = before
             .keys()
             .filter(|drain| !record.drains().contains_key(drain))
-        {
-            self.step(Event::Undrain(*drain), events);
-        }
-        for (drain, how) in record.drains() {
-            if before.get(drain) != Some(how) {
-                self.step(Event::Drain(*drain, *how), events);
-            }
-        }
+            .map(|drain| Event::Undrain(*drain));
+        let begun = record
+            .drains()
+            .iter()
+            .filter(|(drain, how)| before.get(drain) != Some(how))
+            .map(|(drain, how)| Event::Drain(*drain, *how));
+        self.step_all(ended.chain(begun).collect(), events);
         if self.node.role.is_some() && record.role().is_some() && record.role() != self.node.role {
             self.take_role(events);
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::counters::Counters;
@@ -27,6 +28,10 @@ use crate::proc::Listing;
 const COMPARE: Duration = Duration::from_secs(5);
 /// Comparing takes at most one part in so many of the time.
 const COMPARE_PART: u32 = 20;
+
+/// Results of probes are taken, and probes begun, at most once in so long a time: a processor that is woken for each one
+/// makes fewer.
+const BATCH: Duration = Duration::from_millis(5);
 
 /// A failure that lasts is told again after so long.
 const REPEATED: Duration = Duration::from_secs(60);
@@ -60,7 +65,7 @@ pub(super) struct Running {
     pub(super) next_compare: Instant,
     pub(super) supervisor: Supervisor,
     pub(super) resident: Resident,
-    _namespace: NamespaceLock,
+    namespace: NamespaceLock,
 }
 
 pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
@@ -68,8 +73,9 @@ pub(super) type Events<'a> = &'a mut dyn FnMut(RunEvent<'_>);
 impl Running {
     /// Applies the cluster, and begins to probe.
     pub(super) fn begin(runner: Runner, events: Events<'_>) -> Result<Self, RunError> {
-        let resident = runner.state.reside(runner.cluster.name(), &runner.name)?;
-        let namespace = NamespaceLock::take(runner.cluster.name())?;
+        let (resident, namespace) = runner
+            .state
+            .reside_alone(runner.cluster.name(), &runner.name)?;
         let seed = seed();
         let (clock, input) = (Instant::now(), runner.handle.input.clone());
         let node = runner.desired(&runner.cluster)?;
@@ -95,7 +101,7 @@ impl Running {
             next_compare: clock + COMPARE,
             supervisor: Supervisor::from_environment(),
             resident,
-            _namespace: namespace,
+            namespace,
             runner,
         };
         let http = running
@@ -146,25 +152,51 @@ impl Running {
     pub(super) fn keep(mut self, events: Events<'_>) -> Result<(), RunError> {
         loop {
             self.supervisor.feed();
-            match self.runner.input.recv_timeout(self.until_next()) {
-                Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return self.end(events),
-                Ok(input) => self.take(input, events),
-                Err(RecvTimeoutError::Timeout) => self.step(Event::Tick, events),
+            let mut received = match self.runner.input.recv_timeout(self.until_next()) {
+                Err(RecvTimeoutError::Disconnected) => return self.end(events),
+                received => received.ok(),
+            };
+            let began = Instant::now();
+            let mut results = Vec::new();
+            while let Some(input) = received.or_else(|| self.runner.input.try_recv().ok()) {
+                match input {
+                    Input::Stop => return self.end(events),
+                    Input::Probed { run, took, outcome } => {
+                        results.push(Event::Probed { run, took, outcome });
+                    }
+                    input => self.take(input, events),
+                }
+                received = None;
             }
-            if Instant::now() >= self.next_poll {
+            self.take_results(results, events);
+            if began >= self.next_poll {
                 self.poll(events);
             }
+            // What comes meanwhile is taken together, and what is due begins together.
+            thread::sleep(BATCH.saturating_sub(began.elapsed()));
         }
     }
 
     fn until_next(&self) -> Duration {
-        let now = self.now();
-        let poll = self.next_poll.saturating_duration_since(Instant::now());
-        let wake = self.controller.wake().map(|wake| wake.saturating_sub(now));
+        let now = Instant::now();
+        let poll = self.next_poll.saturating_duration_since(now);
+        let wake = self.controller.wake();
+        let wake = wake.map(|wake| wake.saturating_sub(now - self.clock));
         [wake, self.supervisor.interval()]
             .into_iter()
             .flatten()
             .fold(poll, Duration::min)
+    }
+
+    fn take_results(&mut self, results: Vec<Event>, events: Events<'_>) {
+        for result in &results {
+            if let Event::Probed { run, took, outcome } = result {
+                let prober = self.probers.get(&run.probe);
+                let target = prober.map(|prober| prober.target());
+                self.counters.count(target, *took, outcome);
+            }
+        }
+        self.step_all(results, events);
     }
 
     /// Returns the time of the controller.
@@ -174,14 +206,6 @@ impl Running {
 
     fn take(&mut self, input: Input, events: Events<'_>) {
         match input {
-            Input::Probed { run, took, outcome } => {
-                self.counters.count(
-                    self.probers.get(&run.probe).map(|prober| prober.target()),
-                    took,
-                    &outcome,
-                );
-                self.step(Event::Probed { run, took, outcome }, events);
-            }
             Input::Straight {
                 service,
                 destination,
@@ -210,7 +234,7 @@ impl Running {
                 // One that has hung up asks no more.
                 let _ = answer.send(text);
             }
-            Input::Stop => {}
+            Input::Probed { .. } | Input::Stop => {}
         }
     }
 
@@ -231,7 +255,12 @@ impl Running {
     }
 
     pub(super) fn step(&mut self, event: Event, events: Events<'_>) {
-        let actions = self.controller.step(event, self.now());
+        self.step_all(vec![event], events);
+    }
+
+    /// Takes events that came together.
+    pub(super) fn step_all(&mut self, taken: Vec<Event>, events: Events<'_>) {
+        let actions = self.controller.step_all(taken, self.now());
         let mut changes = Vec::new();
         for action in actions {
             match action {
@@ -265,6 +294,7 @@ impl Running {
 
     fn poll(&mut self, events: Events<'_>) {
         self.next_poll = Instant::now() + self.runner.poll;
+        self.namespace.forget_askers();
         if !self.resident.is_seen()
             && let Err(error) = self.reside_again(events)
         {

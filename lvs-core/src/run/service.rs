@@ -10,7 +10,7 @@ use super::{
 };
 use crate::cluster::{Drain, Draining};
 use crate::health::{
-    Admission, Decision, DesiredWeight, Health, Member, Percent, Posture, Transition,
+    Admission, Decision, DesiredWeight, Health, Member, Percent, Posture, Target, Transition,
 };
 use crate::ipvs::{DestinationId, Weight};
 
@@ -106,7 +106,7 @@ impl ServiceState {
     ) {
         let members = self.members(probes, drains, kernel, now);
         let decision = self.service.policy.decide(&members, self.posture);
-        self.keep(&members);
+        self.keep(&members, decision.posture);
         self.take_posture(&decision, actions);
         let mut changes = Vec::new();
         for ((checked, state), desired) in self
@@ -183,12 +183,49 @@ impl ServiceState {
 
     /// Remembers what health gives each destination, for the time when a reload makes it unknown. The fallback's
     /// weight depends on the others'.
-    fn keep(&mut self, members: &[Member]) {
+    fn keep(&mut self, members: &[Member], posture: Option<Posture>) {
+        let is_decided = |member: &Member| match member.health {
+            Health::Unknown => false,
+            Health::Unchecked => posture.is_some(),
+            _ => true,
+        };
         for (member, state) in members.iter().zip(&mut self.destinations) {
-            if member.health != Health::Unknown && !member.is_fallback {
+            if is_decided(member) && !member.is_fallback {
                 state.kept = Some(self.service.policy.by_health(member).weight);
             }
         }
+    }
+
+    /// Tells which weights another program changed.
+    pub(super) fn drifts<'a>(
+        &'a self,
+        expected: &'a BTreeMap<DestinationId, Weight>,
+        found: &'a BTreeMap<DestinationId, Weight>,
+    ) -> impl Iterator<Item = Action> + 'a {
+        self.service
+            .destinations
+            .iter()
+            .map(|checked| (checked.id, found.get(&checked.id).copied()))
+            .filter(|(id, found)| expected.get(id).copied() != *found)
+            .map(|(destination, found)| {
+                Action::Notify(Notice::Drift {
+                    service: self.service.id,
+                    destination,
+                    found,
+                })
+            })
+    }
+
+    /// Returns the target of a destination's checks that goes the clients' way, if one does.
+    pub(super) fn target_by_service(&self, id: &DestinationId) -> Option<&Target> {
+        self.service
+            .destinations
+            .iter()
+            .find(|checked| checked.id == *id)?
+            .targets
+            .iter()
+            .map(|checked| &checked.target)
+            .find(|target| target.via.is_some())
     }
 
     /// Returns the destinations that must not be in the kernel.

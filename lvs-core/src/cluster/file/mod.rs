@@ -34,7 +34,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 pub use defaults::DefaultsTable;
-pub use destination::DestinationTable;
+pub use destination::{DestinationTable, NotChecked};
 pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
 pub use ipvs::IpvsTable;

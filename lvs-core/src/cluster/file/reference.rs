@@ -144,6 +144,7 @@ fn service() -> Value {
 
 fn destination() -> Value {
     json!({
+        "check": like(false),
         "forwarding": like("dr"),
         "file-sd": like("/etc/lvsctl/web.json"),
         "group": like("web"),

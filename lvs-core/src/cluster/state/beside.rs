@@ -11,12 +11,26 @@ use crate::ipvs::{Command, ServiceId};
 
 const OTHER_FILE: &str = "change the file that it keeps, which it loads again by itself; SIGHUP loads it at once, and repairs";
 
+const OTHER_STATE: &str =
+    "that controller has another state directory: name the same one with --state, or end it first";
+
 impl StateDir {
     /// Returns which controller keeps a cluster on this node: `run /etc/lvs/web.toml (process 12)`; `None` if none
-    /// does.
+    /// does. One in this network namespace that has another state directory keeps it, too.
     #[must_use]
     pub fn controller(&self, cluster: &ClusterName) -> Option<String> {
+        self.own_controller(cluster)
+            .or_else(|| controller_elsewhere(cluster))
+    }
+
+    /// Returns which controller with this state directory keeps a cluster.
+    pub(super) fn own_controller(&self, cluster: &ClusterName) -> Option<String> {
         lock::holder_of(self.directory(), &format!("{cluster}.run"))
+    }
+
+    /// Returns whether the controller of a cluster reads other records, so that it learns of no role and no drain.
+    fn is_kept_elsewhere(&self, cluster: &ClusterName) -> bool {
+        self.own_controller(cluster).is_none() && controller_elsewhere(cluster).is_some()
     }
 
     /// Refuses the removal of a cluster that a controller keeps: it would restore it.
@@ -48,8 +62,12 @@ impl StateDir {
             (true, Some(weight)) => format!("sets the weights of its own file: {weight}"),
             (true, None) => return Ok(()),
         };
+        let hint = match self.is_kept_elsewhere(&node.cluster) {
+            true => OTHER_STATE,
+            false => OTHER_FILE,
+        };
         self.refuse("apply", &node.cluster, &problem)
-            .map_err(|error| error.with_hint(OTHER_FILE))
+            .map_err(|error| error.with_hint(hint))
     }
 
     fn refuse_renamed(&self, node: &DesiredState, former: &ClusterName) -> Result<()> {
@@ -98,6 +116,17 @@ impl StateDir {
                 ))
             })
             .collect()
+    }
+}
+
+/// Returns which controller keeps a cluster in this network namespace, in whichever state directory.
+fn controller_elsewhere(cluster: &ClusterName) -> Option<String> {
+    #[cfg(feature = "run")]
+    return super::NamespaceLock::holder(cluster);
+    #[cfg(not(feature = "run"))]
+    {
+        let _ = cluster;
+        None
     }
 }
 
@@ -160,7 +189,8 @@ impl Session {
         kept: &Kept,
         former: Option<&Former>,
     ) -> Result<()> {
-        if !self.is_role && !self.is_by_health {
+        let is_role = self.is_role && !self.state.is_kept_elsewhere(&node.cluster);
+        if !is_role && !self.is_by_health {
             self.state.refuse_other_file(node, plan, kept)?;
         }
         former

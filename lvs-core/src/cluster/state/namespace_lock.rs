@@ -24,18 +24,18 @@ const LONGEST: usize = 200;
 #[derive(Debug)]
 pub(crate) struct NamespaceLock {
     /// `None` if a user without privilege has the name: that must keep no controller from its work.
-    _name: Option<UnixListener>,
+    name: Option<UnixListener>,
 }
 
 impl NamespaceLock {
     /// Takes the name of a cluster, or says which process has it.
     pub(crate) fn take(cluster: &ClusterName) -> Result<Self> {
-        let name = format!("lvsctl/{cluster}.run");
+        let name = name_of(cluster);
         let operation = || Operation::new("run", cluster);
         // A process that has it may end between the two questions.
         for _ in 0..8 {
             let found = match bind(&name) {
-                Ok(bound) => return Ok(Self { _name: Some(bound) }),
+                Ok(bound) => return Ok(Self { name: Some(bound) }),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => holder(&name),
                 Err(error) => return Err(Error::io(operation(), error)),
             };
@@ -46,17 +46,38 @@ impl NamespaceLock {
                         "one controller of a cluster in a network namespace: stop that one, which has another state directory",
                     ));
                 }
-                Ok(_) => return Ok(Self { _name: None }),
+                Ok(_) => return Ok(Self { name: None }),
                 Err(Errno::ECONNREFUSED) => {}
                 Err(errno) => return Err(Error::io(operation(), errno.into())),
             }
         }
         Err(Error::io(operation(), ErrorKind::AddrInUse.into()))
     }
+
+    /// Returns which process has the name of a cluster, if one has that may.
+    pub(super) fn holder(cluster: &ClusterName) -> Option<String> {
+        holder(&name_of(cluster))
+            .ok()
+            .filter(|holder| holder.is_trusted)
+            .map(|holder| holder.name)
+    }
+
+    /// Forgets those that have asked: the queue of a name has room for a few hundred of them.
+    pub(crate) fn forget_askers(&self) {
+        if let Some(listener) = &self.name {
+            while listener.accept().is_ok() {}
+        }
+    }
+}
+
+fn name_of(cluster: &ClusterName) -> String {
+    format!("lvsctl/{cluster}.run")
 }
 
 fn bind(name: &str) -> io::Result<UnixListener> {
-    UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)
+    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// The process that has a name.
@@ -121,6 +142,22 @@ mod tests {
         assert!(error.contains(&own), "{error}");
         NamespaceLock::take(&format!("u{}", process::id()).parse().unwrap()).unwrap();
         drop(first);
+        assert_eq!(NamespaceLock::holder(&cluster), None);
         NamespaceLock::take(&cluster).unwrap();
+    }
+    #[test]
+    fn its_holder_is_known_however_often_that_was_asked() {
+        let cluster: ClusterName = format!("a{}", process::id()).parse().unwrap();
+        let lock = NamespaceLock::take(&cluster).unwrap();
+        let own = format!("(process {})", process::id());
+        for _ in 0..20 {
+            for _ in 0..300 {
+                let holder = NamespaceLock::holder(&cluster).unwrap();
+                assert!(holder.ends_with(&own) || holder.contains("not known"));
+            }
+            lock.forget_askers();
+            let holder = NamespaceLock::holder(&cluster).unwrap();
+            assert!(holder.ends_with(&own), "{holder}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::directory::Directory;
 use super::lock::{Claim, claim};
-use super::{Session, StateDir, file};
+use super::{NamespaceLock, Session, StateDir, file};
 use crate::cluster::{ClusterName, DesiredState, Record};
 use crate::error::{Error, Operation, Result};
 
@@ -77,6 +77,24 @@ impl Drop for Resident {
 pub(crate) struct RecordStamp(Option<(u64, i64, i64)>, bool);
 
 impl StateDir {
+    /// Takes the place of the cluster's controller, under a name for others, and that of the only one in this network
+    /// namespace. One that is refused leaves no file behind.
+    pub(crate) fn reside_alone(
+        &self,
+        cluster: &ClusterName,
+        verb: &str,
+    ) -> Result<(Resident, NamespaceLock)> {
+        let namespace = match NamespaceLock::take(cluster) {
+            // The directory names the file, too.
+            Err(error) => match self.own_controller(cluster) {
+                Some(holder) => return Err(kept_already(cluster, &holder)),
+                None => return Err(error),
+            },
+            Ok(namespace) => namespace,
+        };
+        Ok((self.reside(cluster, verb)?, namespace))
+    }
+
     /// Takes the place of the cluster's controller, under a name for others.
     pub(crate) fn reside(&self, cluster: &ClusterName, verb: &str) -> Result<Resident> {
         match claim(self.directory(), &lock_name(cluster), verb)? {
@@ -88,12 +106,7 @@ impl StateDir {
                     locked,
                 })
             }
-            Claim::Held(holder) => {
-                let operation = Operation::new("run", cluster);
-                let problem = format!("{holder} keeps this cluster already");
-                Err(Error::invalid(operation, problem)
-                    .with_hint("one controller of a cluster on a node: `lvsctl status` asks it"))
-            }
+            Claim::Held(holder) => Err(kept_already(cluster, &holder)),
         }
     }
 
@@ -159,6 +172,12 @@ impl StateDir {
     fn socket(&self, cluster: &ClusterName) -> PathBuf {
         self.directory().join(format!("{cluster}.socket"))
     }
+}
+
+fn kept_already(cluster: &ClusterName, holder: &str) -> Error {
+    let problem = format!("{holder} keeps this cluster already");
+    Error::invalid(Operation::new("run", cluster), problem)
+        .with_hint("one controller of a cluster on a node: `lvsctl status` asks it")
 }
 
 fn lock_name(cluster: &ClusterName) -> String {

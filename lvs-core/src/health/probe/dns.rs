@@ -3,26 +3,11 @@
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RecordType};
 
-use super::socket::connect_tcp;
-use super::stream::{Exchange, Stream};
-use super::{Deadline, udp};
-use crate::health::{DnsCheck, DnsTransport, Failure, Healthy, Outcome, ProbePath, Stage};
-
-pub(super) fn probe(check: &DnsCheck, path: &ProbePath, deadline: &Deadline) -> Outcome {
-    let question = question(check, identifier(path))?;
-    let bytes = question
-        .to_vec()
-        .map_err(|error| Failure::NotProbed(error.to_string()))?;
-    let answer = match check.transport {
-        DnsTransport::Udp => udp::ask(&bytes, path, deadline)?,
-        DnsTransport::Tcp => ask_by_tcp(&bytes, path, deadline)?,
-    };
-    judge(&question, &answer)
-}
+use crate::health::{DnsCheck, Failure, Healthy, Outcome, ProbePath};
 
 /// Returns an identifier that an answer of another exchange does not have by chance. Forgery is no threat
 /// to a probe: who can forge an answer can answer.
-fn identifier(path: &ProbePath) -> u16 {
+pub(super) fn identifier(path: &ProbePath) -> u16 {
     use std::hash::{BuildHasher, RandomState};
     // The lower half of a hash with random keys.
     (RandomState::new().hash_one(path) & 0xFFFF) as u16
@@ -41,22 +26,17 @@ pub(super) fn question(check: &DnsCheck, id: u16) -> Result<Message, Failure> {
     Ok(message)
 }
 
-fn ask_by_tcp(bytes: &[u8], path: &ProbePath, deadline: &Deadline) -> Result<Vec<u8>, Failure> {
-    let mut stream = Stream::new(connect_tcp(path, deadline)?, deadline);
+/// Returns the bytes of a message, by TCP behind their length.
+pub(super) fn encoded(question: &Message, is_framed: bool) -> Result<Vec<u8>, Failure> {
+    let bytes = question
+        .to_vec()
+        .map_err(|error| Failure::NotProbed(error.to_string()))?;
     // At most 271 bytes: a header, a name of 255 and two numbers.
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-    stream.send(&[&length.to_be_bytes(), bytes].concat())?;
-    let mut answer = Vec::new();
-    loop {
-        let part = stream.receive()?;
-        if part.is_empty() {
-            return Err(Failure::Closed(Stage::Answer));
-        }
-        answer.extend_from_slice(&part);
-        if let Some(whole) = framed(&answer) {
-            return Ok(whole.to_vec());
-        }
-    }
+    Ok(match is_framed {
+        true => [&length.to_be_bytes(), bytes.as_slice()].concat(),
+        false => bytes,
+    })
 }
 
 /// Returns the message behind its length, once it is complete: at most 65,535 bytes.

@@ -2,49 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::socket::connect_tcp;
-use super::stream::{Exchange, Stream};
-use super::{Deadline, tls};
-use crate::health::{
-    Failure, Healthy, HostName, HttpCheck, HttpMethod, Outcome, Percent, ProbePath, Stage,
-};
-
-pub(super) fn probe(check: &HttpCheck, path: &ProbePath, deadline: &Deadline) -> Outcome {
-    let connection = connect_tcp(path, deadline)?;
-    exchange(check, path, 80, &mut Stream::new(connection, deadline))
-}
-
-pub(super) fn probe_by_tls(
-    check: &HttpCheck,
-    tls: &tls::Client,
-    path: &ProbePath,
-    deadline: &Deadline,
-) -> Outcome {
-    exchange(check, path, 443, &mut tls.connect(path, deadline)?)
-}
-
-fn exchange(
-    check: &HttpCheck,
-    path: &ProbePath,
-    default_port: u16,
-    peer: &mut impl Exchange,
-) -> Outcome {
-    peer.send(request(check, path.destination, default_port).as_bytes())?;
-    let mut answer = Answer::new(check);
-    loop {
-        let bytes = peer.receive()?;
-        let judged = match bytes.is_empty() {
-            true => Some(answer.end()),
-            false => answer.feed(&bytes),
-        };
-        if let Some(outcome) = judged {
-            return outcome;
-        }
-    }
-}
+use crate::health::{Failure, Healthy, HostName, HttpCheck, HttpMethod, Outcome, Percent, Stage};
 
 /// Every part is checked when it is made, so that none can hold a line's end.
-fn request(check: &HttpCheck, destination: SocketAddr, default_port: u16) -> String {
+pub(super) fn request(check: &HttpCheck, destination: SocketAddr, default_port: u16) -> String {
     let host = match &check.host {
         Some(host) => HostName::as_str(host).to_owned(),
         None if destination.port() == default_port => match destination {
@@ -66,8 +27,8 @@ const MOST_HEADERS: usize = 100;
 
 /// An answer while it arrives. Pure: bytes in, an outcome out.
 #[derive(Debug)]
-pub(super) struct Answer<'a> {
-    check: &'a HttpCheck,
+pub(super) struct Answer {
+    check: HttpCheck,
     bytes: Vec<u8>,
     /// The length of interim heads.
     skipped: usize,
@@ -101,10 +62,10 @@ struct Head {
     size: usize,
 }
 
-impl<'a> Answer<'a> {
-    pub(super) const fn new(check: &'a HttpCheck) -> Self {
+impl Answer {
+    pub(super) fn new(check: &HttpCheck) -> Self {
         Self {
-            check,
+            check: check.clone(),
             bytes: Vec::new(),
             skipped: 0,
             body: None,

@@ -1,8 +1,9 @@
 //! Probes: one question to one real server, bounded in bytes and time.
 //!
-//! Blocking, on plain sockets that never wait longer than the probe's deadline. What is received is
-//! judged by pure parsers ([`http`], [`dns`]), which the fuzz targets call too.
+//! A probe by a socket is a [`Conversation`], which never waits itself. What is received is judged by pure parsers
+//! ([`http`], [`dns`]), which the fuzz targets call too.
 
+mod conversation;
 mod deadline;
 mod dns;
 mod file;
@@ -12,18 +13,16 @@ pub mod fuzzing;
 mod http;
 mod program;
 mod socket;
-mod stream;
 mod target;
-mod tcp;
 mod tls;
-mod udp;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use conversation::Conversation;
+#[cfg(feature = "run")]
+pub(crate) use conversation::Interest;
 use deadline::Deadline;
 pub use target::{Subject, Target, TargetId};
-#[cfg(feature = "run")]
-pub(crate) use tcp::Connecting;
 
 use super::{CheckKind, Failure, Outcome, ProbePath, Timeout};
 
@@ -80,32 +79,25 @@ impl Prober {
     pub fn run_from(&self, port: u16, timeout: Timeout) -> (Outcome, Duration) {
         let began = Instant::now();
         let deadline = Deadline::after(timeout.get());
-        let path = self.path_from(port);
         let outcome = match &self.target.kind {
-            CheckKind::Tcp => tcp::probe(&path, &deadline),
-            CheckKind::Tls(_) => self.tls().and_then(|tls| tls.probe(&path, &deadline)),
-            CheckKind::Http(check) => http::probe(check, &path, &deadline),
-            CheckKind::Https(check, _) => self
-                .tls()
-                .and_then(|tls| http::probe_by_tls(check, tls, &path, &deadline)),
-            CheckKind::Dns(check) => dns::probe(check, &path, &deadline),
-            CheckKind::Udp(check) => udp::probe(check, &path, &deadline),
             CheckKind::Program(check) => program::probe(check, &self.target, &deadline),
             CheckKind::File(check) => file::probe(check, &self.target),
+            _ => self
+                .begin(port)
+                .and_then(|conversation| conversation.finish(&deadline)),
         };
         (outcome, began.elapsed())
     }
 
-    /// Returns whether a probe is no more than a TCP connection, which [`connect`](Self::connect) begins.
+    /// Returns whether a probe needs a socket and no thread, so that [`begin`](Self::begin) begins it.
     #[cfg(feature = "run")]
-    pub(crate) const fn only_connects(&self) -> bool {
-        matches!(self.target.kind, CheckKind::Tcp)
+    pub(crate) const fn is_by_socket(&self) -> bool {
+        !matches!(self.target.kind, CheckKind::Program(_) | CheckKind::File(_))
     }
 
-    /// Begins a TCP connection from a source port, and does not wait for it.
-    #[cfg(feature = "run")]
-    pub(crate) fn connect(&self, port: u16) -> Result<Connecting, Failure> {
-        Connecting::begin(&self.path_from(port))
+    /// Begins a probe from a source port, and does not wait for it.
+    pub(crate) fn begin(&self, port: u16) -> Result<Conversation, Failure> {
+        Conversation::begin(&self.target.kind, self.tls.as_ref(), &self.path_from(port))
     }
 
     fn path_from(&self, port: u16) -> ProbePath {
@@ -114,11 +106,5 @@ impl Prober {
             source.set_port(port);
         }
         path
-    }
-
-    fn tls(&self) -> Result<&tls::Client, Failure> {
-        self.tls
-            .as_ref()
-            .ok_or_else(|| Failure::NotProbed("TLS was not prepared".to_owned()))
     }
 }

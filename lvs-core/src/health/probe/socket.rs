@@ -1,36 +1,21 @@
-//! Sockets that are marked, bound and connected within a deadline.
+//! Sockets that are marked, bound and connected without waiting.
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::sockopt::{Linger, Mark, SocketError};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket,
 };
 
-use super::Deadline;
 use crate::health::{Failure, ProbePath, Stage};
-
-/// Returns a connection whose descriptor does not block.
-pub(super) fn connect_tcp(path: &ProbePath, deadline: &Deadline) -> Result<TcpStream, Failure> {
-    let socket = begin_tcp(path)?;
-    wait(
-        &socket,
-        PollFlags::POLLOUT,
-        deadline,
-        Failure::ConnectTimedOut,
-    )?;
-    connected(&socket)?;
-    Ok(TcpStream::from(socket))
-}
 
 /// Begins a connection, and returns its socket, which becomes writable when [`connected`] knows what became of it.
 ///
 /// It is closed by RST: a FIN would leave an entry of 120 s in the director's connection table, a RST one of 10 s.
-pub(super) fn begin_tcp(path: &ProbePath) -> Result<OwnedFd, Failure> {
+pub(super) fn begin_tcp(path: &ProbePath) -> Result<TcpStream, Failure> {
     let socket = prepared(path, SockType::Stream)?;
     let at_once = libc::linger {
         l_onoff: 1,
@@ -38,13 +23,13 @@ pub(super) fn begin_tcp(path: &ProbePath) -> Result<OwnedFd, Failure> {
     };
     setsockopt(&socket, Linger, &at_once).map_err(|errno| local("set SO_LINGER", errno))?;
     match connect(socket.as_raw_fd(), &SockaddrStorage::from(path.destination)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(TcpStream::from(socket)),
         Err(errno) => Err(failure(errno, Stage::Request)),
     }
 }
 
 /// Says what became of a connection.
-pub(super) fn connected(socket: &OwnedFd) -> Result<(), Failure> {
+pub(super) fn connected(socket: &TcpStream) -> Result<(), Failure> {
     match nix::sys::socket::getsockopt(socket, SocketError) {
         Ok(0) => Ok(()),
         Ok(errno) => Err(failure(Errno::from_raw(errno), Stage::Request)),
@@ -85,26 +70,6 @@ fn bind_to(socket: &OwnedFd, mut source: SocketAddr) -> Result<(), Failure> {
         result = bind(socket.as_raw_fd(), &SockaddrStorage::from(source));
     }
     result.map_err(|errno| local("bind to the source address", errno))
-}
-
-/// Waits until a descriptor is ready, or the deadline has passed.
-pub(super) fn wait(
-    descriptor: &impl AsFd,
-    events: PollFlags,
-    deadline: &Deadline,
-    late: Failure,
-) -> Result<(), Failure> {
-    loop {
-        let Some(timeout) = deadline.poll_timeout() else {
-            return Err(late);
-        };
-        match poll(&mut [PollFd::new(descriptor.as_fd(), events)], timeout) {
-            // The deadline decides, for poll rounds.
-            Ok(0) | Err(Errno::EINTR) => {}
-            Ok(_) => return Ok(()),
-            Err(errno) => return Err(local("poll", errno)),
-        }
-    }
 }
 
 /// Returns a failure of the director.

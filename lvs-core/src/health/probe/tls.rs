@@ -13,10 +13,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use super::Deadline;
-use super::socket::connect_tcp;
-use super::stream::{Exchange, Stream};
-use crate::health::{Failure, FilePath, Healthy, Outcome, ProbePath, Stage, TlsCheck};
+use crate::health::{Failure, FilePath, TlsCheck};
 
 /// What a handshake needs, prepared once.
 #[derive(Debug)]
@@ -35,29 +32,13 @@ impl Client {
         }
     }
 
-    pub(super) fn probe(&self, path: &ProbePath, deadline: &Deadline) -> Outcome {
-        self.connect(path, deadline).map(|_| Healthy::default())
-    }
-
-    /// Connects, and completes the handshake.
-    pub(super) fn connect<'a>(
-        &self,
-        path: &ProbePath,
-        deadline: &'a Deadline,
-    ) -> Result<TlsStream<'a>, Failure> {
+    /// Prepares a session with a destination.
+    pub(super) fn session(&self, destination: IpAddr) -> Result<Session, Failure> {
         let config = self.config.clone().map_err(Failure::NotProbed)?;
-        let name = self
-            .name
-            .clone()
-            .unwrap_or_else(|| nameless(path.destination.ip()));
-        let session = ClientConnection::new(config, name)
-            .map_err(|error| Failure::NotProbed(error.to_string()))?;
-        let mut stream = TlsStream {
-            session,
-            stream: Stream::new(connect_tcp(path, deadline)?, deadline),
-        };
-        stream.handshake()?;
-        Ok(stream)
+        let name = self.name.clone().unwrap_or_else(|| nameless(destination));
+        ClientConnection::new(config, name)
+            .map(|session| Session(Box::new(session)))
+            .map_err(|error| Failure::NotProbed(error.to_string()))
     }
 }
 
@@ -120,81 +101,55 @@ fn system_roots() -> Result<Arc<RootCertStore>, String> {
     }
 }
 
-/// TLS in a connection.
+/// TLS between a probe and its connection.
 #[derive(Debug)]
-pub(super) struct TlsStream<'a> {
-    session: ClientConnection,
-    stream: Stream<'a>,
-}
+pub(super) struct Session(Box<ClientConnection>);
 
-impl TlsStream<'_> {
-    fn handshake(&mut self) -> Result<(), Failure> {
-        while self.session.is_handshaking() {
-            self.flush(Stage::Handshake)?;
-            if self.session.is_handshaking() && !self.fill(Stage::Handshake)? {
-                return Err(Failure::Closed(Stage::Handshake));
-            }
-        }
-        self.flush(Stage::Handshake)
+impl Session {
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.0.is_handshaking()
     }
 
-    /// Sends what the session has to send.
-    fn flush(&mut self, before: Stage) -> Result<(), Failure> {
-        let mut bytes = Vec::new();
-        while self.session.wants_write() {
-            // Writing to memory cannot fail.
-            let _ = self.session.write_tls(&mut bytes);
-        }
-        self.stream.write(&bytes, before)
-    }
-
-    /// Receives one part of a record; false at the end of the connection.
-    fn fill(&mut self, before: Stage) -> Result<bool, Failure> {
-        let mut buffer = [0; 4096];
-        let count = self.stream.read(&mut buffer, before)?;
-        let mut bytes = buffer.get(..count).unwrap_or_default();
-        while !bytes.is_empty() {
-            self.session
-                .read_tls(&mut bytes)
-                .map_err(|error| Failure::Tls(error.to_string()))?;
-            if let Err(error) = self.session.process_new_packets() {
-                // The alert, which tells the server why.
-                let _ = self.flush(before);
-                return Err(Failure::Tls(error.to_string()));
-            }
-        }
-        Ok(count > 0)
-    }
-}
-
-impl Exchange for TlsStream<'_> {
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        // Into memory, whose limit of 64 KiB no request reaches.
-        self.session
+    /// Encrypts what is to be sent once the handshake is complete: into memory, whose limit of 64 KiB no request
+    /// reaches.
+    pub(super) fn encrypt(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.0
             .writer()
             .write_all(bytes)
-            .map_err(|error| Failure::NotProbed(error.to_string()))?;
-        self.flush(Stage::Request)
+            .map_err(|error| Failure::NotProbed(error.to_string()))
     }
 
-    fn receive(&mut self) -> Result<Vec<u8>, Failure> {
-        let mut buffer = vec![0; 4096];
-        loop {
-            match self.session.reader().read(&mut buffer) {
-                Ok(count) => {
-                    buffer.truncate(count);
-                    return Ok(buffer);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    if !self.fill(Stage::Answer)? {
-                        return Ok(Vec::new());
-                    }
-                    self.flush(Stage::Answer)?;
-                }
-                Err(_) => return Ok(Vec::new()),
-            }
+    /// Adds what the session has to send.
+    pub(super) fn take_unsent(&mut self, unsent: &mut Vec<u8>) {
+        while self.0.wants_write() {
+            // Writing to memory cannot fail.
+            let _ = self.0.write_tls(unsent);
         }
     }
+
+    /// Takes what was received, and returns its content.
+    pub(super) fn decrypt(&mut self, mut bytes: &[u8]) -> Result<Content, Failure> {
+        let mut content = Content::default();
+        while !bytes.is_empty() {
+            self.0
+                .read_tls(&mut bytes)
+                .map_err(|error| Failure::Tls(error.to_string()))?;
+            self.0
+                .process_new_packets()
+                .map_err(|error| Failure::Tls(error.to_string()))?;
+            // It would block where more may come.
+            content.is_last = self.0.reader().read_to_end(&mut content.bytes).is_ok();
+        }
+        Ok(content)
+    }
+}
+
+/// What a server sent by TLS.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    /// Whether the server has ended the session.
+    pub(super) is_last: bool,
 }
 
 /// Accepts every certificate, but not every signature: the server must have the certificate's key.

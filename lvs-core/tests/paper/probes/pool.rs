@@ -96,10 +96,45 @@ fn a_source_that_is_not_this_hosts_says_nothing_of_the_server() {
 }
 
 #[test]
-fn another_kind_has_a_thread() {
-    let check = r#"{"type": "http", "path": "/"}"#;
-    let address = http("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    assert_eq!(pooled(&mut ProbePool::new(), check, address), HEALTHY);
+fn other_kinds_are_pooled_too() {
+    let mut pool = ProbePool::new();
+    let page = http("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(pooled(&mut pool, PAGE, page), HEALTHY);
+    let program = r#"{"type": "program", "command": ["/bin/true"]}"#;
+    assert_eq!(pooled(&mut pool, program, page), HEALTHY);
+}
+
+const PAGE: &str = r#"{"type": "http", "path": "/"}"#;
+
+/// Hundreds that accept, and answer neither a handshake nor a request, delay no page: each of them would keep a thread.
+#[test]
+fn servers_that_do_not_answer_delay_no_others() {
+    const KINDS: [&str; 3] = [
+        PAGE,
+        r#"{"type": "tls", "verify": false}"#,
+        r#"{"type": "dns", "name": "www.example.org", "transport": "tcp"}"#,
+    ];
+    // The kernel accepts for them, a hundred each.
+    let silent: Vec<TcpListener> = (0..6)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let (send, results) = channel();
+    let mut pool = ProbePool::new();
+    let mut submit = |check, address, is_silent| {
+        let (send, prober) = (
+            send.clone(),
+            Arc::new(Prober::new(target(check, address).0)),
+        );
+        pool.submit(prober, 0, "60s".parse().unwrap(), move |outcome, _| {
+            let _ = send.send((is_silent, outcome));
+        });
+    };
+    for (number, listener) in (0..600).zip(silent.iter().cycle()) {
+        submit(KINDS[number % 3], listener.local_addr().unwrap(), true);
+    }
+    let page = http("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    submit(PAGE, page, false);
+    assert_eq!(results.recv_timeout(PATIENCE).unwrap(), (false, HEALTHY));
 }
 
 /// More than are begun, or read, at a time, and some that are never answered.
