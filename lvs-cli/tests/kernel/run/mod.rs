@@ -27,6 +27,7 @@ lvs_lab::tests! {
     ends::a_new_file_is_loaded_when_it_appears,
     beside::a_second_one_is_refused_and_named,
     beside::a_second_one_of_another_state_directory_is_refused_and_named,
+    beside::a_change_of_another_state_directory_is_refused,
     beside::another_file_is_refused,
     beside::two_clusters_on_one_node,
     beside::drains_reach_it,
