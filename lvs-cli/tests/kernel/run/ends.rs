@@ -152,7 +152,7 @@ pub(crate) fn a_new_file_is_loaded_when_it_appears() {
 
 /// A program that takes long, and ignores SIGTERM, does not outlive it.
 pub(crate) fn programs_end_with_it() {
-    const PROGRAM: &str = r#"check = { type = "program", command = ["/bin/sh", "-c", "trap '' TERM; sleep 4321; sleep 4321"], timeout = "2m", interval = "5m" }"#;
+    const PROGRAM: &str = r#"check = { type = "program", command = ["/bin/sh", "-c", "trap '' TERM; sleep 4321; sleep 4321"], timeout = "2m", interval = "5m", fast-interval = "1s" }"#;
     let text = DR.replace("[[services]]", &format!("[[services]]\n{PROGRAM}"));
     let mut resident = Resident::idle(&text, "director", &[]);
     resident.start();
