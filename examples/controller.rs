@@ -1,8 +1,8 @@
 //! A service discovery in miniature, on a real kernel: `cargo run --example controller`.
 //!
-//! A program that embeds lvs-core: another source than a file says which real servers exist, and the program
-//! hears what becomes of them. Here the source is a list of names that changes while clients send requests: a
-//! server comes, one dies, one leaves. It succeeds if every answer comes from a server of the list.
+//! Embeds lvs-core: another source than a file says which real servers exist, and the program learns their health.
+//! Here the source is a list of names that changes while clients send requests: a server comes, one dies, one leaves.
+//! It succeeds if every answer comes from a server of the list.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -72,7 +72,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// What the discovery wants: a cluster of these real servers, built without a file.
+/// Returns the cluster of these real servers.
 fn desired(servers: &[&str]) -> Result<Cluster> {
     let mut text = HEAD.to_owned();
     for server in servers {
@@ -100,7 +100,7 @@ scheduler = "rr"
 check = { type = "http", interval = "500ms", timeout = "1s" }
 "#;
 
-/// Hears what the controller does: a snapshot first, then every change, in order.
+/// Passes on what the controller does: a snapshot first, then every change, in order.
 fn tell(event: &RunEvent<'_>, events: &Sender<String>) {
     let news = match event {
         RunEvent::Notice(
@@ -111,12 +111,10 @@ fn tell(event: &RunEvent<'_>, events: &Sender<String>) {
             },
         ) if notice.is_news() => {
             println!("  {notice}");
-            let last = destination
-                .address
-                .to_string()
-                .split_off("192.168.1.2".len());
+            let address = destination.address.to_string();
+            let server = address.replace("192.168.1.2", "web");
             let is_up = transition.to == Health::Up;
-            format!("web{last} {}", if is_up { "up" } else { "down" })
+            format!("{server} {}", if is_up { "up" } else { "down" })
         }
         RunEvent::Ready => "loaded".to_owned(),
         RunEvent::Refused(problem) | RunEvent::Failed(problem) => format!("failed: {problem}"),
@@ -143,12 +141,9 @@ fn wait(news: &Receiver<String>, expected: &[&str]) -> Result<()> {
 fn ask(lab: &Lab, servers: &[&str]) -> Result<()> {
     let answers = lab.ask(&"tcp 172.16.5.11:80".parse()?, 12)?;
     println!("{answers}");
-    match servers
-        .iter()
-        .map(|server| answers.of(server))
-        .sum::<usize>()
-    {
+    let served: usize = servers.iter().map(|server| answers.of(server)).sum();
+    match served {
         12 => Ok(()),
-        count => Err(format!("only {count} of 12 requests went to {servers:?}").into()),
+        _ => Err(format!("only {served} of 12 requests went to {servers:?}").into()),
     }
 }

@@ -6,7 +6,8 @@ use std::env;
 use std::path::Path;
 
 use lvs_core::Cluster;
-use lvs_core::cluster::StateDir;
+use lvs_core::check::Code;
+use lvs_core::cluster::{Role, StateDir};
 use lvs_core::proc::Proc;
 
 use crate::file;
@@ -48,6 +49,10 @@ fn candidates(words: &[String]) -> BTreeSet<String> {
                 .map(|service| service.service.id.to_string())
                 .collect()
         }),
+        ("check", "--explain") => Code::all().map(|code| code.to_string()).collect(),
+        (_, "--role") => [Role::Active, Role::Standby]
+            .map(|role| role.to_string())
+            .into(),
         ("drain" | "undrain", "--timeout" | "--state") => BTreeSet::new(),
         ("drain" | "undrain", _) if !current.starts_with('-') => serving(),
         ("remove" | "status", _) if !current.starts_with('-') => applied(),

@@ -52,7 +52,8 @@ pub(crate) struct ImportArguments {
     /// part]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// Instead of the cluster file, print a keepalived.conf that is reduced to VRRP and calls lvsctl
+    /// Instead of the cluster file, print a keepalived.conf that is reduced to VRRP and calls lvsctl; the
+    /// source needs no services for that
     #[arg(long, conflicts_with_all = ["report", "json"])]
     keepalived: bool,
     /// Instead of the cluster file, print for every directive whether it was carried, assumed or left
@@ -84,7 +85,16 @@ struct Report<'a> {
 pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
     let import = match imported(arguments)? {
         Ok(import) => import,
-        Err(error) => return refused(arguments, &error),
+        Err(error) => {
+            return match error.keepalived().filter(|_| arguments.keepalived) {
+                Some(vrrp) => {
+                    print(&vrrp.text)?;
+                    vrrp.dropped.iter().for_each(|dropped| note(dropped));
+                    Ok(Exit::Done)
+                }
+                None => refused(arguments, &error),
+            };
+        }
     };
     if arguments.json || arguments.report {
         report(arguments, &import.report, Some(&import.file))?;

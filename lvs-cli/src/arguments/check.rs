@@ -6,7 +6,13 @@ use clap::Args;
 
 use super::cluster::{RoleArguments, StateArguments};
 
-const EXIT_STATUS: &str = "\
+const NOTES: &str = "\
+On a node of the file this host is examined; elsewhere, and with --paper, the file
+alone: the first line says which. `ok` means that an area was examined and that
+nothing in it is wrong; `not examined` has the reason. An error does not work, at least
+for some clients; a warning works until a failure or a change; a note is worth knowing.
+A fix is a command for this host, unless it names another one.
+
 Exit status:
   0   no error was found
   1   an error was found (with --deny-warnings: or a warning), a part of this node could
@@ -14,7 +20,7 @@ Exit status:
   64  wrong usage";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_STATUS)]
+#[command(after_help = NOTES)]
 pub(crate) struct CheckArguments {
     /// The cluster file; - reads standard input
     #[arg(required_unless_present = "explain")]

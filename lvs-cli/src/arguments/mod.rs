@@ -86,9 +86,15 @@ pub(crate) enum Verb {
     Restore(RestoreArguments),
     /// Add, edit or delete a service
     #[command(subcommand)]
+    #[command(mut_subcommand("add", |add| add.about("Add a service")))]
+    #[command(mut_subcommand("edit", |edit| edit.about("Change the given properties of a service, and keep the others")))]
+    #[command(mut_subcommand("delete", |delete| delete.about("Delete a service and its destinations")))]
     Service(TableVerb<ServiceOptions>),
     /// Add, edit or delete a destination of a service
     #[command(subcommand)]
+    #[command(mut_subcommand("add", |add| add.about("Add a destination to a service")))]
+    #[command(mut_subcommand("edit", |edit| edit.about("Change the given properties of a destination, and keep the others")))]
+    #[command(mut_subcommand("delete", |delete| delete.about("Delete a destination from a service")))]
     Destination(TableVerb<DestinationOptions>),
     /// Reset the counters of all services, or of one: zero -t ADDRESS:PORT
     Zero(IpvsadmOptions),

@@ -2,9 +2,9 @@
 
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use lvs_core::cluster::Document;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::page::verbatim;
+use super::page::{head, verbatim};
 
 const DESCRIPTION: [&str; 4] = [
     "A cluster file describes a whole Linux Virtual Server cluster: its directors, real servers and services. lvsctl \
@@ -20,16 +20,9 @@ const DESCRIPTION: [&str; 4] = [
 pub(super) fn page() -> String {
     let schema = Document::schema();
     let mut roff = Roff::new();
-    let version = concat!("lvsctl ", env!("CARGO_PKG_VERSION"));
-    roff.control(
-        "TH",
-        ["lvsctl.toml", "5", "", version, "Linux Virtual Server"],
-    )
-    .control("nh", [])
-    .control("ad", ["l"])
-    .control("SH", ["NAME"])
-    .text([roman("lvsctl.toml - the cluster file of lvsctl")])
-    .control("SH", ["DESCRIPTION"]);
+    roff.control("SH", ["NAME"])
+        .text([roman("lvsctl.toml - the cluster file of lvsctl")])
+        .control("SH", ["DESCRIPTION"]);
     for paragraph in DESCRIPTION {
         roff.control("PP", []).text([roman(paragraph)]);
     }
@@ -42,7 +35,8 @@ pub(super) fn page() -> String {
     let see = "lvsctl(8), lvsctl-check(8), lvsctl-plan(8), lvsctl-import(8)";
     let mut end = Roff::new();
     end.control("SH", ["SEE ALSO"]).text([roman(see)]);
-    format!("{}{example}{}", roff.render(), end.render())
+    let head = head("lvsctl.toml", 5);
+    format!("{head}{}{example}{}", roff.render(), end.render())
 }
 
 /// Collects the tables of the file in the order in which a reader meets them, each with all its places.
@@ -86,9 +80,7 @@ fn keys(table: &Value) -> impl Iterator<Item = (&String, &Value)> {
 fn tables_of<'a>(value: &Value, schema: &'a Value) -> Vec<&'a Value> {
     let mut tables = Vec::new();
     for target in references(value) {
-        let table = schema
-            .pointer(target.trim_start_matches('#'))
-            .unwrap_or(&Value::Null);
+        let table = definition(target, schema);
         if table["properties"].is_object() && !tables.contains(&table) {
             tables.push(table);
         }
@@ -116,28 +108,46 @@ fn table_section(roff: &mut Roff, heading: &str, table: &Value, schema: &Value) 
         roff.text([roman(about)]);
     }
     for (key, value) in keys(table) {
-        let mut title = vec![bold(key.as_str())];
-        if let Some(kind) = kind(value) {
-            title.extend([roman(" ("), italic(kind), roman(")")]);
-        }
+        let kinds = kinds(value, schema).join(" or ");
+        let title = [bold(key.as_str()), roman(" ("), italic(kinds), roman(")")];
         roff.control("TP", []).text(title);
-        roff.text([roman(explained(key, value, schema))]);
+        let is_required = table["required"]
+            .as_array()
+            .is_some_and(|keys| keys.contains(&key.as_str().into()));
+        let required = if is_required { " Required." } else { "" };
+        roff.text([roman(explained(key, value, schema) + required)]);
     }
 }
 
-/// Returns the kind of a key's value in words.
-fn kind(value: &Value) -> Option<&'static str> {
-    let types = &value["type"];
-    Some(match types.as_str() {
+/// Returns the kinds of a key's value in words.
+fn kinds(value: &Value, schema: &Value) -> Vec<&'static str> {
+    if let Some(target) = value["$ref"].as_str() {
+        return match definition(target, schema)["properties"] {
+            Value::Object(_) => vec!["table"],
+            _ => vec!["text"],
+        };
+    }
+    let ways = [&value["anyOf"], &value["allOf"]];
+    if let Some(ways) = ways.into_iter().find_map(Value::as_array) {
+        return ways.iter().flat_map(|way| kinds(way, schema)).collect();
+    }
+    let items = &value["items"];
+    vec![match value["type"].as_str() {
         Some("string") => "text",
         Some("integer" | "number") => "number",
         Some("boolean") => "true or false",
-        Some("array") if value["items"]["type"] == "string" => "list of text",
-        Some("array") => "list of tables",
-        _ if *types == serde_json::json!(["number", "string"]) => "time",
-        _ if types.is_array() => "number, true or false",
-        _ => return None,
-    })
+        Some("array") if items["type"] == "string" => "list of text",
+        Some("array") if items["$ref"].is_string() => "list of tables",
+        Some("array") => "list",
+        _ if value["type"] == json!(["number", "string"]) => "time",
+        _ => "number, true or false",
+    }]
+}
+
+/// Returns the definition that a reference names.
+fn definition<'a>(target: &str, schema: &'a Value) -> &'a Value {
+    let place = target.trim_start_matches('#');
+    schema.pointer(place).unwrap_or(&Value::Null)
 }
 
 /// Returns the description of a key with its default, range and example.
@@ -170,8 +180,7 @@ fn explained(key: &str, value: &Value, schema: &Value) -> String {
 fn words<'a>(value: &Value, schema: &'a Value) -> Vec<&'a str> {
     references(value)
         .into_iter()
-        .filter_map(|target| schema.pointer(target.trim_start_matches('#')))
-        .filter_map(|definition| definition["oneOf"].as_array())
+        .filter_map(|target| definition(target, schema)["oneOf"].as_array())
         .flatten()
         .filter_map(|word| word["const"].as_str())
         .collect()
@@ -179,9 +188,13 @@ fn words<'a>(value: &Value, schema: &'a Value) -> Vec<&'a str> {
 
 /// Returns whether a default says nothing that a reader does not know.
 fn is_empty(value: &Value) -> bool {
-    *value == Value::Null
-        || value.as_str() == Some("")
-        || value.as_array().is_some_and(Vec::is_empty)
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(table) => table.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Returns a value as TOML has it, which is as JSON has it, but for blanks behind commas.

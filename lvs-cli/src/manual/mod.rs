@@ -2,6 +2,7 @@
 
 mod file;
 mod import;
+mod overview;
 mod page;
 
 use std::ffi::OsString;
@@ -115,6 +116,7 @@ mod tests {
             String::from_utf8(contents.clone()).unwrap()
         };
         assert!(text("man8/lvsctl.8").contains("lvsctl\\-service(8)"));
+        assert!(text("man8/lvsctl.8").starts_with(".TH lvsctl 8 \"\" \"lvsctl "));
         assert!(text("man8/lvsctl-apply.8").contains("\\-\\-take\\-over"));
         assert!(text("man8/lvsctl-service-add.8").contains("\n.SH NOTES"));
         assert!(text("man8/lvsctl-plan.8").contains(".SH \"EXIT STATUS\""));

@@ -7,4 +7,6 @@ end
 
 complete -c lvsctl -n "count (__fish_lvsctl_names) >/dev/null" -l node -x -a "(__fish_lvsctl_names)"
 complete -c lvsctl -n "count (__fish_lvsctl_names) >/dev/null" -l service -x -a "(__fish_lvsctl_names)"
+complete -c lvsctl -n "count (__fish_lvsctl_names) >/dev/null" -l role -x -a "(__fish_lvsctl_names)"
+complete -c lvsctl -n "count (__fish_lvsctl_names) >/dev/null" -l explain -x -a "(__fish_lvsctl_names)"
 complete -c lvsctl -n "not __fish_lvsctl_needs_command" -a "(__fish_lvsctl_names)"

@@ -4,22 +4,18 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::import;
+use super::{import, overview};
 
 /// Returns the page of a command in roff.
 pub(super) fn of(command: &Command) -> String {
-    let man = Man::new(command.clone())
-        .section("8")
-        .source(concat!("lvsctl ", env!("CARGO_PKG_VERSION")))
-        .manual("Linux Virtual Server");
-    let mut page = Vec::new();
+    let man = Man::new(command.clone()).section("8");
+    let name = command.get_display_name();
+    let mut page = head(name.unwrap_or_else(|| command.get_name()), 8).into_bytes();
     // Writing to memory does not fail.
-    let _ = man.render_title(&mut page);
-    // Neither hyphens in words of a command line nor stretched blanks.
-    page.extend(b".nh\n.ad l\n");
     let _ = man.render_name_section(&mut page);
     page.extend(synopsis(command).into_bytes());
     match command.get_name() {
+        "lvsctl" => page.extend(overview::description().into_bytes()),
         "import" => page.extend(import::description().into_bytes()),
         _ => drop(man.render_description_section(&mut page)),
     }
@@ -28,12 +24,21 @@ pub(super) fn of(command: &Command) -> String {
         let _ = man.render_subcommands_section(&mut page);
     }
     let page = String::from_utf8_lossy(&page);
-    let examples = match command.get_name() {
+    let end = match command.get_name() {
+        "lvsctl" => overview::end(),
         "import" => import::examples(),
         _ => String::new(),
     };
     let (notes, see_also) = (notes(command), see_also(command));
-    format!("{page}{notes}{examples}{see_also}")
+    format!("{page}{notes}{end}{see_also}")
+}
+
+/// Returns the title of a page, and how its text is set: neither hyphens in words of a command line nor stretched blanks.
+///
+/// clap_mangen leaves out a date that is empty, so that the version stands in its place.
+pub(super) fn head(name: &str, section: u8) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(".TH {name} {section} \"\" \"lvsctl {version}\" \"Linux Virtual Server\"\n.nh\n.ad l\n")
 }
 
 /// Returns the line of usage that the help has.
@@ -45,16 +50,25 @@ fn synopsis(command: &Command) -> String {
     roff.render()
 }
 
+/// The exit statuses of a verb whose help names none.
+const USUAL_STATUS: &str = "  0   done
+  1   failed, and nothing changed
+  3   failed, and something changed, which the message tells
+  64  wrong usage";
+
 /// Returns what the help says behind the options, as it stands there: it has tables.
 fn notes(command: &Command) -> String {
     let notes = command
         .get_after_long_help()
         .or_else(|| command.get_after_help());
     let notes = notes.map(ToString::to_string).unwrap_or_default();
-    let (text, status) = match notes.split_once("Exit status:\n") {
-        Some((text, status)) => (text, status),
-        None => (notes.as_str(), ""),
+    let usual = match command.has_subcommands() {
+        true => "",
+        false => USUAL_STATUS,
     };
+    let (text, status) = notes
+        .split_once("Exit status:\n")
+        .unwrap_or((notes.as_str(), usual));
     [("NOTES", text.trim_end()), ("EXIT STATUS", status)]
         .into_iter()
         .filter(|(_, text)| !text.is_empty())

@@ -73,6 +73,8 @@ fn bash_completes_names_of_the_file() {
         completed(&["simulate", NAT, "--service", ""]),
         ["tcp\\ 172.16.5.11:80"]
     );
+    assert_eq!(completed(&["apply", NAT, "--role", "s"]), ["standby"]);
+    assert_eq!(completed(&["check", "--explain", "LVS001"]), ["LVS001"]);
     assert!(completed(&["pl"]).contains(&"plan".to_owned()));
     let verbs = completed(&[""]);
     assert!(
@@ -106,6 +108,8 @@ fn fish_completes_names_of_the_file() {
     assert_eq!(completed(&["plan", NAT, "--node=d"]), ["--node=director"]);
     let services = completed(&["simulate", NAT, "--service", ""]);
     assert_eq!(services, ["tcp 172.16.5.11:80"]);
+    assert_eq!(completed(&["apply", NAT, "--role", "s"]), ["standby"]);
+    assert_eq!(completed(&["check", "--explain", "LVS001"]), ["LVS001"]);
     assert_eq!(completed(&["plan", NAT, "--no"]), ["--node"]);
     assert_eq!(completed(&["pl"]), ["plan"]);
     assert!(!completed(&["flush", "--"]).contains(&"--node".to_owned()));

@@ -11,7 +11,7 @@ use super::gather::NET;
 use super::requests::RequestsFact;
 use super::{procfs, sockets};
 use crate::host::Host;
-use crate::net::{Arrival, Arrivals, Qdisc};
+use crate::net::{Arrival, Arrivals, Exchanges, Qdisc};
 
 /// A program that is well accepts a connection within this time.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,8 +50,12 @@ impl Watch {
 
     /// Returns the own and the other end of datagrams, and of connections that had to be asked for again.
     pub(super) fn clients(&self) -> BTreeSet<(SocketAddr, SocketAddr)> {
-        let arrivals = self.arrivals.iter();
-        arrivals.flat_map(Arrivals::clients).collect()
+        self.seen().flat_map(Exchanges::clients).collect()
+    }
+
+    /// Returns what was seen of packets, if anything.
+    fn seen(&self) -> impl Iterator<Item = &Exchanges> {
+        self.arrivals.iter().map(Arrivals::seen)
     }
 
     /// Adds what was seen.
@@ -64,7 +68,7 @@ impl Watch {
                 .collect();
             facts.undrained = unread().intersection(&self.unread).copied().collect();
         }
-        facts.silent = self.arrivals.iter().flat_map(Arrivals::silent).collect();
+        facts.silent = self.seen().flat_map(Exchanges::silent).collect();
         facts.overflows = overflows().saturating_sub(self.overflows);
         let now = host.net().qdiscs().unwrap_or_default();
         facts.qdiscs = now
@@ -75,13 +79,13 @@ impl Watch {
 
     fn requests(&self) -> Vec<RequestsFact> {
         let mut found = BTreeMap::new();
-        for seen in self.arrivals.iter().flat_map(Arrivals::requests) {
+        for seen in self.seen().flat_map(Exchanges::requests) {
             found
                 .entry(seen.own)
                 .or_insert_with(|| RequestsFact::new(seen.own))
                 .add(&seen);
         }
-        for (own, client) in self.arrivals.iter().flat_map(Arrivals::stalled) {
+        for (own, client) in self.seen().flat_map(Exchanges::stalled) {
             let requests = found.entry(own).or_insert_with(|| RequestsFact::new(own));
             requests.stalled.insert(client);
         }

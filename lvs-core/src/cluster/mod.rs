@@ -55,9 +55,9 @@ pub use file::Document;
 #[cfg(feature = "import")]
 pub(crate) use file::check_sysctl;
 pub use model::{
-    Clock, Cluster, ClusterName, Director, DocumentError, DocumentErrorKind, DocumentErrors,
-    Gateway, Match, NodeKind, NodeName, Position, RealServer, Role, Sync, VirtualDestination,
-    VirtualService,
+    Clock, Cluster, ClusterName, DestinationCheck, Director, DocumentError, DocumentErrorKind,
+    DocumentErrors, Gateway, Match, NodeKind, NodeName, Position, RealServer, Role, Sync,
+    VirtualDestination, VirtualService,
 };
 use observed::ObservedIndex;
 pub use observed::{IpvsState, Observed, Scope};

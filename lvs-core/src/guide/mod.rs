@@ -3,6 +3,9 @@
 //! What a console block shows was typed on nodes of the lab, on a real kernel, and is typed there again by the tests:
 //! `director#` is a shell of root on that node, `client#` one of a client. `…` stands for lines that are left out.
 //!
+//! To begin, install lvsctl on every node, from its package or as the static binary (`lvs-cli/packaging/build` of the
+//! repository makes both), and copy the cluster file there.
+//!
 //! - A cluster, step by step: [masquerading](nat), [direct routing](dr), [tunnels](tunnel)
 //! - [Maintenance](maintenance): drains, changes, the way back
 //! - [Two directors](two_directors), of which one waits; [several directors](several_directors), all active

@@ -84,6 +84,11 @@ impl Policy {
                 weight: member.kept,
                 reason: WeightReason::Unknown,
             },
+            // So does what one has that no check tests.
+            None if member.health == Health::Unchecked => self.by_health(&Member {
+                health: Health::Unknown,
+                ..*member
+            }),
             Some(Posture::Below(BelowMinimum::Fallback)) if member.is_fallback => {
                 some(member.weight, WeightReason::Fallback)
             }
@@ -122,7 +127,7 @@ impl Policy {
     pub fn by_health(&self, member: &Member) -> DesiredWeight {
         let absent = self.absent();
         match member.health {
-            Health::Up | Health::Failing => {
+            Health::Up | Health::Failing | Health::Unchecked => {
                 let (share, slow_start) = (member.share, member.slow_start);
                 DesiredWeight {
                     weight: Some(slow_start.of(share.of(member.weight))),

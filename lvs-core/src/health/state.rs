@@ -29,13 +29,15 @@ pub enum Health {
     Down,
     /// It did not answer until now; fewer successes in a row than `rise`. It gets no new connections yet.
     Rising,
+    /// No check tests it: it is taken as up.
+    Unchecked,
 }
 
 impl Health {
-    /// Returns whether it is known to answer.
+    /// Returns whether it is known to answer, or taken to.
     #[must_use]
     pub const fn is_up(self) -> bool {
-        matches!(self, Self::Up | Self::Failing)
+        matches!(self, Self::Up | Self::Failing | Self::Unchecked)
     }
 
     /// Returns whether it is known not to answer.
@@ -50,20 +52,20 @@ impl Health {
         matches!(self, Self::Unknown | Self::Failing | Self::Rising)
     }
 
-    /// Returns the health of a destination that several checks test, all of which must hold; up where there
-    /// are none.
+    /// Returns the health of a destination that several checks test, all of which must hold;
+    /// unchecked where there are none.
     #[must_use]
     pub fn of_all(checks: impl IntoIterator<Item = Self>) -> Self {
         checks
             .into_iter()
             .max_by_key(|health| match health {
-                Self::Up => 0,
+                Self::Unchecked | Self::Up => 0,
                 Self::Failing => 1,
                 Self::Unknown => 2,
                 Self::Rising => 3,
                 Self::Down => 4,
             })
-            .unwrap_or(Self::Up)
+            .unwrap_or(Self::Unchecked)
     }
 }
 
@@ -75,6 +77,7 @@ impl fmt::Display for Health {
             Self::Failing => "failing",
             Self::Down => "down",
             Self::Rising => "rising",
+            Self::Unchecked => "not checked",
         })
     }
 }
@@ -143,7 +146,7 @@ impl Tracker {
 
     const fn after_success(&self, rise: u32) -> Health {
         match self.health {
-            Health::Up | Health::Failing => Health::Up,
+            Health::Up | Health::Failing | Health::Unchecked => Health::Up,
             _ if self.successes >= rise => Health::Up,
             Health::Unknown => Health::Unknown,
             Health::Down | Health::Rising => Health::Rising,
@@ -155,7 +158,7 @@ impl Tracker {
             Health::Down | Health::Rising => Health::Down,
             _ if self.failures >= fall => Health::Down,
             Health::Unknown => Health::Unknown,
-            Health::Up | Health::Failing => Health::Failing,
+            Health::Up | Health::Failing | Health::Unchecked => Health::Failing,
         }
     }
 
@@ -210,6 +213,7 @@ mod tests {
             Health::Failing => 'f',
             Health::Down => 'D',
             Health::Rising => 'r',
+            Health::Unchecked => panic!("a probe is a check"),
         };
         results
             .chars()
@@ -259,9 +263,9 @@ mod tests {
 
     #[test]
     fn all_checks_of_a_destination_must_hold() {
-        use Health::{Down, Failing, Rising, Unknown, Up};
+        use Health::{Down, Failing, Rising, Unchecked, Unknown, Up};
         for (checks, expected) in [
-            (vec![], Up),
+            (vec![], Unchecked),
             (vec![Up, Failing], Failing),
             (vec![Up, Unknown, Failing], Unknown),
             (vec![Rising, Unknown], Rising),

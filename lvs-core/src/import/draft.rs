@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::health::Health;
 use super::report::{DirectiveId, Place};
-use crate::cluster::{Gateway, Sync};
+use crate::cluster::{Gateway, Match, Sync};
 use crate::ipvs::{Destination, Service, Timeouts};
 use crate::name::IfName;
 use crate::net::Address;
@@ -56,6 +56,8 @@ pub(super) struct DraftAddress {
 #[derive(Clone, Debug)]
 pub(super) struct DraftService {
     pub(super) service: Service,
+    /// What is marked for a service by firewall mark.
+    pub(super) matches: Vec<Match>,
     pub(super) destinations: Vec<DraftDestination>,
     pub(super) health: Health,
     pub(super) place: Place,
@@ -77,12 +79,15 @@ pub(super) struct DraftDestination {
     pub(super) assumed: Option<String>,
     /// Whether it serves only while the others do not.
     pub(super) is_fallback: bool,
+    /// Whether the checks of the service test it.
+    pub(super) is_checked: bool,
 }
 
 impl DraftService {
     pub(super) fn new(service: Service, place: &Place, directive: DirectiveId) -> Self {
         Self {
             service,
+            matches: Vec::new(),
             destinations: Vec::new(),
             health: Health::default(),
             place: place.clone(),

@@ -19,6 +19,17 @@ pub struct ImportError {
     problem: String,
     hint: Option<String>,
     report: Option<Box<Report>>,
+    keepalived: Option<Box<Vrrp>>,
+}
+
+/// keepalived.conf for VRRP alone, of a source without services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Vrrp {
+    /// The configuration, which calls lvsctl.
+    pub text: String,
+    /// Directives that it lacks, with the reasons: what lvsctl sets itself, the addresses that move among it.
+    pub dropped: Vec<String>,
 }
 
 impl ImportError {
@@ -28,6 +39,7 @@ impl ImportError {
             problem: problem.into(),
             hint: None,
             report: None,
+            keepalived: None,
         }
     }
 
@@ -38,6 +50,11 @@ impl ImportError {
 
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn with_keepalived(mut self, vrrp: Vrrp) -> Self {
+        self.keepalived = Some(Box::new(vrrp));
         self
     }
 
@@ -63,6 +80,12 @@ impl ImportError {
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.report.as_deref()
+    }
+
+    /// Returns the configuration for VRRP of a keepalived.conf without services, which another source may have.
+    #[must_use]
+    pub fn keepalived(&self) -> Option<&Vrrp> {
+        self.keepalived.as_deref()
     }
 }
 

@@ -198,6 +198,7 @@ impl Walk<'_> {
                     directive: self.tally.add(&self.kernel, &text),
                     assumed: None,
                     is_fallback: false,
+                    is_checked: true,
                 });
             }
             self.draft.services.push(draft);

@@ -54,7 +54,7 @@ mod write;
 use std::io;
 use std::net::IpAddr;
 
-pub use error::ImportError;
+pub use error::{ImportError, Vrrp};
 pub use kernel::read as read_kernel;
 pub use pattern::is_match;
 pub use report::{Counts, Directive, Fate, Place, Report};
@@ -172,23 +172,24 @@ pub fn keepalived(
     refuse_cluster_file(file, text)?;
     let mut tally = Tally::default();
     let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
-    let import = finish(draft, tally, file, options);
-    let import = import.map_err(|error| match reduced.is_some() && error.hint().is_none() {
-        true => error.with_hint(VRRP_ALONE),
-        false => error,
-    })?;
-    Ok(match reduced {
-        Some(reduced) => Import {
+    let has_services = !draft.services.is_empty();
+    match (finish(draft, tally, file, options), reduced) {
+        (Ok(import), Some(reduced)) => Ok(Import {
             keepalived: Some(reduced.text),
             dropped: reduced.dropped,
             ..import
-        },
-        None => import,
-    })
+        }),
+        (Err(error), Some(reduced)) if !has_services => {
+            Err(error.with_hint(VRRP_ALONE).with_keepalived(reduced.alone()))
+        }
+        (import, _) => import,
+    }
 }
 
 /// What to do with VRRP that moves addresses without services.
-const VRRP_ALONE: &str = "lvsctl configures no cluster without services: leave what is VRRP alone to keepalived, as it is";
+const VRRP_ALONE: &str = "lvsctl configures no cluster without services: leave what is VRRP alone to keepalived, as it is; or, \
+                          if another source has the services, import that, and print the keepalived.conf beside it with \
+                          --keepalived";
 
 /// Imports ldirectord.cf; `file` is its name, `resolve` looks up hosts that it names.
 ///

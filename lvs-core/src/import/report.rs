@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 /// A file and a line of the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Place {
     /// The file as it was named; the source itself where it has only one.
     #[serde(serialize_with = "as_text")]

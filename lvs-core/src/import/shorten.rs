@@ -100,6 +100,7 @@ fn alike<'a>(fitted: &'a Fitted, service: &DraftService) -> Option<Vec<&'a str>>
             ..end.destination
         };
         as_written(end) == as_written(first)
+            && end.is_checked == first.is_checked
             && fitted.written_weight(end).is_some() == fitted.written_weight(first).is_some()
     };
     let names: Option<Vec<&str>> = ends()
@@ -138,13 +139,13 @@ pub(super) fn is_alike(one: &DraftService, other: &DraftService) -> bool {
         let (x, y) = (&a.destination, &b.destination);
         port(a, address.port()) == port(b, at.port())
             && (
-                a.is_fallback,
+                (a.is_fallback, a.is_checked),
                 x.id.address,
                 x.weight,
                 x.forwarding,
                 x.thresholds,
             ) == (
-                b.is_fallback,
+                (b.is_fallback, b.is_checked),
                 y.id.address,
                 y.weight,
                 y.forwarding,

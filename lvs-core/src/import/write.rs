@@ -225,6 +225,10 @@ fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> 
             if family == Family::Ipv6 {
                 table.insert("family", text("ipv6"));
             }
+            let matches: Array = draft.matches.iter().map(ToString::to_string).collect();
+            if !matches.is_empty() {
+                table.insert("match", toml_edit::value(matches));
+            }
         }
     }
     table.insert("scheduler", text(service.scheduler.as_str()));
@@ -239,17 +243,17 @@ fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> 
 }
 
 fn destinations(fitted: &Fitted, shortening: &Shortening, draft: &DraftService) -> Item {
-    let id = draft.service.id;
     let Some(group) = shortening.group_for(fitted, draft) else {
         let ends = draft.destinations.iter();
         return lines(
-            ends.map(|end| (destination(fitted, id, end), None))
+            ends.map(|end| (destination(fitted, draft, end), None))
                 .collect(),
         );
     };
     let mut entries = Array::new();
     let mut ends = draft.destinations.iter().filter(|end| !end.is_fallback);
-    if let Some(Value::InlineTable(table)) = ends.next().map(|end| destination(fitted, id, end)) {
+    if let Some(Value::InlineTable(table)) = ends.next().map(|end| destination(fitted, draft, end))
+    {
         let mut entry = InlineTable::new();
         entry.insert("group", group.into());
         let attributes = table.into_iter().filter(|(key, _)| key != "real-server");
@@ -257,7 +261,7 @@ fn destinations(fitted: &Fitted, shortening: &Shortening, draft: &DraftService) 
         entries.push(entry);
     }
     let fallbacks = draft.destinations.iter().filter(|end| end.is_fallback);
-    fallbacks.for_each(|end| entries.push(destination(fitted, id, end)));
+    fallbacks.for_each(|end| entries.push(destination(fitted, draft, end)));
     toml_edit::value(entries)
 }
 
@@ -311,12 +315,12 @@ fn persistence(persistence: &Persistence, engine: Option<&str>) -> Item {
     Item::Value(Value::InlineTable(table))
 }
 
-fn destination(fitted: &Fitted, service: ServiceId, draft: &DraftDestination) -> Value {
+fn destination(fitted: &Fitted, service: &DraftService, draft: &DraftDestination) -> Value {
     let destination = &draft.destination;
     let mut table = InlineTable::new();
     let name = fitted.nodes.get(&destination.id.address);
     table.insert("real-server", name.map_or("", String::as_str).into());
-    let port = match service {
+    let port = match service.service.id {
         ServiceId::Socket { address, .. } => address.port(),
         ServiceId::Fwmark { .. } => 0,
     };
@@ -338,6 +342,9 @@ fn destination(fitted: &Fitted, service: ServiceId, draft: &DraftDestination) ->
     }
     if thresholds.lower() > 0 {
         table.insert("lower-threshold", i64::from(thresholds.lower()).into());
+    }
+    if service.health.is_checked() && !draft.is_checked {
+        table.insert("check", false.into());
     }
     Value::InlineTable(table)
 }

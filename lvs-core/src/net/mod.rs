@@ -11,6 +11,8 @@ pub mod arp;
 mod arrivals;
 mod batch;
 mod errno;
+#[cfg(feature = "check")]
+mod exchanges;
 pub(crate) mod fou;
 mod handle;
 mod link;
@@ -29,14 +31,18 @@ mod qdisc;
 mod raw_attribute;
 mod refusing_route;
 mod route;
+#[cfg(feature = "check")]
+mod tap;
 mod tunnel;
 
 pub use crate::ipvs::BatchOutcome;
 pub use address::{Address, AddressId, Scope};
 pub use announce::announce;
 #[cfg(feature = "check")]
-pub(crate) use arrivals::{Answer, Arrivals, Requested};
+pub(crate) use arrivals::Arrivals;
 pub use batch::NetChange;
+#[cfg(feature = "check")]
+pub(crate) use exchanges::{Answer, Exchanges, Requested};
 pub use fou::{Fou, GueListener};
 pub use handle::Net;
 pub use ipnet::IpNet;

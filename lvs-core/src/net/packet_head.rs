@@ -89,6 +89,18 @@ impl Head {
         })
     }
 
+    /// Returns a segment of TCP without data.
+    #[cfg(test)]
+    pub(super) const fn segment(source: SocketAddr, destination: SocketAddr, flags: u8) -> Self {
+        Self {
+            protocol: Protocol::TCP,
+            source,
+            destination,
+            flags,
+            number: None,
+        }
+    }
+
     /// Returns it as a packet to this host.
     pub(super) const fn arrival(self) -> Arrival {
         Arrival {

@@ -8,6 +8,7 @@ use super::{RouteId, RouteQuery, Verdict};
 
 /// Describes a route of type `unreachable`, `prohibit` or `blackhole`: a packet that it wins is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RefusingRoute {
     /// What tells it from other routes.
     pub id: RouteId,

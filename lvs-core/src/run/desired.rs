@@ -91,7 +91,7 @@ impl CheckedDestination {
         destination: &VirtualDestination,
         probe: &PlannedProbe,
     ) -> Self {
-        let checks = service.checks.iter();
+        let checks = service.checks_of(destination).iter();
         let targets = checks.filter_map(|check| CheckedTarget::of(cluster, check, probe));
         Self {
             id: probe.destination,

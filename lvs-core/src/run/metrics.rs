@@ -7,6 +7,7 @@ use super::running::Running;
 use super::status::{ClusterStatus, table};
 use crate::cluster::StateDir;
 use crate::error::Result;
+use crate::health::Health;
 use crate::host::Host;
 use crate::ipvs::{DestinationId, ServiceEntryStatus, ServiceId, Stats};
 
@@ -170,7 +171,7 @@ const FAMILIES: [(&str, Kind, &str); 29] = [
     (
         "lvs_destination_up",
         Kind::Gauge,
-        "1 if the destination is healthy, 0 if it is not; absent while that is unknown.",
+        "1 if the destination is healthy, 0 if it is not; absent while that is unknown, and where no check tests it.",
     ),
     (
         "lvs_check_duration_seconds",
@@ -334,9 +335,10 @@ impl Families {
         if let Some(total) = total {
             self.traffic("lvs_destination", &labels, total);
         }
+        // Nothing is known of one that no check tests.
         let up = state
             .health
-            .filter(|health| *health != crate::health::Health::Unknown);
+            .filter(|health| !matches!(health, Health::Unknown | Health::Unchecked));
         for (gauge, value) in [
             ("weight", state.weight.map(|weight| weight.get())),
             (

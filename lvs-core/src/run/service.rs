@@ -106,7 +106,7 @@ impl ServiceState {
     ) {
         let members = self.members(probes, drains, kernel, now);
         let decision = self.service.policy.decide(&members, self.posture);
-        self.keep(&members);
+        self.keep(&members, decision.posture);
         self.take_posture(&decision, actions);
         let mut changes = Vec::new();
         for ((checked, state), desired) in self
@@ -183,9 +183,14 @@ impl ServiceState {
 
     /// Remembers what health gives each destination, for the time when a reload makes it unknown. The fallback's
     /// weight depends on the others'.
-    fn keep(&mut self, members: &[Member]) {
+    fn keep(&mut self, members: &[Member], posture: Option<Posture>) {
+        let is_decided = |member: &Member| match member.health {
+            Health::Unknown => false,
+            Health::Unchecked => posture.is_some(),
+            _ => true,
+        };
         for (member, state) in members.iter().zip(&mut self.destinations) {
-            if member.health != Health::Unknown && !member.is_fallback {
+            if is_decided(member) && !member.is_fallback {
                 state.kept = Some(self.service.policy.by_health(member).weight);
             }
         }

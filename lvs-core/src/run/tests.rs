@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::cluster::Draining;
 use crate::health::{
-    BelowMinimum, CheckKind, Failure, Health, Healthy, Outcome, Policy, ProbePath, SlowStart,
-    Subject, Target, Timing,
+    BelowMinimum, CheckKind, Failure, Health, Healthy, Outcome, Policy, Posture, ProbePath,
+    SlowStart, Subject, Target, Timing,
 };
 use crate::ipvs::{DestinationId, ServiceId, Weight};
 
@@ -312,4 +312,29 @@ fn a_virtual_ip_is_withdrawn_when_its_services_agree() {
         }
     }
     assert!(bench.actions.contains(&Action::Withdraw(VIP.into())));
+}
+
+/// It is up at once and for good, and the minimum counts it.
+#[test]
+fn a_destination_that_no_check_tests_is_taken_as_up() {
+    let mut service = service(80, Policy::default());
+    let tested = service.destinations[0].clone();
+    service.destinations.push(CheckedDestination {
+        id: "192.168.1.13:80".parse().unwrap(),
+        targets: Vec::new(),
+        ..tested
+    });
+    let mut bench = Bench::new(vec![service], 10);
+    while bench.health() != Health::Down {
+        bench.probe(&DOWN, MOMENT);
+    }
+    let view = bench.controller.services().remove(0);
+    assert_eq!((view.posture, view.available), (Some(Posture::Serving), 1));
+    let untested = &view.destinations[1];
+    assert_eq!(untested.health, Health::Unchecked);
+    assert_eq!(
+        (untested.since, untested.kernel),
+        (None, Weight::new(10).ok())
+    );
+    assert_eq!(bench.weight(), Some(0), "not every one serves");
 }

@@ -133,6 +133,17 @@ fn every_code_has_a_proof() {
     }
 }
 
+#[test]
+fn every_code_belongs_to_a_symptom_of_the_guide() {
+    let guide = include_str!("../../src/guide/troubleshooting.md");
+    let (_, table) = guide.split_once("|---|").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let missing: Vec<_> = Code::all()
+        .filter(|code| !table.contains(&code.to_string()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// What shows that a test goes on to a cluster, or a node, on which the finding has ended.
 const ENDED: &[&str] = &[
     ".broken(",

@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Tells that an address has been announced. Its text is `172.16.5.11/32 on eth0`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Announcement {
     /// The address.
     pub address: Address,

@@ -95,9 +95,14 @@ impl Document {
         if one.is_none() && several.is_empty() && gaps.directors {
             return Vec::new();
         }
+        let miscounted = node::miscounted(one.is_some(), several.len());
+        gaps.directors |= miscounted.is_some();
+        mistakes.keep(miscounted.map_or(Ok(()), Err));
         let mut directors = Vec::new();
-        gaps.directors |=
+        let has_gaps =
             mistakes.has_more(|mistakes| directors = node::directors(one, several, mistakes));
+        gaps.directors |= has_gaps;
+        gaps.virtual_ips |= has_gaps || directors.is_empty();
         directors
     }
 

@@ -1,13 +1,16 @@
 //! `destinations`: which nodes serve a service, and how packets reach them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::service::ServiceContext;
 use super::value::{number, weight};
 use crate::cluster::model::{
-    DocumentError, DocumentErrorKind, Mistakes, NodeName, VirtualDestination, invalid,
+    DestinationCheck, DocumentError, DocumentErrorKind, Mistakes, NodeName, VirtualDestination,
+    invalid,
 };
 use crate::ipvs::{Encapsulation, Forwarding, Thresholds};
 use crate::suggest::nearest;
@@ -17,7 +20,7 @@ use crate::suggest::nearest;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DestinationTable {
-    /// The name of a real server, or of the director itself. Either this or `group`.
+    /// The name of a real server, or of the director itself. Either this, `group` or `file-sd`.
     #[serde(default)]
     pub real_server: Option<String>,
     /// The name of a group: every real server whose `groups` has it.
@@ -45,6 +48,41 @@ pub struct DestinationTable {
     /// upper threshold.
     #[serde(default)]
     pub lower_threshold: i64,
+    /// Only `false`, in a service with `check`: this destination is never tested and is taken as up, for `minimum` too;
+    /// absent: the checks of the service test it.
+    #[serde(default)]
+    pub check: Option<NotChecked>,
+}
+
+/// Holds the one value of `check` in an entry of `destinations`: `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotChecked;
+
+impl Serialize for NotChecked {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(false)
+    }
+}
+
+impl<'de> Deserialize<'de> for NotChecked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl Visitor<'_> for NotChecked {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("false, as checks are those of the service")
+    }
+
+    fn visit_bool<E: de::Error>(self, is_checked: bool) -> Result<Self, E> {
+        match is_checked {
+            true => Err(E::invalid_value(de::Unexpected::Bool(true), &self)),
+            false => Ok(self),
+        }
+    }
 }
 
 /// Holds the real servers of each group, in the order of the file.
@@ -66,11 +104,16 @@ impl DestinationTable {
         let port = mistakes.keep(port.transpose()).flatten();
         let weight = mistakes.keep(self.weight.map(weight).transpose()).flatten();
         let thresholds = self.thresholds(mistakes).unwrap_or(Thresholds::OFF);
+        let check = match self.check {
+            Some(NotChecked) => DestinationCheck::Never,
+            None => DestinationCheck::OfService,
+        };
         let destination = |name| VirtualDestination {
             // Whether a port makes sense is not known without the method.
             port: port.filter(|_| method.is_some()),
             weight,
             thresholds,
+            check,
             ..VirtualDestination::new(name, method.flatten().unwrap_or(context.forwarding))
         };
         let names = mistakes.keep(self.names(context))?;

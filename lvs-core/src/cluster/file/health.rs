@@ -210,8 +210,14 @@ impl ServiceTable {
             (self.on_failure.is_some(), "on-failure"),
             (self.slow_start.is_some(), "slow-start"),
         ];
-        for (_, key) in given.into_iter().filter(|(is_given, _)| *is_given) {
-            let problem = "has no effect without check";
+        let given = given.into_iter().filter(|(is_given, _)| *is_given);
+        let given = given.map(|(_, key)| (key.to_owned(), "has no effect without check"));
+        let destinations = self.destinations.iter().flatten().enumerate();
+        let excluded = destinations
+            .filter(|(_, table)| table.check.is_some())
+            .map(|(i, _)| format!("destinations[{i}].check"))
+            .map(|key| (key, "has no effect, as the service has no check"));
+        for (key, problem) in given.chain(excluded) {
             mistakes.push(
                 DocumentError::new(DocumentErrorKind::Conflict, key, problem)
                     .with_hint("add check = \"tcp\", or leave it out"),

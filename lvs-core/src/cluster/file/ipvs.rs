@@ -140,15 +140,15 @@ pub(super) fn keys() -> impl Iterator<Item = (&'static str, serde_json::Value)> 
 
 #[cfg(feature = "schema")]
 fn timeout(key: &str) -> serde_json::Value {
-    let idle = match key {
-        "tcp-timeout" => "an idle TCP connection",
-        "tcp-fin-timeout" => "a TCP connection after a FIN",
-        _ => "an idle UDP connection",
+    let (idle, default) = match key {
+        "tcp-timeout" => ("an idle TCP connection", "15m"),
+        "tcp-fin-timeout" => ("a TCP connection after a FIN", "2m"),
+        _ => ("an idle UDP connection", "5m"),
     };
     serde_json::json!({
         "type": ["number", "string"],
-        "description": format!("The time that {idle} is kept."),
-        "examples": ["15m"],
+        "description": format!("The time that {idle} is kept. The kernel's default is {default:?}."),
+        "examples": [default],
         "minimum": 1,
         "maximum": LONGEST_TIMEOUT,
     })

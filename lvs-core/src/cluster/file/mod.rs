@@ -34,7 +34,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 pub use defaults::DefaultsTable;
-pub use destination::DestinationTable;
+pub use destination::{DestinationTable, NotChecked};
 pub use gateway::GatewayTable;
 pub use health::{ChecksTable, HealthTable};
 pub use ipvs::IpvsTable;
@@ -94,7 +94,7 @@ pub struct Document {
     /// `tunnel = { type = "ipip" }`: the encapsulation of the method `tunnel`; IP in IP if absent.
     #[serde(default)]
     pub tunnel: Option<TunnelTable>,
-    /// `[defaults]`: what real servers have that do not say otherwise.
+    /// `[defaults]`: the interface and gateway of real servers that name none.
     #[serde(default)]
     pub defaults: DefaultsTable,
     /// `[director]`: the node that receives the clients' connections; or `[[directors]]`, never both.

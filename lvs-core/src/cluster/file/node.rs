@@ -101,16 +101,13 @@ pub struct AddressTable {
     pub floating: bool,
 }
 
-/// Converts `[director]` or `[[directors]]` to one or two directors.
+/// Converts `[director]` or `[[directors]]` to directors; none if it is not known which of them are meant.
 pub(super) fn directors(
     one: Option<DirectorTable>,
     several: Vec<DirectorTable>,
     mistakes: &mut Mistakes,
 ) -> Vec<Director> {
     let count = (one.is_some(), several.len());
-    if !matches!(count, (true, 0) | (false, 2)) {
-        mistakes.push(miscounted(count.0, count.1));
-    }
     let one =
         one.map(|table| mistakes.within("director", |mistakes| table.into_director(0, mistakes)));
     let numbered = several.into_iter().enumerate().collect();
@@ -122,13 +119,14 @@ pub(super) fn directors(
             .into_iter()
             .chain(several.into_iter().map(|(_, director)| director))
             .collect(),
-        // Which of them are meant is not known.
         _ => Vec::new(),
     }
 }
 
-fn miscounted(has_one: bool, several: usize) -> DocumentError {
+/// Returns what is wrong with the number of directors.
+pub(super) fn miscounted(has_one: bool, several: usize) -> Option<DocumentError> {
     let (kind, path, problem, hint) = match (has_one, several) {
+        (true, 0) | (false, 2) => return None,
         (true, _) => (
             DocumentErrorKind::Conflict,
             "directors",
@@ -154,7 +152,7 @@ fn miscounted(has_one: bool, several: usize) -> DocumentError {
             "leave out all but two",
         ),
     };
-    DocumentError::new(kind, path, problem).with_hint(hint)
+    Some(DocumentError::new(kind, path, problem).with_hint(hint))
 }
 
 impl DirectorTable {

@@ -1,4 +1,5 @@
-//! What the JSON Schema and lvsctl.toml(5) say of a key beside its description: an example, and the range of a number.
+//! What the JSON Schema and lvsctl.toml(5) say of a key beside its description: an example, the range of a number, and
+//! whether it is required.
 
 use serde_json::{Value, json};
 
@@ -10,11 +11,26 @@ use crate::ipvs::Persistence;
 pub(super) fn complete(schema: &mut Value) {
     let known = keys();
     add(schema, &known["Document"]);
+    require(schema, "Document");
     if let Some(Value::Object(tables)) = schema.get_mut("definitions") {
         for (name, table) in tables {
             add(table, &known[name.as_str()]);
+            require(table, name);
         }
     }
+}
+
+/// Names the keys without which a table is refused. In Rust they are options, so that all that are missing are reported
+/// at once.
+fn require(table: &mut Value, name: &str) {
+    let keys: &[&str] = match name {
+        "Document" => &["name", "forwarding", "services"],
+        "AddressTable" => &["address"],
+        "RealServerTable" => &["name"],
+        "SyncTable" => &["id", "interface"],
+        _ => return,
+    };
+    table["required"] = json!(keys);
 }
 
 fn add(table: &mut Value, known: &Value) {
@@ -128,6 +144,7 @@ fn service() -> Value {
 
 fn destination() -> Value {
     json!({
+        "check": like(false),
         "forwarding": like("dr"),
         "file-sd": like("/etc/lvsctl/web.json"),
         "group": like("web"),

@@ -32,10 +32,11 @@ impl Removed {
 
     /// Returns what the document lacks therefore.
     pub(super) fn gaps(&self) -> Gaps {
+        let directors =
+            self.has("director") || self.has("directors") || self.has_addresses("director");
         Gaps {
-            directors: self.has("director")
-                || self.has("directors")
-                || self.has_addresses("director"),
+            directors,
+            virtual_ips: directors,
             real_servers: self.has("real-servers") || self.has("defaults"),
             services: self.has("services") || self.is_below("services"),
             forwarding: self.has("forwarding") || self.has("tunnel") || self.is_below("tunnel"),

@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::{Document, GatewayTable, IpvsTable, PersistenceTable, ipvs, reference};
+use super::{Document, GatewayTable, IpvsTable, NotChecked, PersistenceTable, ipvs, reference};
 use crate::cluster::checks::{
     CheckTable, DnsName, FilePath, HostName, HttpPath, Interval, Needle, Payload, Percent,
     ServerName, SlowStartTime, Span, StatusRanges, Timeout, UserName,
@@ -69,6 +69,7 @@ macro_rules! read_as {
 }
 
 read_as! {
+    NotChecked: {"type": "boolean", "const": false};
     Span: {"type": ["number", "string"]};
     Interval: {"type": ["number", "string"]};
     Timeout: {"type": ["number", "string"]};

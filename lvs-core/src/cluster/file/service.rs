@@ -70,7 +70,7 @@ pub struct ServiceTable {
     #[serde(default)]
     pub minimum: Option<i64>,
     /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`. A virtual IP is withdrawn
-    /// from the director while all of its services say so: none is silenced by another one.
+    /// from the director only while every service on it has fewer and says `withdraw`.
     #[serde(default)]
     pub below_minimum: Option<String>,
     /// A real server that has weight 0 (with on-failure `remove`: is deleted) until fewer than the minimum are healthy;

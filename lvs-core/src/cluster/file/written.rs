@@ -5,13 +5,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
     AddressTable, ChecksTable, DefaultsTable, DestinationTable, DirectorTable, Document,
-    HealthTable, IpvsTable, PersistenceTable, RealServerTable, ServiceTable, SyncTable, TimeTable,
-    TunnelTable,
+    HealthTable, IpvsTable, NotChecked, PersistenceTable, RealServerTable, ServiceTable, SyncTable,
+    TimeTable, TunnelTable,
 };
 use crate::cluster::checks::{CheckTable, OnFailure, Policy};
 use crate::cluster::model::{
-    Clock, Cluster, Director, DocumentError, DocumentErrorKind, DocumentErrors, RealServer, Sync,
-    VirtualDestination, VirtualService,
+    Clock, Cluster, DestinationCheck, Director, DocumentError, DocumentErrorKind, DocumentErrors,
+    RealServer, Sync, VirtualDestination, VirtualService,
 };
 use crate::cluster::probe_path::Marks;
 use crate::ipvs::{Encapsulation, Family, Forwarding, Protocol, ServiceFlags, ServiceId};
@@ -247,6 +247,10 @@ impl DestinationTable {
             forwarding: (method != usual).then(|| word(method).to_owned()),
             upper_threshold: destination.thresholds.upper().into(),
             lower_threshold: destination.thresholds.lower().into(),
+            check: match destination.check {
+                DestinationCheck::OfService => None,
+                DestinationCheck::Never => Some(NotChecked),
+            },
         }
     }
 }

@@ -40,4 +40,4 @@ pub use real_server::RealServer;
 pub use role::Role;
 pub use sync::Sync;
 pub(in crate::cluster) use tunnel_mss::Tunnelled;
-pub use virtual_service::{VirtualDestination, VirtualService};
+pub use virtual_service::{DestinationCheck, VirtualDestination, VirtualService};

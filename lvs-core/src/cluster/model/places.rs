@@ -110,6 +110,8 @@ impl fmt::Display for Entry {
 pub(in crate::cluster) struct Gaps {
     /// Whether addresses of directors may be missing.
     pub(in crate::cluster) directors: bool,
+    /// Whether a virtual IP that no director has may be that of one which is missing.
+    pub(in crate::cluster) virtual_ips: bool,
     /// Whether real servers may be missing.
     pub(in crate::cluster) real_servers: bool,
     /// Whether a name that no node has may be that of a node with a wrong one.

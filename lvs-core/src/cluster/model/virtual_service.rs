@@ -20,7 +20,8 @@ pub struct VirtualService {
     /// The destinations in the order in which they are added. (The kernel inserts each new one at the head
     /// of its list: a scheduler visits the last one added first.)
     pub destinations: Vec<VirtualDestination>,
-    /// The checks of each destination, all of which must hold; without any, weights do not follow health.
+    /// The checks of each destination that does not opt out, all of which must hold; without any, weights do not follow
+    /// health.
     pub checks: Vec<Check>,
     /// What follows from the health of the destinations.
     pub policy: Policy,
@@ -46,6 +47,14 @@ impl VirtualService {
     /// Returns whether a destination is the fallback.
     pub(crate) fn is_fallback(&self, destination: &VirtualDestination) -> bool {
         self.fallback.as_ref() == Some(&destination.real_server)
+    }
+
+    /// Returns the checks of a destination; without any it counts as up.
+    pub(crate) fn checks_of(&self, destination: &VirtualDestination) -> &[Check] {
+        match destination.check {
+            DestinationCheck::OfService => &self.checks,
+            DestinationCheck::Never => &[],
+        }
     }
 
     /// Returns the service's virtual IP; `None` for a service by firewall mark.
@@ -109,6 +118,18 @@ pub struct VirtualDestination {
     pub weight: Option<Weight>,
     /// The numbers of connections at which it counts as full, and as free again.
     pub thresholds: Thresholds,
+    /// Whether the checks of the service test it; has no effect without any.
+    pub check: DestinationCheck,
+}
+
+/// Says whether the checks of a service test one of its destinations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DestinationCheck {
+    /// All of them do.
+    #[default]
+    OfService,
+    /// None does: it is taken as up.
+    Never,
 }
 
 impl VirtualDestination {
@@ -121,6 +142,7 @@ impl VirtualDestination {
             port: None,
             weight: None,
             thresholds: Thresholds::OFF,
+            check: DestinationCheck::OfService,
         }
     }
 }

@@ -214,7 +214,8 @@ impl ProbePlan {
             address: clients_address(service),
             source: None,
         };
-        if !service.checks.iter().any(Check::goes_by_the_service) {
+        let mut checks = service.checks_of(destination).iter();
+        if !checks.any(Check::goes_by_the_service) {
             return Some(way);
         }
         let Some(address) = way.address else {

@@ -184,6 +184,7 @@ impl Record {
     }
 
     /// Returns each object as it was found and as it was last made, in the order in which they were first met.
+    #[must_use]
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Change<Object>> {
         self.entries.iter()
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::services::vip;
+use super::services::virtual_ips;
 use crate::import::Options;
 use crate::import::draft::{Draft, DraftAddress};
 use crate::import::report::Tally;
@@ -41,25 +41,27 @@ pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) 
         false
     });
     for service in &mut draft.services {
-        let Some(vip) = vip(service).filter(|vip| seen.insert(*vip)) else {
-            continue;
-        };
-        let interface = options.interface.clone();
-        draft.addresses.push(DraftAddress {
-            address: Address::new(interface, IpNet::from(vip)),
-            assumed: Some("interface and prefix length".to_owned()),
-            directive: None,
-        });
-        service.assumed.insert(format!(
-            "the interface of {vip} ({}) and its prefix length",
-            options.interface
-        ));
+        for vip in virtual_ips(service)
+            .into_iter()
+            .filter(|vip| seen.insert(*vip))
+        {
+            let interface = options.interface.clone();
+            draft.addresses.push(DraftAddress {
+                address: Address::new(interface, IpNet::from(vip)),
+                assumed: Some("interface and prefix length".to_owned()),
+                directive: None,
+            });
+            service.assumed.insert(format!(
+                "the interface of {vip} ({}) and its prefix length",
+                options.interface
+            ));
+        }
     }
 }
 
 /// Settles the addresses that do not move: of one director its own only, of two also that of the other.
 pub(super) fn settle_own(draft: &mut Draft, tally: &mut Tally) {
-    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let vips: BTreeSet<IpAddr> = draft.services.iter().flat_map(virtual_ips).collect();
     let moving: BTreeSet<IpAddr> = draft
         .addresses
         .iter()
@@ -136,11 +138,14 @@ pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>, tally: &mut Tal
     if draft.is_observed {
         return;
     }
+    let carries = |end: &&Destination| end.forwarding != Forwarding::Masquerade;
     let carriers = draft.services.iter().flat_map(|service| {
-        let ends = service.destinations.iter().map(|end| &end.destination);
-        let carries = |end: &&Destination| end.forwarding != Forwarding::Masquerade;
-        ends.filter(carries)
-            .filter_map(move |end| Some((vip(service)?, end.id.address)))
+        let ends = || service.destinations.iter().map(|end| &end.destination);
+        let of_vip = |vip| ends().filter(carries).map(move |end| (vip, end.id.address));
+        virtual_ips(service)
+            .into_iter()
+            .flat_map(of_vip)
+            .collect::<Vec<_>>()
     });
     let carriers: BTreeSet<_> = carriers.collect();
     // The first address on a network is the source of what is sent there.

@@ -10,7 +10,8 @@ use crate::import::health::NO_CHECK;
 use crate::import::report::Tally;
 use crate::ipvs::{Destination, Encapsulation, Family, Forwarding, ServiceId};
 
-/// Makes a loopback address the director's own, where it has one that is not the other director's too.
+/// Makes a loopback address the director's own, where it has one that is not the other director's too. Otherwise it is that
+/// of a real server which each director is, and as a fallback is not tested: that its page is there follows from no probe.
 pub(super) fn local_nodes(
     service: &mut DraftService,
     own: &BTreeMap<Family, IpAddr>,
@@ -25,7 +26,10 @@ pub(super) fn local_nodes(
         if let Some(own) = own.get(&Family::from(*ip)) {
             draft.assumed = Some(format!("the director itself, by {own} in place of {ip}"));
             *ip = *own;
-        } else if destination.forwarding == Forwarding::Masquerade {
+            continue;
+        }
+        draft.is_checked &= !draft.is_fallback;
+        if destination.forwarding == Forwarding::Masquerade {
             let reason = "by dr: the kernel masquerades nothing to a loopback address";
             draft.assumed = Some(reason.to_owned());
             destination.forwarding = Forwarding::DirectRouting;
@@ -79,10 +83,9 @@ pub(super) fn drop_refused(
             })
             .or_else(|| {
                 let is_free = !servers.contains(&destination.id.address) && !has_fallback;
-                let is_itself = destination.id.address.is_loopback();
                 draft
                     .is_fallback
-                    .then(|| refused_fallback(is_checked, is_free, is_itself))?
+                    .then(|| refused_fallback(is_checked, is_free))?
             });
         if let Some(reason) = problem {
             if draft.is_fallback {
@@ -111,17 +114,10 @@ pub(super) fn drop_refused(
 /// Why a director is no masqueraded real server of two.
 const BYPASSES: &str = "it is this director itself, whose masqueraded answers would bypass the other one while that is active";
 
-/// Why a fallback on the active one of two directors is left.
-const EACH_ITSELF: &str = "it is each of the two directors itself, which the file has no name for: add a real server, and \
-                           fallback = \"NAME\"";
-
 /// A fallback is known by the name of its node.
-fn refused_fallback(is_checked: bool, is_free: bool, is_itself: bool) -> Option<Reason> {
+fn refused_fallback(is_checked: bool, is_free: bool) -> Option<Reason> {
     if !is_checked {
         return Some(NO_CHECK.to_owned());
-    }
-    if is_itself {
-        return Some(EACH_ITSELF.to_owned());
     }
     (!is_free).then(|| {
         "it is a real server of the service already, or another is its fallback".to_owned()

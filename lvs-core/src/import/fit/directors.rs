@@ -7,7 +7,7 @@ use super::Fitted;
 use ipnet::IpNet;
 
 use super::nodes::network;
-use super::services::{leave_service, vip};
+use super::services::{leave_service, virtual_ips};
 use crate::cluster::NodeName;
 use crate::import::Options;
 use crate::import::draft::{Draft, DraftService};
@@ -27,7 +27,7 @@ pub(super) enum WayBack {
 impl WayBack {
     pub(super) fn of(ip: IpAddr, draft: &Draft, networks: &[IpNet]) -> Self {
         let (network, _) = network(ip, networks);
-        let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+        let vips: BTreeSet<IpAddr> = draft.services.iter().flat_map(virtual_ips).collect();
         let addresses = draft.addresses.iter();
         let near = addresses
             .map(|address| address.address.id.network.addr())
@@ -126,7 +126,7 @@ pub(super) fn leave_stranded(draft: &mut Draft, networks: &[IpNet], tally: &mut 
             service.service.id, service.place
         ));
     }
-    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let vips: BTreeSet<IpAddr> = draft.services.iter().flat_map(virtual_ips).collect();
     draft.addresses.retain(|address| {
         address.directive.is_some() || vips.contains(&address.address.id.network.addr())
     });

@@ -22,7 +22,7 @@ use crate::ipvs::{Encapsulation, Weight};
 use crate::name::IfName;
 use addresses::{narrow, own_addresses};
 use destinations::local_nodes;
-use services::vip;
+use services::virtual_ips;
 
 /// What the writer writes: a draft in which everything has its name.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     services::drop_sysctls(&mut draft, tally);
     addresses::settle_own(&mut draft, tally);
     addresses::complete(&mut draft, tally, options);
-    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let vips: BTreeSet<IpAddr> = draft.services.iter().flat_map(virtual_ips).collect();
     let own = own_addresses(&mut draft, &vips);
     let networks: Vec<IpNet> = draft
         .own
@@ -102,7 +102,7 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     services::drop_emptied(&mut draft, &emptied, tally);
     directors::leave_stranded(&mut draft, &networks, tally);
     services::drop_sync(&mut draft, tally);
-    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let vips: BTreeSet<IpAddr> = draft.services.iter().flat_map(virtual_ips).collect();
     let method = destinations::method(&draft);
     let mut fitted = Fitted {
         directors: vec![options.node.to_string()],

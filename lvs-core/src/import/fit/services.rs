@@ -46,7 +46,7 @@ pub(super) fn drop_emptied(draft: &mut Draft, emptied: &BTreeSet<ServiceId>, tal
         ));
     }
     draft.services.retain(is_kept);
-    let vips: BTreeSet<IpAddr> = draft.services.iter().filter_map(vip).collect();
+    let vips: BTreeSet<IpAddr> = draft.services.iter().flat_map(virtual_ips).collect();
     let is_used = |ip: IpAddr| vips.contains(&ip);
     draft.addresses.retain(|address| {
         address.directive.is_some() || is_used(address.address.id.network.addr())
@@ -123,7 +123,9 @@ pub(super) fn remark_match(service: &mut DraftService) {
         .iter()
         .map(|end| end.destination.forwarding);
     let carries = ends.find(|method| *method != Forwarding::Masquerade);
-    if let (ServiceId::Fwmark { mark, .. }, Some(method)) = (service.service.id, carries) {
+    if let (ServiceId::Fwmark { mark, .. }, Some(method)) = (service.service.id, carries)
+        && service.matches.is_empty()
+    {
         let method = word(method);
         service.remarks.insert(format!(
             "match is missing: the source does not say which addresses have the mark {mark}, so real servers of {method} \
@@ -132,9 +134,12 @@ pub(super) fn remark_match(service: &mut DraftService) {
     }
 }
 
-pub(super) fn vip(service: &DraftService) -> Option<IpAddr> {
-    match service.service.id {
+/// Returns what clients connect to: the address of a service, or those that are marked for it.
+pub(super) fn virtual_ips(service: &DraftService) -> BTreeSet<IpAddr> {
+    let own = match service.service.id {
         ServiceId::Socket { address, .. } => Some(address.ip()),
         ServiceId::Fwmark { .. } => None,
-    }
+    };
+    let marked = service.matches.iter().map(|packets| packets.address.ip());
+    own.into_iter().chain(marked).collect()
 }

@@ -52,13 +52,18 @@ const SOME: &str =
     "not of the service that another virtual_server declares too, which has what both test";
 
 impl Block {
-    /// Chooses what is tested of every real server.
+    /// Chooses what is tested of every real server that the source tests.
     pub(super) fn choose_checks(&mut self) {
-        let all: Vec<_> = self.servers.iter().map(RealServer::checks).collect();
+        let checked = || self.servers.iter().filter(|server| server.has_check);
+        let all: Vec<_> = checked().map(RealServer::checks).collect();
         if all.iter().all(Vec::is_empty) {
             return;
         }
         let chosen = Chosen::of(&all, self.connects());
+        let weights: BTreeSet<_> = checked()
+            .map(|server| server.weight.unwrap_or(self.weight).get())
+            .collect();
+        self.health.weight = weights.first().copied().filter(|_| weights.len() == 1);
         self.assumed.extend(chosen.reason.map(str::to_owned));
         self.assumed
             .extend(chosen.reason.and_then(|_| Check::difference(&all)));
@@ -79,11 +84,6 @@ impl Block {
         self.assumed.extend(self.clamped.values().cloned());
         self.health.checks = chosen.checks;
         self.reason = chosen.reason;
-        let weights = self.servers.iter();
-        let weights: BTreeSet<_> = weights
-            .map(|server| server.weight.unwrap_or(self.weight).get())
-            .collect();
-        self.health.weight = weights.first().copied().filter(|_| weights.len() == 1);
     }
 }
 
@@ -176,7 +176,12 @@ impl Walk<'_> {
 
     /// The weight of the source is what an exit status of 0 stands for.
     fn settle_weights(&mut self, node: &Node, block: &Block) {
-        let servers = node.children().iter().flat_map(Node::children);
+        let checked = block.servers.iter().filter(|server| server.has_check);
+        let checked: BTreeSet<_> = checked.map(|server| server.directive).collect();
+        let servers = node.children().iter();
+        let servers = servers
+            .filter(|child| checked.contains(&child.id))
+            .flat_map(Node::children);
         let weights = node.children().iter().chain(servers);
         let used: Vec<_> = weights
             .filter(|child| child.word(0) == "weight" && self.tally.is_used(child.id))

@@ -21,13 +21,13 @@ pub(super) struct Declared {
 impl Walk<'_> {
     /// Adds a service. The kernel refuses a second one of the same address, but keepalived adds its real
     /// servers to the first.
-    pub(super) fn add(&mut self, draft: DraftService, reason: Option<&'static str>) -> bool {
+    pub(super) fn add(&mut self, draft: DraftService, draft_reason: Option<&'static str>) -> bool {
         let number = self.blocks.len();
         let Some(declared) = self.services.get_mut(&draft.service.id) else {
             let declared = Declared {
                 place: self.draft.services.len(),
                 blocks: vec![number],
-                reason,
+                reason: draft_reason,
             };
             self.services.insert(draft.service.id, declared);
             self.draft.services.push(draft);
@@ -48,7 +48,11 @@ impl Walk<'_> {
             draft.service.id
         );
         self.tally.left(draft.directive, reason);
-        if first.health.checks != draft.health.checks {
+        if opts_out(first) {
+            first.health.checks = draft.health.checks;
+            first.health.weight = draft.health.weight;
+            declared.reason = draft_reason;
+        } else if !opts_out(&draft) && first.health.checks != draft.health.checks {
             let chosen = Chosen::joined(&first.health, &draft.health, connects(&first.service.id));
             first.health.checks = chosen.checks;
             declared.reason = chosen.reason;
@@ -109,6 +113,12 @@ impl Walk<'_> {
             self.tally.left(child.id, reason);
         }
     }
+}
+
+/// Returns whether no real server of a service is tested.
+fn opts_out(draft: &DraftService) -> bool {
+    let mut servers = draft.destinations.iter().filter(|end| !end.is_fallback);
+    servers.all(|end| !end.is_checked)
 }
 
 /// Returns whether what serves accepts TCP connections to the port of the service.

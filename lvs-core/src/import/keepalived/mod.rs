@@ -165,7 +165,7 @@ impl Walk<'_> {
         let services = self.draft.services.iter_mut();
         for service in services.filter(|service| service.health.sets_weight()) {
             let ends = service.destinations.iter_mut();
-            let servers = ends.filter(|end| !end.is_fallback);
+            let servers = ends.filter(|end| end.is_checked && !end.is_fallback);
             servers.for_each(|end| end.destination.weight = Weight::new(100).unwrap_or_default());
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::flag;
 use super::tree::Node;
-use crate::import::Options;
+use crate::import::{Options, Vrrp};
 
 /// What is not kept of `global_defs`, as lvsctl's own stands there or the cluster file says it.
 const REPLACED: [&str; 8] = [
@@ -44,6 +44,22 @@ const STRICT: &str = "\
 pub(in crate::import) struct Reduced {
     pub(in crate::import) text: String,
     pub(in crate::import) dropped: Vec<String>,
+    /// The addresses that move, each with its line.
+    moved: Vec<String>,
+}
+
+impl Reduced {
+    /// Returns the configuration of a source that makes no cluster file, which would have the addresses.
+    pub(in crate::import) fn alone(mut self) -> Vrrp {
+        let reason = "lvsctl moves it: write it in the cluster file, with floating = true";
+        let moved = self.moved.into_iter();
+        self.dropped
+            .extend(moved.map(|address| format!("{address}: {reason}")));
+        Vrrp {
+            text: self.text,
+            dropped: self.dropped,
+        }
+    }
 }
 
 /// Returns nothing for a source without VRRP.
@@ -96,7 +112,16 @@ pub(super) fn reduced(nodes: &[Node], options: &Options) -> Option<Reduced> {
             _ => print(node, 0, &mut text),
         }
     }
-    Some(Reduced { text, dropped })
+    let blocks = nodes.iter().flat_map(Node::children);
+    let moved = blocks
+        .filter(|node| node.word(0).starts_with("virtual_ipaddress"))
+        .flat_map(Node::children)
+        .map(|node| format!("{}: not kept: {}", node.place, node.words.join(" ")));
+    Some(Reduced {
+        text,
+        dropped,
+        moved: moved.collect(),
+    })
 }
 
 fn is_strict(node: &Node) -> bool {

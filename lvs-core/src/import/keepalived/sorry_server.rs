@@ -51,6 +51,7 @@ impl SorryServer {
             directive,
             assumed: None,
             is_fallback: true,
+            is_checked: true,
         })
     }
 }

@@ -395,6 +395,7 @@ impl Walk<'_> {
                 directive: server.directive,
                 assumed: block.untested(server),
                 is_fallback: false,
+                is_checked: server.has_check,
             })
             .chain(block.sorry.destination(&id, default))
             .collect();
@@ -475,8 +476,6 @@ impl Walk<'_> {
 
 /// Why a real server is tested otherwise than in the source.
 const UNTESTED: &str = "it is tested like the others, which the source does not do";
-const ALWAYS_UP: &str =
-    "it is tested like the others: in the source it has no check, and always serves";
 
 impl Block {
     /// Returns whether a real server that serves accepts TCP connections to the service's port.
@@ -484,43 +483,30 @@ impl Block {
         self.protocol == Some(Protocol::TCP) && !self.ports.contains(&0)
     }
 
-    /// Returns what is assumed about the check of a real server.
+    /// Returns what is assumed about the check of a real server; one without a check opts out of it.
     fn untested(&self, server: &RealServer) -> Option<String> {
+        if !server.has_check {
+            return None;
+        }
         let (used, own) = (&self.health.checks, server.checks());
         let is_alike = |(used, own): (&Check, &Check)| used.is_like(own);
         let differs = used.len() != own.len() || !used.iter().zip(&own).all(is_alike);
-        let reason = match server.has_check {
-            true => UNTESTED,
-            false => ALWAYS_UP,
-        };
-        (self.health.is_checked() && differs).then(|| reason.to_owned())
+        (self.health.is_checked() && differs).then(|| UNTESTED.to_owned())
     }
 
-    /// Says in the file which real servers the check of others tests, or that none is tested.
+    /// Says in the file which real servers the check of others tests.
     fn tell_untested(&mut self) {
         let differ = self
             .servers
             .iter()
             .filter(|server| self.untested(server).is_some());
-        let (otherwise, never): (Vec<_>, Vec<_>) = differ.partition(|server| server.has_check);
-        let names = |servers: Vec<&RealServer>| {
-            let names = servers.into_iter().map(|server| server.address.to_string());
-            names.collect::<Vec<_>>().join(", ")
-        };
-        let told = [
-            (
-                otherwise,
-                "a service has one check for all; the source tests otherwise:",
-            ),
-            (
-                never,
-                "a service has one check for all; in the source these have none, and always serve:",
-            ),
-        ];
-        let told = told.into_iter().filter(|(servers, _)| !servers.is_empty());
-        let told = told.map(|(servers, what)| format!("{what} {}", names(servers)));
-        let told: Vec<_> = told.collect();
-        self.assumed.extend(told);
+        let names: Vec<_> = differ.map(|server| server.address.to_string()).collect();
+        if !names.is_empty() {
+            self.assumed.push(format!(
+                "a service has one check for all; the source tests otherwise: {}",
+                names.join(", ")
+            ));
+        }
     }
 
     fn servers_family(&self) -> Family {

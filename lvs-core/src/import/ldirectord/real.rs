@@ -54,6 +54,7 @@ impl Walk<'_, '_> {
                 directive: line.id,
                 assumed: None,
                 is_fallback: false,
+                is_checked: true,
             });
         }
         Ok(())

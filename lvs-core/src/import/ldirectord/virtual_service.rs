@@ -69,6 +69,7 @@ impl Fallback {
             assumed: (!self.has_method && !self.address.is_loopback())
                 .then(|| "forwarding dr, ldirectord's default (gate)".to_owned()),
             is_fallback: true,
+            is_checked: true,
         }
     }
 }

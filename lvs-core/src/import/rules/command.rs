@@ -1,6 +1,7 @@
 //! What each command of ipvsadm, and each line of a script, makes of the draft.
 
 use super::address::{Added, gateway};
+use super::marking::Marking;
 use super::{ELSEWHERE, NOT_IPVSADM, Walk};
 use crate::cluster::{Gateway, Sync, check_sysctl};
 use crate::import::draft::{DraftAddress, DraftDestination, DraftService, is_label};
@@ -42,6 +43,7 @@ impl Walk<'_, '_> {
                     directive: id,
                     assumed: note(),
                     is_fallback: false,
+                    is_checked: true,
                 });
             }
             Command::EditService(service) => match self.service(&service.id) {
@@ -252,6 +254,11 @@ impl Walk<'_, '_> {
             self.is_of_real_server |=
                 names.any(|name| name.ends_with("/arp_ignore") || name.ends_with("/arp_announce"));
             return self.sysctls(id, &set);
+        }
+        match Marking::of(text) {
+            Some(Ok(marking)) => return self.mark(id, marking),
+            Some(Err(reason)) => return self.tally.left(id, reason),
+            None => {}
         }
         if let Some(gateway) = gateway(text) {
             return self.gateway(id, gateway);

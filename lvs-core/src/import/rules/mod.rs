@@ -7,6 +7,7 @@ mod address;
 mod body;
 mod command;
 mod flow;
+mod marking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
 use flow::Flow;
+use marking::Marking;
 
 pub(super) use command::sync;
 
@@ -49,6 +51,8 @@ struct Walk<'a, 'r> {
     flow: Flow,
     /// Variables whose values only the running script knows, with the reason.
     unknown: BTreeMap<String, &'static str>,
+    /// Lines that mark packets.
+    markings: Vec<(Marking, DirectiveId)>,
     /// Lines that cannot be read.
     mistakes: Vec<(DirectiveId, ImportError)>,
     /// Whether a line sets what only real servers need.
@@ -76,6 +80,7 @@ pub(super) fn draft(
         depth: 0,
         flow: Flow::default(),
         unknown: BTreeMap::new(),
+        markings: Vec::new(),
         mistakes: Vec::new(),
         is_of_real_server: false,
     };
@@ -104,6 +109,7 @@ pub(super) fn draft(
         }
     }
     walk.end_bodies()?;
+    walk.match_marks();
     walk.end(file)
 }
 

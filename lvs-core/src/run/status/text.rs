@@ -20,6 +20,7 @@ impl Style {
     fn of(health: Option<Health>) -> Self {
         match health {
             Some(Health::Up) => Self::Good,
+            Some(Health::Unchecked) => Self::Plain,
             Some(Health::Down) => Self::Bad,
             Some(_) => Self::Uncertain,
             None => Self::Plain,
@@ -272,7 +273,8 @@ impl DestinationReport {
         };
         let mut text = layout.line(|column| column.cell(self), style, is_coloured);
         // That it is up is no news.
-        let is_plain = matches!(self.health, Some(Health::Up)) && self.why.as_deref() == Some("up");
+        let is_news = !matches!(self.health, Some(Health::Up | Health::Unchecked));
+        let is_plain = !is_news && self.why.as_deref() == Some("up");
         if let Some(why) = self.why.as_ref().filter(|_| !is_plain) {
             for line in wrapped(&escape_line(why), width.saturating_sub(6)) {
                 let _ = writeln!(text, "      {line}");

@@ -156,6 +156,19 @@ fn one_director_or_two() {
         &changed(TWO, "[sync]", third),
         "directors[2]: there are 3, but only two can take over from each other; leave out all but two",
     );
+    // What none of them has follows from no number.
+    let third = TWO
+        .replace("[sync]", third)
+        .replace("172.16.5.11/", "172.16.5.99/");
+    let mistakes = Cluster::from_toml(&third).unwrap_err().to_string();
+    let lines: Vec<_> = mistakes.lines().collect();
+    let lacks = "services[0].address: no interface of the directors carries 172.16.5.11";
+    assert!(lines[1].starts_with(lacks), "{mistakes}");
+    assert!(
+        lines[0].starts_with("directors[2]: there are 3"),
+        "{mistakes}"
+    );
+    assert_eq!(lines.len(), 2, "{mistakes}");
     says(
         &changed(
             NAT,

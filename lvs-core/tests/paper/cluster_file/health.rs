@@ -2,7 +2,7 @@
 
 use lvs_core::Cluster;
 use lvs_core::cluster::checks::BelowMinimum;
-use lvs_core::cluster::{DesiredState, Observed, Plan, PlanOptions};
+use lvs_core::cluster::{DesiredState, DestinationCheck, Observed, Plan, PlanOptions};
 use lvs_core::scheduler::Generation;
 
 use super::{only, with_keys};
@@ -62,6 +62,44 @@ fn a_fallback_that_is_removed_is_in_no_plan() {
     assert_eq!(weights(&applied(&removed, &waits)), [2]);
     let model = removed.services[0].model(Generation::default()).unwrap();
     assert_eq!(model.servers().len(), 1);
+}
+
+const NOT_CHECKED: &str = "destinations = [{ real-server = \"realserver1\" }, { real-server = \"realserver2\", check = false }]";
+
+#[test]
+fn a_destination_opts_out_of_the_check() {
+    let keys = format!("check = \"tcp\"\n{NOT_CHECKED}");
+    let cluster = Cluster::from_toml(&with_keys(&keys, "")).unwrap();
+    let destinations = cluster.services()[0].destinations.iter();
+    let checks: Vec<_> = destinations.map(|destination| destination.check).collect();
+    assert_eq!(
+        checks,
+        [DestinationCheck::OfService, DestinationCheck::Never]
+    );
+    let written = serde_json::to_string(&cluster).unwrap();
+    assert!(written.contains("\"check\":false"), "{written}");
+    let again: Cluster = serde_json::from_str(&written).unwrap();
+    assert_eq!(again, cluster);
+}
+
+#[test]
+fn a_destination_has_no_check_of_its_own() {
+    for (value, found) in [
+        ("true", "true"),
+        ("\"tcp\"", "text \"tcp\""),
+        ("{ type = \"tcp\" }", "a table"),
+        ("0", "number 0"),
+    ] {
+        let keys = format!("check = \"tcp\"\n{NOT_CHECKED}").replace("false", value);
+        let error = only(Cluster::from_toml(&with_keys(&keys, "")).unwrap_err());
+        assert_eq!(error.path(), "services[0].destinations[1].check");
+        let problem = format!("expected false, as checks are those of the service, found {found}");
+        assert_eq!(error.problem(), problem);
+    }
+    let error = only(Cluster::from_toml(&with_keys(NOT_CHECKED, "")).unwrap_err());
+    assert_eq!(error.path(), "services[0].destinations[1].check");
+    let problem = "has no effect, as the service has no check";
+    assert_eq!(error.problem(), problem);
 }
 
 #[test]

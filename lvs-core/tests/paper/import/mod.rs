@@ -9,6 +9,7 @@ mod carried;
 mod keepalived;
 mod kernel;
 mod ldirectord;
+mod marks;
 mod rules;
 
 use std::collections::BTreeSet;

@@ -218,6 +218,20 @@ fn without_a_check_by_the_service_there_is_no_probe_service() {
 }
 
 #[test]
+fn a_destination_that_is_not_checked_has_no_probe_service() {
+    let keys = "check = \"tcp\"\ndestinations = [{ real-server = \"realserver1\", check = false }, { real-server = \"realserver2\" }]";
+    let file = DR.replace("[[services]]", &format!("[[services]]\n{keys}"));
+    let cluster = Cluster::from_toml(&file).unwrap();
+    let plan = ProbePlan::new(&cluster, "director", Role::Active).unwrap();
+    let probed = plan.services.iter().map(|service| service.server.as_str());
+    assert!(probed.eq(["realserver2"]), "{plan:?}");
+    assert_eq!(plan.probes.len(), 2, "each destination has its place");
+    let services = lvs_core::run::CheckedService::of(&cluster, "director", Role::Active);
+    let targets = services[0].destinations.iter().map(|end| end.targets.len());
+    assert!(targets.eq([0, 1]), "{services:?}");
+}
+
+#[test]
 fn a_service_of_the_file_must_not_have_a_probe_mark() {
     let marked = checked(DR).replace(
         r#"address = "172.16.5.11:80""#,

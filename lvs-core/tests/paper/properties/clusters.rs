@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use lvs_core::Cluster;
 use lvs_core::cluster::checks::{Check, CheckKind};
-use lvs_core::cluster::{Director, NodeName, RealServer, VirtualDestination, VirtualService};
+use lvs_core::cluster::{
+    DestinationCheck, Director, NodeName, RealServer, VirtualDestination, VirtualService,
+};
 use lvs_core::ipvs::{
     Encapsulation, Forwarding, Netmask, Persistence, Protocol, SchedulerName, Seconds, Service,
     ServiceFlags, ServiceId, Thresholds, Timeouts, TunnelChecksum, Weight,
@@ -182,21 +184,30 @@ fn service(servers: &[NodeName], random: &mut Random) -> VirtualService {
     ]);
     for server in servers.iter().chain(random.once_in(6).then_some(&local)) {
         if !random.once_in(4) {
+            let is_checked = !service.checks.is_empty();
             service
                 .destinations
-                .push(destination(server, method, random));
+                .push(destination(server, method, is_checked, random));
         }
     }
     service
 }
 
-fn destination(server: &NodeName, method: Forwarding, random: &mut Random) -> VirtualDestination {
+fn destination(
+    server: &NodeName,
+    method: Forwarding,
+    is_checked: bool,
+    random: &mut Random,
+) -> VirtualDestination {
     let mut destination = VirtualDestination::new(server.clone(), method);
     if method == Forwarding::Masquerade && random.once_in(4) {
         destination.port = Some(8080);
     }
     if random.once_in(4) {
         destination.weight = Some(weight(random));
+    }
+    if is_checked && random.once_in(4) {
+        destination.check = DestinationCheck::Never;
     }
     if random.once_in(4) {
         destination.thresholds = Thresholds::new(100, random.pick(&[0, 80])).unwrap();

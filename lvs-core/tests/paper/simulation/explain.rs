@@ -35,7 +35,10 @@ pub(crate) fn weight(
         (None, Posture::Below(BelowMinimum::Fallback)) if seen.health.is_down() => absent,
         (None, Posture::Below(BelowMinimum::Fallback | BelowMinimum::Refuse)) => Some(0),
         (None, _) => match (seen.health, desired.reason) {
-            (Health::Up | Health::Failing, WeightReason::Up { share, slow_start }) => {
+            (
+                Health::Up | Health::Failing | Health::Unchecked,
+                WeightReason::Up { share, slow_start },
+            ) => {
                 let part = |weight: u32, percent: u8| (weight * u32::from(percent)).div_ceil(100);
                 Some(part(part(file, share.get()), slow_start.get()))
             }

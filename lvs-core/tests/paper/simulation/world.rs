@@ -322,13 +322,16 @@ impl World {
             via: None,
             subject,
         };
+        // One in ten opts out of the check.
+        let is_tested = !self.random.once_in(10);
+        let targets = is_tested.then_some(CheckedTarget { target, timing });
         CheckedDestination {
             id,
             server: name.parse().unwrap(),
             weight: Weight::new(1 + self.random.below(10) as u32).unwrap(),
             drain: self.random.once_in(20).then_some(Draining::Quiet),
             is_fallback: false,
-            targets: vec![CheckedTarget { target, timing }],
+            targets: targets.into_iter().collect(),
         }
     }
 
@@ -540,14 +543,15 @@ impl World {
                 };
                 // Losses of single packets leave it failing or rising, never on the other side.
                 assert!(
-                    server.is_alive || !seen.health.is_up(),
+                    server.is_alive || !seen.health.is_up() || checked.targets.is_empty(),
                     "{} is dead since {:?} and {}",
                     checked.id,
                     server.since,
                     seen.health
                 );
                 let is_drained = seen.drain.is_some();
-                let wants = server.share != Some(Percent::ZERO);
+                // One that is not tested asks for nothing.
+                let wants = server.share != Some(Percent::ZERO) || checked.targets.is_empty();
                 healthy += usize::from(seen.health.is_up() && !is_drained && wants);
             }
             if view.posture != Some(Posture::Below(BelowMinimum::Withdraw)) {

@@ -28,7 +28,9 @@ impl Cluster {
         // Which of two nodes of one name is meant is not known.
         gaps.real_servers |= mistakes.has_more(|mistakes| self.validate_names(mistakes));
         let directors: BTreeSet<_> = self.directors.iter().map(|one| &one.name).collect();
-        gaps.directors |= directors.len() < self.directors.len();
+        let is_repeated = directors.len() < self.directors.len();
+        gaps.directors |= is_repeated;
+        gaps.virtual_ips |= is_repeated;
         let gaps = &gaps;
         self.validate_nodes(gaps, mistakes);
         let may_float =

@@ -75,7 +75,7 @@ impl Cluster {
         gaps: &Gaps,
         mistakes: &mut Mistakes,
     ) {
-        if let Some(vip) = service.vip().filter(|_| !gaps.directors) {
+        if let Some(vip) = service.vip().filter(|_| !gaps.virtual_ips) {
             mistakes.keep(
                 self.validate_vip(vip)
                     .map_err(|mistake| mistake.within(self.index.places.service_address(i))),
@@ -151,7 +151,7 @@ impl Cluster {
         let family = service.service.id.family();
         for (i, packets) in service.matches.iter().enumerate() {
             mistakes.within(format_args!("match[{i}]"), |mistakes| {
-                if !gaps.directors {
+                if !gaps.virtual_ips {
                     mistakes.keep(self.validate_vip(packets.address.ip()));
                 }
                 if Family::from(packets.address.ip()) != family {

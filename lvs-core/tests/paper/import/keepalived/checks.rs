@@ -1,5 +1,6 @@
 //! Checks of real servers, and what keepalived does where they say nothing.
 
+use lvs_core::cluster::DestinationCheck;
 use lvs_core::import::Fate;
 
 use super::{CHECKED, fates, has, server, servers};
@@ -205,20 +206,56 @@ fn a_program_that_sets_weights_sets_them() {
     ));
 }
 
-/// keepalived always lets such a real server serve.
+/// keepalived always lets such a real server serve, and the others keep their own check.
 #[test]
-fn a_real_server_without_a_check_is_told() {
-    let import = servers("", &[CHECKED, "weight 2"]);
-    sound(&import, "unchecked");
+fn a_real_server_without_a_check_opts_out() {
+    let page = "HTTP_GET {\nurl {\npath /a\n}\nconnect_timeout 3\n}";
+    let import = servers("", &[page, "weight 2", page]);
+    let cluster = sound(&import, "unchecked");
     has(
         &import,
-        &["in the source these have none, and always serve: 10.0.1.2"],
+        &["type = \"http\", path = \"/a\"", "check = false"],
     );
-    let report = import.report.to_string();
+    let service = &cluster.services()[0];
+    let checks: Vec<_> = service.destinations.iter().map(|end| end.check).collect();
+    let of_service = DestinationCheck::OfService;
+    assert_eq!(checks, [of_service, DestinationCheck::Never, of_service]);
     assert!(
-        report.contains("assumed: real_server 10.0.1.2 80: services.destinations: it is tested like the others: in the source"),
-        "{report}"
+        !import.file.contains("one check for all"),
+        "{}",
+        import.file
     );
+    assert_eq!(import.report.counts().left, 0, "{}", import.report);
+    let none = servers("", &["weight 2", "weight 1"]);
+    sound(&none, "none is checked");
+    assert!(!none.file.contains("check"), "{}", none.file);
+}
+
+/// Those that no program tests keep their weight.
+#[test]
+fn a_weight_that_no_program_sets_stays() {
+    let dynamic = "weight 3\nMISC_CHECK {\nmisc_path /bin/x\nmisc_dynamic\n}";
+    let import = servers("", &[dynamic, "weight 7", dynamic]);
+    let cluster = sound(&import, "partly dynamic");
+    let servers = cluster.real_servers().iter();
+    let weights: Vec<_> = servers.map(|server| server.weight.get()).collect();
+    assert!(import.file.contains("0) exit 5;;"), "{}", import.file);
+    assert_eq!(weights, [100, 7, 100], "{}", import.file);
+    assert!(matches!(
+        fates(&import, "weight 7")[..],
+        [Fate::Carried { .. }]
+    ));
+}
+
+/// A virtual server that only adds real servers which are not tested says nothing of the check.
+#[test]
+fn real_servers_without_a_check_leave_that_of_another_declaration() {
+    for (first, second) in [(CHECKED, ""), ("", CHECKED)] {
+        let import = twice(first, second);
+        let cluster = sound(&import, "added unchecked");
+        assert_eq!(cluster.services()[0].checks.len(), 1, "{}", import.file);
+        has(&import, &["check = false"]);
+    }
 }
 
 /// Returns two virtual servers of one address with these checks.
@@ -340,7 +377,6 @@ fn checks_that_differ_become_what_all_have_in_common() {
             [&format!("{}{}", host("a"), port(22)), &port(22)],
             Some("port = 22"),
         ),
-        ([CHECKED, "weight 1"], Some(tcp)),
         ([&port(80), CHECKED], Some(tcp)),
     ] {
         let import = servers("", &of_servers);

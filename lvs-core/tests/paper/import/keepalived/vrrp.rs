@@ -1,6 +1,7 @@
 //! VRRP, the director itself and its sync daemon.
 
 use lvs_core::import::{Fate, Import};
+use lvs_core::ipvs::Weight;
 
 use super::{CHECKED, fates, has, server, servers};
 use crate::import::{keepalived, sound};
@@ -47,27 +48,35 @@ fn the_director_itself_is_no_other_node() {
     let import = pair("sorry_server 127.0.0.1 8080\nquorum 1");
     let cluster = sound(&import, "pair");
     assert_eq!(cluster.directors().len(), 2, "{}", import.file);
-    assert_eq!(cluster.real_servers().len(), 1, "{}", import.file);
-    for start in ["sorry_server", "quorum"] {
-        let found = fates(&import, start);
-        assert!(
-            matches!(found[..], [Fate::Left { .. }]),
-            "{}",
-            import.report
-        );
-    }
+    let fallback = cluster.services()[0].fallback.as_ref();
+    let itself = "rs-127-0-0-1";
+    assert_eq!(fallback.map(|name| name.as_str()), Some(itself));
+    let reason =
+        "by dr: the kernel masquerades nothing to a loopback address; port 80 in place of 8080";
+    let Fate::Assumed { reason: told, .. } = fates(&import, "sorry_server")[0] else {
+        panic!("{}", import.report);
+    };
+    assert!(told.starts_with(reason), "{told}");
     has(
         &import,
         &[
-            "# no fallback: it is each of the two directors itself",
-            "no real server serves, and nothing in their place",
+            "{ real-server = \"rs-127-0-0-1\", weight = 1, forwarding = \"dr\", check = false }",
+            "rs-127-0-0-1 is each of the directors itself",
+            "fallback = \"rs-127-0-0-1\"",
         ],
     );
+    // Its weight waits in the kernel of either director.
+    for director in cluster.directors() {
+        let node = cluster.node(director.name.as_str()).unwrap();
+        let ends = node.services[0].destinations.iter().map(|end| end.value);
+        let mut waiting = ends.filter(|end| end.id.address.is_loopback());
+        assert_eq!(waiting.next().map(|end| end.weight), Some(Weight::DRAIN));
+    }
     let import = pair("real_server 127.0.0.1 80 {\n}");
     has(
         &import,
         &[
-            "forwarding = \"dr\" }",
+            "forwarding = \"dr\", check = false }",
             "rs-127-0-0-1 is each of the directors itself",
         ],
     );
@@ -258,4 +267,23 @@ fn vrrp_alone_is_left_to_keepalived() {
         error.contains("leave what is VRRP alone to keepalived"),
         "{error}"
     );
+}
+
+/// The services may be in another source.
+#[test]
+fn a_source_of_vrrp_alone_is_reduced_too() {
+    let vrrp = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n10.0.0.1/24 dev eth1\n}\n}\n";
+    let error = keepalived(vrrp).unwrap_err();
+    let reduced = error.keepalived().unwrap();
+    assert!(
+        reduced.text.contains("virtual_router_id 5"),
+        "{}",
+        reduced.text
+    );
+    assert!(reduced.text.contains("--role standby"), "{}", reduced.text);
+    let address = "keepalived.conf:5: not kept: 10.0.0.1/24 dev eth1: lvsctl moves it";
+    assert!(reduced.dropped[0].starts_with(address), "{reduced:?}");
+    // Nothing of VRRP: nothing is reduced.
+    let error = keepalived("global_defs {\nrouter_id a\n}\n").unwrap_err();
+    assert_eq!(error.keepalived(), None);
 }
