@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use lvs_core::cluster::StateDir;
 use lvs_core::health::Health;
-use lvs_core::run::{Notice, RunEvent, Runner};
+use lvs_core::ipvs::{DestinationId, Weight};
+use lvs_core::run::{Notice, RunEvent, Runner, WeightVerb};
 use lvs_core::{Cluster, Netns};
 use lvs_lab::Lab;
 
@@ -90,10 +91,7 @@ name = "discovered"
 forwarding = "dr"
 [director]
 gateway = "192.168.1.254"
-addresses = [
-  { interface = "eth0", address = "172.16.5.11/32" },
-  { interface = "eth0", address = "192.168.1.11/24" },
-]
+addresses = [{ interface = "eth0", address = "172.16.5.11/32" }, { interface = "eth0", address = "192.168.1.11/24" }]
 [[services]]
 address = "172.16.5.11:80"
 scheduler = "rr"
@@ -102,19 +100,22 @@ check = { type = "http", interval = "500ms", timeout = "1s" }
 
 /// Passes on what the controller does: a snapshot first, then every change, in order.
 fn tell(event: &RunEvent<'_>, events: &Sender<String>) {
+    let name = |id: &DestinationId| id.address.to_string().replace("192.168.1.2", "web");
     let news = match event {
-        RunEvent::Notice(
-            notice @ Notice::Health {
-                destination,
-                transition,
-                ..
-            },
-        ) if notice.is_news() => {
+        RunEvent::Notice(notice) => {
             println!("  {notice}");
-            let address = destination.address.to_string();
-            let server = address.replace("192.168.1.2", "web");
-            let is_up = transition.to == Health::Up;
-            format!("{server} {}", if is_up { "up" } else { "down" })
+            match notice {
+                Notice::Health {
+                    destination,
+                    transition,
+                    ..
+                } if transition.to == Health::Up => format!("{} up", name(destination)),
+                _ => return,
+            }
+        }
+        // The kernel has the weight now, and sends no client there any more.
+        RunEvent::Weight(change) if change.verb == WeightVerb::Edit(Weight::DRAIN) => {
+            format!("{} down", name(&change.destination))
         }
         RunEvent::Ready => "loaded".to_owned(),
         RunEvent::Refused(problem) | RunEvent::Failed(problem) => format!("failed: {problem}"),

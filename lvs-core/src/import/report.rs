@@ -175,6 +175,8 @@ pub(super) struct Tally {
     owners: BTreeMap<DirectiveId, Vec<DirectiveId>>,
     /// Directives that are left with what they belong to.
     following: BTreeSet<DirectiveId>,
+    /// What was counted, but is no directive.
+    silent: BTreeSet<DirectiveId>,
     /// The lines in which a definition is replaced.
     uses: BTreeMap<DirectiveId, BTreeSet<Place>>,
 }
@@ -195,6 +197,11 @@ impl Tally {
         };
         self.directives.push((place.clone(), text, None));
         DirectiveId(self.directives.len() - 1)
+    }
+
+    /// Says that what was counted is a word between directives: the report does not have it.
+    pub(super) fn silence(&mut self, id: DirectiveId) {
+        self.silent.insert(id);
     }
 
     pub(super) fn carried(&mut self, id: DirectiveId, to: impl Into<String>) {
@@ -329,10 +336,11 @@ impl Tally {
         let unknown = || Fate::Left {
             reason: "this directive is not known here".to_owned(),
         };
-        let following = self.following;
+        let (following, silent) = (self.following, self.silent);
         let directives = self.directives.into_iter().enumerate();
         Report {
             directives: directives
+                .filter(|(number, _)| !silent.contains(&DirectiveId(*number)))
                 .map(|(number, (place, directive, fate))| Directive {
                     place,
                     directive,

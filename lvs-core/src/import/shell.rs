@@ -63,6 +63,114 @@ pub(super) fn commands(line: &str) -> Vec<(&str, Next)> {
         .collect()
 }
 
+/// Returns whether a command is nothing but words that hold others together: `fi`, `done < FILE`, `}`.
+pub(super) fn is_punctuation(text: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "fi", "esac", "done", "then", "else", "do", "in", "{", "}", "(", ")", ";;", "&",
+    ];
+    let redirects = |word: &str| {
+        let word = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        word.starts_with(['<', '>'])
+    };
+    let mut words = text
+        .split_whitespace()
+        .skip_while(|word| WORDS.contains(word));
+    let is_held = text
+        .split_whitespace()
+        .next()
+        .is_some_and(|word| WORDS.contains(&word));
+    is_held && words.next().is_none_or(redirects)
+}
+
+/// The words of a subshell are read as if they stood alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Subshells(u32);
+
+impl Subshells {
+    /// Returns a command without the brackets of the subshells that it begins and ends.
+    pub(super) fn bare<'t>(&mut self, text: &'t str) -> &'t str {
+        let mut text = text;
+        while let Some(rest) = text.strip_prefix('(').filter(|rest| !rest.starts_with('(')) {
+            // The label of a case has both.
+            match closing(rest) {
+                Some(end) if !is_last(rest, end) => return text,
+                _ => self.0 += 1,
+            }
+            text = rest.trim_start();
+        }
+        let end = closing(text).filter(|end| self.0 > 0 && is_last(text, *end));
+        match end {
+            Some(end) => {
+                self.0 -= 1;
+                self.bare(text.get(..end).unwrap_or_default().trim_end())
+            }
+            None => text,
+        }
+    }
+}
+
+/// Returns where a bracket is that nothing before it opens.
+fn closing(text: &str) -> Option<usize> {
+    let (mut quote, mut depth) = (None, 0_u32);
+    for (place, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 0 => return Some(place),
+            (None, ')') => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Returns whether nothing follows a bracket but more of them, redirections or the end of an arm.
+fn is_last(text: &str, end: usize) -> bool {
+    let after = text.get(end + 1..).unwrap_or_default().trim_start();
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    after.is_empty() || after.starts_with(['<', '>', '&', ')', ';', '|'])
+}
+
+/// Returns whether a line begins a list of values (`NAME=(`) that it does not end.
+pub(super) fn opens_array(line: &str) -> bool {
+    let Some((before, rest)) = line.split_once("=(") else {
+        return false;
+    };
+    let name = before.rsplit([' ', '\t']).next().unwrap_or_default();
+    is_name(name.trim_end_matches('+')) && !rest.contains(')')
+}
+
+/// Returns the names and values that a list of values stands for: each by its number or its key, and all together.
+pub(super) fn elements(name: &str, list: &str) -> Option<Vec<(String, String)>> {
+    let inner = list.strip_prefix('(')?.strip_suffix(')')?;
+    let words = split(inner);
+    let mut all = Vec::new();
+    for (number, word) in words.iter().enumerate().take(MAX_WORDS) {
+        let keyed = word
+            .strip_prefix('[')
+            .and_then(|word| word.split_once("]="));
+        let (key, value) = match keyed {
+            Some((key, value)) => (key.to_owned(), value),
+            None => (number.to_string(), word.as_str()),
+        };
+        all.push((format!("{name}[{key}]"), value.to_owned()));
+    }
+    let values: Vec<_> = all.iter().map(|(_, value)| value.as_str()).collect();
+    let (joined, count) = (values.join(" "), values.len().to_string());
+    // Without a number it is the first.
+    let first = values
+        .first()
+        .map_or_else(String::new, |value| (*value).to_owned());
+    all.extend([
+        (format!("{name}[@]"), joined.clone()),
+        (format!("{name}[*]"), joined),
+        (format!("#{name}[@]"), count),
+        (name.to_owned(), first),
+    ]);
+    Some(all)
+}
+
 /// Returns the word that ends the text which a line gives to a command (`<<WORD`), if there is one.
 pub(super) fn document(line: &str) -> Option<&str> {
     let (before, rest) = line.split_once("<<")?;
@@ -167,14 +275,27 @@ pub(super) fn function(text: &str) -> Option<(&str, &str)> {
 /// Returns the names and values of `NAME=value …`, with `export` or the like before them.
 pub(super) fn assignments(text: &str) -> Option<Vec<(&str, &str)>> {
     let mut rest = text.trim();
+    let whole = rest;
     for word in ["export ", "readonly ", "local ", "declare ", "typeset "] {
         rest = rest.strip_prefix(word).map_or(rest, str::trim_start);
     }
+    let is_declared = rest.len() < whole.len();
     let mut all = Vec::new();
     while !rest.is_empty() && !rest.starts_with('#') {
         let (word, after) = rest.split_at(word_end(rest));
+        // Options, and names without a value.
+        if is_declared && (word.starts_with('-') || is_name(word)) {
+            rest = after.trim_start();
+            continue;
+        }
         let (name, value) = word.split_once('=')?;
-        is_name(name).then_some(())?;
+        // A list may be added to.
+        let plain = name.strip_suffix('+').filter(|_| value.starts_with('('));
+        let plain = plain.unwrap_or(name);
+        let bare = plain
+            .strip_suffix(']')
+            .and_then(|name| name.split_once('['));
+        is_name(bare.map_or(plain, |(name, _)| name)).then_some(())?;
         all.push((name, value.trim_end_matches(';').trim_matches(['"', '\''])));
         rest = after.trim_start();
     }

@@ -134,7 +134,7 @@ fn a_second_plan_is_empty() {
 }
 
 #[test]
-fn whatever_was_done_can_be_taken_back() {
+fn every_step_can_be_rolled_back() {
     for case in cases() {
         let plan = case.plan(&case.observed);
         let mut now = case.observed.clone();

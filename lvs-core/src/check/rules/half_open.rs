@@ -21,8 +21,8 @@ kinds! {
         never answered, because no answer has reached it. The real server drops the request (no virtual \
         IP, rp_filter, a firewall, powered off), or its answer is lost on the way (gateway, \
         anti-spoofing of a cloud). Where other clients are answered, only those count that ask again: a \
-        scan or flood with forged addresses leaves such connections, too. Run check on the real server; where the director can tell the cause \
-        itself, it names that instead.";
+        scan or flood with forged addresses leaves such connections, too. Run check on the real server; \
+        where the director can tell the cause itself, it names that instead.";
 }
 
 /// From this number on half-open connections are no accident: a client that has left leaves one or two.

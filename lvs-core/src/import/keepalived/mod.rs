@@ -10,6 +10,7 @@ mod programs;
 mod real_server;
 mod reduced;
 mod sequence;
+mod service_options;
 mod sorry_server;
 mod timing;
 mod tree;

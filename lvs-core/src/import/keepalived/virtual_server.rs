@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::group::{Target, TargetKind, mark, no_address, port};
 use super::programs::Programs;
 use super::real_server::RealServer;
+use super::service_options::{PERSISTENCE, tunnel};
 use super::sorry_server::SorryServer;
 use super::timing::Timing;
 use super::tree::Node;
@@ -15,12 +16,8 @@ use crate::import::draft::{DraftDestination, DraftService};
 use crate::import::health::{Check, Health};
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
-    Encapsulation, EngineName, Family, Forwarding, Netmask, Persistence, Protocol, SchedulerName,
-    Seconds, Service, ServiceFlags, ServiceId, TunnelChecksum, Weight,
+    EngineName, Family, Forwarding, Protocol, SchedulerName, Seconds, Service, ServiceId, Weight,
 };
-
-/// The persistence that keepalived sets where none, or only a mask, is given: six minutes.
-const PERSISTENCE: Seconds = Seconds(360);
 
 /// What the block says, whichever service it is for.
 #[derive(Default)]
@@ -28,11 +25,11 @@ pub(super) struct Block {
     scheduler: Option<SchedulerName>,
     pub(super) forwarding: Option<Forwarding>,
     protocol: Option<Protocol>,
-    flags: Vec<(String, DirectiveId)>,
-    one_packet: Option<DirectiveId>,
-    persistence: Option<Seconds>,
-    mask: Option<(String, DirectiveId)>,
-    engine: Option<(EngineName, DirectiveId)>,
+    pub(super) flags: Vec<(String, DirectiveId)>,
+    pub(super) one_packet: Option<DirectiveId>,
+    pub(super) persistence: Option<Seconds>,
+    pub(super) mask: Option<(String, DirectiveId)>,
+    pub(super) engine: Option<(EngineName, DirectiveId)>,
     family: Option<Family>,
     pub(super) weight: Weight,
     pub(super) timing: Timing,
@@ -407,73 +404,6 @@ fn is_of_sorry_server(node: &Node) -> bool {
     node.word(0).starts_with("sorry_server") || node.word(0) == "quorum"
 }
 
-impl Walk<'_> {
-    /// Flags, one-packet scheduling and the engine, where the service can have them.
-    fn options_of(&mut self, service: &mut Service, block: &Block) {
-        for (word, id) in &block.flags {
-            match ServiceFlags::from_word(word, &service.scheduler) {
-                Ok(flag) => service.flags |= flag,
-                Err(_) => {
-                    let reason = format!("it means nothing to the scheduler {}", service.scheduler);
-                    self.tally.left(*id, reason);
-                }
-            }
-        }
-        if let Some(id) = block.one_packet {
-            let is_udp = match service.id {
-                ServiceId::Socket { protocol, .. } => protocol == Protocol::UDP,
-                ServiceId::Fwmark { .. } => true,
-            };
-            match is_udp && service.persistence.is_none() {
-                true => service.flags |= ServiceFlags::ONE_PACKET,
-                false => self.tally.left(id, "only for UDP without persistence"),
-            }
-        }
-        if let Some((engine, id)) = &block.engine {
-            match service.persistence {
-                Some(_) => service.engine = Some(engine.clone()),
-                None => self.tally.left(*id, "it needs persistence"),
-            }
-        }
-    }
-
-    fn persistence(
-        &mut self,
-        id: &ServiceId,
-        block: &Block,
-        assumed: &mut Vec<String>,
-    ) -> Option<Persistence> {
-        let family = id.family();
-        let every_port = matches!(id, ServiceId::Socket { address, .. } if address.port() == 0);
-        let netmask = block.mask.as_ref().and_then(|(mask, directive)| {
-            let netmask = match family {
-                Family::Ipv4 => mask.parse().ok().map(Netmask::Ipv4),
-                Family::Ipv6 => mask
-                    .parse()
-                    .ok()
-                    .and_then(|length| Netmask::from_prefix(family, length).ok()),
-            };
-            let netmask =
-                netmask.filter(|netmask| netmask.prefix().is_some_and(|length| length > 0));
-            if netmask.is_none() {
-                self.tally.left(
-                    *directive,
-                    format!("{mask:?} is not a prefix length of {family}"),
-                );
-            }
-            netmask
-        });
-        let implied = (every_port || netmask.is_some()).then_some(PERSISTENCE);
-        if block.persistence.is_none() && implied.is_some() {
-            assumed.push("persistence 360, as keepalived sets it here".to_owned());
-        }
-        Some(Persistence {
-            timeout: block.persistence.or(implied)?,
-            netmask: netmask.unwrap_or_else(|| Netmask::host(family)),
-        })
-    }
-}
-
 /// Why a real server is tested otherwise than in the source.
 const UNTESTED: &str = "it is tested like the others, which the source does not do";
 
@@ -512,27 +442,6 @@ impl Block {
     fn servers_family(&self) -> Family {
         let first = self.servers.first();
         first.map_or(Family::Ipv4, |server| server.address.into())
-    }
-}
-
-fn tunnel(node: &Node) -> Option<Encapsulation> {
-    let words = node.words.get(2..).unwrap_or_default();
-    let has = |wanted: &str| words.iter().any(|word| word == wanted);
-    let checksum = match (has("csum"), has("remcsum")) {
-        (true, _) => TunnelChecksum::Full,
-        (_, true) => TunnelChecksum::Remote,
-        _ => TunnelChecksum::None,
-    };
-    if has("gue") {
-        let mut words = words.iter();
-        words.find(|word| *word == "port")?;
-        let port = words.next()?.parse().ok()?;
-        return Some(Encapsulation::Gue { port, checksum });
-    }
-    match has("gre") {
-        true if checksum == TunnelChecksum::Remote => None,
-        true => Some(Encapsulation::Gre { checksum }),
-        false => Some(Encapsulation::Ipip),
     }
 }
 

@@ -39,6 +39,10 @@ pub(super) struct Function {
 /// Why the lines of a loop are carried.
 const UNROLLED: &str = "once for each word of the loop";
 const CALL: &str = "it calls a function, whose lines are imported by themselves";
+const SHIFT: &str =
+    "it moves the arguments of its function, which are replaced where they are used";
+/// The most arguments of a function.
+const MOST_ARGUMENTS: usize = 256;
 /// How deep functions call each other.
 const DEEPEST: usize = 16;
 
@@ -182,11 +186,16 @@ impl Walk<'_, '_> {
             return Ok(true);
         }
         let body = function.body.clone();
-        let before = self.positional();
-        for (number, argument) in (1..=9).zip(arguments) {
-            let variable = (self.substituted(argument, id), id);
-            self.variables.insert(number.to_string(), variable);
+        let mut given = Vec::new();
+        for argument in arguments {
+            let value = self.substituted(argument, id);
+            match argument.ends_with("[@]}") || argument == "$@" || argument == "$*" {
+                true => given.extend(value.split_whitespace().map(str::to_owned)),
+                false => given.push(value),
+            }
         }
+        let before = self.positional();
+        self.give(given, id);
         self.depth += 1;
         let read = self.read(&body);
         self.depth -= 1;
@@ -195,12 +204,46 @@ impl Walk<'_, '_> {
         read.map(|()| true)
     }
 
+    /// Sets the arguments of a function: each, all together, and how many there are.
+    fn give(&mut self, mut given: Vec<String>, id: DirectiveId) {
+        given.truncate(MOST_ARGUMENTS);
+        let (all, count) = (given.join(" "), given.len().to_string());
+        self.bytes += 2 * all.len();
+        let numbered = (1..).map(|number: usize| number.to_string()).zip(given);
+        let together = [("@", all.clone()), ("*", all), ("#", count)];
+        let together = together.map(|(name, value)| (name.to_owned(), value));
+        for (name, value) in numbered.chain(together) {
+            self.variables.insert(name, (value, id));
+        }
+    }
+
     /// Takes the arguments of the function that is read.
-    fn positional(&mut self) -> Vec<(String, (String, DirectiveId))> {
-        let numbers = (1..=9).map(|number| number.to_string());
-        numbers
-            .filter_map(|name| Some((name.clone(), self.variables.remove(&name)?)))
-            .collect()
+    pub(super) fn positional(&mut self) -> Vec<(String, (String, DirectiveId))> {
+        let numbers = (1..=MOST_ARGUMENTS).map(|number| number.to_string());
+        let together = ["@", "*", "#"].map(str::to_owned);
+        let present = numbers.map_while(|name| self.variables.remove_entry(&name));
+        let mut taken: Vec<_> = present.collect();
+        let together = together.iter();
+        taken.extend(together.filter_map(|name| self.variables.remove_entry(name)));
+        taken
+    }
+
+    /// Moves the arguments of the function that is read, where a command does that: `shift`, `shift 2`.
+    pub(super) fn shift(&mut self, id: DirectiveId, text: &str) -> bool {
+        let mut words = text.split_whitespace();
+        if words.next() != Some("shift") {
+            return false;
+        }
+        let count = words.next().map_or(Some(1), |count| count.parse().ok());
+        let arguments = self.positional();
+        let numbered = arguments.into_iter();
+        let numbered = numbered.filter(|(name, _)| name.parse::<usize>().is_ok());
+        let (values, owners): (Vec<_>, Vec<_>) = numbered.map(|(_, value)| value).unzip();
+        if let (Some(count), Some(owner)) = (count, owners.first()) {
+            self.give(values.into_iter().skip(count).collect(), *owner);
+        }
+        self.tally.left(id, SHIFT);
+        true
     }
 
     /// Reads `start` where only another script calls it, and leaves what is never called or ends nowhere.

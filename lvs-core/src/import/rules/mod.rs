@@ -9,12 +9,12 @@ mod command;
 mod flow;
 mod marking;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::draft::Draft;
 use super::report::{DirectiveId, Place, Tally};
-use super::shell::{self, For, Next};
+use super::shell::{self, For, Next, Subshells};
 use super::{ImportError, Options, Resolver, names};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
@@ -27,6 +27,9 @@ pub(super) use command::sync;
 const MAX_LINES: usize = 500_000;
 /// How often a line is read again with a name replaced by its number; a line has two addresses and ports.
 const NAMES: usize = 4;
+
+/// The most lines of a list of values.
+const MAX_VALUES: usize = 4096;
 
 /// Why other commands are left.
 const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
@@ -57,6 +60,7 @@ struct Walk<'a, 'r> {
     mistakes: Vec<(DirectiveId, ImportError)>,
     /// Whether a line sets what only real servers need.
     is_of_real_server: bool,
+    subshells: Subshells,
 }
 
 pub(super) fn draft(
@@ -83,6 +87,12 @@ pub(super) fn draft(
         markings: Vec::new(),
         mistakes: Vec::new(),
         is_of_real_server: false,
+        subshells: Subshells::default(),
+    };
+    // Where a text that a command is given can end.
+    let ends: HashMap<&str, usize> = match text.contains("<<") {
+        true => text.lines().map(str::trim).zip(1..).collect(),
+        false => HashMap::new(),
     };
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
@@ -98,9 +108,20 @@ pub(super) fn draft(
             let next = lines.next().map_or("", |(_, next)| next.trim_start());
             line = format!("{continued}{next}");
         }
+        if shell::opens_array(&line) {
+            let is_end = |line: &str| line.contains(')');
+            let length = lines
+                .clone()
+                .take(MAX_VALUES)
+                .position(|(_, line)| is_end(line));
+            for (_, next) in lines.by_ref().take(length.map_or(0, |length| length + 1)) {
+                line.push(' ');
+                line.push_str(next.split(" #").next().unwrap_or(next).trim());
+            }
+        }
         walk.line(&place, &line)?;
         let document = shell::document(&line);
-        let document = document.filter(|end| lines.clone().any(|(_, line)| line.trim() == *end));
+        let document = document.filter(|end| ends.get(end).is_some_and(|last| *last > number));
         if let Some(end) = document {
             let lines = lines.by_ref().take_while(|(_, line)| line.trim() != end);
             for (number, text) in lines {
@@ -126,7 +147,13 @@ impl Walk<'_, '_> {
         }
         for (command, next) in shell::commands(text) {
             let id = self.tally.add(place, command);
-            self.step(place, id, command, next)?;
+            if shell::is_punctuation(command) {
+                self.tally.silence(id);
+            }
+            let command = self.subshells.bare(command);
+            if !command.is_empty() {
+                self.step(place, id, command, next)?;
+            }
         }
         Ok(())
     }
@@ -185,9 +212,12 @@ impl Walk<'_, '_> {
     fn skip(&mut self, id: DirectiveId, text: &str, reason: &'static str) {
         for (name, _) in shell::assignments(text).unwrap_or_default() {
             self.unknown.insert(
-                name.to_owned(),
+                name.trim_end_matches('+').to_owned(),
                 "a condition or a loop of the script decides it",
             );
+        }
+        if text.split_whitespace().next() == Some("shift") {
+            self.positional();
         }
         self.tally.left(id, reason);
     }
@@ -248,7 +278,7 @@ impl Walk<'_, '_> {
             }
             return Ok(());
         }
-        if self.call(id, text)? {
+        if self.shift(id, text) || self.call(id, text)? {
             return Ok(());
         }
         let restores = is_restore(text) && text.contains("<<");
@@ -263,7 +293,19 @@ impl Walk<'_, '_> {
     }
 
     fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
-        let value = self.substituted(value, id);
+        let mut value = self.substituted(value, id);
+        let (name, is_added) = match name.strip_suffix('+') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        if let Some((before, line)) = self.variables.get(&format!("{name}[@]"))
+            && is_added
+        {
+            value.insert_str(1, &format!("{before} "));
+            let line = *line;
+            self.tally.carried(line, "replaced where it is used");
+            self.tally.belongs(line, &[id]);
+        }
         self.bytes += value.len();
         if shell::is_computed(&value) {
             self.unknown
@@ -272,7 +314,25 @@ impl Walk<'_, '_> {
             return self.tally.left(id, "another program computes the value");
         }
         self.unknown.remove(name);
-        self.set(name, value, id);
+        match shell::elements(name, &value) {
+            Some(elements) => self.set_all(name, elements, id),
+            None => self.set(name, value, id),
+        }
+    }
+
+    /// Sets a list of values, in place of those that it has.
+    fn set_all(&mut self, name: &str, elements: Vec<(String, String)>, id: DirectiveId) {
+        let start = format!("{name}[");
+        let before = self.variables.range(start.clone()..);
+        let before = before.map(|(name, _)| name.clone());
+        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
+        for name in before {
+            self.variables.remove(&name);
+        }
+        for (name, value) in elements {
+            self.bytes += name.len() + value.len();
+            self.set(&name, value, id);
+        }
     }
 
     fn limit(&self, place: &Place) -> Result<(), ImportError> {
@@ -292,10 +352,18 @@ impl Walk<'_, '_> {
             result.push_str(before);
             let name = from.get(1..).unwrap_or_default();
             let braced = name.strip_prefix('{').and_then(|name| name.split_once('}'));
-            let end = name
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .unwrap_or(name.len());
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = match name.starts_with(['@', '*', '#']) {
+                true => 1,
+                false => name.find(|c| !is_part(c)).unwrap_or(name.len()),
+            };
             let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
+            // The number or key of a value may be a variable's.
+            let inner = match name.contains('[') && name.contains('$') {
+                true => self.substituted(name, user),
+                false => name.to_owned(),
+            };
+            let name = inner.as_str();
             let (name, default) = match name.split_once(":-").or_else(|| name.split_once(":=")) {
                 Some((name, default)) if shell::is_name(name) || name.parse::<u8>().is_ok() => {
                     (name, Some(default))

@@ -2,12 +2,13 @@
 
 use nix::libc::{
     EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, EXDEV, RTA_DST, RTA_GATEWAY, RTA_IIF, RTA_MARK,
-    RTA_OIF, RTA_PREFSRC, RTA_SRC, RTA_TABLE, RTA_VIA, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL,
+    RTA_OIF, RTA_PREFSRC, RTA_SRC, RTA_TABLE, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL,
     RTN_MULTICAST, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE,
 };
 
 use super::super::{RouteDecision, RouteQuery, Verdict};
 use super::Names;
+use super::route_attributes::RTA_VIA;
 use super::wire::{address, octets, prefix_of, via};
 use crate::netlink::attributes::{Attributes, Writer, read_u32};
 

@@ -3,11 +3,11 @@
 
 use std::net::IpAddr;
 
-use nix::libc::{RTA_GATEWAY, RTA_VIA};
+use nix::libc::RTA_GATEWAY;
 
 use super::super::NextHop;
 use super::Names;
-use super::route_attributes::{ON_LINK, interface, raw};
+use super::route_attributes::{ON_LINK, RTA_VIA, interface, raw};
 use super::wire::{address, octets, to_via, via};
 use crate::name::IfName;
 use crate::netlink::attributes::{Attributes, Writer, align, read_u16};

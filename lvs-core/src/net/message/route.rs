@@ -4,14 +4,13 @@
 //! A route is kept whole: what no field holds is kept as the kernel's own bytes and sent again.
 
 use nix::libc::{
-    RT_SCOPE_NOWHERE, RTA_DST, RTA_MULTIPATH, RTA_OIF, RTA_PREF, RTA_PREFSRC, RTA_PRIORITY,
+    RT_SCOPE_NOWHERE, RTA_DST, RTA_METRICS, RTA_MULTIPATH, RTA_OIF, RTA_PREFSRC, RTA_PRIORITY,
     RTA_SRC, RTA_TABLE, RTM_F_CLONED, RTN_UNICAST, RTPROT_STATIC,
 };
-use nix::libc::{RTA_EXPIRES, RTA_METRICS};
 
 use super::super::{RawAttribute, RefusingRoute, Route, RouteId};
 use super::next_hop::{self, put_gateway};
-use super::route_attributes::{ADVMSS, ON_LINK, RTA_NH_ID, RouteAttributes};
+use super::route_attributes::{ADVMSS, ON_LINK, RTA_EXPIRES, RTA_NH_ID, RTA_PREF, RouteAttributes};
 use super::wire::octets;
 use super::{Names, family_number, lookup};
 use crate::name::IfName;

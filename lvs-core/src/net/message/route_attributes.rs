@@ -4,9 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nix::libc::{
-    RTA_CACHEINFO, RTA_DST, RTA_EXPIRES, RTA_GATEWAY, RTA_IIF, RTA_MARK, RTA_METRICS,
-    RTA_MULTIPATH, RTA_OIF, RTA_PREF, RTA_PREFSRC, RTA_PRIORITY, RTA_SRC, RTA_TABLE, RTA_UID,
-    RTA_VIA,
+    RTA_CACHEINFO, RTA_DST, RTA_GATEWAY, RTA_IIF, RTA_MARK, RTA_METRICS, RTA_MULTIPATH, RTA_OIF,
+    RTA_PREFSRC, RTA_PRIORITY, RTA_SRC, RTA_TABLE,
 };
 
 use super::super::{RawAttribute, Route, RouteDetails, RouteId, Scope};
@@ -21,7 +20,12 @@ const IPV6_METRIC: u32 = RouteId::IPV6_METRIC;
 pub(super) const ON_LINK: u8 = 4;
 /// `RTAX_ADVMSS`.
 pub(super) const ADVMSS: u16 = 8;
+// The crate libc has these for glibc, and not for musl.
+pub(super) const RTA_VIA: u16 = 18;
+pub(super) const RTA_PREF: u16 = 20;
+pub(super) const RTA_EXPIRES: u16 = 23;
 const RTA_PAD: u16 = 24;
+const RTA_UID: u16 = 25;
 pub(super) const RTA_NH_ID: u16 = 30;
 /// The clock ticks of a second in `rta_cacheinfo` (`USER_HZ`).
 const TICKS: u32 = 100;

@@ -11,6 +11,7 @@ mod kernel;
 mod ldirectord;
 mod marks;
 mod rules;
+mod shells;
 
 use std::collections::BTreeSet;
 use std::fs;
