@@ -12,7 +12,6 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind,
     recvmmsg, sendmmsg, setsockopt, socket, sockopt,
 };
-use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::MacAddress;
 use crate::error::{Error, Operation, Result};
@@ -26,8 +25,6 @@ const LONGEST: usize = 128;
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// How many frames one system call sends or receives.
 const AT_ONCE: usize = 64;
-/// The longest wait of a single receive, which a `timeval` of 32 bits can hold.
-const LONGEST_RECEIVE: Duration = Duration::from_secs(3600);
 
 /// Sends and receives the Ethernet frames of one interface, in the network namespace of the thread that
 /// opened it.
@@ -150,24 +147,9 @@ impl<'a> PacketSocket<'a> {
                     }
                 }
             }
-            if !self.waits(until)? {
+            if !waits(&self.socket, until)? {
                 return Ok(());
             }
-        }
-    }
-
-    /// Waits until there is something to receive; returns whether it is not yet that time.
-    fn waits(&self, until: Instant) -> nix::Result<bool> {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(false);
-        }
-        // Rounded up to whole milliseconds.
-        let left = PollTimeout::try_from(left + Duration::from_micros(999));
-        let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut socket, left.unwrap_or(PollTimeout::MAX)) {
-            Ok(_) | Err(Errno::EINTR) => Ok(true),
-            Err(errno) => Err(errno),
         }
     }
 
@@ -197,12 +179,19 @@ fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
     Ok(link)
 }
 
-/// Returns the time left as a receive timeout, or `None` when it is over: to the kernel a timeout of zero
-/// is none at all.
-pub(super) fn timeout_until(until: Instant) -> Option<TimeVal> {
-    let left = until.checked_duration_since(Instant::now())?;
-    let micros = i64::try_from(left.min(LONGEST_RECEIVE).as_micros()).unwrap_or(i64::MAX);
-    (!left.is_zero()).then(|| TimeVal::microseconds(micros.max(1)))
+/// Waits until there is something to receive; returns whether it is not yet that time.
+pub(super) fn waits(socket: &OwnedFd, until: Instant) -> nix::Result<bool> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Ok(false);
+    }
+    // Rounded up to whole milliseconds.
+    let left = PollTimeout::try_from(left + Duration::from_micros(999));
+    let mut socket = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut socket, left.unwrap_or(PollTimeout::MAX)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(true),
+        Err(errno) => Err(errno),
+    }
 }
 
 fn refused(operation: Operation, interface: &IfName, errno: Errno) -> Error {
@@ -211,20 +200,5 @@ fn refused(operation: Operation, interface: &IfName, errno: Errno) -> Error {
         EPERM => error.with_hint("packet sockets need CAP_NET_RAW; run it as root"),
         ENETDOWN => error.with_hint(format!("set interface {interface} up first")),
         _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_runs_out_and_is_never_zero() {
-        let now = Instant::now();
-        assert!(timeout_until(now).is_none());
-        let left = timeout_until(now + Duration::from_secs(9)).unwrap();
-        assert!(left.tv_sec() >= 7);
-        let long = timeout_until(now + Duration::from_secs(u64::from(u32::MAX))).unwrap();
-        assert_eq!(long.num_seconds(), 3600, "32 bits hold it");
     }
 }
