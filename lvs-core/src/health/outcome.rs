@@ -129,6 +129,16 @@ impl Failure {
         matches!(self, Self::ConnectTimedOut | Self::TimedOut(_))
     }
 
+    /// Returns whether no connection came about. Once there is one, the way to the real server is right, and what
+    /// failed is the server.
+    #[must_use]
+    pub const fn is_unconnected(&self) -> bool {
+        matches!(
+            self,
+            Self::ConnectTimedOut | Self::Refused | Self::Unreachable
+        )
+    }
+
     /// Returns whether a timeout was caused by the director: the probe took much longer than its timeout, so the
     /// director was stalled and the answer may have been waiting.
     #[must_use]

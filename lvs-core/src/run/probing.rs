@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::runner::Input;
 use super::running::Running;
 use super::{Notice, ProbeRun};
-use crate::health::{Health, ProbePath, Prober, Target, Timeout};
+use crate::health::{Failure, Health, ProbePath, Prober, Target, Timeout};
 
 impl Running {
     pub(super) fn probe(&mut self, run: ProbeRun, target: &Arc<Target>, timeout: Timeout) {
@@ -29,19 +29,21 @@ impl Running {
         self.pool.submit(prober, port, timeout, report);
     }
 
-    /// Asks a real server straight that is down by the clients' path: what is different tells what is wrong.
+    /// Asks a real server straight to which the clients' path makes no connection: what is different tells what is
+    /// wrong. One that connects and then fails may be slow, and one answer straight would prove nothing.
     pub(super) fn explain(&mut self, notice: &Notice) {
         let Notice::Health {
             service,
             destination,
             transition,
-            ..
+            failure,
         } = notice
         else {
             return;
         };
         self.straight.remove(&(*service, *destination));
-        if transition.to != Health::Down {
+        let is_unconnected = failure.as_ref().is_some_and(Failure::is_unconnected);
+        if transition.to != Health::Down || !is_unconnected {
             return;
         }
         let Some(target) = self

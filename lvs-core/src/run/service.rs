@@ -216,7 +216,7 @@ impl ServiceState {
             })
     }
 
-    /// Returns the target of a destination's checks that goes the clients' way, if one does.
+    /// Returns the target of a destination's checks that goes the clients' way by a socket, if one does.
     pub(super) fn target_by_service(&self, id: &DestinationId) -> Option<&Target> {
         self.service
             .destinations
@@ -225,7 +225,7 @@ impl ServiceState {
             .targets
             .iter()
             .map(|checked| &checked.target)
-            .find(|target| target.via.is_some())
+            .find(|target| target.via.is_some() && target.kind.is_by_socket())
     }
 
     /// Returns the destinations that must not be in the kernel.

@@ -126,6 +126,12 @@ impl CheckKind {
     pub const fn is_remote(&self) -> bool {
         !matches!(self, Self::File(_))
     }
+
+    /// Returns whether the probe is a conversation of lvsctl's own socket, and no program and no file.
+    #[must_use]
+    pub const fn is_by_socket(&self) -> bool {
+        !matches!(self, Self::Program(_) | Self::File(_))
+    }
 }
 
 impl fmt::Display for CheckKind {

@@ -94,7 +94,7 @@ impl Prober {
     /// Returns whether a probe needs a socket and no thread, so that [`begin`](Self::begin) begins it.
     #[cfg(feature = "run")]
     pub(crate) const fn is_by_socket(&self) -> bool {
-        !matches!(self.target.kind, CheckKind::Program(_) | CheckKind::File(_))
+        self.target.kind.is_by_socket()
     }
 
     /// Begins a probe from a source port, and does not wait for it.

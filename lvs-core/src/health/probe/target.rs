@@ -46,12 +46,11 @@ impl Target {
     /// destination's names belong to it only where the probe is told of them.
     #[must_use]
     pub fn id(&self) -> TargetId {
-        let knows_subject = matches!(self.kind, CheckKind::Program(_) | CheckKind::File(_));
         TargetId {
             kind: self.kind.clone(),
             destination: self.path.destination,
             via: self.via,
-            subject: knows_subject.then(|| self.subject.clone()),
+            subject: (!self.kind.is_by_socket()).then(|| self.subject.clone()),
         }
     }
 }

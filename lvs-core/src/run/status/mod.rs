@@ -1,5 +1,6 @@
 //! What each real server is, has and should have, and why: for people and programs.
 
+mod reason;
 mod recorded;
 mod text;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::running::Running;
 use super::{DestinationView, ServiceView};
 use crate::cluster::{ClusterName, Drain, Draining, NodeName, Role};
-use crate::health::{BelowMinimum, Failure, Health, Posture, WeightReason};
+use crate::health::{BelowMinimum, Health, Posture};
 use crate::ipvs::{
     DestinationId, DestinationStatus as KernelDestination, Rates, ServiceEntryStatus, ServiceId,
     Weight,
@@ -206,19 +207,6 @@ impl Running {
         view: &DestinationView,
         entry: Option<&ServiceEntryStatus>,
     ) -> DestinationReport {
-        let straight = self.straight.get(&(service, view.id));
-        let failed = view.failure.as_ref().map(|failure| match straight {
-            Some(Ok(_)) => answers_straight(failure),
-            _ => failure.to_string(),
-        });
-        // Without the service in the kernel no weight follows from what its destinations have become.
-        let is_old = |reason: WeightReason| {
-            view.health == Health::Down && matches!(reason, WeightReason::Up { .. })
-        };
-        let reason = view
-            .desired
-            .filter(|desired| !is_old(desired.reason))
-            .map(|desired| desired.reason.to_string());
         DestinationReport {
             server: Some(view.server.clone()),
             desired_weight: view.desired.and_then(|desired| desired.weight),
@@ -226,25 +214,11 @@ impl Running {
             since: view
                 .since
                 .map(|since| self.now().saturating_sub(since).as_secs()),
-            why: match (reason, failed) {
-                (Some(reason), Some(failed)) => Some(format!("{reason}: {failed}")),
-                (reason, failed) => failed.or(reason),
-            },
+            why: view.why(self.straight.get(&(service, view.id))),
             drain: view.drain,
             ..DestinationReport::of_kernel(view.id, found(entry, &view.id))
         }
     }
-}
-
-/// Explains a failure by the clients' path of a real server that answers straight.
-fn answers_straight(failure: &Failure) -> String {
-    let cause = match failure.is_timeout() {
-        true => {
-            "; the real IP answers: its virtual IP, tunnel or gateway is probably wrong, see `lvsctl check` there"
-        }
-        false => "; the real IP answers",
-    };
-    format!("{failure} by the clients' path{cause}")
 }
 
 impl ServiceReport {
