@@ -44,8 +44,8 @@ pub struct ProgramCheck {
     pub arguments: Vec<Argument>,
     /// The user that it runs as; unless given that of the caller.
     pub user: Option<UserName>,
-    /// Whether an exit status from 2 to 102 is healthy with a share of the weight, status − 2 percent. Off
-    /// unless given, for to monitoring plugins 2 is "critical".
+    /// Whether an exit status from 2 to 102 is healthy with a share of the weight, status − 2 percent; 0 is healthy with
+    /// all of it, and 1 and every other is a failure. Off unless given, for to monitoring plugins 2 is "critical".
     pub share_by_status: bool,
 }
 

@@ -126,7 +126,9 @@ table! {
         command "command": Vec<String>,
         /// program: the user that it runs as; absent: that of lvsctl.
         user "user": UserName,
-        /// program: whether the exit status is a share of the weight in percent; absent: no, and 0 is healthy.
+        /// program: whether an exit status asks for a share of the weight: 0 for all of it, 2 to 102 for 2 less than itself
+        /// in percent, so that 2 asks for no new connections and 102 for all; 1 and every other are down. Absent: no, and 0
+        /// is up and every other down.
         share_by_status "share-by-status": bool,
         /// file: the path; required.
         file "file": FilePath,

@@ -40,8 +40,10 @@ fn an_exit_status_decides() {
     assert_eq!(shell("kill -9 $$", SLOW), exit(137, ""));
     let by_status = r#", "timeout": "30s", "share-by-status": true"#;
     let share = |percent| Ok(Healthy::with_share(Percent::new(percent).unwrap()));
+    assert_eq!(shell("exit 0", by_status), Ok(Healthy::default()));
     assert_eq!(shell("exit 2", by_status), share(0));
     assert_eq!(shell("exit 52", by_status), share(50));
+    assert_eq!(shell("exit 102", by_status), share(100));
     assert_eq!(shell("exit 103", by_status), exit(103, ""));
     assert_eq!(shell("exit 1", by_status), exit(1, ""));
 }
