@@ -77,6 +77,9 @@ pub enum Failure {
     /// A file that is absent.
     #[error("{0} is absent")]
     Absent(String),
+    /// A directory, a FIFO or a device in the place of a file.
+    #[error("{0} is not a regular file")]
+    NotRegular(String),
     /// An operation on the director failed, so that nothing is known of the real server.
     #[error("not probed: {0}")]
     NotProbed(String),

@@ -101,7 +101,7 @@ pub enum CheckKind {
     Udp(UdpCheck),
     /// A program on the director succeeds.
     Program(ProgramCheck),
-    /// A file on the director is present.
+    /// A regular file on the director is present, and empty or with a share of the weight.
     File(FileCheck),
 }
 

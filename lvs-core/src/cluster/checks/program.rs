@@ -78,10 +78,11 @@ impl ProgramCheck {
     }
 }
 
-/// Describes a file on the director whose presence is healthy.
+/// Describes a regular file on the director whose presence is healthy.
 ///
-/// `{server}` and `{address}` in its path stand for the real server's name and the destination's address. A
-/// number from 0 to 100 in its first line is a share of the weight.
+/// `{server}` and `{address}` in its path stand for the real server's name and the destination's address; without them
+/// one file governs all destinations of the service. An empty file is healthy, and so is one whose first line is a number
+/// from 0 to 100, the share of the weight in percent; any other content is malformed, which is a failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileCheck {
     /// The absolute path.

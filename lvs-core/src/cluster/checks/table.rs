@@ -130,7 +130,10 @@ table! {
         /// in percent, so that 2 asks for no new connections and 102 for all; 1 and every other are down. Absent: no, and 0
         /// is up and every other down.
         share_by_status "share-by-status": bool,
-        /// file: the path; required.
+        /// file: the absolute path; required. No file, or none that is regular, is down; an empty one is up; a number from 0
+        /// to 100 in its first line is the share of the weight in percent, and 0 asks for no new connections; any other
+        /// content is malformed, and down. `{server}` and `{address}` in the path stand for the real server's name and the
+        /// destination's address; without them one file governs all destinations of the service.
         file "file": FilePath,
     }
 }

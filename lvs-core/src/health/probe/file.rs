@@ -1,4 +1,4 @@
-//! A file on the director is present.
+//! A file on the director is present, and perhaps asks for a share of the weight.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use nix::fcntl::OFlag;
 
 use super::Target;
+use super::program::first_line;
 use crate::health::{Failure, FileCheck, Healthy, Outcome, Percent};
 
 /// As much of a file is read.
@@ -23,7 +24,10 @@ pub(super) fn probe(check: &FileCheck, target: &Target) -> Outcome {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Failure::Absent(path.clone()),
         _ => Failure::NotProbed(format!("read {path}: {error}")),
     };
-    // Without O_NONBLOCK a FIFO would block for ever.
+    // A device may do something when it is opened; without O_NONBLOCK a FIFO in the file's place would block for ever.
+    if !std::fs::metadata(&path).map_err(not_read)?.is_file() {
+        return Err(Failure::NotRegular(path));
+    }
     let mut begin = Vec::new();
     OpenOptions::new()
         .read(true)
@@ -36,22 +40,15 @@ pub(super) fn probe(check: &FileCheck, target: &Target) -> Outcome {
 
 /// Judges the beginning of a file that is present.
 pub(super) fn judge(begin: &[u8]) -> Outcome {
-    let line = begin
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let Some(number) = std::str::from_utf8(line).ok().and_then(|line| {
-        line.trim()
-            .trim_end_matches('%')
-            .trim_end()
-            .parse::<u64>()
-            .ok()
-    }) else {
+    if begin.trim_ascii().is_empty() {
         return Ok(Healthy::default());
-    };
-    u8::try_from(number)
+    }
+    let line = first_line(begin);
+    let number = line.trim().trim_end_matches('%').trim_end();
+    number
+        .parse::<u8>()
         .ok()
         .and_then(|number| Percent::new(number).ok())
         .map(Healthy::with_share)
-        .ok_or_else(|| Failure::Malformed(format!("{number} is not a share from 0 to 100")))
+        .ok_or_else(|| Failure::Malformed(format!("{line:?} is not a share from 0 to 100")))
 }

@@ -110,7 +110,8 @@ fn a_file_is_present_or_absent() {
     assert!(matches!(probe(&check, address()), Err(Failure::Absent(_))));
     for (content, share) in [
         ("", None),
-        ("ready\n", None),
+        (" \n", None),
+        ("100\n", Some(100)),
         ("50\nrest", Some(50)),
         (" 0 %\n", Some(0)),
     ] {
@@ -122,12 +123,46 @@ fn a_file_is_present_or_absent() {
             "{content:?}"
         );
     }
-    fs::write(&file, "101\n").unwrap();
+    for content in [
+        "down\n",
+        "garbage",
+        "-5\n",
+        "101\n",
+        "150",
+        "\n50\n",
+        "\u{1b}[31m",
+    ] {
+        fs::write(&file, content).unwrap();
+        let outcome = probe(&check, address());
+        assert!(
+            matches!(&outcome, Err(Failure::Malformed(text)) if text.len() < 300),
+            "{content:?}: {outcome:?}"
+        );
+    }
+    fs::write(&file, "down\n").unwrap();
+    assert_eq!(
+        probe(&check, address()).unwrap_err().to_string(),
+        "answer is malformed: \"down\" is not a share from 0 to 100"
+    );
+    fs::write(&file, [0xff; 100_000]).unwrap();
     assert!(matches!(
         probe(&check, address()),
         Err(Failure::Malformed(_))
     ));
-    fs::remove_file(&file).unwrap();
-    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert_eq!(probe(&check, address()), Ok(Healthy::default()));
+}
+
+/// Without blocking.
+#[test]
+fn what_is_no_regular_file_is_no_sign_of_health() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for path in [directory.path(), &fifo, "/dev/zero".as_ref()] {
+        let path = path.display().to_string();
+        let check = format!(r#"{{"type": "file", "file": "{path}"}}"#);
+        assert_eq!(
+            probe(&check, address()),
+            Err(Failure::NotRegular(path.clone()))
+        );
+    }
 }
