@@ -45,18 +45,26 @@ pub enum WeightReason {
     Refused,
 }
 
+impl WeightReason {
+    /// Returns what keeps a weight below that of the file, each after a comma.
+    pub(crate) fn limits(share: Percent, slow_start: Percent) -> String {
+        let limits = [
+            (share, "the real server asks for"),
+            (slow_start, "slow start at"),
+        ];
+        limits
+            .into_iter()
+            .filter(|(percent, _)| *percent != Percent::FULL)
+            .map(|(percent, what)| format!(", {what} {percent}"))
+            .collect()
+    }
+}
+
 impl fmt::Display for WeightReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Up { share, slow_start } => {
-                f.write_str("up")?;
-                if *share != Percent::FULL {
-                    write!(f, ", the real server asks for {share}")?;
-                }
-                if *slow_start != Percent::FULL {
-                    write!(f, ", slow start at {slow_start}")?;
-                }
-                Ok(())
+                write!(f, "up{}", Self::limits(*share, *slow_start))
             }
             Self::Drained => f.write_str("drained"),
             Self::Unknown => f.write_str("health is unknown, the weight is kept"),

@@ -291,6 +291,7 @@ impl ServiceState {
                 server: checked.server.clone(),
                 weight: checked.weight,
                 health: state.health,
+                share: share(&state.probes, probes),
                 since: worst.map(|tracker| tracker.since()).max(),
                 failure: trackers().find_map(|tracker| tracker.failure()).cloned(),
                 drain: drain(checked, drains),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::{Draining, NodeName};
-use crate::health::{DesiredWeight, Failure, Health, Posture};
+use crate::health::{DesiredWeight, Failure, Health, Percent, Posture};
 use crate::ipvs::{DestinationId, ServiceId, Weight};
 
 /// Describes the state of a service.
@@ -34,6 +34,8 @@ pub struct DestinationView {
     pub weight: Weight,
     /// Its health.
     pub health: Health,
+    /// The share of its weight that the real server asked for last; 100 % if it said nothing.
+    pub share: Percent,
     /// Since when it has been unknown, up or down; `None` without checks.
     pub since: Option<Duration>,
     /// The last failure since it was up.

@@ -1,6 +1,6 @@
 //! Why a destination has its weight, in one line.
 
-use crate::health::{Failure, Health, Outcome, WeightReason};
+use crate::health::{Failure, Health, Outcome, Percent, WeightReason};
 use crate::run::DestinationView;
 
 impl DestinationView {
@@ -23,7 +23,24 @@ impl DestinationView {
         };
         self.desired
             .filter(|desired| !is_old(desired.reason))
-            .map(|desired| desired.reason.to_string())
+            .map(|desired| self.told(desired.reason))
+    }
+
+    fn told(&self, reason: WeightReason) -> String {
+        match reason {
+            WeightReason::Up { share, slow_start } if self.health == Health::Failing => {
+                format!("{}{}", self.health, WeightReason::limits(share, slow_start))
+            }
+            WeightReason::Up { .. } => reason.to_string(),
+            // What it asks for is perhaps why the minimum does not hold.
+            _ if self.health.is_up() => {
+                format!(
+                    "{reason}{}",
+                    WeightReason::limits(self.share, Percent::FULL)
+                )
+            }
+            _ => reason.to_string(),
+        }
     }
 }
 
@@ -47,6 +64,7 @@ mod tests {
             server: "realserver1".parse().unwrap(),
             weight: Weight::ONE,
             health,
+            share: Percent::FULL,
             since: None,
             failure,
             drain: None,
@@ -82,5 +100,41 @@ mod tests {
             why(Failure::TimedOut(Stage::Exit)),
             "down: timed out before the program ended"
         );
+    }
+
+    #[test]
+    fn what_a_server_asks_for_is_told_below_the_minimum_too() {
+        let asks = |health, reason| DestinationView {
+            share: Percent::ZERO,
+            ..seen(health, reason, None)
+        };
+        let serve_all = "below the minimum, every destination that is not drained serves";
+        for reason in [
+            WeightReason::ServeAll,
+            WeightReason::Refused,
+            WeightReason::Fallback,
+        ] {
+            let why = asks(Health::Up, reason).why(None);
+            assert_eq!(why, Some(format!("{reason}, the real server asks for 0 %")));
+        }
+        let down = asks(Health::Down, WeightReason::ServeAll);
+        assert_eq!(down.why(None).as_deref(), Some(serve_all));
+        let dead = DestinationView {
+            failure: Some(Failure::Refused),
+            ..down
+        };
+        let why = format!("{serve_all}: connection refused");
+        assert_eq!(dead.why(None), Some(why));
+    }
+
+    #[test]
+    fn a_server_that_fails_is_not_told_as_up() {
+        let reason = WeightReason::Up {
+            share: Percent::FULL,
+            slow_start: Percent::new(10).unwrap(),
+        };
+        let failing = seen(Health::Failing, reason, Some(Failure::ConnectTimedOut));
+        let why = "failing, slow start at 10 %: connect timed out";
+        assert_eq!(failing.why(None).as_deref(), Some(why));
     }
 }
