@@ -90,12 +90,15 @@ impl ClusterStatus {
         }
         let layout = Layout::of(self, width);
         for service in &self.services {
-            let below = service
-                .below_minimum
-                .map(|how| match self.keeps_virtual_ip(service) {
-                    true => format!("below: {how}, but other services keep the virtual IP"),
-                    false => format!("below: {how}"),
-                });
+            let below = match service.below_minimum {
+                Some(how) if self.keeps_virtual_ip(service) => Some(format!(
+                    "below: {how}, but other services keep the virtual IP"
+                )),
+                Some(how) => Some(format!("below: {how}")),
+                None => service
+                    .is_undecided()
+                    .then(|| "below: not decided yet, weights are kept".to_owned()),
+            };
             text.push('\n');
             text.push_str(&service.text(below.as_deref(), &layout, width, is_coloured));
         }
@@ -232,6 +235,13 @@ impl Layout {
 }
 
 impl ServiceReport {
+    /// Returns whether it lacks its minimum, and what follows waits for more probes.
+    fn is_undecided(&self) -> bool {
+        self.present
+            && self.below_minimum.is_none()
+            && self.available < self.minimum.map(usize::from)
+    }
+
     fn text(
         &self,
         below: Option<&str>,
@@ -359,5 +369,19 @@ mod tests {
         }
         let reddened = status.text(200, true);
         assert!(reddened.contains("\x1b[31mbelow: withdraw"), "{reddened}");
+    }
+
+    #[test]
+    fn too_few_are_below_even_before_that_is_decided() {
+        for (present, is_told) in [("true", true), ("false", false)] {
+            let status = STATUS
+                .replace("\"below_minimum\": \"withdraw\"", "\"below_minimum\": null")
+                .replace("\"present\": true", &format!("\"present\": {present}"));
+            let text = serde_json::from_str::<Status>(&status)
+                .unwrap()
+                .text(99, false);
+            let below = "1 available, minimum 2, below: not decided yet, weights are kept\n";
+            assert_eq!(text.contains(below), is_told, "{text}");
+        }
     }
 }
