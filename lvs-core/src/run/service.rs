@@ -47,6 +47,26 @@ impl DestinationState {
             .filter(|_| self.health == Health::Unknown)
     }
 
+    /// Returns what its weight depends on, without regard to slow start and to what may be known soon.
+    fn member(
+        &self,
+        checked: &CheckedDestination,
+        probes: &Probes,
+        drains: &BTreeMap<Drain, Draining>,
+        kept: Option<Weight>,
+    ) -> Member {
+        Member {
+            weight: checked.weight,
+            health: self.health,
+            share: share(&self.probes, probes),
+            slow_start: Percent::FULL,
+            drain: drain(checked, drains),
+            is_fallback: checked.is_fallback,
+            kept,
+            is_pending: false,
+        }
+    }
+
     /// The same state with other probes, after a reload.
     pub(super) fn with(self, probes: Vec<ProbeId>) -> Self {
         Self { probes, ..self }
@@ -59,7 +79,6 @@ pub(super) struct ServiceState {
     pub(super) service: CheckedService,
     pub(super) destinations: Vec<DestinationState>,
     pub(super) posture: Option<Posture>,
-    available: usize,
 }
 
 impl ServiceState {
@@ -68,7 +87,6 @@ impl ServiceState {
             service,
             destinations,
             posture: None,
-            available: 0,
         }
     }
 
@@ -163,16 +181,10 @@ impl ServiceState {
                     .kept
                     .get_or_insert_with(|| kernel.get(&checked.id).copied());
                 let mut member = Member {
-                    weight: checked.weight,
-                    health: state.health,
-                    share: share(&state.probes, probes),
-                    slow_start: Percent::FULL,
-                    drain: drain(checked, drains),
-                    is_fallback: checked.is_fallback,
-                    kept,
                     is_pending: state
                         .pending_until(checked, probes)
                         .is_some_and(|until| now < until),
+                    ..state.member(checked, probes, drains, kept)
                 };
                 state.admission = state.admission.next(member.is_admitted(), now);
                 member.slow_start = state.admission.share(slow_start, now);
@@ -244,7 +256,6 @@ impl ServiceState {
     }
 
     fn take_posture(&mut self, decision: &Decision, actions: &mut Vec<Action>) {
-        self.available = decision.available;
         let before = std::mem::replace(&mut self.posture, decision.posture);
         // A service that begins with its minimum is no news.
         if let Some(posture) = decision.posture
@@ -276,6 +287,30 @@ impl ServiceState {
             .min()
     }
 
+    /// Returns how many destinations are available as far as is known now, also without the service in the kernel, where
+    /// nothing is decided. One of unknown health whose probe failed is not, though it keeps its weight.
+    fn available(&self, probes: &Probes, drains: &BTreeMap<Drain, Draining>) -> usize {
+        let has_failed = |state: &DestinationState| {
+            state.health == Health::Unknown
+                && state
+                    .probes
+                    .iter()
+                    .filter_map(|id| probes.tracker(*id))
+                    .any(|tracker| tracker.failure().is_some())
+        };
+        self.service
+            .destinations
+            .iter()
+            .zip(&self.destinations)
+            .filter(|(_, state)| !has_failed(state))
+            .filter(|(checked, state)| {
+                state
+                    .member(checked, probes, drains, state.kept.flatten())
+                    .is_available()
+            })
+            .count()
+    }
+
     pub(super) fn view(
         &self,
         probes: &Probes,
@@ -303,7 +338,7 @@ impl ServiceState {
             id: self.service.id,
             posture: self.posture,
             minimum: self.service.policy.minimum,
-            available: self.available,
+            available: self.available(probes, drains),
             destinations: self
                 .service
                 .destinations

@@ -118,6 +118,10 @@ impl Bench {
         self.controller.services()[0].destinations[0].health
     }
 
+    fn available(&self) -> usize {
+        self.controller.services()[0].available
+    }
+
     fn weight(&self) -> Option<u32> {
         self.controller.services()[0].destinations[0]
             .kernel
@@ -337,4 +341,29 @@ fn a_destination_that_no_check_tests_is_taken_as_up() {
         (None, Weight::new(10).ok())
     );
     assert_eq!(bench.weight(), Some(0), "not every one serves");
+}
+
+/// Another program deleted the service, and nothing repairs it.
+#[test]
+fn a_service_that_the_kernel_lacks_has_as_many_as_answer() {
+    let mut bench = Bench::new(vec![service(80, Policy::default())], 10);
+    bench.probe(&UP, MOMENT);
+    bench.probe(&UP, MOMENT);
+    bench.step(Event::Observed(BTreeMap::new()));
+    assert_eq!(bench.available(), 1);
+    while bench.health() != Health::Down {
+        bench.probe(&DOWN, MOMENT);
+    }
+    assert_eq!(bench.available(), 0);
+}
+
+#[test]
+fn after_a_start_one_whose_probe_failed_is_not_available() {
+    let mut bench = Bench::new(vec![service(80, Policy::default())], 10);
+    assert_eq!(bench.available(), 1);
+    bench.probe(&DOWN, MOMENT);
+    assert_eq!(
+        (bench.health(), bench.weight(), bench.available()),
+        (Health::Unknown, Some(10), 0)
+    );
 }

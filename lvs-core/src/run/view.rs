@@ -16,7 +16,7 @@ pub struct ServiceView {
     pub posture: Option<Posture>,
     /// So many destinations must be available.
     pub minimum: u16,
-    /// So many are.
+    /// So many are, whether or not the kernel has the service; one of unknown health whose probe failed is not.
     pub available: usize,
     /// Its destinations.
     pub destinations: Vec<DestinationView>,
