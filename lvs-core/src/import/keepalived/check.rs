@@ -55,8 +55,9 @@ impl Walk<'_> {
         }
         let mut timing = context.timing.clone();
         let mut parameters = Parameters::default();
+        let asks_pages = matches!(node.word(0), "HTTP_GET" | "SSL_GET");
         for child in node.children() {
-            if !self.timing(child, &mut timing) {
+            if !self.timing(child, &mut timing, asks_pages) {
                 self.check_directive(child, &mut parameters);
             }
             self.excess(child);

@@ -252,6 +252,5 @@ fn is_timing(node: &Node) -> bool {
             | "delay_before_retry"
             | "retry"
             | "nb_get_retry"
-            | "nb_get_retries"
     )
 }

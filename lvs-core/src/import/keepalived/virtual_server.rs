@@ -220,7 +220,7 @@ impl Walk<'_> {
 
     /// Imports what is about checks and failures.
     fn health_directive(&mut self, node: &Node, block: &mut Block) {
-        if self.timing(node, &mut block.timing) {
+        if self.timing(node, &mut block.timing, false) {
             return;
         }
         match node.word(0) {
@@ -458,6 +458,7 @@ pub(super) fn reason(word: &str) -> &'static str {
         "smtp_alert" => "lvsctl sends no mail",
         "snmp_name" => "metrics name services by their addresses",
         "log_all_failures" => "status shows the reason of every failure",
+        "nb_get_retry" => "keepalived takes it in HTTP_GET and SSL_GET only, and elsewhere retry",
         _ => "keepalived knows no such directive here",
     }
 }
