@@ -8,7 +8,7 @@ use super::addresses::is_host;
 use crate::import::draft::{Draft, DraftDestination, DraftService};
 use crate::import::health::NO_CHECK;
 use crate::import::report::Tally;
-use crate::ipvs::{Destination, Encapsulation, Family, Forwarding, ServiceId};
+use crate::ipvs::{Destination, Encapsulation, Family, Forwarding, ServiceId, Weight};
 
 /// Makes a loopback address the director's own, where it has one that is not the other director's too. Otherwise it is that
 /// of a real server which each director is, and as a fallback is not tested: that its page is there follows from no probe.
@@ -106,8 +106,11 @@ pub(super) fn drop_refused(
         settle(draft, assumed, is_director, tally);
         true
     });
-    let minimum = service.health.minimum.min(servers.len());
-    service.health.minimum = minimum;
+    // Weight 0 takes no connections, and does not count.
+    let counts =
+        |end: &&DraftDestination| !end.is_fallback && end.destination.weight > Weight::DRAIN;
+    let counted = service.destinations.iter().filter(counts).count();
+    service.health.minimum = service.health.minimum.min(counted).max(1);
     service.health.lacks_fallback = lacks_fallback && !has_fallback;
 }
 

@@ -501,3 +501,38 @@ fn a_check_by_udp_of_a_service_of_tcp_names_its_port() {
     sound(&import, "udp");
     has(&import, &["type = \"udp\"", "port = 80"]);
 }
+
+/// keepalived has `nb_get_retry` where a page is asked for; elsewhere it warns, and the default counts.
+#[test]
+fn a_retry_of_pages_is_none_of_a_connection() {
+    let import = servers(
+        "delay_loop 5",
+        &["TCP_CHECK {\nconnect_timeout 3\nnb_get_retry 3\ndelay_before_retry 3\n}"],
+    );
+    has(&import, &["timeout = \"3s\", rise = 1, fall = 2 }"]);
+    let [Fate::Left { reason }] = fates(&import, "nb_get_retry")[..] else {
+        panic!("{}", import.report)
+    };
+    assert!(reason.contains("HTTP_GET and SSL_GET only"), "{reason}");
+    let page = "HTTP_GET {\nurl {\npath /\n}\nnb_get_retry 3\n}";
+    has(&servers("", &[page]), &["fall = 4 }"]);
+}
+
+/// A real server of weight 0 gets no connections, and counts for no quorum and no minimum.
+#[test]
+fn weight_0_is_none_of_the_minimum() {
+    let checked = |weight| format!("weight {weight}\n{CHECKED}");
+    let (some, none) = (checked(10), checked(0));
+    let sorry = "sorry_server 10.0.9.9 80";
+    for (quorum, of_servers, minimum) in [
+        ("quorum 20", [&some, &some, &none], 2),
+        ("quorum 30", [&some, &some, &none], 2),
+        ("", [&some, &none, &none], 1),
+        ("", [&none, &none, &none], 1),
+    ] {
+        let of_servers = of_servers.map(String::as_str);
+        let import = servers(&format!("{quorum}\n{sorry}"), &of_servers);
+        has(&import, &[&format!("minimum = {minimum}\nfallback = ")]);
+        sound(&import, quorum);
+    }
+}
