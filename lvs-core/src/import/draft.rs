@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) own: Vec<DraftAddress>,
     /// Those of the directors that it speaks with.
     pub(super) peers: Vec<DraftAddress>,
+    /// The interface of addresses whose interface the source does not give, where it says one for all, and its line.
+    pub(super) interface: Option<(IfName, DirectiveId)>,
     /// Whether these addresses move between two directors (VRRP).
     pub(super) floats: bool,
     /// Whether it is what a kernel has: its destinations keep their addresses.

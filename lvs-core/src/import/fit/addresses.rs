@@ -45,16 +45,25 @@ pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) 
             .into_iter()
             .filter(|vip| seen.insert(*vip))
         {
-            let interface = options.interface.clone();
+            let interface = match &draft.interface {
+                Some((interface, line)) => {
+                    if !tally.is_used(*line) {
+                        let reason =
+                            "the interface of virtual IPs that the source gives to no director";
+                        tally.assumed(*line, "director.addresses", reason);
+                    }
+                    interface
+                }
+                None => &options.interface,
+            };
+            service.assumed.insert(format!(
+                "the interface of {vip} ({interface}) and its prefix length"
+            ));
             draft.addresses.push(DraftAddress {
-                address: Address::new(interface, IpNet::from(vip)),
+                address: Address::new(interface.clone(), IpNet::from(vip)),
                 assumed: Some("interface and prefix length".to_owned()),
                 directive: None,
             });
-            service.assumed.insert(format!(
-                "the interface of {vip} ({}) and its prefix length",
-                options.interface
-            ));
         }
     }
 }
