@@ -68,6 +68,8 @@ pub(super) struct DraftService {
     pub(super) target: Option<DirectiveId>,
     /// What of it was assumed, for the report.
     pub(super) assumed: BTreeSet<String>,
+    /// What of its virtual IPs was assumed.
+    pub(super) assumed_addresses: BTreeSet<String>,
     /// What a reader of the file should know besides.
     pub(super) remarks: BTreeSet<String>,
 }
@@ -96,6 +98,7 @@ impl DraftService {
             directive,
             target: None,
             assumed: BTreeSet::new(),
+            assumed_addresses: BTreeSet::new(),
             remarks: BTreeSet::new(),
         }
     }

@@ -56,7 +56,7 @@ pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) 
                 }
                 None => &options.interface,
             };
-            service.assumed.insert(format!(
+            service.assumed_addresses.insert(format!(
                 "the interface of {vip} ({interface}) and its prefix length"
             ));
             draft.addresses.push(DraftAddress {
@@ -150,7 +150,13 @@ pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>, tally: &mut Tal
     let carries = |end: &&Destination| end.forwarding != Forwarding::Masquerade;
     let carriers = draft.services.iter().flat_map(|service| {
         let ends = || service.destinations.iter().map(|end| &end.destination);
-        let of_vip = |vip| ends().filter(carries).map(move |end| (vip, end.id.address));
+        // By one of its virtual IPs the director serves itself.
+        let others = |vip| {
+            ends()
+                .filter(carries)
+                .filter(move |end| end.id.address != vip)
+        };
+        let of_vip = |vip| others(vip).map(move |end| (vip, end.id.address));
         virtual_ips(service)
             .into_iter()
             .flat_map(of_vip)

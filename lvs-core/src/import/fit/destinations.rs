@@ -61,6 +61,7 @@ pub(super) fn drop_refused(
     tunnel: Option<Encapsulation>,
     directors: &BTreeSet<IpAddr>,
     is_paired: bool,
+    keeps_loopback: bool,
 ) {
     let id = service.service.id;
     let mut seen = BTreeSet::new();
@@ -72,6 +73,10 @@ pub(super) fn drop_refused(
         let destination = &draft.destination;
         let problem = refused_destination(destination, &id, tunnel)
             .or_else(|| refused_address(destination.id.address, taken))
+            .or_else(|| {
+                let is_lost = destination.id.address.is_loopback() && !keeps_loopback;
+                is_lost.then(|| UNKNOWN_SELF.to_owned())
+            })
             .or_else(|| {
                 let is_itself = is_paired && directors.contains(&destination.id.address);
                 let is_lost = is_itself && destination.forwarding == Forwarding::Masquerade;
@@ -113,6 +118,10 @@ pub(super) fn drop_refused(
     service.health.minimum = service.health.minimum.min(counted).max(1);
     service.health.lacks_fallback = lacks_fallback && !has_fallback;
 }
+
+/// Why a loopback address is no destination of a director whose own is not known.
+const UNKNOWN_SELF: &str = "it is the director itself, whose address the source does not give: add that to the director's \
+                            addresses, and the director to the destinations";
 
 /// Why a director is no masqueraded real server of two.
 const BYPASSES: &str = "it is this director itself, whose masqueraded answers would bypass the other one while that is active";
