@@ -44,14 +44,14 @@ impl Walk<'_> {
         if !matches!(word, "net_namespace" | "net_namespace_ipvs") || name.is_empty() {
             return node.leave(self.tally, "how keepalived is run");
         }
-        let reason = format!("run lvsctl in that namespace: ip netns exec {name} lvsctl …");
+        let reason = format!("run lvsctl there: ip netns exec {name} lvsctl");
         node.leave(self.tally, &reason);
         let what = match word {
             "net_namespace" => "keepalived, its addresses and the table of IPVS are",
             _ => "the table of IPVS is, but not the addresses that VRRP moves,",
         };
         self.draft.notes.push(format!(
-            "{word}: with keepalived {what} in the network namespace {name}. This file does not say it: {reason}"
+            "{word}: {what} in the network namespace {name}. This file does not say it: {reason}"
         ));
     }
 

@@ -135,7 +135,7 @@ impl Walk<'_> {
                 block.hosts.push(node.id);
                 Health::said(self.tally, node.id, "check.host");
             }
-            word => node.leave(self.tally, reason(word)),
+            word => node.leave(self.tally, &reason(word)),
         }
     }
 
