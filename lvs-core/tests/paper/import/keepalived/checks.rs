@@ -257,7 +257,7 @@ fn real_servers_without_a_check_leave_that_of_another_declaration() {
 }
 
 /// Returns two virtual servers of one address with these checks.
-fn twice(first: &str, second: &str) -> lvs_core::import::Import {
+fn twice(first: &str, second: &str) -> Import {
     let of =
         |number, check: &str| server(&format!("real_server 10.0.1.{number} 80 {{\n{check}\n}}"));
     keepalived(&(of(1, first) + &of(2, second))).unwrap()
