@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) own: Vec<DraftAddress>,
     /// Those of the directors that it speaks with.
     pub(super) peers: Vec<DraftAddress>,
+    /// The interface of addresses whose interface the source does not give, where it says one for all, and its line.
+    pub(super) interface: Option<(IfName, DirectiveId)>,
     /// Whether these addresses move between two directors (VRRP).
     pub(super) floats: bool,
     /// Whether it is what a kernel has: its destinations keep their addresses.
@@ -66,6 +68,8 @@ pub(super) struct DraftService {
     pub(super) target: Option<DirectiveId>,
     /// What of it was assumed, for the report.
     pub(super) assumed: BTreeSet<String>,
+    /// What of its virtual IPs was assumed.
+    pub(super) assumed_addresses: BTreeSet<String>,
     /// What a reader of the file should know besides.
     pub(super) remarks: BTreeSet<String>,
 }
@@ -94,6 +98,7 @@ impl DraftService {
             directive,
             target: None,
             assumed: BTreeSet::new(),
+            assumed_addresses: BTreeSet::new(),
             remarks: BTreeSet::new(),
         }
     }

@@ -292,7 +292,8 @@ fn written(
         return Err(ImportError::new(&start, problem));
     }
     for service in &fitted.draft.services {
-        let reasons = service.assumed.iter().chain(&service.remarks);
+        let reasons = service.assumed.iter().chain(&service.assumed_addresses);
+        let reasons = reasons.chain(&service.remarks);
         let reasons: Vec<_> = reasons.map(String::as_str).collect();
         match reasons.is_empty() {
             true => tally.carried(service.directive, "services"),

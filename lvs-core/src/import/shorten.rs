@@ -160,6 +160,7 @@ pub(super) fn is_alike(one: &DraftService, other: &DraftService) -> bool {
     protocol == theirs
         && same_service
         && one.health == other.health
+        && (&one.assumed, &one.remarks) == (&other.assumed, &other.remarks)
         && one.destinations.len() == other.destinations.len()
         && one
             .destinations
