@@ -171,6 +171,22 @@ pub(super) fn elements(name: &str, list: &str) -> Option<Vec<(String, String)>> 
     Some(all)
 }
 
+/// Returns the quote that is open behind a line, if it begins with this one open.
+pub(super) fn open_quote(line: &str, mut quote: Option<char>) -> Option<char> {
+    let (mut before, mut rest) = (' ', line.chars());
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (Some('"') | None, '\\') => drop(rest.next()),
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '#') if before.is_whitespace() => break,
+            _ => {}
+        }
+        before = c;
+    }
+    quote
+}
+
 /// Returns the word that ends the text which a line gives to a command (`<<WORD`), if there is one.
 pub(super) fn document(line: &str) -> Option<&str> {
     let (before, rest) = line.split_once("<<")?;

@@ -7,6 +7,7 @@ mod address;
 mod body;
 mod command;
 mod flow;
+mod lines;
 mod marking;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
 use flow::Flow;
+use lines::{Line, Lines};
 use marking::Marking;
 
 pub(super) use command::sync;
@@ -27,9 +29,6 @@ pub(super) use command::sync;
 const MAX_LINES: usize = 500_000;
 /// How often a line is read again with a name replaced by its number; a line has two addresses and ports.
 const NAMES: usize = 4;
-
-/// The most lines of a list of values.
-const MAX_VALUES: usize = 4096;
 
 /// Why other commands are left.
 const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
@@ -94,38 +93,21 @@ pub(super) fn draft(
         true => text.lines().map(str::trim).zip(1..).collect(),
         false => HashMap::new(),
     };
-    let mut lines = (1..).zip(text.lines());
-    while let Some((number, line)) = lines.next() {
-        let place = Place::new(file, number);
-        if number > MAX_LINES {
+    let mut lines = Lines::of(text);
+    while let Some(line) = lines.joined() {
+        let place = Place::new(file, line.number);
+        if line.number > MAX_LINES {
             return Err(ImportError::new(
                 &place,
                 format!("more than {MAX_LINES} lines"),
             ));
         }
-        let mut line = line.to_owned();
-        while let Some(continued) = line.strip_suffix('\\').filter(|_| !is_comment(&line)) {
-            let next = lines.next().map_or("", |(_, next)| next.trim_start());
-            line = format!("{continued}{next}");
-        }
-        if shell::opens_array(&line) {
-            let is_end = |line: &str| line.contains(')');
-            let length = lines
-                .clone()
-                .take(MAX_VALUES)
-                .position(|(_, line)| is_end(line));
-            for (_, next) in lines.by_ref().take(length.map_or(0, |length| length + 1)) {
-                line.push(' ');
-                line.push_str(next.split(" #").next().unwrap_or(next).trim());
-            }
-        }
-        walk.line(&place, &line)?;
-        let document = shell::document(&line);
-        let document = document.filter(|end| ends.get(end).is_some_and(|last| *last > number));
+        walk.joined(&place, &line)?;
+        let document = shell::document(&line.text);
+        let document = document.filter(|end| ends.get(end).is_some_and(|last| *last > line.number));
         if let Some(end) = document {
-            let lines = lines.by_ref().take_while(|(_, line)| line.trim() != end);
-            for (number, text) in lines {
-                walk.document(&Place::new(file, number), text, is_restore(&line))?;
+            for (number, text) in lines.until(end) {
+                walk.document(&Place::new(file, number), text, is_restore(&line.text))?;
             }
         }
     }
@@ -135,6 +117,18 @@ pub(super) fn draft(
 }
 
 impl Walk<'_, '_> {
+    /// Reads a line of the script; one that a quote leaves open says what only the rest of the script knows.
+    fn joined(&mut self, place: &Place, line: &Line) -> Result<(), ImportError> {
+        let text = line.text.trim();
+        if line.is_closed || !(shell::assignments(text).is_some() || text.contains("ipvsadm")) {
+            return self.line(place, text);
+        }
+        let id = self.tally.add(place, text);
+        let error = ImportError::new(place, "a quote of the line is never closed");
+        self.mistake(id, error.with_hint("close it"));
+        Ok(())
+    }
+
     fn line(&mut self, place: &Place, raw: &str) -> Result<(), ImportError> {
         let text = raw.trim();
         if text.is_empty() || is_comment(text) {

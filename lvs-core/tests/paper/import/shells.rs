@@ -97,3 +97,26 @@ fn a_list_that_another_program_makes_is_not_guessed() {
     let error = rules(script).unwrap_err();
     assert_eq!(error.place().line, 4, "{error}");
 }
+
+#[test]
+fn a_quote_is_read_to_its_end() {
+    let import = imported(
+        "VIPS=\"10.0.0.1 # no comment\n10.0.0.2\"\nRS='10.0.0.7\n  10.0.0.8'\nfor v in $VIPS; do\n[ $v = no ] || true\ndone\n\
+         ipvsadm -A -t 10.0.0.1:80\nfor r in $RS; do ipvsadm -a -t 10.0.0.1:80 -r $r -g; done # don't\n",
+    );
+    assert_eq!(table(&import), ["tcp 10.0.0.1:80: rs-10-0-0-7 rs-10-0-0-8"]);
+    let import =
+        imported("VIPS=\"10.0.0.1\n10.0.0.2\"\nfor v in $VIPS; do\nipvsadm -A -t $v:80\ndone\n");
+    assert_eq!(table(&import), ["tcp 10.0.0.1:80:", "tcp 10.0.0.2:80:"]);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_refused() {
+    let error =
+        rules("ipvsadm -A -t 10.0.0.1:80\nRS=\"10.0.0.7\nipvsadm -a -t 10.0.0.1:80 -r $RS -g\n");
+    let error = error.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rules:2: a quote of the line is never closed; close it"
+    );
+}
