@@ -87,6 +87,10 @@ pub(super) fn is_punctuation(text: &str) -> bool {
 pub(super) struct Subshells(u32);
 
 impl Subshells {
+    pub(super) const fn is_open(self) -> bool {
+        self.0 > 0
+    }
+
     /// Returns a command without the brackets of the subshells that it begins and ends.
     pub(super) fn bare<'t>(&mut self, text: &'t str) -> &'t str {
         let mut text = text;
@@ -316,6 +320,34 @@ pub(super) fn assignments(text: &str) -> Option<Vec<(&str, &str)>> {
         rest = after.trim_start();
     }
     (!all.is_empty()).then_some(all)
+}
+
+/// Returns the names of variables that a command sets, without their values: `NAME=value`, `read NAME …`, `let NAME=…`.
+pub(super) fn sets(text: &str) -> Vec<&str> {
+    if let Some(assignments) = assignments(text) {
+        let names = assignments.into_iter().map(|(name, _)| name);
+        return names
+            .map(|name| name.split(['+', '[']).next().unwrap_or(name))
+            .collect();
+    }
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let mut words = text.split_whitespace();
+    let mut words = words.by_ref().skip_while(|word| word.contains('='));
+    let names: Vec<_> = match words.next() {
+        Some("read" | "mapfile" | "readarray" | "unset" | "let") => words.collect(),
+        Some("for" | "getopts") => words.take(2).collect(),
+        Some("printf") => words
+            .skip_while(|word| *word != "-v")
+            .skip(1)
+            .take(1)
+            .collect(),
+        _ => Vec::new(),
+    };
+    let names = names.into_iter().map(|word| word.trim_matches(['"', '\'']));
+    names
+        .filter_map(|word| word.split(is_end).next())
+        .filter(|name| is_name(name))
+        .collect()
 }
 
 /// Returns where the first word of a text ends, outside of quotes and substitutions.

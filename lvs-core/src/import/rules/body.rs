@@ -1,6 +1,7 @@
 //! Lines that are read when their end is: those of a loop, once for each word; those of a function, where it is called.
 
 use super::Walk;
+use super::flow::Reason;
 use crate::import::ImportError;
 use crate::import::report::{DirectiveId, Place};
 use crate::import::shell::{self, For, Next};
@@ -38,7 +39,9 @@ pub(super) struct Function {
 
 /// Why the lines of a loop are carried.
 const UNROLLED: &str = "once for each word of the loop";
-const CALL: &str = "it calls a function, whose lines are imported by themselves";
+const CALL: &str = "it calls a function, whose lines are read by themselves";
+const EXIT: &str = "nothing of the script runs after it";
+const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
     "it moves the arguments of its function, which are replaced where they are used";
 /// The most arguments of a function.
@@ -57,7 +60,8 @@ impl Walk<'_, '_> {
         let words = self.substituted(found.words, id);
         if shell::is_computed(&words) && !words.contains("seq ") {
             let reason = self.flow.open_loop();
-            self.tally.left(id, reason);
+            self.forget(found.name, "a loop that is not followed sets it");
+            self.tally.left(id, reason.as_str());
             return Ok(());
         }
         let words = shell::words(&words);
@@ -199,6 +203,7 @@ impl Walk<'_, '_> {
         self.depth += 1;
         let read = self.read(&body);
         self.depth -= 1;
+        self.flow.go_on(Reason::Return);
         self.positional();
         self.variables.extend(before);
         read.map(|()| true)
@@ -226,6 +231,19 @@ impl Walk<'_, '_> {
         let together = together.iter();
         taken.extend(together.filter_map(|name| self.variables.remove_entry(name)));
         taken
+    }
+
+    /// Ends the script or a function, where a command does that.
+    pub(super) fn ends(&mut self, id: DirectiveId, text: &str) -> bool {
+        let is_in_function = self.depth > 0;
+        let (reason, told) = match text.split([' ', '\t', ';']).next() {
+            Some("return") if is_in_function => (Reason::Return, RETURN),
+            Some("exit" | "return") => (Reason::Exit, EXIT),
+            _ => return false,
+        };
+        self.flow.end(reason);
+        self.tally.left(id, told);
+        true
     }
 
     /// Moves the arguments of the function that is read, where a command does that: `shift`, `shift 2`.
@@ -261,6 +279,7 @@ impl Walk<'_, '_> {
             .filter(|start| !start.is_called)
         {
             start.is_called = true;
+            self.flow.go_on(Reason::Exit);
             let body = start.body.clone();
             self.read(&body)?;
         }

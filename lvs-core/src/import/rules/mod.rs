@@ -20,7 +20,7 @@ use super::{ImportError, Options, Resolver, names};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
-use flow::Flow;
+use flow::{Flow, Reason};
 use lines::{Line, Lines};
 use marking::Marking;
 
@@ -144,8 +144,12 @@ impl Walk<'_, '_> {
             if shell::is_punctuation(command) {
                 self.tally.silence(id);
             }
+            let was_inside = self.subshells.is_open() || command.starts_with('(');
             let command = self.subshells.bare(command);
-            if !command.is_empty() {
+            // It ends the subshell only.
+            if was_inside && command.split(' ').next() == Some("exit") {
+                self.tally.left(id, "it ends what its brackets begin");
+            } else if !command.is_empty() {
                 self.step(place, id, command, next)?;
             }
         }
@@ -178,10 +182,11 @@ impl Walk<'_, '_> {
         if self.open.is_some() {
             return self.collect(place, id, text, next);
         }
+        let whole = text;
         let (left, text) = self.flow.enter(text, next);
         let function = shell::function(text);
         if let Some(reason) = left {
-            self.skip(id, text, reason);
+            self.skip(id, if text.is_empty() { whole } else { text }, reason);
             if function.is_some_and(|(_, rest)| rest.starts_with('{')) {
                 self.flow.open_function();
             }
@@ -202,18 +207,38 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Leaves a command; what it would set is not known then.
-    fn skip(&mut self, id: DirectiveId, text: &str, reason: &'static str) {
-        for (name, _) in shell::assignments(text).unwrap_or_default() {
-            self.unknown.insert(
-                name.trim_end_matches('+').to_owned(),
-                "a condition or a loop of the script decides it",
-            );
+    /// Leaves a command; what it would set is not known then, whatever a line above has set.
+    fn skip(&mut self, id: DirectiveId, text: &str, reason: Reason) {
+        if reason.is_open() {
+            for name in shell::sets(text) {
+                self.forget(name, "a condition or a loop of the script decides it");
+            }
+            if text.split_whitespace().next() == Some("shift") {
+                self.positional();
+            }
         }
-        if text.split_whitespace().next() == Some("shift") {
-            self.positional();
+        self.tally.left(id, reason.as_str());
+    }
+
+    /// Forgets the value of a variable, and of a list its values.
+    fn forget(&mut self, name: &str, why: &'static str) {
+        self.forget_list(name);
+        let before = self.variables.remove(name);
+        if let Some((_, before)) = before.filter(|(_, before)| !self.tally.is_settled(*before)) {
+            self.tally
+                .left(before, "a line below may set the variable again");
         }
-        self.tally.left(id, reason);
+        self.unknown.insert(name.to_owned(), why);
+    }
+
+    fn forget_list(&mut self, name: &str) {
+        let start = format!("{name}[");
+        let before = self.variables.range(start.clone()..);
+        let before = before.map(|(name, _)| name.clone());
+        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
+        for name in before.iter().chain([&format!("#{name}[@]")]) {
+            self.variables.remove(name);
+        }
     }
 
     /// Sets a variable; the line that set it before may be of no use.
@@ -272,8 +297,11 @@ impl Walk<'_, '_> {
             }
             return Ok(());
         }
-        if self.shift(id, text) || self.call(id, text)? {
+        if self.shift(id, text) || self.ends(id, text) || self.call(id, text)? {
             return Ok(());
+        }
+        for name in shell::sets(text) {
+            self.forget(name, "the running script reads or computes it");
         }
         let restores = is_restore(text) && text.contains("<<");
         let text = self.substituted(text, id);
@@ -316,13 +344,7 @@ impl Walk<'_, '_> {
 
     /// Sets a list of values, in place of those that it has.
     fn set_all(&mut self, name: &str, elements: Vec<(String, String)>, id: DirectiveId) {
-        let start = format!("{name}[");
-        let before = self.variables.range(start.clone()..);
-        let before = before.map(|(name, _)| name.clone());
-        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
-        for name in before {
-            self.variables.remove(&name);
-        }
+        self.forget_list(name);
         for (name, value) in elements {
             self.bytes += name.len() + value.len();
             self.set(&name, value, id);
@@ -470,18 +492,22 @@ impl Walk<'_, '_> {
             };
         };
         let name = match from.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').map_or("", |(name, _)| name),
+            Some(braced) => braced.split(['}', '[']).next().unwrap_or_default(),
             None => from
                 .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                 .next()
                 .unwrap_or_default(),
         };
         if !shell::is_name(name) {
-            return refused.with_hint("import what ipvsadm -Sn prints");
+            return refused.with_hint(
+                "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
+            );
         }
         refused.with_hint(match self.unknown.get(name) {
             Some(why) => {
-                format!("{why}: write what {name} is on this director above, as in {name}=VALUE")
+                format!(
+                    "{why}: write what {name} is on this director right above this line, as in {name}=VALUE"
+                )
             }
             None => format!("no line above sets {name}: add one, as in {name}=VALUE"),
         })

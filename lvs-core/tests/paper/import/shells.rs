@@ -120,3 +120,62 @@ fn a_quote_that_is_never_closed_is_refused() {
         "rules:2: a quote of the line is never closed; close it"
     );
 }
+
+/// Returns why a script is refused, with what to write.
+fn refused(script: &str) -> String {
+    rules(script).unwrap_err().to_string()
+}
+
+/// The value of a line above is that of one director, and a condition gives another to the others.
+#[test]
+fn a_default_that_a_condition_may_replace_is_no_fact() {
+    let start = "VIP=10.0.0.1\nW=(1 2)\nRS=10.0.0.7\n";
+    let end = "ipvsadm -A -t $VIP:80\nipvsadm -a -t $VIP:80 -r $RS -g -w ${W[0]}\n";
+    for (change, (line, name)) in [
+        ("[ \"$(hostname -s)\" = lb2 ] && VIP=10.0.0.2", (5, "VIP")),
+        ("if [ -f /etc/big ]; then W=(5 6); fi", (6, "W")),
+        ("while read RS; do echo $RS; done < /etc/rs", (6, "RS")),
+        ("for RS in $(cat /etc/rs); do echo $RS; done", (6, "RS")),
+        ("read -r RS < /etc/rs", (6, "RS")),
+        (
+            "case $(hostname) in lb2) export VIP=10.0.0.2;; esac",
+            (5, "VIP"),
+        ),
+    ] {
+        let error = refused(&format!("{start}{change}\n{end}"));
+        let told = format!("write what {name} is on this director right above this line");
+        let is_told = error.contains(&told) || error.contains("lines cannot be read");
+        assert!(is_told, "{change}: {error}");
+        assert!(
+            error.starts_with(&format!("rules:{line}: ")),
+            "{change}: {error}"
+        );
+    }
+    // Known to run, or not to.
+    for change in [
+        "if true; then W=(1 5); fi",
+        "[ \"$1\" = stop ] && VIP=10.0.0.2",
+        "false || W=(1 5)",
+    ] {
+        let is_known = rules(&format!("{start}{change}\n{end}")).is_ok();
+        assert_eq!(is_known, !change.starts_with("false"), "{change}");
+    }
+}
+
+#[test]
+fn what_stands_behind_the_end_of_a_script_is_left() {
+    let import = imported(
+        "up() {\nipvsadm -A -t 10.0.0.1:80\nif [ -x /sbin/ipvsadm ]; then return 0; fi\nipvsadm -a -t 10.0.0.1:80 -r 10.0.0.9 -g\n}\n\
+         [ $# -gt 0 ] || exit 1\n(cd /tmp; exit 1)\nup\nipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g || { echo failed; exit 1; }\nexit 0\n\
+         for p in 1 2; do\nipvsadm -A -t 10.0.0.2:$p\ndone\nipvsadm -A -t 10.0.0.2:80\n",
+    );
+    assert_eq!(table(&import), ["tcp 10.0.0.1:80: rs-10-0-0-7"]);
+    let report = import.report.to_string();
+    for told in [
+        "rules:5: left: ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.9 -g: it never runs: the function returns above",
+        "rules:11: left: exit 0: nothing of the script runs after it",
+        "rules:15: left: ipvsadm -A -t 10.0.0.2:80: it never runs: the script exits above",
+    ] {
+        assert!(report.contains(told), "{report}");
+    }
+}
