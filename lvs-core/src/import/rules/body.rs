@@ -178,7 +178,7 @@ impl Walk<'_, '_> {
         };
         // The script is called with the name of the function.
         let name = match name.as_str() {
-            "$1" | "${1}" | "$@" | "$*" => "start",
+            "$1" | "${1}" | "$@" | "$*" if self.depth == 0 => "start",
             name => name,
         };
         let Some(function) = self.functions.get_mut(name) else {

@@ -5,6 +5,7 @@
 
 mod address;
 mod body;
+mod calls;
 mod command;
 mod flow;
 mod lines;
@@ -20,6 +21,7 @@ use super::{ImportError, Options, Resolver, names};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
+use calls::{arguments, changes_nothing, is_restore};
 use flow::{Flow, Reason};
 use lines::{Line, Lines};
 use marking::Marking;
@@ -292,6 +294,9 @@ impl Walk<'_, '_> {
 
     fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
         if let Some(assignments) = shell::assignments(text) {
+            if shell::is_computed(text) && calls::adds(text) {
+                self.hidden(place, id);
+            }
             for (name, value) in assignments {
                 self.assign(id, name, value);
             }
@@ -303,15 +308,32 @@ impl Walk<'_, '_> {
         for name in shell::sets(text) {
             self.forget(name, "the running script reads or computes it");
         }
-        let restores = is_restore(text) && text.contains("<<");
+        let reads_document = is_restore(text) && text.contains("<<");
         let text = self.substituted(text, id);
         self.bytes += text.len();
-        match arguments(&text) {
-            _ if restores => self.tally.left(id, "the rules that it reads are imported"),
-            Some(rule) => self.rule(place, id, rule),
-            None => self.shell(id, &text),
+        if reads_document {
+            self.tally.left(id, "the rules that it reads are imported");
+        } else if let Some(rules) = calls::printed(&text) {
+            rules.iter().for_each(|rule| self.rule(place, id, rule));
+        } else if let Some(rule) = arguments(&text) {
+            self.rule(place, id, rule);
+        } else if calls::is_remote(&text) {
+            self.tally.left(id, "another machine runs it");
+        } else if is_restore(&text) {
+            self.tally.left(id, ELSEWHERE);
+        } else if calls::is_hidden(&text) {
+            self.hidden(place, id);
+        } else {
+            self.shell(id, &text);
         }
         Ok(())
+    }
+
+    /// Refuses a line that makes rules in a way that is not read here.
+    fn hidden(&mut self, place: &Place, id: DirectiveId) {
+        let problem = "it calls ipvsadm through something that is not read here";
+        let hint = "write the line as the director runs it, from ipvsadm on, or take it out";
+        self.mistake(id, ImportError::new(place, problem).with_hint(hint));
     }
 
     fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
@@ -514,64 +536,8 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Returns whether a line gives rules to ipvsadm on standard input.
-fn is_restore(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    text.contains("ipvsadm-restore")
-        || (text.to_lowercase().contains("ipvsadm")
-            && words.any(|word| matches!(word, "-R" | "--restore")))
-}
-
 fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
-}
-
-/// Returns what follows `ipvsadm`, however it is called; or a line that begins with its options.
-fn arguments(text: &str) -> Option<&str> {
-    if text.starts_with('-') {
-        return Some(text);
-    }
-    let mut rest = text;
-    loop {
-        let (word, after) = rest.split_once(char::is_whitespace)?;
-        let word = word
-            .trim_start_matches(['"', '\''])
-            .trim_end_matches(['"', '\'']);
-        let program = word.rsplit('/').next().unwrap_or(word);
-        match program {
-            "ipvsadm" | "$IPVSADM" | "${IPVSADM}" => {
-                return Some(shell::unredirected(after));
-            }
-            "sudo" | "exec" | "then" | "do" | "else" | "if" | "!" | "{" | "chroot" => {
-                rest = after.trim_start();
-            }
-            // The branch of a case, or a function in one line.
-            _ if word.ends_with([')', '{']) => rest = after.trim_start(),
-            _ => return None,
-        }
-    }
-}
-
-/// Options of ipvsadm that only show the table or belong to no file; `-Lnc` is `-L -n -c`.
-fn changes_nothing(text: &str) -> Option<&str> {
-    const WORDS: [&str; 9] = [
-        "-C",
-        "--clear",
-        "--list",
-        "-Z",
-        "--zero",
-        "--save",
-        "-R",
-        "--restore",
-        "--help",
-    ];
-    let shows = |word: &str| {
-        ["-L", "-l", "-S"]
-            .iter()
-            .any(|start| word.starts_with(start))
-    };
-    text.split_whitespace()
-        .find(|word| WORDS.contains(word) || shows(word))
 }
 
 /// Replaces a name by a number in the first word that contains it between other characters than letters.

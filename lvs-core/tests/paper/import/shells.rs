@@ -179,3 +179,44 @@ fn what_stands_behind_the_end_of_a_script_is_left() {
         assert!(report.contains(told), "{report}");
     }
 }
+
+#[test]
+fn ipvsadm_is_read_wherever_a_program_calls_it() {
+    let import = imported(
+        "run() { \"$@\"; }\nipvsadm -A -t 10.0.0.1:80 -s rr\n( ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g )\n\
+         time ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.8 -g\nnohup nice ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.9 -g &\n\
+         /usr/bin/env A=b ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.10 -g\ncommand ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.11 -g\n\
+         sudo -n ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.12 -g\nrun ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.13 -g\n\
+         eval \"ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.14 -g\"\n\
+         echo \"-a -t 10.0.0.1:80 -r 10.0.0.15 -g\" | ipvsadm -R\n\
+         printf '%s\\n' \"-a -t 10.0.0.1:80 -r 10.0.0.16 -g\" '-a -t 10.0.0.1:80 -r 10.0.0.17 -g' | /sbin/ipvsadm-restore\n\
+         echo \"ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.66 -g\"\nssh lb2 ipvsadm -A -t 10.0.0.2:80\ncommand -v ipvsadm >/dev/null\n",
+    );
+    let numbers = (7..=17).map(|number| format!(" rs-10-0-0-{number}"));
+    let expected = format!("tcp 10.0.0.1:80:{}", numbers.collect::<String>());
+    assert_eq!(table(&import), [expected], "{}", import.report);
+    let report = import.report.to_string();
+    assert!(
+        report.contains("-A -t 10.0.0.2:80: another machine runs it"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_line_that_calls_ipvsadm_in_another_way_is_refused() {
+    for line in [
+        "ip netns exec lb ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g",
+        "docker exec lvs ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g",
+        "echo 10.0.0.7 | xargs -n1 -I{} ipvsadm -a -t 10.0.0.1:80 -r {} -g",
+        "echo 'ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g' | sudo sh",
+        "sh -c 'ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g'",
+        "sudo -u root ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g",
+        "RC=$(ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g)",
+    ] {
+        let error = refused(&format!("ipvsadm -A -t 10.0.0.1:80\n{line}\n"));
+        assert!(
+            error.starts_with("rules:2: it calls ipvsadm through"),
+            "{line}: {error}"
+        );
+    }
+}
