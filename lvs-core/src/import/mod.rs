@@ -285,6 +285,7 @@ fn written(
     source: &str,
     options: &Options,
 ) -> Result<(String, Vec<String>), ImportError> {
+    let read = draft.named();
     let fitted = fit::fit(draft, tally, options);
     let start = Place::new(source, usize::from(source != "kernel"));
     if fitted.draft.services.is_empty() {
@@ -299,7 +300,11 @@ fn written(
             false => tally.assumed(service.directive, "services", reasons.join("; ")),
         }
     }
-    let file = write::write(&fitted, &Shortening::of(&fitted), source, options);
+    for (directive, what) in read {
+        tally.name_lost(directive, &what);
+    }
+    let losses = tally.losses(&fitted.draft.notes);
+    let file = write::write(&fitted, &Shortening::of(&fitted), &losses, source, options);
     if file.len() > Document::MAX_LENGTH {
         return Err(ImportError::new(
             &start,

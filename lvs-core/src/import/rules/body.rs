@@ -1,7 +1,7 @@
 //! Lines that are read when their end is: those of a loop, once for each word; those of a function, where it is called.
 
-use super::Walk;
 use super::flow::Reason;
+use super::{Walk, calls};
 use crate::import::ImportError;
 use crate::import::report::{DirectiveId, Place};
 use crate::import::shell::{self, For, Next};
@@ -37,9 +37,18 @@ pub(super) struct Function {
     is_called: bool,
 }
 
+impl Function {
+    /// Returns whether its lines add services or real servers.
+    pub(super) fn makes_rules(&self) -> bool {
+        self.body.iter().any(|later| calls::is_call(&later.text))
+    }
+}
+
 /// Why the lines of a loop are carried.
 const UNROLLED: &str = "once for each word of the loop";
 const CALL: &str = "it calls a function, whose lines are read by themselves";
+const STOP: &str = "only where the script is called with stop";
+const NEVER_CALLED: &str = "no line that is imported calls its function";
 const EXIT: &str = "nothing of the script runs after it";
 const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
@@ -284,12 +293,15 @@ impl Walk<'_, '_> {
             self.read(&body)?;
         }
         for (name, function) in std::mem::take(&mut self.functions) {
-            let reason = match name.as_str() {
-                "stop" => "only where the script is called with stop",
-                _ => "no line that is imported calls its function",
-            };
-            let never = function.body.iter().filter(|_| !function.is_called);
-            never.for_each(|later| self.tally.left(later.id, reason));
+            for later in function.body.iter().filter(|_| !function.is_called) {
+                match name.as_str() {
+                    "stop" => self.tally.left(later.id, STOP),
+                    _ if calls::is_call(&later.text) => {
+                        self.tally.lost(later.id, &later.text, NEVER_CALLED);
+                    }
+                    _ => self.tally.left(later.id, NEVER_CALLED),
+                }
+            }
         }
         Ok(())
     }

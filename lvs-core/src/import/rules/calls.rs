@@ -107,7 +107,12 @@ pub(super) fn is_hidden(text: &str) -> bool {
     let shows = SHOW.contains(&name) || name.starts_with("log_");
     let mut others = text.split('|').skip(1);
     let runs = |command: &str| RUN.contains(&program(first(command)));
-    adds(text) && (!shows || shell::is_computed(text) || others.any(runs))
+    adds(text) && !is_remote(text) && (!shows || shell::is_computed(text) || others.any(runs))
+}
+
+/// Returns whether a command adds or edits, however it calls ipvsadm, and does not only show the text.
+pub(super) fn is_call(text: &str) -> bool {
+    arguments(text).is_some_and(|_| adds(text)) || is_hidden(text)
 }
 
 /// Returns whether a command runs on another machine.

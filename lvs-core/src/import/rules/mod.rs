@@ -165,8 +165,11 @@ impl Walk<'_, '_> {
         }
         if !text.trim().is_empty() {
             let id = self.tally.add(place, text.trim());
-            self.tally
-                .left(id, "it is the text that another command is given");
+            let reason = "it is the text that another command is given";
+            match calls::is_call(text.trim()) {
+                true => self.tally.lost(id, text.trim(), reason),
+                false => self.tally.left(id, reason),
+            }
         }
         Ok(())
     }
@@ -219,7 +222,19 @@ impl Walk<'_, '_> {
                 self.positional();
             }
         }
-        self.tally.left(id, reason.as_str());
+        let text = self.substituted(text, id);
+        match reason.is_open() && self.makes_rules(&text) {
+            true => self.tally.lost(id, &text, reason.as_str()),
+            false => self.tally.left(id, reason.as_str()),
+        }
+    }
+
+    /// Returns whether a command adds services or real servers, itself or in the function that it calls.
+    fn makes_rules(&self, text: &str) -> bool {
+        let name = text.split([' ', '\t', ';']).next().unwrap_or_default();
+        let function = self.functions.get(name);
+        let is_rule = text.starts_with("-A ") || text.starts_with("-a ");
+        is_rule || function.is_some_and(Function::makes_rules) || calls::is_call(text)
     }
 
     /// Forgets the value of a variable, and of a list its values.
@@ -320,7 +335,7 @@ impl Walk<'_, '_> {
         } else if calls::is_remote(&text) {
             self.tally.left(id, "another machine runs it");
         } else if is_restore(&text) {
-            self.tally.left(id, ELSEWHERE);
+            self.tally.lost(id, &text, ELSEWHERE);
         } else if calls::is_hidden(&text) {
             self.hidden(place, id);
         } else {
@@ -437,7 +452,7 @@ impl Walk<'_, '_> {
         if let Some(word) = changes_nothing(text) {
             return match word {
                 "-C" | "--clear" => self.clear(id),
-                "-R" | "--restore" => self.tally.left(id, ELSEWHERE),
+                "-R" | "--restore" => self.tally.lost(id, text, ELSEWHERE),
                 _ => self.tally.left(
                     id,
                     format!("{word} changes nothing that a cluster file says"),

@@ -112,8 +112,9 @@ fn a_quote_is_read_to_its_end() {
 
 #[test]
 fn a_quote_that_is_never_closed_is_refused() {
-    let error =
-        rules("ipvsadm -A -t 10.0.0.1:80\nRS=\"10.0.0.7\nipvsadm -a -t 10.0.0.1:80 -r $RS -g\n");
+    let error = rules(
+        "ipvsadm -A -t 10.0.0.1:80\nRS=\"10.0.0.7\nipvsadm -a -t 10.0.0.1:80 -r 10.0.0.7 -g\n",
+    );
     let error = error.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -218,5 +219,36 @@ fn a_line_that_calls_ipvsadm_in_another_way_is_refused() {
             error.starts_with("rules:2: it calls ipvsadm through"),
             "{line}: {error}"
         );
+    }
+}
+
+/// A file that looks whole says what of the source it lacks.
+#[test]
+fn the_head_of_the_file_names_what_is_lost() {
+    let import = imported(
+        "ssl() {\nipvsadm -A -t 10.0.0.3:443\n}\nadd() { ipvsadm -a -t 10.0.0.1:80 -r $1 -g; }\nipvsadm -A -t 10.0.0.1:80\nadd 10.0.0.7\n\
+         ipvsadm -A -t 10.0.0.2:80 -s roundrobin\nipvsadm -a -t 10.0.0.2:80 -r 10.0.0.7 -g\n\
+         [ -f /etc/x ] && ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.8 -g\n[ -f /etc/y ] && add 10.0.0.9\n\
+         for r in $(cat /etc/rs); do ipvsadm -a -t 10.0.0.1:80 -r $r -g; done\nipvsadm -a -t 10.0.0.4:80 -r 10.0.0.7 -g\n\
+         ipvsadm-restore < /etc/rules\nif [ \"$1\" = stop ]; then ipvsadm -A -t 10.0.0.6:80; fi\n",
+    );
+    assert_eq!(table(&import), ["tcp 10.0.0.1:80: rs-10-0-0-7"]);
+    let lines = import.file.lines();
+    let head = lines
+        .take_while(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#'));
+    let head = head.collect::<String>();
+    for told in [
+        "Not imported: ipvsadm -A -t 10.0.0.3:443 (rules:3): no line that is imported calls its function.",
+        "Not imported: tcp 10.0.0.2:80 (rules:8): Linux has no scheduler roundrobin.",
+        "Not imported: ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.8 -g (rules:10), add 10.0.0.9 (rules:11): a condition",
+        "(rules:12): a loop that is not followed decides",
+        "Not imported: 10.0.0.7:80 of tcp 10.0.0.4:80 (rules:13): no line above adds its service.",
+        "(rules:14): it reads rules from elsewhere: import those too.",
+    ] {
+        assert!(head.contains(told), "{told}:\n{}", import.file);
+    }
+    for other in ["10.0.0.6", "10.0.0.7:80 of tcp 10.0.0.2"] {
+        assert!(!head.contains(other), "{}", import.file);
     }
 }
