@@ -171,7 +171,11 @@ pub fn keepalived(
 ) -> Result<Import, ImportError> {
     refuse_cluster_file(file, text)?;
     let mut tally = Tally::default();
-    let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
+    let drafted = keepalived::draft(file, without_mark(text), options, read, &mut tally);
+    let (draft, reduced) = match drafted {
+        Ok(drafted) => drafted,
+        Err(error) => return Err(unread(error, tally)),
+    };
     let has_services = !draft.services.is_empty();
     match (finish(draft, tally, file, options), reduced) {
         (Ok(import), Some(reduced)) => Ok(Import {
@@ -202,8 +206,10 @@ pub fn ldirectord(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = ldirectord::draft(file, without_mark(text), resolve, &mut tally)?;
-    finish(draft, tally, file, options)
+    match ldirectord::draft(file, without_mark(text), resolve, &mut tally) {
+        Ok(draft) => finish(draft, tally, file, options),
+        Err(error) => Err(unread(error, tally)),
+    }
 }
 
 /// Imports rules of ipvsadm, or a script of them; `file` is its name, `resolve` looks up hosts that it names.
@@ -217,8 +223,10 @@ pub fn rules(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = rules::draft(file, without_mark(text), options, resolve, &mut tally)?;
-    finish(draft, tally, file, options)
+    match rules::draft(file, without_mark(text), options, resolve, &mut tally) {
+        Ok(draft) => finish(draft, tally, file, options),
+        Err(error) => Err(unread(error, tally)),
+    }
 }
 
 /// Imports what a director's kernel holds, as [`read_kernel`] reads it.
@@ -258,6 +266,16 @@ fn refuse_cluster_file(file: &str, text: &str) -> Result<(), ImportError> {
     }
 }
 
+/// Gives the error of a parser its report: what was read before it, and why the source is refused.
+fn unread(error: ImportError, mut tally: Tally) -> ImportError {
+    if error.report().is_some() {
+        return error;
+    }
+    tally.only_follows();
+    tally.refuse(&error);
+    error.with_report(tally.finish())
+}
+
 /// Makes the file and reads it back: a source is imported wholly or refused, with the report that tells why.
 fn finish(
     draft: Draft,
@@ -266,16 +284,15 @@ fn finish(
     options: &Options,
 ) -> Result<Import, ImportError> {
     let written = written(draft, &mut tally, source, options);
-    let report = tally.finish();
     match written {
         Ok((file, notes)) => Ok(Import {
             file,
             notes,
-            report,
+            report: tally.finish(),
             keepalived: None,
             dropped: Vec::new(),
         }),
-        Err(error) => Err(error.with_report(report)),
+        Err(error) => Err(error.with_report(tally.finish())),
     }
 }
 
@@ -320,7 +337,9 @@ fn written(
             let service = index.and_then(|index| fitted.draft.services.get(index));
             let place = service.map_or(&start, |service| &service.place);
             let problem = format!("the cluster file would be refused: {error}");
-            Err(ImportError::new(place, problem))
+            let error = ImportError::new(place, problem);
+            tally.refuse(&error);
+            Err(error)
         }
     }
 }

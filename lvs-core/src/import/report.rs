@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::ImportError;
+
 /// A file and a line of the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
@@ -135,6 +137,18 @@ impl Report {
     #[must_use]
     pub fn directives(&self) -> &[Directive] {
         &self.directives
+    }
+
+    /// Returns the report of a source that makes no file: nothing of it is carried.
+    pub(super) fn refused(mut self) -> Self {
+        for directive in &mut self.directives {
+            if !matches!(directive.fate, Fate::Left { .. }) {
+                let reason = "no cluster file is made".to_owned();
+                directive.fate = Fate::Left { reason };
+                directive.follows = true;
+            }
+        }
+        self
     }
 
     /// Counts the directives by fate; the three counts add up to all.
@@ -308,6 +322,26 @@ impl Tally {
     pub(super) fn only(&mut self, mistakes: &BTreeSet<DirectiveId>) {
         let all = (0..self.directives.len()).map(DirectiveId);
         self.following = all.filter(|id| !mistakes.contains(id)).collect();
+    }
+
+    /// Says why the source is refused, at the line that an error names.
+    pub(super) fn refuse(&mut self, error: &ImportError) {
+        let hint = error
+            .hint()
+            .map_or_else(String::new, |hint| format!("; {hint}"));
+        let reason = format!("{}{hint}", error.problem());
+        let at_place = |(place, ..): &(Place, _, _)| place == error.place();
+        let id = match self.directives.iter().rposition(at_place) {
+            Some(number) => DirectiveId(number),
+            None => self.add(error.place(), "the source"),
+        };
+        self.silent.remove(&id);
+        self.left(id, reason);
+    }
+
+    /// Says that none of what was read is a mistake.
+    pub(super) fn only_follows(&mut self) {
+        self.only(&BTreeSet::new());
     }
 
     fn is_left(&self, id: DirectiveId) -> bool {
