@@ -184,19 +184,36 @@ fn imported(arguments: &ImportArguments) -> Result<Result<Import, ImportError>, 
         return Ok(import::kernel(&observed, &options(arguments, true)?));
     }
     let text = file::text(source, "a configuration", LONGEST)?;
-    let format = arguments
-        .format
-        .unwrap_or_else(|| match import::Format::of(&text) {
-            import::Format::Ldirectord => Format::Ldirectord,
-            import::Format::Rules => Format::Rules,
-            _ => Format::Keepalived,
-        });
+    let format = match (arguments.format, import::Format::of(&text)) {
+        (Some(format), _) => format,
+        (None, Some(import::Format::Ldirectord)) => Format::Ldirectord,
+        (None, Some(import::Format::Rules)) => Format::Rules,
+        (None, Some(_)) => Format::Keepalived,
+        (None, None) => return Err(unknown(source, &text)),
+    };
     let (name, options) = (file::name(source), options(arguments, false)?);
     Ok(match format {
         Format::Ldirectord => import::ldirectord(name, &text, &options, &mut resolve),
         Format::Rules => import::rules(name, &text, &options, &mut resolve),
         _ => import::keepalived(name, &text, &options, &mut read),
     })
+}
+
+/// Refuses what is of no kind that can be imported.
+fn unknown(source: &str, text: &str) -> Problem {
+    let is_cluster = text
+        .lines()
+        .any(|line| line.trim_start().starts_with("[[") || line.trim() == "[director]");
+    match is_cluster {
+        true => Problem::failed(format!(
+            "{source}: this is a cluster file, or a part of one: there is nothing to import"
+        ))
+        .with_hint("lvsctl plan reads it"),
+        false => Problem::failed(format!(
+            "{source}: not recognised: it has no line of keepalived, ldirectord or ipvsadm"
+        ))
+        .with_hint("name its kind, as in --format rules"),
+    }
 }
 
 fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Problem> {

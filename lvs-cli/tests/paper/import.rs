@@ -119,7 +119,7 @@ fn without_vrrp_nothing_is_left_for_keepalived() {
 
 #[test]
 fn a_source_that_is_none_is_an_error() {
-    let output = import(&["conf.d/unused.conf"]);
+    let output = import(&["conf.d/unused.conf", "--format", "keepalived"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
@@ -127,11 +127,19 @@ fn a_source_that_is_none_is_an_error() {
          note: 1 directives: 0 carried, 0 assumed, 1 left\n\
          error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
     );
-    let output = import(&["conf.d/unused.conf", "--json"]);
+    let output = import(&["conf.d/unused.conf", "--json", "--format", "keepalived"]);
     assert_eq!(output.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["file"], serde_json::Value::Null);
     assert_eq!(report["left"], 1);
+    let output = import(&["conf.d/unused.conf"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    let expected = "error: conf.d/unused.conf: not recognised: it has no line of keepalived, ldirectord or ipvsadm\n";
+    assert!(
+        told.starts_with(expected) && told.contains("--format rules"),
+        "{told}"
+    );
 }
 
 /// What is left with a line has no reason of its own.

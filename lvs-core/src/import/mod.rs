@@ -132,9 +132,9 @@ pub enum Format {
 }
 
 impl Format {
-    /// Tells the kind of a text by its words.
+    /// Tells the kind of a text by its words; None where it has none of any kind.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Option<Self> {
         let text = without_mark(text);
         let lines = || text.lines().map(str::trim_start);
         let is_virtual = |line: &str| {
@@ -149,12 +149,16 @@ impl Format {
             let words = ["virtual_server", "vrrp_", "global_defs"];
             words.iter().any(|word| line.starts_with(word))
         };
+        // A part of a configuration, or blocks that it has besides.
+        let is_block = |line: &str| line.starts_with("include") || line.trim_end().ends_with('{');
         if lines().any(is_virtual) {
-            Self::Ldirectord
-        } else if is_script && !lines().any(is_keepalived) {
-            Self::Rules
+            Some(Self::Ldirectord)
+        } else if lines().any(is_keepalived) {
+            Some(Self::Keepalived)
+        } else if is_script {
+            Some(Self::Rules)
         } else {
-            Self::Keepalived
+            lines().any(is_block).then_some(Self::Keepalived)
         }
     }
 }

@@ -208,6 +208,34 @@ pub(super) fn document(line: &str) -> Option<&str> {
     is_name(word).then_some(word)
 }
 
+/// Returns whether the word after `<<` is quoted: the shell replaces nothing in the text then.
+pub(super) fn is_literal(line: &str) -> bool {
+    line.split_once("<<").is_some_and(|(_, rest)| {
+        let word = rest.trim_start_matches('-').trim_start();
+        word.starts_with(['"', '\'', '\\'])
+    })
+}
+
+/// Returns whether a loop goes round while a function has arguments: `while [ $# -gt 0 ]`.
+pub(super) fn is_over_arguments(text: &str) -> bool {
+    const CONDITIONS: [&str; 11] = [
+        "[ $# -gt 0 ]",
+        "[ $# -ge 1 ]",
+        "[ $# -ne 0 ]",
+        "[ $# != 0 ]",
+        "[[ $# -gt 0 ]]",
+        "test $# -gt 0",
+        "(( $# ))",
+        "(($#))",
+        "[ -n $1 ]",
+        "[ $1 ]",
+        "[[ -n $1 ]]",
+    ];
+    let condition = text.strip_prefix("while ").unwrap_or_default();
+    let condition = condition.replace(['"', '{', '}'], "");
+    CONDITIONS.contains(&condition.trim())
+}
+
 /// Returns the arguments of a command, without redirections.
 pub(super) fn unredirected(text: &str) -> &str {
     let end = text.find(['&', '|', '>', '<', ';']).unwrap_or(text.len());

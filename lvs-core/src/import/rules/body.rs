@@ -27,6 +27,8 @@ pub(super) struct Open {
 enum OpenKind {
     /// With the variable and its words.
     Loop(String, Vec<String>),
+    /// `while [ $# -gt 0 ]` in a function.
+    Arguments,
     /// With its name.
     Function(String),
 }
@@ -124,7 +126,7 @@ impl Walk<'_, '_> {
         let first = begun.unwrap_or(text).trim_start();
         let first = first.split([' ', ';', '<', '>']).next().unwrap_or_default();
         let is_end = match &open.kind {
-            OpenKind::Loop(..) => {
+            OpenKind::Loop(..) | OpenKind::Arguments => {
                 let begins = ["for", "while", "until", "select"].contains(&first);
                 open.depth += usize::from(begins);
                 open.depth -= usize::from(first == "done");
@@ -137,7 +139,7 @@ impl Walk<'_, '_> {
                 first == "}" && open.depth == 0
             }
         };
-        let is_loop = matches!(open.kind, OpenKind::Loop(..));
+        let is_loop = !matches!(open.kind, OpenKind::Function(_));
         if is_loop && (is_end || text == "do") {
             self.tally.carried(id, UNROLLED);
         } else {
@@ -157,6 +159,7 @@ impl Walk<'_, '_> {
     fn finish(&mut self, ended: Open) -> Result<(), ImportError> {
         let (name, words) = match ended.kind {
             OpenKind::Loop(name, words) => (name, words),
+            OpenKind::Arguments => return self.read_arguments(&ended.body),
             OpenKind::Function(name) => {
                 let function = Function {
                     body: ended.body,
@@ -170,6 +173,34 @@ impl Walk<'_, '_> {
             self.bytes += word.len() + 1;
             self.set(&name, word, ended.directive);
             self.read(&ended.body)?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether a command begins a loop that goes round while the function that is read has arguments.
+    pub(super) fn begins_arguments(&self, text: &str) -> bool {
+        self.variables.contains_key("#") && shell::is_over_arguments(text)
+    }
+
+    pub(super) fn begin_arguments(&mut self, id: DirectiveId) {
+        self.tally.carried(id, UNROLLED);
+        self.open = Some(Open {
+            kind: OpenKind::Arguments,
+            directive: id,
+            body: Vec::new(),
+            depth: 1,
+        });
+    }
+
+    /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
+    fn read_arguments(&mut self, body: &[Later]) -> Result<(), ImportError> {
+        for _ in 0..MOST_ARGUMENTS {
+            let count = self.variables.get("#").map(|(count, _)| count.as_str());
+            match count {
+                Some("0") => break,
+                Some(_) => self.read(body)?,
+                None => return self.read(body),
+            }
         }
         Ok(())
     }

@@ -141,6 +141,11 @@ impl Flow {
         Reason::Loop
     }
 
+    /// Returns whether the next command runs, where no chain decides it.
+    pub(super) fn runs(&self) -> bool {
+        self.next == Next::Always && self.left().is_none()
+    }
+
     /// Leaves what follows: the script or the function ends here.
     pub(super) fn end(&mut self, reason: Reason) {
         self.ended = Some(reason);

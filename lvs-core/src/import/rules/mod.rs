@@ -109,7 +109,12 @@ pub(super) fn draft(
         let document = document.filter(|end| ends.get(end).is_some_and(|last| *last > line.number));
         if let Some(end) = document {
             for (number, text) in lines.until(end) {
-                walk.document(&Place::new(file, number), text, is_restore(&line.text))?;
+                let place = Place::new(file, number);
+                match is_restore(&line.text) && text.contains('$') && shell::is_literal(&line.text)
+                {
+                    true => walk.literal(&place, text),
+                    false => walk.document(&place, text, is_restore(&line.text))?,
+                }
             }
         }
     }
@@ -158,6 +163,14 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Refuses a rule whose variable ipvsadm would read as it stands.
+    fn literal(&mut self, place: &Place, text: &str) {
+        let id = self.tally.add(place, text.trim());
+        let problem = "no variable is replaced below <<'WORD'";
+        let hint = "write the value, or the word above without quotes";
+        self.mistake(id, ImportError::new(place, problem).with_hint(hint));
+    }
+
     /// Reads a line of the text that a command is given: rules, or the text of another program.
     fn document(&mut self, place: &Place, text: &str, are_rules: bool) -> Result<(), ImportError> {
         if are_rules {
@@ -186,6 +199,10 @@ impl Walk<'_, '_> {
         self.limit(place)?;
         if self.open.is_some() {
             return self.collect(place, id, text, next);
+        }
+        if next == Next::Always && self.flow.runs() && self.begins_arguments(text) {
+            self.begin_arguments(id);
+            return Ok(());
         }
         let whole = text;
         let (left, text) = self.flow.enter(text, next);
@@ -311,6 +328,7 @@ impl Walk<'_, '_> {
         if let Some(assignments) = shell::assignments(text) {
             if shell::is_computed(text) && calls::adds(text) {
                 self.hidden(place, id);
+                return Ok(());
             }
             for (name, value) in assignments {
                 self.assign(id, name, value);

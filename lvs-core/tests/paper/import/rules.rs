@@ -415,7 +415,9 @@ fn what_is_no_directors_is_said() {
     use lvs_core::import::Format;
     let script = "#!/bin/sh\nifconfig lo:0 10.0.0.1 netmask 255.255.255.255\n\
                   echo 1 >/proc/sys/net/ipv4/conf/lo/arp_ignore\n";
-    assert_eq!(Format::of(script), Format::Rules);
+    assert_eq!(Format::of(script), Some(Format::Rules));
+    let other = "for h in lb1 lb2; do\n scp /etc/x $h:\ndone\nip addr add 10.0.0.1/32 dev lo\n";
+    assert_eq!(Format::of(other), None);
     let error = rules(script).unwrap_err();
     assert!(
         error.problem().starts_with("a script of a real server"),

@@ -252,3 +252,43 @@ fn the_head_of_the_file_names_what_is_lost() {
         assert!(!head.contains(other), "{}", import.file);
     }
 }
+
+#[test]
+fn a_loop_over_the_arguments_of_a_function_is_followed() {
+    let import = imported(
+        "add() {\nipvsadm -a -t 10.0.0.1:$1 -r $2 -g\n}\nsvc() {\nipvsadm -A -t 10.0.0.1:$1 -s ${2:-rr}\nshift; shift\n\
+         while [ $# -gt 0 ]; do\nadd 80 $1\nshift\ndone\n}\nsvc 80 wlc 10.0.0.7 10.0.0.8\nsvc 443\n",
+    );
+    assert_eq!(
+        table(&import),
+        [
+            "tcp 10.0.0.1:80: rs-10-0-0-7 rs-10-0-0-8",
+            "tcp 10.0.0.1:443:"
+        ]
+    );
+    let error = refused(
+        "svc() {\nipvsadm -A -t 10.0.0.1:80\nwhile [ -n \"$1\" ]; do\nipvsadm -a -t 10.0.0.1:80 -r $1 -g\n[ -f /x ] && shift\ndone\n}\n\
+         svc 10.0.0.7\n",
+    );
+    assert!(error.starts_with("rules:4: "), "{error}");
+}
+
+#[test]
+fn a_quoted_document_has_no_variables() {
+    let script = "VIP=10.0.0.1\nipvsadm -R <<'EOF'\n-A -t $VIP:80\nEOF\n";
+    let error = refused(script);
+    assert!(
+        error.starts_with("rules:3: no variable is replaced below <<'WORD'"),
+        "{error}"
+    );
+    assert!(rules(&script.replace('\'', "")).is_ok());
+}
+
+#[test]
+fn a_mark_of_ipv6_is_told_with_its_option() {
+    let error = refused("-A -f 3 -6\n-a -f 3 -r [2001:db8::5]:0 -g\n");
+    assert!(
+        error.ends_with("; add -6, as on the line of the service"),
+        "{error}"
+    );
+}
