@@ -10,8 +10,9 @@
 //! cargo test -p lvs-benches                               # checks that the codec does not allocate
 //! ```
 //!
-//! `ipvs_speed` has no library of Go beside it: the packages of Debian have `vishvananda/netlink`, which does not speak
-//! the family of IPVS, and neither `moby/ipvs` nor `cloudflare/ipvs`.
+//! `ipvs_speed` has no library of Go beside it. Debian has no package of `cloudflare/ipvs`, and its
+//! `vishvananda/netlink` does not speak the family of IPVS; `moby/ipvs` is only a part of another package,
+//! `golang-github-docker-docker-dev`, and would need a toolchain of Go in the guest.
 
 #![allow(clippy::unwrap_used, reason = "no input comes from outside")]
 

@@ -208,11 +208,13 @@ impl Progress {
     fn receive(&mut self, event: Event<'_>, json: bool, detail: Detail) {
         match event {
             Event::Planned(plan) => {
-                if !json {
+                match json {
+                    true => self.plan = Some(plan.clone()),
                     // A plan that cannot be shown is executed all the same; the exit status tells the result.
-                    let _ = print(&detail.text(plan));
+                    false => {
+                        let _ = print(&detail.text(plan));
+                    }
                 }
-                self.plan = Some(plan.clone());
             }
             Event::Confirming(time) => note(&format!(
                 "the change is applied and verified; it is rolled back in {} s unless `lvsctl confirm` is run",

@@ -124,7 +124,7 @@ macro_rules! test {
 /// Runs the tests of all modules, each of them made by [`tests!`](crate::tests!); is the `main` of an
 /// integration test with `harness = false`.
 ///
-/// Guests mostly wait, for clients, links and locks: four of them share a processor unless `--test-threads` is
+/// Guests mostly wait, for clients, links and locks: six of them share a processor unless `--test-threads` is
 /// given.
 #[must_use]
 pub fn run_tests(modules: &[&'static [Test]]) -> ExitCode {
@@ -162,7 +162,7 @@ fn mixed(modules: &[&'static [Test]]) -> Vec<&'static Test> {
 /// Returns how many guests run at a time.
 pub(crate) fn guests() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors.saturating_mul(4).min(MOST_GUESTS)
+    processors.saturating_mul(6).min(MOST_GUESTS)
 }
 
 /// Runs a test when no other one runs alone, or alone.

@@ -41,7 +41,7 @@ pub use outcome::{Failure, Healthy, Outcome, Stage};
 #[doc(hidden)]
 pub use probe::fuzzing;
 #[cfg(feature = "run")]
-pub(crate) use probe::{Conversation, Interest};
+pub(crate) use probe::{Conversation, Interest, kill_programs};
 pub use probe::{Prober, Subject, Target, TargetId};
 pub use schedule::Schedule;
 pub use state::{Health, Tracker, Transition};

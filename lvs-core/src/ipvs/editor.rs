@@ -231,7 +231,9 @@ impl Destinations {
     }
 
     fn newest_first(self) -> Vec<Destination> {
-        self.oldest_first.into_iter().rev().flatten().collect()
+        let mut newest_first = Vec::with_capacity(self.places.len());
+        newest_first.extend(self.oldest_first.into_iter().rev().flatten());
+        newest_first
     }
 
     fn add(&mut self, destination: Destination) -> Result<(), EditError> {

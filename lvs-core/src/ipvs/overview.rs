@@ -55,7 +55,7 @@ impl Ipvs {
         };
         let mut overview = Vec::with_capacity(table.len());
         for (service, listed) in table {
-            let shown = listed.and_then(|listed| listed.iter().map(overview_of).collect());
+            let shown = listed.and_then(|listed| all(&listed, overview_of));
             let destinations = match shown {
                 Some(destinations) => destinations,
                 None => {
@@ -94,7 +94,7 @@ impl Ipvs {
                 let known = known(&service.id, &found.id)?;
                 is_shown(&service.id, known, found).then_some(*known)
             };
-            let shown = listed.and_then(|listed| listed.iter().map(as_known).collect());
+            let shown = listed.and_then(|listed| all(&listed, as_known));
             let destinations = match shown {
                 Some(destinations) => destinations,
                 None => {
@@ -121,15 +121,43 @@ impl Ipvs {
     }
 }
 
+/// Returns what is made of each destination; `None` if nothing is made of one.
+fn all<T>(
+    listed: &[ListedDestination],
+    of: impl Fn(&ListedDestination) -> Option<T>,
+) -> Option<Vec<T>> {
+    // Exactly as much room as is needed: there may be tens of thousands of short lists.
+    let mut all = Vec::with_capacity(listed.len());
+    for found in listed {
+        all.push(of(found)?);
+    }
+    Some(all)
+}
+
 fn joined(services: Dump<ServiceStatus>, listing: Listing) -> Option<Vec<Both>> {
     if !services.is_stable || services.items.len() != listing.services.len() {
         return None;
     }
+    let services = services.items;
+    let mut pairs = services.iter().zip(&listing.services);
+    if !pairs.all(|(status, listed)| ListedId::from(status.service.id) == listed.id) {
+        return joined_by_id(services, listing);
+    }
+    // Nothing has changed in between: the kernel lists them in one order.
+    let pairs = services.into_iter().zip(listing.services);
+    let both = pairs.map(|(status, listed)| {
+        // Services of both families may have one mark, and look alike.
+        let is_told = matches!(listed.id, ListedId::Socket(..));
+        (status.service, is_told.then_some(listed.destinations))
+    });
+    Some(both.collect())
+}
+
+fn joined_by_id(services: Vec<ServiceStatus>, listing: Listing) -> Option<Vec<Both>> {
     let mut listed = HashMap::with_capacity(listing.services.len());
     let mut marks: HashMap<ListedId, usize> = HashMap::new();
     for service in listing.services {
         match service.id {
-            // Services of both families may have one mark, and look alike.
             id @ ListedId::Fwmark(_) => *marks.entry(id).or_default() += 1,
             id => {
                 if listed.insert(id, service.destinations).is_some() {
@@ -138,7 +166,7 @@ fn joined(services: Dump<ServiceStatus>, listing: Listing) -> Option<Vec<Both>> 
             }
         }
     }
-    let services = services.items.into_iter().map(|status| {
+    let services = services.into_iter().map(|status| {
         let service = status.service;
         let id = ListedId::from(service.id);
         let destinations = match id {
@@ -244,6 +272,18 @@ mod tests {
             .collect();
         assert_eq!(shown.len(), 1, "a tunnel is not told by a listing");
         assert_eq!((shown[0].active, shown[0].inactive), (2, 1));
+    }
+
+    #[test]
+    fn another_order_changes_nothing() {
+        let others = [[1, 0, 2], [2, 1, 0], [1, 2, 0]];
+        let mut expected = joined(dump(&ALL), listing()).unwrap();
+        expected.sort_by_key(|(service, _)| service.id);
+        for order in others {
+            let mut table = joined(dump(&order.map(|place| ALL[place])), listing()).unwrap();
+            table.sort_by_key(|(service, _)| service.id);
+            assert_eq!(table, expected, "{order:?}");
+        }
     }
 
     #[test]

@@ -30,13 +30,14 @@ pub fn announce(interface: &IfName, ips: &[IpAddr], is_router: bool) -> Result<(
     let addresses: Vec<_> = ips.iter().map(ToString::to_string).collect();
     let object = format!("{} on {interface}", addresses.join(" "));
     let socket = PacketSocket::open_for_sending(Operation::new("announce", object), interface)?;
-    for ip in ips {
-        socket.send(&match ip {
+    let frames: Vec<_> = ips
+        .iter()
+        .map(|ip| match ip {
             IpAddr::V4(ip) => Frame::announcement(socket.mac(), *ip).to_bytes(),
             IpAddr::V6(ip) => ndp::advertisement(socket.mac(), *ip, is_router),
-        })?;
-    }
-    Ok(())
+        })
+        .collect();
+    socket.send(&frames)
 }
 
 #[cfg(test)]

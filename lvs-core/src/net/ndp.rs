@@ -109,6 +109,13 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
 /// Returns the hardware address that a neighbour advertisement for `ip` names, or its sender's where it
 /// names none; `None` for any other frame.
 pub(crate) fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
+    let (_, mac) = answer(frame).filter(|(found, _)| *found == ip)?;
+    Some(mac)
+}
+
+/// Returns the address that a neighbour advertisement is about, and the hardware address that it names, or its
+/// sender's where it names none; `None` for any other frame.
+pub(super) fn answer(frame: &[u8]) -> Option<(Ipv6Addr, MacAddress)> {
     let (ethernet, rest) = frame.split_first_chunk::<14>()?;
     let [_, _, _, _, _, _, source @ .., _, _] = ethernet;
     let (header, rest) = rest.split_first_chunk::<40>()?;
@@ -116,14 +123,14 @@ pub(crate) fn advertised(frame: &[u8], ip: Ipv6Addr) -> Option<MacAddress> {
     let target = message.last_chunk::<16>()?;
     let is_answer = ethernet.ends_with(&IPV6)
         && header.get(6..8) == Some(&[ICMPV6, ON_LINK])
-        && message.starts_with(&[ADVERTISEMENT, 0])
-        && *target == ip.octets();
+        && message.starts_with(&[ADVERTISEMENT, 0]);
     if !is_answer {
         return None;
     }
     let named = options.strip_prefix(&TARGET_ADDRESS);
     let named = named.and_then(|rest| rest.first_chunk::<6>());
-    Some(MacAddress(*named.unwrap_or(source.first_chunk()?)))
+    let mac = MacAddress(*named.unwrap_or(source.first_chunk()?));
+    Some((Ipv6Addr::from(*target), mac))
 }
 
 #[cfg(test)]

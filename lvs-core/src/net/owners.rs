@@ -1,5 +1,6 @@
 //! Asking a link at once which hosts have any of several addresses.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -42,30 +43,40 @@ pub fn owners(
             IpAddr::V6(ip) => ndp::solicitation(socket.mac(), *ip),
         })
         .collect();
+    let asked: HashSet<_> = ips.iter().collect();
     socket.ask(&questions, wait, |bytes| {
-        ips.iter()
-            .find_map(|ip| owner(bytes, *ip).map(|mac| (*ip, mac)))
+        owner(bytes).filter(|(ip, _)| asked.contains(ip))
     })
 }
 
-fn owner(bytes: &[u8], ip: IpAddr) -> Option<MacAddress> {
-    match ip {
-        IpAddr::V4(ip) => arp::owner(bytes, ip),
-        IpAddr::V6(ip) => ndp::advertised(bytes, ip),
+/// Returns the address that a frame answers for, and the hardware address that it names as the owner.
+fn owner(bytes: &[u8]) -> Option<(IpAddr, MacAddress)> {
+    let ipv6 = || ndp::answer(bytes).map(|(ip, mac)| (ip.into(), mac));
+    match arp::answer(bytes) {
+        Some((ip, mac)) => Some((ip.into(), mac)),
+        None => ipv6(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::arp::FrameOperation;
 
     #[test]
     fn a_frame_names_the_owner_of_its_family() {
         let mac = MacAddress([2, 0, 0, 0, 0, 9]);
         let frame = ndp::advertisement(mac, "2001:db8::1".parse().unwrap(), false);
-        assert_eq!(owner(&frame, "2001:db8::1".parse().unwrap()), Some(mac));
-        assert_eq!(owner(&frame, "2001:db8::2".parse().unwrap()), None);
-        assert_eq!(owner(&frame, [172, 16, 5, 11].into()), None);
+        let ip: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(owner(&frame), Some((ip, mac)));
+        let answer = Frame {
+            operation: FrameOperation::Reply,
+            ..Frame::announcement(mac, [172, 16, 5, 11].into())
+        };
+        let ip = IpAddr::from([172, 16, 5, 11]);
+        assert_eq!(owner(&answer.to_bytes()), Some((ip, mac)));
+        let question = Frame::announcement(mac, [172, 16, 5, 11].into());
+        assert_eq!(owner(&question.to_bytes()), None);
     }
 
     #[test]

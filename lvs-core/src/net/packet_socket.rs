@@ -1,17 +1,17 @@
 //! A packet socket: whole Ethernet frames of one interface, sent and received.
 
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::libc::{ARPHRD_ETHER, ENETDOWN, ENODEV, EPERM, PACKET_OUTGOING};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send,
-    setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType, bind,
+    recvmmsg, sendmmsg, setsockopt, socket, sockopt,
 };
-use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::MacAddress;
 use crate::error::{Error, Operation, Result};
@@ -23,8 +23,8 @@ const QUESTIONS: u32 = 3;
 const LONGEST: usize = 128;
 /// The socket receives all traffic of the interface, so its buffer must outlast a burst.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// The longest wait of a single receive, which a `timeval` of 32 bits can hold.
-const LONGEST_RECEIVE: Duration = Duration::from_secs(3600);
+/// How many frames one system call sends or receives.
+const AT_ONCE: usize = 64;
 
 /// Sends and receives the Ethernet frames of one interface, in the network namespace of the thread that
 /// opened it.
@@ -76,14 +76,22 @@ impl<'a> PacketSocket<'a> {
         self.mac
     }
 
-    /// Sends one frame.
-    pub(super) fn send(&self, frame: &[u8]) -> Result<()> {
-        loop {
-            match send(self.socket.as_raw_fd(), frame, MsgFlags::empty()) {
+    /// Sends frames, dozens at a time: there may be thousands.
+    pub(super) fn send(&self, frames: &[Vec<u8>]) -> Result<()> {
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let next = rest.iter().take(AT_ONCE);
+            let slices: Vec<_> = next.map(|frame| [IoSlice::new(frame)]).collect();
+            let mut headers = MultiHeaders::<()>::preallocate(slices.len(), None);
+            let addresses = vec![None; slices.len()];
+            let fd = self.socket.as_raw_fd();
+            match sendmmsg(fd, &mut headers, &slices, addresses, [], MsgFlags::empty()) {
                 Err(Errno::EINTR) => {}
-                other => return other.map(drop).map_err(|errno| self.failed(errno)),
+                Err(errno) => return Err(self.failed(errno)),
+                Ok(sent) => rest = rest.get(sent.count()..).unwrap_or_default(),
             }
         }
+        Ok(())
     }
 
     /// Sends questions [`QUESTIONS`] times within `wait`, and returns what `answer` finds in the frames of
@@ -95,38 +103,54 @@ impl<'a> PacketSocket<'a> {
         answer: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>> {
         let mut owners = Vec::new();
+        let mut collect = |until| {
+            let collected = self.collect(until, &answer, &mut owners);
+            collected.map_err(|errno| self.failed(errno))
+        };
         for _ in 0..QUESTIONS {
-            for question in questions {
-                self.send(question)?;
+            for some in questions.chunks(AT_ONCE) {
+                self.send(some)?;
+                // This host receives its own questions: thousands would fill the buffer.
+                collect(Instant::now())?;
             }
-            let until = Instant::now() + wait / QUESTIONS;
-            self.collect(until, &answer, &mut owners)
-                .map_err(|errno| self.failed(errno))?;
+            collect(Instant::now() + wait / QUESTIONS)?;
         }
         Ok(owners)
     }
 
+    /// Receives until that time what is queued and what comes.
     fn collect<T: PartialEq>(
         &self,
         until: Instant,
         answer: impl Fn(&[u8]) -> Option<T>,
         owners: &mut Vec<T>,
     ) -> nix::Result<()> {
-        let mut bytes = [0; LONGEST];
-        while let Some(timeout) = timeout_until(until) {
-            setsockopt(&self.socket, sockopt::ReceiveTimeout, &timeout)?;
-            let received = recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut bytes);
-            let (length, from) = match received {
-                Err(Errno::EINTR | Errno::EAGAIN) => continue,
-                other => other?,
-            };
-            if from.is_some_and(|from| from.pkttype() == PACKET_OUTGOING) {
-                continue;
+        let mut bytes = [[0; LONGEST]; AT_ONCE];
+        loop {
+            let mut rooms: Vec<_> = bytes
+                .iter_mut()
+                .map(|room| [IoSliceMut::new(room)])
+                .collect();
+            let mut headers = MultiHeaders::<LinkAddr>::preallocate(AT_ONCE, None);
+            let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+            match recvmmsg(fd, &mut headers, rooms.iter_mut(), flags, None) {
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno),
+                Ok(frames) => {
+                    let others = frames.filter(|frame| {
+                        let from = frame.address.as_ref();
+                        from.is_none_or(|from| from.pkttype() != PACKET_OUTGOING)
+                    });
+                    for frame in others {
+                        let owner = frame.iovs().next().and_then(&answer);
+                        owners.extend(owner.filter(|owner| !owners.contains(owner)));
+                    }
+                }
             }
-            let owner = bytes.get(..length).and_then(&answer);
-            owners.extend(owner.filter(|owner| !owners.contains(owner)));
+            if !waits(&self.socket, until)? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn failed(&self, errno: Errno) -> Error {
@@ -155,12 +179,19 @@ fn link_address(operation: &Operation, interface: &IfName) -> Result<LinkAddr> {
     Ok(link)
 }
 
-/// Returns the time left as a receive timeout, or `None` when it is over: to the kernel a timeout of zero
-/// is none at all.
-pub(super) fn timeout_until(until: Instant) -> Option<TimeVal> {
-    let left = until.checked_duration_since(Instant::now())?;
-    let micros = i64::try_from(left.min(LONGEST_RECEIVE).as_micros()).unwrap_or(i64::MAX);
-    (!left.is_zero()).then(|| TimeVal::microseconds(micros.max(1)))
+/// Waits until there is something to receive; returns whether it is not yet that time.
+pub(super) fn waits(socket: &OwnedFd, until: Instant) -> nix::Result<bool> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Ok(false);
+    }
+    // Rounded up to whole milliseconds.
+    let left = PollTimeout::try_from(left + Duration::from_micros(999));
+    let mut socket = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut socket, left.unwrap_or(PollTimeout::MAX)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(true),
+        Err(errno) => Err(errno),
+    }
 }
 
 fn refused(operation: Operation, interface: &IfName, errno: Errno) -> Error {
@@ -169,20 +200,5 @@ fn refused(operation: Operation, interface: &IfName, errno: Errno) -> Error {
         EPERM => error.with_hint("packet sockets need CAP_NET_RAW; run it as root"),
         ENETDOWN => error.with_hint(format!("set interface {interface} up first")),
         _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_runs_out_and_is_never_zero() {
-        let now = Instant::now();
-        assert!(timeout_until(now).is_none());
-        let left = timeout_until(now + Duration::from_secs(9)).unwrap();
-        assert!(left.tv_sec() >= 7);
-        let long = timeout_until(now + Duration::from_secs(u64::from(u32::MAX))).unwrap();
-        assert_eq!(long.num_seconds(), 3600, "32 bits hold it");
     }
 }

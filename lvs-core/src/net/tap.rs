@@ -1,19 +1,19 @@
 //! The socket that shows all packets of a host, and what it had no room for.
 
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc::PACKET_OTHERHOST;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
     recvmsg, setsockopt, socket, sockopt,
 };
 
 use super::packet_head::Head;
+use super::packet_socket::waits;
 use crate::error::{Error, Operation, Result};
 
 /// The headers up to the ports and flags, also those of a tunnel; the rest is cut off.
@@ -67,8 +67,8 @@ impl Tap {
             match self.receive() {
                 Ok(packet) => return Ok(Some(packet)),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) if until <= Instant::now() => return Ok(None),
-                Err(Errno::EAGAIN) => self.wait(until)?,
+                Err(Errno::EAGAIN) if waits(&self.socket, until).map_err(failed)? => {}
+                Err(Errno::EAGAIN) => return Ok(None),
                 Err(errno) => return Err(failed(errno)),
             }
         }
@@ -98,17 +98,6 @@ impl Tap {
             kind: from.map_or(PACKET_OTHERHOST, |from| from.pkttype()),
             is_after_gap,
         })
-    }
-
-    fn wait(&self, until: Instant) -> Result<()> {
-        let left = until.saturating_duration_since(Instant::now());
-        // Rounded up, so that the last millisecond does not spin.
-        let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-        let mut sockets = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut sockets, timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(failed(errno)),
-        }
     }
 }
 

@@ -186,7 +186,12 @@ impl Listing {
             }
             ["->", rest @ ..] => {
                 if let Some(service) = self.services.last_mut() {
-                    service.destinations.extend(ListedDestination::parse(rest));
+                    let destinations = &mut service.destinations;
+                    if destinations.is_empty() {
+                        // Often it is the only one, and there may be tens of thousands of such services.
+                        destinations.reserve_exact(1);
+                    }
+                    destinations.extend(ListedDestination::parse(rest));
                 }
             }
             words => self.services.extend(ListedService::parse(words)),

@@ -16,6 +16,8 @@ use crate::health::{Conversation, Failure, Interest, Outcome};
 
 /// The most events that are taken at a time.
 const BATCH: usize = 256;
+/// The thread wakes at most once in so long a time: what comes meanwhile it takes together.
+const PAUSE: Duration = Duration::from_millis(1);
 /// The open files that this process may have, where it is allowed so many.
 const FILES: u64 = 65_536;
 /// Open files of everything but probes.
@@ -190,6 +192,9 @@ impl Shared {
                 self.expire();
             }
             self.begin_waiting();
+            if count < BATCH {
+                thread::sleep(PAUSE);
+            }
         }
     }
 

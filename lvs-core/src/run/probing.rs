@@ -51,9 +51,10 @@ impl Running {
         else {
             return;
         };
-        let port = match destination.port {
-            0 => target.path.destination.port(),
-            port => port,
+        // Where the clients' way ends: at the port that masquerading maps to, or that of the check.
+        let port = match target.via {
+            Some(via) if via.port != 0 => via.port,
+            _ => target.path.destination.port(),
         };
         let straight = Target {
             path: ProbePath::direct((destination.address, port).into()),

@@ -19,7 +19,7 @@ use crate::cluster::{
     Role, Session,
 };
 use crate::error::Result;
-use crate::health::{Outcome, Prober, SourcePorts};
+use crate::health::{Outcome, Prober, SourcePorts, kill_programs};
 use crate::host::Host;
 use crate::ipvs::{DestinationId, ServiceId};
 use crate::proc::Listing;
@@ -372,6 +372,8 @@ impl Running {
 
     fn end(mut self, events: Events<'_>) -> Result<(), RunError> {
         self.supervisor.stopping();
+        self.pool = ProbePool::new();
+        kill_programs(self.runner.cluster.name());
         self.runner.handle.stop.store(false, Ordering::Relaxed);
         let mut session = self.runner.state.lock("run")?.by_health();
         if self.runner.removes_on_exit {

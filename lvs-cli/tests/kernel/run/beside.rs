@@ -38,6 +38,7 @@ pub(crate) fn a_second_one_of_another_state_directory_is_refused_and_named() {
     let output = resident.on_director(move |_| second.output().unwrap());
     let first = "run /run/web.toml --node director --state /run/state (process";
     says(&output, 1, first);
+    assert!(!Path::new("/run/elsewhere").exists());
     assert_eq!(resident.prints(&["save"]), table);
     // Another namespace is another machine.
     let mut other = run_elsewhere("realserver1");
@@ -53,6 +54,36 @@ pub(crate) fn a_second_one_of_another_state_directory_is_refused_and_named() {
     resident.end(Signal::SIGKILL);
     resident.start();
     resident.serves(4);
+}
+
+/// It would learn neither of a change nor of a role or a drain.
+pub(crate) fn a_change_of_another_state_directory_is_refused() {
+    const ELSEWHERE: &str = "/run/elsewhere";
+    let mut resident = Resident::idle(&checked(DR), "director", &[]);
+    let elsewhere = |resident: &Resident, verb: &[&str]| {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+        command.args(verb).args(["--state", ELSEWHERE]);
+        resident.on_director(move |_| command.output().unwrap())
+    };
+    let file = resident.file.display().to_string();
+    let apply = ["apply", &file, "--node", "director"];
+    says(&elsewhere(&resident, &apply), 0, "");
+    resident.start();
+    resident.settle();
+    let table = resident.prints(&["save"]);
+    let dry_run = [&apply[..], &["--dry-run"]].concat();
+    let remove = ["remove", &file, "--node", "director"];
+    for verb in [&apply[..], &dry_run, &remove, &["drain", "realserver1"]] {
+        let output = elsewhere(&resident, verb);
+        says(&output, 1, "--state /run/state (process");
+        says(&output, 1, "keeps this cluster");
+    }
+    let plan = elsewhere(&resident, &["plan", &file, "--node", "director"]);
+    says(&plan, 0, "");
+    assert!(String::from_utf8_lossy(&plan.stdout).contains("keeps this cluster"));
+    assert_eq!(resident.prints(&["save"]), table);
+    resident.end(Signal::SIGKILL);
+    says(&elsewhere(&resident, &apply), 0, "");
 }
 
 /// One writer: what it would change back is refused at once.

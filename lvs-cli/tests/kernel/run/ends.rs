@@ -149,3 +149,25 @@ pub(crate) fn a_new_file_is_loaded_when_it_appears() {
     );
     resident.serves(4);
 }
+
+/// A program that takes long, and ignores SIGTERM, does not outlive it.
+pub(crate) fn programs_end_with_it() {
+    const PROGRAM: &str = r#"check = { type = "program", command = ["/bin/sh", "-c", "trap '' TERM; sleep 4321; sleep 4321"], timeout = "2m", interval = "5m", fast-interval = "1s" }"#;
+    let text = DR.replace("[[services]]", &format!("[[services]]\n{PROGRAM}"));
+    let mut resident = Resident::idle(&text, "director", &[]);
+    resident.start();
+    resident.waits("programs", || sleeping() == 2);
+    resident.end(Signal::SIGTERM);
+    resident.waits("their end", || sleeping() == 0);
+}
+
+/// How many sleep so long, each for one server.
+fn sleeping() -> usize {
+    let commands = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    commands
+        .filter(|command| command.as_slice() == b"sleep\x004321\x00")
+        .count()
+}

@@ -12,6 +12,9 @@ use crate::host::Host;
 use crate::ipvs::Daemon;
 use crate::net::{Address, NetChange, Route};
 
+/// How many steps of IPVS become commands at a time: there may be millions, and a send takes some hundreds.
+const AT_ONCE: usize = 1 << 13;
+
 /// What is asked before each phase, and told after it.
 pub(super) struct Guards<'a, 'b> {
     pub(super) stop: &'a AtomicBool,
@@ -52,7 +55,7 @@ pub(super) fn execute(
     guards.go_on()
 }
 
-/// Executes one phase: its steps on addresses and routes in batches, and its IPVS steps in one; the others one by
+/// Executes one phase: its steps on addresses and routes in batches, and its IPVS steps in others; the rest one by
 /// one.
 pub(super) fn phase(
     phase: &Phase,
@@ -83,18 +86,19 @@ pub(super) fn phase(
             }
         }
     }
-    let commands: Vec<_> = ipvs
-        .iter()
-        .flat_map(|step| step.change.commands())
-        .collect();
-    if commands.is_empty() {
-        return Ok(());
+    let mut first = Ok(());
+    for steps in ipvs.chunks(AT_ONCE) {
+        let commands: Vec<_> = steps
+            .iter()
+            .flat_map(|step| step.change.commands())
+            .collect();
+        let results = host
+            .ipvs()
+            .and_then(|handle| handle.batch(&commands))
+            .map_err(Failure::Unreadable)?;
+        first = first.and(report_all(steps.iter().copied().zip(results), events));
     }
-    let results = host
-        .ipvs()
-        .and_then(|handle| handle.batch(&commands))
-        .map_err(Failure::Unreadable)?;
-    report_all(ipvs.into_iter().zip(results), events)
+    first
 }
 
 /// All have been executed even if the first has failed: all are reported, the first failure counts.
@@ -137,7 +141,8 @@ impl Step {
         if !is_batched(&self.change) {
             return step(&self.change, host);
         }
-        host.ipvs()?.batch(&self.change.commands())?.into_result()
+        let commands: Vec<_> = self.change.commands().collect();
+        host.ipvs()?.batch(&commands)?.into_result()
     }
 }
 

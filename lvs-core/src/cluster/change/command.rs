@@ -7,29 +7,40 @@ impl Change<Object> {
     /// Returns the commands that make the change, in order; none for an object that is not of IPVS.
     ///
     /// It is one command, except for a daemon that is edited: the kernel cannot change one that runs.
-    pub(in crate::cluster) fn commands(&self) -> Vec<Command> {
-        match (self.newest(), self.kind()) {
+    pub(in crate::cluster) fn commands(&self) -> impl Iterator<Item = Command> + use<> {
+        let (first, second) = match (self.newest(), self.kind()) {
             (Object::Timeouts(timeouts), Kind::Add | Kind::Edit) => {
-                vec![Command::SetTimeouts(*timeouts)]
+                (Some(Command::SetTimeouts(*timeouts)), None)
             }
-            (Object::Daemon(daemon), Kind::Add) => vec![Command::StartDaemon(daemon.clone())],
-            (Object::Daemon(daemon), Kind::Edit) => vec![
-                Command::StopDaemon(daemon.role),
-                Command::StartDaemon(daemon.clone()),
-            ],
-            (Object::Daemon(daemon), Kind::Delete) => vec![Command::StopDaemon(daemon.role)],
-            (Object::Service(service), Kind::Add) => vec![Command::AddService(service.clone())],
-            (Object::Service(service), Kind::Edit) => vec![Command::EditService(service.clone())],
-            (Object::Service(service), Kind::Delete) => vec![Command::DeleteService(service.id)],
+            (Object::Daemon(daemon), Kind::Add) => {
+                (Some(Command::StartDaemon(daemon.clone())), None)
+            }
+            (Object::Daemon(daemon), Kind::Edit) => (
+                Some(Command::StopDaemon(daemon.role)),
+                Some(Command::StartDaemon(daemon.clone())),
+            ),
+            (Object::Daemon(daemon), Kind::Delete) => {
+                (Some(Command::StopDaemon(daemon.role)), None)
+            }
+            (Object::Service(service), kind) => {
+                let command = match kind {
+                    Kind::Add => Command::AddService(service.clone()),
+                    Kind::Edit => Command::EditService(service.clone()),
+                    Kind::Delete => Command::DeleteService(service.id),
+                };
+                (Some(command), None)
+            }
             (Object::Destination(bound), kind) => {
                 let (service, destination) = (bound.service, bound.destination);
-                vec![match kind {
+                let command = match kind {
                     Kind::Add => Command::AddDestination(service, destination),
                     Kind::Edit => Command::EditDestination(service, destination),
                     Kind::Delete => Command::DeleteDestination(service, destination.id),
-                }]
+                };
+                (Some(command), None)
             }
-            _ => Vec::new(),
-        }
+            _ => (None, None),
+        };
+        first.into_iter().chain(second)
     }
 }

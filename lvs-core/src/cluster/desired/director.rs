@@ -155,17 +155,20 @@ impl Cluster {
     }
 
     fn serving_addresses(&self) -> BTreeMap<IpAddr, NodeName> {
-        let services = self.services().iter();
-        let destinations = services.flat_map(|service| {
-            let destinations = service.destinations.iter();
-            destinations.map(move |destination| (service, destination))
-        });
-        destinations
-            .filter_map(|(service, destination)| {
-                let address = self.real_ip(service, destination)?;
-                Some((address, destination.real_server.clone()))
-            })
-            .collect()
+        let mut servers: BTreeMap<IpAddr, NodeName> = BTreeMap::new();
+        for service in self.services() {
+            for destination in &service.destinations {
+                let name = &destination.real_server;
+                match self.real_ip(service, destination) {
+                    // Thousands of services may have the same ones.
+                    Some(address) if servers.get(&address) != Some(name) => {
+                        servers.insert(address, name.clone());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        servers
     }
 
     /// Returns the addresses by which a director reaches nodes that carry virtual IPs of the same family, with
@@ -174,6 +177,7 @@ impl Cluster {
     fn carriers(&self, director: &Director) -> BTreeMap<IpAddr, BTreeSet<IpAddr>> {
         let mut carriers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for service in self.services() {
+            let vips = service.vips();
             let others = service.destinations.iter();
             for destination in others.filter(|other| other.real_server != director.name) {
                 let Some(rip) = self.real_ip(service, destination) else {
@@ -183,8 +187,9 @@ impl Cluster {
                     Forwarding::DirectRouting => rip.is_ipv4(),
                     method => method.is_tunnel(),
                 };
-                let vips = service.vips().into_iter();
-                let vips = vips.filter(|vip| counts && vip.is_ipv4() == rip.is_ipv4());
+                let vips = vips
+                    .iter()
+                    .filter(|vip| counts && vip.is_ipv4() == rip.is_ipv4());
                 carriers.entry(rip).or_default().extend(vips);
             }
         }

@@ -106,6 +106,11 @@ impl Session {
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Vec<Plan>, ApplyError> {
+        for (old, _, _) in &changes {
+            self.state
+                .refuse_beside_other_state("drain", old.cluster())
+                .map_err(ApplyError::untouched)?;
+        }
         let mut done: Vec<Plan> = Vec::new();
         for (old, new, plan) in &changes {
             match self.change(old, new, plan, host, events) {

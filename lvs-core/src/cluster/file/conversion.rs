@@ -43,9 +43,7 @@ impl Document {
         };
         let services = self.take_services(&context, &mut gaps, mistakes);
         if self.tunnel.is_some() && !gaps.forwarding && !gaps.services {
-            mistakes.keep(tunnel::must_be_used(
-                services.iter().map(|(service, _)| service),
-            ));
+            mistakes.keep(tunnel::must_be_used(services.0.iter()));
         }
         let parts = self.parts(directors, real_servers, services, gaps, mistakes);
         Cluster::assembled(
@@ -150,27 +148,30 @@ impl Document {
         context: &ServiceContext<'_>,
         gaps: &mut Gaps,
         mistakes: &mut Mistakes,
-    ) -> Vec<(VirtualService, ServicePlace)> {
+    ) -> (Vec<VirtualService>, Vec<ServicePlace>) {
         let tables = std::mem::take(&mut self.services);
-        let mut services = Vec::new();
+        let mut entries = Vec::new();
         gaps.services |= mistakes.has_more(|mistakes| {
-            services = each("services", tables, mistakes, |table, mistakes| {
+            entries = each("services", tables, mistakes, |table, mistakes| {
                 Some(table.into_services(context, mistakes))
             });
         });
-        let placed = |(entry, services): (usize, Vec<(VirtualService, ServicePlace)>)| {
-            services
-                .into_iter()
-                .map(move |(service, place)| (service, ServicePlace { entry, ..place }))
-        };
-        services.into_iter().flat_map(placed).collect()
+        let count = entries.iter().map(|(_, services)| services.len()).sum();
+        let (mut services, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (entry, of_entry) in entries {
+            for (service, place) in of_entry {
+                services.push(service);
+                places.push(ServicePlace { entry, ..place });
+            }
+        }
+        (services, places)
     }
 
     fn parts(
         self,
         directors: Vec<Director>,
         real_servers: Vec<FiledServer>,
-        services: Vec<(VirtualService, ServicePlace)>,
+        (services, service_places): (Vec<VirtualService>, Vec<ServicePlace>),
         gaps: Gaps,
         mistakes: &mut Mistakes,
     ) -> Parts {
@@ -186,7 +187,6 @@ impl Document {
             .health
             .marks()
             .map_err(|mistake| mistake.within("health"));
-        let (services, service_places) = services.into_iter().unzip();
         let (real_servers, server_places) = real_servers
             .into_iter()
             .map(|filed| (filed.server, filed.place))

@@ -1,19 +1,20 @@
 //! The names of a cluster and of its nodes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 
 /// Declares a name of limited length and characters; two types, so that a cluster's name cannot be used as
-/// a node's.
+/// a node's. Clones share the text: each of a million destinations has the name of its real server.
 macro_rules! given_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $allowed:expr, $problem:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Creates a name after checking its length and characters.
@@ -25,7 +26,7 @@ macro_rules! given_name {
                 if name.is_empty() || name.len() > $max || !name.chars().all($allowed) {
                     return Err(InvalidValue::new($what, name, $problem));
                 }
-                Ok(Self(name))
+                Ok(Self(name.into()))
             }
         }
 
@@ -33,7 +34,7 @@ macro_rules! given_name {
 
         impl PartialEq<str> for $name {
             fn eq(&self, other: &str) -> bool {
-                self.0 == other
+                *self.0 == *other
             }
         }
     };
@@ -57,14 +58,14 @@ given_name! {
 impl ClusterName {
     /// Returns a name in place of a wrong one, so that the other mistakes of a file are found.
     pub(in crate::cluster) fn placeholder() -> Self {
-        Self(String::new())
+        Self(String::new().into())
     }
 }
 
 impl NodeName {
     /// Returns a name in place of a wrong one, so that the other mistakes of a file are found.
     pub(in crate::cluster) fn placeholder(entry: impl fmt::Display) -> Self {
-        Self(format!("({entry})"))
+        Self(format!("({entry})").into())
     }
 }
 

@@ -12,9 +12,34 @@ use crate::net::Address;
 /// An observation with an index of its services and destinations, made when it is first needed.
 pub(in crate::cluster) struct ObservedIndex<'a> {
     pub(in crate::cluster) observed: &'a Observed,
-    services: OnceCell<HashMap<ServiceId, &'a ServiceEntry>>,
-    destinations: OnceCell<HashMap<(ServiceId, DestinationId), &'a Destination>>,
+    services: OnceCell<HashMap<ServiceId, IndexedService<'a>>>,
     marked: OnceCell<HashSet<IpAddr>>,
+}
+
+/// A service with an index of its destinations: there may be millions in the table, and hundreds of a service.
+pub(in crate::cluster) struct IndexedService<'a> {
+    pub(in crate::cluster) entry: &'a ServiceEntry,
+    /// Ascending.
+    destinations: OnceCell<Vec<&'a Destination>>,
+}
+
+impl<'a> IndexedService<'a> {
+    pub(super) const fn new(entry: &'a ServiceEntry) -> Self {
+        Self {
+            entry,
+            destinations: OnceCell::new(),
+        }
+    }
+
+    pub(in crate::cluster) fn destination(&self, id: &DestinationId) -> Option<&'a Destination> {
+        let destinations = self.destinations.get_or_init(|| {
+            let mut destinations: Vec<_> = self.entry.destinations.iter().collect();
+            destinations.sort_by_key(|found| found.id);
+            destinations
+        });
+        let place = destinations.binary_search_by_key(id, |found| found.id);
+        destinations.get(place.ok()?).copied()
+    }
 }
 
 impl<'a> ObservedIndex<'a> {
@@ -22,7 +47,6 @@ impl<'a> ObservedIndex<'a> {
         Self {
             observed,
             services: OnceCell::new(),
-            destinations: OnceCell::new(),
             marked: OnceCell::new(),
         }
     }
@@ -40,14 +64,7 @@ impl<'a> ObservedIndex<'a> {
     }
 
     pub(in crate::cluster) fn service(&self, id: &ServiceId) -> Option<&'a ServiceEntry> {
-        let services = self.services.get_or_init(|| {
-            self.observed
-                .services()
-                .iter()
-                .map(|found| (found.service.id, found))
-                .collect()
-        });
-        services.get(id).copied()
+        Some(self.indexed(id)?.entry)
     }
 
     pub(in crate::cluster) fn destination(
@@ -55,17 +72,18 @@ impl<'a> ObservedIndex<'a> {
         service: &ServiceId,
         id: &DestinationId,
     ) -> Option<&'a Destination> {
-        let destinations = self.destinations.get_or_init(|| {
-            self.observed
-                .services()
-                .iter()
-                .flat_map(|found| {
-                    let of_it = found.destinations.iter();
-                    of_it.map(|destination| ((found.service.id, destination.id), destination))
-                })
+        self.indexed(service)?.destination(id)
+    }
+
+    /// Returns a service in which destinations are found at once.
+    pub(in crate::cluster) fn indexed(&self, id: &ServiceId) -> Option<&IndexedService<'a>> {
+        let services = self.services.get_or_init(|| {
+            let found = self.observed.services().iter();
+            found
+                .map(|found| (found.service.id, IndexedService::new(found)))
                 .collect()
         });
-        destinations.get(&(*service, *id)).copied()
+        services.get(id)
     }
 
     /// Returns whether the address of a service carries the mark of an apply.

@@ -3,11 +3,12 @@
 //! Plans, their outcome and their rollback all rest on this model; `tests/kernel/judge` compares it with a
 //! real kernel after every step of random sequences.
 
+use std::iter::Peekable;
 use std::net::IpAddr;
 
 use super::{IpvsState, Observed};
 use crate::cluster::change::{Change, LinkState, Object, Setting};
-use crate::ipvs::{Command, DaemonRole, ServicesEditor};
+use crate::ipvs::{DaemonRole, ServicesEditor};
 use crate::name::IfName;
 use crate::net::{Address, AddressId, Route, RouteId, Tunnel};
 use crate::sysctl::{Conf, SysctlKey};
@@ -18,30 +19,29 @@ impl Observed {
         &mut self,
         changes: impl IntoIterator<Item = &'a Change<Object>>,
     ) {
-        let mut run = Vec::new();
-        for change in changes {
-            if let Object::Service(_) | Object::Destination(_) = change.newest() {
-                run.extend(change.commands());
+        let mut changes = changes.into_iter().peekable();
+        while let Some(change) = changes.peek() {
+            if change.is_of_table() {
+                self.edit_table(&mut changes);
                 continue;
             }
-            self.execute(&std::mem::take(&mut run));
             match change {
                 Change::Add(object) | Change::Edit(_, object) => self.set(object),
                 Change::Delete(object) => self.delete(object),
             }
+            changes.next();
         }
-        self.execute(&run);
     }
 
-    /// Executes commands about services and destinations; the kernel refuses one that does not fit.
-    fn execute(&mut self, commands: &[Command]) {
-        if commands.is_empty() {
-            return;
-        }
+    /// Applies the next changes, as far as they are about services and destinations; the kernel refuses one that does
+    /// not fit.
+    fn edit_table<'a>(&mut self, changes: &mut Peekable<impl Iterator<Item = &'a Change<Object>>>) {
         if let IpvsState::Loaded { services, .. } = self.loaded() {
             let mut editor = ServicesEditor::new(services);
-            for command in commands {
-                let _ = editor.apply(command);
+            while let Some(change) = changes.next_if(|change| change.is_of_table()) {
+                for command in change.commands() {
+                    let _ = editor.apply(&command);
+                }
             }
         }
     }
@@ -305,6 +305,12 @@ impl Observed {
             self.ipvs = IpvsState::empty();
         }
         &mut self.ipvs
+    }
+}
+
+impl Change<Object> {
+    fn is_of_table(&self) -> bool {
+        matches!(self.newest(), Object::Service(_) | Object::Destination(_))
     }
 }
 

@@ -1,9 +1,10 @@
 //! How much of a node is read.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::IpvsState;
-use crate::cluster::{DesiredService, DesiredState, NodeKind, Record};
+use super::index::IndexedService;
+use crate::cluster::{DesiredState, NodeKind, Record};
 use crate::ipvs::{DestinationId, ServiceId};
 use crate::name::IfName;
 use crate::sysctl::{Conf, SysctlKey};
@@ -17,7 +18,8 @@ pub struct Scope {
     tunnels: BTreeSet<IfName>,
     listeners: bool,
     ipvs: bool,
-    routed_directly: BTreeSet<(ServiceId, DestinationId)>,
+    /// The directly routed destinations of each service.
+    routed_directly: BTreeMap<ServiceId, Vec<DestinationId>>,
 }
 
 impl Scope {
@@ -37,7 +39,10 @@ impl Scope {
             routed_directly: node
                 .services
                 .iter()
-                .flat_map(DesiredService::routed_directly)
+                .map(|desired| {
+                    let ids = desired.routed_directly();
+                    (desired.service.id, ids.collect())
+                })
                 .collect(),
         }
     }
@@ -81,18 +86,18 @@ impl Scope {
         let IpvsState::Loaded { services, .. } = ipvs else {
             return HashSet::new();
         };
-        let found: HashSet<_> = services
+        let found: HashMap<_, _> = services
             .iter()
-            .flat_map(|found| {
-                let id = found.service.id;
-                found.destinations.iter().map(move |of_it| (id, of_it.id))
-            })
+            .map(|found| (found.service.id, IndexedService::new(found)))
             .collect();
-        let missing = self
-            .routed_directly
-            .iter()
-            .filter(|both| !found.contains(both));
-        missing.map(|(_, id)| *id).collect()
+        let mut missing = HashSet::new();
+        for (service, ids) in &self.routed_directly {
+            let found = found.get(service);
+            let is_missing =
+                |id: &&DestinationId| found.is_none_or(|found| found.destination(id).is_none());
+            missing.extend(ids.iter().filter(is_missing).copied());
+        }
+        missing
     }
 
     /// Returns whether the kernel's table of services is to be read.

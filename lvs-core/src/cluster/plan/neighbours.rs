@@ -12,7 +12,7 @@ use super::Planner;
 use super::routes::Choice;
 use crate::cluster::change::{Change, Object, Step};
 use crate::cluster::{DesiredService, DesiredState, Observed};
-use crate::ipvs::{DestinationId, Forwarding, ServiceId};
+use crate::ipvs::{DestinationId, Forwarding};
 use crate::name::IfName;
 use crate::net::{Address, Route, RouteId};
 
@@ -54,11 +54,16 @@ impl Planner<'_> {
             let to = step.change.directly_routed();
             to.is_some_and(|ip| seen.lingering.contains(&ip))
         });
-        self.changed_destinations(seen)
+        let routed: BTreeSet<_> = self
+            .changed_destinations(seen)
             .iter()
             .filter_map(|step| step.change.newly_routed())
             .chain(revived.filter_map(|step| step.change.directly_routed()))
-            .collect::<BTreeSet<_>>()
+            .collect();
+        if routed.is_empty() {
+            return routed;
+        }
+        routed
             .difference(&self.local_ips(seen))
             .filter(|ip| !ip.is_loopback())
             .copied()
@@ -111,16 +116,25 @@ impl Observed {
 
     /// Returns the routes to neighbours that an earlier change has left, and that no directly routed destination needs.
     pub(super) fn idle_neighbour_routes(&self) -> impl Iterator<Item = &Route> {
-        let routed: HashSet<_> = self
-            .services()
+        let neighbours: Vec<_> = self
+            .routes
+            .iter()
+            .filter(|route| route.is_neighbour_route())
+            .collect();
+        // There may be millions of destinations, and hardly ever such a route.
+        let services = match neighbours.is_empty() {
+            true => &[],
+            false => self.services(),
+        };
+        let routed: HashSet<_> = services
             .iter()
             .flat_map(|found| &found.destinations)
             .filter(|destination| destination.forwarding == Forwarding::DirectRouting)
             .map(|destination| destination.id.address)
             .collect();
-        self.routes.iter().filter(move |route| {
-            route.is_neighbour_route() && !routed.contains(&route.id.destination.addr())
-        })
+        neighbours
+            .into_iter()
+            .filter(move |route| !routed.contains(&route.id.destination.addr()))
     }
 }
 
@@ -160,13 +174,11 @@ impl Change<Object> {
 
 impl DesiredService {
     /// Returns the destinations that are routed directly.
-    pub(in crate::cluster) fn routed_directly(
-        &self,
-    ) -> impl Iterator<Item = (ServiceId, DestinationId)> {
+    pub(in crate::cluster) fn routed_directly(&self) -> impl Iterator<Item = DestinationId> {
         self.destinations
             .iter()
             .filter(|desired| desired.value.forwarding == Forwarding::DirectRouting)
-            .map(|desired| (self.service.id, desired.value.id))
+            .map(|desired| desired.value.id)
     }
 }
 
@@ -178,6 +190,6 @@ impl DesiredState {
             .services
             .iter()
             .flat_map(DesiredService::routed_directly);
-        route.gateway == Some(ip) && destinations.any(|(_, id)| id.address == ip)
+        route.gateway == Some(ip) && destinations.any(|id| id.address == ip)
     }
 }

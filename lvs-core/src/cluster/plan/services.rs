@@ -105,13 +105,17 @@ impl Planner<'_> {
         step: impl Fn(&DesiredService, &Desired<Destination>, Option<&Destination>) -> Option<Step>,
     ) -> Vec<Step> {
         let seen = ObservedIndex::new(seen);
-        let mut steps = Vec::with_capacity(self.node.services.len());
+        let most = self.node.services.iter();
+        // Room that no step ever reaches is no memory, and moving millions of steps to more room is slow.
+        let mut steps = Vec::with_capacity(most.map(|service| service.destinations.len()).sum());
         for service in &self.node.services {
+            let found = seen.indexed(&service.service.id);
             steps.extend(service.destinations.iter().filter_map(|desired| {
-                let found = seen.destination(&service.service.id, &desired.value.id);
+                let found = found.and_then(|found| found.destination(&desired.value.id));
                 step(service, desired, found)
             }));
         }
+        steps.shrink_to_fit();
         steps
     }
 }

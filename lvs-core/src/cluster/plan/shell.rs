@@ -69,7 +69,10 @@ impl Change<Object> {
             | Object::Daemon(_)
             | Object::Service(_)
             | Object::Destination(_) => {
-                let lines: Vec<_> = self.commands().iter().map(command_line).collect();
+                let lines: Vec<_> = self
+                    .commands()
+                    .map(|command| command_line(&command))
+                    .collect();
                 lines.join("\n")
             }
         }

@@ -12,7 +12,7 @@ use crate::ipvs::{Command, ServiceId};
 const OTHER_FILE: &str = "change the file that it keeps, which it loads again by itself; SIGHUP loads it at once, and repairs";
 
 const OTHER_STATE: &str =
-    "that controller has another state directory: name the same one with --state, or end it first";
+    "name the same state directory with --state, or end that controller first";
 
 impl StateDir {
     /// Returns which controller keeps a cluster on this node: `run /etc/lvs/web.toml (process 12)`; `None` if none
@@ -57,17 +57,28 @@ impl StateDir {
     }
 
     fn refuse_other_file(&self, node: &DesiredState, plan: &Plan, kept: &Kept) -> Result<()> {
+        self.refuse_beside_other_state("apply", &node.cluster)?;
         let problem = match (plan.is_empty(), kept.other_weight(node)) {
             (false, _) => "would change that back".to_owned(),
             (true, Some(weight)) => format!("sets the weights of its own file: {weight}"),
             (true, None) => return Ok(()),
         };
-        let hint = match self.is_kept_elsewhere(&node.cluster) {
-            true => OTHER_STATE,
-            false => OTHER_FILE,
-        };
         self.refuse("apply", &node.cluster, &problem)
-            .map_err(|error| error.with_hint(hint))
+            .map_err(|error| error.with_hint(OTHER_FILE))
+    }
+
+    /// Refuses what the controller of a cluster would never learn of, because it has another state directory.
+    pub(in crate::cluster) fn refuse_beside_other_state(
+        &self,
+        verb: &'static str,
+        cluster: &ClusterName,
+    ) -> Result<()> {
+        match self.is_kept_elsewhere(cluster) {
+            true => self
+                .refuse(verb, cluster, "has another state directory")
+                .map_err(|error| error.with_hint(OTHER_STATE)),
+            false => Ok(()),
+        }
     }
 
     fn refuse_renamed(&self, node: &DesiredState, former: &ClusterName) -> Result<()> {

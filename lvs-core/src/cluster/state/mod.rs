@@ -21,7 +21,7 @@
 //! and each its own records; of two with the same node only the first one's drains and role outlive a reboot.
 //!
 //! A controller also takes the name `lvsctl/web.run` among the abstract Unix sockets of its network namespace: a second
-//! one with another state directory is refused.
+//! one with another state directory is refused, and so is a change that the first would not learn of.
 //!
 //! Nothing else in this library writes files. The directory is its owner's alone (mode 0700, files 0600): it is
 //! refused where another user could write to it or exchange it, and so is every file in it that is no regular

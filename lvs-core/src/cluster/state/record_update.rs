@@ -217,6 +217,10 @@ struct RecordUpdate {
     moment: Moment,
     entries: Vec<Option<Change<Object>>>,
     places: HashMap<ObjectId, usize>,
+    /// The service that was asked for last, and whether it was made: destinations come service by service.
+    last: Option<(ServiceId, bool)>,
+    /// Whether any destination has an entry.
+    has_destinations: bool,
 }
 
 impl RecordUpdate {
@@ -225,6 +229,8 @@ impl RecordUpdate {
             moment,
             entries: Vec::new(),
             places: HashMap::new(),
+            last: None,
+            has_destinations: false,
         };
         let observed = ObservedIndex::new(observed);
         let exists = |entry: &Change<Object>| observed.find(&entry.id()).is_some();
@@ -241,6 +247,8 @@ impl RecordUpdate {
         if place == next {
             self.entries.push(None);
         }
+        self.last = None;
+        self.has_destinations |= matches!(entry.newest(), Object::Destination(_));
         place
     }
 
@@ -280,13 +288,23 @@ impl RecordUpdate {
 
     /// Returns whether a change adds or finds a destination of a service that was made. There may be hundreds of
     /// thousands of them, and none will have an entry.
-    fn goes_with_service(&self, change: &Change<Object>) -> bool {
+    fn goes_with_service(&mut self, change: &Change<Object>) -> bool {
         let Some(Object::Destination(bound)) = change.after() else {
             return false;
         };
-        let service = self.places.get(&ObjectId::Service(bound.service));
-        let entry = service.and_then(|place| self.entries.get(*place));
-        matches!(entry, Some(Some(Change::Add(_)))) && !self.places.contains_key(&change.id())
+        self.is_made(bound.service)
+            && !(self.has_destinations && self.places.contains_key(&change.id()))
+    }
+
+    fn is_made(&mut self, service: ServiceId) -> bool {
+        if let Some((_, is_made)) = self.last.filter(|(last, _)| *last == service) {
+            return is_made;
+        }
+        let place = self.places.get(&ObjectId::Service(service));
+        let entry = place.and_then(|place| self.entries.get(*place));
+        let is_made = matches!(entry, Some(Some(Change::Add(_))));
+        self.last = Some((service, is_made));
+        is_made
     }
 
     /// Destinations of a service that was made are deleted with it, and need no entry of their own.

@@ -1,5 +1,6 @@
 //! The verbs that change a node and record it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -96,7 +97,7 @@ impl Session {
         let kept = self.kept(node);
         let (file, node) = (node, &*node.without(&kept.absent));
         let (found, former) = (&known.record, known.former.as_ref());
-        let record = &self.led(node, found);
+        let record = &*self.led(node, found);
         let options = PlanOptions {
             // A record that is none says at least that the cluster was applied here.
             take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
@@ -196,15 +197,15 @@ impl Session {
     }
 
     /// Returns the record beside which a state is applied: by a controller, weights are its own.
-    fn led(&self, node: &DesiredState, record: &Record) -> Record {
+    fn led<'a>(&self, node: &DesiredState, record: &'a Record) -> Cow<'a, Record> {
         let checked = |desired: &&DesiredService| desired.health == HealthPart::Checked;
         let services = node.services.iter().filter(checked);
         match self.is_by_health {
-            true => Record {
+            true => Cow::Owned(Record {
                 by_health: services.map(|desired| desired.service.id).collect(),
                 ..record.clone()
-            },
-            false => record.clone(),
+            }),
+            false => Cow::Borrowed(record),
         }
     }
 

@@ -52,7 +52,7 @@ enum Expected {
     Connection,
     /// That the handshake is completed.
     Handshake,
-    Page(Answer),
+    Page(Box<Answer>),
     /// An answer to a question of DNS, and what of it has arrived.
     Records(Box<Message>, Vec<u8>),
 }
@@ -77,7 +77,12 @@ impl Conversation {
         };
         let page = |check: &HttpCheck, tls, port| {
             let request = http::request(check, path.destination, port).into_bytes();
-            Connection::begin(path, tls, request, Expected::Page(Answer::new(check)))
+            Connection::begin(
+                path,
+                tls,
+                request,
+                Expected::Page(Box::new(Answer::new(check))),
+            )
         };
         let connection = match kind {
             CheckKind::Tcp => Connection::begin(path, None, Vec::new(), Expected::Connection)?,

@@ -22,6 +22,8 @@ pub(crate) use conversation::Conversation;
 #[cfg(feature = "run")]
 pub(crate) use conversation::Interest;
 use deadline::Deadline;
+#[cfg(feature = "run")]
+pub(crate) use program::kill_all as kill_programs;
 pub use target::{Subject, Target, TargetId};
 
 use super::{CheckKind, Failure, Outcome, ProbePath, Timeout};

@@ -1,9 +1,10 @@
 //! A program on the director succeeds.
 
+use std::collections::BTreeSet;
 use std::io::{PipeReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use nix::errno::Errno;
@@ -15,6 +16,7 @@ use std::os::fd::AsFd;
 
 use super::socket::local;
 use super::{Deadline, Target};
+use crate::cluster::ClusterName;
 use crate::health::{Failure, Healthy, Outcome, Percent, ProgramCheck, Stage};
 
 /// As much of a program's output is kept; the rest is read and dropped.
@@ -32,7 +34,8 @@ pub(super) fn probe(check: &ProgramCheck, target: &Target, deadline: &Deadline) 
     let child = command.spawn().map_err(not_started)?;
     // Drops the writing ends, which would keep the pipe open.
     drop(command);
-    let (status, output) = Running::new(child)?.finish(output, deadline)?;
+    let cluster = &target.subject.cluster;
+    let (status, output) = Running::new(child, cluster)?.finish(output, deadline)?;
     judge(check, status, &output)
 }
 
@@ -74,8 +77,24 @@ fn command(check: &ProgramCheck, target: &Target) -> Result<Command, Failure> {
     Ok(command)
 }
 
+/// The groups of the programs that run, by the cluster that they are for.
+static GROUPS: Mutex<BTreeSet<(ClusterName, Pid)>> = Mutex::new(BTreeSet::new());
+
+fn groups() -> MutexGuard<'static, BTreeSet<(ClusterName, Pid)>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills the programs that run for a cluster: they would outlive a process that ends.
+#[cfg(feature = "run")]
+pub(crate) fn kill_all(cluster: &ClusterName) {
+    for (_, group) in groups().iter().filter(|(of, _)| of == cluster) {
+        let _ = killpg(*group, Signal::SIGKILL);
+    }
+}
+
 /// A program that runs. A thread waits for it, so that its end can be polled for like its output.
 struct Running {
+    cluster: ClusterName,
     group: Pid,
     ended: PipeReader,
     reap: mpsc::Sender<()>,
@@ -83,7 +102,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(mut child: Child) -> Result<Self, Failure> {
+    fn new(mut child: Child, cluster: &ClusterName) -> Result<Self, Failure> {
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         let started = std::io::pipe().and_then(|(ended, end)| {
             let (reap, reaped) = mpsc::channel::<()>();
@@ -101,7 +120,9 @@ impl Running {
             thread::Builder::new()
                 .name("lvs-program".to_owned())
                 .spawn(waiter)?;
+            groups().insert((cluster.clone(), group));
             Ok(Self {
+                cluster: cluster.clone(),
                 group,
                 ended,
                 reap,
@@ -123,6 +144,7 @@ impl Running {
         let mut kept = Vec::new();
         let result = self.read(output, &mut kept, deadline);
         let _ = killpg(self.group, Signal::SIGKILL);
+        groups().remove(&(self.cluster, self.group));
         let _ = self.reap.send(());
         result?;
         // It has ended, so that this does not wait.

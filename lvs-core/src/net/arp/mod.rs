@@ -37,13 +37,18 @@ pub fn probe(interface: &IfName, ip: Ipv4Addr, wait: Duration) -> Result<Vec<Mac
     let operation = Operation::new("ask by ARP who has", format!("{ip} on {interface}"));
     let socket = PacketSocket::open(operation, interface)?;
     let question = Frame::probe(socket.mac(), ip).to_bytes();
-    socket.ask(&[question], wait, |bytes| owner(bytes, ip))
+    socket.ask(&[question], wait, |bytes| {
+        let (_, mac) = answer(bytes).filter(|(found, _)| *found == ip)?;
+        Some(mac)
+    })
 }
 
-/// Returns the hardware address that a frame names as the owner of `ip`; padding may follow the message.
-pub(super) fn owner(bytes: &[u8], ip: Ipv4Addr) -> Option<MacAddress> {
+/// Returns the address that a frame answers for, and the hardware address that it names as the owner; padding may
+/// follow the message.
+pub(super) fn answer(bytes: &[u8]) -> Option<(Ipv4Addr, MacAddress)> {
     let frame = bytes.get(..Frame::LENGTH).and_then(Frame::parse)?;
-    frame.answers(ip).then_some(frame.sender)
+    let is_answer = frame.answers(frame.sender_ip);
+    is_answer.then_some((frame.sender_ip, frame.sender))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use lvs_core::health::{Failure, Healthy, Outcome, Prober};
 use lvs_core::run::ProbePool;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket,
 };
@@ -129,7 +130,12 @@ fn servers_that_do_not_answer_delay_no_others() {
             let _ = send.send((is_silent, outcome));
         });
     };
-    for (number, listener) in (0..600).zip(silent.iter().cycle()) {
+    // More than there are threads, where so many files may be open.
+    let count = match getrlimit(Resource::RLIMIT_NOFILE).unwrap() {
+        (_, most) if most < 4096 => 200,
+        _ => 600,
+    };
+    for (number, listener) in (0..count).zip(silent.iter().cycle()) {
         submit(KINDS[number % 3], listener.local_addr().unwrap(), true);
     }
     let page = http("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");

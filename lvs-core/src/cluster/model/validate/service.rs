@@ -88,6 +88,9 @@ impl Cluster {
         service.validate_health(gaps, mistakes);
         service.validate_for_the_kernel(self.index.places.has_protocol(i), mistakes);
         let (mut seen, places) = (BTreeSet::new(), &self.index.places);
+        let id = service.service.id;
+        let mut vips = service.vips().into_iter();
+        let is_mixed = vips.any(|vip| Family::from(vip) != id.family());
         for (k, destination) in service.destinations.iter().enumerate() {
             if places
                 .services
@@ -95,12 +98,12 @@ impl Cluster {
                 .is_some_and(|place| place.is_added(service, k))
             {
                 mistakes.all_at("fallback", |mistakes| {
-                    self.validate_destination(service, destination, gaps, mistakes);
+                    self.validate_destination((service, is_mixed), destination, gaps, mistakes);
                 });
                 continue;
             }
             mistakes.within(places.destination(i, k), |mistakes| {
-                self.validate_destination(service, destination, gaps, mistakes);
+                self.validate_destination((service, is_mixed), destination, gaps, mistakes);
                 let port = destination.port.unwrap_or_else(|| service.port());
                 let is_new = seen.insert((&destination.real_server, port));
                 if !is_new && !gaps.real_servers {
@@ -181,7 +184,7 @@ impl Cluster {
 
     fn validate_destination(
         &self,
-        service: &VirtualService,
+        (service, is_mixed): (&VirtualService, bool),
         destination: &VirtualDestination,
         gaps: &Gaps,
         mistakes: &mut Mistakes,
@@ -202,7 +205,7 @@ impl Cluster {
         let is_incomplete = (is_director && gaps.directors)
             || gaps.incomplete.contains(name)
             // Which family is meant is not known.
-            || service.vips().iter().any(|vip| Family::from(*vip) != id.family());
+            || is_mixed;
         if !is_incomplete && self.real_ip(service, destination).is_none() {
             let family = id.family();
             mistakes.push(
