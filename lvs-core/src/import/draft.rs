@@ -45,6 +45,21 @@ pub(super) struct Draft {
     pub(super) notes: Vec<String>,
 }
 
+impl Draft {
+    /// Returns the directives of services and destinations with the names of these.
+    pub(super) fn named(&self) -> Vec<(DirectiveId, String)> {
+        let services = self.services.iter();
+        let named = services.flat_map(|service| {
+            let id = service.service.id;
+            let destinations = service.destinations.iter();
+            let destinations = destinations
+                .map(move |draft| (draft.directive, format!("{} of {id}", draft.destination.id)));
+            std::iter::once((service.directive, id.to_string())).chain(destinations)
+        });
+        named.collect()
+    }
+}
+
 /// An address of the director.
 #[derive(Clone, Debug)]
 pub(super) struct DraftAddress {

@@ -187,7 +187,7 @@ mod tests {
     /// Returns the file without and with shorter forms, which are the same cluster.
     fn both(draft: Draft, mut tally: Tally, name: &str) -> (String, String) {
         let fitted = fit::fit(draft, &mut tally, &options());
-        let written = |form: &Shortening| write::write(&fitted, form, "source", &options());
+        let written = |form: &Shortening| write::write(&fitted, form, &[], "source", &options());
         let (long, short) = (
             written(&Shortening::default()),
             written(&Shortening::of(&fitted)),

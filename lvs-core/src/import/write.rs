@@ -18,6 +18,7 @@ use crate::ipvs::{
 pub(super) fn write(
     fitted: &Fitted,
     shortening: &Shortening,
+    losses: &[String],
     source: &str,
     options: &Options,
 ) -> String {
@@ -40,19 +41,21 @@ pub(super) fn write(
         document.insert("sync", Item::Table(self::sync(sync)));
     }
     if let Some(mut key) = document.key_mut("name") {
-        key.leaf_decor_mut().set_prefix(head(fitted, source));
+        key.leaf_decor_mut()
+            .set_prefix(head(fitted, losses, source));
     }
     document.to_string()
 }
 
-fn head(fitted: &Fitted, source: &str) -> String {
+fn head(fitted: &Fitted, losses: &[String], source: &str) -> String {
     let source = printable(source);
     let first = format!(
         "Imported from {source} by lvsctl. Read it before it is applied: comments that say \"assumed\" mark \
          values that the source does not give."
     );
     let mut head = String::new();
-    for note in [&first].into_iter().chain(&fitted.draft.notes) {
+    let notes = fitted.draft.notes.iter();
+    for note in [&first].into_iter().chain(notes).chain(losses) {
         if !head.is_empty() {
             head.push_str("#\n");
         }
