@@ -96,7 +96,8 @@ pub(super) fn phase(
             .ipvs()
             .and_then(|handle| handle.batch(&commands))
             .map_err(Failure::Unreadable)?;
-        first = first.and(report_all(steps.iter().copied().zip(results), events));
+        let reported = report_all(steps.iter().copied().zip(results), events);
+        first = first.and(reported);
     }
     first
 }
