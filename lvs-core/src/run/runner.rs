@@ -165,7 +165,8 @@ impl Runner {
         self
     }
 
-    /// Answers scrapes of metrics by HTTP.
+    /// Answers scrapes of metrics by HTTP, from the first apply on: the address may be one that the cluster brings.
+    /// While it cannot listen there it tells why, once, and tries again.
     #[must_use]
     pub const fn serve_metrics(mut self, address: SocketAddr) -> Self {
         self.metrics = Some(address);
