@@ -26,6 +26,8 @@ lvs_lab::tests! {
     ends::a_file_with_a_mistake_is_refused,
     ends::a_new_file_is_loaded_when_it_appears,
     ends::programs_end_with_it,
+    ends::metrics_wait_for_their_address,
+    ends::standard_input_is_read_once,
     beside::a_second_one_is_refused_and_named,
     beside::a_second_one_of_another_state_directory_is_refused_and_named,
     beside::a_change_of_another_state_directory_is_refused,
