@@ -182,6 +182,10 @@ fn tell(event: &RunEvent<'_>) {
                 problem.replace('\n', "\n  ")
             ));
         }
+        RunEvent::Role(node, role) => note(&format!("{node}: is {role} now")),
+        RunEvent::Notice(notice) if notice.is_trouble() && notice.is_news() => {
+            warning(&notice.to_string());
+        }
         RunEvent::Notice(notice) if notice.is_news() => note(&notice.to_string()),
         RunEvent::Failed(problem) => warning(problem),
         _ => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::running::Running;
 use super::server::Request;
 use super::{Notice, ProbeRun, WeightChange};
-use crate::cluster::{ApplyError, Cluster, NodeName, Plan, StateDir};
+use crate::cluster::{ApplyError, Cluster, NodeName, Plan, Role, StateDir};
 use crate::error::Error;
 use crate::health::Outcome;
 use crate::ipvs::{DestinationId, ServiceId};
@@ -87,6 +87,8 @@ pub enum RunEvent<'a> {
     Applied(&'a Plan),
     /// This was repaired, which another program had changed.
     Repaired(&'a Plan),
+    /// One of two directors goes on in another role, which another process has applied.
+    Role(&'a NodeName, Role),
     /// The runner ends, and leaves the node as it is.
     Left,
     /// The node is not as it must be, and is not repaired because that was not asked for.

@@ -60,7 +60,7 @@ pub(crate) fn a_virtual_ip_is_withdrawn_below_the_minimum() {
     assert!(carries_virtual_ip(&resident));
     cut_off(&resident, "realserver2");
     resident.waits("withdrawal", || !carries_virtual_ip(&resident));
-    resident.waits_for_message("172.16.5.11: is withdrawn");
+    resident.waits_for_message("warning: 172.16.5.11: is withdrawn");
     let status = resident.prints(&["status"]);
     assert!(
         status.contains("below: withdraw") && status.contains("withdrawn: 172.16.5.11"),
