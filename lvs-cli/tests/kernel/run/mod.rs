@@ -34,6 +34,7 @@ lvs_lab::tests! {
     beside::another_file_is_refused,
     beside::two_clusters_on_one_node,
     beside::drains_reach_it,
+    beside::a_drain_warns_of_the_minimum,
     beside::what_others_change_is_repaired,
     beside::what_others_change_is_only_reported,
     beside::roles_are_applied_beside_it,
