@@ -398,6 +398,8 @@ impl Running {
             events(RunEvent::Applied(&plan));
             return Ok(());
         }
+        // What health has decided stays so, and is told of.
+        self.publish(events);
         // The table is as it must be: that the record says otherwise is no failure of it.
         if let Err(error) = session.leave_weights(&self.node) {
             events(RunEvent::Failed(error.to_string()));

@@ -46,6 +46,7 @@ lvs_lab::tests! {
     rules::the_fallback_serves_below_the_minimum,
     rules::a_fallback_is_in_the_table_only_while_it_serves,
     rules::a_virtual_ip_is_withdrawn_below_the_minimum,
+    rules::what_health_decided_is_told_when_it_has_ended,
     rules::a_virtual_ip_stays_for_its_other_services,
     rules::a_restart_decides_nothing_before_the_probes,
     rules::a_dead_server_is_removed_and_added_again,

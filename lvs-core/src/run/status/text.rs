@@ -79,7 +79,13 @@ impl ClusterStatus {
             let _ = writeln!(text, "drained: {}", drained.drain);
         }
         for ip in &self.withdrawn {
-            let _ = writeln!(text, "withdrawn: {ip}");
+            let line = match self.running {
+                true => format!("withdrawn: {ip}"),
+                false => {
+                    format!("withdrawn: {ip}, by the controller that ran last; an apply adds it")
+                }
+            };
+            let _ = writeln!(text, "{}", wrapped(&line, width).join("\n"));
         }
         for refused in self.refused.iter().flat_map(|text| text.lines()) {
             let _ = writeln!(
