@@ -27,8 +27,9 @@ Of a source that makes no cluster file each mistake is told once; --report has a
 After `lvsctl import kernel > web.toml`, `lvsctl plan web.toml` plans nothing.
 
 JSON: one object. Within /1 fields are only ever added.
-  {schema: \"lvsctl.import/1\", source, file, directives, carried, assumed, left, report}
+  {schema: \"lvsctl.import/1\", source, file, notes, directives, carried, assumed, left, report}
   report  [{file, line, directive, fate: \"carried\" | \"assumed\" | \"left\", to, reason}]
+  notes   [TEXT]: what an operator has to know or to add, as the head of the file says it
   file is null where the source makes no cluster file: the report tells why";
 
 #[derive(Debug, Args)]
@@ -77,6 +78,7 @@ struct Report<'a> {
     schema: &'static str,
     source: &'a str,
     file: Option<&'a str>,
+    notes: &'a [String],
     #[serde(flatten)]
     counts: Counts,
     report: &'a [Directive],
@@ -97,7 +99,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
         }
     };
     if arguments.json || arguments.report {
-        report(arguments, &import.report, Some(&import.file))?;
+        report(arguments, &import.report, Some(&import))?;
     } else if arguments.keepalived {
         let reduced = import.keepalived.as_deref();
         let missing =
@@ -115,7 +117,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<Exit, Problem> {
 fn report(
     arguments: &ImportArguments,
     report: &import::Report,
-    file: Option<&str>,
+    import: Option<&Import>,
 ) -> Result<(), Problem> {
     if !arguments.json {
         return print(&report.to_string());
@@ -123,7 +125,8 @@ fn report(
     print_json(&Report {
         schema: "lvsctl.import/1",
         source: &arguments.source,
-        file,
+        file: import.map(|import| import.file.as_str()),
+        notes: import.map_or(&[], |import| &import.notes),
         counts: report.counts(),
         report: report.directives(),
     })
@@ -143,11 +146,18 @@ fn note_where(report: &import::Report, is_told: impl Fn(&Directive) -> bool) {
     note(&report.counts().to_string());
 }
 
-/// Prints each mistake once, without the lines that are left with it.
-fn note_mistakes(report: &import::Report) {
-    note_where(report, |directive| {
-        matches!(directive.fate, Fate::Left { .. }) && !directive.follows
-    });
+/// Prints each mistake once, without the lines that are left with it and what the error itself says.
+fn note_mistakes(report: &import::Report, error: &ImportError) {
+    let is_error = |directive: &Directive| {
+        directive.place == *error.place()
+            && matches!(&directive.fate, Fate::Left { reason } if reason.starts_with(error.problem()))
+    };
+    let is_told = |directive: &Directive| {
+        matches!(directive.fate, Fate::Left { .. }) && !directive.follows && !is_error(directive)
+    };
+    if report.directives().iter().any(is_told) {
+        note_where(report, is_told);
+    }
 }
 
 /// Fails; what became of the directives tells why.
@@ -156,7 +166,7 @@ fn refused(arguments: &ImportArguments, error: &ImportError) -> Result<Exit, Pro
         Some(report) if arguments.json || arguments.report => {
             self::report(arguments, report, None)?;
         }
-        Some(report) => note_mistakes(report),
+        Some(report) => note_mistakes(report, error),
         None => {}
     }
     let problem = Problem::failed(format!("{}: {}", error.place(), error.problem()));
@@ -174,19 +184,36 @@ fn imported(arguments: &ImportArguments) -> Result<Result<Import, ImportError>, 
         return Ok(import::kernel(&observed, &options(arguments, true)?));
     }
     let text = file::text(source, "a configuration", LONGEST)?;
-    let format = arguments
-        .format
-        .unwrap_or_else(|| match import::Format::of(&text) {
-            import::Format::Ldirectord => Format::Ldirectord,
-            import::Format::Rules => Format::Rules,
-            _ => Format::Keepalived,
-        });
+    let format = match (arguments.format, import::Format::of(&text)) {
+        (Some(format), _) => format,
+        (None, Some(import::Format::Ldirectord)) => Format::Ldirectord,
+        (None, Some(import::Format::Rules)) => Format::Rules,
+        (None, Some(_)) => Format::Keepalived,
+        (None, None) => return Err(unknown(source, &text)),
+    };
     let (name, options) = (file::name(source), options(arguments, false)?);
     Ok(match format {
         Format::Ldirectord => import::ldirectord(name, &text, &options, &mut resolve),
         Format::Rules => import::rules(name, &text, &options, &mut resolve),
         _ => import::keepalived(name, &text, &options, &mut read),
     })
+}
+
+/// Refuses what is of no kind that can be imported.
+fn unknown(source: &str, text: &str) -> Problem {
+    let is_cluster = text
+        .lines()
+        .any(|line| line.trim_start().starts_with("[[") || line.trim() == "[director]");
+    match is_cluster {
+        true => Problem::failed(format!(
+            "{source}: this is a cluster file, or a part of one: there is nothing to import"
+        ))
+        .with_hint("lvsctl plan reads it"),
+        false => Problem::failed(format!(
+            "{source}: not recognised: it has no line of keepalived, ldirectord or ipvsadm"
+        ))
+        .with_hint("name its kind, as in --format rules"),
+    }
 }
 
 fn options(arguments: &ImportArguments, is_here: bool) -> Result<Options, Problem> {

@@ -119,7 +119,7 @@ fn without_vrrp_nothing_is_left_for_keepalived() {
 
 #[test]
 fn a_source_that_is_none_is_an_error() {
-    let output = import(&["conf.d/unused.conf"]);
+    let output = import(&["conf.d/unused.conf", "--format", "keepalived"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
@@ -127,11 +127,19 @@ fn a_source_that_is_none_is_an_error() {
          note: 1 directives: 0 carried, 0 assumed, 1 left\n\
          error: conf.d/unused.conf:1: nothing to import: no virtual service that a cluster file can express\n"
     );
-    let output = import(&["conf.d/unused.conf", "--json"]);
+    let output = import(&["conf.d/unused.conf", "--json", "--format", "keepalived"]);
     assert_eq!(output.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["file"], serde_json::Value::Null);
     assert_eq!(report["left"], 1);
+    let output = import(&["conf.d/unused.conf"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    let expected = "error: conf.d/unused.conf: not recognised: it has no line of keepalived, ldirectord or ipvsadm\n";
+    assert!(
+        told.starts_with(expected) && told.contains("--format rules"),
+        "{told}"
+    );
 }
 
 /// What is left with a line has no reason of its own.
@@ -164,4 +172,58 @@ fn of_a_refused_source_each_mistake_is_told_once() {
     );
     let report = self::text(&import(&["--report"]).stdout);
     assert_eq!(report.matches(": left: ").count(), 12, "{report}");
+}
+
+/// A program that reads the report finds in it why there is no file, though it is one line.
+#[test]
+fn json_tells_a_single_error_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let import = |name: &str, text: &str| {
+        fs::write(directory.path().join(name), text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+        command.current_dir(directory.path());
+        let output = command.args(["import", "--json", name]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let unclosed = "global_defs {\n}\nvirtual_server 10.0.0.1 80 {\n  lb_kind DR\n";
+    let unread = "ipvsadm -A -t 10.0.0.1:80\nipvsadm -a -t 10.0.0.1:80 -r nowhere.invalid -g\n";
+    for (name, text, line) in [("a.conf", unclosed, 3), ("a.sh", unread, 2)] {
+        let report = import(name, text);
+        assert_eq!(report["file"], serde_json::Value::Null, "{report}");
+        assert_eq!(
+            (&report["carried"], &report["assumed"]),
+            (&0.into(), &0.into()),
+            "{report}"
+        );
+        let mut lines = report["report"].as_array().unwrap().iter();
+        let told = lines
+            .find(|found| found["line"] == line && found["file"] == name)
+            .unwrap();
+        let reason = told["reason"].as_str().unwrap();
+        let is_told = reason.contains("never closed") || reason.contains("no address");
+        assert!(is_told, "{report}");
+    }
+}
+
+#[test]
+fn json_has_the_notes_of_the_head() {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = "-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.7 -g\n";
+    fs::write(directory.path().join("rules"), rules).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lvsctl"));
+    command.current_dir(directory.path());
+    let output = command
+        .args(["import", "--json", "rules"])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let notes = report["notes"].as_array().unwrap().iter();
+    let notes: Vec<_> = notes.map(|note| note.as_str().unwrap()).collect();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("an address of its own")),
+        "{report}"
+    );
 }

@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) own: Vec<DraftAddress>,
     /// Those of the directors that it speaks with.
     pub(super) peers: Vec<DraftAddress>,
+    /// The interface of addresses whose interface the source does not give, where it says one for all, and its line.
+    pub(super) interface: Option<(IfName, DirectiveId)>,
     /// Whether these addresses move between two directors (VRRP).
     pub(super) floats: bool,
     /// Whether it is what a kernel has: its destinations keep their addresses.
@@ -41,6 +43,21 @@ pub(super) struct Draft {
     pub(super) sync_lines: Vec<DirectiveId>,
     /// Lines for the head of the cluster file.
     pub(super) notes: Vec<String>,
+}
+
+impl Draft {
+    /// Returns the directives of services and destinations with the names of these.
+    pub(super) fn named(&self) -> Vec<(DirectiveId, String)> {
+        let services = self.services.iter();
+        let named = services.flat_map(|service| {
+            let id = service.service.id;
+            let destinations = service.destinations.iter();
+            let destinations = destinations
+                .map(move |draft| (draft.directive, format!("{} of {id}", draft.destination.id)));
+            std::iter::once((service.directive, id.to_string())).chain(destinations)
+        });
+        named.collect()
+    }
 }
 
 /// An address of the director.
@@ -66,6 +83,8 @@ pub(super) struct DraftService {
     pub(super) target: Option<DirectiveId>,
     /// What of it was assumed, for the report.
     pub(super) assumed: BTreeSet<String>,
+    /// What of its virtual IPs was assumed.
+    pub(super) assumed_addresses: BTreeSet<String>,
     /// What a reader of the file should know besides.
     pub(super) remarks: BTreeSet<String>,
 }
@@ -94,6 +113,7 @@ impl DraftService {
             directive,
             target: None,
             assumed: BTreeSet::new(),
+            assumed_addresses: BTreeSet::new(),
             remarks: BTreeSet::new(),
         }
     }

@@ -44,7 +44,7 @@ impl ImportError {
     }
 
     pub(super) fn with_report(mut self, report: Report) -> Self {
-        self.report = Some(Box::new(report));
+        self.report = Some(Box::new(report.refused()));
         self
     }
 
@@ -76,7 +76,7 @@ impl ImportError {
         self.hint.as_deref()
     }
 
-    /// Returns what became of every directive, where the whole source was read before it was refused.
+    /// Returns why every directive that was read is left, the one that is refused among them.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.report.as_deref()

@@ -132,9 +132,9 @@ pub enum Format {
 }
 
 impl Format {
-    /// Tells the kind of a text by its words.
+    /// Tells the kind of a text by its words; None where it has none of any kind.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Option<Self> {
         let text = without_mark(text);
         let lines = || text.lines().map(str::trim_start);
         let is_virtual = |line: &str| {
@@ -149,12 +149,16 @@ impl Format {
             let words = ["virtual_server", "vrrp_", "global_defs"];
             words.iter().any(|word| line.starts_with(word))
         };
+        // A part of a configuration, or blocks that it has besides.
+        let is_block = |line: &str| line.starts_with("include") || line.trim_end().ends_with('{');
         if lines().any(is_virtual) {
-            Self::Ldirectord
-        } else if is_script && !lines().any(is_keepalived) {
-            Self::Rules
+            Some(Self::Ldirectord)
+        } else if lines().any(is_keepalived) {
+            Some(Self::Keepalived)
+        } else if is_script {
+            Some(Self::Rules)
         } else {
-            Self::Keepalived
+            lines().any(is_block).then_some(Self::Keepalived)
         }
     }
 }
@@ -171,7 +175,11 @@ pub fn keepalived(
 ) -> Result<Import, ImportError> {
     refuse_cluster_file(file, text)?;
     let mut tally = Tally::default();
-    let (draft, reduced) = keepalived::draft(file, without_mark(text), options, read, &mut tally)?;
+    let drafted = keepalived::draft(file, without_mark(text), options, read, &mut tally);
+    let (draft, reduced) = match drafted {
+        Ok(drafted) => drafted,
+        Err(error) => return Err(unread(error, tally)),
+    };
     let has_services = !draft.services.is_empty();
     match (finish(draft, tally, file, options), reduced) {
         (Ok(import), Some(reduced)) => Ok(Import {
@@ -202,8 +210,10 @@ pub fn ldirectord(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = ldirectord::draft(file, without_mark(text), resolve, &mut tally)?;
-    finish(draft, tally, file, options)
+    match ldirectord::draft(file, without_mark(text), resolve, &mut tally) {
+        Ok(draft) => finish(draft, tally, file, options),
+        Err(error) => Err(unread(error, tally)),
+    }
 }
 
 /// Imports rules of ipvsadm, or a script of them; `file` is its name, `resolve` looks up hosts that it names.
@@ -217,8 +227,10 @@ pub fn rules(
     resolve: &mut Resolver<'_>,
 ) -> Result<Import, ImportError> {
     let mut tally = Tally::default();
-    let draft = rules::draft(file, without_mark(text), options, resolve, &mut tally)?;
-    finish(draft, tally, file, options)
+    match rules::draft(file, without_mark(text), options, resolve, &mut tally) {
+        Ok(draft) => finish(draft, tally, file, options),
+        Err(error) => Err(unread(error, tally)),
+    }
 }
 
 /// Imports what a director's kernel holds, as [`read_kernel`] reads it.
@@ -258,6 +270,16 @@ fn refuse_cluster_file(file: &str, text: &str) -> Result<(), ImportError> {
     }
 }
 
+/// Gives the error of a parser its report: what was read before it, and why the source is refused.
+fn unread(error: ImportError, mut tally: Tally) -> ImportError {
+    if error.report().is_some() {
+        return error;
+    }
+    tally.only_follows();
+    tally.refuse(&error);
+    error.with_report(tally.finish())
+}
+
 /// Makes the file and reads it back: a source is imported wholly or refused, with the report that tells why.
 fn finish(
     draft: Draft,
@@ -266,16 +288,15 @@ fn finish(
     options: &Options,
 ) -> Result<Import, ImportError> {
     let written = written(draft, &mut tally, source, options);
-    let report = tally.finish();
     match written {
         Ok((file, notes)) => Ok(Import {
             file,
             notes,
-            report,
+            report: tally.finish(),
             keepalived: None,
             dropped: Vec::new(),
         }),
-        Err(error) => Err(error.with_report(report)),
+        Err(error) => Err(error.with_report(tally.finish())),
     }
 }
 
@@ -285,6 +306,7 @@ fn written(
     source: &str,
     options: &Options,
 ) -> Result<(String, Vec<String>), ImportError> {
+    let read = draft.named();
     let fitted = fit::fit(draft, tally, options);
     let start = Place::new(source, usize::from(source != "kernel"));
     if fitted.draft.services.is_empty() {
@@ -292,14 +314,19 @@ fn written(
         return Err(ImportError::new(&start, problem));
     }
     for service in &fitted.draft.services {
-        let reasons = service.assumed.iter().chain(&service.remarks);
+        let reasons = service.assumed.iter().chain(&service.assumed_addresses);
+        let reasons = reasons.chain(&service.remarks);
         let reasons: Vec<_> = reasons.map(String::as_str).collect();
         match reasons.is_empty() {
             true => tally.carried(service.directive, "services"),
             false => tally.assumed(service.directive, "services", reasons.join("; ")),
         }
     }
-    let file = write::write(&fitted, &Shortening::of(&fitted), source, options);
+    for (directive, what) in read {
+        tally.name_lost(directive, &what);
+    }
+    let losses = tally.losses(&fitted.draft.notes);
+    let file = write::write(&fitted, &Shortening::of(&fitted), &losses, source, options);
     if file.len() > Document::MAX_LENGTH {
         return Err(ImportError::new(
             &start,
@@ -315,7 +342,9 @@ fn written(
             let service = index.and_then(|index| fitted.draft.services.get(index));
             let place = service.map_or(&start, |service| &service.place);
             let problem = format!("the cluster file would be refused: {error}");
-            Err(ImportError::new(place, problem))
+            let error = ImportError::new(place, problem);
+            tally.refuse(&error);
+            Err(error)
         }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::ImportError;
+
 /// A file and a line of the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
@@ -137,6 +139,18 @@ impl Report {
         &self.directives
     }
 
+    /// Returns the report of a source that makes no file: nothing of it is carried.
+    pub(super) fn refused(mut self) -> Self {
+        for directive in &mut self.directives {
+            if !matches!(directive.fate, Fate::Left { .. }) {
+                let reason = "no cluster file is made".to_owned();
+                directive.fate = Fate::Left { reason };
+                directive.follows = true;
+            }
+        }
+        self
+    }
+
     /// Counts the directives by fate; the three counts add up to all.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -163,6 +177,32 @@ impl fmt::Display for Report {
     }
 }
 
+/// Returns whether a directive of keepalived or ldirectord makes a service or a real server.
+fn is_target(directive: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "virtual_server",
+        "real_server",
+        "sorry_server",
+        "virtual",
+        "virtual6",
+        "real",
+        "real6",
+        "fallback",
+    ];
+    WORDS.contains(&directive.split([' ', '=']).next().unwrap_or_default())
+}
+
+/// Names what a reason leaves out of the file; a long list is in the report.
+fn told(reason: &str, lost: &[String]) -> String {
+    const MOST: usize = 20;
+    let named = lost.iter().take(MOST).map(String::as_str);
+    let named = named.collect::<Vec<_>>().join(", ");
+    match lost.len().saturating_sub(MOST) {
+        0 => format!("Not imported: {named}: {reason}."),
+        more => format!("Not imported: {named}, and {more} more that the report has: {reason}."),
+    }
+}
+
 /// A directive that was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct DirectiveId(usize);
@@ -177,6 +217,8 @@ pub(super) struct Tally {
     following: BTreeSet<DirectiveId>,
     /// What was counted, but is no directive.
     silent: BTreeSet<DirectiveId>,
+    /// Services and real servers that are left though they may be on the director, as the head of the file names them.
+    lost: BTreeMap<DirectiveId, String>,
     /// The lines in which a definition is replaced.
     uses: BTreeMap<DirectiveId, BTreeSet<Place>>,
 }
@@ -223,6 +265,51 @@ impl Tally {
         self.set(id, Fate::Left { reason });
     }
 
+    /// Leaves a directive that makes a service or a real server, which the head of the file names.
+    pub(super) fn lost(&mut self, id: DirectiveId, what: &str, reason: impl Into<String>) {
+        self.left(id, reason);
+        self.lost.insert(id, what.to_owned());
+    }
+
+    /// Names what a directive makes for the head of the file, where it is left after all.
+    pub(super) fn name_lost(&mut self, id: DirectiveId, what: &str) {
+        if self.is_left(id) {
+            self.lost.entry(id).or_insert_with(|| what.to_owned());
+        }
+    }
+
+    /// Returns lines for the head of the file: services and real servers of the source that it lacks, by the reasons;
+    /// without those that other notes tell.
+    pub(super) fn losses(&self, notes: &[String]) -> Vec<String> {
+        let parts = notes
+            .iter()
+            .filter_map(|note| note.split_once('(')?.1.split_once(')'));
+        let told: BTreeSet<&str> = parts.map(|(place, _)| place).collect();
+        let mut all: Vec<(&str, Vec<String>)> = Vec::new();
+        let mut places = BTreeMap::new();
+        for (number, (place, directive, fate)) in self.directives.iter().enumerate() {
+            let id = DirectiveId(number);
+            let of_rules = self.lost.get(&id).map(String::as_str);
+            let what = of_rules.or_else(|| is_target(directive).then_some(directive));
+            let (Some(Fate::Left { reason }), Some(what)) = (fate, what) else {
+                continue;
+            };
+            if self.following.contains(&id) || told.contains(place.to_string().as_str()) {
+                continue;
+            }
+            let index = *places.entry(reason).or_insert(all.len());
+            let what = format!("{what} ({place})");
+            match all.get_mut(index) {
+                Some((_, together)) => together.push(what),
+                None => all.push((reason, vec![what])),
+            }
+        }
+        let lines = all.into_iter();
+        lines
+            .map(|(reason, lost)| self::told(reason, &lost))
+            .collect()
+    }
+
     /// Leaves a directive because what it belongs to is left; one that is left already has its own reason.
     pub(super) fn left_too(&mut self, id: DirectiveId, reason: impl Into<String>) {
         if !self.is_left(id) {
@@ -235,6 +322,26 @@ impl Tally {
     pub(super) fn only(&mut self, mistakes: &BTreeSet<DirectiveId>) {
         let all = (0..self.directives.len()).map(DirectiveId);
         self.following = all.filter(|id| !mistakes.contains(id)).collect();
+    }
+
+    /// Says why the source is refused, at the line that an error names.
+    pub(super) fn refuse(&mut self, error: &ImportError) {
+        let hint = error
+            .hint()
+            .map_or_else(String::new, |hint| format!("; {hint}"));
+        let reason = format!("{}{hint}", error.problem());
+        let at_place = |(place, ..): &(Place, _, _)| place == error.place();
+        let id = match self.directives.iter().rposition(at_place) {
+            Some(number) => DirectiveId(number),
+            None => self.add(error.place(), "the source"),
+        };
+        self.silent.remove(&id);
+        self.left(id, reason);
+    }
+
+    /// Says that none of what was read is a mistake.
+    pub(super) fn only_follows(&mut self) {
+        self.only(&BTreeSet::new());
     }
 
     fn is_left(&self, id: DirectiveId) -> bool {
@@ -260,6 +367,7 @@ impl Tally {
     /// The last word about a directive counts: a service may be dropped after all.
     fn set(&mut self, id: DirectiveId, fate: Fate) {
         self.following.remove(&id);
+        self.lost.remove(&id);
         if let Some((_, _, open)) = self.directives.get_mut(id.0) {
             *open = Some(fate);
         }

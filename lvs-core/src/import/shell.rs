@@ -87,6 +87,10 @@ pub(super) fn is_punctuation(text: &str) -> bool {
 pub(super) struct Subshells(u32);
 
 impl Subshells {
+    pub(super) const fn is_open(self) -> bool {
+        self.0 > 0
+    }
+
     /// Returns a command without the brackets of the subshells that it begins and ends.
     pub(super) fn bare<'t>(&mut self, text: &'t str) -> &'t str {
         let mut text = text;
@@ -171,6 +175,22 @@ pub(super) fn elements(name: &str, list: &str) -> Option<Vec<(String, String)>> 
     Some(all)
 }
 
+/// Returns the quote that is open behind a line, if it begins with this one open.
+pub(super) fn open_quote(line: &str, mut quote: Option<char>) -> Option<char> {
+    let (mut before, mut rest) = (' ', line.chars());
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (Some('"') | None, '\\') => drop(rest.next()),
+            (Some(open), _) => quote = quote.filter(|_| c != open),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '#') if before.is_whitespace() => break,
+            _ => {}
+        }
+        before = c;
+    }
+    quote
+}
+
 /// Returns the word that ends the text which a line gives to a command (`<<WORD`), if there is one.
 pub(super) fn document(line: &str) -> Option<&str> {
     let (before, rest) = line.split_once("<<")?;
@@ -186,6 +206,34 @@ pub(super) fn document(line: &str) -> Option<&str> {
     let word = word.split([' ', '\t', '|', '>', ';', ')', '&']).next()?;
     let word = word.trim_matches(['"', '\'', '\\']);
     is_name(word).then_some(word)
+}
+
+/// Returns whether the word after `<<` is quoted: the shell replaces nothing in the text then.
+pub(super) fn is_literal(line: &str) -> bool {
+    line.split_once("<<").is_some_and(|(_, rest)| {
+        let word = rest.trim_start_matches('-').trim_start();
+        word.starts_with(['"', '\'', '\\'])
+    })
+}
+
+/// Returns whether a loop goes round while a function has arguments: `while [ $# -gt 0 ]`.
+pub(super) fn is_over_arguments(text: &str) -> bool {
+    const CONDITIONS: [&str; 11] = [
+        "[ $# -gt 0 ]",
+        "[ $# -ge 1 ]",
+        "[ $# -ne 0 ]",
+        "[ $# != 0 ]",
+        "[[ $# -gt 0 ]]",
+        "test $# -gt 0",
+        "(( $# ))",
+        "(($#))",
+        "[ -n $1 ]",
+        "[ $1 ]",
+        "[[ -n $1 ]]",
+    ];
+    let condition = text.strip_prefix("while ").unwrap_or_default();
+    let condition = condition.replace(['"', '{', '}'], "");
+    CONDITIONS.contains(&condition.trim())
 }
 
 /// Returns the arguments of a command, without redirections.
@@ -300,6 +348,34 @@ pub(super) fn assignments(text: &str) -> Option<Vec<(&str, &str)>> {
         rest = after.trim_start();
     }
     (!all.is_empty()).then_some(all)
+}
+
+/// Returns the names of variables that a command sets, without their values: `NAME=value`, `read NAME …`, `let NAME=…`.
+pub(super) fn sets(text: &str) -> Vec<&str> {
+    if let Some(assignments) = assignments(text) {
+        let names = assignments.into_iter().map(|(name, _)| name);
+        return names
+            .map(|name| name.split(['+', '[']).next().unwrap_or(name))
+            .collect();
+    }
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let mut words = text.split_whitespace();
+    let mut words = words.by_ref().skip_while(|word| word.contains('='));
+    let names: Vec<_> = match words.next() {
+        Some("read" | "mapfile" | "readarray" | "unset" | "let") => words.collect(),
+        Some("for" | "getopts") => words.take(2).collect(),
+        Some("printf") => words
+            .skip_while(|word| *word != "-v")
+            .skip(1)
+            .take(1)
+            .collect(),
+        _ => Vec::new(),
+    };
+    let names = names.into_iter().map(|word| word.trim_matches(['"', '\'']));
+    names
+        .filter_map(|word| word.split(is_end).next())
+        .filter(|name| is_name(name))
+        .collect()
 }
 
 /// Returns where the first word of a text ends, outside of quotes and substitutions.

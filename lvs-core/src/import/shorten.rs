@@ -160,6 +160,7 @@ pub(super) fn is_alike(one: &DraftService, other: &DraftService) -> bool {
     protocol == theirs
         && same_service
         && one.health == other.health
+        && (&one.assumed, &one.remarks) == (&other.assumed, &other.remarks)
         && one.destinations.len() == other.destinations.len()
         && one
             .destinations
@@ -186,7 +187,7 @@ mod tests {
     /// Returns the file without and with shorter forms, which are the same cluster.
     fn both(draft: Draft, mut tally: Tally, name: &str) -> (String, String) {
         let fitted = fit::fit(draft, &mut tally, &options());
-        let written = |form: &Shortening| write::write(&fitted, form, "source", &options());
+        let written = |form: &Shortening| write::write(&fitted, form, &[], "source", &options());
         let (long, short) = (
             written(&Shortening::default()),
             written(&Shortening::of(&fitted)),

@@ -18,6 +18,7 @@ use crate::ipvs::{
 pub(super) fn write(
     fitted: &Fitted,
     shortening: &Shortening,
+    losses: &[String],
     source: &str,
     options: &Options,
 ) -> String {
@@ -40,19 +41,21 @@ pub(super) fn write(
         document.insert("sync", Item::Table(self::sync(sync)));
     }
     if let Some(mut key) = document.key_mut("name") {
-        key.leaf_decor_mut().set_prefix(head(fitted, source));
+        key.leaf_decor_mut()
+            .set_prefix(head(fitted, losses, source));
     }
     document.to_string()
 }
 
-fn head(fitted: &Fitted, source: &str) -> String {
+fn head(fitted: &Fitted, losses: &[String], source: &str) -> String {
     let source = printable(source);
     let first = format!(
         "Imported from {source} by lvsctl. Read it before it is applied: comments that say \"assumed\" mark \
          values that the source does not give."
     );
     let mut head = String::new();
-    for note in [&first].into_iter().chain(&fitted.draft.notes) {
+    let notes = fitted.draft.notes.iter();
+    for note in [&first].into_iter().chain(notes).chain(losses) {
         if !head.is_empty() {
             head.push_str("#\n");
         }
@@ -194,6 +197,9 @@ fn services(document: &mut DocumentMut, fitted: &Fitted, shortening: &Shortening
     }
 }
 
+/// So many of a kind are told by themselves, and more as a number.
+const FEW: usize = 4;
+
 /// Returns the entry of services that differ by their addresses only.
 fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> Option<Table> {
     let draft = alike.first()?;
@@ -203,7 +209,13 @@ fn service(fitted: &Fitted, shortening: &Shortening, alike: &[DraftService]) -> 
     let places: BTreeSet<_> = places.map(|draft| &draft.place).collect();
     if !places.is_empty() {
         let places: Vec<_> = places.into_iter().map(ToString::to_string).collect();
-        let places = printable(&places.join(", "));
+        let places = match places.as_slice() {
+            [first, between @ .., last] if between.len() >= FEW => {
+                format!("{first} to {last}, {} places", places.len())
+            }
+            places => places.join(", "),
+        };
+        let places = printable(&places);
         table.decor_mut().set_prefix(format!("\n# {places}\n"));
     }
     match service.id {
@@ -275,8 +287,17 @@ fn health(table: &mut Table, fitted: &Fitted, alike: &[DraftService]) {
             table.insert_formatted(&key.unwrap_or_else(|| Key::new(name)), value.clone());
         }
     }
+    let of_addresses = alike.iter().flat_map(|draft| &draft.assumed_addresses);
+    let mut of_addresses: BTreeSet<_> = of_addresses.cloned().collect();
+    if of_addresses.len() > FEW {
+        let count = of_addresses.len();
+        of_addresses = BTreeSet::from([format!(
+            "the interface and the prefix length of {count} virtual IPs, as the director's addresses say"
+        )]);
+    }
     let assumed: BTreeSet<_> = alike.iter().flat_map(|draft| &draft.assumed).collect();
-    let assumed = assumed.into_iter().map(|what| format!("assumed: {what}"));
+    let assumed = assumed.into_iter().chain(&of_addresses);
+    let assumed = assumed.map(|what| format!("assumed: {what}"));
     let remarks: BTreeSet<_> = alike.iter().flat_map(|draft| &draft.remarks).collect();
     let mut told = String::new();
     for note in assumed.chain(remarks.into_iter().cloned()) {

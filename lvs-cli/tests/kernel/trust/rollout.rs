@@ -64,12 +64,7 @@ impl Rollout {
 
     /// Returns each step's node and command, and the outages.
     pub(crate) fn order(&self, arguments: &[&str]) -> (Vec<(String, String)>, Vec<String>) {
-        let (host, _) = &self.hosts[0];
-        let output = self
-            .on(host)
-            .start(&[&["order", "--json"], arguments].concat());
-        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let steps = json["stages"].as_array().unwrap();
+        let steps = self.stages(arguments);
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
         let step = |step: &serde_json::Value| {
             let command = text(&step["command"]).unwrap();
@@ -77,6 +72,23 @@ impl Rollout {
         };
         let outages = steps.iter().filter_map(|step| text(&step["outage"]));
         (steps.iter().map(step).collect(), outages.collect())
+    }
+
+    fn stages(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
+        let (host, _) = &self.hosts[0];
+        let output = self
+            .on(host)
+            .start(&[&["order", "--json"], arguments].concat());
+        let mut json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        serde_json::from_value(json["stages"].take()).unwrap()
+    }
+
+    /// How many requests the order says are cut: one client has one open at a time, at the one moment at which the
+    /// director deletes destinations.
+    fn cut(&self) -> usize {
+        let stages = self.stages(&[NEW, "--from", OLD]);
+        let mut hints = stages.iter().filter_map(|stage| stage["hint"].as_str());
+        usize::from(hints.any(|hint| hint.contains("are cut: before this step drain")))
     }
 
     pub(crate) fn on(&self, name: &str) -> Node<'_> {
@@ -137,7 +149,8 @@ pub(crate) fn ask(
     over: &AtomicBool,
 ) -> Felt {
     let (mut failed, mut asked) = (Vec::new(), 0);
-    while !over.load(Ordering::SeqCst) {
+    // A few more are asked where all is done soon.
+    while !over.load(Ordering::SeqCst) || asked < 4 {
         let address = addresses[place.load(Ordering::SeqCst)];
         let answer = client.run(|_| http::fetch(address, None, ANSWER)).unwrap();
         asked += 1;
@@ -150,9 +163,14 @@ pub(crate) fn ask(
 impl Felt {
     #[track_caller]
     pub(crate) fn nothing(&self) {
+        self.at_most(0);
+    }
+
+    #[track_caller]
+    fn at_most(&self, cut: usize) {
         assert!(self.asked > 3, "only {} requests", self.asked);
         assert!(
-            self.failed.is_empty(),
+            self.failed.len() <= cut,
             "{} of {} failed: {:#?}",
             self.failed.len(),
             self.asked,
@@ -177,9 +195,10 @@ const CLUSTERS: [(&str, &str); 4] = [
 /// Clients feel nothing, and the order promises that.
 #[track_caller]
 fn nothing_is_felt(rollout: &Rollout, vip: &str) {
+    let cut = rollout.cut();
     let (felt, outages) = rollout.execute_while_asked(&[vip]);
     assert_eq!(outages, [""; 0]);
-    felt.nothing();
+    felt.at_most(cut);
     let (left, _) = rollout.order(&[NEW, "--from", NEW]);
     assert_eq!(left, []);
 }

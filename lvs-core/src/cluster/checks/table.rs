@@ -119,7 +119,8 @@ table! {
         transport "transport": DnsTransport,
         /// udp: what is sent, text or `hex:` and digits, up to 1200 bytes; absent: an empty datagram.
         payload "payload": Payload,
-        /// udp: a text that the answer must contain; absent: any answer.
+        /// udp: a text that the answer must contain; absent: no answer is needed, and only a port that refuses datagrams
+        /// fails.
         answer "answer": Needle,
         /// program: the command line, program first; required. It runs without a shell, with LVS_CLUSTER, LVS_SERVICE,
         /// LVS_REAL_SERVER, LVS_ADDRESS and LVS_PORT in its environment.

@@ -48,8 +48,8 @@ pub struct DestinationTable {
     /// upper threshold.
     #[serde(default)]
     pub lower_threshold: i64,
-    /// Only `false`, in a service with `check`: this destination is never tested and is taken as up, for `minimum` too;
-    /// absent: the checks of the service test it.
+    /// Only `false`, in a service with `check`: this destination is never tested and is taken as up, and with a weight
+    /// above 0 for `minimum` too; absent: the checks of the service test it.
     #[serde(default)]
     pub check: Option<NotChecked>,
 }

@@ -220,6 +220,7 @@ impl ServiceTable {
         for (key, problem) in given.chain(excluded) {
             mistakes.push(
                 DocumentError::new(DocumentErrorKind::Conflict, key, problem)
+                    .without("check")
                     .with_hint("add check = \"tcp\", or leave it out"),
             );
         }

@@ -90,7 +90,11 @@ impl Removed {
                     let means = |missing| is_alternative(missing, key);
                     mistake.path() == table && mistake.missing_key().is_some_and(means)
                 }
-                Conflict | Unused => is_below,
+                // What lacks another key does so whichever others were taken out.
+                Conflict | Unused => {
+                    let means = |missing| is_alternative(missing, key);
+                    is_below && mistake.missing_key().is_none_or(means)
+                }
                 Duplicate => is_below && ["port", "protocol"].contains(&key.as_str()),
                 _ => false,
             }

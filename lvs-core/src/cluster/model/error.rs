@@ -96,6 +96,12 @@ impl DocumentError {
         self.missing
     }
 
+    /// Says that it is a mistake only without this key.
+    pub(in crate::cluster) fn without(mut self, key: &'static str) -> Self {
+        self.missing = Some(key);
+        self
+    }
+
     /// Adds what to write instead.
     pub(in crate::cluster) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -45,16 +45,25 @@ pub(super) fn complete(draft: &mut Draft, tally: &mut Tally, options: &Options) 
             .into_iter()
             .filter(|vip| seen.insert(*vip))
         {
-            let interface = options.interface.clone();
+            let interface = match &draft.interface {
+                Some((interface, line)) => {
+                    if !tally.is_used(*line) {
+                        let reason =
+                            "the interface of virtual IPs that the source gives to no director";
+                        tally.assumed(*line, "director.addresses", reason);
+                    }
+                    interface
+                }
+                None => &options.interface,
+            };
+            service.assumed_addresses.insert(format!(
+                "the interface of {vip} ({interface}) and its prefix length"
+            ));
             draft.addresses.push(DraftAddress {
-                address: Address::new(interface, IpNet::from(vip)),
+                address: Address::new(interface.clone(), IpNet::from(vip)),
                 assumed: Some("interface and prefix length".to_owned()),
                 directive: None,
             });
-            service.assumed.insert(format!(
-                "the interface of {vip} ({}) and its prefix length",
-                options.interface
-            ));
         }
     }
 }
@@ -141,7 +150,13 @@ pub(super) fn narrow(draft: &mut Draft, vips: &BTreeSet<IpAddr>, tally: &mut Tal
     let carries = |end: &&Destination| end.forwarding != Forwarding::Masquerade;
     let carriers = draft.services.iter().flat_map(|service| {
         let ends = || service.destinations.iter().map(|end| &end.destination);
-        let of_vip = |vip| ends().filter(carries).map(move |end| (vip, end.id.address));
+        // By one of its virtual IPs the director serves itself.
+        let others = |vip| {
+            ends()
+                .filter(carries)
+                .filter(move |end| end.id.address != vip)
+        };
+        let of_vip = |vip| others(vip).map(move |end| (vip, end.id.address));
         virtual_ips(service)
             .into_iter()
             .flat_map(of_vip)

@@ -8,7 +8,7 @@ use super::addresses::is_host;
 use crate::import::draft::{Draft, DraftDestination, DraftService};
 use crate::import::health::NO_CHECK;
 use crate::import::report::Tally;
-use crate::ipvs::{Destination, Encapsulation, Family, Forwarding, ServiceId};
+use crate::ipvs::{Destination, Encapsulation, Family, Forwarding, ServiceId, Weight};
 
 /// Makes a loopback address the director's own, where it has one that is not the other director's too. Otherwise it is that
 /// of a real server which each director is, and as a fallback is not tested: that its page is there follows from no probe.
@@ -61,6 +61,7 @@ pub(super) fn drop_refused(
     tunnel: Option<Encapsulation>,
     directors: &BTreeSet<IpAddr>,
     is_paired: bool,
+    keeps_loopback: bool,
 ) {
     let id = service.service.id;
     let mut seen = BTreeSet::new();
@@ -72,6 +73,10 @@ pub(super) fn drop_refused(
         let destination = &draft.destination;
         let problem = refused_destination(destination, &id, tunnel)
             .or_else(|| refused_address(destination.id.address, taken))
+            .or_else(|| {
+                let is_lost = destination.id.address.is_loopback() && !keeps_loopback;
+                is_lost.then(|| UNKNOWN_SELF.to_owned())
+            })
             .or_else(|| {
                 let is_itself = is_paired && directors.contains(&destination.id.address);
                 let is_lost = is_itself && destination.forwarding == Forwarding::Masquerade;
@@ -106,10 +111,17 @@ pub(super) fn drop_refused(
         settle(draft, assumed, is_director, tally);
         true
     });
-    let minimum = service.health.minimum.min(servers.len());
-    service.health.minimum = minimum;
+    // Weight 0 takes no connections, and does not count.
+    let counts =
+        |end: &&DraftDestination| !end.is_fallback && end.destination.weight > Weight::DRAIN;
+    let counted = service.destinations.iter().filter(counts).count();
+    service.health.minimum = service.health.minimum.min(counted).max(1);
     service.health.lacks_fallback = lacks_fallback && !has_fallback;
 }
+
+/// Why a loopback address is no destination of a director whose own is not known.
+const UNKNOWN_SELF: &str = "it is the director itself, whose address the source does not give: add that to the director's \
+                            addresses, and the director to the destinations";
 
 /// Why a director is no masqueraded real server of two.
 const BYPASSES: &str = "it is this director itself, whose masqueraded answers would bypass the other one while that is active";

@@ -91,13 +91,21 @@ pub(super) fn fit(mut draft: Draft, tally: &mut Tally, options: &Options) -> Fit
     for service in &mut draft.services {
         let had_any = !service.destinations.is_empty();
         local_nodes(service, &itself, draft.is_observed);
-        destinations::drop_refused(service, tally, &taken, tunnel, &are_directors, draft.floats);
+        destinations::drop_refused(
+            service,
+            tally,
+            &taken,
+            tunnel,
+            &are_directors,
+            draft.floats,
+            draft.floats || draft.is_observed,
+        );
         if had_any && service.destinations.is_empty() && service.target.is_some() {
             emptied.insert(service.service.id);
         }
         hashing::keep_fallback_out(service, tally);
         hashing::remark(service);
-        services::remark_match(service);
+        services::remark_match(service, &are_directors);
     }
     services::drop_emptied(&mut draft, &emptied, tally);
     directors::leave_stranded(&mut draft, &networks, tally);

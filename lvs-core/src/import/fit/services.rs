@@ -117,12 +117,14 @@ pub(super) fn drop_sync(draft: &mut Draft, tally: &mut Tally) {
 }
 
 /// Says in the file that a mark alone tells real servers no address.
-pub(super) fn remark_match(service: &mut DraftService) {
-    let mut ends = service
+pub(super) fn remark_match(service: &mut DraftService, directors: &BTreeSet<IpAddr>) {
+    let is_director = |ip: IpAddr| ip.is_loopback() || directors.contains(&ip);
+    let mut methods = service
         .destinations
         .iter()
+        .filter(|end| !is_director(end.destination.id.address))
         .map(|end| end.destination.forwarding);
-    let carries = ends.find(|method| *method != Forwarding::Masquerade);
+    let carries = methods.find(|method| *method != Forwarding::Masquerade);
     if let (ServiceId::Fwmark { mark, .. }, Some(method)) = (service.service.id, carries)
         && service.matches.is_empty()
     {

@@ -8,7 +8,7 @@ use super::common::Tested;
 use super::programs::{Programs, general};
 use super::timing::Timing;
 use super::tree::Node;
-use super::virtual_server::reason;
+use super::virtual_server::{reason, unknown};
 use crate::import::health::{Check, Health, Kind, Page, literal};
 use crate::import::report::DirectiveId;
 
@@ -49,14 +49,15 @@ struct Parameters {
 impl Walk<'_> {
     /// Returns what a block tests, with a check for each page; nothing if it is left.
     pub(super) fn check(&mut self, node: &Node, context: &CheckContext<'_>) -> Option<Tested> {
-        if let Some(reason) = unknown(node.word(0)) {
+        if let Some(reason) = refused(node.word(0)) {
             node.leave(self.tally, reason);
             return None;
         }
         let mut timing = context.timing.clone();
         let mut parameters = Parameters::default();
+        let asks_pages = matches!(node.word(0), "HTTP_GET" | "SSL_GET");
         for child in node.children() {
-            if !self.timing(child, &mut timing) {
+            if !self.timing(child, &mut timing, asks_pages) {
                 self.check_directive(child, &mut parameters);
             }
             self.excess(child);
@@ -78,31 +79,37 @@ impl Walk<'_> {
         if let Some(id) = parameters.sni.filter(|_| !names_host(&checks)) {
             self.tally.left(id, "there is no virtualhost to name");
         }
-        if let Some(problem) = checks.iter().find_map(Check::problem) {
-            node.leave(self.tally, &problem);
-            return None;
-        }
-        let tested = |checks, doubt| Tested {
+        let problem = checks.iter().find_map(Check::problem);
+        let tested = |checks, doubt, connects_only| Tested {
             checks,
             doubt,
+            connects_only,
             node: node.clone(),
             timing,
             host: parameters.inherited_host(context),
         };
-        if tests_elsewhere(node, context.address) {
+        let less = match tests_elsewhere(node, context.address) {
+            true => Some((ELSEWHERE, "it tests another address than the real server's")),
+            false => problem.as_deref().map(|problem| (REFUSED, problem)),
+        };
+        if let Some((told, reason)) = less {
             let all = [checks];
-            let Some(check) = Check::connection(&all).filter(|_| context.connects) else {
-                node.leave(
-                    self.tally,
-                    "it tests another address than the real server's",
-                );
+            let connection = Check::connection(&all).filter(|_| context.connects);
+            let Some(check) = connection.filter(|check| check.problem().is_none()) else {
+                node.leave(self.tally, reason);
                 return None;
             };
-            self.connects_only(node, ELSEWHERE);
-            return Some(tested(vec![check], Some(ELSEWHERE)));
+            self.tally.assumed(node.id, "services.check", told);
+            self.tally.doubt(node.id, reason);
+            return Some(tested(vec![check], Some(told), true));
         }
+        self.leave_unasked_hosts(node, &parameters);
         let mut doubt = None;
         match node.word(0) {
+            "HTTP_GET" | "SSL_GET" if self.searches_less(node) => {
+                self.tally.assumed(node.id, "services.check", UNSEARCHED);
+                doubt = Some(UNSEARCHED);
+            }
             "SMTP_CHECK" => {
                 let reason = "only the TCP connection is checked, not the greeting of SMTP";
                 self.tally.assumed(node.id, "services.check", reason);
@@ -117,7 +124,27 @@ impl Walk<'_> {
             }
             _ => Health::said(self.tally, node.id, "check"),
         }
-        Some(tested(checks, doubt))
+        Some(tested(checks, doubt, false))
+    }
+
+    /// Returns whether the check of a page does not have all that the source compares it with.
+    fn searches_less(&self, node: &Node) -> bool {
+        let mut compared = node.children().iter().flat_map(Node::children);
+        compared.any(|child| {
+            matches!(child.word(0), "digest" | "regex") && !self.tally.is_used(child.id)
+        })
+    }
+
+    /// Leaves the host of a check of which every page says its own.
+    fn leave_unasked_hosts(&mut self, node: &Node, parameters: &Parameters) {
+        let is_open = |page: &Page| page.host.is_none();
+        if parameters.pages.is_empty() || parameters.pages.iter().any(is_open) {
+            return;
+        }
+        let hosts = node.children().iter();
+        hosts
+            .filter(|child| child.word(0) == "virtualhost")
+            .for_each(|child| self.tally.left(child.id, "every url says its own"));
     }
 
     fn check_directive(&mut self, node: &Node, parameters: &mut Parameters) {
@@ -158,7 +185,7 @@ impl Walk<'_> {
                 Some(payload) => parameters.payload = Some(payload),
                 None => return self.tally.left(node.id, "it is not hexadecimal"),
             },
-            word => return node.leave(self.tally, check_reason(word)),
+            word => return node.leave(self.tally, &check_reason(word)),
         }
         Health::said(self.tally, node.id, "check");
     }
@@ -280,6 +307,10 @@ const DYNAMIC: &str = "weight 100, of which the exit status of the program is th
                        weights that the source sets, up to 100";
 const ELSEWHERE: &str = "a TCP connection to the service's port is tested: the source tests another address (connect_ip)";
 
+const REFUSED: &str =
+    "a TCP connection to the service's port is tested: a check cannot ask as the source does";
+const UNSEARCHED: &str = "the status of the answer is tested, and not all that the source compares the page with (digest, regex)";
+
 fn names_host(checks: &[Check]) -> bool {
     let names = |check: &Check| matches!(&check.kind, Kind::Https(page) if page.host.is_some());
     checks.iter().any(names)
@@ -292,7 +323,7 @@ fn tests_elsewhere(node: &Node, address: IpAddr) -> bool {
 }
 
 /// Returns why a check is none that can be imported.
-fn unknown(word: &str) -> Option<&'static str> {
+fn refused(word: &str) -> Option<&'static str> {
     match word {
         "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "SMTP_CHECK" | "DNS_CHECK" | "UDP_CHECK"
         | "MISC_CHECK" => None,
@@ -321,8 +352,8 @@ fn payload(node: &Node) -> Option<String> {
     Some(text)
 }
 
-fn check_reason(word: &str) -> &'static str {
-    match word {
+fn check_reason(word: &str) -> String {
+    let reason = match word {
         "digest" => "there is no check of a digest: write contains, or use a program",
         "regex_no_match" => "no check finds a page good that lacks a text: use a program",
         "regex" | "regex_options" | "regex_stack" | "regex_min_offset" | "regex_max_offset" => {
@@ -336,8 +367,37 @@ fn check_reason(word: &str) -> &'static str {
         "helo_name" => "only the TCP connection is checked, not the greeting of SMTP",
         "host" => "the service's port is tested, at the real server's own address",
         "require_reply" | "min_reply_length" | "max_reply_length" => {
-            "no answer is required: a probe fails if the port is refused"
+            "a check requires no answer but one with a text (answer): without it only a port that refuses fails"
         }
-        word => reason(word),
-    }
+        "warmup" | "alpha" | "log_all_failures" | "nb_get_retry" => return reason(word),
+        _ => return unknown(word, &DIRECTIVES),
+    };
+    reason.to_owned()
 }
+
+/// The directives of checks and of their pages.
+const DIRECTIVES: [&str; 23] = [
+    "connect_ip",
+    "connect_port",
+    "connect_timeout",
+    "delay_before_retry",
+    "digest",
+    "enable_sni",
+    "misc_dynamic",
+    "misc_path",
+    "misc_timeout",
+    "name",
+    "nb_get_retry",
+    "path",
+    "payload",
+    "regex",
+    "regex_no_match",
+    "require_reply",
+    "retry",
+    "status_code",
+    "type",
+    "url",
+    "user",
+    "virtualhost",
+    "warmup",
+];

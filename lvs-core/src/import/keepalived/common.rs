@@ -16,6 +16,8 @@ pub(super) struct Tested {
     pub(super) checks: Vec<Check>,
     /// What is not as in the source.
     pub(super) doubt: Option<&'static str>,
+    /// Whether it makes a connection where the source does more.
+    pub(super) connects_only: bool,
     pub(super) node: Node,
     pub(super) timing: Timing,
     /// The `virtualhost` outside the block that it asks for.
@@ -67,7 +69,8 @@ impl Block {
         self.assumed.extend(chosen.reason.map(str::to_owned));
         self.assumed
             .extend(chosen.reason.and_then(|_| Check::difference(&all)));
-        if chosen.reason.is_none() && all.iter().any(|own| *own != chosen.checks) {
+        let is_patient = |own: &Vec<Check>| own.iter().any(|check| !chosen.checks.contains(check));
+        if chosen.reason.is_none() && all.iter().any(is_patient) {
             self.assumed.push(PATIENT.to_owned());
         }
         let tested = self.servers.iter().flat_map(|server| &server.tested);
@@ -208,6 +211,7 @@ impl Walk<'_> {
         let reason = reason.unwrap_or(SOME);
         match (kept().min(), kept().max()) {
             (_, None | Some(Kept::Nothing)) => tested.node.leave(self.tally, reason),
+            _ if tested.connects_only => self.leave_all_but_timing(&tested.node),
             (_, Some(Kept::Connection)) => self.connects_only(&tested.node, reason),
             (Some(Kept::Whole), _) => {}
             (Some(Kept::Patient), _) => self.tally.doubt(tested.node.id, PATIENT),
@@ -216,8 +220,12 @@ impl Walk<'_> {
     }
 
     /// Leaves what a check asks for, but not how often.
-    pub(super) fn connects_only(&mut self, node: &Node, reason: &str) {
+    fn connects_only(&mut self, node: &Node, reason: &str) {
         self.tally.assumed(node.id, "services.check", reason);
+        self.leave_all_but_timing(node);
+    }
+
+    fn leave_all_but_timing(&mut self, node: &Node) {
         for child in node.children().iter().filter(|child| !is_timing(child)) {
             child.leave(self.tally, "only a TCP connection is checked");
         }
@@ -252,6 +260,5 @@ fn is_timing(node: &Node) -> bool {
             | "delay_before_retry"
             | "retry"
             | "nb_get_retry"
-            | "nb_get_retries"
     )
 }

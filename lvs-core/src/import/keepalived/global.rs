@@ -19,6 +19,10 @@ impl Walk<'_> {
                         "lvsctl deletes only services that it added or that the file replaces";
                     self.tally.left(child.id, reason);
                 }
+                // Addresses that take it say so.
+                "default_interface" if self.tally.is_used(child.id) => {}
+                "default_interface" => self.tally.left(child.id, "every address names its own"),
+                word if word.starts_with("net_namespace") => self.namespace(child),
                 word if word.starts_with("vrrp_") => child.leave(self.tally, vrrp::LEFT),
                 word if word.contains("notification") || word.contains("smtp") => {
                     child.leave(self.tally, "lvsctl sends no mail");
@@ -32,6 +36,23 @@ impl Walk<'_> {
                 _ => child.leave(self.tally, "keepalived's own setting"),
             }
         }
+    }
+
+    /// The namespace in which the table is, and with `net_namespace` the addresses too.
+    pub(super) fn namespace(&mut self, node: &Node) {
+        let (word, name) = (node.word(0), node.word(1));
+        if !matches!(word, "net_namespace" | "net_namespace_ipvs") || name.is_empty() {
+            return node.leave(self.tally, "how keepalived is run");
+        }
+        let reason = format!("run lvsctl there: ip netns exec {name} lvsctl");
+        node.leave(self.tally, &reason);
+        let what = match word {
+            "net_namespace" => "keepalived, its addresses and the table of IPVS are",
+            _ => "the table of IPVS is, but not the addresses that VRRP moves,",
+        };
+        self.draft.notes.push(format!(
+            "{word}: {what} in the network namespace {name}. This file does not say it: {reason}"
+        ));
     }
 
     /// `lvs_timeouts tcp SECONDS tcpfin SECONDS udp SECONDS`

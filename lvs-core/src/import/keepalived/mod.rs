@@ -24,6 +24,7 @@ use super::draft::Draft;
 use super::report::{DirectiveId, Tally};
 use super::{ImportError, Options, Reader};
 use crate::ipvs::{ServiceId, Weight};
+use crate::name::IfName;
 use common::Chosen;
 use declared::Declared;
 use expand::Expander;
@@ -73,7 +74,10 @@ pub(super) fn draft(
     let nodes = tree::parse(&lines, tally)?;
     let mut walk = Walk {
         tally,
-        draft: Draft::default(),
+        draft: Draft {
+            interface: nodes.iter().rev().find_map(default_interface),
+            ..Draft::default()
+        },
         groups: BTreeMap::new(),
         options,
         routers: nodes.iter().filter_map(vrrp::router).collect(),
@@ -132,10 +136,8 @@ impl Walk<'_> {
             word if word.starts_with("bfd") => {
                 node.leave(self.tally, "BFD is for keepalived or BIRD")
             }
-            word if word.starts_with("net_namespace")
-                || word == "instance"
-                || word.starts_with("use_pid") =>
-            {
+            word if word.starts_with("net_namespace") => self.namespace(node),
+            word if word == "instance" || word.starts_with("use_pid") => {
                 node.leave(self.tally, "how keepalived is run");
             }
             _ => node.leave(self.tally, "keepalived knows no such directive here"),
@@ -187,6 +189,16 @@ impl Walk<'_> {
         }
         number
     }
+}
+
+/// Returns the interface of addresses that name none, with its directive.
+fn default_interface(node: &Node) -> Option<(IfName, DirectiveId)> {
+    let mut children = match node.word(0) {
+        "global_defs" => node.children().iter().rev(),
+        _ => return None,
+    };
+    let named = children.find(|child| child.word(0) == "default_interface")?;
+    Some((IfName::new(named.word(1).to_owned()).ok()?, named.id))
 }
 
 /// `yes`, `on`, `true` or nothing; `no`, `off`, `false`.

@@ -101,7 +101,7 @@ impl Walk<'_> {
         let (checks, others): (Vec<_>, Vec<_>) =
             node.children().iter().partition(|child| is_check(child));
         for child in others {
-            if !self.timing(child, &mut timing) {
+            if !self.timing(child, &mut timing, false) {
                 self.real_server_directive(child, &mut server, block);
             }
             self.excess(child);
@@ -135,7 +135,7 @@ impl Walk<'_> {
                 block.hosts.push(node.id);
                 Health::said(self.tally, node.id, "check.host");
             }
-            word => node.leave(self.tally, reason(word)),
+            word => node.leave(self.tally, &reason(word)),
         }
     }
 

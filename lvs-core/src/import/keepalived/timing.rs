@@ -145,8 +145,8 @@ fn take<T>(given: &mut Option<Given<T>>, read: Option<T>, directive: DirectiveId
 }
 
 impl Walk<'_> {
-    /// Reads a parameter that checks inherit; false if it is none.
-    pub(super) fn timing(&mut self, node: &Node, timing: &mut Timing) -> bool {
+    /// Reads a parameter that checks inherit; false if it is none. Some are keepalived's only where a page is asked for.
+    pub(super) fn timing(&mut self, node: &Node, timing: &mut Timing, asks_pages: bool) -> bool {
         let span = || {
             let seconds = node.word(1).parse::<f64>().ok();
             let seconds = seconds.filter(|seconds| (0.001..=1e9).contains(seconds));
@@ -157,9 +157,8 @@ impl Walk<'_> {
             "connect_timeout" => take(&mut timing.timeout, span(), node.id),
             "misc_timeout" => take(&mut timing.program_timeout, span(), node.id),
             "delay_before_retry" => take(&mut timing.retry_delay, span(), node.id),
-            "retry" | "nb_get_retry" | "nb_get_retries" => {
-                take(&mut timing.retry, node.word(1).parse().ok(), node.id)
-            }
+            "nb_get_retry" if !asks_pages => return false,
+            "retry" | "nb_get_retry" => take(&mut timing.retry, node.word(1).parse().ok(), node.id),
             _ => return false,
         };
         match is_known {

@@ -26,6 +26,20 @@ impl Node {
         self.block.as_deref().unwrap_or_default()
     }
 
+    /// Returns whether a block with this name shows that another one was not closed above.
+    fn closes(&self, open: &Self) -> bool {
+        match self.word(0) {
+            "real_server" => open.word(0) == "real_server",
+            "global_defs"
+            | "virtual_server"
+            | "virtual_server_group"
+            | "vrrp_instance"
+            | "vrrp_script"
+            | "vrrp_sync_group" => true,
+            _ => false,
+        }
+    }
+
     /// Leaves a directive and everything in its block.
     pub(super) fn leave(&self, tally: &mut Tally, reason: &str) {
         tally.left(self.id, reason);
@@ -178,6 +192,16 @@ impl Parser<'_> {
                 "a { that belongs to no directive",
             ));
         };
+        if let Some(outer) = self
+            .open
+            .iter()
+            .map(|(open, _)| open)
+            .find(|open| node.closes(open))
+        {
+            let (word, outer, line) = (node.word(0), outer.word(0), outer.place.line);
+            let problem = format!("{word} cannot stand in the {outer} of line {line}");
+            return Err(ImportError::new(&node.place, problem).with_hint("a } is missing above"));
+        }
         if self.open.len() >= MAX_DEPTH {
             let problem = format!("blocks are nested more than {MAX_DEPTH} deep");
             return Err(ImportError::new(&line.place, problem));

@@ -18,6 +18,7 @@ use crate::import::report::DirectiveId;
 use crate::ipvs::{
     EngineName, Family, Forwarding, Protocol, SchedulerName, Seconds, Service, ServiceId, Weight,
 };
+use crate::suggest::nearest;
 
 /// What the block says, whichever service it is for.
 #[derive(Default)]
@@ -220,7 +221,7 @@ impl Walk<'_> {
 
     /// Imports what is about checks and failures.
     fn health_directive(&mut self, node: &Node, block: &mut Block) {
-        if self.timing(node, &mut block.timing) {
+        if self.timing(node, &mut block.timing, false) {
             return;
         }
         match node.word(0) {
@@ -419,8 +420,8 @@ impl Block {
             return None;
         }
         let (used, own) = (&self.health.checks, server.checks());
-        let is_alike = |(used, own): (&Check, &Check)| used.is_like(own);
-        let differs = used.len() != own.len() || !used.iter().zip(&own).all(is_alike);
+        let is_used = |own: &Check| used.iter().any(|used| used.is_like(own));
+        let differs = used.len() != own.len() || !own.iter().all(is_used);
         (self.health.is_checked() && differs).then(|| UNTESTED.to_owned())
     }
 
@@ -446,8 +447,8 @@ impl Block {
 }
 
 /// Returns why a directive of a virtual or real server has no key.
-pub(super) fn reason(word: &str) -> &'static str {
-    match word {
+pub(super) fn reason(word: &str) -> String {
+    let reason = match word {
         "alpha" => "a server keeps its weight until its first check",
         "omega" | "quorum_up" | "quorum_down" | "notify_up" | "notify_down" => {
             "lvsctl starts no program on a change"
@@ -458,6 +459,49 @@ pub(super) fn reason(word: &str) -> &'static str {
         "smtp_alert" => "lvsctl sends no mail",
         "snmp_name" => "metrics name services by their addresses",
         "log_all_failures" => "status shows the reason of every failure",
-        _ => "keepalived knows no such directive here",
-    }
+        "nb_get_retry" => "keepalived takes it in HTTP_GET and SSL_GET only, and elsewhere retry",
+        "nat_mask" => "obsolete: keepalived 2 has no such directive",
+        _ => return unknown(word, &DIRECTIVES),
+    };
+    reason.to_owned()
 }
+
+/// Returns why a directive is left that keepalived does not know, with the nearest one that it does.
+pub(super) fn unknown(word: &str, known: &[&str]) -> String {
+    let near = nearest(word, known.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    format!("keepalived knows no such directive here{near}")
+}
+
+/// The directives of virtual and real servers.
+const DIRECTIVES: [&str; 29] = [
+    "connect_timeout",
+    "delay_before_retry",
+    "delay_loop",
+    "hysteresis",
+    "inhibit_on_failure",
+    "ip_family",
+    "lb_algo",
+    "lb_kind",
+    "lthreshold",
+    "lvs_method",
+    "lvs_sched",
+    "notify_down",
+    "notify_up",
+    "ops",
+    "persistence_engine",
+    "persistence_granularity",
+    "persistence_timeout",
+    "protocol",
+    "quorum",
+    "quorum_down",
+    "quorum_up",
+    "real_server",
+    "retry",
+    "sorry_server",
+    "sorry_server_inhibit",
+    "uthreshold",
+    "virtualhost",
+    "warmup",
+    "weight",
+];

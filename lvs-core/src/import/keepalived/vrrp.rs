@@ -41,6 +41,7 @@ impl Walk<'_> {
                         self.draft.addresses.extend(address);
                     }
                 }
+                "use_vmac" => self.virtual_mac(node, child, interface.as_ref()),
                 "lvs_sync_daemon_interface" => self.sync_interface(child, node.word(1)),
                 "unicast_src_ip" => {
                     self.unicast_address(child, child.word(1), interface.as_ref(), true)
@@ -88,7 +89,12 @@ impl Walk<'_> {
             words.next()
         };
         let device = after("dev").and_then(|name| IfName::new(name.clone()).ok());
-        let interface = device.or_else(|| instance.cloned());
+        let default = || {
+            let (interface, line) = self.draft.interface.as_ref()?;
+            self.tally.carried(*line, "director.addresses");
+            Some(interface.clone())
+        };
+        let interface = device.or_else(|| instance.cloned()).or_else(default);
         let assumed = interface.is_none().then(|| "interface".to_owned());
         let mut address = Address::new(
             interface.unwrap_or_else(|| self.options.interface.clone()),
@@ -116,6 +122,19 @@ impl Walk<'_> {
             assumed,
             directive: Some(node.id),
         })
+    }
+
+    /// `use_vmac [LINK]`: keepalived's addresses are on a link of their own, with the MAC address of the virtual router.
+    fn virtual_mac(&mut self, instance: &Node, node: &Node, interface: Option<&IfName>) {
+        let interface = interface.unwrap_or(&self.options.interface);
+        let reason = format!(
+            "the virtual IPs are on {interface} with its own MAC address, not on a link with that of the virtual router"
+        );
+        self.draft.notes.push(format!(
+            "use_vmac of the vrrp_instance {}: {reason}; neighbours learn it by the announcement after a change of roles.",
+            instance.word(1)
+        ));
+        self.tally.left(node.id, reason);
     }
 
     /// The addresses that the director has whether it is active or not.

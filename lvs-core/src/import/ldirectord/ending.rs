@@ -62,7 +62,7 @@ impl Walk<'_, '_> {
                 self.tally.left(*id, reason);
             } else if let Some(doubt) = testing
                 .doubt
-                .filter(|_| ["service", "checktype"].contains(&key.as_str()))
+                .filter(|_| ["service", "checktype", "checkcommand"].contains(&key.as_str()))
             {
                 self.tally.doubt(*id, doubt);
             }

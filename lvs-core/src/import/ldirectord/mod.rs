@@ -14,8 +14,8 @@ use crate::ipvs::{Family, ServiceId};
 use virtual_service::{Fallback, Virtual};
 
 const MAX_LINES: usize = 100_000;
-/// The most destinations.
-const MAX_DESTINATIONS: usize = 4096;
+/// The most destinations; ranges make many of few lines.
+const MAX_DESTINATIONS: usize = 65_536;
 
 /// A line: `key = value`.
 struct Line<'a> {
@@ -98,6 +98,11 @@ pub(super) fn draft(
                 open = Some(walk.begin(&line)?);
             }
             (_, Some(open)) if indented => walk.of_virtual(&line, open)?,
+            ("real" | "real6", Some(_)) => {
+                let problem = format!("{} belongs to no virtual service", line.key);
+                return Err(ImportError::new(&line.place, problem).with_hint(INDENT));
+            }
+            (key, Some(_)) if Virtual::has_key(key) => walk.tally.left(line.id, INDENT),
             _ => walk.global(&line),
         }
     }
@@ -107,6 +112,9 @@ pub(super) fn draft(
     }
     Ok(walk.draft)
 }
+
+/// How a line belongs to the service above.
+const INDENT: &str = "lines of the virtual above begin with a tab or four spaces";
 
 impl Walk<'_, '_> {
     fn global(&mut self, line: &Line<'_>) {

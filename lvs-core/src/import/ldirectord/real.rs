@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::virtual_service::{Asks, Target, Virtual};
-use super::{Line, Walk};
+use super::{Line, MAX_DESTINATIONS, Walk};
 use crate::import::ImportError;
 use crate::import::draft::DraftDestination;
 use crate::ipvs::{Destination, DestinationId, Encapsulation, Forwarding, Thresholds, Weight};
@@ -37,11 +37,16 @@ impl Walk<'_, '_> {
             Ok(Target::Socket(address)) => address.port(),
             _ => 0,
         };
-        let Some(addresses) = between(real.first, real.last, self.destinations_left) else {
-            let problem = "not a range of addresses, or more than can be imported";
-            return Err(ImportError::new(&line.place, problem));
+        let Some(count) = count(real.first, real.last) else {
+            self.tally.left(line.id, NO_RANGE);
+            return Ok(());
         };
-        self.destinations_left -= addresses.len();
+        let left = self.destinations_left.checked_sub(count);
+        self.destinations_left = left.ok_or_else(|| {
+            let problem = format!("more than {MAX_DESTINATIONS} destinations");
+            ImportError::new(&line.place, problem)
+        })?;
+        let addresses = between(real.first, real.last);
         service.asks.push((line.id, real.asks));
         for address in addresses {
             let port = real.port.unwrap_or(of_service);
@@ -121,14 +126,27 @@ pub(super) fn forwarding(word: &str) -> Option<Forwarding> {
     })
 }
 
-fn between(first: IpAddr, last: IpAddr, most: usize) -> Option<Vec<IpAddr>> {
-    if first == last {
-        return (most > 0).then(|| vec![first]);
+/// Why a line with `->` has no real server.
+const NO_RANGE: &str =
+    "it is not a range, which is two addresses of IPv4, the lower one first: write A->B";
+
+/// Returns how many addresses a range has, which may be one.
+fn count(first: IpAddr, last: IpAddr) -> Option<usize> {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            let others = last.to_bits().checked_sub(first.to_bits())?;
+            Some(usize::try_from(others).ok()?.saturating_add(1))
+        }
+        (first, last) => (first == last).then_some(1),
     }
-    let (IpAddr::V4(first), IpAddr::V4(last)) = (first, last) else {
-        return None;
-    };
-    let count = usize::try_from(last.to_bits().checked_sub(first.to_bits())?).ok()?;
-    let bits = (count < most).then(|| first.to_bits()..=last.to_bits())?;
-    Some(bits.map(|bits| Ipv4Addr::from_bits(bits).into()).collect())
+}
+
+fn between(first: IpAddr, last: IpAddr) -> Vec<IpAddr> {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            let bits = first.to_bits()..=last.to_bits();
+            bits.map(|bits| Ipv4Addr::from_bits(bits).into()).collect()
+        }
+        (first, _) => vec![first],
+    }
 }

@@ -34,6 +34,8 @@ impl Untested {
 const PING: &str =
     "ldirectord only pings: a host that answers may serve nothing; write a check for it";
 pub(super) const OFF: &str = "checktype = off: no real server serves, all have weight 0";
+const PERL: &str = "the program is started: ldirectord runs it in its own perl, and here it has to be executable and name its \
+                    interpreter in its first line";
 const CONNECTS: &str = "only the TCP connection is checked, not what is said in it";
 
 impl Testing {
@@ -98,7 +100,10 @@ impl Virtual {
         testing.kind = match check_type {
             "connect" if is_udp => Err(Untested::left(PING)),
             "connect" => Ok(Kind::Tcp),
-            "external" | "external-perl" => Ok(self.program(id)),
+            "external" | "external-perl" => {
+                testing.doubt = (check_type == "external-perl").then_some(PERL);
+                Ok(self.program(id))
+            }
             "ping" => Err(Untested::left(PING)),
             "on" => Err(Untested::Alive),
             "off" => Err(Untested::Off),

@@ -138,6 +138,12 @@ impl Walk<'_, '_> {
         if let Ok(ip) = host.parse() {
             return Ok((ip, port));
         }
+        let is_range = host.split_once('-').is_some_and(|(first, last)| {
+            first.parse::<IpAddr>().is_ok() && last.parse::<IpAddr>().is_ok()
+        });
+        if is_range {
+            return Err(format!("{host:?} is no address: a range is written A->B"));
+        }
         let ip =
             (self.resolve)(host).ok_or_else(|| format!("no address of {host:?} is known here"))?;
         self.draft
@@ -260,6 +266,27 @@ impl Walk<'_, '_> {
 }
 
 impl Virtual {
+    /// Returns whether only the lines of a service have a key.
+    pub(super) fn has_key(key: &str) -> bool {
+        [
+            "scheduler",
+            "schedflags",
+            "ops",
+            "persistent",
+            "netmask",
+            "protocol",
+            "checktype",
+            "service",
+            "request",
+            "receive",
+            "httpmethod",
+            "virtualhost",
+            "checkcommand",
+            "checkport",
+        ]
+        .contains(&key)
+    }
+
     /// Takes what all real servers ask as what the service asks; false if they differ.
     pub(super) fn take_asks(&mut self) -> bool {
         let Some((_, first)) = self.asks.first().cloned() else {

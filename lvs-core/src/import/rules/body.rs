@@ -1,6 +1,7 @@
 //! Lines that are read when their end is: those of a loop, once for each word; those of a function, where it is called.
 
-use super::Walk;
+use super::flow::Reason;
+use super::{Walk, calls};
 use crate::import::ImportError;
 use crate::import::report::{DirectiveId, Place};
 use crate::import::shell::{self, For, Next};
@@ -26,6 +27,8 @@ pub(super) struct Open {
 enum OpenKind {
     /// With the variable and its words.
     Loop(String, Vec<String>),
+    /// `while [ $# -gt 0 ]` in a function.
+    Arguments,
     /// With its name.
     Function(String),
 }
@@ -36,9 +39,20 @@ pub(super) struct Function {
     is_called: bool,
 }
 
+impl Function {
+    /// Returns whether its lines add services or real servers.
+    pub(super) fn makes_rules(&self) -> bool {
+        self.body.iter().any(|later| calls::is_call(&later.text))
+    }
+}
+
 /// Why the lines of a loop are carried.
 const UNROLLED: &str = "once for each word of the loop";
-const CALL: &str = "it calls a function, whose lines are imported by themselves";
+const CALL: &str = "it calls a function, whose lines are read by themselves";
+const STOP: &str = "only where the script is called with stop";
+const NEVER_CALLED: &str = "no line that is imported calls its function";
+const EXIT: &str = "nothing of the script runs after it";
+const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
     "it moves the arguments of its function, which are replaced where they are used";
 /// The most arguments of a function.
@@ -57,7 +71,8 @@ impl Walk<'_, '_> {
         let words = self.substituted(found.words, id);
         if shell::is_computed(&words) && !words.contains("seq ") {
             let reason = self.flow.open_loop();
-            self.tally.left(id, reason);
+            self.forget(found.name, "a loop that is not followed sets it");
+            self.tally.left(id, reason.as_str());
             return Ok(());
         }
         let words = shell::words(&words);
@@ -111,7 +126,7 @@ impl Walk<'_, '_> {
         let first = begun.unwrap_or(text).trim_start();
         let first = first.split([' ', ';', '<', '>']).next().unwrap_or_default();
         let is_end = match &open.kind {
-            OpenKind::Loop(..) => {
+            OpenKind::Loop(..) | OpenKind::Arguments => {
                 let begins = ["for", "while", "until", "select"].contains(&first);
                 open.depth += usize::from(begins);
                 open.depth -= usize::from(first == "done");
@@ -124,7 +139,7 @@ impl Walk<'_, '_> {
                 first == "}" && open.depth == 0
             }
         };
-        let is_loop = matches!(open.kind, OpenKind::Loop(..));
+        let is_loop = !matches!(open.kind, OpenKind::Function(_));
         if is_loop && (is_end || text == "do") {
             self.tally.carried(id, UNROLLED);
         } else {
@@ -144,6 +159,7 @@ impl Walk<'_, '_> {
     fn finish(&mut self, ended: Open) -> Result<(), ImportError> {
         let (name, words) = match ended.kind {
             OpenKind::Loop(name, words) => (name, words),
+            OpenKind::Arguments => return self.read_arguments(&ended.body),
             OpenKind::Function(name) => {
                 let function = Function {
                     body: ended.body,
@@ -161,6 +177,34 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Returns whether a command begins a loop that goes round while the function that is read has arguments.
+    pub(super) fn begins_arguments(&self, text: &str) -> bool {
+        self.variables.contains_key("#") && shell::is_over_arguments(text)
+    }
+
+    pub(super) fn begin_arguments(&mut self, id: DirectiveId) {
+        self.tally.carried(id, UNROLLED);
+        self.open = Some(Open {
+            kind: OpenKind::Arguments,
+            directive: id,
+            body: Vec::new(),
+            depth: 1,
+        });
+    }
+
+    /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
+    fn read_arguments(&mut self, body: &[Later]) -> Result<(), ImportError> {
+        for _ in 0..MOST_ARGUMENTS {
+            let count = self.variables.get("#").map(|(count, _)| count.as_str());
+            match count {
+                Some("0") => break,
+                Some(_) => self.read(body)?,
+                None => return self.read(body),
+            }
+        }
+        Ok(())
+    }
+
     fn read(&mut self, body: &[Later]) -> Result<(), ImportError> {
         let mut body = body.iter();
         body.try_for_each(|later| self.step(&later.place, later.id, &later.text, later.next))
@@ -174,7 +218,7 @@ impl Walk<'_, '_> {
         };
         // The script is called with the name of the function.
         let name = match name.as_str() {
-            "$1" | "${1}" | "$@" | "$*" => "start",
+            "$1" | "${1}" | "$@" | "$*" if self.depth == 0 => "start",
             name => name,
         };
         let Some(function) = self.functions.get_mut(name) else {
@@ -199,6 +243,7 @@ impl Walk<'_, '_> {
         self.depth += 1;
         let read = self.read(&body);
         self.depth -= 1;
+        self.flow.go_on(Reason::Return);
         self.positional();
         self.variables.extend(before);
         read.map(|()| true)
@@ -226,6 +271,19 @@ impl Walk<'_, '_> {
         let together = together.iter();
         taken.extend(together.filter_map(|name| self.variables.remove_entry(name)));
         taken
+    }
+
+    /// Ends the script or a function, where a command does that.
+    pub(super) fn ends(&mut self, id: DirectiveId, text: &str) -> bool {
+        let is_in_function = self.depth > 0;
+        let (reason, told) = match text.split([' ', '\t', ';']).next() {
+            Some("return") if is_in_function => (Reason::Return, RETURN),
+            Some("exit" | "return") => (Reason::Exit, EXIT),
+            _ => return false,
+        };
+        self.flow.end(reason);
+        self.tally.left(id, told);
+        true
     }
 
     /// Moves the arguments of the function that is read, where a command does that: `shift`, `shift 2`.
@@ -261,16 +319,20 @@ impl Walk<'_, '_> {
             .filter(|start| !start.is_called)
         {
             start.is_called = true;
+            self.flow.go_on(Reason::Exit);
             let body = start.body.clone();
             self.read(&body)?;
         }
         for (name, function) in std::mem::take(&mut self.functions) {
-            let reason = match name.as_str() {
-                "stop" => "only where the script is called with stop",
-                _ => "no line that is imported calls its function",
-            };
-            let never = function.body.iter().filter(|_| !function.is_called);
-            never.for_each(|later| self.tally.left(later.id, reason));
+            for later in function.body.iter().filter(|_| !function.is_called) {
+                match name.as_str() {
+                    "stop" => self.tally.left(later.id, STOP),
+                    _ if calls::is_call(&later.text) => {
+                        self.tally.lost(later.id, &later.text, NEVER_CALLED);
+                    }
+                    _ => self.tally.left(later.id, NEVER_CALLED),
+                }
+            }
         }
         Ok(())
     }

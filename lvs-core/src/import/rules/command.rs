@@ -36,7 +36,8 @@ impl Walk<'_, '_> {
             }
             Command::AddDestination(service, destination) => {
                 let Some(draft) = self.service(&service) else {
-                    return self.without_service(id);
+                    let what = format!("{} of {service}", destination.id);
+                    return self.without_service(id, Some(&what));
                 };
                 draft.destinations.push(DraftDestination {
                     destination,
@@ -51,7 +52,7 @@ impl Walk<'_, '_> {
                     draft.service = service;
                     self.tally.carried(id, "services");
                 }
-                None => self.without_service(id),
+                None => self.without_service(id, None),
             },
             Command::EditDestination(service, destination) => {
                 match self.destination(&service, &destination.id) {
@@ -73,12 +74,15 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn without_service(&mut self, id: DirectiveId) {
-        match self.mistakes.is_empty() {
-            true => self.tally.left(id, "no line above adds its service"),
-            false => self
-                .tally
-                .left(id, "no line above that can be read adds its service"),
+    /// Leaves a line about a service that there is not, perhaps with the destination that it adds.
+    fn without_service(&mut self, id: DirectiveId, destination: Option<&str>) {
+        let reason = match self.mistakes.is_empty() {
+            true => "no line above adds its service",
+            false => "no line above that can be read adds its service",
+        };
+        match destination {
+            Some(what) => self.tally.lost(id, what, reason),
+            None => self.tally.left(id, reason),
         }
     }
 

@@ -6,15 +6,41 @@
 use crate::import::shell::{For, Next};
 
 /// Why a command is left.
-pub(super) type Reason = &'static str;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Condition,
+    Fails,
+    Other,
+    Stop,
+    NotStart,
+    Loop,
+    /// The script has ended.
+    Exit,
+    /// The function has ended.
+    Return,
+}
 
-const CONDITION: Reason = "a condition of the script decides whether it runs";
-const FAILS: Reason = "it runs only where the command before it fails";
-const OTHER: Reason =
-    "it runs only where the condition above does not hold, and that branch is imported";
-const STOP: Reason = "only where the script is called with stop";
-const NOT_START: Reason = "only where the script is not called with start";
-const LOOP: Reason = "a loop that is not followed decides how often it runs, and with what";
+impl Reason {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Condition => "a condition of the script decides whether it runs",
+            Self::Fails => "it runs only where the command before it fails",
+            Self::Other => {
+                "it runs only where the condition above does not hold, and that branch is imported"
+            }
+            Self::Stop => "only where the script is called with stop",
+            Self::NotStart => "only where the script is not called with start",
+            Self::Loop => "a loop that is not followed decides how often it runs, and with what",
+            Self::Exit => "it never runs: the script exits above",
+            Self::Return => "it never runs: the function returns above",
+        }
+    }
+
+    /// Returns whether the command may run all the same.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Condition | Self::Loop)
+    }
+}
 
 /// How a command ends, as far as the script tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +77,8 @@ pub(super) struct Flow {
     /// What parts the command before from the next one, and how it ends.
     next: Next,
     status: Status,
+    /// Why nothing that follows runs.
+    ended: Option<Reason>,
 }
 
 impl Flow {
@@ -61,12 +89,14 @@ impl Flow {
         loop {
             let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
             match word {
-                "if" => self.open(Kind::If(Status::Fails(OTHER)), chain.take(), None),
+                "if" => self.open(Kind::If(Status::Fails(Reason::Other)), chain.take(), None),
                 "then" => self.branch(),
                 "elif" | "else" => self.other_branch(),
-                "while" | "until" | "select" => self.open(Kind::Loop, chain.take(), Some(LOOP)),
+                "while" | "until" | "select" => {
+                    self.open(Kind::Loop, chain.take(), Some(Reason::Loop))
+                }
                 "for" if For::of(rest).is_none() || self.left().is_some() => {
-                    self.open(Kind::Loop, chain.take(), Some(LOOP));
+                    self.open(Kind::Loop, chain.take(), Some(Reason::Loop));
                 }
                 "case" => self.open(Kind::Case(true), chain.take(), None),
                 "{" => self.open(Kind::Brace, chain.take(), None),
@@ -107,8 +137,23 @@ impl Flow {
 
     /// Leaves what is inside of a loop whose words are not known.
     pub(super) fn open_loop(&mut self) -> Reason {
-        self.open(Kind::Loop, None, Some(LOOP));
-        LOOP
+        self.open(Kind::Loop, None, Some(Reason::Loop));
+        Reason::Loop
+    }
+
+    /// Returns whether the next command runs, where no chain decides it.
+    pub(super) fn runs(&self) -> bool {
+        self.next == Next::Always && self.left().is_none()
+    }
+
+    /// Leaves what follows: the script or the function ends here.
+    pub(super) fn end(&mut self, reason: Reason) {
+        self.ended = Some(reason);
+    }
+
+    /// Goes on behind the call of a function that has returned.
+    pub(super) fn go_on(&mut self, behind: Reason) {
+        self.ended = self.ended.filter(|reason| *reason != behind);
     }
 
     /// Goes past the braces of a function that is left.
@@ -129,7 +174,8 @@ impl Flow {
 
     fn left(&self) -> Option<Reason> {
         let mut blocks = self.blocks.iter();
-        blocks.find_map(|block| block.whole.or(block.part))
+        let of_block = blocks.find_map(|block| block.whole.or(block.part));
+        of_block.or(self.ended)
     }
 
     /// Returns why a command is left behind the one before it.
@@ -139,8 +185,8 @@ impl Flow {
             | (Next::IfSucceeds, Status::Succeeds)
             | (Next::IfFails, Status::Fails(_)) => None,
             (Next::IfSucceeds, Status::Fails(why)) => Some(why),
-            (Next::IfFails, Status::Succeeds) => Some(FAILS),
-            (_, Status::Unknown) => Some(CONDITION),
+            (Next::IfFails, Status::Succeeds) => Some(Reason::Fails),
+            (_, Status::Unknown) => Some(Reason::Condition),
         }
     }
 
@@ -154,7 +200,7 @@ impl Flow {
             block.part = match self.status {
                 Status::Succeeds => None,
                 Status::Fails(why) => Some(why),
-                Status::Unknown => Some(CONDITION),
+                Status::Unknown => Some(Reason::Condition),
             };
         }
     }
@@ -165,9 +211,9 @@ impl Flow {
             && let Kind::If(before) = block.kind
         {
             block.part = match before {
-                Status::Succeeds => Some(OTHER),
+                Status::Succeeds => Some(Reason::Other),
                 Status::Fails(_) => None,
-                Status::Unknown => Some(CONDITION),
+                Status::Unknown => Some(Reason::Condition),
             };
         }
     }
@@ -188,8 +234,8 @@ impl Flow {
         let has = |name: &str| words.iter().any(|word| word == name);
         block.part = match (has("start"), has("stop")) {
             (true, _) => None,
-            (false, true) => Some(STOP),
-            (false, false) => Some(CONDITION),
+            (false, true) => Some(Reason::Stop),
+            (false, false) => Some(Reason::Condition),
         };
         Some(after)
     }
@@ -217,7 +263,7 @@ impl Status {
 
     const fn negated(self, is: bool) -> Self {
         match self {
-            Self::Succeeds if is => Self::Fails(OTHER),
+            Self::Succeeds if is => Self::Fails(Reason::Other),
             Self::Fails(_) if is => Self::Succeeds,
             _ => self,
         }
@@ -259,8 +305,8 @@ fn called_with(text: &str) -> Option<Status> {
             };
             match (word.as_str(), operator) {
                 ("start", "=" | "==") | ("stop", "!=") => Some(Status::Succeeds),
-                ("stop", "=" | "==") => Some(Status::Fails(STOP)),
-                ("start", "!=") => Some(Status::Fails(NOT_START)),
+                ("stop", "=" | "==") => Some(Status::Fails(Reason::Stop)),
+                ("start", "!=") => Some(Status::Fails(Reason::NotStart)),
                 _ => None,
             }
         }

@@ -5,8 +5,10 @@
 
 mod address;
 mod body;
+mod calls;
 mod command;
 mod flow;
+mod lines;
 mod marking;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,7 +21,9 @@ use super::{ImportError, Options, Resolver, names};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
-use flow::Flow;
+use calls::{arguments, changes_nothing, is_restore};
+use flow::{Flow, Reason};
+use lines::{Line, Lines};
 use marking::Marking;
 
 pub(super) use command::sync;
@@ -27,9 +31,6 @@ pub(super) use command::sync;
 const MAX_LINES: usize = 500_000;
 /// How often a line is read again with a name replaced by its number; a line has two addresses and ports.
 const NAMES: usize = 4;
-
-/// The most lines of a list of values.
-const MAX_VALUES: usize = 4096;
 
 /// Why other commands are left.
 const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
@@ -94,38 +95,26 @@ pub(super) fn draft(
         true => text.lines().map(str::trim).zip(1..).collect(),
         false => HashMap::new(),
     };
-    let mut lines = (1..).zip(text.lines());
-    while let Some((number, line)) = lines.next() {
-        let place = Place::new(file, number);
-        if number > MAX_LINES {
+    let mut lines = Lines::of(text);
+    while let Some(line) = lines.joined() {
+        let place = Place::new(file, line.number);
+        if line.number > MAX_LINES {
             return Err(ImportError::new(
                 &place,
                 format!("more than {MAX_LINES} lines"),
             ));
         }
-        let mut line = line.to_owned();
-        while let Some(continued) = line.strip_suffix('\\').filter(|_| !is_comment(&line)) {
-            let next = lines.next().map_or("", |(_, next)| next.trim_start());
-            line = format!("{continued}{next}");
-        }
-        if shell::opens_array(&line) {
-            let is_end = |line: &str| line.contains(')');
-            let length = lines
-                .clone()
-                .take(MAX_VALUES)
-                .position(|(_, line)| is_end(line));
-            for (_, next) in lines.by_ref().take(length.map_or(0, |length| length + 1)) {
-                line.push(' ');
-                line.push_str(next.split(" #").next().unwrap_or(next).trim());
-            }
-        }
-        walk.line(&place, &line)?;
-        let document = shell::document(&line);
-        let document = document.filter(|end| ends.get(end).is_some_and(|last| *last > number));
+        walk.joined(&place, &line)?;
+        let document = shell::document(&line.text);
+        let document = document.filter(|end| ends.get(end).is_some_and(|last| *last > line.number));
         if let Some(end) = document {
-            let lines = lines.by_ref().take_while(|(_, line)| line.trim() != end);
-            for (number, text) in lines {
-                walk.document(&Place::new(file, number), text, is_restore(&line))?;
+            for (number, text) in lines.until(end) {
+                let place = Place::new(file, number);
+                match is_restore(&line.text) && text.contains('$') && shell::is_literal(&line.text)
+                {
+                    true => walk.literal(&place, text),
+                    false => walk.document(&place, text, is_restore(&line.text))?,
+                }
             }
         }
     }
@@ -135,6 +124,18 @@ pub(super) fn draft(
 }
 
 impl Walk<'_, '_> {
+    /// Reads a line of the script; one that a quote leaves open says what only the rest of the script knows.
+    fn joined(&mut self, place: &Place, line: &Line) -> Result<(), ImportError> {
+        let text = line.text.trim();
+        if line.is_closed || !(shell::assignments(text).is_some() || text.contains("ipvsadm")) {
+            return self.line(place, text);
+        }
+        let id = self.tally.add(place, text);
+        let error = ImportError::new(place, "a quote of the line is never closed");
+        self.mistake(id, error.with_hint("close it"));
+        Ok(())
+    }
+
     fn line(&mut self, place: &Place, raw: &str) -> Result<(), ImportError> {
         let text = raw.trim();
         if text.is_empty() || is_comment(text) {
@@ -150,12 +151,24 @@ impl Walk<'_, '_> {
             if shell::is_punctuation(command) {
                 self.tally.silence(id);
             }
+            let was_inside = self.subshells.is_open() || command.starts_with('(');
             let command = self.subshells.bare(command);
-            if !command.is_empty() {
+            // It ends the subshell only.
+            if was_inside && command.split(' ').next() == Some("exit") {
+                self.tally.left(id, "it ends what its brackets begin");
+            } else if !command.is_empty() {
                 self.step(place, id, command, next)?;
             }
         }
         Ok(())
+    }
+
+    /// Refuses a rule whose variable ipvsadm would read as it stands.
+    fn literal(&mut self, place: &Place, text: &str) {
+        let id = self.tally.add(place, text.trim());
+        let problem = "no variable is replaced below <<'WORD'";
+        let hint = "write the value, or the word above without quotes";
+        self.mistake(id, ImportError::new(place, problem).with_hint(hint));
     }
 
     /// Reads a line of the text that a command is given: rules, or the text of another program.
@@ -165,8 +178,11 @@ impl Walk<'_, '_> {
         }
         if !text.trim().is_empty() {
             let id = self.tally.add(place, text.trim());
-            self.tally
-                .left(id, "it is the text that another command is given");
+            let reason = "it is the text that another command is given";
+            match calls::is_call(text.trim()) {
+                true => self.tally.lost(id, text.trim(), reason),
+                false => self.tally.left(id, reason),
+            }
         }
         Ok(())
     }
@@ -184,10 +200,15 @@ impl Walk<'_, '_> {
         if self.open.is_some() {
             return self.collect(place, id, text, next);
         }
+        if next == Next::Always && self.flow.runs() && self.begins_arguments(text) {
+            self.begin_arguments(id);
+            return Ok(());
+        }
+        let whole = text;
         let (left, text) = self.flow.enter(text, next);
         let function = shell::function(text);
         if let Some(reason) = left {
-            self.skip(id, text, reason);
+            self.skip(id, if text.is_empty() { whole } else { text }, reason);
             if function.is_some_and(|(_, rest)| rest.starts_with('{')) {
                 self.flow.open_function();
             }
@@ -208,18 +229,50 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Leaves a command; what it would set is not known then.
-    fn skip(&mut self, id: DirectiveId, text: &str, reason: &'static str) {
-        for (name, _) in shell::assignments(text).unwrap_or_default() {
-            self.unknown.insert(
-                name.trim_end_matches('+').to_owned(),
-                "a condition or a loop of the script decides it",
-            );
+    /// Leaves a command; what it would set is not known then, whatever a line above has set.
+    fn skip(&mut self, id: DirectiveId, text: &str, reason: Reason) {
+        if reason.is_open() {
+            for name in shell::sets(text) {
+                self.forget(name, "a condition or a loop of the script decides it");
+            }
+            if text.split_whitespace().next() == Some("shift") {
+                self.positional();
+            }
         }
-        if text.split_whitespace().next() == Some("shift") {
-            self.positional();
+        let text = self.substituted(text, id);
+        match reason.is_open() && self.makes_rules(&text) {
+            true => self.tally.lost(id, &text, reason.as_str()),
+            false => self.tally.left(id, reason.as_str()),
         }
-        self.tally.left(id, reason);
+    }
+
+    /// Returns whether a command adds services or real servers, itself or in the function that it calls.
+    fn makes_rules(&self, text: &str) -> bool {
+        let name = text.split([' ', '\t', ';']).next().unwrap_or_default();
+        let function = self.functions.get(name);
+        let is_rule = text.starts_with("-A ") || text.starts_with("-a ");
+        is_rule || function.is_some_and(Function::makes_rules) || calls::is_call(text)
+    }
+
+    /// Forgets the value of a variable, and of a list its values.
+    fn forget(&mut self, name: &str, why: &'static str) {
+        self.forget_list(name);
+        let before = self.variables.remove(name);
+        if let Some((_, before)) = before.filter(|(_, before)| !self.tally.is_settled(*before)) {
+            self.tally
+                .left(before, "a line below may set the variable again");
+        }
+        self.unknown.insert(name.to_owned(), why);
+    }
+
+    fn forget_list(&mut self, name: &str) {
+        let start = format!("{name}[");
+        let before = self.variables.range(start.clone()..);
+        let before = before.map(|(name, _)| name.clone());
+        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
+        for name in before.iter().chain([&format!("#{name}[@]")]) {
+            self.variables.remove(name);
+        }
     }
 
     /// Sets a variable; the line that set it before may be of no use.
@@ -273,23 +326,47 @@ impl Walk<'_, '_> {
 
     fn statement(&mut self, place: &Place, id: DirectiveId, text: &str) -> Result<(), ImportError> {
         if let Some(assignments) = shell::assignments(text) {
+            if shell::is_computed(text) && calls::adds(text) {
+                self.hidden(place, id);
+                return Ok(());
+            }
             for (name, value) in assignments {
                 self.assign(id, name, value);
             }
             return Ok(());
         }
-        if self.shift(id, text) || self.call(id, text)? {
+        if self.shift(id, text) || self.ends(id, text) || self.call(id, text)? {
             return Ok(());
         }
-        let restores = is_restore(text) && text.contains("<<");
+        for name in shell::sets(text) {
+            self.forget(name, "the running script reads or computes it");
+        }
+        let reads_document = is_restore(text) && text.contains("<<");
         let text = self.substituted(text, id);
         self.bytes += text.len();
-        match arguments(&text) {
-            _ if restores => self.tally.left(id, "the rules that it reads are imported"),
-            Some(rule) => self.rule(place, id, rule),
-            None => self.shell(id, &text),
+        if reads_document {
+            self.tally.left(id, "the rules that it reads are imported");
+        } else if let Some(rules) = calls::printed(&text) {
+            rules.iter().for_each(|rule| self.rule(place, id, rule));
+        } else if let Some(rule) = arguments(&text) {
+            self.rule(place, id, rule);
+        } else if calls::is_remote(&text) {
+            self.tally.left(id, "another machine runs it");
+        } else if is_restore(&text) {
+            self.tally.lost(id, &text, ELSEWHERE);
+        } else if calls::is_hidden(&text) {
+            self.hidden(place, id);
+        } else {
+            self.shell(id, &text);
         }
         Ok(())
+    }
+
+    /// Refuses a line that makes rules in a way that is not read here.
+    fn hidden(&mut self, place: &Place, id: DirectiveId) {
+        let problem = "it calls ipvsadm through something that is not read here";
+        let hint = "write the line as the director runs it, from ipvsadm on, or take it out";
+        self.mistake(id, ImportError::new(place, problem).with_hint(hint));
     }
 
     fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
@@ -322,13 +399,7 @@ impl Walk<'_, '_> {
 
     /// Sets a list of values, in place of those that it has.
     fn set_all(&mut self, name: &str, elements: Vec<(String, String)>, id: DirectiveId) {
-        let start = format!("{name}[");
-        let before = self.variables.range(start.clone()..);
-        let before = before.map(|(name, _)| name.clone());
-        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
-        for name in before {
-            self.variables.remove(&name);
-        }
+        self.forget_list(name);
         for (name, value) in elements {
             self.bytes += name.len() + value.len();
             self.set(&name, value, id);
@@ -399,7 +470,7 @@ impl Walk<'_, '_> {
         if let Some(word) = changes_nothing(text) {
             return match word {
                 "-C" | "--clear" => self.clear(id),
-                "-R" | "--restore" => self.tally.left(id, ELSEWHERE),
+                "-R" | "--restore" => self.tally.lost(id, text, ELSEWHERE),
                 _ => self.tally.left(
                     id,
                     format!("{word} changes nothing that a cluster file says"),
@@ -476,82 +547,30 @@ impl Walk<'_, '_> {
             };
         };
         let name = match from.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').map_or("", |(name, _)| name),
+            Some(braced) => braced.split(['}', '[']).next().unwrap_or_default(),
             None => from
                 .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                 .next()
                 .unwrap_or_default(),
         };
         if !shell::is_name(name) {
-            return refused.with_hint("import what ipvsadm -Sn prints");
+            return refused.with_hint(
+                "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
+            );
         }
         refused.with_hint(match self.unknown.get(name) {
             Some(why) => {
-                format!("{why}: write what {name} is on this director above, as in {name}=VALUE")
+                format!(
+                    "{why}: write what {name} is on this director right above this line, as in {name}=VALUE"
+                )
             }
             None => format!("no line above sets {name}: add one, as in {name}=VALUE"),
         })
     }
 }
 
-/// Returns whether a line gives rules to ipvsadm on standard input.
-fn is_restore(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    text.contains("ipvsadm-restore")
-        || (text.to_lowercase().contains("ipvsadm")
-            && words.any(|word| matches!(word, "-R" | "--restore")))
-}
-
 fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
-}
-
-/// Returns what follows `ipvsadm`, however it is called; or a line that begins with its options.
-fn arguments(text: &str) -> Option<&str> {
-    if text.starts_with('-') {
-        return Some(text);
-    }
-    let mut rest = text;
-    loop {
-        let (word, after) = rest.split_once(char::is_whitespace)?;
-        let word = word
-            .trim_start_matches(['"', '\''])
-            .trim_end_matches(['"', '\'']);
-        let program = word.rsplit('/').next().unwrap_or(word);
-        match program {
-            "ipvsadm" | "$IPVSADM" | "${IPVSADM}" => {
-                return Some(shell::unredirected(after));
-            }
-            "sudo" | "exec" | "then" | "do" | "else" | "if" | "!" | "{" | "chroot" => {
-                rest = after.trim_start();
-            }
-            // The branch of a case, or a function in one line.
-            _ if word.ends_with([')', '{']) => rest = after.trim_start(),
-            _ => return None,
-        }
-    }
-}
-
-/// Options of ipvsadm that only show the table or belong to no file; `-Lnc` is `-L -n -c`.
-fn changes_nothing(text: &str) -> Option<&str> {
-    const WORDS: [&str; 9] = [
-        "-C",
-        "--clear",
-        "--list",
-        "-Z",
-        "--zero",
-        "--save",
-        "-R",
-        "--restore",
-        "--help",
-    ];
-    let shows = |word: &str| {
-        ["-L", "-l", "-S"]
-            .iter()
-            .any(|start| word.starts_with(start))
-    };
-    text.split_whitespace()
-        .find(|word| WORDS.contains(word) || shows(word))
 }
 
 /// Replaces a name by a number in the first word that contains it between other characters than letters.

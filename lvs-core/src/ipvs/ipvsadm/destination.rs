@@ -37,11 +37,17 @@ impl Line<'_> {
         let id = self.with_possible_port(service, written, forwarding)?;
         let mut destination = Destination::new(id, forwarding);
         if destination.is_of_wrong_family(service) {
+            let hint = match service {
+                ServiceId::Fwmark { .. } if id.address.is_ipv6() => {
+                    "add -6, as on the line of the service"
+                }
+                _ => "add -i, or name a real server of the service's family",
+            };
             return Err(Problem::value(
                 id.address.to_string(),
                 "is of another family than the service, which only tunnels support",
             )
-            .hint("add -i, or name a real server of the service's family"));
+            .hint(hint));
         }
         destination.weight = self.weight()?;
         destination.thresholds = self.thresholds()?;

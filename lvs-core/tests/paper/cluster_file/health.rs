@@ -157,6 +157,11 @@ fn keys_about_health_that_make_no_sense() {
             "services[0].minimum: 3 is above the number of destinations, 2",
         ),
         (
+            "check = \"tcp\"\nminimum = 2\ndestinations = [{ real-server = \"realserver1\", weight = 0 }, { real-server = \"realserver2\" }]",
+            "",
+            "services[0].minimum: 2 is above the number of destinations with a weight above 0, 1",
+        ),
+        (
             "check = \"tcp\"\nkeep-weight = true",
             "",
             "services[0].keep-weight: excludes check",

@@ -264,3 +264,18 @@ jitter = 90
         ]
     );
 }
+
+/// A key that lacks another one is a mistake whichever else cannot be read.
+#[test]
+fn a_key_without_check_is_told_beside_others() {
+    let text = DR.replacen(
+        "scheduler = \"",
+        "persistence = \"5 min\"\non-failure = \"drain\"\nscheduler = \"",
+        1,
+    );
+    assert_ne!(text, DR);
+    let told = found(&text);
+    for part in ["persistence", "on-failure: has no effect without check"] {
+        assert!(told.iter().any(|line| line.contains(part)), "{told:?}");
+    }
+}

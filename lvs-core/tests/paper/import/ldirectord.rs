@@ -349,3 +349,134 @@ fn reasons_are_those_of_the_source() {
         assert!(report.contains(reason), "{report}");
     }
 }
+
+/// The director itself, of which no address is known, is no node with a loopback address.
+#[test]
+fn a_fallback_of_unknown_address_is_left() {
+    let lines = "\treal=10.10.1.1 gate\n\tchecktype=connect\n\tcheckport=80\n\tprotocol=fwm\n";
+    let import = ldirectord(&format!("fallback=127.0.0.1:80 gate\nvirtual=5\n{lines}")).unwrap();
+    sound(&import, "fallback");
+    assert!(!import.file.contains("rs-127-0-0-1"), "{}", import.file);
+    assert!(
+        import
+            .file
+            .contains("# no fallback: it is the director itself"),
+        "{}",
+        import.file
+    );
+    assert!(
+        import
+            .report
+            .to_string()
+            .contains(":1: left: fallback=127.0.0.1:80 gate"),
+        "{}",
+        import.report
+    );
+}
+
+/// What only looks like a range is left, as any other line that cannot be read.
+#[test]
+fn a_range_that_is_none_is_left() {
+    for range in [
+        "10.0.1.5->10.0.1.2:80",
+        "10.0.1.5-10.0.1.7:80",
+        "[2001:db8::1]->[2001:db8::2]:80",
+    ] {
+        let import = ldirectord(&format!(
+            "virtual=10.0.0.1:80\n\treal={range} gate\n\treal=10.0.1.1 gate\n"
+        ))
+        .unwrap();
+        sound(&import, range);
+        assert!(
+            import.report.to_string().contains("A->B"),
+            "{range}: {}",
+            import.report
+        );
+    }
+}
+
+/// Ranges of a thousand real servers of ninety services are imported.
+#[test]
+fn many_destinations_are_imported() {
+    let service = |number| {
+        format!("virtual=10.0.{number}.1:80\n\treal=10.1.0.1->10.1.0.250:80 masq\n\tprotocol=tcp\n")
+    };
+    let import = ldirectord(&(0..20).map(service).collect::<String>()).unwrap();
+    sound(&import, "many");
+    let error = ldirectord("virtual=10.0.0.1:80\n\treal=10.0.0.0->10.9.0.0:80 masq\n").unwrap_err();
+    assert_eq!(error.problem(), "more than 65536 destinations");
+}
+
+/// Services with and without a check by ldirectord's own word are not alike.
+#[test]
+fn a_remark_is_told_only_of_its_own_service() {
+    let service = |port, how| {
+        format!("virtual=10.0.0.1:{port}\n\treal=10.0.1.1:{port} masq\n\tchecktype={how}\n")
+    };
+    let import = ldirectord(&(service(8081, "on") + &service(8082, "ping"))).unwrap();
+    let cluster = sound(&import, "alike");
+    assert_eq!(cluster.services().len(), 2);
+    assert!(
+        import.file.contains("address = \"10.0.0.1:8081\""),
+        "{}",
+        import.file
+    );
+}
+
+/// The director serves itself by its virtual IP: no real server carries that too.
+#[test]
+fn a_director_that_serves_itself_is_no_carrier() {
+    let import = ldirectord(
+        "virtual=7\n\treal=10.14.1.1:80 masq\n\tfallback=127.0.0.1:80\n\tchecktype=connect\n\tcheckport=80\n\tprotocol=fwm\n\
+         virtual=10.14.0.1:80\n\treal=10.14.1.1:80 masq\n\treal=10.14.0.1:80 gate\n\tchecktype=connect\n",
+    )
+    .unwrap();
+    sound(&import, "itself");
+    for told in [
+        "so real servers of dr",
+        "carry 10.14.0.1 too",
+        "an address of its own in 10",
+    ] {
+        assert!(!import.file.contains(told), "{told}\n{}", import.file);
+    }
+}
+
+/// ldirectord runs it in its own perl.
+#[test]
+fn a_program_in_perl_is_assumed_to_run_alone() {
+    let import = ldirectord("virtual=10.0.0.1:80\n\treal=10.0.1.1 masq\n\tchecktype=external-perl\n\tcheckcommand=\"/bin/c.pl\"\n").unwrap();
+    assert!(
+        import.file.contains("# assumed: the program is started"),
+        "{}",
+        import.file
+    );
+    let fates = import.report.directives().iter();
+    let told = fates.filter(|directive| directive.directive.starts_with("check"));
+    assert_eq!(
+        told.filter(|directive| matches!(directive.fate, Fate::Assumed { .. }))
+            .count(),
+        2,
+        "{}",
+        import.report
+    );
+}
+
+/// Lines that are not indented belong to no service.
+#[test]
+fn real_servers_that_are_not_indented_are_refused() {
+    let error = ldirectord("virtual=10.7.0.1:80\nreal=10.7.1.1:80 gate\n").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ldirectord.cf:2: real belongs to no virtual service; lines of the virtual above begin with a tab or four spaces"
+    );
+    let import =
+        ldirectord("virtual=10.7.0.1:80\n\treal=10.7.1.1:80 gate\nscheduler=rr\n").unwrap();
+    assert!(
+        import
+            .report
+            .to_string()
+            .contains("begin with a tab or four spaces"),
+        "{}",
+        import.report
+    );
+}

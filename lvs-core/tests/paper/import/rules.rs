@@ -112,7 +112,7 @@ fn a_refused_line_says_what_to_write() {
         (
             "ipvsadm -A -t 10.0.0.1:$((80 + 1))\n",
             1,
-            "import what ipvsadm -Sn prints",
+            "import what ipvsadm -Sn prints, or on the director: lvsctl import kernel",
         ),
     ] {
         let error = rules(text).unwrap_err();
@@ -300,7 +300,8 @@ fn a_variable_that_a_condition_sets_is_told() {
     let script = "if [ $(hostname) = a ]; then W=1; else W=2; fi\nipvsadm -A -t 10.0.0.1:80\n\
                   ipvsadm -a -t 10.0.0.1:80 -r 10.0.0.2 -g -w $W\n";
     let error = rules(script).unwrap_err();
-    let hint = "a condition or a loop of the script decides it: write what W is on this director above, as in W=VALUE";
+    let hint = "a condition or a loop of the script decides it: write what W is on this director right above this \
+                line, as in W=VALUE";
     assert_eq!((error.place().line, error.hint()), (3, Some(hint)));
 }
 
@@ -414,7 +415,9 @@ fn what_is_no_directors_is_said() {
     use lvs_core::import::Format;
     let script = "#!/bin/sh\nifconfig lo:0 10.0.0.1 netmask 255.255.255.255\n\
                   echo 1 >/proc/sys/net/ipv4/conf/lo/arp_ignore\n";
-    assert_eq!(Format::of(script), Format::Rules);
+    assert_eq!(Format::of(script), Some(Format::Rules));
+    let other = "for h in lb1 lb2; do\n scp /etc/x $h:\ndone\nip addr add 10.0.0.1/32 dev lo\n";
+    assert_eq!(Format::of(other), None);
     let error = rules(script).unwrap_err();
     assert!(
         error.problem().starts_with("a script of a real server"),

@@ -11,7 +11,7 @@ use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::name::NodeName;
 use crate::cluster::model::places::Gaps;
 use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Forwarding, Protocol, ServiceId};
+use crate::ipvs::{Family, Forwarding, Protocol, ServiceId, Weight};
 use crate::suggest::nearest;
 
 impl Cluster {
@@ -85,7 +85,10 @@ impl Cluster {
             mistakes.keep(self.validate_withdrawal(service));
         }
         self.validate_matches(service, gaps, mistakes);
-        service.validate_health(gaps, mistakes);
+        service.validate_health(mistakes);
+        if !gaps.has_fewer_destinations() {
+            mistakes.keep(self.validate_minimum(service));
+        }
         service.validate_for_the_kernel(self.index.places.has_protocol(i), mistakes);
         let (mut seen, places) = (BTreeSet::new(), &self.index.places);
         let id = service.service.id;
@@ -242,6 +245,30 @@ impl Cluster {
         })
     }
 
+    /// Refuses a minimum that no health reaches: weight 0 takes no connections and does not count, as the fallback does
+    /// not. A drained real server is one that comes back.
+    fn validate_minimum(&self, service: &VirtualService) -> Result<(), DocumentError> {
+        let of_minimum = |destination: &&VirtualDestination| !service.is_fallback(destination);
+        let servers = || service.destinations.iter().filter(of_minimum);
+        let takes_connections = |server: &&VirtualDestination| self.weight(server) > Weight::DRAIN;
+        let (all, count) = (
+            servers().count(),
+            servers().filter(takes_connections).count(),
+        );
+        let minimum = usize::from(service.policy.minimum);
+        // Without any weight the service is off, or has its fallback alone.
+        if service.checks.is_empty() || all == 0 || minimum <= count.max(1) {
+            return Ok(());
+        }
+        let of = match count == all {
+            true => "destinations",
+            false => "destinations with a weight above 0",
+        };
+        let problem = format!("{minimum} is above the number of {of}, {count}");
+        let kind = DocumentErrorKind::Conflict;
+        Err(DocumentError::new(kind, "minimum", problem).with_hint("it would never hold"))
+    }
+
     /// Refuses a director that must not route where there is masquerading: answers of real servers pass it.
     pub(super) fn validate_ip_forward(&self) -> Result<(), DocumentError> {
         if !self.services.iter().any(VirtualService::is_masqueraded) {
@@ -264,7 +291,7 @@ impl Cluster {
 }
 
 impl VirtualService {
-    fn validate_health(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
+    fn validate_health(&self, mistakes: &mut Mistakes) {
         for check in &self.checks {
             mistakes.keep(check.timing.check().map_err(invalid("check")));
         }
@@ -281,16 +308,7 @@ impl VirtualService {
             && !destinations.any(|destination| destination.real_server == *name)
         {
             let problem = format!("{name} is no destination of this service");
-            return refused("fallback", problem, "add it to the destinations");
-        }
-        let count = self.destinations.len() - usize::from(self.fallback.is_some());
-        let is_too_many = usize::from(self.policy.minimum) > count;
-        if is_too_many && !self.checks.is_empty() && count > 0 && !gaps.has_fewer_destinations() {
-            let problem = format!(
-                "{} is above the number of destinations, {count}",
-                self.policy.minimum
-            );
-            refused("minimum", problem, "it would never hold");
+            refused("fallback", problem, "add it to the destinations");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Checks of real servers, and what keepalived does where they say nothing.
 
 use lvs_core::cluster::DestinationCheck;
-use lvs_core::import::Fate;
+use lvs_core::import::{Fate, Import};
 
 use super::{CHECKED, fates, has, server, servers};
 use crate::import::{keepalived, sound};
@@ -32,9 +32,7 @@ fn a_check_that_is_not_imported_is_left() {
     for check in [
         "PING_CHECK {\nretry 2\n}",
         "MISC_CHECK {\nmisc_timeout 2\n}",
-        "HTTP_GET {\nurl {\npath no-slash\n}\n}",
         "HTTP_GET {\nretry 2\n}",
-        "HTTP_GET {\nurl {\npath /\nstatus_code 999\n}\n}",
         "DNS_CHECK {\ntype NONSENSE\n}",
     ] {
         let text = server(&format!(
@@ -259,7 +257,7 @@ fn real_servers_without_a_check_leave_that_of_another_declaration() {
 }
 
 /// Returns two virtual servers of one address with these checks.
-fn twice(first: &str, second: &str) -> lvs_core::import::Import {
+fn twice(first: &str, second: &str) -> Import {
     let of =
         |number, check: &str| server(&format!("real_server 10.0.1.{number} 80 {{\n{check}\n}}"));
     keepalived(&(of(1, first) + &of(2, second))).unwrap()
@@ -500,4 +498,157 @@ fn a_check_by_udp_of_a_service_of_tcp_names_its_port() {
     let import = servers("protocol TCP", &["UDP_CHECK {\n}"]);
     sound(&import, "udp");
     has(&import, &["type = \"udp\"", "port = 80"]);
+}
+
+/// keepalived has `nb_get_retry` where a page is asked for; elsewhere it warns, and the default counts.
+#[test]
+fn a_retry_of_pages_is_none_of_a_connection() {
+    let import = servers(
+        "delay_loop 5",
+        &["TCP_CHECK {\nconnect_timeout 3\nnb_get_retry 3\ndelay_before_retry 3\n}"],
+    );
+    has(&import, &["timeout = \"3s\", rise = 1, fall = 2 }"]);
+    let [Fate::Left { reason }] = fates(&import, "nb_get_retry")[..] else {
+        panic!("{}", import.report)
+    };
+    assert!(reason.contains("HTTP_GET and SSL_GET only"), "{reason}");
+    let page = "HTTP_GET {\nurl {\npath /\n}\nnb_get_retry 3\n}";
+    has(&servers("", &[page]), &["fall = 4 }"]);
+}
+
+/// A real server of weight 0 gets no connections, and counts for no quorum and no minimum.
+#[test]
+fn weight_0_is_none_of_the_minimum() {
+    let checked = |weight| format!("weight {weight}\n{CHECKED}");
+    let (some, none) = (checked(10), checked(0));
+    let sorry = "sorry_server 10.0.9.9 80";
+    for (quorum, of_servers, minimum) in [
+        ("quorum 20", [&some, &some, &none], 2),
+        ("quorum 30", [&some, &some, &none], 2),
+        ("", [&some, &none, &none], 1),
+        ("", [&none, &none, &none], 1),
+    ] {
+        let of_servers = of_servers.map(String::as_str);
+        let import = servers(&format!("{quorum}\n{sorry}"), &of_servers);
+        has(&import, &[&format!("minimum = {minimum}\nfallback = ")]);
+        sound(&import, quorum);
+    }
+}
+
+/// The reasons why directives that begin so are left or assumed; `carried` for the others.
+fn reasons<'a>(import: &'a Import, start: &str) -> Vec<&'a str> {
+    let reason = |fate: &'a Fate| match fate {
+        Fate::Left { reason } | Fate::Assumed { reason, .. } => reason.as_str(),
+        _ => "carried",
+    };
+    fates(import, start).into_iter().map(reason).collect()
+}
+
+/// Where the service has no check in the end, no directive says that a connection is checked.
+#[test]
+fn what_no_service_tests_is_not_told_as_a_connection() {
+    let elsewhere = "TCP_CHECK {\nconnect_ip 10.9.9.9\n}";
+    let import = servers("", &[elsewhere, "MISC_CHECK {\nmisc_path /bin/x\n}"]);
+    assert!(
+        !import
+            .report
+            .to_string()
+            .contains("only a TCP connection is checked"),
+        "{}",
+        import.report
+    );
+    let import = servers("", &[elsewhere, CHECKED]);
+    has(&import, &["check = { type = \"tcp\""]);
+    assert_eq!(
+        reasons(&import, "connect_ip"),
+        ["only a TCP connection is checked"]
+    );
+}
+
+/// All checks of a real server must hold, in whichever order they are written.
+#[test]
+fn the_order_of_checks_is_no_difference() {
+    let program = "MISC_CHECK {\nmisc_path /bin/x\n}\n";
+    let (one, other) = (format!("{CHECKED}{program}"), format!("{program}{CHECKED}"));
+    let import = servers("delay_loop 5", &[&one, &other]);
+    for told in ["tests otherwise", "longest interval"] {
+        assert!(!import.file.contains(told), "{}", import.file);
+    }
+    assert_eq!(reasons(&import, "MISC_CHECK"), ["carried", "carried"]);
+}
+
+/// What a page is compared with is told where the check does not have it.
+#[test]
+fn a_page_that_is_compared_less_is_told() {
+    for (line, is_less) in [
+        ("digest 640205b7b0fc66c1ea91c463fac6334d", true),
+        ("regex OK.*healthy", true),
+        ("regex healthy", false),
+    ] {
+        let check = format!("HTTP_GET {{\nurl {{\npath /\n{line}\n}}\n}}");
+        let import = servers("", &[&check]);
+        assert_eq!(
+            import
+                .file
+                .contains("assumed: the status of the answer is tested"),
+            is_less,
+            "{}",
+            import.file
+        );
+        assert_eq!(
+            reasons(&import, "HTTP_GET") != ["carried"],
+            is_less,
+            "{}",
+            import.report
+        );
+    }
+    let check = "HTTP_GET {\nurl {\npath /\nvirtualhost a\n}\nvirtualhost b\n}";
+    let import = servers("", &[check]);
+    assert_eq!(
+        reasons(&import, "virtualhost"),
+        ["carried", "every url says its own"]
+    );
+}
+
+/// A page that the file cannot ask for leaves the connection.
+#[test]
+fn a_page_that_cannot_be_asked_for_is_a_connection() {
+    for page in [
+        "path \"/status page\"",
+        "path no-slash",
+        "path /\nstatus_code 999",
+    ] {
+        let check = format!("HTTP_GET {{\nurl {{\n{page}\n}}\nconnect_timeout 4\n}}");
+        let import = servers("", &[&check]);
+        let told = "assumed: a TCP connection to the service's port";
+        has(
+            &import,
+            &["check = { type = \"tcp\"", "timeout = \"4s\"", told],
+        );
+        assert_eq!(
+            reasons(&import, "path"),
+            ["only a TCP connection is checked"]
+        );
+        assert_eq!(reasons(&import, "connect_timeout"), ["carried"]);
+    }
+}
+
+/// The nearest directive that keepalived knows here.
+#[test]
+fn a_misspelt_directive_is_told_with_the_nearest() {
+    let import = servers(
+        "nat_mask 255.255.255.0",
+        &["wieght 5\nSSL_GET {\nurl {\npath /\nstatuscode 200\n}\n}"],
+    );
+    let did_you_mean =
+        |word| format!("keepalived knows no such directive here; did you mean {word}?");
+    assert_eq!(reasons(&import, "wieght"), [did_you_mean("weight")]);
+    assert_eq!(
+        reasons(&import, "statuscode"),
+        [did_you_mean("status_code")]
+    );
+    assert_eq!(
+        reasons(&import, "nat_mask"),
+        ["obsolete: keepalived 2 has no such directive"]
+    );
 }

@@ -171,3 +171,16 @@ fn what_is_not_used_is_not_called_carried() {
         assert_eq!(left, is_left, "{start}\n{}", import.report);
     }
 }
+
+/// A block that cannot stand where it does tells which one was not closed.
+#[test]
+fn a_missing_brace_is_told_where_it_is_seen() {
+    refuses(
+        &server("real_server 10.0.1.1 80 {\nweight 1\nreal_server 10.0.1.2 80 {\nweight 1\n}"),
+        "keepalived.conf:7: real_server cannot stand in the real_server of line 5; a } is missing above",
+    );
+    refuses(
+        "vrrp_instance V {\nvirtual_ipaddress {\n10.0.0.1/24\n}\nvirtual_server 10.0.0.1 80\n{\n}\n",
+        "keepalived.conf:5: virtual_server cannot stand in the vrrp_instance of line 1; a } is missing above",
+    );
+}

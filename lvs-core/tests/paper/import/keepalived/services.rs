@@ -231,3 +231,27 @@ fn an_address_of_a_group_that_no_real_server_can_serve_is_left() {
         import.report
     );
 }
+
+/// Ninety virtual IPs that are alike are one entry, with what was assumed of them in one line.
+#[test]
+fn many_alike_services_take_few_comments() {
+    let service = |number| {
+        format!(
+            "virtual_server 10.0.{number}.1 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\nreal_server 10.1.0.1 80 {{\n{CHECKED}}}\n}}\n"
+        )
+    };
+    let import = keepalived(&(0..90).map(service).collect::<String>()).unwrap();
+    sound(&import, "alike");
+    has(
+        &import,
+        &[
+            "assumed: the interface and the prefix length of 90 virtual IPs",
+            ", 90 places\n",
+        ],
+    );
+    assert!(
+        !import.file.contains("assumed: the interface of 10."),
+        "{}",
+        import.file
+    );
+}

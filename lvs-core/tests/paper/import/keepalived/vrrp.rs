@@ -287,3 +287,65 @@ fn a_source_of_vrrp_alone_is_reduced_too() {
     let error = keepalived("global_defs {\nrouter_id a\n}\n").unwrap_err();
     assert_eq!(error.keepalived(), None);
 }
+
+/// An address without an interface is on that of `global_defs`, wherever it is declared.
+#[test]
+fn the_default_interface_has_the_addresses_that_name_none() {
+    let global = "global_defs {\ndefault_interface eth7\n}\n";
+    let instance =
+        |lines| format!("vrrp_instance V {{\n{lines}\nvirtual_ipaddress {{\n10.0.0.1/24\n}}\n}}\n");
+    let service = server(&format!("real_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+    let eth7 = "{ interface = \"eth7\", address = \"10.0.0.1/24\", floating = true },\n";
+    for text in [
+        format!("{global}{}{service}", instance("")),
+        format!("{}{service}{global}", instance("")),
+    ] {
+        let import = keepalived(&text).unwrap();
+        has(&import, &[eth7]);
+        assert!(
+            matches!(
+                fates(&import, "default_interface")[..],
+                [Fate::Carried { .. }]
+            ),
+            "{}",
+            import.report
+        );
+    }
+    let import = keepalived(&format!("{global}{service}")).unwrap();
+    has(
+        &import,
+        &["interface = \"eth7\", address = \"10.0.0.1/32\" }, # assumed"],
+    );
+    let import = keepalived(&format!("{global}{}{service}", instance("interface eth1"))).unwrap();
+    assert!(
+        matches!(fates(&import, "default_interface")[..], [Fate::Left { .. }]),
+        "{}",
+        import.report
+    );
+}
+
+/// What decides where the table and the addresses are is told in the head of the file.
+#[test]
+fn a_namespace_and_a_virtual_mac_are_told_in_the_file() {
+    let service = server(&format!("real_server 10.0.1.1 80 {{\n{CHECKED}}}"));
+    for (lines, told) in [
+        (
+            "global_defs {\nnet_namespace lb\n}",
+            "ip netns exec lb lvsctl",
+        ),
+        ("net_namespace lb", "ip netns exec lb lvsctl"),
+        (
+            "global_defs {\nnet_namespace_ipvs lb\n}",
+            "but not the addresses that VRRP moves",
+        ),
+        (
+            "vrrp_instance V {\ninterface eth1\nuse_vmac\nvirtual_ipaddress {\n10.0.0.1/32\n}\n}",
+            "use_vmac of the vrrp_instance V",
+        ),
+    ] {
+        let import = keepalived(&format!("{lines}\n{service}")).unwrap();
+        sound(&import, lines);
+        let told = import.notes.iter().any(|note| note.contains(told));
+        assert!(told, "{lines}: {:?}", import.notes);
+    }
+}
