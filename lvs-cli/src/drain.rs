@@ -5,16 +5,19 @@ use std::sync::atomic::AtomicBool;
 
 use lvs_core::Host;
 use lvs_core::cluster::{DrainOutcome, DrainTarget, Draining, Plan, Remaining};
+use lvs_core::health::BelowMinimum;
+use lvs_core::run::{DestinationReport, ServiceReport};
 
 use crate::arguments::{DrainArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
-use crate::output::{note, print_done};
+use crate::output::{hint, note, print_done, warning};
 use crate::signals;
 
 pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
     let stop = signals::stop_flag()?;
     let mut host = Host::open()?;
     drain(arguments, Draining::Quiet, &stop, &mut host)?;
+    warn_below_minimum(arguments, &mut host);
     let remaining = wait(arguments, &stop, &host)?;
     if arguments.remove {
         drain(arguments, Draining::Removed, &stop, &mut host)?;
@@ -37,6 +40,54 @@ fn drain(
     };
     show(&session.drain(&arguments.target, how, host, &mut |_| ())?);
     Ok(())
+}
+
+/// Warns of the services that the drain leaves below their minimum, by the controller that then acts.
+fn warn_below_minimum(arguments: &DrainArguments, host: &mut Host) {
+    let target = &arguments.target;
+    let status = match arguments.state.directory().status(None, host) {
+        Ok(status) => status,
+        Err(error) => {
+            return warning(&format!(
+                "drained, but whether services fall below their minimum is not known: {error}"
+            ));
+        }
+    };
+    let services = status.clusters.iter().flat_map(|cluster| &cluster.services);
+    let warnings: Vec<String> = services
+        .filter(|service| service.destinations.iter().any(|end| means(target, end)))
+        .filter_map(below_minimum)
+        .collect();
+    warnings.iter().for_each(|text| warning(text));
+    if !warnings.is_empty() {
+        hint(&format!("`lvsctl undrain {target}` restores its weight"));
+    }
+}
+
+fn means(target: &DrainTarget, destination: &DestinationReport) -> bool {
+    match target {
+        DrainTarget::Address(drain) => drain.matches(&destination.destination),
+        DrainTarget::Node { name, port } => {
+            destination.server.as_ref() == Some(name)
+                && port.is_none_or(|port| port == destination.destination.port)
+        }
+    }
+}
+
+fn below_minimum(service: &ServiceReport) -> Option<String> {
+    let consequence = match service.below_minimum? {
+        BelowMinimum::ServeAll => "every other real server gets its weight, healthy or not",
+        BelowMinimum::Fallback => "the fallback gets all new connections",
+        BelowMinimum::Withdraw => {
+            "its virtual IP is withdrawn, unless another service on it has its minimum"
+        }
+        BelowMinimum::Refuse => "all new connections are refused",
+        _ => "see `lvsctl status`",
+    };
+    Some(format!(
+        "{}: {} available, minimum {}, for drained real servers do not count: {consequence}",
+        service.service, service.available?, service.minimum?
+    ))
 }
 
 /// Waits until no connection is in use, and returns what the table still has.

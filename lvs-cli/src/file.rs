@@ -10,6 +10,9 @@ use lvs_core::{Cluster, Host};
 use crate::arguments::{StateArguments, Target};
 use crate::exit::{Mistake, Problem};
 
+/// The name of standard input as a file.
+pub(crate) const STANDARD_INPUT: &str = "-";
+
 /// Returns the cluster, and the desired state of the node that this host is; of one of two directors, in the
 /// given role.
 ///
@@ -111,19 +114,27 @@ pub(crate) fn claimed_name(file: &str) -> Option<String> {
 
 /// Reads and checks a cluster file.
 pub(crate) fn cluster(file: &str) -> Result<Cluster, Problem> {
-    cluster_with(file, &mut |_| ())
+    parsed(file, &cluster_text(file)?, &mut |_| ())
 }
 
-/// Reads and checks a cluster file, and tells the files of targets that it names.
-pub(crate) fn cluster_with(file: &str, named: &mut dyn FnMut(&str)) -> Result<Cluster, Problem> {
-    let text = text(file, "a cluster file", Document::MAX_LENGTH)?;
+/// Reads a cluster file.
+pub(crate) fn cluster_text(file: &str) -> Result<String, Problem> {
+    text(file, "a cluster file", Document::MAX_LENGTH)
+}
+
+/// Checks the text of a cluster file, and tells the files of targets that it names.
+pub(crate) fn parsed(
+    file: &str,
+    text: &str,
+    named: &mut dyn FnMut(&str),
+) -> Result<Cluster, Problem> {
     let named = RefCell::new(named);
     let targets = |path: &str| {
         (named.borrow_mut())(path);
         let targets = self::text(path, "a file of targets", Document::MAX_LENGTH);
         targets.map_err(|problem| problem.message)
     };
-    Cluster::from_toml_with(&text, &targets).map_err(|mistakes| {
+    Cluster::from_toml_with(text, &targets).map_err(|mistakes| {
         let mistakes = mistakes.iter();
         Problem::mistaken(
             mistakes
@@ -161,7 +172,7 @@ fn bytes(file: &str, kind: &str, longest: usize) -> Result<Vec<u8>, Problem> {
 
 fn read(file: &str, kind: &str, longest: u64) -> io::Result<Vec<u8>> {
     let source: Box<dyn Read> = match file {
-        "-" => Box::new(io::stdin().lock()),
+        STANDARD_INPUT => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path)?),
     };
     let mut text = Vec::new();
@@ -176,7 +187,10 @@ fn read(file: &str, kind: &str, longest: u64) -> io::Result<Vec<u8>> {
 
 /// Returns the name of a file in messages.
 pub(crate) fn name(file: &str) -> &str {
-    if file == "-" { "standard input" } else { file }
+    match file {
+        STANDARD_INPUT => "standard input",
+        path => path,
+    }
 }
 
 /// Returns the node of that name.

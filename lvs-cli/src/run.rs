@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
     let identity = &arguments.identity;
     identity.check(&cluster, &node, &target.state, &mut Host::open()?)?;
     let (runner, handle) = Runner::new(cluster, node.name, target.state.directory());
-    let mut runner = runner.of_file(&target.file);
+    let mut runner = runner.of_file(file::name(&target.file));
     if arguments.report_only {
         runner = runner.report_only();
     }
@@ -50,6 +50,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Problem> {
 /// Watches signals, the file, and the files of targets that it names.
 struct Watch {
     file: String,
+    /// Standard input, which cannot be read again.
+    standard_input: Option<String>,
     /// As they were when they were read last, or first looked at since.
     seen: BTreeMap<String, Option<Stamp>>,
     /// How often in a row the file was not there.
@@ -63,6 +65,7 @@ impl Watch {
     fn of(file: &str) -> Self {
         Self {
             file: file.to_owned(),
+            standard_input: None,
             seen: BTreeMap::new(),
             absent: 0,
         }
@@ -71,8 +74,10 @@ impl Watch {
     fn read(&mut self) -> Result<Cluster, Problem> {
         // What changes while it is read is read again.
         let mut seen = BTreeMap::from([(self.file.clone(), stamp(&self.file))]);
-        let cluster = file::cluster_with(&self.file, &mut |path| {
-            seen.insert(path.to_owned(), stamp(path));
+        let cluster = self.text().and_then(|text| {
+            file::parsed(&self.file, &text, &mut |path| {
+                seen.insert(path.to_owned(), stamp(path));
+            })
         });
         if cluster.is_err() {
             // Of a file with a mistake it is not known which it names.
@@ -82,6 +87,19 @@ impl Watch {
         }
         self.seen = seen;
         cluster
+    }
+
+    fn text(&mut self) -> Result<String, Problem> {
+        if let Some(text) = &self.standard_input {
+            return Ok(text.clone());
+        }
+        let text = file::cluster_text(&self.file)?;
+        self.standard_input = self.is_standard_input().then(|| text.clone());
+        Ok(text)
+    }
+
+    fn is_standard_input(&self) -> bool {
+        self.file == file::STANDARD_INPUT
     }
 
     fn keep(mut self, flags: &RunFlags, handle: &RunnerHandle) {
@@ -102,7 +120,12 @@ impl Watch {
     /// Loads the file if that was asked for, or if one has changed, or is there again; while the file is absent the
     /// old one stays.
     fn look(&mut self, is_asked: bool, handle: &RunnerHandle) {
-        let is_absent = stamp(&self.file).is_none();
+        if is_asked && self.is_standard_input() {
+            note(
+                "standard input is read once; what was read is applied again, and a change needs a new start",
+            );
+        }
+        let is_absent = stamp(&self.file).is_none() && !self.is_standard_input();
         let was_absent = self.absent >= GONE;
         self.absent = match is_absent {
             true => self.absent.saturating_add(1),
@@ -121,8 +144,11 @@ impl Watch {
     }
 }
 
-fn stamp(file: &str) -> Option<Stamp> {
-    let metadata = fs::metadata(file).ok()?;
+fn stamp(path: &str) -> Option<Stamp> {
+    if path == file::STANDARD_INPUT {
+        return None;
+    }
+    let metadata = fs::metadata(path).ok()?;
     Some((
         metadata.ino(),
         metadata.size(),
@@ -155,6 +181,10 @@ fn tell(event: &RunEvent<'_>) {
                 "refused, and the old file stays in force: {}",
                 problem.replace('\n', "\n  ")
             ));
+        }
+        RunEvent::Role(node, role) => note(&format!("{node}: is {role} now")),
+        RunEvent::Notice(notice) if notice.is_trouble() && notice.is_news() => {
+            warning(&notice.to_string());
         }
         RunEvent::Notice(notice) if notice.is_news() => note(&notice.to_string()),
         RunEvent::Failed(problem) => warning(problem),

@@ -63,6 +63,7 @@ pub(crate) fn run(event: &RunEvent<'_>) {
     const TARGET: &str = "lvs_core::run";
     match event {
         RunEvent::Ready => tracing::info!(target: TARGET, "ready"),
+        RunEvent::Role(node, role) => tracing::info!(target: TARGET, %node, %role, "role"),
         RunEvent::Left => tracing::info!(target: TARGET, "ended"),
         RunEvent::Applied(plan) => {
             tracing::info!(target: TARGET, changes = plan.steps().count(), "applied");

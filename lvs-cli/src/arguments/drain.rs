@@ -11,6 +11,8 @@ use crate::duration;
 const DRAIN: &str = "\
 The real server gets weight 0 and stays drained until `undrain`, also after the
 timeout, Ctrl-C, an `apply` or a reboot. With two directors, run it on both.
+It does not count for the `minimum` of a service: with fewer than that, `run` acts
+by `below-minimum`, and the drain warns of it.
 
 Exit status:
   0   no connection is in use any more

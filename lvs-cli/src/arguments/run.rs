@@ -12,12 +12,12 @@ use crate::duration;
 const RUN: &str = "\
 It loads the file again on SIGHUP and when the file changes; a file with a
 mistake, or one that is gone, is refused, and the old one stays in force: `status`
-says so. SIGTERM and SIGINT end it and leave the table as it is. As any apply
-after the first one, it deletes services that appear on the virtual IPs and are
-not in the file. `remove`, and `apply` of another file, are refused beside it:
-change the file that it keeps. What health decided is no difference of a file.
-Roles and drains are applied beside it, and verbs that change the table by hand
-warn of it.
+says so. Standard input is read once. SIGTERM and SIGINT end it and leave the
+table as it is. As any apply after the first one, it deletes services that appear
+on the virtual IPs and are not in the file. `remove`, and `apply` of another file,
+are refused beside it: change the file that it keeps. What health decided is no
+difference of a file. Roles and drains are applied beside it, and verbs that
+change the table by hand warn of it.
 
 Exit status:
   0   ended by a signal
@@ -32,7 +32,7 @@ pub(crate) struct RunArguments {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) identity: IdentityArguments,
-    /// Answer scrapes of metrics by HTTP: 127.0.0.1:9677
+    /// Answer scrapes of metrics by HTTP: 127.0.0.1:9677, or an address that the file adds
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
     /// Report what other programs change, and do not repair it; weights of services with a check are set all the same

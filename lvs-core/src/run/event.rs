@@ -234,6 +234,17 @@ impl fmt::Display for Notice {
 }
 
 impl Notice {
+    /// Returns whether something is worse than it was: a real server or a service is lost, or is not probed.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        match self {
+            Self::Health { transition, .. } => transition.to == Health::Down,
+            Self::Posture { posture, .. } => *posture != Posture::Serving,
+            Self::Withdrawn(_) | Self::NotProbed(..) => true,
+            _ => false,
+        }
+    }
+
     /// Returns whether it concerns clients: all but the first failures and successes in a row.
     #[must_use]
     pub fn is_news(&self) -> bool {

@@ -1,8 +1,8 @@
 //! What a running controller takes from the record: drains, and the role of one of two directors.
 
-use super::Event;
-use super::runner::{RunError, Runner};
+use super::runner::{RunError, RunEvent, Runner};
 use super::running::{Events, Running};
+use super::{Event, Notice};
 use crate::cluster::{Cluster, DesiredState, Role};
 
 impl Running {
@@ -42,7 +42,14 @@ impl Running {
         match self.runner.desired(&self.runner.cluster) {
             Ok(node) => {
                 self.node = node;
-                self.load(events);
+                if let Some(role) = self.node.role {
+                    events(RunEvent::Role(&self.node.name, role));
+                }
+                // The services are probed in another way, and are the same.
+                self.load(&mut |event| match event {
+                    RunEvent::Notice(Notice::Changed(_)) => {}
+                    event => events(event),
+                });
             }
             Err(error) => self.fail(&error, events),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::running::Running;
 use super::server::Request;
 use super::{Notice, ProbeRun, WeightChange};
-use crate::cluster::{ApplyError, Cluster, NodeName, Plan, StateDir};
+use crate::cluster::{ApplyError, Cluster, NodeName, Plan, Role, StateDir};
 use crate::error::Error;
 use crate::health::Outcome;
 use crate::ipvs::{DestinationId, ServiceId};
@@ -87,6 +87,8 @@ pub enum RunEvent<'a> {
     Applied(&'a Plan),
     /// This was repaired, which another program had changed.
     Repaired(&'a Plan),
+    /// One of two directors goes on in another role, which another process has applied.
+    Role(&'a NodeName, Role),
     /// The runner ends, and leaves the node as it is.
     Left,
     /// The node is not as it must be, and is not repaired because that was not asked for.
@@ -165,7 +167,8 @@ impl Runner {
         self
     }
 
-    /// Answers scrapes of metrics by HTTP.
+    /// Answers scrapes of metrics by HTTP, from the first apply on: the address may be one that the cluster brings.
+    /// While it cannot listen there it tells why, once, and tries again.
     #[must_use]
     pub const fn serve_metrics(mut self, address: SocketAddr) -> Self {
         self.metrics = Some(address);

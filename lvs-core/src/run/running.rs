@@ -61,6 +61,8 @@ pub(super) struct Running {
     pub(super) refused: Option<String>,
     /// When failures were told that may last.
     failures: BTreeMap<String, Instant>,
+    /// Why scrapes cannot be listened for, as it was told.
+    unheard: Option<String>,
     next_poll: Instant,
     pub(super) next_compare: Instant,
     pub(super) supervisor: Supervisor,
@@ -77,7 +79,7 @@ impl Running {
             .state
             .reside_alone(runner.cluster.name(), &runner.name)?;
         let seed = seed();
-        let (clock, input) = (Instant::now(), runner.handle.input.clone());
+        let clock = Instant::now();
         let node = runner.desired(&runner.cluster)?;
         let mut running = Self {
             host: Host::open()?,
@@ -97,6 +99,7 @@ impl Running {
             moving: BTreeSet::new(),
             refused: None,
             failures: BTreeMap::new(),
+            unheard: None,
             next_poll: clock,
             next_compare: clock + COMPARE,
             supervisor: Supervisor::from_environment(),
@@ -104,11 +107,6 @@ impl Running {
             namespace,
             runner,
         };
-        let http = running
-            .runner
-            .metrics
-            .map(server::listen_http)
-            .transpose()?;
         let stop = Arc::clone(&running.runner.handle.stop);
         let mut session = running.runner.state.lock_unless("run", stop)?.by_health();
         let absent = running.absent_virtual_ips()?;
@@ -116,10 +114,8 @@ impl Running {
         let plan = running.apply_first(&mut session, events)?;
         drop(session);
         events(RunEvent::Applied(&plan));
-        server::serve_unix(running.resident.listen()?, input.clone());
-        if let Some(listener) = http {
-            server::serve_http(listener, input);
-        }
+        let input = running.runner.handle.input.clone();
+        server::serve_unix(running.resident.listen()?, input);
         running.take_record(events);
         running.load(events);
         running.poll(events);
@@ -294,6 +290,7 @@ impl Running {
 
     fn poll(&mut self, events: Events<'_>) {
         self.next_poll = Instant::now() + self.runner.poll;
+        self.listen_for_scrapes(events);
         self.namespace.forget_askers();
         if !self.resident.is_seen()
             && let Err(error) = self.reside_again(events)
@@ -309,6 +306,26 @@ impl Running {
             let began = Instant::now();
             self.compare(events);
             self.next_compare = Instant::now() + COMPARE.max(began.elapsed() * COMPARE_PART);
+        }
+    }
+
+    /// Listens for scrapes as soon as it can, and tells once why it cannot: the address may be one that the cluster
+    /// brings, or that the active director has, and metrics never keep a cluster down.
+    fn listen_for_scrapes(&mut self, events: Events<'_>) {
+        let Some(address) = self.runner.metrics else {
+            return;
+        };
+        match server::listen_http(address) {
+            Ok(listener) => {
+                server::serve_http(listener, self.runner.handle.input.clone());
+                self.runner.metrics = None;
+            }
+            Err(error) => {
+                let told = self.unheard.replace(error.to_string());
+                if told != self.unheard {
+                    events(RunEvent::Failed(error.to_string()));
+                }
+            }
         }
     }
 
@@ -381,6 +398,8 @@ impl Running {
             events(RunEvent::Applied(&plan));
             return Ok(());
         }
+        // What health has decided stays so, and is told of.
+        self.publish(events);
         // The table is as it must be: that the record says otherwise is no failure of it.
         if let Err(error) = session.leave_weights(&self.node) {
             events(RunEvent::Failed(error.to_string()));

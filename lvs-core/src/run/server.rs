@@ -53,8 +53,17 @@ pub(super) fn serve_unix(listener: UnixListener, input: Sender<Input>) {
 /// The address is in use or not this host's.
 pub(super) fn listen_http(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).map_err(|source| {
-        Error::io(Operation::new("listen for scrapes on", address), source)
-            .with_hint("is another program there? --metrics names another address")
+        let hint = match source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program listens there; it is tried again each second"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this host does not have the address now; it is tried again each second"
+            }
+            io::ErrorKind::PermissionDenied => "a port below 1024 needs CAP_NET_BIND_SERVICE",
+            _ => "it is tried again each second",
+        };
+        Error::io(Operation::new("listen for scrapes on", address), source).with_hint(hint)
     })
 }
 

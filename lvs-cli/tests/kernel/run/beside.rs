@@ -14,7 +14,7 @@ use lvs_core::net::Address;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::run::resident::{DR, PATIENCE, Resident, checked, says};
+use crate::run::resident::{DR, PATIENCE, Resident, checked, says, with_keys};
 use crate::run::rules::ADMIN;
 
 pub(crate) fn a_second_one_is_refused_and_named() {
@@ -155,6 +155,22 @@ pub(crate) fn drains_reach_it() {
     );
 }
 
+/// The real server is healthy, and does not count all the same.
+pub(crate) fn a_drain_warns_of_the_minimum() {
+    let keys = "minimum = 2\nbelow-minimum = \"refuse\"";
+    let resident = Resident::new(&with_keys(DR, keys), &[]);
+    let drained = resident.lvsctl(&["drain", "realserver1"]);
+    says(
+        &drained,
+        0,
+        "warning: tcp 172.16.5.11:80: 1 available, minimum 2, for drained real servers do not count: \
+         all new connections are refused\nhint: `lvsctl undrain realserver1`",
+    );
+    resident.waits_for(&[0, 0]);
+    resident.prints(&["undrain", "realserver1"]);
+    resident.waits_for(&[2, 3]);
+}
+
 pub(crate) fn what_others_change_is_repaired() {
     let mut resident = Resident::new(&checked(DR), &[]);
     let table = resident.prints(&["save"]);
@@ -270,7 +286,7 @@ pub(crate) fn roles_are_applied_beside_it() {
     assert_eq!(resident.role(), Some(Role::Standby));
     resident.settle();
     resident.prints(&["apply", "--role", "active"]);
-    resident.waits("active", || resident.prints(&["status"]).contains("active"));
+    resident.waits_for_message(&format!("note: {first}: is active now"));
     resident.serves(4);
     resident.settle();
     let healthy: Vec<u32> = resident
@@ -285,6 +301,13 @@ pub(crate) fn roles_are_applied_beside_it() {
         resident.prints(&["status"]).contains("standby")
     });
     assert_eq!(resident.role(), Some(Role::Standby));
+    let messages = resident.messages();
+    assert!(
+        !messages.iter().any(|line| line.contains("has changed")),
+        "{messages:#?}"
+    );
+    let is_down = |line: &String| line.starts_with("warning: ") && line.contains("is down: ");
+    assert!(messages.iter().any(is_down), "{messages:#?}");
     assert!(resident.request().is_none(), "no one is active");
     resident.prints(&["apply", "--role", "active"]);
     let weights: Vec<u32> = resident

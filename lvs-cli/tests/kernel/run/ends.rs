@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lvs_core::Host;
+use lvs_core::net::Address;
 use lvs_lab::http::Kept;
 use nix::sys::signal::Signal;
 
@@ -159,6 +160,57 @@ pub(crate) fn programs_end_with_it() {
     resident.waits("programs", || sleeping() == 2);
     resident.end(Signal::SIGTERM);
     resident.waits("their end", || sleeping() == 0);
+}
+
+/// The file itself adds the first address; the second one comes later.
+pub(crate) fn metrics_wait_for_their_address() {
+    let page = |resident: &Resident, address: &str| {
+        let address = address.parse().unwrap();
+        resident.on_director(|_| Kept::open(address, PATIENCE).map(drop))
+    };
+    let mut resident = Resident::new(&checked(DR), &["--metrics", "172.16.5.11:9677"]);
+    assert!(page(&resident, "172.16.5.11:9677").is_ok());
+    let messages = resident.messages();
+    assert!(
+        !messages.iter().any(|line| line.contains("scrapes")),
+        "{messages:#?}"
+    );
+    assert_eq!(resident.end(Signal::SIGTERM), 0);
+
+    resident.options = ["--metrics", "172.16.5.77:9677"].map(str::to_owned).into();
+    resident.start();
+    resident.waits_for_message("does not have the address now");
+    resident.on_director(|host| {
+        let network = "172.16.5.77/32".parse().unwrap();
+        let address = Address::new("lo".parse().unwrap(), network);
+        host.net().add_address(&address).unwrap();
+    });
+    resident.waits("metrics", || page(&resident, "172.16.5.77:9677").is_ok());
+    let told = resident.messages();
+    let told = told.iter().filter(|line| line.contains("scrapes"));
+    assert_eq!(told.count(), 1);
+}
+
+pub(crate) fn standard_input_is_read_once() {
+    let mut resident = Resident::idle(&checked(DR), "director", &[]);
+    resident.file = "-".into();
+    resident.start();
+    resident.settle();
+    resident.send(Signal::SIGHUP);
+    resident.waits_for_message("standard input is read once");
+    resident.lab.stop_servers("realserver1");
+    resident.waits_for(&[0, 3]);
+    // Longer than it takes until a file that is gone is refused.
+    thread::sleep(Duration::from_secs(4));
+    let status = resident.prints(&["status"]);
+    assert!(!status.contains("an older file is in force"), "{status}");
+    let messages = resident.messages();
+    assert!(
+        !messages
+            .iter()
+            .any(|line| line.contains("warning: refused")),
+        "{messages:#?}"
+    );
 }
 
 /// How many sleep so long, each for one server.

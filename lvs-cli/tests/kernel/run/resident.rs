@@ -1,6 +1,6 @@
 //! A lab whose director is kept by `lvsctl run`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -52,7 +52,7 @@ pub(crate) struct Resident {
     pub(crate) lab: Lab,
     pub(crate) file: PathBuf,
     pub(crate) director: String,
-    options: Vec<String>,
+    pub(crate) options: Vec<String>,
     environment: Vec<(String, String)>,
     run: Option<Started>,
     service: ServiceId,
@@ -98,6 +98,7 @@ impl Resident {
         command
             .args(&self.options)
             .envs(self.environment.iter().cloned())
+            .stdin(Stdio::from(File::open("/run/web.toml").unwrap()))
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         self.on_director(move |_| command.spawn().unwrap())

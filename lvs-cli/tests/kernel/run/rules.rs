@@ -60,7 +60,7 @@ pub(crate) fn a_virtual_ip_is_withdrawn_below_the_minimum() {
     assert!(carries_virtual_ip(&resident));
     cut_off(&resident, "realserver2");
     resident.waits("withdrawal", || !carries_virtual_ip(&resident));
-    resident.waits_for_message("172.16.5.11: is withdrawn");
+    resident.waits_for_message("warning: 172.16.5.11: is withdrawn");
     let status = resident.prints(&["status"]);
     assert!(
         status.contains("below: withdraw") && status.contains("withdrawn: 172.16.5.11"),
@@ -85,6 +85,39 @@ pub(crate) fn a_virtual_ip_is_withdrawn_below_the_minimum() {
         .iter()
         .any(|line| line.contains("withdrawn"));
     assert!(!moved, "{:#?}", resident.messages());
+}
+
+/// The address is still off, and a plain apply adds it: both say so.
+pub(crate) fn what_health_decided_is_told_when_it_has_ended() {
+    let text = with_keys(DR, "below-minimum = \"withdraw\"\nminimum = 2");
+    let mut resident = Resident::new(&text, &[]);
+    cut_off(&resident, "realserver2");
+    resident.waits("withdrawal", || !carries_virtual_ip(&resident));
+    resident.waits_for(&[2, 0]);
+    resident.end(Signal::SIGTERM);
+    let status = resident.prints(&["status"]);
+    for part in [
+        "no controller runs",
+        "withdrawn: 172.16.5.11, by the controller that ran last",
+        "by health, when a controller ran last",
+    ] {
+        assert!(status.contains(part), "{part:?} is not in {status}");
+    }
+    for verb in ["plan", "apply"] {
+        let said = resident.prints(&[verb]);
+        for part in [
+            "172.16.5.11: is withdrawn by the controller that ran last",
+            "health gave 192.168.1.13:80 weight 0 instead of 3",
+        ] {
+            assert!(said.contains(part), "{verb}: {part:?} is not in {said}");
+        }
+    }
+    assert!(carries_virtual_ip(&resident));
+    let status = resident.prints(&["status"]);
+    assert!(
+        !status.contains("withdrawn") && !status.contains("ran last"),
+        "{status}"
+    );
 }
 
 /// Another service on the virtual IP, before what follows.

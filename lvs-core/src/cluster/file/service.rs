@@ -66,7 +66,7 @@ pub struct ServiceTable {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::checks"))]
     pub check: Option<ChecksTable>,
-    /// So many destinations must be healthy, the fallback and those of weight 0 not counted; 1 if absent.
+    /// So many destinations must be healthy, the fallback, drained ones and those of weight 0 not counted; 1 if absent.
     #[serde(default)]
     pub minimum: Option<i64>,
     /// What happens with fewer: `serve-all` (default), `fallback`, `withdraw` or `refuse`. A virtual IP is withdrawn

@@ -1,5 +1,5 @@
 //! What a running controller tells other processes of what it keeps, so that they do not take a decision of health
-//! for a difference from the file.
+//! for a difference from the file. It outlives the controller, and tells then what health had decided.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StateDir;
 use super::directory::Directory;
+use crate::cluster::change::{BoundDestination, Object};
+use crate::cluster::plan::Plan;
 use crate::cluster::{ClusterName, DesiredService, DesiredState, HealthPart};
 #[cfg(feature = "run")]
 use crate::error::{Error, Operation, Result};
@@ -53,6 +55,73 @@ impl Kept {
         Some(format!(
             "{service}: {destination} has weight {weight} in this file, and another in that of the controller"
         ))
+    }
+}
+
+impl Kept {
+    /// Returns whether health, and not the file, gave a destination this weight.
+    pub(crate) fn is_by_health(
+        &self,
+        service: ServiceId,
+        destination: DestinationId,
+        weight: Weight,
+    ) -> bool {
+        let mut later = self.weights.range((service, destination, Weight::DRAIN)..);
+        later.next().is_some_and(|(of, to, by_file)| {
+            (*of, *to) == (service, destination) && *by_file != weight
+        })
+    }
+
+    /// Returns what a plan without a controller undoes of what health had decided.
+    pub(super) fn undone_by(&self, plan: &Plan) -> Vec<String> {
+        let mut notes = Vec::new();
+        let mut weights = Vec::new();
+        for step in plan.steps() {
+            match (step.change.before(), step.change.after()) {
+                (None, Some(Object::Address(address))) => {
+                    let ip = address.id.network.addr();
+                    if self.absent.virtual_ips.contains(&ip) {
+                        notes.push(format!(
+                            "{ip}: is withdrawn by the controller that ran last, because its services were below \
+                             their minimum; none runs now, and this adds it"
+                        ));
+                    }
+                }
+                (before, Some(Object::Destination(after))) => {
+                    weights.extend(self.undone_weight(before, after));
+                }
+                _ => {}
+            }
+        }
+        if let Some(first) = weights.first() {
+            let others = match weights.len() - 1 {
+                0 => String::new(),
+                others => format!(", and {others} more"),
+            };
+            notes.push(format!(
+                "{first}{others}: by the controller that ran last; none runs now, and this gives the weights of the \
+                 file, whether the real servers are healthy or not"
+            ));
+        }
+        notes
+    }
+
+    fn undone_weight(&self, before: Option<&Object>, after: &BoundDestination) -> Option<String> {
+        let (service, new) = (after.service, after.destination);
+        match before {
+            Some(Object::Destination(before)) => {
+                let old = before.destination.weight;
+                (old != new.weight && self.is_by_health(service, new.id, old)).then(|| {
+                    format!(
+                        "{service}: health gave {} weight {old} instead of {}",
+                        new.id, new.weight
+                    )
+                })
+            }
+            _ => (self.absent.destinations)
+                .contains(&(service, new.id))
+                .then(|| format!("{service}: health deleted {}", new.id)),
+        }
     }
 }
 
@@ -107,13 +176,22 @@ impl StateDir {
     /// Returns what the controller of a cluster on this node keeps; `None` if none runs.
     pub(crate) fn kept(&self, cluster: &ClusterName) -> Option<Kept> {
         self.controller(cluster)?;
-        let read = || {
-            let directory = Directory::open(self.directory()).ok()??;
-            let bytes = directory.read(&name(cluster), LONGEST).ok()??;
-            serde_json::from_slice(&bytes).ok()
-        };
         // Without it what is absent counts as a difference, which is refused beside the controller.
-        Some(read().unwrap_or_default())
+        Some(self.published(cluster).unwrap_or_default())
+    }
+
+    /// Returns what the last controller of a cluster kept, if none runs and nothing else was applied since.
+    pub(crate) fn left(&self, cluster: &ClusterName) -> Option<Kept> {
+        match self.controller(cluster) {
+            Some(_) => None,
+            None => self.published(cluster),
+        }
+    }
+
+    fn published(&self, cluster: &ClusterName) -> Option<Kept> {
+        let directory = Directory::open(self.directory()).ok()??;
+        let bytes = directory.read(&name(cluster), LONGEST).ok()??;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Tells other processes what the controller of a cluster keeps.
@@ -132,11 +210,10 @@ impl StateDir {
         })
     }
 
-    /// Deletes what a controller has told; it ends, or was killed.
-    #[cfg(feature = "run")]
+    /// Deletes what an earlier controller has told.
     pub(super) fn unpublish(&self, cluster: &ClusterName) {
         if let Ok(Some(directory)) = Directory::open(self.directory()) {
-            // One that stays tells nothing without its controller.
+            // One that stays tells what is so no longer, and is replaced by the next controller.
             let _ = directory.delete(&name(cluster));
         }
     }

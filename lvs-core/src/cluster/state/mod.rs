@@ -274,6 +274,10 @@ impl StateDir {
         let mut plan = self.plan_alone(&node.without(&kept.absent), host, options)?;
         plan.notes.extend(self.controller_note(node));
         plan.notes.extend(kept.other_weight(node));
+        if let Some(left) = self.left(&node.cluster) {
+            let undone = left.undone_by(&plan);
+            plan.notes.extend(undone);
+        }
         Ok(plan)
     }
 

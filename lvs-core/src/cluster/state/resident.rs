@@ -68,7 +68,6 @@ impl Drop for Resident {
     fn drop(&mut self) {
         // A socket that stays is replaced by the next controller.
         let _ = fs::remove_file(self.state.socket(&self.cluster));
-        self.state.unpublish(&self.cluster);
     }
 }
 

@@ -103,11 +103,19 @@ impl Session {
             take_over: options.take_over || unread.as_ref().is_some_and(Error::is_invalid),
         };
         let controller = self.controller_note(node);
+        let left = match self.is_by_health {
+            true => None,
+            false => self.state.left(&node.cluster),
+        };
         let plan = |observed: &Observed| {
             let mut plan = Plan::with_records(node, observed, record, &known.others, options);
             plan.notes.extend(known.notes());
             plan.notes.extend(controller.clone());
             plan.notes.extend(kept.other_weight(file));
+            if let Some(left) = &left {
+                let undone = left.undone_by(&plan);
+                plan.notes.extend(undone);
+            }
             plan.refusals.extend(known.claims.iter().cloned());
             match self.grows {
                 true => plan.growing(),
@@ -184,6 +192,9 @@ impl Session {
         if let (Ok(_), Some(after)) = (&done, later) {
             self.record_late(&after, events);
         }
+        if done.is_ok() && left.is_some() {
+            self.state.unpublish(&node.cluster);
+        }
         done
     }
 
@@ -254,6 +265,7 @@ impl Session {
             }
         }
         self.record_late(&record.after_removal(), events);
+        self.state.unpublish(&node.cluster);
         Ok(done)
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{ClusterStatus, DestinationReport, ServiceReport, Status, drains};
 use crate::cluster::change::Object;
-use crate::cluster::{ClusterName, Draining, Record, StateDir};
+use crate::cluster::{ClusterName, Draining, Kept, Record, StateDir};
 use crate::error::{Error, Operation, Result};
 use crate::host::Host;
-use crate::ipvs::{ServiceEntryStatus, ServiceId};
+use crate::ipvs::{ServiceEntryStatus, ServiceId, Weight};
 
 impl StateDir {
     /// Returns the status of the clusters that are applied on this director, or of one of them. Their
@@ -31,7 +31,13 @@ impl StateDir {
             .iter()
             .map(|record| match self.asked(record.cluster())? {
                 Some(cluster) => Ok(cluster),
-                None => Ok(ClusterStatus::recorded(record, &table(host)?)),
+                None => {
+                    let mut status = ClusterStatus::recorded(record, &table(host)?);
+                    if let Some(left) = self.left(record.cluster()) {
+                        status.take_left(&left, host)?;
+                    }
+                    Ok(status)
+                }
             })
             .collect::<Result<_>>()?;
         Ok(Status::new(clusters))
@@ -62,6 +68,28 @@ pub(in crate::run) fn table(host: &mut Host) -> Result<Vec<ServiceEntryStatus>> 
 }
 
 impl ClusterStatus {
+    /// Takes what the controller that ran last has decided, and what is still so.
+    fn take_left(&mut self, left: &Kept, host: &mut Host) -> Result<()> {
+        let mut withdrawn = left.absent.virtual_ips.clone();
+        if !withdrawn.is_empty() {
+            for found in host.net().addresses()? {
+                withdrawn.remove(&found.id.network.addr());
+            }
+        }
+        self.withdrawn = withdrawn.into_iter().collect();
+        for service in &mut self.services {
+            for destination in &mut service.destinations {
+                let is_by_health = |weight: Weight| {
+                    left.is_by_health(service.service, destination.destination, weight)
+                };
+                if destination.drain.is_none() && destination.weight.is_some_and(is_by_health) {
+                    destination.why = Some("by health, when a controller ran last".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(in crate::run) fn recorded(record: &Record, table: &[ServiceEntryStatus]) -> Self {
         let services = record.entries().filter_map(|entry| match entry.after() {
             Some(Object::Service(service)) => Some(service.id),

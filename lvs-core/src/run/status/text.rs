@@ -79,7 +79,13 @@ impl ClusterStatus {
             let _ = writeln!(text, "drained: {}", drained.drain);
         }
         for ip in &self.withdrawn {
-            let _ = writeln!(text, "withdrawn: {ip}");
+            let line = match self.running {
+                true => format!("withdrawn: {ip}"),
+                false => {
+                    format!("withdrawn: {ip}, by the controller that ran last; an apply adds it")
+                }
+            };
+            let _ = writeln!(text, "{}", wrapped(&line, width).join("\n"));
         }
         for refused in self.refused.iter().flat_map(|text| text.lines()) {
             let _ = writeln!(
@@ -317,10 +323,10 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// Breaks a text into lines between words.
+/// Breaks a text into lines between words; a word that is longer than a line, within it.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
@@ -330,6 +336,16 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Returns a word in pieces of at most so many characters.
+fn pieces(word: &str, width: usize) -> impl Iterator<Item = &str> {
+    let starts = word.char_indices().map(|(at, _)| at).step_by(width.max(1));
+    starts.map(move |at| {
+        let rest = word.get(at..).unwrap_or_default();
+        let end = rest.char_indices().nth(width.max(1));
+        end.and_then(|(end, _)| rest.get(..end)).unwrap_or(rest)
+    })
 }
 
 #[cfg(test)]
@@ -383,5 +399,20 @@ mod tests {
             let below = "1 available, minimum 2, below: not decided yet, weights are kept\n";
             assert_eq!(text.contains(below), is_told, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_that_is_too_long_is_broken() {
+        let long = "ä".repeat(150);
+        let text = STATUS.replace("connect timed out", &format!("exit status 1: {long} end"));
+        let status: Status = serde_json::from_str(&text).unwrap();
+        let text = status.text(80, false);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        assert_eq!(text.matches('ä').count(), 150);
+        assert!(text.contains("ä end by the clients' path\n"), "{text}");
+        assert_eq!(wrapped("a bcd", 0), ["a", "b", "c", "d"]);
     }
 }
