@@ -52,8 +52,9 @@ fn zsh(words: &[&str]) -> Option<Vec<String>> {
 
 /// Asks fish, which puts a tab and a description behind an option.
 fn fish(words: &[&str]) -> Option<Vec<String>> {
-    let line =
-        "source $COMPLETIONS/lvsctl.fish; complete -C \"$argv\" | string replace -r '\\t.*' ''";
+    // The program's path may have a blank.
+    let line = "source $COMPLETIONS/lvsctl.fish; \
+                complete -C (string join ' ' -- (string escape -- $argv[1..-2]) $argv[-1]) | string replace -r '\\t.*' ''";
     run(&["fish"], line, words)
 }
 
