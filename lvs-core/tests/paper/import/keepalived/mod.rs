@@ -1,6 +1,7 @@
 //! keepalived.conf.
 
 mod checks;
+mod differences;
 mod reading;
 mod services;
 mod vrrp;
