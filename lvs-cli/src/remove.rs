@@ -129,9 +129,11 @@ impl RemoveArguments {
                 node.name
             )),
             _ if is_known => Problem::failed(format!(
-                "{name}: no such file, and the record of what was applied here is lost"
+                "{name}: no such file, and no record says what of it was applied here"
             ))
-            .with_hint("name the cluster file: what belongs to nothing else is removed by it"),
+            .with_hint(
+                "if anything was, name the cluster file: what belongs to nothing else is removed by it",
+            ),
             _ => Problem::failed(format!(
                 "{name}: no such file, and no cluster of this name was applied here"
             ))

@@ -69,7 +69,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub(crate) format: PlanFormat,
     /// Plan to delete services on a virtual IP that the file does not name, and to delete or change
-    /// destinations that existed before the first apply
+    /// destinations that existed before the first apply; later ones do so without this
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something would change
@@ -127,7 +127,7 @@ pub(crate) struct ApplyArguments {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) confirm: Option<Duration>,
     /// Delete services on a virtual IP that the file does not name, and delete or change destinations
-    /// that existed before the first apply
+    /// that existed before the first apply; later ones do so without this
     #[arg(long)]
     pub(crate) take_over: bool,
     /// Exit with 2 if something changed

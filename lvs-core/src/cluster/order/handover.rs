@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::outage::MethodChange;
 use super::transition::Transition;
 use super::{RolloutAction, RolloutStep, steps};
 use crate::cluster::{Cluster, NodeName};
@@ -67,6 +68,33 @@ impl Parts {
         }
     }
 
+    /// Adds what clients feel of a changed forwarding method to the first step of either side.
+    pub(super) fn add_method_change(&mut self, handover: Handover, change: &MethodChange<'_>) {
+        let Self {
+            over,
+            directors,
+            removed,
+            losing,
+            ..
+        } = self;
+        // Each part with whether its steps are of directors.
+        let (over, losing) = ((over, false), (losing, false));
+        let (directors, removed) = ((directors, true), (removed, true));
+        let parts = match handover {
+            Handover::MakeBeforeBreak => [over, removed, losing, directors],
+            Handover::BreakBeforeMake => [removed, over, directors, losing],
+            Handover::Growing | Handover::InPlace => [over, directors, losing, removed],
+        };
+        let mut steps = parts.into_iter().flat_map(|(steps, is_director)| {
+            let either =
+                move |step: &&mut RolloutStep| is_director || step.node == *change.real_server;
+            steps.iter_mut().filter(either)
+        });
+        if let Some(step) = steps.next() {
+            step.add_outage(change.outage());
+        }
+    }
+
     /// Returns the steps in their order.
     pub(super) fn in_order(self, handover: Handover) -> Vec<RolloutStep> {
         let Self {
@@ -94,10 +122,7 @@ pub(super) fn add_outage<const N: usize>(
 ) {
     let first = parts.into_iter().find_map(|steps| steps.first_mut());
     if let (Some(step), Some(outage)) = (first, outage) {
-        step.outage = Some(match step.outage.take() {
-            Some(other) => format!("{other}; {outage}"),
-            None => outage,
-        });
+        step.add_outage(outage);
     }
 }
 
