@@ -52,6 +52,7 @@ mod place;
 mod queue;
 mod record;
 mod record_update;
+mod recorded_apply;
 mod release;
 #[cfg(feature = "run")]
 mod resident;
@@ -76,6 +77,7 @@ pub(in crate::cluster) use record::Drained;
 pub use record::Record;
 #[cfg(feature = "run")]
 pub(crate) use resident::{RecordStamp, Resident};
+use session::Purpose;
 pub use session::Session;
 
 use super::plan::{Plan, PlanOptions};
@@ -149,7 +151,7 @@ impl StateDir {
             patience: Some(Duration::ZERO),
         };
         let lock = Lock::acquire(&self.directory, &request)?;
-        Ok(Session::new(self.clone(), lock, false).stop_by(stop))
+        Ok(Session::new(self.clone(), lock, Purpose::File).stop_by(stop))
     }
 
     /// Locks the directory as [`lock`](Self::lock) does, and stops waiting when the flag is raised. The session
@@ -190,7 +192,8 @@ impl StateDir {
             patience: (role == Some(Role::Standby)).then_some(RELEASE_PATIENCE),
         };
         let lock = Lock::acquire(&self.directory, &request)?;
-        Ok(Session::new(self.clone(), lock, is_role))
+        let purpose = role.map_or(Purpose::File, |_| Purpose::Role);
+        Ok(Session::new(self.clone(), lock, purpose))
     }
 
     /// Returns the record of a cluster on this node; an empty one if there is none. That of a node or cluster

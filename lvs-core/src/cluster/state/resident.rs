@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::directory::Directory;
 use super::lock::{Claim, claim};
+use super::session::Purpose;
 use super::{NamespaceLock, Session, StateDir, file};
 use crate::cluster::{ClusterName, DesiredState, Record};
 use crate::error::{Error, Operation, Result};
@@ -187,7 +188,7 @@ impl Session {
     /// Leaves the weights of services with checks to the caller, and records that, until
     /// [`leave_weights`](Self::leave_weights): no other apply or undrain sets them meanwhile.
     pub(crate) const fn by_health(mut self) -> Self {
-        self.is_by_health = true;
+        self.purpose = Purpose::Health;
         self
     }
 

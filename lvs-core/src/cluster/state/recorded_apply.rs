@@ -1,0 +1,230 @@
+//! An apply with its record: what is written before the first step and behind the last one.
+
+use super::former::{Former, Known};
+use super::kept::Kept;
+use super::session::{Purpose, Session};
+use super::{Record, file};
+use crate::cluster::apply::{Job, Takeover};
+use crate::cluster::plan::{Plan, PlanOptions};
+use crate::cluster::{ApplyError, DesiredState, Event, Observed, Role, Scope};
+use crate::error::{Error, Result};
+use crate::host::Host;
+
+/// Applies a desired state, and keeps the record of it true at every moment.
+pub(super) struct RecordedApply<'a> {
+    pub(super) session: &'a Session,
+    /// The node as its file says.
+    pub(super) file: &'a DesiredState,
+    /// The same without what is absent because of health.
+    pub(super) node: &'a DesiredState,
+    pub(super) known: &'a Known,
+    /// The record beside which the node is applied.
+    pub(super) record: &'a Record,
+    /// What a controller keeps, if it is not the caller.
+    pub(super) kept: &'a Kept,
+    /// What the last controller kept, if none runs.
+    pub(super) left: Option<&'a Kept>,
+    pub(super) options: PlanOptions,
+    /// Whether the record cannot be read, and is not written therefore.
+    pub(super) is_unread: bool,
+}
+
+/// What was recorded before the first step, and what remains to be recorded.
+#[derive(Default)]
+struct Recorded {
+    /// Why nothing is recorded.
+    failure: Option<Error>,
+    /// What was written before the first step, if it is compared later: it may be long.
+    before: Option<Record>,
+    /// What is written behind the last step.
+    after: Option<Record>,
+}
+
+impl RecordedApply<'_> {
+    /// Applies the state; `unread` is why the record cannot be read.
+    pub(super) fn run(
+        &self,
+        unread: Option<Error>,
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Plan, ApplyError> {
+        if let Some(error) = &self.session.lock.lacking {
+            events(Event::Unlocked(error));
+        }
+        let plan = |observed: &Observed| self.plan(observed);
+        let scope = Scope::recorded(self.node, self.record);
+        let job = Job {
+            takeover: self.takeover(),
+            ..self.session.job(scope, &plan, Some(self.node))
+        };
+        let mut recorded = Recorded {
+            failure: unread,
+            ..Recorded::default()
+        };
+        let done = job.run(
+            |observed, plan| self.begin(observed, plan, &mut recorded),
+            host,
+            events,
+        );
+        self.end(recorded, &done, events);
+        done
+    }
+
+    /// Returns the record that was found.
+    const fn found(&self) -> &Record {
+        &self.known.record
+    }
+
+    const fn former(&self) -> Option<&Former> {
+        self.known.former.as_ref()
+    }
+
+    fn plan(&self, observed: &Observed) -> Plan {
+        let (others, options) = (&self.known.others, self.options);
+        let mut plan = Plan::with_records(self.node, observed, self.record, others, options);
+        plan.notes.extend(self.known.notes());
+        plan.notes.extend(self.session.controller_note(self.node));
+        plan.notes.extend(self.kept.other_weight(self.file));
+        if let Some(left) = self.left {
+            let undone = left.undone_by(&plan);
+            plan.notes.extend(undone);
+        }
+        plan.refusals.extend(self.known.claims.iter().cloned());
+        match self.session.grows {
+            true => plan.growing(),
+            false => plan,
+        }
+    }
+
+    /// Returns whether a director was told to be active, or has been since the boot. A record from before it is not
+    /// applied.
+    fn takeover(&self) -> Takeover {
+        let found = self.found();
+        match self.session.purpose {
+            Purpose::Role => Takeover::Given,
+            _ if found.is_applied() && found.role == self.node.role => Takeover::Given,
+            _ => Takeover::Remembered,
+        }
+    }
+
+    /// Refuses what must not be applied, and records what is about to be.
+    fn begin(&self, observed: &Observed, plan: &Plan, recorded: &mut Recorded) -> Result<()> {
+        self.session
+            .refuse_apply(self.file, plan, self.kept, self.former())?;
+        if plan.refusals.is_empty() {
+            self.begin_role();
+        }
+        if self.is_unread {
+            return Ok(());
+        }
+        if !plan.refusals.is_empty() {
+            return self.record_refused(plan);
+        }
+        let before = match plan.is_empty() {
+            true => self.after(observed, plan),
+            false => self.record.before_applying(self.node, observed, plan),
+        };
+        match self.write(&before) {
+            Err(error) if self.goes_on_without(&before) => {
+                recorded.failure = Some(error);
+                return Ok(());
+            }
+            written => written?,
+        }
+        recorded.before = Some(before).filter(|_| self.session.confirm_within.is_some());
+        recorded.after = (!plan.is_empty()).then(|| self.after(observed, plan));
+        Ok(())
+    }
+
+    fn record_refused(&self, plan: &Plan) -> Result<()> {
+        let refused = self.found().refused(self.node, plan);
+        let former = self.former().filter(|_| refused != *self.found());
+        self.session.take(former)?;
+        self.session.write(self.found(), &refused)
+    }
+
+    fn after(&self, observed: &Observed, plan: &Plan) -> Record {
+        match self.session.grows {
+            true => self.record.after_growing(self.node, observed, plan),
+            false => self.record.after_applying(self.node, observed, plan),
+        }
+    }
+
+    fn write(&self, before: &Record) -> Result<()> {
+        self.session.take(self.former())?;
+        self.session.write(self.found(), before)
+    }
+
+    /// Returns whether a record that cannot be written prevents nothing: clients wait for a role, and a controller
+    /// repairs what the record names already.
+    fn goes_on_without(&self, before: &Record) -> bool {
+        match self.session.purpose {
+            Purpose::Role => true,
+            Purpose::Health => before.adds_nothing_to(self.found(), self.node),
+            Purpose::File => false,
+        }
+    }
+
+    /// Makes the record say how the change has ended.
+    fn end(
+        &self,
+        mut recorded: Recorded,
+        done: &Result<Plan, ApplyError>,
+        events: &mut dyn FnMut(Event<'_>),
+    ) {
+        match recorded
+            .before
+            .is_some_and(|before| self.was_replaced(&before))
+        {
+            // The role changed while this waited for its confirmation. That record knows all that either made.
+            true => {
+                self.interrupted(done);
+                recorded.after = None;
+            }
+            false if self.is_unread => {}
+            false => self.session.settle(self.found(), done),
+        }
+        if let Some(error) = recorded.failure {
+            events(Event::Unrecorded(&error));
+        }
+        self.session.give_back(self.former(), done);
+        if let (Ok(_), Some(after)) = (done, recorded.after) {
+            self.session.record_late(&after, events);
+        }
+        if done.is_ok() && self.left.is_some() {
+            self.session.state.unpublish(&self.node.cluster);
+        }
+    }
+
+    /// Returns whether another process has written the record since this one did: only a change of the role
+    /// can, while a confirmation is pending.
+    fn was_replaced(&self, written: &Record) -> bool {
+        let path = self.session.state.path(written.cluster(), written.node());
+        file::read(&path).is_ok_and(|found| found.is_some_and(|found| found != *written))
+    }
+
+    /// Marks the record of another process where this one has rolled back what is in it.
+    fn interrupted(&self, done: &Result<Plan, ApplyError>) {
+        let old = self.found();
+        let path = self.session.state.path(old.cluster(), old.node());
+        if let (Err(_), Ok(Some(found))) = (done, file::read(&path)) {
+            // If it cannot be written, it names objects that were rolled back, which does no harm.
+            let _ = self.session.write(&found, &found.before_removal());
+        }
+    }
+
+    /// Ends what an earlier standby that could not write the record has left, unless a newer one came.
+    fn begin_role(&self) {
+        let path = self.session.state.path(&self.node.cluster, &self.node.name);
+        let is_active =
+            self.session.purpose == Purpose::Role && self.node.role == Some(Role::Active);
+        if !is_active || !file::is_marked_standby(&path) {
+            return;
+        }
+        file::unmark_standby(&path);
+        if self.session.lock.has_new_role() {
+            // Another role decides, and follows this one.
+            let _ = file::mark_standby(&path);
+        }
+    }
+}
