@@ -1,8 +1,7 @@
 //! Records of a node or a cluster that has another name by now: they move to the new name.
 
-use std::path::{Path, PathBuf};
-
-use super::{Session, StateDir, Unread, file};
+use super::record_file::RecordFile;
+use super::{Session, StateDir, Unread};
 use crate::cluster::change::Object;
 use crate::cluster::plan::Refusal;
 use crate::cluster::{
@@ -27,8 +26,8 @@ pub(super) struct Known {
 /// A record that moves when it is first written under its new name.
 pub(super) struct Former {
     cluster: ClusterName,
-    from: PathBuf,
-    to: PathBuf,
+    from: RecordFile,
+    to: RecordFile,
     /// The record that has the new name now: of a cluster that was removed, or empty.
     replaced: Record,
     note: String,
@@ -118,8 +117,8 @@ impl StateDir {
             Some(former) => Known {
                 former: Some(Former {
                     cluster: former.cluster.clone(),
-                    from: self.path(&former.cluster, &former.node),
-                    to: self.path(&node.cluster, &node.name),
+                    from: self.record_file(&former.cluster, &former.node),
+                    to: self.record_file(&node.cluster, &node.name),
                     note: former.renamed(node),
                     replaced: own.clone(),
                 }),
@@ -182,7 +181,7 @@ impl Session {
     /// Moves a record to its new name, if it has one.
     pub(super) fn take(&self, former: Option<&Former>) -> Result<()> {
         match former {
-            Some(former) => file::rename(&former.from, &former.to),
+            Some(former) => former.from.rename(&former.to),
             None => Ok(()),
         }
     }
@@ -190,21 +189,13 @@ impl Session {
     /// Moves a record back if everything was rolled back.
     pub(super) fn give_back(&self, former: Option<&Former>, done: &Result<Plan, ApplyError>) {
         let is_clean = done.as_ref().is_err_and(ApplyError::is_clean);
-        let has_moved = |former: &&Former| file::exists(&former.from).is_ok_and(|exists| !exists);
+        let has_moved = |former: &&Former| former.from.exists().is_ok_and(|exists| !exists);
         let Some(former) = former.filter(|_| is_clean).filter(has_moved) else {
             return;
         };
-        let _ = file::rename(&former.to, &former.from);
+        let _ = former.to.rename(&former.from);
         if !former.replaced.is_empty() {
-            let _ = file::write(&former.to, &former.replaced);
+            let _ = former.to.write(&former.replaced);
         }
     }
-}
-
-/// Returns the names in a record's path.
-pub(super) fn names(path: &Path) -> Option<(&str, &str)> {
-    path.file_name()?
-        .to_str()?
-        .strip_suffix(".json")?
-        .split_once('@')
 }

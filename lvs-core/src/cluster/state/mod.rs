@@ -39,7 +39,7 @@
 mod beside;
 mod confirmation;
 mod directory;
-mod file;
+mod directory_walk;
 mod former;
 mod holder;
 mod kept;
@@ -51,6 +51,7 @@ mod namespace_lock;
 mod place;
 mod queue;
 mod record;
+mod record_file;
 mod record_update;
 mod recorded_apply;
 mod release;
@@ -75,6 +76,7 @@ pub(in crate::cluster) use lock::Lock;
 pub(crate) use namespace_lock::NamespaceLock;
 pub(in crate::cluster) use record::Drained;
 pub use record::Record;
+use record_file::RecordFile;
 #[cfg(feature = "run")]
 pub(crate) use resident::{RecordStamp, Resident};
 use session::Purpose;
@@ -210,7 +212,8 @@ impl StateDir {
 
     fn own_record(&self, node: &DesiredState) -> Result<Record> {
         let nothing = || Record::new(node.cluster.clone(), node.name.clone());
-        Ok(file::read(&self.path(&node.cluster, &node.name))?.unwrap_or_else(nothing))
+        let file = self.record_file(&node.cluster, &node.name);
+        Ok(file.read()?.unwrap_or_else(nothing))
     }
 
     /// Returns all records.
@@ -218,9 +221,9 @@ impl StateDir {
     /// # Errors
     /// One cannot be read, or a file is no record.
     pub fn records(&self) -> Result<Vec<Record>> {
-        file::all(&self.directory)?
+        RecordFile::all(&self.directory)?
             .iter()
-            .filter_map(|path| file::read(path).transpose())
+            .filter_map(|file| file.read().transpose())
             .collect()
     }
 
@@ -316,18 +319,21 @@ impl StateDir {
 
     /// Returns the same without a node's own record, which was read already and may be long.
     fn readable_beside(&self, node: &DesiredState) -> (Vec<Record>, Vec<Unread>) {
-        let own = self.path(&node.cluster, &node.name);
-        self.readable_but(|path| path == own)
+        let own = self.record_file(&node.cluster, &node.name);
+        self.readable_but(|file| *file == own)
     }
 
-    fn readable_but(&self, is_left_out: impl Fn(&Path) -> bool) -> (Vec<Record>, Vec<Unread>) {
+    fn readable_but(
+        &self,
+        is_left_out: impl Fn(&RecordFile) -> bool,
+    ) -> (Vec<Record>, Vec<Unread>) {
         let (mut records, mut unread) = (Vec::new(), Vec::new());
-        let paths = file::all(&self.directory).unwrap_or_else(|error| {
+        let files = RecordFile::all(&self.directory).unwrap_or_else(|error| {
             unread.push(Unread(error));
             Vec::new()
         });
-        for path in paths.iter().filter(|path| !is_left_out(path)) {
-            match file::read(path) {
+        for file in files.iter().filter(|file| !is_left_out(file)) {
+            match file.read() {
                 Ok(record) => records.extend(record),
                 Err(error) => unread.push(Unread(error)),
             }
@@ -335,8 +341,8 @@ impl StateDir {
         (records, unread)
     }
 
-    fn path(&self, cluster: &ClusterName, node: &NodeName) -> PathBuf {
-        file::path(&self.directory, cluster, node)
+    fn record_file(&self, cluster: &ClusterName, node: &NodeName) -> RecordFile {
+        RecordFile::of(&self.directory, cluster, node)
     }
 }
 

@@ -1,9 +1,9 @@
 //! An apply with its record: what is written before the first step and behind the last one.
 
+use super::Record;
 use super::former::{Former, Known};
 use super::kept::Kept;
 use super::session::{Purpose, Session};
-use super::{Record, file};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, Observed, Role, Scope};
@@ -199,15 +199,15 @@ impl RecordedApply<'_> {
     /// Returns whether another process has written the record since this one did: only a change of the role
     /// can, while a confirmation is pending.
     fn was_replaced(&self, written: &Record) -> bool {
-        let path = self.session.state.path(written.cluster(), written.node());
-        file::read(&path).is_ok_and(|found| found.is_some_and(|found| found != *written))
+        let file = self.session.record_file(written);
+        file.read()
+            .is_ok_and(|found| found.is_some_and(|found| found != *written))
     }
 
     /// Marks the record of another process where this one has rolled back what is in it.
     fn interrupted(&self, done: &Result<Plan, ApplyError>) {
-        let old = self.found();
-        let path = self.session.state.path(old.cluster(), old.node());
-        if let (Err(_), Ok(Some(found))) = (done, file::read(&path)) {
+        let file = self.session.record_file(self.found());
+        if let (Err(_), Ok(Some(found))) = (done, file.read()) {
             // If it cannot be written, it names objects that were rolled back, which does no harm.
             let _ = self.session.write(&found, &found.before_removal());
         }
@@ -215,16 +215,16 @@ impl RecordedApply<'_> {
 
     /// Ends what an earlier standby that could not write the record has left, unless a newer one came.
     fn begin_role(&self) {
-        let path = self.session.state.path(&self.node.cluster, &self.node.name);
-        let is_active =
-            self.session.purpose == Purpose::Role && self.node.role == Some(Role::Active);
-        if !is_active || !file::is_marked_standby(&path) {
+        let (state, node) = (&self.session.state, self.node);
+        let file = state.record_file(&node.cluster, &node.name);
+        let is_active = self.session.purpose == Purpose::Role && node.role == Some(Role::Active);
+        if !is_active || !file.is_marked_standby() {
             return;
         }
-        file::unmark_standby(&path);
+        file.unmark_standby();
         if self.session.lock.has_new_role() {
             // Another role decides, and follows this one.
-            let _ = file::mark_standby(&path);
+            let _ = file.mark_standby();
         }
     }
 }

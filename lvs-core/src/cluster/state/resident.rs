@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::directory::Directory;
 use super::lock::{Claim, claim};
 use super::session::Purpose;
-use super::{NamespaceLock, Session, StateDir, file};
+use super::{NamespaceLock, Session, StateDir};
 use crate::cluster::{ClusterName, DesiredState, Record};
 use crate::error::{Error, Operation, Result};
 
@@ -161,11 +161,11 @@ impl StateDir {
     /// Returns what tells versions of a record apart, without reading it.
     pub(crate) fn record_stamp(&self, node: &DesiredState) -> RecordStamp {
         use std::os::unix::fs::MetadataExt;
-        let path = self.path(&node.cluster, &node.name);
-        let metadata = fs::symlink_metadata(&path).ok();
+        let file = self.record_file(&node.cluster, &node.name);
+        let metadata = fs::symlink_metadata(file.path()).ok();
         RecordStamp(
-            metadata.map(|file| (file.ino(), file.mtime(), file.mtime_nsec())),
-            file::is_marked_standby(&path),
+            metadata.map(|found| (found.ino(), found.mtime(), found.mtime_nsec())),
+            file.is_marked_standby(),
         )
     }
 

@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::lock::Lock;
+use super::record_file::RecordFile;
 use super::recorded_apply::RecordedApply;
-use super::{Confirmation, StateDir, file};
+use super::{Confirmation, StateDir};
 use crate::cluster::apply::{Job, Takeover};
 use crate::cluster::plan::{Plan, PlanOptions};
 use crate::cluster::{ApplyError, DesiredState, Event, HealthPart, Observed, Record, Role, Scope};
@@ -217,12 +218,16 @@ impl Session {
         if old == new {
             return Ok(());
         }
-        file::write(&self.state.path(new.cluster(), new.node()), new)
+        self.record_file(new).write(new)
+    }
+
+    pub(super) fn record_file(&self, record: &Record) -> RecordFile {
+        self.state.record_file(record.cluster(), record.node())
     }
 
     /// When all is done, it is not rolled back any more: that the record names deleted objects does no harm.
     pub(super) fn record_late(&self, new: &Record, events: &mut dyn FnMut(Event<'_>)) {
-        if let Err(error) = file::write(&self.state.path(new.cluster(), new.node()), new) {
+        if let Err(error) = self.record_file(new).write(new) {
             events(Event::Unrecorded(&error));
         }
     }
@@ -233,14 +238,14 @@ impl Session {
         if done.is_ok() || done.as_ref().is_err_and(|error| !error.is_clean()) {
             return;
         }
-        let path = self.state.path(old.cluster(), old.node());
-        let restored = match file::read(&path) {
-            Ok(Some(written)) if written != *old && old.is_empty() => file::delete(&path),
+        let file = self.record_file(old);
+        let restored = match file.read() {
+            Ok(Some(written)) if written != *old && old.is_empty() => file.delete(),
             Ok(Some(written)) => self.write(&written, old),
             _ => Ok(()),
         };
         if restored.is_err() && old.role == Some(Role::Standby) {
-            let _ = file::mark_standby(&path);
+            let _ = file.mark_standby();
         }
     }
 }
