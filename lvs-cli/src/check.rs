@@ -12,6 +12,7 @@ use crate::arguments::CheckArguments;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{print, print_json, warning};
+use crate::report_kind::ReportKind;
 use crate::subject::Subject;
 
 /// So many errors of a file are named beside a plan.
@@ -20,7 +21,7 @@ const NAMED: usize = 5;
 /// The JSON of a check.
 #[derive(Serialize)]
 struct Json<'a> {
-    schema: &'static str,
+    schema: ReportKind,
     examined: &'static str,
     node: Option<&'a NodeName>,
     findings: &'a [Finding],
@@ -113,7 +114,7 @@ fn save(path: &Path, facts: Option<&Facts>) -> Result<(), Problem> {
 fn show(subject: &Subject, report: &Report, json: bool) -> Result<(), Problem> {
     if json {
         return print_json(&Json {
-            schema: "lvsctl.check/1",
+            schema: ReportKind::Check,
             examined: subject.word(),
             node: subject.node(),
             findings: report.findings(),

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::exit::{Exit, Problem};
 use crate::file;
 use crate::output::{note, print, print_json};
+use crate::report_kind::ReportKind;
 
 /// A configuration is read up to here; those of a hundred thousand lines are shorter.
 const LONGEST: usize = 16 << 20;
@@ -75,7 +76,7 @@ enum Format {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    schema: &'static str,
+    schema: ReportKind,
     source: &'a str,
     file: Option<&'a str>,
     notes: &'a [String],
@@ -123,7 +124,7 @@ fn report(
         return print(&report.to_string());
     }
     print_json(&Report {
-        schema: "lvsctl.import/1",
+        schema: ReportKind::Import,
         source: &arguments.source,
         file: import.map(|import| import.file.as_str()),
         notes: import.map_or(&[], |import| &import.notes),

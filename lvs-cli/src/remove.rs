@@ -6,10 +6,11 @@ use std::path::Path;
 use lvs_core::cluster::{ClusterName, DesiredState, StateDir};
 use lvs_core::{Cluster, Host};
 
-use crate::apply::{change, dry_run};
 use crate::arguments::RemoveArguments;
+use crate::change::{change, dry_run};
 use crate::exit::{Exit, Problem};
 use crate::output::note;
+use crate::report_kind::ReportKind;
 use crate::{file, signals};
 
 pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &RemoveArguments) -> Result<Exit, Problem> {
     }
     let mut session = state.lock_unless("remove", signals::stop_flag()?)?;
     change(
-        "lvsctl.remove/1",
+        ReportKind::Remove,
         arguments.json,
         arguments.detail,
         |events| session.remove(&node, &mut host, events),
