@@ -5,6 +5,7 @@
 //! who has an address, [`owners()`] asks for many at once, and [`announce()`] tells it.
 
 mod address;
+mod address_verbs;
 mod announce;
 pub mod arp;
 #[cfg(feature = "check")]
@@ -31,6 +32,7 @@ mod qdisc;
 mod raw_attribute;
 mod refusing_route;
 mod route;
+mod route_verbs;
 #[cfg(feature = "check")]
 mod tap;
 mod tunnel;
