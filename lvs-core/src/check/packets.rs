@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::network::is_wide;
 use super::watch::Watch;
 use crate::cluster::{Cluster, DesiredState, Match, NodeKind, NodeName, VirtualService};
-use crate::ipvs::{Forwarding, Protocol};
+use crate::ipvs::{ConnectionState, Forwarding, Protocol};
 use crate::net::{Arrival, PolicyRule, RouteQuery};
 
 /// Clients of which the whole Internet has some: an address for documentation (RFC 5737, RFC 3849), and one of the
@@ -206,9 +206,9 @@ impl<'a> Packets<'a> {
                 .filter(|connection| !connection.is_template())
         };
         let waiting =
-            connections().filter(|connection| connection.state == "SYN_RECV");
+            connections().filter(|connection| connection.state == ConnectionState::SynRecv);
         let others =
-            connections().filter(|connection| connection.state != "SYN_RECV");
+            connections().filter(|connection| connection.state != ConnectionState::SynRecv);
         let ports: BTreeSet<_> = self
             .cluster
             .arriving_at(&self.facts.node)

@@ -106,7 +106,7 @@ pub fn proc_connections(bytes: &[u8]) {
         let connections = read.unwrap_or_default();
         assert!(connections.len() <= lines(bytes));
         for connection in connections {
-            assert!(!connection.state.is_empty());
+            assert!(!connection.state.as_str().is_empty());
             let _ = (connection.mark(), connection.is_template());
         }
     }
