@@ -1,5 +1,6 @@
 //! What each real server is, has and should have, and why: for people and programs.
 
+mod layout;
 mod reason;
 mod recorded;
 mod text;
