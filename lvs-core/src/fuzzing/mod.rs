@@ -16,10 +16,10 @@ mod rtnetlink;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "check")]
-pub use hosts::facts;
 #[cfg(feature = "cluster")]
 pub use hosts::{arp_frame, neighbour_advertisement, record, texts};
+#[cfg(feature = "check")]
+pub use hosts::{facts, packet_head};
 #[cfg(feature = "import")]
 pub use import::{ipvsadm_script, keepalived_conf, ldirectord_cf};
 #[cfg(feature = "cluster")]

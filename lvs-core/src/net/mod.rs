@@ -25,7 +25,7 @@ pub mod ndp;
 mod neighbour;
 mod owners;
 #[cfg(feature = "check")]
-mod packet_head;
+pub(crate) mod packet_head;
 mod packet_socket;
 mod policy_rule;
 mod qdisc;

@@ -24,10 +24,10 @@ pub(crate) struct Arrival {
 
 /// Is the head of an IP packet with ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub(super) protocol: Protocol,
-    pub(super) source: SocketAddr,
-    pub(super) destination: SocketAddr,
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: SocketAddr,
     /// The flags of TCP; 0 otherwise.
     flags: u8,
     /// The number of the first byte of data, for TCP with data.
@@ -93,7 +93,7 @@ impl<'a> Carried<'a> {
 
 impl Head {
     /// Reads a packet, or the one inside it; `None` for fragments without ports, and for IPv6 with extension headers.
-    pub(super) fn read(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn read(packet: &[u8]) -> Option<Self> {
         let mut carried = Carried::by(packet)?;
         while ENCAPSULATED.contains(&carried.protocol) {
             carried = Carried::by(carried.rest)?;
