@@ -74,8 +74,9 @@ enum Format {
     Kernel,
 }
 
+/// Is the JSON of an import.
 #[derive(Serialize)]
-struct Report<'a> {
+struct ImportReport<'a> {
     schema: ReportKind,
     source: &'a str,
     file: Option<&'a str>,
@@ -123,7 +124,7 @@ fn report(
     if !arguments.json {
         return print(&report.to_string());
     }
-    print_json(&Report {
+    print_json(&ImportReport {
         schema: ReportKind::Import,
         source: &arguments.source,
         file: import.map(|import| import.file.as_str()),
@@ -141,9 +142,11 @@ fn note_unsure(report: &import::Report) {
 }
 
 fn note_where(report: &import::Report, is_told: impl Fn(&Directive) -> bool) {
-    let directives = report.directives().iter();
-    let told = directives.filter(|directive| is_told(directive));
-    told.for_each(|directive| note(&directive.to_string()));
+    report
+        .directives()
+        .iter()
+        .filter(|directive| is_told(directive))
+        .for_each(|directive| note(&directive.to_string()));
     note(&report.counts().to_string());
 }
 

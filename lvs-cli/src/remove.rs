@@ -154,13 +154,15 @@ impl RemoveArguments {
 /// Returns the hint for a name of which there is neither a file nor a cluster.
 fn applied_here(state: &StateDir) -> String {
     let records = state.records().unwrap_or_default();
-    let applied = records.iter().filter(|record| record.is_applied());
-    let names: BTreeSet<_> = applied.map(|record| record.cluster().as_str()).collect();
-    let names: Vec<_> = names.into_iter().collect();
-    match names.as_slice() {
+    let names: BTreeSet<_> = records
+        .iter()
+        .filter(|record| record.is_applied())
+        .map(|record| record.cluster().as_str())
+        .collect();
+    match Vec::from_iter(names).as_slice() {
         [] => "name the cluster file; no cluster has a record here".to_owned(),
         [name] => format!("name the cluster file, or the cluster that was applied here: {name}"),
-        _ => format!(
+        names => format!(
             "name the cluster file, or one of the clusters that were applied here: {}",
             names.join(", ")
         ),
