@@ -115,8 +115,9 @@ impl<'a> Index<'a> {
             found.push(address);
         }
         let by_id = |reading: Option<&'a IpvsReading>| {
-            let services = reading.into_iter().flat_map(|reading| &reading.services);
-            services
+            reading
+                .into_iter()
+                .flat_map(|reading| &reading.services)
                 .map(|listed| (listed.status.service.id, listed))
                 .collect()
         };
@@ -199,8 +200,9 @@ pub(super) fn ends(connection: &Connection) -> Ends {
 }
 
 pub(super) fn by_ends(reading: &IpvsReading) -> HashMap<Ends, &Connection> {
-    let connections = reading.connections.iter();
-    connections
+    reading
+        .connections
+        .iter()
         .map(|connection| (ends(connection), connection))
         .collect()
 }

@@ -170,8 +170,12 @@ impl<'a> Packets<'a> {
     /// Returns the addresses of this node at which packets of clients arrive.
     fn own_addresses(&self) -> BTreeSet<IpAddr> {
         let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
-        let vips = self.cluster.virtual_ips().iter().copied();
-        let carried = vips.filter(|vip| is_active && self.own.contains(vip));
+        let carried = self
+            .cluster
+            .virtual_ips()
+            .iter()
+            .copied()
+            .filter(|vip| is_active && self.own.contains(vip));
         self.answer_sources().into_iter().chain(carried).collect()
     }
 
@@ -187,8 +191,11 @@ impl<'a> Packets<'a> {
             }
         }
         if self.node.kind == NodeKind::Director && !self.facts.is_standby() {
-            let services = self.cluster.services().iter();
-            let masquerading = services.filter(|service| service.is_masqueraded());
+            let masquerading = self
+                .cluster
+                .services()
+                .iter()
+                .filter(|service| service.is_masqueraded());
             sources.extend(masquerading.flat_map(VirtualService::vips));
         }
         sources.retain(|source| self.own.contains(source));
@@ -200,8 +207,9 @@ impl<'a> Packets<'a> {
     /// service. (Others are answered by whichever way, as those of an administrator are.)
     fn clients(&self, peers: &BTreeSet<(SocketAddr, SocketAddr)>) -> HashMap<IpAddr, Vec<IpAddr>> {
         let connections = || {
-            let readings = self.facts.now().into_iter();
-            readings
+            self.facts
+                .now()
+                .into_iter()
                 .flat_map(|reading| &reading.connections)
                 .filter(|connection| !connection.is_template())
         };

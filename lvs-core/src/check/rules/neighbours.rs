@@ -188,8 +188,7 @@ impl<T> NodeScene<'_, T> {
         let is_elsewhere = desired().any(|id| {
             id.interface != *interface && is_wide(&id.network) && id.network.contains(&ip)
         });
-        let mut addresses = self.facts.addresses.iter();
-        addresses.find(|address| {
+        self.facts.addresses.iter().find(|address| {
             let id = &address.id;
             is_elsewhere
                 && id.interface == *interface
@@ -202,8 +201,7 @@ impl<T> NodeScene<'_, T> {
     fn stray_route(&self, ip: IpAddr, interface: &IfName) -> Option<&Route> {
         let networks = || sharing_network(&self.facts.addresses, ip).map(|own| &own.id.interface);
         let is_stray = networks().next().is_some() && networks().all(|name| name != interface);
-        let mut paths = self.facts.paths.iter();
-        let path = paths.find(|path| {
+        let path = self.facts.paths.iter().find(|path| {
             path.query.destination == ip && path.decision.interface.as_ref() == Some(interface)
         })?;
         let mut desired = self.desired.routes.iter();

@@ -42,8 +42,11 @@ impl Former {
 impl Known {
     /// Returns the notes of a plan: that it moves the record, and which records could not be read.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let note = self.former.as_ref().map(|former| former.note.clone());
-        note.into_iter().chain(self.unread.iter().cloned())
+        self.former
+            .as_ref()
+            .map(|former| former.note.clone())
+            .into_iter()
+            .chain(self.unread.iter().cloned())
     }
 
     /// Returns the plan of a removal. Without an applied record of its own it must not take the virtual IPs
@@ -99,10 +102,10 @@ impl StateDir {
         is_former: impl Fn(&Record) -> bool,
     ) -> Known {
         let unread = unread.iter().map(Unread::note).collect();
-        let place = others
+        let former = others
             .iter()
-            .position(|record| !own.is_applied() && record.is_applied() && is_former(record));
-        let former = place.map(|place| others.remove(place));
+            .position(|record| !own.is_applied() && record.is_applied() && is_former(record))
+            .map(|place| others.remove(place));
         let claims = others.iter().flat_map(|record| record.claims(node));
         let claims = claims.collect();
         others.retain(|record| record.is_applied() && record.cluster != node.cluster);

@@ -255,8 +255,8 @@ impl StateDir {
         let tells = |record: &Record| record.is_applied() || !record.virtual_ips.is_empty();
         records.retain(|record| record.cluster() == cluster && tells(record));
         let is_applied = records.iter().any(Record::is_applied);
-        let records = records.iter();
         Ok(records
+            .iter()
             .filter(|record| record.is_applied() == is_applied)
             .map(Record::desired_state)
             .collect())

@@ -225,12 +225,14 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 /// Returns a word in pieces of at most so many characters.
 fn pieces(word: &str, width: usize) -> impl Iterator<Item = &str> {
-    let starts = word.char_indices().map(|(at, _)| at).step_by(width.max(1));
-    starts.map(move |at| {
-        let rest = word.get(at..).unwrap_or_default();
-        let end = rest.char_indices().nth(width.max(1));
-        end.and_then(|(end, _)| rest.get(..end)).unwrap_or(rest)
-    })
+    word.char_indices()
+        .map(|(at, _)| at)
+        .step_by(width.max(1))
+        .map(move |at| {
+            let rest = word.get(at..).unwrap_or_default();
+            let end = rest.char_indices().nth(width.max(1));
+            end.and_then(|(end, _)| rest.get(..end)).unwrap_or(rest)
+        })
 }
 
 #[cfg(test)]
