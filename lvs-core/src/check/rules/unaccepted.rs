@@ -25,14 +25,8 @@ kinds! {
 /// Judges a director too: it may be a real server.
 pub(super) fn check<T>(scene: &NodeScene<'_, T>) -> Vec<Finding> {
     scene
-        .cluster
-        .served_by(&scene.facts.node)
-        .flat_map(|(service, destination)| {
-            scene
-                .arriving(service, destination)
-                .into_iter()
-                .filter_map(|wanted| scene.unaccepted(service, wanted))
-        })
+        .arrivals()
+        .filter_map(|(service, wanted)| scene.unaccepted(service, wanted))
         .collect()
 }
 

@@ -30,9 +30,8 @@ kinds! {
 
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
     scene
-        .cluster
-        .served_by(&scene.facts.node)
-        .flat_map(|(service, destination)| scene.arriving(service, destination))
+        .arrivals()
+        .map(|(_, wanted)| wanted)
         .filter(|wanted| wanted.protocol == Protocol::TCP && scene.is_heard(*wanted))
         .filter_map(|wanted| scene.unanswered(wanted.address))
         .collect()
