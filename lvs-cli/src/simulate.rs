@@ -166,7 +166,7 @@ fn names(service: &DesiredService) -> Names {
     service
         .destinations
         .iter()
-        .map(|desired| (desired.value.id, desired.why.clone()))
+        .map(|desired| (desired.value.id, desired.why.to_string()))
         .collect()
 }
 

@@ -29,15 +29,13 @@ pub(super) struct RecordedApply<'a> {
     pub(super) is_unread: bool,
 }
 
-/// What was recorded before the first step, and what remains to be recorded.
+/// What became of the record before the first step.
 #[derive(Default)]
 struct Recorded {
     /// Why nothing is recorded.
     failure: Option<Error>,
-    /// What was written before the first step, if it is compared later: it may be long.
+    /// What was written, if it is compared later.
     before: Option<Record>,
-    /// What is written behind the last step.
-    after: Option<Record>,
 }
 
 impl RecordedApply<'_> {
@@ -61,12 +59,13 @@ impl RecordedApply<'_> {
             failure: unread,
             ..Recorded::default()
         };
-        let done = job.run(
-            |observed, plan| self.begin(observed, plan, &mut recorded),
-            host,
-            events,
-        );
-        self.end(recorded, &done, events);
+        let prepare = |observed: &Observed, plan: &Plan| self.before(observed, plan);
+        let write = |_: &Observed, plan: &Plan, before| self.begin(plan, before, &mut recorded);
+        let (done, observed) = match job.run_prepared((prepare, write), host, events) {
+            Ok((plan, observed)) => (Ok(plan), Some(observed)),
+            Err(error) => (Err(error), None),
+        };
+        self.end(recorded, &done, observed, events);
         done
     }
 
@@ -107,42 +106,16 @@ impl RecordedApply<'_> {
         }
     }
 
-    /// Refuses what must not be applied, and records what is about to be.
-    fn begin(&self, observed: &Observed, plan: &Plan, recorded: &mut Recorded) -> Result<()> {
-        self.session
-            .refuse_apply(self.file, plan, self.kept, self.former())?;
-        if plan.refusals.is_empty() {
-            self.begin_role();
+    /// Returns the record before the first step, and of a plan that is refused.
+    fn before(&self, observed: &Observed, plan: &Plan) -> Record {
+        match plan.refusals.is_empty() {
+            false => self.found().refused(self.node, plan),
+            true if plan.is_empty() => self.after(observed, plan),
+            true => self.record.before_applying(self.node, observed, plan),
         }
-        if self.is_unread {
-            return Ok(());
-        }
-        if !plan.refusals.is_empty() {
-            return self.record_refused(plan);
-        }
-        let before = match plan.is_empty() {
-            true => self.after(observed, plan),
-            false => self.record.before_applying(self.node, observed, plan),
-        };
-        match self.write(&before) {
-            Err(error) if self.goes_on_without(&before) => {
-                recorded.failure = Some(error);
-                return Ok(());
-            }
-            written => written?,
-        }
-        recorded.before = Some(before).filter(|_| self.session.confirm_within.is_some());
-        recorded.after = (!plan.is_empty()).then(|| self.after(observed, plan));
-        Ok(())
     }
 
-    fn record_refused(&self, plan: &Plan) -> Result<()> {
-        let refused = self.found().refused(self.node, plan);
-        let former = self.former().filter(|_| refused != *self.found());
-        self.session.take(former)?;
-        self.session.write(self.found(), &refused)
-    }
-
+    /// Returns the record behind the last step.
     fn after(&self, observed: &Observed, plan: &Plan) -> Record {
         match self.session.grows {
             true => self.record.after_growing(self.node, observed, plan),
@@ -150,9 +123,34 @@ impl RecordedApply<'_> {
         }
     }
 
-    fn write(&self, before: &Record) -> Result<()> {
-        self.session.take(self.former())?;
-        self.session.write(self.found(), before)
+    /// Refuses what must not be applied, and records what is about to be.
+    fn begin(&self, plan: &Plan, before: Record, recorded: &mut Recorded) -> Result<()> {
+        self.session
+            .refuse_apply(self.file, plan, self.kept, self.former())?;
+        let is_refused = !plan.refusals.is_empty();
+        if !is_refused {
+            self.begin_role();
+        }
+        if self.is_unread {
+            return Ok(());
+        }
+        match self.write(&before, is_refused) {
+            Err(error) if !is_refused && self.goes_on_without(&before) => {
+                recorded.failure = Some(error);
+                return Ok(());
+            }
+            written => written?,
+        }
+        recorded.before =
+            Some(before).filter(|_| self.session.confirm_within.is_some() && !is_refused);
+        Ok(())
+    }
+
+    fn write(&self, before: &Record, is_refused: bool) -> Result<()> {
+        let found = self.found();
+        let moves = !is_refused || before != found;
+        self.session.take(self.former().filter(|_| moves))?;
+        self.session.write(found, before)
     }
 
     /// Returns whether a record that cannot be written prevents nothing: clients wait for a role, and a controller
@@ -168,28 +166,31 @@ impl RecordedApply<'_> {
     /// Makes the record say how the change has ended.
     fn end(
         &self,
-        mut recorded: Recorded,
+        recorded: Recorded,
         done: &Result<Plan, ApplyError>,
+        observed: Option<Observed>,
         events: &mut dyn FnMut(Event<'_>),
     ) {
-        match recorded
+        // The role changed while this waited for its confirmation. That record knows all that either made.
+        let is_replaced = recorded
             .before
-            .is_some_and(|before| self.was_replaced(&before))
-        {
-            // The role changed while this waited for its confirmation. That record knows all that either made.
-            true => {
-                self.interrupted(done);
-                recorded.after = None;
-            }
+            .is_some_and(|before| self.was_replaced(&before));
+        match is_replaced {
+            true => self.interrupted(done),
             false if self.is_unread => {}
             false => self.session.settle(self.found(), done),
         }
+        let is_recorded = !is_replaced && recorded.failure.is_none();
         if let Some(error) = recorded.failure {
             events(Event::Unrecorded(&error));
         }
         self.session.give_back(self.former(), done);
-        if let (Ok(_), Some(after)) = (done, recorded.after) {
-            self.session.record_late(&after, events);
+        if let (Ok(plan), Some(observed)) = (done, observed)
+            && is_recorded
+            && !plan.is_empty()
+        {
+            self.session
+                .record_late(&self.after(&observed, plan), events);
         }
         if done.is_ok() && self.left.is_some() {
             self.session.state.unpublish(&self.node.cluster);
