@@ -53,7 +53,7 @@ impl<'a> Carried<'a> {
         }
     }
 
-    /// Reads a packet of IPv4; `None` for a fragment behind the first. A header has at least 20 bytes, whatever it says:
+    /// Reads a packet of IPv4; `None` for a fragment behind the first. A header that says less than 20 bytes is none:
     /// a packet would carry itself otherwise.
     fn by_ipv4(packet: &'a [u8]) -> Option<Self> {
         let ip = |at: usize| -> Option<IpAddr> {

@@ -149,7 +149,7 @@ impl DesiredService {
             .retain(|wanted| how(drains, &wanted.value.id) != Some(Draining::Removed));
     }
 
-    /// Returns whether a destination gets no new connections whatever its weight.
+    /// Returns whether a destination is drained: it gets no new connections.
     #[must_use]
     pub fn is_drained(&self, id: &DestinationId) -> bool {
         self.drained.iter().any(|destination| destination.id == *id)

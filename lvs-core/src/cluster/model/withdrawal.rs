@@ -25,7 +25,7 @@ impl VirtualService {
 }
 
 impl Cluster {
-    /// Returns the virtual IPs that some service needs whatever becomes of others.
+    /// Returns the virtual IPs that some service needs, also where others are withdrawn.
     #[cfg(feature = "run")]
     pub(crate) fn kept_virtual_ips(&self) -> BTreeSet<IpAddr> {
         self.services()

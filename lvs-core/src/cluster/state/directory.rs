@@ -34,7 +34,7 @@ impl Directory {
         }
     }
 
-    /// Opens a directory that is created first if need be, for its owner alone whatever the umask.
+    /// Opens a directory that is created first if need be, for its owner alone with any umask.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let directory = Self::at(path, Missing::IsCreated)?;
         if fstat(&directory.fd)?.st_mode & 0o7777 != PRIVATE_DIRECTORY.bits() {

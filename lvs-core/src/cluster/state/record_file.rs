@@ -183,8 +183,8 @@ impl RecordFile {
         delete().map_err(|source| self.failed("delete record", source))
     }
 
-    /// Makes a director standby whatever its record says, until that is written with a role: an empty file is made on
-    /// a full disk, too, and without the lock.
+    /// Makes a director standby, also where its record says otherwise, until that is written with a role: an empty file
+    /// is made on a full disk, too, and without the lock.
     pub(super) fn mark_standby(&self) -> Result<()> {
         let files = Files::of(self)?;
         let mark = || {
@@ -206,7 +206,7 @@ impl RecordFile {
         }
     }
 
-    /// Returns whether a director is standby whatever its record says.
+    /// Returns whether a director is standby, also where its record says otherwise.
     pub(super) fn is_marked_standby(&self) -> bool {
         let is_marked = || {
             let files = Files::of(self).ok()?;
@@ -303,7 +303,7 @@ fn first(name: &str) -> Option<String> {
     Some(format!("{cluster}@{node}.json"))
 }
 
-/// Returns the name of the file that makes a director standby whatever its record says.
+/// Returns the name of the file that makes a director standby, also where its record says otherwise.
 fn standby(record: &str) -> String {
     let stem = record.strip_suffix(".json").unwrap_or(record);
     format!("{stem}.standby")

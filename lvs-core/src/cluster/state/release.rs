@@ -1,4 +1,4 @@
-//! Releasing the addresses of the active one of two directors, whatever else is wrong: two directors that carry
+//! Releasing the addresses of the active one of two directors, with anything else wrong: two directors that carry
 //! them are worse than any state of the file, the record or the state directory.
 
 use std::collections::BTreeSet;
