@@ -140,14 +140,18 @@ impl Transition<'_> {
     pub(super) fn makes_first(self) -> bool {
         let Self { old, new } = self;
         let addresses = |cluster: &Cluster| -> BTreeSet<IpAddr> {
-            let directors = cluster.directors().iter();
-            let all = directors.flat_map(|director| &director.addresses);
-            let own = all.map(|address| address.id.network.addr());
-            own.chain(cluster.virtual_ips().iter().copied()).collect()
+            cluster
+                .directors()
+                .iter()
+                .flat_map(|director| &director.addresses)
+                .map(|address| address.id.network.addr())
+                .chain(cluster.virtual_ips().iter().copied())
+                .collect()
         };
         let is_new = |name: &NodeName| new.former_name(name, old).is_none();
-        let mut directors = new.directors().iter();
-        directors.all(|director| is_new(&director.name))
+        new.directors()
+            .iter()
+            .all(|director| is_new(&director.name))
             && addresses(old).is_disjoint(&addresses(new))
     }
 
@@ -183,8 +187,11 @@ impl Transition<'_> {
     pub(super) fn balanced_twice(self) -> Option<String> {
         let Self { old, new } = self;
         let is_shared = !old.virtual_ips().is_disjoint(new.virtual_ips());
-        let mut directors = old.directors().iter().map(|director| &director.name);
-        let name = directors.find(|name| is_shared && new.real_server(name).is_some())?;
+        let name = old
+            .directors()
+            .iter()
+            .map(|director| &director.name)
+            .find(|name| is_shared && new.real_server(name).is_some())?;
         Some(format!(
             "{name} still balances until it is applied itself, also what the new director sends to it: some clients are \
              not served"

@@ -48,8 +48,11 @@ impl<'a> Transition<'a> {
         let was = old.active_node(new.former_name(director, old)?)?;
         let is = new.active_node(director)?;
         let destinations = |service: &DesiredService| -> BTreeSet<DestinationId> {
-            let all = service.destinations.iter();
-            all.map(|desired| desired.value.id).collect()
+            service
+                .destinations
+                .iter()
+                .map(|desired| desired.value.id)
+                .collect()
         };
         let mut lost = BTreeSet::new();
         for before in was.services.iter() {
@@ -116,28 +119,27 @@ impl<'a> Transition<'a> {
     /// tunnels need, a real server has at the same time while it grows.
     pub(super) fn method_changes(self) -> impl Iterator<Item = MethodChange<'a>> {
         let old = services_by_id(self.old);
-        let both = self
-            .new
+        self.new
             .services()
             .iter()
-            .filter_map(move |is| Some((*old.get(&is.service.id)?, is)));
-        both.flat_map(move |(was, is)| {
-            let mut known = HashMap::new();
-            for before in &was.destinations {
-                known.entry(&before.real_server).or_insert(before);
-            }
-            is.destinations.iter().filter_map(move |now| {
-                let former = self.new.former_name(&now.real_server, self.old)?;
-                let (from, to) = (known.get(former)?.forwarding, now.forwarding);
-                let is_smooth = from.keeps_port() && to.keeps_port();
-                (from != to && !is_smooth).then_some(MethodChange {
-                    service: is.service.id,
-                    real_server: &now.real_server,
-                    from,
-                    to,
+            .filter_map(move |is| Some((*old.get(&is.service.id)?, is)))
+            .flat_map(move |(was, is)| {
+                let mut known = HashMap::new();
+                for before in &was.destinations {
+                    known.entry(&before.real_server).or_insert(before);
+                }
+                is.destinations.iter().filter_map(move |now| {
+                    let former = self.new.former_name(&now.real_server, self.old)?;
+                    let (from, to) = (known.get(former)?.forwarding, now.forwarding);
+                    let is_smooth = from.keeps_port() && to.keeps_port();
+                    (from != to && !is_smooth).then_some(MethodChange {
+                        service: is.service.id,
+                        real_server: &now.real_server,
+                        from,
+                        to,
+                    })
                 })
             })
-        })
     }
 }
 
@@ -165,8 +167,9 @@ impl MethodChange<'_> {
 }
 
 fn services_by_id(cluster: &Cluster) -> HashMap<ServiceId, &VirtualService> {
-    let services = cluster.services().iter();
-    services
+    cluster
+        .services()
+        .iter()
         .map(|service| (service.service.id, service))
         .collect()
 }

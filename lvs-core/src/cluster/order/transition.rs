@@ -31,8 +31,9 @@ impl Cluster {
 
     /// Returns whether only the active one of two directors carries an address.
     fn is_taken_over(&self, ip: &IpAddr) -> bool {
-        let mut directors = self.directors().iter();
-        directors.any(|director| director.floating.contains(ip))
+        self.directors()
+            .iter()
+            .any(|director| director.floating.contains(ip))
     }
 }
 
@@ -194,8 +195,12 @@ impl<'a> Transition<'a> {
             .filter(is_new)
             .collect();
         let former = self.former();
-        let left = old.real_servers().iter().map(|server| &server.name);
-        let leaving: Vec<_> = left.filter(|name| !former.contains(name)).collect();
+        let leaving: Vec<_> = old
+            .real_servers()
+            .iter()
+            .map(|server| &server.name)
+            .filter(|name| !former.contains(name))
+            .collect();
         let ([joining], [leaving]) = (joining.as_slice(), leaving.as_slice()) else {
             return;
         };
