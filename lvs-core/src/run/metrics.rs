@@ -116,12 +116,12 @@ const FAMILIES: [(&str, Kind, &str); 29] = [
     (
         "lvs_service_available",
         Kind::Gauge,
-        "Destinations that are available.",
+        "Destinations that are available, whether or not the kernel has the service.",
     ),
     (
         "lvs_service_below_minimum",
         Kind::Gauge,
-        "1 while fewer than the minimum are available.",
+        "1 while fewer than the minimum are available, or the kernel does not have the service.",
     ),
     (
         "lvs_destination_connections",
@@ -285,8 +285,9 @@ impl Families {
             if let (Some(minimum), Some(available)) = (service.minimum, service.available) {
                 self.add("lvs_service_minimum", &labels, minimum);
                 self.add("lvs_service_available", &labels, available);
-                let is_below = u8::from(service.below_minimum.is_some());
-                self.add("lvs_service_below_minimum", &labels, is_below);
+                // Without the service no destination takes connections, however healthy.
+                let is_below = !service.present || service.below_minimum.is_some();
+                self.add("lvs_service_below_minimum", &labels, u8::from(is_below));
             }
             let Some(entry) = table.iter().find(|entry| entry.status.service.id == id) else {
                 continue;

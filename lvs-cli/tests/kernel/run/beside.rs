@@ -221,6 +221,16 @@ pub(crate) fn what_others_change_is_only_reported() {
     resident.waits_for_message("drift");
     assert!(resident.prints(&["status"]).contains("drift: "));
     resident.on_director(|host| assert_eq!(host.sysctl().read(&key()).unwrap(), "0"));
+    // Healthy servers are no use to clients without the service.
+    let metric = "lvs_service_below_minimum{cluster=\"web\",service=\"tcp 172.16.5.11:80\"}";
+    let has = |resident: &Resident, value: u8| {
+        let metrics = resident.prints(&["metrics"]);
+        metrics.contains(&format!("{metric} {value}\n"))
+    };
+    assert!(has(&resident, 0));
+    let service = resident.service();
+    resident.on_director(move |host| host.ipvs().unwrap().delete_service(&service).unwrap());
+    resident.waits("service below its minimum", || has(&resident, 1));
 }
 
 const TWO_VIPS: &str = r#"  { interface = "eth0", address = "172.16.5.12/32" },
