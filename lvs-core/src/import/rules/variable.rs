@@ -1,0 +1,127 @@
+//! Variables of a script: what sets them, and what stands where they are used.
+
+use super::Walk;
+use crate::import::report::DirectiveId;
+use crate::import::shell;
+
+impl Walk<'_, '_> {
+    /// Forgets the value of a variable, and of a list its values.
+    pub(super) fn forget(&mut self, name: &str, why: &'static str) {
+        self.forget_list(name);
+        let before = self.variables.remove(name);
+        if let Some((_, before)) = before.filter(|(_, before)| !self.tally.is_settled(*before)) {
+            self.tally
+                .left(before, "a line below may set the variable again");
+        }
+        self.unknown.insert(name.to_owned(), why);
+    }
+
+    pub(super) fn forget_list(&mut self, name: &str) {
+        let start = format!("{name}[");
+        let before = self.variables.range(start.clone()..);
+        let before = before.map(|(name, _)| name.clone());
+        let before: Vec<_> = before.take_while(|name| name.starts_with(&start)).collect();
+        for name in before.iter().chain([&format!("#{name}[@]")]) {
+            self.variables.remove(name);
+        }
+    }
+
+    /// Sets a variable; the line that set it before may be of no use.
+    pub(super) fn set(&mut self, name: &str, value: String, id: DirectiveId) {
+        let before = self.variables.insert(name.to_owned(), (value, id));
+        if let Some((_, before)) = before.filter(|(_, before)| *before != id)
+            && !self.tally.is_settled(before)
+        {
+            self.tally
+                .left(before, "a line below sets the variable again");
+        }
+    }
+
+    pub(super) fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
+        let mut value = self.substituted(value, id);
+        let (name, is_added) = match name.strip_suffix('+') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        if let Some((before, line)) = self.variables.get(&format!("{name}[@]"))
+            && is_added
+        {
+            value.insert_str(1, &format!("{before} "));
+            let line = *line;
+            self.tally.carried(line, "replaced where it is used");
+            self.tally.belongs(line, &[id]);
+        }
+        self.bytes += value.len();
+        if shell::is_computed(&value) {
+            self.unknown
+                .insert(name.to_owned(), "another program computes it");
+            self.variables.remove(name);
+            return self.tally.left(id, "another program computes the value");
+        }
+        self.unknown.remove(name);
+        match shell::elements(name, &value) {
+            Some(elements) => self.set_all(name, elements, id),
+            None => self.set(name, value, id),
+        }
+    }
+
+    /// Sets a list of values, in place of those that it has.
+    pub(super) fn set_all(&mut self, name: &str, elements: Vec<(String, String)>, id: DirectiveId) {
+        self.forget_list(name);
+        for (name, value) in elements {
+            self.bytes += name.len() + value.len();
+            self.set(&name, value, id);
+        }
+    }
+
+    /// Replaces `$NAME` and `${NAME}` where the script has set it, and `${NAME:-VALUE}` by the value where not.
+    pub(super) fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
+            let (before, from) = rest.split_at(start);
+            result.push_str(before);
+            let name = from.get(1..).unwrap_or_default();
+            let braced = name.strip_prefix('{').and_then(|name| name.split_once('}'));
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = match name.starts_with(['@', '*', '#']) {
+                true => 1,
+                false => name.find(|c| !is_part(c)).unwrap_or(name.len()),
+            };
+            let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
+            // The number or key of a value may be a variable's.
+            let inner = match name.contains('[') && name.contains('$') {
+                true => self.substituted(name, user),
+                false => name.to_owned(),
+            };
+            let name = inner.as_str();
+            let (name, default) = match name.split_once(":-").or_else(|| name.split_once(":=")) {
+                Some((name, default)) if shell::is_name(name) || name.parse::<u8>().is_ok() => {
+                    (name, Some(default))
+                }
+                _ => (name, None),
+            };
+            match self.variables.get(name) {
+                Some((value, id)) => {
+                    if *id != user {
+                        self.tally.carried(*id, "replaced where it is used");
+                        self.tally.belongs(*id, &[user]);
+                    }
+                    result.push_str(value);
+                    rest = after;
+                }
+                None => match default {
+                    Some(default) if !self.unknown.contains_key(name) => {
+                        result.push_str(&self.substituted(default, user));
+                        rest = after;
+                    }
+                    _ => {
+                        result.push('$');
+                        rest = from.get(1..).unwrap_or_default();
+                    }
+                },
+            }
+        }
+        result + rest
+    }
+}
