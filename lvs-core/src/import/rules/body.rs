@@ -1,9 +1,10 @@
-//! Lines that are read when their end is: those of a loop, once for each word; those of a function, where it is called.
+//! Lines that are read when their end is: those of a loop, once for each round; those of a function, where it is called.
 
 use super::flow::Reason;
 use super::{Walk, calls};
 use crate::import::ImportError;
 use crate::import::report::{DirectiveId, Place};
+use crate::import::shell::arithmetic::Rounds;
 use crate::import::shell::{self, For, Next};
 
 /// A command that is read later.
@@ -29,6 +30,8 @@ enum OpenKind {
     Loop(String, Vec<String>),
     /// `while [ $# -gt 0 ]` in a function.
     Arguments,
+    /// While a number is not 0.
+    Rounds(Rounds),
     /// With its name.
     Function(String),
 }
@@ -47,14 +50,17 @@ impl Function {
 }
 
 /// Why the lines of a loop are carried.
-const UNROLLED: &str = "once for each word of the loop";
+const UNROLLED: &str = "once for each round of the loop";
 const CALL: &str = "it calls a function, whose lines are read by themselves";
 const STOP: &str = "only where the script is called with stop";
 const NEVER_CALLED: &str = "no line that is imported calls its function";
 const EXIT: &str = "nothing of the script runs after it";
+const SUBSHELL: &str = "nothing of what is in brackets runs after it";
 const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
     "it moves the arguments of its function, which are replaced where they are used";
+/// How often a loop goes round at most.
+const MOST_ROUNDS: usize = 4096;
 /// The most arguments of a function.
 const MOST_ARGUMENTS: usize = 256;
 /// How deep functions call each other.
@@ -126,7 +132,7 @@ impl Walk<'_, '_> {
         let first = begun.unwrap_or(text).trim_start();
         let first = first.split([' ', ';', '<', '>']).next().unwrap_or_default();
         let is_end = match &open.kind {
-            OpenKind::Loop(..) | OpenKind::Arguments => {
+            OpenKind::Loop(..) | OpenKind::Arguments | OpenKind::Rounds(_) => {
                 let begins = ["for", "while", "until", "select"].contains(&first);
                 open.depth += usize::from(begins);
                 open.depth -= usize::from(first == "done");
@@ -160,6 +166,9 @@ impl Walk<'_, '_> {
         let (name, words) = match ended.kind {
             OpenKind::Loop(name, words) => (name, words),
             OpenKind::Arguments => return self.read_arguments(&ended.body),
+            OpenKind::Rounds(rounds) => {
+                return self.read_rounds(ended.directive, &rounds, &ended.body);
+            }
             OpenKind::Function(name) => {
                 let function = Function {
                     body: ended.body,
@@ -190,6 +199,53 @@ impl Walk<'_, '_> {
             body: Vec::new(),
             depth: 1,
         });
+    }
+
+    /// Begins a loop that goes round while a number is not 0; false if the number is not known.
+    pub(super) fn begin_rounds(&mut self, id: DirectiveId, rounds: Rounds) -> bool {
+        if let Some(first) = &rounds.first {
+            self.compute(id, first);
+        }
+        if self.number(&rounds.condition, id).is_none() {
+            return false;
+        }
+        self.tally.carried(id, UNROLLED);
+        self.open = Some(Open {
+            kind: OpenKind::Rounds(rounds),
+            directive: id,
+            body: Vec::new(),
+            depth: 1,
+        });
+        true
+    }
+
+    /// Reads the lines of a loop while its number is not 0; they are refused if that is not known behind one of them.
+    fn read_rounds(
+        &mut self,
+        id: DirectiveId,
+        rounds: &Rounds,
+        body: &[Later],
+    ) -> Result<(), ImportError> {
+        for _ in 0..MOST_ROUNDS {
+            match self.number(&rounds.condition, id) {
+                Some(0) => return Ok(()),
+                Some(_) if self.flow.runs() => self.read(body)?,
+                Some(_) => return Ok(()),
+                None => break,
+            }
+            if let Some(step) = &rounds.step {
+                self.compute(id, step);
+            }
+        }
+        if let Some(rule) = body.iter().find(|later| calls::is_call(&later.text)) {
+            let problem = "it is not known how often the loop around it goes round";
+            let error = ImportError::new(&rule.place, problem);
+            self.mistake(
+                rule.id,
+                error.with_hint("write its words: for NAME in WORDS"),
+            );
+        }
+        Ok(())
     }
 
     /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
@@ -278,6 +334,7 @@ impl Walk<'_, '_> {
         let is_in_function = self.depth > 0;
         let (reason, told) = match text.split([' ', '\t', ';']).next() {
             Some("return") if is_in_function => (Reason::Return, RETURN),
+            Some("exit" | "return") if !self.scopes.is_empty() => (Reason::Subshell, SUBSHELL),
             Some("exit" | "return") => (Reason::Exit, EXIT),
             _ => return false,
         };
@@ -308,8 +365,7 @@ impl Walk<'_, '_> {
     pub(super) fn end_bodies(&mut self) -> Result<(), ImportError> {
         if let Some(open) = self.open.take() {
             for later in open.body {
-                self.tally
-                    .left(later.id, "the block that it is in never ends");
+                self.leave(&later, "the block that it is in never ends");
             }
             self.tally.left(open.directive, "what it begins never ends");
         }
@@ -327,13 +383,19 @@ impl Walk<'_, '_> {
             for later in function.body.iter().filter(|_| !function.is_called) {
                 match name.as_str() {
                     "stop" => self.tally.left(later.id, STOP),
-                    _ if calls::is_call(&later.text) => {
-                        self.tally.lost(later.id, &later.text, NEVER_CALLED);
-                    }
-                    _ => self.tally.left(later.id, NEVER_CALLED),
+                    _ => self.leave(later, NEVER_CALLED),
                 }
             }
         }
         Ok(())
+    }
+
+    /// Leaves a line that is never read; a rule is named in the head of the file.
+    fn leave(&mut self, later: &Later, reason: &str) {
+        match calls::is_call(&later.text) {
+            true => self.tally.lost(later.id, &later.text, reason),
+            false if shell::is_bracket(&later.text) => {}
+            false => self.tally.left(later.id, reason),
+        }
     }
 }

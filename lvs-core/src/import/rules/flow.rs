@@ -18,6 +18,8 @@ pub(super) enum Reason {
     Exit,
     /// The function has ended.
     Return,
+    /// The subshell has ended.
+    Subshell,
 }
 
 impl Reason {
@@ -32,6 +34,7 @@ impl Reason {
             Self::NotStart => "only where the script is not called with start",
             Self::Loop => "a loop that is not followed decides how often it runs, and with what",
             Self::Exit => "it never runs: the script exits above",
+            Self::Subshell => "it never runs: what is in brackets exits above",
             Self::Return => "it never runs: the function returns above",
         }
     }

@@ -11,13 +11,15 @@ mod flow;
 mod lines;
 mod marking;
 mod rule;
+mod scope;
 mod variable;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::Draft;
 use super::report::{DirectiveId, Place, Tally};
-use super::shell::{self, For, Next, Subshells};
+use super::shell::arithmetic::Rounds;
+use super::shell::{self, For, Next, Subshells, arithmetic};
 use super::{ImportError, Options, Resolver};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};
@@ -25,6 +27,7 @@ use calls::{arguments, is_restore};
 use flow::{Flow, Reason};
 use lines::{Line, Lines};
 use marking::Marking;
+use scope::{Scope, Sourced};
 
 pub(super) use command::sync;
 
@@ -32,6 +35,7 @@ const MAX_LINES: usize = 500_000;
 
 /// Why other commands are left.
 const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
+const UNUSED: &str = "no line that is imported uses the variable";
 const ELSEWHERE: &str = "it reads rules from elsewhere: import those too";
 
 struct Walk<'a, 'r> {
@@ -60,6 +64,11 @@ struct Walk<'a, 'r> {
     /// Whether a line sets what only real servers need.
     is_of_real_server: bool,
     subshells: Subshells,
+    /// What is known outside of the subshells that are read.
+    scopes: Vec<Scope>,
+    sourced: Vec<Sourced>,
+    /// The variables that had a value when another script was read last, by their names.
+    doubtful: BTreeMap<String, usize>,
 }
 
 pub(super) fn draft(
@@ -87,6 +96,9 @@ pub(super) fn draft(
         mistakes: Vec::new(),
         is_of_real_server: false,
         subshells: Subshells::default(),
+        scopes: Vec::new(),
+        sourced: Vec::new(),
+        doubtful: BTreeMap::new(),
     };
     // Where a text that a command is given can end.
     let ends: HashMap<&str, usize> = match text.contains("<<") {
@@ -149,13 +161,15 @@ impl Walk<'_, '_> {
             if shell::is_punctuation(command) {
                 self.tally.silence(id);
             }
-            let was_inside = self.subshells.is_open() || command.starts_with('(');
-            let command = self.subshells.bare(command);
-            // It ends the subshell only.
-            if was_inside && command.split(' ').next() == Some("exit") {
-                self.tally.left(id, "it ends what its brackets begin");
-            } else if !command.is_empty() {
+            let (opened, command, closed) = self.subshells.bare(command);
+            for _ in 0..opened {
+                self.step(place, id, shell::OPENS, Next::Always)?;
+            }
+            if !command.is_empty() {
                 self.step(place, id, command, next)?;
+            }
+            for _ in 0..closed {
+                self.step(place, id, shell::CLOSES, Next::Always)?;
             }
         }
         Ok(())
@@ -198,8 +212,23 @@ impl Walk<'_, '_> {
         if self.open.is_some() {
             return self.collect(place, id, text, next);
         }
+        match text {
+            shell::OPENS => return self.open_subshell(place),
+            shell::CLOSES => {
+                self.close_subshell();
+                return Ok(());
+            }
+            _ => {}
+        }
         if next == Next::Always && self.flow.runs() && self.begins_arguments(text) {
             self.begin_arguments(id);
+            return Ok(());
+        }
+        if next == Next::Always
+            && self.flow.runs()
+            && let Some(rounds) = Rounds::of(text)
+            && self.begin_rounds(id, rounds)
+        {
             return Ok(());
         }
         let whole = text;
@@ -237,6 +266,9 @@ impl Walk<'_, '_> {
                 self.positional();
             }
         }
+        if reason.is_open() && self.source(id, text) {
+            return;
+        }
         let text = self.substituted(text, id);
         match reason.is_open() && self.makes_rules(&text) {
             true => self.tally.lost(id, &text, reason.as_str()),
@@ -264,11 +296,11 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn end(self, file: &str) -> Result<Draft, ImportError> {
+    fn end(mut self, file: &str) -> Result<Draft, ImportError> {
+        self.doubt_sources();
         for (_, id) in self.variables.values() {
             if !self.tally.is_settled(*id) {
-                let reason = "no line that is imported uses the variable";
-                self.tally.left(*id, reason);
+                self.tally.left(*id, UNUSED);
             }
         }
         let ids: BTreeSet<_> = self.mistakes.iter().map(|(id, _)| *id).collect();
@@ -301,7 +333,17 @@ impl Walk<'_, '_> {
             }
             return Ok(());
         }
-        if self.shift(id, text) || self.ends(id, text) || self.call(id, text)? {
+        if let Some(expressions) = arithmetic::expressions(text) {
+            for expression in &expressions {
+                self.compute(id, expression);
+            }
+            return Ok(());
+        }
+        if self.source(id, text)
+            || self.shift(id, text)
+            || self.ends(id, text)
+            || self.call(id, text)?
+        {
             return Ok(());
         }
         for name in shell::sets(text) {

@@ -1,8 +1,10 @@
 //! Variables of a script: what sets them, and what stands where they are used.
 
-use super::Walk;
+use super::{NOT_IPVSADM, Walk};
 use crate::import::report::DirectiveId;
-use crate::import::shell;
+use crate::import::shell::{self, arithmetic};
+
+const COMPUTED: &str = "the running script computes it";
 
 impl Walk<'_, '_> {
     /// Forgets the value of a variable, and of a list its values.
@@ -28,6 +30,7 @@ impl Walk<'_, '_> {
 
     /// Sets a variable; the line that set it before may be of no use.
     pub(super) fn set(&mut self, name: &str, value: String, id: DirectiveId) {
+        self.doubtful.remove(name);
         let before = self.variables.insert(name.to_owned(), (value, id));
         if let Some((_, before)) = before.filter(|(_, before)| *before != id)
             && !self.tally.is_settled(before)
@@ -38,7 +41,8 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn assign(&mut self, id: DirectiveId, name: &str, value: &str) {
-        let mut value = self.substituted(value, id);
+        let computed = arithmetic::expr(value);
+        let mut value = self.substituted(computed.as_deref().unwrap_or(value), id);
         let (name, is_added) = match name.strip_suffix('+') {
             Some(name) => (name, true),
             None => (name, false),
@@ -74,6 +78,50 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Carries out a command of arithmetic; what its values are is perhaps known to the running script only.
+    pub(super) fn compute(&mut self, id: DirectiveId, expression: &str) {
+        let Some((name, expression)) = arithmetic::assignment(expression) else {
+            return self.tally.left(id, NOT_IPVSADM);
+        };
+        match self.number(&expression, id) {
+            Some(number) => {
+                self.unknown.remove(name);
+                self.set(name, number.to_string(), id);
+            }
+            None => {
+                self.forget(name, COMPUTED);
+                self.tally.left(id, COMPUTED);
+            }
+        }
+    }
+
+    /// Returns the value of an expression of arithmetic, if that is known.
+    pub(super) fn number(&mut self, expression: &str, user: DirectiveId) -> Option<i64> {
+        let expression = self.substituted(expression, user);
+        arithmetic::value(&expression, &mut |name| {
+            let (value, id) = self.variables.get(name)?;
+            let (number, id) = (arithmetic::number(value)?, *id);
+            self.used(id, user);
+            Some(number)
+        })
+    }
+
+    /// Says that a variable is replaced in a command.
+    fn used(&mut self, id: DirectiveId, user: DirectiveId) {
+        if id != user {
+            self.tally.carried(id, "replaced where it is used");
+            self.tally.belongs(id, &[user]);
+        }
+    }
+
+    /// Returns the name of a value whose number is computed: `RS[i+1]`.
+    fn element(&mut self, name: &str, user: DirectiveId) -> Option<String> {
+        let (list, key) = name.strip_suffix(']')?.split_once('[')?;
+        let is_known = matches!(key, "@" | "*") || self.variables.contains_key(name);
+        let number = self.number(key, user).filter(|_| !is_known)?;
+        Some(format!("{list}[{number}]"))
+    }
+
     /// Replaces `$NAME` and `${NAME}` where the script has set it, and `${NAME:-VALUE}` by the value where not.
     pub(super) fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
@@ -81,6 +129,14 @@ impl Walk<'_, '_> {
         while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
             let (before, from) = rest.split_at(start);
             result.push_str(before);
+            let arithmetic = from.strip_prefix("$((").and_then(arithmetic::until_closed);
+            if let Some((expression, after)) = arithmetic
+                && let Some(number) = self.number(expression, user)
+            {
+                result.push_str(&number.to_string());
+                rest = after;
+                continue;
+            }
             let name = from.get(1..).unwrap_or_default();
             let braced = name.strip_prefix('{').and_then(|name| name.split_once('}'));
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -90,10 +146,13 @@ impl Walk<'_, '_> {
             };
             let (name, after) = braced.unwrap_or_else(|| name.split_at(end));
             // The number or key of a value may be a variable's.
-            let inner = match name.contains('[') && name.contains('$') {
+            let mut inner = match name.contains('[') && name.contains('$') {
                 true => self.substituted(name, user),
                 false => name.to_owned(),
             };
+            if let Some(element) = self.element(&inner, user) {
+                inner = element;
+            }
             let name = inner.as_str();
             let (name, default) = match name.split_once(":-").or_else(|| name.split_once(":=")) {
                 Some((name, default)) if shell::is_name(name) || name.parse::<u8>().is_ok() => {
@@ -103,15 +162,14 @@ impl Walk<'_, '_> {
             };
             match self.variables.get(name) {
                 Some((value, id)) => {
-                    if *id != user {
-                        self.tally.carried(*id, "replaced where it is used");
-                        self.tally.belongs(*id, &[user]);
-                    }
                     result.push_str(value);
+                    self.used(*id, user);
+                    self.doubt(name, false);
                     rest = after;
                 }
                 None => match default {
                     Some(default) if !self.unknown.contains_key(name) => {
+                        self.doubt(name, true);
                         result.push_str(&self.substituted(default, user));
                         rest = after;
                     }

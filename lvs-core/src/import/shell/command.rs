@@ -25,7 +25,23 @@ pub(in crate::import) fn commands(line: &str) -> Vec<(&str, Next)> {
             (_, '\\') if quote != Some('\'') => drop(rest.next()),
             (Some(open), _) => quote = quote.filter(|_| c != open),
             (None, '"' | '\'' | '`') => quote = Some(c),
-            (None, '(') if before == '$' || substitutions > 0 => substitutions += 1,
+            (None, '(') if before == '$' || next == Some('(') || substitutions > 0 => {
+                substitutions += 1;
+            }
+            // A subshell needs nothing that parts it from the words around it.
+            (None, '(')
+                if line
+                    .get(start..place)
+                    .and_then(|before| before.split_whitespace().next_back())
+                    .is_some_and(|word| ["{", "then", "else", "do"].contains(&word)) =>
+            {
+                commands.push((line.get(start..place), Next::Always));
+                start = place;
+            }
+            (None, ')') if substitutions == 0 && rest.as_str().trim_start().starts_with('}') => {
+                commands.push((line.get(start..=place), Next::Always));
+                start = place + 1;
+            }
             (None, ')') => substitutions = substitutions.saturating_sub(1),
             (None, '#') if before.is_whitespace() => break,
             (None, ';') if substitutions == 0 => {
@@ -79,34 +95,38 @@ pub(in crate::import) fn is_punctuation(text: &str) -> bool {
     is_held && words.next().is_none_or(redirects)
 }
 
+/// What a subshell begins and ends with, as a command.
+pub(in crate::import) const OPENS: &str = "(";
+pub(in crate::import) const CLOSES: &str = ")";
+
+pub(in crate::import) fn is_bracket(text: &str) -> bool {
+    matches!(text, OPENS | CLOSES)
+}
+
 /// The words of a subshell are read as if they stood alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::import) struct Subshells(u32);
 
 impl Subshells {
-    pub(in crate::import) const fn is_open(self) -> bool {
-        self.0 > 0
-    }
-
-    /// Returns a command without the brackets of the subshells that it begins and ends.
-    pub(in crate::import) fn bare<'t>(&mut self, text: &'t str) -> &'t str {
-        let mut text = text;
+    /// Returns a command without the brackets of the subshells, and how many of them it begins and ends.
+    pub(in crate::import) fn bare<'t>(&mut self, text: &'t str) -> (u32, &'t str, u32) {
+        let (mut text, before) = (text, self.0);
         while let Some(rest) = text.strip_prefix('(').filter(|rest| !rest.starts_with('(')) {
             // The label of a case has both.
             match closing(rest) {
-                Some(end) if !is_last(rest, end) => return text,
+                Some(end) if !is_last(rest, end) => return (self.0 - before, text, 0),
                 _ => self.0 += 1,
             }
             text = rest.trim_start();
         }
-        let end = closing(text).filter(|end| self.0 > 0 && is_last(text, *end));
-        match end {
-            Some(end) => {
-                self.0 -= 1;
-                self.bare(text.get(..end).unwrap_or_default().trim_end())
-            }
-            None => text,
+        let opened = self.0 - before;
+        let mut closed = 0;
+        while let Some(end) = closing(text).filter(|end| self.0 > 0 && is_last(text, *end)) {
+            self.0 -= 1;
+            closed += 1;
+            text = text.get(..end).unwrap_or_default().trim_end();
         }
+        (opened, text, closed)
     }
 }
 

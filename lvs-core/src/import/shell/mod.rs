@@ -1,11 +1,13 @@
 //! What a script of ipvsadm lines does besides: variables, functions, loops over words, sysctls.
 
+pub(super) mod arithmetic;
 mod command;
 mod variable;
 mod words;
 
 pub(super) use command::{
-    Next, Subshells, commands, function, is_over_arguments, is_punctuation, unredirected,
+    CLOSES, Next, OPENS, Subshells, commands, function, is_bracket, is_over_arguments,
+    is_punctuation, unredirected,
 };
 pub(super) use variable::{assignments, is_computed, sets, sysctls};
 pub(super) use words::{

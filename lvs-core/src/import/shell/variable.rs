@@ -1,7 +1,7 @@
 //! Variables that a command sets, and sysctls.
 
 use super::words::unquoted_words;
-use super::{is, is_name};
+use super::{arithmetic, is, is_name};
 
 /// Returns the names and values of `NAME=value …`, with `export` or the like before them.
 pub(in crate::import) fn assignments(text: &str) -> Option<Vec<(&str, &str)>> {
@@ -39,6 +39,12 @@ pub(in crate::import) fn sets(text: &str) -> Vec<&str> {
         let names = assignments.into_iter().map(|(name, _)| name);
         return names
             .map(|name| name.split(['+', '[']).next().unwrap_or(name))
+            .collect();
+    }
+    if let Some((_, inside)) = text.split_once("((") {
+        let parts = inside.split(|c| matches!(c, ';' | ',' | ')'));
+        return parts
+            .filter_map(|part| arithmetic::assignment(part).map(|(name, _)| name))
             .collect();
     }
     let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
