@@ -43,6 +43,7 @@ mod health;
 mod keepalived;
 mod kernel;
 mod ldirectord;
+mod limits;
 mod names;
 mod pattern;
 mod report;

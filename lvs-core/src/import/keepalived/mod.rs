@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::draft::Draft;
+use super::limits::SERVICES;
 use super::report::{DirectiveId, Tally};
 use super::{ImportError, Options, Reader};
 use crate::ipvs::{ServiceId, Weight};
@@ -56,11 +57,6 @@ const SEVERAL_INSTANCES: &str = "The source has several VRRP instances and no vr
     have another master. One of two directors is active here, with all addresses: put the instances in one \
     vrrp_sync_group.";
 
-/// The most services that one configuration may make, by ranges.
-const MAX_SERVICES: usize = 4096;
-/// The most destinations; a range of services times many servers is many.
-const MAX_DESTINATIONS: usize = 65_536;
-
 /// Returns the draft, and the configuration that is left for keepalived.
 pub(super) fn draft(
     file: &str,
@@ -85,7 +81,7 @@ pub(super) fn draft(
         services: BTreeMap::new(),
         blocks: Vec::new(),
         timings: Vec::new(),
-        services_left: MAX_SERVICES,
+        services_left: SERVICES,
     };
     // Groups may be declared below the virtual servers that name them, and addresses below services.
     for node in &nodes {

@@ -10,10 +10,11 @@ use super::service_options::{PERSISTENCE, tunnel};
 use super::sorry_server::SorryServer;
 use super::timing::Timing;
 use super::tree::Node;
-use super::{MAX_DESTINATIONS, Walk, flag};
+use super::{Walk, flag};
 use crate::import::ImportError;
 use crate::import::draft::{DraftDestination, DraftService};
 use crate::import::health::{Check, Health};
+use crate::import::limits::DESTINATIONS;
 use crate::import::report::DirectiveId;
 use crate::ipvs::{
     EngineName, Family, Forwarding, Protocol, SchedulerName, Seconds, Service, ServiceId, Weight,
@@ -98,7 +99,7 @@ impl Walk<'_> {
         block.choose_checks();
         block.tell_untested();
         self.services_left = match self.services_left.checked_sub(targets.len()) {
-            Some(left) if targets.len() * block.servers.len() <= MAX_DESTINATIONS => left,
+            Some(left) if targets.len() * block.servers.len() <= DESTINATIONS => left,
             _ => {
                 let problem = "its group and its real servers make too many destinations";
                 return Err(ImportError::new(&node.place, problem));

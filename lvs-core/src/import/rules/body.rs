@@ -3,6 +3,7 @@
 use super::flow::Reason;
 use super::{Walk, calls};
 use crate::import::ImportError;
+use crate::import::limits::{ARGUMENTS, DEPTH, ROUNDS};
 use crate::import::report::{DirectiveId, Place};
 use crate::import::shell::arithmetic::Rounds;
 use crate::import::shell::{self, For, Next};
@@ -59,12 +60,6 @@ const SUBSHELL: &str = "nothing of what is in brackets runs after it";
 const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
     "it moves the arguments of its function, which are replaced where they are used";
-/// How often a loop goes round at most.
-const MOST_ROUNDS: usize = 4096;
-/// The most arguments of a function.
-const MOST_ARGUMENTS: usize = 256;
-/// How deep functions call each other.
-const DEEPEST: usize = 16;
 
 impl Walk<'_, '_> {
     /// Begins a loop over words; one whose words are not in the script is left with its lines.
@@ -226,7 +221,7 @@ impl Walk<'_, '_> {
         rounds: &Rounds,
         body: &[Later],
     ) -> Result<(), ImportError> {
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..ROUNDS {
             match self.number(&rounds.condition, id) {
                 Some(0) => return Ok(()),
                 Some(_) if self.flow.runs() => self.read(body)?,
@@ -250,7 +245,7 @@ impl Walk<'_, '_> {
 
     /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
     fn read_arguments(&mut self, body: &[Later]) -> Result<(), ImportError> {
-        for _ in 0..MOST_ARGUMENTS {
+        for _ in 0..ARGUMENTS {
             let count = self.variables.get("#").map(|(count, _)| count.as_str());
             match count {
                 Some("0") => break,
@@ -282,7 +277,7 @@ impl Walk<'_, '_> {
         };
         let is_again = std::mem::replace(&mut function.is_called, true) && arguments.is_empty();
         self.tally.left(id, CALL);
-        if is_again || self.depth >= DEEPEST {
+        if is_again || self.depth >= DEPTH {
             return Ok(true);
         }
         let body = function.body.clone();
@@ -307,7 +302,7 @@ impl Walk<'_, '_> {
 
     /// Sets the arguments of a function: each, all together, and how many there are.
     fn give(&mut self, mut given: Vec<String>, id: DirectiveId) {
-        given.truncate(MOST_ARGUMENTS);
+        given.truncate(ARGUMENTS);
         let (all, count) = (given.join(" "), given.len().to_string());
         self.bytes += 2 * all.len();
         let numbered = (1..).map(|number: usize| number.to_string()).zip(given);
@@ -320,7 +315,7 @@ impl Walk<'_, '_> {
 
     /// Takes the arguments of the function that is read.
     pub(super) fn positional(&mut self) -> Vec<(String, (String, DirectiveId))> {
-        let numbers = (1..=MOST_ARGUMENTS).map(|number| number.to_string());
+        let numbers = (1..=ARGUMENTS).map(|number| number.to_string());
         let together = ["@", "*", "#"].map(str::to_owned);
         let present = numbers.map_while(|name| self.variables.remove_entry(&name));
         let mut taken: Vec<_> = present.collect();

@@ -17,6 +17,7 @@ mod variable;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::Draft;
+use super::limits::{BYTES, LINES};
 use super::report::{DirectiveId, Place, Tally};
 use super::shell::arithmetic::Rounds;
 use super::shell::{self, For, Next, Subshells, arithmetic};
@@ -30,8 +31,6 @@ use marking::Marking;
 use scope::{Scope, Sourced};
 
 pub(super) use command::sync;
-
-const MAX_LINES: usize = 500_000;
 
 /// Why other commands are left.
 const NOT_IPVSADM: &str = "it is not a line of ipvsadm";
@@ -108,11 +107,8 @@ pub(super) fn draft(
     let mut lines = Lines::of(text);
     while let Some(line) = lines.joined() {
         let place = Place::new(file, line.number);
-        if line.number > MAX_LINES {
-            return Err(ImportError::new(
-                &place,
-                format!("more than {MAX_LINES} lines"),
-            ));
+        if line.number > LINES {
+            return Err(ImportError::new(&place, format!("more than {LINES} lines")));
         }
         walk.joined(&place, &line)?;
         let document = shell::document(&line.text);
@@ -378,9 +374,12 @@ impl Walk<'_, '_> {
     }
 
     fn limit(&self, place: &Place) -> Result<(), ImportError> {
-        let problem = "variables and loops make more than 64 MiB of text";
-        match self.bytes > 64 << 20 {
-            true => Err(ImportError::new(place, problem)),
+        match self.bytes > BYTES {
+            true => {
+                let most = BYTES >> 20;
+                let problem = format!("variables and loops make more than {most} MiB of text");
+                Err(ImportError::new(place, problem))
+            }
             false => Ok(()),
         }
     }

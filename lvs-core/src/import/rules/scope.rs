@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::flow::Reason;
 use super::{UNUSED, Walk};
 use crate::import::ImportError;
+use crate::import::limits::SOURCES;
 use crate::import::report::{DirectiveId, Place};
 use crate::import::shell;
 
@@ -21,8 +22,6 @@ pub(super) struct Sourced {
     names: BTreeSet<String>,
 }
 
-/// So many of them are told with their variables.
-const MOST_SOURCES: usize = 64;
 const SOURCED: &str = "the script that it reads is not imported";
 
 impl Walk<'_, '_> {
@@ -62,7 +61,7 @@ impl Walk<'_, '_> {
         };
         self.tally.left(id, SOURCED);
         // Those have no values.
-        if !file.contains("functions") && self.sourced.len() < MOST_SOURCES {
+        if !file.contains("functions") && self.sourced.len() < SOURCES {
             let place = self.sourced.len();
             let names = self.variables.keys().filter(|name| shell::is_name(name));
             self.doubtful

@@ -1,6 +1,7 @@
 //! Variables of a script: what sets them, and what stands where they are used.
 
 use super::{NOT_IPVSADM, Walk};
+use crate::import::limits::COMMAND;
 use crate::import::report::DirectiveId;
 use crate::import::shell::{self, arithmetic};
 
@@ -126,7 +127,7 @@ impl Walk<'_, '_> {
     pub(super) fn substituted(&mut self, text: &str, user: DirectiveId) -> String {
         let mut result = String::new();
         let mut rest = text;
-        while let Some(start) = rest.find('$').filter(|_| result.len() < 1 << 20) {
+        while let Some(start) = rest.find('$').filter(|_| result.len() < COMMAND) {
             let (before, from) = rest.split_at(start);
             result.push_str(before);
             let arithmetic = from.strip_prefix("$((").and_then(arithmetic::until_closed);

@@ -2,12 +2,7 @@
 
 use super::is_name;
 use super::words::split;
-
-/// How deep brackets may be.
-const DEEPEST: usize = 16;
-
-/// The longest expression that is read.
-const LONGEST: usize = 1024;
+use crate::import::limits::{DEPTH, EXPRESSION};
 
 /// The operators, those that bind least first.
 const LEVELS: [&[&str]; 4] = [
@@ -93,7 +88,7 @@ impl Expression<'_, '_> {
 
     fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Option<i64>) -> Option<i64> {
         self.depth += 1;
-        let value = (self.depth <= DEEPEST).then(|| inner(self)).flatten();
+        let value = (self.depth <= DEPTH).then(|| inner(self)).flatten();
         self.depth -= 1;
         value
     }
@@ -153,7 +148,7 @@ fn inner(text: &str) -> Option<&str> {
 /// Returns the text up to the `))` that nothing before it opens, and what follows; not if there is arithmetic in it.
 pub(in crate::import) fn until_closed(text: &str) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
-    for (place, c) in text.char_indices().take(LONGEST) {
+    for (place, c) in text.char_indices().take(EXPRESSION) {
         match c {
             '(' => depth += 1,
             ')' if depth > 0 => depth -= 1,

@@ -1,9 +1,7 @@
 //! Words: those of lists, of loops, and what quotes hold together.
 
 use super::is_name;
-
-/// How many times a loop may go round.
-const MAX_WORDS: usize = 4096;
+use crate::import::limits::ROUNDS;
 
 /// Returns whether a line begins a list of values (`NAME=(`) that it does not end.
 pub(in crate::import) fn opens_array(line: &str) -> bool {
@@ -19,7 +17,7 @@ pub(in crate::import) fn elements(name: &str, list: &str) -> Option<Vec<(String,
     let inner = list.strip_prefix('(')?.strip_suffix(')')?;
     let words = split(inner);
     let mut all = Vec::new();
-    for (number, word) in words.iter().enumerate().take(MAX_WORDS) {
+    for (number, word) in words.iter().enumerate().take(ROUNDS) {
         let keyed = word
             .strip_prefix('[')
             .and_then(|word| word.split_once("]="));
@@ -122,7 +120,7 @@ pub(in crate::import) fn words(text: &str) -> Option<Vec<String>> {
             Some(words) => all.extend(words),
             None => all.push(word.trim_matches(['"', '\'']).to_owned()),
         }
-        if all.len() > MAX_WORDS {
+        if all.len() > ROUNDS {
             return None;
         }
     }
@@ -131,7 +129,7 @@ pub(in crate::import) fn words(text: &str) -> Option<Vec<String>> {
 
 fn numbers(before: &str, first: &str, last: &str, after: &str) -> Option<Vec<String>> {
     let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-    let is_few = last.checked_sub(first)? < MAX_WORDS as u32;
+    let is_few = last.checked_sub(first)? < ROUNDS as u32;
     is_few.then(|| {
         (first..=last)
             .map(|number| format!("{before}{number}{after}"))
