@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::sequence;
 use crate::import::limits::{BYTES, DEPTH, LINES, SEQUENCED};
-use crate::import::report::{DirectiveId, Place, Tally};
+use crate::import::report::Place;
+use crate::import::tally::{DirectiveId, Tally};
 use crate::import::{ImportError, Reader};
 
 /// A line without comments, ready to be split into words.

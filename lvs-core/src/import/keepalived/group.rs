@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use super::Walk;
 use super::tree::Node;
 use crate::import::limits::SERVICES;
-use crate::import::report::{DirectiveId, Place, Tally};
+use crate::import::report::Place;
+use crate::import::tally::{DirectiveId, Tally};
 use crate::import::{ImportError, names};
 use crate::ipvs::Family;
 

@@ -1,8 +1,10 @@
 //! keepalived.conf, as keepalived 2.x reads it.
 
+mod block;
 mod check;
 mod common;
 mod declared;
+mod directives;
 mod expand;
 mod global;
 mod group;
@@ -22,17 +24,17 @@ use std::str::FromStr;
 
 use super::draft::Draft;
 use super::limits::SERVICES;
-use super::report::{DirectiveId, Tally};
+use super::tally::{DirectiveId, Tally};
 use super::{ImportError, Options, Reader};
 use crate::ipvs::{ServiceId, Weight};
 use crate::name::IfName;
+use block::Block;
 use common::Chosen;
 use declared::Declared;
 use expand::Expander;
 use group::Group;
 use reduced::Reduced;
 use tree::Node;
-use virtual_server::Block;
 
 /// What is collected while the directives are walked.
 struct Walk<'a> {

@@ -3,7 +3,8 @@
 use super::expand::Line;
 use crate::import::ImportError;
 use crate::import::limits::DEPTH;
-use crate::import::report::{DirectiveId, Place, Tally};
+use crate::import::report::Place;
+use crate::import::tally::{DirectiveId, Tally};
 
 /// A directive.
 #[derive(Clone, Debug)]

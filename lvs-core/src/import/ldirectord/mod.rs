@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::limits::{DESTINATIONS, LINES};
-use super::report::{DirectiveId, Place, Tally};
+use super::report::Place;
+use super::tally::{DirectiveId, Tally};
 use super::{ImportError, Resolver};
 use crate::ipvs::{Family, ServiceId};
 use virtual_service::{Fallback, Virtual};

@@ -4,9 +4,10 @@ use super::flow::Reason;
 use super::{Walk, calls};
 use crate::import::ImportError;
 use crate::import::limits::{ARGUMENTS, DEPTH, ROUNDS};
-use crate::import::report::{DirectiveId, Place};
+use crate::import::report::Place;
 use crate::import::shell::arithmetic::Rounds;
 use crate::import::shell::{self, For, Next};
+use crate::import::tally::DirectiveId;
 
 /// A command that is read later.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::Walk;
 use crate::cluster::Match;
 use crate::import::limits::MARKED;
-use crate::import::report::DirectiveId;
+use crate::import::tally::DirectiveId;
 use crate::import::{names, shell};
 use crate::ipvs::{Protocol, ServiceId};
 

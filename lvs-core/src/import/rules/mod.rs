@@ -18,9 +18,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::Draft;
 use super::limits::{BYTES, LINES};
-use super::report::{DirectiveId, Place, Tally};
+use super::report::Place;
 use super::shell::arithmetic::Rounds;
 use super::shell::{self, For, Next, Subshells, arithmetic};
+use super::tally::{DirectiveId, Tally};
 use super::{ImportError, Options, Resolver};
 use crate::ipvs::{DaemonRole, ServiceId};
 use body::{Function, Open};

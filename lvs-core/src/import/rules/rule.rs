@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::calls::changes_nothing;
 use super::{ELSEWHERE, Walk};
-use crate::import::report::{DirectiveId, Place};
+use crate::import::report::Place;
+use crate::import::tally::DirectiveId;
 use crate::import::{ImportError, names, shell};
 use crate::ipvs::ipvsadm::{RuleError, Rules};
 

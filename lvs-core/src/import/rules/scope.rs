@@ -6,8 +6,9 @@ use super::flow::Reason;
 use super::{UNUSED, Walk};
 use crate::import::ImportError;
 use crate::import::limits::SOURCES;
-use crate::import::report::{DirectiveId, Place};
+use crate::import::report::Place;
 use crate::import::shell;
+use crate::import::tally::DirectiveId;
 
 /// What is known outside of a subshell, which changes nothing of it.
 pub(super) struct Scope {

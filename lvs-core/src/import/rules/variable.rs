@@ -2,8 +2,8 @@
 
 use super::{NOT_IPVSADM, Walk};
 use crate::import::limits::COMMAND;
-use crate::import::report::DirectiveId;
 use crate::import::shell::{self, arithmetic};
+use crate::import::tally::DirectiveId;
 
 const COMPUTED: &str = "the running script computes it";
 
