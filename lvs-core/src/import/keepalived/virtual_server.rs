@@ -58,7 +58,12 @@ impl Walk<'_> {
         self.settle_inhibit(&mut block);
         self.settle_sorry_server(&mut block);
         self.leave_unused(node, &block, &targets);
+        // What is assumed by now is about keys of which only a service with checks has any.
+        let of_health = std::mem::take(&mut block.assumed);
         block.choose_checks();
+        if block.health.is_checked() {
+            block.assumed.splice(0..0, of_health);
+        }
         block.tell_untested();
         self.services_left = match self.services_left.checked_sub(targets.len()) {
             Some(left) if targets.len() * block.servers.len() <= DESTINATIONS => left,

@@ -155,12 +155,7 @@ impl Walk<'_, '_> {
                 inner = element;
             }
             let name = inner.as_str();
-            let (name, default) = match name.split_once(":-").or_else(|| name.split_once(":=")) {
-                Some((name, default)) if shell::is_name(name) || name.parse::<u8>().is_ok() => {
-                    (name, Some(default))
-                }
-                _ => (name, None),
-            };
+            let (name, default) = Default::of(name);
             match self.variables.get(name) {
                 Some((value, id)) => {
                     result.push_str(value);
@@ -169,9 +164,13 @@ impl Walk<'_, '_> {
                     rest = after;
                 }
                 None => match default {
-                    Some(default) if !self.unknown.contains_key(name) => {
-                        self.doubt(name, true);
-                        result.push_str(&self.substituted(default, user));
+                    Some(default) if !self.unknown.contains_key(list(name)) => {
+                        self.doubt(list(name), true);
+                        let value = self.substituted(default.value, user);
+                        result.push_str(&value);
+                        if default.sets {
+                            self.set(name, value, user);
+                        }
                         rest = after;
                     }
                     _ => {
@@ -182,5 +181,34 @@ impl Walk<'_, '_> {
             }
         }
         result + rest
+    }
+}
+
+/// What stands for a variable that is not set: `${NAME:-VALUE}`, and `${NAME:=VALUE}` sets it, too.
+struct Default<'t> {
+    value: &'t str,
+    sets: bool,
+}
+
+impl<'t> Default<'t> {
+    /// Returns the name and the default of what stands in braces.
+    fn of(text: &'t str) -> (&'t str, Option<Self>) {
+        let split = |operator, sets| {
+            let (name, value) = text.split_once(operator)?;
+            let is_one = shell::is_name(list(name)) || name.parse::<u8>().is_ok();
+            is_one.then_some((name, Self { value, sets }))
+        };
+        match split(":-", false).or_else(|| split(":=", true)) {
+            Some((name, default)) => (name, Some(default)),
+            None => (text.split_once(":?").map_or(text, |(name, _)| name), None),
+        }
+    }
+}
+
+/// Returns the name of the list to which an element belongs, `RS` of `RS[0]`; of another variable its own.
+fn list(name: &str) -> &str {
+    match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+        Some((list, _)) => list,
+        None => name,
     }
 }

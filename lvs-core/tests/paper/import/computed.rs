@@ -127,3 +127,22 @@ fn a_script_that_is_read_may_set_what_is_imported() {
     assert!(file.contains(&note[2..]), "{}", import.file);
     assert!(!file.contains("functions ("), "{}", import.file);
 }
+
+/// As scripts of init write the values that a file of theirs may replace.
+#[test]
+fn defaults_are_set_and_are_of_lists_too() {
+    let import = imported(
+        "declare -A W=( [10.0.0.2]=5 )\nN=2\n: ${VIP:=172.16.5.11}\n: \"${PORT:=80}\"\n\
+         ipvsadm -A -t $VIP:$PORT\nfor r in 10.0.0.2 10.0.0.3; do\n\
+         ipvsadm -a -t ${VIP:?no address}:$PORT -r $r -g -w ${W[$r]:-$((N + 1))}\ndone\n",
+    );
+    assert_eq!(ends(&import), ["10.0.0.2:80 5", "10.0.0.3:80 3"]);
+    let told = refused(
+        "[ -n \"$A\" ] && W=(1 2)\nipvsadm -A -t 172.16.5.11:80\n\
+         ipvsadm -a -t 172.16.5.11:80 -r 10.0.0.2 -g -w ${W[0]:-1}\n",
+    );
+    assert!(
+        told.contains("a condition or a loop of the script decides it"),
+        "{told}"
+    );
+}
