@@ -93,10 +93,18 @@ impl Tally {
         self.set(id, Fate::Left { reason });
     }
 
-    /// Leaves a directive that makes a service or a real server, which the head of the file names.
+    /// Leaves a directive that makes a service or a real server, which the head of the file names: in a loop one of
+    /// each round.
     pub(super) fn lost(&mut self, id: DirectiveId, what: &str, reason: impl Into<String>) {
+        let before = self.lost.remove(&id).unwrap_or_default();
         self.left(id, reason);
-        self.lost.insert(id, what.to_owned());
+        let is_told = before.contains(what) || before.len() > Self::LONGEST;
+        let all = match before.as_str() {
+            "" => what.to_owned(),
+            _ if is_told => before,
+            _ => format!("{before}, {what}"),
+        };
+        self.lost.insert(id, all);
     }
 
     /// Names what a directive makes for the head of the file, where it is left after all.

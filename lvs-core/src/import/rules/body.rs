@@ -57,6 +57,7 @@ const CALL: &str = "it calls a function, whose lines are read by themselves";
 const STOP: &str = "only where the script is called with stop";
 const NEVER_CALLED: &str = "no line that is imported calls its function";
 const EXIT: &str = "nothing of the script runs after it";
+const ROUND: &str = "nothing of the round runs after it";
 const SUBSHELL: &str = "nothing of what is in brackets runs after it";
 const RETURN: &str = "nothing of the function runs after it";
 const SHIFT: &str =
@@ -64,21 +65,15 @@ const SHIFT: &str =
 
 impl Walk<'_, '_> {
     /// Begins a loop over words; one whose words are not in the script is left with its lines.
-    pub(super) fn begin_loop(
-        &mut self,
-        place: &Place,
-        id: DirectiveId,
-        found: &For<'_>,
-    ) -> Result<(), ImportError> {
+    pub(super) fn begin_loop(&mut self, id: DirectiveId, found: &For<'_>) {
         let words = self.substituted(found.words, id);
-        if shell::is_computed(&words) && !words.contains("seq ") {
+        let is_known = !shell::is_computed(&words) || words.contains("seq ");
+        let Some(words) = shell::words(&words).filter(|_| is_known) else {
             let reason = self.flow.open_loop();
             self.forget(found.name, "a loop that is not followed sets it");
             self.tally.left(id, reason.as_str());
-            return Ok(());
-        }
-        let words = shell::words(&words);
-        let words = words.ok_or_else(|| ImportError::new(place, "the loop has too many words"))?;
+            return;
+        };
         self.tally.carried(id, UNROLLED);
         self.open = Some(Open {
             kind: OpenKind::Loop(found.name.to_owned(), words),
@@ -86,7 +81,6 @@ impl Walk<'_, '_> {
             body: Vec::new(),
             depth: 1,
         });
-        Ok(())
     }
 
     pub(super) fn begin_function(
@@ -177,9 +171,27 @@ impl Walk<'_, '_> {
         for word in words {
             self.bytes += word.len() + 1;
             self.set(&name, word, ended.directive);
-            self.read(&ended.body)?;
+            if !self.round(&ended.body)? {
+                break;
+            }
         }
+        self.end_rounds();
         Ok(())
+    }
+
+    /// Reads the lines of a loop once; false if it ends with that.
+    fn round(&mut self, body: &[Later]) -> Result<bool, ImportError> {
+        self.rounds += 1;
+        let read = self.read(body);
+        self.rounds -= 1;
+        self.flow.go_on(Reason::Continued);
+        self.flow.go_on(Reason::MayContinue);
+        read.map(|()| !self.flow.has_ended_by(Reason::Broken))
+    }
+
+    fn end_rounds(&mut self) {
+        self.flow.go_on(Reason::Broken);
+        self.flow.go_on(Reason::MayBreak);
     }
 
     /// Returns whether a command begins a loop that goes round while the function that is read has arguments.
@@ -222,16 +234,24 @@ impl Walk<'_, '_> {
         rounds: &Rounds,
         body: &[Later],
     ) -> Result<(), ImportError> {
+        let mut is_over = false;
         for _ in 0..ROUNDS {
-            match self.number(&rounds.condition, id) {
-                Some(0) => return Ok(()),
-                Some(_) if self.flow.runs() => self.read(body)?,
-                Some(_) => return Ok(()),
+            let count = self.number(&rounds.condition, id);
+            is_over = match count {
+                Some(0) => true,
+                Some(_) => !self.round(body)? || !self.flow.runs(),
                 None => break,
+            };
+            if is_over {
+                break;
             }
             if let Some(step) = &rounds.step {
                 self.compute(id, step);
             }
+        }
+        self.end_rounds();
+        if is_over {
+            return Ok(());
         }
         if let Some(rule) = body.iter().find(|later| calls::is_call(&later.text)) {
             let problem = "it is not known how often the loop around it goes round";
@@ -247,13 +267,16 @@ impl Walk<'_, '_> {
     /// Reads the lines of a loop while there are arguments; where a condition moves them, its lines are refused.
     fn read_arguments(&mut self, body: &[Later]) -> Result<(), ImportError> {
         for _ in 0..ARGUMENTS {
-            let count = self.variables.get("#").map(|(count, _)| count.as_str());
-            match count {
-                Some("0") => break,
-                Some(_) => self.read(body)?,
-                None => return self.read(body),
+            let count = self.variables.get("#");
+            let (is_known, is_over) = (
+                count.is_some(),
+                count.is_some_and(|(count, _)| count == "0"),
+            );
+            if is_over || !self.round(body)? || !is_known {
+                break;
             }
         }
+        self.end_rounds();
         Ok(())
     }
 
@@ -328,7 +351,10 @@ impl Walk<'_, '_> {
     /// Ends the script or a function, where a command does that.
     pub(super) fn ends(&mut self, id: DirectiveId, text: &str) -> bool {
         let is_in_function = self.depth > 0;
+        let is_in_round = self.rounds > 0 && !self.flow.is_in_loop();
         let (reason, told) = match text.split([' ', '\t', ';']).next() {
+            Some("continue") if is_in_round => (Reason::Continued, ROUND),
+            Some("break") if is_in_round => (Reason::Broken, ROUND),
             Some("return") if is_in_function => (Reason::Return, RETURN),
             Some("exit" | "return") if !self.scopes.is_empty() => (Reason::Subshell, SUBSHELL),
             Some("exit" | "return") => (Reason::Exit, EXIT),

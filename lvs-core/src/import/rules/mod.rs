@@ -54,6 +54,8 @@ struct Walk<'a, 'r> {
     functions: BTreeMap<String, Function>,
     /// How many functions are being read.
     depth: usize,
+    /// How many loops are being read.
+    rounds: usize,
     flow: Flow,
     /// Variables whose values only the running script knows, with the reason.
     unknown: BTreeMap<String, &'static str>,
@@ -90,6 +92,7 @@ pub(super) fn draft(
         open: None,
         functions: BTreeMap::new(),
         depth: 0,
+        rounds: 0,
         flow: Flow::default(),
         unknown: BTreeMap::new(),
         markings: Vec::new(),
@@ -238,11 +241,15 @@ impl Walk<'_, '_> {
             }
             return Ok(());
         }
+        if let Some(holds) = self.holds(text, id) {
+            self.flow.tested(holds);
+        }
         if let Some(function) = function {
             return self.begin_function(place, id, function, next);
         }
         if let Some(found) = For::of(text) {
-            return self.begin_loop(place, id, &found);
+            self.begin_loop(id, &found);
+            return Ok(());
         }
         match text.is_empty() {
             true => {
@@ -259,8 +266,10 @@ impl Walk<'_, '_> {
             for name in shell::sets(text) {
                 self.forget(name, "a condition or a loop of the script decides it");
             }
-            if text.split_whitespace().next() == Some("shift") {
-                self.positional();
+            match text.split([' ', '\t', ';']).next() {
+                Some("shift") => drop(self.positional()),
+                Some(word) if self.rounds > 0 => self.flow.may_end(word),
+                _ => {}
             }
         }
         if reason.is_open() && self.source(id, text) {

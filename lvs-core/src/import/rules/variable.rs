@@ -96,6 +96,32 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Returns what a test gives, if its values are known: `[ $i -lt 3 ]`, `[ "$MODE" = nat ]`, `[ -n "$VIP" ]`.
+    pub(super) fn holds(&mut self, test: &str, user: DirectiveId) -> Option<bool> {
+        if let Some(expression) = arithmetic::compared(test) {
+            return self.number(&expression, user).map(|number| number != 0);
+        }
+        let words: Vec<_> = test.split_whitespace().collect();
+        let (["[", words @ .., "]"] | ["[[", words @ .., "]]"] | ["test", words @ ..]) =
+            words.as_slice()
+        else {
+            return None;
+        };
+        let mut value = |word: &str| {
+            let value = self.substituted(word.trim_matches(['"', '\'']), user);
+            // An unknown one, or a pattern.
+            let is_known = !value.contains(['$', '`', '*', '?', '[', '"', '\'']);
+            is_known.then_some(value)
+        };
+        match *words {
+            ["-n", word] => value(word).map(|value| !value.is_empty()),
+            ["-z", word] => value(word).map(|value| value.is_empty()),
+            [one, "=" | "==", other] => Some(value(one)? == value(other)?),
+            [one, "!=", other] => Some(value(one)? != value(other)?),
+            _ => None,
+        }
+    }
+
     /// Returns the value of an expression of arithmetic, if that is known.
     pub(super) fn number(&mut self, expression: &str, user: DirectiveId) -> Option<i64> {
         let expression = self.substituted(expression, user);

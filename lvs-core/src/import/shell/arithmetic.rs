@@ -210,7 +210,7 @@ impl Rounds {
 }
 
 /// Returns the expression of a test of two numbers, or of a command of arithmetic.
-fn compared(test: &str) -> Option<String> {
+pub(in crate::import) fn compared(test: &str) -> Option<String> {
     if let Some(inner) = inner(test) {
         return Some(inner.to_owned());
     }

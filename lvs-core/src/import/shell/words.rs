@@ -98,26 +98,26 @@ impl<'a> For<'a> {
     }
 }
 
-/// Returns the words of a loop: as they stand, `{1..9}` and `$(seq 1 9)` as numbers.
+/// Returns the words of a loop: as they stand, `{1..9}` and `$(seq 1 9)` as numbers, `{a,b}` one by one; nothing if there
+/// are too many, or another program makes them.
 pub(in crate::import) fn words(text: &str) -> Option<Vec<String>> {
     let seq = text
         .strip_prefix("$(seq ")
         .and_then(|rest| rest.strip_suffix(')'));
     let seq = seq.or_else(|| text.strip_prefix("`seq ")?.strip_suffix('`'));
     if let Some(seq) = seq {
-        let seq = seq.trim();
-        let (first, last) = seq.split_once(' ').unwrap_or(("1", seq));
-        return numbers("", first, last.trim(), "");
+        let numbers: Vec<_> = seq.split_whitespace().collect();
+        return match *numbers.as_slice() {
+            [last] => range("1", last, 1),
+            [first, last] => range(first, last, 1),
+            [first, step, last] => range(first, last, step.parse().ok()?),
+            _ => None,
+        };
     }
     let mut all = Vec::new();
     for word in text.split_whitespace() {
-        let braced = word.split_once('{').and_then(|(before, rest)| {
-            let (range, after) = rest.split_once('}')?;
-            let (first, last) = range.split_once("..")?;
-            numbers(before, first, last, after)
-        });
-        match braced {
-            Some(words) => all.extend(words),
+        match braced(word) {
+            Some(words) => all.extend(words?),
             None => all.push(word.trim_matches(['"', '\'']).to_owned()),
         }
         if all.len() > ROUNDS {
@@ -127,12 +127,39 @@ pub(in crate::import) fn words(text: &str) -> Option<Vec<String>> {
     Some(all)
 }
 
-fn numbers(before: &str, first: &str, last: &str, after: &str) -> Option<Vec<String>> {
+/// Returns the words that braces make of one, if it has any: nothing if there are too many.
+fn braced(word: &str) -> Option<Option<Vec<String>>> {
+    let (before, rest) = word
+        .split_once('{')
+        .filter(|(before, _)| !before.ends_with('$'))?;
+    let (inner, after) = rest.split_once('}')?;
+    let parts = match inner.split_once("..") {
+        Some((first, rest)) => {
+            let (last, step) = rest.split_once("..").unwrap_or((rest, "1"));
+            range(first, last, step.parse().ok()?)
+        }
+        None if inner.contains(',') => Some(inner.split(',').map(str::to_owned).collect()),
+        None => return None,
+    };
+    let whole = |parts: Vec<String>| {
+        let words = parts.into_iter();
+        words.map(|part| format!("{before}{part}{after}")).collect()
+    };
+    Some(parts.map(whole))
+}
+
+/// Returns numbers with as many digits as the first one has, where that begins with 0.
+fn range(first: &str, last: &str, step: usize) -> Option<Vec<String>> {
+    let width = match first.starts_with('0') {
+        true => first.len(),
+        false => 0,
+    };
     let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-    let is_few = last.checked_sub(first)? < ROUNDS as u32;
+    let is_few = last.checked_sub(first)? < ROUNDS as u32 && step > 0;
     is_few.then(|| {
         (first..=last)
-            .map(|number| format!("{before}{number}{after}"))
+            .step_by(step)
+            .map(|number| format!("{number:0width$}"))
             .collect()
     })
 }
@@ -182,7 +209,15 @@ mod tests {
         );
         assert_eq!(joined("$(seq 2 3)").as_deref(), Some("2 3"));
         assert_eq!(joined("`seq 2`").as_deref(), Some("1 2"));
+        assert_eq!(joined("$(seq 10 2 14)").as_deref(), Some("10 12 14"));
+        assert_eq!(joined("rs{08..10}").as_deref(), Some("rs08 rs09 rs10"));
+        assert_eq!(joined("a{1..5..2} b").as_deref(), Some("a1 a3 a5 b"));
+        assert_eq!(
+            joined("10.0.0.{2,5}:80 ${RS}").as_deref(),
+            Some("10.0.0.2:80 10.0.0.5:80 ${RS}")
+        );
         assert_eq!(joined("$(seq 1 100000)"), None);
+        assert_eq!(joined("x{1..100000}"), None);
     }
 
     #[test]

@@ -146,3 +146,60 @@ fn defaults_are_set_and_are_of_lists_too() {
         "{told}"
     );
 }
+
+/// What `continue` and `break` leave out is left out, where the script says when; else it is not guessed.
+#[test]
+fn rounds_end_early() {
+    const SERVICE: &str = "MODE=nat\nipvsadm -A -t 172.16.5.11:80\n";
+    let add = "ipvsadm -a -t 172.16.5.11:80 -r 10.0.0.$n -g";
+    for (lines, servers) in [
+        (
+            format!("for n in 2 3 4; do\n[ $n -eq 3 ] && continue\n{add}\ndone\n"),
+            vec!["10.0.0.2:80 1", "10.0.0.4:80 1"],
+        ),
+        (
+            format!(
+                "for n in $(seq 2 2 8); do\nif [ $n -gt 4 ]; then break; fi\n{add}\ndone\nn=9; {add}\n"
+            ),
+            vec!["10.0.0.2:80 1", "10.0.0.4:80 1", "10.0.0.9:80 1"],
+        ),
+        (
+            format!(
+                "for n in 10.0.0.{{2,3}}; do {}; done\n",
+                add.replace("10.0.0.$n", "$n")
+            ),
+            vec!["10.0.0.2:80 1", "10.0.0.3:80 1"],
+        ),
+        (
+            format!(
+                "n=2\nwhile [ $n -lt 9 ]; do\n{add}\nif [ $n = 3 ]; then break; else n=$((n+1)); fi\ndone\n"
+            ),
+            vec!["10.0.0.2:80 1", "10.0.0.3:80 1"],
+        ),
+        (
+            format!("n=2\nif [ \"$MODE\" != nat ]; then {add}; else n=5; {add}; fi\n"),
+            vec!["10.0.0.5:80 1"],
+        ),
+        (
+            format!("n=2\n! [ -z \"$MODE\" ] && {add}\ntest -n \"$MODE\" || {{ n=3; {add}; }}\n"),
+            vec!["10.0.0.2:80 1"],
+        ),
+    ] {
+        let import = imported(&format!("{SERVICE}{lines}"));
+        assert_eq!(ends(&import), servers, "{lines}\n{}", import.report);
+    }
+    // The first one is reached whatever the condition, and the others are named.
+    let script = format!(
+        "{SERVICE}for n in 2 3; do\nping -c1 10.0.0.$n || continue\n{add}\ndone\nn=7\n{add}\n\
+         for n in 4 5; do\n{add}\nis_enough && break\ndone\nn=8\n{add}\n"
+    );
+    let import = imported(&script);
+    assert_eq!(
+        ends(&import),
+        ["10.0.0.7:80 1", "10.0.0.4:80 1", "10.0.0.8:80 1"],
+        "{}",
+        import.report
+    );
+    assert!(import.file.contains("10.0.0.2"), "{}", import.file);
+    assert!(import.file.contains("10.0.0.5"), "{}", import.file);
+}
