@@ -138,7 +138,7 @@ impl Observed {
     ) -> KnownTable<'a> {
         let made = steps.filter_map(|step| step.change.after());
         let services = made.clone().filter_map(|object| match object {
-            Object::Service(service) => Some(service),
+            Object::Service(service) => Some(&**service),
             _ => None,
         });
         let destinations = made.filter_map(|object| match object {
