@@ -1,7 +1,7 @@
 //! `lvsctl import`
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
@@ -259,9 +259,8 @@ fn read(pattern: &str) -> io::Result<Vec<(String, String)>> {
     for path in paths {
         let path = path.trim_end_matches('/');
         if Path::new(path).is_file() {
-            let mut text = String::new();
-            let file = fs::File::open(path)?;
-            file.take(LONGEST as u64).read_to_string(&mut text)?;
+            let text = file::text(path, "a configuration", LONGEST);
+            let text = text.map_err(|problem| io::Error::other(problem.message))?;
             files.push((path.to_owned(), text));
         }
     }

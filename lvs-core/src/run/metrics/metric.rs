@@ -55,9 +55,9 @@ metrics! {
     ServiceMinimum: Gauge "lvs_service_minimum",
         "Destinations that must be available.";
     ServiceAvailable: Gauge "lvs_service_available",
-        "Destinations that are available.";
+        "Destinations that are available, whether or not the kernel has the service.";
     ServiceBelowMinimum: Gauge "lvs_service_below_minimum",
-        "1 while fewer than the minimum are available.";
+        "1 while fewer than the minimum are available, or the kernel does not have the service.";
     DestinationConnections: Counter "lvs_destination_connections",
         "Connections scheduled to the destination.";
     DestinationPacketsIn: Counter "lvs_destination_packets_in",

@@ -120,7 +120,8 @@ impl Samples {
         if let (Some(minimum), Some(available)) = (service.minimum, service.available) {
             self.add(Metric::ServiceMinimum, labels, minimum);
             self.add(Metric::ServiceAvailable, labels, available);
-            let is_below = u8::from(service.below_minimum.is_some());
+            // Without the service no destination takes connections, however healthy.
+            let is_below = u8::from(!service.present || service.below_minimum.is_some());
             self.add(Metric::ServiceBelowMinimum, labels, is_below);
         }
     }

@@ -10,8 +10,8 @@ use crate::cluster::model::error::{DocumentError, DocumentErrorKind, invalid};
 use crate::cluster::model::fwmark::Match;
 use crate::cluster::model::mistakes::Mistakes;
 use crate::cluster::model::places::Gaps;
-use crate::cluster::model::virtual_service::{VirtualDestination, VirtualService};
-use crate::ipvs::{Family, Protocol, ServiceId, Weight};
+use crate::cluster::model::virtual_service::VirtualService;
+use crate::ipvs::{Family, Protocol, ServiceId};
 
 impl Cluster {
     pub(super) fn validate_services(&self, gaps: &Gaps, mistakes: &mut Mistakes) {
@@ -86,7 +86,7 @@ impl Cluster {
         self.validate_matches(service, gaps, mistakes);
         service.validate_health(mistakes);
         if !gaps.has_fewer_destinations() {
-            mistakes.keep(self.validate_minimum(service));
+            mistakes.keep(self.validate_minimum(i, service));
         }
         service.validate_for_the_kernel(self.index.places.has_protocol(i), mistakes);
         Destinations::of(self, i, gaps, service).validate(mistakes);
@@ -167,28 +167,19 @@ impl Cluster {
             .len()
     }
 
-    /// Refuses a minimum that no health reaches: weight 0 takes no connections and does not count, as the fallback does
-    /// not. A drained real server is one that comes back.
-    fn validate_minimum(&self, service: &VirtualService) -> Result<(), DocumentError> {
-        let of_minimum = |destination: &&VirtualDestination| !service.is_fallback(destination);
-        let servers = || service.destinations.iter().filter(of_minimum);
-        let takes_connections = |server: &&VirtualDestination| self.weight(server) > Weight::DRAIN;
-        let (all, count) = (
-            servers().count(),
-            servers().filter(takes_connections).count(),
-        );
-        let minimum = usize::from(service.policy.minimum);
-        // Without any weight the service is off, or has its fallback alone.
-        if service.checks.is_empty() || all == 0 || minimum <= count.max(1) {
-            return Ok(());
+    /// Refuses a minimum that no health reaches; not where another program finds destinations: one that goes must not
+    /// have the file refused, and below the minimum is said what happens then.
+    fn validate_minimum(&self, i: usize, service: &VirtualService) -> Result<(), DocumentError> {
+        let is_discovered = self.index.places.is_discovered(i);
+        match self.shortage(service).filter(|_| !is_discovered) {
+            None => Ok(()),
+            Some(shortage) => Err(DocumentError::new(
+                DocumentErrorKind::Conflict,
+                "minimum",
+                shortage.to_string(),
+            )
+            .with_hint("it would never hold")),
         }
-        let of = match count == all {
-            true => "destinations",
-            false => "destinations with a weight above 0",
-        };
-        let problem = format!("{minimum} is above the number of {of}, {count}");
-        let kind = DocumentErrorKind::Conflict;
-        Err(DocumentError::new(kind, "minimum", problem).with_hint("it would never hold"))
     }
 
     /// Refuses a director that must not route where there is masquerading: answers of real servers pass it.
