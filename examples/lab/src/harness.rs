@@ -103,11 +103,11 @@ impl Test {
 ///
 /// Tests that measure time begin with `alone;`: no other guest runs meanwhile. What `before = PATH;` names is called
 /// on the host before each of them, to fetch what few tests need. A test with `#[long]` takes more than 40 s: it starts
-/// first, so that the others do not end long before it.
+/// before the others, so that it does not outlast them.
 #[macro_export]
 macro_rules! tests {
-    (before = $before:path; $($test:path),* $(,)?) => {
-        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).after($before)),*];
+    (before = $before:path; $($(#[$mark:ident])? $test:path),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($($mark)? $test).after($before)),*];
     };
     (alone; $($test:path),* $(,)?) => {
         pub(crate) const TESTS: &[$crate::Test] = &[$($crate::test!($test).alone()),*];

@@ -129,13 +129,9 @@ impl Busy {
 
     /// Returns for which share of the time since then the processors were busy that this process may use.
     fn share_since(&self, before: &Self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a share")]
-        let (ticks, processors) = (
-            self.ticks.saturating_sub(before.ticks) as f64,
-            processors() as f64,
-        );
         let seconds = self.at.duration_since(before.at).as_secs_f64();
-        ticks / TICKS / seconds / processors
+        let ticks = self.ticks.saturating_sub(before.ticks);
+        ticks as f64 / TICKS / seconds / processors() as f64
     }
 }
 
