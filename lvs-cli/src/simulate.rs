@@ -165,7 +165,7 @@ fn names(service: &DesiredService) -> Names {
     service
         .destinations
         .iter()
-        .map(|desired| (desired.value.id, desired.why.clone()))
+        .map(|desired| (desired.value.id, desired.why.to_string()))
         .collect()
 }
 

@@ -39,6 +39,8 @@ mod flags;
 mod flush;
 mod forwarding;
 pub mod ipvsadm;
+#[cfg(feature = "cluster")]
+mod known;
 pub mod message;
 #[cfg(feature = "cluster")]
 mod overview;
@@ -62,6 +64,8 @@ pub use family::Family;
 pub use flags::ServiceFlags;
 pub use forwarding::{Encapsulation, Forwarding, TunnelChecksum};
 pub use handle::Ipvs;
+#[cfg(feature = "cluster")]
+pub(crate) use known::KnownTable;
 #[cfg(feature = "cluster")]
 pub use overview::{DestinationOverview, ServiceOverview};
 pub use protocol::Protocol;

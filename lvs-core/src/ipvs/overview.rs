@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dump::Dump;
 use super::{
-    Destination, DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntry,
-    ServiceEntryStatus, ServiceId, ServiceStatus, Thresholds, Weight,
+    DestinationId, DestinationStatus, Forwarding, Ipvs, Service, ServiceEntryStatus, ServiceStatus,
+    Weight,
 };
 use crate::error::Result;
 use crate::proc::{ListedDestination, ListedForwarding, ListedId, Listing};
@@ -71,45 +71,6 @@ impl Ipvs {
         Ok(overview)
     }
 
-    /// Reads the configuration of the whole table where the caller knows how every destination was made that it may
-    /// contain: from an earlier snapshot, or because the kernel has acknowledged it since.
-    ///
-    /// A listing shows address, port, forwarding method and weight, and neither thresholds nor encapsulation. Where
-    /// it shows a destination as it is known, and the known one has nothing that it does not show, the known one is
-    /// taken. All others are read by netlink: what is unknown or looks otherwise, and what has thresholds, another
-    /// encapsulation than IP in IP or another family than its service, which an old kernel may have left out of what
-    /// it acknowledged.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn entries_by<'k>(
-        &mut self,
-        listing: Option<Listing>,
-        known: impl Fn(&ServiceId, &DestinationId) -> Option<&'k Destination>,
-    ) -> Result<Vec<ServiceEntry>> {
-        let Some(table) = self.beside(listing)? else {
-            return Ok(self.snapshot()?.into_iter().map(Into::into).collect());
-        };
-        let mut entries = Vec::with_capacity(table.len());
-        for (service, listed) in table {
-            let as_known = |found: &ListedDestination| {
-                let known = known(&service.id, &found.id)?;
-                is_shown(&service.id, known, found).then_some(*known)
-            };
-            let shown = listed.and_then(|listed| all(&listed, as_known));
-            let destinations = match shown {
-                Some(destinations) => destinations,
-                None => {
-                    let list = self.agreed_destinations(&service.id)?;
-                    list.into_iter().map(|status| status.destination).collect()
-                }
-            };
-            entries.push(ServiceEntry {
-                service,
-                destinations,
-            });
-        }
-        Ok(entries)
-    }
-
     /// Reads the services beside what a listing shows of their destinations; `None` without a listing, and where the
     /// two do not agree on which services exist.
     fn beside(&mut self, listing: Option<Listing>) -> Result<Option<Vec<Both>>> {
@@ -122,7 +83,7 @@ impl Ipvs {
 }
 
 /// Returns what is made of each destination; `None` if nothing is made of one.
-fn all<T>(
+pub(super) fn all<T>(
     listed: &[ListedDestination],
     of: impl Fn(&ListedDestination) -> Option<T>,
 ) -> Option<Vec<T>> {
@@ -182,21 +143,6 @@ fn joined_by_id(services: Vec<ServiceStatus>, listing: Listing) -> Option<Vec<Bo
     services.collect()
 }
 
-/// Returns whether a listing shows all that is known of a destination, and shows it so.
-#[cfg(feature = "cluster")]
-fn is_shown(service: &ServiceId, known: &Destination, found: &ListedDestination) -> bool {
-    let method = match known.forwarding {
-        Forwarding::Masquerade => ListedForwarding::Masquerade,
-        Forwarding::DirectRouting => ListedForwarding::DirectRouting,
-        Forwarding::Tunnel(super::Encapsulation::Ipip) => ListedForwarding::Tunnel,
-        Forwarding::Local => ListedForwarding::Local,
-        Forwarding::Tunnel(_) | Forwarding::Bypass | Forwarding::Other(_) => return false,
-    };
-    known.thresholds == Thresholds::OFF
-        && known.id.family() == service.family()
-        && (known.id, known.weight, method) == (found.id, found.weight, found.method)
-}
-
 /// Returns a destination for people; `None` for a tunnel, of which only netlink tells the encapsulation.
 ///
 /// A listing also shows as masquerading what has no name there: the methods that no tool sets.
@@ -239,7 +185,7 @@ impl From<ServiceEntryStatus> for ServiceOverview {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::{Encapsulation, SchedulerName, Stats, TunnelChecksum};
+    use crate::ipvs::{SchedulerName, Stats};
 
     const LISTING: &str = "TCP  C0000201:0050 rr \n  -> 0A000001:0050      Route   3      2          1\n\
                            TCP  C0000201:0051 rr \n  -> 0A000001:0051      Tunnel  1      0          0\n\
@@ -301,47 +247,5 @@ mod tests {
         let mut listed = listing();
         listed.services[1].id = listed.services[0].id;
         assert!(joined(dump(&ALL), listed).is_none());
-    }
-
-    #[cfg(feature = "cluster")]
-    #[test]
-    fn what_a_listing_does_not_show_is_never_taken_from_it() {
-        let listed = listing();
-        let service: ServiceId = ALL[0].parse().unwrap();
-        let found = &listed.services[0].destinations[0];
-        let known = Destination {
-            weight: Weight::new(3).unwrap(),
-            ..Destination::new("10.0.0.1:80".parse().unwrap(), Forwarding::DirectRouting)
-        };
-        assert!(is_shown(&service, &known, found));
-        let gre = Encapsulation::Gre {
-            checksum: TunnelChecksum::None,
-        };
-        for other in [
-            Destination {
-                weight: Weight::ONE,
-                ..known
-            },
-            Destination {
-                thresholds: Thresholds::new(9, 0).unwrap(),
-                ..known
-            },
-            Destination {
-                forwarding: Forwarding::Masquerade,
-                ..known
-            },
-            Destination {
-                forwarding: Forwarding::Tunnel(gre),
-                ..known
-            },
-            Destination {
-                forwarding: Forwarding::Bypass,
-                ..known
-            },
-        ] {
-            assert!(!is_shown(&service, &other, found), "{other}");
-        }
-        let other_family: ServiceId = "tcp [2001:db8::1]:80".parse().unwrap();
-        assert!(!is_shown(&other_family, &known, found));
     }
 }

@@ -62,13 +62,15 @@ impl<'a> Conflicts<'a> {
         }
     }
 
-    /// Asks for the addresses whose links are up already, before anything is changed.
+    /// Asks for the addresses whose links are up already, before anything is changed, and does something else while it
+    /// waits for the answers; nothing else if it does not wait.
     pub(super) fn ask_early(
         &mut self,
         host: &mut Host,
+        meanwhile: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        self.ask(When::Early, host, events)
+        self.ask(When::Early, host, meanwhile, events)
     }
 
     /// Asks for the other addresses before the first phase that adds any of them: their links are set up by
@@ -85,7 +87,7 @@ impl<'a> Conflicts<'a> {
             _ => false,
         });
         match is_due {
-            true => self.ask(When::Last, host, events),
+            true => self.ask(When::Last, host, &mut || (), events),
             false => Ok(()),
         }
     }
@@ -94,6 +96,7 @@ impl<'a> Conflicts<'a> {
         &mut self,
         when: When,
         host: &mut Host,
+        meanwhile: &mut dyn FnMut(),
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
         if self.pending.is_empty() {
@@ -111,7 +114,7 @@ impl<'a> Conflicts<'a> {
             is_heard
         });
         let mut refusals = Vec::new();
-        for (link, answers) in ask_all(&questions) {
+        for (link, answers) in ask_all(&questions, meanwhile) {
             match answers {
                 Ok(answers) => refusals.extend(
                     answers
@@ -171,8 +174,12 @@ enum When {
 /// The addresses of a link that other hosts have, with their MAC addresses.
 type Owners = Vec<(IpAddr, MacAddress)>;
 
-/// Asks on all links at once. A new thread is in the network namespace of the one that starts it.
-fn ask_all(questions: &BTreeMap<IfName, Vec<AddressId>>) -> Vec<(&IfName, Result<Owners>)> {
+/// Asks on all links at once, and does something else meanwhile. A new thread is in the network namespace of the one
+/// that starts it.
+fn ask_all<'a>(
+    questions: &'a BTreeMap<IfName, Vec<AddressId>>,
+    meanwhile: &mut dyn FnMut(),
+) -> Vec<(&'a IfName, Result<Owners>)> {
     thread::scope(|scope| {
         let asked: Vec<_> = questions
             .iter()
@@ -181,6 +188,9 @@ fn ask_all(questions: &BTreeMap<IfName, Vec<AddressId>>) -> Vec<(&IfName, Result
                 (link, scope.spawn(move || net::owners(link, &ips, WAIT)))
             })
             .collect();
+        if !asked.is_empty() {
+            meanwhile();
+        }
         asked
             .into_iter()
             .filter_map(|(link, thread)| Some((link, thread.join().ok()?)))

@@ -10,12 +10,12 @@ use super::rollback::Rollback;
 use super::source;
 use super::{Aftermath, ApplyError, Event, Failure};
 use crate::cluster::change::Object;
-use crate::cluster::observed::KnownDestinations;
 use crate::cluster::plan::{Phase, Plan};
 use crate::cluster::state::{Confirmation, Lock};
 use crate::cluster::{DesiredState, IpvsState, Observed, Role, Scope};
 use crate::error::Result;
 use crate::host::Host;
+use crate::ipvs::KnownTable;
 
 static NEVER_STOPPED: AtomicBool = AtomicBool::new(false);
 
@@ -55,15 +55,31 @@ impl<'a> Job<'a> {
     }
 
     /// Makes the change. `record` writes the record before the first step, and if it fails none is made.
-    ///
-    /// A plan that is refused is recorded, too: a standby director releases what the active one carries
-    /// whatever prevents the rest.
     pub(in crate::cluster) fn run(
         &self,
         record: impl FnOnce(&Observed, &Plan) -> Result<()>,
         host: &mut Host,
         events: &mut dyn FnMut(Event<'_>),
     ) -> Result<Plan, ApplyError> {
+        let write = |observed: &Observed, plan: &Plan, ()| record(observed, plan);
+        let done = self.run_prepared((|_, _| (), write), host, events);
+        done.map(|(plan, _)| plan)
+    }
+
+    /// Makes the change as [`run`](Self::run) does, and returns what was observed before. What is written is prepared
+    /// while other hosts are asked for addresses: it may be long.
+    ///
+    /// A plan that is refused is recorded, too: a standby director releases what the active one carries
+    /// whatever prevents the rest.
+    pub(in crate::cluster) fn run_prepared<T>(
+        &self,
+        (prepare, write): (
+            impl Fn(&Observed, &Plan) -> T,
+            impl FnOnce(&Observed, &Plan, T) -> Result<()>,
+        ),
+        host: &mut Host,
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(Plan, Observed), ApplyError> {
         #[cfg(feature = "tracing")]
         let events = &mut |event: Event<'_>| {
             crate::trace::apply(&event);
@@ -74,15 +90,23 @@ impl<'a> Job<'a> {
         let plan = (self.plan)(&before);
         events(Event::Planned(&plan));
         let mut conflicts = Conflicts::of((self.announced, self.takeover), &plan, &before);
+        let prepare = || prepare(&before, &plan);
         let recorded = match plan.refusals.is_empty() {
-            true => probe(&plan, host)
-                .map_err(Failure::Unreadable)
-                .and_then(|()| self.refuse_once_loaded(&before, host))
-                .and_then(|()| conflicts.ask_early(host, events))
-                .and_then(|()| record(&before, &plan).map_err(Failure::Unreadable)),
+            true => {
+                let mut prepared = None;
+                let mut meanwhile = || prepared = Some(prepare());
+                probe(&plan, host)
+                    .map_err(Failure::Unreadable)
+                    .and_then(|()| self.refuse_once_loaded(&before, host))
+                    .and_then(|()| conflicts.ask_early(host, &mut meanwhile, events))
+                    .and_then(|()| {
+                        let prepared = prepared.unwrap_or_else(prepare);
+                        write(&before, &plan, prepared).map_err(Failure::Unreadable)
+                    })
+            }
             false => {
                 // If even that cannot be recorded, releasing is still right.
-                let _ = record(&before, &plan);
+                let _ = write(&before, &plan, prepare());
                 Err(Failure::Refused(plan.refusals.clone()))
             }
         };
@@ -98,7 +122,7 @@ impl<'a> Job<'a> {
             events,
         );
         let Err(failure) = done else {
-            return Ok(plan);
+            return Ok((plan, before));
         };
         let rollback = Rollback {
             scope: &self.scope,
@@ -139,7 +163,7 @@ impl<'a> Job<'a> {
         let is_done_already = release.is_empty() && rest.is_empty();
         if !is_done_already {
             let steps = release.iter().chain(rest).flat_map(|phase| &phase.steps);
-            let known = KnownDestinations::after(before, steps);
+            let known = before.known_after(steps);
             *verified = Some(self.verify(&known, host)?);
         }
         source::verify(self.sources, host)?;
@@ -187,16 +211,15 @@ impl<'a> Job<'a> {
 
     /// Reads again: what the kernel has silently not done would have to be planned again.
     ///
-    /// Of a destination that looks as it was made, thresholds and encapsulation are not read again where it has none
-    /// of its own: they were observed before the first step, or the kernel has acknowledged them since.
-    fn verify(&self, known: &KnownDestinations<'_>, host: &mut Host) -> Result<Observed, Failure> {
+    /// Of what looks as it was made, flags, thresholds and the like are not read again where it has none of its own:
+    /// they were observed before the first step, or the kernel has acknowledged them since.
+    fn verify(&self, known: &KnownTable<'_>, host: &mut Host) -> Result<Observed, Failure> {
         let found =
             Observed::read_beside(host, &self.scope, Some(known)).map_err(Failure::Unreadable)?;
         if (self.plan)(&found).is_empty() {
             return Ok(found);
         }
-        // While another program changes the table, a service can be missing in both of the readings that this is made
-        // of, and in no snapshot.
+        // While another program changes the table, a service can be missing in one look at it, and in no snapshot.
         let found = Observed::read(host, &self.scope).map_err(Failure::Unreadable)?;
         let left = (self.plan)(&found);
         match left.is_empty() {

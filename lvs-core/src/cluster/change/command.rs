@@ -1,7 +1,7 @@
 //! The commands of IPVS that make a change.
 
 use super::{Change, Kind, Object};
-use crate::ipvs::Command;
+use crate::ipvs::{Command, Service};
 
 impl Change<Object> {
     /// Returns the commands that make the change, in order; none for an object that is not of IPVS.
@@ -24,8 +24,8 @@ impl Change<Object> {
             }
             (Object::Service(service), kind) => {
                 let command = match kind {
-                    Kind::Add => Command::AddService(service.clone()),
-                    Kind::Edit => Command::EditService(service.clone()),
+                    Kind::Add => Command::AddService(Service::clone(service)),
+                    Kind::Edit => Command::EditService(Service::clone(service)),
                     Kind::Delete => Command::DeleteService(service.id),
                 };
                 (Some(command), None)

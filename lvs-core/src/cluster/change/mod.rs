@@ -4,11 +4,13 @@ mod command;
 pub(in crate::cluster) mod detail;
 mod object;
 mod object_id;
+mod reason;
 mod step;
 pub(in crate::cluster) mod stored;
 
 pub use object::{BoundDestination, LinkState, Object, Setting};
 pub use object_id::ObjectId;
+pub use reason::Reason;
 pub use step::Step;
 
 use std::fmt;

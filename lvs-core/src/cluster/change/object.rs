@@ -21,7 +21,7 @@ pub enum Object {
     Link(LinkState),
     /// A sysctl with its value.
     Sysctl(Setting),
-    /// An address on an interface; in a box, as a route is, because there are many more services and destinations,
+    /// An address on an interface; in a box, as a route and a service are, because there are many more destinations,
     /// which are smaller.
     Address(Box<Address>),
     /// A route of the main table.
@@ -31,7 +31,7 @@ pub enum Object {
     /// A sync daemon.
     Daemon(Daemon),
     /// A service.
-    Service(Service),
+    Service(Box<Service>),
     /// A destination of a service.
     Destination(BoundDestination),
 }
@@ -141,13 +141,18 @@ object_from!(
     Sysctl(Setting),
     Timeouts(Timeouts),
     Daemon(Daemon),
-    Service(Service),
     Destination(BoundDestination),
 );
 
 impl From<Address> for Object {
     fn from(address: Address) -> Self {
         Self::Address(Box::new(address))
+    }
+}
+
+impl From<Service> for Object {
+    fn from(service: Service) -> Self {
+        Self::Service(Box::new(service))
     }
 }
 

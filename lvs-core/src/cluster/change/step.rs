@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-use super::{Change, Object, ObjectId};
+use super::{Change, Object, ObjectId, Reason};
 
 /// A change of one object, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,30 +11,30 @@ pub struct Step {
     /// The change.
     pub change: Change<Object>,
     /// Its reason, to be read after the change: `+ route default via 172.16.0.1: the director's way out`.
-    pub why: String,
+    pub why: Reason,
 }
 
 impl Step {
-    pub(in crate::cluster) fn new(change: Change<Object>, why: impl Into<String>) -> Self {
+    pub(in crate::cluster) fn new(change: Change<Object>, why: impl Into<Reason>) -> Self {
         Self {
             change,
             why: why.into(),
         }
     }
 
-    pub(in crate::cluster) fn add(object: impl Into<Object>, why: impl Into<String>) -> Self {
+    pub(in crate::cluster) fn add(object: impl Into<Object>, why: impl Into<Reason>) -> Self {
         Self::new(Change::Add(object.into()), why)
     }
 
     pub(in crate::cluster) fn edit<T: Into<Object>>(
         before: T,
         after: T,
-        why: impl Into<String>,
+        why: impl Into<Reason>,
     ) -> Self {
         Self::new(Change::Edit(before.into(), after.into()), why)
     }
 
-    pub(in crate::cluster) fn delete(object: impl Into<Object>, why: impl Into<String>) -> Self {
+    pub(in crate::cluster) fn delete(object: impl Into<Object>, why: impl Into<Reason>) -> Self {
         Self::new(Change::Delete(object.into()), why)
     }
 }

@@ -45,7 +45,7 @@ impl From<Stored> for Change<Object> {
             Stored::Route(change) => change.map(Object::from),
             Stored::Timeouts(change) => change.map(Object::Timeouts),
             Stored::Daemon(change) => change.map(Object::Daemon),
-            Stored::Service(change) => change.map(Object::Service),
+            Stored::Service(change) => change.map(Object::from),
             Stored::Destination(change) => change.map(Object::Destination),
         }
     }

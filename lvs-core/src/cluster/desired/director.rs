@@ -1,11 +1,12 @@
 //! What a director needs, by whichever forwarding methods it balances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::service::DesiredService;
 use super::state::{Desired, DesiredState};
-use crate::cluster::model::{Cluster, Director, NodeKind, NodeName, Role, Sync};
+use crate::cluster::model::{Cluster, Director, NodeKind, NodeName, Role, Sync, VirtualService};
 use crate::cluster::probe_path::ProbePlan;
 use crate::ipvs::{Daemon, DaemonRole, Forwarding, ServiceId};
 use crate::name::IfName;
@@ -174,26 +175,36 @@ impl Cluster {
     /// Returns the addresses by which a director reaches nodes that carry virtual IPs of the same family, with
     /// these. Neighbour discovery of IPv6 does not depend on the source address, so that only what is sent
     /// through a tunnel does.
-    fn carriers(&self, director: &Director) -> BTreeMap<IpAddr, BTreeSet<IpAddr>> {
-        let mut carriers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for service in self.services() {
-            let vips = service.vips();
+    fn carriers(&self, director: &Director) -> BTreeMap<IpAddr, Arc<BTreeSet<IpAddr>>> {
+        let mut served: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+        for (place, service) in self.services().iter().enumerate() {
             let others = service.destinations.iter();
             for destination in others.filter(|other| other.real_server != director.name) {
-                let Some(rip) = self.real_ip(service, destination) else {
-                    continue;
-                };
-                let counts = match destination.forwarding {
+                let rip = self.real_ip(service, destination);
+                let counts = |rip: &IpAddr| match destination.forwarding {
                     Forwarding::DirectRouting => rip.is_ipv4(),
                     method => method.is_tunnel(),
                 };
-                let vips = vips
-                    .iter()
-                    .filter(|vip| counts && vip.is_ipv4() == rip.is_ipv4());
-                carriers.entry(rip).or_default().extend(vips);
+                if let Some(rip) = rip.filter(counts) {
+                    served.entry(rip).or_default().push(place);
+                }
             }
         }
-        carriers
+        // Hundreds of nodes may carry the same thousands of virtual IPs.
+        let mut carried = HashMap::new();
+        let vips = |places: &[usize], rip: &IpAddr| -> Arc<BTreeSet<_>> {
+            let services = places
+                .iter()
+                .filter_map(|place| self.services().get(*place));
+            let vips = services.flat_map(VirtualService::vips);
+            Arc::new(vips.filter(|vip| vip.is_ipv4() == rip.is_ipv4()).collect())
+        };
+        let carriers = served.into_iter().map(|(rip, places)| {
+            let carried = carried.entry((rip.is_ipv4(), places));
+            let carried = carried.or_insert_with_key(|(_, places)| vips(places, &rip));
+            (rip, Arc::clone(carried))
+        });
+        carriers.collect()
     }
 
     /// Returns a note for each service by firewall mark that has no match: which addresses its packets have,

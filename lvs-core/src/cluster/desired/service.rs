@@ -92,7 +92,7 @@ impl Cluster {
                 true => HealthPart::Unchecked,
                 false => HealthPart::Checked,
             },
-            destinations: Vec::new(),
+            destinations: Vec::with_capacity(service.destinations.len()),
             drained: Vec::new(),
             fallback: None,
             removes: service.policy.on_failure == OnFailure::Remove,
@@ -111,7 +111,7 @@ impl Cluster {
             }
             desired
                 .destinations
-                .push(Desired::new(value, destination.real_server.as_str()));
+                .push(Desired::new(value, &destination.real_server));
         }
         desired
     }

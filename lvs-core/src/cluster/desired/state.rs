@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::addresses;
 use super::service::DesiredService;
 use crate::cluster::by_id::ById;
+use crate::cluster::change::Reason;
 use crate::cluster::model::{Cluster, ClusterName, Gateway, NodeKind, NodeName, Role};
 use crate::ipvs::{Daemon, Family, ServiceId, Timeouts};
 use crate::name::IfName;
@@ -20,11 +21,11 @@ pub struct Desired<T> {
     /// The value.
     pub value: T,
     /// The reason.
-    pub why: String,
+    pub why: Reason,
 }
 
 impl<T> Desired<T> {
-    pub(super) fn new(value: T, why: impl Into<String>) -> Self {
+    pub(super) fn new(value: T, why: impl Into<Reason>) -> Self {
         Self {
             value,
             why: why.into(),
@@ -81,7 +82,7 @@ pub struct DesiredState {
     pub virtual_ips: Arc<BTreeSet<IpAddr>>,
     /// The addresses by which a director reaches other nodes that carry virtual IPs, with these: the ones that must
     /// not be the source address of packets to them.
-    pub carriers: BTreeMap<IpAddr, BTreeSet<IpAddr>>,
+    pub carriers: BTreeMap<IpAddr, Arc<BTreeSet<IpAddr>>>,
     /// The addresses that move with the active one of two directors, virtual IPs among them.
     pub floating: BTreeSet<IpAddr>,
     /// The notes of the plan: what no step does but the operator has to know.
@@ -216,7 +217,7 @@ impl DesiredState {
     ///
     /// There is no duplicate address detection: the other director may still carry the address, and that must
     /// not stop a takeover.
-    fn floating_address(&mut self, address: Address, why: &str) {
+    fn floating_address(&mut self, address: Address, why: impl Into<Reason>) {
         let address = Address {
             no_dad: address.id.network.addr().is_ipv6(),
             ..address
@@ -236,8 +237,8 @@ impl DesiredState {
         vip: IpAddr,
         interface: &IfName,
         label: Option<String>,
-        why: &str,
-        route_why: &str,
+        why: impl Into<Reason>,
+        route_why: impl Into<Reason>,
     ) {
         let address = Address {
             label,
@@ -248,13 +249,13 @@ impl DesiredState {
         self.routes.push(Desired::new(route, route_why));
     }
 
-    pub(super) fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<String>) {
+    pub(super) fn tunnel(&mut self, tunnel: Tunnel, why: impl Into<Reason>) {
         if self.tunnels.iter().all(|desired| desired.value != tunnel) {
             self.tunnels.push(Desired::new(tunnel, why));
         }
     }
 
-    pub(super) fn listener(&mut self, listener: GueListener, why: &str) {
+    pub(super) fn listener(&mut self, listener: GueListener, why: impl Into<Reason>) {
         if self
             .listeners
             .iter()
@@ -264,7 +265,7 @@ impl DesiredState {
         }
     }
 
-    pub(super) fn link(&mut self, interface: IfName, why: impl Into<String>) {
+    pub(super) fn link(&mut self, interface: IfName, why: impl Into<Reason>) {
         self.links
             .entry(interface)
             .or_insert_with(|| Desired::new((), why));
@@ -274,7 +275,7 @@ impl DesiredState {
         &mut self,
         key: SysctlKey,
         value: impl fmt::Display,
-        why: &str,
+        why: impl Into<Reason>,
     ) {
         self.sysctls
             .insert(key, Desired::new(value.to_string(), why));
@@ -282,7 +283,7 @@ impl DesiredState {
 
     /// Adds the default route that the file names; on a standby whose own addresses do not reach the gateway,
     /// as a route that must be absent.
-    pub(super) fn gateway(&mut self, gateway: Option<&Gateway>, why: &str) {
+    pub(super) fn gateway(&mut self, gateway: Option<&Gateway>, why: &'static str) {
         let Some(gateway) = gateway else {
             return;
         };
@@ -335,7 +336,12 @@ impl DesiredState {
     /// Adds the default route through the interface that the file has on the gateway's network: without one
     /// the kernel would choose another interface that is still on that network, and the route would be removed
     /// together with that interface's address.
-    pub(super) fn default_route(&mut self, family: Family, gateway: &Gateway, why: &str) {
+    pub(super) fn default_route(
+        &mut self,
+        family: Family,
+        gateway: &Gateway,
+        why: impl Into<Reason>,
+    ) {
         let nearest = self
             .addresses
             .iter()

@@ -106,7 +106,7 @@ impl DesiredState {
         match self.default_route_of(family) {
             Some(route) => {
                 route.value.advmss = Some(segment);
-                route.why = format!("{}, with room for the tunnel", route.why);
+                route.why = format!("{}, with room for the tunnel", route.why).into();
             }
             None => self.notes.push(format!(
                 "answers return to clients by {family}, through a route that the file does not name: give \

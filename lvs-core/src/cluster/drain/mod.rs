@@ -140,7 +140,7 @@ impl DesiredService {
                 self.drained.push(wanted.value);
             }
             wanted.value.weight = Weight::DRAIN;
-            wanted.why.push_str(", drained");
+            wanted.why = format!("{}, drained", wanted.why).into();
         }
         self.destinations
             .retain(|wanted| how(drains, &wanted.value.id) != Some(Draining::Removed));

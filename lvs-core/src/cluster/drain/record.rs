@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Drain, Draining, WHY_TEMPLATES, how};
 use crate::cluster::ObservedIndex;
 use crate::cluster::Record;
-use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Setting, Step};
+use crate::cluster::change::{BoundDestination, Change, Object, ObjectId, Reason, Setting, Step};
 use crate::cluster::plan::{Phase, PhaseName, Plan};
 use crate::cluster::state::Drained;
 use crate::cluster::{NodeKind, Observed};
@@ -251,7 +251,7 @@ impl Record {
     }
 }
 
-fn weight(service: ServiceId, before: Destination, weight: Weight, why: &str) -> Step {
+fn weight(service: ServiceId, before: Destination, weight: Weight, why: impl Into<Reason>) -> Step {
     let bound = |destination| BoundDestination {
         service,
         destination,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::change::Reason;
 use crate::error::InvalidValue;
 
 /// Declares a name of limited length and characters; two types, so that a cluster's name cannot be used as
@@ -59,6 +60,12 @@ impl ClusterName {
     /// Returns a name in place of a wrong one, so that the other mistakes of a file are found.
     pub(in crate::cluster) fn placeholder() -> Self {
         Self(String::new().into())
+    }
+}
+
+impl From<&NodeName> for Reason {
+    fn from(name: &NodeName) -> Self {
+        Arc::clone(&name.0).into()
     }
 }
 

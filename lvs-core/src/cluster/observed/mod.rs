@@ -2,7 +2,6 @@
 
 mod index;
 mod kernel_model;
-mod known;
 mod lingering;
 mod read;
 mod restore;
@@ -18,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::by_id::ById;
 use super::change::{BoundDestination, LinkState, Object, ObjectId, Setting, Step};
 use crate::ipvs::{
-    Daemon, DaemonRole, Destination, DestinationId, Family, Seconds, ServiceEntry, ServiceId,
-    Timeouts,
+    Daemon, DaemonRole, Destination, DestinationId, Family, KnownTable, Seconds, ServiceEntry,
+    ServiceId, Timeouts,
 };
 use crate::name::IfName;
 use crate::net::{
@@ -27,7 +26,6 @@ use crate::net::{
 };
 use crate::sysctl::SysctlKey;
 pub(super) use index::ObservedIndex;
-pub(super) use known::KnownDestinations;
 pub use scope::Scope;
 
 /// Holds what was found on a node: the other side of a [`Plan`](super::Plan).
@@ -131,6 +129,23 @@ impl Observed {
         let mut after = self.clone();
         after.apply([&step.change]);
         after
+    }
+
+    /// Returns what is known of the table when these steps have succeeded.
+    pub(in crate::cluster) fn known_after<'a>(
+        &'a self,
+        steps: impl Iterator<Item = &'a Step> + Clone,
+    ) -> KnownTable<'a> {
+        let made = steps.filter_map(|step| step.change.after());
+        let services = made.clone().filter_map(|object| match object {
+            Object::Service(service) => Some(&**service),
+            _ => None,
+        });
+        let destinations = made.filter_map(|object| match object {
+            Object::Destination(bound) => Some((bound.service, &bound.destination)),
+            _ => None,
+        });
+        KnownTable::new(self.services(), services, destinations)
     }
 
     /// Returns the object of this identity; `None` if it does not exist.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{IpvsState, KnownDestinations, Observed, Scope, lingering};
+use super::{IpvsState, Observed, Scope, lingering};
 use crate::cluster::file::before_loading;
 use crate::error::Result;
 use crate::host::Host;
-use crate::ipvs::{Daemon, ServiceEntry};
+use crate::ipvs::{Daemon, KnownTable, ServiceEntry};
 use crate::net::{Address, GueListener, PolicyRule, RefusingRoute, Route, RouteId, Tunnel};
 use crate::sysctl::{Sysctl, SysctlKey};
 
@@ -29,7 +29,7 @@ impl Observed {
     pub(in crate::cluster) fn read_beside(
         host: &mut Host,
         scope: &Scope,
-        known: Option<&KnownDestinations<'_>>,
+        known: Option<&KnownTable<'_>>,
     ) -> Result<Self> {
         let found = host.net().links()?;
         let silent = found.iter().filter(|link| !link.has_neighbours());
@@ -123,11 +123,7 @@ fn daemons(host: &mut Host, scope: &Scope) -> Result<BTreeSet<Daemon>> {
     Ok(host.ipvs()?.daemons()?.into_iter().collect())
 }
 
-fn ipvs(
-    host: &mut Host,
-    scope: &Scope,
-    known: Option<&KnownDestinations<'_>>,
-) -> Result<IpvsState> {
+fn ipvs(host: &mut Host, scope: &Scope, known: Option<&KnownTable<'_>>) -> Result<IpvsState> {
     if !scope.reads_ipvs() {
         return Ok(IpvsState::Unread);
     }
@@ -141,8 +137,7 @@ fn ipvs(
         }
         Some(known) => {
             let listing = host.proc().listing().ok();
-            let find = |service: &_, id: &_| known.find(service, id);
-            host.ipvs()?.entries_by(listing, find)?
+            host.ipvs()?.entries_beside(listing, known)?
         }
     };
     Ok(IpvsState::Loaded {

@@ -10,7 +10,7 @@ use std::slice;
 use super::draft::Planned;
 use super::{PhaseName, PlanOptions, addresses, links};
 use crate::cluster::ObservedIndex;
-use crate::cluster::change::{BoundDestination, Object, ObjectId, Step};
+use crate::cluster::change::{BoundDestination, Object, ObjectId, Reason, Step};
 use crate::cluster::{DesiredService, DesiredState, IpvsState, NodeKind, Observed, Record};
 use crate::ipvs::{Destination, Forwarding, ServiceEntry, ServiceId, Timeouts};
 use crate::net::{Address, Route, Tunnel};
@@ -373,7 +373,11 @@ fn all_destinations(found: &ServiceEntry) -> impl Iterator<Item = Step> {
         .map(move |destination| delete_destination(service, destination, "its service is deleted"))
 }
 
-fn delete_destination(service: ServiceId, destination: &Destination, why: &str) -> Step {
+fn delete_destination(
+    service: ServiceId,
+    destination: &Destination,
+    why: impl Into<Reason>,
+) -> Step {
     let bound = BoundDestination {
         service,
         destination: *destination,

@@ -2,7 +2,7 @@
 
 use super::Planner;
 use crate::cluster::Observed;
-use crate::cluster::change::{LinkState, Step};
+use crate::cluster::change::{LinkState, Reason, Step};
 use crate::name::IfName;
 
 impl Planner<'_> {
@@ -17,7 +17,7 @@ impl Planner<'_> {
 }
 
 /// Sets an interface down that is up.
-pub(super) fn down(name: &IfName, seen: &Observed, why: &str) -> Option<Step> {
+pub(super) fn down(name: &IfName, seen: &Observed, why: impl Into<Reason>) -> Option<Step> {
     let is_up = seen.links.get(name) == Some(&true);
     is_up.then(|| Step::edit(link(name, true), link(name, false), why))
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::{Planner, Refusal};
-use crate::cluster::change::{ObjectId, Step};
+use crate::cluster::change::{ObjectId, Reason, Step};
 use crate::cluster::{Desired, NodeKind, Observed};
 use crate::net::{Address, AddressId, RefusingRoute, Route, RouteId};
 
@@ -86,7 +86,7 @@ pub(super) enum Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    pub(super) fn step(self, why: &str) -> Option<Step> {
+    pub(super) fn step(self, why: impl Into<Reason>) -> Option<Step> {
         match self {
             Self::Wins | Self::Loses(_) => None,
             Self::Beside(route) => Some(Step::add(route, why)),

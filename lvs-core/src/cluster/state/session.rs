@@ -126,71 +126,72 @@ impl Session {
         if let Some(error) = &self.lock.lacking {
             events(Event::Unlocked(error));
         }
-        // What is written before the first step, if it is compared later, and what is written behind the last one: each
-        // may be long.
-        let (mut written, mut later) = (None, None);
+        // What was written before the first step, if it is compared later.
+        let mut written = None;
         let is_unread = unread.is_some();
         let mut unrecorded = unread;
         let job = Job {
             takeover: self.takeover(node, found),
             ..self.job(scope, &plan, Some(node))
         };
-        let done = job.run(
-            |observed, plan| {
-                self.refuse_apply(file, plan, &kept, former)?;
-                if plan.refusals.is_empty() {
-                    self.begin_role(node);
-                }
-                if is_unread {
+        let after = |observed: &Observed, plan: &Plan| match self.grows {
+            true => record.after_growing(node, observed, plan),
+            false => record.after_applying(node, observed, plan),
+        };
+        let prepare = |observed: &Observed, plan: &Plan| match plan.refusals.is_empty() {
+            false => found.refused(node, plan),
+            true if plan.is_empty() => after(observed, plan),
+            true => record.before_applying(node, observed, plan),
+        };
+        let write = |_: &Observed, plan: &Plan, before: Record| {
+            self.refuse_apply(file, plan, &kept, former)?;
+            if plan.refusals.is_empty() {
+                self.begin_role(node);
+            }
+            if is_unread {
+                return Ok(());
+            }
+            let is_refused = !plan.refusals.is_empty();
+            let recorded = self
+                .take(former.filter(|_| !is_refused || before != *found))
+                .and_then(|()| self.write(found, &before));
+            match recorded {
+                // A controller repairs all the same: the record names it all.
+                Err(error)
+                    if !is_refused
+                        && (self.is_role
+                            || self.is_by_health && before.adds_nothing_to(found, node)) =>
+                {
+                    unrecorded = Some(error);
                     return Ok(());
                 }
-                if !plan.refusals.is_empty() {
-                    let refused = found.refused(node, plan);
-                    self.take(former.filter(|_| refused != *found))?;
-                    return self.write(found, &refused);
-                }
-                let after = || match self.grows {
-                    true => record.after_growing(node, observed, plan),
-                    false => record.after_applying(node, observed, plan),
-                };
-                let before = match plan.is_empty() {
-                    true => after(),
-                    false => record.before_applying(node, observed, plan),
-                };
-                let recorded = self.take(former).and_then(|()| self.write(found, &before));
-                match recorded {
-                    // A controller repairs all the same: the record names it all.
-                    Err(error)
-                        if self.is_role
-                            || self.is_by_health && before.adds_nothing_to(found, node) =>
-                    {
-                        unrecorded = Some(error);
-                        return Ok(());
-                    }
-                    recorded => recorded?,
-                }
-                written = Some(before).filter(|_| self.confirm_within.is_some());
-                later = (!plan.is_empty()).then(after);
-                Ok(())
-            },
-            host,
-            events,
-        );
-        match written.is_some_and(|written| self.was_replaced(&written)) {
-            // The role changed while this waited for its confirmation. That record knows all that either made.
-            true => {
-                self.interrupted(found, &done);
-                later = None;
+                recorded => recorded?,
             }
+            written = Some(before).filter(|_| self.confirm_within.is_some() && !is_refused);
+            Ok(())
+        };
+        let done = job.run_prepared((prepare, write), host, events);
+        let (done, observed) = match done {
+            Ok((plan, observed)) => (Ok(plan), Some(observed)),
+            Err(error) => (Err(error), None),
+        };
+        // The role changed while this waited for its confirmation. That record knows all that either made.
+        let is_replaced = written.is_some_and(|written| self.was_replaced(&written));
+        match is_replaced {
+            true => self.interrupted(found, &done),
             false if is_unread => {}
             false => self.settle(found, &done),
         }
+        let is_recorded = !is_replaced && unrecorded.is_none();
         if let Some(error) = unrecorded {
             events(Event::Unrecorded(&error));
         }
         self.give_back(former, &done);
-        if let (Ok(_), Some(after)) = (&done, later) {
-            self.record_late(&after, events);
+        if let (Ok(plan), Some(observed)) = (&done, observed)
+            && is_recorded
+            && !plan.is_empty()
+        {
+            self.record_late(&after(&observed, plan), events);
         }
         if done.is_ok() && left.is_some() {
             self.state.unpublish(&node.cluster);

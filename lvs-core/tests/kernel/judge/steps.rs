@@ -67,8 +67,11 @@ fn everything() -> DesiredState {
         keys.extend([SysctlKey::arp_ignore(&conf), SysctlKey::arp_announce(&conf)]);
     }
     for key in keys {
-        let (value, why) = (String::new(), String::new());
-        node.sysctls.insert(key, Desired { value, why });
+        let desired = Desired {
+            value: String::new(),
+            why: "".into(),
+        };
+        node.sysctls.insert(key, desired);
     }
     node
 }
@@ -104,7 +107,7 @@ fn sequence(seed: u64, scope: &Scope, host: &mut Host, made: &mut Made) {
         let change = action(&now, protocol, &mut random);
         let step = Step {
             change,
-            why: String::new(),
+            why: "".into(),
         };
         let result = step.execute(host);
         let found = Observed::read(host, scope).unwrap();
