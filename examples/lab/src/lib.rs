@@ -51,6 +51,7 @@ mod systemd;
 mod takeover;
 mod tools;
 pub mod topology;
+mod turns;
 mod typed;
 pub mod udp;
 
