@@ -143,14 +143,16 @@ impl Session {
     }
 }
 
+/// Plans what a record needs.
+type PlanOfDrains = dyn Fn(&Record, &Observed) -> Plan;
+
 /// A change of the drains in one record.
 struct DrainChange {
     old: Record,
     new: Record,
     /// What the operator has to know beside the plan.
     notes: Vec<String>,
-    /// Plans what the new record needs.
-    plan: Box<dyn Fn(&Record, &Observed) -> Plan>,
+    plan: Box<PlanOfDrains>,
 }
 
 impl DrainChange {

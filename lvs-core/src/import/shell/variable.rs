@@ -42,7 +42,7 @@ pub(in crate::import) fn sets(text: &str) -> Vec<&str> {
             .collect();
     }
     if let Some((_, inside)) = text.split_once("((") {
-        let parts = inside.split(|c| matches!(c, ';' | ',' | ')'));
+        let parts = inside.split([';', ',', ')']);
         return parts
             .filter_map(|part| arithmetic::assignment(part).map(|(name, _)| name))
             .collect();
