@@ -108,7 +108,7 @@ fn wait(
     stop: &AtomicBool,
     host: &Host,
 ) -> Result<Vec<Remaining>, Problem> {
-    let outcome = arguments.state.directory().wait(
+    let outcome = arguments.state.directory().wait_until_drained(
         &arguments.target,
         host.proc(),
         arguments.timeout,
