@@ -47,6 +47,8 @@ pub(super) struct Tally {
     silent: BTreeSet<DirectiveId>,
     /// Services and real servers that are left though they may be on the director, as the head of the file names them.
     lost: BTreeMap<DirectiveId, String>,
+    /// What lines of loops make in other rounds than those that are carried, as the head of the file names it.
+    partly: Vec<String>,
     /// The lines in which a definition is replaced.
     uses: BTreeMap<DirectiveId, BTreeSet<Place>>,
 }
@@ -143,6 +145,7 @@ impl Tally {
         let lines = all.into_iter();
         lines
             .map(|(reason, lost)| self::told(reason, &lost))
+            .chain(self.partly.iter().cloned())
             .collect()
     }
 
@@ -203,8 +206,15 @@ impl Tally {
     /// The last word about a directive counts: a service may be dropped after all.
     fn set(&mut self, id: DirectiveId, fate: Fate) {
         self.following.remove(&id);
-        self.lost.remove(&id);
-        if let Some((_, _, open)) = self.directives.get_mut(id.0) {
+        let lost = self.lost.remove(&id);
+        if let Some((place, _, open)) = self.directives.get_mut(id.0) {
+            // It is carried as another round of its loop has it.
+            if let (Some(lost), Some(Fate::Left { reason })) = (lost, &open)
+                && !matches!(fate, Fate::Left { .. })
+            {
+                self.partly
+                    .push(told(reason, &[format!("{lost} ({place})")]));
+            }
             *open = Some(fate);
         }
     }

@@ -201,4 +201,5 @@ fn rounds_end_early() {
         import.report
     );
     assert!(import.file.contains("10.0.0.2"), "{}", import.file);
+    assert!(import.file.contains("10.0.0.5"), "{}", import.file);
 }
