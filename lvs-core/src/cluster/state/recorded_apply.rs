@@ -61,7 +61,7 @@ impl RecordedApply<'_> {
         };
         let prepare = |observed: &Observed, plan: &Plan| self.before(observed, plan);
         let write = |_: &Observed, plan: &Plan, before| self.begin(plan, before, &mut recorded);
-        let (done, observed) = match job.run_prepared((prepare, write), host, events) {
+        let (done, observed) = match job.run_prepared(prepare, write, host, events) {
             Ok((plan, observed)) => (Ok(plan), Some(observed)),
             Err(error) => (Err(error), None),
         };
