@@ -112,6 +112,10 @@ impl Session {
             plan.notes.extend(known.notes());
             plan.notes.extend(controller.clone());
             plan.notes.extend(kept.other_weight(file));
+            if !self.is_by_health {
+                let left = self.state.abandoned_note(node, found, observed);
+                plan.notes.extend(left);
+            }
             if let Some(left) = &left {
                 let undone = left.undone_by(&plan);
                 plan.notes.extend(undone);
@@ -193,7 +197,9 @@ impl Session {
         {
             self.record_late(&after(&observed, plan), events);
         }
-        if done.is_ok() && left.is_some() {
+        // What a killed controller has decided stays so, and is told of.
+        let ends = found.by_health.is_empty() && !self.grows;
+        if done.is_ok() && left.is_some() && ends {
             self.state.unpublish(&node.cluster);
         }
         done
