@@ -41,8 +41,8 @@ pub struct UnavailableDestination {
     pub is_drained: bool,
     /// Seconds since when its health has been what it is.
     pub since: Option<u64>,
-    /// The reason of its weight: `down: connect timed out`.
-    pub why: Option<String>,
+    /// What its failed probe said: `connect timed out`.
+    pub failure: Option<String>,
 }
 
 impl UnavailableDestination {
@@ -51,16 +51,19 @@ impl UnavailableDestination {
         name.unwrap_or_else(|| self.destination.to_string())
     }
 
-    /// Returns what is wrong with it, and since when: `down: connect timed out, for 5 s`.
+    /// Returns what is wrong with it, and since when: `down for 5 s: connect timed out`.
     pub(super) fn state(&self) -> String {
-        let why = self.why.as_deref().unwrap_or(match self.is_down {
-            true => "down",
-            false => "drained",
-        });
-        match self.since.filter(|_| self.is_down) {
-            Some(seconds) => format!("{why}, for {seconds} s"),
-            None => why.to_owned(),
+        if !self.is_down {
+            return "drained".to_owned();
         }
+        let mut state = "down".to_owned();
+        if let Some(seconds) = self.since {
+            state.push_str(&format!(" for {seconds} s"));
+        }
+        if let Some(failure) = &self.failure {
+            state.push_str(&format!(": {failure}"));
+        }
+        state
     }
 
     /// Returns what makes it available again.
@@ -84,7 +87,7 @@ impl HealthFact {
     }
 }
 
-/// `1 available, minimum 2; realserver1 down: connect timed out, for 5 s`
+/// `1 available, minimum 2; realserver1 down for 5 s: connect timed out`
 impl fmt::Display for HealthFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} available, minimum {}", self.available, self.minimum)?;
@@ -129,6 +132,6 @@ fn unavailable(found: crate::run::DestinationReport) -> Option<UnavailableDestin
         is_down,
         is_drained,
         since: found.since,
-        why: found.why,
+        failure: found.failure,
     })
 }

@@ -20,8 +20,7 @@ pub(crate) fn what_the_controller_knows() {
     resident.lab.stop_servers("realserver1");
     resident.waits_for(&[0, 3]);
     let report = resident.lvsctl(&["check"]);
-    let down =
-        "LVS093 warning director 192.168.1.12:80 of tcp 172.16.5.11:80: realserver1 is down: ";
+    let down = "LVS093 warning director 192.168.1.12:80 of tcp 172.16.5.11:80: realserver1 is down";
     reports(&report, 0, down);
     let text = String::from_utf8_lossy(&report.stdout);
     assert!(!text.contains("ok services"), "{text}");

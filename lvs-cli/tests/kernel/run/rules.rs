@@ -71,7 +71,7 @@ pub(crate) fn a_virtual_ip_is_withdrawn_below_the_minimum() {
         let text = String::from_utf8_lossy(&report.stdout).into_owned();
         let is_found = text.contains(
             "LVS091 error director 172.16.5.11: tcp 172.16.5.11:80: 1 available, minimum 2",
-        ) && text.contains("realserver2 down: ");
+        ) && text.contains("realserver2 down for ");
         let refuted = ["ok addresses", "ok services", "ok upkeep"];
         is_found && report.status.code() == Some(1) && !refuted.iter().any(|ok| text.contains(ok))
     });

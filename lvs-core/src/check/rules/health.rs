@@ -106,9 +106,11 @@ impl DirectorScene<'_> {
         Some(with_fixes(finding, fact.fixes()))
     }
 
+    /// Reports real servers that are down, unless that the service is below its minimum says so.
     fn down(&self, fact: &HealthFact) -> impl Iterator<Item = Finding> {
         let service = fact.service;
-        let down = fact.unavailable.iter().filter(|found| found.is_down);
+        let unavailable = fact.unavailable.iter();
+        let down = unavailable.filter(|found| found.is_down && fact.below_minimum.is_none());
         down.map(move |found| self.down_at(service, found))
     }
 
