@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::network::is_wide;
 use super::watch::Watch;
 use crate::cluster::{Cluster, DesiredState, Match, NodeKind, NodeName, VirtualService};
-use crate::ipvs::{Forwarding, Protocol};
+use crate::ipvs::{ConnectionState, Forwarding, Protocol};
 use crate::net::{Arrival, PolicyRule, RouteQuery};
 
 /// Clients of which the whole Internet has some: an address for documentation (RFC 5737, RFC 3849), and one of the
@@ -34,8 +34,24 @@ const EXAMPLES: [&[IpAddr]; 3] = [
 /// So many networks of clients are looked up.
 const MOST_CLIENTS: usize = 16;
 
-/// A packet, and whether a client was seen for whom it is.
-pub(super) type Packet = (RouteQuery, bool);
+/// Is a packet whose route is looked up.
+pub(super) struct Packet {
+    pub(super) query: RouteQuery,
+    /// Whether a client was seen for whom it is.
+    pub(super) seen: bool,
+}
+
+impl Packet {
+    /// Is one to a client that was seen.
+    const fn seen(query: RouteQuery) -> Self {
+        Self { query, seen: true }
+    }
+
+    /// Is one for which no client was seen.
+    const fn example(query: RouteQuery) -> Self {
+        Self { query, seen: false }
+    }
+}
 
 /// Tells which packets of a node are looked up.
 pub(super) struct Packets<'a> {
@@ -84,22 +100,24 @@ impl<'a> Packets<'a> {
             let is_family = |ip: &&IpAddr| ip.is_ipv4() == source.is_ipv4();
             let answer = |client: &IpAddr| RouteQuery::to(*client).with_source(source);
             let seen = clients.get(&source).into_iter().flatten();
-            packets.extend(seen.filter(is_family).map(|client| (answer(client), true)));
+            packets.extend(
+                seen.filter(is_family)
+                    .map(|client| Packet::seen(answer(client))),
+            );
             let of_source: Vec<_> = rules
                 .iter()
                 .map(|rule| rule.from.is_some_and(|from| from.contains(&source)))
                 .collect();
             if shown.insert((carriers.get(&source), source.is_ipv4(), of_source)) {
                 let examples = self.examples.iter().filter(is_family);
-                packets.extend(examples.map(|client| (answer(client), false)));
+                packets.extend(examples.map(|client| Packet::example(answer(client))));
             }
         }
-        let own = self.own_addresses().into_iter();
-        packets.extend(own.map(|ip| (RouteQuery::to(ip), false)));
+        let to = |ip| Packet::example(RouteQuery::to(ip));
+        packets.extend(self.own_addresses().into_iter().map(to));
         if self.node.kind == NodeKind::Director {
             let rips = self.cluster.real_ips().into_iter();
-            let others = rips.filter(|rip| !self.own.contains(rip));
-            packets.extend(others.map(|rip| (RouteQuery::to(rip), false)));
+            packets.extend(rips.filter(|rip| !self.own.contains(rip)).map(to));
         }
         packets
     }
@@ -141,7 +159,10 @@ impl<'a> Packets<'a> {
                 seen.map(|client| (client, true))
                     .chain(examples)
                     .filter(|(client, _)| client.is_ipv4())
-                    .map(move |(client, seen)| (RouteQuery::to(*client).with_source(vip), seen))
+                    .map(move |(client, seen)| Packet {
+                        query: RouteQuery::to(*client).with_source(vip),
+                        seen,
+                    })
             })
             .collect()
     }
@@ -149,8 +170,12 @@ impl<'a> Packets<'a> {
     /// Returns the addresses of this node at which packets of clients arrive.
     fn own_addresses(&self) -> BTreeSet<IpAddr> {
         let is_active = self.node.kind == NodeKind::Director && !self.facts.is_standby();
-        let vips = self.cluster.virtual_ips().iter().copied();
-        let carried = vips.filter(|vip| is_active && self.own.contains(vip));
+        let carried = self
+            .cluster
+            .virtual_ips()
+            .iter()
+            .copied()
+            .filter(|vip| is_active && self.own.contains(vip));
         self.answer_sources().into_iter().chain(carried).collect()
     }
 
@@ -166,8 +191,11 @@ impl<'a> Packets<'a> {
             }
         }
         if self.node.kind == NodeKind::Director && !self.facts.is_standby() {
-            let services = self.cluster.services().iter();
-            let masquerading = services.filter(|service| service.is_masqueraded());
+            let masquerading = self
+                .cluster
+                .services()
+                .iter()
+                .filter(|service| service.is_masqueraded());
             sources.extend(masquerading.flat_map(VirtualService::vips));
         }
         sources.retain(|source| self.own.contains(source));
@@ -179,13 +207,16 @@ impl<'a> Packets<'a> {
     /// service. (Others are answered by whichever way, as those of an administrator are.)
     fn clients(&self, peers: &BTreeSet<(SocketAddr, SocketAddr)>) -> HashMap<IpAddr, Vec<IpAddr>> {
         let connections = || {
-            let readings = self.facts.now().into_iter();
-            readings
+            self.facts
+                .now()
+                .into_iter()
                 .flat_map(|reading| &reading.connections)
                 .filter(|connection| !connection.is_template())
         };
-        let waiting = connections().filter(|connection| connection.state == "SYN_RECV");
-        let others = connections().filter(|connection| connection.state != "SYN_RECV");
+        let waiting =
+            connections().filter(|connection| connection.state == ConnectionState::SynRecv);
+        let others =
+            connections().filter(|connection| connection.state != ConnectionState::SynRecv);
         let ports: BTreeSet<_> = self
             .cluster
             .arriving_at(&self.facts.node)

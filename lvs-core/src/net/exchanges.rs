@@ -246,8 +246,9 @@ impl Exchanges {
 
     /// Returns the own and the other end of datagrams, and of connections that had to be asked for again.
     pub(crate) fn clients(&self) -> BTreeSet<(SocketAddr, SocketAddr)> {
-        let repeated = self.requests.iter().filter(|(_, seen)| seen.is_repeated);
-        repeated
+        self.requests
+            .iter()
+            .filter(|(_, seen)| seen.is_repeated)
             .map(|(ends, _)| *ends)
             .take(MOST_CLIENTS)
             .chain(self.datagrams.iter().copied())
@@ -256,14 +257,18 @@ impl Exchanges {
 
     /// Returns the own ends of datagrams none of which was answered.
     pub(crate) fn silent(&self) -> impl Iterator<Item = SocketAddr> {
-        let own = self.datagrams.iter().map(|(own, _)| *own);
-        own.filter(|own| !self.answered.contains(own))
+        self.datagrams
+            .iter()
+            .map(|(own, _)| *own)
+            .filter(|own| !self.answered.contains(own))
     }
 
     /// Returns the own and the other end of connections whose clients send the same data again and again.
     pub(crate) fn stalled(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
-        let stalled = self.data.iter().filter(|(_, data)| data.is_stalled);
-        stalled.map(|(ends, _)| *ends)
+        self.data
+            .iter()
+            .filter(|(_, data)| data.is_stalled)
+            .map(|(ends, _)| *ends)
     }
 
     /// Returns whether packets were seen until long enough after that.

@@ -90,18 +90,20 @@ impl RealServerScene<'_> {
 
     /// Returns the default route that the file gives this node.
     fn default_of_file(&self, family: Family) -> Option<&Route> {
-        let mut routes = self.desired.routes.iter().map(|desired| &desired.value);
-        routes.find(|route| {
-            route.id.is_default() && Family::from(route.id.destination.addr()) == family
-        })
+        self.desired
+            .routes
+            .iter()
+            .map(|desired| &desired.value)
+            .find(|route| {
+                route.id.is_default() && Family::from(route.id.destination.addr()) == family
+            })
     }
 
     /// Returns the command that ends a detour: it deletes the address that makes a network a neighbour, or the route;
     /// of a rule of policy routing it makes an exception.
     fn detour_ends(&self, source: IpAddr, path: &PathFact) -> String {
         let client = path.query.destination;
-        let mut addresses = self.facts.addresses.iter();
-        let neighbour = addresses.find(|address| {
+        let neighbour = self.facts.addresses.iter().find(|address| {
             let id = &address.id;
             path.decision.gateway.is_none()
                 && Some(&id.interface) == path.decision.interface.as_ref()

@@ -73,15 +73,16 @@ impl DirectorScene<'_> {
     /// Returns why the connections do not show that clients are answered: one that waits is enough. One whose client
     /// has given up says nothing of the present where others have been established since.
     pub(in crate::check) fn waiting(&self) -> Option<String> {
-        let waiting = self.traffic().iter().find_map(|traffic| {
-            self.outcomes(traffic.service)
-                .into_iter()
-                .find_map(|(destination, counts)| {
-                    let server = self.server(traffic.service, destination);
-                    counts.doubt(&server)
-                })
-        });
-        waiting
+        self.traffic()
+            .iter()
+            .find_map(|traffic| {
+                self.outcomes(traffic.service)
+                    .into_iter()
+                    .find_map(|(destination, counts)| {
+                        let server = self.server(traffic.service, destination);
+                        counts.doubt(&server)
+                    })
+            })
             .or_else(|| self.stalled())
             .or_else(|| self.unheard())
             .or_else(|| self.unserved())
@@ -89,9 +90,10 @@ impl DirectorScene<'_> {
 
     /// Returns which connections are established, and make no progress.
     fn stalled(&self) -> Option<String> {
-        let requests = self.facts.requests.iter();
-        let stalled = requests.filter(|requests| !requests.stalled.is_empty());
-        stalled
+        self.facts
+            .requests
+            .iter()
+            .filter(|requests| !requests.stalled.is_empty())
             .map(|requests| (requests.stalled.len(), requests.address))
             .max()
             .map(|(count, own)| {
@@ -104,8 +106,11 @@ impl DirectorScene<'_> {
 
     /// Returns which clients were connected and wait for data: the program may be slow, or hang.
     fn unserved(&self) -> Option<String> {
-        let mut requests = self.facts.requests.iter();
-        let waiting = requests.find(|requests| !requests.unserved.is_empty())?;
+        let waiting = self
+            .facts
+            .requests
+            .iter()
+            .find(|requests| !requests.unserved.is_empty())?;
         let (count, own) = (waiting.unserved.len(), waiting.address);
         Some(format!(
             "{count} clients of {own} are connected, have sent data and got none for a second: the program is slow, or hangs"

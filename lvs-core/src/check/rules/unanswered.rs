@@ -30,9 +30,8 @@ kinds! {
 
 pub(super) fn on_real_server(scene: &RealServerScene<'_>) -> Vec<Finding> {
     scene
-        .cluster
-        .served_by(&scene.facts.node)
-        .flat_map(|(service, destination)| scene.arriving(service, destination))
+        .arrivals()
+        .map(|(_, wanted)| wanted)
         .filter(|wanted| wanted.protocol == Protocol::TCP && scene.is_heard(*wanted))
         .filter_map(|wanted| scene.unanswered(wanted.address))
         .collect()
@@ -46,16 +45,20 @@ pub(super) fn on_director(scene: &DirectorScene<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    let requests = scene.facts.requests.iter();
-    requests
+    scene
+        .facts
+        .requests
+        .iter()
         .filter_map(|requests| scene.lost_here(requests, table))
         .collect()
 }
 
 impl RealServerScene<'_> {
     fn is_heard(&self, wanted: ListeningSocket) -> bool {
-        let mut listeners = self.facts.listeners.iter();
-        listeners.any(|listener| listener.receives(wanted))
+        self.facts
+            .listeners
+            .iter()
+            .any(|listener| listener.receives(wanted))
     }
 
     /// Reports a socket at which each request remains without an answer, or is refused. Where others are answered, a
@@ -99,8 +102,10 @@ impl DirectorScene<'_> {
     /// Returns requests that this director loses, as a reason not to call its traffic sound.
     pub(in crate::check) fn unheard(&self) -> Option<String> {
         let table = self.facts.now()?;
-        let mut requests = self.facts.requests.iter();
-        requests.find_map(|requests| self.lost(requests, table)?.1.seen(requests.address))
+        self.facts
+            .requests
+            .iter()
+            .find_map(|requests| self.lost(requests, table)?.1.seen(requests.address))
     }
 
     fn lost(
@@ -118,8 +123,10 @@ impl DirectorScene<'_> {
                 known.protocol == Protocol::TCP && known.service == own && known.client == *client
             })
         };
-        let connections = self.index.connections(&service.service.id).iter();
-        let balanced: HashSet<IpAddr> = connections
+        let balanced: HashSet<IpAddr> = self
+            .index
+            .connections(&service.service.id)
+            .iter()
             .filter(|seen| seen.before.is_none())
             .map(|seen| seen.now.client.ip())
             .collect();
@@ -157,8 +164,7 @@ impl DirectorScene<'_> {
     /// encapsulated so that they can be read.
     fn is_sent_on(&self, service: &VirtualService, known: &Connection) -> bool {
         let ip = known.destination.ip();
-        let mut destinations = service.destinations.iter();
-        destinations.any(|destination| {
+        service.destinations.iter().any(|destination| {
             self.cluster.real_ip(service, destination) == Some(ip)
                 && matches!(
                     destination.forwarding,
