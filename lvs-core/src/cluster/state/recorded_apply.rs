@@ -84,11 +84,7 @@ impl RecordedApply<'_> {
         plan.notes.extend(self.known.notes());
         plan.notes.extend(self.session.controller_note(self.node));
         plan.notes.extend(self.kept.other_weight(self.file));
-        if self.session.purpose != Purpose::Health {
-            let (state, found) = (&self.session.state, self.found());
-            let left = state.abandoned_note(self.node, found, observed);
-            plan.notes.extend(left);
-        }
+        plan.notes.extend(self.abandoned_note(observed));
         if let Some(left) = self.left {
             let undone = left.undone_by(&plan);
             plan.notes.extend(undone);
@@ -97,6 +93,17 @@ impl RecordedApply<'_> {
         match self.session.grows {
             true => plan.growing(),
             false => plan,
+        }
+    }
+
+    /// Returns what a controller that was killed has left, unless the caller is one.
+    fn abandoned_note(&self, observed: &Observed) -> Option<String> {
+        let state = &self.session.state;
+        match self.session.purpose {
+            Purpose::Health => None,
+            Purpose::File | Purpose::Role => {
+                state.abandoned_note(self.node, self.found(), observed)
+            }
         }
     }
 
