@@ -59,6 +59,8 @@ fn exit(report: &Report, deny_warnings: bool) -> Exit {
     match report.worst() {
         Some(severity) if severity >= worst => Exit::Failed,
         _ if !report.is_complete() => Exit::Failed,
+        // As a warning does: a client that waits may be one that has left.
+        _ if deny_warnings && report.is_doubtful() => Exit::Failed,
         _ => Exit::Done,
     }
 }

@@ -9,7 +9,7 @@ use lvs_core::health::BelowMinimum;
 use lvs_core::ipvs::Weight;
 use lvs_core::run::{DestinationReport, ServiceReport};
 
-use crate::arguments::{DrainArguments, UndrainArguments};
+use crate::arguments::{DrainArguments, StateArguments, UndrainArguments};
 use crate::exit::{Exit, Problem};
 use crate::output::{hint, note, print_done, warning};
 use crate::signals;
@@ -19,9 +19,20 @@ pub(crate) fn run(arguments: &DrainArguments) -> Result<Exit, Problem> {
     let mut host = Host::open()?;
     drain(arguments, Draining::Quiet, &stop, &mut host)?;
     warn_below_minimum(arguments, &mut host);
-    let remaining = wait(arguments, &stop, &host)?;
+    let done = finish(arguments, &stop, &mut host);
+    hint_of_others("drain", &arguments.target, &arguments.state);
+    done
+}
+
+/// Waits for the last connection, and deletes the destinations then if that is asked for.
+fn finish(
+    arguments: &DrainArguments,
+    stop: &Arc<AtomicBool>,
+    host: &mut Host,
+) -> Result<Exit, Problem> {
+    let remaining = wait(arguments, stop, host)?;
     if arguments.remove {
-        drain(arguments, Draining::Removed, &stop, &mut host)?;
+        drain(arguments, Draining::Removed, stop, host)?;
     }
     print_done(&format!("{}: {}\n", arguments.target, summary(&remaining)));
     Ok(Exit::Done)
@@ -172,7 +183,17 @@ pub(crate) fn undrain(arguments: &UndrainArguments) -> Result<Exit, Problem> {
     let mut session = arguments.state.directory().lock_unless("undrain", stop)?;
     show(&session.undrain(&arguments.target, &mut Host::open()?, &mut |_| ())?);
     print_done(&format!("{}: drained no longer\n", arguments.target));
+    hint_of_others("undrain", &arguments.target, &arguments.state);
     Ok(Exit::Done)
+}
+
+/// Names the directors that do not learn of it: each has a record of its own.
+fn hint_of_others(verb: &str, target: &DrainTarget, state: &StateArguments) {
+    for name in state.directory().other_directors(target) {
+        hint(&format!(
+            "only this director knows of it; on {name}, before a takeover: lvsctl {verb} {target}"
+        ));
+    }
 }
 
 /// Shows what was changed: the record was, even where the kernel was not.

@@ -14,9 +14,10 @@ for some clients; a warning works until a failure or a change; a note is worth k
 A fix is a command for this host, unless it names another one.
 
 Exit status:
-  0   no error was found
-  1   an error was found (with --deny-warnings: or a warning), a part of this node could
-      not be examined, or the check failed
+  0   no error was found; what is `not examined` because no client asked, because another
+      host can tell, or because it was not asked for, is none
+  1   an error was found, a part of this node could not be read, or the check failed;
+      with --deny-warnings also: a warning, or clients were seen to wait for an answer
   64  wrong usage";
 
 #[derive(Debug, Args)]

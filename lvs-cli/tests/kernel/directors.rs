@@ -19,6 +19,8 @@ lvs_lab::tests! {
     a_standby_releases_addresses_even_if_refused,
     an_unconfirmed_role_is_rolled_back,
     roles_are_reported,
+    a_drain_names_the_other_director,
+    a_difference_of_a_standby_needs_no_take_over,
     a_failed_announcement_is_reported,
     a_role_passes_a_pending_confirmation,
     a_standby_releases_addresses_whatever_is_wrong,
@@ -417,4 +419,49 @@ fn an_active_director_takes_over_where_nothing_can_be_recorded() {
     );
     says(&active, 0, &["done and verified", "Read-only file system"]);
     assert!(carries(&lab, "lb2", "172.16.5.11"));
+}
+
+fn applied() -> Lab {
+    let lab = lab();
+    let apply = |node, role| run(&lab, node, "apply", &["--role", role]);
+    says(&apply("lb1", "active"), 0, &["done and verified"]);
+    says(&apply("lb2", "standby"), 0, &["done and verified"]);
+    lab
+}
+
+/// Each has a record of its own.
+fn a_drain_names_the_other_director() {
+    let lab = applied();
+    let state = "/run/state-lb1";
+    let program = env!("CARGO_BIN_EXE_lvsctl");
+    for verb in ["drain", "undrain"] {
+        let words = [program, verb, "realserver1", "--state", state];
+        let output = start(&lab, "lb1", &words.map(str::to_owned));
+        let there = format!("on lb2, before a takeover: lvsctl {verb} realserver1");
+        says(&output, 0, &[&there]);
+    }
+}
+
+fn a_difference_of_a_standby_needs_no_take_over() {
+    let lab = applied();
+    let edit = [
+        env!("CARGO_BIN_EXE_lvsctl"),
+        "destination",
+        "edit",
+        "-t",
+        "172.16.5.11:80",
+        "-r",
+        "192.168.1.12:80",
+        "-w",
+        "0",
+    ];
+    says(&start(&lab, "lb2", &edit.map(str::to_owned)), 0, &[]);
+    let report = run(&lab, "lb2", "check", &[]);
+    let text = String::from_utf8_lossy(&report.stdout);
+    assert!(
+        text.contains("LVS044 warning lb2 192.168.1.12:80")
+            && text.contains("fix: lvsctl apply FILE\n"),
+        "{text}"
+    );
+    says(&run(&lab, "lb2", "apply", &[]), 0, &["done and verified"]);
 }

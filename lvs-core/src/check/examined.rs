@@ -138,7 +138,7 @@ impl DirectorScene<'_> {
     fn examined(&self, area: Area) -> Examined {
         let facts = self.facts;
         match area {
-            Area::Services => facts.needing(&[Source::Net, Source::Ipvs]),
+            Area::Services => facts.needing(&[Source::Net, Source::Ipvs, Source::Controller]),
             Area::Traffic if facts.is_standby() => Examined::Not(Reason::Elsewhere(
                 "the active director has the connections; --arp asks whether there is one",
             )),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::effective::Effective;
+use super::health::HealthFact;
 use super::neighbour::NeighbourFact;
 use super::path::PathFact;
 use super::requests::RequestsFact;
@@ -81,6 +82,17 @@ pub struct Facts {
     /// The virtual IPs that the controller has withdrawn; [`add_record`](Self::add_record) reads it.
     #[serde(default)]
     pub withdrawn: BTreeSet<IpAddr>,
+    /// Whether the cluster is on the node by its record; [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub applied: bool,
+    /// Those of [`services_by_health`](Self::services_by_health) whose controller was killed;
+    /// [`add_record`](Self::add_record) reads it.
+    #[serde(default)]
+    pub abandoned: BTreeSet<ServiceId>,
+    /// What the controller of the cluster knows of health, of services with checks; [`add_record`](Self::add_record)
+    /// asks it.
+    #[serde(default)]
+    pub health: Vec<HealthFact>,
     /// What the node has by its record and the file does not name any more, as a plan deletes it;
     /// [`add_record`](Self::add_record) reads it.
     #[serde(default)]
@@ -228,6 +240,9 @@ impl Facts {
             services_by_health: BTreeSet::new(),
             deleted_by_health: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
+            applied: false,
+            abandoned: BTreeSet::new(),
+            health: Vec::new(),
             leftovers: Vec::new(),
             other_sysctls: BTreeMap::new(),
             kernel: String::new(),

@@ -90,6 +90,11 @@ impl Finding {
         self
     }
 
+    pub(super) fn impact(mut self, impact: impl Into<String>) -> Self {
+        self.impact = impact.into();
+        self
+    }
+
     pub(super) fn fix(mut self, line: impl Into<String>) -> Self {
         self.fix.push(line.into());
         self

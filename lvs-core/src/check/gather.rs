@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
+#[cfg(feature = "run")]
+use super::health::HealthFact;
 use super::look_ups::LookUps;
 use super::packets::Packets;
 use super::rules::drift;
@@ -155,7 +157,11 @@ impl Facts {
     ) -> Result<()> {
         let record = state.record(node)?;
         self.drains = record.drains().clone();
+        self.applied = record.is_applied();
         self.services_by_health = record.services_by_health().clone();
+        self.abandoned = state.abandoned(&record);
+        #[cfg(feature = "run")]
+        self.ask_controller(state, node);
         self.other_sysctls = state
             .records()?
             .iter()
@@ -171,6 +177,19 @@ impl Facts {
             .map(drift::in_words)
             .collect();
         Ok(())
+    }
+
+    /// Asks the controller of a director what it knows of health, if one runs.
+    #[cfg(feature = "run")]
+    fn ask_controller(&mut self, state: &StateDir, node: &DesiredState) {
+        if node.kind != NodeKind::Director {
+            return;
+        }
+        match state.asked(&node.cluster) {
+            Ok(Some(status)) => self.health = HealthFact::all_of(status),
+            Ok(None) => {}
+            Err(error) => drop(self.unread.insert(Source::Controller, error.to_string())),
+        }
     }
 
     fn hidden(&mut self, source: Source, path: &str) {

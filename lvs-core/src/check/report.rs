@@ -145,6 +145,14 @@ impl Report {
             .any(|report| matches!(report.examined, Examined::Not(Reason::Unreadable(_))))
     }
 
+    /// Returns whether too little was seen of an area, and that is suspicious: clients wait for an answer.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.areas
+            .iter()
+            .any(|report| matches!(report.examined, Examined::Not(Reason::Undecided(_))))
+    }
+
     /// Returns the report with further findings.
     #[must_use]
     pub fn with(mut self, more: impl IntoIterator<Item = Finding>) -> Self {
@@ -183,6 +191,8 @@ fn affected(code: Code) -> &'static [Area] {
             &[Area::Traffic, Area::Upkeep]
         }
         Code::CLOCK_OFF => &[],
+        Code::WITHDRAWN => &[Area::Traffic, Area::Services, Area::Upkeep],
+        Code::NO_CONTROLLER => &[Area::Services],
         _ => &[Area::Traffic],
     }
 }
@@ -261,6 +271,8 @@ fn is_cause(finding: &Finding, facts: Option<&Facts>) -> bool {
 fn explains(cause: &Finding, other: &Finding) -> bool {
     match cause.code {
         Code::CLIENT_ON_SERVER_NETWORK => is_symptom(other.code) && other.code != Code::HALF_OPEN,
+        // Connections show what becomes of clients then.
+        Code::BELOW_MINIMUM | Code::NO_CONTROLLER => false,
         Code::NEVER_MARKED => other.code == Code::NO_TRAFFIC,
         Code::OVERLOADED | Code::HASH_WITHOUT_FALLBACK => other.code == Code::UNANSWERED,
         Code::UNANSWERED => is_symptom(other.code) && !is_of_requests(other.code),

@@ -15,6 +15,8 @@ pub enum Source {
     Processes,
     /// The table of services by netlink, which needs `CAP_NET_ADMIN`.
     Ipvs,
+    /// The controller of the cluster, where one runs.
+    Controller,
     /// The neighbours of the virtual IPs, by ARP or neighbour solicitation.
     Neighbours,
 }

@@ -101,6 +101,10 @@ const TABLE: &[&FindingKind] = &[
     &neighbours::SHARED_MAC,
     &unsolicited::VIP_UNSOLICITED,
     &refused::REFUSED,
+    &health::WITHDRAWN,
+    &health::BELOW_MINIMUM,
+    &health::SERVER_DOWN,
+    &health::NO_CONTROLLER,
 ];
 
 impl Code {

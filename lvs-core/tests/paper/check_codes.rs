@@ -11,15 +11,19 @@ use lvs_core::check::Code;
 const KERNEL_TESTS: &str = include_str!("../kernel/check/mod.rs");
 const TRUST_TESTS: &str = include_str!("../../../lvs-cli/tests/kernel/trust/mod.rs");
 
+const RUN_TESTS: &str = include_str!("../../../lvs-cli/tests/kernel/run/mod.rs");
+
 enum Proof {
     /// A test of `kernel::check` breaks a cluster in this way, finds it, fixes it, and finds nothing more.
     Kernel(&'static str),
     /// A test of `kernel::trust` of lvsctl makes the change of which the finding warns.
     Change(&'static str),
+    /// A test of `kernel::run` of lvsctl finds it beside a controller, or after one.
+    Run(&'static str),
     /// No kernel can show it here, and why.
     Not(&'static str),
 }
-use Proof::{Change, Kernel, Not};
+use Proof::{Change, Kernel, Not, Run};
 
 macro_rules! proofs {
     ($($name:ident: $proof:ident($text:literal),)*) => {
@@ -119,6 +123,10 @@ const PROOFS: &[(Code, &str, Proof)] = proofs! {
     DEAD_NEIGHBOUR: Kernel("neighbours::a_real_server_without_a_cable"),
     WRONG_NEIGHBOUR: Kernel("neighbours::a_permanent_entry_of_another_machine"),
     SHARED_ADDRESS: Kernel("neighbours::two_machines_with_one_address"),
+    WITHDRAWN: Run("rules::a_virtual_ip_is_withdrawn_below_the_minimum"),
+    BELOW_MINIMUM: Run("checks::what_the_controller_knows"),
+    SERVER_DOWN: Run("checks::what_the_controller_knows"),
+    NO_CONTROLLER: Run("ends::killed_and_started_again"),
 };
 
 #[test]
@@ -176,6 +184,12 @@ fn every_proof_makes_the_finding_and_ends_it() {
             Change(test) => {
                 assert!(
                     TRUST_TESTS.contains(&format!("    {test},\n")),
+                    "{code}: no test {test}"
+                );
+            }
+            Run(test) => {
+                assert!(
+                    RUN_TESTS.contains(&format!("    {test},\n")),
                     "{code}: no test {test}"
                 );
             }

@@ -9,6 +9,7 @@ use lvs_core::net::Address;
 use lvs_lab::http::Kept;
 use nix::sys::signal::Signal;
 
+use crate::run::checks::reports;
 use crate::run::resident::{DR, PATIENCE, Resident, checked};
 
 /// The table is the same, and no healthy server loses traffic.
@@ -20,9 +21,24 @@ pub(crate) fn killed_and_started_again() {
     resident.end(Signal::SIGKILL);
     assert_eq!(resident.prints(&["save"]), table);
     resident.serves(4);
-    // Another apply does not bring the dead server back meanwhile.
-    resident.prints(&["apply"]);
+    // Another apply does not bring the dead server back meanwhile, and all say why.
+    let left = "192.168.1.12:80 of tcp 172.16.5.11:80 has weight 0, not 2";
+    for verb in ["plan", "apply"] {
+        let said = resident.prints(&[verb]);
+        assert!(
+            said.contains(left) && said.contains("was killed"),
+            "{verb}: {said}"
+        );
+    }
     assert_eq!(resident.prints(&["save"]), table);
+    let status = resident.prints(&["status"]);
+    assert!(
+        status.contains("by health, when a controller ran last"),
+        "{status}"
+    );
+    let report = resident.lvsctl(&["check"]);
+    reports(&report, 1, "LVS094 error director director: none runs for");
+    reports(&report, 1, left);
     resident.start();
     assert_eq!(
         resident.prints(&["save"]),
@@ -34,6 +50,8 @@ pub(crate) fn killed_and_started_again() {
         resident.prints(&["status"]).contains("connection refused")
     });
     assert_eq!(resident.prints(&["save"]), table);
+    let report = resident.lvsctl(&["check"]);
+    assert!(!String::from_utf8_lossy(&report.stdout).contains("LVS094"));
 }
 
 /// At up to a hundred moments, from the first instruction on: the table stays, and so do connections.

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 mod beside;
 mod breaks;
 mod by_hand;
+mod checks;
 mod ends;
 mod resident;
 pub(crate) mod roles;
@@ -57,6 +58,7 @@ lvs_lab::tests! {
     same_file::a_removed_server_is_no_difference,
     same_file::a_weight_of_0_and_a_withdrawn_virtual_ip_are_no_difference,
     same_file::other_weights_are_refused,
+    checks::what_the_controller_knows,
     by_hand::they_warn_of_a_controller,
     trouble::a_role_beside_a_stalled_change,
     trouble::a_full_disk,

@@ -67,6 +67,15 @@ pub(crate) fn a_virtual_ip_is_withdrawn_below_the_minimum() {
         status.contains("below: withdraw") && status.contains("withdrawn: 172.16.5.11"),
         "{status}"
     );
+    resident.waits("finding", || {
+        let report = resident.lvsctl(&["check"]);
+        let text = String::from_utf8_lossy(&report.stdout).into_owned();
+        let is_found = text.contains(
+            "LVS091 error director 172.16.5.11: tcp 172.16.5.11:80: 1 available, minimum 2",
+        ) && text.contains("realserver2 down for ");
+        let refuted = ["ok addresses", "ok services", "ok upkeep"];
+        is_found && report.status.code() == Some(1) && !refuted.iter().any(|ok| text.contains(ok))
+    });
     // Killed and started again it does not come back for a moment, before anything is known.
     resident.end(Signal::SIGKILL);
     resident.start();

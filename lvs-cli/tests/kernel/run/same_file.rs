@@ -1,5 +1,6 @@
 //! The verbs beside a controller: what health decided is no difference of the file, and another file is refused.
 
+use crate::run::checks::reports;
 use crate::run::resident::{DR, Resident, says, with_keys};
 
 /// Nothing is to be done by `plan`, `apply` and `check`, which say who keeps the weights.
@@ -16,7 +17,11 @@ fn nothing_is_to_be_done(resident: &Resident) {
     }
     let report = resident.lvsctl(&["check"]);
     let text = String::from_utf8_lossy(&report.stdout);
-    assert!(text.contains("ok upkeep"), "{text}");
+    assert_eq!(
+        text.contains("ok upkeep"),
+        !text.contains("LVS091"),
+        "{text}"
+    );
     assert!(
         !text.contains("LVS044") && !text.contains("lvsctl apply"),
         "{text}"
@@ -48,10 +53,7 @@ pub(crate) fn a_weight_of_0_and_a_withdrawn_virtual_ip_are_no_difference() {
     });
     nothing_is_to_be_done(&resident);
     let report = resident.lvsctl(&["check"]);
-    assert!(
-        String::from_utf8_lossy(&report.stdout).contains("LVS021"),
-        "clients are refused"
-    );
+    reports(&report, 1, "LVS091 error director 172.16.5.11");
 }
 
 /// No plan shows it, for weights are the controller's.

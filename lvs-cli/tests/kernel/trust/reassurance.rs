@@ -224,6 +224,8 @@ pub(crate) fn what_a_grown_file_left_is_told() {
         grown.contains("delete address 172.16.5.11/32 on lo"),
         "{grown}"
     );
+    let more = "impact: the node has more than the file says";
+    assert!(grown.contains(more), "{grown}");
     assert!(!grown.contains("ok upkeep"), "{grown}");
     applied(&new, &[]);
     let done = checked();

@@ -11,7 +11,7 @@ use crate::check::kind::kinds;
 use crate::check::loss;
 use crate::check::object::FindingObject;
 use crate::check::scene::NodeScene;
-use crate::cluster::change::{Change, Object, ObjectId, Step};
+use crate::cluster::change::{Change, Kind, Object, ObjectId, Step};
 use crate::cluster::{Plan, PlanOptions, Record};
 use crate::name::IfName;
 use crate::sysctl::SysctlKey;
@@ -28,6 +28,9 @@ kinds! {
 
 /// What becomes of connections, which a step may explain, but never covers.
 const SYMPTOMS: [Code; 3] = [Code::HALF_OPEN, Code::REFUSED, Code::ONE_GETS_ALL];
+/// The impact where nothing is missing.
+const SUPERFLUOUS: &str =
+    "the node has more than the file says, which another program or an older file may have left";
 /// Further steps are only counted.
 const SHOWN: usize = 5;
 
@@ -47,7 +50,7 @@ impl<'a, T> Drift<'a, T> {
         let record = Record::new(cluster.clone(), node.clone())
             .with_services_by_health(scene.facts.services_by_health.clone());
         let plan = |options| Plan::with_record(&scene.desired, observed, &record, options);
-        let takes_over = !plan(PlanOptions::default()).refusals.is_empty();
+        let takes_over = !scene.facts.applied && !plan(PlanOptions::default()).refusals.is_empty();
         let plan = plan(PlanOptions { take_over: true });
         Some(Self {
             scene,
@@ -116,6 +119,11 @@ impl<'a, T> Drift<'a, T> {
         let finding = scene
             .finding(&DRIFT, first.change.id(), listed(&steps))
             .severity(scene.loss(first));
+        let has_more = |step: &&Step| step.change.kind() == Kind::Delete;
+        let finding = match steps.iter().all(has_more) {
+            true => finding.impact(SUPERFLUOUS),
+            false => finding,
+        };
         Some(match (self.plan.refusals.first(), self.takes_over) {
             (Some(refusal), _) => finding.fix(format!("{refusal}, and run lvsctl apply FILE")),
             (None, true) => finding.fix("lvsctl apply FILE --take-over"),
@@ -136,6 +144,7 @@ impl<T> Drift<'_, T> {
                     scene.facts.node.as_str(),
                     shortened(leftovers.clone()),
                 )
+                .impact(SUPERFLUOUS)
                 .fix("lvsctl apply FILE")
         };
         (!leftovers.is_empty()).then(finding)

@@ -27,6 +27,7 @@ pub(super) mod ftp;
 pub(super) mod gateway;
 pub(super) mod half_open;
 pub(super) mod hashing;
+pub(super) mod health;
 pub(super) mod ipvs_drops;
 pub(super) mod kernel_table;
 pub(super) mod leftover_vip;
@@ -123,6 +124,7 @@ const RULES: &[Rule] = &[
     Rule::Paper(gateway::of_file),
     Rule::Director(half_open::check),
     Rule::Paper(hashing::check),
+    Rule::Director(health::check),
     Rule::Director(ipvs_drops::check),
     Rule::Director(kernel_table::check),
     Rule::RealServer(leftover_vip::check),

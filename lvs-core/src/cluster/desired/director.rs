@@ -51,6 +51,7 @@ impl DesiredState {
             .map(|service| cluster.desired_service(service))
             .collect();
         state.servers = cluster.serving_addresses();
+        state.other_directors = cluster.directors_beside(director);
         state.balance_once(cluster);
         state.probe(cluster, role);
         state.expire_templates();
@@ -154,6 +155,14 @@ impl Cluster {
                 true => Role::Active,
                 false => Role::Standby,
             })
+    }
+
+    fn directors_beside(&self, director: &Director) -> BTreeSet<NodeName> {
+        let names = self.directors().iter().map(|other| &other.name);
+        names
+            .filter(|name| **name != director.name)
+            .cloned()
+            .collect()
     }
 
     fn serving_addresses(&self) -> BTreeMap<IpAddr, NodeName> {

@@ -74,6 +74,8 @@ pub struct DesiredState {
     pub services: ById<DesiredService>,
     /// The nodes that serve, by the addresses of their destinations.
     pub servers: BTreeMap<IpAddr, NodeName>,
+    /// The other directors, each of which has its own record.
+    pub other_directors: BTreeSet<NodeName>,
     /// The services of the file that must be absent, because the other director balances them already.
     pub absent_services: BTreeSet<ServiceId>,
     /// The rules by which a firewall has to mark packets, as a file for `nft -f`: shown, never applied.
@@ -180,6 +182,7 @@ impl DesiredState {
             timeouts: Timeouts::default(),
             services: ById::default(),
             servers: BTreeMap::new(),
+            other_directors: BTreeSet::new(),
             absent_services: BTreeSet::new(),
             daemons: Vec::new(),
             nftables: None,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Drain;
-use crate::cluster::{NodeName, Record};
+use crate::cluster::{NodeName, Record, StateDir};
 use crate::error::{Cause, Error, InvalidValue, Operation};
 use crate::suggest::nearest;
 
@@ -87,6 +87,28 @@ impl Record {
                 port,
             })
             .collect()
+    }
+}
+
+impl StateDir {
+    /// Returns the other directors of the clusters on this node that a target is a real server of: they learn nothing
+    /// of a drain here.
+    #[must_use]
+    pub fn other_directors(&self, target: &DrainTarget) -> BTreeSet<NodeName> {
+        let (records, _) = self.readable();
+        records
+            .into_iter()
+            .filter(|record| record.is_applied() && record.has_server(target))
+            .flat_map(|record| record.other_directors)
+            .collect()
+    }
+}
+
+impl Record {
+    fn has_server(&self, target: &DrainTarget) -> bool {
+        let drains = self.drains_of(target);
+        let mut meant = drains.iter().map(|drain| drain.address);
+        meant.any(|address| self.servers.contains_key(&address))
     }
 }
 

@@ -36,6 +36,7 @@
 //! long. In between, packets of living connections are dropped, unless the sysctl
 //! `net.ipv4.vs.expire_nodest_conn` is 1, which ends them instead.
 
+mod abandoned;
 mod beside;
 mod confirmation;
 mod directory;
@@ -277,7 +278,10 @@ impl StateDir {
     /// Those of [`records`](Self::records) and [`Observed::read`].
     pub fn plan(&self, node: &DesiredState, host: &mut Host, options: PlanOptions) -> Result<Plan> {
         let kept = self.kept(&node.cluster).unwrap_or_default();
-        let mut plan = self.plan_alone(&node.without(&kept.absent), host, options)?;
+        let present = node.without(&kept.absent);
+        let (mut plan, observed, record) = self.plan_of(&present, host, options)?;
+        plan.notes
+            .extend(self.abandoned_note(&present, &record, &observed));
         plan.notes.extend(self.controller_note(node));
         plan.notes.extend(kept.other_weight(node));
         if let Some(left) = self.left(&node.cluster) {
@@ -288,18 +292,28 @@ impl StateDir {
     }
 
     /// Returns the same without regard to a controller, which is the caller, or does not run.
+    #[cfg(feature = "run")]
     pub(crate) fn plan_alone(
         &self,
         node: &DesiredState,
         host: &mut Host,
         options: PlanOptions,
     ) -> Result<Plan> {
+        Ok(self.plan_of(node, host, options)?.0)
+    }
+
+    fn plan_of(
+        &self,
+        node: &DesiredState,
+        host: &mut Host,
+        options: PlanOptions,
+    ) -> Result<(Plan, Observed, Record)> {
         let known = self.known(node)?;
         let observed = Observed::read(host, &Scope::recorded(node, &known.record))?;
         let mut plan = Plan::with_records(node, &observed, &known.record, &known.others, options);
         plan.notes.extend(known.notes());
         plan.refusals.extend(known.claims);
-        Ok(plan)
+        Ok((plan, observed, known.record))
     }
 
     /// Returns what a removal would have to change on this node by its record. Nothing is touched.

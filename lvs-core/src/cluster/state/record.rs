@@ -62,6 +62,9 @@ pub struct Record {
     /// The nodes that serve, by the addresses of their destinations: for people.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(in crate::cluster) servers: BTreeMap<IpAddr, NodeName>,
+    /// The other directors: for people.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(in crate::cluster) other_directors: BTreeSet<NodeName>,
     /// The destinations that have weight 0 for now, with the weight to restore.
     pub(in crate::cluster) drained: Vec<Drained>,
 }
@@ -107,6 +110,7 @@ impl Record {
             by_health: BTreeSet::new(),
             probes: BTreeSet::new(),
             servers: BTreeMap::new(),
+            other_directors: BTreeSet::new(),
             drained: Vec::new(),
         }
     }

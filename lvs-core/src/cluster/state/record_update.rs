@@ -124,6 +124,7 @@ impl Record {
                 .map(|desired| desired.service.id)
                 .collect(),
             servers: node.servers.clone(),
+            other_directors: node.other_directors.clone(),
             entries: update.entries().into(),
             ..self.clone()
         }
@@ -200,6 +201,7 @@ impl Record {
             by_health: BTreeSet::new(),
             probes: BTreeSet::new(),
             servers: Default::default(),
+            other_directors: BTreeSet::new(),
             ..self.clone()
         }
     }

@@ -84,6 +84,7 @@ impl RecordedApply<'_> {
         plan.notes.extend(self.known.notes());
         plan.notes.extend(self.session.controller_note(self.node));
         plan.notes.extend(self.kept.other_weight(self.file));
+        plan.notes.extend(self.abandoned_note(observed));
         if let Some(left) = self.left {
             let undone = left.undone_by(&plan);
             plan.notes.extend(undone);
@@ -92,6 +93,17 @@ impl RecordedApply<'_> {
         match self.session.grows {
             true => plan.growing(),
             false => plan,
+        }
+    }
+
+    /// Returns what a controller that was killed has left, unless the caller is one.
+    fn abandoned_note(&self, observed: &Observed) -> Option<String> {
+        let state = &self.session.state;
+        match self.session.purpose {
+            Purpose::Health => None,
+            Purpose::File | Purpose::Role => {
+                state.abandoned_note(self.node, self.found(), observed)
+            }
         }
     }
 
@@ -192,7 +204,9 @@ impl RecordedApply<'_> {
             self.session
                 .record_late(&self.after(&observed, plan), events);
         }
-        if done.is_ok() && self.left.is_some() {
+        // What a killed controller has decided stays so, and is told of.
+        let ends = self.found().by_health.is_empty() && !self.session.grows;
+        if done.is_ok() && self.left.is_some() && ends {
             self.session.state.unpublish(&self.node.cluster);
         }
     }

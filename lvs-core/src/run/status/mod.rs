@@ -106,6 +106,9 @@ pub struct DestinationReport {
     pub since: Option<u64>,
     /// The reason of its weight.
     pub why: Option<String>,
+    /// What its failed probe said; absent while it answers.
+    #[serde(default)]
+    pub failure: Option<String>,
     /// How far it is drained.
     pub drain: Option<Draining>,
     /// The number of active connections.
@@ -208,6 +211,7 @@ impl Running {
         view: &DestinationView,
         entry: Option<&ServiceEntryStatus>,
     ) -> DestinationReport {
+        let straight = self.straight.get(&(service, view.id));
         DestinationReport {
             server: Some(view.server.clone()),
             desired_weight: view.desired.and_then(|desired| desired.weight),
@@ -215,7 +219,8 @@ impl Running {
             since: view
                 .since
                 .map(|since| self.now().saturating_sub(since).as_secs()),
-            why: view.why(self.straight.get(&(service, view.id))),
+            why: view.why(straight),
+            failure: view.failed(straight),
             drain: view.drain,
             ..DestinationReport::of_kernel(view.id, found(entry, &view.id))
         }
@@ -251,6 +256,7 @@ impl DestinationReport {
             health: None,
             since: None,
             why: None,
+            failure: None,
             drain: None,
             active: found.map(|found| found.active),
             inactive: found.map(|found| found.inactive),

@@ -6,14 +6,18 @@ use crate::run::DestinationView;
 impl DestinationView {
     /// Returns the reason of its weight, given what a probe straight to the real server said, if there was one.
     pub(super) fn why(&self, straight: Option<&Outcome>) -> Option<String> {
-        let failed = self.failure.as_ref().map(|failure| match straight {
-            Some(Ok(_)) if failure.is_unconnected() => answers_straight(failure),
-            _ => failure.to_string(),
-        });
-        match (self.reason(), failed) {
+        match (self.reason(), self.failed(straight)) {
             (Some(reason), Some(failed)) => Some(format!("{reason}: {failed}")),
             (reason, failed) => failed.or(reason),
         }
+    }
+
+    /// Returns what its failed probe said, given what one straight to the real server did.
+    pub(super) fn failed(&self, straight: Option<&Outcome>) -> Option<String> {
+        self.failure.as_ref().map(|failure| match straight {
+            Some(Ok(_)) if failure.is_unconnected() => answers_straight(failure),
+            _ => failure.to_string(),
+        })
     }
 
     fn reason(&self) -> Option<String> {

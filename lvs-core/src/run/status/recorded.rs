@@ -43,7 +43,8 @@ impl StateDir {
         Ok(Status::new(clusters))
     }
 
-    fn asked(&self, name: &ClusterName) -> Result<Option<ClusterStatus>> {
+    /// Asks the controller of a cluster for its status; `None` if none runs.
+    pub(crate) fn asked(&self, name: &ClusterName) -> Result<Option<ClusterStatus>> {
         let Some(answer) = self.ask(name, "status")? else {
             return Ok(None);
         };

@@ -10,6 +10,7 @@ mod addresses;
 mod arp;
 mod drops;
 mod facts;
+mod health;
 mod listeners;
 mod routing;
 mod services;

@@ -1,0 +1,161 @@
+//! What a controller knows of the real servers, or has left behind.
+
+use std::net::IpAddr;
+
+use crate::check::finding::Finding;
+use crate::check::health::{HealthFact, UnavailableDestination};
+use crate::check::kind::{FindingKind, kinds};
+use crate::check::object::FindingObject;
+use crate::check::scene::DirectorScene;
+use crate::check::severity::Severity;
+use crate::cluster::checks::BelowMinimum;
+use crate::ipvs::ServiceId;
+
+kinds! {
+    WITHDRAWN = "LVS091", Error, Addresses,
+    title: "Health has withdrawn the virtual IP",
+    impact: "this director does not answer for the virtual IP: every client fails, unless another director has it",
+    explanation: "\
+        All services of the virtual IP have fewer available real servers than their minimum, and \
+        below-minimum = \"withdraw\" says that the director then gives up the address. lvsctl run adds it as \
+        soon as one of them has its minimum again. lvsctl status has the reason of each real server; a \
+        drained one does not count as available.";
+
+    BELOW_MINIMUM = "LVS092", Error, Services,
+    title: "A service has fewer real servers than its minimum",
+    impact: "real servers that are down are among those that get new connections",
+    explanation: "\
+        The checks of lvsctl run find fewer real servers available than the minimum of the service, and \
+        what below-minimum says happens: by default all get their weights, healthy or not, because the \
+        checks may be wrong and a few answers are better than none. lvsctl status has the reason of each \
+        real server; a drained one does not count as available.";
+
+    SERVER_DOWN = "LVS093", Warning, Services,
+    title: "A real server is down",
+    impact: "the others serve its clients",
+    explanation: "\
+        The checks of lvsctl run get no answer from the real server by the way of clients, and its weight \
+        is 0, or it is deleted, until they do. Run check there: its virtual IP, tunnel, gateway or firewall \
+        may be wrong, although the service answers at its own address.";
+
+    NO_CONTROLLER = "LVS094", Error, Upkeep,
+    title: "The controller that sets the weights was killed",
+    impact: "a real server that dies keeps its clients, and one that came back gets none",
+    explanation: "\
+        lvsctl run sets the weights of services with checks. It did not end, but was killed or has crashed, \
+        and none runs now: the weights stay as health left them, so that a restart brings no dead real \
+        server back, and apply leaves them, too. Start lvsctl run again, which probes the real servers \
+        first. One that is to stay ended ends by SIGTERM, after which apply sets the weights of the file.";
+}
+
+/// So many weights are named.
+const NAMED: usize = 3;
+
+pub(super) fn check(scene: &DirectorScene<'_>) -> Vec<Finding> {
+    let facts = scene.facts;
+    let withdrawn = facts.withdrawn.iter().filter(|_| !facts.is_standby());
+    let withdrawn = withdrawn.filter_map(|ip| scene.withdrawn(*ip));
+    let below = facts.health.iter().filter_map(|fact| scene.below(fact));
+    let down = facts.health.iter().flat_map(|fact| scene.down(fact));
+    let mut found: Vec<_> = withdrawn.chain(below).chain(down).collect();
+    found.extend(scene.killed());
+    found
+}
+
+impl DirectorScene<'_> {
+    /// Returns a finding that is an error on the director that clients use.
+    fn felt(&self, kind: &FindingKind, object: impl Into<FindingObject>, seen: String) -> Finding {
+        let finding = self.finding(kind, object, seen);
+        match self.facts.is_standby() {
+            true => finding.severity(Severity::Warning),
+            false => finding,
+        }
+    }
+
+    fn withdrawn(&self, ip: IpAddr) -> Option<Finding> {
+        if self.facts.carries(ip) {
+            return None;
+        }
+        let facts = self.facts.health.iter();
+        let below: Vec<_> = facts.filter(|fact| is_on(&fact.service, ip)).collect();
+        let told = below.iter().map(|fact| format!("{}: {fact}", fact.service));
+        let seen = match below.is_empty() {
+            true => "its services are below their minimum".to_owned(),
+            false => told.collect::<Vec<_>>().join("; "),
+        };
+        let finding = self.finding(&WITHDRAWN, ip, seen);
+        let fixes = below.iter().flat_map(|fact| fact.fixes());
+        Some(with_fixes(finding, fixes))
+    }
+
+    /// Reports a service below its minimum, unless that its virtual IP is withdrawn says so.
+    fn below(&self, fact: &HealthFact) -> Option<Finding> {
+        let how = fact.below_minimum?;
+        let is_withdrawn = |ip: &IpAddr| is_on(&fact.service, *ip) && !self.facts.carries(*ip);
+        if self.facts.withdrawn.iter().any(is_withdrawn) {
+            return None;
+        }
+        let finding = self.felt(&BELOW_MINIMUM, fact.service, fact.to_string());
+        let finding = match how {
+            BelowMinimum::ServeAll => finding,
+            BelowMinimum::Fallback => finding.impact("the fallback gets all new connections"),
+            BelowMinimum::Withdraw => finding
+                .impact("real servers that are left get all new connections, for other services keep the virtual IP"),
+            BelowMinimum::Refuse => finding.impact("all new connections are refused"),
+        };
+        Some(with_fixes(finding, fact.fixes()))
+    }
+
+    /// Reports real servers that are down, unless that the service is below its minimum says so.
+    fn down(&self, fact: &HealthFact) -> impl Iterator<Item = Finding> {
+        let service = fact.service;
+        let unavailable = fact.unavailable.iter();
+        let down = unavailable.filter(|found| found.is_down && fact.below_minimum.is_none());
+        down.map(move |found| self.down_at(service, found))
+    }
+
+    fn down_at(&self, service: ServiceId, found: &UnavailableDestination) -> Finding {
+        let seen = format!("{} is {}", found.name(), found.state());
+        let finding = self.finding(&SERVER_DOWN, (service, found.destination), seen);
+        match &found.server {
+            Some(name) => finding.fix(format!("lvsctl check FILE --node {name}  # on {name}")),
+            None => finding.fix(format!("ask {} for the service", found.destination)),
+        }
+    }
+
+    /// Reports that a controller was killed, with the weights that it has left.
+    fn killed(&self) -> Option<Finding> {
+        let services = &self.facts.abandoned;
+        let first = services.first()?;
+        let left = match &self.facts.observed {
+            Some(observed) => self.desired.abandoned(services, observed),
+            None => Vec::new(),
+        };
+        let mut seen = match services.len() - 1 {
+            0 => format!("none runs for {first}"),
+            more => format!("none runs for {first} and {more} more"),
+        };
+        let shown = left.iter().take(NAMED);
+        shown.for_each(|weight| seen.push_str(&format!("; {weight}")));
+        if let more @ 1.. = left.len().saturating_sub(NAMED) {
+            seen.push_str(&format!("; and {more} more"));
+        }
+        let finding = self.felt(&NO_CONTROLLER, self.facts.node.as_str(), seen);
+        let finding = match left.is_empty() {
+            true => finding.severity(Severity::Warning),
+            false => finding,
+        };
+        Some(finding.fix("lvsctl run FILE"))
+    }
+}
+
+fn with_fixes(finding: Finding, fixes: impl Iterator<Item = String>) -> Finding {
+    fixes.fold(finding, |finding, fix| match finding.fix.contains(&fix) {
+        true => finding,
+        false => finding.fix(fix),
+    })
+}
+
+fn is_on(service: &ServiceId, ip: IpAddr) -> bool {
+    matches!(service, ServiceId::Socket { address, .. } if address.ip() == ip)
+}

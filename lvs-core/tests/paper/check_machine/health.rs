@@ -1,0 +1,107 @@
+//! What a controller told, or has left.
+
+use lvs_core::check::{self, Area, Code, Facts, Severity};
+use lvs_core::cluster::Role;
+use serde_json::json;
+
+use crate::check_machine::facts::{NAT, cluster, director, found};
+
+/// A service with one real server down, and so many available.
+fn told(facts: &mut Facts, below: Option<&str>) {
+    let available = usize::from(below.is_none());
+    let health = json!([{
+        "service": "tcp 172.16.5.11:80",
+        "below_minimum": below,
+        "minimum": 1,
+        "available": available,
+        "unavailable": [{
+            "destination": "192.168.1.12:80",
+            "server": "realserver1",
+            "is_down": true,
+            "is_drained": false,
+            "since": 7,
+            "failure": "connect timed out",
+        }],
+    }]);
+    facts.health = serde_json::from_value(health).unwrap();
+}
+
+#[test]
+fn a_real_server_that_is_down_is_a_warning() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    told(&mut facts, None);
+    let report = check::on_node(&nat, &facts);
+    let finding = report
+        .findings()
+        .iter()
+        .find(|finding| finding.code == Code::SERVER_DOWN)
+        .unwrap();
+    assert_eq!(finding.severity, Severity::Warning);
+    assert_eq!(
+        finding.seen,
+        "realserver1 is down for 7 s: connect timed out"
+    );
+    assert!(!report.sound().any(|area| area == Area::Services));
+}
+
+#[test]
+fn a_service_below_its_minimum_is_an_error_unless_on_a_standby() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    for below in ["serve-all", "fallback", "withdraw", "refuse"] {
+        told(&mut facts, Some(below));
+        let report = check::on_node(&nat, &facts);
+        assert_eq!(report.worst(), Some(Severity::Error), "{below}");
+        assert_eq!(found(&nat, &facts), [Code::BELOW_MINIMUM], "{below}");
+        let text = report.findings()[0].to_string();
+        let seen = "0 available, minimum 1; realserver1 down for 7 s: connect timed out\n";
+        assert!(text.contains(seen), "{text}");
+    }
+    facts.role = Some(Role::Standby);
+    let report = check::on_node(&nat, &facts);
+    let below = report
+        .findings()
+        .iter()
+        .find(|finding| finding.code == Code::BELOW_MINIMUM)
+        .unwrap();
+    assert_eq!(below.severity, Severity::Warning);
+}
+
+#[test]
+fn a_virtual_ip_that_health_has_withdrawn_is_an_error() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    let vip = "172.16.5.11".parse().unwrap();
+    told(&mut facts, Some("withdraw"));
+    facts.withdrawn.insert(vip);
+    assert_eq!(
+        found(&nat, &facts),
+        [Code::BELOW_MINIMUM],
+        "it is still there"
+    );
+    facts
+        .addresses
+        .retain(|address| address.id.network.addr() != vip);
+    let report = check::on_node(&nat, &facts);
+    let finding = &report.findings()[0];
+    assert_eq!(finding.code, Code::WITHDRAWN);
+    let seen = "tcp 172.16.5.11:80: 0 available, minimum 1; realserver1 down for 7 s: ";
+    assert!(finding.seen.starts_with(seen), "{finding}");
+    let refuted = [Area::Addresses, Area::Services, Area::Traffic, Area::Upkeep];
+    assert!(!report.sound().any(|area| refuted.contains(&area)));
+    let below = |code: &Code| *code == Code::BELOW_MINIMUM;
+    assert!(!found(&nat, &facts).iter().any(below), "it says so itself");
+}
+
+#[test]
+fn a_controller_that_was_killed_is_a_warning_until_it_left_a_weight() {
+    let nat = cluster(NAT);
+    let mut facts = director(&nat);
+    facts
+        .abandoned
+        .insert("tcp 172.16.5.11:80".parse().unwrap());
+    let report = check::on_node(&nat, &facts);
+    assert_eq!(found(&nat, &facts), [Code::NO_CONTROLLER]);
+    assert_eq!(report.worst(), Some(Severity::Warning));
+}
