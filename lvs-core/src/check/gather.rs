@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::facts::{Facts, IpvsReading, ListeningSocket};
+use super::index::Index;
 use super::packets::{Packet, Packets};
 use super::path::PathFact;
 use super::rules::drift;
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::ipvs::Protocol;
 use crate::net::message::Names;
-use crate::net::{Link, Net, PolicyRule, RefusingRoute, RouteQuery, Verdict};
+use crate::net::{Link, Net, Peer, PolicyRule, RefusingRoute, RouteQuery, Verdict};
 use crate::sysctl::{Conf, Sysctl, SysctlKey};
 
 /// The files of the reading thread's network namespace.
@@ -63,7 +63,8 @@ const OTHERS: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gather {
     /// The time between the first and the last reading of IPVS, with one in the middle; zero reads it once, and
-    /// traffic is not judged. A real server watches as long for packets of clients.
+    /// traffic is not judged. It is twice as long where a connection waits for an answer. A real server watches as long
+    /// for packets of clients.
     pub pause: Duration,
     /// Asks by ARP which hosts have the virtual IPs, real IPs and gateways, and waits this long for the answers.
     /// Without it only neighbours are asked whose entry in the kernel's table is failed or permanent, and a standby
@@ -134,7 +135,11 @@ impl Facts {
                 .iter()
                 .map(|address| address.id.network.addr())
                 .collect();
-            for until in [gather.pause / 2, gather.pause] {
+            for until in [gather.pause / 2, gather.pause, gather.pause * 2] {
+                // What becomes of connections that wait takes longer to see.
+                if until > gather.pause && !facts.is_any_waiting(cluster) {
+                    break;
+                }
                 watch.wait(started + until, |arrival| {
                     own.contains(&arrival.own.ip()) && cluster.balances(arrival)
                 });
@@ -173,6 +178,11 @@ impl Facts {
             .map(drift::in_words)
             .collect();
         Ok(())
+    }
+
+    /// Returns whether any client of the cluster had to wait for an answer, and was not seen to be established.
+    fn is_any_waiting(&self, cluster: &Cluster) -> bool {
+        Index::new(cluster, self).is_any_waiting()
     }
 
     fn hidden(&mut self, source: Source, path: &str) {
@@ -377,12 +387,17 @@ fn refused_by<'a>(
     (None, None)
 }
 
-/// Returns the own and the other end of the TCP connections of this host whose peers wait for an answer.
-fn waiting_peers() -> BTreeSet<(SocketAddr, SocketAddr)> {
+/// Returns the peers of the TCP connections of this host that wait for an answer.
+fn waiting_peers() -> BTreeSet<Peer> {
     let mut found = BTreeSet::new();
     for file in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("{NET}/{file}")).unwrap_or_default();
-        found.extend(sockets::waiting_peers(&text));
+        let waiting = sockets::waiting_peers(&text);
+        found.extend(waiting.map(|(own, client)| Peer {
+            is_served: false,
+            own,
+            client,
+        }));
     }
     found
 }
